@@ -1,0 +1,38 @@
+// The audit event: exactly one for each exchange, and one for each event in the life of a session.
+
+/** One exchange, stream or session event. Field names are fixed; no value of a secret can be in it. */
+export interface AuditEvent {
+  readonly id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  readonly kind: 'exchange' | 'stream' | 'session' | 'alarm';
+  /** For kinds `session` and `alarm`: enrolled, committed, renewed, revoked, ended, token_reused … */
+  readonly action?: string;
+  readonly traceId: string;
+  readonly sessionId?: string;
+  readonly principal?: string;
+  readonly verdict: 'allow' | 'deny' | 'error' | 'info';
+  readonly rule?: string;
+  readonly policyVersion?: string;
+  /** Set where observe mode let through what would have been denied. */
+  readonly observed?: string;
+  readonly method?: string;
+  readonly scheme?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly protocol?: string;
+  readonly upstreamProtocol?: string;
+  /** Names that disagreed, for authority_mismatch. */
+  readonly claimed?: Readonly<Record<string, string>>;
+  readonly address?: string;
+  readonly status?: number;
+  readonly errorCode?: string;
+  readonly message?: string;
+  /** Names of the credentials that were put on the request. */
+  readonly injected?: readonly string[];
+  readonly requestBytes?: number;
+  readonly responseBytes?: number;
+  readonly durationMs?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}

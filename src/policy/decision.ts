@@ -1,0 +1,86 @@
+// Who asks, what for, and the answer: always with the rule that made it.
+
+import type { Destination } from '../http/destination.ts';
+import type { HeaderList } from '../http/header-list.ts';
+
+/** Whose session it is. Nothing is shared between principals that differ in `id`. */
+export interface Principal {
+  /** Stable and unique for what may be shared: issuer and subject. */
+  readonly id: string;
+  readonly sessionId: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Facts of the agent's posture that are true. */
+  readonly posture: readonly string[];
+}
+
+/** What can be seen when a stream opens: only the destination. */
+export interface ConnectAccess {
+  readonly depth: 'connect';
+  readonly destination: Destination;
+}
+
+/** What can be seen of a request. `path` and `query` are canonical, the bytes that go upstream. */
+export interface RequestAccess {
+  readonly depth: 'request';
+  readonly destination: Destination;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: HeaderList;
+}
+
+export type AccessRequest = ConnectAccess | RequestAccess;
+
+/** How a credential is put on a request; the secret itself stays behind `credential`. */
+export interface Injection {
+  /** Name in the configuration's `credentials`. */
+  readonly credential: string;
+}
+
+export interface RuleLimits {
+  readonly requestsPerSecond?: number;
+  readonly bodyBytes?: number;
+  readonly requestsPerSession?: number;
+  readonly bytesPerSession?: number;
+}
+
+/** The rule that decided. Default deny and the address guard are rules too. */
+export interface RuleReference {
+  /** Name, or `default-deny`, `observe`. */
+  readonly name: string;
+  /** `file:line` where there is one. */
+  readonly place?: string;
+}
+
+export interface AllowDecision {
+  readonly effect: 'allow';
+  readonly rule: RuleReference;
+  /** At depth `connect`: what becomes of the bytes. `raw` is any TCP protocol, `passthrough` TLS that is not opened. */
+  readonly handling: 'intercept' | 'passthrough' | 'raw';
+  readonly inject: readonly Injection[];
+  /** Private networks (CIDR) that this one rule may reach. */
+  readonly addresses: readonly string[];
+  readonly limits: RuleLimits;
+  /** Set where observe mode let through what would have been denied. */
+  readonly observed?: string;
+}
+
+export interface DenyDecision {
+  readonly effect: 'deny';
+  readonly rule: RuleReference;
+  /** For the workload: what was refused and what to ask for. */
+  readonly reason: string;
+  /** For the operator only. */
+  readonly operatorReason: string;
+}
+
+export type Decision = AllowDecision | DenyDecision;
+
+/** A compiled policy. `decide` is pure: the clock and all facts arrive with the call. */
+export interface Policy {
+  /** Short hash of the source, for the audit. */
+  readonly version: string;
+  decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
+  /** Ports other than 80 and 443 that some rule opens for this principal. */
+  capturePorts(principal: Principal): readonly number[];
+}

@@ -1,0 +1,43 @@
+// The frames of `upstreamproxy.v1` as types. The bytes are in frame-codec.ts, the table in docs/reference/wire.md.
+
+/** WebSocket subprotocol of the multiplexed tunnel. */
+export const tunnelSubprotocol = 'upstreamproxy.v1';
+/** WebSocket subprotocol of the seed: one WebSocket per CONNECT, protobuf chunks. */
+export const chunkSubprotocol = 'upstreamproxy.chunk';
+
+/**
+ * What the bytes of a stream are, as the agent claims it:
+ * `raw` anything, as behind CONNECT (the gateway classifies); `tls` TLS that the gateway ends;
+ * `proxy` the whole connection of a forward-proxy client, each request in absolute form;
+ * `http1`, `http2` plaintext of TLS that the agent ended (agreed at enrolment, not used yet).
+ */
+export type StreamMode = 'raw' | 'tls' | 'proxy' | 'http1' | 'http2';
+
+/** The fields of `open`: claims of an untrusted party, never a right to anything. */
+export interface OpenFields {
+  /** `host:port` as the client named it; empty in mode `proxy`. */
+  readonly authority: string;
+  readonly mode: StreamMode;
+  readonly sni?: string;
+  readonly alpn?: string;
+  readonly tlsVersion?: string;
+}
+
+export type Frame =
+  | { readonly type: 'open'; readonly streamId: number; readonly fields: OpenFields }
+  | { readonly type: 'accept'; readonly streamId: number }
+  | { readonly type: 'refuse'; readonly streamId: number; readonly code: number; readonly message: string }
+  | { readonly type: 'data'; readonly streamId: number; readonly data: Uint8Array }
+  /** Credit: `bytes` more may be sent on the stream; stream 0 is the connection. */
+  | { readonly type: 'window'; readonly streamId: number; readonly bytes: number }
+  | { readonly type: 'end'; readonly streamId: number }
+  | { readonly type: 'reset'; readonly streamId: number; readonly code: number; readonly message: string }
+  | { readonly type: 'ping'; readonly nonce: number }
+  | { readonly type: 'pong'; readonly nonce: number }
+  /** No stream above `lastStreamId` was or will be served. */
+  | { readonly type: 'goaway'; readonly lastStreamId: number; readonly code: number; readonly message: string }
+  /** Resume: bytes of frames received so far, and the point from which to replay. */
+  | { readonly type: 'ack'; readonly receivedBytes: bigint }
+  | { readonly type: 'resume'; readonly receivedBytes: bigint };
+
+export type FrameType = Frame['type'];

@@ -1,0 +1,56 @@
+// Every limit of the product in one place: name with its unit, value, reason, and the error that it raises.
+
+import type { ErrorCode } from './error.ts';
+
+interface LimitRow {
+  readonly value: number;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+const row = (value: number, code: ErrorCode, reason: string): LimitRow => ({ value, code, reason });
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The limits with their reasons. docs/reference/limits.md is checked against this table. */
+export const limitTable = {
+  frameBytesMax: row(64 * KiB, 'frame_too_large', 'A larger data frame only delays the small frames behind it.'),
+  controlFrameBytesMax: row(8 * KiB, 'frame_too_large', 'Control frames are buffered whole; an open with a 255-octet name needs far less.'),
+  messageBytesMax: row(1 * MiB, 'websocket_malformed', 'A message is one flush; a bound keeps a claimed length from being believed.'),
+  streamsMax: row(4096, 'stream_limit', 'An idle intercepted stream costs about 80 KB on both sides together.'),
+  windowBytesInitial: row(1 * MiB, 'flow_control', 'Enough for 45 MB/s at 20 ms before the window has grown.'),
+  windowBytesMax: row(16 * MiB, 'flow_control', 'At 20 ms of round-trip time it carries 800 MB/s; measured to be worth it up to here.'),
+  connectionWindowBytes: row(64 * MiB, 'flow_control', 'Bounds what one tunnel can make the other side hold, over all streams.'),
+  writeBufferBytesMax: row(1 * MiB, 'flow_control', 'Bytes queued on a socket before its source is paused.'),
+  headBytesMax: row(64 * KiB, 'head_too_large', 'The largest request head that common servers take, with cookies.'),
+  headersCountMax: row(200, 'head_too_large', 'More fields than this are an attack, not a client.'),
+  connectHeadBytesMax: row(16 * KiB, 'head_too_large', 'The first head on the relay: CONNECT with a few fields.'),
+  connectTimeoutMs: row(10_000, 'timeout', 'Dialling an origin: a SYN lost twice still gets through.'),
+  resolveTimeoutMs: row(5_000, 'timeout', 'A name server that does not answer must not hold a stream for longer.'),
+  handshakeTimeoutMs: row(10_000, 'timeout', 'A TLS or WebSocket handshake over a bad link.'),
+  headTimeoutMs: row(30_000, 'timeout', 'From the first byte of a head to its end: slow heads hold memory.'),
+  responseHeadTimeoutMs: row(300_000, 'timeout', 'Language models may think for minutes before the first byte.'),
+  idleTimeoutMs: row(600_000, 'timeout', 'A stream without a byte either way; event streams ping more often than this.'),
+  pingIntervalMs: row(20_000, 'tunnel_lost', 'Below the idle limit of common load balancers (60 s), two may be missed.'),
+  pingTimeoutMs: row(45_000, 'tunnel_lost', 'Two missed pings and their round trip.'),
+  drainTimeoutMs: row(30_000, 'shutting_down', 'How long open exchanges may take to end after SIGTERM.'),
+  enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
+  caBytesMax: row(1 * MiB, 'ca_invalid', 'A dozen certificates are 20 KB; an HTML page or a stream is refused.'),
+  tokenBytesMax: row(16 * KiB, 'token_unreadable', 'The largest OIDC token seen is 4 KB.'),
+  reconnectDelayMsInitial: row(250, 'tunnel_lost', 'First wait before a reconnect, halved to doubled by jitter.'),
+  reconnectDelayMsMax: row(15_000, 'tunnel_lost', 'An agent finds a gateway that came back within this time.'),
+  proofAgeMsMax: row(60_000, 'proof_invalid', 'Clock skew between container and gateway plus the way there.'),
+  tunnelsPerSessionMax: row(4, 'limit_exceeded', 'One in use, one draining, one being set up, one spare.'),
+  agentBodyBytesMax: row(64 * KiB, 'request_malformed', 'Body of a session request: a key and a posture.'),
+  leafContextsMax: row(1024, 'limit_exceeded', 'Secure contexts kept by host; one is about 40 KB.'),
+  leavesPerSecondMax: row(200, 'limit_exceeded', 'Minting for a session that invents host names must not starve the others.'),
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof limitTable;
+export type Limits = Readonly<Record<LimitName, number>>;
+
+/** The default limits, frozen. Pass a changed copy to try other values. */
+export const defaultLimits: Limits = Object.freeze(
+  // The keys of the table are the names; fromEntries forgets that.
+  Object.fromEntries(Object.entries(limitTable).map(([name, { value }]) => [name, value])) as Record<LimitName, number>,
+);

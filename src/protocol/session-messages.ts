@@ -1,0 +1,63 @@
+// The JSON of the session requests between agent and gateway (docs/reference/session-api.md).
+
+/** All endpoints of the gateway stand below this path. */
+export const basePath = '/v1/code/upstreamproxy';
+export const caCertPath = `${basePath}/ca-cert`;
+export const sessionPath = `${basePath}/session`;
+export const sessionCommitPath = `${basePath}/session/commit`;
+export const tunnelPath = `${basePath}/ws`;
+
+/** What the agent could and could not harden, as facts. Unknown facts are absent, never guessed. */
+export interface Posture {
+  readonly runtime: 'node' | 'bun';
+  readonly runtimeVersion: string;
+  readonly platform: string;
+  /** `PR_GET_DUMPABLE` says 0 after `PR_SET_DUMPABLE`. */
+  readonly nondumpable: boolean;
+  /** The process was already non-dumpable at exec, so no early-open window existed. */
+  readonly execOnly: boolean;
+  readonly untraced: boolean;
+  readonly coreLimitZero: boolean;
+  readonly inspectorClosed: boolean;
+  readonly environmentClean: boolean;
+  /** The workload is in a jail of its own; which layers hold. */
+  readonly jailed: boolean;
+  readonly jailLayers?: readonly string[];
+  readonly uid: number;
+  /** One line for each fact that is false: why. */
+  readonly notes: readonly string[];
+}
+
+export interface PublicJwk {
+  readonly kty: string;
+  readonly crv: string;
+  readonly x: string;
+}
+
+/** Body of `POST …/session` with `Authorization: Bearer <session token>` and a DPoP proof. */
+export interface EnrolRequest {
+  readonly key: PublicJwk;
+  readonly posture: Posture;
+  readonly agent: { readonly version: string };
+}
+
+/** Answer to enrolment and renewal. */
+export interface SessionAnswer {
+  readonly session_id: string;
+  readonly access_token: string;
+  readonly token_type: 'DPoP';
+  readonly expires_in: number;
+  /** Environment variables that the workload sees in a credential's place. */
+  readonly placeholders: Readonly<Record<string, string>>;
+  /** Ports beside 80 and 443 that the policy opens and a capture should listen on. */
+  readonly capture_ports: readonly number[];
+  /** Tunnel modes that the session may use. */
+  readonly modes: readonly string[];
+}
+
+/** Body of every answer of these endpoints that is not a success. */
+export interface SessionProblem {
+  readonly error: string;
+  readonly message: string;
+  readonly trace_id?: string;
+}
