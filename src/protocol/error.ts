@@ -52,6 +52,12 @@ export const errorTable = {
   trust_unwritable: row(500, 53, 73, 'A trust file cannot be written.'),
   relay_port_in_use: row(500, 54, 69, 'The relay port is taken by another process.'),
 
+  // State of the gateway
+  store_unavailable: row(503, 80, 74, 'The store of sessions and audit cannot be opened, read or written.'),
+  signing_key_unusable: row(500, 81, 78, 'The key that signs session tokens cannot be read safely or is not ours.'),
+  audit_unavailable: row(503, 82, 74, 'The audit cannot be written, so nothing new is served.'),
+  issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
+
   // Request path
   request_malformed: row(400, 60, 65, 'The request breaks HTTP; the message says where.'),
   authority_malformed: row(400, 61, 65, 'A host or port is not a valid authority.'),
@@ -73,14 +79,26 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+export interface ProxyErrorOptions {
+  readonly cause?: unknown;
+  readonly operatorDetail?: string;
+  readonly claimed?: Readonly<Record<string, string>>;
+}
+
 /** The one error type of the product: a closed code, a sentence for a person, and the cause. */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError';
   readonly code: ErrorCode;
+  /** For the operator's audit only: internal addresses and the like. Never told to the workload. */
+  readonly operatorDetail: string | undefined;
+  /** Names that disagreed, for `authority_mismatch`. */
+  readonly claimed: Readonly<Record<string, string>> | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
+    this.operatorDetail = options.operatorDetail;
+    this.claimed = options.claimed;
   }
 
   get httpStatus(): number {
