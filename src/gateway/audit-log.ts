@@ -1,0 +1,287 @@
+// The audit: a bounded queue in front of the store and a file. Nothing is served that could not be audited.
+
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import type { AuditEvent } from '../api/audit-event.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
+import type { AuditEntry, AuditStore } from '../store/store.ts';
+import { AuditFile } from './audit-file.ts';
+
+/** Events in one transaction: small enough that storing them holds up no stream for a millisecond. */
+const batchEventsMax = 128;
+const retryDelayMsInitial = 100;
+const retryDelayMsMax = 5_000;
+/** Attempts to write what is left when the log closes. */
+const closeAttemptsMax = 3;
+
+/** Where the request path leaves its events. */
+export interface AuditSink {
+  /** Takes an event. Never throws and never waits. */
+  append(event: AuditEvent): void;
+  /** False while events cannot be stored or too many wait. Then nothing new may be served: no audit, no exchange. */
+  readonly healthy: boolean;
+}
+
+/** A sink that can be waited for. */
+export interface DurableAuditSink extends AuditSink {
+  /** Resolves when every event so far is stored; ProxyError `audit_unavailable` if that fails. */
+  flush(): Promise<void>;
+}
+
+/** An id that sorts by the time at which it was made (UUID version 7). */
+export function newEventId(): string {
+  return randomUUIDv7();
+}
+
+/** 16 random bytes in hex, the form of a W3C trace id. */
+export function newTraceId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+export interface AuditLogOptions {
+  readonly store: AuditStore;
+  /** Path of a JSON lines file, written beside the store. */
+  readonly file?: string;
+  readonly limits?: Limits;
+  /** Told once when storing begins to fail, and for each event that is lost. */
+  readonly onFault?: (error: ProxyError) => void;
+}
+
+/** Opens the log. Throws ProxyError `audit_unavailable` if the file cannot be written. */
+export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
+  const file = options.file === undefined ? undefined : await AuditFile.open(options.file);
+  return new AuditLog(options, file);
+}
+
+/** A batch on its way: what of it is done already, so that a retry writes nothing twice. */
+interface Batch {
+  readonly entries: readonly AuditEntry[];
+  stored: boolean;
+  fileBytes: Uint8Array;
+}
+
+interface Waiter {
+  readonly position: number;
+  resolve(): void;
+  reject(error: ProxyError): void;
+}
+
+/** Owner of queue and file; the store belongs to whoever opened it. */
+export class AuditLog implements DurableAuditSink, AsyncDisposable {
+  readonly #store: AuditStore;
+  readonly #file: AuditFile | undefined;
+  readonly #limits: Limits;
+  readonly #onFault: (error: ProxyError) => void;
+  readonly #stop = new AbortController();
+  /** Events that wait; the first are those of `#batch` while there is one. */
+  #queue: AuditEntry[] = [];
+  #queueBytes = 0;
+  #batch: Batch | undefined;
+  #appended = 0;
+  #written = 0;
+  #lost = 0;
+  #failing = false;
+  #timer: NodeJS.Timeout | undefined;
+  #pump: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #waiters: Waiter[] = [];
+
+  constructor(options: AuditLogOptions, file: AuditFile | undefined) {
+    this.#store = options.store;
+    this.#file = file;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#onFault = options.onFault ?? (() => {});
+  }
+
+  get healthy(): boolean {
+    // Half of the queue is kept for the exchanges that are under way: they still end with their event.
+    return (
+      !this.#failing &&
+      this.#closed === undefined &&
+      this.#queue.length * 2 < this.#limits.auditQueueEventsMax &&
+      this.#queueBytes * 2 < this.#limits.auditQueueBytesMax
+    );
+  }
+
+  append(event: AuditEvent): void {
+    const entry = entryOf(event);
+    const full =
+      this.#queue.length >= this.#limits.auditQueueEventsMax ||
+      this.#queueBytes + entry.json.length > this.#limits.auditQueueBytesMax;
+    if (full || this.#closed !== undefined) {
+      this.#lost += 1;
+      const why = full ? 'its queue is full' : 'it is closed';
+      this.#onFault(
+        new ProxyError('audit_unavailable', `An event was lost because the audit cannot take it: ${why}.`),
+      );
+      return;
+    }
+    this.#push(entry);
+    if (this.#pump === undefined && this.#queue.length >= batchEventsMax) this.#start();
+    else this.#timer ??= setTimeout(() => this.#start(), this.#limits.auditFlushDelayMs);
+  }
+
+  flush(): Promise<void> {
+    if (this.#written === this.#appended) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ position: this.#appended, resolve, reject });
+    // While writing fails, the next attempt is some seconds away: who waits is told at once.
+    if (this.#failing) this.#rejectWaiters(this.#unavailable());
+    else this.#start();
+    return promise;
+  }
+
+  /** Writes what is left and closes the file. Throws ProxyError `audit_unavailable` if events could not be written. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#stop.abort();
+    await this.#pump;
+    try {
+      for (let attempt = 1; this.#queue.length > 0; attempt += 1) {
+        if (await this.#writeBatch()) continue;
+        if (attempt >= closeAttemptsMax) throw this.#unavailable(`${this.#queue.length} events are lost`);
+        await wait(retryDelayMsInitial);
+      }
+    } finally {
+      await this.#file?.close();
+    }
+  }
+
+  #push(entry: AuditEntry): void {
+    this.#queue.push(entry);
+    this.#queueBytes += entry.json.length;
+    this.#appended += 1;
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pump ??= this.#run().finally(() => {
+      this.#pump = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    let delayMs = retryDelayMsInitial;
+    while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
+      if (await this.#writeBatch()) {
+        delayMs = retryDelayMsInitial;
+        // The store works synchronously: between batches the streams have their turn.
+        await nextTurn();
+      } else {
+        // An abort means that the log closes, which has its own last attempts.
+        await wait(delayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+        delayMs = Math.min(delayMs * 2, retryDelayMsMax);
+      }
+    }
+  }
+
+  /** Writes the first events of the queue to store and file. False if that failed; the next call goes on from there. */
+  async #writeBatch(): Promise<boolean> {
+    this.#batch ??= this.#nextBatch();
+    const batch = this.#batch;
+    try {
+      if (!batch.stored) await this.#store.append(batch.entries);
+      batch.stored = true;
+      while (this.#file !== undefined && batch.fileBytes.length > 0) {
+        batch.fileBytes = batch.fileBytes.subarray(await this.#file.write(batch.fileBytes));
+      }
+    } catch (error) {
+      this.#failed(asProxyError(error, 'audit_unavailable'));
+      return false;
+    }
+    this.#batch = undefined;
+    this.#succeeded(batch.entries);
+    return true;
+  }
+
+  #nextBatch(): Batch {
+    const entries = this.#queue.slice(0, batchEventsMax);
+    const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
+    return { entries, stored: false, fileBytes: Buffer.from(lines) };
+  }
+
+  #succeeded(entries: readonly AuditEntry[]): void {
+    this.#queue = this.#queue.slice(entries.length);
+    for (const { json } of entries) this.#queueBytes -= json.length;
+    this.#written += entries.length;
+    this.#failing = false;
+    const ready = this.#waiters.filter(({ position }) => position <= this.#written);
+    this.#waiters = this.#waiters.filter(({ position }) => position > this.#written);
+    for (const { resolve } of ready) resolve();
+    if (this.#lost > 0) this.#reportLost();
+  }
+
+  /** The gap is part of the record: how many events are missing stands where they would be. */
+  #reportLost(): void {
+    const count = this.#lost;
+    this.#lost = 0;
+    this.#push(
+      entryOf({
+        id: newEventId(),
+        time: new Date().toISOString(),
+        kind: 'alarm',
+        action: 'audit_events_lost',
+        traceId: newTraceId(),
+        verdict: 'error',
+        errorCode: 'audit_unavailable',
+        message: `${count} audit events were lost because the audit could not take them.`,
+        details: { count },
+      }),
+    );
+  }
+
+  #failed(error: ProxyError): void {
+    if (!this.#failing) this.#onFault(error);
+    this.#failing = true;
+    this.#rejectWaiters(this.#unavailable(undefined, error));
+  }
+
+  #rejectWaiters(error: ProxyError): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { reject } of waiters) reject(error);
+  }
+
+  #unavailable(what = 'nothing new is served', cause?: unknown): ProxyError {
+    return new ProxyError(
+      'audit_unavailable',
+      `The audit cannot be written, so ${what}; the gateway's log says why.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Snapshot at the time of the call: what the caller changes later is not in it. */
+function entryOf(event: AuditEvent): AuditEntry {
+  const { id, sessionId, verdict, kind } = event;
+  return {
+    id,
+    verdict,
+    kind,
+    timeMs: Date.parse(event.time),
+    json: jsonOf(event),
+    ...(sessionId === undefined ? {} : { sessionId }),
+  };
+}
+
+function jsonOf(event: AuditEvent): string {
+  try {
+    return JSON.stringify(event);
+  } catch {
+    // Only `details` can hold what JSON cannot: a cycle or a BigInt.
+    return JSON.stringify({ ...event, details: { unserialisable: true } });
+  }
+}

@@ -1,0 +1,61 @@
+// Audit events in SQLite, in the order in which they were stored.
+
+import type { AuditEvent } from '../api/audit-event.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+import { integerOf, jsonOf } from './sqlite-row.ts';
+import type { AuditEntry, AuditQuery, AuditStore } from './store.ts';
+
+export class SqliteAudit implements AuditStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async append(entries: readonly AuditEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    this.#database.transaction(() => {
+      for (const { id, timeMs, sessionId, verdict, kind, json } of entries) {
+        // A batch whose outcome was uncertain is appended again, so the same id twice is one event.
+        this.#database.run(
+          `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
+           VALUES (:id, :timeMs, :sessionId, :verdict, :kind, :json) ON CONFLICT (id) DO NOTHING`,
+          { id, timeMs, sessionId: sessionId ?? null, verdict, kind, json },
+        );
+      }
+    });
+  }
+
+  async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
+    const conditions: string[] = [];
+    const parameters: Record<string, string | number> = { limit: query.limit };
+    for (const [column, value] of [
+      ['session_id', query.sessionId],
+      ['verdict', query.verdict],
+      ['kind', query.kind],
+    ] as const) {
+      if (value === undefined) continue;
+      conditions.push(`${column} = :${column}`);
+      parameters[column] = value;
+    }
+    if (query.sinceId !== undefined) {
+      const sequence = this.#sequenceOf(query.sinceId);
+      // An event that was pruned still says where it stood: ids sort by time.
+      conditions.push(sequence === undefined ? 'id > :since' : 'sequence > :since');
+      parameters['since'] = sequence ?? query.sinceId;
+    }
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const direction = query.order === 'newest' ? 'DESC' : 'ASC';
+    const sql = `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT :limit`;
+    return this.#database.all(sql, parameters).map((row) => jsonOf<AuditEvent>(row, 'event'));
+  }
+
+  #sequenceOf(id: string): number | undefined {
+    const row = this.#database.get('SELECT sequence FROM audit WHERE id = :id', { id });
+    return row === undefined ? undefined : integerOf(row, 'sequence');
+  }
+
+  async prune(beforeMs: number): Promise<number> {
+    return this.#database.run('DELETE FROM audit WHERE time_ms < :beforeMs', { beforeMs });
+  }
+}

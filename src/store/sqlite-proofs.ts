@@ -1,0 +1,43 @@
+// Proofs that were seen, in SQLite: bounded for each key and in all.
+
+import type { SqliteDatabase } from './sqlite-database.ts';
+import { integerOf } from './sqlite-row.ts';
+import type { ProofStore, SeenProof } from './store.ts';
+
+export class SqliteProofs implements ProofStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async remember(
+    proof: SeenProof,
+    bounds: { readonly nowMs: number; readonly proofsPerKeyMax: number; readonly proofsMax: number },
+  ): Promise<'new' | 'seen' | 'full'> {
+    const { keyThumbprint, jti, expiresMs } = proof;
+    const { nowMs, proofsPerKeyMax, proofsMax } = bounds;
+    return this.#database.transaction(() => {
+      this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
+      const seen = this.#database.get(
+        'SELECT 1 AS seen FROM seen_proof WHERE key_thumbprint = :keyThumbprint AND jti = :jti',
+        { keyThumbprint, jti },
+      );
+      if (seen !== undefined) return 'seen';
+      // A key that is full stands alone: the others keep their room (invariant 10).
+      if (this.#count('WHERE key_thumbprint = :keyThumbprint', { keyThumbprint }) >= proofsPerKeyMax)
+        return 'full';
+      if (this.#count('', {}) >= proofsMax) return 'full';
+      this.#database.run(
+        'INSERT INTO seen_proof (key_thumbprint, jti, expires_ms) VALUES (:keyThumbprint, :jti, :expiresMs)',
+        { keyThumbprint, jti, expiresMs },
+      );
+      return 'new';
+    });
+  }
+
+  #count(where: string, parameters: Readonly<Record<string, string>>): number {
+    const row = this.#database.get(`SELECT count(*) AS count FROM seen_proof ${where}`, parameters);
+    return row === undefined ? 0 : integerOf(row, 'count');
+  }
+}

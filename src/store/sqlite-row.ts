@@ -1,0 +1,37 @@
+// Reading the columns of a row: a value of another type means a damaged store, and is said.
+
+import { ProxyError } from '../protocol/error.ts';
+import type { Row } from './sqlite-database.ts';
+
+export function textOf(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') throw damaged(column);
+  return value;
+}
+
+export function integerOf(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number') throw damaged(column);
+  return value;
+}
+
+/** A JSON object that this folder wrote earlier from a value of type T. */
+export function jsonOf<T extends object>(row: Row, column: string): T {
+  const text = textOf(row, column);
+  try {
+    const value: unknown = JSON.parse(text);
+    // The column is only ever written by JSON.stringify of a T.
+    if (typeof value === 'object' && value !== null) return value as T;
+  } catch (error) {
+    throw damaged(column, error);
+  }
+  throw damaged(column);
+}
+
+function damaged(column: string, cause?: unknown): ProxyError {
+  return new ProxyError(
+    'store_unavailable',
+    `The store is damaged: column "${column}" holds something else.`,
+    { cause },
+  );
+}

@@ -1,0 +1,222 @@
+// Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
+
+import type { SqliteDatabase, Row } from './sqlite-database.ts';
+import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
+import type {
+  CommitOutcome,
+  EnrolOutcome,
+  NewSession,
+  SessionEnding,
+  SessionRecord,
+  SessionState,
+  SessionStore,
+  TokenStore,
+} from './store.ts';
+
+/** The reason of a session that a later enrolment with its token replaced. */
+export const supersededReason = 'a later enrolment with the same token replaced it before its commit';
+
+const living = `state IN ('enrolled', 'committed')`;
+
+export class SqliteSessions implements SessionStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async enrol(
+    session: NewSession,
+    bounds: { readonly enrolmentsPerTokenMax: number },
+  ): Promise<EnrolOutcome> {
+    const database = this.#database;
+    const { tokenKey, enrolledMs } = session;
+    return database.transaction((): EnrolOutcome => {
+      const consumer = consumerOf(database, tokenKey);
+      if (consumer !== undefined) return { kind: 'token_consumed', sessionId: consumer };
+      const count = database.get('SELECT count(*) AS count FROM session WHERE token_key = :tokenKey', {
+        tokenKey,
+      });
+      if (count === undefined || integerOf(count, 'count') >= bounds.enrolmentsPerTokenMax) {
+        return { kind: 'too_many_enrolments' };
+      }
+      const earlier = database.all(`SELECT id FROM session WHERE token_key = :tokenKey AND ${living}`, {
+        tokenKey,
+      });
+      const superseded = earlier.map((row) => textOf(row, 'id'));
+      for (const id of superseded) this.#end(id, { state: 'revoked', reason: supersededReason }, enrolledMs);
+      this.#insert(session);
+      return { kind: 'enrolled', superseded };
+    });
+  }
+
+  #insert(session: NewSession): void {
+    this.#database.run(
+      `INSERT INTO session (id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint,
+         agent_version, state, enrolled_ms, commit_by_ms, ends_ms)
+       VALUES (:id, :tokenKey, :tokenExpiresMs, :principalId, :claims, :posture, :keyThumbprint,
+         :agentVersion, 'enrolled', :enrolledMs, :commitByMs, :endsMs)`,
+      {
+        id: session.id,
+        tokenKey: session.tokenKey,
+        tokenExpiresMs: session.tokenExpiresMs,
+        principalId: session.principalId,
+        claims: JSON.stringify(session.claims),
+        posture: JSON.stringify(session.posture),
+        keyThumbprint: session.keyThumbprint,
+        agentVersion: session.agentVersion,
+        enrolledMs: session.enrolledMs,
+        commitByMs: session.commitByMs,
+        endsMs: session.endsMs,
+      },
+    );
+  }
+
+  async commit(id: string, nowMs: number): Promise<CommitOutcome> {
+    const database = this.#database;
+    return database.transaction((): CommitOutcome => {
+      const session = this.#find(id);
+      if (session === undefined || session.overMs !== undefined) return { kind: 'over', session };
+      if (session.state === 'committed') return { kind: 'already_committed' };
+      if (nowMs >= session.commitByMs) return { kind: 'over', session };
+      const { tokenKey, tokenExpiresMs } = session;
+      const consumer = consumerOf(database, tokenKey);
+      if (consumer !== undefined) return { kind: 'token_consumed', sessionId: consumer };
+      database.run(
+        'INSERT INTO consumed_token (token_key, session_id, expires_ms) VALUES (:tokenKey, :id, :tokenExpiresMs)',
+        { tokenKey, id, tokenExpiresMs },
+      );
+      database.run(`UPDATE session SET state = 'committed', committed_ms = :nowMs WHERE id = :id`, {
+        id,
+        nowMs,
+      });
+      return { kind: 'committed' };
+    });
+  }
+
+  async find(id: string): Promise<SessionRecord | undefined> {
+    return this.#find(id);
+  }
+
+  #find(id: string): SessionRecord | undefined {
+    const row = this.#database.get('SELECT * FROM session WHERE id = :id', { id });
+    return row === undefined ? undefined : sessionOf(row);
+  }
+
+  async end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
+    return this.#database.transaction(() => this.#end(id, ending, nowMs));
+  }
+
+  #end(id: string, ending: SessionEnding, nowMs: number): boolean {
+    const { state, reason } = ending;
+    const changed = this.#database.run(
+      `UPDATE session SET state = :state, reason = :reason, over_ms = :nowMs WHERE id = :id AND ${living}`,
+      { id, state, reason, nowMs },
+    );
+    if (changed === 0) return false;
+    this.#database.run(
+      'INSERT INTO session_ending (session_id, state, reason) VALUES (:id, :state, :reason)',
+      {
+        id,
+        state,
+        reason,
+      },
+    );
+    return true;
+  }
+
+  async expire(nowMs: number): Promise<readonly SessionRecord[]> {
+    const due = `${living} AND (ends_ms <= :nowMs OR (state = 'enrolled' AND commit_by_ms <= :nowMs))`;
+    // Nearly always nothing is due, and reading takes no lock.
+    if (this.#database.get(`SELECT 1 AS due FROM session WHERE ${due} LIMIT 1`, { nowMs }) === undefined)
+      return [];
+    return this.#database.transaction(() => {
+      const expired: SessionRecord[] = [];
+      for (const row of this.#database.all(`SELECT * FROM session WHERE ${due}`, { nowMs })) {
+        const session = sessionOf(row);
+        const uncommitted = session.state === 'enrolled' && nowMs < session.endsMs;
+        const reason = uncommitted ? 'it was not committed in time' : 'it reached its longest life';
+        this.#end(session.id, { state: 'ended', reason }, nowMs);
+        expired.push({ ...session, state: 'ended', reason, overMs: nowMs });
+      }
+      return expired;
+    });
+  }
+
+  async list(query: {
+    readonly living?: boolean;
+    readonly limit: number;
+  }): Promise<readonly SessionRecord[]> {
+    const where = query.living === true ? `WHERE ${living}` : '';
+    const sql = `SELECT * FROM session ${where} ORDER BY enrolled_ms DESC, rowid DESC LIMIT :limit`;
+    return this.#database.all(sql, { limit: query.limit }).map(sessionOf);
+  }
+
+  async endingsSince(sequence: number | undefined): ReturnType<SessionStore['endingsSince']> {
+    if (sequence === undefined) {
+      const row = this.#database.get('SELECT coalesce(max(sequence), 0) AS sequence FROM session_ending');
+      return { sequence: row === undefined ? 0 : integerOf(row, 'sequence'), endings: [] };
+    }
+    const rows = this.#database.all(
+      'SELECT sequence, session_id, state, reason FROM session_ending WHERE sequence > :sequence ORDER BY sequence LIMIT 1000',
+      { sequence },
+    );
+    const last = rows.at(-1);
+    return {
+      sequence: last === undefined ? sequence : integerOf(last, 'sequence'),
+      endings: rows.map((row) => ({
+        sessionId: textOf(row, 'session_id'),
+        state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
+        reason: textOf(row, 'reason'),
+      })),
+    };
+  }
+
+  async prune(beforeMs: number): Promise<number> {
+    return this.#database.run('DELETE FROM session WHERE over_ms < :beforeMs', { beforeMs });
+  }
+}
+
+export class SqliteTokens implements TokenStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async consumedBy(tokenKey: string): Promise<string | undefined> {
+    return consumerOf(this.#database, tokenKey);
+  }
+
+  async prune(nowMs: number): Promise<number> {
+    return this.#database.run('DELETE FROM consumed_token WHERE expires_ms <= :nowMs', { nowMs });
+  }
+}
+
+function consumerOf(database: SqliteDatabase, tokenKey: string): string | undefined {
+  const row = database.get('SELECT session_id FROM consumed_token WHERE token_key = :tokenKey', { tokenKey });
+  return row === undefined ? undefined : textOf(row, 'session_id');
+}
+
+const states: readonly SessionState[] = ['enrolled', 'committed', 'ended', 'revoked'];
+
+function sessionOf(row: Row): SessionRecord {
+  return {
+    id: textOf(row, 'id'),
+    tokenKey: textOf(row, 'token_key'),
+    tokenExpiresMs: integerOf(row, 'token_expires_ms'),
+    principalId: textOf(row, 'principal_id'),
+    claims: jsonOf(row, 'claims'),
+    posture: jsonOf(row, 'posture'),
+    keyThumbprint: textOf(row, 'key_thumbprint'),
+    agentVersion: textOf(row, 'agent_version'),
+    // The table's CHECK lets in no other state; an unknown one is treated as over.
+    state: states.find((state) => state === row['state']) ?? 'ended',
+    enrolledMs: integerOf(row, 'enrolled_ms'),
+    commitByMs: integerOf(row, 'commit_by_ms'),
+    endsMs: integerOf(row, 'ends_ms'),
+    ...(row['committed_ms'] === null ? {} : { committedMs: integerOf(row, 'committed_ms') }),
+    ...(row['over_ms'] === null ? {} : { overMs: integerOf(row, 'over_ms') }),
+    ...(row['reason'] === null ? {} : { reason: textOf(row, 'reason') }),
+  };
+}

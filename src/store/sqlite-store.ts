@@ -1,0 +1,33 @@
+// The embedded engine: one SQLite file, two connections that differ in durability.
+
+import { SqliteAudit } from './sqlite-audit.ts';
+import { SqliteDatabase } from './sqlite-database.ts';
+import { SqliteProofs } from './sqlite-proofs.ts';
+import { migrate } from './sqlite-schema.ts';
+import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
+import type { Store } from './store.ts';
+
+/** Opens or creates the file (0600, its folder 0700); `:memory:` lives as long as the store. */
+export async function openSqliteStore(path: string): Promise<Store> {
+  const state = SqliteDatabase.open(path, 'full');
+  try {
+    migrate(state);
+    // The audit writes all the time: an fsync a batch would stop every stream for its duration.
+    const audit = path === ':memory:' ? state : SqliteDatabase.open(path, 'normal');
+    const close = async (): Promise<void> => {
+      audit.close();
+      state.close();
+    };
+    return {
+      sessions: new SqliteSessions(state),
+      tokens: new SqliteTokens(state),
+      proofs: new SqliteProofs(state),
+      audit: new SqliteAudit(audit),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    state.close();
+    throw error;
+  }
+}

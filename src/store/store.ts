@@ -1,0 +1,134 @@
+// What outlives a gateway process, as four small interfaces; engines are interchangeable (test/conformance/store.ts).
+
+import type { AuditEvent } from '../api/audit-event.ts';
+import type { Posture } from '../protocol/session-messages.ts';
+
+/** `enrolled` until its token is consumed by the commit; `ended` and `revoked` are final. */
+export type SessionState = 'enrolled' | 'committed' | 'ended' | 'revoked';
+
+/** What is known of a session when it enrols. All times are milliseconds since the epoch. */
+export interface NewSession {
+  readonly id: string;
+  /** Names the session token without being it: a digest of issuer and jti. */
+  readonly tokenKey: string;
+  /** Until when the token could be presented again; its consumption is remembered at least so long. */
+  readonly tokenExpiresMs: number;
+  readonly principalId: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly posture: Posture;
+  /** RFC 7638 thumbprint of the key that signs the session's proofs. */
+  readonly keyThumbprint: string;
+  readonly agentVersion: string;
+  readonly enrolledMs: number;
+  readonly commitByMs: number;
+  /** The longest that the session may live, renewed or not. */
+  readonly endsMs: number;
+}
+
+export interface SessionRecord extends NewSession {
+  readonly state: SessionState;
+  readonly committedMs?: number;
+  readonly overMs?: number;
+  /** Why it ended or was revoked. */
+  readonly reason?: string;
+}
+
+export type EnrolOutcome =
+  /** `superseded` are earlier uncommitted sessions of the same token, now revoked. */
+  | { readonly kind: 'enrolled'; readonly superseded: readonly string[] }
+  | { readonly kind: 'token_consumed'; readonly sessionId: string }
+  | { readonly kind: 'too_many_enrolments' };
+
+export type CommitOutcome =
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'already_committed' }
+  | { readonly kind: 'token_consumed'; readonly sessionId: string }
+  /** Not alive: unknown, ended, revoked, or past `commitByMs`. */
+  | { readonly kind: 'over'; readonly session: SessionRecord | undefined };
+
+export interface SessionEnding {
+  readonly state: 'ended' | 'revoked';
+  readonly reason: string;
+}
+
+export interface SessionStore {
+  /** Stores a session and revokes the token's earlier uncommitted ones, all or nothing. */
+  enrol(session: NewSession, bounds: { readonly enrolmentsPerTokenMax: number }): Promise<EnrolOutcome>;
+  /** Marks the session committed and its token consumed, all or nothing; repeating it is harmless. */
+  commit(id: string, nowMs: number): Promise<CommitOutcome>;
+  find(id: string): Promise<SessionRecord | undefined>;
+  /** Ends a living session. False if there is none of that id. */
+  end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean>;
+  /** Ends every session past its time and gives those that this very call ended. */
+  expire(nowMs: number): Promise<readonly SessionRecord[]>;
+  /** Newest first. */
+  list(query: { readonly living?: boolean; readonly limit: number }): Promise<readonly SessionRecord[]>;
+  /** Endings after a point of the store's change counter, by any process; without one, only the counter. */
+  endingsSince(sequence: number | undefined): Promise<{
+    readonly sequence: number;
+    readonly endings: readonly (SessionEnding & { readonly sessionId: string })[];
+  }>;
+  /** Forgets sessions that were over before this time. Gives how many. */
+  prune(beforeMs: number): Promise<number>;
+}
+
+export interface TokenStore {
+  /** The session that consumed the token, if one did. */
+  consumedBy(tokenKey: string): Promise<string | undefined>;
+  /** Forgets tokens that could not be presented any more at this time. Gives how many. */
+  prune(nowMs: number): Promise<number>;
+}
+
+export interface SeenProof {
+  readonly keyThumbprint: string;
+  readonly jti: string;
+  /** Until when the proof would be accepted again if it were not remembered. */
+  readonly expiresMs: number;
+}
+
+export interface ProofStore {
+  /** Remembers a proof. `full` means that it was not remembered, so it must be refused. */
+  remember(
+    proof: SeenProof,
+    bounds: { readonly nowMs: number; readonly proofsPerKeyMax: number; readonly proofsMax: number },
+  ): Promise<'new' | 'seen' | 'full'>;
+}
+
+/** An event as it is stored: its JSON, and beside it what it can be found by. */
+export interface AuditEntry {
+  readonly id: string;
+  readonly sessionId?: string;
+  readonly verdict: AuditEvent['verdict'];
+  readonly kind: AuditEvent['kind'];
+  readonly timeMs: number;
+  readonly json: string;
+}
+
+export interface AuditQuery {
+  /** Only events that were stored after the event of this id; what a follower passes. */
+  readonly sinceId?: string;
+  readonly limit: number;
+  readonly sessionId?: string;
+  readonly verdict?: AuditEvent['verdict'];
+  readonly kind?: AuditEvent['kind'];
+  /** Order of storing. `oldest` first is the default, right for following. */
+  readonly order?: 'oldest' | 'newest';
+}
+
+export interface AuditStore {
+  /** Stores a batch in one transaction. An event whose id is already stored is left as it is. */
+  append(entries: readonly AuditEntry[]): Promise<void>;
+  query(query: AuditQuery): Promise<readonly AuditEvent[]>;
+  /** Forgets events from before this time. Gives how many. */
+  prune(beforeMs: number): Promise<number>;
+}
+
+/** All of one engine. Every method may throw ProxyError `store_unavailable`. */
+export interface Store extends AsyncDisposable {
+  readonly sessions: SessionStore;
+  readonly tokens: TokenStore;
+  readonly proofs: ProofStore;
+  readonly audit: AuditStore;
+  /** Ends the engine; ending twice is harmless. */
+  close(): Promise<void>;
+}
