@@ -74,6 +74,7 @@ export const errorTable = {
   tls_handshake: row(400, 72, 76, 'The TLS handshake of the client failed.'),
   body_too_large: row(413, 73, 65, 'The body is larger than the rule or the limit allows.'),
   head_too_large: row(431, 74, 65, 'The request head is larger than its limit.'),
+  method_refused: row(405, 76, 65, 'The method (TRACE, CONNECT …) is never forwarded, whatever the rules say.'),
   ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -1,0 +1,98 @@
+// Fields that belong to one hop (RFC 9110 §7.6.1) and fields by which a message could be routed elsewhere.
+
+import { ProxyError, type ErrorCode } from '../protocol/error.ts';
+import { listMembers } from './field-syntax.ts';
+import { HeaderList } from './header-list.ts';
+import { printable } from './printable.ts';
+
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  // Every `proxy-…` field is one hop's; these two are not named so.
+  'proxy',
+  'max-forwards',
+]);
+
+/** Options of Connection that name no end-to-end field. */
+const connectionOptions: ReadonlySet<string> = new Set([
+  'close',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'trailer',
+  'trailers',
+  'http2-settings',
+  'proxy-connection',
+  'proxy-authorization',
+  'proxy-authenticate',
+]);
+
+/** Removing one of these changes who asks, for what, or how long the message is. */
+const neverListed: ReadonlySet<string> = new Set([
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'date',
+  'etag',
+  'expect',
+  'host',
+  'if-match',
+  'if-none-match',
+  'if-range',
+  'location',
+  'origin',
+  'range',
+  'set-cookie',
+  'transfer-encoding',
+  'www-authenticate',
+]);
+
+/** Claims about the way so far, or a second path or host: to some origins they outrank what policy judged. */
+function isRouting(name: string): boolean {
+  return (
+    name === 'forwarded' ||
+    name.startsWith('x-forwarded-') ||
+    name.startsWith('x-original-') ||
+    ['x-rewrite-url', 'x-host', 'x-http-host-override', 'x-real-ip'].includes(name)
+  );
+}
+
+/**
+ * The end-to-end fields of a message: without hop-by-hop fields, all `proxy-…` fields and what Connection lists.
+ * A Connection that lists a field which decides meaning throws `code`.
+ */
+export function endToEndFields(fields: HeaderList, code: ErrorCode): HeaderList {
+  const listed = new Set(
+    listMembers(fields, 'connection').filter((option) => !connectionOptions.has(option)),
+  );
+  for (const option of listed) {
+    if (neverListed.has(option) || option.startsWith('sec-') || option.startsWith('x-amz-')) {
+      throw new ProxyError(
+        code,
+        `Connection lists ${printable(option)}, a field that is not one hop's to remove.`,
+      );
+    }
+  }
+  return filterFields(
+    fields,
+    (name) => !listed.has(name) && !hopByHop.has(name) && !name.startsWith('proxy-'),
+  );
+}
+
+/** A request's fields without those that claim another host, path or way (dashes and underscores alike). */
+export function withoutRoutingFields(fields: HeaderList): HeaderList {
+  return filterFields(fields, (name) => !isRouting(name.replaceAll('_', '-')));
+}
+
+function filterFields(fields: HeaderList, keep: (lowerCaseName: string) => boolean): HeaderList {
+  return new HeaderList([...fields].filter(([name]) => keep(name.toLowerCase())));
+}

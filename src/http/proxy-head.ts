@@ -1,0 +1,109 @@
+// The first head on the relay and on a chunk stream: CONNECT, or an HTTP request to hand on whole.
+
+import { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import { parseAuthority } from './authority.ts';
+import type { Authority } from './destination.ts';
+import { parseFields } from './field-syntax.ts';
+import { printable } from './printable.ts';
+
+export type ProxyHead =
+  | { readonly state: 'incomplete' }
+  | { readonly state: 'connect'; readonly authority: Authority; readonly headBytes: number }
+  /** Some other request: every byte, these too, goes to whoever parses HTTP in full. */
+  | { readonly state: 'forward'; readonly method: string; readonly target: string };
+
+/**
+ * Reads the first head of a proxy client from all bytes so far. CONNECT is read whole, and what stands behind
+ * `headBytes` belongs to the tunnel. Throws `request_malformed`, `authority_malformed` or `head_too_large`; bytes
+ * that are not HTTP are told after the first few.
+ */
+export function parseProxyHead(bytes: Uint8Array, limits: Limits): ProxyHead {
+  refuseForeignProtocol(bytes);
+  const lineEnd = endOfLine(bytes, 0);
+  if (lineEnd === -1) {
+    if (bytes.length > limits.headBytesMax) throw tooLarge(limits.headBytesMax);
+    return { state: 'incomplete' };
+  }
+  const line = text(bytes, 0, lineEnd);
+  const parts = /^([A-Z][A-Z0-9-]{0,31}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.[01]$/.exec(line);
+  if (parts === null) throw malformed(`the request line ${printable(line)} is not METHOD TARGET HTTP/1.1`);
+  const [, method = '', target = ''] = parts;
+  return method === 'CONNECT'
+    ? parseConnect(bytes, lineEnd + 2, target, limits)
+    : { state: 'forward', method, target };
+}
+
+function parseConnect(bytes: Uint8Array, start: number, target: string, limits: Limits): ProxyHead {
+  const authority = parseAuthority(target);
+  const raw: string[] = [];
+  let at = start;
+  for (;;) {
+    const end = endOfLine(bytes, at);
+    if ((end === -1 ? bytes.length : end) > limits.connectHeadBytesMax)
+      throw tooLarge(limits.connectHeadBytesMax);
+    if (end === -1) return { state: 'incomplete' };
+    if (end === at) break;
+    const line = text(bytes, at, end);
+    const colon = line.indexOf(':');
+    if (colon < 1) throw malformed(`the line ${printable(line)} is not a header field`);
+    raw.push(line.slice(0, colon), line.slice(colon + 1));
+    at = end + 2;
+  }
+  checkConnectFields(raw, limits);
+  return { state: 'connect', authority, headBytes: at + 2 };
+}
+
+/** A CONNECT has no body (RFC 9110 §9.3.6): one that claims it would hide the start of the tunnel. */
+function checkConnectFields(raw: readonly string[], limits: Limits): void {
+  const fields = parseFields(raw, {
+    malformed: 'request_malformed',
+    tooLarge: 'head_too_large',
+    countMax: limits.headersCountMax,
+    bytesMax: limits.connectHeadBytesMax,
+    lowerCaseNames: false,
+  });
+  if (fields.all('host').length > 1) throw malformed('Host stands more than once');
+  const lengths = fields.all('content-length');
+  if (fields.has('transfer-encoding') || lengths.some((length) => length !== '0')) {
+    throw malformed('a CONNECT has no body, so no Content-Length and no Transfer-Encoding');
+  }
+}
+
+/** Says early, and in words, what was sent instead of HTTP. */
+function refuseForeignProtocol(bytes: Uint8Array): void {
+  const [first] = bytes;
+  if (first === undefined || (first >= 0x41 && first <= 0x5a)) return;
+  if (first === 0x16)
+    throw malformed('it begins with TLS; speak plain HTTP to the proxy (http://, not https://)');
+  if (first === 4 || first === 5) throw malformed('it begins with SOCKS; this is an HTTP proxy');
+  throw malformed('it does not begin with an upper-case HTTP method');
+}
+
+/** Position of the CR of the next CRLF; -1 if it is not there yet. A bare LF or CR throws. */
+function endOfLine(bytes: Uint8Array, start: number): number {
+  for (let i = start; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x0a) throw malformed('a line ends with a bare LF');
+    if (byte === 0x0d) {
+      if (i + 1 === bytes.length) return -1;
+      if (bytes[i + 1] !== 0x0a) throw malformed('a bare CR stands in the head');
+      return i;
+    }
+  }
+  return -1;
+}
+
+function text(bytes: Uint8Array, start: number, end: number): string {
+  let latin1 = '';
+  for (let i = start; i < end; i++) latin1 += String.fromCharCode(bytes[i] ?? 0);
+  return latin1;
+}
+
+function malformed(reason: string): ProxyError {
+  return new ProxyError('request_malformed', `The proxy request is refused: ${reason}.`);
+}
+
+function tooLarge(bytesMax: number): ProxyError {
+  return new ProxyError('head_too_large', `The head of the proxy request is larger than ${bytesMax} bytes.`);
+}

@@ -1,0 +1,169 @@
+// The one canonicaliser of request targets: its output is judged by policy and is the very bytes that go upstream.
+
+import { ProxyError } from '../protocol/error.ts';
+import { defaultPortOf, parseAuthority } from './authority.ts';
+import type { Destination } from './destination.ts';
+import { printable } from './printable.ts';
+
+export interface CanonicalTarget {
+  /** Starts with `/`; unreserved characters decoded, hex upper case, no dot segment, ASCII only. */
+  readonly path: string;
+  /** Opaque, with its `?`; empty if there is none. */
+  readonly query: string;
+}
+
+/**
+ * Canonical form of an origin-form target. What two origins could read as two different paths throws
+ * `request_malformed`; docs/reference/canonical-requests.md has the table. Idempotent.
+ */
+export function canonicalTarget(target: string): CanonicalTarget {
+  const foreign = /[^\x21-\x7e\x80-\xff]|#/.exec(target)?.[0];
+  if (foreign === '#') throw malformed(target, 'a fragment is not sent to a server');
+  if (foreign !== undefined)
+    throw malformed(target, 'it has white space, a control character or one beyond a byte');
+  if (!target.startsWith('/')) throw malformed(target, 'a path has to begin with a slash');
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  const query = mark === -1 ? '' : target.slice(mark);
+  return { path: canonicalPath(target, path), query: canonicalQuery(query) };
+}
+
+export interface AbsoluteTarget {
+  readonly destination: Destination;
+  /** The origin-form of the rest, not canonical yet; empty if the URL ends behind the authority. */
+  readonly target: string;
+}
+
+/**
+ * Splits an absolute-form `http://` or `https://` target; undefined if it is not absolute-form at all. Throws
+ * `request_malformed` for other schemes, `authority_malformed` for user information and the like.
+ */
+export function parseAbsoluteTarget(target: string): AbsoluteTarget | undefined {
+  const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)(.*)$/s.exec(target);
+  if (parts === null) return undefined;
+  const [, given = '', authority = '', rest = ''] = parts;
+  const scheme = given.toLowerCase();
+  if (scheme !== 'http' && scheme !== 'https') {
+    throw malformed(target, `the scheme ${printable(given)} is not proxied, only http and https are`);
+  }
+  const { host, port } = parseAuthority(authority, { defaultPort: defaultPortOf(scheme) ?? 0 });
+  return { destination: { scheme, host, port }, target: rest.startsWith('?') ? `/${rest}` : rest };
+}
+
+/**
+ * Why origins may differ about this canonical path (encoded slash, path parameter, empty segment, double
+ * encoding); undefined if all read it alike. A rule that is bounded by a path should refuse what this names.
+ */
+export function pathAmbiguity(path: string): string | undefined {
+  if (path.includes('%2F')) return 'an encoded slash, which some origins read as a separator';
+  if (/;|%3B/.test(path)) return 'a path parameter (;), which some origins leave out';
+  if (path.includes('//')) return 'an empty segment, which some origins leave out';
+  if (/%25[0-9A-Fa-f]{2}/.test(path))
+    return 'a percent sign that was encoded twice, which some origins decode twice';
+  return undefined;
+}
+
+/**
+ * How the most liberal origin reads a canonical path: ASCII decoded once, parameters left out, slashes merged. A
+ * deny rule should match this as well as the path itself.
+ */
+export function liberalReading(path: string): string {
+  const decoded = path
+    .replace(/(?:;|%3B)[^/]*/g, '')
+    .replace(/%([2-7][0-9A-F])/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return decoded.replace(/\/{2,}/g, '/');
+}
+
+function canonicalPath(target: string, path: string): string {
+  const out: string[] = [];
+  const segments = path.slice(1).split('/');
+  for (const [index, raw] of segments.entries()) {
+    const segment = canonicalSegment(target, raw);
+    const last = index === segments.length - 1;
+    if (segment === '..') {
+      if (out.pop() === '') throw malformed(target, '".." stands behind an empty segment');
+      if (last) out.push('');
+    } else if (segment === '.') {
+      if (last) out.push('');
+    } else {
+      out.push(segment);
+    }
+  }
+  return `/${out.join('/')}`;
+}
+
+/** Decodes what is unreserved, encodes what may not stand plain, refuses what origins read differently. */
+function canonicalSegment(target: string, raw: string): string {
+  const segment = raw.replace(/%(..?)?|[^A-Za-z0-9._~!$&'()*+,;=:@-]/gs, (found) => {
+    if (!found.startsWith('%')) return encodePlain(target, found);
+    const hex = found.slice(1);
+    if (!/^[0-9A-Fa-f]{2}$/.test(hex))
+      throw malformed(target, 'a percent sign has to be followed by two hex digits');
+    return canonicalByte(target, Number.parseInt(hex, 16));
+  });
+  if (!isWellFormed(segment)) throw malformed(target, 'its encoded bytes are not well-formed UTF-8');
+  refuseHiddenDots(target, segment);
+  return segment;
+}
+
+function encodePlain(target: string, character: string): string {
+  if (character === '\\') throw malformed(target, 'a backslash is a separator to some origins');
+  return percentEncode(character.charCodeAt(0));
+}
+
+function canonicalByte(target: string, byte: number): string {
+  if (byte < 0x20 || byte === 0x7f) throw malformed(target, 'it has an encoded control character');
+  if (byte === 0x5c) throw malformed(target, 'an encoded backslash is a separator to some origins');
+  const character = String.fromCharCode(byte);
+  return /[A-Za-z0-9._~-]/.test(character) ? character : percentEncode(byte);
+}
+
+/** Dot segments that only some origins see: behind an encoded slash or before a path parameter. */
+function refuseHiddenDots(target: string, segment: string): void {
+  const pieces = segment.split('%2F').map((piece) => ({ piece, name: piece.split(/;|%3B/)[0] }));
+  for (const { piece, name } of pieces) {
+    const isDots = name === '.' || name === '..';
+    if (isDots && (pieces.length > 1 || name !== piece))
+      throw malformed(target, 'a dot segment is hidden in it');
+    if (name === '' && pieces.length > 1)
+      throw malformed(target, 'an encoded slash stands beside an empty name');
+  }
+}
+
+/** The query is the origin's own language: only what HTTP forbids in it is encoded. */
+function canonicalQuery(query: string): string {
+  return query
+    .replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
+    .replace(/[\x80-\xff]/g, (character) => percentEncode(character.charCodeAt(0)));
+}
+
+function percentEncode(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+const continuation = '%[89AB][0-9A-F]';
+/** Every way in which bytes above 0x7F may follow each other (RFC 3629 §4), in upper-case percent-encoding. */
+const wellFormedRun = new RegExp(
+  [
+    `%(?:C[2-9A-F]|D[0-9A-F])${continuation}`,
+    `%E0%[AB][0-9A-F]${continuation}`,
+    `%E[1-9A-CEF](?:${continuation}){2}`,
+    `%ED%[89][0-9A-F]${continuation}`,
+    `%F0%[9AB][0-9A-F](?:${continuation}){2}`,
+    `%F[1-3](?:${continuation}){3}`,
+    `%F4%8[0-9A-F](?:${continuation}){2}`,
+  ].join('|'),
+  'g',
+);
+
+/** No byte above 0x7F is left once every well-formed run is taken out. */
+function isWellFormed(segment: string): boolean {
+  return !/%[89A-F]/.test(segment) || !/%[89A-F]/.test(segment.replace(wellFormedRun, ''));
+}
+
+function malformed(target: string, reason: string): ProxyError {
+  return new ProxyError(
+    'request_malformed',
+    `The request target ${printable(target)} is refused: ${reason}.`,
+  );
+}
