@@ -1,0 +1,397 @@
+// One end of a tunnel as a state machine without I/O, clock or randomness: bytes and calls go in, events and bytes come
+// out, and it says when it wants to be woken. The rules are in docs/reference/wire.md.
+
+import { asProxyError, ProxyError } from './error.ts';
+import { LinkWindow, linkCreditBytesInitial } from './flow-window.ts';
+import { encodeFrame, frameHeaderBytes, FrameParser, uint31Max } from './frame-codec.ts';
+import type { ParsedFrame } from './frame-codec.ts';
+import type { Frame, OpenFields } from './frame.ts';
+import { KeepAlive } from './keep-alive.ts';
+import type { Limits } from './limits.ts';
+import { OutputQueue } from './output-queue.ts';
+import { StreamTable } from './stream-table.ts';
+import type { StreamRecord, StreamState } from './stream-table.ts';
+import { EventQueue } from './tunnel-event.ts';
+import type { TunnelEvent } from './tunnel-event.ts';
+import { addCredit, bounded, overrun, streamLimit, unexpected } from './tunnel-fault.ts';
+
+export type TunnelRole = 'agent' | 'gateway';
+
+/**
+ * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `takeOutput`. A fault of the peer
+ * becomes one `failed` event, after which every call does nothing (only `openStream` throws).
+ */
+export class TunnelConnection {
+  readonly #role: TunnelRole;
+  readonly #limits: Limits;
+  readonly #parser: FrameParser;
+  readonly #output: OutputQueue;
+  readonly #events = new EventQueue();
+  readonly #keepAlive: KeepAlive;
+  readonly #streams: StreamTable;
+  readonly #link: LinkWindow;
+  #linkCredit = linkCreditBytesInitial;
+  #goawaySent = false;
+  #goawayReceived = false;
+  #failure: ProxyError | undefined;
+
+  constructor(options: { readonly role: TunnelRole; readonly limits: Limits; readonly nowMs: number }) {
+    const { role, limits, nowMs } = options;
+    this.#role = role;
+    this.#limits = limits;
+    this.#parser = new FrameParser(limits);
+    this.#output = new OutputQueue(limits.controlQueueBytesMax);
+    this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
+    this.#streams = new StreamTable(limits);
+    this.#link = new LinkWindow(limits);
+  }
+
+  /** Open streams, those included that are half-closed. */
+  get streamCount(): number {
+    return this.#streams.liveCount;
+  }
+
+  /** Bytes that `takeOutput` would give. */
+  get outputBytes(): number {
+    return this.#output.bytes;
+  }
+
+  /** When `handleTimeout` wants to be called; undefined once failed. */
+  get deadlineMs(): number | undefined {
+    return this.#failure === undefined ? this.#keepAlive.deadlineMs : undefined;
+  }
+
+  /** Undefined for a stream that never was or of which nothing is left. */
+  streamState(id: number): StreamState | undefined {
+    return this.#streams.getHolding(id)?.state;
+  }
+
+  /** Bytes of binary messages, split in any way. Data events are views of the chunk. */
+  receive(chunk: Uint8Array, nowMs: number): void {
+    if (this.#failure !== undefined) return;
+    this.#keepAlive.input(nowMs);
+    this.#parser.push(chunk);
+    try {
+      // A call made for a frame can end the connection, too: then nothing behind that frame counts.
+      while (this.#failure === undefined) {
+        const frame = this.#parser.next();
+        if (frame === undefined) return;
+        this.#handle(frame, nowMs);
+      }
+    } catch (error) {
+      this.#fail(asProxyError(error));
+    }
+  }
+
+  /** A message must end between frames. */
+  endOfMessage(): void {
+    if (this.#failure !== undefined) return;
+    try {
+      this.#parser.endOfMessage();
+    } catch (error) {
+      this.#fail(asProxyError(error));
+    }
+  }
+
+  nextEvent(): TunnelEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /**
+   * Opens a stream (agent only); data may follow at once. Throws stream_limit, frame_too_large, shutting_down after a
+   * goaway, or the failure of the connection.
+   */
+  openStream(fields: OpenFields): number {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#role !== 'agent') throw new ProxyError('internal', 'only the agent opens streams');
+    const streamId = this.#streams.lastStreamId + 1;
+    if (this.#goawaySent || this.#goawayReceived || streamId > uint31Max) {
+      throw new ProxyError(
+        'shutting_down',
+        'the tunnel takes no new streams; open the stream on a new tunnel',
+      );
+    }
+    const { streamsMax, controlFrameBytesMax } = this.#limits;
+    if (this.#streams.liveCount >= streamsMax) throw streamLimit(streamsMax);
+    const encoded = encodeFrame({ type: 'open', streamId, fields });
+    if (encoded.length - frameHeaderBytes > controlFrameBytesMax) {
+      throw new ProxyError('frame_too_large', `the fields of a stream exceed ${controlFrameBytesMax} bytes`);
+    }
+    this.#output.pushEncodedControl(encoded);
+    this.#addStream(streamId);
+    return streamId;
+  }
+
+  /** The gateway takes the stream. */
+  accept(id: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.accepted) return;
+    stream.accepted = true;
+    this.#send({ type: 'accept', streamId: id });
+  }
+
+  /** The gateway does not take the stream, which is over. After `accept` or data it becomes a reset. */
+  refuse(id: number, code: number, message: string): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    if (stream.accepted) return this.reset(id, code, message);
+    this.#streams.forget(stream);
+    this.#send({ type: 'refuse', streamId: id, code, message: bounded(message) });
+  }
+
+  /**
+   * Takes as many bytes as the credit of stream and connection allows and gives their count; if that is less than was
+   * given, a `writable` event tells when to go on. The data is not copied: leave it alone until the output is written.
+   */
+  sendData(id: number, data: Uint8Array): number {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return 0;
+    if (stream.localEnded) throw new ProxyError('internal', `data on stream ${id} after its end`);
+    const count = Math.min(data.length, stream.sendCredit, this.#linkCredit);
+    if (count < data.length) this.#streams.blocked.add(stream);
+    if (count === 0) return 0;
+    stream.accepted ||= this.#role === 'gateway';
+    stream.sendCredit -= count;
+    this.#linkCredit -= count;
+    const part = count === data.length ? data : data.subarray(0, count);
+    this.#output.pushData(id, part, this.#limits.frameBytesMax);
+    return count;
+  }
+
+  /** No more data from this side; the other direction stays open. */
+  end(id: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.localEnded) return;
+    stream.accepted ||= this.#role === 'gateway';
+    stream.localEnded = true;
+    this.#streams.blocked.delete(stream);
+    if (stream.remoteEnded) this.#streams.retire(stream);
+    this.#send({ type: 'end', streamId: id });
+  }
+
+  /**
+   * Ends both directions at once and gives up received bytes that were not consumed. Call it, too, for a stream that
+   * ended both ways while bytes are held that nobody will read; nothing is sent then.
+   */
+  reset(id: number, code: number, message: string): void {
+    const stream = this.#streams.getHolding(id);
+    if (stream === undefined) return;
+    const wasOver = stream.state === 'closed';
+    this.#streams.forget(stream);
+    if (!wasOver) this.#send({ type: 'reset', streamId: id, code, message: bounded(message) });
+  }
+
+  /** The local sink has drained these bytes, so credit may be granted. Throws internal for more than are held. */
+  consumed(id: number, bytes: number, nowMs: number): void {
+    const stream = this.#streams.getHolding(id);
+    if (stream === undefined || bytes === 0) return;
+    const { heldBytes } = stream.receive;
+    if (!(bytes > 0 && bytes <= heldBytes)) {
+      throw new ProxyError(
+        'internal',
+        `stream ${id} holds ${heldBytes} bytes, so ${bytes} cannot be consumed`,
+      );
+    }
+    this.#grant(stream, stream.receive.consumed(bytes, nowMs, this.#keepAlive.roundTripMs));
+    this.#streams.settle(stream);
+  }
+
+  /** Asks for a `pong` event. */
+  ping(nowMs: number): void {
+    if (this.#failure === undefined) this.#send({ type: 'ping', nonce: this.#keepAlive.ping(nowMs) });
+  }
+
+  /** No new streams from now on; open ones go on. */
+  goaway(code: number, message: string): void {
+    this.#goawaySent = true;
+    if (this.#failure === undefined) this.#output.pushEncodedControl(this.#encodeGoaway(code, message));
+  }
+
+  /**
+   * Whole frames as buffers to write in order; takes them off the queue. With `bytesMax` at most that many bytes, but
+   * at least one frame: use it to keep a message below messageBytesMax.
+   */
+  takeOutput(bytesMax = Number.POSITIVE_INFINITY): Uint8Array[] {
+    return this.#output.take(bytesMax);
+  }
+
+  /** Call it at `deadlineMs`: pings, or fails with tunnel_lost. */
+  handleTimeout(nowMs: number): void {
+    if (this.#failure !== undefined) return;
+    const due = this.#keepAlive.due(nowMs);
+    if (due === 'ping') this.ping(nowMs);
+    if (due !== 'lost') return;
+    const peer = this.#role === 'agent' ? 'gateway' : 'agent';
+    const { pingTimeoutMs } = this.#limits;
+    this.#fail(
+      new ProxyError('tunnel_lost', `the ${peer} sent nothing for ${pingTimeoutMs} ms (pingTimeoutMs)`),
+    );
+  }
+
+  #fail(error: ProxyError): void {
+    this.#failure = error;
+    this.#streams.clear();
+    this.#output.pushEncodedControl(this.#encodeGoaway(error.wireCode, error.message));
+    this.#events.push({ type: 'failed', error });
+  }
+
+  /** Queues a control frame; too many of them that wait are a fault of the peer, too. */
+  #send(frame: Exclude<Frame, { readonly type: 'data' }>): void {
+    if (this.#failure !== undefined) return;
+    try {
+      this.#output.pushControl(frame);
+    } catch (error) {
+      this.#fail(asProxyError(error));
+    }
+  }
+
+  #encodeGoaway(code: number, message: string): Uint8Array {
+    const { lastStreamId } = this.#streams;
+    return encodeFrame({ type: 'goaway', lastStreamId, code, message: bounded(message) });
+  }
+
+  #handle(frame: ParsedFrame, nowMs: number): void {
+    switch (frame.type) {
+      case 'data':
+        return this.#handleData(frame, nowMs);
+      case 'window':
+        return this.#handleWindow(frame.streamId, frame.bytes);
+      case 'open':
+        return this.#handleOpen(frame.streamId, frame.fields);
+      case 'accept':
+      case 'refuse':
+        return this.#handleAnswer(frame);
+      case 'end':
+        return this.#handleEnd(frame.streamId);
+      case 'reset':
+        return this.#handleReset(frame);
+      case 'ping':
+        return this.#send({ type: 'pong', nonce: frame.nonce });
+      case 'pong':
+        return this.#handlePong(frame.nonce, nowMs);
+      case 'goaway':
+        return this.#handleGoaway(frame);
+      case 'ack':
+        // Reserved for resuming: an endpoint that keeps nothing for a replay has nothing to forget.
+        return;
+      case 'resume':
+        throw unexpected('resume, which was not agreed');
+    }
+  }
+
+  #handleData(frame: Extract<ParsedFrame, { type: 'data' }>, nowMs: number): void {
+    const { streamId, data, remaining } = frame;
+    const stream = this.#streams.find(streamId, 'data');
+    // The whole frame must fit, so that the verdict does not depend on how the bytes were split.
+    if (data.length + remaining > this.#link.creditBytes) throw overrun('the connection');
+    this.#link.received(data.length);
+    const linkGrant = frame.last ? this.#link.grant() : 0;
+    if (linkGrant > 0) this.#send({ type: 'window', streamId: 0, bytes: linkGrant });
+    if (stream === undefined) return;
+    if (stream.remoteEnded) throw unexpected(`data on stream ${streamId} after its end`);
+    if (data.length + remaining > stream.receive.creditBytes) throw overrun(`stream ${streamId}`);
+    stream.receive.received(data.length, nowMs);
+    this.#implyAccept(stream);
+    this.#events.push({ type: 'data', streamId, data });
+    if (this.#keepAlive.wantsMeasure(nowMs)) this.ping(nowMs);
+  }
+
+  #handleWindow(streamId: number, bytes: number): void {
+    if (streamId === 0) {
+      this.#linkCredit = addCredit(this.#linkCredit, bytes, 'the connection');
+      for (const stream of this.#streams.blocked) this.#unblock(stream);
+      return;
+    }
+    const stream = this.#streams.find(streamId, 'window');
+    if (stream === undefined) return;
+    stream.sendCredit = addCredit(stream.sendCredit, bytes, `stream ${streamId}`);
+    if (this.#streams.blocked.has(stream)) this.#unblock(stream);
+  }
+
+  #unblock(stream: StreamRecord): void {
+    if (stream.sendCredit === 0 || this.#linkCredit === 0) return;
+    this.#streams.blocked.delete(stream);
+    this.#events.push({ type: 'writable', streamId: stream.id });
+  }
+
+  #handleOpen(streamId: number, fields: OpenFields): void {
+    if (this.#role !== 'gateway') throw unexpected('open from the gateway');
+    const { lastStreamId, count } = this.#streams;
+    if (streamId !== lastStreamId + 1) throw unexpected(`open of stream ${streamId} after ${lastStreamId}`);
+    const { streamsMax } = this.#limits;
+    if (this.#goawaySent || count >= streamsMax) {
+      this.#streams.lastStreamId = streamId;
+      const error = this.#goawaySent
+        ? new ProxyError('shutting_down', 'the gateway drains')
+        : streamLimit(streamsMax);
+      return this.#send({ type: 'refuse', streamId, code: error.wireCode, message: error.message });
+    }
+    this.#addStream(streamId);
+    this.#events.push({ type: 'open', streamId, fields });
+  }
+
+  #handleAnswer(frame: Extract<ParsedFrame, { type: 'accept' | 'refuse' }>): void {
+    const { type, streamId } = frame;
+    if (this.#role !== 'agent') throw unexpected(`${type} from the agent`);
+    const stream = this.#streams.find(streamId, type);
+    if (stream === undefined) return;
+    if (stream.accepted) throw unexpected(`${type} on stream ${streamId}, which is answered already`);
+    if (frame.type === 'accept') return this.#implyAccept(stream);
+    this.#streams.forget(stream);
+    this.#events.push({ type: 'refused', streamId, code: frame.code, message: frame.message });
+  }
+
+  #handleEnd(streamId: number): void {
+    const stream = this.#streams.find(streamId, 'end');
+    if (stream === undefined) return;
+    if (stream.remoteEnded) throw unexpected(`a second end on stream ${streamId}`);
+    this.#implyAccept(stream);
+    stream.remoteEnded = true;
+    stream.receive.close();
+    this.#events.push({ type: 'end', streamId });
+    if (stream.localEnded) this.#streams.retire(stream);
+  }
+
+  #handleReset(frame: Extract<ParsedFrame, { type: 'reset' }>): void {
+    const { streamId, code, message } = frame;
+    const stream = this.#streams.find(streamId, 'reset');
+    if (stream === undefined) return;
+    // After an end the received bytes are complete and may still be drained; before it they are worth nothing.
+    if (stream.remoteEnded) this.#streams.retire(stream);
+    else this.#streams.forget(stream);
+    this.#events.push({ type: 'reset', streamId, code, message });
+  }
+
+  #handlePong(nonce: number, nowMs: number): void {
+    const roundTripMs = this.#keepAlive.pong(nonce, nowMs);
+    if (roundTripMs !== undefined) this.#events.push({ type: 'pong', roundTripMs });
+  }
+
+  #handleGoaway(frame: Extract<ParsedFrame, { type: 'goaway' }>): void {
+    const { lastStreamId, code, message } = frame;
+    this.#goawayReceived = true;
+    this.#events.push({ type: 'goaway', lastStreamId, code, message });
+    if (this.#role !== 'agent') return;
+    for (const stream of this.#streams.live) {
+      if (stream.id <= lastStreamId) continue;
+      this.#streams.forget(stream);
+      this.#events.push({ type: stream.accepted ? 'reset' : 'refused', streamId: stream.id, code, message });
+    }
+  }
+
+  /** Data or an end from the gateway says, like `accept`, that it took the stream. */
+  #implyAccept(stream: StreamRecord): void {
+    if (this.#role !== 'agent' || stream.accepted) return;
+    stream.accepted = true;
+    this.#events.push({ type: 'accepted', streamId: stream.id });
+  }
+
+  #addStream(id: number): void {
+    const stream = this.#streams.add(id);
+    this.#grant(stream, stream.receive.grantInitially());
+  }
+
+  #grant(stream: StreamRecord, bytes: number): void {
+    if (bytes > 0) this.#send({ type: 'window', streamId: stream.id, bytes });
+  }
+}

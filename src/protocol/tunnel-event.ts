@@ -1,0 +1,45 @@
+// What a tunnel connection tells its owner.
+
+import type { ProxyError } from './error.ts';
+import type { OpenFields } from './frame.ts';
+
+export type TunnelEvent =
+  | { readonly type: 'open'; readonly streamId: number; readonly fields: OpenFields }
+  | { readonly type: 'accepted'; readonly streamId: number }
+  | { readonly type: 'refused'; readonly streamId: number; readonly code: number; readonly message: string }
+  /** A view of what was received. Tell `consumed` once it is drained. */
+  | { readonly type: 'data'; readonly streamId: number; readonly data: Uint8Array }
+  | { readonly type: 'end'; readonly streamId: number }
+  | { readonly type: 'reset'; readonly streamId: number; readonly code: number; readonly message: string }
+  /** Credit came back for a stream whose `sendData` had taken less than it was given. */
+  | { readonly type: 'writable'; readonly streamId: number }
+  | {
+      readonly type: 'goaway';
+      readonly lastStreamId: number;
+      readonly code: number;
+      readonly message: string;
+    }
+  | { readonly type: 'pong'; readonly roundTripMs: number }
+  /** The connection is over. The output still holds a `goaway` that says why to the peer. */
+  | { readonly type: 'failed'; readonly error: ProxyError };
+
+/** Events in order, bounded by what one `receive` can bring forth. */
+export class EventQueue {
+  readonly #events: TunnelEvent[] = [];
+  #head = 0;
+
+  push(event: TunnelEvent): void {
+    this.#events.push(event);
+  }
+
+  shift(): TunnelEvent | undefined {
+    const event = this.#events[this.#head];
+    if (event === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#events.length) {
+      this.#events.length = 0;
+      this.#head = 0;
+    }
+    return event;
+  }
+}
