@@ -44,7 +44,7 @@ export interface AuditLogOptions {
   /** Path of a JSON lines file, written beside the store. */
   readonly file?: string;
   readonly limits?: Limits;
-  /** Told once when storing begins to fail, and for each event that is lost. */
+  /** Told once when storing begins to fail, and once when events begin to be lost. */
   readonly onFault?: (error: ProxyError) => void;
 }
 
@@ -83,6 +83,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
   #lost = 0;
   #failing = false;
   #timer: NodeJS.Timeout | undefined;
+  #running = false;
   #pump: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #waiters: Waiter[] = [];
@@ -110,15 +111,11 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
       this.#queue.length >= this.#limits.auditQueueEventsMax ||
       this.#queueBytes + entry.json.length > this.#limits.auditQueueBytesMax;
     if (full || this.#closed !== undefined) {
-      this.#lost += 1;
-      const why = full ? 'its queue is full' : 'it is closed';
-      this.#onFault(
-        new ProxyError('audit_unavailable', `An event was lost because the audit cannot take it: ${why}.`),
-      );
+      this.#lose(full ? 'its queue is full' : 'it is closed');
       return;
     }
     this.#push(entry);
-    if (this.#pump === undefined && this.#queue.length >= batchEventsMax) this.#start();
+    if (!this.#running && this.#queue.length >= batchEventsMax) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), this.#limits.auditFlushDelayMs);
   }
 
@@ -147,14 +144,24 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     this.#stop.abort();
     await this.#pump;
     try {
-      for (let attempt = 1; this.#queue.length > 0; attempt += 1) {
+      for (let failures = 0; this.#queue.length > 0;) {
         if (await this.#writeBatch()) continue;
-        if (attempt >= closeAttemptsMax) throw this.#unavailable(`${this.#queue.length} events are lost`);
+        failures += 1;
+        if (failures >= closeAttemptsMax) throw this.#unavailable(`${this.#queue.length} events are lost`);
         await wait(retryDelayMsInitial);
       }
     } finally {
       await this.#file?.close();
     }
+  }
+
+  #lose(why: string): void {
+    if (this.#lost === 0) {
+      this.#onFault(
+        new ProxyError('audit_unavailable', `Events are lost because the audit cannot take them: ${why}.`),
+      );
+    }
+    this.#lost += 1;
   }
 
   #push(entry: AuditEntry): void {
@@ -166,9 +173,9 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#pump ??= this.#run().finally(() => {
-      this.#pump = undefined;
-    });
+    if (this.#running) return;
+    this.#running = true;
+    this.#pump = this.#run();
   }
 
   async #run(): Promise<void> {
@@ -184,6 +191,8 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
         delayMs = Math.min(delayMs * 2, retryDelayMsMax);
       }
     }
+    // In the same turn as the last look at the queue: an event that comes now starts a new run.
+    this.#running = false;
   }
 
   /** Writes the first events of the queue to store and file. False if that failed; the next call goes on from there. */

@@ -1,0 +1,110 @@
+// Notices the end of sessions, also those that another process on the same store ended.
+
+import { asProxyError, type ProxyError } from '../protocol/error.ts';
+import type { SessionRecord, Store } from '../store/store.ts';
+
+/** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
+export const watchIntervalMs = 500;
+const pruneIntervalMs = 3_600_000;
+/** How long sessions that are over stay listed. */
+const sessionRetentionMs = 30 * 24 * 3_600_000;
+
+export type EndedListener = (sessionId: string, reason: string) => void;
+
+export interface SessionWatchOptions {
+  readonly store: Store;
+  readonly clock: () => number;
+  /** Called once for each session that reached its time, in the one process that ended it. */
+  readonly onExpired: (session: SessionRecord) => Promise<void>;
+  readonly onFault: (error: ProxyError) => void;
+}
+
+/** Looks at the store's change counter at an interval until it is closed. */
+export class SessionWatch implements AsyncDisposable {
+  readonly #options: SessionWatchOptions;
+  readonly #listeners = new Set<EndedListener>();
+  #sequence: number;
+  #nextPruneMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: SessionWatchOptions, sequence: number) {
+    this.#options = options;
+    this.#sequence = sequence;
+  }
+
+  /** Endings from now on are noticed. */
+  static async open(options: SessionWatchOptions): Promise<SessionWatch> {
+    const { sequence } = await options.store.sessions.endingsSince(undefined);
+    const watch = new SessionWatch(options, sequence);
+    watch.#schedule();
+    return watch;
+  }
+
+  /** Gives the function that takes the listener away again. */
+  onEnded(listener: EndedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks now. Faults of the store go to `onFault`; the next look tries again. */
+  look(): Promise<void> {
+    // One look at a time: an ending is told once.
+    this.#looking = this.#looking
+      .then(() => this.#look())
+      .catch((error: unknown) => {
+        this.#options.onFault(asProxyError(error));
+      });
+    return this.#looking;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#looking;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      void this.look().then(() => this.#schedule());
+    }, watchIntervalMs);
+    // The watch alone keeps no process alive.
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#closed) return;
+    const { sessions, tokens } = this.#options.store;
+    const nowMs = this.#options.clock();
+    const expired = await sessions.expire(nowMs);
+    for (;;) {
+      const { sequence, endings } = await sessions.endingsSince(this.#sequence);
+      this.#sequence = sequence;
+      for (const { sessionId, reason } of endings) this.#tell(sessionId, reason);
+      if (endings.length === 0) break;
+    }
+    // After the streams have ended: a failing audit must not keep them open.
+    for (const session of expired) await this.#options.onExpired(session);
+    if (nowMs < this.#nextPruneMs) return;
+    this.#nextPruneMs = nowMs + pruneIntervalMs;
+    await sessions.prune(nowMs - sessionRetentionMs);
+    await tokens.prune(nowMs);
+  }
+
+  #tell(sessionId: string, reason: string): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(sessionId, reason);
+      } catch (error) {
+        // One listener's fault must not keep the others from ending their streams.
+        this.#options.onFault(asProxyError(error));
+      }
+    }
+  }
+}
