@@ -109,11 +109,19 @@ export const limitTable = {
     'First wait before a reconnect, halved to doubled by jitter.',
   ),
   reconnectDelayMsMax: row(
-  tunnelWaitTimeoutMs: row(10_000, 'tunnel_lost', 'A new connection of the workload waits this long for a tunnel that is being set up again.'),
-  lingerTimeoutMs: row(2_000, 'timeout', 'After the last byte to a client: how long its own bytes are still taken, or its kernel would drop ours.'),
     15_000,
     'tunnel_lost',
     'An agent finds a gateway that came back within this time.',
+  ),
+  tunnelWaitTimeoutMs: row(
+    10_000,
+    'tunnel_lost',
+    'A new connection of the workload waits this long for a tunnel that is being set up again.',
+  ),
+  lingerTimeoutMs: row(
+    2_000,
+    'timeout',
+    'After the last byte to a client: how long its own bytes are still taken, or its kernel would drop ours.',
   ),
   proofAgeMsMax: row(60_000, 'proof_invalid', 'Clock skew between container and gateway plus the way there.'),
   tunnelsPerSessionMax: row(4, 'limit_exceeded', 'One in use, one draining, one being set up, one spare.'),
