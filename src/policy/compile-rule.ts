@@ -1,0 +1,334 @@
+// One rule of a file to a rule that can be matched, with everything that is wrong in it by itself.
+
+import { parseByteSize } from './byte-size.ts';
+import type { ClaimSelector } from './claim-selector.ts';
+import { type CompileCondition, compileCondition } from './condition.ts';
+import type { RuleLimits } from './decision.ts';
+import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
+import {
+  type Network,
+  networkContains,
+  parseIpv4,
+  parseIpv6,
+  parseNetwork,
+  refusedNetwork,
+} from './network.ts';
+import { PathPattern } from './path-pattern.ts';
+import type { RuleDocument } from './policy-schema.ts';
+import { isPublicSuffix } from './public-suffix.ts';
+import type { Rule, RuleScheme } from './rule.ts';
+import type { YamlPath } from './yaml-source.ts';
+
+/** Reports a problem at a path below the rule. */
+export type Report = (path: YamlPath, message: string, severity?: 'error' | 'warning') => void;
+
+/** What the rule takes from its surroundings. */
+export interface RuleContext {
+  readonly order: number;
+  /** `file:line` of the rule. */
+  readonly place: string;
+  readonly fileMode: 'enforce' | 'observe';
+  readonly fileSelectors: readonly ClaimSelector[];
+  /** Facts that the file demands of rules that inject. */
+  readonly fileRequire: readonly string[];
+  readonly groups: ReadonlyMap<string, readonly string[]>;
+  /** Names of the known credentials; undefined if they are not known here. */
+  readonly credentials: ReadonlySet<string> | undefined;
+  readonly report: Report;
+}
+
+type Effect = Rule['effect'];
+
+const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
+  // Array.isArray does not narrow a union with a readonly array; the runtime check is the proof.
+  value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
+
+/** Compiles one rule. Problems go to `context.report`; the result is of use only if none was an error. */
+export function compileRule(document: RuleDocument, context: RuleContext): Rule {
+  const effect: Effect = document.deny === undefined ? 'allow' : 'deny';
+  const schemes = compileSchemes(document, effect, context.report);
+  const handling =
+    schemes.has('tcp') && effect === 'allow'
+      ? 'raw'
+      : document.tls === 'passthrough'
+        ? 'passthrough'
+        : 'intercept';
+  const hosts = compileHosts(document, effect, context);
+  const addresses = compileNetworks(document, hosts, effect, context.report);
+  checkCombination(document, effect, handling, context.report);
+  checkInjection(document, schemes, hosts, context);
+  const inject = asList(document.inject);
+  const denial =
+    typeof document.deny === 'object'
+      ? document.deny
+      : { reason: typeof document.deny === 'string' ? document.deny : undefined, operator: undefined };
+  return {
+    order: context.order,
+    reference: { name: document.name, place: context.place },
+    effect,
+    handling,
+    mode: document.mode ?? context.fileMode,
+    hasOwnMode: document.mode !== undefined,
+    hosts,
+    schemes,
+    ports: document.ports === undefined ? undefined : new Set(asList(document.ports)),
+    methods: compileMethods(document, context.report),
+    paths: compilePaths(document, context.report),
+    when: compileWhen(document, context.report),
+    selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
+    require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
+    expiresMs: compileExpiry(document, context.report),
+    inject,
+    addresses: addresses.map(({ text }) => text),
+    limits: compileLimits(document),
+    reason: denial.reason,
+    operatorReason: denial.operator,
+  };
+}
+
+function compileSchemes(document: RuleDocument, effect: Effect, report: Report): ReadonlySet<RuleScheme> {
+  const written = asList(document.scheme);
+  if (written.length === 0) return new Set(effect === 'deny' ? ['https', 'http', 'tcp'] : ['https']);
+  const schemes = new Set(written);
+  if (effect === 'allow' && schemes.has('tcp')) {
+    if (schemes.size > 1)
+      report(['scheme'], '"tcp" allows any bytes, so it stands alone; write a rule of its own for it');
+    if (document.ports === undefined) {
+      report(['scheme'], 'a rule for raw TCP needs "ports"; write them, such as ports: 22');
+    }
+  }
+  return schemes;
+}
+
+function compileHosts(document: RuleDocument, effect: Effect, context: RuleContext): readonly HostPattern[] {
+  const { report } = context;
+  const texts: { text: string; path: YamlPath }[] = asList(document.hosts).map((text, i) => ({
+    text,
+    path: Array.isArray(document.hosts) ? ['hosts', i] : ['hosts'],
+  }));
+  for (const [i, name] of asList(document.include).entries()) {
+    const path = Array.isArray(document.include) ? ['include', i] : ['include'];
+    const group = context.groups.get(name);
+    if (group === undefined) {
+      const known = [...context.groups.keys()].join(', ');
+      report(
+        path,
+        `there is no group ${JSON.stringify(name)}; ${known === '' ? 'define it under "groups"' : `the groups are ${known}`}`,
+      );
+    }
+    texts.push(...(group ?? []).map((text) => ({ text, path })));
+  }
+  if (document.hosts === undefined && document.include === undefined) {
+    report(
+      [],
+      'the rule has no hosts; write hosts: [registry.example.com], or include: with the name of a group',
+    );
+  }
+  const hosts = new Map<string, HostPattern>();
+  for (const { text, path } of texts) {
+    const pattern = parseHostPattern(text, effect);
+    if (typeof pattern === 'string') {
+      report(path, pattern);
+      continue;
+    }
+    const key = formatHostPattern(pattern);
+    if (hosts.has(key)) report(path, `the host ${key} stands twice in this rule; remove one`, 'warning');
+    hosts.set(key, pattern);
+    const tooWide =
+      effect === 'allow' && document.dangerouslyAllowWideHosts !== true ? widthProblem(pattern) : undefined;
+    if (tooWide !== undefined) report(path, tooWide);
+  }
+  if (effect === 'deny' && document.dangerouslyAllowWideHosts === true) {
+    report(['dangerouslyAllowWideHosts'], 'a rule that denies may have any wildcard; leave this key out');
+  }
+  return [...hosts.values()];
+}
+
+function widthProblem(pattern: HostPattern): string | undefined {
+  if (pattern.kind === 'any') {
+    return '"*" allows every host on the internet; write the hosts that are needed, or use mode: observe to learn them';
+  }
+  if (pattern.kind !== 'suffix' || !isPublicSuffix(pattern.suffix)) return undefined;
+  return `*.${pattern.suffix} is a wildcard over names that anybody can register; write the names that are needed, such as name.${pattern.suffix}`;
+}
+
+function compileNetworks(
+  document: RuleDocument,
+  hosts: readonly HostPattern[],
+  effect: Effect,
+  report: Report,
+): readonly Network[] {
+  const networks: Network[] = [];
+  for (const [i, text] of asList(document.addresses).entries()) {
+    const path = Array.isArray(document.addresses) ? ['addresses', i] : ['addresses'];
+    const network = parseNetwork(text);
+    const problem = typeof network === 'string' ? network : refusedNetwork(network);
+    if (problem !== undefined) report(path, problem);
+    else if (typeof network !== 'string') networks.push(network);
+  }
+  if (effect === 'deny') return networks;
+  for (const host of hosts) {
+    if (host.kind !== 'exact' || !host.isAddress) continue;
+    const bytes = parseIpv4(host.host) ?? parseIpv6(host.host) ?? [];
+    const own = parseNetwork(host.host);
+    if (typeof own === 'string') continue;
+    const isPrivate = refusedNetwork(own) === undefined;
+    if (isPrivate && !networks.some((network) => networkContains(network, bytes))) {
+      report(
+        ['hosts'],
+        `${host.host} is a private address, which the address guard refuses; add addresses: ${own.text}`,
+      );
+    }
+  }
+  return networks;
+}
+
+/** Keys that say nothing, or promise what cannot be kept, beside another key. */
+function checkCombination(
+  document: RuleDocument,
+  effect: Effect,
+  handling: Rule['handling'],
+  report: Report,
+): void {
+  if (effect === 'deny') {
+    for (const key of ['inject', 'tls', 'addresses', 'limits', 'require'] as const) {
+      if (document[key] !== undefined)
+        report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
+    }
+  }
+  if (handling !== 'intercept') {
+    const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
+    for (const key of ['methods', 'paths', 'when', 'inject'] as const) {
+      if (document[key] !== undefined)
+        report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
+    }
+    for (const key of ['requestsPerSecond', 'requestsPerSession', 'bodyBytes'] as const) {
+      if (document.limits?.[key] !== undefined) {
+        report(['limits', key], `${what}, so requests cannot be counted; use bytesPerSession`);
+      }
+    }
+    if (document.mode !== undefined)
+      report(['mode'], `${what}, so there is nothing to observe; remove "mode"`);
+  }
+  if (document.tls !== undefined && handling === 'raw')
+    report(['tls'], 'raw TCP is never opened; remove "tls"');
+  if (document.tls === 'passthrough' && asList(document.scheme).includes('http')) {
+    report(['tls'], 'passthrough is for TLS; write scheme: https');
+  }
+}
+
+/** A credential goes over verified TLS to hosts that the rule names, or nowhere. */
+function checkInjection(
+  document: RuleDocument,
+  schemes: ReadonlySet<RuleScheme>,
+  hosts: readonly HostPattern[],
+  context: RuleContext,
+): void {
+  const credentials = asList(document.inject);
+  if (credentials.length === 0) return;
+  for (const [i, name] of credentials.entries()) {
+    const path = Array.isArray(document.inject) ? ['inject', i] : ['inject'];
+    if (context.credentials !== undefined && !context.credentials.has(name)) {
+      const known = [...context.credentials].join(', ');
+      context.report(
+        path,
+        `there is no credential ${JSON.stringify(name)} in the gateway's configuration; ${known === '' ? 'define it under "credentials" there' : `it has ${known}`}`,
+      );
+    }
+  }
+  if (schemes.has('http')) {
+    context.report(
+      ['inject'],
+      'a credential is never sent in cleartext; write scheme: https, and a rule of its own for http',
+    );
+  }
+  if (hosts.some((host) => widthProblem(host) !== undefined)) {
+    context.report(
+      ['inject'],
+      "a credential is never given to a wildcard over strangers' hosts; name the hosts that get it",
+    );
+  }
+}
+
+function compileMethods(document: RuleDocument, report: Report): ReadonlySet<string> | undefined {
+  if (document.methods === undefined) return undefined;
+  const methods = asList(document.methods);
+  for (const [i, method] of methods.entries()) {
+    const path = Array.isArray(document.methods) ? ['methods', i] : ['methods'];
+    const shown = JSON.stringify(method.slice(0, 40));
+    if (method === '*') report(path, 'all methods is what a rule without "methods" says; remove the key');
+    else if (method === 'CONNECT' || method === 'TRACE') {
+      report(path, `${method} is never admitted inside a connection; remove it (raw TCP is scheme: tcp)`);
+    } else if (!/^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]{0,31}$/.test(method)) {
+      const better = method.toUpperCase();
+      report(
+        path,
+        `${shown} is not a method in upper case; write ${/^[A-Z-]+$/.test(better) ? better : 'a method such as GET'}`,
+      );
+    }
+  }
+  return new Set(methods);
+}
+
+/** Endpoints that carry every operation on one path, so that a path says nothing about what is done. */
+const singleEndpoint = /\/(graphql|gql|jsonrpc|json-rpc|rpc|xmlrpc|mcp)$/i;
+
+function compilePaths(document: RuleDocument, report: Report): readonly PathPattern[] | undefined {
+  if (document.paths === undefined) return undefined;
+  const patterns: PathPattern[] = [];
+  for (const [i, text] of asList(document.paths).entries()) {
+    const path = Array.isArray(document.paths) ? ['paths', i] : ['paths'];
+    const pattern = PathPattern.parse(text);
+    if (typeof pattern === 'string') {
+      report(path, pattern);
+      continue;
+    }
+    patterns.push(pattern);
+    const methods = asList(document.methods);
+    const takesBodies =
+      methods.length === 0 || methods.some((method) => method !== 'GET' && method !== 'HEAD');
+    if (document.deny === undefined && takesBodies && singleEndpoint.test(text)) {
+      report(
+        path,
+        `every operation of ${text} goes to this one path, so the rule does not bound what is done there; give the credential fewer rights, or allow GET only`,
+        'warning',
+      );
+    }
+  }
+  return patterns;
+}
+
+function compileWhen(
+  document: RuleDocument,
+  report: Report,
+  compile: CompileCondition = compileCondition,
+): Rule['when'] {
+  if (document.when === undefined) return undefined;
+  const condition = compile(document.when);
+  if (typeof condition !== 'string') return condition;
+  report(['when'], condition);
+  return undefined;
+}
+
+function compileExpiry(document: RuleDocument, report: Report): number | undefined {
+  if (document.expires === undefined) return undefined;
+  const isWritten = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(
+    document.expires,
+  );
+  const time = isWritten ? Date.parse(document.expires) : Number.NaN;
+  if (Number.isNaN(time)) {
+    report(['expires'], '"expires" is not a time with a zone; write it as 2030-01-31T12:00:00Z');
+    return undefined;
+  }
+  return time;
+}
+
+function compileLimits({ limits = {} }: RuleDocument): RuleLimits {
+  const { requestsPerSecond, requestsPerSession, bodyBytes, bytesPerSession } = limits;
+  return {
+    ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
+    ...(requestsPerSession === undefined ? {} : { requestsPerSession }),
+    ...(bodyBytes === undefined ? {} : { bodyBytes: parseByteSize(bodyBytes) }),
+    ...(bytesPerSession === undefined ? {} : { bytesPerSession: parseByteSize(bytesPerSession) }),
+  };
+}

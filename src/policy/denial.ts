@@ -1,0 +1,123 @@
+// What a denial says: to the workload what was refused and what to ask for, to the operator which rules came close.
+
+import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
+import { type Mismatch, mismatchOf, missingFacts, type Rule } from './rule.ts';
+
+/** How many near misses the operator is told. */
+const nearMissesMax = 5;
+/** A path is shown so far; the rest is in the audit. */
+const pathShownMax = 200;
+
+/** `GET https://api.example.com/repos`, without the query; `api.example.com:22` for raw TCP. */
+export function describeAccess(access: AccessRequest): string {
+  const { scheme, host, port } = access.destination;
+  const shownHost = host.includes(':') ? `[${host}]` : host;
+  const isDefaultPort = port === (scheme === 'http' ? 80 : 443);
+  const authority = scheme !== 'tcp' && isDefaultPort ? shownHost : `${shownHost}:${port}`;
+  const origin = scheme === 'tcp' ? authority : `${scheme}://${authority}`;
+  if (access.depth === 'connect') return origin;
+  const path = access.path.length > pathShownMax ? `${access.path.slice(0, pathShownMax)}…` : access.path;
+  return `${access.method} ${origin}${path}`;
+}
+
+/** The denial of a rule that denies. */
+export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
+  const what = describeAccess(access);
+  return {
+    effect: 'deny',
+    rule: rule.reference,
+    reason: rule.reason ?? `The rule ${rule.reference.name} refuses ${what}.`,
+    operatorReason: rule.operatorReason ?? `${placeOf(rule)} denies ${what}.`,
+  };
+}
+
+/** The denial where nothing allows. `candidates` are the rules whose hosts match. */
+export function defaultDenial(
+  candidates: readonly Rule[],
+  principal: Principal,
+  access: AccessRequest,
+  nowMs: number,
+): DenyDecision {
+  const allows = [...new Set(candidates)].filter(({ effect }) => effect === 'allow');
+  const misses = allows
+    .toSorted((a, b) => a.order - b.order)
+    .map((rule) => ({ rule, mismatch: mismatchOf(rule, principal, access, nowMs) }));
+  const what = describeAccess(access);
+  const near = misses
+    .slice(0, nearMissesMax)
+    .flatMap(({ rule, mismatch }) =>
+      mismatch === undefined ? [] : [explainMismatch(rule, mismatch, principal, access)],
+    );
+  const more = misses.length > nearMissesMax ? [`and ${misses.length - nearMissesMax} more`] : [];
+  return {
+    effect: 'deny',
+    rule: { name: 'default-deny' },
+    reason: `No rule allows ${what}. ${remedy(misses, principal, access)}`,
+    operatorReason:
+      near.length === 0
+        ? `No rule has the host ${access.destination.host}.`
+        : `No rule matches ${what}: ${[...near, ...more].join('; ')}.`,
+  };
+}
+
+/** What the workload can do about it. Facts that are missing are its own; the content of rules is not told. */
+function remedy(
+  misses: readonly { rule: Rule; mismatch: Mismatch | undefined }[],
+  principal: Principal,
+  access: AccessRequest,
+): string {
+  const unhardened = misses.find(({ mismatch }) => mismatch === 'require');
+  if (unhardened !== undefined) {
+    const facts = missingFacts(unhardened.rule, principal).join(', ');
+    return `A rule would, but the agent of this session does not have the required facts: ${facts}.`;
+  }
+  if (misses.some(({ mismatch }) => mismatch === 'handling')) {
+    return 'The host is open for connections that the gateway does not look into: use CONNECT instead of an absolute URL.';
+  }
+  const { host, port, scheme } = access.destination;
+  if (access.depth === 'connect') {
+    return `Ask the owner of the policy for a rule with hosts: ${host}, scheme: ${scheme}, ports: ${port}.`;
+  }
+  return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port}, methods: ${access.method} and paths that match this path.`;
+}
+
+/** `npm-read (policy.yaml:12)` */
+export function placeOf(rule: Rule): string {
+  const { name, place } = rule.reference;
+  return place === undefined ? name : `${name} (${place})`;
+}
+
+/** One sentence, for the operator: why a rule does not match. */
+export function explainMismatch(
+  rule: Rule,
+  mismatch: Mismatch,
+  principal: Principal,
+  access: AccessRequest,
+): string {
+  const { port, scheme } = access.destination;
+  const subject = placeOf(rule);
+  const list = (values: Iterable<string | number>): string => {
+    const all = [...values];
+    return all.length > 8 ? `${all.slice(0, 8).join(', ')} …` : all.join(', ');
+  };
+  switch (mismatch) {
+    case 'expired':
+      return `${subject} expired at ${new Date(rule.expiresMs ?? 0).toISOString()}`;
+    case 'for':
+      return `${subject} is for sessions with other claims`;
+    case 'scheme':
+      return `${subject} is for ${list(rule.schemes)}, not ${scheme}`;
+    case 'ports':
+      return `${subject} is for port ${list(rule.ports ?? (rule.schemes.has('http') ? [80, 443] : [443]))}, not ${port}`;
+    case 'handling':
+      return `${subject} passes connections through unopened and admits no request that the gateway sees`;
+    case 'methods':
+      return `${subject} is for ${list(rule.methods ?? [])}, not ${access.depth === 'request' ? access.method : ''}`;
+    case 'paths':
+      return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}`;
+    case 'when':
+      return `${subject} has a condition that is not true: ${rule.when?.source ?? ''}`;
+    case 'require':
+      return `${subject} requires facts that the session does not have: ${list(missingFacts(rule, principal))}`;
+  }
+}

@@ -1,0 +1,190 @@
+// Policy files to a policy that can decide, or to everything that is wrong with them.
+
+import { defaultLimits } from '../protocol/limits.ts';
+import type { ClaimSelector } from './claim-selector.ts';
+import { checkRules } from './check-rules.ts';
+import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
+import { compileRule } from './compile-rule.ts';
+import { parseHostPattern } from './host-pattern.ts';
+import { type PolicyDocument, policySchema } from './policy-schema.ts';
+import { type PolicyProblem, sortProblems } from './problem.ts';
+import { shortHash } from './short-hash.ts';
+import type { Rule } from './rule.ts';
+import { type Locate, readYaml, type YamlPath, type YamlSource } from './yaml-source.ts';
+
+export type { PolicyProblem } from './problem.ts';
+export type { YamlSource as PolicySourceText } from './yaml-source.ts';
+
+/** What the reader cannot know by itself. */
+export interface ParsePolicyOptions {
+  /** Names of the credentials that can be injected. Absent: they are not checked. */
+  readonly credentials?: Iterable<string>;
+  /** Hosts of the tools that groups name under `discover`. Absent: `discover` is an error. */
+  readonly discovered?: ReadonlyMap<string, readonly string[]>;
+  /** Overrides the version, which is a short hash of the texts. */
+  readonly version?: string;
+}
+
+export type ParsePolicyResult =
+  | { readonly policy: CompiledPolicy; readonly warnings: readonly PolicyProblem[] }
+  | { readonly problems: readonly PolicyProblem[] };
+
+interface ReadFile {
+  readonly file: string;
+  readonly document: PolicyDocument;
+  readonly locate: Locate;
+}
+
+/** Reads the files in their order as one policy. Never throws on bad input: all problems are returned, with places. */
+export function parsePolicy(
+  sources: readonly YamlSource[],
+  options: ParsePolicyOptions = {},
+): ParsePolicyResult {
+  const problems: PolicyProblem[] = [];
+  const files: ReadFile[] = [];
+  for (const source of sources) {
+    const result = readYaml(source, policySchema);
+    if ('problems' in result) problems.push(...result.problems);
+    else files.push({ file: source.file, document: result.value, locate: result.locate });
+  }
+  const reportTo =
+    ({ file, locate }: ReadFile) =>
+    (
+      path: YamlPath,
+      message: string,
+      severity: 'error' | 'warning' = 'error',
+      on: 'key' | 'value' = 'value',
+    ) => {
+      problems.push({ file, ...locate(path, on), message, severity });
+    };
+  const ruleCount = files.reduce((sum, { document }) => sum + (document.rules?.length ?? 0), 0);
+  const [firstFile] = files;
+  if (ruleCount > defaultLimits.policyRulesMax && firstFile !== undefined) {
+    reportTo(firstFile)(
+      [],
+      `the policy has ${ruleCount} rules; at most ${defaultLimits.policyRulesMax} are allowed`,
+    );
+    return { problems };
+  }
+  const groups = collectGroups(files, options, reportTo);
+  const { rules, places } = compileFiles(files, groups, options, reportTo);
+  if (!problems.some(({ severity }) => severity === 'error')) {
+    for (const { index, key, message } of checkRules(rules)) {
+      const place = places[index];
+      if (place !== undefined)
+        reportTo(place.file)(key === undefined ? place.path : [...place.path, key], message);
+    }
+  }
+  const sorted = sortProblems(problems);
+  if (sorted.some(({ severity }) => severity === 'error')) return { problems: sorted };
+  const version = options.version ?? shortHash(sources.flatMap(({ file, text }) => [file, text]));
+  const policy = new CompiledPolicy({ version, rules, files: files.flatMap(policyFile) });
+  return { policy, warnings: sorted };
+}
+
+type ReportTo = (
+  file: ReadFile,
+) => (path: YamlPath, message: string, severity?: 'error' | 'warning', on?: 'key' | 'value') => void;
+
+function selectorsOf(document: PolicyDocument): readonly ClaimSelector[] {
+  return document.for === undefined ? [] : [document.for];
+}
+
+/** A file that only defines groups has no say in what becomes of the rest. */
+function policyFile({ file, document }: ReadFile): PolicyFile[] {
+  if (document.rules === undefined && document.mode === undefined) return [];
+  return [{ file, selectors: selectorsOf(document), mode: document.mode ?? 'enforce' }];
+}
+
+/** Groups are known in all files, whatever their order. */
+function collectGroups(
+  files: readonly ReadFile[],
+  options: ParsePolicyOptions,
+  reportTo: ReportTo,
+): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, readonly string[]>();
+  for (const file of files) {
+    const report = reportTo(file);
+    for (const [name, group] of Object.entries(file.document.groups ?? {})) {
+      const path = ['groups', name];
+      if (groups.has(name)) {
+        report(
+          path,
+          `the group ${JSON.stringify(name)} is defined in another file already; rename one`,
+          'error',
+          'key',
+        );
+      }
+      const hosts = typeof group.hosts === 'string' ? [group.hosts] : (group.hosts ?? []);
+      // Full checks happen where a rule includes the group; this finds typing errors in groups that none includes.
+      for (const [i, host] of hosts.entries()) {
+        const pattern = parseHostPattern(host, 'deny');
+        if (typeof pattern === 'string') report([...path, 'hosts', i], pattern);
+      }
+      const found: string[] = [];
+      for (const tool of typeof group.discover === 'string' ? [group.discover] : (group.discover ?? [])) {
+        const discovered = options.discovered?.get(tool);
+        if (discovered === undefined) report([...path, 'discover'], discoverProblem(tool, options));
+        else found.push(...discovered);
+      }
+      if (group.hosts === undefined && group.discover === undefined) {
+        report(
+          path,
+          `the group ${JSON.stringify(name)} has no hosts; write hosts: [registry.example.com]`,
+          'error',
+          'key',
+        );
+      }
+      groups.set(
+        name,
+        [...new Set([...hosts, ...found])].filter(
+          (host) => typeof parseHostPattern(host, 'deny') !== 'string',
+        ),
+      );
+    }
+  }
+  return groups;
+}
+
+function discoverProblem(tool: string, { discovered }: ParsePolicyOptions): string {
+  const tools = [...(discovered?.keys() ?? [])].join(', ');
+  const remedy = tools === '' ? 'write the hosts under "hosts"' : `the tools are ${tools}`;
+  return `hosts cannot be discovered from ${JSON.stringify(tool)} here; ${remedy}`;
+}
+
+interface RulePlace {
+  readonly file: ReadFile;
+  readonly path: YamlPath;
+}
+
+function compileFiles(
+  files: readonly ReadFile[],
+  groups: ReadonlyMap<string, readonly string[]>,
+  options: ParsePolicyOptions,
+  reportTo: ReportTo,
+): { readonly rules: readonly Rule[]; readonly places: readonly RulePlace[] } {
+  const rules: Rule[] = [];
+  const places: RulePlace[] = [];
+  const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
+  for (const file of files) {
+    const report = reportTo(file);
+    const { document, locate } = file;
+    for (const [i, rule] of (document.rules ?? []).entries()) {
+      const path = ['rules', i];
+      rules.push(
+        compileRule(rule, {
+          order: rules.length,
+          place: `${file.file}:${locate(path).line}`,
+          fileMode: document.mode ?? 'enforce',
+          fileSelectors: selectorsOf(document),
+          fileRequire: typeof document.require === 'string' ? [document.require] : (document.require ?? []),
+          groups,
+          credentials,
+          report: (below, message, severity) => report([...path, ...below], message, severity),
+        }),
+      );
+      places.push({ file, path });
+    }
+  }
+  return { rules, places };
+}

@@ -1,0 +1,248 @@
+// The shape of a policy file. schema/policy.schema.json is made from it; docs/reference/policy.md says what it means.
+
+import { z } from 'zod';
+import { strictMap } from './yaml-source.ts';
+
+/** Names of posture facts that a policy can demand. */
+export const postureFacts = [
+  'nondumpable',
+  'exec-only',
+  'untraced',
+  'core-limit-zero',
+  'inspector-closed',
+  'environment-clean',
+  'jailed',
+] as const;
+
+const nameHint = 'write a short name of letters, digits, ".", "_" and "-", such as npm-read';
+const nameSchema = z
+  .string({ error: nameHint })
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: nameHint });
+
+/** One value or a list of them; a list is never empty, or the key would say nothing. */
+function oneOrMany<T extends z.ZodType>(item: T, hint: string) {
+  return z.union(
+    [item, z.array(item, { error: hint }).min(1, { error: hint }).max(10_000, { error: hint })],
+    {
+      error: hint,
+    },
+  );
+}
+
+const text = (hint: string) => z.string({ error: hint }).min(1, { error: hint }).max(2000, { error: hint });
+
+const hostHint = 'write a host name such as registry.example.com or *.example.com, or a list of them';
+const hostsSchema = oneOrMany(text(hostHint), hostHint);
+const portHint = 'write a port from 1 to 65535, or a list of them';
+const portsSchema = oneOrMany(
+  z.int({ error: portHint }).min(1, { error: portHint }).max(65_535, { error: portHint }),
+  portHint,
+);
+const methodHint = 'write a method in upper case such as GET, or a list such as [GET, HEAD]';
+const pathHint = 'write a path pattern such as /simple/:name or /repos/acme/*, or a list of them';
+const networkHint = 'write a private network such as 10.1.0.0/16, or a list of them';
+const credentialHint = "write the name of a credential of the gateway's configuration";
+const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
+const requireHint = `write facts of the posture: ${postureFacts.join(', ')}`;
+const requireSchema = oneOrMany(z.enum(postureFacts, { error: requireHint }), requireHint);
+
+const sizeHint = 'write a number of bytes, or a size such as 500 kB, 10 MiB or 1 GiB';
+const sizeSchema = z.union(
+  [
+    z.int({ error: sizeHint }).min(0, { error: sizeHint }),
+    z.string({ error: sizeHint }).regex(/^\d{1,12} ?(B|kB|MB|GB|KiB|MiB|GiB)$/, { error: sizeHint }),
+  ],
+  { error: sizeHint },
+);
+const countHint = 'write a whole number from 1';
+const rateHint = 'write a number of requests per second above 0, such as 5 or 0.5';
+
+const limitsSchema = strictMap(
+  {
+    requestsPerSecond: z
+      .number({ error: rateHint })
+      .positive({ error: rateHint })
+      .max(1_000_000, { error: rateHint })
+      .optional()
+      .describe('Requests per second of one session through this rule, with a burst of one second.'),
+    requestsPerSession: z
+      .int({ error: countHint })
+      .min(1, { error: countHint })
+      .optional()
+      .describe('Requests of one session through this rule, all in all.'),
+    bodyBytes: sizeSchema.optional().describe('The largest request body, in bytes or with a unit.'),
+    bytesPerSession: sizeSchema.optional().describe('Bytes of one session through this rule, both ways.'),
+  },
+  {
+    hint: 'write limits such as { requestsPerSecond: 5 }',
+    synonyms: {
+      rate: 'requestsPerSecond',
+      rps: 'requestsPerSecond',
+      bytes: 'bytesPerSession',
+      count: 'requestsPerSession',
+      bodySize: 'bodyBytes',
+    },
+  },
+);
+
+export type ClaimValue = string | number | boolean;
+/** What a claim must be: a value, one of several values, or a map of claims below it. */
+export type ClaimPattern = ClaimValue | readonly ClaimValue[] | { readonly [claim: string]: ClaimPattern };
+
+const claimHint = 'write a value, a list of values, or a map of claims; * in text stands for anything';
+const claimValue = z.union([z.string(), z.number(), z.boolean()], { error: claimHint });
+const claimPattern: z.ZodType<ClaimPattern> = z.lazy(() =>
+  z.union(
+    [claimValue, z.array(claimValue).min(1, { error: claimHint }), z.record(z.string(), claimPattern)],
+    {
+      error: claimHint,
+    },
+  ),
+);
+const forSchema = z
+  .record(z.string(), claimPattern, {
+    error: 'write claims of the session token, such as { repository: acme/app }',
+  })
+  .refine((claims) => Object.keys(claims).length > 0, {
+    error: 'write at least one claim, or leave "for" out',
+  });
+
+const denySchema = z.union(
+  [
+    z.literal(true, { error: 'write true, or the reason that the workload is told' }),
+    text('write the reason that the workload is told'),
+    strictMap(
+      {
+        reason: text('write the reason that the workload is told').describe('Told to the workload.'),
+        operator: text('write the reason that only the operator sees')
+          .optional()
+          .describe('Written to the audit only.'),
+      },
+      { hint: 'write deny: { reason: …, operator: … }', synonyms: { message: 'reason', workload: 'reason' } },
+    ),
+  ],
+  { error: 'write deny: true, a reason, or { reason: …, operator: … }' },
+);
+
+const denyHint = 'deny: … in a rule that denies; a rule without it allows';
+const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
+
+const ruleSchema = strictMap(
+  {
+    name: nameSchema.describe('Names the rule in the audit and in denials. Unique over all files.'),
+    description: text('write a sentence').optional().describe('For people; no effect.'),
+    hosts: hostsSchema
+      .optional()
+      .describe('Exact names, *.name for whole labels below a name, or IP literals.'),
+    include: oneOrMany(nameSchema, 'write the name of a group, or a list of them')
+      .optional()
+      .describe('Groups whose hosts the rule has too.'),
+    dangerouslyAllowWideHosts: z
+      .literal(true, { error: 'write true, or leave it out' })
+      .optional()
+      .describe('Lets an allowing rule have "*" or a wildcard below a public suffix.'),
+    scheme: oneOrMany(z.enum(['https', 'http', 'tcp'], { error: schemeHint }), schemeHint)
+      .optional()
+      .describe('https by default; all of them in a rule that denies. tcp is raw TCP of any kind.'),
+    ports: portsSchema
+      .optional()
+      .describe('443 for https and 80 for http by default; all in a rule that denies.'),
+    methods: oneOrMany(text(methodHint), methodHint).optional().describe('All methods by default.'),
+    paths: oneOrMany(text(pathHint), pathHint)
+      .optional()
+      .describe(
+        'URLPattern pathnames on the canonical path, without regular expressions. All paths by default.',
+      ),
+    when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
+    for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
+    require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),
+    expires: text('write a time such as 2030-01-31T12:00:00Z')
+      .optional()
+      .describe('RFC 3339 time from which the rule does not apply any more.'),
+    deny: denySchema.optional().describe('Makes the rule deny: true, a reason, or { reason, operator }.'),
+    inject: oneOrMany(text(credentialHint), credentialHint)
+      .optional()
+      .describe('Credentials that the gateway puts on requests that this rule admits. https only.'),
+    tls: z
+      .enum(['intercept', 'passthrough'], { error: 'write intercept or passthrough' })
+      .optional()
+      .describe('passthrough: TLS is not opened, so nothing is checked or injected inside.'),
+    addresses: oneOrMany(text(networkHint), networkHint)
+      .optional()
+      .describe('Private networks that the hosts of this rule may resolve to.'),
+    limits: limitsSchema.optional(),
+    mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),
+  },
+  {
+    hint: 'write a rule as a map with name and hosts',
+    synonyms: {
+      host: 'hosts',
+      domain: 'hosts',
+      domains: 'hosts',
+      url: 'hosts',
+      group: 'include',
+      groups: 'include',
+      protocol: 'scheme',
+      schemes: 'scheme',
+      port: 'ports',
+      method: 'methods',
+      path: 'paths',
+      condition: 'when',
+      if: 'when',
+      claims: 'for',
+      principals: 'for',
+      posture: 'require',
+      action: denyHint,
+      effect: denyHint,
+      allow: 'hosts',
+      credential: 'inject',
+      credentials: 'inject',
+      networks: 'addresses',
+      limit: 'limits',
+      id: 'name',
+    },
+  },
+);
+
+const groupSchema = strictMap(
+  {
+    description: text('write a sentence').optional().describe('For people; no effect.'),
+    hosts: hostsSchema.optional().describe('The hosts of the group.'),
+    discover: oneOrMany(nameSchema, 'write the name of a tool, such as npm')
+      .optional()
+      .describe("Tools whose own configuration on the gateway's machine names further hosts."),
+  },
+  {
+    hint: 'write a group as a map with hosts',
+    synonyms: { host: 'hosts', domains: 'hosts', members: 'hosts' },
+  },
+);
+
+/** One policy file. */
+export const policySchema = strictMap(
+  {
+    version: z.literal(1, { error: 'write version: 1, the only version there is' }).optional(),
+    mode: modeSchema.optional().describe('observe: what would be denied is recorded and let through.'),
+    for: forSchema
+      .optional()
+      .describe('Claims of the sessions that this file is for. All sessions by default.'),
+    require: requireSchema
+      .optional()
+      .describe('Facts of the posture without which no rule of this file injects a credential.'),
+    groups: z
+      .record(z.string(), groupSchema, { error: 'write groups as a map from name to { hosts: [...] }' })
+      .optional()
+      .describe('Named lists of hosts for "include", known in all files.'),
+    rules: z
+      .array(ruleSchema, { error: 'write a list of rules, each with name and hosts' })
+      .optional()
+      .describe('Any deny that matches wins; of the rules that allow, the first in order decides.'),
+  },
+  {
+    hint: 'write a map with the key rules',
+    synonyms: { rule: 'rules', policy: 'rules', allow: 'rules', claims: 'for' },
+  },
+);
+
+export type PolicyDocument = z.infer<typeof policySchema>;
+export type RuleDocument = NonNullable<PolicyDocument['rules']>[number];

@@ -1,0 +1,119 @@
+// A rule ready to be matched, and the one function that says whether it matches and, if not, why.
+
+import type { AccessRequest, Principal, RuleLimits, RuleReference } from './decision.ts';
+import { type ClaimSelector, selects } from './claim-selector.ts';
+import type { HostPattern } from './host-pattern.ts';
+import type { PathPattern } from './path-pattern.ts';
+
+export type RuleScheme = 'https' | 'http' | 'tcp';
+
+/** A rule of the policy after reading. Absent conditions are undefined, never empty lists. */
+export interface Rule {
+  /** Place in the order over all files. */
+  readonly order: number;
+  readonly reference: RuleReference;
+  readonly effect: 'allow' | 'deny';
+  /** What becomes of a connection that the rule admits; `intercept` in rules that deny. */
+  readonly handling: 'intercept' | 'passthrough' | 'raw';
+  readonly mode: 'enforce' | 'observe';
+  /** Whether the mode was written in the rule, not inherited from its file. */
+  readonly hasOwnMode: boolean;
+  readonly hosts: readonly HostPattern[];
+  readonly schemes: ReadonlySet<RuleScheme>;
+  /** Undefined: the default port of the scheme in a rule that allows, every port in one that denies. */
+  readonly ports: ReadonlySet<number> | undefined;
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly paths: readonly PathPattern[] | undefined;
+  readonly when: RuleCondition | undefined;
+  readonly selectors: readonly ClaimSelector[];
+  readonly require: readonly string[];
+  readonly expiresMs: number | undefined;
+  readonly inject: readonly string[];
+  readonly addresses: readonly string[];
+  readonly limits: RuleLimits;
+  readonly reason: string | undefined;
+  readonly operatorReason: string | undefined;
+}
+
+/** A compiled `when`. A fault while it runs counts against the request: an allow does not match, a deny does. */
+export interface RuleCondition {
+  readonly source: string;
+  evaluate(principal: Principal, access: AccessRequest, nowMs: number): boolean | 'fault';
+}
+
+/** Why a rule does not match; undefined if it does. `handling`: the rule decides about connections only. */
+export type Mismatch =
+  | 'expired'
+  | 'for'
+  | 'scheme'
+  | 'ports'
+  | 'handling'
+  | 'methods'
+  | 'paths'
+  | 'when'
+  | 'require';
+
+/** Everything about a rule's match except its hosts, which the index of the policy has matched. */
+export function mismatchOf(
+  rule: Rule,
+  principal: Principal,
+  access: AccessRequest,
+  nowMs: number,
+): Mismatch | undefined {
+  return (
+    destinationMismatch(rule, principal, access, nowMs) ?? requestMismatch(rule, principal, access, nowMs)
+  );
+}
+
+/** The conditions that a connection shows already. */
+export function destinationMismatch(
+  rule: Rule,
+  principal: Principal,
+  access: AccessRequest,
+  nowMs: number,
+): Mismatch | undefined {
+  const { scheme, port } = access.destination;
+  // Raw TCP is whatever the bytes are; every other rule is for what it names.
+  if (rule.handling !== 'raw' && !rule.schemes.has(scheme)) return 'scheme';
+  if (!portMatches(rule, scheme, port)) return 'ports';
+  if (rule.expiresMs !== undefined && nowMs >= rule.expiresMs) return 'expired';
+  if (!rule.selectors.every((selector) => selects(selector, principal.claims))) return 'for';
+  return undefined;
+}
+
+function portMatches(rule: Rule, scheme: RuleScheme, port: number): boolean {
+  if (rule.ports !== undefined) return rule.ports.has(port);
+  return rule.effect === 'deny' || port === (scheme === 'http' ? 80 : 443);
+}
+
+function requestMismatch(
+  rule: Rule,
+  principal: Principal,
+  access: AccessRequest,
+  nowMs: number,
+): Mismatch | undefined {
+  if (access.depth === 'request') {
+    if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
+    if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
+    if (rule.paths !== undefined && !rule.paths.some((path) => path.matches(access.path))) return 'paths';
+    if (rule.when !== undefined) {
+      const outcome = rule.when.evaluate(principal, access, nowMs);
+      if (outcome === false || (outcome === 'fault' && rule.effect === 'allow')) return 'when';
+    }
+  }
+  return missingFacts(rule, principal).length === 0 ? undefined : 'require';
+}
+
+/** The demanded facts of the posture that the session does not have. */
+export function missingFacts(rule: Rule, principal: Principal): readonly string[] {
+  if (rule.require.length === 0) return rule.require;
+  const facts = new Set(
+    principal.posture.map((fact) => fact.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)),
+  );
+  return rule.require.filter((fact) => !facts.has(fact));
+}
+
+/** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
+export function seesRequests(rule: Rule): boolean {
+  return rule.methods !== undefined || rule.paths !== undefined || rule.when !== undefined;
+}
