@@ -1,0 +1,309 @@
+// What every engine of the store must do. A test file calls this once for each engine.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { AuditEntry, NewSession, Store } from '../../src/store/store.ts';
+
+const bounds = { enrolmentsPerTokenMax: 10 };
+const proofBounds = { nowMs: 1000, proofsPerKeyMax: 3, proofsMax: 5 };
+
+export function newSession(id: string, changes: Partial<NewSession> = {}): NewSession {
+  return {
+    id,
+    tokenKey: 'token-1',
+    tokenExpiresMs: 50_000,
+    principalId: 'issuer|subject',
+    claims: { sub: 'subject', groups: ['a', 'b'] },
+    posture: {
+      runtime: 'node',
+      runtimeVersion: '26',
+      platform: 'linux',
+      nondumpable: true,
+      execOnly: false,
+      untraced: true,
+      coreLimitZero: true,
+      inspectorClosed: true,
+      environmentClean: true,
+      jailed: false,
+      uid: 1000,
+      notes: [],
+    },
+    keyThumbprint: 'thumbprint',
+    agentVersion: '0.1.0',
+    enrolledMs: 1000,
+    commitByMs: 10_000,
+    endsMs: 100_000,
+    ...changes,
+  };
+}
+
+export function auditEntry(id: string, changes: Partial<AuditEntry> = {}): AuditEntry {
+  const { sessionId, verdict = 'allow', kind = 'exchange' } = changes;
+  const event = {
+    id,
+    time: new Date(1000).toISOString(),
+    kind,
+    traceId: 't',
+    verdict,
+    sessionId,
+    host: 'example.com',
+  };
+  return { id, verdict, kind, timeMs: 1000, json: JSON.stringify(event), ...changes };
+}
+
+/** Runs the suite against stores that `open` makes, each of them empty. */
+export function storeConformance(name: string, open: () => Promise<Store>): void {
+  describe(`store conformance: ${name}`, () => {
+    sessionConformance(open);
+    endingConformance(open);
+    proofConformance(open);
+    auditConformance(open);
+  });
+}
+
+function sessionConformance(open: () => Promise<Store>): void {
+  test('a session is found as it enrolled', async () => {
+    await using store = await open();
+    const session = newSession('a');
+    assert.deepEqual(await store.sessions.enrol(session, bounds), { kind: 'enrolled', superseded: [] });
+    assert.deepEqual(await store.sessions.find('a'), { ...session, state: 'enrolled' });
+    assert.equal(await store.sessions.find('b'), undefined);
+  });
+
+  test('enrolling again before the commit revokes the earlier session in the same step', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    const outcome = await store.sessions.enrol(newSession('b', { enrolledMs: 2000 }), bounds);
+    assert.deepEqual(outcome, { kind: 'enrolled', superseded: ['a'] });
+    const earlier = await store.sessions.find('a');
+    assert.equal(earlier?.state, 'revoked');
+    assert.equal(earlier?.overMs, 2000);
+    assert.equal((await store.sessions.find('b'))?.state, 'enrolled');
+  });
+
+  test('sessions of other tokens are left alone', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.enrol(newSession('b', { tokenKey: 'token-2' }), bounds);
+    assert.equal((await store.sessions.find('a'))?.state, 'enrolled');
+  });
+
+  test('the commit consumes the token, once and for good', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    assert.equal(await store.tokens.consumedBy('token-1'), undefined);
+    assert.deepEqual(await store.sessions.commit('a', 3000), { kind: 'committed' });
+    assert.deepEqual(await store.sessions.commit('a', 4000), { kind: 'already_committed' });
+    assert.equal(await store.tokens.consumedBy('token-1'), 'a');
+    const session = await store.sessions.find('a');
+    assert.equal(session?.state, 'committed');
+    assert.equal(session?.committedMs, 3000);
+    assert.deepEqual(await store.sessions.enrol(newSession('b'), bounds), {
+      kind: 'token_consumed',
+      sessionId: 'a',
+    });
+    assert.equal(await store.sessions.find('b'), undefined);
+  });
+
+  test('a token stays consumed when its session has ended', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.commit('a', 3000);
+    await store.sessions.end('a', { state: 'ended', reason: 'done' }, 4000);
+    assert.equal((await store.sessions.enrol(newSession('b'), bounds)).kind, 'token_consumed');
+  });
+
+  test('a session that is over, late or unknown does not commit', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    assert.equal((await store.sessions.commit('a', 10_000)).kind, 'over');
+    await store.sessions.end('a', { state: 'revoked', reason: 'test' }, 2000);
+    const outcome = await store.sessions.commit('a', 3000);
+    assert.equal(outcome.kind === 'over' && outcome.session?.state, 'revoked');
+    assert.deepEqual(await store.sessions.commit('b', 3000), { kind: 'over', session: undefined });
+    assert.equal(await store.tokens.consumedBy('token-1'), undefined);
+  });
+
+  test('a token enrols a bounded number of times', async () => {
+    await using store = await open();
+    const few = { enrolmentsPerTokenMax: 2 };
+    await store.sessions.enrol(newSession('a'), few);
+    await store.sessions.enrol(newSession('b'), few);
+    assert.deepEqual(await store.sessions.enrol(newSession('c'), few), { kind: 'too_many_enrolments' });
+    assert.equal((await store.sessions.find('b'))?.state, 'enrolled');
+  });
+
+  test('consumed tokens are forgotten only after they have expired', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.commit('a', 3000);
+    assert.equal(await store.tokens.prune(49_999), 0);
+    assert.equal(await store.tokens.consumedBy('token-1'), 'a');
+    assert.equal(await store.tokens.prune(50_000), 1);
+    assert.equal(await store.tokens.consumedBy('token-1'), undefined);
+  });
+}
+
+function endingConformance(open: () => Promise<Store>): void {
+  test('a session ends once, and its first reason stays', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    assert.equal(await store.sessions.end('a', { state: 'revoked', reason: 'first' }, 2000), true);
+    assert.equal(await store.sessions.end('a', { state: 'ended', reason: 'second' }, 3000), false);
+    assert.equal(await store.sessions.end('unknown', { state: 'ended', reason: 'x' }, 3000), false);
+    const session = await store.sessions.find('a');
+    assert.deepEqual([session?.state, session?.reason, session?.overMs], ['revoked', 'first', 2000]);
+  });
+
+  test('a follower of the change counter sees each ending once, in order', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.end('a', { state: 'ended', reason: 'before' }, 2000);
+    const start = await store.sessions.endingsSince(undefined);
+    assert.deepEqual(start.endings, []);
+    assert.deepEqual(await store.sessions.endingsSince(start.sequence), start);
+    await store.sessions.enrol(newSession('b'), bounds);
+    await store.sessions.enrol(newSession('c'), bounds);
+    await store.sessions.end('c', { state: 'revoked', reason: 'operator' }, 3000);
+    const { sequence, endings } = await store.sessions.endingsSince(start.sequence);
+    assert.deepEqual(
+      endings.map(({ sessionId, state }) => [sessionId, state]),
+      [
+        ['b', 'revoked'],
+        ['c', 'revoked'],
+      ],
+    );
+    assert.deepEqual((await store.sessions.endingsSince(sequence)).endings, []);
+  });
+
+  test('sessions past their time are ended once, with the reason', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('late', { tokenKey: '1' }), bounds);
+    await store.sessions.enrol(newSession('old', { tokenKey: '2', endsMs: 5000 }), bounds);
+    await store.sessions.commit('old', 1500);
+    await store.sessions.enrol(newSession('living', { tokenKey: '3' }), bounds);
+    await store.sessions.commit('living', 1500);
+    assert.deepEqual(await store.sessions.expire(4999), []);
+    const expired = await store.sessions.expire(10_000);
+    assert.deepEqual(expired.map(({ id, state, reason }) => [id, state, reason]).toSorted(), [
+      ['late', 'ended', 'it was not committed in time'],
+      ['old', 'ended', 'it reached its longest life'],
+    ]);
+    assert.deepEqual(await store.sessions.expire(10_000), []);
+    assert.equal((await store.sessions.endingsSince(0)).endings.length, 2);
+  });
+
+  test('sessions are listed newest first, all or the living, up to a limit', async () => {
+    await using store = await open();
+    for (const [index, id] of ['a', 'b', 'c'].entries()) {
+      await store.sessions.enrol(newSession(id, { tokenKey: id, enrolledMs: 1000 + index }), bounds);
+    }
+    await store.sessions.end('b', { state: 'ended', reason: 'x' }, 2000);
+    const ids = async (query: { living?: boolean; limit: number }): Promise<readonly string[]> =>
+      (await store.sessions.list(query)).map(({ id }) => id);
+    assert.deepEqual(await ids({ limit: 10 }), ['c', 'b', 'a']);
+    assert.deepEqual(await ids({ living: true, limit: 10 }), ['c', 'a']);
+    assert.deepEqual(await ids({ limit: 1 }), ['c']);
+  });
+
+  test('pruning forgets sessions that were over before a time, and the counter never goes back', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a', { tokenKey: 'a' }), bounds);
+    await store.sessions.enrol(newSession('b', { tokenKey: 'b' }), bounds);
+    await store.sessions.end('a', { state: 'ended', reason: 'x' }, 2000);
+    const { sequence } = await store.sessions.endingsSince(undefined);
+    assert.equal(await store.sessions.prune(2000), 0);
+    assert.equal(await store.sessions.prune(2001), 1);
+    assert.equal(await store.sessions.find('a'), undefined);
+    await store.sessions.end('b', { state: 'ended', reason: 'x' }, 3000);
+    assert.equal((await store.sessions.endingsSince(sequence)).endings.length, 1);
+  });
+}
+
+function proofConformance(open: () => Promise<Store>): void {
+  test('a proof counts once for its key', async () => {
+    await using store = await open();
+    const proof = { keyThumbprint: 'k', jti: '1', expiresMs: 2000 };
+    assert.equal(await store.proofs.remember(proof, proofBounds), 'new');
+    assert.equal(await store.proofs.remember(proof, proofBounds), 'seen');
+    assert.equal(await store.proofs.remember({ ...proof, keyThumbprint: 'l' }, proofBounds), 'new');
+  });
+
+  test('a proof is remembered until it would be too old anyway', async () => {
+    await using store = await open();
+    const proof = { keyThumbprint: 'k', jti: '1', expiresMs: 2000 };
+    await store.proofs.remember(proof, proofBounds);
+    assert.equal(await store.proofs.remember(proof, { ...proofBounds, nowMs: 1999 }), 'seen');
+    assert.equal(await store.proofs.remember(proof, { ...proofBounds, nowMs: 2000 }), 'new');
+  });
+
+  test('one key fills its own room only, and all together have a bound', async () => {
+    await using store = await open();
+    const remember = (keyThumbprint: string, jti: string): Promise<string> =>
+      store.proofs.remember({ keyThumbprint, jti, expiresMs: 2000 }, proofBounds);
+    for (const jti of ['1', '2', '3']) assert.equal(await remember('greedy', jti), 'new');
+    assert.equal(await remember('greedy', '4'), 'full');
+    assert.equal(await remember('other', '1'), 'new');
+    assert.equal(await remember('third', '1'), 'new');
+    assert.equal(await remember('fourth', '1'), 'full');
+  });
+}
+
+function auditConformance(open: () => Promise<Store>): void {
+  const ids = async (
+    store: Store,
+    query: Parameters<Store['audit']['query']>[0],
+  ): Promise<readonly string[]> => (await store.audit.query(query)).map(({ id }) => id);
+
+  test('events come back as they were stored, in order, newest or oldest first', async () => {
+    await using store = await open();
+    const entries = ['3', '1', '2'].map((id) => auditEntry(id));
+    await store.audit.append(entries);
+    await store.audit.append([]);
+    assert.deepEqual(await ids(store, { limit: 10 }), ['3', '1', '2']);
+    assert.deepEqual(await ids(store, { limit: 2, order: 'newest' }), ['2', '1']);
+    const [first] = await store.audit.query({ limit: 1 });
+    assert.deepEqual(first, JSON.parse(entries[0]!.json));
+  });
+
+  test('an id is stored once, whatever is appended again', async () => {
+    await using store = await open();
+    await store.audit.append([auditEntry('a')]);
+    await store.audit.append([auditEntry('a', { verdict: 'deny' }), auditEntry('b')]);
+    assert.deepEqual(await ids(store, { limit: 10 }), ['a', 'b']);
+    assert.deepEqual(await ids(store, { limit: 10, verdict: 'deny' }), []);
+  });
+
+  test('a follower gets what was stored after its last event, whatever the ids sort like', async () => {
+    await using store = await open();
+    await store.audit.append(['b', 'c', 'a'].map((id) => auditEntry(id)));
+    assert.deepEqual(await ids(store, { sinceId: 'c', limit: 10 }), ['a']);
+    assert.deepEqual(await ids(store, { sinceId: 'a', limit: 10 }), []);
+    assert.deepEqual(await ids(store, { sinceId: 'aa', limit: 10 }), ['b', 'c']);
+  });
+
+  test('events are filtered by session, verdict and kind', async () => {
+    await using store = await open();
+    await store.audit.append([
+      auditEntry('1', { sessionId: 's' }),
+      auditEntry('2', { sessionId: 's', verdict: 'deny' }),
+      auditEntry('3', { verdict: 'deny' }),
+      auditEntry('4', { kind: 'alarm', verdict: 'deny' }),
+    ]);
+    assert.deepEqual(await ids(store, { limit: 10, sessionId: 's' }), ['1', '2']);
+    assert.deepEqual(await ids(store, { limit: 10, verdict: 'deny' }), ['2', '3', '4']);
+    assert.deepEqual(await ids(store, { limit: 10, sessionId: 's', verdict: 'deny' }), ['2']);
+    assert.deepEqual(await ids(store, { limit: 10, kind: 'alarm' }), ['4']);
+    assert.deepEqual(await ids(store, { limit: 10, verdict: 'deny', sinceId: '2', order: 'newest' }), [
+      '4',
+      '3',
+    ]);
+  });
+
+  test('pruning forgets events from before a time', async () => {
+    await using store = await open();
+    await store.audit.append([auditEntry('old', { timeMs: 1 }), auditEntry('new', { timeMs: 2 })]);
+    assert.equal(await store.audit.prune(2), 1);
+    assert.deepEqual(await ids(store, { limit: 10 }), ['new']);
+  });
+}
