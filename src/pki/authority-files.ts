@@ -1,0 +1,216 @@
+// The two files of an authority: `<name>.key`, which is a secret, and `<name>.pem`, which is public.
+
+import { createPrivateKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ProxyError } from '../protocol/error.ts';
+import { readCertificate } from './certificate-fields.ts';
+import type { CertificateFields } from './certificate-fields.ts';
+import { publicKeyInfo, signatureOf } from './certificate-profile.ts';
+import { checkCertificates, pemContents } from './pem.ts';
+
+/** A key with its certificate first; further certificates are only published. */
+export interface AuthorityPair {
+  readonly key: KeyObject;
+  readonly certificates: readonly string[];
+}
+
+export interface AuthorityFilesOptions {
+  readonly directory: string;
+  readonly name: string;
+  readonly create: () => AuthorityPair;
+}
+
+/** A key file is below 4 KB; a file without end must not be read. */
+const keyBytesMax = 64 * 1024;
+const certificateBytesMax = 1024 * 1024;
+/** Between another process's key and its certificate lie two small writes. */
+const creationWaitMs = 3_000;
+const creationPollMs = 20;
+
+/**
+ * Reads the pair of a folder, or makes it where there is none. Several processes may start on one folder: one makes
+ * the pair, the others read it. Throws ProxyError `ca_key_unusable`; an existing file is never overwritten.
+ */
+export async function openAuthorityFiles(options: AuthorityFilesOptions): Promise<AuthorityPair> {
+  const { directory, name } = options;
+  const keyPath = join(directory, `${name}.key`);
+  const certificatePath = join(directory, `${name}.pem`);
+  await prepareDirectory(directory);
+  if (!(await exists(keyPath))) {
+    if (await exists(certificatePath)) {
+      // Another process may have finished its pair between the two looks.
+      if (await exists(keyPath)) return await readPair(keyPath, certificatePath);
+      throw unusable(
+        `${certificatePath} has no key beside it: restore ${keyPath}, or remove the certificate to make a new authority`,
+      );
+    }
+    const made = await createFiles(keyPath, certificatePath, options);
+    if (made !== undefined) return made;
+  }
+  await waitForCertificate(keyPath, certificatePath);
+  return await readPair(keyPath, certificatePath);
+}
+
+async function prepareDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { mode } = await stat(directory);
+    // Who can write to the folder can put a key of their own in it.
+    if ((mode & 0o022) !== 0)
+      throw unusable(`${directory} can be written by others: chmod go-w ${directory}`);
+  } catch (cause) {
+    throw asUnusable(cause, `the folder ${directory} of the authority cannot be used`);
+  }
+}
+
+/** The new pair, or undefined if another process was first. The certificate appears whole and last. */
+async function createFiles(
+  keyPath: string,
+  certificatePath: string,
+  { directory, create }: AuthorityFilesOptions,
+): Promise<AuthorityPair | undefined> {
+  const pair = create();
+  const keyPem = pair.key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const temporary = `${certificatePath}.new`;
+  try {
+    await writeSynced(keyPath, keyPem, 0o600);
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return undefined;
+    throw asUnusable(cause, `the key ${keyPath} of the authority cannot be written`);
+  }
+  try {
+    // Left by a start that was killed here; we own the key, so nobody else writes it now.
+    await rm(temporary, { force: true });
+    await writeSynced(temporary, pair.certificates.join(''), 0o644);
+    await rename(temporary, certificatePath);
+    await syncDirectory(directory);
+  } catch (cause) {
+    // The certificate was never published, so the key that we just made is worth nothing.
+    await rm(temporary, { force: true });
+    await rm(keyPath, { force: true });
+    throw asUnusable(cause, `the certificate ${certificatePath} of the authority cannot be written`);
+  }
+  return pair;
+}
+
+/** Exclusive: fails with EEXIST, and leaves nothing half-written behind a failed write. */
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function waitForCertificate(keyPath: string, certificatePath: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < creationWaitMs; waitedMs += creationPollMs) {
+    if (await exists(certificatePath)) return;
+    await delay(creationPollMs);
+  }
+  throw unusable(
+    `${keyPath} has no certificate beside it: restore ${certificatePath}, or remove the key to make a new authority`,
+  );
+}
+
+async function readPair(keyPath: string, certificatePath: string): Promise<AuthorityPair> {
+  const key = parseKey(await readChecked(keyPath, keyBytesMax, 'secret'), keyPath);
+  const text = await readChecked(certificatePath, certificateBytesMax, 'public');
+  let certificates: readonly string[];
+  try {
+    certificates = checkCertificates(text);
+  } catch (cause) {
+    throw unusable(`${certificatePath}: ${cause instanceof Error ? cause.message : 'not readable'}`, cause);
+  }
+  requireMatch(key, readCertificate(pemContents(certificates[0] ?? '')), certificatePath);
+  return { key, certificates };
+}
+
+function parseKey(pem: string, keyPath: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    // No cause: the parser's error may carry a piece of what it read.
+    throw unusable(`${keyPath} is not a private key in PEM; it is left as it is`);
+  }
+  signatureOf(key);
+  return key;
+}
+
+function requireMatch(key: KeyObject, fields: CertificateFields, certificatePath: string): void {
+  if (Buffer.compare(publicKeyInfo(key), fields.publicKeyInfo) !== 0) {
+    throw unusable(`the first certificate of ${certificatePath} is not that of the key beside it`);
+  }
+  if (!fields.signsCertificates) {
+    throw unusable(`the first certificate of ${certificatePath} may not sign certificates (keyUsage)`);
+  }
+  // Node and Bun reject a bundle that holds only an intermediate.
+  if (Buffer.compare(fields.issuer, fields.subject) !== 0) {
+    throw unusable(
+      `the first certificate of ${certificatePath} is not self-signed; some clients trust only roots`,
+    );
+  }
+}
+
+async function readChecked(path: string, bytesMax: number, kind: 'secret' | 'public'): Promise<string> {
+  try {
+    // Non-blocking: opening a pipe must not wait for its writer.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { mode, uid, size } = await file.stat();
+      if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw unusable(`${path} is not a regular file`);
+      if (size > bytesMax) throw unusable(`${path} is larger than ${String(bytesMax)} bytes`);
+      const self = process.geteuid?.() ?? uid;
+      if (kind === 'secret' && uid !== self && uid !== 0) throw unusable(`${path} belongs to another user`);
+      if (kind === 'secret' && (mode & 0o077) !== 0)
+        throw unusable(`${path} can be read by others: chmod 600 ${path}`);
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw asUnusable(cause, `${path} cannot be read`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return false;
+    throw asUnusable(cause, `${path} cannot be looked at`);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function unusable(message: string, cause?: unknown): ProxyError {
+  return new ProxyError('ca_key_unusable', message, { cause });
+}
+
+function asUnusable(error: unknown, what: string): ProxyError {
+  if (error instanceof ProxyError) return error;
+  const reason = codeOf(error) ?? (error instanceof Error ? error.message : 'unknown reason');
+  return unusable(`${what} (${reason})`, error);
+}

@@ -1,0 +1,81 @@
+// The fields of an X.509 certificate that an issuer needs, read from its DER.
+
+import { derTag, readDerElement, readDerElements, readDerOid, readDerTime } from './der.ts';
+import type { DerElement } from './der.ts';
+
+export interface CertificateFields {
+  /** DER of the Name: what an issued certificate carries as its issuer, byte for byte. */
+  readonly subject: Uint8Array;
+  readonly issuer: Uint8Array;
+  /** DER of the SubjectPublicKeyInfo. */
+  readonly publicKeyInfo: Uint8Array;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** basicConstraints CA:TRUE. */
+  readonly authority: boolean;
+  /** keyUsage allows signing certificates; true as well where there is no keyUsage. */
+  readonly signsCertificates: boolean;
+  readonly subjectKeyId: Uint8Array | undefined;
+}
+
+/** Reads one certificate. Throws RangeError where it is not one; the signature is not checked. */
+export function readCertificate(certificate: Uint8Array): CertificateFields {
+  const [toBeSigned] = readDerElements(readDerElement(certificate, derTag.sequence).contents);
+  const fields = readDerElements(expectSequence(toBeSigned));
+  // version [0] is absent in v1 certificates (RFC 5280 §4.1.2.1), which cannot be authorities.
+  if (fields[0]?.tag === 0xa0) fields.shift();
+  const [, , issuer, validity, subject, publicKeyInfo] = fields;
+  const [notBefore, notAfter] = readDerElements(expectSequence(validity));
+  if (issuer === undefined || subject === undefined || publicKeyInfo === undefined)
+    throw new RangeError('DER: fields missing');
+  if (notBefore === undefined || notAfter === undefined) throw new RangeError('DER: validity missing');
+  const extensions = readExtensions(fields.find(({ tag }) => tag === 0xa3));
+  return {
+    subject: subject.whole,
+    issuer: issuer.whole,
+    publicKeyInfo: publicKeyInfo.whole,
+    notBeforeMs: readDerTime(notBefore),
+    notAfterMs: readDerTime(notAfter),
+    authority: readAuthority(extensions.get('2.5.29.19')),
+    signsCertificates: readSignsCertificates(extensions.get('2.5.29.15')),
+    subjectKeyId: readSubjectKeyId(extensions.get('2.5.29.14')),
+  };
+}
+
+function expectSequence(element: DerElement | undefined): Uint8Array {
+  if (element?.tag !== derTag.sequence) throw new RangeError('DER: a sequence is missing');
+  return element.contents;
+}
+
+/** OID to the contents of the OCTET STRING of each extension. */
+function readExtensions(wrapper: DerElement | undefined): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  if (wrapper === undefined) return found;
+  for (const extension of readDerElements(readDerElement(wrapper.contents, derTag.sequence).contents)) {
+    const parts = readDerElements(expectSequence(extension));
+    const [oid] = parts;
+    const value = parts.at(-1);
+    if (oid?.tag !== derTag.oid || value?.tag !== derTag.octetString)
+      throw new RangeError('DER: extension malformed');
+    const name = readDerOid(oid);
+    if (found.has(name)) throw new RangeError('DER: extension occurs twice');
+    found.set(name, value.contents);
+  }
+  return found;
+}
+
+function readAuthority(value: Uint8Array | undefined): boolean {
+  if (value === undefined) return false;
+  const [flag] = readDerElements(readDerElement(value, derTag.sequence).contents);
+  return flag?.tag === derTag.boolean && flag.contents[0] === 0xff;
+}
+
+function readSignsCertificates(value: Uint8Array | undefined): boolean {
+  if (value === undefined) return true;
+  // Bit 5, keyCertSign, counted from the left of the first octet behind the count of unused bits.
+  return ((readDerElement(value, derTag.bitString).contents[1] ?? 0) & 0x04) !== 0;
+}
+
+function readSubjectKeyId(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value === undefined ? undefined : readDerElement(value, derTag.octetString).contents;
+}

@@ -1,0 +1,46 @@
+// The certificate of the gateway's own public port, where the operator gives none.
+
+import { openCertificateAuthority } from './certificate-authority.ts';
+
+export interface ServerIdentity {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  /** What the agent pins. It stays the same while the folder does. */
+  readonly caPem: string;
+  /** Open the identity again before then. */
+  readonly notAfterMs: number;
+}
+
+export interface ServerIdentityOptions {
+  /** Host names and addresses by which agents reach the gateway. */
+  readonly names: readonly string[];
+  readonly nowMs: number;
+}
+
+/**
+ * A certificate for the gateway's port by an authority of its own (`server-ca.key`, `server-ca.pem` in the folder), which
+ * is not the one that intercepts: workloads trust that one. The server's key is new each time and is never written.
+ * Throws ProxyError as `openCertificateAuthority` does.
+ */
+export async function openServerIdentity(
+  directory: string,
+  options: ServerIdentityOptions,
+): Promise<ServerIdentity> {
+  const { names, nowMs } = options;
+  const authority = await openCertificateAuthority(directory, {
+    nowMs,
+    commonName: 'upstreamproxy gateway',
+    name: 'server-ca',
+  });
+  const leaf = authority.issueFor(names, nowMs);
+  const { privateKey } = leaf;
+  return {
+    certificatePem: leaf.certificatePem,
+    keyPem:
+      typeof privateKey === 'string'
+        ? privateKey
+        : privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    caPem: authority.certificatesPem,
+    notAfterMs: leaf.notAfterMs,
+  };
+}
