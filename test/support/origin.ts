@@ -44,7 +44,7 @@ export interface OriginOptions {
 
 export interface HttpsOriginOptions extends OriginOptions {
   readonly authority: TestAuthority;
-  /** Name of the certificate for clients that send no SNI; default `origin.test`. */
+  /** Name of the certificate for clients that send no SNI; default is its address. */
   readonly defaultHost?: string;
 }
 
@@ -198,7 +198,7 @@ export async function httpsOrigin(options: HttpsOriginOptions): Promise<Origin> 
   const seen: SeenRequest[] = [];
   const server = https.createServer(
     {
-      ...options.authority.issue(options.defaultHost ?? 'origin.test'),
+      ...options.authority.issue(options.defaultHost ?? options.address ?? '127.0.0.1'),
       SNICallback: (servername, done) => done(null, options.authority.context(servername)),
     },
     requestListener(options, seen),

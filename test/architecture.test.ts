@@ -1,0 +1,224 @@
+// The rules of the layout that no compiler holds: who imports whom, and what no file may contain.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const pure = ['protocol', 'http', 'policy', 'api'];
+const infrastructure = ['pki', 'net', 'intercept', 'store'];
+
+/** What each folder of src/ may import from others. A new arrow is a design decision: ARCHITECTURE.md first. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  http: ['protocol'],
+  policy: ['protocol', 'http'],
+  api: ['protocol'],
+  pki: pure,
+  net: pure,
+  store: pure,
+  intercept: [...pure, 'pki'],
+  agent: ['protocol', 'http', 'pki', 'net', 'intercept'],
+  gateway: [...pure, ...infrastructure],
+  console: ['protocol', 'api'],
+  cli: [...pure, ...infrastructure, 'agent', 'gateway', 'console'],
+  // src/index.ts, the library.
+  '.': ['protocol', 'agent'],
+};
+
+/** Packages, by the folders that may use them. The agent uses none. */
+const packageUsers: Readonly<Record<string, readonly string[]>> = {
+  jose: ['gateway'],
+  undici: ['gateway'],
+  yaml: ['policy', 'gateway', 'cli'],
+  zod: ['gateway', 'api', 'policy'],
+};
+
+/** Built-in modules for the agent and what it stands on: there is no HTTP client among them. */
+const agentModules = new Set(
+  [
+    'buffer',
+    'child_process',
+    'crypto',
+    'dns',
+    'events',
+    'ffi',
+    'fs',
+    'fs/promises',
+    'net',
+    'os',
+    'path',
+    'process',
+  ]
+    .concat(['stream', 'stream/promises', 'timers', 'timers/promises', 'tls', 'url', 'util'])
+    .map((name) => `node:${name}`)
+    .concat(['bun:ffi']),
+);
+
+interface Import {
+  readonly file: string;
+  readonly folder: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+const sources = globSync('src/**/*.ts', { cwd: root }).sort();
+
+function folderOf(file: string): string {
+  const [, folder = '.'] = /^src\/([^/]+)\//.exec(file) ?? [];
+  return folder;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const pattern =
+    /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm;
+  return [...text.matchAll(pattern)].map((match) => ({
+    file,
+    folder: folderOf(file),
+    target: match[2] ?? match[3] ?? match[4] ?? '',
+    typeOnly: match[1] !== undefined,
+  }));
+}
+
+const imports = sources.flatMap(importsOf);
+
+/** Every file of the project that somebody might read, as git would commit it. */
+function projectFiles(): string[] {
+  const listed = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const files =
+    listed.status === 0
+      ? listed.stdout.split('\n')
+      : globSync(['{src,test,docs,scripts,bench,fuzz,examples,deploy,schema,bin}/**/*', '*.{md,json}'], {
+          cwd: root,
+        });
+  return files.filter(
+    (file) => file !== '' && statSync(join(root, file), { throwIfNoEntry: false })?.isFile() === true,
+  );
+}
+
+test('the checks below see the source', () => {
+  assert.ok(sources.length > 50, `only ${sources.length} files`);
+  assert.ok(imports.length > 200, `only ${imports.length} imports`);
+  const folders = new Set(sources.map(folderOf));
+  for (const folder of ['protocol', 'http', 'policy', 'net', 'agent', 'gateway', 'cli'])
+    assert.ok(folders.has(folder), folder);
+  for (const folder of folders) assert.ok(folder in mayImport, `src/${folder} is not in the table`);
+});
+
+test('a folder imports only the folders that the table gives it', () => {
+  const wrong = imports
+    .filter(({ target }) => target.startsWith('.'))
+    .filter(({ file, folder, target }) => {
+      const to = folderOf(relative(root, join(root, dirname(file), target)));
+      return to !== folder && !mayImport[folder]?.includes(to);
+    })
+    .map(({ file, target }) => `${file} imports ${target}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('the pure row imports no module of a runtime', () => {
+  const wrong = imports.filter(
+    ({ folder, target }) => pure.includes(folder) && /^(?:node|bun):/.test(target),
+  );
+  assert.deepEqual(
+    wrong.map(({ file, target }) => `${file} imports ${target}`),
+    [],
+  );
+});
+
+test('a package is used only where the table says, and the agent uses none', () => {
+  const wrong = imports
+    .filter(({ target }) => !target.startsWith('.') && !/^(?:node|bun):/.test(target))
+    .filter(({ folder, target }) => !packageUsers[target.split('/')[0] ?? '']?.includes(folder))
+    .map(({ file, target }) => `${file} imports ${target}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('the agent and what it loads use built-in modules of the short list only', () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const found of importsOf(file)) {
+      if (found.target.startsWith('.') && !found.typeOnly) visit(join(dirname(file), found.target));
+    }
+  };
+  for (const file of sources.filter((name) => ['agent', '.'].includes(folderOf(name)))) visit(file);
+  assert.ok(reached.size > 20, `only ${reached.size} files`);
+  const wrong = [...reached]
+    .flatMap(importsOf)
+    .filter(({ target, typeOnly }) => !typeOnly && !target.startsWith('.') && !agentModules.has(target))
+    .map(({ file, target }) => `${file} imports ${target}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('one file touches the foreign function interface', () => {
+  const files = sources.filter((file) =>
+    /['"](?:node|bun):ffi['"]/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(files, ['src/agent/hardening/ffi.ts']);
+});
+
+test('only the commands read the command line and the environment, and end the process', () => {
+  const wrong = sources
+    .filter((file) => folderOf(file) !== 'cli')
+    .flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8').replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '');
+      return [...text.matchAll(/\bprocess\.(?:argv|exit)\b/g)].map(([found]) => `${file}: ${found}`);
+    });
+  assert.deepEqual(wrong, []);
+});
+
+test('no file is longer than 400 lines, and none has a default export', () => {
+  const files = globSync('{src,test,scripts,bench,fuzz}/**/*.ts', { cwd: root });
+  assert.ok(files.length > sources.length);
+  for (const file of files) {
+    const text = readFileSync(join(root, file), 'utf8');
+    assert.ok(text.split('\n').length <= 401, `${file} is too long`);
+    assert.ok(!/^export default\b/m.test(text), `${file} has a default export`);
+  }
+});
+
+test('no file names this machine, nor the host of the registry that npm uses here', () => {
+  const asked = spawnSync('npm', ['config', 'get', 'registry'], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: false,
+  });
+  const registry =
+    asked.status === 0 && URL.canParse(asked.stdout.trim())
+      ? new URL(asked.stdout.trim()).hostname
+      : undefined;
+  const unwanted = [registry, root.replace(/\/$/, '')].filter(
+    (text) => text !== undefined && text.length > 4,
+  );
+  const files = projectFiles();
+  assert.ok(files.length > 100, `only ${files.length} files`);
+  const wrong = files.filter((file) => {
+    const text = readFileSync(join(root, file), 'latin1');
+    return unwanted.some((needle) => text.includes(needle!));
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('every link between the documents leads to a file that is there', () => {
+  const documents = projectFiles().filter((file) => file.endsWith('.md'));
+  assert.ok(documents.length >= 5, `only ${documents.length} documents`);
+  const broken = documents.flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '');
+    return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^(?:[a-z]+:|#)/.test(target))
+      .filter((target) => !existsSync(join(root, dirname(file), target.split('#')[0]!)))
+      .map((target) => `${file}: ${target}`);
+  });
+  assert.deepEqual(broken, []);
+});
