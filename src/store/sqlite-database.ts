@@ -3,10 +3,12 @@
 import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ProxyError } from '../protocol/error.ts';
 
 /** How long a statement waits for another process that is writing. It blocks the event loop, so it is short. */
 const busyTimeoutMs = 2000;
+const walRetryDelayMs = 20;
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 type Parameters = Readonly<Record<string, SQLInputValue>>;
@@ -26,30 +28,23 @@ export class SqliteDatabase {
    * `full` makes each transaction survive a power cut (a consumed token must stay consumed);
    * `normal` makes it survive a crash of the process, at no fsync a transaction.
    */
-  static open(path: string, durability: 'full' | 'normal'): SqliteDatabase {
+  static async open(path: string, durability: 'full' | 'normal'): Promise<SqliteDatabase> {
     if (path !== ':memory:') prepareFile(path);
     try {
       const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-      const connection = new SqliteDatabase(path, database);
       try {
-        connection.#configure(durability);
+        await useWal(database);
+        database.exec(
+          `PRAGMA synchronous = ${durability}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`,
+        );
       } catch (error) {
         database.close();
         throw error;
       }
-      return connection;
+      return new SqliteDatabase(path, database);
     } catch (error) {
       throw storeError(path, 'opened', error);
     }
-  }
-
-  #configure(durability: 'full' | 'normal'): void {
-    // A reader never waits for a writer in WAL. Changing the mode ignores the busy timeout, so it is not repeated.
-    const mode = this.#database.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
-    if (mode !== 'wal' && mode !== 'memory') this.#database.exec('PRAGMA journal_mode = WAL');
-    this.#database.exec(
-      `PRAGMA synchronous = ${durability}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`,
-    );
   }
 
   get(sql: string, parameters: Parameters = {}): Row | undefined {
@@ -113,6 +108,30 @@ export class SqliteDatabase {
       throw storeError(this.#path, verb, error);
     }
   }
+}
+
+/** A reader never waits for a writer in WAL. Changing to it ignores the busy timeout, hence the attempts. */
+async function useWal(database: DatabaseSync): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const mode = database.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
+      if (mode !== 'wal' && mode !== 'memory') database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || attempt * walRetryDelayMs >= busyTimeoutMs) throw error;
+      await wait(walRetryDelayMs);
+    }
+  }
+}
+
+/** SQLITE_BUSY, with any extension in its upper bits. */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'errcode' in error &&
+    typeof error.errcode === 'number' &&
+    (error.errcode & 0xff) === 5
+  );
 }
 
 function storeError(path: string, verb: string, error: unknown): ProxyError {

@@ -9,11 +9,11 @@ import type { Store } from './store.ts';
 
 /** Opens or creates the file (0600, its folder 0700); `:memory:` lives as long as the store. */
 export async function openSqliteStore(path: string): Promise<Store> {
-  const state = SqliteDatabase.open(path, 'full');
+  const state = await SqliteDatabase.open(path, 'full');
   try {
     migrate(state);
     // The audit writes all the time: an fsync a batch would stop every stream for its duration.
-    const audit = path === ':memory:' ? state : SqliteDatabase.open(path, 'normal');
+    const audit = path === ':memory:' ? state : await SqliteDatabase.open(path, 'normal');
     const close = async (): Promise<void> => {
       audit.close();
       state.close();

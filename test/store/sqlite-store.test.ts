@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
-import { promisify } from 'node:util';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { schemaVersion } from '../../src/store/sqlite-schema.ts';
 import { auditEntry, newSession } from '../conformance/store.ts';
@@ -115,23 +115,28 @@ test('a batch that fails in its middle leaves nothing of itself', async () => {
   assert.equal((await store.audit.query({ limit: 10 })).length, 1);
 });
 
-test('two processes that open a new file together both get the whole schema', async () => {
+test('processes that open a new file at the same moment all get the whole schema', async () => {
   const path = join(root, 'together', 'state.db');
+  await mkdir(join(root, 'together'), { mode: 0o700 });
   const program = `
     import { openSqliteStore } from ${JSON.stringify(new URL('../../src/store/sqlite-store.ts', import.meta.url).href)};
-    await using store = await openSqliteStore(${JSON.stringify(path)});
-    process.stdout.write(String((await store.sessions.list({ limit: 1 })).length));`;
-  const open = () =>
-    promisify(execFile)(process.execPath, [
-      '--disable-warning=ExperimentalWarning',
-      '--input-type=module',
-      '-e',
-      program,
-    ]);
-  const outputs = await Promise.all([open(), open(), open()]);
+    process.stdout.write('ready');
+    process.stdin.once('data', async () => {
+      process.stdin.pause();
+      await using store = await openSqliteStore(${JSON.stringify(path)});
+      await store.sessions.list({ limit: 1 });
+    });`;
+  const processes = Array.from({ length: 4 }, () =>
+    spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  );
+  const ended = processes.map((child) => once(child, 'exit'));
+  await Promise.all(processes.map((child) => once(child.stdout, 'data')));
+  for (const child of processes) child.stdin.end('go');
   assert.deepEqual(
-    outputs.map(({ stdout }) => stdout),
-    ['0', '0', '0'],
+    (await Promise.all(ended)).map(([status]) => status),
+    [0, 0, 0, 0],
   );
 });
 
