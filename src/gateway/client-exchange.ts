@@ -1,0 +1,32 @@
+// The client's side of one exchange, the same for HTTP/1.1 and HTTP/2.
+
+import type { Readable } from 'node:stream';
+import type { ProxyError } from '../protocol/error.ts';
+import type { ResponseHead } from '../http/message-head.ts';
+
+export interface ClientExchange {
+  readonly method: string;
+  readonly target: string;
+  readonly rawHeaders: readonly string[];
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** HTTP/2: whether the head had END_STREAM. */
+  readonly endsAtHead?: boolean;
+  /** The request's body as a stream; ended at once if there is none. */
+  readonly body: Readable;
+  /** Trailer fields that came behind the body (name, value, …). */
+  trailers(): readonly string[];
+  /** Aborts when the client goes away before the response is complete. */
+  readonly signal: AbortSignal;
+  /** Answers `Expect: 100-continue`. */
+  sendContinue(): void;
+  sendInformation(status: number, rawHeaders: readonly string[]): void;
+  sendHead(head: ResponseHead): void;
+  /** False means: wait for `onDrain`. */
+  sendData(chunk: Uint8Array): boolean;
+  onDrain(listener: () => void): void;
+  /** Ends the response; resolves when it is handed to the transport. */
+  sendEnd(rawTrailers: readonly string[]): void;
+  readonly headSent: boolean;
+  /** Ends the response abruptly: the client must see that it is not complete. */
+  abort(error: ProxyError): void;
+}

@@ -1,0 +1,50 @@
+// How a credential is put on a request head. The client's own value of the field is always replaced.
+
+import { Buffer } from 'node:buffer';
+import type { RequestHead } from '../../http/message-head.ts';
+import { Secret } from '../../protocol/secret.ts';
+
+export type CredentialKindConfig =
+  | { readonly kind: 'bearer' }
+  | { readonly kind: 'basic'; readonly username: string }
+  | { readonly kind: 'header'; readonly header: string; readonly prefix?: string };
+
+export interface Injected {
+  readonly head: RequestHead;
+  /** Every form of the secret that is now on the request, for the scrubber. */
+  readonly values: readonly Secret<string>[];
+}
+
+export interface CredentialInjector {
+  inject(head: RequestHead, secret: Secret<string>, nowMs: number): Injected;
+}
+
+export function createInjector(config: CredentialKindConfig): CredentialInjector {
+  switch (config.kind) {
+    case 'bearer':
+      return {
+        inject: (head, secret) => withField(head, 'authorization', `Bearer ${secret.reveal()}`, [secret]),
+      };
+    case 'basic':
+      return {
+        inject: (head, secret) => {
+          const pair = Buffer.from(`${config.username}:${secret.reveal()}`).toString('base64');
+          return withField(head, 'authorization', `Basic ${pair}`, [secret, new Secret(pair)]);
+        },
+      };
+    case 'header':
+      return {
+        inject: (head, secret) =>
+          withField(head, config.header, `${config.prefix ?? ''}${secret.reveal()}`, [secret]),
+      };
+  }
+}
+
+function withField(
+  head: RequestHead,
+  name: string,
+  value: string,
+  values: readonly Secret<string>[],
+): Injected {
+  return { head: { ...head, headers: head.headers.with(name, value) }, values };
+}

@@ -1,0 +1,115 @@
+// Where a credential's value comes from: an environment variable, a file, or a command.
+
+import { execFile } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { ProxyError } from '../../protocol/error.ts';
+import { Secret } from '../../protocol/secret.ts';
+
+/** A secret of more than this is a mistake (a whole file given by accident). */
+const secretBytesMax = 64 * 1024;
+/** A file is looked at again at most this often. */
+const fileCheckIntervalMs = 1_000;
+const commandTimeoutMs = 10_000;
+/** A command's answer is used for this long. */
+const commandValueMs = 60_000;
+
+export type CredentialSourceConfig =
+  | { readonly env: string }
+  | { readonly file: string }
+  | { readonly command: readonly string[] };
+
+/** `read` gives the current value. @throws ProxyError credential_unavailable */
+export interface CredentialSource {
+  read(nowMs: number): Promise<Secret<string>>;
+}
+
+/** Opens a source; `environment` is the start-up environment, read once. */
+export function openCredentialSource(
+  name: string,
+  config: CredentialSourceConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): CredentialSource {
+  if ('env' in config) return environmentSource(name, config.env, environment[config.env]);
+  if ('file' in config) return fileSource(name, config.file);
+  return commandSource(name, config.command);
+}
+
+function environmentSource(name: string, variable: string, value: string | undefined): CredentialSource {
+  if (value === undefined || value.trim() === '') {
+    throw new ProxyError(
+      'config_invalid',
+      `credential ${name}: the environment variable ${variable} is not set; set it for the gateway or use a file`,
+    );
+  }
+  const secret = new Secret(value.trim());
+  return { read: () => Promise.resolve(secret) };
+}
+
+function fileSource(name: string, path: string): CredentialSource {
+  let known: { readonly stamp: string; readonly secret: Secret<string> } | undefined;
+  let checkedMs = Number.NEGATIVE_INFINITY;
+  const read = async (nowMs: number): Promise<Secret<string>> => {
+    if (known !== undefined && nowMs - checkedMs < fileCheckIntervalMs) return known.secret;
+    try {
+      await using file = await open(path, 'r');
+      const stat = await file.stat();
+      const stamp = [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':');
+      if (known?.stamp !== stamp) {
+        if (stat.size > secretBytesMax) throw new Error(`it is larger than ${String(secretBytesMax)} bytes`);
+        known = { stamp, secret: usable(await file.readFile('utf8')) };
+      }
+      checkedMs = nowMs;
+      return known.secret;
+    } catch (error) {
+      throw unavailable(name, `the file ${path} cannot be used`, error);
+    }
+  };
+  return { read };
+}
+
+function commandSource(name: string, command: readonly string[]): CredentialSource {
+  let known: { readonly secret: Secret<string>; readonly untilMs: number } | undefined;
+  let running: Promise<Secret<string>> | undefined;
+  const run = async (nowMs: number): Promise<Secret<string>> => {
+    const [file = '', ...args] = command;
+    try {
+      const { stdout } = await promisify(execFile)(file, args, {
+        timeout: commandTimeoutMs,
+        maxBuffer: secretBytesMax,
+        killSignal: 'SIGKILL',
+      });
+      const secret = usable(stdout);
+      known = { secret, untilMs: nowMs + commandValueMs };
+      return secret;
+    } catch (error) {
+      // The error of a child process carries its output: keep it out of the chain of causes.
+      const reason =
+        error instanceof Error && 'code' in error ? `it ended with ${String(error.code)}` : 'it failed';
+      throw unavailable(name, `the command ${file} gave no value: ${reason}`, undefined);
+    }
+  };
+  return {
+    read: (nowMs) => {
+      if (known !== undefined && nowMs < known.untilMs) return Promise.resolve(known.secret);
+      running ??= run(nowMs).finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+  };
+}
+
+function usable(text: string): Secret<string> {
+  const value = text.trim();
+  if (value === '') throw new Error('it is empty');
+  // eslint-disable-next-line no-control-regex -- a control character would end the header field
+  if (/[\u0000-\u001f\u007f]/.test(value))
+    throw new Error('it has a line break or another control character inside');
+  return new Secret(value);
+}
+
+function unavailable(name: string, what: string, cause: unknown): ProxyError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : '';
+  return new ProxyError('credential_unavailable', `credential ${name}: ${what}${reason}`, { cause });
+}

@@ -1,0 +1,78 @@
+// What the workload is told when a request is not served: for a person, a language model, or a program.
+
+import type { ErrorCode } from '../protocol/error.ts';
+import { errorTable } from '../protocol/error.ts';
+import { HeaderList } from '../http/header-list.ts';
+import type { ResponseHead } from '../http/message-head.ts';
+
+export interface Denial {
+  readonly code: ErrorCode;
+  /** For the workload: what happened, to which host, by which rule. Never an internal address or a secret. */
+  readonly message: string;
+  readonly rule?: string;
+  readonly traceId: string;
+  readonly method?: string;
+  readonly url?: string;
+}
+
+export interface DenialAnswer {
+  readonly head: ResponseHead;
+  readonly body: string;
+}
+
+/** What to do next, by code; absent where nothing useful can be said. */
+const nextStep: Partial<Record<ErrorCode, string>> = {
+  policy_denied:
+    'Ask the operator of the gateway to allow it, and give the trace id. Trying another way in will be refused too.',
+  address_denied: 'A rule must name this private network in `addresses` before it can be reached.',
+  protocol_denied: 'Only HTTP and TLS pass here unless a rule allows raw TCP to this host and port.',
+  authority_mismatch:
+    'Send the request with the host of the connection, or open a new connection for the other host.',
+  credential_unavailable: 'The request was not sent. The operator finds the cause under the trace id.',
+  origin_untrusted:
+    'The gateway does not trust the certificate of the origin. The operator can add its authority to `upstream.ca`.',
+};
+
+/** The answer as HTTP: text, or JSON if the request's Accept asks for it. */
+export function denialAnswer(denial: Denial, accept: string | undefined): DenialAnswer {
+  const wantsJson = accept !== undefined && /\bapplication\/(?:[a-z0-9.+-]+\+)?json\b/i.test(accept);
+  const body = wantsJson ? denialJson(denial) : denialText(denial);
+  const headers = new HeaderList([
+    ['content-type', wantsJson ? 'application/problem+json' : 'text/plain; charset=utf-8'],
+    ['cache-control', 'no-store'],
+    ['x-deny-reason', denial.code],
+    ['x-trace-id', denial.traceId],
+    ['content-length', String(new TextEncoder().encode(body).byteLength)],
+  ]);
+  return { head: { status: errorTable[denial.code].http, headers }, body };
+}
+
+function denialText(denial: Denial): string {
+  const lines = [`upstreamproxy: ${denial.message}`];
+  const request = [denial.method, denial.url].filter((part) => part !== undefined).join(' ');
+  if (request !== '') lines.push(`request: ${request}`);
+  if (denial.rule !== undefined) lines.push(`rule: ${denial.rule}`);
+  const next = nextStep[denial.code];
+  if (next !== undefined) lines.push(`next: ${next}`);
+  lines.push(`reason: ${denial.code}`, `trace: ${denial.traceId}`, '');
+  return lines.join('\n');
+}
+
+function denialJson(denial: Denial): string {
+  return `${JSON.stringify(
+    {
+      type: 'about:blank',
+      title: errorTable[denial.code].meaning,
+      status: errorTable[denial.code].http,
+      detail: denial.message,
+      code: denial.code,
+      method: denial.method,
+      url: denial.url,
+      rule: denial.rule,
+      next: nextStep[denial.code],
+      trace_id: denial.traceId,
+    },
+    undefined,
+    2,
+  )}\n`;
+}

@@ -1,0 +1,43 @@
+// What is known of an exchange so far, and the promise that exactly one audit event comes of it.
+
+import type { AuditEvent } from '../api/audit-event.ts';
+import type { Principal } from '../policy/decision.ts';
+import type { AuditSink } from './audit-log.ts';
+import { newEventId, newTraceId } from './audit-log.ts';
+
+type Facts = { -readonly [Name in keyof AuditEvent]?: AuditEvent[Name] };
+
+/** Collects facts and appends one event when it is finished; later calls do nothing. */
+export class ExchangeRecord {
+  readonly traceId: string;
+  readonly startedMs: number;
+  readonly facts: Facts = {};
+  readonly #sink: AuditSink;
+  readonly #kind: 'exchange' | 'stream';
+  readonly #principal: Principal;
+  #finished = false;
+
+  constructor(sink: AuditSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
+    this.#sink = sink;
+    this.#kind = kind;
+    this.#principal = principal;
+    this.startedMs = nowMs;
+    this.traceId = newTraceId();
+  }
+
+  finish(nowMs: number): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#sink.append({
+      ...this.facts,
+      id: newEventId(),
+      time: new Date(this.startedMs).toISOString(),
+      kind: this.#kind,
+      traceId: this.traceId,
+      sessionId: this.#principal.sessionId,
+      principal: this.#principal.id,
+      verdict: this.facts.verdict ?? 'error',
+      durationMs: nowMs - this.startedMs,
+    });
+  }
+}

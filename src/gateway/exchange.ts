@@ -1,0 +1,279 @@
+// THE request path, read top to bottom. Its order is fixed here and nowhere configurable:
+// validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
+
+import { Buffer } from 'node:buffer';
+import type { Destination } from '../http/destination.ts';
+import { hostField } from '../http/authority.ts';
+import type { RequestHead } from '../http/message-head.ts';
+import { validateProxyRequest, validateRequest } from '../http/request-validation.ts';
+import type { ValidatedRequest } from '../http/request-validation.ts';
+import { validateTrailers } from '../http/trailers.ts';
+import type { AllowDecision, Policy, Principal } from '../policy/decision.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { AuditSink } from './audit-log.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
+import { denialAnswer } from './denial.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import type { ForwardRequest, Forwarder } from './forwarder.ts';
+import { ResponseRelay } from './response-relay.ts';
+
+/** What does not change between the exchanges of one client connection. */
+export interface ExchangeScene {
+  readonly principal: Principal;
+  /** Of the stream; undefined where each request names its own (mode `proxy`). */
+  readonly destination: Destination | undefined;
+  /** How the client's connection is secured, for the audit. */
+  readonly protocol: string;
+}
+
+export interface ExchangeParts {
+  readonly policy: () => Policy;
+  readonly credentials: CredentialSet;
+  readonly audit: AuditSink;
+  readonly forwarder: Forwarder;
+  readonly limits: Limits;
+  readonly clock: () => number;
+}
+
+/** A request that may go upstream, with everything that the decision gave it. */
+export interface Admitted {
+  readonly validated: ValidatedRequest;
+  readonly decision: AllowDecision;
+  readonly injected: InjectedRequest;
+}
+
+/** Runs one exchange to its end; never throws: every outcome is an answer and one audit event. */
+export async function runExchange(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+): Promise<void> {
+  const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
+  try {
+    const admitted = await admit(client, scene, parts, record);
+    await forward(client, scene, parts, { admitted, record });
+  } catch (error) {
+    refuse(client, asProxyError(error), record);
+  } finally {
+    // Invariant 4: exactly one audit event for each exchange, on every path.
+    record.finish(parts.clock());
+  }
+}
+
+/** Validate, decide, inject: the steps before anything is dialled. @throws ProxyError for a refusal */
+export async function admit(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Promise<Admitted> {
+  if (!parts.audit.healthy)
+    throw new ProxyError('internal', 'the audit log cannot be written, so nothing is forwarded');
+  noteClaims(client, scene, record);
+  const validated = validate(client, scene, parts.limits);
+  noteHead(validated.head, record);
+  const decision = decide(validated.head, scene.principal, parts, record);
+  enforceDeclaredLength(validated, decision);
+  const injected = await inject(validated.head, decision, parts);
+  record.facts.injected = injected.names;
+  return { validated, decision, injected };
+}
+
+/** What the client said, in case validation refuses it. */
+function noteClaims(client: ClientExchange, scene: ExchangeScene, record: ExchangeRecord): void {
+  record.facts.method = client.method.slice(0, 64);
+  record.facts.path = client.target.slice(0, 2048);
+  record.facts.protocol = scene.protocol;
+  if (scene.destination === undefined) return;
+  record.facts.scheme = scene.destination.scheme;
+  record.facts.host = scene.destination.host;
+  record.facts.port = scene.destination.port;
+}
+
+function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits): ValidatedRequest {
+  const { method, target, rawHeaders, httpVersion } = client;
+  const ended = client.endsAtHead === undefined ? {} : { ended: client.endsAtHead };
+  const input = { method, target, rawHeaders, httpVersion, limits, ...ended };
+  const { destination } = scene;
+  return destination === undefined ? validateProxyRequest(input) : validateRequest({ ...input, destination });
+}
+
+function noteHead(head: RequestHead, record: ExchangeRecord): void {
+  record.facts.method = head.method;
+  record.facts.scheme = head.destination.scheme;
+  record.facts.host = head.destination.host;
+  record.facts.port = head.destination.port;
+  record.facts.path = head.path + head.query;
+}
+
+/** Invariant 1: no dial before a decision; no decision without a rule. */
+function decide(
+  head: RequestHead,
+  principal: Principal,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): AllowDecision {
+  const policy = parts.policy();
+  const { destination, method, path, query, headers } = head;
+  const access = { depth: 'request', destination, method, path, query, headers } as const;
+  const decision = policy.decide(principal, access, parts.clock());
+  record.facts.rule = decision.rule.name;
+  record.facts.policyVersion = policy.version;
+  if (decision.effect === 'deny') {
+    record.facts.message = decision.operatorReason;
+    throw new ProxyError('policy_denied', decision.reason);
+  }
+  if (decision.observed !== undefined) record.facts.observed = decision.observed;
+  return decision;
+}
+
+function enforceDeclaredLength(validated: ValidatedRequest, decision: AllowDecision): void {
+  const { bodyBytes } = decision.limits;
+  if (bodyBytes === undefined || validated.framing.kind !== 'length') return;
+  if (validated.framing.length > bodyBytes) throw bodyTooLarge(bodyBytes, decision);
+}
+
+/** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
+async function inject(
+  head: RequestHead,
+  decision: AllowDecision,
+  parts: ExchangeParts,
+): Promise<InjectedRequest> {
+  if (decision.inject.length === 0) return { head, names: [], values: [] };
+  if (head.destination.scheme !== 'https') {
+    throw new ProxyError(
+      'credential_unavailable',
+      'a credential is never sent over cleartext HTTP; use https',
+    );
+  }
+  const injected = await parts.credentials.inject(head, decision.inject, parts.clock());
+  // The answer is searched for the secret, which needs it whole and not encoded.
+  const headers = injected.head.headers.without('range', 'if-range').with('accept-encoding', 'identity');
+  return { ...injected, head: { ...injected.head, headers } };
+}
+
+interface Forwarding {
+  readonly admitted: Admitted;
+  readonly record: ExchangeRecord;
+}
+
+async function forward(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  { admitted, record }: Forwarding,
+): Promise<void> {
+  const relay = new ResponseRelay({
+    client,
+    secrets: admitted.injected.values,
+    request: admitted.validated.head,
+    limits: parts.limits,
+  });
+  try {
+    const request = forwardRequest(client, scene, parts.limits, { admitted, record });
+    client.sendContinue();
+    const { address, protocol } = await parts.forwarder.forward(request, relay);
+    relay.end();
+    if (address !== undefined) record.facts.address = address;
+    record.facts.upstreamProtocol = protocol;
+    record.facts.verdict = 'allow';
+  } finally {
+    if (relay.status !== undefined) record.facts.status = relay.status;
+    record.facts.responseBytes = relay.bodyBytes;
+    if (relay.scrubbed > 0) record.facts.details = { scrubbed: relay.scrubbed };
+  }
+}
+
+/** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */
+export function forwardRequest(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  limits: Limits,
+  { admitted, record }: Forwarding,
+): ForwardRequest {
+  const { validated, decision, injected } = admitted;
+  const hasBody = validated.framing.kind !== 'none';
+  let bodyBytes = 0;
+  record.facts.requestBytes = 0;
+  return {
+    head: injected.head,
+    body: hasBody ? client.body : undefined,
+    bodyLength: validated.framing.kind === 'length' ? validated.framing.length : undefined,
+    acceptsTrailers: validated.trailersAccepted,
+    trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
+    principalId: scene.principal.id,
+    addresses: decision.addresses,
+    signal: client.signal,
+    onBodyBytes: (bytes) => {
+      bodyBytes += bytes;
+      record.facts.requestBytes = bodyBytes;
+      const max = decision.limits.bodyBytes;
+      if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);
+    },
+  };
+}
+
+function bodyTooLarge(max: number, decision: AllowDecision): ProxyError {
+  return new ProxyError('body_too_large', `rule ${decision.rule.name} allows ${String(max)} bytes of body`);
+}
+
+/** Answers with the reason if the head is not out yet; else the client must see a broken connection. */
+export function refuse(client: ClientExchange, error: ProxyError, record: ExchangeRecord): void {
+  const { facts } = record;
+  facts.verdict = isDenial(error) ? 'deny' : 'error';
+  facts.errorCode = error.code;
+  facts.message ??= error.message;
+  if (error.claimed !== undefined) facts.claimed = error.claimed;
+  if (error.operatorDetail !== undefined)
+    facts.details = { ...facts.details, operator: error.operatorDetail };
+  if (client.headSent || client.signal.aborted) {
+    client.abort(error);
+    return;
+  }
+  const accept = new Map(pairs(client.rawHeaders)).get('accept');
+  const url = facts.host === undefined ? undefined : urlOf(facts);
+  const answer = denialAnswer(
+    {
+      code: error.code,
+      message: error.message,
+      traceId: record.traceId,
+      ...(facts.rule === undefined ? {} : { rule: facts.rule }),
+      ...(facts.method === undefined ? {} : { method: facts.method }),
+      ...(url === undefined ? {} : { url }),
+    },
+    accept,
+  );
+  facts.status = answer.head.status;
+  client.sendHead(answer.head);
+  if (client.method !== 'HEAD') client.sendData(Buffer.from(answer.body));
+  client.sendEnd([]);
+}
+
+function isDenial(error: ProxyError): boolean {
+  switch (error.code) {
+    case 'policy_denied':
+    case 'address_denied':
+    case 'authority_mismatch':
+    case 'authority_malformed':
+    case 'request_malformed':
+    case 'protocol_denied':
+    case 'body_too_large':
+    case 'limit_exceeded':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function urlOf(facts: ExchangeRecord['facts']): string {
+  const { scheme = 'https', host = '', port = 0, path = '' } = facts;
+  // The audit's schemes are those of a destination.
+  const destination = { scheme: scheme as Destination['scheme'], host, port };
+  return `${scheme}://${hostField(destination)}${path.startsWith('/') ? path : ''}`;
+}
+
+function* pairs(raw: readonly string[]): Iterable<[string, string]> {
+  for (let i = 0; i + 1 < raw.length; i += 2) yield [(raw[i] ?? '').toLowerCase(), raw[i + 1] ?? ''];
+}

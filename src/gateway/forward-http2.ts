@@ -1,0 +1,234 @@
+// Requests over HTTP/2 to origins that chose it by ALPN, through node:http2.
+
+import { connect as connectHttp2, constants } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { hostField } from '../http/authority.ts';
+import { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
+
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 16 * 1024 * 1024;
+const sessionIdleMs = 60_000;
+/** Used until the origin's SETTINGS say less. */
+const streamsPerSessionMax = 100;
+
+/** One HTTP/2 connection to an origin, of one principal. */
+export class Http2Origin {
+  readonly session: ClientHttp2Session;
+  readonly address: string | undefined;
+  #active = 0;
+  #usable = true;
+
+  constructor(socket: Duplex, authority: string, address: string | undefined) {
+    this.address = address;
+    this.session = connectHttp2(`https://${authority}`, {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+    });
+    this.session.once('connect', () => {
+      if (!this.session.destroyed) this.session.setLocalWindowSize(connectionWindowBytes);
+    });
+    this.session.on('error', () => {
+      this.#usable = false;
+    });
+    this.session.on('goaway', () => {
+      this.#usable = false;
+    });
+    this.session.on('close', () => {
+      this.#usable = false;
+    });
+    this.session.setTimeout(sessionIdleMs, () => {
+      if (this.#active === 0) this.close();
+    });
+    // An idle connection must not keep the process alive.
+    this.session.unref();
+  }
+
+  get hasRoom(): boolean {
+    const max = Math.min(
+      this.session.remoteSettings.maxConcurrentStreams ?? streamsPerSessionMax,
+      streamsPerSessionMax,
+    );
+    return this.#usable && !this.session.closed && !this.session.destroyed && this.#active < max;
+  }
+
+  close(): void {
+    this.#usable = false;
+    this.session.close();
+  }
+
+  destroy(): void {
+    this.#usable = false;
+    this.session.destroy();
+  }
+
+  async forward(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<ForwardResult> {
+    this.#active += 1;
+    try {
+      await exchange(this.session, request, receiver, limits);
+      return { address: this.address, protocol: 'h2' };
+    } finally {
+      this.#active -= 1;
+    }
+  }
+}
+
+async function exchange(
+  session: ClientHttp2Session,
+  request: ForwardRequest,
+  receiver: ResponseReceiver,
+  limits: Limits,
+): Promise<void> {
+  request.signal.throwIfAborted();
+  const stream = session.request(http2Fields(request), {
+    endStream: request.body === undefined,
+    waitForTrailers: true,
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  const { host } = request.head.destination;
+  const fail = (error: ProxyError, code: number = constants.NGHTTP2_CANCEL): void => {
+    reject(error);
+    stream.close(code);
+  };
+  const onAbort = (): void => {
+    fail(new ProxyError('cancelled', 'the client went away'));
+  };
+  request.signal.addEventListener('abort', onAbort, { once: true });
+  stream.setTimeout(limits.responseHeadTimeoutMs, () => {
+    fail(new ProxyError('timeout', `${host} did not answer in time`));
+  });
+  receive(stream, receiver, { resolve: () => resolve(undefined), fail, host });
+  sendBody(stream, request, fail);
+  try {
+    await promise;
+  } finally {
+    request.signal.removeEventListener('abort', onAbort);
+    request.body?.unpipe(stream);
+    // An early final answer: nobody waits for the rest of the body.
+    if (!stream.closed && !stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+}
+
+function http2Fields(request: ForwardRequest): string[] {
+  const { head } = request;
+  const fields = [
+    ':method',
+    head.method,
+    ':scheme',
+    head.destination.scheme,
+    ':authority',
+    hostField(head.destination),
+    ':path',
+    head.path + head.query,
+  ];
+  for (const [name, value] of head.headers) fields.push(name.toLowerCase(), value);
+  // The one hop-by-hop field that HTTP/2 has (RFC 9113 §8.2.2); gRPC servers insist on it.
+  if (request.acceptsTrailers) fields.push('te', 'trailers');
+  if (request.body !== undefined && request.bodyLength !== undefined)
+    fields.push('content-length', String(request.bodyLength));
+  return fields;
+}
+
+function sendBody(
+  stream: ClientHttp2Stream,
+  request: ForwardRequest,
+  fail: (error: ProxyError) => void,
+): void {
+  stream.on('wantTrailers', () => {
+    const raw = request.trailers?.() ?? [];
+    const trailers: Record<string, string[]> = {};
+    for (let i = 0; i + 1 < raw.length; i += 2)
+      (trailers[(raw[i] ?? '').toLowerCase()] ??= []).push(raw[i + 1] ?? '');
+    if (!stream.destroyed) stream.sendTrailers(trailers);
+  });
+  const { body } = request;
+  if (body === undefined) return;
+  body.on('data', (chunk: Buffer) => {
+    try {
+      request.onBodyBytes?.(chunk.length);
+    } catch (error) {
+      fail(
+        error instanceof ProxyError
+          ? error
+          : new ProxyError('internal', 'the body could not be counted', { cause: error }),
+      );
+    }
+  });
+  body.once('error', (error) => {
+    fail(new ProxyError('cancelled', 'the request body broke off', { cause: error }));
+  });
+  body.pipe(stream);
+}
+
+interface StreamEnd {
+  readonly resolve: () => void;
+  readonly fail: (error: ProxyError, code?: number) => void;
+  readonly host: string;
+}
+
+function receive(stream: ClientHttp2Stream, receiver: ResponseReceiver, end: StreamEnd): void {
+  const { host } = end;
+  let ended = false;
+  const guard = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      end.fail(
+        error instanceof ProxyError
+          ? error
+          : new ProxyError('internal', 'the answer could not be passed on', { cause: error }),
+      );
+    }
+  };
+  stream.on('headers', (headers, _flags, raw) => {
+    guard(() => {
+      receiver.onInformation(headers[':status'] ?? 0, plainFields(raw));
+    });
+  });
+  stream.once('response', (headers, _flags, raw) => {
+    guard(() => {
+      receiver.onHead(headers[':status'] ?? 0, plainFields(raw));
+    });
+  });
+  stream.on('trailers', (_headers, _flags, raw) => {
+    guard(() => {
+      receiver.onTrailers(plainFields(raw));
+    });
+  });
+  stream.on('data', (chunk: Buffer) => {
+    guard(() => {
+      if (!receiver.onData(chunk, () => stream.resume())) stream.pause();
+    });
+  });
+  stream.once('end', () => {
+    ended = true;
+  });
+  stream.on('error', (error) => {
+    end.fail(
+      new ProxyError('origin_truncated', `${host} reset the stream before its answer was complete`, {
+        cause: error,
+      }),
+    );
+  });
+  stream.once('close', () => {
+    // `end` comes for a reset stream as well; only a stream that closed without a code is complete.
+    if (ended && stream.rstCode === constants.NGHTTP2_NO_ERROR) end.resolve();
+    else
+      end.fail(
+        new ProxyError('origin_truncated', `${host} closed the stream before its answer was complete`),
+      );
+  });
+}
+
+/** Without the pseudo-fields. */
+function plainFields(raw: readonly string[] | undefined): string[] {
+  const fields: string[] = [];
+  if (raw === undefined) return fields;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    if (!name.startsWith(':')) fields.push(name, raw[i + 1] ?? '');
+  }
+  return fields;
+}

@@ -1,0 +1,55 @@
+// How a validated request reaches its origin: an interface of one method, so that engines can be exchanged.
+
+import type { Readable } from 'node:stream';
+import type { RequestHead } from '../http/message-head.ts';
+
+/** Extra trust and identity towards one origin, from the rule that admitted the request. */
+export interface UpstreamTls {
+  readonly ca?: readonly string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export interface ForwardRequest {
+  /** What goes on the wire: regenerated, with the injected fields. */
+  readonly head: RequestHead;
+  /** Undefined if the request has no body. */
+  readonly body: Readable | undefined;
+  /** Length of the body if it was declared; undefined means chunked. */
+  readonly bodyLength: number | undefined;
+  /** The client said `te: trailers`. */
+  readonly acceptsTrailers?: boolean;
+  /** Trailer fields of the request, once the body ended (name, value, …). */
+  readonly trailers?: () => readonly string[];
+  /** Nothing is shared between principals. */
+  readonly principalId: string;
+  /** Private networks (CIDR) that the admitting rule opens. */
+  readonly addresses: readonly string[];
+  readonly tls?: UpstreamTls;
+  readonly signal: AbortSignal;
+  /** Told of every piece of the body that is sent on; throwing ends the request. */
+  readonly onBodyBytes?: (bytes: number) => void;
+}
+
+/** Takes the response as it arrives. All header arrays are name, value, name, value … */
+export interface ResponseReceiver {
+  onInformation(status: number, rawHeaders: readonly string[]): void;
+  onHead(status: number, rawHeaders: readonly string[]): void;
+  /** False means: stop until `resume` is called. */
+  onData(chunk: Uint8Array, resume: () => void): boolean;
+  onTrailers(rawTrailers: readonly string[]): void;
+}
+
+export interface ForwardResult {
+  /** The address that was dialled for the connection used. */
+  readonly address: string | undefined;
+  readonly protocol: 'http/1.1' | 'h2';
+}
+
+export interface Forwarder extends AsyncDisposable {
+  /**
+   * Sends the request and hands the response to the receiver; resolves when the response is complete.
+   * @throws ProxyError origin_*, name_not_found, address_denied, timeout, cancelled
+   */
+  forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult>;
+}

@@ -1,0 +1,213 @@
+// One node:http server for every decrypted or plain connection of the streams; sockets are handed in, it never listens.
+
+import { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import { refuse, runExchange } from './exchange.ts';
+import type { ExchangeParts, ExchangeScene } from './exchange.ts';
+import { Http1Client } from './http1-client.ts';
+import type { ByProtocolForwarder } from './forward-by-protocol.ts';
+import { runUpgrade } from './upgrade-exchange.ts';
+
+/** An idle kept-alive client connection; the stream's own idle limit is longer. */
+const keepAliveMs = 120_000;
+/** What is left unread of a refused body up to this size is read and dropped, so that the connection can go on. */
+const discardBytesMax = 1024 * 1024;
+
+export interface FrontConnection {
+  readonly scene: ExchangeScene;
+  /** Ends the client's connection as a reset. */
+  readonly abort: (error: ProxyError) => void;
+}
+
+export interface FrontParts extends ExchangeParts {
+  readonly forwarder: ByProtocolForwarder;
+}
+
+export class HttpFront {
+  readonly #server: Server;
+  readonly #connections = new WeakMap<Duplex, FrontConnection>();
+  readonly #parts: FrontParts;
+
+  constructor(parts: FrontParts) {
+    this.#parts = parts;
+    this.#server = createServer(parts.limits);
+    this.#server.on('request', (request, response) => {
+      this.#serve(request, response, false);
+    });
+    this.#server.on('checkContinue', (request, response) => {
+      this.#serve(request, response, true);
+    });
+    this.#server.on('checkExpectation', (request, response) => {
+      // Any other expectation is refused by the validation of the request.
+      this.#serve(request, response, false);
+    });
+    this.#server.on('upgrade', (request, socket, head) => {
+      this.#upgrade(request, socket, head);
+    });
+    this.#server.on('connect', (request, socket) => {
+      this.#refuseConnect(request, socket);
+    });
+    this.#server.on('clientError', (error, socket) => {
+      this.#malformed(error, socket);
+    });
+  }
+
+  /** Serves HTTP/1.x on the socket until it ends. */
+  serve(socket: Duplex, connection: FrontConnection): void {
+    this.#connections.set(socket, connection);
+    this.#server.emit('connection', socket);
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const connection = this.#connections.get(request.socket);
+    if (connection === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    const client = new Http1Client(request, response, { abortConnection: connection.abort, expectsContinue });
+    void runExchange(client, connection.scene, this.#parts).then(() => {
+      discardBody(request);
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const client = this.#bareClient(request, socket, connection);
+    void runUpgrade(client, connection.scene, this.#parts, { socket, head });
+  }
+
+  #refuseConnect(request: IncomingMessage, socket: Duplex): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { audit, clock } = this.#parts;
+    const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
+    record.facts.method = 'CONNECT';
+    record.facts.path = (request.url ?? '').slice(0, 2048);
+    const error = new ProxyError(
+      'request_malformed',
+      'CONNECT is not served inside a connection; open a new one',
+    );
+    refuse(this.#bareClient(request, socket, connection), error, record);
+    record.finish(clock());
+    socket.end();
+  }
+
+  /** For the events that come without a ServerResponse. */
+  #bareClient(request: IncomingMessage, socket: Duplex, connection: FrontConnection): ClientExchange {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    // node:http writes to any Duplex; its type asks for a net.Socket.
+    response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
+    response.once('finish', () => {
+      socket.end();
+    });
+    return new Http1Client(request, response, { abortConnection: connection.abort, expectsContinue: false });
+  }
+
+  /** The parser gave up: the bytes are not HTTP. One answer, one event, and the connection ends. */
+  #malformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    // The client going away between requests is not an exchange.
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error instanceof ProxyError) {
+      socket.destroy();
+      return;
+    }
+    const { audit, clock } = this.#parts;
+    const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
+    const { status, reason, fault } = parserFault(error);
+    record.facts.verdict = 'deny';
+    record.facts.errorCode = fault.code;
+    record.facts.message = fault.message;
+    record.facts.status = status;
+    noteDestination(record, connection.scene);
+    record.finish(clock());
+    const body = `upstreamproxy: ${fault.message}\nreason: ${fault.code}\ntrace: ${record.traceId}\n`;
+    socket.end(
+      `HTTP/1.1 ${String(status)} ${reason}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+        `x-deny-reason: ${fault.code}\r\nx-trace-id: ${record.traceId}\r\n` +
+        `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+    );
+  }
+}
+
+function createServer(limits: Limits): Server {
+  const server = new Server({
+    maxHeaderSize: limits.headBytesMax,
+    headersTimeout: limits.headTimeoutMs,
+    // Uploads may take as long as they move; the idle limit of the stream watches them.
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: 5_000,
+    insecureHTTPParser: false,
+    // The validation layer judges Host; a missing one gets its message.
+    requireHostHeader: false,
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+  });
+  server.maxHeadersCount = limits.headersCountMax + 1;
+  server.timeout = limits.idleTimeoutMs;
+  // A client that shuts its write side down still wants the answer; Node's types do not know this switch.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  return server;
+}
+
+function noteDestination(record: ExchangeRecord, scene: ExchangeScene): void {
+  record.facts.protocol = scene.protocol;
+  if (scene.destination === undefined) return;
+  record.facts.scheme = scene.destination.scheme;
+  record.facts.host = scene.destination.host;
+  record.facts.port = scene.destination.port;
+}
+
+interface ParserFault {
+  readonly status: number;
+  readonly reason: string;
+  readonly fault: ProxyError;
+}
+
+function parserFault(error: Error & { readonly code?: string }): ParserFault {
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    const fault = new ProxyError('head_too_large', 'the request head is too large');
+    return { status: 431, reason: 'Request Header Fields Too Large', fault };
+  }
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const fault = new ProxyError('timeout', 'the request head did not arrive in time');
+    return { status: 408, reason: 'Request Timeout', fault };
+  }
+  const detail = error.message.replace(/^Parse Error: */, '');
+  const fault = new ProxyError('request_malformed', `the request is not valid HTTP: ${detail}`, {
+    cause: error,
+  });
+  return { status: 400, reason: 'Bad Request', fault };
+}
+
+/** A small rest of an unread body is dropped, a large one ends the connection. */
+function discardBody(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  let left = discardBytesMax;
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
+  });
+  request.resume();
+}

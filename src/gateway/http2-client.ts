@@ -1,0 +1,139 @@
+// The client's side of an exchange over node:http2.
+
+import { constants } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Readable } from 'node:stream';
+import { ProxyError } from '../protocol/error.ts';
+import type { ResponseHead } from '../http/message-head.ts';
+import type { ClientExchange } from './client-exchange.ts';
+
+export class Http2Client implements ClientExchange {
+  readonly rawHeaders: readonly string[];
+  readonly endsAtHead: boolean;
+  readonly #stream: ServerHttp2Stream;
+  readonly #abort = new AbortController();
+  readonly #method: string;
+  readonly #target: string;
+  #requestTrailers: readonly string[] = [];
+  #responseTrailers: readonly string[] = [];
+  #ended = false;
+
+  constructor(stream: ServerHttp2Stream, rawHeaders: readonly string[], endsAtHead: boolean) {
+    this.#stream = stream;
+    this.rawHeaders = rawHeaders;
+    this.endsAtHead = endsAtHead;
+    this.#method = pseudoField(rawHeaders, ':method');
+    this.#target = pseudoField(rawHeaders, ':path');
+    stream.on('trailers', (_trailers, _flags, raw) => {
+      this.#requestTrailers = raw ?? [];
+    });
+    stream.on('wantTrailers', () => {
+      this.#sendTrailers();
+    });
+    stream.on('error', () => {
+      // Told by 'close'.
+    });
+    stream.once('close', () => {
+      if (!this.#ended || stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#abort.abort();
+    });
+  }
+
+  get method(): string {
+    return this.#method;
+  }
+
+  get target(): string {
+    return this.#target;
+  }
+
+  get httpVersion(): '2' {
+    return '2';
+  }
+
+  get body(): Readable {
+    return this.#stream;
+  }
+
+  trailers(): readonly string[] {
+    return this.#requestTrailers;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get headSent(): boolean {
+    return this.#stream.headersSent;
+  }
+
+  sendContinue(): void {
+    // HTTP/2 clients that ask for it get the 100 when the request is admitted.
+    if (this.#stream.headersSent || !this.#expectsContinue) return;
+    this.#stream.additionalHeaders({ ':status': 100 });
+  }
+
+  sendInformation(status: number, rawHeaders: readonly string[]): void {
+    if (this.headSent || this.#stream.closed || status === 101) return;
+    const fields: Record<string, string | string[]> = {};
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+      const name = (rawHeaders[i] ?? '').toLowerCase();
+      const value = rawHeaders[i + 1] ?? '';
+      const earlier = fields[name];
+      fields[name] = earlier === undefined ? value : [earlier, value].flat();
+    }
+    this.#stream.additionalHeaders({ ...fields, ':status': status });
+  }
+
+  sendHead(head: ResponseHead): void {
+    if (this.#stream.closed || this.#stream.destroyed) return;
+    const fields = [':status', String(head.status)];
+    for (const [name, value] of head.headers) fields.push(name.toLowerCase(), value);
+    const endStream = this.#method === 'HEAD' || head.status === 204 || head.status === 304;
+    this.#ended ||= endStream;
+    this.#stream.respond(fields, { waitForTrailers: !endStream, endStream });
+  }
+
+  sendData(chunk: Uint8Array): boolean {
+    if (this.#ended || !this.#stream.writable) return true;
+    return this.#stream.write(chunk);
+  }
+
+  onDrain(listener: () => void): void {
+    this.#stream.once('drain', listener);
+  }
+
+  sendEnd(rawTrailers: readonly string[]): void {
+    this.#responseTrailers = rawTrailers;
+    this.#ended = true;
+    if (this.#stream.writable) this.#stream.end();
+  }
+
+  abort(error: ProxyError): void {
+    const code = error.code === 'cancelled' ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR;
+    this.#stream.close(code);
+  }
+
+  get #expectsContinue(): boolean {
+    const index = this.rawHeaders.indexOf('expect');
+    return index !== -1 && this.rawHeaders[index + 1]?.toLowerCase() === '100-continue';
+  }
+
+  #sendTrailers(): void {
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    const raw = this.#responseTrailers;
+    const trailers: Record<string, string[]> = {};
+    for (let i = 0; i + 1 < raw.length; i += 2)
+      (trailers[(raw[i] ?? '').toLowerCase()] ??= []).push(raw[i + 1] ?? '');
+    if (raw.length === 0) stream.close(constants.NGHTTP2_NO_ERROR);
+    else stream.sendTrailers(trailers);
+  }
+}
+
+/** The value of a pseudo-field; empty if it is not there, which validation refuses. */
+export function pseudoField(rawHeaders: readonly string[], name: string): string {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i] === name) return rawHeaders[i + 1] ?? '';
+  }
+  return '';
+}

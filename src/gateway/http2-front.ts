@@ -1,0 +1,126 @@
+// One node:http2 server for every connection that chose h2; sockets are handed in, it never listens.
+
+import { constants, createServer } from 'node:http2';
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { Limits } from '../protocol/limits.ts';
+import { runExchange } from './exchange.ts';
+import { Http2Client, pseudoField } from './http2-client.ts';
+import type { FrontConnection, FrontParts } from './http-front.ts';
+import { runHttp2Upgrade } from './upgrade-exchange.ts';
+
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 4 * 1024 * 1024;
+/** Concurrent requests on one client connection; browsers and gRPC expect at least 100 (RFC 9113 §6.5.2). */
+const streamsMax = 128;
+/** Megabytes of memory that node:http2 may hold for one session before it refuses more. */
+const sessionMemoryMegabytesMax = 8;
+/** Rapid reset (CVE-2023-44487): this many resets at once, then this many a second. */
+const resetBurst = 200;
+const resetsPerSecond = 50;
+/** A SETTINGS frame has at most a handful of entries. */
+const settingsEntriesMax = 32;
+
+export class Http2Front {
+  readonly #server: Http2Server;
+  readonly #parts: FrontParts;
+  readonly #scenes = new WeakMap<ServerHttp2Session, FrontConnection>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  /** Set while a socket is handed over: node emits `session` before `emit` returns. */
+  #arriving: FrontConnection | undefined;
+
+  constructor(parts: FrontParts) {
+    this.#parts = parts;
+    this.#server = createHttp2Server(parts.limits);
+    this.#server.on('session', (session) => {
+      this.#adopt(session);
+    });
+    this.#server.on('sessionError', () => {
+      // Node ends the session; its streams tell their exchanges.
+    });
+    this.#server.on('stream', (stream, _headers, flags, rawHeaders) => {
+      // On a server every stream is a server's; the type of the event is the common one.
+      this.#serve(stream as ServerHttp2Stream, flags, rawHeaders);
+    });
+  }
+
+  /** Serves HTTP/2 on the socket until it ends. */
+  serve(socket: Duplex, connection: FrontConnection): void {
+    this.#arriving = connection;
+    try {
+      this.#server.emit('connection', socket);
+    } finally {
+      this.#arriving = undefined;
+    }
+  }
+
+  /** Asks every client to open no new stream here. */
+  drain(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
+  close(): void {
+    for (const session of this.#sessions) session.destroy();
+    this.#server.close();
+  }
+
+  #adopt(session: ServerHttp2Session): void {
+    const connection = this.#arriving;
+    if (connection === undefined) {
+      session.destroy();
+      return;
+    }
+    this.#scenes.set(session, connection);
+    this.#sessions.add(session);
+    session.setLocalWindowSize(connectionWindowBytes);
+    session.setTimeout(this.#parts.limits.idleTimeoutMs, () => {
+      session.close();
+    });
+    session.once('close', () => this.#sessions.delete(session));
+  }
+
+  #serve(stream: ServerHttp2Stream, flags: number, rawHeaders: readonly string[]): void {
+    const { session } = stream;
+    // As above: of a server.
+    const connection = session === undefined ? undefined : this.#scenes.get(session as ServerHttp2Session);
+    if (connection === undefined) {
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      return;
+    }
+    const endsAtHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const client = new Http2Client(stream, rawHeaders, endsAtHead);
+    if (pseudoField(rawHeaders, ':protocol') !== '') {
+      void runHttp2Upgrade(client, connection.scene, this.#parts, stream);
+      return;
+    }
+    void runExchange(client, connection.scene, this.#parts).then(() => {
+      stopReading(stream);
+    });
+  }
+}
+
+/** The answer is out: what the client still sends is not wanted (RFC 9113 §8.1). */
+function stopReading(stream: ServerHttp2Stream): void {
+  if (stream.readableEnded || stream.closed) return;
+  stream.once('finish', () => {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+  if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function createHttp2Server(limits: Limits): Http2Server {
+  return createServer({
+    settings: {
+      maxConcurrentStreams: streamsMax,
+      initialWindowSize: streamWindowBytes,
+      maxHeaderListSize: limits.headBytesMax,
+      enableConnectProtocol: true,
+    },
+    maxSessionMemory: sessionMemoryMegabytesMax,
+    maxHeaderListPairs: limits.headersCountMax,
+    maxSettings: settingsEntriesMax,
+    streamResetBurst: resetBurst,
+    streamResetRate: resetsPerSecond,
+    unknownProtocolTimeout: limits.handshakeTimeoutMs,
+  });
+}

@@ -1,0 +1,115 @@
+// The gateway's one public TLS port: CA certificates, session requests, health, and the upgrade to the tunnel.
+
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Limits } from '../protocol/limits.ts';
+import { caCertPath, sessionCommitPath, sessionPath } from '../protocol/session-messages.ts';
+import type { SessionProblem } from '../protocol/session-messages.ts';
+
+/** A session request is one small body. */
+const requestTimeoutMs = 20_000;
+const keepAliveMs = 5_000;
+
+export interface PublicServerOptions {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly limits: Limits;
+  readonly caCertificates: () => { readonly pem: string; readonly etag: string };
+  readonly isReady: () => boolean;
+  readonly handleSession: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+}
+
+/** A server that does not listen yet. */
+export function createPublicServer(options: PublicServerOptions): Server {
+  const { limits } = options;
+  const server = createServer({
+    cert: options.certificatePem,
+    key: options.keyPem,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: limits.handshakeTimeoutMs,
+    maxHeaderSize: limits.connectHeadBytesMax,
+    headersTimeout: limits.headTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    noDelay: true,
+  });
+  server.on('request', (request, response) => {
+    route(request, response, options);
+  });
+  server.on('upgrade', (request, socket, head) => {
+    void options.handleUpgrade(request, socket, head);
+  });
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+  return server;
+}
+
+function route(request: IncomingMessage, response: ServerResponse, options: PublicServerOptions): void {
+  const path = (request.url ?? '').split('?', 1)[0];
+  switch (path) {
+    case caCertPath:
+      if (isRead(request)) sendCertificates(request, response, options);
+      else sendProblem(response, 405, { error: 'request_malformed', message: 'use GET' });
+      return;
+    case sessionPath:
+    case sessionCommitPath:
+      void options.handleSession(request, response);
+      return;
+    case '/healthz':
+      sendText(response, 200, 'ok\n');
+      return;
+    case '/readyz':
+      if (options.isReady()) sendText(response, 200, 'ready\n');
+      else sendText(response, 503, 'draining\n');
+      return;
+    default:
+      sendProblem(response, 404, { error: 'request_malformed', message: 'there is nothing at this path' });
+  }
+}
+
+function isRead(request: IncomingMessage): boolean {
+  return request.method === 'GET' || request.method === 'HEAD';
+}
+
+function sendCertificates(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: PublicServerOptions,
+): void {
+  const { pem, etag } = options.caCertificates();
+  const headers = { etag, 'cache-control': 'no-cache' };
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  response
+    .writeHead(200, {
+      ...headers,
+      'content-type': 'application/x-pem-file',
+      'content-length': Buffer.byteLength(pem),
+    })
+    .end(request.method === 'HEAD' ? undefined : pem);
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response
+    .writeHead(status, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(text) })
+    .end(text);
+}
+
+function sendProblem(response: ServerResponse, status: number, problem: SessionProblem): void {
+  const body = JSON.stringify(problem);
+  response
+    .writeHead(status, {
+      'content-type': 'application/problem+json',
+      'content-length': Buffer.byteLength(body),
+    })
+    .end(body);
+}

@@ -1,0 +1,87 @@
+// Replaces injected secrets in a response by a marker of the same length, streaming, across chunk borders.
+
+import { Buffer } from 'node:buffer';
+import type { Secret } from '../protocol/secret.ts';
+
+/** A secret shorter than this is not searched for: it would match by chance. */
+const searchableBytesMin = 6;
+const markerByte = 0x2a;
+
+/** The forms in which a credential's value can come back: as it is, as Base64, and percent-encoded. */
+export function secretForms(values: readonly Secret<string>[]): readonly Buffer[] {
+  const forms = new Set<string>();
+  for (const value of values) {
+    const text = value.reveal();
+    for (const form of [
+      text,
+      Buffer.from(text).toString('base64').replace(/=+$/, ''),
+      encodeURIComponent(text),
+    ]) {
+      if (Buffer.byteLength(form) >= searchableBytesMin) forms.add(form);
+    }
+  }
+  return [...forms].map((form) => Buffer.from(form)).sort((a, b) => b.length - a.length);
+}
+
+/** Replaces every occurrence in a header value. */
+export function scrubText(text: string, forms: readonly Buffer[]): string {
+  let bytes: Buffer | undefined;
+  for (const form of forms) {
+    bytes ??= Buffer.from(text, 'latin1');
+    replaceAll(bytes, form);
+  }
+  return bytes === undefined ? text : bytes.toString('latin1');
+}
+
+/**
+ * A streaming replacement. Bytes that could be the start of a secret are held back (fewer than the longest
+ * secret's length) until the next chunk or the end decides; everything else passes at once.
+ */
+export class ResponseScrubber {
+  readonly #forms: readonly Buffer[];
+  #held: Buffer = Buffer.alloc(0);
+  /** How many occurrences were replaced. */
+  replaced = 0;
+
+  constructor(forms: readonly Buffer[]) {
+    this.#forms = forms;
+  }
+
+  /** The bytes that may go on now. */
+  push(chunk: Uint8Array): Buffer {
+    // The chunk belongs to the engine: replace in a copy.
+    const bytes = Buffer.concat([this.#held, chunk]);
+    for (const form of this.#forms) this.replaced += replaceAll(bytes, form);
+    const keep = this.#undecidedLength(bytes);
+    this.#held = bytes.subarray(bytes.length - keep);
+    return bytes.subarray(0, bytes.length - keep);
+  }
+
+  end(): Buffer {
+    const rest = this.#held;
+    this.#held = Buffer.alloc(0);
+    return rest;
+  }
+
+  #undecidedLength(bytes: Buffer): number {
+    let longest = 0;
+    for (const form of this.#forms) {
+      for (let length = Math.min(form.length - 1, bytes.length); length > longest; length -= 1) {
+        if (bytes.subarray(bytes.length - length).equals(form.subarray(0, length))) {
+          longest = length;
+          break;
+        }
+      }
+    }
+    return longest;
+  }
+}
+
+function replaceAll(bytes: Buffer, form: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + form.length)) {
+    bytes.fill(markerByte, at, at + form.length);
+    count += 1;
+  }
+  return count;
+}

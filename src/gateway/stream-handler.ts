@@ -1,0 +1,237 @@
+// One stream of a tunnel from its `open` to HTTP: classify, terminate TLS, hand to the front; or blind bytes by rule.
+
+import type { Duplex } from 'node:stream';
+import type { Destination } from '../http/destination.ts';
+import { parseAuthority } from '../http/authority.ts';
+import { peekFirstBytes } from '../intercept/peek.ts';
+import type { FirstBytes } from '../intercept/peek.ts';
+import { abortTls } from '../intercept/tls-terminator.ts';
+import type { TlsTerminator } from '../intercept/tls-terminator.ts';
+import type { Dialer } from '../net/dialer.ts';
+import type { AllowDecision, Decision, Principal } from '../policy/decision.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { OpenFields } from '../protocol/frame.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import type { FrontParts, HttpFront } from './http-front.ts';
+import type { Http2Front } from './http2-front.ts';
+import { pipeBoth } from './pipe-both.ts';
+
+/** How long a client may be silent before its first byte: server-first protocols wait for ever. */
+const firstBytesTimeoutMs = 30_000;
+/** In the order of preference. */
+const supportedProtocols = ['h2', 'http/1.1'] as const;
+/** Fatal alert unrecognized_name (RFC 8446 §6), as one plaintext TLS record. */
+const unrecognizedNameAlert = Uint8Array.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70);
+
+/** A stream as the handler sees it: of the multiplexed tunnel or of the chunk protocol. */
+export interface StreamPort {
+  readonly duplex: Duplex;
+  readonly fields: OpenFields;
+  accept(): void;
+  refuse(error: ProxyError): void;
+  /** Ends both directions at once; the client sees a reset. */
+  reset(error: ProxyError): void;
+}
+
+export interface StreamParts extends FrontParts {
+  readonly front: HttpFront;
+  readonly http2Front: Http2Front;
+  readonly terminator: TlsTerminator;
+  readonly dialer: Dialer;
+}
+
+interface Scene {
+  readonly port: StreamPort;
+  readonly principal: Principal;
+  readonly parts: StreamParts;
+}
+
+/** Serves one stream; never throws. */
+export async function handleStream(
+  port: StreamPort,
+  principal: Principal,
+  parts: StreamParts,
+): Promise<void> {
+  const scene = { port, principal, parts };
+  const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
+  record.facts.host = port.fields.authority.slice(0, 300);
+  try {
+    await route(scene, record);
+  } catch (error) {
+    // A stream that never became an exchange still leaves one event.
+    const fault = asProxyError(error);
+    record.facts.verdict = fault.code === 'cancelled' || fault.code === 'timeout' ? 'error' : 'deny';
+    record.facts.errorCode = fault.code;
+    record.facts.message ??= fault.message;
+    if (fault.claimed !== undefined) record.facts.claimed = fault.claimed;
+    if (fault.operatorDetail !== undefined) record.facts.details = { operator: fault.operatorDetail };
+    record.finish(parts.clock());
+    port.refuse(fault);
+  }
+}
+
+async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
+  const { port, principal, parts } = scene;
+  const { mode, authority: claimed } = port.fields;
+  if (mode === 'http1' || mode === 'http2') {
+    throw new ProxyError('frame_unexpected', `stream mode ${mode} was not agreed for this session`);
+  }
+  if (mode === 'proxy') {
+    port.accept();
+    serveHttp(scene, undefined, port.duplex, 'http/1.1 proxy');
+    return;
+  }
+  const authority = parseAuthority(claimed);
+  record.facts.host = authority.host;
+  record.facts.port = authority.port;
+  const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
+  port.accept();
+  if (raw.effect === 'allow' && raw.handling === 'raw') {
+    await blind(scene, { ...authority, scheme: 'tcp' }, raw, record);
+    return;
+  }
+  const first = await peekFirstBytes(port.duplex, { timeoutMs: firstBytesTimeoutMs, limits: parts.limits });
+  await byFirstBytes({ scene, record, raw, principal }, authority, first);
+}
+
+interface Routing {
+  readonly scene: Scene;
+  readonly record: ExchangeRecord;
+  /** The decision for raw TCP, whose rule explains a refusal. */
+  readonly raw: Decision;
+  readonly principal: Principal;
+}
+
+async function byFirstBytes(
+  { scene, record, raw }: Routing,
+  authority: { readonly host: string; readonly port: number },
+  first: FirstBytes,
+): Promise<void> {
+  switch (first.kind) {
+    case 'tls':
+      await serveTls(scene, { ...authority, scheme: 'https' }, first, record);
+      return;
+    case 'http':
+      serveHttp(scene, { ...authority, scheme: 'http' }, scene.port.duplex, 'http/1.1 cleartext');
+      return;
+    case 'ended':
+      // Opened and closed without a byte, as port scans and health checks do: nothing was asked for.
+      record.facts.verdict = 'info';
+      record.facts.message = 'the client sent nothing';
+      record.finish(scene.parts.clock());
+      scene.port.duplex.end();
+      scene.port.duplex.resume();
+      return;
+    case 'http2':
+    case 'other':
+    case 'silent':
+      record.facts.rule = raw.rule.name;
+      throw new ProxyError(
+        'protocol_denied',
+        `${authority.host}:${String(authority.port)}: the connection is neither TLS nor HTTP/1.1, and no rule allows raw TCP there`,
+      );
+  }
+}
+
+function connectDecision({ principal, parts }: Scene, destination: Destination): Decision {
+  return parts.policy().decide(principal, { depth: 'connect', destination }, parts.clock());
+}
+
+async function serveTls(
+  scene: Scene,
+  destination: Destination,
+  first: Extract<FirstBytes, { kind: 'tls' }>,
+  record: ExchangeRecord,
+): Promise<void> {
+  const { port, parts } = scene;
+  const { sni, alpn } = first.hello;
+  record.facts.scheme = 'https';
+  if (sni !== undefined && !sameHost(sni, destination.host)) {
+    refuseName(scene, destination, sni, record);
+    return;
+  }
+  const decision = connectDecision(scene, destination);
+  if (decision.effect === 'allow' && decision.handling === 'passthrough') {
+    if (sni === undefined)
+      throw new ProxyError(
+        'authority_mismatch',
+        `${destination.host} is passed through, which needs its name in SNI`,
+      );
+    await blind(scene, { ...destination, scheme: 'tcp' }, decision, record);
+    return;
+  }
+  // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
+  const offered = supportedProtocols.filter((protocol) => alpn.includes(protocol));
+  const terminated = await parts.terminator.terminate(port.duplex, { host: destination.host, alpn: offered });
+  const abort = (error: ProxyError): void => {
+    abortTls(terminated.socket, error);
+    port.reset(error);
+  };
+  const isHttp2 = terminated.alpn === 'h2';
+  const served = { principal: scene.principal, destination, protocol: isHttp2 ? 'h2' : 'http/1.1' };
+  (isHttp2 ? parts.http2Front : parts.front).serve(terminated.socket, { scene: served, abort });
+}
+
+/** SNI is a claim as well; it must say the same as CONNECT. The client gets the alert that TLS has for it. */
+function refuseName(
+  { port, parts }: Scene,
+  destination: Destination,
+  sni: string,
+  record: ExchangeRecord,
+): void {
+  record.facts.verdict = 'deny';
+  record.facts.errorCode = 'authority_mismatch';
+  record.facts.claimed = { connect: destination.host, sni: sni.slice(0, 300) };
+  record.facts.message = `the connection was opened to ${destination.host}, but its TLS asks for another name`;
+  record.finish(parts.clock());
+  port.duplex.end(unrecognizedNameAlert);
+  port.duplex.resume();
+}
+
+function sameHost(name: string, host: string): boolean {
+  try {
+    return parseAuthority(name, { defaultPort: 443 }).host === host;
+  } catch {
+    // A name that cannot be parsed is not the name of the destination.
+    return false;
+  }
+}
+
+function serveHttp(
+  scene: Scene,
+  destination: Destination | undefined,
+  socket: Duplex,
+  protocol: string,
+): void {
+  const abort = (error: ProxyError): void => {
+    scene.port.reset(error);
+  };
+  scene.parts.front.serve(socket, { scene: { principal: scene.principal, destination, protocol }, abort });
+}
+
+/** Passthrough and raw TCP: one decision, one dial to the checked address, bytes counted, one event. */
+async function blind(
+  scene: Scene,
+  destination: Destination,
+  decision: AllowDecision,
+  record: ExchangeRecord,
+): Promise<void> {
+  const { port, principal, parts } = scene;
+  record.facts.rule = decision.rule.name;
+  record.facts.policyVersion = parts.policy().version;
+  record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
+  record.facts.protocol = decision.handling;
+  if (!parts.audit.healthy)
+    throw new ProxyError('internal', 'the audit log cannot be written, so nothing is forwarded');
+  const { socket, address } = await parts.dialer.dial({
+    destination,
+    addresses: decision.addresses,
+    principalId: principal.id,
+  });
+  record.facts.address = address;
+  const bytes = await pipeBoth(port.duplex, socket);
+  record.facts.verdict = 'allow';
+  record.facts.requestBytes = bytes.fromFirst;
+  record.facts.responseBytes = bytes.fromSecond;
+  record.finish(parts.clock());
+}

@@ -1,0 +1,265 @@
+// The gateway's end of the tunnels: authenticated upgrades, one link or one chunk stream each, ended with their session.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { formatAuthority } from '../http/authority.ts';
+import { parseProxyHead } from '../http/proxy-head.ts';
+import type { ProxyHead } from '../http/proxy-head.ts';
+import { chunkStream } from '../net/chunk-stream.ts';
+import { TunnelLink } from '../net/tunnel-link.ts';
+import type { TunnelStream } from '../net/tunnel-stream.ts';
+import { acceptWebSocket, refuseUpgrade } from '../net/websocket-handshake.ts';
+import type { WebSocketConnection } from '../net/websocket-connection.ts';
+import type { Principal } from '../policy/decision.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import { chunkSubprotocol, tunnelSubprotocol } from '../protocol/frame.ts';
+import { tunnelPath } from '../protocol/session-messages.ts';
+import { handleStream } from './stream-handler.ts';
+import type { StreamParts, StreamPort } from './stream-handler.ts';
+import type { SessionService } from './session-service.ts';
+
+export interface TunnelServerOptions {
+  readonly sessions: SessionService;
+  readonly parts: StreamParts;
+  /** The URL under which a request reached us, for the DPoP proof. */
+  readonly publicUrl: (request: IncomingMessage) => string;
+}
+
+interface OpenTunnel {
+  readonly sessionId: string;
+  drain(deadlineMs: number): Promise<void>;
+  destroy(error: ProxyError): void;
+}
+
+export class TunnelServer {
+  readonly #options: TunnelServerOptions;
+  readonly #tunnels = new Set<OpenTunnel>();
+  #draining = false;
+
+  constructor(options: TunnelServerOptions) {
+    this.#options = options;
+    options.sessions.onEnded((sessionId, reason) => {
+      this.#endSession(sessionId, reason);
+    });
+  }
+
+  get tunnelCount(): number {
+    return this.#tunnels.size;
+  }
+
+  /** Takes an HTTP upgrade on the tunnel path; never throws. */
+  async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => {
+      socket.destroy();
+    });
+    try {
+      await this.#open(request, socket, head);
+    } catch (error) {
+      const fault = asProxyError(error);
+      const { httpStatus } = fault;
+      refuseUpgrade(socket, httpStatus, { error: fault.code, message: fault.message });
+    }
+  }
+
+  /** New streams go elsewhere; the old ones may finish until the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    await Promise.all([...this.#tunnels].map((tunnel) => tunnel.drain(deadlineMs)));
+  }
+
+  destroy(): void {
+    this.#draining = true;
+    for (const tunnel of this.#tunnels)
+      tunnel.destroy(new ProxyError('shutting_down', 'the gateway is ending'));
+  }
+
+  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (this.#draining)
+      throw new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
+    const { pathname } = new URL(request.url ?? '/', 'https://gateway.invalid');
+    if (pathname !== tunnelPath)
+      throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
+    const { sessions, parts, publicUrl } = this.#options;
+    const { authorization, dpop } = request.headers;
+    const { principal } = await sessions.authenticate({
+      authorization,
+      proof: typeof dpop === 'string' ? dpop : undefined,
+      method: 'GET',
+      url: publicUrl(request),
+      nowMs: parts.clock(),
+    });
+    this.#checkCount(principal.sessionId);
+    const webSocket = acceptWebSocket({
+      request,
+      socket,
+      head,
+      subprotocols: [tunnelSubprotocol, chunkSubprotocol],
+      // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
+      allowZeroMask: 'encrypted' in socket,
+      limits: parts.limits,
+    });
+    if (webSocket.subprotocol === chunkSubprotocol) this.#serveChunks(webSocket, principal);
+    else this.#serveLink(webSocket, principal);
+  }
+
+  #checkCount(sessionId: string): void {
+    const max = this.#options.parts.limits.tunnelsPerSessionMax;
+    const count = [...this.#tunnels].filter(
+      (tunnel) => tunnel.sessionId === sessionId && tunnel instanceof LinkTunnel,
+    ).length;
+    if (count >= max)
+      throw new ProxyError(
+        'limit_exceeded',
+        `the session already has ${String(max)} tunnels (tunnelsPerSessionMax)`,
+      );
+  }
+
+  #serveLink(webSocket: WebSocketConnection, principal: Principal): void {
+    const { parts } = this.#options;
+    const link = new TunnelLink({
+      webSocket,
+      role: 'gateway',
+      limits: parts.limits,
+      onStream: (stream) => {
+        void handleStream(linkPort(stream), principal, parts);
+      },
+    });
+    const tunnel = new LinkTunnel(principal.sessionId, link);
+    this.#tunnels.add(tunnel);
+    void link.closed.finally(() => {
+      this.#tunnels.delete(tunnel);
+    });
+  }
+
+  #serveChunks(webSocket: WebSocketConnection, principal: Principal): void {
+    const duplex = chunkStream(webSocket, this.#options.parts.limits);
+    const tunnel: OpenTunnel = {
+      sessionId: principal.sessionId,
+      drain: () => Promise.resolve(),
+      destroy: (error) => {
+        duplex.destroy(error);
+      },
+    };
+    this.#tunnels.add(tunnel);
+    duplex.once('close', () => this.#tunnels.delete(tunnel));
+    duplex.on('error', () => {
+      // The stream's end is told by 'close'.
+    });
+    void serveChunkStream(duplex, principal, this.#options.parts);
+  }
+
+  #endSession(sessionId: string, reason: string): void {
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.sessionId === sessionId)
+        tunnel.destroy(new ProxyError('session_revoked', `the session ended: ${reason}`));
+    }
+  }
+}
+
+class LinkTunnel implements OpenTunnel {
+  readonly sessionId: string;
+  readonly #link: TunnelLink;
+
+  constructor(sessionId: string, link: TunnelLink) {
+    this.sessionId = sessionId;
+    this.#link = link;
+  }
+
+  drain(deadlineMs: number): Promise<void> {
+    return this.#link.drain(deadlineMs);
+  }
+
+  destroy(error: ProxyError): void {
+    this.#link.goaway(error);
+    this.#link.destroy(error);
+  }
+}
+
+function linkPort(stream: TunnelStream): StreamPort {
+  stream.on('error', () => {
+    // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
+  });
+  let accepted = false;
+  return {
+    duplex: stream,
+    fields: stream.fields,
+    accept: () => {
+      accepted = true;
+      stream.accept();
+    },
+    refuse: (error) => {
+      if (accepted) stream.reset(error);
+      else stream.refuse(error);
+    },
+    reset: (error) => {
+      stream.reset(error);
+    },
+  };
+}
+
+/** `upstreamproxy.chunk`: the client speaks the proxy conversation itself, beginning with CONNECT. */
+async function serveChunkStream(duplex: Duplex, principal: Principal, parts: StreamParts): Promise<void> {
+  try {
+    const { bytes, head } = await readProxyHead(duplex, parts);
+    const rest = head.state === 'connect' ? bytes.subarray(head.headBytes) : bytes;
+    if (rest.length > 0) duplex.unshift(rest);
+    const authority = head.state === 'connect' ? formatAuthority(head.authority) : '';
+    await handleStream(chunkPort(duplex, authority), principal, parts);
+  } catch (error) {
+    const fault = asProxyError(error);
+    answerHead(duplex, fault.httpStatus, fault);
+  }
+}
+
+function chunkPort(duplex: Duplex, authority: string): StreamPort {
+  let answered = authority === '';
+  return {
+    duplex,
+    fields: { authority, mode: authority === '' ? 'proxy' : 'raw' },
+    accept: () => {
+      if (!answered) duplex.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      answered = true;
+    },
+    refuse: (error) => {
+      if (answered) duplex.destroy(error);
+      else answerHead(duplex, error.httpStatus, error);
+      answered = true;
+    },
+    reset: (error) => {
+      duplex.destroy(error);
+    },
+  };
+}
+
+function answerHead(duplex: Duplex, status: number, error: ProxyError): void {
+  const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
+  duplex.end(
+    `HTTP/1.1 ${String(status)} Refused\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+      `x-deny-reason: ${error.code}\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+  );
+}
+
+interface FirstHead {
+  readonly bytes: Buffer;
+  readonly head: Exclude<ProxyHead, { state: 'incomplete' }>;
+}
+
+async function readProxyHead(duplex: Duplex, parts: StreamParts): Promise<FirstHead> {
+  const signal = AbortSignal.timeout(parts.limits.headTimeoutMs);
+  let bytes: Buffer = Buffer.alloc(0);
+  const onAbort = (): void => {
+    duplex.destroy(new ProxyError('timeout', 'the first request head did not arrive in time'));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for await (const chunk of duplex.iterator({ destroyOnReturn: false })) {
+      // The stream gives Buffers: no encoding is set on it.
+      bytes = Buffer.concat([bytes, chunk as Buffer]);
+      const head = parseProxyHead(bytes, parts.limits);
+      if (head.state !== 'incomplete') return { bytes, head };
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  throw new ProxyError('cancelled', 'the client ended before its first request');
+}

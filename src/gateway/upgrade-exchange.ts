@@ -1,0 +1,113 @@
+// An exchange that asks to switch to WebSocket: the same steps, then bytes both ways until either side ends.
+// Over HTTP/2 it comes as an extended CONNECT (RFC 8441); towards the origin it is HTTP/1.1's Upgrade either way.
+
+import { randomBytes } from 'node:crypto';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { HeaderList } from '../http/header-list.ts';
+import { validateResponse } from '../http/response-validation.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { admit, forwardRequest, refuse } from './exchange.ts';
+import type { ExchangeScene } from './exchange.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import type { UpgradeResult } from './forward-with-body.ts';
+import type { FrontParts } from './http-front.ts';
+import { pipeBoth } from './pipe-both.ts';
+import { ResponseRelay } from './response-relay.ts';
+
+/** How the client's side is told that the protocol was switched. */
+interface UpgradeClient {
+  readonly client: ClientExchange;
+  readonly socket: Duplex;
+  switched(headers: HeaderList): void;
+  /** Bytes that came behind the request's head. */
+  readonly head: Buffer;
+}
+
+export interface UpgradeSocket {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** HTTP/1.1: the server gave the socket away with the `upgrade` event. */
+export function runUpgrade(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: FrontParts,
+  { socket, head }: UpgradeSocket,
+): Promise<void> {
+  const switched = (headers: HeaderList): void => {
+    let lines = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
+    for (const [name, value] of headers) lines += `${name}: ${value}\r\n`;
+    socket.write(`${lines}\r\n`, 'latin1');
+  };
+  return run({ client, socket, head, switched }, scene, parts);
+}
+
+/** HTTP/2: the stream itself becomes the connection. */
+export function runHttp2Upgrade(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: FrontParts,
+  stream: ServerHttp2Stream,
+): Promise<void> {
+  const switched = (headers: HeaderList): void => {
+    client.sendHead({ status: 200, headers: headers.without('sec-websocket-accept') });
+  };
+  return run({ client, socket: stream, head: Buffer.alloc(0), switched }, scene, parts);
+}
+
+async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontParts): Promise<void> {
+  const { client } = upgrade;
+  const { limits } = parts;
+  const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
+  try {
+    const admitted = await admit(client, scene, parts, record);
+    const { validated, injected } = admitted;
+    if (validated.upgrade === undefined)
+      throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
+    const relay = new ResponseRelay({ client, secrets: injected.values, request: validated.head, limits });
+    const request = { ...forwardRequest(client, scene, limits, { admitted, record }), body: undefined };
+    const headers = withKey(request.head.headers);
+    const head = { ...request.head, headers };
+    const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);
+    record.facts.verdict = 'allow';
+    record.facts.upstreamProtocol = 'http/1.1';
+    if (result.address !== undefined) record.facts.address = result.address;
+    if (result.socket === undefined) {
+      relay.end();
+      if (relay.status !== undefined) record.facts.status = relay.status;
+      return;
+    }
+    record.facts.status = result.status;
+    await connectBoth(upgrade, result, result.socket, record);
+  } catch (error) {
+    refuse(client, asProxyError(error), record);
+  } finally {
+    record.finish(parts.clock());
+  }
+}
+
+/** An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks the answer to it. */
+function withKey(headers: HeaderList): HeaderList {
+  return headers.has('sec-websocket-key')
+    ? headers
+    : headers.with('Sec-WebSocket-Key', randomBytes(16).toString('base64'));
+}
+
+async function connectBoth(
+  upgrade: UpgradeClient,
+  result: UpgradeResult,
+  origin: Duplex,
+  record: ExchangeRecord,
+): Promise<void> {
+  const { rawHeaders, status } = result;
+  const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
+  upgrade.switched(headers);
+  if (result.head !== undefined && result.head.length > 0) upgrade.socket.write(result.head);
+  if (upgrade.head.length > 0) origin.write(upgrade.head);
+  const bytes = await pipeBoth(upgrade.socket, origin);
+  record.facts.requestBytes = bytes.fromFirst;
+  record.facts.responseBytes = bytes.fromSecond;
+}

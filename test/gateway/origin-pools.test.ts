@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OriginPools, originKeyText } from '../../src/gateway/origin-pools.ts';
+import type { OriginKey } from '../../src/gateway/origin-pools.ts';
+
+const key: OriginKey = {
+  destination: { scheme: 'https', host: 'example.com', port: 443 },
+  principalId: 'issuer|alice',
+  addresses: [],
+};
+
+test('nothing is shared where principal, destination, networks or TLS identity differ', () => {
+  const others: OriginKey[] = [
+    key,
+    { ...key, principalId: 'issuer|bob' },
+    { ...key, destination: { ...key.destination, port: 8443 } },
+    { ...key, destination: { ...key.destination, scheme: 'http' } },
+    { ...key, destination: { ...key.destination, host: 'example.org' } },
+    { ...key, addresses: ['10.0.0.0/8'] },
+    { ...key, tls: { ca: ['x'] } },
+    { ...key, tls: { ca: ['y'] } },
+  ];
+  assert.equal(new Set(others.map(originKeyText)).size, others.length);
+});
+
+test('the same key gets the same pool, and every pool is closed at the end', () => {
+  const closed: number[] = [];
+  let opened = 0;
+  const pools = new OriginPools<number>(
+    () => (opened += 1),
+    (pool) => closed.push(pool),
+  );
+  const first = pools.use(key);
+  const second = pools.use(key);
+  assert.equal(first.pool, second.pool);
+  assert.notEqual(pools.use({ ...key, principalId: 'issuer|bob' }).pool, first.pool);
+  pools[Symbol.dispose]();
+  assert.deepEqual(closed, [1, 2]);
+});
+
+test('the number of pools is bounded and a pool in use is never the one that goes', () => {
+  const closed = new Set<string>();
+  const pools = new OriginPools<string>(
+    ({ principalId }) => principalId,
+    (pool) => closed.add(pool),
+  );
+  pools.use({ ...key, principalId: 'busy' });
+  for (let i = 0; i < 5000; i += 1) pools.use({ ...key, principalId: `p${String(i)}` }).release();
+  assert.ok(pools.size <= 4096);
+  assert.equal(closed.has('busy'), false);
+  assert.ok(closed.has('p0'));
+  pools[Symbol.dispose]();
+});

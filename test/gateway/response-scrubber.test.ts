@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ResponseScrubber, scrubText, secretForms } from '../../src/gateway/response-scrubber.ts';
+import { Secret } from '../../src/protocol/secret.ts';
+
+const secret = 'ghp_topSecretValue/+123';
+
+function scrubAll(chunks: readonly Buffer[], value = secret): Buffer {
+  const scrubber = new ResponseScrubber(secretForms([new Secret(value)]));
+  const out = chunks.map((chunk) => scrubber.push(chunk));
+  return Buffer.concat([...out, scrubber.end()]);
+}
+
+function split(bytes: Buffer, cuts: readonly number[]): Buffer[] {
+  const points = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].toSorted((a, b) => a - b);
+  return points.slice(1).map((point, index) => bytes.subarray(points[index], point));
+}
+
+test('a secret is replaced by a marker of its length wherever chunks are cut', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.array(fc.nat(), { maxLength: 12 }), (before, after, cuts) => {
+      const body = Buffer.from(`${before}${secret}${after}`);
+      const out = scrubAll(split(body, cuts));
+      assert.equal(out.length, body.length);
+      assert.equal(out.includes(secret), false);
+      const expected = Buffer.from(`${before}${'*'.repeat(secret.length)}${after}`);
+      assert.deepEqual(out, expected);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('the Base64 and the percent-encoded form of a secret are replaced too', () => {
+  const body = `${Buffer.from(secret).toString('base64')} ${encodeURIComponent(secret)}`;
+  const out = scrubAll([Buffer.from(body)]).toString();
+  assert.match(out, /^\*+=* \*+$/);
+});
+
+test('bytes without a possible start of the secret pass at once', () => {
+  const scrubber = new ResponseScrubber(secretForms([new Secret(secret)]));
+  assert.equal(scrubber.push(Buffer.from('data: event\n\n')).toString(), 'data: event\n\n');
+});
+
+test('a possible start of the secret is held back and released when it is none', () => {
+  const scrubber = new ResponseScrubber(secretForms([new Secret(secret)]));
+  assert.equal(scrubber.push(Buffer.from('x ghp_')).toString(), 'x ');
+  assert.equal(scrubber.push(Buffer.from('other')).toString(), 'ghp_other');
+});
+
+test('a value too short to be told from chance is not searched for', () => {
+  assert.deepEqual(secretForms([new Secret('abc')]).map(String), []);
+});
+
+test('a header value is scrubbed', () => {
+  const text = scrubText(`Bearer ${secret}; x`, secretForms([new Secret(secret)]));
+  assert.equal(text, `Bearer ${'*'.repeat(secret.length)}; x`);
+});
