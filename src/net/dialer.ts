@@ -1,0 +1,294 @@
+// The one way out: resolve once, check every address, dial exactly what was checked, verify the certificate.
+
+import { connect as connectTcp, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
+import type { Destination } from '../http/destination.ts';
+import { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import { checkAddress, plainAddress } from './address-guard.ts';
+import { checkOriginCertificate } from './origin-certificate.ts';
+import { raceAttempts, type RaceFailure } from './race-attempts.ts';
+import type { Resolver } from './resolver.ts';
+import { TrustContexts } from './trust-contexts.ts';
+
+export interface DialTls {
+  /** PEM certificates that alone are trusted for this dial; without it the dialer's trust. */
+  readonly ca?: readonly string[];
+  /** Client certificate and its key, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export interface DialRequest {
+  /** Scheme `https` is dialled with TLS, all others plain. */
+  readonly destination: Destination;
+  /** Networks (CIDR) that the admitting rule opens beside the public ones. */
+  readonly addresses: readonly string[];
+  readonly principalId: string;
+  readonly alpn?: readonly string[];
+  readonly tls?: DialTls;
+  readonly signal?: AbortSignal;
+}
+
+export interface DialResult {
+  /** Open, half-open allowed, without listeners of the dialer. */
+  readonly socket: Socket | TLSSocket;
+  /** The address that was checked and dialled, for the audit. */
+  readonly address: string;
+  readonly alpn: string | undefined;
+}
+
+/**
+ * Opens a new connection; none is ever shared. Throws `name_not_found`, `address_denied`, `origin_unreachable`,
+ * `origin_untrusted`, `timeout`, `limit_exceeded` or `cancelled`. Messages name the host only; addresses and the
+ * system's errors are in the cause, for the operator.
+ */
+export interface Dialer {
+  dial(request: DialRequest): Promise<DialResult>;
+}
+
+export interface DialerOptions {
+  readonly resolver: Resolver;
+  /** PEM certificates that origins are verified against. */
+  readonly trust: readonly string[];
+  readonly limits: Limits;
+  /** Addresses of this machine, which a rule has to open one by one. */
+  readonly ownAddresses?: () => ReadonlySet<string>;
+}
+
+/** Creates the dialer; it holds no connection and no TLS session between dials. */
+export function createDialer(options: DialerOptions): Dialer {
+  return new GuardedDialer(options);
+}
+
+class GuardedDialer implements Dialer {
+  readonly #options: DialerOptions;
+  readonly #contexts: TrustContexts;
+  readonly #ownAddresses: () => ReadonlySet<string>;
+  /** Dials under way, by principal: black holes of one must not take the sockets of all. */
+  readonly #pending = new Map<string, number>();
+
+  constructor(options: DialerOptions) {
+    this.#options = options;
+    this.#contexts = new TrustContexts(options.trust);
+    this.#ownAddresses = options.ownAddresses ?? interfaceAddresses;
+  }
+
+  async dial(request: DialRequest): Promise<DialResult> {
+    const { principalId } = request;
+    const { dialsPendingMax } = this.#options.limits;
+    const pending = this.#pending.get(principalId) ?? 0;
+    if (pending >= dialsPendingMax) {
+      throw new ProxyError(
+        'limit_exceeded',
+        `More than ${dialsPendingMax} connections are being opened (dialsPendingMax).`,
+      );
+    }
+    this.#pending.set(principalId, pending + 1);
+    try {
+      return await this.#dial(request);
+    } finally {
+      const left = (this.#pending.get(principalId) ?? 1) - 1;
+      if (left > 0) this.#pending.set(principalId, left);
+      else this.#pending.delete(principalId);
+    }
+  }
+
+  async #dial(request: DialRequest): Promise<DialResult> {
+    const { destination, signal } = request;
+    if (signal?.aborted === true) throw cancelled(destination);
+    const addresses = await this.#resolveAndCheck(request);
+    const { socket, address } = await this.#connect(addresses, destination, signal);
+    if (destination.scheme !== 'https') return { socket, address, alpn: undefined };
+    const secured = await this.#secure(socket, request);
+    return {
+      socket: secured,
+      address,
+      alpn: secured.alpnProtocol === false ? undefined : (secured.alpnProtocol ?? undefined),
+    };
+  }
+
+  /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
+  async #resolveAndCheck({
+    destination,
+    addresses: opened,
+    principalId,
+    signal,
+  }: DialRequest): Promise<readonly string[]> {
+    const { host } = destination;
+    const isLiteral = isAddressLiteral(host) !== 0;
+    const found = isLiteral ? [host] : await this.#options.resolver.resolve(host, { principalId, signal });
+    const { dialAddressesMax } = this.#options.limits;
+    if (found.length === 0) throw new ProxyError('name_not_found', `The name ${host} has no address.`);
+    if (found.length > dialAddressesMax) {
+      throw new ProxyError(
+        'address_denied',
+        `The name ${host} has more than ${dialAddressesMax} addresses (dialAddressesMax).`,
+      );
+    }
+    const own = this.#ownAddresses();
+    for (const address of found) {
+      const verdict = checkAddress(address, opened, own);
+      // One forbidden answer refuses the name: an honest name does not mix, a rebinding one does.
+      if (!verdict.allowed) throw denied(host, address, verdict.reason);
+    }
+    return [...new Set(found.map(plainAddress))];
+  }
+
+  async #connect(
+    addresses: readonly string[],
+    destination: Destination,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly socket: Socket; readonly address: string }> {
+    const { attemptDelayMs, connectTimeoutMs } = this.#options.limits;
+    const { port } = destination;
+    const outcome = await raceAttempts(interleaveFamilies(addresses), {
+      // `lookup` is never reached for a literal: the socket goes to the checked address.
+      connect: (address) =>
+        connectTcp({ host: address, port, allowHalfOpen: true, noDelay: true, autoSelectFamily: false }),
+      delayMs: attemptDelayMs,
+      timeoutMs: connectTimeoutMs,
+      signal,
+    });
+    if (outcome.kind === 'connected') return outcome;
+    throw connectError(destination, outcome, connectTimeoutMs);
+  }
+
+  #secure(socket: Socket, { destination, alpn, tls, signal }: DialRequest): Promise<TLSSocket> {
+    const { host } = destination;
+    const { handshakeTimeoutMs } = this.#options.limits;
+    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+    let secured: TLSSocket;
+    try {
+      secured = connectTls({
+        socket,
+        secureContext: this.#contexts.get(tls),
+        // No `session`: nothing that one principal negotiated is offered for another.
+        ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
+        ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+        rejectUnauthorized: true,
+        checkServerIdentity: (_name, certificate) => checkOriginCertificate(host, certificate),
+      });
+    } catch (cause) {
+      socket.destroy();
+      throw new ProxyError(
+        'config_invalid',
+        `The certificates for ${host} in the configuration cannot be used.`,
+        { cause },
+      );
+    }
+    const fail = (error: ProxyError): void => {
+      done();
+      // A late error of a socket that is being destroyed has no one else to go to.
+      secured.on('error', () => undefined);
+      secured.destroy();
+      socket.destroy();
+      reject(error);
+    };
+    const onSecure = (): void => {
+      done();
+      resolve(secured);
+    };
+    const onError = (cause: unknown): void => {
+      fail(handshakeError(destination, secured, cause));
+    };
+    const onClose = (): void => {
+      fail(handshakeError(destination, secured, undefined));
+    };
+    const onAbort = (): void => {
+      fail(cancelled(destination));
+    };
+    const timer = setTimeout(() => {
+      fail(
+        new ProxyError(
+          'timeout',
+          `The TLS handshake with ${host} took more than ${handshakeTimeoutMs} ms (handshakeTimeoutMs).`,
+        ),
+      );
+    }, handshakeTimeoutMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      secured.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
+    };
+    secured.once('secureConnect', onSecure).once('error', onError).once('close', onClose);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted === true) onAbort();
+    return promise;
+  }
+}
+
+/** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
+function interleaveFamilies(addresses: readonly string[]): readonly string[] {
+  const families = [6, 4].map((family) =>
+    addresses.filter((address) => isAddressLiteral(address) === family),
+  );
+  const [six = [], four = []] = families;
+  return Array.from({ length: Math.max(six.length, four.length) }, (_, i) => [six[i], four[i]])
+    .flat()
+    .filter((address) => address !== undefined);
+}
+
+function interfaceAddresses(): ReadonlySet<string> {
+  const own = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return new Set(own.map(({ address }) => plainAddress(address)));
+}
+
+function denied(host: string, address: string, reason: string): ProxyError {
+  const what =
+    host === address
+      ? `The address ${host} is not public`
+      : `The name ${host} leads to an address that is not public`;
+  return new ProxyError(
+    'address_denied',
+    `${what}, and the rule does not open it. An operator can open networks in the rule's \`addresses\`.`,
+    { cause: new Error(`${address}: ${reason}`) },
+  );
+}
+
+function connectError(destination: Destination, failure: RaceFailure, timeoutMs: number): ProxyError {
+  const where = formatAuthority(destination);
+  const cause = new AggregateError(failure.errors, failure.errors.map(({ message }) => message).join('; '));
+  switch (failure.kind) {
+    case 'cancelled':
+      return cancelled(destination);
+    case 'timeout':
+      return new ProxyError(
+        'timeout',
+        `No connection to ${where} within ${timeoutMs} ms (connectTimeoutMs).`,
+        { cause },
+      );
+    case 'failed':
+      return new ProxyError(
+        'origin_unreachable',
+        `No connection to ${where}: it refuses or cannot be reached.`,
+        { cause },
+      );
+  }
+}
+
+/** `authorizationError` is set exactly when the chain or the name did not verify; everything else is no TLS peer. */
+function handshakeError(destination: Destination, secured: TLSSocket, cause: unknown): ProxyError {
+  const { host } = destination;
+  if (cause instanceof ProxyError) return cause;
+  if (!secured.authorized && hasAuthorizationError(secured)) {
+    return new ProxyError('origin_untrusted', `The certificate of ${host} does not verify.`, { cause });
+  }
+  return new ProxyError(
+    'origin_unreachable',
+    `The TLS handshake with ${formatAuthority(destination)} failed.`,
+    { cause },
+  );
+}
+
+function hasAuthorizationError(secured: TLSSocket): boolean {
+  // Typed as Error, it is a string or null in fact; only its presence counts.
+  const error: unknown = secured.authorizationError;
+  return error !== null && error !== undefined;
+}
+
+function cancelled(destination: Destination): ProxyError {
+  return new ProxyError('cancelled', `The connection to ${formatAuthority(destination)} was cancelled.`);
+}

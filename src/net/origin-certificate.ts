@@ -1,0 +1,67 @@
+// Whether a certificate is for the host: RFC 9525, stricter than the runtime. The chain is verified by TLS itself.
+
+import { isAddressLiteral } from '../http/authority.ts';
+import { canonicalAddress } from '../http/ip-address.ts';
+import { printable } from '../http/printable.ts';
+import { ProxyError } from '../protocol/error.ts';
+
+/** What is read of the peer's certificate: `subjectaltname` as Node prints it. */
+export interface NamedCertificate {
+  readonly subjectaltname?: string | undefined;
+}
+
+/**
+ * Checks that a subject alternative name of the certificate is the canonical host. Names match exactly or by a
+ * wildcard that is the whole left-most label; an address matches an address entry. The common name never counts.
+ * Returns `origin_untrusted` or undefined; the names of the certificate are in the cause.
+ */
+export function checkOriginCertificate(host: string, certificate: NamedCertificate): ProxyError | undefined {
+  const entries = splitAlternativeNames(certificate.subjectaltname ?? '');
+  const matches =
+    isAddressLiteral(host) === 0 ? entries.some(matchesName(host)) : entries.some(matchesAddress(host));
+  if (matches) return undefined;
+  return new ProxyError('origin_untrusted', `The certificate of the origin is not for ${host}.`, {
+    cause: new Error(`subject alternative names: ${printable(certificate.subjectaltname ?? '')}`),
+  });
+}
+
+/**
+ * The entries of Node's text form. Values with unusual characters are quoted there; those are kept whole and so
+ * match nothing, as `DNS:"a, DNS:b"` must not become two names.
+ */
+function splitAlternativeNames(text: string): readonly string[] {
+  return [...text.matchAll(/(?:^|, )((?:"(?:[^"\\]|\\.)*"|[^",])*)/g)].map(([, entry = '']) => entry);
+}
+
+function matchesAddress(host: string): (entry: string) => boolean {
+  return (entry) => {
+    const address = /^IP Address:([0-9A-Fa-f.:]+)$/.exec(entry)?.[1];
+    return address !== undefined && canonicalAddress(address) === canonicalAddress(host);
+  };
+}
+
+function matchesName(host: string): (entry: string) => boolean {
+  return (entry) => {
+    const pattern = /^DNS:((?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)$/.exec(entry)?.[1]?.toLowerCase();
+    if (pattern === undefined) return false;
+    if (!pattern.startsWith('*.')) return pattern === host;
+    const parent = pattern.slice(2);
+    return host.slice(host.indexOf('.') + 1) === parent && !isPublicSuffix(parent);
+  };
+}
+
+/**
+ * Top-level domains, and second levels that registries sell below (`co.uk`): no list can be complete, this one
+ * stops what no authority should sign, without refusing suffixes whose owner does hold such a certificate.
+ */
+function isPublicSuffix(domain: string): boolean {
+  const labels = domain.split('.');
+  if (labels.length === 1) return true;
+  const [second = '', top = ''] = labels;
+  if (labels.length > 2 || top.length !== 2) return false;
+  if (['ac', 'co', 'com', 'edu', 'gov', 'mil', 'net', 'org'].includes(second)) return true;
+  return (
+    ['go', 'ne', 'or', 're', 'ad', 'gr', 'lg'].includes(second) &&
+    ['id', 'jp', 'ke', 'kr', 'th', 'tz', 'ug'].includes(top)
+  );
+}

@@ -1,0 +1,224 @@
+// Names to addresses by the gateway's own queries: absolute names only, no thread pool, bounded for each principal.
+
+import { Resolver as DnsResolver } from 'node:dns/promises';
+import { canonicalAddress } from '../http/ip-address.ts';
+import { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import { HostsFile } from './hosts-file.ts';
+
+export interface ResolveOptions {
+  /** Whose look-up it is: bounds and cache entries are not shared between principals. */
+  readonly principalId: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Resolves a canonical name to canonical addresses, at least one. Nothing is judged here: every dial checks what it
+ * gets. Throws `name_not_found`, `timeout`, `limit_exceeded` or `cancelled`.
+ */
+export interface Resolver {
+  resolve(host: string, options: ResolveOptions): Promise<readonly string[]>;
+}
+
+export interface ResolverOptions {
+  readonly limits: Limits;
+  /** Name servers as `address` or `address:port` (`[::1]:53`); without them those of the system. */
+  readonly servers?: readonly string[];
+  /** Fixed names, before everything else. */
+  readonly hosts?: Readonly<Record<string, readonly string[]>>;
+  /** A file in the format of hosts(5), read again when it changes; `false` for none. */
+  readonly hostsFile?: string | false;
+  /** Milliseconds that only grow. */
+  readonly clock?: () => number;
+}
+
+/** Creates the resolver; nothing is opened or read before the first look-up. */
+export function createResolver(options: ResolverOptions): Resolver {
+  return new QueryingResolver(options);
+}
+
+interface CacheEntry {
+  readonly addresses: readonly string[];
+  readonly expiresMs: number;
+}
+
+interface Answer {
+  readonly addresses: readonly string[];
+  readonly ttlMs: number;
+}
+
+/** How long the other address family may take once one has answered (RFC 8305 §3 has 50 ms for the same wait). */
+const familyGraceMs = 300;
+/** An unanswered query is repeated by c-ares after this time; two tries fit into the deadline. */
+const queryTimeoutMs = 2000;
+/** The system's name servers are read again after this time: resolv.conf may change under a long-lived process. */
+const serversAgeMsMax = 30_000;
+
+class QueryingResolver implements Resolver {
+  readonly #options: ResolverOptions;
+  readonly #limits: Limits;
+  readonly #clock: () => number;
+  readonly #hosts: HostsFile | undefined;
+  readonly #cache = new Map<string, CacheEntry>();
+  /** Look-ups under way, by principal and name: equal ones share one query. */
+  readonly #pending = new Map<string, Map<string, Promise<Answer>>>();
+  #dns: DnsResolver | undefined;
+  #dnsCreatedMs = 0;
+
+  constructor(options: ResolverOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+    this.#clock = options.clock ?? (() => performance.now());
+    const { hostsFile = '/etc/hosts' } = options;
+    this.#hosts = hostsFile === false ? undefined : new HostsFile(hostsFile, this.#clock);
+  }
+
+  async resolve(host: string, { principalId, signal }: ResolveOptions): Promise<readonly string[]> {
+    if (signal?.aborted === true) throw cancelled(host);
+    const fixed = this.#fixed(host) ?? (await this.#hosts?.lookup(host));
+    if (fixed !== undefined) return fixed;
+    const key = `${principalId}\0${host}`;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined && cached.expiresMs > this.#clock()) return cached.addresses;
+    const answer = await raceWithSignal(this.#query(host, principalId), host, signal);
+    this.#remember(key, answer);
+    return answer.addresses;
+  }
+
+  #fixed(host: string): readonly string[] | undefined {
+    const { hosts } = this.#options;
+    return hosts !== undefined && Object.hasOwn(hosts, host) ? hosts[host] : undefined;
+  }
+
+  #query(host: string, principalId: string): Promise<Answer> {
+    const own = this.#pending.get(principalId) ?? new Map<string, Promise<Answer>>();
+    const running = own.get(host);
+    if (running !== undefined) return running;
+    if (own.size >= this.#limits.lookupsPendingMax) {
+      const max = this.#limits.lookupsPendingMax;
+      return Promise.reject(
+        new ProxyError('limit_exceeded', `More than ${max} names are being resolved (lookupsPendingMax).`),
+      );
+    }
+    // The place is given back when the queries end or time out, not when a caller stops waiting: stalls keep their cost.
+    const queries = queryBoth(this.#resolver(), host);
+    const started = withDeadline(queries, host, this.#limits.resolveTimeoutMs).finally(() => {
+      own.delete(host);
+      if (own.size === 0) this.#pending.delete(principalId);
+    });
+    own.set(host, started);
+    this.#pending.set(principalId, own);
+    return started;
+  }
+
+  #resolver(): DnsResolver {
+    const nowMs = this.#clock();
+    if (this.#dns !== undefined && nowMs - this.#dnsCreatedMs < serversAgeMsMax) return this.#dns;
+    const dns = new DnsResolver({ timeout: queryTimeoutMs, tries: 2 });
+    if (this.#options.servers !== undefined) dns.setServers(this.#options.servers);
+    this.#dns = dns;
+    this.#dnsCreatedMs = nowMs;
+    return dns;
+  }
+
+  #remember(key: string, answer: Answer): void {
+    const ttlMs = Math.min(answer.ttlMs, this.#limits.resolverTtlMsMax);
+    if (ttlMs <= 0) return;
+    this.#cache.delete(key);
+    this.#cache.set(key, { addresses: answer.addresses, expiresMs: this.#clock() + ttlMs });
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size > this.#limits.resolverCacheMax && oldest !== undefined) this.#cache.delete(oldest);
+  }
+}
+
+interface Records {
+  readonly addresses: readonly string[];
+  readonly ttlSeconds: number;
+}
+
+/** Both families at once. A family that stays silent does not hold up the other one, and then nothing is cached. */
+async function queryBoth(dns: DnsResolver, host: string): Promise<Answer> {
+  const families = [dns.resolve6(host, { ttl: true }), dns.resolve4(host, { ttl: true })].map((query) =>
+    query.then(
+      (records): Records => ({
+        addresses: records.flatMap(({ address }) => canonicalAddress(address) ?? []),
+        ttlSeconds: Math.min(...records.map(({ ttl }) => ttl)),
+      }),
+      (error: unknown) => error,
+    ),
+  );
+  const settled = await settleWithGrace(families);
+  const found = settled.filter((one): one is Records => isRecords(one));
+  const addresses = found.flatMap((records) => records.addresses);
+  if (addresses.length > 0) {
+    const isWhole = settled.length === families.length;
+    return { addresses, ttlMs: isWhole ? Math.min(...found.map(({ ttlSeconds }) => ttlSeconds)) * 1000 : 0 };
+  }
+  throw notFound(
+    host,
+    settled.find((one) => !isRecords(one)),
+  );
+}
+
+function isRecords(value: unknown): value is Records {
+  return typeof value === 'object' && value !== null && 'addresses' in value;
+}
+
+/** All results; or, once one has addresses, those that arrive within the grace. */
+async function settleWithGrace(families: readonly Promise<unknown>[]): Promise<readonly unknown[]> {
+  const settled: unknown[] = [];
+  const { promise: graceOver, resolve: endGrace } = Promise.withResolvers<void>();
+  let timer: NodeJS.Timeout | undefined;
+  const each = families.map(async (family) => {
+    const result = await family;
+    settled.push(result);
+    if (isRecords(result) && result.addresses.length > 0) timer ??= setTimeout(endGrace, familyGraceMs);
+  });
+  try {
+    await Promise.race([Promise.all(each), graceOver]);
+  } finally {
+    clearTimeout(timer);
+  }
+  return [...settled];
+}
+
+function withDeadline<T>(work: Promise<T>, host: string, timeoutMs: number): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    reject(
+      new ProxyError(
+        'timeout',
+        `The name ${host} was not resolved within ${timeoutMs} ms (resolveTimeoutMs).`,
+      ),
+    );
+  }, timeoutMs);
+  work.then(resolve, reject).finally(() => {
+    clearTimeout(timer);
+  });
+  return promise;
+}
+
+function raceWithSignal<T>(work: Promise<T>, host: string, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const onAbort = (): void => {
+    reject(cancelled(host));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  work.then(resolve, reject).finally(() => {
+    signal.removeEventListener('abort', onAbort);
+  });
+  return promise;
+}
+
+function notFound(host: string, cause: unknown): ProxyError {
+  return new ProxyError(
+    'name_not_found',
+    `The name ${host} does not resolve to an address. Check its spelling.`,
+    { cause },
+  );
+}
+
+function cancelled(host: string): ProxyError {
+  return new ProxyError('cancelled', `The look-up of ${host} was cancelled.`);
+}

@@ -1,0 +1,52 @@
+// Secure contexts by what they trust: parsing a bundle of roots costs milliseconds, so it is done once for each set.
+
+import { createHash } from 'node:crypto';
+import { createSecureContext, type SecureContext } from 'node:tls';
+
+/** Roots and client identity of one dial, PEM. */
+export interface TrustSet {
+  readonly ca?: readonly string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** Rules with certificates of their own are few; a reload of the configuration may bring new ones. */
+const contextsMax = 64;
+
+export class TrustContexts {
+  readonly #trust: readonly string[];
+  readonly #contexts = new Map<string, SecureContext>();
+
+  /** @param trust PEM certificates for dials that bring none of their own */
+  constructor(trust: readonly string[]) {
+    this.#trust = trust;
+  }
+
+  /** The context of the set, made on first use. Throws OpenSSL's error for certificates or keys that do not parse. */
+  get(set: TrustSet = {}): SecureContext {
+    const key = fingerprint(set);
+    const known = this.#contexts.get(key);
+    if (known !== undefined) {
+      this.#contexts.delete(key);
+      this.#contexts.set(key, known);
+      return known;
+    }
+    const context = createSecureContext({
+      // An empty list would mean the runtime's own roots; this one trusts nothing then.
+      ca: [...(set.ca ?? this.#trust)],
+      minVersion: 'TLSv1.2',
+      ...(set.cert === undefined ? {} : { cert: set.cert }),
+      ...(set.key === undefined ? {} : { key: set.key }),
+    });
+    this.#contexts.set(key, context);
+    const [oldest] = this.#contexts.keys();
+    if (this.#contexts.size > contextsMax && oldest !== undefined) this.#contexts.delete(oldest);
+    return context;
+  }
+}
+
+/** A digest, so that no key is kept as text of ours. */
+function fingerprint({ ca, cert, key }: TrustSet): string {
+  const parts = [ca === undefined ? 'default' : ca.join('\n'), cert ?? '', key ?? ''];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+}
