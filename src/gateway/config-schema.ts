@@ -1,0 +1,272 @@
+// The shape of the gateway's configuration file. schema/gateway.schema.json is made from it.
+
+import { z } from 'zod';
+import { limitTable, type LimitName } from '../protocol/limits.ts';
+import { strictMap } from '../policy/yaml-source.ts';
+
+const text = (hint: string) => z.string({ error: hint }).min(1, { error: hint }).max(4096, { error: hint });
+
+function oneOrMany<T extends z.ZodType>(item: T, hint: string) {
+  return z.union([item, z.array(item, { error: hint }).min(1, { error: hint }).max(1000, { error: hint })], {
+    error: hint,
+  });
+}
+
+/** One value or a list of them, as a list. */
+export const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
+  // Array.isArray does not narrow a union with a readonly array; the runtime check is the proof.
+  value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
+
+const pathHint = 'write the path of a file, relative to the folder of this one or absolute';
+
+/** The largest value of a timer in Node; more would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+const listenSchema = strictMap(
+  {
+    address: text('write an IP address to listen on, such as 0.0.0.0 or ::').optional(),
+    port: z
+      .int({ error: 'write a port from 0 to 65535 (0 lets the system choose)' })
+      .min(0, { error: 'write a port from 0 to 65535 (0 lets the system choose)' })
+      .max(65_535, { error: 'write a port from 0 to 65535 (0 lets the system choose)' })
+      .optional(),
+  },
+  { hint: 'write listen: { address: 0.0.0.0, port: 8443 }', synonyms: { host: 'address', ip: 'address' } },
+);
+
+const tlsHint = 'write self, or { certificate: file, key: file }';
+const tlsSchema = z.union(
+  [
+    z.literal('self', { error: tlsHint }),
+    strictMap(
+      { certificate: text(pathHint), key: text(pathHint) },
+      { hint: tlsHint, synonyms: { cert: 'certificate', privateKey: 'key' } },
+    ),
+  ],
+  { error: tlsHint },
+);
+
+const sourceHint =
+  'write where the secret is: { env: NAME }, { file: path } or { command: [program, argument] }; a secret never stands in this file';
+/** Upper case only, so that a token pasted here by mistake is not taken for a name. */
+const environmentName = (hint: string) =>
+  z.string({ error: hint }).regex(/^[A-Z_][A-Z0-9_]{0,127}$/, { error: hint });
+const inlineSecret = 'source: { env: NAME } or { file: path }, for a secret never stands in this file';
+const secretWords = {
+  value: inlineSecret,
+  token: inlineSecret,
+  secret: inlineSecret,
+  password: inlineSecret,
+  key: inlineSecret,
+  bearer: inlineSecret,
+  env: 'source: { env: NAME }',
+  file: 'source: { file: path }',
+  command: 'source: { command: [program] }',
+  user: 'username',
+  name: 'header',
+  type: 'kind',
+} as const;
+const sourceSchema = strictMap(
+  {
+    env: environmentName('write the name of an environment variable in upper case, such as GITHUB_TOKEN')
+      .optional()
+      .describe('An environment variable of the gateway, read once at start.'),
+    file: text(pathHint)
+      .optional()
+      .describe('A file that holds nothing but the secret; read again when it changes.'),
+    command: z
+      .array(text('write a program and its arguments'), { error: 'write a list: [program, argument]' })
+      .min(1, { error: 'write a list: [program, argument]' })
+      .optional()
+      .describe('A program that prints the secret; started without a shell.'),
+  },
+  { hint: sourceHint, synonyms: { value: inlineSecret, environment: 'env', path: 'file', exec: 'command' } },
+);
+const placeholderSchema = strictMap(
+  {
+    env: environmentName('write the environment variable that the workload sees, such as GITHUB_TOKEN'),
+    value: text('write the harmless text that stands in it').optional(),
+  },
+  { hint: 'write placeholder: { env: NAME }', synonyms: { name: 'env', variable: 'env' } },
+);
+const headerHint = 'write the name of a header field, such as X-Api-Key';
+const credentialSchema = strictMap(
+  {
+    kind: z
+      .enum(['bearer', 'basic', 'header'], { error: 'write one of the kinds bearer, basic, header' })
+      .describe('bearer and basic: the Authorization field; header: a field of its own name.'),
+    username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
+    header: z
+      .string({ error: headerHint })
+      .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, { error: headerHint })
+      .optional()
+      .describe('For kind header.'),
+    prefix: z
+      .string({ error: 'write the text that stands before the secret' })
+      .regex(/^[\x20-\x7e]{0,128}$/, { error: 'write printable ASCII' })
+      .optional()
+      .describe('For kind header: text before the secret, with its space.'),
+    source: sourceSchema,
+    placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
+  },
+  { hint: 'write a credential as { kind: bearer, source: { env: NAME } }', synonyms: secretWords },
+);
+
+const ttlHint = 'write seconds from 60 to 86400';
+const tokensSchema = strictMap(
+  {
+    issuer: text('write the issuer that stands in tokens, such as https://gateway.example.com').optional(),
+    audience: text('write the audience that tokens must name').optional(),
+    ttlSeconds: z
+      .int({ error: ttlHint })
+      .min(60, { error: ttlHint })
+      .max(86_400, { error: ttlHint })
+      .optional(),
+  },
+  {
+    hint: 'write tokens: { audience: upstreamproxy }',
+    synonyms: { ttl: 'ttlSeconds', aud: 'audience', iss: 'issuer' },
+  },
+);
+
+const urlHint = 'write an https:// URL';
+const algorithmHint = 'write asymmetric algorithms such as [RS256, ES256]';
+const issuerSchema = strictMap(
+  {
+    issuer: z.string({ error: urlHint }).regex(/^https:\/\/[^\s]+$/, { error: urlHint }),
+    audience: text('write the audience that its tokens must name').optional(),
+    jwksUrl: z
+      .string({ error: urlHint })
+      .regex(/^https:\/\/[^\s]+$/, { error: urlHint })
+      .optional(),
+    algorithms: oneOrMany(
+      z.enum(['EdDSA', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'], {
+        error: algorithmHint,
+      }),
+      algorithmHint,
+    ).optional(),
+  },
+  {
+    hint: 'write an issuer as { issuer: https://issuer.example.com }',
+    synonyms: { url: 'issuer', jwks: 'jwksUrl' },
+  },
+);
+
+const addressesHint = 'write an IP address, or a list of them';
+const upstreamSchema = strictMap(
+  {
+    systemTrust: z
+      .boolean({ error: 'write true or false' })
+      .optional()
+      .describe("Whether the system's trust bundle verifies origins. true by default."),
+    ca: oneOrMany(text(pathHint), pathHint)
+      .optional()
+      .describe('PEM files of further authorities for origins.'),
+    resolvers: oneOrMany(text(addressesHint), addressesHint)
+      .optional()
+      .describe("Name servers as address or address:port; the system's own by default."),
+    hosts: z
+      .record(z.string(), oneOrMany(text(addressesHint), addressesHint), {
+        error: 'write a map from host name to addresses',
+      })
+      .optional()
+      .describe(
+        'Addresses of names that are not asked of a name server. The address guard judges them all the same.',
+      ),
+  },
+  {
+    hint: 'write upstream: { ca: [file] }',
+    synonyms: { cas: 'ca', dns: 'resolvers', nameservers: 'resolvers' },
+  },
+);
+
+// One optional whole number for each row of the table; fromEntries forgets the names.
+const limitsShape = Object.fromEntries(
+  Object.entries(limitTable).map(([name, { value, reason }]) => {
+    const max = name.includes('Ms') ? timerMsMax : Number.MAX_SAFE_INTEGER;
+    const hint = `write a whole number from 1 to ${max}; the default is ${value}`;
+    const schema = z.int({ error: hint }).min(1, { error: hint }).max(max, { error: hint });
+    return [name, schema.optional().describe(`Default ${value}. ${reason}`)];
+  }),
+) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
+
+const policyHint = 'write the path of a policy file or folder, a list of them, or observe';
+
+/** The configuration file of `upstreamproxy gateway`. */
+export const gatewayConfigSchema = strictMap(
+  {
+    version: z.literal(1, { error: 'write version: 1, the only version there is' }).optional(),
+    listen: listenSchema.optional().describe('The one public TLS port.'),
+    publicNames: oneOrMany(
+      text('write a name or address of the gateway'),
+      'write the names of the gateway, or one',
+    )
+      .optional()
+      .describe('Names and addresses under which agents reach the gateway.'),
+    stateDirectory: text('write the path of a folder')
+      .optional()
+      .describe('Keys, certificate authority and store, unless they are placed elsewhere.'),
+    tls: tlsSchema.optional().describe("The certificate of the gateway's own port; self makes one."),
+    certificateAuthority: strictMap(
+      { directory: text('write the path of a folder') },
+      { hint: 'write certificateAuthority: { directory: path }', synonyms: { path: 'directory' } },
+    )
+      .optional()
+      .describe('Where the authority that signs leaves is kept.'),
+    store: z
+      .string({ error: 'write sqlite:path' })
+      .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, {
+        error: 'write sqlite:path, or postgres://host/database',
+      })
+      .optional()
+      .describe('sqlite:path; relative to the folder of this file.'),
+    policy: oneOrMany(text(policyHint), policyHint)
+      .optional()
+      .describe(
+        'Policy files or folders; observe allows and records public destinations. Without it all is denied.',
+      ),
+    credentials: z
+      .record(z.string(), credentialSchema, { error: 'write a map from name to credential' })
+      .optional()
+      .describe('What rules can inject, by name.'),
+    tokens: tokensSchema.optional().describe('Session tokens that the gateway signs itself.'),
+    issuers: z
+      .array(issuerSchema, { error: 'write a list of issuers' })
+      .max(50, { error: 'write at most 50 issuers' })
+      .optional()
+      .describe('OpenID Connect issuers whose tokens start sessions too.'),
+    upstream: upstreamSchema.optional().describe('How origins are found and verified.'),
+    audit: strictMap(
+      { file: text(pathHint).optional().describe('JSON lines, beside the store.') },
+      { hint: 'write audit: { file: path }', synonyms: { jsonl: 'file', path: 'file' } },
+    ).optional(),
+    limits: strictMap(limitsShape, { hint: 'write limits as a map from name to number' }).optional(),
+    log: strictMap(
+      {
+        level: z
+          .enum(['debug', 'info', 'warn', 'error'], { error: 'write debug, info, warn or error' })
+          .optional(),
+        format: z.enum(['text', 'json'], { error: 'write text or json' }).optional(),
+      },
+      { hint: 'write log: { level: info }' },
+    ).optional(),
+  },
+  {
+    hint: 'write a map with keys such as listen, policy and credentials',
+    synonyms: {
+      policies: 'policy',
+      policyFiles: 'policy',
+      state: 'stateDirectory',
+      ca: 'certificateAuthority',
+      secrets: 'credentials',
+      oidc: 'issuers',
+      logging: 'log',
+      names: 'publicNames',
+      database: 'store',
+      port: 'listen: { port: 8443 }',
+      address: 'listen: { address: 0.0.0.0 }',
+    },
+  },
+);
+
+export type GatewayConfigDocument = z.infer<typeof gatewayConfigSchema>;

@@ -1,0 +1,218 @@
+// The policy files of a running gateway: read, checked, and swapped whole when they change. The last good one stays.
+
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Policy } from '../policy/decision.ts';
+import { parsePolicy } from '../policy/parse-policy.ts';
+import { formatProblem, type PolicyProblem } from '../policy/problem.ts';
+import type { YamlSource } from '../policy/yaml-source.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+
+/** Folders are read flat; more files than this is the wrong folder. */
+const filesMax = 200;
+
+export interface PolicySourceOptions {
+  /** Names of the credentials that rules may inject; absent: not checked. */
+  readonly credentials?: Iterable<string>;
+  /** Hosts by tool, for groups with `discover`. */
+  readonly discovered?: ReadonlyMap<string, readonly string[]>;
+  /** How often the files are looked at; 0 for never. 1000 by default, which also sees files that are replaced by renaming. */
+  readonly pollIntervalMs?: number;
+  readonly clock?: () => number;
+  /** Told of each failed reload once, and of warnings of each policy that is taken. */
+  readonly onProblems?: (problems: readonly PolicyProblem[]) => void;
+}
+
+/** What is in force, since when, and what is wrong with what is in the files now. */
+export interface PolicyState {
+  readonly version: string;
+  readonly loadedAtMs: number;
+  readonly files: readonly string[];
+  readonly warnings: readonly PolicyProblem[];
+  /** Set while the files hold something that cannot be taken; the policy in force is older than it. */
+  readonly failure?: { readonly sinceMs: number; readonly problems: readonly PolicyProblem[] };
+}
+
+export type ReloadOutcome =
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'replaced'; readonly version: string }
+  | { readonly kind: 'kept'; readonly problems: readonly PolicyProblem[] };
+
+interface Loaded {
+  readonly policy: Policy;
+  readonly warnings: readonly PolicyProblem[];
+  readonly files: readonly string[];
+  readonly fingerprint: string;
+}
+
+/** Keeps the policy of files or folders. Reloads run one after the other; listeners hear of each swap. */
+export class PolicySource implements AsyncDisposable {
+  readonly #paths: readonly string[];
+  readonly #options: PolicySourceOptions;
+  readonly #clock: () => number;
+  readonly #listeners = new Set<(policy: Policy) => void>();
+  #loaded: Loaded;
+  #loadedAtMs: number;
+  #failure: { fingerprint: string; sinceMs: number; problems: readonly PolicyProblem[] } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #busy: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  private constructor(paths: readonly string[], options: PolicySourceOptions, loaded: Loaded) {
+    this.#paths = paths;
+    this.#options = options;
+    this.#clock = options.clock ?? Date.now;
+    this.#loaded = loaded;
+    this.#loadedAtMs = this.#clock();
+    this.#schedule();
+  }
+
+  /** Reads the files for the first time. Throws ProxyError `config_invalid` with every problem on a line of its own. */
+  static async open(
+    paths: string | readonly string[],
+    options: PolicySourceOptions = {},
+  ): Promise<PolicySource> {
+    const list = typeof paths === 'string' ? [paths] : [...paths];
+    const sources = await readSources(list);
+    const result = 'problems' in sources ? sources : load(sources, options);
+    if ('problems' in result)
+      throw new ProxyError('config_invalid', result.problems.map(formatProblem).join('\n'));
+    if (result.warnings.length > 0) options.onProblems?.(result.warnings);
+    return new PolicySource(list, options, result);
+  }
+
+  /** The policy in force. Ask again for each decision: it changes. */
+  get current(): Policy {
+    return this.#loaded.policy;
+  }
+
+  get state(): PolicyState {
+    const { policy, files, warnings } = this.#loaded;
+    const state = { version: policy.version, loadedAtMs: this.#loadedAtMs, files, warnings };
+    if (this.#failure === undefined) return state;
+    const { sinceMs, problems } = this.#failure;
+    return { ...state, failure: { sinceMs, problems } };
+  }
+
+  /** Calls the listener after each swap; the result takes it off again. */
+  onChange(listener: (policy: Policy) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads the files now. What cannot be taken leaves the policy in force as it is; never rejects for bad files. */
+  async reload(): Promise<ReloadOutcome> {
+    const run = this.#busy.then(() => this.#reload());
+    this.#busy = run;
+    return run;
+  }
+
+  /** Stops looking at the files. Harmless when repeated. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#listeners.clear();
+    await this.#busy;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    if (this.#isClosed) return { kind: 'unchanged' };
+    const sources = await readSources(this.#paths);
+    const fingerprint =
+      'problems' in sources ? sources.problems.map(formatProblem).join('\n') : fingerprintOf(sources);
+    if (fingerprint === this.#loaded.fingerprint) {
+      this.#failure = undefined;
+      return { kind: 'unchanged' };
+    }
+    // The same bad files again: told already.
+    if (fingerprint === this.#failure?.fingerprint) return { kind: 'kept', problems: this.#failure.problems };
+    const result = 'problems' in sources ? sources : load(sources, this.#options);
+    if ('problems' in result) {
+      const sinceMs = this.#failure?.sinceMs ?? this.#clock();
+      this.#failure = { fingerprint, sinceMs, problems: result.problems };
+      this.#options.onProblems?.(result.problems);
+      return { kind: 'kept', problems: result.problems };
+    }
+    this.#failure = undefined;
+    this.#loaded = result;
+    this.#loadedAtMs = this.#clock();
+    if (result.warnings.length > 0) this.#options.onProblems?.(result.warnings);
+    for (const listener of this.#listeners) listener(result.policy);
+    return { kind: 'replaced', version: result.policy.version };
+  }
+
+  #schedule(): void {
+    const { pollIntervalMs = 1000 } = this.#options;
+    if (pollIntervalMs === 0 || this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      void this.reload().finally(() => this.#schedule());
+    }, pollIntervalMs);
+    this.#timer.unref();
+  }
+}
+
+function load(
+  sources: readonly YamlSource[],
+  options: PolicySourceOptions,
+): Loaded | { readonly problems: readonly PolicyProblem[] } {
+  const fingerprint = fingerprintOf(sources);
+  const { credentials, discovered } = options;
+  const result = parsePolicy(sources, {
+    version: fingerprint.slice(0, 12),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(discovered === undefined ? {} : { discovered }),
+  });
+  if ('problems' in result) return result;
+  return { ...result, files: sources.map(({ file }) => file), fingerprint };
+}
+
+function fingerprintOf(sources: readonly YamlSource[]): string {
+  const hash = createHash('sha256');
+  for (const { file, text } of sources) hash.update(JSON.stringify([file, text]));
+  return hash.digest('hex');
+}
+
+/** Files as they are named; of a folder its `.yaml` and `.yml` files by name, hidden ones left out. */
+async function readSources(
+  paths: readonly string[],
+): Promise<readonly YamlSource[] | { readonly problems: readonly PolicyProblem[] }> {
+  const sources: YamlSource[] = [];
+  const problems: PolicyProblem[] = [];
+  for (const path of paths) {
+    const problem = (message: string): void => {
+      problems.push({ file: path, line: 1, column: 1, message, severity: 'error' });
+    };
+    try {
+      const files = (await stat(path)).isDirectory() ? await policyFiles(path) : [path];
+      if (files.length === 0) problem('the folder has no .yaml file; put the policy there, or name a file');
+      if (files.length > filesMax)
+        problem(`the folder has more than ${filesMax} files; is it the right one?`);
+      else for (const file of files) sources.push({ file, text: await readPolicyFile(file) });
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      problem(`the policy cannot be read (${code}); give the path of a readable file or folder`);
+    }
+  }
+  return problems.length > 0 ? { problems } : sources;
+}
+
+async function policyFiles(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory);
+  return names
+    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
+    .toSorted()
+    .map((name) => join(directory, name));
+}
+
+async function readPolicyFile(file: string): Promise<string> {
+  const { size } = await stat(file);
+  // The reader reports the length with its place; what is longer is not read into memory for that.
+  if (size > defaultLimits.policyBytesMax * 2) return ' '.repeat(defaultLimits.policyBytesMax + 1);
+  return readFile(file, 'utf8');
+}
