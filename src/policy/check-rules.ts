@@ -20,6 +20,7 @@ export function checkRules(rules: readonly Rule[]): readonly RuleProblem[] {
     ...nameProblems(rules, i, index),
     ...deadProblem(rule, i, index),
     ...blindProblem(rule, i, index),
+    ...rawProblem(rule, i, index),
   ]);
 }
 
@@ -176,4 +177,32 @@ function meets(blind: Rule, deny: Rule): boolean {
     deny.ports === undefined ||
     [...blind.schemes].some((scheme) => portsOf(blind, scheme).some((port) => hasPort(deny, scheme, port)));
   return sharesPort && deny.hosts.some((a) => blind.hosts.some((b) => hostsOverlap(a, b)));
+}
+
+/** Raw TCP is decided before the first byte, so it would take every connection from a rule that looks into them. */
+function rawProblem(rule: Rule, i: number, index: RuleIndex): RuleProblem[] {
+  if (rule.handling !== 'raw') return [];
+  for (const host of rule.hosts) {
+    const other = [...index.covering(host), ...index.coveredBy(host)].find(
+      (one) =>
+        one.effect === 'allow' &&
+        one.handling !== 'raw' &&
+        sharesPort(one, rule) &&
+        sharesSessions(one, rule),
+    );
+    if (other === undefined) continue;
+    const message = `raw TCP to ${formatHostPattern(host)} would take the connections of ${lineOf(other)}, which is for the same host and port; keep one of the two`;
+    return [{ index: i, message }];
+  }
+  return [];
+}
+
+function sharesPort(a: Rule, raw: Rule): boolean {
+  return [...a.schemes].some((scheme) =>
+    portsOf(a, scheme).some((port) => port !== 'all' && raw.ports?.has(port) === true),
+  );
+}
+
+function sharesSessions(a: Rule, b: Rule): boolean {
+  return a.selectors.length === 0 || b.selectors.length === 0 || sameSelectors(a.selectors, b.selectors);
 }

@@ -5,14 +5,7 @@ import type { ClaimSelector } from './claim-selector.ts';
 import { type CompileCondition, compileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
 import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
-import {
-  type Network,
-  networkContains,
-  parseIpv4,
-  parseIpv6,
-  parseNetwork,
-  refusedNetwork,
-} from './network.ts';
+import { type Network, networkContains, parseAddress, parseNetwork, refusedNetwork } from './network.ts';
 import { PathPattern } from './path-pattern.ts';
 import type { RuleDocument } from './policy-schema.ts';
 import { isPublicSuffix } from './public-suffix.ts';
@@ -169,7 +162,7 @@ function compileNetworks(
   if (effect === 'deny') return networks;
   for (const host of hosts) {
     if (host.kind !== 'exact' || !host.isAddress) continue;
-    const bytes = parseIpv4(host.host) ?? parseIpv6(host.host) ?? [];
+    const bytes = parseAddress(host.host) ?? [];
     const own = parseNetwork(host.host);
     if (typeof own === 'string') continue;
     const isPrivate = refusedNetwork(own) === undefined;

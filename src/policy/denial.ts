@@ -1,5 +1,6 @@
 // What a denial says: to the workload what was refused and what to ask for, to the operator which rules came close.
 
+import { pathAmbiguity } from '../http/request-target.ts';
 import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
 import { type Mismatch, mismatchOf, missingFacts, type Rule } from './rule.ts';
 
@@ -114,10 +115,15 @@ export function explainMismatch(
     case 'methods':
       return `${subject} is for ${list(rule.methods ?? [])}, not ${access.depth === 'request' ? access.method : ''}`;
     case 'paths':
-      return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}`;
+      return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
     case 'when':
       return `${subject} has a condition that is not true: ${rule.when?.source ?? ''}`;
     case 'require':
       return `${subject} requires facts that the session does not have: ${list(missingFacts(rule, principal))}`;
   }
+}
+
+function ambiguityNote(access: AccessRequest): string {
+  const ambiguity = access.depth === 'request' ? pathAmbiguity(access.path) : undefined;
+  return ambiguity === undefined ? '' : ` in every reading, and the path has ${ambiguity}`;
 }

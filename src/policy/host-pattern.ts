@@ -1,6 +1,6 @@
 // A rule's host: an exact name, a wildcard over whole labels, an IP literal, or `*`.
 
-import { formatAddress, parseIpv4, parseIpv6 } from './network.ts';
+import { canonicalAddress } from '../http/ip-address.ts';
 
 /**
  * `suffix` is `*.` and stands for one or more whole labels; `any` is `*`. Neither matches IP literals, except `*` in a
@@ -20,8 +20,8 @@ export function parseHostPattern(text: string, effect: 'allow' | 'deny'): HostPa
   }
   if (text.includes('/')) return `${shown} has a "/"; write only the host here and the path under "paths"`;
   const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
-  const address = parseIpv4(bare) ?? parseIpv6(bare);
-  if (address !== undefined) return { kind: 'exact', host: formatAddress(address), isAddress: true };
+  const address = canonicalAddress(bare);
+  if (address !== undefined) return { kind: 'exact', host: address, isAddress: true };
   if (/:\d*$/.test(text)) return `${shown} has a port; write the host alone and the port under "ports"`;
   const isWildcard = text.startsWith('*.');
   const name = (isWildcard ? text.slice(2) : text).toLowerCase();

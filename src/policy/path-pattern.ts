@@ -1,6 +1,7 @@
 // Path patterns with the meaning of URLPattern pathnames, matched in time linear in the path: a workload picks the
 // path, so a matcher that backtracks would let it burn the gateway's CPU.
 
+import { liberalReading } from '../http/request-target.ts';
 import { parsePathSyntax, type PathPart } from './path-syntax.ts';
 
 /** Bounds the states of one pattern, and with them the work for each byte of a path. */
@@ -24,9 +25,12 @@ export class PathPattern {
   readonly shape: 'exact' | 'open' | 'general';
   readonly #states: readonly State[];
   readonly #start: readonly number[];
+  readonly #parts: readonly PathPart[];
+  #liberal: PathPattern | undefined;
 
   private constructor(source: string, parts: readonly PathPart[]) {
     this.source = source;
+    this.#parts = parts;
     let literalPrefix = '';
     let used = 0;
     for (const part of parts) {
@@ -59,6 +63,12 @@ export class PathPattern {
     return this.#run(path);
   }
 
+  /** Whether the pattern, read as the most liberal origin reads paths, matches such a reading of a path. */
+  matchesReading(reading: string): boolean {
+    this.#liberal ??= new PathPattern(this.source, liberalParts(this.#parts));
+    return this.#liberal.matches(reading);
+  }
+
   /** Whether every path that `inner` matches is known to be matched by this pattern too. False when in doubt. */
   covers(inner: PathPattern): boolean {
     if (this.source === inner.source) return true;
@@ -87,6 +97,19 @@ export class PathPattern {
     }
     return active.some((index) => this.#states[index]?.accepts === accepting);
   }
+}
+
+function liberalParts(parts: readonly PathPart[]): readonly PathPart[] {
+  return parts.map((part) =>
+    part.kind === 'literal'
+      ? { kind: part.kind, text: liberalReading(part.text) }
+      : {
+          kind: part.kind,
+          prefix: liberalReading(part.prefix),
+          suffix: liberalReading(part.suffix),
+          modifier: part.modifier,
+        },
+  );
 }
 
 const slash = 0x2f;

@@ -1,6 +1,8 @@
 // The syntax of path patterns: that of URLPattern pathnames, without regular expressions.
 // https://urlpattern.spec.whatwg.org/#parse-pattern-strings
 
+import { canonicalTarget } from '../http/request-target.ts';
+
 /** `?` optional, `+` one or more, `*` any number of times. */
 export type Modifier = '' | '?' | '+' | '*';
 
@@ -25,13 +27,26 @@ export function parsePathSyntax(source: string): readonly PathPart[] | string {
   const reader = new PatternReader(source);
   const parts = reader.read();
   if (typeof parts === 'string') return `the path pattern ${quote(source)} ${parts}`;
-  const literal = parts
+  const sample = parts
     .map((part) => (part.kind === 'literal' ? part.text : `${part.prefix}x${part.suffix}`))
     .join('');
-  if (literal.split('/').some((segment) => segment === '.' || segment === '..')) {
-    return `the path pattern ${quote(source)} has a "." or ".." segment, which canonical paths never have; leave it out`;
-  }
+  const problem = canonicalProblem(sample);
+  if (problem !== undefined) return `the path pattern ${quote(source)} ${problem}`;
   return parts;
+}
+
+/** Why no canonical path can look like this one. */
+function canonicalProblem(sample: string): string | undefined {
+  if (sample.split('/').some((segment) => segment === '.' || segment === '..')) {
+    return 'has a "." or ".." segment, which canonical paths never have; leave it out';
+  }
+  let canonical: string;
+  try {
+    canonical = canonicalTarget(sample).path;
+  } catch (error) {
+    return `can never match, for such paths are refused: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return canonical === sample ? undefined : `can never match; canonical paths look like ${quote(canonical)}`;
 }
 
 const quote = (text: string): string => JSON.stringify(text.slice(0, 80));
@@ -140,13 +155,19 @@ class PatternReader {
     return undefined;
   }
 
+  /** The whole character there, which may be two code units; empty at the end. */
+  #character(at: number): string {
+    const code = this.#source.codePointAt(at);
+    return code === undefined ? '' : String.fromCodePoint(code);
+  }
+
   /** One literal character in canonical form: upper-case hex, unreserved characters not encoded. */
   #text(): { readonly text: string; readonly problem?: undefined } | { readonly problem: string } {
-    const char = this.#source[this.#at] ?? '';
+    const char = this.#character(this.#at);
     if (char === '\\') {
-      const escaped = this.#source[this.#at + 1];
-      if (escaped === undefined) return { problem: 'ends with a "\\"; write the character that it escapes' };
-      this.#at += 2;
+      const escaped = this.#character(this.#at + 1);
+      if (escaped === '') return { problem: 'ends with a "\\"; write the character that it escapes' };
+      this.#at += 1 + escaped.length;
       return literalCharacter(escaped);
     }
     if (char === '(' || char === ')') {
@@ -160,7 +181,7 @@ class PatternReader {
       return { text: '+' };
     }
     if (char !== '%') {
-      this.#at += 1;
+      this.#at += char.length;
       return literalCharacter(char);
     }
     const hex = this.#source.slice(this.#at + 1, this.#at + 3);
@@ -172,12 +193,16 @@ class PatternReader {
   }
 }
 
+/** A character as canonical paths carry it: plain where it may stand plain, else percent-encoded UTF-8. */
 function literalCharacter(
   char: string,
 ): { readonly text: string; readonly problem?: undefined } | { readonly problem: string } {
   if (char === '#') return { problem: 'has a "#"; fragments are never sent, so leave it out' };
-  if (/[\w.~!$&'()*+,;=:@/{}^|[\]"`<>-]/.test(char)) return { text: char };
-  return {
-    problem: `has the character ${JSON.stringify(char)}, which paths carry percent-encoded; write it as %XX of its UTF-8 bytes`,
-  };
+  if (/^[\w.~!$&'()*+,;=:@/-]$/.test(char)) return { text: char };
+  const code = char.charCodeAt(0);
+  const isHalf = char.length === 1 && code >= 0xd800 && code <= 0xdfff;
+  if (code < 0x20 || code === 0x7f || char === '\\' || isHalf) {
+    return { problem: `has the character ${JSON.stringify(char)}, which is refused in paths; leave it out` };
+  }
+  return { text: encodeURIComponent(char) };
 }

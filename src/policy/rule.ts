@@ -1,6 +1,7 @@
 // A rule ready to be matched, and the one function that says whether it matches and, if not, why.
 
 import type { AccessRequest, Principal, RuleLimits, RuleReference } from './decision.ts';
+import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import type { HostPattern } from './host-pattern.ts';
 import type { PathPattern } from './path-pattern.ts';
@@ -95,13 +96,24 @@ function requestMismatch(
   if (access.depth === 'request') {
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
     if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
-    if (rule.paths !== undefined && !rule.paths.some((path) => path.matches(access.path))) return 'paths';
+    if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, access.path)) return 'paths';
     if (rule.when !== undefined) {
       const outcome = rule.when.evaluate(principal, access, nowMs);
       if (outcome === false || (outcome === 'fault' && rule.effect === 'allow')) return 'when';
     }
   }
   return missingFacts(rule, principal).length === 0 ? undefined : 'require';
+}
+
+/**
+ * Origins read some paths in two ways (an encoded slash, an empty segment). A rule that allows needs both readings to
+ * match, one that denies needs either: what is judged must hold for whatever the origin makes of it.
+ */
+function pathsMatch(effect: Rule['effect'], patterns: readonly PathPattern[], path: string): boolean {
+  const matches = patterns.some((pattern) => pattern.matches(path));
+  if (matches === (effect === 'deny') || pathAmbiguity(path) === undefined) return matches;
+  const reading = liberalReading(path);
+  return patterns.some((pattern) => pattern.matchesReading(reading));
 }
 
 /** The demanded facts of the posture that the session does not have. */
