@@ -38,7 +38,7 @@ export async function handleSessionRequest(
     send(response, 200, answer);
   } catch (error) {
     const refusal = asProxyError(error);
-    if (refusal.httpStatus >= 500) context.onFault?.(refusal, traceId);
+    if (isOurFault(refusal)) context.onFault?.(refusal, traceId);
     // A body that was not read to its end would be taken for the next request.
     if (!request.complete) response.setHeader('connection', 'close');
     sendProblem(response, refusal, traceId);
@@ -162,14 +162,20 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
+/** Faults of ours, whose messages may name what is none of the agent's business. */
+function isOurFault({ code, httpStatus }: ProxyError): boolean {
+  return httpStatus >= 500 && code !== 'timeout' && code !== 'shutting_down' && code !== 'audit_unavailable';
+}
+
 function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: string): void {
   const { code, httpStatus } = refusal;
-  const known = httpStatus < 500 || code === 'shutting_down' || code === 'audit_unavailable';
   // RFC 9449 §7.1: a 401 says which scheme and algorithms would do.
   if (httpStatus === 401) response.setHeader('www-authenticate', 'DPoP algs="EdDSA Ed25519 ES256"');
   const problem: SessionProblem = {
     error: code,
-    message: known ? refusal.message : `The gateway failed; its log has the cause under trace id ${traceId}.`,
+    message: isOurFault(refusal)
+      ? `The gateway failed; its log has the cause under trace id ${traceId}.`
+      : refusal.message,
     trace_id: traceId,
   };
   send(response, httpStatus, problem);

@@ -60,9 +60,17 @@ export interface ProofOptions {
 /** A DPoP proof made by hand, as an agent makes it; `header` and `claims` override what is right. */
 export function proofOf(key: AgentKey, options: ProofOptions = {}): string {
   const { method = 'POST', url = enrolUrl, nowMs = startMs, accessToken } = options;
-  const ath = accessToken === undefined ? {} : { ath: createHash('sha256').update(accessToken).digest('base64url') };
+  const ath =
+    accessToken === undefined ? {} : { ath: createHash('sha256').update(accessToken).digest('base64url') };
   const header = { typ: 'dpop+jwt', alg: 'EdDSA', jwk: key.jwk, ...options.header };
-  const claims = { htm: method, htu: url, iat: Math.floor(nowMs / 1000), jti: randomUUID(), ...ath, ...options.claims };
+  const claims = {
+    htm: method,
+    htu: url,
+    iat: Math.floor(nowMs / 1000),
+    jti: randomUUID(),
+    ...ath,
+    ...options.claims,
+  };
   const input = `${encode(header)}.${encode(claims)}`;
   return `${input}.${sign(null, Buffer.from(input), key.privateKey).toString('base64url')}`;
 }
@@ -104,7 +112,11 @@ export interface TestAgent {
 }
 
 export async function openTestSessions(
-  options: { readonly store?: Store; readonly limits?: Partial<Limits>; readonly signingKey?: SigningKey } = {},
+  options: {
+    readonly store?: Store;
+    readonly limits?: Partial<Limits>;
+    readonly signingKey?: SigningKey;
+  } = {},
 ): Promise<TestSessions> {
   const store = options.store ?? (await openStore('sqlite::memory:'));
   const signingKey = options.signingKey ?? createSigningKey();
@@ -117,7 +129,11 @@ export async function openTestSessions(
     issuer,
     audience,
     trust: [ownIssuer(signingKey, issuer)],
-    sessionFacts: () => ({ placeholders: { API_KEY: 'placeholder' }, capturePorts: [8080], modes: ['raw', 'tls'] }),
+    sessionFacts: () => ({
+      placeholders: { API_KEY: 'placeholder' },
+      capturePorts: [8080],
+      modes: ['raw', 'tls'],
+    }),
     limits: { ...defaultLimits, ...options.limits },
     clock: () => now,
   });

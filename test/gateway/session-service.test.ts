@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sessionCommitPath, sessionPath, tunnelPath } from '../../src/protocol/session-messages.ts';
-import { createAgentKey, enrolUrl, openTestSessions, posture, proofOf, type TestAgent } from './session-fixture.ts';
+import {
+  createAgentKey,
+  enrolUrl,
+  openTestSessions,
+  posture,
+  proofOf,
+  type TestAgent,
+} from './session-fixture.ts';
 
 const commitOf = (agent: TestAgent) => agent.request('POST', sessionCommitPath);
 const code = (expected: string) => ({ name: 'ProxyError', code: expected });
@@ -108,7 +115,10 @@ test('renewal takes an expired access token, other requests do not', async () =>
   const agent = await sessions.enrol(sessions.token());
   await sessions.service.commit(commitOf(agent));
   sessions.advance(931_000);
-  await assert.rejects(sessions.service.authenticate(agent.request('GET', tunnelPath)), code('token_expired'));
+  await assert.rejects(
+    sessions.service.authenticate(agent.request('GET', tunnelPath)),
+    code('token_expired'),
+  );
   const answer = await sessions.service.renew(agent.request('POST', sessionPath));
   assert.equal(answer.session_id, agent.sessionId);
   const accessToken = answer.access_token;
@@ -138,7 +148,10 @@ test('an ended session is over for every request', async () => {
   await using sessions = await openTestSessions();
   const agent = await sessions.enrol(sessions.token());
   await sessions.service.end(agent.request('DELETE', sessionPath));
-  await assert.rejects(sessions.service.authenticate(agent.request('GET', tunnelPath)), code('session_unknown'));
+  await assert.rejects(
+    sessions.service.authenticate(agent.request('GET', tunnelPath)),
+    code('session_unknown'),
+  );
   await assert.rejects(sessions.service.renew(agent.request('POST', sessionPath)), code('session_unknown'));
   assert.equal(sessions.audit.actions.at(-1), 'ended');
 });
@@ -152,7 +165,10 @@ test('a revoked session is told to its listeners once, with the reason', async (
   assert.equal(await sessions.service.revoke(agent.sessionId, 'again'), false);
   assert.equal(await sessions.service.revoke('unknown', 'x'), false);
   assert.deepEqual(told, [`${agent.sessionId} laptop lost`]);
-  await assert.rejects(sessions.service.authenticate(agent.request('GET', tunnelPath)), code('session_revoked'));
+  await assert.rejects(
+    sessions.service.authenticate(agent.request('GET', tunnelPath)),
+    code('session_revoked'),
+  );
   assert.deepEqual(sessions.audit.actions, ['enrolled', 'revoked']);
 });
 
@@ -164,7 +180,10 @@ test('an access token without its key is worthless', async () => {
   const { accessToken } = agent;
   const proof = proofOf(thief, { method: 'GET', url: request.url, accessToken });
   await assert.rejects(sessions.service.authenticate({ ...request, proof }), code('proof_invalid'));
-  await assert.rejects(sessions.service.authenticate({ ...request, proof: undefined }), code('proof_invalid'));
+  await assert.rejects(
+    sessions.service.authenticate({ ...request, proof: undefined }),
+    code('proof_invalid'),
+  );
   await assert.rejects(
     sessions.service.authenticate({ ...request, authorization: `Bearer ${accessToken}` }),
     code('token_malformed'),
@@ -180,7 +199,13 @@ test('a session token is no access token, and an access token enrols nobody', as
   const url = enrolUrl.replace(sessionPath, tunnelPath);
   const proof = proofOf(agent.key, { method: 'GET', url, accessToken: token });
   await assert.rejects(
-    sessions.service.authenticate({ authorization: `DPoP ${token}`, proof, method: 'GET', url, nowMs: sessions.nowMs() }),
+    sessions.service.authenticate({
+      authorization: `DPoP ${token}`,
+      proof,
+      method: 'GET',
+      url,
+      nowMs: sessions.nowMs(),
+    }),
     code('token_invalid'),
   );
   await assert.rejects(sessions.enrol(agent.accessToken), code('token_invalid'));
@@ -219,7 +244,8 @@ test('without an audit there is no session', async () => {
 
 test('strangers cannot fill the audit with refusals', async () => {
   await using sessions = await openTestSessions();
-  for (let i = 0; i < 100; i += 1) await assert.rejects(sessions.enrol('not-a-token'), code('token_malformed'));
+  for (let i = 0; i < 100; i += 1)
+    await assert.rejects(sessions.enrol('not-a-token'), code('token_malformed'));
   assert.equal(sessions.audit.events.length, 60);
   sessions.advance(60_000);
   await assert.rejects(sessions.enrol('not-a-token'));
