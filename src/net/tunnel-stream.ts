@@ -1,0 +1,285 @@
+// One stream of a tunnel as a Duplex that looks like a whole socket to what sits on it: TLS, an HTTP server, a pipe.
+
+import { Buffer } from 'node:buffer';
+import { Duplex } from 'node:stream';
+
+import { errorCodeOfWire, errorTable, ProxyError } from '../protocol/error.ts';
+import type { OpenFields } from '../protocol/frame.ts';
+
+import { compact, TunnelInboundQueue } from './tunnel-inbound-queue.ts';
+
+/** What a stream asks of the link that it belongs to. */
+export interface TunnelStreamHost {
+  accept(streamId: number): void;
+  refuse(streamId: number, error: ProxyError): void;
+  /** Wants to send; the link calls `sendPending` now or when it is this stream's turn. */
+  requestSend(stream: TunnelStream): void;
+  /** Takes what credit allows and returns the count. */
+  sendData(streamId: number, data: Uint8Array): number;
+  end(streamId: number): void;
+  /** The count of consumed bytes may have changed. */
+  consumptionChanged(stream: TunnelStream): void;
+  /** The stream is over here; what is open of it on the wire is reset with `error`. */
+  closed(stream: TunnelStream, error: ProxyError): void;
+}
+
+type WriteCallback = (error?: Error | null) => void;
+
+/** One chunk of a socket must fit, or every write asks its source to pause. */
+const writableBytes = 128 * 1024;
+/** Beyond this the bytes stay in the compact queue of the stream. */
+const readableBytes = 64 * 1024;
+/** Written together, pieces below this share one frame. */
+const joinBytesMax = 4096;
+
+/**
+ * A stream of a tunnel. Half-close works both ways. `destroy(error)` resets it with the error's code, `destroy()` before
+ * both directions ended resets it with `cancelled`; a reset by the peer destroys it with the peer's error, unless the peer
+ * had ended before: then what came is read to the end. A chunk must not be changed once it was written.
+ */
+export class TunnelStream extends Duplex {
+  readonly streamId: number;
+  /** Claims of the agent, never a right to anything. */
+  readonly fields: OpenFields;
+  /** There is no socket of its own to tell of. */
+  readonly remoteAddress = undefined;
+  readonly encrypted = undefined;
+  readonly connecting = false;
+  readonly #host: TunnelStreamHost;
+  readonly #inbound = new TunnelInboundQueue();
+  #receivedBytes = 0;
+  #reportedBytes = 0;
+  #writtenBytes = 0;
+  #remoteEnded = false;
+  #endPushed = false;
+  /** The peer reset the stream behind its own end: nothing that is written arrives any more. */
+  #resetAfterEnd = false;
+  #outgoing: Uint8Array[] = [];
+  #outgoingDone: WriteCallback | undefined;
+  #streamError: ProxyError | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+
+  constructor(host: TunnelStreamHost, streamId: number, fields: OpenFields) {
+    super({
+      allowHalfOpen: true,
+      readableHighWaterMark: readableBytes,
+      writableHighWaterMark: writableBytes,
+    });
+    this.#host = host;
+    this.streamId = streamId;
+    this.fields = fields;
+    // A stream that fails before its user listens must not end the process.
+    this.on('error', () => undefined);
+  }
+
+  /** Why the stream ended, if it did not end orderly. */
+  get streamError(): ProxyError | undefined {
+    return this.#streamError;
+  }
+
+  get bytesRead(): number {
+    return this.#receivedBytes;
+  }
+
+  /** Bytes that the link has taken. */
+  get bytesWritten(): number {
+    return this.#writtenBytes;
+  }
+
+  /** Gateway: tells the agent that the stream is served. Data or an end say the same. */
+  accept(): void {
+    if (!this.destroyed) this.#host.accept(this.streamId);
+  }
+
+  /** Gateway: the agent sees why the stream is not served. After `accept` or data it is a reset. */
+  refuse(error: ProxyError): void {
+    if (this.destroyed) return;
+    this.#streamError ??= error;
+    this.#host.refuse(this.streamId, error);
+    this.destroy();
+  }
+
+  /** Ends both directions at once; the peer sees a reset. */
+  reset(error: ProxyError): void {
+    this.destroy(error);
+  }
+
+  /** As of a socket: `timeout` is emitted after `ms` without a byte; 0 stops it. Does not keep the process alive. */
+  setTimeout(ms: number, callback?: () => void): this {
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = undefined;
+    if (callback !== undefined) {
+      if (ms > 0) this.once('timeout', callback);
+      else this.off('timeout', callback);
+    }
+    if (ms > 0 && !this.destroyed) this.#idleTimer = setTimeout(() => this.emit('timeout'), ms).unref();
+    return this;
+  }
+
+  /** As of a socket; the link decides for all its streams. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** As of a socket; the link decides for all its streams. */
+  setKeepAlive(): this {
+    return this;
+  }
+
+  /** As of a socket; the link keeps the process alive. */
+  ref(): this {
+    return this;
+  }
+
+  /** As of a socket; the link keeps the process alive. */
+  unref(): this {
+    return this;
+  }
+
+  /** As of a socket: ends, and destroys once all is written. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /** Link: bytes of the peer. They are consumed when they were read from this stream, not before. */
+  receiveData(data: Uint8Array): void {
+    if (this.destroyed) return;
+    this.#receivedBytes += data.length;
+    this.#idleTimer?.refresh();
+    if (this.#inbound.bytes > 0 || this.readableLength > 0) this.#inbound.push(data);
+    else this.push(this.readableFlowing === true ? data : compact(data));
+    this.#host.consumptionChanged(this);
+  }
+
+  /** Link: the peer sends no more; what came before is read first. */
+  receiveEnd(): void {
+    this.#remoteEnded = true;
+    this.#refill();
+  }
+
+  /** Link: the peer, or the loss of the tunnel, ended both directions. */
+  receiveReset(code: number, message: string): void {
+    const error = new ProxyError(errorCodeOfWire(code), message);
+    if (!this.#remoteEnded) {
+      this.destroy(error);
+      return;
+    }
+    this.#resetAfterEnd = true;
+    const reason = error.code === 'cancelled' ? undefined : error;
+    if (this.readableEnded) {
+      this.destroy(reason);
+      return;
+    }
+    this.once('end', () => this.destroy(reason));
+    this.#outgoing = [];
+    this.#completeWrite();
+  }
+
+  /**
+   * Link: sends what waits. `sent` if nothing is left, `blocked` if credit is used up (the link calls again when it came
+   * back), `more` if `bytesMax` was reached.
+   */
+  sendPending(bytesMax: number): 'sent' | 'blocked' | 'more' {
+    let room = bytesMax;
+    for (let chunk = this.#outgoing[0]; chunk !== undefined; chunk = this.#outgoing[0]) {
+      if (room === 0) return 'more';
+      const part = chunk.length <= room ? chunk : chunk.subarray(0, room);
+      const taken = this.#host.sendData(this.streamId, part);
+      this.#writtenBytes += taken;
+      room -= taken;
+      if (taken === chunk.length) this.#outgoing.shift();
+      else if (taken > 0) this.#outgoing[0] = chunk.subarray(taken);
+      if (taken < part.length) return 'blocked';
+    }
+    this.#completeWrite();
+    return 'sent';
+  }
+
+  /** Link: bytes read since the last call. */
+  takeConsumed(): number {
+    const consumed = this.#receivedBytes - this.readableLength - this.#inbound.bytes - this.#reportedBytes;
+    this.#reportedBytes += Math.max(consumed, 0);
+    return Math.max(consumed, 0);
+  }
+
+  /** Every reader comes through here, so this is where bytes become consumed. */
+  override read(size?: number): Buffer | null {
+    // Typed `any` by Duplex; without `setEncoding` it is this.
+    const chunk: Buffer | null = super.read(size);
+    if (chunk !== null) {
+      this.#refill();
+      this.#host.consumptionChanged(this);
+    }
+    return chunk;
+  }
+
+  /** Bytes are pushed as they arrive, and by `read` when the peer was faster than the reader. */
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
+    this.#send([chunk], callback);
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], callback: WriteCallback): void {
+    const buffers = chunks.map(({ chunk }) => chunk);
+    const length = buffers.reduce((sum, { length }) => sum + length, 0);
+    this.#send(length <= joinBytesMax ? [Buffer.concat(buffers, length)] : buffers, callback);
+  }
+
+  override _final(callback: WriteCallback): void {
+    this.#host.end(this.streamId);
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    clearTimeout(this.#idleTimer);
+    this.#inbound.clear();
+    this.#outgoing = [];
+    this.#outgoingDone = undefined;
+    if (error !== null) this.#streamError ??= resetReason(error);
+    this.#host.closed(this, this.#streamError ?? cancelled());
+    callback(error);
+  }
+
+  #send(chunks: Uint8Array[], callback: WriteCallback): void {
+    if (this.#resetAfterEnd) {
+      callback();
+      return;
+    }
+    this.#outgoing = chunks;
+    this.#outgoingDone = callback;
+    this.#idleTimer?.refresh();
+    this.#host.requestSend(this);
+  }
+
+  #completeWrite(): void {
+    const done = this.#outgoingDone;
+    this.#outgoingDone = undefined;
+    this.#idleTimer?.refresh();
+    done?.();
+  }
+
+  /** Moves bytes from the queue to the reader, as many as it takes at once. */
+  #refill(): void {
+    while (this.readableLength < readableBytes && !this.destroyed) {
+      const piece = this.#inbound.shift();
+      if (piece === undefined) break;
+      this.push(piece);
+    }
+    if (!this.#remoteEnded || this.#endPushed || this.#inbound.bytes > 0 || this.destroyed) return;
+    this.#endPushed = true;
+    this.push(null);
+  }
+}
+
+function cancelled(): ProxyError {
+  return new ProxyError('cancelled', 'The other side closed the connection.');
+}
+
+/** The text of a foreign error may tell the peer what is not meant for it: it gets the code's meaning instead. */
+function resetReason(error: Error): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError('stream_reset', errorTable.stream_reset.meaning, { cause: error });
+}

@@ -1,0 +1,302 @@
+// The opening handshake of RFC 6455 §4, both sides, on a connected duplex.
+
+import { Buffer } from 'node:buffer';
+import { createHash, randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { SessionProblem } from '../protocol/session-messages.ts';
+
+import { WebSocketConnection } from './websocket-connection.ts';
+import { parseProblem, WebSocketRefusedError } from './websocket-refusal.ts';
+import {
+  bodyLength,
+  fieldTokens,
+  type HandshakeResponse,
+  parseHandshakeResponse,
+} from './websocket-response.ts';
+
+/** Asks for, and grants, a mask of zero: inside TLS nobody between the two ends can be confused by the payload. */
+const maskField = 'upstreamproxy-mask';
+const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+export interface ConnectWebSocketOptions {
+  /** Connected, any TLS done. It is destroyed if the handshake fails. */
+  readonly socket: Duplex;
+  /** Value of the Host field. */
+  readonly host: string;
+  readonly path: string;
+  /** Offered in this order; the answer must name one of them. */
+  readonly subprotocols: readonly string[];
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Ask for a mask of zero; has no effect outside TLS. */
+  readonly zeroMask?: boolean;
+  readonly limits: Limits;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes the client's handshake. Rejects with `WebSocketRefusedError` for an answer other than 101, `gateway_protocol`
+ * for one that breaks the handshake, `timeout` after `handshakeTimeoutMs`, `tunnel_lost` or `cancelled`.
+ */
+export async function connectWebSocket(options: ConnectWebSocketOptions): Promise<WebSocketConnection> {
+  const { socket, limits } = options;
+  const key = randomBytes(16).toString('base64');
+  const asksZeroMask = options.zeroMask === true && isEncrypted(socket);
+  try {
+    const request = requestHead(options, key, asksZeroMask);
+    prepareSocket(socket);
+    const response = await exchangeHeads(options, request);
+    if (response.status !== 101)
+      throw new WebSocketRefusedError(response.status, parseProblem(response.rest));
+    checkResponse(response, key);
+    const subprotocol = agreedSubprotocol(response, options.subprotocols);
+    const zeroMask = asksZeroMask && fieldTokens(response, maskField).includes('zero');
+    return new WebSocketConnection({
+      socket,
+      role: 'client',
+      zeroMask,
+      limits,
+      head: response.rest,
+      subprotocol,
+    });
+  } catch (error) {
+    socket.destroy();
+    throw asProxyError(error);
+  }
+}
+
+function requestHead(options: ConnectWebSocketOptions, key: string, asksZeroMask: boolean): Buffer {
+  const fields: (readonly [string, string])[] = [
+    ['Host', options.host],
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+    ['Sec-WebSocket-Version', '13'],
+    ['Sec-WebSocket-Key', key],
+    ['Sec-WebSocket-Protocol', options.subprotocols.join(', ')],
+    ...(asksZeroMask ? [[maskField, 'zero'] as const] : []),
+    ...options.headers,
+  ];
+  const lines = [`GET ${options.path} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`)];
+  // Whatever made a line break in one of these would otherwise write fields of its own.
+  if (/\s/.test(options.path) || lines.some((line) => /[\r\n\0]/.test(line))) {
+    throw new ProxyError(
+      'internal',
+      'The path or a field of the WebSocket handshake contains a line break or a space.',
+    );
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+/** Writes the request and collects the answer, with the body of a refusal, until the deadline. */
+function exchangeHeads(options: ConnectWebSocketOptions, request: Buffer): Promise<HandshakeResponse> {
+  const { socket, limits, signal } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<HandshakeResponse>();
+  let received = Buffer.alloc(0);
+  let refusal: HandshakeResponse | undefined;
+  const onData = (chunk: Uint8Array): void => {
+    received = Buffer.concat([received, chunk]);
+    try {
+      const response = parseHandshakeResponse(received, limits.headBytesMax);
+      if (response === undefined) return;
+      refusal = response.status === 101 ? undefined : response;
+      if (refusal === undefined || refusal.rest.length >= bodyLength(refusal, limits.agentBodyBytesMax)) {
+        // Before anything else is awaited, or the next chunk has no reader and is lost.
+        socket.pause();
+        resolve(response);
+      }
+    } catch (error) {
+      reject(error);
+    }
+  };
+  const onEnd = (): void => {
+    // A refusal may be cut short; its status is what counts.
+    if (refusal !== undefined) resolve(refusal);
+    else
+      reject(
+        new ProxyError(
+          'tunnel_lost',
+          `${options.host} closed the connection during the WebSocket handshake.`,
+        ),
+      );
+  };
+  const onError = (error: Error): void => {
+    reject(
+      new ProxyError(
+        'tunnel_lost',
+        `The connection to ${options.host} failed during the WebSocket handshake.`,
+        { cause: error },
+      ),
+    );
+  };
+  const onAbort = (): void =>
+    reject(new ProxyError('cancelled', 'The WebSocket handshake was cancelled.', { cause: signal?.reason }));
+  const timer = setTimeout(() => {
+    reject(
+      new ProxyError(
+        'timeout',
+        `${options.host} did not answer the WebSocket handshake within ${limits.handshakeTimeoutMs} ms.`,
+      ),
+    );
+  }, limits.handshakeTimeoutMs);
+  const listeners = { data: onData, end: onEnd, close: onEnd, error: onError };
+  for (const [name, listener] of Object.entries(listeners)) socket.on(name, listener);
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted === true) onAbort();
+  else if (socket.destroyed) onEnd();
+  else socket.write(request);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+    for (const [name, listener] of Object.entries(listeners)) socket.off(name, listener);
+    // What happens to the socket from here on is seen by the connection, or the socket is being destroyed.
+    socket.on('error', () => undefined);
+  });
+}
+
+/** RFC 6455 §4.1, the client's list of what fails the connection. */
+function checkResponse(response: HandshakeResponse, key: string): void {
+  const has = (name: string, token: string): boolean =>
+    fieldTokens(response, name).some((value) => value.toLowerCase() === token);
+  if (!has('upgrade', 'websocket') || !has('connection', 'upgrade')) {
+    throw new ProxyError(
+      'gateway_protocol',
+      'The answer to the WebSocket handshake does not upgrade to websocket.',
+    );
+  }
+  const accepts = response.fields.filter(([name]) => name === 'sec-websocket-accept');
+  if (accepts.length !== 1 || accepts[0]?.[1] !== acceptValue(key)) {
+    throw new ProxyError(
+      'gateway_protocol',
+      'The answer to the WebSocket handshake does not belong to this request (Sec-WebSocket-Accept).',
+    );
+  }
+  if (fieldTokens(response, 'sec-websocket-extensions').length > 0) {
+    throw new ProxyError(
+      'gateway_protocol',
+      'The answer to the WebSocket handshake names an extension, but none was offered.',
+    );
+  }
+}
+
+function agreedSubprotocol(response: HandshakeResponse, offered: readonly string[]): string {
+  const chosen = fieldTokens(response, 'sec-websocket-protocol');
+  const [subprotocol] = chosen;
+  if (chosen.length === 1 && subprotocol !== undefined && offered.includes(subprotocol)) return subprotocol;
+  throw new ProxyError(
+    'gateway_protocol',
+    `The gateway speaks none of the subprotocols ${offered.join(', ')}.`,
+  );
+}
+
+function acceptValue(key: string): string {
+  return createHash('sha1')
+    .update(key + acceptGuid)
+    .digest('base64');
+}
+
+export interface AcceptWebSocketOptions {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** Bytes that were read behind the request. */
+  readonly head: Buffer;
+  /** What this side speaks, the preferred one first. */
+  readonly subprotocols: readonly string[];
+  /** Grant a mask of zero to a client that asks for it over TLS. */
+  readonly allowZeroMask: boolean;
+  readonly limits: Limits;
+}
+
+/**
+ * Answers an upgrade request with 101. Throws `request_malformed` before anything is written if it is not a valid
+ * handshake or offers no subprotocol that is spoken here.
+ */
+export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConnection {
+  const { request, socket, head, limits } = options;
+  const key = checkRequest(request);
+  const subprotocol = chooseSubprotocol(request, options.subprotocols);
+  const zeroMask = options.allowZeroMask && isEncrypted(socket) && request.headers[maskField] === 'zero';
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptValue(key)}`,
+    `Sec-WebSocket-Protocol: ${subprotocol}`,
+    ...(zeroMask ? [`${maskField}: zero`] : []),
+  ];
+  prepareSocket(socket);
+  const connection = new WebSocketConnection({ socket, role: 'server', zeroMask, limits, head, subprotocol });
+  socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'));
+  return connection;
+}
+
+/** RFC 6455 §4.2.1. Returns the key. */
+function checkRequest(request: IncomingMessage): string {
+  const { headers } = request;
+  const has = (value: string | undefined, wanted: string): boolean =>
+    headerTokens(value).some((token) => token.toLowerCase() === wanted);
+  if (request.method !== 'GET' || request.httpVersion !== '1.1') throw malformed('is not a GET of HTTP/1.1');
+  if (!has(headers.upgrade, 'websocket') || !has(headers.connection, 'upgrade'))
+    throw malformed('does not upgrade to websocket');
+  if (headers['sec-websocket-version'] !== '13') throw malformed('is not for version 13');
+  const keys = request.rawHeaders.filter(
+    (name, index) => index % 2 === 0 && name.toLowerCase() === 'sec-websocket-key',
+  );
+  const key = headers['sec-websocket-key'];
+  // 16 bytes in base64, so the last character before the padding has four bits left over.
+  if (keys.length !== 1 || key === undefined || !/^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)) {
+    throw malformed('has no valid Sec-WebSocket-Key');
+  }
+  return key;
+}
+
+function chooseSubprotocol(request: IncomingMessage, spoken: readonly string[]): string {
+  const offered = new Set(headerTokens(request.headers['sec-websocket-protocol']));
+  const subprotocol = spoken.find((name) => offered.has(name));
+  if (subprotocol === undefined) throw malformed(`offers none of the subprotocols ${spoken.join(', ')}`);
+  return subprotocol;
+}
+
+function headerTokens(value: string | undefined): readonly string[] {
+  return (value ?? '').split(',').map((token) => token.trim());
+}
+
+/** How long a refused client may take to read the answer. */
+const lingerMs = 2000;
+
+/** Answers an upgrade request with `status` and the problem as JSON, then closes the connection. */
+export function refuseUpgrade(socket: Duplex, status: number, problem: SessionProblem): void {
+  const body = Buffer.from(JSON.stringify(problem), 'utf8');
+  const head = [
+    `HTTP/1.1 ${status} `,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+    // RFC 6455 §4.4: the version that would have been understood.
+    ...(status === 426 ? ['Sec-WebSocket-Version: 13', 'Upgrade: websocket'] : []),
+  ];
+  // The answer is all that matters: an error of the socket now has nobody left to tell.
+  socket.on('error', () => socket.destroy());
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.on('close', () => clearTimeout(timer));
+  // Read on, or the end of the client is never seen.
+  socket.resume();
+  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]));
+}
+
+function malformed(what: string): ProxyError {
+  return new ProxyError('request_malformed', `The WebSocket handshake ${what}.`);
+}
+
+function isEncrypted(socket: Duplex): boolean {
+  return 'encrypted' in socket && socket.encrypted === true;
+}
+
+/** A tunnel lives for days, and its messages are batched before they reach the socket. */
+function prepareSocket(socket: Duplex): void {
+  if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
+  if ('setNoDelay' in socket && typeof socket.setNoDelay === 'function') socket.setNoDelay(true);
+}

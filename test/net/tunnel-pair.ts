@@ -1,0 +1,82 @@
+// Two links on a real loopback connection, for the tests of tunnel and stream.
+
+import { once } from 'node:events';
+import type net from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import { TunnelLink } from '../../src/net/tunnel-link.ts';
+import type { TunnelLinkOptions } from '../../src/net/tunnel-link.ts';
+import type { TunnelStream } from '../../src/net/tunnel-stream.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import type { Limits } from '../../src/protocol/limits.ts';
+import type { OpenFields } from '../../src/protocol/frame.ts';
+
+import { webSocketPair } from './websocket-pair.ts';
+
+export const someFields: OpenFields = { authority: 'origin.test:443', mode: 'raw' };
+
+export interface TunnelPair extends AsyncDisposable {
+  readonly agent: TunnelLink;
+  readonly gateway: TunnelLink;
+  readonly agentSocket: net.Socket;
+  readonly gatewaySocket: net.Socket;
+  /** Opens a stream; resolves with both ends once the gateway has it. */
+  open(fields?: OpenFields): Promise<{ readonly near: TunnelStream; readonly far: TunnelStream }>;
+}
+
+export async function tunnelPair(
+  options: {
+    limits?: Limits;
+    zeroMask?: boolean;
+    onStream?: TunnelLinkOptions['onStream'];
+    onGoaway?: TunnelLinkOptions['onGoaway'];
+    nowMs?: () => number;
+  } = {},
+): Promise<TunnelPair> {
+  const { limits = defaultLimits, onGoaway, nowMs } = options;
+  const pair = await webSocketPair({ limits, zeroMask: options.zeroMask ?? false });
+  const arrivals = new Map<number, (stream: TunnelStream) => void>();
+  const onStream =
+    options.onStream ?? ((stream: TunnelStream): void => arrivals.get(stream.streamId)?.(stream));
+  const clock = nowMs === undefined ? {} : { nowMs };
+  const gateway = new TunnelLink({ webSocket: pair.server, role: 'gateway', limits, onStream, ...clock });
+  const agent = new TunnelLink({
+    webSocket: pair.client,
+    role: 'agent',
+    limits,
+    ...clock,
+    ...(onGoaway === undefined ? {} : { onGoaway }),
+  });
+  return {
+    agent,
+    gateway,
+    agentSocket: pair.clientSocket,
+    gatewaySocket: pair.serverSocket,
+    async open(fields = someFields) {
+      const near = agent.openStream(fields);
+      const far = await new Promise<TunnelStream>((resolve) => arrivals.set(near.streamId, resolve));
+      return { near, far };
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([agent[Symbol.asyncDispose](), gateway[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+/** All that a stream gives until its end; rejects if it fails before. An async iterator would destroy the other half. */
+export function readAll(stream: Duplex): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('the stream was closed before its end')));
+  });
+}
+
+/** The error that a stream ends with; fails if it ends without one. */
+export async function streamFailure(stream: TunnelStream): Promise<Error> {
+  if (stream.errored !== null) return stream.errored;
+  const [error] = (await once(stream, 'error')) as [Error];
+  return error;
+}
