@@ -157,7 +157,7 @@ async function serveTls(
         'authority_mismatch',
         `${destination.host} is passed through, which needs its name in SNI`,
       );
-    await blind(scene, { ...destination, scheme: 'tcp' }, decision, record);
+    await blind(scene, destination, decision, record);
     return;
   }
   // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
@@ -212,11 +212,13 @@ function serveHttp(
 /** Passthrough and raw TCP: one decision, one dial to the checked address, bytes counted, one event. */
 async function blind(
   scene: Scene,
-  destination: Destination,
+  judged: Destination,
   decision: AllowDecision,
   record: ExchangeRecord,
 ): Promise<void> {
   const { port, principal, parts } = scene;
+  // Whatever the bytes are, they are not ours to wrap: plain TCP.
+  const destination = { ...judged, scheme: 'tcp' } as const;
   record.facts.rule = decision.rule.name;
   record.facts.policyVersion = parts.policy().version;
   record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
@@ -229,7 +231,16 @@ async function blind(
     principalId: principal.id,
   });
   record.facts.address = address;
-  const bytes = await pipeBoth(port.duplex, socket);
+  const release = parts.live.add({
+    principal,
+    access: { depth: 'connect', destination: judged },
+    handling: decision.handling,
+    end: (error) => {
+      socket.destroy(error);
+      port.reset(error);
+    },
+  });
+  const bytes = await pipeBoth(port.duplex, socket).finally(release);
   record.facts.verdict = 'allow';
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;

@@ -81,7 +81,18 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       return;
     }
     record.facts.status = result.status;
-    await connectBoth(upgrade, result, result.socket, record);
+    const { socket } = result;
+    const { method, destination, path, query, headers: seen } = validated.head;
+    const release = parts.live.add({
+      principal: scene.principal,
+      access: { depth: 'request', method, destination, path, query, headers: seen },
+      handling: 'intercept',
+      end: (error) => {
+        socket.destroy(error);
+        client.abort(error);
+      },
+    });
+    await connectBoth(upgrade, result, socket, record).finally(release);
   } catch (error) {
     refuse(client, asProxyError(error), record);
   } finally {

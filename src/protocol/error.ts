@@ -50,6 +50,7 @@ export const errorTable = {
   gateway_protocol: row(502, 51, 76, 'The gateway answered something that is not an answer.'),
   ca_invalid: row(502, 52, 76, 'The CA answer of the gateway is not made of certificates.'),
   trust_unwritable: row(500, 53, 73, 'A trust file cannot be written.'),
+  gateway_port_unusable: row(500, 55, 69, 'The gateway cannot listen on its address and port.'),
   relay_port_in_use: row(500, 54, 69, 'The relay port is taken by another process.'),
 
   // State of the gateway

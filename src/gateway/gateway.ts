@@ -1,0 +1,358 @@
+// The gateway put together: everything is opened here, in order, and ends in the reverse order.
+
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { TlsTerminator } from '../intercept/tls-terminator.ts';
+import { createDialer } from '../net/dialer.ts';
+import { createResolver } from '../net/resolver.ts';
+import { loadSystemTrust } from '../net/system-trust.ts';
+import { openCertificateAuthority } from '../pki/certificate-authority.ts';
+import { openServerIdentity } from '../pki/server-identity.ts';
+import type { ServerIdentity } from '../pki/server-identity.ts';
+import type { Policy, Principal } from '../policy/decision.ts';
+import { observePolicy } from '../policy/observe-policy.ts';
+import { formatProblem } from '../policy/problem.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
+import { openAuditLog } from './audit-log.ts';
+import type { GatewayConfig } from './config.ts';
+import { CredentialSet } from './credentials/credential-set.ts';
+import { ByProtocolForwarder } from './forward-by-protocol.ts';
+import { HttpFront } from './http-front.ts';
+import { Http2Front } from './http2-front.ts';
+import { LiveGrants } from './live-grants.ts';
+import { PolicySource } from './policy-source.ts';
+import { createPublicServer } from './public-server.ts';
+import { handleSessionRequest, publicUrlOf } from './session-endpoints.ts';
+import { openSessionService } from './session-service.ts';
+import type { SessionService } from './session-service.ts';
+import { ownIssuer } from './session-token.ts';
+import { openSigningKey } from './signing-key.ts';
+import type { StreamParts } from './stream-handler.ts';
+import { TunnelServer } from './tunnel-server.ts';
+
+/** The own certificate is looked at this often, and renewed when a third of its life is left. */
+const identityCheckMs = 6 * 3_600_000;
+const identityRenewBeforeMs = 30 * 24 * 3_600_000;
+
+export interface GatewayOptions {
+  /** The environment at start, for credentials of source `env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void;
+  readonly clock?: () => number;
+}
+
+export interface Gateway extends AsyncDisposable {
+  /** By which an agent on this machine reaches it. */
+  readonly url: string;
+  readonly port: number;
+  /** What agents pin; undefined if the operator brought a certificate. */
+  readonly serverCaPem: string | undefined;
+  readonly sessions: SessionService;
+  readonly store: Store;
+  readonly policy: () => Policy;
+  /** Takes the policy files again; rejects nothing: the last good one stays. */
+  reloadPolicy(): Promise<void>;
+  /** Ends: takes nothing new, lets what runs finish within `drainMs`. Ending twice is harmless. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/** Opens and starts a gateway. @throws ProxyError config_invalid, ca_key_unusable, store_*, relay_port_in_use */
+export async function startGateway(config: GatewayConfig, options: GatewayOptions = {}): Promise<Gateway> {
+  const clock = options.clock ?? Date.now;
+  const log = options.log ?? (() => undefined);
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStore(config.store));
+  const audit = stack.use(
+    await openAuditLog({
+      store: store.audit,
+      limits: config.limits,
+      onFault: (error) => {
+        log('error', error.message);
+      },
+      ...(config.audit.file === undefined ? {} : { file: config.audit.file }),
+    }),
+  );
+  const policies = await openPolicies(config, stack, log);
+  const credentials = new CredentialSet(config.credentials, options.environment ?? {});
+  const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
+  const sessions = stack.use(
+    await openSessions({
+      config,
+      store,
+      audit,
+      clock,
+      log,
+      facts: (principal) => factsOf(principal, policies.current(), credentials),
+    }),
+  );
+  const parts = await openParts({
+    config,
+    audit,
+    clock,
+    policy: policies.current,
+    credentials,
+    authority,
+    stack,
+  });
+  policies.onChange((policy) => {
+    parts.live.review(policy, clock());
+  });
+  const tunnels = new TunnelServer({ sessions, parts, publicUrl: (request) => publicUrlOf(request, []) });
+  stack.defer(() => {
+    tunnels.destroy();
+  });
+  const state = { ready: true };
+  const { identity, renewable } = await openIdentity(config, clock());
+  const server = createPublicServer({
+    certificatePem: identity.certificatePem,
+    keyPem: identity.keyPem,
+    limits: config.limits,
+    caCertificates: () => ({ pem: authority.certificatesPem, etag: authority.etag }),
+    isReady: () => state.ready && audit.healthy,
+    handleSession: (request, response) =>
+      handleSessionRequest(request, response, {
+        sessions,
+        publicOrigins: [],
+        limits: config.limits,
+        clock,
+        onFault: (error, traceId) => {
+          log('error', `${traceId}: ${error.message}`);
+        },
+      }),
+    handleUpgrade: (request, socket, head) => tunnels.handleUpgrade(request, socket, head),
+  });
+  await listen(server, config);
+  stack.defer(() => closeServer(server));
+  if (renewable) stack.use(renewIdentity(config, server, clock));
+  const owned = stack.move();
+  let closing: Promise<void> | undefined;
+  const close = (drainMs: number): Promise<void> =>
+    (closing ??= (async () => {
+      state.ready = false;
+      // New connections are refused from here on; tunnels drain on theirs.
+      server.close();
+      parts.http2Front.drain();
+      if (drainMs > 0) await tunnels.drain(drainMs);
+      await owned.disposeAsync();
+    })());
+  // A TLS server that listens has a port.
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `https://${urlHost(config)}:${String(port)}`,
+    port,
+    serverCaPem: renewable ? identity.caPem : undefined,
+    sessions,
+    store,
+    policy: policies.current,
+    reloadPolicy: policies.reload,
+    close: ({ drainMs = 0 } = {}) => close(drainMs),
+    [Symbol.asyncDispose]: () => close(0),
+  };
+}
+
+function factsOf(
+  principal: Principal,
+  policy: Policy,
+  credentials: CredentialSet,
+): {
+  placeholders: Readonly<Record<string, string>>;
+  capturePorts: readonly number[];
+  modes: readonly string[];
+} {
+  return {
+    placeholders: credentials.placeholders,
+    capturePorts: policy.capturePorts(principal),
+    modes: ['raw', 'tls', 'proxy'],
+  };
+}
+
+interface Policies {
+  readonly current: () => Policy;
+  readonly reload: () => Promise<void>;
+  readonly onChange: (listener: (policy: Policy) => void) => void;
+}
+
+async function openPolicies(
+  config: GatewayConfig,
+  stack: AsyncDisposableStack,
+  log: NonNullable<GatewayOptions['log']>,
+): Promise<Policies> {
+  if (config.policy.mode === 'observe') {
+    const policy = observePolicy();
+    return { current: () => policy, reload: () => Promise.resolve(), onChange: () => undefined };
+  }
+  const source = stack.use(
+    await PolicySource.open(config.policy.paths, {
+      credentials: Object.keys(config.credentials),
+      onProblems: (problems) => {
+        for (const problem of problems)
+          log(problem.severity === 'error' ? 'error' : 'warn', formatProblem(problem));
+      },
+    }),
+  );
+  return {
+    current: () => source.current,
+    reload: async () => {
+      await source.reload();
+    },
+    onChange: (listener) => {
+      source.onChange(listener);
+    },
+  };
+}
+
+interface SessionParts {
+  readonly config: GatewayConfig;
+  readonly store: Store;
+  readonly audit: Awaited<ReturnType<typeof openAuditLog>>;
+  readonly clock: () => number;
+  readonly log: NonNullable<GatewayOptions['log']>;
+  readonly facts: (principal: Principal) => ReturnType<typeof factsOf>;
+}
+
+async function openSessions({
+  config,
+  store,
+  audit,
+  clock,
+  log,
+  facts,
+}: SessionParts): Promise<SessionService> {
+  const signingKey = await openSigningKey(config.stateDirectory);
+  return openSessionService({
+    store,
+    audit,
+    signingKey,
+    issuer: config.tokens.issuer,
+    audience: config.tokens.audience,
+    trust: [ownIssuer(signingKey, config.tokens.issuer)],
+    sessionFacts: facts,
+    limits: config.limits,
+    clock,
+    onFault: (error) => {
+      log('error', error.message);
+    },
+  });
+}
+
+interface PartsInput {
+  readonly config: GatewayConfig;
+  readonly audit: StreamParts['audit'];
+  readonly clock: () => number;
+  readonly policy: () => Policy;
+  readonly credentials: CredentialSet;
+  readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
+  readonly stack: AsyncDisposableStack;
+}
+
+async function openParts(input: PartsInput): Promise<StreamParts> {
+  const { config, audit, clock, policy, credentials, authority, stack } = input;
+  const { limits, upstream } = config;
+  const extra = await Promise.all(upstream.ca.map((path) => readFile(path, 'utf8')));
+  const trust = loadSystemTrust({ extra, ...(upstream.systemTrust ? {} : { bundlePaths: [] }) });
+  const resolver = createResolver({
+    limits,
+    hosts: upstream.hosts,
+    ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
+  });
+  const dialer = createDialer({ resolver, trust, limits });
+  const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
+  const terminator = stack.adopt(new TlsTerminator({ issuer: authority, limits, clock }), (one) => {
+    one.close();
+  });
+  const front = { policy, credentials, audit, forwarder, limits, clock, live: new LiveGrants() };
+  const close = (one: HttpFront | Http2Front): void => {
+    one.close();
+  };
+  const http1 = stack.adopt(new HttpFront(front), close);
+  const http2 = stack.adopt(new Http2Front(front), close);
+  return { ...front, front: http1, http2Front: http2, terminator, dialer };
+}
+
+async function openIdentity(
+  config: GatewayConfig,
+  nowMs: number,
+): Promise<{ readonly identity: ServerIdentity; readonly renewable: boolean }> {
+  if (config.tls === 'self') {
+    const directory = join(config.stateDirectory, 'server');
+    return {
+      identity: await openServerIdentity(directory, { names: config.publicNames, nowMs }),
+      renewable: true,
+    };
+  }
+  const [certificatePem, keyPem] = await Promise.all([
+    readFile(config.tls.certificate, 'utf8'),
+    readFile(config.tls.key, 'utf8'),
+  ]);
+  const identity = { certificatePem, keyPem, caPem: '', notAfterMs: Number.POSITIVE_INFINITY };
+  return { identity, renewable: false };
+}
+
+/** Keeps the gateway's own certificate fresh in a process that runs for months. */
+function renewIdentity(config: GatewayConfig, server: Server, clock: () => number): Disposable {
+  let untilMs = clock() + identityRenewBeforeMs;
+  const timer = setInterval(() => {
+    if (clock() < untilMs) return;
+    openIdentity(config, clock()).then(
+      ({ identity }) => {
+        server.setSecureContext({
+          cert: identity.certificatePem,
+          key: identity.keyPem,
+          minVersion: 'TLSv1.2',
+        });
+        untilMs = clock() + identityRenewBeforeMs;
+      },
+      () => {
+        // Tried again at the next check; the old certificate still has most of its life.
+      },
+    );
+  }, identityCheckMs);
+  timer.unref();
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
+async function listen(server: Server, config: GatewayConfig): Promise<void> {
+  const { address, port } = config.listen;
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  server.once('error', reject);
+  server.listen({ host: address, port }, () => {
+    resolve(undefined);
+  });
+  try {
+    await promise;
+  } catch (error) {
+    const reason = asProxyError(error).message;
+    throw new ProxyError(
+      'gateway_port_unusable',
+      `the gateway cannot listen on ${address}:${String(port)}: ${reason}`,
+      { cause: error },
+    );
+  } finally {
+    server.off('error', reject);
+  }
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}
+
+/** A wildcard address is no host to connect to: the first public name is. */
+function urlHost(config: GatewayConfig): string {
+  const { address } = config.listen;
+  const isWildcard = address === '0.0.0.0' || address === '::';
+  const host = isWildcard ? (config.publicNames[0] ?? 'localhost') : address;
+  return host.includes(':') ? `[${host}]` : host;
+}
