@@ -46,6 +46,7 @@ export function parseAbsoluteTarget(target: string): AbsoluteTarget | undefined 
   if (scheme !== 'http' && scheme !== 'https') {
     throw malformed(target, `the scheme ${printable(given)} is not proxied, only http and https are`);
   }
+  if (!/^(?:[/?]|$)/.test(rest)) throw malformed(target, 'neither a path nor a query follows the host');
   const { host, port } = parseAuthority(authority, { defaultPort: defaultPortOf(scheme) ?? 0 });
   return { destination: { scheme, host, port }, target: rest.startsWith('?') ? `/${rest}` : rest };
 }

@@ -57,6 +57,8 @@ export function validateRequest(input: StreamRequestInput): ValidatedRequest {
     // RFC 9113 §8.3.1: `:path` never holds a whole URL.
     if (input.httpVersion === '2') throw malformed('an absolute URL stands in :path');
     requireSame(destination, absolute.destination, 'The request target');
+  } else if (request.target === '') {
+    throw malformed('the request target is empty');
   }
   requireScheme(destination, request.pseudo);
   requireHost(destination, request);
