@@ -49,9 +49,11 @@ export async function openSigningKey(directory: string): Promise<SigningKey> {
   }
 }
 
-/** A key that lives in memory only, for tests and for tokens that need not outlive the process. */
-export function createSigningKey(): SigningKey {
-  return signingKeyOf(generateKeyPairSync('ed25519').privateKey, 'memory');
+/** A key that lives in memory only, for tokens that need not outlive the process; a fresh one if none is given. */
+export function createSigningKey(
+  privateKey: KeyObject = generateKeyPairSync('ed25519').privateKey,
+): SigningKey {
+  return signingKeyOf(privateKey, 'in memory');
 }
 
 async function readKeyFile(path: string): Promise<KeyObject | undefined> {
