@@ -2,14 +2,27 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
+import { startCheckpointer, type Checkpointer } from './sqlite-checkpointer.ts';
 import { integerOf, jsonOf } from './sqlite-row.ts';
 import type { AuditEntry, AuditQuery, AuditStore } from './store.ts';
 
+/** Batches before the checkpoint thread is worth its start: a command that reads a little never needs it. */
+const batchesBeforeCheckpointer = 20;
+
 export class SqliteAudit implements AuditStore {
   readonly #database: SqliteDatabase;
+  /** Path of a database file; undefined for one in memory, which has no log. */
+  readonly #path: string | undefined;
+  #batches = 0;
+  #checkpointer: Checkpointer | undefined;
 
-  constructor(database: SqliteDatabase) {
+  constructor(database: SqliteDatabase, path?: string) {
     this.#database = database;
+    this.#path = path;
+  }
+
+  async close(): Promise<void> {
+    await this.#checkpointer?.close();
   }
 
   async append(entries: readonly AuditEntry[]): Promise<void> {
@@ -24,6 +37,10 @@ export class SqliteAudit implements AuditStore {
         );
       }
     });
+    this.#batches += 1;
+    if (this.#path !== undefined && this.#batches >= batchesBeforeCheckpointer) {
+      this.#checkpointer ??= startCheckpointer(this.#path);
+    }
   }
 
   async query(query: AuditQuery): Promise<readonly AuditEvent[]> {

@@ -9,6 +9,8 @@ import { ProxyError } from '../protocol/error.ts';
 /** How long a statement waits for another process that is writing. It blocks the event loop, so it is short. */
 const busyTimeoutMs = 2000;
 const walRetryDelayMs = 20;
+/** 64 MiB of log, if no thread empties it earlier (sqlite-checkpointer.ts). */
+const walPagesMax = 16_384;
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 type Parameters = Readonly<Record<string, SQLInputValue>>;
@@ -35,7 +37,8 @@ export class SqliteDatabase {
       try {
         await useWal(database);
         database.exec(
-          `PRAGMA synchronous = ${durability}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`,
+          `PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = ${walPagesMax};
+           PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`,
         );
       } catch (error) {
         database.close();

@@ -13,16 +13,19 @@ export async function openSqliteStore(path: string): Promise<Store> {
   try {
     migrate(state);
     // The audit writes all the time: an fsync a batch would stop every stream for its duration.
-    const audit = path === ':memory:' ? state : await SqliteDatabase.open(path, 'normal');
+    const isFile = path !== ':memory:';
+    const auditDatabase = isFile ? await SqliteDatabase.open(path, 'normal') : state;
+    const audit = new SqliteAudit(auditDatabase, isFile ? path : undefined);
     const close = async (): Promise<void> => {
-      audit.close();
+      await audit.close();
+      auditDatabase.close();
       state.close();
     };
     return {
       sessions: new SqliteSessions(state),
       tokens: new SqliteTokens(state),
       proofs: new SqliteProofs(state),
-      audit: new SqliteAudit(audit),
+      audit,
       close,
       [Symbol.asyncDispose]: close,
     };
