@@ -1,0 +1,129 @@
+// The options that `run` and `agent` share: where the gateway is, and the token for it.
+
+import { readFile } from 'node:fs/promises';
+
+import type { InitOptions } from '../agent/init.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { choiceOption, numberOption } from './command.ts';
+import { workloadEnvironment } from './workload-environment.ts';
+
+/** For parseArgs. Each that has a variable in the usage text below can come from the environment. */
+export const agentOptionTable = {
+  gateway: { type: 'string' },
+  'gateway-ca': { type: 'string' },
+  'token-file': { type: 'string' },
+  'token-fd': { type: 'string' },
+  'relay-port': { type: 'string' },
+  'on-failure': { type: 'string' },
+  'dangerously-allow-unhardened': { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+} as const;
+
+export const agentOptionUsage = `  --gateway URL         https:// address of the gateway (UPSTREAMPROXY_GATEWAY)
+  --gateway-ca FILE     PEM of the authority that the gateway's certificate must come from
+                        (UPSTREAMPROXY_GATEWAY_CA); default: the system's
+  --token-file FILE     session token, mode 0600; it is erased once the session stands
+                        (UPSTREAMPROXY_TOKEN_FILE)
+  --token-fd N          session token from an inherited file descriptor instead
+  --relay-port PORT     port of the relay on the loopback address; default: any free one
+  --on-failure WHAT     exit (default): without a session nothing is started;
+                        continue: the command runs without the proxy
+  --dangerously-allow-unhardened
+                        reads the token even where the process cannot be protected
+  -q, --quiet           no lines about what was done
+`;
+
+interface ParsedAgentOptions {
+  readonly gateway?: string | undefined;
+  readonly 'gateway-ca'?: string | undefined;
+  readonly 'token-file'?: string | undefined;
+  readonly 'token-fd'?: string | undefined;
+  readonly 'relay-port'?: string | undefined;
+  readonly 'on-failure'?: string | undefined;
+  readonly 'dangerously-allow-unhardened'?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+export interface AgentOptions {
+  /** Undefined: none was named. */
+  readonly gatewayUrl: string | undefined;
+  /** PEM. */
+  readonly gatewayCa: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly tokenFd: number | undefined;
+  readonly relayPort: number;
+  readonly onFailure: 'exit' | 'continue';
+  readonly dangerouslyAllowUnhardened: boolean;
+  readonly quiet: boolean;
+}
+
+type OwnEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** Reads and checks the shared options; options win over the environment. Throws `usage`. */
+export async function readAgentOptions(
+  values: ParsedAgentOptions,
+  environment: OwnEnvironment,
+): Promise<AgentOptions> {
+  const gatewayUrl = values.gateway ?? nonEmpty(environment['UPSTREAMPROXY_GATEWAY']);
+  const caFile = values['gateway-ca'] ?? nonEmpty(environment['UPSTREAMPROXY_GATEWAY_CA']);
+  const tokenFd = values['token-fd'];
+  // A token that the command line names is not doubled by one of the environment.
+  const tokenFile =
+    values['token-file'] ??
+    (tokenFd === undefined ? nonEmpty(environment['UPSTREAMPROXY_TOKEN_FILE']) : undefined);
+  if (tokenFile !== undefined && tokenFd !== undefined) {
+    throw new ProxyError('usage', 'give --token-file or --token-fd, not both');
+  }
+  if (gatewayUrl !== undefined && tokenFile === undefined && tokenFd === undefined) {
+    throw new ProxyError(
+      'usage',
+      `a session with ${gatewayUrl} needs a token: --token-file FILE or --token-fd N`,
+    );
+  }
+  if (gatewayUrl === undefined && (tokenFile !== undefined || tokenFd !== undefined)) {
+    throw new ProxyError('usage', 'a token is given but no gateway: --gateway URL');
+  }
+  return {
+    gatewayUrl,
+    gatewayCa: caFile === undefined ? undefined : await readCa(caFile),
+    tokenFile,
+    tokenFd:
+      tokenFd === undefined
+        ? undefined
+        : numberOption('token-fd', tokenFd, { min: 3, max: 65_535, otherwise: 3 }),
+    relayPort: numberOption('relay-port', values['relay-port'], { min: 0, max: 65_535, otherwise: 0 }),
+    onFailure: choiceOption('on-failure', values['on-failure'], ['exit', 'continue']),
+    dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'] ?? false,
+    quiet: values.quiet ?? false,
+  };
+}
+
+/** The options as the library takes them. This process is the agent's own, so its environment is scrubbed. */
+export function initOptions(options: AgentOptions): InitOptions {
+  const { gatewayUrl, gatewayCa, tokenFile, tokenFd, relayPort, dangerouslyAllowUnhardened } = options;
+  return {
+    ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
+    ...(gatewayCa === undefined ? {} : { gatewayCa }),
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(tokenFd === undefined ? {} : { tokenFd }),
+    relayPort,
+    dangerouslyAllowUnhardened,
+    scrubEnvironment: true,
+    baseEnvironment: workloadEnvironment(process.env),
+  };
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+async function readCa(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ProxyError('config_invalid', `cannot read --gateway-ca ${file}: ${code ?? message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,73 @@
+// `upstreamproxy agent`: the agent alone, for a container whose commands are started by somebody else.
+
+import { rename, writeFile } from 'node:fs/promises';
+
+import { initUpstreamProxy } from '../agent/init.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { agentOptionTable, agentOptionUsage, initOptions, readAgentOptions } from './agent-options.ts';
+import { choiceOption, parseOptions, type Command } from './command.ts';
+import { environmentFormats, formatEnvironment } from './environment-format.ts';
+import { listenForShutdown } from './shutdown-signal.ts';
+
+const usage = `upstreamproxy agent --gateway URL --token-file FILE [options]
+
+Brings a session up, prints the environment for the commands of this container, and serves until SIGTERM.
+
+${agentOptionUsage}  --format FORM         sh (default), json or dotenv
+  --env-file FILE       writes the environment there, once the relay serves, instead of printing it
+  --state DIR           folder for the CA bundle and other trust files; default: a temporary one
+  --posture             prints on stderr what could be hardened
+`;
+
+/** Whole or not at all: who waits for the file must not read half of it. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  try {
+    const temporary = `${file}.${process.pid}`;
+    await writeFile(temporary, text, { mode: 0o644, flag: 'wx' });
+    await rename(temporary, file);
+  } catch (error) {
+    throw new ProxyError('trust_unwritable', `cannot write ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function agent(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('agent', args, {
+    ...agentOptionTable,
+    format: { type: 'string' },
+    'env-file': { type: 'string' },
+    state: { type: 'string' },
+    posture: { type: 'boolean' },
+  });
+  if (positionals.length > 0) {
+    throw new ProxyError('usage', `"${positionals[0]}" is not an option; see: upstreamproxy help agent`);
+  }
+  const format = choiceOption('format', values.format, environmentFormats);
+  const options = await readAgentOptions(values, process.env);
+  if (options.gatewayUrl === undefined) throw new ProxyError('usage', 'name the gateway: --gateway URL');
+  using shutdown = listenForShutdown();
+  await using proxy = await initUpstreamProxy({
+    ...initOptions(options),
+    ...(values.state === undefined ? {} : { stateDirectory: values.state }),
+    onFailure: options.onFailure === 'exit' ? 'throw' : 'continue',
+    signal: shutdown.signal,
+  });
+  const text = formatEnvironment(proxy.env, format);
+  if (values['env-file'] === undefined) process.stdout.write(text);
+  else await writeWhole(values['env-file'], text);
+  if (values.posture === true) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);
+  if (!proxy.enabled) {
+    return 0;
+  }
+  if (!options.quiet)
+    process.stderr.write(`upstreamproxy: relay on 127.0.0.1:${proxy.port}, ends on SIGTERM\n`);
+  // A session that the gateway ended for good leaves nothing to serve.
+  const ended = await Promise.race([shutdown.requested, proxy.ended]);
+  await proxy.close({ drainMs: defaultLimits.drainTimeoutMs });
+  if (ended !== undefined) throw ended;
+  return 0;
+}
+
+export const agentCommand: Command = { usage, run: agent };

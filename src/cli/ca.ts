@@ -1,0 +1,58 @@
+// `upstreamproxy ca show`: the certificates that clients behind the gateway must trust.
+
+import { X509Certificate } from 'node:crypto';
+
+import { openCertificateAuthority } from '../pki/certificate-authority.ts';
+import { splitPemCertificates } from '../pki/pem.ts';
+import { openServerIdentity } from '../pki/server-identity.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { join } from 'node:path';
+import { parseOptions, type Command } from './command.ts';
+import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
+
+const usage = `upstreamproxy ca show --config FILE [--server] [--summary]
+
+Prints the certificates of the authority that signs for intercepted hosts, as PEM. They are made on first use.
+
+${gatewayPlaceUsage}  --server              instead, what an agent pins as --gateway-ca: the authority of the gateway's own port
+  --summary             subject, validity and SHA-256 fingerprint instead of PEM
+`;
+
+function summary(pem: string): string {
+  return splitPemCertificates(pem)
+    .map((text) => {
+      const certificate = new X509Certificate(text);
+      const subject = certificate.subject.replaceAll('\n', ', ');
+      return `${subject}\n  valid  ${certificate.validFrom} to ${certificate.validTo}\n  sha256 ${certificate.fingerprint256}\n`;
+    })
+    .join('');
+}
+
+async function ca(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('ca', args, {
+    ...gatewayPlaceOptions,
+    server: { type: 'boolean' },
+    summary: { type: 'boolean' },
+  });
+  if (positionals.join(' ') !== 'show')
+    throw new ProxyError('usage', 'what about the authority? upstreamproxy ca show');
+  const config = await gatewayOfOptions(values);
+  const nowMs = Date.now();
+  let pem: string;
+  if (values.server !== true) {
+    pem = (await openCertificateAuthority(config.certificateAuthority.directory, { nowMs })).certificatesPem;
+  } else if (config.tls === 'self') {
+    pem = (
+      await openServerIdentity(join(config.stateDirectory, 'server'), { names: config.publicNames, nowMs })
+    ).caPem;
+  } else {
+    throw new ProxyError(
+      'usage',
+      `the certificate of the gateway's port is your own, ${config.tls.certificate}; pin its authority`,
+    );
+  }
+  process.stdout.write(values.summary === true ? summary(pem) : pem);
+  return 0;
+}
+
+export const caCommand: Command = { usage, run: ca };

@@ -1,0 +1,95 @@
+// The process of an embedded gateway. embedded-gateway.ts starts it and reads what it reports.
+
+import { closeSync, createReadStream, writeSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
+import { startGateway } from '../gateway/gateway.ts';
+import { openSigningKey } from '../gateway/signing-key.ts';
+import { issueSessionToken } from '../gateway/token-issuer.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { parseOptions, type Command } from './command.ts';
+import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
+import { gatewayLog } from './gateway-log.ts';
+import { writePrivateFile } from './private-file.ts';
+import { listenForShutdown } from './shutdown-signal.ts';
+import { workloadEnvironment } from './workload-environment.ts';
+
+const usage = `upstreamproxy embedded-gateway is started by "upstreamproxy run"; use that, or "upstreamproxy gateway"
+`;
+/** Enrolment follows at once; a token that is left behind is soon worthless. */
+const tokenTtlSeconds = 120;
+const drainMs = 1_000;
+
+async function configure(
+  state: string,
+  file: string | undefined,
+  policies: readonly string[],
+): Promise<GatewayConfig> {
+  const own = embeddedConfig(state);
+  const policy = { mode: 'files', paths: policies.map((path) => resolve(path)) } as const;
+  if (file === undefined) return policies.length === 0 ? own : { ...own, policy };
+  // The file says what is allowed and how; place, port, names, keys and store are this run's own.
+  const given = await loadGatewayConfig(file);
+  const { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit } = own;
+  const ours = { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit };
+  return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
+}
+
+function report(value: EmbeddedReport): void {
+  writeSync(readyFd, `${JSON.stringify(value)}\n`);
+}
+
+/** Resolves when the process that started us is gone: the descriptor's other end is closed then. */
+async function parentGone(): Promise<void> {
+  const stream = createReadStream('', { fd: readyFd, autoClose: false });
+  stream.resume();
+  await new Promise<void>((resolve) => {
+    stream.once('end', resolve);
+    stream.once('error', () => resolve());
+  });
+}
+
+async function serve(state: string, config: GatewayConfig): Promise<void> {
+  using shutdown = listenForShutdown();
+  const tokenFile = join(state, 'session-token');
+  const environment = workloadEnvironment(process.env);
+  await using gateway = await startGateway(config, { environment, log: gatewayLog(config.log) });
+  const token = issueSessionToken({
+    key: await openSigningKey(config.stateDirectory),
+    issuer: config.tokens.issuer,
+    audience: config.tokens.audience,
+    subject: 'run',
+    ttlSeconds: tokenTtlSeconds,
+    nowMs: Date.now(),
+  });
+  await writePrivateFile(tokenFile, token);
+  const auditFile = config.audit.file ?? join(state, 'audit.jsonl');
+  report({ url: gateway.url, caPem: gateway.serverCaPem ?? '', tokenFile, auditFile });
+  await Promise.race([shutdown.requested, parentGone()]);
+  await gateway.close({ drainMs });
+  // There where no agent came to use it.
+  await unlink(tokenFile).catch(() => undefined);
+}
+
+async function embeddedGateway(args: readonly string[]): Promise<number> {
+  const { values } = parseOptions('embedded-gateway', args, {
+    state: { type: 'string' },
+    config: { type: 'string' },
+    policy: { type: 'string', multiple: true },
+  });
+  if (values.state === undefined) throw new ProxyError('usage', usage.trim());
+  try {
+    await serve(values.state, await configure(values.state, values.config, values.policy ?? []));
+  } catch (error) {
+    const { code, message } = asProxyError(error);
+    report({ error: { code, message } });
+    throw error;
+  } finally {
+    closeSync(readyFd);
+  }
+  return 0;
+}
+
+export const embeddedGatewayCommand: Command = { usage, run: embeddedGateway };

@@ -1,0 +1,21 @@
+// The log lines of a gateway process, on standard error.
+
+import type { GatewayConfig } from '../gateway/config.ts';
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+const rank: Readonly<Record<string, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** Writes lines at or above the configured level, as text or JSON. */
+export function gatewayLog(settings: GatewayConfig['log']): (level: LogLevel, message: string) => void {
+  const least = rank[settings.level] ?? 1;
+  return (level, message) => {
+    if ((rank[level] ?? 1) < least) return;
+    const time = new Date().toISOString();
+    // A line break in a message must not make a second line.
+    const text = message.replaceAll(/[\r\n]+/g, '; ');
+    const line =
+      settings.format === 'json' ? JSON.stringify({ time, level, message }) : `${time} ${level} ${text}`;
+    process.stderr.write(`${line}\n`);
+  };
+}

@@ -1,0 +1,52 @@
+// `upstreamproxy gateway`: the gateway, outside the container, until SIGTERM.
+
+import { loadGatewayConfig } from '../gateway/config.ts';
+import { startGateway } from '../gateway/gateway.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { parseOptions, type Command } from './command.ts';
+import { gatewayLog } from './gateway-log.ts';
+import { listenForShutdown } from './shutdown-signal.ts';
+import { workloadEnvironment } from './workload-environment.ts';
+
+const usage = `upstreamproxy gateway --config FILE [--check]
+
+Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again; they are also
+looked at by themselves.
+
+  -c, --config FILE     configuration in YAML; see docs/reference/configuration.md
+  --check               checks the configuration and its policy, and ends
+`;
+
+async function gateway(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('gateway', args, {
+    config: { type: 'string', short: 'c' },
+    check: { type: 'boolean' },
+  });
+  if (values.config === undefined || positionals.length > 0) {
+    throw new ProxyError('usage', 'name the configuration: upstreamproxy gateway --config FILE');
+  }
+  const config = await loadGatewayConfig(values.config);
+  if (values.check === true) {
+    if (config.policy.mode === 'files') {
+      const { PolicySource } = await import('../gateway/policy-source.ts');
+      const credentials = Object.keys(config.credentials);
+      await (await PolicySource.open(config.policy.paths, { credentials, pollIntervalMs: 0 })).close();
+    }
+    process.stdout.write(`${values.config} is good\n`);
+    return 0;
+  }
+  using shutdown = listenForShutdown();
+  const log = gatewayLog(config.log);
+  // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
+  await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
+  const reload = (): void => void running.reloadPolicy();
+  process.on('SIGUSR2', reload);
+  log('info', `listening on ${running.url}`);
+  await shutdown.requested;
+  log('info', `draining for up to ${config.limits.drainTimeoutMs} ms`);
+  await running.close({ drainMs: config.limits.drainTimeoutMs });
+  process.off('SIGUSR2', reload);
+  return 0;
+}
+
+export const gatewayCommand: Command = { usage, run: gateway };

@@ -1,0 +1,71 @@
+// The command that `run` runs: its terminal, its signals and its exit code are its own.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+
+import type { Environment } from './workload-environment.ts';
+
+export type WorkloadEnd = { readonly code: number } | { readonly signal: NodeJS.Signals };
+
+// The terminal sends these to the whole foreground process group, so the command has them already.
+const sentByTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT']);
+const forwarded: readonly NodeJS.Signals[] = [
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGUSR2',
+  'SIGWINCH',
+];
+
+/** As shells have it: 127 for a program that is not there, 126 for one that cannot be executed. */
+function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd {
+  const missing = error.code === 'ENOENT';
+  const reason = missing ? 'there is no such program on PATH' : error.message;
+  process.stderr.write(`upstreamproxy: cannot start ${command}: ${reason} [usage]\n`);
+  return { code: missing ? 127 : 126 };
+}
+
+function passSignals(child: ChildProcess): Disposable {
+  const listeners = forwarded.map((signal) => {
+    const listener = (): void => {
+      const terminalSentIt = process.stdin.isTTY && sentByTerminal.has(signal);
+      if (!terminalSentIt) child.kill(signal);
+    };
+    process.on(signal, listener);
+    return [signal, listener] as const;
+  });
+  return {
+    [Symbol.dispose]: () => {
+      for (const [signal, listener] of listeners) process.off(signal, listener);
+    },
+  };
+}
+
+/**
+ * Runs `command` with the standard streams of this process and waits for its end. Signals that this process
+ * gets go to the command. One that cannot be started is said on stderr and ends with 127 or 126.
+ */
+export async function runWorkload(
+  command: readonly [string, ...string[]],
+  environment: Environment,
+): Promise<WorkloadEnd> {
+  const [file, ...args] = command;
+  const child = spawn(file, args, { stdio: 'inherit', env: environment });
+  using _signals = passSignals(child);
+  return await new Promise<WorkloadEnd>((resolve) => {
+    child.once('error', (error) => resolve(startFault(file, error)));
+    child.once('exit', (code, signal) => {
+      // One of the two is set (child_process documentation).
+      resolve(signal === null ? { code: code ?? 1 } : { signal });
+    });
+  });
+}
+
+/** Ends this process as the command ended: gives the same code, or sends itself the same signal. */
+export function exitAs(end: WorkloadEnd): number {
+  if ('code' in end) return end.code;
+  process.kill(process.pid, end.signal);
+  // Reached where the signal is ignored or handled late: what a shell would report.
+  return 128 + constants.signals[end.signal];
+}

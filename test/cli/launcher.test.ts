@@ -1,0 +1,104 @@
+// bin/upstreamproxy: the runtime that it finds, and what it takes out of the environment.
+
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { runCommand } from '../support/command.ts';
+import { withTemporaryDirectory } from '../support/temporary-directory.ts';
+
+const launcher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
+const systemPath = '/usr/bin:/bin';
+
+/** A package with a launcher, where `main.js` is a stand-in, and a `node` on PATH that says its version. */
+async function packageWith(directory: string, version: string): Promise<{ bin: string; path: string }> {
+  const root = join(directory, 'package');
+  await mkdir(join(root, 'bin'), { recursive: true });
+  await mkdir(join(root, 'dist', 'cli'), { recursive: true });
+  await mkdir(join(directory, 'tools'));
+  await writeFile(join(root, 'dist', 'cli', 'main.js'), '');
+  await writeFile(join(root, 'bin', 'upstreamproxy'), await readFile(launcher));
+  await chmod(join(root, 'bin', 'upstreamproxy'), 0o755);
+  // Prints its version, or what it was started with.
+  const node = `#!/bin/sh\nif [ "$*" = --version ]; then echo ${version}; else echo "$@"; env; fi\n`;
+  await writeFile(join(directory, 'tools', 'node'), node);
+  await chmod(join(directory, 'tools', 'node'), 0o755);
+  return { bin: join(root, 'bin', 'upstreamproxy'), path: `${join(directory, 'tools')}:${systemPath}` };
+}
+
+test('a Node that is too old is refused with what to do', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin, path } = await packageWith(directory, 'v20.20.2');
+    const { code, stderr } = await runCommand(bin, ['version'], { env: { PATH: path } });
+    assert.equal(code, 78);
+    assert.match(
+      stderr,
+      /^upstreamproxy: Node\.js 26 or newer is needed, .* is v20\.20\.2; .*\[config_invalid\]\n$/,
+    );
+  });
+});
+
+test('without any Node it is said in one line', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin } = await packageWith(directory, 'v26.0.0');
+    // A PATH with the tools that the launcher needs and nothing else.
+    await mkdir(join(directory, 'few'));
+    for (const tool of ['dirname', 'readlink', 'sh']) {
+      await symlink(`/usr/bin/${tool}`, join(directory, 'few', tool));
+    }
+    const { code, stderr } = await runCommand('/bin/sh', [bin], { env: { PATH: join(directory, 'few') } });
+    assert.equal(code, 78);
+    assert.match(stderr, /^upstreamproxy: Node\.js is not on PATH[^\n]*\n$/);
+  });
+});
+
+test('the program runs with the inspector signal off, through links, and with its arguments untouched', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin, path } = await packageWith(directory, 'v26.1.0');
+    await symlink(bin, join(directory, 'absolute'));
+    await symlink('package/bin/upstreamproxy', join(directory, 'relative'));
+    for (const name of ['absolute', 'relative']) {
+      const { stdout } = await runCommand(join(directory, name), ['run', '--', 'a b'], {
+        env: { PATH: path },
+      });
+      const [line] = stdout.split('\n');
+      assert.equal(
+        line,
+        `--disable-sigusr1 --disable-warning=ExperimentalWarning ${directory}/package/dist/cli/main.js run -- a b`,
+      );
+    }
+  });
+});
+
+test('what could steer the process is taken out and kept for the workload, whatever its value', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const { bin, path } = await packageWith(directory, 'v26.1.0');
+    const awkward = `--require=/x y'"$(id)\`id\` \\ ;`;
+    const dangerous = {
+      NODE_OPTIONS: awkward,
+      NODE_EXTRA_CA_CERTS: '/evil.pem',
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      SSL_CERT_FILE: '',
+      https_proxy: 'http://evil.test:1',
+      BUN_OPTIONS: '--preload=/x',
+      BUN_INSPECT_PRELOAD: '/x',
+    };
+    const { stdout } = await runCommand(bin, [], { env: { PATH: path, HOME: '/h', ...dangerous } });
+    const lines = stdout.split('\n');
+    assert.ok(lines.includes('HOME=/h'));
+    for (const [name, value] of Object.entries(dangerous)) {
+      assert.ok(!lines.some((line) => line.startsWith(`${name}=`)), name);
+      assert.ok(lines.includes(`UPSTREAMPROXY_WORKLOAD_${name}=${value}`), name);
+    }
+  });
+});
+
+test('a runtime that does not exist is refused', async () => {
+  const { code, stderr } = await runCommand(launcher, [], {
+    env: { PATH: process.env['PATH'], UPSTREAMPROXY_RUNTIME: 'deno' },
+  });
+  assert.equal(code, 78);
+  assert.match(stderr, /"deno"; it can be node or bun/);
+});
