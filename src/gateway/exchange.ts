@@ -226,8 +226,8 @@ export function refuse(client: ClientExchange, error: ProxyError, record: Exchan
   facts.errorCode = error.code;
   facts.message ??= error.message;
   if (error.claimed !== undefined) facts.claimed = error.claimed;
-  if (error.operatorDetail !== undefined)
-    facts.details = { ...facts.details, operator: error.operatorDetail };
+  const detail = operatorDetail(error);
+  if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
   if (client.headSent || client.signal.aborted) {
     client.abort(error);
     return;
@@ -249,6 +249,12 @@ export function refuse(client: ClientExchange, error: ProxyError, record: Exchan
   client.sendHead(answer.head);
   if (client.method !== 'HEAD') client.sendData(Buffer.from(answer.body));
   client.sendEnd([]);
+}
+
+/** Addresses and system errors are for the operator; the dialer keeps them in the cause. */
+export function operatorDetail({ operatorDetail: detail, cause }: ProxyError): string | undefined {
+  if (detail !== undefined) return detail;
+  return cause instanceof Error ? cause.message : undefined;
 }
 
 function isDenial(error: ProxyError): boolean {

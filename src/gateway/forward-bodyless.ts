@@ -17,6 +17,7 @@ const keepAliveMs = 4_000;
 
 interface OriginPool {
   readonly pool: Pool;
+  readonly closing: AbortController;
   address: string | undefined;
 }
 
@@ -26,7 +27,8 @@ export class BodylessForwarder implements Forwarder {
   constructor(dialer: Dialer, limits: Limits) {
     this.#pools = new OriginPools(
       (key) => openPool(key, dialer, limits),
-      ({ pool }) => {
+      ({ pool, closing }) => {
+        closing.abort();
         pool.destroy(new ProxyError('shutting_down', 'the connection pool was closed')).catch(() => {
           // Closing a pool that is closed already is not a fault.
         });
@@ -67,8 +69,10 @@ export class BodylessForwarder implements Forwarder {
 
 function openPool(key: OriginKey, dialer: Dialer, limits: Limits): OriginPool {
   const { destination } = key;
+  const closing = new AbortController();
   const origin: OriginPool = {
     address: undefined,
+    closing,
     pool: new Pool(`${destination.scheme}://${hostField(destination)}`, {
       connections: connectionsPerOriginMax,
       pipelining: 1,
@@ -79,7 +83,7 @@ function openPool(key: OriginKey, dialer: Dialer, limits: Limits): OriginPool {
       headersTimeout: limits.responseHeadTimeoutMs,
       bodyTimeout: limits.idleTimeoutMs,
       connect: (_options, callback) => {
-        dialer.dial({ ...key, alpn: ['http/1.1'] }).then(
+        dialer.dial({ ...key, alpn: ['http/1.1'], signal: closing.signal }).then(
           ({ socket, address }) => {
             origin.address = address;
             callback(null, socket);

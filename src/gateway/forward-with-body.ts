@@ -18,6 +18,7 @@ const keepAliveMs = 4_000;
 class DialAgent extends Agent {
   readonly #key: OriginKey;
   readonly #dialer: Dialer;
+  readonly #closing = new AbortController();
   address: string | undefined;
 
   constructor(key: OriginKey, dialer: Dialer) {
@@ -35,7 +36,7 @@ class DialAgent extends Agent {
     _options: unknown,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
-    this.#dialer.dial({ ...this.#key, alpn: ['http/1.1'] }).then(
+    this.#dialer.dial({ ...this.#key, alpn: ['http/1.1'], signal: this.#closing.signal }).then(
       ({ socket, address }) => {
         this.address = address;
         callback?.(null, socket);
@@ -46,6 +47,12 @@ class DialAgent extends Agent {
       },
     );
     return undefined;
+  }
+
+  /** A dial that is still under way would come back to an agent that is gone. */
+  override destroy(): void {
+    this.#closing.abort();
+    super.destroy();
   }
 }
 

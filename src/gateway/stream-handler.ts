@@ -11,6 +11,7 @@ import type { Dialer } from '../net/dialer.ts';
 import type { AllowDecision, Decision, Principal } from '../policy/decision.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { OpenFields } from '../protocol/frame.ts';
+import { operatorDetail } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { FrontParts, HttpFront } from './http-front.ts';
 import type { Http2Front } from './http2-front.ts';
@@ -64,7 +65,8 @@ export async function handleStream(
     record.facts.errorCode = fault.code;
     record.facts.message ??= fault.message;
     if (fault.claimed !== undefined) record.facts.claimed = fault.claimed;
-    if (fault.operatorDetail !== undefined) record.facts.details = { operator: fault.operatorDetail };
+    const detail = operatorDetail(fault);
+    if (detail !== undefined) record.facts.details = { operator: detail };
     record.finish(parts.clock());
     port.refuse(fault);
   }

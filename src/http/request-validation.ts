@@ -178,6 +178,7 @@ function requireSame(expected: Destination, claimed: Destination, what: string):
     'authority_mismatch',
     `${what} names ${claimed.scheme}://${formatAuthority(claimed)}, but the connection goes to ` +
       `${expected.scheme}://${formatAuthority(expected)}. Open a new connection for another host.`,
+    { claimed: { connect: formatAuthority(expected), [what]: formatAuthority(claimed) } },
   );
 }
 

@@ -60,7 +60,7 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 /**
  * The built-in paths: `/hello`; `/echo` and `/sink` (JSON of what arrived); `/bytes/N` (N bytes of
  * pattern 1); `/status/N`; `/auth` (see `expectedAuthorization`); `/reflect` (the `Authorization` field
- * as header and body); `/cut` (announces 1000 bytes, sends 10, resets). Anything else is 404.
+ * as header and body); `/cut` (announces 1000 bytes, sends 10, breaks off). Anything else is 404.
  */
 async function builtInPaths(
   request: IncomingMessage,
@@ -103,7 +103,7 @@ async function builtInPaths(
       return;
     case 'cut':
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 1000 });
-      response.write('0123456789', () => request.socket.resetAndDestroy());
+      response.write('0123456789', () => request.socket.destroy());
       return;
     default:
       sendJson(response, 404, { error: 'no such path', target });

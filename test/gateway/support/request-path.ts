@@ -1,0 +1,182 @@
+// The gateway's request path in one process: streams are handed in directly, without tunnel and sessions.
+
+import { duplexPair } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
+import type { CredentialConfig } from '../../../src/gateway/credentials/credential-set.ts';
+import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts';
+import { HttpFront } from '../../../src/gateway/http-front.ts';
+import { Http2Front } from '../../../src/gateway/http2-front.ts';
+import { LiveGrants } from '../../../src/gateway/live-grants.ts';
+import { handleStream } from '../../../src/gateway/stream-handler.ts';
+import type { StreamParts } from '../../../src/gateway/stream-handler.ts';
+import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
+import { createDialer } from '../../../src/net/dialer.ts';
+import { createResolver } from '../../../src/net/resolver.ts';
+import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
+import type { Policy, Principal } from '../../../src/policy/decision.ts';
+import { parsePolicy } from '../../../src/policy/parse-policy.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import type { OpenFields } from '../../../src/protocol/frame.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import type { Limits } from '../../../src/protocol/limits.ts';
+
+export interface RequestPathOptions {
+  /** YAML of the policy; `${name}` is nothing special here. */
+  readonly policy: string;
+  readonly credentials?: Readonly<Record<string, CredentialConfig>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Names to addresses; default: every name of `hosts` to 127.0.0.1. */
+  readonly hosts: readonly string[];
+  readonly trust: readonly string[];
+  readonly limits?: Partial<Limits>;
+}
+
+export interface OpenedStream {
+  /** The client's end. */
+  readonly socket: Duplex;
+  /** How the gateway ended it other than by an end. */
+  readonly ended: Promise<ProxyError | undefined>;
+}
+
+export interface RequestPath extends AsyncDisposable {
+  readonly audit: AuditEvent[];
+  readonly caPem: string;
+  readonly parts: StreamParts;
+  /** Resolves when this many events are there. @throws after 5 s */
+  events(count: number): Promise<readonly AuditEvent[]>;
+  setPolicy(yaml: string): void;
+  open(fields: OpenFields, principal?: string): OpenedStream;
+  /** A stream to `host:port` with TLS up; ALPN as given. */
+  tls(
+    authority: string,
+    options?: { alpn?: string[]; servername?: string; principal?: string },
+  ): Promise<TLSSocket>;
+}
+
+export function compilePolicy(text: string, credentials: Iterable<string> = []): Policy {
+  const result = parsePolicy([{ file: 'policy.yaml', text }], { credentials });
+  if ('problems' in result) throw new Error(result.problems.map((one) => one.message).join('\n'));
+  return result.policy;
+}
+
+export function testPrincipal(name: string): Principal {
+  return { id: `issuer|${name}`, sessionId: `session-${name}`, claims: { sub: name }, posture: [] };
+}
+
+/** Opens the request path; dispose it at the end. */
+export function openRequestPath(options: RequestPathOptions): RequestPath {
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const audit: AuditEvent[] = [];
+  const waiters = new Set<() => void>();
+  const sink = {
+    healthy: true,
+    append: (event: AuditEvent) => {
+      audit.push(event);
+      for (const waiter of waiters) waiter();
+    },
+  };
+  const credentialNames = Object.keys(options.credentials ?? {});
+  let policy = compilePolicy(options.policy, credentialNames);
+  const authority = createEphemeralAuthority(Date.now());
+  const terminator = new TlsTerminator({ issuer: authority, limits, clock: Date.now });
+  const resolver = createResolver({
+    limits,
+    hosts: Object.fromEntries(options.hosts.map((host) => [host, ['127.0.0.1']])),
+    hostsFile: false,
+  });
+  const dialer = createDialer({ resolver, trust: options.trust, limits });
+  const forwarder = new ByProtocolForwarder(dialer, limits);
+  const common = {
+    policy: () => policy,
+    credentials: new CredentialSet(options.credentials ?? {}, options.environment ?? {}),
+    audit: sink,
+    forwarder,
+    limits,
+    clock: Date.now,
+    live: new LiveGrants(),
+  };
+  const front = new HttpFront(common);
+  const http2Front = new Http2Front(common);
+  const parts: StreamParts = { ...common, front, http2Front, terminator, dialer };
+  const open = (fields: OpenFields, principal = 'alice'): OpenedStream => {
+    const [socket, far] = duplexPair();
+    const { promise: ended, resolve } = Promise.withResolvers<ProxyError | undefined>();
+    socket.on('error', () => undefined);
+    far.on('error', () => undefined);
+    far.once('close', () => resolve(undefined));
+    const end = (error: ProxyError): void => {
+      resolve(error);
+      far.destroy();
+      // As a reset: the client's socket is destroyed with an error, not ended.
+      socket.destroy(error);
+    };
+    void handleStream(
+      { duplex: far, fields, accept: () => undefined, refuse: end, reset: end },
+      testPrincipal(principal),
+      parts,
+    );
+    return { socket, ended };
+  };
+  const tls: RequestPath['tls'] = async (text, { alpn, servername, principal } = {}) => {
+    const { socket } = open({ authority: text, mode: 'raw' }, principal);
+    const host = text.slice(0, text.lastIndexOf(':'));
+    const secured = connectTls({
+      socket,
+      servername: servername ?? host,
+      ca: authority.certificatesPem,
+      ...(alpn === undefined ? {} : { ALPNProtocols: alpn }),
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    secured.once('secureConnect', () => resolve(undefined));
+    secured.once('error', reject);
+    await promise;
+    secured.on('error', () => undefined);
+    return secured;
+  };
+  return {
+    audit,
+    caPem: authority.certificatesPem,
+    parts,
+    events: (count) => waitForEvents(audit, waiters, count),
+    setPolicy: (text) => {
+      policy = compilePolicy(text, credentialNames);
+      common.live.review(policy, Date.now());
+    },
+    open,
+    tls,
+    [Symbol.asyncDispose]: async () => {
+      front.close();
+      http2Front.close();
+      terminator.close();
+      await forwarder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function waitForEvents(
+  audit: readonly AuditEvent[],
+  waiters: Set<() => void>,
+  count: number,
+): Promise<readonly AuditEvent[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    reject(new Error(`${audit.length} of ${count} events after 5 s: ${JSON.stringify(audit)}`));
+  }, 5_000);
+  const check = (): void => {
+    if (audit.length >= count) resolve(undefined);
+  };
+  waiters.add(check);
+  check();
+  try {
+    await promise;
+  } finally {
+    waiters.delete(check);
+    clearTimeout(timer);
+  }
+  return audit;
+}
