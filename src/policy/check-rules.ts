@@ -77,7 +77,7 @@ function nameProblems(rules: readonly Rule[], i: number, index: RuleIndex): Rule
   }
   const first = rules[index.firstByName.get(name) ?? i];
   if (first === undefined || first === rules[i]) return [];
-  const message = `the name ${name} is used by ${lineOf(first)} already; audit and denials need one name a rule`;
+  const message = `the name ${name} is used by ${lineOf(first)} already; write another one`;
   return [{ index: i, key: 'name', message }];
 }
 
@@ -95,11 +95,12 @@ function deadProblem(rule: Rule, i: number, index: RuleIndex): RuleProblem[] {
       },
     ];
   }
-  const verb = rule.effect === 'deny' ? 'denies' : 'admits';
+  const admits = rule.handling === 'intercept' ? 'admits all of it' : 'takes all of its connections';
+  const covers = rule.effect === 'deny' ? 'denies all of it' : admits;
   return [
     {
       index: i,
-      message: `this rule can never decide: ${lineOf(killer)} above ${verb} all of it; move this rule up or remove it`,
+      message: `this rule can never decide: ${lineOf(killer)} above ${covers}; move this rule up or remove it`,
     },
   ];
 }

@@ -1,9 +1,151 @@
-// `when:` of a rule. The language is not part of this version, so the key is refused rather than ignored.
+// `when:` of a rule: a CEL expression over the canonical request, the claims, the posture and the time.
+// What makes its cost depend on more than its length is refused when it is read, so that no request can make it slow.
 
+import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js';
+import type { AccessRequest, Principal } from './decision.ts';
 import type { RuleCondition } from './rule.ts';
 
-/** Reads an expression; a string is the reason why it is none. */
+/** Reads an expression; a string is the reason why it is none, and what to write. */
 export type CompileCondition = (source: string) => RuleCondition | string;
 
-export const compileCondition: CompileCondition = () =>
-  '"when" is not supported by this version; use hosts, methods, paths and for, and remove "when"';
+/** Nodes of the syntax tree; a long list of alternatives belongs into hosts, paths or claims. */
+const nodesMax = 200;
+const depthMax = 24;
+
+/** Calls that run their body for each element of a list. */
+const loops: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
+
+/**
+ * Compiles a condition. It is checked against the types of `request` (method, scheme, host, port, path, query, headers),
+ * `claims`, `posture` and `now`; it must be a bool.
+ */
+export const compileCondition: CompileCondition = (source) => {
+  let parsed: ParseResult;
+  try {
+    parsed = createEnvironment().parse(source);
+    const checked = parsed.check();
+    if (!checked.valid) return invalid(checked.error);
+    if (checked.type !== 'bool') {
+      return `the condition gives ${checked.type ?? 'no value'}, not true or false; compare it with something`;
+    }
+  } catch (error) {
+    return invalid(error);
+  }
+  const problem = costProblem(parsed.ast, false);
+  if (problem !== undefined) return problem;
+  const usesHeaders = mentionsHeaders(parsed.ast);
+  return {
+    source,
+    evaluate: (principal, access, nowMs) => {
+      try {
+        const outcome: unknown = parsed(contextOf(principal, access, { nowMs, usesHeaders }));
+        return typeof outcome === 'boolean' ? outcome : 'fault';
+      } catch {
+        // A claim that is absent, a value of another type: the caller decides against the request.
+        return 'fault';
+      }
+    },
+  };
+};
+
+function createEnvironment(): Environment {
+  return new Environment({ limits: { maxAstNodes: nodesMax, maxDepth: depthMax, maxListElements: 100 } })
+    .registerVariable('request', {
+      schema: {
+        method: 'string',
+        scheme: 'string',
+        host: 'string',
+        port: 'int',
+        path: 'string',
+        query: 'string',
+        headers: 'map<string, list<string>>',
+      },
+    })
+    .registerVariable('claims', 'map<string, dyn>')
+    .registerVariable('posture', 'list<string>')
+    .registerVariable('now', 'google.protobuf.Timestamp');
+}
+
+/** The first line of the library's message; the rest is a drawing of the source. */
+function invalid(error: unknown): string {
+  const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  return `the condition is not valid CEL: ${message}; the variables are request, claims, posture and now`;
+}
+
+/** What would cost more than the length of the expression: regular expressions, bindings, and loops inside loops. */
+function costProblem(node: ASTNode, isInLoop: boolean): string | undefined {
+  let isLoop = false;
+  if (node.op === 'rcall' || node.op === 'call') {
+    const [name] = node.args;
+    if (name === 'matches') {
+      return 'the condition uses "matches"; regular expressions can be made slow by a request, so use "paths", startsWith, endsWith or contains';
+    }
+    if (name === 'bind')
+      return 'the condition uses "cel.bind", with which a short expression can grow without bound; write it out';
+    isLoop = node.op === 'rcall' && loops.has(name);
+    if (isLoop && isInLoop)
+      return `the condition has "${name}" inside another loop; write two conditions joined by &&`;
+  }
+  for (const child of childrenOf(node)) {
+    const problem = costProblem(child, isInLoop || isLoop);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function mentionsHeaders(node: ASTNode): boolean {
+  if ((node.op === '.' || node.op === '.?') && node.args[1] === 'headers') return true;
+  // `request` as a whole, or by index, could reach them too.
+  if (node.op === '[]' || node.op === '[?]') return true;
+  return childrenOf(node).some(mentionsHeaders);
+}
+
+/** The nodes below one; operands that are names or literals are none. */
+function childrenOf(node: ASTNode): readonly ASTNode[] {
+  const nodes: ASTNode[] = [];
+  const collect = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(collect);
+    else if (isNode(value)) nodes.push(value);
+  };
+  collect(node.args);
+  return nodes;
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
+}
+
+function contextOf(
+  principal: Principal,
+  access: AccessRequest,
+  { nowMs, usesHeaders }: { readonly nowMs: number; readonly usesHeaders: boolean },
+): Record<string, unknown> {
+  const { scheme, host, port } = access.destination;
+  const isRequest = access.depth === 'request';
+  return {
+    request: {
+      method: isRequest ? access.method : '',
+      scheme,
+      host,
+      port: BigInt(port),
+      path: isRequest ? access.path : '',
+      query: isRequest ? access.query : '',
+      headers: isRequest && usesHeaders ? headerLists(access.headers) : new Map(),
+    },
+    claims: principal.claims,
+    posture: principal.posture,
+    now: new Date(nowMs),
+  };
+}
+
+/** Names in lower case, each with its values in order. A Map, for a field may be named `__proto__`. */
+function headerLists(headers: Iterable<readonly [string, string]>): ReadonlyMap<string, readonly string[]> {
+  const lists = new Map<string, string[]>();
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    const list = lists.get(key);
+    if (list === undefined) lists.set(key, [value]);
+    else list.push(value);
+  }
+  return lists;
+}

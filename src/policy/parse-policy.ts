@@ -43,7 +43,7 @@ export function parsePolicy(
   const problems: PolicyProblem[] = [];
   const files: ReadFile[] = [];
   for (const source of sources) {
-    const result = readYaml(source, policySchema);
+    const result = readYaml(source, policySchema, { showText: true });
     if ('problems' in result) problems.push(...result.problems);
     else files.push({ file: source.file, document: result.value, locate: result.locate });
   }

@@ -118,7 +118,10 @@ const denySchema = z.union(
           .optional()
           .describe('Written to the audit only.'),
       },
-      { hint: 'write deny: { reason: …, operator: … }', synonyms: { message: 'reason', workload: 'reason' } },
+      {
+        hint: 'write deny: { reason: …, operator: … }',
+        synonyms: { message: 'reason', workload: 'reason', why: 'reason' },
+      },
     ),
   ],
   { error: 'write deny: true, a reason, or { reason: …, operator: … }' },

@@ -51,8 +51,15 @@ export function strictMap<S extends z.ZodRawShape>(
   });
 }
 
-/** Parses one YAML document, bounded in size and depth, and checks it. Never throws on bad input. */
-export function readYaml<T>(source: YamlSource, schema: z.ZodType<T>): YamlResult<T> {
+/**
+ * Parses one YAML document, bounded in size and depth, and checks it. Never throws on bad input. `showText` lets
+ * messages quote the text of values: not for files in which a secret may stand by mistake.
+ */
+export function readYaml<T>(
+  source: YamlSource,
+  schema: z.ZodType<T>,
+  options: { readonly showText?: boolean } = {},
+): YamlResult<T> {
   const counter = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = counter.linePos(offset);
@@ -93,7 +100,9 @@ export function readYaml<T>(source: YamlSource, schema: z.ZodType<T>): YamlResul
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   const checked = schema.safeParse(value);
   if (checked.success) return { value: checked.data, locate };
-  const findings = checked.error.issues.flatMap((issue) => findingsOf(issue, value));
+  const findings = checked.error.issues.flatMap((issue) =>
+    findingsOf(issue, { root: value, showText: options.showText === true }),
+  );
   return fail(findings.map(({ path, on, message }) => ({ place: locate(path, on), message })));
 }
 
@@ -160,8 +169,14 @@ interface Finding {
   readonly message: string;
 }
 
+/** The checked value, and whether its text may be quoted. */
+interface Input {
+  readonly root: unknown;
+  readonly showText: boolean;
+}
+
 /** Issues of the schema in the words of a person: what stands there, and what should. */
-function findingsOf(issue: z.core.$ZodIssue, root: unknown, prefix: YamlPath = []): Finding[] {
+function findingsOf(issue: z.core.$ZodIssue, input: Input, prefix: YamlPath = []): Finding[] {
   const path = [...prefix, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const messages = issue.message.split('\n');
@@ -176,12 +191,14 @@ function findingsOf(issue: z.core.$ZodIssue, root: unknown, prefix: YamlPath = [
     const depth = (branch: readonly z.core.$ZodIssue[]): number =>
       Math.max(0, ...branch.map((inner) => (inner.code === 'unrecognized_keys' ? 1 : inner.path.length)));
     const meant = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0] ?? [];
-    if (depth(meant) > 0) return meant.flatMap((inner) => findingsOf(inner, root, path));
+    if (depth(meant) > 0) return meant.flatMap((inner) => findingsOf(inner, input, path));
   }
   const name = path.length === 0 ? 'the document' : `"${printPath(path)}"`;
-  const given = valueAt(root, path);
+  const given = valueAt(input.root, path);
   if (given === undefined) return [{ path, on: 'value', message: `${name} is missing; ${issue.message}` }];
-  return [{ path, on: 'value', message: `${name} is ${describeValue(given)}; ${issue.message}` }];
+  return [
+    { path, on: 'value', message: `${name} is ${describeValue(given, input.showText)}; ${issue.message}` },
+  ];
 }
 
 function valueAt(root: unknown, path: YamlPath): unknown {
@@ -201,13 +218,14 @@ export function printPath(path: YamlPath): string {
     .join('');
 }
 
-/** What kind of value it is. Text is never shown: it may be a secret in the wrong place. */
-function describeValue(value: unknown): string {
+/** What kind of value it is. */
+function describeValue(value: unknown, showText: boolean): string {
   if (value === null) return 'empty';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   switch (typeof value) {
     case 'string':
-      return value === '' ? 'empty text' : 'text that does not fit';
+      if (value === '') return 'empty text';
+      return showText ? JSON.stringify(value.slice(0, 80)) : 'text that does not fit';
     case 'number':
     case 'boolean':
       return String(value);
