@@ -1,0 +1,49 @@
+// Writing a file so that a reader sees the old one or the whole new one, never a part, crash or not.
+
+import { randomBytes } from 'node:crypto';
+import { open, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ProxyError } from '../protocol/error.ts';
+
+/**
+ * Writes `text` to `path` by a temporary file of the same folder, fsync and rename; mode 0644 unless said otherwise.
+ * Throws trust_unwritable; then nothing of it is left behind.
+ */
+export async function writeFileAtomically(path: string, text: string, mode = 0o644): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  try {
+    // Exclusive, so that a file or link that waits at this name is not written through.
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(text);
+      // The umask may have taken rights that other users of the container need.
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    // If it was renamed or never made, there is nothing to remove.
+    await unlink(temporary).catch(() => {});
+    throw new ProxyError('trust_unwritable', `${path} cannot be written (${reasonOf(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+/** Makes the rename itself last. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  // Errors of node:fs carry `code`; anything else has only its text.
+  return String((error as { readonly code?: unknown } | null)?.code ?? error);
+}

@@ -1,0 +1,149 @@
+// The workload's environment as one table: which variable, which value, and the clients that need it.
+
+/** What the values are made of. Files that were not written leave out the variables that name them. */
+export interface WorkloadFacts {
+  /** Port of the relay on 127.0.0.1. */
+  readonly port: number;
+  readonly files: WorkloadFiles;
+  /** The environment that the workload would have without us; lists in it are appended to. */
+  readonly base: Readonly<Record<string, string | undefined>>;
+  /** Stand-ins for credentials, from the gateway. They never displace a variable of the table. */
+  readonly placeholders: Readonly<Record<string, string>>;
+}
+
+export interface WorkloadFiles {
+  /** System roots and ours, PEM. */
+  readonly bundle: string;
+  /** Ours alone, PEM; for variables that add to the client's own roots. */
+  readonly ownCa?: string;
+  /** Folder with one PEM file a certificate, named by OpenSSL's hash. */
+  readonly hashedDirectory?: string;
+  /** Java key store with the password `changeit`. */
+  readonly javaKeyStore?: string;
+  readonly phpIniDirectory?: string;
+  readonly wgetrc?: string;
+  readonly hgrc?: string;
+  readonly aptConfig?: string;
+  /** CommonJS file for Node's --require. */
+  readonly nodeHook?: string;
+}
+
+export interface EnvironmentRow {
+  readonly name: string;
+  /** Undefined: the row does not apply, for its file is not there. */
+  readonly value: (facts: WorkloadFacts) => string | undefined;
+  readonly clients: string;
+}
+
+/** What never goes through the relay; every client understands exact lower-case names without spaces. */
+export const noProxyDefault = 'localhost,127.0.0.1,::1';
+
+const proxyUrl = ({ port }: WorkloadFacts): string => `http://127.0.0.1:${port}`;
+const bundle = ({ files }: WorkloadFacts): string => files.bundle;
+
+const row = (name: string, value: EnvironmentRow['value'], clients: string): EnvironmentRow => ({
+  name,
+  value,
+  clients,
+});
+
+/**
+ * The table. Deliberately absent: ALL_PROXY, WS_PROXY and CARGO_HTTP_PROXY (nobody needs them), GLOBAL_AGENT_*
+ * (breaks global-agent 4), NODE_TLS_REJECT_UNAUTHORIZED (nothing is ever weakened).
+ */
+export const environmentTable: readonly EnvironmentRow[] = [
+  row('http_proxy', proxyUrl, 'nearly all; curl reads only this case for http'),
+  row('HTTP_PROXY', proxyUrl, 'Python, Go, Ruby, .NET and others'),
+  row('https_proxy', proxyUrl, 'nearly all'),
+  row('HTTPS_PROXY', proxyUrl, 'nearly all'),
+  row('no_proxy', noProxy, 'nearly all'),
+  row('NO_PROXY', noProxy, 'nearly all'),
+  row(
+    'SSL_CERT_FILE',
+    bundle,
+    'OpenSSL, Go, Ruby, httpx, aiohttp, gh, buf, codex, skopeo, podman, restic, yt-dlp, uv',
+  ),
+  row('CURL_CA_BUNDLE', bundle, 'curl, R'),
+  row('GIT_SSL_CAINFO', bundle, 'git, git-lfs, rebar3'),
+  row('REQUESTS_CA_BUNDLE', bundle, 'requests, poetry, az, aws'),
+  row('PIP_CERT', bundle, 'pip'),
+  row('AWS_CA_BUNDLE', bundle, 'aws, boto3'),
+  row('HTTPLIB2_CA_CERTS', bundle, 'httplib2'),
+  row('GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', bundle, 'grpcio'),
+  row('WEBSOCKET_CLIENT_CA_BUNDLE', bundle, 'websocket-client'),
+  row('PERL_LWP_SSL_CA_FILE', bundle, 'LWP'),
+  row('BUNDLE_SSL_CA_CERT', bundle, 'bundler'),
+  row('COMPOSER_CAFILE', bundle, 'composer'),
+  row('NIX_SSL_CERT_FILE', bundle, 'nix'),
+  row(
+    'NODE_EXTRA_CA_CERTS',
+    ({ files }) => files.ownCa ?? files.bundle,
+    'Node 20 to 26, yarn 4, deno; adds to their roots',
+  ),
+  row('NODE_USE_ENV_PROXY', () => '1', 'fetch, http, https and WebSocket of Node 22 to 26'),
+  row('NODE_OPTIONS', nodeOptions, 'Node 20; ws, superagent, AWS SDK v3, http2'),
+  row('npm_config_cafile', bundle, 'npm, pnpm and yarn 1 where an npmrc sets cafile'),
+  row('YARN_HTTP_PROXY', proxyUrl, 'yarn 4'),
+  row('YARN_HTTPS_PROXY', proxyUrl, 'yarn 4'),
+  row('YARN_HTTPS_CA_FILE_PATH', bundle, 'yarn 4'),
+  row('DENO_CERT', bundle, 'deno'),
+  row('CARGO_HTTP_CAINFO', bundle, 'cargo'),
+  row('JAVA_TOOL_OPTIONS', javaToolOptions, 'Maven, Gradle, Ant, Leiningen and every other JVM program'),
+  row('HEX_CACERTS_PATH', bundle, 'mix'),
+  row('PHP_INI_SCAN_DIR', phpIniScanDirectories, 'PHP'),
+  row('SYSTEM_CERTIFICATE_PATH', ({ files }) => files.hashedDirectory, 'stack, darcs'),
+  row('WGETRC', ({ files }) => files.wgetrc, 'wget'),
+  row('HGRCPATH', ({ files }) => files.hgrc, 'hg'),
+  row('RSYNC_PROXY', ({ port }) => `127.0.0.1:${port}`, 'rsync'),
+  row('APT_CONFIG', ({ files }) => files.aptConfig, 'apt under sudo'),
+  row('CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE', bundle, 'gcloud'),
+  row('JULIA_SSL_CA_ROOTS_PATH', bundle, 'julia'),
+  row('UV_NATIVE_TLS', () => '1', 'uv'),
+  row('ELECTRON_GET_USE_PROXY', () => '1', 'electron'),
+];
+
+/** The variables to set for the workload; only these, not the base they were made from. Pure. */
+export function workloadEnvironment(facts: WorkloadFacts): Record<string, string> {
+  const environment: Record<string, string> = { ...facts.placeholders };
+  for (const { name, value } of environmentTable) {
+    const text = value(facts);
+    if (text === undefined) delete environment[name];
+    else environment[name] = text;
+  }
+  return environment;
+}
+
+/** The user's exceptions behind ours: lower case, one comma, no space, each once, as all clients read it. */
+function noProxy({ base }: WorkloadFacts): string {
+  const own = noProxyDefault.split(',');
+  const theirs = `${base['no_proxy'] ?? ''},${base['NO_PROXY'] ?? ''}`.toLowerCase().split(/[\s,]+/);
+  return [...new Set([...own, ...theirs.filter((entry) => entry !== '')])].join(',');
+}
+
+function nodeOptions({ base, files }: WorkloadFacts): string | undefined {
+  if (files.nodeHook === undefined) return undefined;
+  return appended(base['NODE_OPTIONS'], ' ', `--require=${JSON.stringify(files.nodeHook)}`);
+}
+
+function javaToolOptions({ base, files, port }: WorkloadFacts): string | undefined {
+  if (files.javaKeyStore === undefined) return undefined;
+  const options = ['http', 'https']
+    .flatMap((scheme) => [`-D${scheme}.proxyHost=127.0.0.1`, `-D${scheme}.proxyPort=${port}`])
+    .concat(
+      '-Dhttp.nonProxyHosts=localhost|127.0.0.1|[::1]',
+      `-Djavax.net.ssl.trustStore=${files.javaKeyStore}`,
+      '-Djavax.net.ssl.trustStoreType=JKS',
+      '-Djavax.net.ssl.trustStorePassword=changeit',
+    );
+  return appended(base['JAVA_TOOL_OPTIONS'], ' ', options.join(' '));
+}
+
+/** An empty entry stands for PHP's built-in folder. */
+function phpIniScanDirectories({ base, files }: WorkloadFacts): string | undefined {
+  if (files.phpIniDirectory === undefined) return undefined;
+  return `${base['PHP_INI_SCAN_DIR'] ?? ''}:${files.phpIniDirectory}`;
+}
+
+function appended(base: string | undefined, separator: string, text: string): string {
+  return base === undefined || base === '' ? text : `${base}${separator}${text}`;
+}

@@ -1,0 +1,159 @@
+// initUpstreamProxy: the library's one entry point. It fails open, as a library must, and says so once.
+
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import { type Limits, defaultLimits } from '../protocol/limits.ts';
+import type { Posture } from '../protocol/session-messages.ts';
+import type { Environment } from './hardening/environment-scrub.ts';
+import { type Logger, standardErrorLogger } from './logger.ts';
+import { type OpenSession, openSession, type TokenSource } from './session.ts';
+
+export interface InitOptions {
+  /** `https://host[:port][/prefix]`. Without it, and without a token, the proxy is off and nothing happens. */
+  readonly gatewayUrl?: string;
+  /** File with the session token: owned by this user or root, mode 0600 or less, no link. Erased once used. */
+  readonly tokenFile?: string;
+  /** Inherited descriptor to read the session token from, instead of a file. Closed once read. */
+  readonly tokenFd?: number;
+  /** PEM, or the path of a PEM file, of what may have signed the gateway's certificate. Default: the system bundle. */
+  readonly gatewayCa?: string;
+  /** Folder for the trust files. Default: a fresh one below the temporary folder, removed again. */
+  readonly stateDirectory?: string;
+  /** Port of the relay on loopback; 0, the default, takes a free one. */
+  readonly relayPort?: number;
+  /** The system's PEM bundle, where it is not at a usual place. */
+  readonly systemCaPath?: string;
+  /** Environment to check, and base for the workload's. Default: that of this process. */
+  readonly environment?: Environment;
+  /** Base for the workload's environment, where it differs from `environment`. */
+  readonly baseEnvironment?: Environment;
+  /** Delete from `environment` what could steer this process. For programs that own their process; default false. */
+  readonly scrubEnvironment?: boolean;
+  /** Default: warnings to standard error. */
+  readonly logger?: Logger;
+  readonly limits?: Partial<Limits>;
+  /** Cancels the start. A session that runs is ended by `close`. */
+  readonly signal?: AbortSignal;
+  /** `continue`, the default: a fault gives `{ enabled: false, reason }`. `throw`: the ProxyError itself. */
+  readonly onFailure?: 'continue' | 'throw';
+  /** Reads the token even in a process that could not be hardened. */
+  readonly dangerouslyAllowUnhardened?: boolean;
+  /** Allows `http://` to a loopback address, in the clear. For tests. */
+  readonly dangerouslyAllowPlainGateway?: boolean;
+}
+
+/** The proxy of this process. `close()`, or `await using`, ends it and leaves nothing. */
+export interface UpstreamProxy extends AsyncDisposable {
+  readonly enabled: boolean;
+  /** Why it is off, for a person. */
+  readonly reason?: string;
+  /** The fault behind `reason`; absent if it is merely not configured. */
+  readonly error?: ProxyError;
+  /** Variables to set for the workload; empty when off, so that nothing points to a dead relay. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Port of the relay on loopback; 0 when off. */
+  readonly port: number;
+  readonly posture?: Posture;
+  readonly sessionId?: string;
+  /** PEM bundle of the system's roots and the gateway's. */
+  readonly caBundlePath?: string;
+  /** Ports beside 80 and 443 that the policy opens. */
+  readonly capturePorts: readonly number[];
+  /** False if something of the token file could not be erased; the token is used up all the same. */
+  readonly tokenErased?: boolean;
+  /** Resolves with what ended the session for good (revoked, expired), or undefined after `close`. */
+  readonly ended: Promise<ProxyError | undefined>;
+  /** Ends: no new connections, up to `drainMs` for the open ones, then resets. Harmless when repeated. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/**
+ * Hardens this process, exchanges the session token, sets up trust, relay and tunnel, and returns the environment for
+ * the workload. By default a fault gives `{ enabled: false, reason, env: {} }` and one warning, with the token file
+ * untouched unless the session was already committed.
+ */
+export async function initUpstreamProxy(options: InitOptions = {}): Promise<UpstreamProxy> {
+  const { gatewayUrl, tokenFile, tokenFd } = options;
+  const logger = options.logger ?? standardErrorLogger;
+  if (gatewayUrl === undefined && tokenFile === undefined && tokenFd === undefined) {
+    return disabled('not configured: no gateway URL and no session token were given');
+  }
+  try {
+    return enabled(await openSession(sessionOptions(options, logger)));
+  } catch (error) {
+    const fault = asProxyError(error);
+    if (options.onFailure === 'throw') throw fault;
+    logger.warn(`the proxy is off: ${fault.message} [${fault.code}]`);
+    return disabled(fault.message, fault);
+  }
+}
+
+function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof openSession>[0] {
+  if (options.gatewayUrl === undefined)
+    throw new ProxyError('config_invalid', 'a session token but no gateway URL was given');
+  // A library hardens the process that it runs in, so by default this one's environment is what counts.
+  const environment = options.environment ?? process.env;
+  return {
+    ...optional('gatewayCa', options.gatewayCa),
+    ...optional('stateDirectory', options.stateDirectory),
+    ...optional('systemCaPath', options.systemCaPath),
+    ...optional('signal', options.signal),
+    gatewayUrl: options.gatewayUrl,
+    token: tokenSource(options),
+    relayPort: options.relayPort ?? 0,
+    environment,
+    baseEnvironment: options.baseEnvironment ?? environment,
+    scrubEnvironment: options.scrubEnvironment ?? false,
+    dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway ?? false,
+    dangerouslyAllowUnhardened: options.dangerouslyAllowUnhardened ?? false,
+    limits: Object.freeze({ ...defaultLimits, ...options.limits }),
+    logger,
+  };
+}
+
+function tokenSource({ tokenFile, tokenFd }: InitOptions): TokenSource {
+  if (tokenFd !== undefined && tokenFile !== undefined) {
+    throw new ProxyError('config_invalid', 'give the session token by descriptor or by file, not both');
+  }
+  if (tokenFd !== undefined) return { fd: tokenFd };
+  if (tokenFile !== undefined) return { file: tokenFile };
+  throw new ProxyError(
+    'config_invalid',
+    'a gateway URL but no session token was given (tokenFile or tokenFd)',
+  );
+}
+
+/** An object with the key only where there is a value, as exact optional properties want it. */
+function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  // The computed key is K; TypeScript widens it to string.
+  return (value === undefined ? {} : { [key]: value }) as Partial<Record<K, V>>;
+}
+
+function enabled(session: OpenSession): UpstreamProxy {
+  return {
+    enabled: true,
+    env: session.environment,
+    port: session.port,
+    posture: session.posture,
+    sessionId: session.id,
+    caBundlePath: session.caBundlePath,
+    capturePorts: session.capturePorts,
+    tokenErased: session.tokenErased,
+    ended: session.ended,
+    close: (options) => session.close(options),
+    [Symbol.asyncDispose]: () => session.close(),
+  };
+}
+
+function disabled(reason: string, error?: ProxyError): UpstreamProxy {
+  return {
+    enabled: false,
+    reason,
+    ...(error === undefined ? {} : { error }),
+    env: {},
+    port: 0,
+    capturePorts: [],
+    ended: Promise.resolve(error),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,255 @@
+// The life of a session in its fixed order; each step is real before the next one begins.
+
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { Posture } from '../protocol/session-messages.ts';
+import { delay, reconnectDelayMs } from './delay.ts';
+import { type AgentSession, enrol } from './enrol.ts';
+import { workloadEnvironment } from './environment.ts';
+import { type Gateway, openGateway } from './gateway-connection.ts';
+import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
+import { harden, requireHardened } from './hardening/posture.ts';
+import type { Logger } from './logger.ts';
+import { type Relay, startUpstreamProxyRelay } from './relay.ts';
+import { keepRenewed } from './renewal.ts';
+import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
+import { builtInRoots, readGatewayCa, readSystemBundle } from './trust.ts';
+import { TrustFiles } from './trust-files.ts';
+import { TunnelClient } from './tunnel-client.ts';
+
+/** Where the session token waits: a file, or a descriptor that was inherited. */
+export type TokenSource = { readonly file: string } | { readonly fd: number };
+
+export interface SessionOptions {
+  readonly gatewayUrl: string;
+  readonly token: TokenSource;
+  readonly gatewayCa?: string;
+  readonly dangerouslyAllowPlainGateway: boolean;
+  readonly stateDirectory?: string;
+  readonly relayPort: number;
+  readonly systemCaPath?: string;
+  readonly dangerouslyAllowUnhardened: boolean;
+  /** This process's environment: checked for what could read the agent. */
+  readonly environment: Environment;
+  readonly scrubEnvironment: boolean;
+  /** The environment that the workload would have without us. */
+  readonly baseEnvironment: Environment;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly signal?: AbortSignal;
+}
+
+/** The moments after which something can have gone wrong; tests break the life at each. */
+export type SessionStep =
+  | 'hardened'
+  | 'token-read'
+  | 'enrolled'
+  | 'trusted'
+  | 'relay-up'
+  | 'proven'
+  | 'token-erased'
+  | 'committed';
+
+export interface OpenSession {
+  readonly id: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly posture: Posture;
+  readonly caBundlePath: string;
+  readonly capturePorts: readonly number[];
+  readonly tokenErased: boolean;
+  /** Resolves with what ended the session for good, or undefined after `close`. */
+  readonly ended: Promise<ProxyError | undefined>;
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/**
+ * Opens a session, from hardening to commit. Throws a ProxyError and leaves nothing behind: no file, no listener,
+ * and before the commit the token as it was.
+ */
+export async function openSession(
+  options: SessionOptions,
+  atStep: (step: SessionStep) => void | Promise<void> = () => {},
+): Promise<OpenSession> {
+  const { limits, logger, signal } = options;
+  await using stack = new AsyncDisposableStack();
+  const system = readSystemBundle(options.systemCaPath);
+  const gateway = gatewayOf(options, system);
+
+  if (options.scrubEnvironment) scrubEnvironment(options.environment);
+  const hardening = stack.use(harden({ environment: options.environment }));
+  if (!options.dangerouslyAllowUnhardened) requireHardened(hardening);
+  for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
+  await atStep('hardened');
+
+  const token = await readToken(options.token, limits);
+  // Enrolment zeroes it; this is for what may fail in between.
+  stack.defer(() => token.zero());
+  await atStep('token-read');
+
+  const { posture } = hardening;
+  const session = await enrol({
+    gateway,
+    token,
+    posture,
+    limits,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  stack.defer(() => endAtGateway(session, logger));
+  await atStep('enrolled');
+
+  if (system === undefined)
+    logger.warn('no system CA bundle was found; the workload trusts the gateway alone');
+  const trust = stack.use(await TrustFiles.open({ ...options, gateway, system }));
+  await atStep('trusted');
+
+  const client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
+  const relay = stack.use(
+    await startUpstreamProxyRelay({ tunnel: client, port: options.relayPort, limits, logger }),
+  );
+  await atStep('relay-up');
+  await proveTunnel(client, limits, signal);
+  await atStep('proven');
+
+  const erasure = token.erase();
+  if (!erasure.erased)
+    logger.warn(`the token file could not be erased: ${erasure.reason}; the token is used up`);
+  await atStep('token-erased');
+  await commit(session, limits, signal);
+  await atStep('committed');
+
+  const life = new AbortController();
+  stack.defer(() => life.abort());
+  void superviseRenewal({ session, client, trust, limits, logger, signal: life.signal });
+  return new RunningSession({
+    stack: stack.move(),
+    session,
+    client,
+    relay,
+    trust,
+    posture,
+    options,
+    erased: erasure.erased,
+  });
+}
+
+interface RunningParts {
+  readonly stack: AsyncDisposableStack;
+  readonly session: AgentSession;
+  readonly client: TunnelClient;
+  readonly relay: Relay;
+  readonly trust: TrustFiles;
+  readonly posture: Posture;
+  readonly options: SessionOptions;
+  readonly erased: boolean;
+}
+
+class RunningSession implements OpenSession {
+  readonly id: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly posture: Posture;
+  readonly caBundlePath: string;
+  readonly capturePorts: readonly number[];
+  readonly tokenErased: boolean;
+  readonly ended: Promise<ProxyError | undefined>;
+  readonly #stack: AsyncDisposableStack;
+  readonly #relay: Relay;
+
+  constructor({ stack, session, client, relay, trust, posture, options, erased }: RunningParts) {
+    this.#stack = stack;
+    this.#relay = relay;
+    this.id = session.id;
+    this.port = relay.port;
+    this.posture = posture;
+    this.caBundlePath = trust.paths.bundle;
+    this.capturePorts = session.answer.capture_ports;
+    this.tokenErased = erased;
+    this.ended = client.ended;
+    this.environment = workloadEnvironment({
+      port: relay.port,
+      files: trust.paths,
+      base: options.baseEnvironment,
+      placeholders: session.answer.placeholders,
+    });
+  }
+
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    // The tunnel must outlive the connections that still drain.
+    await this.#relay.close(options);
+    await this.#stack.disposeAsync();
+  }
+}
+
+function gatewayOf(options: SessionOptions, system: string | undefined): Gateway {
+  const ca = options.gatewayCa === undefined ? (system ?? builtInRoots()) : readGatewayCa(options.gatewayCa);
+  return openGateway(options.gatewayUrl, {
+    ca,
+    dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway,
+  });
+}
+
+async function readToken(source: TokenSource, limits: Limits): Promise<SessionToken> {
+  return 'fd' in source ? readTokenDescriptor(source.fd, limits) : readTokenFile(source.file, limits);
+}
+
+/** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
+async function proveTunnel(
+  client: TunnelClient,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
+  try {
+    await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (!deadline.aborted) throw error;
+    const message = `the tunnel carried no answer within ${limits.enrolTimeoutMs} ms`;
+    throw new ProxyError('gateway_protocol', message, { cause: error });
+  }
+}
+
+// The token is gone by now, so an unlucky moment must not cost the session; the gateway takes a commit twice.
+const commitAttemptsMax = 4;
+
+async function commit(session: AgentSession, limits: Limits, signal: AbortSignal | undefined): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await session.commit(signal);
+    } catch (error) {
+      const { code } = asProxyError(error);
+      const isPassing = code === 'gateway_unreachable' || code === 'timeout' || code === 'shutting_down';
+      if (!isPassing || attempt + 1 >= commitAttemptsMax) throw error;
+      await delay(reconnectDelayMs(attempt, limits, Math.random), signal ?? new AbortController().signal);
+    }
+  }
+}
+
+interface Supervision {
+  readonly session: AgentSession;
+  readonly client: TunnelClient;
+  readonly trust: TrustFiles;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+async function superviseRenewal({ client, trust, ...renewal }: Supervision): Promise<void> {
+  const failure = await keepRenewed({
+    ...renewal,
+    // The gateway may have begun to rotate its CA.
+    onRenewed: async () => void (await trust.refresh(renewal.signal)),
+  });
+  if (failure !== undefined) client.destroy(failure);
+}
+
+/** Ending is a courtesy: a gateway that does not hear it ends the session by its expiry. */
+const endTimeoutMs = 2_000;
+
+async function endAtGateway(session: AgentSession, logger: Logger): Promise<void> {
+  try {
+    await session.end(AbortSignal.timeout(endTimeoutMs));
+  } catch (error) {
+    logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
+  }
+}
