@@ -32,7 +32,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: limits.handshakeTimeoutMs,
     maxHeaderSize: limits.connectHeadBytesMax,
-    headersTimeout: limits.headTimeoutMs,
+    headersTimeout: Math.min(limits.headTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     noDelay: true,

@@ -144,6 +144,8 @@ export class WebSocketConnection {
   #startReading(): void {
     if (this.#head.length > 0) this.#receive(this.#head);
     this.#socket.on('data', (chunk: Uint8Array) => this.#receive(chunk));
+    // The handshake left the socket paused.
+    this.#socket.resume();
   }
 
   #watchSocket(socket: Duplex): Promise<void> {
