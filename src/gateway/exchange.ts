@@ -70,7 +70,7 @@ export async function admit(
   record: ExchangeRecord,
 ): Promise<Admitted> {
   if (!parts.audit.healthy)
-    throw new ProxyError('internal', 'the audit log cannot be written, so nothing is forwarded');
+    throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
   noteClaims(client, scene, record);
   const validated = validate(client, scene, parts.limits);
   noteHead(validated.head, record);

@@ -9,6 +9,7 @@ import { createDialer } from '../net/dialer.ts';
 import { createResolver } from '../net/resolver.ts';
 import { loadSystemTrust } from '../net/system-trust.ts';
 import { openCertificateAuthority } from '../pki/certificate-authority.ts';
+import { checkCertificates } from '../pki/pem.ts';
 import { openServerIdentity } from '../pki/server-identity.ts';
 import type { ServerIdentity } from '../pki/server-identity.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
@@ -24,9 +25,12 @@ import { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { HttpFront } from './http-front.ts';
 import { Http2Front } from './http2-front.ts';
 import { LiveGrants } from './live-grants.ts';
+import { openIssuerFetch } from './oidc-fetch.ts';
+import type { IssuerFetch } from './oidc-fetch.ts';
+import { oidcIssuer } from './oidc-issuer.ts';
 import { PolicySource } from './policy-source.ts';
 import { createPublicServer } from './public-server.ts';
-import { handleSessionRequest, publicUrlOf } from './session-endpoints.ts';
+import { handleSessionRequest } from './session-endpoints.ts';
 import { openSessionService } from './session-service.ts';
 import type { SessionService } from './session-service.ts';
 import { ownIssuer } from './session-token.ts';
@@ -79,9 +83,12 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const policies = await openPolicies(config, stack, log);
   const credentials = new CredentialSet(config.credentials, options.environment ?? {});
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
+  const trust = await loadTrust(config);
+  const issuerFetch = stack.use(openIssuerFetch(trust));
   const sessions = stack.use(
     await openSessions({
       config,
+      fetch: issuerFetch.fetch,
       store,
       audit,
       clock,
@@ -89,19 +96,20 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       facts: (principal) => factsOf(principal, policies.current(), credentials),
     }),
   );
-  const parts = await openParts({
+  const parts = openParts({
     config,
     audit,
     clock,
     policy: policies.current,
     credentials,
     authority,
+    trust,
     stack,
   });
   policies.onChange((policy) => {
     parts.live.review(policy, clock());
   });
-  const tunnels = new TunnelServer({ sessions, parts, publicUrl: (request) => publicUrlOf(request, []) });
+  const tunnels = new TunnelServer({ sessions, parts, publicOrigins: [] });
   stack.defer(() => {
     tunnels.destroy();
   });
@@ -207,6 +215,7 @@ async function openPolicies(
 
 interface SessionParts {
   readonly config: GatewayConfig;
+  readonly fetch: IssuerFetch;
   readonly store: Store;
   readonly audit: Awaited<ReturnType<typeof openAuditLog>>;
   readonly clock: () => number;
@@ -216,6 +225,7 @@ interface SessionParts {
 
 async function openSessions({
   config,
+  fetch,
   store,
   audit,
   clock,
@@ -229,7 +239,10 @@ async function openSessions({
     signingKey,
     issuer: config.tokens.issuer,
     audience: config.tokens.audience,
-    trust: [ownIssuer(signingKey, config.tokens.issuer)],
+    trust: [
+      ownIssuer(signingKey, config.tokens.issuer),
+      ...config.issuers.map((issuer) => oidcIssuer({ ...issuer, fetch, limits: config.limits })),
+    ],
     sessionFacts: facts,
     limits: config.limits,
     clock,
@@ -246,19 +259,27 @@ interface PartsInput {
   readonly policy: () => Policy;
   readonly credentials: CredentialSet;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
+  /** PEM certificates that origins are verified against. */
+  readonly trust: readonly string[];
   readonly stack: AsyncDisposableStack;
 }
 
-async function openParts(input: PartsInput): Promise<StreamParts> {
-  const { config, audit, clock, policy, credentials, authority, stack } = input;
-  const { limits, upstream } = config;
+/** What origins and issuers are verified against: the system's list unless told otherwise, and the operator's own. */
+async function loadTrust({ upstream }: GatewayConfig): Promise<readonly string[]> {
   const extra = await Promise.all(upstream.ca.map((path) => readFile(path, 'utf8')));
-  const trust = loadSystemTrust({ extra, ...(upstream.systemTrust ? {} : { bundlePaths: [] }) });
-  const resolver = createResolver({
-    limits,
-    hosts: upstream.hosts,
-    ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
-  });
+  return upstream.systemTrust ? loadSystemTrust({ extra }) : extra.flatMap(checkCertificates);
+}
+
+function openParts(input: PartsInput): StreamParts {
+  const { config, audit, clock, policy, credentials, authority, trust, stack } = input;
+  const { limits, upstream } = config;
+  const resolver = stack.use(
+    createResolver({
+      limits,
+      hosts: upstream.hosts,
+      ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
+    }),
+  );
   const dialer = createDialer({ resolver, trust, limits });
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
   const terminator = stack.adopt(new TlsTerminator({ issuer: authority, limits, clock }), (one) => {

@@ -226,7 +226,7 @@ async function blind(
   record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
   record.facts.protocol = decision.handling;
   if (!parts.audit.healthy)
-    throw new ProxyError('internal', 'the audit log cannot be written, so nothing is forwarded');
+    throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
   const { socket, address } = await parts.dialer.dial({
     destination,
     addresses: decision.addresses,

@@ -16,13 +16,14 @@ import { chunkSubprotocol, tunnelSubprotocol } from '../protocol/frame.ts';
 import { tunnelPath } from '../protocol/session-messages.ts';
 import { handleStream } from './stream-handler.ts';
 import type { StreamParts, StreamPort } from './stream-handler.ts';
+import { sessionRequestOf } from './session-endpoints.ts';
 import type { SessionService } from './session-service.ts';
 
 export interface TunnelServerOptions {
   readonly sessions: SessionService;
   readonly parts: StreamParts;
-  /** The URL under which a request reached us, for the DPoP proof. */
-  readonly publicUrl: (request: IncomingMessage) => string;
+  /** Origins under which agents reach us, for the DPoP proof; empty believes Host. */
+  readonly publicOrigins: readonly string[];
 }
 
 interface OpenTunnel {
@@ -79,15 +80,10 @@ export class TunnelServer {
     const { pathname } = new URL(request.url ?? '/', 'https://gateway.invalid');
     if (pathname !== tunnelPath)
       throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
-    const { sessions, parts, publicUrl } = this.#options;
-    const { authorization, dpop } = request.headers;
-    const { principal } = await sessions.authenticate({
-      authorization,
-      proof: typeof dpop === 'string' ? dpop : undefined,
-      method: 'GET',
-      url: publicUrl(request),
-      nowMs: parts.clock(),
-    });
+    const { sessions, parts, publicOrigins } = this.#options;
+    const { principal } = await sessions.authenticate(
+      sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
+    );
     this.#checkCount(principal.sessionId);
     const webSocket = acceptWebSocket({
       request,
