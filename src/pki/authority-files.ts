@@ -90,8 +90,8 @@ async function createFiles(
     await syncDirectory(directory);
   } catch (cause) {
     // The certificate was never published, so the key that we just made is worth nothing.
-    await rm(temporary, { force: true });
     await rm(keyPath, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw asUnusable(cause, `the certificate ${certificatePath} of the authority cannot be written`);
   }
   return pair;
