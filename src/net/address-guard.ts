@@ -213,8 +213,8 @@ function nat64Quads(groups: Ipv6Groups): readonly number[] {
   const last = quadAt([12, 13, 14, 15]);
   if (groups[2] === 0) return [last];
   // Which prefix length a network uses cannot be seen; places that hold zeros are the suffix of another.
-  const others = [quadAt([6, 7, 9, 10]), quadAt([7, 9, 10, 11]), quadAt([9, 10, 11, 12])];
-  return [...others.filter((quad) => quad >>> 24 !== 0), last];
+  const quads = [quadAt([6, 7, 9, 10]), quadAt([7, 9, 10, 11]), quadAt([9, 10, 11, 12]), last];
+  return quads.filter((quad) => quad >>> 24 !== 0);
 }
 
 function worse(a: AddressClass, b: AddressClass): AddressClass {

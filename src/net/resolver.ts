@@ -32,8 +32,11 @@ export interface ResolverOptions {
   readonly clock?: () => number;
 }
 
+/** A resolver that ends its queries when it is disposed of: those under way and later ones fail with `shutting_down`. */
+export type OwnedResolver = Resolver & Disposable;
+
 /** Creates the resolver; nothing is opened or read before the first look-up. */
-export function createResolver(options: ResolverOptions): Resolver {
+export function createResolver(options: ResolverOptions): OwnedResolver {
   return new QueryingResolver(options);
 }
 
@@ -54,7 +57,7 @@ const queryTimeoutMs = 2000;
 /** The system's name servers are read again after this time: resolv.conf may change under a long-lived process. */
 const serversAgeMsMax = 30_000;
 
-class QueryingResolver implements Resolver {
+class QueryingResolver implements OwnedResolver {
   readonly #options: ResolverOptions;
   readonly #limits: Limits;
   readonly #clock: () => number;
@@ -63,6 +66,9 @@ class QueryingResolver implements Resolver {
   /** Look-ups under way, by principal and name: equal ones share one query. */
   readonly #pending = new Map<string, Map<string, Promise<Answer>>>();
   #dns: DnsResolver | undefined;
+  /** The one before, whose last queries may be under way. */
+  #retired: DnsResolver | undefined;
+  #disposed = false;
   #dnsCreatedMs = 0;
 
   constructor(options: ResolverOptions) {
@@ -80,9 +86,19 @@ class QueryingResolver implements Resolver {
     const key = `${principalId}\0${host}`;
     const cached = this.#cache.get(key);
     if (cached !== undefined && cached.expiresMs > this.#clock()) return cached.addresses;
-    const answer = await raceWithSignal(this.#query(host, principalId), host, signal);
+    const answer = await raceWithSignal(this.#query(host, principalId), host, signal).catch(
+      (error: unknown) => {
+        throw this.#disposed ? shuttingDown(host, error) : error;
+      },
+    );
     this.#remember(key, answer);
     return answer.addresses;
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#dns?.cancel();
+    this.#retired?.cancel();
   }
 
   #fixed(host: string): readonly string[] | undefined {
@@ -91,6 +107,7 @@ class QueryingResolver implements Resolver {
   }
 
   #query(host: string, principalId: string): Promise<Answer> {
+    if (this.#disposed) return Promise.reject(shuttingDown(host, undefined));
     const own = this.#pending.get(principalId) ?? new Map<string, Promise<Answer>>();
     const running = own.get(host);
     if (running !== undefined) return running;
@@ -116,6 +133,7 @@ class QueryingResolver implements Resolver {
     if (this.#dns !== undefined && nowMs - this.#dnsCreatedMs < serversAgeMsMax) return this.#dns;
     const dns = new DnsResolver({ timeout: queryTimeoutMs, tries: 2 });
     if (this.#options.servers !== undefined) dns.setServers(this.#options.servers);
+    this.#retired = this.#dns;
     this.#dns = dns;
     this.#dnsCreatedMs = nowMs;
     return dns;
@@ -205,6 +223,7 @@ function raceWithSignal<T>(work: Promise<T>, host: string, signal: AbortSignal |
     reject(cancelled(host));
   };
   signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
   work.then(resolve, reject).finally(() => {
     signal.removeEventListener('abort', onAbort);
   });
@@ -221,4 +240,10 @@ function notFound(host: string, cause: unknown): ProxyError {
 
 function cancelled(host: string): ProxyError {
   return new ProxyError('cancelled', `The look-up of ${host} was cancelled.`);
+}
+
+function shuttingDown(host: string, cause: unknown): ProxyError {
+  return new ProxyError('shutting_down', `The name ${host} was not resolved: the gateway is ending.`, {
+    cause,
+  });
 }

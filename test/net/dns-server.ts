@@ -1,0 +1,107 @@
+// A name server on loopback that answers from a function and keeps a log of what was asked.
+
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+
+import { parseIpv4, parseIpv6 } from '../../src/http/ip-address.ts';
+
+export interface DnsRecord {
+  readonly ttl: number;
+  /** IPv4 and IPv6 addresses; each query gets those of its family. */
+  readonly addresses: readonly string[];
+  /** The answer is a chain: this name first, the addresses under it. */
+  readonly cname?: string;
+}
+
+/** What is done with a query: records, `nxdomain`, or no answer at all. */
+export type DnsReply = DnsRecord | 'nxdomain' | 'silence';
+
+export interface DnsServer extends AsyncDisposable {
+  /** For the resolver's `servers`. */
+  readonly server: string;
+  /** `A name` and `AAAA name`, in the order of arrival. */
+  readonly queries: readonly string[];
+}
+
+export async function startDnsServer(
+  answer: (name: string, type: 'A' | 'AAAA') => DnsReply,
+): Promise<DnsServer> {
+  const socket = createSocket('udp4');
+  const queries: string[] = [];
+  socket.on('message', (query, peer) => {
+    const { name, end } = readName(query, 12);
+    const type = query.readUInt16BE(end) === 28 ? 'AAAA' : 'A';
+    queries.push(`${type} ${name}`);
+    const reply = answer(name, type);
+    if (reply === 'silence') return;
+    socket.send(encodeReply(query.subarray(0, end + 4), type, reply), peer.port, peer.address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return {
+    server: `127.0.0.1:${socket.address().port}`,
+    queries,
+    async [Symbol.asyncDispose]() {
+      socket.close();
+      await once(socket, 'close');
+    },
+  };
+}
+
+function readName(message: Buffer, start: number): { name: string; end: number } {
+  const labels: string[] = [];
+  let at = start;
+  for (let length = message[at] ?? 0; length > 0; length = message[at] ?? 0) {
+    labels.push(message.toString('latin1', at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  return { name: labels.join('.').toLowerCase(), end: at + 1 };
+}
+
+function encodeReply(question: Buffer, type: 'A' | 'AAAA', reply: DnsRecord | 'nxdomain'): Buffer {
+  const header = Buffer.from(question);
+  header.writeUInt16BE(reply === 'nxdomain' ? 0x8183 : 0x8180, 2);
+  header.writeUInt16BE(0, 10); // no additional records
+  if (reply === 'nxdomain') return header;
+  const pointer = Buffer.from([0xc0, 12]);
+  const records: Buffer[] = [];
+  const owner = reply.cname === undefined ? pointer : encodeName(reply.cname);
+  if (reply.cname !== undefined) records.push(record(pointer, 5, reply.ttl, encodeName(reply.cname)));
+  for (const address of reply.addresses) {
+    const data = type === 'A' ? quadBytes(address) : groupBytes(address);
+    if (data !== undefined) records.push(record(owner, type === 'A' ? 1 : 28, reply.ttl, data));
+  }
+  header.writeUInt16BE(records.length, 6);
+  return Buffer.concat([header, ...records]);
+}
+
+function record(owner: Buffer, type: number, ttl: number, data: Buffer): Buffer {
+  const fixed = Buffer.alloc(10);
+  fixed.writeUInt16BE(type, 0);
+  fixed.writeUInt16BE(1, 2);
+  fixed.writeUInt32BE(ttl, 4);
+  fixed.writeUInt16BE(data.length, 8);
+  return Buffer.concat([owner, fixed, data]);
+}
+
+function encodeName(name: string): Buffer {
+  const labels = name
+    .split('.')
+    .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')]));
+  return Buffer.concat([...labels, Buffer.from([0])]);
+}
+
+function quadBytes(address: string): Buffer | undefined {
+  const quad = parseIpv4(address);
+  if (quad === undefined) return undefined;
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(quad);
+  return bytes;
+}
+
+function groupBytes(address: string): Buffer | undefined {
+  const groups = parseIpv6(address);
+  return groups === undefined
+    ? undefined
+    : Buffer.from(groups.flatMap((group) => [group >>> 8, group & 0xff]));
+}

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { createResolver, type OwnedResolver, type ResolverOptions } from '../../src/net/resolver.ts';
+import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
+import { startDnsServer, type DnsServer } from './dns-server.ts';
+
+interface Setup {
+  readonly limits?: Partial<Limits>;
+  readonly options?: Partial<ResolverOptions>;
+}
+
+function resolverOf(dns: DnsServer, { limits = {}, options = {} }: Setup = {}): OwnedResolver {
+  return createResolver({
+    limits: { ...defaultLimits, ...limits },
+    servers: [dns.server],
+    hostsFile: false,
+    ...options,
+  });
+}
+
+const alice = { principalId: 'alice' };
+const bob = { principalId: 'bob' };
+
+test('a name gives the addresses of both families, asked for as it stands', async () => {
+  await using dns = await startDnsServer(() => ({ ttl: 60, addresses: ['192.0.2.1', '2001:DB8::1'] }));
+  assert.deepEqual((await resolverOf(dns).resolve('api.example.test', alice)).toSorted(), [
+    '192.0.2.1',
+    '2001:db8::1',
+  ]);
+  assert.deepEqual(dns.queries.toSorted(), ['A api.example.test', 'AAAA api.example.test']);
+});
+
+test('a chain of names gives the addresses at its end', async () => {
+  await using dns = await startDnsServer(() => ({
+    ttl: 60,
+    addresses: ['10.1.2.3'],
+    cname: 'redis.internal',
+  }));
+  assert.deepEqual(await resolverOf(dns).resolve('allowed.test', alice), ['10.1.2.3']);
+});
+
+test('a name that does not exist, and one without addresses, are not found', async () => {
+  await using dns = await startDnsServer((name) =>
+    name === 'none.test' ? 'nxdomain' : { ttl: 60, addresses: [] },
+  );
+  using resolver = resolverOf(dns);
+  await assert.rejects(resolver.resolve('none.test', alice), {
+    code: 'name_not_found',
+    message: /none\.test/,
+  });
+  await assert.rejects(resolver.resolve('empty.test', alice), { code: 'name_not_found' });
+});
+
+test('an answer is kept as long as its TTL says, up to the limit, and a TTL of 0 not at all', async () => {
+  let nowMs = 0;
+  await using dns = await startDnsServer((name) => ({
+    ttl: name === 'zero.test' ? 0 : 3600,
+    addresses: ['192.0.2.1'],
+  }));
+  using resolver = resolverOf(dns, { options: { clock: () => nowMs } });
+  const ask = async (name: string): Promise<number> => {
+    const before = dns.queries.length;
+    await resolver.resolve(name, alice);
+    return dns.queries.length - before;
+  };
+  assert.deepEqual([await ask('long.test'), await ask('long.test')], [2, 0]);
+  nowMs = defaultLimits.resolverTtlMsMax + 1;
+  assert.equal(await ask('long.test'), 2);
+  assert.deepEqual([await ask('zero.test'), await ask('zero.test')], [2, 2]);
+});
+
+test('what one principal resolved is asked again for another', async () => {
+  await using dns = await startDnsServer(() => ({ ttl: 60, addresses: ['192.0.2.1'] }));
+  using resolver = resolverOf(dns);
+  await resolver.resolve('a.test', alice);
+  await resolver.resolve('a.test', bob);
+  assert.equal(dns.queries.length, 4);
+});
+
+test('equal look-ups of one principal at the same time share one query', async () => {
+  await using dns = await startDnsServer(() => ({ ttl: 0, addresses: ['192.0.2.1'] }));
+  using resolver = resolverOf(dns);
+  await Promise.all([1, 2, 3].map(() => resolver.resolve('a.test', alice)));
+  assert.equal(dns.queries.length, 2);
+});
+
+test('stalled names of one principal meet its bound and leave the others alone', async () => {
+  await using dns = await startDnsServer((name) =>
+    name.startsWith('stall') ? 'silence' : { ttl: 60, addresses: ['192.0.2.1'] },
+  );
+  using resolver = resolverOf(dns, { limits: { lookupsPendingMax: 2, resolveTimeoutMs: 200 } });
+  const stalled = ['stall1.test', 'stall2.test'].map((name) =>
+    assert.rejects(resolver.resolve(name, alice), { code: 'timeout', message: /resolveTimeoutMs/ }),
+  );
+  await assert.rejects(resolver.resolve('a.test', alice), {
+    code: 'limit_exceeded',
+    message: /lookupsPendingMax/,
+  });
+  assert.deepEqual(await resolver.resolve('a.test', bob), ['192.0.2.1']);
+  await Promise.all(stalled);
+  assert.deepEqual(await resolver.resolve('a.test', alice), ['192.0.2.1']);
+});
+
+test('a family that stays silent does not hold up the other, and then nothing is kept', async () => {
+  await using dns = await startDnsServer((_, type) =>
+    type === 'AAAA' ? 'silence' : { ttl: 60, addresses: ['192.0.2.1'] },
+  );
+  using resolver = resolverOf(dns);
+  assert.deepEqual(await resolver.resolve('a.test', alice), ['192.0.2.1']);
+  const before = dns.queries.filter((query) => query.startsWith('A ')).length;
+  await resolver.resolve('a.test', alice);
+  assert.equal(dns.queries.filter((query) => query.startsWith('A ')).length, before + 1);
+});
+
+test('an aborted look-up ends at once and asks nothing if it was aborted before', async () => {
+  await using dns = await startDnsServer(() => 'silence');
+  using resolver = resolverOf(dns, { limits: { resolveTimeoutMs: 300 } });
+  await assert.rejects(resolver.resolve('a.test', { ...alice, signal: AbortSignal.abort() }), {
+    code: 'cancelled',
+  });
+  assert.equal(dns.queries.length, 0);
+  const abort = new AbortController();
+  const pending = resolver.resolve('a.test', { ...alice, signal: abort.signal });
+  const rejected = assert.rejects(pending, { code: 'cancelled' });
+  setImmediate(() => {
+    abort.abort();
+  });
+  await rejected;
+});
+
+test('queries end with the resolver, and none begins afterwards', async () => {
+  const asked = Promise.withResolvers<void>();
+  await using dns = await startDnsServer(() => {
+    asked.resolve();
+    return 'silence';
+  });
+  using resolver = resolverOf(dns);
+  const rejected = assert.rejects(resolver.resolve('a.test', alice), { code: 'shutting_down' });
+  await asked.promise;
+  resolver[Symbol.dispose]();
+  await rejected;
+  await assert.rejects(resolver.resolve('b.test', alice), { code: 'shutting_down' });
+});
+
+test('fixed names come first and are never asked for', async () => {
+  await using dns = await startDnsServer(() => 'nxdomain');
+  using resolver = resolverOf(dns, { options: { hosts: { 'registry.test': ['127.0.0.1'] } } });
+  assert.deepEqual(await resolver.resolve('registry.test', alice), ['127.0.0.1']);
+  assert.equal(dns.queries.length, 0);
+  await assert.rejects(resolver.resolve('constructor', alice), { code: 'name_not_found' });
+});
+
+test('names of the hosts file are found, in any spelling, and a change of it is seen', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'hosts-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const hostsFile = join(folder, 'hosts');
+  let nowMs = 0;
+  await using dns = await startDnsServer(() => 'nxdomain');
+  using resolver = resolverOf(dns, { options: { hostsFile, clock: () => nowMs } });
+  await assert.rejects(resolver.resolve('a.test', alice), { code: 'name_not_found' });
+  await writeFile(hostsFile, '# comment\n10.0.0.1\tA.test b.test. # c.test\n::1 a.test\nnonsense d.test\n');
+  nowMs += 2000;
+  assert.deepEqual(await resolver.resolve('a.test', alice), ['10.0.0.1', '::1']);
+  assert.deepEqual(await resolver.resolve('b.test', alice), ['10.0.0.1']);
+  for (const name of ['c.test', 'd.test'])
+    await assert.rejects(resolver.resolve(name, alice), { code: 'name_not_found' });
+  await rm(hostsFile);
+  nowMs += 2000;
+  await assert.rejects(resolver.resolve('a.test', alice), { code: 'name_not_found' });
+});
+
+test('the cache has a bound over all principals', async () => {
+  await using dns = await startDnsServer(() => ({ ttl: 60, addresses: ['192.0.2.1'] }));
+  using resolver = resolverOf(dns, { limits: { resolverCacheMax: 2 } });
+  for (const name of ['a.test', 'b.test', 'c.test']) await resolver.resolve(name, alice);
+  const before = dns.queries.length;
+  await resolver.resolve('c.test', alice);
+  assert.equal(dns.queries.length, before);
+  await resolver.resolve('a.test', alice);
+  assert.equal(dns.queries.length, before + 2);
+});
