@@ -10,6 +10,14 @@ import type { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { Limits } from '../../src/protocol/limits.ts';
 
+const sockets = new Set<net.Socket>();
+
+/** For `afterEach`, so that a test that failed half-way does not keep the process alive. */
+export function destroySockets(): void {
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+}
+
 /** A connected pair of TCP sockets; the listener is gone again when it resolves. */
 export async function socketPair(): Promise<{ readonly client: net.Socket; readonly server: net.Socket }> {
   const listener = net.createServer({ allowHalfOpen: true });
@@ -21,6 +29,7 @@ export async function socketPair(): Promise<{ readonly client: net.Socket; reado
   if (client.connecting) await once(client, 'connect');
   server.setNoDelay(true);
   listener.close();
+  sockets.add(client).add(server);
   return { client, server };
 }
 
