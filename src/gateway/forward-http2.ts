@@ -82,15 +82,18 @@ async function exchange(
   limits: Limits,
 ): Promise<void> {
   request.signal.throwIfAborted();
+  const cancel = new AbortController();
   const stream = session.request(http2Fields(request), {
     endStream: request.body === undefined,
     waitForTrailers: true,
+    signal: cancel.signal,
   });
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const { host } = request.head.destination;
-  const fail = (error: ProxyError, code: number = constants.NGHTTP2_CANCEL): void => {
+  const fail = (error: ProxyError): void => {
     reject(error);
-    stream.close(code);
+    // Not `close(code)`: node ends the stream first, and the origin would take a cut body for a complete one.
+    cancel.abort();
   };
   const onAbort = (): void => {
     fail(new ProxyError('cancelled', 'the client went away'));
@@ -107,7 +110,7 @@ async function exchange(
     request.signal.removeEventListener('abort', onAbort);
     request.body?.unpipe(stream);
     // An early final answer: nobody waits for the rest of the body.
-    if (!stream.closed && !stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+    if (!stream.closed && !stream.writableFinished) cancel.abort();
   }
 }
 
@@ -164,7 +167,7 @@ function sendBody(
 
 interface StreamEnd {
   readonly resolve: () => void;
-  readonly fail: (error: ProxyError, code?: number) => void;
+  readonly fail: (error: ProxyError) => void;
   readonly host: string;
 }
 

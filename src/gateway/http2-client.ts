@@ -109,8 +109,8 @@ export class Http2Client implements ClientExchange {
   }
 
   abort(error: ProxyError): void {
-    const code = error.code === 'cancelled' ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR;
-    this.#stream.close(code);
+    // Not `close(code)`: node ends the stream first, and the client would take the cut answer for a complete one.
+    this.#stream.destroy(error);
   }
 
   get #expectsContinue(): boolean {

@@ -264,10 +264,7 @@ rules:
   assert.equal(answer.status, 200);
   assert.match(answer.body, /hello\n\r\n0\r\n\r\nHTTP\/1\.1 403 /);
   assert.equal(origin.requests[0]?.rawHeaders.includes('Proxy-Connection'), false);
-  assert.deepEqual(
-    (await path.events(2)).map((event) => event.verdict).toSorted(),
-    ['allow', 'deny'],
-  );
+  assert.deepEqual((await path.events(2)).map((event) => event.verdict).toSorted(), ['allow', 'deny']);
 });
 
 test('a body over the limit of the rule is refused by its declared length and while it streams', async () => {

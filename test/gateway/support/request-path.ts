@@ -109,6 +109,8 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     socket.on('error', () => undefined);
     far.on('error', () => undefined);
     far.once('close', () => resolve(undefined));
+    // As on a network: the far end learns that the client is gone.
+    socket.once('close', () => far.destroy());
     const end = (error: ProxyError): void => {
       resolve(error);
       far.destroy();

@@ -1,0 +1,72 @@
+// An origin that speaks HTTP/2, alone or beside HTTP/1.1, and says what it saw.
+
+import { once } from 'node:events';
+import { createSecureServer } from 'node:http2';
+import type { Http2SecureServer, ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+import type { TestAuthority } from '../../support/test-authority.ts';
+
+export interface Http2Origin extends AsyncDisposable {
+  readonly port: number;
+  readonly seen: { readonly headers: Readonly<Record<string, unknown>>; readonly trailers: unknown }[];
+}
+
+/**
+ * Paths: `/echo` the body back with trailers `grpc-status: 0` and `x-last: seen`; `/events` one event, the second when the
+ * client's body ends; `/reset` a head and a reset; anything else 200 with the path.
+ */
+export async function http2Origin(authority: TestAuthority, only: boolean): Promise<Http2Origin> {
+  const seen: Http2Origin['seen'] = [];
+  const server: Http2SecureServer = createSecureServer({
+    ...authority.issue('allowed.test'),
+    allowHTTP1: !only,
+    ...(only ? { ALPNProtocols: ['h2'] } : {}),
+  });
+  server.on('stream', (stream, headers) => {
+    const entry = { headers, trailers: undefined as unknown };
+    seen.push(entry);
+    stream.on('trailers', (trailers) => (entry.trailers = { ...trailers }));
+    stream.on('error', () => undefined);
+    // On a server every stream is a server's.
+    void answer(stream as ServerHttp2Stream, String(headers[':path']));
+  });
+  server.on('sessionError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    seen,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections?.();
+    },
+  };
+}
+
+async function answer(stream: ServerHttp2Stream, path: string): Promise<void> {
+  switch (path) {
+    case '/echo': {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'x-last': 'seen' }));
+      stream.pipe(stream);
+      return;
+    }
+    case '/events':
+      stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
+      stream.write('data: first\n\n');
+      // A client that cancels ends the answer.
+      if ((await text(stream).catch(() => undefined)) === undefined) return;
+      stream.end('data: second\n\n');
+      return;
+    case '/reset':
+      stream.respond({ ':status': 200 });
+      stream.write('part');
+      setImmediate(() => stream.destroy(new Error('broken')));
+      return;
+    default:
+      stream.respond({ ':status': 200, 'content-type': 'text/plain' });
+      stream.end(path);
+  }
+}
