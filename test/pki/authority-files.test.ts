@@ -198,7 +198,7 @@ describe('the files of an authority', () => {
       await withTemporaryDirectory(async (folder) => {
         const run = (args: readonly string[]): ReturnType<typeof runCommand> =>
           runCommand('openssl', args, { cwd: folder });
-        const subject = ['-subj', '/O=Example/CN=Example Root'];
+        const subject = ['-subj', '/O=Example/CN=Example Root', '-addext', 'keyUsage=critical,keyCertSign'];
         await run([
           'req',
           '-x509',
