@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { explain } from '../../src/policy/explain.ts';
+import { access, nowMs, policyOf, principal } from './fixture.ts';
+
+const policy = policyOf(`
+rules:
+  - { name: read, hosts: "*.example.com", methods: GET, inject: token, limits: { requestsPerSecond: 5 } }
+  - { name: write, hosts: [api.example.com, "*.api.example.com"], methods: [GET, POST] }
+  - { name: no-admin, hosts: api.example.com, paths: /admin/*, deny: true }
+  - { name: trial, hosts: api.example.com, methods: POST, deny: true, mode: observe }
+`);
+const outcomes = (text: string): readonly string[] =>
+  explain(policy, principal(), access(text), nowMs).steps.map(({ rule, outcome }) => `${rule}: ${outcome}`);
+
+test('every rule for the host is told once, in order, with what became of it', () => {
+  assert.deepEqual(outcomes('GET https://api.example.com/x'), [
+    'read: decides',
+    'write: matches',
+    'no-admin: does not match',
+    'trial: does not match',
+  ]);
+  assert.deepEqual(outcomes('POST https://api.example.com/x'), [
+    'read: does not match',
+    'write: decides',
+    'no-admin: does not match',
+    'trial: observes',
+  ]);
+  assert.deepEqual(outcomes('GET https://api.example.com/admin/x'), [
+    'read: matches',
+    'write: matches',
+    'no-admin: decides',
+    'trial: does not match',
+  ]);
+  assert.deepEqual(outcomes('https://api.example.com'), [
+    'read: decides',
+    'write: matches',
+    'no-admin: judges requests only',
+    'trial: observes',
+  ]);
+  assert.deepEqual(outcomes('GET https://a.test/'), []);
+});
+
+test('the text has the decision, its rule and place, and what would be injected', () => {
+  const { text, decision } = explain(policy, principal(), access('GET https://api.example.com/x'), nowMs);
+  assert.equal(decision.effect, 'allow');
+  assert.equal(
+    text,
+    `ALLOW GET https://api.example.com/x
+  decided by: read (policy.yaml:3)
+  would inject: token
+  limits: requestsPerSecond 5
+  rules for this host, in order:
+    decides: read (policy.yaml:3) allows it
+    matches: write (policy.yaml:4) matches too, but an earlier rule decides
+    does not match: no-admin (policy.yaml:5) is for the paths /admin/*
+    does not match: trial (policy.yaml:6) is for POST, not GET
+`,
+  );
+});
+
+test('a denial has both reasons', () => {
+  const { text } = explain(policy, principal(), access('GET https://a.test/'), nowMs);
+  assert.match(
+    text,
+    /^DENY GET https:\/\/a\.test\/\n {2}decided by: default-deny\n {2}workload is told: No rule allows/,
+  );
+  assert.match(text, /no rule has this host\n$/);
+});
