@@ -286,6 +286,6 @@ test('without a healthy audit nothing is forwarded', async () => {
   await using scene = await openScene(allow);
   Object.assign(scene.path.parts.audit, { healthy: false });
   const answer = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
-  assert.equal(answer.status, 500);
+  assert.equal(answer.status, 503);
   assert.equal(scene.origin.connections(), 0);
 });
