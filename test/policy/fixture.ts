@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { HeaderList } from '../../src/http/header-list.ts';
+import type { Destination } from '../../src/http/destination.ts';
 import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
 import type { AccessRequest, Principal } from '../../src/policy/decision.ts';
 import { parsePolicy, type ParsePolicyOptions } from '../../src/policy/parse-policy.ts';
@@ -42,7 +43,11 @@ export function access(text: string): AccessRequest {
     /^(?:([A-Z]+) )?(?:(https?):\/\/)?(\[[^\]]*\]|[^/:]*)(?::(\d+))?(\/.*)?$/.exec(text) ?? [];
   assert.ok(scheme === 'http' || scheme === 'https' || scheme === 'tcp');
   const bare = host.startsWith('[') ? host.slice(1, -1) : host;
-  const destination = { scheme, host: bare, port: Number(port ?? (scheme === 'http' ? 80 : 443)) };
+  const destination: Destination = {
+    scheme,
+    host: bare,
+    port: Number(port ?? (scheme === 'http' ? 80 : 443)),
+  };
   if (method === undefined) return { depth: 'connect', destination };
   return { depth: 'request', destination, method, path: path ?? '/', query: '', headers: new HeaderList() };
 }
