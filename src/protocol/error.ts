@@ -11,13 +11,23 @@ interface ErrorRow {
   readonly meaning: string;
 }
 
-const row = (http: number, wire: number, exit: number, meaning: string): ErrorRow => ({ http, wire, exit, meaning });
+const row = (http: number, wire: number, exit: number, meaning: string): ErrorRow => ({
+  http,
+  wire,
+  exit,
+  meaning,
+});
 
 /** Every error code of the product. docs/reference/errors.md is checked against this table. */
 export const errorTable = {
   internal: row(500, 1, 70, 'A fault of our own. The log has the cause under the same trace id.'),
   usage: row(400, 2, 64, 'The command line is wrong.'),
-  config_invalid: row(500, 3, 78, 'The configuration or policy file is wrong; the message names file, line and column.'),
+  config_invalid: row(
+    500,
+    3,
+    78,
+    'The configuration or policy file is wrong; the message names file, line and column.',
+  ),
   cancelled: row(499, 4, 130, 'The other side went away or the caller cancelled.'),
   shutting_down: row(503, 5, 75, 'The agent or the gateway is draining and takes nothing new.'),
   timeout: row(504, 6, 75, 'A deadline passed; the message names which one.'),
@@ -36,9 +46,19 @@ export const errorTable = {
   stream_reset: row(502, 29, 75, 'The other side ended the stream abruptly.'),
 
   // Session
-  token_unreadable: row(500, 40, 77, 'The token file cannot be read safely; the message says which check failed.'),
+  token_unreadable: row(
+    500,
+    40,
+    77,
+    'The token file cannot be read safely; the message says which check failed.',
+  ),
   token_malformed: row(401, 41, 77, 'The session token is not a well-formed token.'),
-  token_invalid: row(401, 42, 77, 'The session token is not acceptable: signature, issuer, audience or algorithm.'),
+  token_invalid: row(
+    401,
+    42,
+    77,
+    'The session token is not acceptable: signature, issuer, audience or algorithm.',
+  ),
   token_expired: row(401, 43, 77, 'The session token is expired or not valid yet.'),
   token_reused: row(409, 44, 77, 'The session token was already used for a committed session.'),
   session_unknown: row(401, 45, 77, 'There is no such session, or it ended.'),
@@ -55,7 +75,12 @@ export const errorTable = {
 
   // State of the gateway
   store_unavailable: row(503, 80, 74, 'The store of sessions and audit cannot be opened, read or written.'),
-  signing_key_unusable: row(500, 81, 78, 'The key that signs session tokens cannot be read safely or is not ours.'),
+  signing_key_unusable: row(
+    500,
+    81,
+    78,
+    'The key that signs session tokens cannot be read safely or is not ours.',
+  ),
   audit_unavailable: row(503, 82, 74, 'The audit cannot be written, so nothing new is served.'),
   issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
 
@@ -71,11 +96,21 @@ export const errorTable = {
   origin_untrusted: row(502, 68, 76, 'The certificate of the origin does not verify.'),
   origin_malformed: row(502, 69, 76, 'The answer of the origin breaks HTTP.'),
   origin_truncated: row(502, 70, 76, 'The origin ended the answer before it was complete.'),
-  credential_unavailable: row(502, 71, 69, 'The credential of the rule cannot be had, so the request was not sent.'),
+  credential_unavailable: row(
+    502,
+    71,
+    69,
+    'The credential of the rule cannot be had, so the request was not sent.',
+  ),
   tls_handshake: row(400, 72, 76, 'The TLS handshake of the client failed.'),
   body_too_large: row(413, 73, 65, 'The body is larger than the rule or the limit allows.'),
   head_too_large: row(431, 74, 65, 'The request head is larger than its limit.'),
-  method_refused: row(405, 76, 65, 'The method (TRACE, CONNECT …) is never forwarded, whatever the rules say.'),
+  method_refused: row(
+    405,
+    76,
+    65,
+    'The method (TRACE, CONNECT …) is never forwarded, whatever the rules say.',
+  ),
   ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
 } as const satisfies Record<string, ErrorRow>;
 

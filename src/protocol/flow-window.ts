@@ -121,6 +121,11 @@ export class ReceiveWindow {
     return this.#credit + this.#held;
   }
 
+  /** A quarter of what the pool would have without this stream: however many grow, the next in need finds something. */
+  get #share(): number {
+    return Math.floor((this.#pool.free + Math.max(0, this.#committed - streamReserveBytes)) / 4);
+  }
+
   #grant(bytes: number): number {
     if (bytes <= 0) return 0;
     const before = this.#committed;
@@ -144,15 +149,14 @@ export class ReceiveWindow {
     if (roundTripMs === undefined) return;
     const roundTrips = elapsedMs / Math.max(roundTripMs, roundTripMsMin);
     if (roundTrips < roundTripsToGrow) this.#aimAt(2 * this.#window);
-    else if (roundTrips > roundTripsToShrink && this.#pool.free * 4 < this.#pool.capacity) {
+    else if (roundTrips > roundTripsToShrink && this.#window > this.#share) {
       this.#window = Math.max(streamReserveBytes, Math.floor(this.#window / 2));
     }
   }
 
-  /** Grows the window, by at most a quarter of what is free, so that the next one in need finds something. */
+  /** Grows the window, up to its share of the pool. */
   #aimAt(bytes: number): void {
-    const share = this.#window + Math.floor(Math.max(0, this.#pool.free) / 4);
-    const aim = Math.min(bytes, this.#limits.windowBytesMax, share, uint31Max);
+    const aim = Math.min(bytes, this.#limits.windowBytesMax, this.#share, uint31Max);
     this.#window = Math.max(this.#window, aim);
   }
 }

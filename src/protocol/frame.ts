@@ -35,7 +35,12 @@ export type Frame =
   | { readonly type: 'ping'; readonly nonce: number }
   | { readonly type: 'pong'; readonly nonce: number }
   /** No stream above `lastStreamId` was or will be served. */
-  | { readonly type: 'goaway'; readonly lastStreamId: number; readonly code: number; readonly message: string }
+  | {
+      readonly type: 'goaway';
+      readonly lastStreamId: number;
+      readonly code: number;
+      readonly message: string;
+    }
   /** Resume: bytes of frames received so far, and the point from which to replay. */
   | { readonly type: 'ack'; readonly receivedBytes: bigint }
   | { readonly type: 'resume'; readonly receivedBytes: bigint };

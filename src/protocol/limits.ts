@@ -173,7 +173,11 @@ export const limitTable = {
     'issuer_unavailable',
     'An enrolment waits for this fetch and has its own deadline of enrolTimeoutMs.',
   ),
-  clientHelloBytesMax: row(64 * KiB, 'tls_handshake', 'Ten times the largest hello seen, which carries post-quantum key shares and ECH.'),
+  clientHelloBytesMax: row(
+    64 * KiB,
+    'tls_handshake',
+    'Ten times the largest hello seen, which carries post-quantum key shares and ECH.',
+  ),
   leafContextsMax: row(1024, 'limit_exceeded', 'Secure contexts kept by host; one is about 40 KB.'),
   leavesPerSecondMax: row(
     200,

@@ -280,20 +280,21 @@ export class TunnelConnection {
   }
 
   #handleData(frame: Extract<ParsedFrame, { type: 'data' }>, nowMs: number): void {
-    const { streamId, data, remaining } = frame;
+    const { streamId, data } = frame;
     const stream = this.#streams.find(streamId, 'data');
-    // The whole frame must fit, so that the verdict does not depend on how the bytes were split.
-    if (data.length + remaining > this.#link.creditBytes) throw overrun('the connection');
+    // The frame is judged whole and before it has any effect, so that no split of the bytes changes the outcome.
+    const frameBytes = data.length + frame.remaining;
+    if (frameBytes > this.#link.creditBytes) throw overrun('the connection');
+    if (stream?.remoteEnded === true) throw unexpected(`data on stream ${streamId} after its end`);
+    if (stream !== undefined && frameBytes > stream.receive.creditBytes) throw overrun(`stream ${streamId}`);
     this.#link.received(data.length);
     const linkGrant = frame.last ? this.#link.grant() : 0;
     if (linkGrant > 0) this.#send({ type: 'window', streamId: 0, bytes: linkGrant });
     if (stream === undefined) return;
-    if (stream.remoteEnded) throw unexpected(`data on stream ${streamId} after its end`);
-    if (data.length + remaining > stream.receive.creditBytes) throw overrun(`stream ${streamId}`);
     stream.receive.received(data.length, nowMs);
     this.#implyAccept(stream);
     this.#events.push({ type: 'data', streamId, data });
-    if (this.#keepAlive.wantsMeasure(nowMs)) this.ping(nowMs);
+    if (frame.last && this.#keepAlive.wantsMeasure(nowMs)) this.ping(nowMs);
   }
 
   #handleWindow(streamId: number, bytes: number): void {

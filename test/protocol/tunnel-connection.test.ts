@@ -1,0 +1,431 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Frame } from '../../src/protocol/frame.ts';
+import { encodeFrame } from '../../src/protocol/frame-codec.ts';
+import type { TunnelRole } from '../../src/protocol/tunnel-connection.ts';
+import type { TunnelEvent } from '../../src/protocol/tunnel-event.ts';
+import { alone, Conversation, drainEvents, join, someFields } from './conversation.ts';
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
+const typesOf = (events: readonly { readonly type: string }[]): string[] => events.map(({ type }) => type);
+
+function textOf(events: readonly TunnelEvent[]): string {
+  return Buffer.from(
+    join(events.map((event) => (event.type === 'data' ? event.data : new Uint8Array()))),
+  ).toString();
+}
+
+describe('a conversation', () => {
+  test('opens optimistically: the first bytes travel with the open', () => {
+    const talk = new Conversation();
+    const id = talk.agent.openStream({ authority: 'example.com:443', mode: 'tls', sni: 'example.com' });
+    assert.equal(talk.agent.sendData(id, bytes('hello')), 5);
+    const events = talk.toGateway();
+    assert.deepEqual(typesOf(events), ['open', 'data']);
+    assert.deepEqual(events[0], {
+      type: 'open',
+      streamId: 1,
+      fields: { authority: 'example.com:443', mode: 'tls', sni: 'example.com' },
+    });
+    talk.gateway.accept(id);
+    talk.gateway.accept(id);
+    assert.deepEqual(typesOf(talk.toAgent()), ['accepted']);
+  });
+
+  test('numbers streams one by one', () => {
+    const talk = new Conversation();
+    assert.deepEqual(
+      [1, 2, 3].map(() => talk.agent.openStream(someFields)),
+      [1, 2, 3],
+    );
+    assert.equal(talk.agent.streamCount, 3);
+  });
+
+  for (const [how, answer] of [
+    ['data', (talk: Conversation, id: number) => void talk.gateway.sendData(id, bytes('x'))],
+    ['an end', (talk: Conversation, id: number) => talk.gateway.end(id)],
+  ] as const) {
+    test(`${how} from the gateway implies that it accepts`, () => {
+      const talk = new Conversation();
+      const id = talk.agent.openStream(someFields);
+      talk.toGateway();
+      answer(talk, id);
+      talk.gateway.accept(id);
+      assert.deepEqual(typesOf(talk.toAgent())[0], 'accepted');
+      assert.equal(drainEvents(talk.agent).length, 0);
+    });
+  }
+
+  test('a refusal ends that stream, with code and message, and nothing else', () => {
+    const talk = new Conversation();
+    const refused = talk.agent.openStream(someFields);
+    const other = talk.agent.openStream(someFields);
+    talk.agent.sendData(refused, bytes('early'));
+    talk.toGateway();
+    talk.gateway.refuse(refused, 63, 'no rule allows it');
+    talk.gateway.accept(other);
+    assert.deepEqual(talk.toAgent(), [
+      { type: 'refused', streamId: refused, code: 63, message: 'no rule allows it' },
+      { type: 'accepted', streamId: other },
+    ]);
+    assert.equal(talk.agent.streamState(refused), undefined);
+    assert.equal(talk.gateway.streamState(refused), undefined);
+    assert.equal(talk.agent.sendData(refused, bytes('late')), 0);
+  });
+
+  test('a refusal after the acceptance becomes a reset', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.gateway.refuse(id, 67, 'origin gone');
+    assert.deepEqual(talk.toAgent(), [{ type: 'reset', streamId: id, code: 67, message: 'origin gone' }]);
+  });
+
+  test('half-closes each way on its own', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.agent.sendData(id, bytes('question'));
+    talk.agent.end(id);
+    talk.agent.end(id);
+    assert.equal(talk.agent.streamState(id), 'half-closed-local');
+    assert.deepEqual(typesOf(talk.toGateway()), ['data', 'end']);
+    assert.equal(talk.gateway.streamState(id), 'half-closed-remote');
+    talk.gateway.sendData(id, bytes('long answer'));
+    assert.equal(textOf(talk.toAgent()), 'long answer');
+    talk.gateway.end(id);
+    talk.gateway.consumed(id, 8, 0);
+    assert.equal(talk.gateway.streamState(id), undefined);
+    assert.deepEqual(typesOf(talk.toAgent()), ['end']);
+    assert.equal(talk.agent.streamState(id), 'closed');
+    talk.agent.consumed(id, 11, 0);
+    assert.equal(talk.agent.streamState(id), undefined);
+  });
+
+  test('bytes that were received before both ends count until they are drained, or given up', () => {
+    const talk = new Conversation({ streamsMax: 1 });
+    const id = talk.agent.openStream(someFields);
+    talk.agent.sendData(id, bytes('unread'));
+    talk.agent.end(id);
+    talk.toGateway();
+    talk.gateway.end(id);
+    assert.deepEqual([talk.gateway.streamState(id), talk.gateway.streamCount], ['closed', 0]);
+    talk.toAgent();
+    const second = talk.agent.openStream(someFields);
+    talk.toGateway();
+    assert.deepEqual(typesOf(talk.toAgent()), ['refused']);
+    talk.gateway.reset(id, 4, 'nobody reads it');
+    assert.equal(talk.gateway.outputBytes, 0);
+    assert.equal(talk.gateway.streamState(id), undefined);
+    assert.equal(talk.agent.openStream(someFields), second + 1);
+    assert.deepEqual(typesOf(talk.toGateway()), ['open']);
+  });
+
+  test('a reset ends both directions at once, with code and message', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.gateway.sendData(id, bytes('cut'));
+    talk.gateway.reset(id, 70, 'the origin cut the answer');
+    talk.gateway.reset(id, 70, 'again');
+    assert.equal(talk.gateway.streamState(id), undefined);
+    const events = talk.toAgent();
+    assert.deepEqual(typesOf(events), ['data', 'reset']);
+    assert.deepEqual(events[1], {
+      type: 'reset',
+      streamId: id,
+      code: 70,
+      message: 'the origin cut the answer',
+    });
+    assert.equal(talk.agent.streamState(id), undefined);
+    assert.equal(talk.agent.sendData(id, bytes('x')), 0);
+    talk.settle();
+    talk.agent.consumed(id, 3, 0);
+    assert.equal(talk.agent.outputBytes, 0);
+  });
+
+  test('a reset behind an end leaves the complete bytes to be drained', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.gateway.sendData(id, bytes('complete'));
+    talk.gateway.end(id);
+    talk.gateway.reset(id, 4, 'send no more');
+    assert.deepEqual(typesOf(talk.toAgent()), ['data', 'end', 'reset']);
+    assert.equal(talk.agent.streamState(id), 'closed');
+    assert.equal(talk.agent.streamCount, 0);
+    talk.agent.consumed(id, 8, 0);
+    assert.equal(talk.agent.streamState(id), undefined);
+  });
+
+  test('frames that cross a reset are dropped without a word', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.agent.sendData(id, bytes('crossing'));
+    talk.agent.end(id);
+    talk.gateway.reset(id, 4, 'gone');
+    assert.deepEqual(talk.toGateway(), []);
+    assert.deepEqual(typesOf(talk.toAgent()), ['reset']);
+    assert.notEqual(talk.gateway.deadlineMs, undefined);
+  });
+
+  test('resets that cross each other are fine', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.agent.reset(id, 4, 'a');
+    talk.gateway.reset(id, 4, 'b');
+    assert.deepEqual(talk.settle(), { agent: [], gateway: [] });
+  });
+
+  test('measures the round trip, from either side', () => {
+    const talk = new Conversation();
+    talk.agent.ping(0);
+    talk.gateway.ping(0);
+    talk.nowMs = 7;
+    assert.deepEqual(talk.settle(), {
+      agent: [{ type: 'pong', roundTripMs: 7 }],
+      gateway: [{ type: 'pong', roundTripMs: 7 }],
+    });
+  });
+
+  test('calls for streams that are unknown do nothing', () => {
+    const { agent } = new Conversation();
+    agent.accept(9);
+    agent.refuse(9, 1, '');
+    agent.end(9);
+    agent.reset(9, 1, '');
+    agent.consumed(9, 100, 0);
+    assert.equal(agent.sendData(9, bytes('x')), 0);
+    assert.equal(agent.outputBytes, 0);
+    assert.equal(agent.streamState(9), undefined);
+  });
+
+  test('a mistake of its owner is thrown, not sent', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    assert.throws(() => talk.gateway.openStream(someFields), { code: 'internal' });
+    assert.throws(() => talk.agent.consumed(id, 1, 0), { code: 'internal' });
+    assert.throws(() => talk.agent.consumed(id, -1, 0), { code: 'internal' });
+    talk.agent.end(id);
+    assert.throws(() => talk.agent.sendData(id, bytes('x')), { code: 'internal' });
+  });
+
+  test('an open whose fields are too long is refused before it is sent and costs no stream id', () => {
+    const { agent } = new Conversation();
+    const authority = `${'a'.repeat(8192)}:443`;
+    assert.throws(() => agent.openStream({ authority, mode: 'raw' }), { code: 'frame_too_large' });
+    assert.equal(agent.outputBytes, 0);
+    assert.equal(agent.openStream(someFields), 1);
+  });
+
+  test('a long message is cut to fit any control frame', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.gateway.reset(id, 1, 'ä'.repeat(100_000));
+    const [event] = talk.toAgent();
+    assert.ok(event?.type === 'reset' && event.message.length === 501);
+  });
+});
+
+describe('the number of streams', () => {
+  test('is limited at the agent before anything is sent', () => {
+    const { agent } = new Conversation({ streamsMax: 2 });
+    agent.openStream(someFields);
+    const second = agent.openStream(someFields);
+    assert.throws(() => agent.openStream(someFields), { code: 'stream_limit', message: /streamsMax/ });
+    agent.reset(second, 4, '');
+    assert.equal(agent.openStream(someFields), 3);
+  });
+
+  test('is limited at the gateway, which refuses that stream and no other', () => {
+    const gateway = alone('gateway', { streamsMax: 2 });
+    const opens = [1, 2, 3].map((streamId): Frame => ({ type: 'open', streamId, fields: someFields }));
+    assert.deepEqual(typesOf(gateway.hear(opens)), ['open', 'open']);
+    const refusal = gateway.said().find(({ type }) => type === 'refuse');
+    assert.ok(refusal?.type === 'refuse');
+    assert.deepEqual([refusal.streamId, refusal.code], [3, 25]);
+    // Bytes that the agent sent behind its open belong to nobody.
+    assert.deepEqual(gateway.hear([{ type: 'data', streamId: 3, data: bytes('early') }]), []);
+    gateway.hear([{ type: 'reset', streamId: 1, code: 4, message: '' }]);
+    assert.deepEqual(typesOf(gateway.hear([{ type: 'open', streamId: 4, fields: someFields }])), ['open']);
+  });
+});
+
+describe('goaway', () => {
+  test('of the gateway: no new streams, open ones go on, unserved ones are refused', () => {
+    const talk = new Conversation();
+    const served = talk.openStream();
+    talk.gateway.goaway(5, 'the gateway drains');
+    const late = talk.agent.openStream(someFields);
+    assert.deepEqual(talk.toAgent(), [
+      { type: 'goaway', lastStreamId: served, code: 5, message: 'the gateway drains' },
+      { type: 'refused', streamId: late, code: 5, message: 'the gateway drains' },
+    ]);
+    assert.throws(() => talk.agent.openStream(someFields), { code: 'shutting_down' });
+    assert.deepEqual(talk.toGateway(), []);
+    assert.deepEqual(talk.toAgent(), []);
+    talk.agent.sendData(served, bytes('still here'));
+    assert.equal(textOf(talk.toGateway()), 'still here');
+  });
+
+  test('of the agent: it opens no more and the gateway hears of it', () => {
+    const talk = new Conversation();
+    const id = talk.openStream();
+    talk.agent.goaway(5, 'the agent drains');
+    assert.throws(() => talk.agent.openStream(someFields), { code: 'shutting_down' });
+    assert.deepEqual(talk.toGateway(), [
+      { type: 'goaway', lastStreamId: id, code: 5, message: 'the agent drains' },
+    ]);
+    talk.gateway.sendData(id, bytes('rest'));
+    assert.equal(textOf(talk.toAgent()), 'rest');
+  });
+});
+
+describe('silence', () => {
+  const limits = { pingIntervalMs: 20, pingTimeoutMs: 45 };
+
+  test('makes the agent ping, and the answer keeps both alive', () => {
+    const talk = new Conversation(limits);
+    for (let pings = 0; pings < 5; pings++) {
+      talk.nowMs = talk.agent.deadlineMs!;
+      talk.agent.handleTimeout(talk.nowMs);
+      talk.gateway.handleTimeout(talk.nowMs);
+      assert.deepEqual(typesOf(talk.settle().agent), ['pong']);
+    }
+    assert.equal(talk.nowMs, 100);
+  });
+
+  for (const role of ['agent', 'gateway'] as const) {
+    test(`of the peer ends the ${role} with tunnel_lost, once`, () => {
+      const { connection } = alone(role, limits);
+      const id = role === 'agent' ? connection.openStream(someFields) : 0;
+      for (let turns = 0; connection.deadlineMs !== undefined; turns++) {
+        assert.ok(turns < 5);
+        connection.handleTimeout(connection.deadlineMs);
+      }
+      const events = drainEvents(connection);
+      assert.deepEqual(typesOf(events), ['failed']);
+      assert.ok(events[0]?.type === 'failed' && events[0].error.code === 'tunnel_lost');
+      assert.match(events[0].error.message, /pingTimeoutMs/);
+      assert.equal(connection.streamState(id), undefined);
+      connection.handleTimeout(1_000_000);
+      assert.deepEqual(drainEvents(connection), []);
+    });
+  }
+});
+
+const open: Frame = { type: 'open', streamId: 1, fields: someFields };
+const accept: Frame = { type: 'accept', streamId: 1 };
+const end: Frame = { type: 'end', streamId: 1 };
+const data: Frame = { type: 'data', streamId: 1, data: bytes('x') };
+const reset: Frame = { type: 'reset', streamId: 1, code: 4, message: '' };
+const refuse: Frame = { type: 'refuse', streamId: 1, code: 4, message: '' };
+const windowOfStream: Frame = { type: 'window', streamId: 1, bytes: 1 };
+
+/** Frames in an order that the receiver with this role must not accept; an agent has opened stream 1. */
+const faults: readonly (readonly [TunnelRole, string, readonly Frame[], string])[] = [
+  ['gateway', 'data on a stream that was never opened', [data], 'frame_unexpected'],
+  ['gateway', 'an end of a stream that was never opened', [end], 'frame_unexpected'],
+  ['gateway', 'a reset of a stream that was never opened', [reset], 'frame_unexpected'],
+  ['gateway', 'credit for a stream that was never opened', [windowOfStream], 'frame_unexpected'],
+  ['gateway', 'a stream opened twice', [open, open], 'frame_unexpected'],
+  ['gateway', 'a stream id that is left out', [{ ...open, streamId: 2 }], 'frame_unexpected'],
+  ['gateway', 'a stream opened again after its reset', [open, reset, open], 'frame_unexpected'],
+  ['gateway', 'data after the end', [open, end, data], 'frame_unexpected'],
+  ['gateway', 'a second end', [open, end, end], 'frame_unexpected'],
+  ['gateway', 'an accept from the agent', [open, accept], 'frame_unexpected'],
+  ['gateway', 'a refuse from the agent', [open, refuse], 'frame_unexpected'],
+  ['gateway', 'a resume that was not agreed', [{ type: 'resume', receivedBytes: 0n }], 'frame_unexpected'],
+  ['agent', 'an open from the gateway', [open], 'frame_unexpected'],
+  ['agent', 'a second accept', [accept, accept], 'frame_unexpected'],
+  ['agent', 'an accept after data', [data, accept], 'frame_unexpected'],
+  ['agent', 'a refuse after accept', [accept, refuse], 'frame_unexpected'],
+  ['agent', 'a refuse after data', [data, refuse], 'frame_unexpected'],
+  ['agent', 'an accept of a stream that was never opened', [{ ...accept, streamId: 2 }], 'frame_unexpected'],
+  ['agent', 'data after the end', [end, data], 'frame_unexpected'],
+  ['agent', 'a window that overflows', [{ ...windowOfStream, bytes: 0x7fff_ffff }], 'flow_control'],
+  [
+    'agent',
+    'a window of the connection that overflows',
+    [{ type: 'window', streamId: 0, bytes: 0x7fff_ffff }],
+    'flow_control',
+  ],
+];
+
+describe('a fault of the peer', () => {
+  for (const [role, name, frames, code] of faults) {
+    test(`at the ${role}: ${name} ends the tunnel with ${code}, and is told to the peer`, () => {
+      const { connection, hear, said } = alone(role);
+      if (role === 'agent') connection.openStream(someFields);
+      const events = hear(frames);
+      const last = events.at(-1);
+      assert.ok(last?.type === 'failed', `${typesOf(events)}`);
+      assert.equal(last.error.code, code);
+      assert.equal(events.filter(({ type }) => type === 'failed').length, 1);
+      const goodbye = said().at(-1);
+      assert.ok(goodbye?.type === 'goaway');
+      assert.equal(goodbye.code, last.error.wireCode);
+      assert.equal(connection.streamCount, 0);
+    });
+  }
+
+  for (const [role, name, frames] of [
+    ['gateway', 'every frame for a stream that is over', [open, reset, data, end, reset, windowOfStream]],
+    ['gateway', 'an ack', [{ type: 'ack', receivedBytes: 5n }]],
+    ['gateway', 'a pong that nobody asked for', [{ type: 'pong', nonce: 99 }]],
+    ['agent', 'credit before the answer', [windowOfStream, accept]],
+    ['agent', 'a reset instead of an answer', [reset]],
+    [
+      'agent',
+      'two goaways',
+      [
+        { type: 'goaway', lastStreamId: 1, code: 5, message: '' },
+        { type: 'goaway', lastStreamId: 0, code: 5, message: '' },
+      ],
+    ],
+  ] as const satisfies readonly (readonly [TunnelRole, string, readonly Frame[]])[]) {
+    test(`is not, at the ${role}: ${name}`, () => {
+      const { connection, hear } = alone(role);
+      if (role === 'agent') connection.openStream(someFields);
+      assert.ok(!typesOf(hear(frames)).includes('failed'));
+      assert.notEqual(connection.deadlineMs, undefined);
+    });
+  }
+
+  test('ends everything: later input and calls do nothing, opening throws the fault', () => {
+    const { connection, hear, said } = alone('agent');
+    const id = connection.openStream(someFields);
+    connection.receive(Uint8Array.of(0xff, 0, 0, 0, 0, 0, 0, 0), 0);
+    assert.deepEqual(typesOf(drainEvents(connection)), ['failed']);
+    said();
+    assert.deepEqual(hear([accept, data, open]), []);
+    connection.endOfMessage();
+    assert.equal(connection.sendData(id, bytes('x')), 0);
+    connection.end(id);
+    connection.reset(id, 4, '');
+    connection.ping(1);
+    connection.goaway(5, '');
+    connection.handleTimeout(1e9);
+    assert.deepEqual([connection.outputBytes, connection.deadlineMs], [0, undefined]);
+    assert.throws(() => connection.openStream(someFields), { code: 'frame_malformed' });
+    assert.deepEqual(drainEvents(connection), []);
+  });
+
+  test('a message that ends inside a frame is one', () => {
+    const { connection } = alone('gateway');
+    connection.receive(encodeFrame(open).subarray(0, 11), 0);
+    connection.endOfMessage();
+    const [event] = drainEvents(connection);
+    assert.ok(event?.type === 'failed' && event.error.code === 'frame_truncated');
+  });
+
+  test('a peer that provokes answers and reads none of them is cut off at a bound', () => {
+    const { connection } = alone('gateway', { controlQueueBytesMax: 1200 });
+    const ping = encodeFrame({ type: 'ping', nonce: 1 });
+    let pings = 0;
+    while (connection.deadlineMs !== undefined && pings < 1000) {
+      connection.receive(ping, 0);
+      pings += 1;
+    }
+    assert.equal(pings, 101);
+    const [event] = drainEvents(connection);
+    assert.ok(event?.type === 'failed' && event.error.code === 'limit_exceeded');
+    assert.ok(connection.outputBytes < 2000);
+  });
+});
