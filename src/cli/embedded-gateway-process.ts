@@ -1,7 +1,8 @@
 // The process of an embedded gateway. embedded-gateway.ts starts it and reads what it reports.
 
-import { closeSync, createReadStream, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 
 import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
@@ -43,11 +44,13 @@ function report(value: EmbeddedReport): void {
 
 /** Resolves when the process that started us is gone: the descriptor's other end is closed then. */
 async function parentGone(): Promise<void> {
-  const stream = createReadStream('', { fd: readyFd, autoClose: false });
-  stream.resume();
+  // A socket, not a file stream: a read that waits in the thread pool would keep the process from ending.
+  const socket = new Socket({ fd: readyFd, readable: true, writable: true });
+  socket.unref();
+  socket.resume();
   await new Promise<void>((resolve) => {
-    stream.once('end', resolve);
-    stream.once('error', () => resolve());
+    socket.once('close', () => resolve());
+    socket.once('error', () => resolve());
   });
 }
 
@@ -86,8 +89,6 @@ async function embeddedGateway(args: readonly string[]): Promise<number> {
     const { code, message } = asProxyError(error);
     report({ error: { code, message } });
     throw error;
-  } finally {
-    closeSync(readyFd);
   }
   return 0;
 }

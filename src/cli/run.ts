@@ -1,7 +1,5 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
-import { join } from 'node:path';
-
 import { initUpstreamProxy, type InitOptions, type UpstreamProxy } from '../agent/init.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import {
@@ -15,7 +13,7 @@ import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
 import { contactSummary } from './contact-summary.ts';
 import { startEmbeddedGateway, type EmbeddedGateway } from './embedded-gateway.ts';
-import { makeRunDirectory, stateHome } from './state-directory.ts';
+import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 import { exitAs, runWorkload } from './workload.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -48,9 +46,10 @@ interface EmbeddedOptions {
 /** Brings the session up; everything that was opened is closed again if a step fails. */
 async function openSession(options: AgentOptions, embeddedOptions: EmbeddedOptions): Promise<Session> {
   await using stack = new AsyncDisposableStack();
-  const stateDirectory = await makeRunDirectory(stateHome(process.env), Date.now());
   let embedded: EmbeddedGateway | undefined;
   if (options.gatewayUrl === undefined) {
+    const stateDirectory = await makeRunDirectory(stateHome(process.env), Date.now());
+    stack.defer(() => keepAuditOnly(stateDirectory));
     const args = embeddedOptions.policies.flatMap((file) => ['--policy', file]);
     if (embeddedOptions.config !== undefined) args.push('--config', embeddedOptions.config);
     embedded = stack.use(await startEmbeddedGateway({ stateDirectory, args, environment: process.env }));
@@ -59,7 +58,6 @@ async function openSession(options: AgentOptions, embeddedOptions: EmbeddedOptio
     await initUpstreamProxy({
       ...initOptions(options),
       ...(embedded === undefined ? {} : ofEmbedded(embedded)),
-      stateDirectory: join(stateDirectory, 'agent'),
       onFailure: 'throw',
     }),
   );

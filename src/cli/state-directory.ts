@@ -33,6 +33,14 @@ export async function makeRunDirectory(home: string, nowMs: number): Promise<str
   return path;
 }
 
+/** Removes keys and certificates of a run that is over; the audit, its store and the log stay. */
+export async function keepAuditOnly(directory: string): Promise<void> {
+  const kept = /^(?:audit\.jsonl|gateway\.log|state\.db.*)$/;
+  for (const name of await readdir(directory)) {
+    if (!kept.test(name)) await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
 async function makePrivateDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
