@@ -140,19 +140,18 @@ class Peek {
   }
 
   #finish(first: FirstBytes): void {
-    this.#release();
-    // One tick later Node has seen that nobody listens for 'readable' and the stream flows for its next consumer.
-    process.nextTick(() => {
+    this.#release(() => {
       this.#settle.resolve(first);
     });
   }
 
   #fail(error: ProxyError): void {
-    this.#release();
-    this.#settle.reject(error);
+    this.#release(() => {
+      this.#settle.reject(error);
+    });
   }
 
-  #release(): void {
+  #release(then: () => void): void {
     const stream = this.#stream;
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
@@ -163,5 +162,7 @@ class Peek {
     const bytes = this.#joined();
     // Behind the end nothing can be put back.
     if (bytes.length > 0 && !stream.destroyed && !stream.readableEnded) stream.unshift(bytes);
+    // One tick later Node has seen that nobody listens for 'readable', and the stream flows for its next consumer.
+    process.nextTick(then);
   }
 }
