@@ -156,7 +156,7 @@ export class TunnelStream extends Duplex {
   /** Link: the peer sends no more; what came before is read first. */
   receiveEnd(): void {
     this.#remoteEnded = true;
-    this.#refill();
+    this.#pushEnd();
   }
 
   /** Link: the peer, or the loss of the tunnel, ended both directions. */
@@ -211,6 +211,8 @@ export class TunnelStream extends Duplex {
     if (chunk !== null) {
       this.#refill();
       this.#host.consumptionChanged(this);
+      // Not from inside here: the end emits `readable` at once, and whoever reads then overtakes this chunk.
+      if (this.#remoteEnded && !this.#endPushed) process.nextTick(() => this.#pushEnd());
     }
     return chunk;
   }
@@ -265,9 +267,12 @@ export class TunnelStream extends Duplex {
   #refill(): void {
     while (this.readableLength < readableBytes && !this.destroyed) {
       const piece = this.#inbound.shift();
-      if (piece === undefined) break;
+      if (piece === undefined) return;
       this.push(piece);
     }
+  }
+
+  #pushEnd(): void {
     if (!this.#remoteEnded || this.#endPushed || this.#inbound.bytes > 0 || this.destroyed) return;
     this.#endPushed = true;
     this.push(null);

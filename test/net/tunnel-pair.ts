@@ -1,8 +1,9 @@
 // Two links on a real loopback connection, for the tests of tunnel and stream.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type net from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 import { TunnelLink } from '../../src/net/tunnel-link.ts';
 import type { TunnelLinkOptions } from '../../src/net/tunnel-link.ts';
@@ -72,6 +73,19 @@ export function readAll(stream: Duplex): Promise<Buffer> {
     stream.once('error', reject);
     stream.once('close', () => reject(new Error('the stream was closed before its end')));
   });
+}
+
+/** SHA-256 of all that a stream gives, hexadecimal. */
+export async function hashAll(stream: Readable): Promise<string> {
+  const hash = createHash('sha256');
+  stream.on('data', (chunk: Buffer) => hash.update(chunk));
+  await once(stream, 'end');
+  return hash.digest('hex');
+}
+
+/** Settles once the stream is closed, with or without an error. */
+export async function closed(stream: Duplex): Promise<void> {
+  if (!stream.closed) await new Promise<void>((resolve) => stream.once('close', resolve));
 }
 
 /** The error that a stream ends with; fails if it ends without one. */
