@@ -13,6 +13,7 @@ export interface Denial {
   readonly traceId: string;
   readonly method?: string;
   readonly url?: string;
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 export interface DenialAnswer {
@@ -44,7 +45,10 @@ export function denialAnswer(denial: Denial, accept: string | undefined): Denial
     ['x-trace-id', denial.traceId],
     ['content-length', String(new TextEncoder().encode(body).byteLength)],
   ]);
-  return { head: { status: errorTable[denial.code].http, headers }, body };
+  const { retryAfterSeconds } = denial;
+  const complete =
+    retryAfterSeconds === undefined ? headers : headers.with('retry-after', String(retryAfterSeconds));
+  return { head: { status: errorTable[denial.code].http, headers: complete }, body };
 }
 
 function denialText(denial: Denial): string {

@@ -18,6 +18,7 @@ import { denialAnswer } from './denial.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
 import { ResponseRelay } from './response-relay.ts';
+import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
 
 /** What does not change between the exchanges of one client connection. */
 export interface ExchangeScene {
@@ -33,6 +34,7 @@ export interface ExchangeParts {
   readonly credentials: CredentialSet;
   readonly audit: AuditSink;
   readonly forwarder: Forwarder;
+  readonly budgets: SessionBudgets;
   readonly limits: Limits;
   readonly clock: () => number;
 }
@@ -42,6 +44,8 @@ export interface Admitted {
   readonly validated: ValidatedRequest;
   readonly decision: AllowDecision;
   readonly injected: InjectedRequest;
+  /** Counts bytes, of both directions, against the limits of the rule. */
+  readonly spendBytes: SpendBytes;
 }
 
 /** Runs one exchange to its end; never throws: every outcome is an answer and one audit event. */
@@ -76,9 +80,15 @@ export async function admit(
   noteHead(validated.head, record);
   const decision = decide(validated.head, scene.principal, parts, record);
   enforceDeclaredLength(validated, decision);
+  const spendBytes = parts.budgets.admit(
+    scene.principal.sessionId,
+    decision.rule.name,
+    decision.limits,
+    parts.clock(),
+  );
   const injected = await inject(validated.head, decision, parts);
   record.facts.injected = injected.names;
-  return { validated, decision, injected };
+  return { validated, decision, injected, spendBytes };
 }
 
 /** What the client said, in case validation refuses it. */
@@ -170,6 +180,7 @@ async function forward(
     secrets: admitted.injected.values,
     request: admitted.validated.head,
     limits: parts.limits,
+    spendBytes: admitted.spendBytes,
   });
   try {
     const request = forwardRequest(client, scene, parts.limits, { admitted, record });
@@ -193,7 +204,7 @@ export function forwardRequest(
   limits: Limits,
   { admitted, record }: Forwarding,
 ): ForwardRequest {
-  const { validated, decision, injected } = admitted;
+  const { validated, decision, injected, spendBytes } = admitted;
   const hasBody = validated.framing.kind !== 'none';
   let bodyBytes = 0;
   record.facts.requestBytes = 0;
@@ -208,6 +219,7 @@ export function forwardRequest(
     signal: client.signal,
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;
+      spendBytes(bytes);
       record.facts.requestBytes = bodyBytes;
       const max = decision.limits.bodyBytes;
       if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);
@@ -239,6 +251,7 @@ export function refuse(client: ClientExchange, error: ProxyError, record: Exchan
       code: error.code,
       message: error.message,
       traceId: record.traceId,
+      retryAfterSeconds: error.retryAfterSeconds,
       ...(facts.rule === undefined ? {} : { rule: facts.rule }),
       ...(facts.method === undefined ? {} : { method: facts.method }),
       ...(url === undefined ? {} : { url }),

@@ -33,6 +33,7 @@ import { createPublicServer } from './public-server.ts';
 import { handleSessionRequest } from './session-endpoints.ts';
 import { openSessionService } from './session-service.ts';
 import type { SessionService } from './session-service.ts';
+import { SessionBudgets } from './session-budgets.ts';
 import { ownIssuer } from './session-token.ts';
 import { openSigningKey } from './signing-key.ts';
 import type { StreamParts } from './stream-handler.ts';
@@ -105,6 +106,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     authority,
     trust,
     stack,
+  });
+  sessions.onEnded((sessionId) => {
+    parts.budgets.forget(sessionId);
   });
   policies.onChange((policy) => {
     parts.live.review(policy, clock());
@@ -285,7 +289,16 @@ function openParts(input: PartsInput): StreamParts {
   const terminator = stack.adopt(new TlsTerminator({ issuer: authority, limits, clock }), (one) => {
     one.close();
   });
-  const front = { policy, credentials, audit, forwarder, limits, clock, live: new LiveGrants() };
+  const front = {
+    policy,
+    credentials,
+    audit,
+    forwarder,
+    limits,
+    clock,
+    live: new LiveGrants(),
+    budgets: new SessionBudgets(),
+  };
   const close = (one: HttpFront | Http2Front): void => {
     one.close();
   };

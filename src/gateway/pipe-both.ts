@@ -8,8 +8,12 @@ export interface PipedBytes {
   readonly fromSecond: number;
 }
 
-/** Resolves when both directions ended; a failure on one side destroys the other with the same error. */
-export async function pipeBoth(first: Duplex, second: Duplex): Promise<PipedBytes> {
+/** Resolves when both directions ended; a `spendBytes` that throws ends both; a failure on one side destroys the other with the same error. */
+export async function pipeBoth(
+  first: Duplex,
+  second: Duplex,
+  spendBytes: (bytes: number) => void = () => undefined,
+): Promise<PipedBytes> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let fromFirst = 0;
   let fromSecond = 0;
@@ -18,8 +22,22 @@ export async function pipeBoth(first: Duplex, second: Duplex): Promise<PipedByte
     open -= 1;
     if (open === 0) resolve(undefined);
   };
-  first.on('data', (chunk: Buffer) => (fromFirst += chunk.length));
-  second.on('data', (chunk: Buffer) => (fromSecond += chunk.length));
+  const spend = (bytes: number): void => {
+    try {
+      spendBytes(bytes);
+    } catch (error) {
+      first.destroy(asProxyError(error));
+      second.destroy(asProxyError(error));
+    }
+  };
+  first.on('data', (chunk: Buffer) => {
+    fromFirst += chunk.length;
+    spend(chunk.length);
+  });
+  second.on('data', (chunk: Buffer) => {
+    fromSecond += chunk.length;
+    spend(chunk.length);
+  });
   const link = (from: Duplex, to: Duplex): void => {
     from.once('error', (error) => to.destroy(asProxyError(error, 'stream_reset')));
     from.once('close', () => {

@@ -11,6 +11,7 @@ import type { Secret } from '../protocol/secret.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ResponseReceiver } from './forwarder.ts';
 import { ResponseScrubber, scrubText, secretForms } from './response-scrubber.ts';
+import type { SpendBytes } from './session-budgets.ts';
 
 export interface ResponseRelayOptions {
   readonly client: ClientExchange;
@@ -18,12 +19,14 @@ export interface ResponseRelayOptions {
   readonly secrets: readonly Secret<string>[];
   readonly request: RequestHead;
   readonly limits: Limits;
+  readonly spendBytes: SpendBytes;
 }
 
 export class ResponseRelay implements ResponseReceiver {
   readonly #client: ClientExchange;
   readonly #request: RequestHead;
   readonly #limits: Limits;
+  readonly #spendBytes: SpendBytes;
   readonly #forms: readonly Buffer[];
   readonly #scrubber: ResponseScrubber | undefined;
   #trailers: readonly string[] = [];
@@ -34,6 +37,7 @@ export class ResponseRelay implements ResponseReceiver {
     this.#client = options.client;
     this.#request = options.request;
     this.#limits = options.limits;
+    this.#spendBytes = options.spendBytes;
     this.#forms = secretForms(options.secrets);
     this.#scrubber = this.#forms.length === 0 ? undefined : new ResponseScrubber(this.#forms);
   }
@@ -58,6 +62,7 @@ export class ResponseRelay implements ResponseReceiver {
 
   onData(chunk: Uint8Array, resume: () => void): boolean {
     this.bodyBytes += chunk.byteLength;
+    this.#spendBytes(chunk.byteLength);
     const bytes = this.#scrubber === undefined ? chunk : this.#scrubber.push(chunk);
     if (bytes.byteLength === 0 || this.#client.sendData(bytes)) return true;
     this.#client.onDrain(resume);

@@ -227,6 +227,8 @@ async function blind(
   record.facts.protocol = decision.handling;
   if (!parts.audit.healthy)
     throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
+  const { sessionId } = principal;
+  const spendBytes = parts.budgets.admit(sessionId, decision.rule.name, decision.limits, parts.clock());
   const { socket, address } = await parts.dialer.dial({
     destination,
     addresses: decision.addresses,
@@ -242,7 +244,7 @@ async function blind(
       port.reset(error);
     },
   });
-  const bytes = await pipeBoth(port.duplex, socket).finally(release);
+  const bytes = await pipeBoth(port.duplex, socket, spendBytes).finally(release);
   record.facts.verdict = 'allow';
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;

@@ -15,6 +15,7 @@ import type { UpgradeResult } from './forward-with-body.ts';
 import type { FrontParts } from './http-front.ts';
 import { pipeBoth } from './pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
+import type { SpendBytes } from './session-budgets.ts';
 
 /** How the client's side is told that the protocol was switched. */
 interface UpgradeClient {
@@ -67,7 +68,13 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     const { validated, injected } = admitted;
     if (validated.upgrade === undefined)
       throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
-    const relay = new ResponseRelay({ client, secrets: injected.values, request: validated.head, limits });
+    const relay = new ResponseRelay({
+      client,
+      secrets: injected.values,
+      request: validated.head,
+      limits,
+      spendBytes: admitted.spendBytes,
+    });
     const request = { ...forwardRequest(client, scene, limits, { admitted, record }), body: undefined };
     const headers = withKey(request.head.headers);
     const head = { ...request.head, headers };
@@ -92,7 +99,9 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
         client.abort(error);
       },
     });
-    await connectBoth(upgrade, result, socket, record).finally(release);
+    await connectBoth({ upgrade, result, origin: socket, record, spendBytes: admitted.spendBytes }).finally(
+      release,
+    );
   } catch (error) {
     refuse(client, asProxyError(error), record);
   } finally {
@@ -107,18 +116,21 @@ function withKey(headers: HeaderList): HeaderList {
     : headers.with('Sec-WebSocket-Key', randomBytes(16).toString('base64'));
 }
 
-async function connectBoth(
-  upgrade: UpgradeClient,
-  result: UpgradeResult,
-  origin: Duplex,
-  record: ExchangeRecord,
-): Promise<void> {
+interface Switched {
+  readonly upgrade: UpgradeClient;
+  readonly result: UpgradeResult;
+  readonly origin: Duplex;
+  readonly record: ExchangeRecord;
+  readonly spendBytes: SpendBytes;
+}
+
+async function connectBoth({ upgrade, result, origin, record, spendBytes }: Switched): Promise<void> {
   const { rawHeaders, status } = result;
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
   upgrade.switched(headers);
   if (result.head !== undefined && result.head.length > 0) upgrade.socket.write(result.head);
   if (upgrade.head.length > 0) origin.write(upgrade.head);
-  const bytes = await pipeBoth(upgrade.socket, origin);
+  const bytes = await pipeBoth(upgrade.socket, origin, spendBytes);
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;
 }

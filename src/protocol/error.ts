@@ -120,6 +120,7 @@ export interface ProxyErrorOptions {
   readonly cause?: unknown;
   readonly operatorDetail?: string;
   readonly claimed?: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number;
 }
 
 /** The one error type of the product: a closed code, a sentence for a person, and the cause. */
@@ -130,12 +131,15 @@ export class ProxyError extends Error {
   readonly operatorDetail: string | undefined;
   /** Names that disagreed, for `authority_mismatch`. */
   readonly claimed: Readonly<Record<string, string>> | undefined;
+  /** When the same request could be allowed. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.operatorDetail = options.operatorDetail;
     this.claimed = options.claimed;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
   get httpStatus(): number {

@@ -289,3 +289,26 @@ test('without a healthy audit nothing is forwarded', async () => {
   assert.equal(answer.status, 503);
   assert.equal(scene.origin.connections(), 0);
 });
+
+test('a rule with a rate answers 429 with retry-after, and another session is not touched', async () => {
+  await using scene = await openScene((port) => allow(port, '    limits: { requestsPerSecond: 0.01 }\n'));
+  const ask = async (principal: string): ReturnType<typeof sendRaw> =>
+    sendRaw(await scene.path.tls(scene.at, { principal }), get(scene.at, '/hello'));
+  assert.equal((await ask('alice')).status, 200);
+  const refused = await ask('alice');
+  assert.equal(refused.status, 429);
+  assert.match(refused.headers.get('retry-after') ?? '', /^\d+$/);
+  assert.equal((await ask('bob')).status, 200);
+});
+
+test('a session that has used up the bytes of a rule gets a broken answer, then a refusal', async () => {
+  await using scene = await openScene((port) => allow(port, '    limits: { bytesPerSession: 100000 }\n'));
+  const socket = await scene.path.tls(scene.at);
+  socket.write(get(scene.at, '/bytes/200000'));
+  let received = 0;
+  socket.on('data', (chunk: Buffer) => (received += chunk.length));
+  await new Promise((resolve) => socket.once('close', resolve));
+  assert.ok(received < 110_000, `${received} bytes arrived`);
+  const next = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/hello'));
+  assert.equal(next.status, 429);
+});

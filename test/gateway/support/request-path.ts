@@ -12,6 +12,7 @@ import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts
 import { HttpFront } from '../../../src/gateway/http-front.ts';
 import { Http2Front } from '../../../src/gateway/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/live-grants.ts';
+import { SessionBudgets } from '../../../src/gateway/session-budgets.ts';
 import { handleStream } from '../../../src/gateway/stream-handler.ts';
 import type { StreamParts } from '../../../src/gateway/stream-handler.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
@@ -99,6 +100,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     limits,
     clock: Date.now,
     live: new LiveGrants(),
+    budgets: new SessionBudgets(),
   };
   const front = new HttpFront(common);
   const http2Front = new Http2Front(common);
