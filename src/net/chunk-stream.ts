@@ -4,9 +4,11 @@ import type { Buffer } from 'node:buffer';
 import { Duplex } from 'node:stream';
 
 import { decodeChunk, encodeChunk } from '../protocol/chunk-codec.ts';
-import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { asProxyError } from '../protocol/error.ts';
+import type { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 
+import { TunnelInboundQueue } from './tunnel-inbound-queue.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
 type WriteCallback = (error?: Error | null) => void;
@@ -23,13 +25,17 @@ export function chunkStream(webSocket: WebSocketConnection, limits: Limits): Dup
 class ChunkStream extends Duplex {
   readonly #webSocket: WebSocketConnection;
   readonly #chunkBytesMax: number;
-  #message: Uint8Array[] = [];
+  readonly #message = new TunnelInboundQueue();
   #outgoing: Buffer | undefined;
   #outgoingDone: WriteCallback | undefined;
   #isFull = false;
+  /** The peer closed in an orderly way. */
+  #isClosed = false;
 
   constructor(webSocket: WebSocketConnection, limits: Limits) {
     super({ allowHalfOpen: false, highWaterMark: limits.frameBytesMax });
+    // A stream that fails before its user listens must not end the process.
+    this.on('error', () => undefined);
     this.#webSocket = webSocket;
     this.#chunkBytesMax = limits.frameBytesMax;
     webSocket.start({
@@ -50,7 +56,7 @@ class ChunkStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#outgoing = chunk;
+    this.#outgoing = this.#isClosed ? undefined : chunk;
     this.#outgoingDone = callback;
     this.#sendPending();
   }
@@ -61,7 +67,7 @@ class ChunkStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: WriteCallback): void {
-    this.#message = [];
+    this.#message.clear();
     this.#outgoing = undefined;
     // Behind an orderly end the close handshake goes on by itself, with a deadline of its own.
     if (error !== null || !this.writableFinished) this.#webSocket.destroy();
@@ -81,12 +87,11 @@ class ChunkStream extends Duplex {
   }
 
   #receiveMessage(): void {
-    const [first, ...others] = this.#message;
-    this.#message = [];
-    // Nothing is gathered from a message of no bytes, which is an empty chunk: a keep-alive.
-    if (first === undefined || this.destroyed) return;
+    const message = takeAll(this.#message);
+    if (this.destroyed) return;
     try {
-      const data = decodeChunk(others.length === 0 ? first : concat([first, ...others]));
+      // An empty chunk, or an empty message, keeps the connection alive and says nothing.
+      const data = decodeChunk(message);
       if (data.length > 0 && !this.push(data)) this.#webSocket.pause();
     } catch (error) {
       this.destroy(asProxyError(error));
@@ -99,16 +104,22 @@ class ChunkStream extends Duplex {
       return;
     }
     this.push(null);
-    // Nothing can be sent any more, so what waits will never leave.
-    if (this.#outgoingDone === undefined) return;
-    this.destroy(new ProxyError('stream_reset', 'The other side closed the connection before all was sent.'));
+    // Nothing that is written arrives any more, but what came before is still to be read: so it is dropped, not an error.
+    this.#isClosed = true;
+    this.#outgoing = undefined;
+    this.#isFull = false;
+    this.#sendPending();
   }
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+/** One buffer; without a copy where the message came in one piece of some size, as it mostly does. */
+function takeAll(message: TunnelInboundQueue): Uint8Array {
+  const length = message.bytes;
+  const first = message.shift();
+  if (first === undefined || first.length === length) return first ?? new Uint8Array();
+  const whole = new Uint8Array(length);
   let offset = 0;
-  for (const part of parts) {
+  for (let part: Uint8Array | undefined = first; part !== undefined; part = message.shift()) {
     whole.set(part, offset);
     offset += part.length;
   }
