@@ -9,6 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { checkAddress, plainAddress } from './address-guard.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
+import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
 import { TrustContexts } from './trust-contexts.ts';
@@ -54,6 +55,8 @@ export interface DialerOptions {
   /** PEM certificates that origins are verified against. */
   readonly trust: readonly string[];
   readonly limits: Limits;
+  /** The way out through another proxy, which then resolves names: the guard judges names and literals only. */
+  readonly chain?: ProxyChain;
   /** Addresses of this machine, which a rule has to open one by one. */
   readonly ownAddresses?: () => ReadonlySet<string>;
 }
@@ -99,8 +102,7 @@ class GuardedDialer implements Dialer {
   async #dial(request: DialRequest): Promise<DialResult> {
     const { destination, signal } = request;
     if (signal?.aborted === true) throw cancelled(destination);
-    const addresses = await this.#resolveAndCheck(request);
-    const { socket, address } = await this.#connect(addresses, destination, signal);
+    const { socket, address } = await this.#open(request);
     if (destination.scheme !== 'https') return { socket, address, alpn: undefined };
     const secured = await this.#secure(socket, request);
     return {
@@ -108,6 +110,19 @@ class GuardedDialer implements Dialer {
       address,
       alpn: secured.alpnProtocol === false ? undefined : (secured.alpnProtocol ?? undefined),
     };
+  }
+
+  async #open(request: DialRequest): Promise<{ readonly socket: Socket; readonly address: string }> {
+    const { destination, signal } = request;
+    const { chain } = this.#options;
+    if (chain === undefined || !chain.serves(destination.host)) {
+      return this.#connect(await this.#resolveAndCheck(request), destination, signal);
+    }
+    if (isAddressLiteral(destination.host) !== 0) {
+      const verdict = checkAddress(destination.host, request.addresses, this.#ownAddresses());
+      if (!verdict.allowed) throw denied(destination.host, destination.host, verdict.reason);
+    }
+    return { socket: await chain.connect(destination, signal), address: chain.label };
   }
 
   /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */

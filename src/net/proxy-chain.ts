@@ -1,0 +1,158 @@
+// The gateway's own way out through a corporate proxy: CONNECT, with credentials, and names that go direct.
+
+import { connect as connectTcp } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls, createSecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
+import type { Authority, Destination } from '../http/destination.ts';
+import { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { Secret } from '../protocol/secret.ts';
+
+/** The answer to CONNECT is a short head. */
+const answerBytesMax = 16 * 1024;
+
+export interface ProxyChainOptions {
+  /** Where the proxy listens. It is the operator's own, so the address guard does not judge it. */
+  readonly proxy: Authority;
+  /** TLS to the proxy itself; PEM certificates that it is verified against. */
+  readonly tls?: { readonly ca: readonly string[] };
+  /** `user:password`, asked for at each connection so that it can change. */
+  readonly credentials?: () => Promise<Secret<string>>;
+  /** Hosts that are dialled directly: exact names, `.suffix` for a name and all below it, or IP literals. */
+  readonly noProxy: readonly string[];
+  readonly limits: Limits;
+}
+
+/** Opens connections through one proxy. */
+export class ProxyChain {
+  readonly #options: ProxyChainOptions;
+  readonly #context: SecureContext | undefined;
+
+  constructor(options: ProxyChainOptions) {
+    this.#options = options;
+    this.#context =
+      options.tls === undefined
+        ? undefined
+        : createSecureContext({ ca: [...options.tls.ca], minVersion: 'TLSv1.2' });
+  }
+
+  /** For the audit, in the place of the origin's address, which only the proxy knows. */
+  get label(): string {
+    return `via ${formatAuthority(this.#options.proxy)}`;
+  }
+
+  /** Whether the host is to be reached through the proxy. */
+  serves(host: string): boolean {
+    return !this.#options.noProxy.some((entry) =>
+      entry.startsWith('.') ? host === entry.slice(1) || host.endsWith(entry) : host === entry,
+    );
+  }
+
+  /** A connection to the destination through the proxy. @throws ProxyError origin_unreachable, timeout, cancelled */
+  async connect(destination: Destination, signal?: AbortSignal): Promise<Socket> {
+    const { limits, credentials } = this.#options;
+    const secret = await credentials?.();
+    const deadline = AbortSignal.timeout(limits.connectTimeoutMs);
+    const socket = this.#dial();
+    // Errors that come when nobody waits end with the socket.
+    socket.on('error', () => undefined);
+    const stop = (): void => {
+      socket.destroy(new ProxyError('cancelled', `the connection to ${destination.host} was given up`));
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    deadline.addEventListener('abort', stop, { once: true });
+    try {
+      if (signal?.aborted === true) stop();
+      socket.write(connectHead(destination, secret));
+      await this.#readAnswer(socket, destination);
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw deadline.aborted ? this.#fault('timeout', destination, 'did not answer in time', error) : error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      deadline.removeEventListener('abort', stop);
+    }
+  }
+
+  #dial(): Socket {
+    const { host, port } = this.#options.proxy;
+    const tcp = connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
+    if (this.#context === undefined) return tcp;
+    return connectTls({
+      socket: tcp,
+      secureContext: this.#context,
+      rejectUnauthorized: true,
+      ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
+    });
+  }
+
+  async #readAnswer(socket: Socket, destination: Destination): Promise<void> {
+    let text = '';
+    for (;;) {
+      // A paused socket gives Buffers: no encoding is set.
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) {
+        await readable(socket).catch((cause: unknown) => {
+          throw this.#fault('origin_unreachable', destination, 'cannot be reached', cause);
+        });
+        continue;
+      }
+      text += chunk.toString('latin1');
+      const end = text.indexOf('\r\n\r\n');
+      if (end === -1) {
+        if (text.length > answerBytesMax)
+          throw this.#fault('origin_unreachable', destination, 'did not answer with HTTP');
+        continue;
+      }
+      const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
+      if (status === undefined || !status.startsWith('2')) {
+        throw this.#fault(
+          'origin_unreachable',
+          destination,
+          `refused the connection (${status ?? 'no status'})`,
+        );
+      }
+      const rest = Buffer.from(text.slice(end + 4), 'latin1');
+      if (rest.length > 0) socket.unshift(rest);
+      return;
+    }
+  }
+
+  /** The workload is told that a proxy is in the way, the operator which. */
+  #fault(
+    code: 'origin_unreachable' | 'timeout',
+    destination: Destination,
+    what: string,
+    cause?: unknown,
+  ): ProxyError {
+    return new ProxyError(code, `the proxy on the way to ${destination.host} ${what}`, {
+      cause,
+      operatorDetail: `${this.label} ${what}`,
+    });
+  }
+}
+
+function connectHead(destination: Destination, credentials: Secret<string> | undefined): string {
+  const authority = formatAuthority(destination);
+  const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
+  if (credentials !== undefined) {
+    lines.push(`Proxy-Authorization: Basic ${Buffer.from(credentials.reveal()).toString('base64')}`);
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+async function readable(socket: Socket): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const failed = (error: Error): void => reject(error);
+  const closed = (): void => reject(new Error('the connection was closed'));
+  socket.once('readable', resolve).once('error', failed).once('end', closed).once('close', closed);
+  if (socket.destroyed) closed();
+  try {
+    await promise;
+  } finally {
+    socket.off('readable', resolve).off('error', failed).off('end', closed).off('close', closed);
+  }
+}

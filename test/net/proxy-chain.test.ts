@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { test } from 'node:test';
+
+import { createDialer } from '../../src/net/dialer.ts';
+import { ProxyChain } from '../../src/net/proxy-chain.ts';
+import type { ProxyChainOptions } from '../../src/net/proxy-chain.ts';
+import { createResolver } from '../../src/net/resolver.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import { Secret } from '../../src/protocol/secret.ts';
+import { httpsOrigin } from '../support/origin.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
+
+const authority = createTestAuthority();
+
+interface CorporateProxy extends AsyncDisposable {
+  readonly port: number;
+  readonly seen: { readonly target: string; readonly authorization: string | undefined }[];
+}
+
+/** Sends every CONNECT to the given port of loopback; refuses without the right credentials. */
+async function corporateProxy(originPort: number, expected?: string): Promise<CorporateProxy> {
+  const seen: CorporateProxy['seen'] = [];
+  const sockets = new Set<Duplex>();
+  const server = createServer();
+  server.on('connect', (request, socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    const authorization = request.headers['proxy-authorization'];
+    seen.push({ target: request.url ?? '', authorization });
+    if (expected !== undefined && authorization !== expected) {
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    const origin = connect(originPort, '127.0.0.1');
+    sockets.add(origin);
+    origin.on('error', () => socket.destroy());
+    socket.write('HTTP/1.1 200 OK\r\nX-Via: corporate\r\n\r\n');
+    socket.pipe(origin).pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    seen,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function chained(port: number, more: Partial<ProxyChainOptions> = {}): ReturnType<typeof createDialer> {
+  const limits = defaultLimits;
+  const chain = new ProxyChain({ proxy: { host: '127.0.0.1', port }, noProxy: [], limits, ...more });
+  const resolver = createResolver({ limits, hosts: { 'direct.test': ['127.0.0.1'] }, hostsFile: false });
+  return createDialer({ resolver, trust: [authority.caPem], limits, chain });
+}
+
+const request = (host: string, port: number) => ({
+  destination: { scheme: 'https', host, port } as const,
+  addresses: ['127.0.0.0/8'],
+  principalId: 'p',
+  alpn: ['http/1.1'],
+});
+
+test('a name goes to the proxy unresolved, with credentials, and the origin is verified through it', async () => {
+  await using origin = await httpsOrigin({ authority });
+  const basic = `Basic ${Buffer.from('agent:word').toString('base64')}`;
+  await using proxy = await corporateProxy(origin.port, basic);
+  const dialer = chained(proxy.port, { credentials: () => Promise.resolve(new Secret('agent:word')) });
+  const { socket, address } = await dialer.dial(request('only-the-proxy-knows.test', 443));
+  assert.equal(address, `via 127.0.0.1:${proxy.port}`);
+  socket.write('GET /hello HTTP/1.1\r\nHost: only-the-proxy-knows.test\r\nConnection: close\r\n\r\n');
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  assert.match(Buffer.concat(chunks).toString(), /hello/);
+  assert.deepEqual(proxy.seen, [{ target: 'only-the-proxy-knows.test:443', authorization: basic }]);
+});
+
+test('a refusal of the proxy names the origin to the workload and the proxy to the operator', async () => {
+  await using proxy = await corporateProxy(1, 'Basic never');
+  await assert.rejects(chained(proxy.port).dial(request('allowed.test', 443)), {
+    code: 'origin_unreachable',
+    message: /the proxy on the way to allowed\.test refused the connection \(407\)/,
+    operatorDetail: new RegExp(`via 127\\.0\\.0\\.1:${proxy.port}`),
+  });
+});
+
+test('hosts of the exception list are dialled directly', async () => {
+  await using origin = await httpsOrigin({ authority });
+  await using proxy = await corporateProxy(origin.port);
+  const dialer = chained(proxy.port, { noProxy: ['.direct.test'] });
+  const { socket, address } = await dialer.dial(request('direct.test', origin.port));
+  socket.destroy();
+  assert.equal(address, '127.0.0.1');
+  assert.deepEqual(proxy.seen, []);
+});
+
+test('address literals are judged before the proxy is asked, metadata even if a rule opens them', async () => {
+  await using proxy = await corporateProxy(1);
+  const dialer = chained(proxy.port);
+  for (const [host, addresses] of [
+    ['10.0.0.1', []],
+    ['169.254.169.254', ['169.254.0.0/16']],
+    ['::ffff:169.254.169.254', ['0.0.0.0/0', '::/0']],
+  ] as const) {
+    await assert.rejects(dialer.dial({ ...request(host, 443), addresses }), { code: 'address_denied' }, host);
+  }
+  assert.deepEqual(proxy.seen, []);
+});
+
+test('a proxy that does not answer is a timeout', async () => {
+  const server = createServer();
+  server.on('connect', (_request, socket) => socket.on('error', () => undefined));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const limits = { ...defaultLimits, connectTimeoutMs: 50 };
+  const dialer = chained((server.address() as AddressInfo).port, { limits });
+  await assert.rejects(dialer.dial(request('allowed.test', 443)), { code: 'timeout' });
+  server.closeAllConnections();
+  server.close();
+});
