@@ -94,12 +94,11 @@ export class ReceiveWindow {
     if (!this.#open) return 0;
     this.#tune(bytes, nowMs, roundTripMs);
     const missing = this.#window - this.#committed;
-    const starving = this.#committed * 2 <= streamReserveBytes;
-    if (missing * 2 < this.#window && !starving) return 0;
+    if (missing * 2 < this.#window) return 0;
     const allowed = Math.max(0, streamReserveBytes - this.#committed) + Math.max(0, this.#pool.free);
     const grant = Math.min(missing, allowed);
-    // A crumb from an empty pool is not worth a frame; the stream still has half of its reserve.
-    return grant * 2 < streamReserveBytes && !starving ? 0 : this.#grant(grant);
+    // A crumb from an empty pool is not worth a frame: the stream still has more than half of its reserve.
+    return grant * 2 < streamReserveBytes ? 0 : this.#grant(grant);
   }
 
   /** The peer sends no more: what it has left of its credit goes back to the pool. */

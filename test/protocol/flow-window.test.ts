@@ -109,6 +109,23 @@ describe('the window of a stream', () => {
     }
   });
 
+  test('grants no more than the pool has, whatever window it had before', () => {
+    const pool = new ReceivePool(connectionWindowBytes);
+    const window = new ReceiveWindow(pool, defaultLimits);
+    window.grantInitially();
+    const clock = { nowMs: 0 };
+    for (let i = 0; i < 5; i++) roundTrip(window, clock);
+    window.received(windowBytesMax, clock.nowMs);
+    assert.equal(window.consumed(7 * MiB, clock.nowMs, 20), 0);
+    takeAll(pool);
+    assert.equal(window.consumed(1 * MiB, clock.nowMs, 20), 1 * MiB);
+    assert.equal(pool.free, 0);
+    assert.equal(window.consumed(1 * MiB - 1000, clock.nowMs, 20), 0);
+    takeAll(pool);
+    assert.equal(window.consumed(1000, clock.nowMs, 20), 0, 'a crumb waits');
+    assert.ok(pool.free >= 0);
+  });
+
   test('a peer whose credit is used up in any way gets new credit once all is drained', () => {
     for (const piece of [1, 7, 1000, reserve / 2, reserve]) {
       const pool = new ReceivePool(connectionWindowBytes);

@@ -415,6 +415,13 @@ describe('a fault of the peer', () => {
     assert.ok(event?.type === 'failed' && event.error.code === 'frame_truncated');
   });
 
+  test('that comes up in the middle of a message lets nothing behind it through', () => {
+    const { connection, hear } = alone('gateway', { controlQueueBytesMax: 100 });
+    const pings = Array.from({ length: 50 }, (): Frame => ({ type: 'ping', nonce: 1 }));
+    assert.deepEqual(typesOf(hear([...pings, open, data])), ['failed']);
+    assert.equal(connection.streamCount, 0);
+  });
+
   test('a peer that provokes answers and reads none of them is cut off at a bound', () => {
     const { connection } = alone('gateway', { controlQueueBytesMax: 1200 });
     const ping = encodeFrame({ type: 'ping', nonce: 1 });

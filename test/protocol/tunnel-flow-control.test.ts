@@ -5,7 +5,7 @@ import { streamReserveBytes as reserve } from '../../src/protocol/flow-window.ts
 import { encodeDataHeader } from '../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { TunnelConnection } from '../../src/protocol/tunnel-connection.ts';
-import { Conversation, drainEvents } from './conversation.ts';
+import { alone, Conversation, drainEvents, someFields } from './conversation.ts';
 
 const MiB = 1024 * 1024;
 const { windowBytesInitial, windowBytesMax, connectionWindowBytes } = defaultLimits;
@@ -41,7 +41,7 @@ function dataBytes(events: readonly { readonly type: string }[], streamId?: numb
 describe('credit', () => {
   test('lets the first bytes behind an open fill the reserve, and the initial window once the peer has seen it', () => {
     const talk = new Conversation();
-    const id = talk.agent.openStream({ authority: 'example.com:443', mode: 'raw' });
+    const id = talk.agent.openStream(someFields);
     assert.equal(fill(talk.agent, id), reserve);
     talk.settle();
     assert.equal(fill(talk.agent, id), windowBytesInitial - reserve);
@@ -49,7 +49,7 @@ describe('credit', () => {
 
   test('is there for a whole initial window of the answer when the gateway sees the open', () => {
     const talk = new Conversation();
-    const id = talk.agent.openStream({ authority: 'example.com:443', mode: 'raw' });
+    const id = talk.agent.openStream(someFields);
     talk.toGateway();
     assert.equal(fill(talk.gateway, id), windowBytesInitial);
   });
@@ -106,6 +106,49 @@ describe('credit', () => {
     talk.gateway.receive(Uint8Array.of(0), 0);
     const [event] = drainEvents(talk.gateway);
     assert.ok(event?.type === 'failed' && event.error.code === 'flow_control');
+  });
+
+  test('of the connection bounds what is on the link over all streams, and comes back on receipt', () => {
+    const talk = new Conversation({ windowBytesInitial: reserve, connectionWindowBytes: MiB });
+    const ids = Array.from({ length: 20 }, () => talk.openStream());
+    const sent = ids.map((id) => fill(talk.gateway, id));
+    assert.equal(
+      sent.reduce((sum, bytes) => sum + bytes, 0),
+      MiB,
+    );
+    assert.deepEqual(sent.slice(15), [reserve, 0, 0, 0, 0]);
+    talk.toAgent();
+    const writable = talk.toGateway().filter(({ type }) => type === 'writable');
+    // Those with credit of their own, longest waiting first; what arrived was not drained by anybody.
+    assert.deepEqual(
+      writable.map((event) => 'streamId' in event && event.streamId),
+      ids.slice(16),
+    );
+    assert.equal(fill(talk.gateway, ids[16]!), reserve);
+    assert.equal(fill(talk.gateway, ids[0]!), 0);
+  });
+
+  test('of the connection that was overrun ends the tunnel, on streams that are over as well', () => {
+    const gateway = alone('gateway', { connectionWindowBytes: 64 });
+    const data = { type: 'data', streamId: 1, data: new Uint8Array(65_536) } as const;
+    gateway.hear([
+      { type: 'open', streamId: 1, fields: someFields },
+      { type: 'reset', streamId: 1, code: 4, message: '' },
+    ]);
+    const events = gateway.hear(Array.from({ length: 17 }, () => data));
+    assert.ok(events[0]?.type === 'failed' && events[0].error.code === 'flow_control');
+    assert.match(events[0].error.message, /the connection/);
+  });
+
+  test('that a stream was given and did not use is free for others once its sender has ended', () => {
+    const talk = new Conversation();
+    for (let i = 0; i < 200; i++) {
+      talk.gateway.end(talk.openStream());
+      talk.settle();
+    }
+    const id = talk.agent.openStream(someFields);
+    talk.toGateway();
+    assert.equal(fill(talk.gateway, id), windowBytesInitial);
   });
 
   test('bytes of a reset stream are given back to the connection', () => {
@@ -228,7 +271,7 @@ describe('a stalled stream', () => {
     });
     for (const id of ids) talk.agent.reset(id, 4, 'enough');
     talk.settle();
-    const id = talk.agent.openStream({ authority: 'example.com:443', mode: 'raw' });
+    const id = talk.agent.openStream(someFields);
     talk.toGateway();
     assert.equal(fill(talk.gateway, id), windowBytesInitial);
   });
