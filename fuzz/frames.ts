@@ -90,7 +90,11 @@ function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random)
     offset += size;
     for (let event = connection.nextEvent(); event !== undefined; event = connection.nextEvent()) {
       if (failures > 0) throw new Error(`an event ${event.type} after the failure`);
-      if (event.type === 'failed') failures += 1;
+      if (event.type === 'failed') {
+        // A bug of ours also arrives as a failure, with the code `internal` and its cause.
+        if (event.error.code === 'internal') throw event.error;
+        failures += 1;
+      }
       if (event.type === 'data')
         held.set(event.streamId, (held.get(event.streamId) ?? 0) + event.data.length);
       if (event.type === 'open') answer(connection, event.streamId, random);

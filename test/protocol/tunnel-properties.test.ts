@@ -29,6 +29,7 @@ function observe(role: 'agent' | 'gateway', chunks: readonly Uint8Array[]): unkn
   });
   connection.endOfMessage();
   events.push(...drainEvents(connection));
+  assert.ok(!events.some((event) => event.type === 'failed' && event.error.code === 'internal'));
   const states = [1, 2, 3, 4, 5, 6].map((id) => connection.streamState(id));
   return {
     events: coalesce(events),
