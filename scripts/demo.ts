@@ -1,13 +1,9 @@
 // `npm run demo`: the main job on real input. A container without a network installs a package, clones a repository
 // and calls an API with a credential that it never sees; one request is denied; then it is shown what was proven.
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { stringify } from 'yaml';
@@ -16,6 +12,7 @@ import { canary, findCanary } from '../test/support/canary.ts';
 import { mustRun, runCommand, type CommandResult } from '../test/support/command.ts';
 import { gitServer, type GitServer } from '../test/support/git-server.ts';
 import { httpsOrigin, type Origin } from '../test/support/origin.ts';
+import { launcher, startGatewayProcess, waitForFile } from '../test/support/program.ts';
 import { temporaryDirectory } from '../test/support/temporary-directory.ts';
 import { createTestAuthority } from '../test/support/test-authority.ts';
 import {
@@ -28,9 +25,7 @@ import {
 } from './demo-container.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const launcher = join(root, 'bin', 'upstreamproxy');
 const containerTimeoutMs = 100_000;
-const startTimeoutMs = 20_000;
 
 interface Check {
   readonly claim: string;
@@ -86,54 +81,6 @@ async function writeConfiguration({ outside, container, git, api, registry }: St
   await writeFile(join(outside, 'policy.yaml'), stringify(policy, { aliasDuplicateObjects: false }));
   await writeFile(join(outside, 'gateway.yaml'), stringify(config));
   return join(outside, 'gateway.yaml');
-}
-
-interface RunningGateway extends AsyncDisposable {
-  readonly url: string;
-}
-
-async function startGatewayProcess(config: string, secret: string): Promise<RunningGateway> {
-  const child = spawn(launcher, ['gateway', '--config', config], {
-    env: { ...process.env, DEMO_API_TOKEN: secret },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
-  const close = (): Promise<void> => endChild(child);
-  const signal = AbortSignal.timeout(startTimeoutMs);
-  const said: string[] = [];
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  signal.addEventListener('abort', () => reject(new Error(`the gateway did not start: ${said.join('\n')}`)));
-  child.once('exit', () => reject(new Error(`the gateway ended: ${said.join('\n')}`)));
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    said.push(line);
-    const url = / listening on (https:\S+)/.exec(line)?.[1];
-    if (url !== undefined) resolve(url);
-    else if (/ (?:warn|error) /.test(line)) console.log(`  gateway: ${line}`);
-  });
-  try {
-    return { url: await promise, [Symbol.asyncDispose]: close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await ended;
-  clearTimeout(timer);
-}
-
-async function waitForFile(path: string): Promise<string> {
-  const deadline = performance.now() + startTimeoutMs;
-  while (performance.now() < deadline) {
-    const text = await readFile(path, 'utf8').catch(() => '');
-    if (text.endsWith('\n')) return text.trim();
-    await delay(20);
-  }
-  throw new Error(`${path} was not written in time`);
 }
 
 /** Looks at the agent's process from outside, while the command waits. */
@@ -304,7 +251,7 @@ async function runContainer(
     timeoutMs: containerTimeoutMs,
   });
   const pid = await Promise.race([
-    waitForFile(join(inside, 'agent.pid')),
+    waitForFile(join(inside, 'agent.pid')).then((text) => text.trim()),
     running.then((result) => `exit ${result.code}: ${result.stderr}`),
   ]);
   if (!/^[0-9]+$/.test(pid)) throw new Error(`the container did not start, ${pid}`);
@@ -346,7 +293,7 @@ async function demo(): Promise<boolean> {
   const api = stack.use(await httpsOrigin({ authority, expectedAuthorization: `Bearer ${secret}` }));
   const stage: Stage = { outside, inside, container, git, api, registry, secret };
   const config = await writeConfiguration(stage);
-  const gateway = stack.use(await startGatewayProcess(config, secret));
+  const gateway = stack.use(await startGatewayProcess(config, { DEMO_API_TOKEN: secret }));
   console.log(`gateway:   ${gateway.url}, outside`);
   await writeFile(
     join(inside, 'gateway-ca.pem'),

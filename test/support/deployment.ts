@@ -1,0 +1,155 @@
+// Gateway, agent and origins as one set-up on this machine: configuration, keys, tokens.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { stringify } from 'yaml';
+
+import { mustRun } from './command.ts';
+import { endChild, launcher, startGatewayProcess, waitForFile, type GatewayProcess } from './program.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+import { createTestAuthority, type TestAuthority } from './test-authority.ts';
+
+export interface DeploymentOptions {
+  /** Rules of the policy, as in a policy file. */
+  readonly rules: readonly Readonly<Record<string, unknown>>[];
+  /** Addresses of names behind the gateway. */
+  readonly hosts?: Readonly<Record<string, string>>;
+  readonly credentials?: Readonly<Record<string, unknown>>;
+  /** Environment of the gateway's process, for credentials. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Authority of the origins. */
+  readonly authority?: TestAuthority;
+  /** More of the gateway's configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export interface AgentProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** What it tells workloads to set. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly relayPort: number;
+  close(): Promise<number | null>;
+}
+
+export interface Deployment extends AsyncDisposable {
+  readonly directory: string;
+  readonly configFile: string;
+  /** PEM that agents pin. */
+  readonly gatewayCaFile: string;
+  readonly gateway: GatewayProcess;
+  /** Writes a fresh token of mode 0600 and gives its path. */
+  issueToken(...options: readonly string[]): Promise<string>;
+  /** Options by which `run` and `agent` reach the gateway with that token. */
+  agentOptions(tokenFile: string): readonly string[];
+  startAgent(options?: { readonly runtime?: 'node' | 'bun' }): Promise<AgentProcess>;
+  /** Audit events, oldest first. */
+  audit(): Promise<readonly Readonly<Record<string, unknown>>[]>;
+}
+
+/** A gateway process with a configuration of its own on a free port; disposing ends it and removes all files. */
+export async function deploy(options: DeploymentOptions): Promise<Deployment> {
+  await using stack = new AsyncDisposableStack();
+  const directory = stack.use(await temporaryDirectory()).path;
+  const authority = options.authority ?? createTestAuthority();
+  const configFile = join(directory, 'gateway.yaml');
+  const policy = stringify({ rules: options.rules }, { aliasDuplicateObjects: false });
+  await writeFile(join(directory, 'policy.yaml'), policy);
+  await writeFile(join(directory, 'origins.pem'), authority.caPem);
+  const config = {
+    listen: { address: '127.0.0.1', port: 0 },
+    publicNames: ['127.0.0.1'],
+    stateDirectory: 'state',
+    policy: 'policy.yaml',
+    credentials: options.credentials ?? {},
+    upstream: { ca: 'origins.pem', hosts: options.hosts ?? {} },
+    ...options.config,
+  };
+  await writeFile(configFile, stringify(config, { aliasDuplicateObjects: false }));
+  const gateway = stack.use(await startGatewayProcess(configFile, options.environment));
+  const gatewayCaFile = join(directory, 'gateway-ca.pem');
+  await writeFile(gatewayCaFile, await mustRun(launcher, ['ca', 'show', '--server', '--config', configFile]));
+  let tokens = 0;
+  const issueToken = async (...more: readonly string[]): Promise<string> => {
+    tokens += 1;
+    const file = join(directory, `token-${tokens}`);
+    await mustRun(launcher, [
+      'token',
+      'issue',
+      '--config',
+      configFile,
+      '--subject',
+      'test',
+      '--out',
+      file,
+      ...more,
+    ]);
+    return file;
+  };
+  const agentOptions = (tokenFile: string): readonly string[] => {
+    return ['--gateway', gateway.url, '--gateway-ca', gatewayCaFile, '--token-file', tokenFile];
+  };
+  const owned = stack.move();
+  return {
+    directory,
+    configFile,
+    gatewayCaFile,
+    gateway,
+    issueToken,
+    agentOptions,
+    startAgent: async ({ runtime = 'node' } = {}) => {
+      const state = join(directory, `agent-${tokens}`);
+      await mkdir(state);
+      return await startAgentProcess(state, agentOptions(await issueToken()), runtime);
+    },
+    audit: async () => {
+      const args = ['audit', 'tail', '--config', configFile, '--json', '--number', '10000'];
+      const lines = (await mustRun(launcher, args)).split('\n').filter((line) => line !== '');
+      // Printed by our own command: an object a line.
+      return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function startAgentProcess(
+  state: string,
+  options: readonly string[],
+  runtime: string,
+): Promise<AgentProcess> {
+  const environmentFile = join(state, 'environment.json');
+  const args = ['agent', ...options, '--state', state, '--format', 'json', '--env-file', environmentFile];
+  const child = spawn(launcher, args, {
+    env: { ...process.env, UPSTREAMPROXY_RUNTIME: runtime },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const said: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`the agent ended: ${Buffer.concat(said).toString()}`);
+  });
+  // Heard once it started: its end is then no fault.
+  ended.catch(() => undefined);
+  try {
+    const text = await Promise.race([waitForFile(environmentFile), ended]);
+    // Written by our own command: names and values.
+    const env = JSON.parse(text) as Readonly<Record<string, string>>;
+    const relayPort = Number(new URL(env['https_proxy'] ?? '').port);
+    const close = async (): Promise<number | null> => {
+      await endChild(child);
+      return child.exitCode;
+    };
+    return {
+      pid: child.pid ?? 0,
+      env,
+      relayPort,
+      close,
+      [Symbol.asyncDispose]: async () => void (await close()),
+    };
+  } catch (error) {
+    await endChild(child);
+    throw error;
+  }
+}

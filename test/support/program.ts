@@ -1,0 +1,108 @@
+// The program itself as real processes: a gateway, an agent, and whatever else a command starts.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The launcher that users start. */
+export const launcher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
+
+const startTimeoutMs = 20_000;
+const endTimeoutMs = 10_000;
+
+export interface GatewayProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly url: string;
+  /** Everything that it logged so far. */
+  readonly log: () => string;
+  close(): Promise<void>;
+}
+
+/** Ends a child by SIGTERM, after ten seconds by SIGKILL, and waits for it. */
+export async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** Starts `upstreamproxy gateway --config` and waits until it listens. */
+export async function startGatewayProcess(
+  configFile: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<GatewayProcess> {
+  const child = spawn(launcher, ['gateway', '--config', configFile], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const said: string[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const timer = setTimeout(
+    () => reject(new Error(`the gateway did not start: ${said.join('\n')}`)),
+    startTimeoutMs,
+  );
+  child.once('error', reject);
+  child.once('exit', () => reject(new Error(`the gateway ended: ${said.join('\n')}`)));
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    said.push(line);
+    const url = / listening on (https:\S+)/.exec(line)?.[1];
+    if (url !== undefined) resolve(url);
+  });
+  const close = (): Promise<void> => endChild(child);
+  try {
+    const url = await promise;
+    return { pid: child.pid ?? 0, url, log: () => said.join('\n'), close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits until a file has a whole line, and gives its text. Throws after a deadline. */
+export async function waitForFile(path: string, timeoutMs: number = startTimeoutMs): Promise<string> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    if (text.endsWith('\n')) return text;
+    if (performance.now() > deadline) throw new Error(`${path} was not written within ${timeoutMs} ms`);
+    await delay(20);
+  }
+}
+
+/** Waits until a condition holds. Throws after a deadline. */
+export async function waitUntil(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs: number = startTimeoutMs,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await delay(20);
+  }
+}
+
+/** Resident memory of a process in bytes, now and at its peak. */
+export async function residentBytes(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const read = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+([0-9]+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  return { now: read('VmRSS'), peak: read('VmHWM') };
+}
+
+/** Whether a process of this id runs. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
