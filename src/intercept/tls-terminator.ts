@@ -67,11 +67,7 @@ export class TlsTerminator {
     });
     this.#handshakes.add(handshake);
     try {
-      try {
-        this.#current.run(handshake, () => server.emit('connection', stream));
-      } catch (error) {
-        handshake.fail(asProxyError(error, 'tls_handshake'));
-      }
+      this.#begin(server, stream, handshake);
       const socket = await handshake.result;
       return { socket, alpn: protocolOf(socket), servername: serverNameOf(socket) };
     } finally {
@@ -86,6 +82,19 @@ export class TlsTerminator {
       handshake.fail(new ProxyError('shutting_down', 'the gateway ended before the TLS handshake did'));
     }
     this.#servers.clear();
+  }
+
+  #begin(server: Server, stream: Duplex, handshake: Handshake): void {
+    const { allowHalfOpen } = stream;
+    try {
+      // The TLS socket copies it. With half-open ends it would wait for ever for a client that leaves during the handshake.
+      stream.allowHalfOpen = false;
+      this.#current.run(handshake, () => server.emit('connection', stream));
+    } catch (error) {
+      handshake.fail(asProxyError(error, 'tls_handshake'));
+    } finally {
+      stream.allowHalfOpen = allowHalfOpen;
+    }
   }
 
   readonly #prepare = (server: Server): void => {
@@ -137,6 +146,7 @@ class Handshake {
   /** True if the socket is now the result. */
   complete(socket: TLSSocket): boolean {
     if (!this.#end()) return false;
+    socket.allowHalfOpen = this.#stream.allowHalfOpen;
     resetWhenCut(socket, this.#stream);
     this.#settle.resolve(socket);
     return true;
@@ -164,17 +174,23 @@ class Handshake {
   }
 
   readonly #onError = (error: Error): void => {
-    this.fail(asProxyError(error, 'cancelled'));
+    if (error instanceof ProxyError && error.code !== 'cancelled' && error.code !== 'stream_reset')
+      this.fail(error);
+    else this.#clientLeft(error);
   };
 
   readonly #onClose = (): void => {
+    this.#clientLeft();
+  };
+
+  #clientLeft(cause?: Error): void {
     const { host } = this.#options;
     const message = `${host}: the client closed the connection during the TLS handshake, as clients do that do not trust the CA`;
-    // The alert that says why may be one tick behind the end of its stream.
+    // The alert that says why may be one turn behind the end of its stream.
     setImmediate(() => {
-      this.fail(new ProxyError('tls_handshake', message));
+      this.fail(new ProxyError('tls_handshake', message, { cause }));
     });
-  };
+  }
 
   readonly #onAbort = (): void => {
     this.fail(asProxyError(this.#options.signal?.reason, 'cancelled'));
