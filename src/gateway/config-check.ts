@@ -19,6 +19,16 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
     report(['store'], 'the URL has a password; a secret never stands in this file');
   }
   checkCredentials(document, report);
+  const proxy = document.upstream?.proxy;
+  if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
+    report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
+  }
+  if (proxy?.source !== undefined && Object.keys(proxy.source).length !== 1) {
+    report(
+      ['upstream', 'proxy', 'source'],
+      'a secret has one source; write exactly one of env, file and command',
+    );
+  }
   for (const [i, address] of asList(document.upstream?.resolvers).entries()) {
     const bare =
       /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ??

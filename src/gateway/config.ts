@@ -35,6 +35,15 @@ export interface IssuerSettings {
   readonly algorithms: readonly string[];
 }
 
+/** Another proxy that is the gateway's way out. */
+export interface UpstreamProxySettings {
+  readonly url: string;
+  readonly credentials?: { readonly username: string; readonly source: SecretSource };
+  readonly noProxy: readonly string[];
+  /** PEM files for an https proxy; empty: what origins are verified against. */
+  readonly ca: readonly string[];
+}
+
 /** Everything that the gateway is told. Paths are absolute; nothing in it is a secret. */
 export interface GatewayConfig {
   readonly listen: { readonly address: string; readonly port: number };
@@ -56,6 +65,8 @@ export interface GatewayConfig {
     /** Empty: those of the system. */
     readonly resolvers: readonly string[];
     readonly hosts: Readonly<Record<string, readonly string[]>>;
+    /** The way out through another proxy. */
+    readonly proxy?: UpstreamProxySettings;
   };
   readonly audit: { readonly file?: string };
   readonly limits: Limits;
@@ -195,6 +206,7 @@ function completeConfig(
       systemTrust: upstream.systemTrust ?? true,
       ca: asList(upstream.ca).map(absolute),
       resolvers: asList(upstream.resolvers),
+      ...(upstream.proxy === undefined ? {} : { proxy: proxySettings(upstream.proxy, absolute) }),
       hosts: Object.fromEntries(
         Object.entries(upstream.hosts ?? {}).map(([host, list]) => [host, asList(list)]),
       ),
@@ -244,6 +256,26 @@ function credentialSettings(
   }
 }
 
+function proxySettings(
+  {
+    url,
+    username,
+    source,
+    noProxy,
+    ca,
+  }: NonNullable<NonNullable<GatewayConfigDocument['upstream']>['proxy']>,
+  absolute: (path: string) => string,
+): UpstreamProxySettings {
+  return {
+    url,
+    noProxy: asList(noProxy).map((host) => host.toLowerCase()),
+    ca: asList(ca).map(absolute),
+    ...(username === undefined || source === undefined
+      ? {}
+      : { credentials: { username, source: secretSource(source, absolute) } }),
+  };
+}
+
 function withoutUndefined({ env, value }: { env: string; value?: string | undefined }): {
   env: string;
   value?: string;
@@ -283,6 +315,7 @@ function fileReferences({ tls, upstream, policy }: GatewayConfigDocument): { pat
         ]
       : []),
     ...many(upstream?.ca, ['upstream', 'ca']),
+    ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
     ...(policy === 'observe' ? [] : many(policy, ['policy'])),
   ];
 }

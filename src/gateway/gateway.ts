@@ -1,17 +1,8 @@
 // The gateway put together: everything is opened here, in order, and ends in the reverse order.
 
-import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { TlsTerminator } from '../intercept/tls-terminator.ts';
-import { createDialer } from '../net/dialer.ts';
-import { createResolver } from '../net/resolver.ts';
-import { loadSystemTrust } from '../net/system-trust.ts';
 import { openCertificateAuthority } from '../pki/certificate-authority.ts';
-import { checkCertificates } from '../pki/pem.ts';
-import { openServerIdentity } from '../pki/server-identity.ts';
-import type { ServerIdentity } from '../pki/server-identity.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
 import { observePolicy } from '../policy/observe-policy.ts';
 import { formatProblem } from '../policy/problem.ts';
@@ -21,10 +12,8 @@ import type { Store } from '../store/store.ts';
 import { openAuditLog } from './audit-log.ts';
 import type { GatewayConfig } from './config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
-import { ByProtocolForwarder } from './forward-by-protocol.ts';
-import { HttpFront } from './http-front.ts';
-import { Http2Front } from './http2-front.ts';
-import { LiveGrants } from './live-grants.ts';
+import { openIdentity, renewIdentity } from './gateway-identity.ts';
+import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { openIssuerFetch } from './oidc-fetch.ts';
 import type { IssuerFetch } from './oidc-fetch.ts';
 import { oidcIssuer } from './oidc-issuer.ts';
@@ -33,15 +22,9 @@ import { createPublicServer } from './public-server.ts';
 import { handleSessionRequest } from './session-endpoints.ts';
 import { openSessionService } from './session-service.ts';
 import type { SessionService } from './session-service.ts';
-import { SessionBudgets } from './session-budgets.ts';
 import { ownIssuer } from './session-token.ts';
 import { openSigningKey } from './signing-key.ts';
-import type { StreamParts } from './stream-handler.ts';
 import { TunnelServer } from './tunnel-server.ts';
-
-/** The own certificate is looked at this often, and renewed when a third of its life is left. */
-const identityCheckMs = 6 * 3_600_000;
-const identityRenewBeforeMs = 30 * 24 * 3_600_000;
 
 export interface GatewayOptions {
   /** The environment at start, for credentials of source `env`. */
@@ -105,6 +88,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     credentials,
     authority,
     trust,
+    proxyCa: await readFiles(config.upstream.proxy?.ca ?? []),
+    environment: options.environment ?? {},
     stack,
   });
   sessions.onEnded((sessionId) => {
@@ -254,103 +239,6 @@ async function openSessions({
       log('error', error.message);
     },
   });
-}
-
-interface PartsInput {
-  readonly config: GatewayConfig;
-  readonly audit: StreamParts['audit'];
-  readonly clock: () => number;
-  readonly policy: () => Policy;
-  readonly credentials: CredentialSet;
-  readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
-  /** PEM certificates that origins are verified against. */
-  readonly trust: readonly string[];
-  readonly stack: AsyncDisposableStack;
-}
-
-/** What origins and issuers are verified against: the system's list unless told otherwise, and the operator's own. */
-async function loadTrust({ upstream }: GatewayConfig): Promise<readonly string[]> {
-  const extra = await Promise.all(upstream.ca.map((path) => readFile(path, 'utf8')));
-  return upstream.systemTrust ? loadSystemTrust({ extra }) : extra.flatMap(checkCertificates);
-}
-
-function openParts(input: PartsInput): StreamParts {
-  const { config, audit, clock, policy, credentials, authority, trust, stack } = input;
-  const { limits, upstream } = config;
-  const resolver = stack.use(
-    createResolver({
-      limits,
-      hosts: upstream.hosts,
-      ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
-    }),
-  );
-  const dialer = createDialer({ resolver, trust, limits });
-  const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
-  const terminator = stack.adopt(new TlsTerminator({ issuer: authority, limits, clock }), (one) => {
-    one.close();
-  });
-  const front = {
-    policy,
-    credentials,
-    audit,
-    forwarder,
-    limits,
-    clock,
-    live: new LiveGrants(),
-    budgets: new SessionBudgets(),
-  };
-  const close = (one: HttpFront | Http2Front): void => {
-    one.close();
-  };
-  const http1 = stack.adopt(new HttpFront(front), close);
-  const http2 = stack.adopt(new Http2Front(front), close);
-  return { ...front, front: http1, http2Front: http2, terminator, dialer };
-}
-
-async function openIdentity(
-  config: GatewayConfig,
-  nowMs: number,
-): Promise<{ readonly identity: ServerIdentity; readonly renewable: boolean }> {
-  if (config.tls === 'self') {
-    const directory = join(config.stateDirectory, 'server');
-    return {
-      identity: await openServerIdentity(directory, { names: config.publicNames, nowMs }),
-      renewable: true,
-    };
-  }
-  const [certificatePem, keyPem] = await Promise.all([
-    readFile(config.tls.certificate, 'utf8'),
-    readFile(config.tls.key, 'utf8'),
-  ]);
-  const identity = { certificatePem, keyPem, caPem: '', notAfterMs: Number.POSITIVE_INFINITY };
-  return { identity, renewable: false };
-}
-
-/** Keeps the gateway's own certificate fresh in a process that runs for months. */
-function renewIdentity(config: GatewayConfig, server: Server, clock: () => number): Disposable {
-  let untilMs = clock() + identityRenewBeforeMs;
-  const timer = setInterval(() => {
-    if (clock() < untilMs) return;
-    openIdentity(config, clock()).then(
-      ({ identity }) => {
-        server.setSecureContext({
-          cert: identity.certificatePem,
-          key: identity.keyPem,
-          minVersion: 'TLSv1.2',
-        });
-        untilMs = clock() + identityRenewBeforeMs;
-      },
-      () => {
-        // Tried again at the next check; the old certificate still has most of its life.
-      },
-    );
-  }, identityCheckMs);
-  timer.unref();
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer);
-    },
-  };
 }
 
 async function listen(server: Server, config: GatewayConfig): Promise<void> {

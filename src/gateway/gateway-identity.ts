@@ -1,0 +1,59 @@
+// The certificate of the gateway's own public port, and its renewal.
+
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:https';
+import { join } from 'node:path';
+import { openServerIdentity } from '../pki/server-identity.ts';
+import type { ServerIdentity } from '../pki/server-identity.ts';
+import type { GatewayConfig } from './config.ts';
+
+/** The own certificate is looked at this often, and renewed when a third of its life is left. */
+const identityCheckMs = 6 * 3_600_000;
+const identityRenewBeforeMs = 30 * 24 * 3_600_000;
+
+/** The certificate of the public port: the operator's, or one of our own. */
+export async function openIdentity(
+  config: GatewayConfig,
+  nowMs: number,
+): Promise<{ readonly identity: ServerIdentity; readonly renewable: boolean }> {
+  if (config.tls === 'self') {
+    const directory = join(config.stateDirectory, 'server');
+    return {
+      identity: await openServerIdentity(directory, { names: config.publicNames, nowMs }),
+      renewable: true,
+    };
+  }
+  const [certificatePem, keyPem] = await Promise.all([
+    readFile(config.tls.certificate, 'utf8'),
+    readFile(config.tls.key, 'utf8'),
+  ]);
+  const identity = { certificatePem, keyPem, caPem: '', notAfterMs: Number.POSITIVE_INFINITY };
+  return { identity, renewable: false };
+}
+
+/** Keeps the gateway's own certificate fresh in a process that runs for months. */
+export function renewIdentity(config: GatewayConfig, server: Server, clock: () => number): Disposable {
+  let untilMs = clock() + identityRenewBeforeMs;
+  const timer = setInterval(() => {
+    if (clock() < untilMs) return;
+    openIdentity(config, clock()).then(
+      ({ identity }) => {
+        server.setSecureContext({
+          cert: identity.certificatePem,
+          key: identity.keyPem,
+          minVersion: 'TLSv1.2',
+        });
+        untilMs = clock() + identityRenewBeforeMs;
+      },
+      () => {
+        // Tried again at the next check; the old certificate still has most of its life.
+      },
+    );
+  }, identityCheckMs);
+  timer.unref();
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+    },
+  };
+}
