@@ -114,8 +114,12 @@ function kills(other: Rule, rule: Rule): boolean {
   if (other.when !== undefined || other.expiresMs !== undefined) return false;
   if (other.selectors.length > 0 && !sameSelectors(other.selectors, rule.selectors)) return false;
   if (!other.require.every((fact) => rule.require.includes(fact))) return false;
-  if (!rule.hosts.every((inner) => other.hosts.some((outer) => hostCovers(outer, inner)))) return false;
-  return coversDestinations(other, rule) && coversRequests(other, rule);
+  // The cheapest of the three first: on one host with thousands of rules nearly all differ in their paths.
+  return (
+    coversRequests(other, rule) &&
+    coversDestinations(other, rule) &&
+    rule.hosts.every((inner) => other.hosts.some((outer) => hostCovers(outer, inner)))
+  );
 }
 
 function coversDestinations(other: Rule, rule: Rule): boolean {

@@ -73,7 +73,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     expiresMs: compileExpiry(document, context.report),
     inject,
     addresses: addresses.map(({ text }) => text),
-    limits: compileLimits(document),
+    limits: compileLimits(document, context.report),
     reason: denial.reason,
     operatorReason: denial.operator,
   };
@@ -316,7 +316,18 @@ function compileExpiry(document: RuleDocument, report: Report): number | undefin
   return time;
 }
 
-function compileLimits({ limits = {} }: RuleDocument): RuleLimits {
+/** Limits that are only carried in decisions so far. What is not kept is told, not passed over. */
+const limitsNotKept = ['requestsPerSecond', 'requestsPerSession', 'bytesPerSession'] as const;
+
+function compileLimits({ limits = {} }: RuleDocument, report: Report): RuleLimits {
+  for (const key of limitsNotKept) {
+    if (limits[key] === undefined) continue;
+    report(
+      ['limits', key],
+      `the gateway of this version does not enforce "${key}" yet; it enforces bodyBytes`,
+      'warning',
+    );
+  }
   const { requestsPerSecond, requestsPerSession, bodyBytes, bytesPerSession } = limits;
   return {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),

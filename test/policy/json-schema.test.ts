@@ -1,0 +1,103 @@
+// The published schemas are made from the schemas that check. UPDATE_SCHEMAS=1 writes them anew.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, test } from 'node:test';
+import type { z } from 'zod';
+import { gatewayConfigSchema } from '../../src/gateway/config-schema.ts';
+import { parseGatewayConfig } from '../../src/gateway/config.ts';
+import { jsonSchemaOf } from '../../src/policy/json-schema.ts';
+import { parsePolicy } from '../../src/policy/parse-policy.ts';
+import { policySchema } from '../../src/policy/policy-schema.ts';
+import { formatProblem } from '../../src/policy/problem.ts';
+
+const root = new URL('../../', import.meta.url);
+const published: readonly [string, z.ZodType, string][] = [
+  ['schema/policy.schema.json', policySchema, 'Policy of upstreamproxy'],
+  ['schema/gateway.schema.json', gatewayConfigSchema, 'Configuration of the gateway of upstreamproxy'],
+];
+
+describe('a published schema is the one that checks', () => {
+  for (const [path, schema, title] of published) {
+    test(path, () => {
+      const file = new URL(path, root);
+      const made = jsonSchemaOf(schema, { title, id: basename(path) });
+      if (process.env['UPDATE_SCHEMAS'] === '1') writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`);
+      assert.deepEqual(
+        JSON.parse(readFileSync(file, 'utf8')),
+        structuredClone(made),
+        'write it anew: UPDATE_SCHEMAS=1 node --test test/policy/json-schema.test.ts',
+      );
+    });
+  }
+});
+
+test('every map in the schemas is closed', () => {
+  const open: string[] = [];
+  const walk = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return;
+    if ('properties' in node && !('additionalProperties' in node && node.additionalProperties === false))
+      open.push(path);
+    for (const [key, value] of Object.entries(node)) walk(value, `${path}/${key}`);
+  };
+  for (const [path, schema, title] of published) walk(jsonSchemaOf(schema, { title, id: path }), path);
+  assert.deepEqual(open, []);
+});
+
+describe('an example is sound and names its schema', () => {
+  const files = globSync('examples/{policy,gateway}*.yaml', { cwd: fileURLToPath(root) }).toSorted();
+  assert.ok(files.length >= 4, `only ${files.length} examples`);
+  for (const path of files) {
+    test(path, () => {
+      const text = readFileSync(new URL(path, root), 'utf8');
+      const kind = basename(path).startsWith('policy') ? 'policy' : 'gateway';
+      assert.match(
+        text,
+        new RegExp(`^# yaml-language-server: \\$schema=\\.\\./schema/${kind}\\.schema\\.json$`, 'm'),
+      );
+      const result =
+        kind === 'policy'
+          ? parsePolicy([{ file: path, text }])
+          : parseGatewayConfig({ file: path, text }, dirname(fileURLToPath(new URL(path, root))));
+      if ('problems' in result) assert.fail(result.problems.map(formatProblem).join('\n'));
+      if ('warnings' in result) assert.deepEqual(result.warnings.map(formatProblem), []);
+    });
+  }
+});
+
+test('the references describe every key that exists, and no other', () => {
+  const rows = (file: string): readonly string[] =>
+    [
+      ...readFileSync(new URL(`docs/reference/${file}`, root), 'utf8').matchAll(
+        /^\| `([A-Za-z][\w.[\]<>]*)` \|/gm,
+      ),
+    ].map(([, key = '']) => key);
+  assert.deepEqual(rows('policy.md').toSorted(), keysOf(policySchema).toSorted());
+  assert.deepEqual(rows('configuration.md').toSorted(), keysOf(gatewayConfigSchema).toSorted());
+});
+
+/** `rules[].limits.bodyBytes`, `credentials.<name>.kind`: every key of the maps below a schema. */
+function keysOf(schema: z.ZodType): readonly string[] {
+  interface Node {
+    readonly properties?: Readonly<Record<string, Node>>;
+    readonly additionalProperties?: Node | false;
+    readonly items?: Node;
+    readonly anyOf?: readonly Node[];
+  }
+  const keys = new Set<string>();
+  const walk = (node: Node, path: string): void => {
+    for (const [key, value] of Object.entries(node.properties ?? {})) {
+      const name = path === '' ? key : `${path}.${key}`;
+      keys.add(name);
+      if (key !== 'for') walk(value, name);
+    }
+    if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}.<name>`);
+    if (node.items !== undefined) walk(node.items, `${path}[]`);
+    for (const one of node.anyOf ?? []) walk(one, path);
+  };
+  // The schema of a map is a map.
+  walk(jsonSchemaOf(schema, { title: '', id: '' }) as Node, '');
+  return [...keys].filter((key) => !key.startsWith('limits.'));
+}
