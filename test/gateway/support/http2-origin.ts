@@ -10,6 +10,8 @@ import type { TestAuthority } from '../../support/test-authority.ts';
 
 export interface Http2Origin extends AsyncDisposable {
   readonly port: number;
+  /** HTTP/2 connections that were ever opened. */
+  readonly sessions: () => number;
   readonly seen: { readonly headers: Readonly<Record<string, unknown>>; readonly trailers: unknown }[];
 }
 
@@ -32,15 +34,17 @@ export async function http2Origin(authority: TestAuthority, only: boolean): Prom
     // On a server every stream is a server's.
     void answer(stream as ServerHttp2Stream, String(headers[':path']));
   });
+  let sessions = 0;
+  server.on('session', () => (sessions += 1));
   server.on('sessionError', () => undefined);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    sessions: () => sessions,
     seen,
     [Symbol.asyncDispose]: async () => {
       server.close();
-      server.closeAllConnections?.();
     },
   };
 }
