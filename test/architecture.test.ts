@@ -32,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages, by the folders that may use them. The agent uses none. */
 const packageUsers: Readonly<Record<string, readonly string[]>> = {
+  '@marcbachmann/cel-js': ['policy'],
   jose: ['gateway'],
   undici: ['gateway'],
   yaml: ['policy', 'gateway', 'cli'],

@@ -13,7 +13,6 @@ import type { Rule } from './rule.ts';
 import { type Locate, readYaml, type YamlPath, type YamlSource } from './yaml-source.ts';
 
 export type { PolicyProblem } from './problem.ts';
-export type { YamlSource as PolicySourceText } from './yaml-source.ts';
 
 /** What the reader cannot know by itself. */
 export interface ParsePolicyOptions {
