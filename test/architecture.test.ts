@@ -135,10 +135,15 @@ test('the pure row imports no module of a runtime', () => {
   );
 });
 
+/** The name of the package, with its scope if it has one. */
+function packageOf(target: string): string {
+  return /^(?:@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? '';
+}
+
 test('a package is used only where the table says, and the agent uses none', () => {
   const wrong = imports
     .filter(({ target }) => !target.startsWith('.') && !/^(?:node|bun):/.test(target))
-    .filter(({ folder, target }) => !packageUsers[target.split('/')[0] ?? '']?.includes(folder))
+    .filter(({ folder, target }) => !packageUsers[packageOf(target)]?.includes(folder))
     .map(({ file, target }) => `${file} imports ${target}`);
   assert.deepEqual(wrong, []);
 });
