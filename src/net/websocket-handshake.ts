@@ -241,12 +241,10 @@ function checkRequest(request: IncomingMessage): string {
   if (!has(headers.upgrade, 'websocket') || !has(headers.connection, 'upgrade'))
     throw malformed('does not upgrade to websocket');
   if (headers['sec-websocket-version'] !== '13') throw malformed('is not for version 13');
-  const keys = request.rawHeaders.filter(
-    (name, index) => index % 2 === 0 && name.toLowerCase() === 'sec-websocket-key',
-  );
   const key = headers['sec-websocket-key'];
-  // 16 bytes in base64, so the last character before the padding has four bits left over.
-  if (keys.length !== 1 || key === undefined || !/^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)) {
+  // 16 bytes in base64, so the last character before the padding has four bits left over. Two keys arrive as a list,
+  // which this is not.
+  if (key === undefined || !/^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)) {
     throw malformed('has no valid Sec-WebSocket-Key');
   }
   return key;

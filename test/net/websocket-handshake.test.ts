@@ -372,6 +372,27 @@ test('a refusal reaches the client as the error of its handshake', async () => {
 });
 
 suite('the mask of zero', () => {
+  test('is not asked for outside TLS', async () => {
+    const [socket, peer] = duplexPair();
+    const sent = once(peer, 'data') as Promise<[Buffer]>;
+    const pending = connectWebSocket({ ...request, socket, zeroMask: true });
+    assert.doesNotMatch(String((await sent)[0]), /upstreamproxy-mask/i);
+    peer.end();
+    await assert.rejects(pending);
+  });
+
+  test('is not granted outside TLS, whoever asks', async () => {
+    const { port } = await gateway({ allowZeroMask: true });
+    const socket = await connected(port);
+    const fields = Object.entries({ ...validFields, 'upstreamproxy-mask': 'zero' }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    socket.write(`GET /v1/ws HTTP/1.1\r\n${fields.join('')}\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(String(answer), /^HTTP\/1\.1 101 /);
+    assert.doesNotMatch(String(answer), /upstreamproxy-mask/i);
+  });
+
   const authority = createTestAuthority();
   const leaf = authority.issue('gateway.test');
 
