@@ -20,7 +20,7 @@ import {
 } from './der.ts';
 
 const hourMs = 3_600_000;
-export const dayMs = 24 * hourMs;
+const dayMs = 24 * hourMs;
 
 /** Long enough that a bundle baked into an image does not age; rotation is by publishing two. */
 const authorityLifetimeMs = 3650 * dayMs;
