@@ -131,29 +131,40 @@ function exchangeHeads(options: ConnectWebSocketOptions, request: Buffer): Promi
       ),
     );
   };
-  const onAbort = (): void =>
-    reject(new ProxyError('cancelled', 'The WebSocket handshake was cancelled.', { cause: signal?.reason }));
-  const timer = setTimeout(() => {
-    reject(
-      new ProxyError(
-        'timeout',
-        `${options.host} did not answer the WebSocket handshake within ${limits.handshakeTimeoutMs} ms.`,
-      ),
-    );
-  }, limits.handshakeTimeoutMs);
   const listeners = { data: onData, end: onEnd, close: onEnd, error: onError };
   for (const [name, listener] of Object.entries(listeners)) socket.on(name, listener);
-  signal?.addEventListener('abort', onAbort);
-  if (signal?.aborted === true) onAbort();
-  else if (socket.destroyed) onEnd();
-  else socket.write(request);
+  const release = rejectInTime(options, reject);
+  if (socket.destroyed) onEnd();
+  else if (signal?.aborted !== true) socket.write(request);
   return promise.finally(() => {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
+    release();
     for (const [name, listener] of Object.entries(listeners)) socket.off(name, listener);
     // What happens to the socket from here on is seen by the connection, or the socket is being destroyed.
     socket.on('error', () => undefined);
   });
+}
+
+/** Rejects at the deadline or when the caller gives up, whatever comes first; returns what undoes it. */
+function rejectInTime(options: ConnectWebSocketOptions, reject: (error: ProxyError) => void): () => void {
+  const { host, limits, signal } = options;
+  const onAbort = (): void => {
+    reject(new ProxyError('cancelled', 'The WebSocket handshake was cancelled.', { cause: signal?.reason }));
+  };
+  const timer = setTimeout(() => {
+    const { handshakeTimeoutMs } = limits;
+    reject(
+      new ProxyError(
+        'timeout',
+        `${host} did not answer the WebSocket handshake within ${handshakeTimeoutMs} ms.`,
+      ),
+    );
+  }, limits.handshakeTimeoutMs);
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted === true) onAbort();
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  };
 }
 
 /** RFC 6455 §4.1, the client's list of what fails the connection. */
