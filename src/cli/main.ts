@@ -74,8 +74,16 @@ function errorText({ code, message }: ProxyError): string {
 // `audit tail | head` closes our output: that is an end, not a fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
 
+/** The arguments as they were typed. The launcher marks each, so that no runtime takes one for its own option. */
+function typedArguments(marked: readonly string[]): readonly string[] {
+  if (!marked.every((argument) => argument.startsWith('='))) {
+    throw new ProxyError('usage', 'start the program by bin/upstreamproxy, which protects its process');
+  }
+  return marked.map((argument) => argument.slice(1));
+}
+
 try {
-  process.exit(await main(process.argv.slice(2)));
+  process.exit(await main(typedArguments(process.argv.slice(2))));
 } catch (thrown) {
   const error = asProxyError(thrown);
   process.stderr.write(errorText(error));

@@ -1,6 +1,7 @@
 // bin/upstreamproxy: the runtime that it finds, and what it takes out of the environment.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -66,7 +67,7 @@ test('the program runs with the inspector signal off, through links, and with it
       const [line] = stdout.split('\n');
       assert.equal(
         line,
-        `--disable-sigusr1 --disable-warning=ExperimentalWarning ${directory}/package/dist/cli/main.js run -- a b`,
+        `--disable-sigusr1 --disable-warning=ExperimentalWarning ${directory}/package/dist/cli/main.js =run =-- =a b`,
       );
     }
   });
@@ -94,6 +95,33 @@ test('what could steer the process is taken out and kept for the workload, whate
     }
   });
 });
+
+for (const runtime of ['node', 'bun']) {
+  test(`an option of the runtime in the arguments of the workload is not taken by our process (${runtime})`, async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const code = `require('node:fs').writeFileSync(${JSON.stringify(join(directory, 'ran'))}, '')`;
+      await writeFile(join(directory, 'evil.cjs'), code);
+      const evil = join(directory, 'evil.cjs');
+      await writeFile(join(directory, 'evil.env'), `NODE_OPTIONS=--require=${evil}\n`);
+      await writeFile(join(directory, 'evil.json'), JSON.stringify({ nodeOptions: { require: [evil] } }));
+      await writeFile(join(directory, 'bunfig.toml'), `preload = [${JSON.stringify(evil)}]\n`);
+      await writeFile(join(directory, '.env'), `NODE_OPTIONS=--require=${evil}\n`);
+      for (const option of [
+        `--env-file=${directory}/evil.env`,
+        `--experimental-config-file=${directory}/evil.json`,
+        `--require=${evil}`,
+        `--preload=${evil}`,
+      ]) {
+        const result = await runCommand(launcher, ['help', '--', option], {
+          cwd: directory,
+          env: { PATH: process.env['PATH'], UPSTREAMPROXY_RUNTIME: runtime },
+        });
+        assert.match(`${result.stdout}${result.stderr}`, /there is no command "--"/, option);
+        assert.ok(!existsSync(join(directory, 'ran')), `${option} ran code in our process`);
+      }
+    });
+  });
+}
 
 test('a runtime that does not exist is refused', async () => {
   const { code, stderr } = await runCommand(launcher, [], {
