@@ -15,11 +15,11 @@ import { Socket } from 'node:net';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 
-/** What of a file's identity must be unchanged for it to be the file that was read. */
+/** What must be unchanged for a file to be the one that was read. Not the change time: a link made since must not save it. */
 interface FileIdentity {
   readonly device: bigint;
   readonly inode: bigint;
-  readonly changedNs: bigint;
+  readonly modifiedNs: bigint;
   readonly size: bigint;
 }
 
@@ -249,11 +249,11 @@ function isTokenByte(byte: number): boolean {
 }
 
 function identityOf(stats: BigIntStats): FileIdentity {
-  return { device: stats.dev, inode: stats.ino, changedNs: stats.ctimeNs, size: stats.size };
+  return { device: stats.dev, inode: stats.ino, modifiedNs: stats.mtimeNs, size: stats.size };
 }
 
 function sameFile(a: FileIdentity, b: FileIdentity): boolean {
-  return a.device === b.device && a.inode === b.inode && a.changedNs === b.changedNs && a.size === b.size;
+  return a.device === b.device && a.inode === b.inode && a.modifiedNs === b.modifiedNs && a.size === b.size;
 }
 
 function eraseFile(path: string, expected: FileIdentity): void {

@@ -1,11 +1,12 @@
 // Trust: the gateway's CA certificates, fetched, checked, and appended to the system's own bundle.
 
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { ProxyError } from '../protocol/error.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import { caCertPath } from '../protocol/session-messages.ts';
-import { checkCertificates } from '../pki/pem.ts';
+import { checkCertificates, splitPemCertificates } from '../pki/pem.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { type Gateway, openGateway } from './gateway-connection.ts';
 import { sendRequest } from './http-request.ts';
@@ -137,14 +138,27 @@ export function builtInRoots(): string {
 
 /** A `gatewayCa` option as PEM: the text itself, or the content of the file that it names. Throws config_invalid. */
 export function readGatewayCa(textOrPath: string): string {
-  if (textOrPath.includes('-----BEGIN')) return textOrPath;
+  if (textOrPath.includes('-----BEGIN')) return checkedPem(textOrPath, 'the given PEM');
+  let text: string;
   try {
-    const text = readFileSync(textOrPath, 'utf8');
-    if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+    text = readFileSync(textOrPath, 'utf8');
   } catch (error) {
     throw new ProxyError('config_invalid', `the gateway CA file ${textOrPath} cannot be read`, {
       cause: error,
     });
   }
-  throw new ProxyError('config_invalid', `the gateway CA file ${textOrPath} holds no PEM certificate`);
+  return checkedPem(text, `the file ${textOrPath}`);
+}
+
+/** Node takes anything as `ca` and then trusts nothing, which would only be seen as a refused gateway. */
+function checkedPem(text: string, place: string): string {
+  try {
+    // A pinned certificate of the gateway itself is as good as that of an authority.
+    for (const pem of splitPemCertificates(text)) void new X509Certificate(pem);
+    return text;
+  } catch (error) {
+    throw new ProxyError('config_invalid', `the gateway CA: ${place} is not made of PEM certificates`, {
+      cause: error,
+    });
+  }
 }

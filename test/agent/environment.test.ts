@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { environmentTable, type WorkloadFacts, workloadEnvironment } from '../../src/agent/environment.ts';
+
+const files = { bundle: '/state/ca-bundle.pem', ownCa: '/state/ca.pem' };
+const facts: WorkloadFacts = { port: 4321, files, base: {}, placeholders: {} };
+const environmentOf = (changes: Partial<WorkloadFacts>) => workloadEnvironment({ ...facts, ...changes });
+
+describe('the environment of the workload', () => {
+  test('names the relay in both cases, as a URL without credentials', () => {
+    const environment = environmentOf({});
+    for (const name of ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'YARN_HTTPS_PROXY']) {
+      assert.equal(environment[name], 'http://127.0.0.1:4321', name);
+    }
+    assert.equal(environment['RSYNC_PROXY'], '127.0.0.1:4321');
+  });
+
+  test('names the bundle wherever a client has a variable for it', () => {
+    const environment = environmentOf({});
+    const names = ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'PIP_CERT', 'GIT_SSL_CAINFO', 'CURL_CA_BUNDLE'];
+    for (const name of [...names, 'npm_config_cafile', 'CARGO_HTTP_CAINFO']) {
+      assert.equal(environment[name], files.bundle, name);
+    }
+    assert.equal(environment['NODE_EXTRA_CA_CERTS'], files.ownCa);
+    assert.equal(environment['NODE_USE_ENV_PROXY'], '1');
+  });
+
+  test('names no file that was not written', () => {
+    const environment = environmentOf({ files: { bundle: '/b' } });
+    for (const name of [
+      'NODE_OPTIONS',
+      'JAVA_TOOL_OPTIONS',
+      'PHP_INI_SCAN_DIR',
+      'WGETRC',
+      'HGRCPATH',
+      'APT_CONFIG',
+    ]) {
+      assert.equal(name in environment, false, name);
+    }
+    assert.equal(environment['NODE_EXTRA_CA_CERTS'], '/b');
+  });
+
+  test('leaves out what breaks clients or weakens them', () => {
+    const names = environmentTable.map(({ name }) => name);
+    for (const name of ['ALL_PROXY', 'all_proxy', 'NODE_TLS_REJECT_UNAUTHORIZED', 'GIT_SSL_NO_VERIFY']) {
+      assert.equal(names.includes(name), false, name);
+    }
+    assert.equal(
+      names.some((name) => name.startsWith('GLOBAL_AGENT')),
+      false,
+    );
+    assert.equal(new Set(names).size, names.length);
+  });
+
+  test('every row names its clients', () => {
+    for (const { name, clients } of environmentTable) assert.notEqual(clients, '', name);
+  });
+});
+
+describe("the user's own values", () => {
+  test('in NO_PROXY are kept, lower case, once, without spaces', () => {
+    const base = { NO_PROXY: 'Internal.Example.com, .corp.test', no_proxy: 'localhost .corp.test' };
+    const expected = 'localhost,127.0.0.1,::1,.corp.test,internal.example.com';
+    assert.equal(environmentOf({ base })['NO_PROXY'], expected);
+    assert.equal(environmentOf({ base })['no_proxy'], expected);
+    assert.equal(environmentOf({})['NO_PROXY'], 'localhost,127.0.0.1,::1');
+  });
+
+  test('in NODE_OPTIONS, JAVA_TOOL_OPTIONS and PHP_INI_SCAN_DIR are appended to', () => {
+    const environment = environmentOf({
+      files: {
+        ...files,
+        nodeHook: '/state/my hook.cjs',
+        javaKeyStore: '/state/trust.jks',
+        phpIniDirectory: '/state/php',
+      },
+      base: {
+        NODE_OPTIONS: '--max-old-space-size=99',
+        JAVA_TOOL_OPTIONS: '-Xmx1g',
+        PHP_INI_SCAN_DIR: '/own',
+      },
+    });
+    assert.equal(environment['NODE_OPTIONS'], '--max-old-space-size=99 --require="/state/my hook.cjs"');
+    assert.match(
+      environment['JAVA_TOOL_OPTIONS'] ?? '',
+      /^-Xmx1g -Dhttp\.proxyHost=127\.0\.0\.1 .*trust\.jks/,
+    );
+    assert.equal(environment['PHP_INI_SCAN_DIR'], '/own:/state/php');
+  });
+
+  test('PHP keeps its built-in folder where the user has set none', () => {
+    const environment = environmentOf({ files: { ...files, phpIniDirectory: '/state/php' } });
+    assert.equal(environment['PHP_INI_SCAN_DIR'], ':/state/php');
+  });
+});
+
+test('placeholders are added, and never displace a variable of the table', () => {
+  const environment = environmentOf({
+    placeholders: { GITHUB_TOKEN: 'stand-in', HTTPS_PROXY: 'x', WGETRC: 'x' },
+  });
+  assert.equal(environment['GITHUB_TOKEN'], 'stand-in');
+  assert.equal(environment['HTTPS_PROXY'], 'http://127.0.0.1:4321');
+  assert.equal('WGETRC' in environment, false);
+});
