@@ -9,7 +9,7 @@ import type { GatewayConfig } from './config.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
 const identityCheckMs = 6 * 3_600_000;
-const identityRenewBeforeMs = 30 * 24 * 3_600_000;
+const identityRenewBeforeMs = 10 * 24 * 3_600_000;
 
 /** The certificate of the public port: the operator's, or one of our own. */
 export async function openIdentity(
@@ -32,18 +32,23 @@ export async function openIdentity(
 }
 
 /** Keeps the gateway's own certificate fresh in a process that runs for months. */
-export function renewIdentity(config: GatewayConfig, server: Server, clock: () => number): Disposable {
-  let untilMs = clock() + identityRenewBeforeMs;
+export function renewIdentity(
+  config: GatewayConfig,
+  server: Server,
+  identity: ServerIdentity,
+  clock: () => number,
+): Disposable {
+  let untilMs = identity.notAfterMs - identityRenewBeforeMs;
   const timer = setInterval(() => {
     if (clock() < untilMs) return;
     openIdentity(config, clock()).then(
-      ({ identity }) => {
+      ({ identity: fresh }) => {
         server.setSecureContext({
-          cert: identity.certificatePem,
-          key: identity.keyPem,
+          cert: fresh.certificatePem,
+          key: fresh.keyPem,
           minVersion: 'TLSv1.2',
         });
-        untilMs = clock() + identityRenewBeforeMs;
+        untilMs = fresh.notAfterMs - identityRenewBeforeMs;
       },
       () => {
         // Tried again at the next check; the old certificate still has most of its life.

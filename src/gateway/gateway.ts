@@ -124,7 +124,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   });
   await listen(server, config);
   stack.defer(() => closeServer(server));
-  if (renewable) stack.use(renewIdentity(config, server, clock));
+  if (renewable) stack.use(renewIdentity(config, server, identity, clock));
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const close = (drainMs: number): Promise<void> =>

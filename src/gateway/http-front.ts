@@ -14,6 +14,8 @@ import { Http1Client } from './http1-client.ts';
 import type { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { runUpgrade } from './upgrade-exchange.ts';
 
+/** Time to read a refusal before the connection is cut. */
+const refusedLingerMs = 2_000;
 /** An idle kept-alive client connection; the stream's own idle limit is longer. */
 const keepAliveMs = 120_000;
 /** What is left unread of a refused body up to this size is read and dropped, so that the connection can go on. */
@@ -145,6 +147,8 @@ export class HttpFront {
     noteDestination(record, connection.scene);
     record.finish(clock());
     const body = `upstreamproxy: ${fault.message}\nreason: ${fault.code}\ntrace: ${record.traceId}\n`;
+    // A client that does not close its own side after the refusal is cut off.
+    setTimeout(() => socket.destroy(), refusedLingerMs).unref();
     socket.end(
       `HTTP/1.1 ${String(status)} ${reason}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
         `x-deny-reason: ${fault.code}\r\nx-trace-id: ${record.traceId}\r\n` +
@@ -160,7 +164,7 @@ function createServer(limits: Limits): Server {
     // Uploads may take as long as they move; the idle limit of the stream watches them.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveMs,
-    connectionsCheckingInterval: 5_000,
+    connectionsCheckingInterval: Math.min(5_000, limits.headTimeoutMs),
     insecureHTTPParser: false,
     // The validation layer judges Host; a missing one gets its message.
     requireHostHeader: false,
@@ -168,6 +172,8 @@ function createServer(limits: Limits): Server {
   });
   server.maxHeadersCount = limits.headersCountMax + 1;
   server.timeout = limits.idleTimeoutMs;
+  // Heads are timed by a timer that starts with this event; the server itself never listens.
+  server.emit('listening');
   // A client that shuts its write side down still wants the answer; Node's types do not know this switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;

@@ -164,7 +164,11 @@ async function serveTls(
   }
   // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
   const offered = supportedProtocols.filter((protocol) => alpn.includes(protocol));
-  const terminated = await parts.terminator.terminate(port.duplex, { host: destination.host, alpn: offered });
+  const terminated = await parts.terminator.terminate(port.duplex, {
+    owner: scene.principal.id,
+    host: destination.host,
+    alpn: offered,
+  });
   const abort = (error: ProxyError): void => {
     abortTls(terminated.socket, error);
     port.reset(error);

@@ -73,7 +73,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     expiresMs: compileExpiry(document, context.report),
     inject,
     addresses: addresses.map(({ text }) => text),
-    limits: compileLimits(document, context.report),
+    limits: compileLimits(document),
     reason: denial.reason,
     operatorReason: denial.operator,
   };
@@ -316,18 +316,7 @@ function compileExpiry(document: RuleDocument, report: Report): number | undefin
   return time;
 }
 
-/** Limits that are only carried in decisions so far. What is not kept is told, not passed over. */
-const limitsNotKept = ['requestsPerSecond', 'requestsPerSession', 'bytesPerSession'] as const;
-
-function compileLimits({ limits = {} }: RuleDocument, report: Report): RuleLimits {
-  for (const key of limitsNotKept) {
-    if (limits[key] === undefined) continue;
-    report(
-      ['limits', key],
-      `the gateway of this version does not enforce "${key}" yet; it enforces bodyBytes`,
-      'warning',
-    );
-  }
+function compileLimits({ limits = {} }: RuleDocument): RuleLimits {
   const { requestsPerSecond, requestsPerSession, bodyBytes, bytesPerSession } = limits;
   return {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),

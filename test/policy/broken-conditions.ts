@@ -146,10 +146,7 @@ export const brokenConditions: readonly BrokenPolicy[] = [
   [
     'rate with tcp',
     rule('hosts: a.example.com\nscheme: tcp\nports: 22\nlimits: { requestsPerSecond: 1 }'),
-    [
-      'p:6:34: error: raw TCP is not looked into, so requests cannot be counted; use bytesPerSession',
-      'p:6:34: warning: the gateway of this version does not enforce "requestsPerSecond" yet; it enforces bodyBytes',
-    ],
+    ['p:6:34: error: raw TCP is not looked into, so requests cannot be counted; use bytesPerSession'],
   ],
   [
     'passthrough over http',

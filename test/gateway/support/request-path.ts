@@ -110,7 +110,11 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     const { promise: ended, resolve } = Promise.withResolvers<ProxyError | undefined>();
     socket.on('error', () => undefined);
     far.on('error', () => undefined);
-    far.once('close', () => resolve(undefined));
+    far.once('close', () => {
+      resolve(undefined);
+      // Closed without an end: the client sees a reset.
+      if (!far.writableFinished) socket.destroy(new ProxyError('stream_reset', 'the gateway broke off'));
+    });
     // As on a network: the far end learns that the client is gone.
     socket.once('close', () => far.destroy());
     const end = (error: ProxyError): void => {

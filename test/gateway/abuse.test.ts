@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:http2';
+import { text } from 'node:stream/consumers';
+import type { Duplex } from 'node:stream';
+import { test } from 'node:test';
+
+import { createTestAuthority } from '../support/test-authority.ts';
+import { httpsOrigin } from '../support/origin.ts';
+import { get, sendRaw } from './support/raw-http.ts';
+import { openRequestPath } from './support/request-path.ts';
+import type { RequestPath, RequestPathOptions } from './support/request-path.ts';
+
+const authority = createTestAuthority();
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+function frame(type: number, flags: number, streamId: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(streamId, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** HPACK literals without indexing of `:method GET`, `:scheme https`, `:path /hello`, `:authority`. */
+function requestBlock(at: string): Buffer {
+  const literal = (name: string, value: string): Buffer =>
+    Buffer.concat([
+      Buffer.of(0, name.length),
+      Buffer.from(name),
+      Buffer.of(value.length),
+      Buffer.from(value),
+    ]);
+  return Buffer.concat([
+    literal(':method', 'GET'),
+    literal(':scheme', 'https'),
+    literal(':path', '/hello'),
+    literal(':authority', at),
+  ]);
+}
+
+interface Scene extends AsyncDisposable {
+  readonly path: RequestPath;
+  readonly at: string;
+  readonly connections: () => number;
+}
+
+async function scene(limits: RequestPathOptions['limits'] = {}): Promise<Scene> {
+  const origin = await httpsOrigin({ authority });
+  const path = openRequestPath({
+    policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+    limits,
+  });
+  return {
+    path,
+    at: `allowed.test:${origin.port}`,
+    connections: origin.connections,
+    [Symbol.asyncDispose]: async () => {
+      await path[Symbol.asyncDispose]();
+      await origin.close();
+    },
+  };
+}
+
+/** Another principal, meanwhile: answered, whatever the attacker does. */
+async function neighbourIsServed({ path, at }: Scene): Promise<void> {
+  const answer = await sendRaw(await path.tls(at, { principal: 'neighbour' }), get(at, '/hello'));
+  assert.equal(answer.status, 200);
+}
+
+async function closed(socket: Duplex): Promise<void> {
+  if (socket.destroyed || socket.readableEnded) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error('the connection was not closed within 10 s')), 10_000);
+  socket.resume();
+  // The gateway's end is what is asked for; a client that keeps its own side open is cut off later.
+  socket.once('end', resolve);
+  socket.once('close', resolve);
+  await promise;
+  clearTimeout(timer);
+}
+
+for (const [what, fields] of [
+  ['too large', [`X-Big: ${'x'.repeat(70_000)}`]],
+  ['of too many fields', Array.from({ length: 300 }, (_, i) => `X-${i}: 1`)],
+] as const) {
+  test(`a request head ${what} is answered 431 and nothing is dialled`, async () => {
+    await using one = await scene();
+    const answer = await sendRaw(await one.path.tls(one.at), get(one.at, '/', ...fields));
+    assert.equal(answer.status, 431);
+    assert.equal(answer.headers.get('x-deny-reason'), 'head_too_large');
+    assert.equal(one.connections(), 0);
+    await neighbourIsServed(one);
+  });
+}
+
+test('a head that trickles in is given up after its deadline', async () => {
+  await using one = await scene({ headTimeoutMs: 100 });
+  const socket = await one.path.tls(one.at);
+  socket.write('GET / HTTP/1.1\r\nHost: ');
+  await closed(socket);
+  const [event] = await one.path.events(1);
+  assert.equal(event?.errorCode, 'timeout');
+  await neighbourIsServed(one);
+});
+
+test('a body that stops arriving is given up after the idle limit', async () => {
+  await using one = await scene({ idleTimeoutMs: 200 });
+  const socket = await one.path.tls(one.at);
+  socket.write(`POST /sink HTTP/1.1\r\nHost: ${one.at}\r\nContent-Length: 1000\r\n\r\npart`);
+  await closed(socket);
+  const [event] = await one.path.events(1);
+  assert.equal(event?.verdict, 'error');
+  await neighbourIsServed(one);
+});
+
+/** Sends frames until the gateway closes the connection, bounded. */
+async function flood(one: Scene, next: (i: number) => Buffer, count: number): Promise<void> {
+  const socket = await one.path.tls(one.at, { alpn: ['h2'], principal: 'attacker' });
+  socket.write(Buffer.concat([preface, frame(4, 0, 0)]));
+  socket.resume();
+  for (let i = 0; i < count && !socket.destroyed; i += 1) {
+    if (!socket.write(next(i))) await new Promise((resolve) => setImmediate(resolve));
+    if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await closed(socket);
+}
+
+test('rapid reset: streams opened and reset at once end the connection, and the neighbour is served', async () => {
+  await using one = await scene();
+  const block = requestBlock(one.at);
+  await flood(
+    one,
+    (i) => Buffer.concat([frame(1, 0x5, i * 2 + 1, block), frame(3, 0, i * 2 + 1, Buffer.of(0, 0, 0, 8))]),
+    20_000,
+  );
+  await neighbourIsServed(one);
+});
+
+test('CONTINUATION without end ends the connection', async () => {
+  await using one = await scene();
+  const junk = Buffer.concat(
+    Array.from({ length: 400 }, () => Buffer.concat([Buffer.of(0, 1, 0x78, 30), Buffer.alloc(30, 0x79)])),
+  );
+  await flood(one, (i) => (i === 0 ? frame(1, 0, 1, requestBlock(one.at)) : frame(9, 0, 1, junk)), 5_000);
+  await neighbourIsServed(one);
+});
+
+test('a header block over the limit ends its stream, not the process', async () => {
+  await using one = await scene();
+  const socket = await one.path.tls(one.at, { alpn: ['h2'] });
+  const session = connect(`https://${one.at}`, { createConnection: () => socket });
+  session.on('error', () => undefined);
+  const stream = session.request({ ':path': '/', 'x-big': 'y'.repeat(60_000), 'x-more': 'z'.repeat(60_000) });
+  await assert.rejects(text(stream));
+  session.destroy();
+  await neighbourIsServed(one);
+});
+
+for (const [what, next] of [
+  ['SETTINGS', () => frame(4, 0, 0, Buffer.of(0, 3, 0, 0, 0, 100))],
+  ['PING', () => frame(6, 0, 0, Buffer.alloc(8))],
+] as const) {
+  test(`a flood of ${what} by a client that reads nothing is bounded, and the neighbour is served`, async () => {
+    await using one = await scene();
+    const socket = await one.path.tls(one.at, { alpn: ['h2'], principal: 'attacker' });
+    socket.write(Buffer.concat([preface, frame(4, 0, 0)]));
+    socket.pause();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 200 && !socket.destroyed; i += 1) {
+      socket.write(Buffer.concat(Array.from({ length: 500 }, next)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024);
+    await neighbourIsServed(one);
+    socket.destroy();
+  });
+}
+
+test('a session that invents host names is slowed down in minting, the neighbour is not', async () => {
+  await using one = await scene({ leavesPerSecondMax: 5 });
+  let refused = 0;
+  for (let i = 0; i < 12; i += 1) {
+    try {
+      (await one.path.tls(`h${i}.invented.test:443`, { principal: 'attacker' })).destroy();
+    } catch {
+      refused += 1;
+    }
+  }
+  assert.ok(refused > 0);
+  await neighbourIsServed(one);
+});
