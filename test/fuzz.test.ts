@@ -1,0 +1,37 @@
+// Every fuzz target, seeded and bounded; `npm run fuzz -- TARGET` runs one for longer.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { runCommand } from './support/command.ts';
+import { fuzzFolder, fuzzTargets } from './support/fuzz-targets.ts';
+
+const runs = 5_000;
+
+for (const target of fuzzTargets()) {
+  test(`${target}: every property holds for ${runs} inputs of seed 1`, async () => {
+    const file = join(fuzzFolder, `${target}.ts`);
+    const args = ['--disable-warning=ExperimentalWarning', file, '--seed', '1', '--runs', String(runs)];
+    const result = await runCommand(process.execPath, args, { timeoutMs: 30_000 });
+    assert.equal(result.code, 0, result.stdout + result.stderr);
+    assert.match(result.stdout, new RegExp(`\\b${runs} (?:runs|inputs)\\b`));
+  });
+}
+
+test('parsers of foreign bytes each have a target', () => {
+  const expected = [
+    'authority',
+    'client-hello',
+    'frames',
+    'policy',
+    'request-head',
+    'request-target',
+    'token',
+  ];
+  const targets = fuzzTargets();
+  assert.deepEqual(
+    expected.concat('websocket').filter((name) => !targets.includes(name)),
+    [],
+  );
+});
