@@ -12,6 +12,17 @@ export interface NativeOperations extends Disposable {
   clearCoreLimit(): void;
 }
 
+/** A number, or memory whose address is passed. */
+export type SystemCallArgument = number | bigint | Uint8Array;
+
+/** System calls by number, for what libc has no function for. They act on the calling thread, as the kernel means it. */
+export interface SystemCalls extends Disposable {
+  /** The result as the kernel gives it: below 0 it is a negated errno. At most six arguments. */
+  call(number: number, ...args: readonly SystemCallArgument[]): number;
+  /** The address of memory, for structures that hold pointers. The caller keeps the memory alive. */
+  address(memory: Uint8Array): bigint;
+}
+
 // From <sys/prctl.h> and <sys/resource.h>; these numbers are the same on every Linux architecture.
 const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
@@ -82,7 +93,7 @@ interface BunSymbols {
 function openLibcInBun(): Libc {
   // Bun documents this module under this name; Node's types do not know it.
   const ffi = process.getBuiltinModule('bun:ffi') as unknown as BunFfi;
-  const { symbols, close } = openFirst(ffi, ['libc.so.6', 'libc.so', `libc.musl-${machineName()}.so.1`]);
+  const { symbols, close } = openFirst(ffi, libraryNames());
   return {
     prctl: (option, argument) => symbols.prctl(option, argument, 0n, 0n, 0n),
     getrlimit: (resource, limit) => symbols.getrlimit(resource, limit),
@@ -108,6 +119,106 @@ function openFirst(ffi: BunFfi, names: readonly string[]): { readonly symbols: B
   throw new Error(`no C library could be loaded (tried ${names.join(', ')})`, { cause: failure });
 }
 
-function machineName(): string {
-  return process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+/** glibc's name, musl's two. */
+function libraryNames(): readonly string[] {
+  const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  return ['libc.so.6', 'libc.so', `libc.musl-${machine}.so.1`];
+}
+
+/** What both runtimes give for system calls. */
+interface RawSystemCalls {
+  readonly syscall: (
+    number: bigint,
+    a: bigint,
+    b: bigint,
+    c: bigint,
+    d: bigint,
+    e: bigint,
+    f: bigint,
+  ) => bigint | number;
+  readonly errno: () => number;
+  readonly address: (memory: Uint8Array) => bigint;
+  readonly close: () => void;
+}
+
+/** Loads `syscall(2)`. Throws an Error with the runtime's own words if foreign functions cannot be had here. */
+export function openSystemCalls(): SystemCalls {
+  if (process.platform !== 'linux') throw new Error(`system calls need Linux, this is ${process.platform}`);
+  const raw = process.versions['bun'] === undefined ? openSystemCallsInNode() : openSystemCallsInBun();
+  const value = (argument: SystemCallArgument | undefined): bigint => {
+    if (argument === undefined) return 0n;
+    return BigInt.asUintN(64, argument instanceof Uint8Array ? raw.address(argument) : BigInt(argument));
+  };
+  return {
+    call(number, a, b, c, d, e, f) {
+      const result = raw.syscall(BigInt(number), value(a), value(b), value(c), value(d), value(e), value(f));
+      return Number(result) === -1 ? -raw.errno() : Number(result);
+    },
+    address: (memory) => raw.address(memory),
+    [Symbol.dispose]: () => raw.close(),
+  };
+}
+
+function openSystemCallsInNode(): RawSystemCalls {
+  const ffi = process.getBuiltinModule('node:ffi');
+  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi; use Node 26 or Bun`);
+  const words = ['uint64', 'uint64', 'uint64', 'uint64', 'uint64', 'uint64'] as const;
+  const { lib, functions } = ffi.dlopen(null, {
+    syscall: { arguments: ['int64', ...words], return: 'int64' },
+    // The same name in glibc and musl.
+    __errno_location: { arguments: [], return: 'pointer' },
+  });
+  return {
+    syscall: (number, a, b, c, d, e, f) => functions.syscall(number, a, b, c, d, e, f),
+    errno: () => ffi.getInt32(functions.__errno_location(), 0),
+    address: (memory) => ffi.getRawPointer(memory),
+    close: () => lib.close(),
+  };
+}
+
+interface BunSystemCallFfi {
+  dlopen(
+    path: string,
+    symbols: unknown,
+  ): {
+    readonly symbols: {
+      syscall(
+        number: bigint,
+        a: bigint,
+        b: bigint,
+        c: bigint,
+        d: bigint,
+        e: bigint,
+        f: bigint,
+      ): bigint | number;
+      __errno_location(): number;
+    };
+    close(): void;
+  };
+  ptr(memory: Uint8Array): number;
+  readonly read: { i32(address: number, offset: number): number };
+}
+
+function openSystemCallsInBun(): RawSystemCalls {
+  // Bun documents this module under this name; Node's types do not know it.
+  const ffi = process.getBuiltinModule('bun:ffi') as unknown as BunSystemCallFfi;
+  let failure: unknown;
+  for (const name of libraryNames()) {
+    try {
+      const library = ffi.dlopen(name, {
+        syscall: { args: ['i64', 'u64', 'u64', 'u64', 'u64', 'u64', 'u64'], returns: 'i64' },
+        __errno_location: { args: [], returns: 'ptr' },
+      });
+      const { symbols } = library;
+      return {
+        syscall: (number, a, b, c, d, e, f) => symbols.syscall(number, a, b, c, d, e, f),
+        errno: () => ffi.read.i32(symbols.__errno_location(), 0),
+        address: (memory) => BigInt(ffi.ptr(memory)),
+        close: () => library.close(),
+      };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw new Error(`no C library could be loaded (tried ${libraryNames().join(', ')})`, { cause: failure });
 }
