@@ -181,9 +181,15 @@ async function squidAuthority(home: string): Promise<string> {
   return readFile(join(home, 'ca.pem'), 'utf8');
 }
 
+/**
+ * Interception as squid's own documentation configures it (SslPeekAndSplice): peek at the ClientHello in step 1, then
+ * bump. With `bump all` alone squid bumps in step 1, before it has seen the client's SNI, which is not the same work.
+ */
 function squidText(home: string, port: number, origin: OriginProcess): string {
   return `http_port 127.0.0.1:${port} ssl-bump cert=${home}/both.pem generate-host-certificates=on dynamic_cert_mem_cache_size=4MB
 sslcrtd_program ${squidMinter} -s ${home}/minted -M 4MB
+acl step1 at_step SslBump1
+ssl_bump peek step1
 ssl_bump bump all
 tls_outgoing_options cafile=${origin.caFile}
 hosts_file ${home}/hosts
