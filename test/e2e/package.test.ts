@@ -1,0 +1,153 @@
+// The package as npm makes it, installed in an empty folder: the command, the library and its types.
+
+import assert from 'node:assert/strict';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { mustRun, runCommand } from '../support/command.ts';
+import { httpsOrigin } from '../support/origin.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
+import { skipWithout } from '../support/tools.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const tools = join(root, 'node_modules', '.bin');
+const env = { ...process.env, PATH: `${tools}${delimiter}${process.env['PATH']}` };
+const installTimeoutMs = 120_000;
+
+const consumer = `
+import { initUpstreamProxy, startUpstreamProxyRelay, downloadCaBundle, setNonDumpable } from 'upstreamproxy';
+import type { InitOptions, UpstreamProxy } from 'upstreamproxy';
+
+const options: InitOptions = {};
+await using proxy: UpstreamProxy = await initUpstreamProxy(options);
+const port: number = proxy.port;
+// @ts-expect-error: a port is no text
+const text: string = proxy.port;
+const relay: (options: never) => Promise<{ readonly port: number }> = startUpstreamProxyRelay;
+const bundle: (base: string, system: string, out: string) => Promise<{ readonly path: string }> = downloadCaBundle;
+console.log(JSON.stringify([proxy.enabled, proxy.reason, port, text, typeof relay, typeof bundle, setNonDumpable().nondumpable]));
+`;
+
+let directory: TemporaryDirectory;
+let packed: { readonly filename: string; readonly files: readonly { readonly path: string }[] };
+
+before(
+  async () => {
+    directory = await temporaryDirectory();
+    // Its own scripts build it first.
+    const output = await mustRun('npm', ['pack', '--json', '--pack-destination', directory.path], {
+      cwd: root,
+      env,
+      timeoutMs: installTimeoutMs,
+    });
+    // What the build prints stands before the JSON.
+    [packed] = JSON.parse(output.slice(output.indexOf('[\n')));
+    await writeFile(join(directory.path, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+    const install = [
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+      join(directory.path, packed.filename),
+    ];
+    await mustRun('npm', install, { cwd: directory.path, env, timeoutMs: installTimeoutMs });
+  },
+  { timeout: 2 * installTimeoutMs },
+);
+after(async () => {
+  await directory[Symbol.asyncDispose]();
+});
+
+test('the package has the program, the types and the documents, and no source, test or key', () => {
+  const paths = packed.files.map(({ path }) => path);
+  for (const path of [
+    'bin/upstreamproxy',
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli/main.js',
+    'LICENSE',
+    'README.md',
+  ]) {
+    assert.ok(paths.includes(path), path);
+  }
+  const expected =
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|docs\/.+|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
+  assert.deepEqual(
+    paths.filter((path) => !expected.test(path)),
+    [],
+  );
+});
+
+test('a program in TypeScript finds the four functions with their types', async () => {
+  await mkdir(join(directory.path, 'node_modules', '@types'), { recursive: true });
+  // A consumer has the types of Node; these are the same ones.
+  await symlink(
+    join(root, 'node_modules', '@types', 'node'),
+    join(directory.path, 'node_modules', '@types', 'node'),
+  );
+  await symlink(
+    join(root, 'node_modules', 'undici-types'),
+    join(directory.path, 'node_modules', 'undici-types'),
+  );
+  await writeFile(join(directory.path, 'consumer.ts'), consumer);
+  const compilerOptions = {
+    strict: true,
+    module: 'nodenext',
+    target: 'es2024',
+    lib: ['esnext'],
+    types: ['node'],
+    noEmit: true,
+  };
+  await writeFile(
+    join(directory.path, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
+  );
+  const { code, stdout } = await runCommand('tsc', ['-p', '.'], { cwd: directory.path, env });
+  assert.equal(code, 0, stdout);
+});
+
+for (const [runtime, ...options] of [['node', '--disable-warning=ExperimentalWarning'], ['bun']]) {
+  test(`the library works when it is imported under ${runtime}`, async () => {
+    await writeFile(join(directory.path, `${runtime}-consumer.ts`), consumer);
+    const { code, stdout, stderr } = await runCommand(runtime!, [...options, `${runtime}-consumer.ts`], {
+      cwd: directory.path,
+      env,
+    });
+    assert.equal(code, 0, stderr);
+    const [enabled, reason, port, , relay, bundle, nondumpable] = JSON.parse(stdout);
+    assert.deepEqual([enabled, port, relay, bundle, nondumpable], [false, 0, 'function', 'function', true]);
+    assert.match(reason, /not configured/);
+  });
+
+  test(
+    `the command of the package runs a command behind the proxy under ${runtime}`,
+    { skip: skipWithout('curl') },
+    async () => {
+      const authority = createTestAuthority();
+      await using origin = await httpsOrigin({ authority });
+      const rule = `{ name: hello, hosts: api.test, ports: ${origin.port}, addresses: 127.0.0.1/32 }`;
+      await writeFile(join(directory.path, 'policy.yaml'), `rules: [${rule}]\n`);
+      await writeFile(join(directory.path, 'ca.pem'), authority.caPem);
+      const config = 'policy: policy.yaml\nupstream: { ca: ca.pem, hosts: { api.test: 127.0.0.1 } }\n';
+      await writeFile(join(directory.path, 'gateway.yaml'), config);
+      const own = { ...env, XDG_STATE_HOME: directory.path, UPSTREAMPROXY_RUNTIME: runtime };
+      const command = join(directory.path, 'node_modules', '.bin', 'upstreamproxy');
+      const version = await mustRun(command, ['version'], { env: own });
+      assert.match(version, new RegExp(`^upstreamproxy [0-9.]+ \\(${runtime} `));
+      const args = [
+        'run',
+        '--config',
+        join(directory.path, 'gateway.yaml'),
+        '--',
+        'curl',
+        '-sS',
+        origin.url('api.test', '/hello'),
+      ];
+      const { code, stdout, stderr } = await runCommand(command, args, { env: own });
+      assert.deepEqual([code, stdout], [0, 'hello\n'], stderr);
+    },
+  );
+}
