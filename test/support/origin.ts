@@ -58,8 +58,8 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 }
 
 /**
- * The built-in paths: `/hello`; `/echo` and `/sink` (JSON of what arrived); `/bytes/N` (N bytes of
- * pattern 1); `/status/N`; `/auth` (see `expectedAuthorization`); `/reflect` (the `Authorization` field
+ * The built-in paths: `/hello`; `/echo` and `/sink` (JSON of what arrived; with `?pause=MS` the body is left unread
+ * for so long first); `/bytes/N` (N bytes of a pattern, 1 or `?seed=`); `/status/N`; `/auth` (see `expectedAuthorization`); `/reflect` (the `Authorization` field
  * as header and body); `/cut` (announces 1000 bytes, sends 10, breaks off). Anything else is 404.
  */
 async function builtInPaths(
@@ -69,7 +69,8 @@ async function builtInPaths(
   expectedAuthorization: string | undefined,
 ): Promise<void> {
   const target = request.url ?? '/';
-  const [path = '/'] = target.split('?');
+  const [path = '/', query] = target.split('?');
+  const parameters = new URLSearchParams(query);
   const [, first, argument] = path.split('/');
   const authorization = request.headers.authorization;
   switch (first) {
@@ -86,7 +87,7 @@ async function builtInPaths(
     case 'bytes': {
       const bytes = Number(argument);
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes });
-      await pipeline(patternStream(bytes), response);
+      await pipeline(patternStream(bytes, Number(parameters.get('seed') ?? 1)), response);
       return;
     }
     case 'status':
@@ -127,6 +128,8 @@ function recordRequest(
     bodySha256: undefined,
   };
   seen.push(record);
+  const pause = Number(/[?&]pause=([0-9]+)/.exec(record.target)?.[1] ?? 0);
+  if (pause > 0) setTimeout(() => request.resume(), pause);
   const hash = createHash('sha256');
   const { promise, resolve, reject } = Promise.withResolvers<{ bytes: number; sha256: string }>();
   // A request that is cut before its end has no hash; who waits for it gets the error.
@@ -135,6 +138,7 @@ function recordRequest(
     record.bodyBytes += chunk.length;
     hash.update(chunk);
   });
+  if (pause > 0) request.pause();
   request.on('end', () => {
     record.bodySha256 = hash.digest('hex');
     resolve({ bytes: record.bodyBytes, sha256: record.bodySha256 });
