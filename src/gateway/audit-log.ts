@@ -1,6 +1,6 @@
 // The audit: a bounded queue in front of the store and a file. Nothing is served that could not be audited.
 
-import { randomBytes, randomUUIDv7 } from 'node:crypto';
+import { randomFillSync, randomUUIDv7 } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
@@ -34,9 +34,19 @@ export function newEventId(): string {
   return randomUUIDv7();
 }
 
+const traceIdBytes = 16;
+/** Random bytes are drawn for 256 ids at once: a call costs twenty times what its bytes do. */
+const traceIdPool = Buffer.alloc(256 * traceIdBytes);
+let traceIdOffset = traceIdPool.length;
+
 /** 16 random bytes in hex, the form of a W3C trace id. */
 export function newTraceId(): string {
-  return randomBytes(16).toString('hex');
+  if (traceIdOffset === traceIdPool.length) {
+    randomFillSync(traceIdPool);
+    traceIdOffset = 0;
+  }
+  traceIdOffset += traceIdBytes;
+  return traceIdPool.toString('hex', traceIdOffset - traceIdBytes, traceIdOffset);
 }
 
 export interface AuditLogOptions {

@@ -7,7 +7,7 @@ import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
-import { OriginPools } from './origin-pools.ts';
+import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
 
 /** Connections to one origin for one principal; browsers use 6, package managers up to 50. */
@@ -37,7 +37,7 @@ export class BodylessForwarder implements Forwarder {
   }
 
   async forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
-    const { pool: origin, release } = this.#pools.use({ ...request, destination: request.head.destination });
+    const { pool: origin, release } = this.#pools.use(originKeyOf(request));
     try {
       await this.#dispatchWithRetry(origin.pool, request, receiver);
       return { address: origin.address, protocol: 'http/1.1' };
@@ -53,10 +53,12 @@ export class BodylessForwarder implements Forwarder {
   /** A kept connection that the origin closed just now loses the request; RFC 9112 §9.3.1 allows one more try. */
   async #dispatchWithRetry(pool: Pool, request: ForwardRequest, receiver: ResponseReceiver): Promise<void> {
     const attempt = new Dispatch(request, receiver);
+    // On a connection of its own a lost answer is the origin's: trying again would only ask twice.
+    const reuses = pool.stats.free > 0;
     try {
       await attempt.run(pool);
     } catch (error) {
-      if (attempt.answered || !isLostConnection(error) || !isIdempotent(request.head.method))
+      if (!reuses || attempt.answered || !isLostConnection(error) || !isIdempotent(request.head.method))
         throw mapError(error, request);
       try {
         await new Dispatch(request, receiver).run(pool);

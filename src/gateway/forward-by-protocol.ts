@@ -9,7 +9,7 @@ import { Http2Origin } from './forward-http2.ts';
 import { BodyForwarder } from './forward-with-body.ts';
 import type { UpgradeResult } from './forward-with-body.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
-import { OriginPools, originKeyText } from './origin-pools.ts';
+import { OriginPools, originKeyOf, originKeyText } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
 
 /** How long it is remembered that an origin does not speak HTTP/2 (or only that). */
@@ -48,7 +48,7 @@ export class ByProtocolForwarder implements Forwarder {
   }
 
   async forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
-    const key = { ...request, destination: request.head.destination };
+    const key = originKeyOf(request);
     if (key.destination.scheme === 'https' && this.#prefersHttp2(key, request)) {
       const { pool, release } = this.#http2.use(key);
       try {
@@ -87,7 +87,7 @@ export class ByProtocolForwarder implements Forwarder {
     } catch (error) {
       // The origin refused http/1.1 before a byte of the request was sent: it wants HTTP/2 only.
       if (!isProtocolRefusal(error)) throw error;
-      const key = { ...request, destination: request.head.destination };
+      const key = originKeyOf(request);
       this.#remember(key, 'h2');
       const { pool, release } = this.#http2.use(key);
       try {

@@ -8,7 +8,7 @@ import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
-import { OriginPools } from './origin-pools.ts';
+import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
 
 const connectionsPerOriginMax = 64;
@@ -80,7 +80,7 @@ export class BodyForwarder implements Forwarder {
   }
 
   async forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
-    const { pool: agent, release } = this.#agents.use({ ...request, destination: request.head.destination });
+    const { pool: agent, release } = this.#agents.use(originKeyOf(request));
     try {
       const outgoing = this.#start(request, agent, framingFields(request));
       await exchangeBody(outgoing, request, receiver, this.#limits);
@@ -96,7 +96,7 @@ export class BodyForwarder implements Forwarder {
     protocol: string,
     receiver: ResponseReceiver,
   ): Promise<UpgradeResult> {
-    const { pool: agent, release } = this.#agents.use({ ...request, destination: request.head.destination });
+    const { pool: agent, release } = this.#agents.use(originKeyOf(request));
     const outgoing = this.#start(request, agent, ['connection', 'Upgrade', 'upgrade', protocol]);
     const { promise, resolve, reject } = Promise.withResolvers<UpgradeResult>();
     outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {

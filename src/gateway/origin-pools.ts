@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Destination } from '../http/destination.ts';
 import { formatAuthority } from '../http/authority.ts';
-import type { UpstreamTls } from './forwarder.ts';
+import type { ForwardRequest, UpstreamTls } from './forwarder.ts';
 
 /** More keys than this: the one unused for longest is closed. */
 const poolsMax = 4096;
@@ -23,6 +23,14 @@ interface Entry<P> {
   readonly pool: P;
   lastUsedMs: number;
   inUse: number;
+}
+
+/** The key of a request, and nothing else of it: a pool keeps its key for as long as it lives. */
+export function originKeyOf({ head, principalId, addresses, tls }: ForwardRequest): OriginKey {
+  const { destination } = head;
+  return tls === undefined
+    ? { destination, principalId, addresses }
+    : { destination, principalId, addresses, tls };
 }
 
 /** What differs here must never share a connection. */

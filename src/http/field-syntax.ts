@@ -4,6 +4,9 @@ import { ProxyError, type ErrorCode } from '../protocol/error.ts';
 import { HeaderList, type HeaderField } from './header-list.ts';
 import { printable } from './printable.ts';
 
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 export interface FieldRules {
   /** Code of the error for a field that breaks the syntax or a limit of the count. */
   readonly malformed: ErrorCode;
@@ -39,15 +42,17 @@ export function parseFields(raw: readonly string[], rules: FieldRules): HeaderLi
 
 /** The members of a comma-separated field over all its lines, in lower case, empty ones left out. */
 export function listMembers(fields: HeaderList, name: string): readonly string[] {
-  return fields
-    .all(name)
+  const values = fields.all(name);
+  // Most lists are asked for and absent.
+  if (values.length === 0) return values;
+  return values
     .flatMap((value) => value.split(','))
     .map((member) => member.trim().toLowerCase())
     .filter((member) => member !== '');
 }
 
 function checkName(name: string, rules: FieldRules): string {
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
+  if (!token.test(name)) {
     throw new ProxyError(rules.malformed, `The header field name ${printable(name)} is not a token.`);
   }
   if (rules.lowerCaseNames && name !== name.toLowerCase()) {
@@ -61,11 +66,17 @@ function checkName(name: string, rules: FieldRules): string {
 
 function checkValue(name: string, value: string, rules: FieldRules): string {
   // No CR and LF means no folded line either; a character beyond a byte could become one of them in latin1.
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+  if (!fieldValue.test(value)) {
     throw new ProxyError(
       rules.malformed,
       `The header field ${printable(name)} has a control character in its value.`,
     );
   }
-  return value.replace(/^[\t ]+|[\t ]+$/g, '');
+  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))
+    ? value.replace(/^[\t ]+|[\t ]+$/g, '')
+    : value;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

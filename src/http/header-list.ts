@@ -5,6 +5,8 @@ export type HeaderField = readonly [name: string, value: string];
 /** An immutable list of header fields in order. Look-ups ignore case; changes give a new list. */
 export class HeaderList {
   readonly #fields: readonly HeaderField[];
+  /** The names in lower case, once a look-up needs them: there are a dozen look-ups for each message. */
+  #lowerCaseNames: readonly string[] | undefined;
 
   constructor(fields: Iterable<HeaderField> = []) {
     this.#fields = [...fields];
@@ -21,25 +23,56 @@ export class HeaderList {
     return this.#fields.length;
   }
 
+  get #names(): readonly string[] {
+    return (this.#lowerCaseNames ??= this.#fields.map(([name]) => name.toLowerCase()));
+  }
+
   /** All values of a name, in order. */
   all(name: string): readonly string[] {
+    const names = this.#names;
     const wanted = name.toLowerCase();
-    return this.#fields.filter(([field]) => field.toLowerCase() === wanted).map(([, value]) => value);
+    let values: string[] | undefined;
+    for (let at = names.indexOf(wanted); at !== -1; at = names.indexOf(wanted, at + 1)) {
+      (values ??= []).push(this.#fields[at]?.[1] ?? '');
+    }
+    return values ?? none;
   }
 
   /** The value of a name that stands once; undefined if absent. With several, the first. */
   first(name: string): string | undefined {
-    const wanted = name.toLowerCase();
-    return this.#fields.find(([field]) => field.toLowerCase() === wanted)?.[1];
+    return this.#fields[this.#names.indexOf(name.toLowerCase())]?.[1];
   }
 
   has(name: string): boolean {
-    return this.first(name) !== undefined;
+    return this.#names.includes(name.toLowerCase());
   }
 
-  without(...names: readonly string[]): HeaderList {
-    const unwanted = new Set(names.map((name) => name.toLowerCase()));
-    return new HeaderList(this.#fields.filter(([field]) => !unwanted.has(field.toLowerCase())));
+  /** Whether the name stands more than once. */
+  isRepeated(name: string): boolean {
+    const wanted = name.toLowerCase();
+    return this.#names.indexOf(wanted) !== this.#names.lastIndexOf(wanted);
+  }
+
+  without(...unwanted: readonly string[]): HeaderList {
+    const lowerCase = new Set(unwanted.map((name) => name.toLowerCase()));
+    return this.filter((name) => !lowerCase.has(name));
+  }
+
+  /** The fields whose lower-case name `keep` accepts; the list itself if that is all of them. */
+  filter(keep: (lowerCaseName: string) => boolean): HeaderList {
+    const names = this.#names;
+    const fields: HeaderField[] = [];
+    const kept: string[] = [];
+    for (const [at, field] of this.#fields.entries()) {
+      const name = names[at] ?? '';
+      if (!keep(name)) continue;
+      fields.push(field);
+      kept.push(name);
+    }
+    if (fields.length === this.#fields.length) return this;
+    const list = new HeaderList(fields);
+    list.#lowerCaseNames = kept;
+    return list;
   }
 
   /** Replaces every field of the name by this one, at the end. */
@@ -49,10 +82,14 @@ export class HeaderList {
 
   /** Name, value, name, value … as Node's `writeHead` and undici take it. */
   toRaw(): string[] {
-    return this.#fields.flat();
+    const raw: string[] = [];
+    for (const [name, value] of this.#fields) raw.push(name, value);
+    return raw;
   }
 
   [Symbol.iterator](): Iterator<HeaderField> {
     return this.#fields[Symbol.iterator]();
   }
 }
+
+const none: readonly string[] = [];

@@ -2,7 +2,7 @@
 
 import { ProxyError, type ErrorCode } from '../protocol/error.ts';
 import { listMembers } from './field-syntax.ts';
-import { HeaderList } from './header-list.ts';
+import type { HeaderList } from './header-list.ts';
 import { printable } from './printable.ts';
 
 const hopByHop: ReadonlySet<string> = new Set([
@@ -56,13 +56,20 @@ const neverListed: ReadonlySet<string> = new Set([
   'www-authenticate',
 ]);
 
+const otherRouting: ReadonlySet<string> = new Set([
+  'x-rewrite-url',
+  'x-host',
+  'x-http-host-override',
+  'x-real-ip',
+]);
+
 /** Claims about the way so far, or a second path or host: to some origins they outrank what policy judged. */
 function isRouting(name: string): boolean {
   return (
     name === 'forwarded' ||
     name.startsWith('x-forwarded-') ||
     name.startsWith('x-original-') ||
-    ['x-rewrite-url', 'x-host', 'x-http-host-override', 'x-real-ip'].includes(name)
+    otherRouting.has(name)
   );
 }
 
@@ -71,9 +78,7 @@ function isRouting(name: string): boolean {
  * A Connection that lists a field which decides meaning throws `code`.
  */
 export function endToEndFields(fields: HeaderList, code: ErrorCode): HeaderList {
-  const listed = new Set(
-    listMembers(fields, 'connection').filter((option) => !connectionOptions.has(option)),
-  );
+  const listed = listMembers(fields, 'connection').filter((option) => !connectionOptions.has(option));
   for (const option of listed) {
     if (neverListed.has(option) || option.startsWith('sec-') || option.startsWith('x-amz-')) {
       throw new ProxyError(
@@ -82,17 +87,13 @@ export function endToEndFields(fields: HeaderList, code: ErrorCode): HeaderList 
       );
     }
   }
-  return filterFields(
-    fields,
-    (name) => !listed.has(name) && !hopByHop.has(name) && !name.startsWith('proxy-'),
+  const alsoHopByHop = listed.length === 0 ? undefined : new Set(listed);
+  return fields.filter(
+    (name) => !hopByHop.has(name) && !name.startsWith('proxy-') && alsoHopByHop?.has(name) !== true,
   );
 }
 
 /** A request's fields without those that claim another host, path or way (dashes and underscores alike). */
 export function withoutRoutingFields(fields: HeaderList): HeaderList {
-  return filterFields(fields, (name) => !isRouting(name.replaceAll('_', '-')));
-}
-
-function filterFields(fields: HeaderList, keep: (lowerCaseName: string) => boolean): HeaderList {
-  return new HeaderList([...fields].filter(([name]) => keep(name.toLowerCase())));
+  return fields.filter((name) => !isRouting(name.includes('_') ? name.replaceAll('_', '-') : name));
 }

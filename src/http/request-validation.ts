@@ -244,7 +244,7 @@ const singleFields = [
 
 function refuseRepeated(fields: HeaderList): void {
   for (const name of singleFields) {
-    if (fields.all(name).length > 1) throw malformed(`${name} stands more than once`);
+    if (fields.isRepeated(name)) throw malformed(`${name} stands more than once`);
   }
 }
 

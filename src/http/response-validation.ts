@@ -55,9 +55,8 @@ function requireUpgrade(fields: HeaderList, upgrade: ResponseInput['upgrade']): 
 
 /** The one length; equal repeats are one, as RFC 9112 §6.3 allows. With a Transfer-Encoding beside it: refused. */
 function contentLength(fields: HeaderList): string | undefined {
-  const given = new Set(
-    fields.all('content-length').flatMap((value) => value.split(',').map((one) => one.trim())),
-  );
+  const values = fields.all('content-length');
+  const given = new Set(values.flatMap((value) => value.split(',').map((one) => one.trim())));
   const codings = listMembers(fields, 'transfer-encoding');
   if (codings.length > 0 && (codings.length > 1 || codings[0] !== 'chunked')) {
     throw malformed('its Transfer-Encoding is not "chunked"');

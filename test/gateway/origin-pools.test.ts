@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OriginPools, originKeyText } from '../../src/gateway/origin-pools.ts';
+import { HeaderList } from '../../src/http/header-list.ts';
+import { OriginPools, originKeyOf, originKeyText } from '../../src/gateway/origin-pools.ts';
 import type { OriginKey } from '../../src/gateway/origin-pools.ts';
 
 const key: OriginKey = {
@@ -50,4 +51,24 @@ test('the number of pools is bounded and a pool in use is never the one that goe
   assert.equal(closed.has('busy'), false);
   assert.ok(closed.has('p0'));
   pools[Symbol.dispose]();
+});
+
+test('the key of a request holds neither its fields, which may be a credential, nor its signal', () => {
+  const destination = { scheme: 'https', host: 'origin.test', port: 443 } as const;
+  const key = originKeyOf({
+    head: {
+      method: 'GET',
+      destination,
+      path: '/',
+      query: '',
+      headers: new HeaderList([['authorization', 'Bearer secret']]),
+      httpVersion: '1.1',
+    },
+    body: undefined,
+    bodyLength: undefined,
+    principalId: 'p',
+    addresses: ['10.0.0.0/8'],
+    signal: new AbortController().signal,
+  });
+  assert.deepEqual(key, { destination, principalId: 'p', addresses: ['10.0.0.0/8'] });
 });

@@ -18,3 +18,19 @@ test('a change gives a new list and removes every spelling of the name', () => {
   assert.equal(list.size, 3);
   assert.equal(list.has('missing'), false);
 });
+
+test('a filter judges lower-case names, and what it leaves is found as before', () => {
+  const list = HeaderList.fromRaw(['Keep', '1', 'Drop', '2', 'KEEP', '3']);
+  const kept = list.filter((name) => name !== 'drop');
+  assert.deepEqual(kept.toRaw(), ['Keep', '1', 'KEEP', '3']);
+  assert.deepEqual(kept.all('keep'), ['1', '3']);
+  assert.equal(kept.has('drop'), false);
+  assert.equal(list.size, 3);
+});
+
+test('a repeated name is one that stands twice in any spelling', () => {
+  const list = HeaderList.fromRaw(['Range', '1', 'x', '2', 'RANGE', '3']);
+  assert.equal(list.isRepeated('range'), true);
+  assert.equal(list.isRepeated('X'), false);
+  assert.equal(list.isRepeated('missing'), false);
+});
