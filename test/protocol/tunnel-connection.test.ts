@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Frame } from '../../src/protocol/frame.ts';
 import type { TunnelEvent } from '../../src/protocol/tunnel-event.ts';
 import { alone, Conversation, drainEvents, join, someFields } from './conversation.ts';
 
