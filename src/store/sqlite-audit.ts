@@ -2,19 +2,19 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { startCheckpointer, type Checkpointer } from './sqlite-checkpointer.ts';
+import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { integerOf, jsonOf } from './sqlite-row.ts';
 import type { AuditEntry, AuditQuery, AuditStore } from './store.ts';
 
-/** Batches before the checkpoint thread is worth its start: a command that reads a little never needs it. */
-const batchesBeforeCheckpointer = 20;
+/** Batches before the thread is worth its start: a command that reads a little never needs it. */
+const batchesBeforeWriter = 20;
 
 export class SqliteAudit implements AuditStore {
   readonly #database: SqliteDatabase;
-  /** Path of a database file; undefined for one in memory, which has no log. */
+  /** Path of a database file; undefined for one in memory, which no other connection can see. */
   readonly #path: string | undefined;
   #batches = 0;
-  #checkpointer: Checkpointer | undefined;
+  #writer: AuditWriter | undefined;
 
   constructor(database: SqliteDatabase, path?: string) {
     this.#database = database;
@@ -22,25 +22,18 @@ export class SqliteAudit implements AuditStore {
   }
 
   async close(): Promise<void> {
-    await this.#checkpointer?.close();
+    await this.#writer?.close();
   }
 
   async append(entries: readonly AuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    this.#database.transaction(() => {
-      for (const { id, timeMs, sessionId, verdict, kind, json } of entries) {
-        // A batch whose outcome was uncertain is appended again, so the same id twice is one event.
-        this.#database.run(
-          `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
-           VALUES (:id, :timeMs, :sessionId, :verdict, :kind, :json) ON CONFLICT (id) DO NOTHING`,
-          { id, timeMs, sessionId: sessionId ?? null, verdict, kind, json },
-        );
-      }
-    });
     this.#batches += 1;
-    if (this.#path !== undefined && this.#batches >= batchesBeforeCheckpointer) {
-      this.#checkpointer ??= startCheckpointer(this.#path);
+    if (this.#path !== undefined && this.#batches > batchesBeforeWriter) {
+      this.#writer ??= startAuditWriter(this.#path);
     }
+    // Without the thread it goes on here: slower for the streams, and nothing is lost.
+    if (this.#writer?.isRunning === true) await this.#writer.append(entries);
+    else writeAudit(this.#database, entries);
   }
 
   async query(query: AuditQuery): Promise<readonly AuditEvent[]> {

@@ -9,7 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 /** How long a statement waits for another process that is writing. It blocks the event loop, so it is short. */
 const busyTimeoutMs = 2000;
 const walRetryDelayMs = 20;
-/** 64 MiB of log, if no thread empties it earlier (sqlite-checkpointer.ts). */
+/** 64 MiB of log, if no thread empties it earlier (sqlite-audit-writer.ts). */
 const walPagesMax = 16_384;
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;

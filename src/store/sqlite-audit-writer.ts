@@ -1,0 +1,164 @@
+// Writes the audit on a thread of its own, and moves the write-ahead log into the database file there. Each write waits
+// for the fsyncs of a checkpoint, 10 ms and more, which on the main thread every stream would feel.
+
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { SqliteDatabase } from './sqlite-database.ts';
+import type { AuditEntry } from './store.ts';
+
+const checkpointIntervalMs = 1000;
+/** The thread ends between two batches; on a stuck disk it is not waited for. */
+const stopTimeoutMs = 5000;
+/** Marks the data of our own threads, so that this module does nothing in those of others. */
+const marker = 'upstreamproxy-audit-writer';
+
+/** A running thread. */
+export interface AuditWriter {
+  /** False once the thread has ended, for whatever reason. */
+  readonly isRunning: boolean;
+  /** Resolves when the entries are stored; throws `store_unavailable`, also if the thread ended before it said so. */
+  append(entries: readonly AuditEntry[]): Promise<void>;
+  /** Writes what was given, and ends. Closing twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** What the thread is told: a batch, or to stop. */
+interface Batch {
+  readonly batch: number;
+  readonly entries: readonly AuditEntry[];
+}
+
+/** What the thread says: a batch is stored, or why it is not. */
+interface Outcome {
+  readonly batch: number;
+  readonly failure: string | undefined;
+}
+
+/** Stores the entries in one transaction. */
+export function writeAudit(database: SqliteDatabase, entries: readonly AuditEntry[]): void {
+  database.transaction(() => {
+    for (const { id, timeMs, sessionId, verdict, kind, json } of entries) {
+      // A batch whose outcome was uncertain is appended again, so the same id twice is one event.
+      database.run(
+        `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
+         VALUES (:id, :timeMs, :sessionId, :verdict, :kind, :json) ON CONFLICT (id) DO NOTHING`,
+        { id, timeMs, sessionId: sessionId ?? null, verdict, kind, json },
+      );
+    }
+  });
+}
+
+/** Starts the thread on the database file. A fault of the thread ends it; the entries it had not confirmed are refused. */
+export function startAuditWriter(path: string): AuditWriter {
+  return new WriterThread(path);
+}
+
+class WriterThread implements AuditWriter {
+  readonly #worker: Worker;
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #pending = new Map<number, PromiseWithResolvers<void>>();
+  #batches = 0;
+  #isRunning = true;
+  #closing: Promise<void> | undefined;
+
+  constructor(path: string) {
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: { [marker]: path },
+      execArgv: [],
+      env: {},
+    });
+    this.#worker = worker;
+    worker.unref();
+    worker.on('error', () => {
+      // Its end, which follows, refuses what is pending.
+    });
+    // The thread sends nothing else.
+    worker.on('message', (outcome: Outcome) => this.#settle(outcome));
+    worker.once('exit', () => this.#ended());
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning && this.#closing === undefined;
+  }
+
+  append(entries: readonly AuditEntry[]): Promise<void> {
+    if (!this.isRunning) return Promise.reject(threadEnded());
+    const pending = Promise.withResolvers<void>();
+    this.#batches += 1;
+    this.#pending.set(this.#batches, pending);
+    // The process stays while something is not stored.
+    this.#worker.ref();
+    this.#worker.postMessage({ batch: this.#batches, entries } satisfies Batch);
+    return pending.promise;
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#worker.ref();
+    this.#worker.postMessage('stop');
+    const timer = setTimeout(() => void this.#worker.terminate(), stopTimeoutMs);
+    await this.#exited.promise;
+    clearTimeout(timer);
+  }
+
+  #settle({ batch, failure }: Outcome): void {
+    const pending = this.#pending.get(batch);
+    this.#pending.delete(batch);
+    if (this.#pending.size === 0 && this.#closing === undefined) this.#worker.unref();
+    if (failure === undefined) pending?.resolve();
+    else pending?.reject(new ProxyError('store_unavailable', failure));
+  }
+
+  #ended(): void {
+    this.#isRunning = false;
+    for (const { reject } of this.#pending.values()) reject(threadEnded());
+    this.#pending.clear();
+    this.#exited.resolve();
+  }
+}
+
+function threadEnded(): ProxyError {
+  return new ProxyError('store_unavailable', 'The thread that writes the audit has ended.');
+}
+
+async function runThread(path: string): Promise<void> {
+  const port = parentPort;
+  if (port === null) return;
+  const database = await SqliteDatabase.open(path, 'normal');
+  const timer = setInterval(() => checkpoint(database), checkpointIntervalMs);
+  port.on('message', (message: Batch | 'stop') => {
+    if (message !== 'stop') {
+      port.postMessage(outcomeOf(database, message));
+      return;
+    }
+    clearInterval(timer);
+    database.close();
+    port.close();
+  });
+}
+
+/** A busy database is left for the next time; the connections checkpoint by themselves when their log is very long. */
+function checkpoint(database: SqliteDatabase): void {
+  try {
+    database.script('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch {
+    // The next batch says what is wrong with the file.
+  }
+}
+
+function outcomeOf(database: SqliteDatabase, { batch, entries }: Batch): Outcome {
+  try {
+    writeAudit(database, entries);
+    return { batch, failure: undefined };
+  } catch (error) {
+    return { batch, failure: asProxyError(error, 'store_unavailable').message };
+  }
+}
+
+// The module is its own thread's entry, so that its name need not be known twice.
+if (!isMainThread && typeof workerData === 'object' && workerData !== null && marker in workerData) {
+  await runThread(String(workerData[marker]));
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { startAuditWriter } from '../../src/store/sqlite-audit-writer.ts';
+import { openSqliteStore } from '../../src/store/sqlite-store.ts';
+import { auditEntry } from '../conformance/store.ts';
+
+async function inFolder(body: (path: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-checkpoint-'));
+  try {
+    await body(join(folder, 'state.db'));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test('what is appended for a while gets into the database file while the store is open', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const { size } = await stat(path);
+    for (let batch = 0; batch < 25; batch += 1) await store.audit.append([auditEntry(`event ${batch}`)]);
+    const deadlineMs = performance.now() + 10_000;
+    // Without the thread the file stays as it is until 64 MiB are written.
+    while ((await stat(path)).size === size && performance.now() < deadlineMs) await wait(20);
+    assert.ok((await stat(path)).size > size);
+    assert.equal((await store.audit.query({ limit: 100 })).length, 25);
+  }));
+
+test('after closing, twice, no thread is left', () =>
+  inFolder(async (path) => {
+    const store = await openSqliteStore(path);
+    const threads = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    const before = threads();
+    for (let batch = 0; batch < 25; batch += 1) await store.audit.append([auditEntry(`event ${batch}`)]);
+    await store.close();
+    await store.close();
+    assert.equal(threads(), before);
+  }));
+
+test('the thread stores its batches in order, and the same batch twice once', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const writer = startAuditWriter(path);
+    const entries = Array.from({ length: 30 }, (_, i) => auditEntry(`event ${i}`));
+    await Promise.all(entries.map((entry) => writer.append([entry])));
+    await writer.append(entries.slice(0, 3));
+    await writer.close();
+    const stored = await store.audit.query({ limit: 100 });
+    assert.deepEqual(
+      stored.map(({ id }) => id),
+      entries.map(({ id }) => id),
+    );
+  }));
+
+test('what was given before the thread is closed is stored', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const writer = startAuditWriter(path);
+    const appended = writer.append([auditEntry('last')]);
+    await writer.close();
+    await appended;
+    assert.equal((await store.audit.query({ limit: 10 })).length, 1);
+    assert.equal(writer.isRunning, false);
+    await assert.rejects(writer.append([auditEntry('late')]), { code: 'store_unavailable' });
+  }));
+
+test('a batch that the file does not take is refused with the reason, and the thread goes on', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const writer = startAuditWriter(path);
+    const wrong = { ...auditEntry('wrong'), timeMs: 'no number' as unknown as number };
+    await assert.rejects(writer.append([wrong]), { code: 'store_unavailable', message: /time_ms/ });
+    await writer.append([auditEntry('right')]);
+    await writer.close();
+    assert.equal((await store.audit.query({ limit: 10 })).length, 1);
+  }));
+
+test('a thread whose file cannot be opened ends and refuses what it was given', () =>
+  inFolder(async (path) => {
+    await writeFile(path, '', { mode: 0o644 });
+    const writer = startAuditWriter(path);
+    await assert.rejects(writer.append([auditEntry('lost')]), { code: 'store_unavailable' });
+    assert.equal(writer.isRunning, false);
+    await Promise.all([writer.close(), writer.close()]);
+  }));
