@@ -58,8 +58,3 @@ export function exchangeTable(events: readonly AuditEvent[], options: { readonly
     )
     .join('');
 }
-
-/** One line an event, in fixed columns: for output that goes on. */
-export function exchangeLine(event: AuditEvent): string {
-  return `${columns.map(([, text]) => text(event)).join('  ')}\n`;
-}

@@ -14,8 +14,9 @@ const commands = new Map<string, () => Promise<Command>>([
   ['ca', async () => (await import('./ca.ts')).caCommand],
   ['audit', async () => (await import('./audit.ts')).auditCommand],
   ['policy', async () => (await import('./policy.ts')).policyCommand],
-  // Not for people: `run` without --gateway starts it.
+  // Not for people: `run` starts them, the first without --gateway.
   ['embedded-gateway', async () => (await import('./embedded-gateway-process.ts')).embeddedGatewayCommand],
+  ['jail-helper', async () => (await import('./jail-helper.ts')).jailHelperCommand],
 ]);
 
 const overview = `upstreamproxy gives code in a locked-down container the internet that a policy allows.

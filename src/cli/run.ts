@@ -9,10 +9,19 @@ import {
   readAgentOptions,
   type AgentOptions,
 } from './agent-options.ts';
+import { jailFacts, withoutJail } from '../agent/jail/jail-facts.ts';
+import type { Jail } from '../agent/jail/jail-process.ts';
 import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
 import { contactSummary } from './contact-summary.ts';
 import { startEmbeddedGateway, type EmbeddedGateway } from './embedded-gateway.ts';
+import {
+  jailOptionTable,
+  jailOptionUsage,
+  openJailFor,
+  readJailOptions,
+  type JailOptions,
+} from './jail-options.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 import { exitAs, runWorkload } from './workload.ts';
 import { workloadEnvironment } from './workload-environment.ts';
@@ -31,9 +40,10 @@ Without --gateway a gateway of its own is started, with a private folder below $
   --config FILE         a gateway's configuration, for credentials and authorities
 
 With a gateway outside:
-${agentOptionUsage}`;
+${agentOptionUsage}${jailOptionUsage}`;
 
 interface Session extends AsyncDisposable {
+  readonly jail: Jail | undefined;
   readonly proxy: UpstreamProxy;
   readonly embedded: EmbeddedGateway | undefined;
 }
@@ -44,8 +54,15 @@ interface EmbeddedOptions {
 }
 
 /** Brings the session up; everything that was opened is closed again if a step fails. */
-async function openSession(options: AgentOptions, embeddedOptions: EmbeddedOptions): Promise<Session> {
+async function openSession(
+  options: AgentOptions,
+  embeddedOptions: EmbeddedOptions,
+  jailOptions: JailOptions,
+): Promise<Session> {
   await using stack = new AsyncDisposableStack();
+  // First of all: what the agent does to its own limits must not be inherited.
+  const jail = await openJailFor(jailOptions, options.quiet);
+  if (jail !== undefined) stack.use(jail);
   let embedded: EmbeddedGateway | undefined;
   if (options.gatewayUrl === undefined) {
     const stateDirectory = await makeRunDirectory(stateHome(process.env), Date.now());
@@ -58,11 +75,12 @@ async function openSession(options: AgentOptions, embeddedOptions: EmbeddedOptio
     await initUpstreamProxy({
       ...initOptions(options),
       ...(embedded === undefined ? {} : ofEmbedded(embedded)),
+      jail: jail === undefined ? withoutJail : jailFacts(jail.report),
       onFailure: 'throw',
     }),
   );
   const owned = stack.move();
-  return { proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { jail, proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function ofEmbedded({ url, caPem, tokenFile }: EmbeddedGateway): InitOptions {
@@ -79,6 +97,7 @@ async function run(args: readonly string[]): Promise<number> {
   const own = separator < 0 ? args : args.slice(0, separator);
   const { values, positionals } = parseOptions('run', own, {
     ...agentOptionTable,
+    ...jailOptionTable,
     policy: { type: 'string', multiple: true },
     config: { type: 'string' },
   });
@@ -94,17 +113,18 @@ async function run(args: readonly string[]): Promise<number> {
       '--policy and --config are for a gateway of its own; with --gateway the policy is there',
     );
   }
+  const jailOptions = readJailOptions(values);
   const environment = workloadEnvironment(process.env);
   let session: Session;
   try {
-    session = await openSession(options, { policies, config: values.config });
+    session = await openSession(options, { policies, config: values.config }, jailOptions);
   } catch (error) {
     if (options.onFailure === 'exit') throw error;
     const { message, code } = asProxyError(error);
     process.stderr.write(`upstreamproxy: running without the proxy: ${message} [${code}]\n`);
     return exitAs(await runWorkload([file, ...rest], environment));
   }
-  const end = await runWorkload([file, ...rest], { ...environment, ...session.proxy.env });
+  const end = await runWorkload([file, ...rest], { ...environment, ...session.proxy.env }, session.jail);
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
   const observed = session.embedded !== undefined && policies.length === 0 && values.config === undefined;

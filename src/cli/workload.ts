@@ -3,17 +3,22 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 
+import { followStops, sharesForeground } from '../agent/jail/job-control.ts';
+import type { Jail } from '../agent/jail/jail-process.ts';
+import { adoptOrphans } from '../agent/jail/orphans.ts';
+
 import type { Environment } from './workload-environment.ts';
 
 export type WorkloadEnd = { readonly code: number } | { readonly signal: NodeJS.Signals };
 
 // The terminal sends these to the whole foreground process group, so the command has them already.
-const sentByTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT']);
+const sentByTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
 const forwarded: readonly NodeJS.Signals[] = [
   'SIGINT',
   'SIGQUIT',
   'SIGTERM',
   'SIGHUP',
+  'SIGUSR1',
   'SIGUSR2',
   'SIGWINCH',
 ];
@@ -29,7 +34,7 @@ function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd 
 function passSignals(child: ChildProcess): Disposable {
   const listeners = forwarded.map((signal) => {
     const listener = (): void => {
-      const terminalSentIt = process.stdin.isTTY && sentByTerminal.has(signal);
+      const terminalSentIt = sentByTerminal.has(signal) && sharesForeground(child.pid);
       if (!terminalSentIt) child.kill(signal);
     };
     process.on(signal, listener);
@@ -43,16 +48,24 @@ function passSignals(child: ChildProcess): Disposable {
 }
 
 /**
- * Runs `command` with the standard streams of this process and waits for its end. Signals that this process
- * gets go to the command. One that cannot be started is said on stderr and ends with 127 or 126.
+ * Runs `command` with the standard streams of this process, in the jail if there is one, and waits for its end. Signals
+ * that this process gets go to the command. One that cannot be started is said on stderr and ends with 127 or 126.
+ * What the command leaves behind in the jail is ended too.
  */
 export async function runWorkload(
   command: readonly [string, ...string[]],
   environment: Environment,
+  jail?: Jail,
 ): Promise<WorkloadEnd> {
   const [file, ...args] = command;
-  const child = spawn(file, args, { stdio: 'inherit', env: environment });
-  using _signals = passSignals(child);
+  await using stack = new AsyncDisposableStack();
+  if (jail !== undefined) stack.use(adoptOrphans());
+  const child =
+    jail === undefined
+      ? spawn(file, args, { stdio: 'inherit', env: environment })
+      : jail.start({ file, args, environment });
+  stack.use(followStops(child));
+  stack.use(passSignals(child));
   return await new Promise<WorkloadEnd>((resolve) => {
     child.once('error', (error) => resolve(startFault(file, error)));
     child.once('exit', (code, signal) => {

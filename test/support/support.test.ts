@@ -12,6 +12,7 @@ import { test } from 'node:test';
 import { canary, findCanary } from './canary.ts';
 import { mustRun, runCommand } from './command.ts';
 import { gitServer } from './git-server.ts';
+import { namespaceLeftovers, namespaceObstacle, networkNamespace } from './network-namespace.ts';
 import { httpOrigin, httpsOrigin } from './origin.ts';
 import { patternHash, patternStream } from './pattern-bytes.ts';
 import { resourceBaseline, resourcesSettled } from './resources.ts';
@@ -117,3 +118,22 @@ test('a program that outlives its time is killed and told', async () => {
   const { signal } = await runCommand('sleep', ['60'], { timeoutMs: 50 });
   assert.equal(signal, 'SIGKILL');
 });
+
+test(
+  'a namespace reaches one address outside and nothing else, and is gone afterwards',
+  { skip: namespaceObstacle() ?? false },
+  async () => {
+    {
+      await using namespace = await networkNamespace();
+      await using origin = await httpOrigin({ address: namespace.outsideAddress });
+      const curl = (url: string): Promise<{ code: number | null }> => {
+        const [file, ...args] = namespace.enter(['curl', '-sS', '--noproxy', '*', '--max-time', '3', url]);
+        return runCommand(file, args);
+      };
+      assert.equal((await curl(origin.url(namespace.outsideAddress, '/hello'))).code, 0);
+      assert.equal((await curl('http://192.0.2.1/')).code, 7);
+      assert.notDeepEqual(await namespaceLeftovers(), []);
+    }
+    assert.deepEqual(await namespaceLeftovers(), []);
+  },
+);

@@ -1,0 +1,116 @@
+// The options of `run` for the jail of the command, and how our own program is started as its helper.
+
+import { resolve } from 'node:path';
+
+import { parseIdentity } from '../agent/jail/identity.ts';
+import { jailLayers, type JailLayer, type JailPlan } from '../agent/jail/jail-plan.ts';
+import { openJail, type HelperProgram, type Jail } from '../agent/jail/jail-process.ts';
+import { openFilesSoft } from '../agent/jail/process-table.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { choiceOption } from './command.ts';
+
+/** For parseArgs. */
+export const jailOptionTable = {
+  isolate: { type: 'string' },
+  'jail-layers': { type: 'string' },
+  'fs-write': { type: 'string', multiple: true },
+  user: { type: 'string' },
+} as const;
+
+export const jailOptionUsage = `
+The command runs in a jail, from which it cannot read or signal the agent (docs/reference/jail.md):
+  --isolate WHAT        auto (default): each layer that the kernel has; one line says what is missing
+                        require: without all of them nothing is started
+                        off: no jail
+  --jail-layers LIST    only these, with commas between: no-new-privs,landlock,seccomp
+  --fs-write PATH       the command can write only there; may be given several times
+  --user USER[:GROUP]   the command runs as that user, where this is root
+`;
+
+interface ParsedJailOptions {
+  readonly isolate?: string | undefined;
+  readonly 'jail-layers'?: string | undefined;
+  readonly 'fs-write'?: readonly string[] | undefined;
+  readonly user?: string | undefined;
+}
+
+export interface JailOptions {
+  readonly isolate: 'auto' | 'require' | 'off';
+  readonly plan: JailPlan;
+}
+
+const defaultLayers: readonly JailLayer[] = ['no-new-privs', 'landlock', 'seccomp'];
+
+/** Checks the options. Throws `usage`. */
+export function readJailOptions(values: ParsedJailOptions): JailOptions {
+  const isolate = choiceOption('isolate', values.isolate, ['auto', 'require', 'off']);
+  const { user } = values;
+  const fsWrite = values['fs-write']?.map((path) => resolve(path));
+  if (
+    isolate === 'off' &&
+    (user !== undefined || fsWrite !== undefined || values['jail-layers'] !== undefined)
+  )
+    throw new ProxyError(
+      'usage',
+      '--user, --fs-write and --jail-layers need the jail; leave --isolate=off away',
+    );
+  if (user !== undefined && process.geteuid?.() !== 0)
+    throw new ProxyError('usage', '--user can be given by root alone');
+  const openFiles = openFilesSoft(process.ppid);
+  const plan: JailPlan = {
+    layers: values['jail-layers'] === undefined ? defaultLayers : readLayers(values['jail-layers']),
+    ...(fsWrite === undefined ? {} : { fsWrite }),
+    ...(user === undefined ? {} : { identity: parseIdentity(user) }),
+    ...(openFiles === undefined ? {} : { openFilesSoft: openFiles }),
+  };
+  if (fsWrite !== undefined && !plan.layers.includes('landlock'))
+    throw new ProxyError('usage', '--fs-write needs the layer landlock');
+  return { isolate, plan };
+}
+
+function readLayers(text: string): readonly JailLayer[] {
+  const words = text.split(',').map((word) => word.trim());
+  return words.map((word) => {
+    const layer = jailLayers.find((known) => known === word);
+    if (layer !== undefined && defaultLayers.includes(layer)) return layer;
+    throw new ProxyError('usage', `--jail-layers takes ${defaultLayers.join(', ')}, not "${word}"`);
+  });
+}
+
+/**
+ * Starts the helper, before this process hardens itself. Undefined where there is to be no jail, or with `auto` where
+ * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`) must hold: throws jail_refused.
+ */
+export async function openJailFor({ isolate, plan }: JailOptions, quiet: boolean): Promise<Jail | undefined> {
+  if (isolate === 'off') return undefined;
+  const asked = isolate === 'require' || plan.fsWrite !== undefined || plan.identity !== undefined;
+  try {
+    const jail = await openJail(plan, helperProgram());
+    const missing = jail.report.layers.filter(({ held }) => !held);
+    if (missing.length === 0) return jail;
+    const text = missing.map(({ layer, reason }) => `${layer} (${reason ?? 'refused'})`).join('; ');
+    const must =
+      isolate === 'require'
+        ? missing
+        : missing.filter(({ layer }) => layer === 'identity' || (layer === 'landlock' && plan.fsWrite));
+    if (must.length > 0) {
+      await jail.close();
+      throw new ProxyError('jail_refused', `the kernel refuses a layer of the jail: ${text}`);
+    }
+    if (!quiet) process.stderr.write(`upstreamproxy: the jail is without ${text}\n`);
+    return jail;
+  } catch (error) {
+    if (asked) throw error;
+    const { message, code } = asProxyError(error);
+    process.stderr.write(`upstreamproxy: there is no jail: ${message} [${code}]\n`);
+    return undefined;
+  }
+}
+
+/** Our own program again; in a single-file build the runtime and the program are one. */
+function helperProgram(): HelperProgram {
+  const [, script = ''] = process.argv;
+  const single = process.versions['bun'] === undefined && process.getBuiltinModule('node:sea').isSea();
+  const own = single ? [] : [...process.execArgv, script];
+  return { file: process.execPath, args: [...own, 'jail-helper'] };
+}
