@@ -4,6 +4,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
+import type { JailFacts } from './jail/jail-facts.ts';
 import { type Logger, standardErrorLogger } from './logger.ts';
 import { type OpenSession, openSession, type TokenSource } from './session.ts';
 
@@ -28,6 +29,8 @@ export interface InitOptions {
   readonly baseEnvironment?: Environment;
   /** Delete from `environment` what could steer this process. For programs that own their process; default false. */
   readonly scrubEnvironment?: boolean;
+  /** What holds the workload, for the posture, where the caller starts it in a jail. */
+  readonly jail?: JailFacts;
   /** Default: warnings to standard error. */
   readonly logger?: Logger;
   readonly limits?: Partial<Limits>;
@@ -96,6 +99,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('gatewayCa', options.gatewayCa),
     ...optional('stateDirectory', options.stateDirectory),
     ...optional('systemCaPath', options.systemCaPath),
+    ...optional('jail', options.jail),
     ...optional('signal', options.signal),
     gatewayUrl: options.gatewayUrl,
     token: tokenSource(options),

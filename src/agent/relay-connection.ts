@@ -126,7 +126,11 @@ function join(socket: Socket, stream: TunnelStream, limits: Limits): void {
     stream.reset(new ProxyError('timeout', `no byte either way for ${limits.idleTimeoutMs} ms`));
     if (!socket.destroyed) socket.resetAndDestroy();
   });
-  socket.pipe(stream);
+  // Bun also emits `end` for a socket that we destroy; that is no end of the client.
+  socket.once('end', () => {
+    if (!socket.destroyed) stream.end();
+  });
+  socket.pipe(stream, { end: false });
   stream.pipe(socket);
 }
 

@@ -57,6 +57,7 @@ class LoopbackRelay implements Relay {
   readonly hosts: readonly string[];
   readonly #servers: readonly Server[];
   readonly #sockets: ReadonlySet<Socket>;
+  #closed: Promise<unknown> | undefined;
 
   constructor(servers: readonly Server[], sockets: ReadonlySet<Socket>) {
     this.#servers = servers;
@@ -71,9 +72,9 @@ class LoopbackRelay implements Relay {
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    const closed = Promise.all(this.#servers.map(closeServer));
+    this.#closed ??= Promise.all(this.#servers.map(closeServer));
     const timer = setTimeout(() => this.#resetAll(), options.drainMs ?? 0);
-    await closed;
+    await this.#closed;
     clearTimeout(timer);
   }
 
@@ -89,7 +90,6 @@ class LoopbackRelay implements Relay {
 /** Resolves when the last connection is gone too. */
 function closeServer(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  // An error here says that it is closed already.
   server.close(() => resolve());
   return promise;
 }

@@ -9,6 +9,7 @@ import { workloadEnvironment } from './environment.ts';
 import { type Gateway, openGateway } from './gateway-connection.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
+import type { JailFacts } from './jail/jail-facts.ts';
 import type { Logger } from './logger.ts';
 import { type Relay, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
@@ -34,6 +35,8 @@ export interface SessionOptions {
   readonly scrubEnvironment: boolean;
   /** The environment that the workload would have without us. */
   readonly baseEnvironment: Environment;
+  /** What holds the workload, for the posture. */
+  readonly jail?: JailFacts;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
@@ -77,7 +80,7 @@ export async function openSession(
   const gateway = gatewayOf(options, system);
 
   if (options.scrubEnvironment) scrubEnvironment(options.environment);
-  const hardening = stack.use(harden({ environment: options.environment }));
+  const hardening = stack.use(harden(options));
   if (!options.dangerouslyAllowUnhardened) requireHardened(hardening);
   for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
   await atStep('hardened');

@@ -111,7 +111,9 @@ describe('hardening a process', () => {
 
   test('a dangerous variable is a failure and a harmless one a note', async () => {
     // The one that the runtime under test does not itself act on.
-    const dangerous = isBun ? { NODE_OPTIONS: '--require=/x.js' } : { BUN_INSPECT_PRELOAD: '/x.js' };
+    const dangerous: Record<string, string> = isBun
+      ? { NODE_OPTIONS: '--require=/x.js' }
+      : { BUN_INSPECT_PRELOAD: '/x.js' };
     const env = quietEnvironment({ ...dangerous, HTTPS_PROXY: 'http://127.0.0.1:1' });
     const { posture, failures } = await scriptResult<Result>(script, [], { env });
     assert.equal(posture.environmentClean, false);

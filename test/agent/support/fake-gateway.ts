@@ -1,6 +1,6 @@
 // A gateway for the agent's tests: sessions with checked proofs, CA certificates and a tunnel, each to be made to fail.
 
-import { createHash, createPublicKey, randomUUID, verify, type JsonWebKey } from 'node:crypto';
+import { createHash, createPublicKey, randomUUID, verify, type webcrypto } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -33,7 +33,7 @@ export type GatewayFault =
 export interface FakeSession {
   readonly id: string;
   readonly token: string;
-  readonly jwk: JsonWebKey;
+  readonly jwk: webcrypto.JsonWebKey;
   readonly posture: EnrolRequest['posture'];
   accessToken: string;
   state: 'enrolled' | 'committed' | 'ended' | 'revoked';
@@ -173,7 +173,7 @@ export class FakeGateway implements AsyncDisposable {
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined) throw new ProxyError('token_malformed', 'no token');
     const { key, posture } = JSON.parse(body) as EnrolRequest;
-    const jwk: JsonWebKey = { kty: key.kty, crv: key.crv, x: key.x };
+    const jwk: webcrypto.JsonWebKey = { kty: key.kty, crv: key.crv, x: key.x };
     this.#checkProof(request, jwk, undefined);
     const earlier = [...this.sessions.values()].filter((session) => session.token === token);
     if (earlier.some(({ state }) => state === 'committed' || state === 'revoked')) {
@@ -215,7 +215,7 @@ export class FakeGateway implements AsyncDisposable {
   }
 
   /** RFC 9449 §4.3, without the age. */
-  #checkProof(request: IncomingMessage, jwk: JsonWebKey, accessToken: string | undefined): void {
+  #checkProof(request: IncomingMessage, jwk: webcrypto.JsonWebKey, accessToken: string | undefined): void {
     const refuse = (why: string): never => {
       throw new ProxyError('proof_invalid', why);
     };

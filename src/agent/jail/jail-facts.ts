@@ -1,0 +1,25 @@
+// The layers of the jail as facts of the posture, and as one line for a person.
+
+import type { JailReport } from './jail-plan.ts';
+
+export interface JailFacts {
+  /** The command cannot read the agent: Landlock holds. */
+  readonly jailed: boolean;
+  /** Names of the layers that hold. */
+  readonly layers: readonly string[];
+  /** One line for each layer that was wanted and does not hold. */
+  readonly notes: readonly string[];
+}
+
+/** What an agent without a jail has to say. */
+export const withoutJail: JailFacts = { jailed: false, layers: [], notes: [] };
+
+/** The report of the helper as facts. */
+export function jailFacts({ layers }: JailReport): JailFacts {
+  const held = layers.filter(({ held }) => held).map(({ layer }) => layer);
+  const notes = layers
+    .filter(({ held }) => !held)
+    .map(({ layer, reason }) => `jail: no ${layer}: ${reason ?? 'refused'}`);
+  // Seccomp alone is no jail: /proc/PID/mem is a file (docs/reference/jail.md).
+  return { jailed: held.includes('no-new-privs') && held.includes('landlock'), layers: held, notes };
+}

@@ -1,0 +1,46 @@
+// What the agent and the helper inside the jail tell each other: one line of JSON each, on one descriptor.
+
+import type { Identity } from './identity.ts';
+
+/** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
+export const jailLayers = ['network', 'no-new-privs', 'landlock', 'signals', 'seccomp', 'identity'] as const;
+export type JailLayer = (typeof jailLayers)[number];
+
+/** First line to the helper: what to enter. */
+export interface JailPlan {
+  /** Layers to try; the others are left out without a word. */
+  readonly layers: readonly JailLayer[];
+  /** If given, the command can write only there. */
+  readonly fsWrite?: readonly string[];
+  /** The command's user, where the agent runs as root. */
+  readonly identity?: Identity;
+  /** The soft limit of open files that the command would have had; the runtime raised it. */
+  readonly openFilesSoft?: number;
+  /** For tests: the newest version of Landlock's interface to use. */
+  readonly landlockAbiMax?: number;
+}
+
+/** Answer of the helper: what holds, before any command runs. */
+export interface JailReport {
+  readonly layers: readonly LayerReport[];
+}
+
+export interface LayerReport {
+  readonly layer: JailLayer;
+  readonly held: boolean;
+  /** Why not; absent if it holds. */
+  readonly reason?: string;
+}
+
+/** Second line to the helper: what to become. The end of the descriptor instead means: end. */
+export interface JailCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The helper's descriptor for these lines. */
+export const controlFd = 3;
+
+/** An environment can be two megabytes (`getconf ARG_MAX`), and JSON can double it. */
+export const controlLineBytesMax = 8 * 1024 * 1024;

@@ -1,0 +1,112 @@
+// The agent's side of the jail: starts the helper, takes its report, and later makes it become the command.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { ProxyError } from '../../protocol/error.ts';
+import {
+  controlFd,
+  controlLineBytesMax,
+  type JailCommand,
+  type JailPlan,
+  type JailReport,
+} from './jail-plan.ts';
+
+/** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
+export interface HelperProgram {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** A helper that is inside the jail and waits. */
+export interface Jail extends AsyncDisposable {
+  readonly report: JailReport;
+  /** The process that becomes the command: its pid, its end and its signals are the command's. */
+  start(command: JailCommand): ChildProcess;
+  /** Ends a helper that never became a command. Harmless afterwards. */
+  close(): Promise<void>;
+}
+
+/** Entering takes a millisecond; the rest is for a loaded machine that starts a runtime. */
+const enterTimeoutMs = 20_000;
+
+/**
+ * Starts the helper with the standard streams of this process. Call it before `harden`: limits that the agent lowers
+ * would bind the command too. Throws jail_refused if there is no helper to be had.
+ */
+export async function openJail(plan: JailPlan, program: HelperProgram): Promise<Jail> {
+  const child = spawn(program.file, [...program.args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    // The command's environment comes later, as data: it must not steer our own program.
+    env: {},
+  });
+  try {
+    await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
+    // The fourth entry of stdio is a socket pair, so it can be read and written.
+    const control = child.stdio[controlFd] as Duplex;
+    // A helper that ended is seen by its exit; what is written to it then is lost, and that is all.
+    control.on('error', () => {});
+    control.write(`${JSON.stringify(plan)}\n`);
+    const report = await readReport(control);
+    return jailOf(child, control, report);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error instanceof ProxyError
+      ? error
+      : new ProxyError('jail_refused', `the helper of the jail cannot be started: ${String(error)}`, {
+          cause: error,
+        });
+  }
+}
+
+function jailOf(child: ChildProcess, control: Duplex, report: JailReport): Jail {
+  let started = false;
+  const close = async (): Promise<void> => {
+    control.destroy();
+    if (started || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return {
+    report,
+    start(command) {
+      started = true;
+      control.end(`${JSON.stringify(command)}\n`);
+      return child;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The first line from the helper. */
+async function readReport(control: Duplex): Promise<JailReport> {
+  const signal = AbortSignal.timeout(enterTimeoutMs);
+  let text = '';
+  control.setEncoding('utf8');
+  const { promise, resolve, reject } = Promise.withResolvers<JailReport>();
+  const onData = (chunk: string): void => {
+    text += chunk;
+    if (text.length > controlLineBytesMax)
+      reject(new ProxyError('jail_refused', 'the helper talks too much'));
+    // Written by our own program: the type is what jail-helper.ts writes.
+    else if (text.endsWith('\n')) resolve(JSON.parse(text) as JailReport);
+  };
+  const onClose = (): void => {
+    reject(new ProxyError('jail_refused', 'the helper of the jail ended before it said what holds'));
+  };
+  const onTimeout = (): void => {
+    reject(new ProxyError('jail_refused', `the helper of the jail was not ready after ${enterTimeoutMs} ms`));
+  };
+  control.on('data', onData);
+  control.once('close', onClose);
+  signal.addEventListener('abort', onTimeout);
+  try {
+    return await promise;
+  } finally {
+    control.off('data', onData);
+    control.off('close', onClose);
+    signal.removeEventListener('abort', onTimeout);
+  }
+}
