@@ -264,6 +264,18 @@ export const gatewayConfigSchema = strictMap(
       .optional()
       .describe('OpenID Connect issuers whose tokens start sessions too.'),
     upstream: upstreamSchema.optional().describe('How origins are found and verified.'),
+    metrics: strictMap(
+      {
+        address: text('write an IP address, such as 127.0.0.1').optional(),
+        port: z
+          .int({ error: 'write a port from 1 to 65535' })
+          .min(0, { error: 'write a port from 1 to 65535' })
+          .max(65_535, { error: 'write a port from 1 to 65535' }),
+      },
+      { hint: 'write metrics: { port: 9464 }', synonyms: { host: 'address' } },
+    )
+      .optional()
+      .describe('Serves /metrics in the Prometheus text format on this port; address 127.0.0.1 by default.'),
     audit: strictMap(
       { file: text(pathHint).optional().describe('JSON lines, beside the store.') },
       { hint: 'write audit: { file: path }', synonyms: { jsonl: 'file', path: 'file' } },

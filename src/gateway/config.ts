@@ -69,6 +69,8 @@ export interface GatewayConfig {
     readonly proxy?: UpstreamProxySettings;
   };
   readonly audit: { readonly file?: string };
+  /** Where /metrics is served, if at all. */
+  readonly metrics?: { readonly address: string; readonly port: number };
   readonly limits: Limits;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' };
 }
@@ -211,6 +213,9 @@ function completeConfig(
         Object.entries(upstream.hosts ?? {}).map(([host, list]) => [host, asList(list)]),
       ),
     },
+    ...(document.metrics === undefined
+      ? {}
+      : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
     audit: audit?.file === undefined ? {} : { file: absolute(audit.file) },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
     log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },

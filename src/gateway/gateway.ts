@@ -14,6 +14,8 @@ import type { GatewayConfig } from './config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
+import { Metrics, countingSink } from './metrics.ts';
+import { listenMetrics } from './metrics-server.ts';
 import { openIssuerFetch } from './oidc-fetch.ts';
 import type { IssuerFetch } from './oidc-fetch.ts';
 import { oidcIssuer } from './oidc-issuer.ts';
@@ -80,9 +82,10 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       facts: (principal) => factsOf(principal, policies.current(), credentials),
     }),
   );
+  const metrics = new Metrics();
   const parts = openParts({
     config,
-    audit,
+    audit: countingSink(audit, metrics),
     clock,
     policy: policies.current,
     credentials,
@@ -102,6 +105,15 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   stack.defer(() => {
     tunnels.destroy();
   });
+  if (config.metrics !== undefined) {
+    const text = (): string =>
+      metrics.text({
+        tunnels: () => tunnels.tunnelCount,
+        liveGrants: () => parts.live.size,
+        auditHealthy: () => audit.healthy,
+      });
+    stack.use(await listenMetrics({ ...config.metrics, text }));
+  }
   const state = { ready: true };
   const { identity, renewable } = await openIdentity(config, clock());
   const server = createPublicServer({

@@ -1,0 +1,59 @@
+// `GET /metrics` on a port of its own, so that it is never on the public one.
+
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+
+export interface MetricsServerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly text: () => string;
+}
+
+const requestTimeoutMs = 5_000;
+
+/** Listens at once. @throws ProxyError gateway_port_unusable */
+export async function listenMetrics(
+  options: MetricsServerOptions,
+): Promise<{ readonly port: number } & AsyncDisposable> {
+  const { address, port, text } = options;
+  const server = createServer({
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    keepAliveTimeout: 1_000,
+  });
+  server.on('request', (request, response) => {
+    if (request.method !== 'GET' || request.url !== '/metrics') {
+      response.writeHead(404, { 'content-length': 0 }).end();
+      return;
+    }
+    const body = text();
+    response
+      .writeHead(200, {
+        'content-type': 'text/plain; version=0.0.4',
+        'content-length': Buffer.byteLength(body),
+      })
+      .end(body);
+  });
+  server.listen({ host: address, port });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const reason = asProxyError(error).message;
+    throw new ProxyError(
+      'gateway_port_unusable',
+      `metrics cannot be served on ${address}:${port}: ${reason}`,
+      { cause: error },
+    );
+  }
+  const at = server.address();
+  return {
+    port: typeof at === 'object' && at !== null ? at.port : port,
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

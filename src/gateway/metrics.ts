@@ -1,0 +1,119 @@
+// Counters and gauges of the gateway in the Prometheus text format, fed by the audit: what is not audited did not happen.
+
+import type { AuditEvent } from '../api/audit-event.ts';
+import type { AuditSink } from './audit-log.ts';
+
+/** A label combination is made of our own words only, so this many cannot be reached by traffic. */
+const seriesMax = 2_000;
+/** Upper bounds of the durations, in seconds. */
+const durationBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
+
+export interface Gauges {
+  readonly tunnels: () => number;
+  readonly liveGrants: () => number;
+  readonly auditHealthy: () => boolean;
+}
+
+/** Counts what passes through the audit. No host, path or principal becomes a label. */
+export class Metrics {
+  readonly #events = new Map<string, number>();
+  readonly #durations = durationBounds.map(() => 0);
+  #durationCount = 0;
+  #durationSeconds = 0;
+  #requestBytes = 0;
+  #responseBytes = 0;
+
+  count(event: AuditEvent): void {
+    const key = labels({
+      kind: event.kind,
+      verdict: event.verdict,
+      code: event.errorCode ?? '',
+      action: event.action ?? '',
+    });
+    if (this.#events.has(key) || this.#events.size < seriesMax)
+      this.#events.set(key, (this.#events.get(key) ?? 0) + 1);
+    this.#requestBytes += event.requestBytes ?? 0;
+    this.#responseBytes += event.responseBytes ?? 0;
+    if (event.kind !== 'exchange' || event.durationMs === undefined) return;
+    const seconds = event.durationMs / 1000;
+    this.#durationCount += 1;
+    this.#durationSeconds += seconds;
+    for (const [i, bound] of durationBounds.entries()) {
+      if (seconds <= bound) this.#durations[i] = (this.#durations[i] ?? 0) + 1;
+    }
+  }
+
+  /** The exposition, as `text/plain; version=0.0.4`. */
+  text(gauges: Gauges): string {
+    const lines = [
+      ...series(
+        'events_total',
+        'counter',
+        'Audit events by kind, verdict, error code and action.',
+        this.#events,
+      ),
+      ...single('request_bytes_total', 'counter', 'Bytes of request bodies and streams.', this.#requestBytes),
+      ...single(
+        'response_bytes_total',
+        'counter',
+        'Bytes of response bodies and streams.',
+        this.#responseBytes,
+      ),
+      ...this.#histogram(),
+      ...single('tunnels', 'gauge', 'Tunnels that are open.', gauges.tunnels()),
+      ...single(
+        'live_grants',
+        'gauge',
+        'WebSockets, raw and passed-through streams that are open.',
+        gauges.liveGrants(),
+      ),
+      ...single('audit_healthy', 'gauge', '1 while the audit can be written.', gauges.auditHealthy() ? 1 : 0),
+    ];
+    return `${lines.join('\n')}\n`;
+  }
+
+  #histogram(): string[] {
+    const name = 'upstreamproxy_exchange_duration_seconds';
+    return [
+      `# HELP ${name} From the request's head to the end of the answer.`,
+      `# TYPE ${name} histogram`,
+      ...durationBounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${this.#durations[i] ?? 0}`),
+      `${name}_bucket{le="+Inf"} ${this.#durationCount}`,
+      `${name}_sum ${this.#durationSeconds}`,
+      `${name}_count ${this.#durationCount}`,
+    ];
+  }
+}
+
+/** A sink that counts what it hands on. */
+export function countingSink(sink: AuditSink, metrics: Metrics): AuditSink {
+  return {
+    append: (event) => {
+      metrics.count(event);
+      sink.append(event);
+    },
+    get healthy() {
+      return sink.healthy;
+    },
+  };
+}
+
+function labels(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(',');
+}
+
+function series(name: string, type: string, help: string, values: ReadonlyMap<string, number>): string[] {
+  const full = `upstreamproxy_${name}`;
+  return [
+    `# HELP ${full} ${help}`,
+    `# TYPE ${full} ${type}`,
+    ...[...values].map(([key, value]) => `${full}{${key}} ${value}`),
+  ];
+}
+
+function single(name: string, type: string, help: string, value: number): string[] {
+  const full = `upstreamproxy_${name}`;
+  return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, `${full} ${value}`];
+}
