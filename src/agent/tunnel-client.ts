@@ -138,7 +138,11 @@ export class TunnelClient implements AsyncDisposable {
     this.#isEnded = true;
     this.#link = undefined;
     for (const link of links) this.#retire(link);
-    this.#up.reject(error ?? new ProxyError('shutting_down', 'the agent is ending'));
+    const reason = error ?? new ProxyError('shutting_down', 'the agent is ending');
+    // Those who wait now, and those who ask later, where there was a link until now.
+    this.#up.reject(reason);
+    this.#up = unhandledResolvers();
+    this.#up.reject(reason);
     this.#ended.resolve(error);
     this.#abort.abort();
     return links;
@@ -162,7 +166,9 @@ export class TunnelClient implements AsyncDisposable {
           await delay(waitMs, this.#abort.signal);
           // After a long sleep: the key still renews what expired meanwhile.
           if (reasonOf(error) === 'token_expired') await this.#options.session.renew(this.#abort.signal);
-          lost = this.#use(await this.#connect(this.#abort.signal));
+          const link = await this.#connect(this.#abort.signal);
+          if (this.#isEnded) return link.destroy();
+          lost = this.#use(link);
           upSinceMs = performance.now();
           this.#options.logger.info('the tunnel to the gateway is up again');
           break;

@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { openSession, type SessionOptions, type SessionStep } from '../../src/agent/session.ts';
+import { splitPemCertificates } from '../../src/pki/pem.ts';
+import { ProxyError } from '../../src/protocol/error.ts';
+import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
+import { finished, spawnScript } from './support/child.ts';
+import { eventually } from './support/enrolled.ts';
+import type { GatewayFault, GatewayRequest } from './support/fake-gateway.ts';
+import { RelayClient } from './support/relay-fixture.ts';
+import { type SessionSetting, sessionSetting, tokenText } from './support/session-setting.ts';
+
+const trustFiles = ['ca-bundle.pem', 'ca.pem'];
+const untouched = { token: `${tokenText}\n`, files: [] };
+
+/** The steps in their order, and whether the token is still on the disk after each. */
+const steps: readonly (readonly [step: SessionStep, tokenWaits: boolean])[] = [
+  ['hardened', true],
+  ['token-read', true],
+  ['enrolled', true],
+  ['trusted', true],
+  ['relay-up', true],
+  ['proven', true],
+  ['token-erased', false],
+  ['committed', false],
+];
+
+describe('a session', () => {
+  test('goes through its steps in their fixed order', async () => {
+    await using setting = await sessionSetting();
+    const seen: SessionStep[] = [];
+    const session = await openSession(setting.options(), (step) => void seen.push(step));
+    assert.deepEqual(
+      seen,
+      steps.map(([step]) => step),
+    );
+    assert.deepEqual(setting.fake.requests, ['enrol', 'ca', 'tunnel', 'commit']);
+    assert.equal(setting.fake.session.state, 'committed');
+    assert.equal(setting.fake.session.token, tokenText);
+    assert.deepEqual(setting.disk(), { token: undefined, files: trustFiles });
+    await session.close();
+    assert.equal(setting.fake.session.state, 'ended');
+    assert.deepEqual(setting.disk().files, []);
+  });
+
+  test('tells the gateway a posture that is true of this process', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options());
+    assert.equal(setting.fake.session.posture.nondumpable, true);
+    assert.match(readFileSync('/proc/self/limits', 'latin1'), /^Max core file size +0 +0 /m);
+    assert.deepEqual(session.posture, setting.fake.session.posture);
+    await session.close();
+  });
+
+  test('gives an environment whose relay and bundle are there', async () => {
+    await using setting = await sessionSetting({ placeholders: { API_TOKEN: 'stand-in' } });
+    const session = await openSession(setting.options({ baseEnvironment: { NO_PROXY: 'own.test' } }));
+    const { environment } = session;
+    assert.equal(environment['HTTPS_PROXY'], `http://127.0.0.1:${session.port}`);
+    assert.equal(environment['API_TOKEN'], 'stand-in');
+    assert.match(environment['NO_PROXY'] ?? '', /own\.test/);
+    const bundle = splitPemCertificates(readFileSync(environment['SSL_CERT_FILE'] ?? '', 'utf8'));
+    assert.deepEqual(bundle, [setting.systemPem, setting.fake.caPem]);
+    assert.deepEqual(session.capturePorts, [5432]);
+    const client = new RelayClient(session.port);
+    await client.tunnelTo('origin.test:443', 'ping');
+    await client.received('ping');
+    client.socket.destroy();
+    await session.close();
+  });
+
+  test('closed while it drains lets open connections finish', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options());
+    const client = new RelayClient(session.port);
+    await client.tunnelTo('origin.test:443', 'one ');
+    await client.received('one ');
+    const closed = session.close({ drainMs: 5000 });
+    client.socket.end('two');
+    assert.equal(await client.ending(), 'end');
+    assert.match(client.text, /one two$/);
+    await closed;
+    assert.equal(await session.ended, undefined);
+  });
+
+  test('that is revoked says so, and its relay answers with the reason', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options());
+    setting.fake.link.goaway(new ProxyError('session_revoked', 'by the operator'));
+    assert.equal((await session.ended)?.code, 'session_revoked');
+    const client = new RelayClient(session.port);
+    client.socket.write('CONNECT origin.test:443 HTTP/1.1\r\n\r\n');
+    assert.equal(await client.ending(), 'end');
+    assert.match(client.text, /^HTTP\/1\.1 503 .*X-Deny-Reason: session_revoked/s);
+    client.socket.end();
+    await session.close();
+  });
+
+  test('renews itself and takes over a rotated CA', async () => {
+    await using setting = await sessionSetting({ expiresIn: 0.2 });
+    const session = await openSession(setting.options());
+    setting.fake.caPem += createTestAuthority().caPem;
+    setting.fake.etag = '"2"';
+    const path = session.caBundlePath;
+    await eventually(() => splitPemCertificates(readFileSync(path, 'utf8')).length === 3, 'a new bundle');
+    await session.close();
+  });
+
+  test('leaves no handle, again and again', async () => {
+    const baseline = resourceBaseline();
+    for (let i = 0; i < 3; i++) {
+      await using setting = await sessionSetting();
+      const session = await openSession(setting.options());
+      await Promise.all([session.close(), session.close()]);
+    }
+    await resourcesSettled(baseline);
+  });
+});
+
+describe('a fault after a step undoes all that was done', () => {
+  for (const [fatal, tokenWaits] of steps) {
+    test(`after ${fatal}: ${tokenWaits ? 'the token waits and works again' : 'the token is gone'}`, async () => {
+      const baseline = resourceBaseline();
+      {
+        await using setting = await sessionSetting();
+        const relayPort = await freePort();
+        const failed = openSession(setting.options({ relayPort }), (step) => {
+          if (step === fatal) throw new ProxyError('internal', 'told to fail');
+        });
+        await assert.rejects(failed, { message: 'told to fail' });
+        assert.deepEqual(setting.disk(), tokenWaits ? untouched : { token: undefined, files: [] });
+        if (setting.fake.sessions.size > 0) assert.equal(setting.fake.session.state, 'ended');
+        if (tokenWaits) {
+          // The same port: the listener of the first attempt is gone.
+          const session = await openSession(setting.options({ relayPort }));
+          await session.close();
+        }
+      }
+      await resourcesSettled(baseline);
+    });
+  }
+});
+
+describe('a kill after a step leaves nothing half-written', () => {
+  for (const [fatal, tokenWaits] of steps) {
+    test(`after ${fatal}: ${tokenWaits ? 'a restart enrols again' : 'the token is dead'}`, async () => {
+      await using setting = await sessionSetting();
+      const { fake, folder } = setting;
+      const killed = await finished(spawnScript('session-script.ts', [folder, fake.url, fatal]));
+      assert.equal(killed.signal, 'SIGKILL');
+      const { token, files } = setting.disk();
+      assert.equal(token, tokenWaits ? untouched.token : undefined);
+      for (const name of files)
+        assert.ok(splitPemCertificates(readFileSync(join(setting.stateDirectory, name), 'utf8')));
+      const first = fake.sessions.size === 0 ? undefined : fake.session;
+      assert.equal(first?.state, stateAfter(fatal));
+      if (!tokenWaits) return;
+
+      const restarted = await finished(spawnScript('session-script.ts', [folder, fake.url]));
+      assert.equal(restarted.code, 0);
+      assert.equal(restarted.output.trim(), fake.session.id);
+      if (first !== undefined) assert.equal(first.state, 'revoked');
+      assert.deepEqual(setting.disk(), { token: undefined, files: [] });
+    });
+  }
+});
+
+describe('a fault of the gateway', () => {
+  const html: GatewayFault = { kind: 'raw', status: 200, type: 'text/html', body: '<!doctype html>' };
+  const faults: readonly (readonly [GatewayRequest, GatewayFault, code: string])[] = [
+    ['enrol', { kind: 'refuse', code: 'token_expired' }, 'token_expired'],
+    ['enrol', { kind: 'refuse', code: 'token_reused' }, 'token_reused'],
+    ['enrol', html, 'gateway_protocol'],
+    ['enrol', { kind: 'reset' }, 'gateway_unreachable'],
+    ['ca', html, 'ca_invalid'],
+    ['ca', { kind: 'reset' }, 'gateway_unreachable'],
+    ['tunnel', { kind: 'refuse', code: 'limit_exceeded' }, 'websocket_refused'],
+    ['tunnel', { kind: 'reset' }, 'tunnel_lost'],
+  ];
+  for (const [request, fault, code] of faults) {
+    const how = fault.kind === 'refuse' ? fault.code : fault.kind;
+    test(`at ${request} (${how}) leaves the token as it was`, async () => {
+      await using setting = await sessionSetting();
+      setting.fake.failNext(request, fault);
+      await assert.rejects(openSession(setting.options()), { code });
+      assert.deepEqual(setting.disk(), untouched);
+      assert.doesNotMatch(JSON.stringify(setting.logger.lines), new RegExp(tokenText));
+    });
+  }
+
+  test('that passes at the commit does not cost the session', async () => {
+    await using setting = await sessionSetting();
+    setting.fake.failNext('commit', { kind: 'reset' }, { kind: 'reset' });
+    const session = await openSession(setting.options());
+    assert.equal(setting.fake.session.state, 'committed');
+    await session.close();
+  });
+
+  test('that stays at the commit ends the session', async () => {
+    await using setting = await sessionSetting();
+    setting.fake.failNext('commit', { kind: 'refuse', code: 'session_revoked' });
+    await assert.rejects(openSession(setting.options()), { code: 'session_revoked' });
+    assert.deepEqual(setting.disk(), { token: undefined, files: [] });
+  });
+});
+
+describe('before the token is read', () => {
+  // A file that is not there proves it: reading it would be the error.
+  const missing = { token: { file: '/nonexistent/token' } };
+
+  test('a process that cannot be hardened is refused', async () => {
+    await using setting = await sessionSetting();
+    const options = setting.options({ ...missing, environment: { BUN_INSPECT: 'x' } });
+    await assert.rejects(openSession(options), { code: 'hardening_failed', message: /BUN_INSPECT/ });
+    assert.deepEqual(setting.fake.requests, []);
+  });
+
+  test('a wrong URL or CA is refused', async () => {
+    await using setting = await sessionSetting();
+    for (const changes of [{ gatewayUrl: 'http://example.com' }, { gatewayCa: '/nonexistent/ca.pem' }]) {
+      await assert.rejects(openSession(setting.options({ ...missing, ...changes })), {
+        code: 'config_invalid',
+      });
+    }
+  });
+
+  test('only the dangerous option goes on without hardening, and warns', async () => {
+    await using setting = await sessionSetting();
+    const changes: Partial<SessionOptions> = {
+      environment: { BUN_INSPECT: 'x' },
+      dangerouslyAllowUnhardened: true,
+    };
+    const session = await openSession(setting.options(changes));
+    assert.match(setting.logger.lines.join('\n'), /not hardened: start without BUN_INSPECT/);
+    await session.close();
+  });
+
+  test('scrubbing is done only where it is asked for', async () => {
+    await using setting = await sessionSetting();
+    for (const scrubEnvironment of [false, true]) {
+      const environment = { NODE_TLS_REJECT_UNAUTHORIZED: '0', PATH: '/bin' };
+      const opening = openSession(setting.options({ ...missing, environment, scrubEnvironment }));
+      await assert.rejects(opening, { code: 'token_unreadable' });
+      assert.equal('NODE_TLS_REJECT_UNAUTHORIZED' in environment, !scrubEnvironment);
+    }
+  });
+});
+
+describe('what else can be in the way', () => {
+  test('a relay port that is taken', async () => {
+    await using setting = await sessionSetting();
+    const opening = openSession(setting.options({ relayPort: setting.fake.port }));
+    await assert.rejects(opening, { code: 'relay_port_in_use' });
+    assert.deepEqual(setting.disk(), untouched);
+  });
+
+  test('a state folder that cannot be made', async () => {
+    await using setting = await sessionSetting();
+    writeFileSync(join(setting.folder, 'file'), '');
+    const stateDirectory = join(setting.folder, 'file', 'state');
+    await assert.rejects(openSession(setting.options({ stateDirectory })), { code: 'trust_unwritable' });
+    assert.deepEqual(setting.disk(), untouched);
+  });
+
+  test('a caller that cancels, at any step before the commit', async () => {
+    for (const [step] of steps.slice(0, 3)) {
+      await using setting = await sessionSetting();
+      const controller = new AbortController();
+      const opening = openSession(setting.options({ signal: controller.signal }), (at) => {
+        if (at === step) controller.abort();
+      });
+      await assert.rejects(opening);
+      assert.deepEqual(setting.disk(), untouched);
+    }
+  });
+
+  test('a supervisor that replaced the token meanwhile keeps its new one', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options(), (step) => {
+      if (step === 'proven') writeFileSync(setting.tokenFile, 'another.token');
+    });
+    assert.equal(session.tokenErased, false);
+    assert.equal(setting.disk().token, 'another.token');
+    assert.match(setting.logger.lines.join('\n'), /token file could not be erased/);
+    await session.close();
+  });
+});
+
+function stateAfter(step: SessionStep): string | undefined {
+  if (step === 'hardened' || step === 'token-read') return undefined;
+  return step === 'committed' ? 'committed' : 'enrolled';
+}
+
+/** A port on which nothing listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
