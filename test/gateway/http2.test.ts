@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttps } from 'node:https';
-import { connect } from 'node:http2';
+import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -76,7 +76,7 @@ test('HTTP/2 on both sides carries bodies both ways, trailers both ways, and te:
   assert.equal(((await trailers) as [IncomingHttpHeaders])[0]['grpc-status'], '0');
   session.destroy();
   assert.equal(origin.seen[0]?.headers['te'], 'trailers');
-  assert.equal((origin.seen[0]?.trailers as Record<string, unknown>)['grpc-client'], 'done');
+  assert.equal((origin.seen[0]!.trailers as Record<string, unknown>)['grpc-client'], 'done');
   assert.equal((await path.events(1))[0]?.upstreamProtocol, 'h2');
 });
 
@@ -94,6 +94,19 @@ test('an HTTP/1.1 client reaches an origin that only speaks HTTP/2', async () =>
     events.map((event) => event.upstreamProtocol),
     ['h2', 'h2'],
   );
+});
+
+test('an answer that ends with its head does so for the client too, as gRPC says an error', async () => {
+  await using origin = await http2Origin(authority, true);
+  await using path = pathTo(origin.port);
+  const session = await http2Client(path, `allowed.test:${origin.port}`);
+  const stream = session.request({ ':path': '/trailers-only', ':method': 'POST' }, { endStream: false });
+  const ended = once(stream, 'response');
+  stream.end('message');
+  const [headers, flags] = (await ended) as [IncomingHttpHeaders, number];
+  assert.equal(headers['grpc-status'], '9');
+  assert.equal(flags & constants.NGHTTP2_FLAG_END_STREAM, constants.NGHTTP2_FLAG_END_STREAM);
+  session.destroy();
 });
 
 test('the first event of a stream is there before the second is made', async () => {
@@ -226,6 +239,55 @@ test('a WebSocket over HTTP/1.1 and one over HTTP/2 (RFC 8441) reach the origin 
     [
       [101, 11],
       [101, 7],
+    ],
+  );
+});
+
+test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, as an extended CONNECT', async () => {
+  await using origin = await http2Origin(authority, true);
+  await using path = pathTo(origin.port);
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at);
+  // The key and its answer are those of RFC 6455 §1.3.
+  const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+  socket.write(
+    `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  const [upgraded] = (await once(socket, 'data')) as [Buffer];
+  assert.match(String(upgraded), /^HTTP\/1\.1 101 /);
+  assert.match(String(upgraded), /^sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$/im);
+  socket.write('over h1');
+  assert.equal(String(((await once(socket, 'data')) as [Buffer])[0]), 'over h1');
+  socket.end();
+  await once(socket, 'close');
+  assert.equal('sec-websocket-key' in (origin.seen[0]?.headers ?? {}), false);
+
+  const session = await http2Client(path, at);
+  await once(session, 'remoteSettings');
+  const fields = {
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'https',
+    'sec-websocket-version': '13',
+  };
+  const stream = session.request({ ...fields, ':path': '/ws' });
+  assert.equal((await head(stream))[':status'], 200);
+  stream.write('over h2');
+  assert.equal(String(((await once(stream, 'data')) as [Buffer])[0]), 'over h2');
+  stream.end();
+  stream.resume();
+  await once(stream, 'close');
+  const refused = session.request({ ...fields, ':path': '/no' });
+  assert.equal((await head(refused))[':status'], 403);
+  assert.equal(await text(refused), 'no');
+  session.destroy();
+  const events = await path.events(3);
+  assert.deepEqual(
+    events.map((event) => [event.status, event.upstreamProtocol, event.requestBytes]),
+    [
+      [101, 'h2', 7],
+      [101, 'h2', 7],
+      [403, 'h2', 0],
     ],
   );
 });
