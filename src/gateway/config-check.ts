@@ -51,6 +51,33 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   }
 }
 
+type CredentialDocument = NonNullable<GatewayConfigDocument['credentials']>[string];
+
+/** The keys that only some kinds have: what each needs, and what it may have beside. */
+const keysOfKind: Readonly<
+  Record<CredentialDocument['kind'], { readonly needs: readonly string[]; readonly may?: readonly string[] }>
+> = {
+  bearer: { needs: [] },
+  basic: { needs: ['username'] },
+  header: { needs: ['header'], may: ['prefix'] },
+  query: { needs: ['parameter'] },
+};
+const keysOfSomeKind = ['username', 'header', 'prefix', 'parameter'] as const;
+
+function checkKeysOfKind(
+  credential: CredentialDocument,
+  report: (key: string | undefined, message: string) => void,
+): void {
+  const { needs, may = [] } = keysOfKind[credential.kind];
+  for (const key of keysOfSomeKind) {
+    if (credential[key] === undefined) {
+      if (needs.includes(key)) report(undefined, `kind ${credential.kind} needs "${key}"; write it`);
+    } else if (!needs.includes(key) && !may.includes(key)) {
+      report(key, `"${key}" has no meaning for kind ${credential.kind}; remove it`);
+    }
+  }
+}
+
 function checkCredentials(document: GatewayConfigDocument, report: Report): void {
   const variables = new Map<string, string>();
   for (const [name, credential] of Object.entries(document.credentials ?? {})) {
@@ -64,15 +91,9 @@ function checkCredentials(document: GatewayConfigDocument, report: Report): void
     if (Object.keys(credential.source).length !== 1) {
       report([...at, 'source'], 'a secret has one source; write exactly one of env, file and command');
     }
-    const needs: readonly string[] = { bearer: [], basic: ['username'], header: ['header'] }[credential.kind];
-    for (const key of ['username', 'header', 'prefix'] as const) {
-      const isAllowed = needs.includes(key) || (key === 'prefix' && credential.kind === 'header');
-      if (credential[key] === undefined) {
-        if (needs.includes(key)) report(at, `kind ${credential.kind} needs "${key}"; write it`);
-      } else if (!isAllowed) {
-        report([...at, key], `"${key}" has no meaning for kind ${credential.kind}; remove it`);
-      }
-    }
+    checkKeysOfKind(credential, (key, message) => {
+      report(key === undefined ? at : [...at, key], message);
+    });
     if (credential.username?.includes(':') === true) {
       report([...at, 'username'], 'a user name of Basic cannot have a colon (RFC 7617)');
     }

@@ -89,12 +89,15 @@ const placeholderSchema = strictMap(
   },
   { hint: 'write placeholder: { env: NAME }', synonyms: { name: 'env', variable: 'env' } },
 );
+const credentialKinds = ['bearer', 'basic', 'header', 'query'] as const;
 const headerHint = 'write the name of a header field, such as X-Api-Key';
 const credentialSchema = strictMap(
   {
     kind: z
-      .enum(['bearer', 'basic', 'header'], { error: 'write one of the kinds bearer, basic, header' })
-      .describe('bearer and basic: the Authorization field; header: a field of its own name.'),
+      .enum(credentialKinds, { error: `write one of the kinds ${credentialKinds.join(', ')}` })
+      .describe(
+        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL.',
+      ),
     username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
     header: z
       .string({ error: headerHint })
@@ -106,6 +109,9 @@ const credentialSchema = strictMap(
       .regex(/^[\x20-\x7e]{0,128}$/, { error: 'write printable ASCII' })
       .optional()
       .describe('For kind header: text before the secret, with its space.'),
+    parameter: text('write the name of a query parameter, such as api_key')
+      .optional()
+      .describe('For kind query.'),
     source: sourceSchema,
     placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
   },

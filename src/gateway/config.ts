@@ -6,6 +6,7 @@ import { formatProblem, type PolicyProblem } from '../policy/problem.ts';
 import { readYaml, type YamlPath, type YamlSource } from '../policy/yaml-source.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
+import type { CredentialConfig } from './credentials/credential-config.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { asList, type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
 
@@ -14,16 +15,6 @@ export type SecretSource =
   | { readonly env: string }
   | { readonly file: string }
   | { readonly command: readonly string[] };
-
-/** A credential by kind; the secret itself is only ever behind `source`. */
-export type CredentialSettings = (
-  | { readonly kind: 'bearer' }
-  | { readonly kind: 'basic'; readonly username: string }
-  | { readonly kind: 'header'; readonly header: string; readonly prefix?: string }
-) & {
-  readonly source: SecretSource;
-  readonly placeholder?: { readonly env: string; readonly value?: string };
-};
 
 /** An OpenID Connect issuer whose tokens start sessions. */
 export interface IssuerSettings {
@@ -56,7 +47,7 @@ export interface GatewayConfig {
   readonly store: string;
   /** No path and not observing: everything is denied. */
   readonly policy: { readonly mode: 'files' | 'observe'; readonly paths: readonly string[] };
-  readonly credentials: Readonly<Record<string, CredentialSettings>>;
+  readonly credentials: Readonly<Record<string, CredentialConfig>>;
   readonly tokens: { readonly issuer: string; readonly audience: string; readonly ttlSeconds: number };
   readonly issuers: readonly IssuerSettings[];
   readonly upstream: {
@@ -242,11 +233,12 @@ function credentialSettings(
     username = '',
     header = '',
     prefix,
+    parameter = '',
     source,
     placeholder,
   }: NonNullable<GatewayConfigDocument['credentials']>[string],
   absolute: (path: string) => string,
-): CredentialSettings {
+): CredentialConfig {
   const common = {
     source: secretSource(source, absolute),
     ...(placeholder === undefined ? {} : { placeholder: withoutUndefined(placeholder) }),
@@ -258,6 +250,8 @@ function credentialSettings(
       return { kind, username, ...common };
     case 'header':
       return { kind, header, ...(prefix === undefined ? {} : { prefix }), ...common };
+    case 'query':
+      return { kind, parameter, ...common };
   }
 }
 

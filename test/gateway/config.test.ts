@@ -132,7 +132,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
-      [/write one of the kinds bearer, basic, header/],
+      [/write one of the kinds bearer, basic, header, query/],
     ],
     [
       'basic without user',
@@ -148,6 +148,11 @@ describe('what is wrong is told with its place and what to write', () => {
       'header without name',
       'credentials: { a: { kind: header, source: { env: A } } }',
       [/kind header needs "header"/],
+    ],
+    [
+      'query without name',
+      'credentials: { a: { kind: query, source: { env: A } } }',
+      [/kind query needs "parameter"/],
     ],
     [
       'a field of the message',

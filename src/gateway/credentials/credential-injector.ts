@@ -1,13 +1,10 @@
-// How a credential is put on a request head. The client's own value of the field is always replaced.
+// How a credential is put on a request head. The client's own value of the field or parameter is always replaced.
 
 import { Buffer } from 'node:buffer';
 import type { RequestHead } from '../../http/message-head.ts';
 import { Secret } from '../../protocol/secret.ts';
-
-export type CredentialKindConfig =
-  | { readonly kind: 'bearer' }
-  | { readonly kind: 'basic'; readonly username: string }
-  | { readonly kind: 'header'; readonly header: string; readonly prefix?: string };
+import type { CredentialKindConfig } from './credential-config.ts';
+import { withParameter } from './query-parameter.ts';
 
 export interface Injected {
   readonly head: RequestHead;
@@ -36,6 +33,13 @@ export function createInjector(config: CredentialKindConfig): CredentialInjector
       return {
         inject: (head, secret) =>
           withField(head, config.header, `${config.prefix ?? ''}${secret.reveal()}`, [secret]),
+      };
+    case 'query':
+      return {
+        inject: (head, secret) => ({
+          head: { ...head, query: withParameter(head.query, config.parameter, secret.reveal()) },
+          values: [secret],
+        }),
       };
   }
 }

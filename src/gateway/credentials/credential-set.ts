@@ -4,15 +4,12 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { Injection } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Secret } from '../../protocol/secret.ts';
+import { placeholderText } from './credential-config.ts';
+import type { CredentialConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
-import type { CredentialInjector, CredentialKindConfig } from './credential-injector.ts';
+import type { CredentialInjector } from './credential-injector.ts';
 import { openCredentialSource } from './credential-source.ts';
-import type { CredentialSource, CredentialSourceConfig } from './credential-source.ts';
-
-export type CredentialConfig = CredentialKindConfig & {
-  readonly source: CredentialSourceConfig;
-  readonly placeholder?: { readonly env: string; readonly value?: string };
-};
+import type { CredentialSource } from './credential-source.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;
@@ -39,10 +36,9 @@ export class CredentialSet {
     for (const [name, config] of Object.entries(configs)) {
       const source = openCredentialSource(name, config.source, environment);
       this.#entries.set(name, { source, injector: createInjector(config) });
-      if (config.placeholder !== undefined) {
-        placeholders[config.placeholder.env] =
-          config.placeholder.value ?? `upstreamproxy-placeholder-${name}`;
-      }
+      const placeholder = placeholderText(name, config);
+      if (config.placeholder !== undefined && placeholder !== undefined)
+        placeholders[config.placeholder.env] = placeholder;
     }
     this.placeholders = placeholders;
   }

@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
-import type { CredentialConfig } from '../../../src/gateway/credentials/credential-set.ts';
+import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts';
 import { HttpFront } from '../../../src/gateway/http-front.ts';
 import { Http2Front } from '../../../src/gateway/http2-front.ts';
