@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { assertDocsTable, markdownTable } from '../protocol/docs-table.ts';
 import { environmentTable, type WorkloadFacts, workloadEnvironment } from '../../src/agent/environment.ts';
 
 const files = { bundle: '/state/ca-bundle.pem', ownCa: '/state/ca.pem' };
@@ -101,4 +102,28 @@ test('placeholders are added, and never displace a variable of the table', () =>
   assert.equal(environment['GITHUB_TOKEN'], 'stand-in');
   assert.equal(environment['HTTPS_PROXY'], 'http://127.0.0.1:4321');
   assert.equal('WGETRC' in environment, false);
+});
+
+test('docs/reference/environment.md has the table', () => {
+  const symbolic: WorkloadFacts = {
+    port: 54_321,
+    files: {
+      bundle: 'BUNDLE',
+      ownCa: 'OWN_CA',
+      hashedDirectory: 'CERTIFICATE_FOLDER',
+      javaKeyStore: 'KEY_STORE',
+      phpIniDirectory: 'PHP_INI_FOLDER',
+      wgetrc: 'WGETRC_FILE',
+      hgrc: 'HGRC_FILE',
+      aptConfig: 'APT_FILE',
+      nodeHook: 'HOOK',
+    },
+    base: {},
+    placeholders: {},
+  };
+  const rows = environmentTable.map(({ name, value, clients }) => {
+    const text = (value(symbolic) ?? '').replaceAll('54321', 'PORT').replaceAll('|', String.raw`\|`);
+    return [`\`${name}\``, `\`${text}\``, clients];
+  });
+  assertDocsTable('environment.md', 'environment', markdownTable(['variable', 'value', 'clients'], rows));
 });

@@ -12,7 +12,7 @@ import { finished, spawnScript } from './support/child.ts';
 import { eventually } from './support/enrolled.ts';
 import type { GatewayFault, GatewayRequest } from './support/fake-gateway.ts';
 import { RelayClient } from './support/relay-fixture.ts';
-import { type SessionSetting, sessionSetting, tokenText } from './support/session-setting.ts';
+import { sessionSetting, tokenText } from './support/session-setting.ts';
 
 const trustFiles = ['ca-bundle.pem', 'ca.pem'];
 const untouched = { token: `${tokenText}\n`, files: [] };

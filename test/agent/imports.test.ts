@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+/** What the container's side may stand on: one source for two runtimes, quick to start, with nothing from a registry. */
+const allowed = new Set([
+  'node:buffer',
+  'node:crypto',
+  'node:fs',
+  'node:fs/promises',
+  'node:net',
+  'node:os',
+  'node:path',
+  'node:stream',
+  'node:tls',
+]);
+const root = new URL('../../src/', import.meta.url);
+
+/** All files that a file imports at run time, and all modules that are not files of ours. */
+function importGraph(entry: URL): {
+  readonly files: ReadonlySet<string>;
+  readonly modules: ReadonlyMap<string, string>;
+} {
+  const files = new Set<string>();
+  const modules = new Map<string, string>();
+  const waiting = [entry];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (files.has(file.href)) continue;
+    files.add(file.href);
+    const text = readFileSync(file, 'utf8').replaceAll(/^import type [^;]+;/gm, '');
+    for (const [, specifier = ''] of text.matchAll(
+      /^(?:import|export)\s[^;]*?from '([^']+)';|import\('([^']+)'\)/gm,
+    )) {
+      if (specifier.startsWith('.')) waiting.push(new URL(specifier, file));
+      else modules.set(specifier, file.href);
+    }
+  }
+  return { files, modules };
+}
+
+test('the library stands on a few modules of the runtime and nothing else', () => {
+  const { files, modules } = importGraph(new URL('index.ts', root));
+  assert.ok(files.size > 30, `only ${files.size} files were seen`);
+  for (const [module, file] of modules) assert.ok(allowed.has(module), `${file} imports ${module}`);
+});
+
+test('the library reaches neither gateway, policy, store nor api', () => {
+  const { files } = importGraph(new URL('index.ts', root));
+  for (const file of files)
+    assert.doesNotMatch(file.slice(root.href.length), /^(gateway|policy|store|api|console|cli)\//);
+});
+
+test('one file alone touches foreign functions', () => {
+  const { files } = importGraph(new URL('index.ts', root));
+  const touching = [...files].filter((file) =>
+    /['"](node|bun):ffi['"]/.test(readFileSync(new URL(file), 'utf8')),
+  );
+  assert.deepEqual(touching, [new URL('agent/hardening/ffi.ts', root).href]);
+});
