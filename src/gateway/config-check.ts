@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { YamlPath } from '../policy/yaml-source.ts';
+import { placeholderPattern } from './credentials/placeholder.ts';
 import { asList, type GatewayConfigDocument } from './config-schema.ts';
 
 type Report = (path: YamlPath, message: string) => void;
@@ -61,6 +62,7 @@ const keysOfKind: Readonly<
   basic: { needs: ['username'] },
   header: { needs: ['header'], may: ['prefix'] },
   query: { needs: ['parameter'] },
+  placeholder: { needs: [] },
 };
 const keysOfSomeKind = ['username', 'header', 'prefix', 'parameter'] as const;
 
@@ -75,6 +77,19 @@ function checkKeysOfKind(
     } else if (!needs.includes(key) && !may.includes(key)) {
       report(key, `"${key}" has no meaning for kind ${credential.kind}; remove it`);
     }
+  }
+}
+
+/** It is searched for in requests, so it must be rare and the same in every encoding. */
+function checkPlaceholder(
+  { kind, placeholder }: CredentialDocument,
+  report: (message: string) => void,
+): void {
+  if (kind !== 'placeholder') return;
+  if (placeholder === undefined) {
+    report('kind placeholder needs "placeholder"; write placeholder: { env: NAME }');
+  } else if (placeholder.value !== undefined && !placeholderPattern.test(placeholder.value)) {
+    report('it is searched for in requests; write 12 to 256 letters, digits, ".", "_", "~" or "-"');
   }
 }
 
@@ -103,6 +118,9 @@ function checkCredentials(document: GatewayConfigDocument, report: Report): void
         `${credential.header} belongs to the message or the connection; write the field that the origin expects`,
       );
     }
+    checkPlaceholder(credential, (message) => {
+      report([...at, 'placeholder'], message);
+    });
     const variable = credential.placeholder?.env;
     const other = variable === undefined ? undefined : variables.get(variable);
     if (other !== undefined) {

@@ -89,14 +89,14 @@ const placeholderSchema = strictMap(
   },
   { hint: 'write placeholder: { env: NAME }', synonyms: { name: 'env', variable: 'env' } },
 );
-const credentialKinds = ['bearer', 'basic', 'header', 'query'] as const;
+const credentialKinds = ['bearer', 'basic', 'header', 'query', 'placeholder'] as const;
 const headerHint = 'write the name of a header field, such as X-Api-Key';
 const credentialSchema = strictMap(
   {
     kind: z
       .enum(credentialKinds, { error: `write one of the kinds ${credentialKinds.join(', ')}` })
       .describe(
-        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL.',
+        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder.',
       ),
     username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
     header: z

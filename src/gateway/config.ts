@@ -252,6 +252,8 @@ function credentialSettings(
       return { kind, header, ...(prefix === undefined ? {} : { prefix }), ...common };
     case 'query':
       return { kind, parameter, ...common };
+    case 'placeholder':
+      return { kind, ...common };
   }
 }
 

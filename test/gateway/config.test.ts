@@ -132,7 +132,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
-      [/write one of the kinds bearer, basic, header, query/],
+      [/write one of the kinds bearer, basic, header, query, placeholder/],
     ],
     [
       'basic without user',
@@ -153,6 +153,16 @@ describe('what is wrong is told with its place and what to write', () => {
       'query without name',
       'credentials: { a: { kind: query, source: { env: A } } }',
       [/kind query needs "parameter"/],
+    ],
+    [
+      'placeholder without placeholder',
+      'credentials: { a: { kind: placeholder, source: { env: A } } }',
+      [/kind placeholder needs "placeholder"/],
+    ],
+    [
+      'a placeholder that is not rare',
+      'credentials: { a: { kind: placeholder, source: { env: A }, placeholder: { env: T, value: token } } }',
+      [/write 12 to 256 letters/],
     ],
     [
       'a field of the message',

@@ -6,7 +6,8 @@ export type CredentialKindConfig =
   | { readonly kind: 'bearer' }
   | { readonly kind: 'basic'; readonly username: string }
   | { readonly kind: 'header'; readonly header: string; readonly prefix?: string }
-  | { readonly kind: 'query'; readonly parameter: string };
+  | { readonly kind: 'query'; readonly parameter: string }
+  | { readonly kind: 'placeholder' };
 
 /** A credential; the secret itself is only ever behind `source`. File paths are absolute. */
 export type CredentialConfig = CredentialKindConfig & {

@@ -2,8 +2,10 @@
 
 import { Buffer } from 'node:buffer';
 import type { RequestHead } from '../../http/message-head.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
 import type { CredentialKindConfig } from './credential-config.ts';
+import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
 import { withParameter } from './query-parameter.ts';
 
 export interface Injected {
@@ -13,10 +15,16 @@ export interface Injected {
 }
 
 export interface CredentialInjector {
+  /** Absent: every request gets it. Where it says no, the request passes as it is and no source is asked. */
+  applies?(head: RequestHead): boolean;
   inject(head: RequestHead, secret: Secret<string>, nowMs: number): Injected;
 }
 
-export function createInjector(config: CredentialKindConfig): CredentialInjector {
+/** Kinds that put the secret of their source into the head; `placeholder` is what the workload has instead. */
+export function createInjector(
+  config: CredentialKindConfig,
+  placeholder: string | undefined,
+): CredentialInjector {
   switch (config.kind) {
     case 'bearer':
       return {
@@ -41,6 +49,13 @@ export function createInjector(config: CredentialKindConfig): CredentialInjector
           values: [secret],
         }),
       };
+    case 'placeholder': {
+      if (placeholder === undefined) throw new ProxyError('config_invalid', 'kind placeholder needs one');
+      return {
+        applies: (head) => hasPlaceholder(head, placeholder),
+        inject: (head, secret) => substitutePlaceholder(head, placeholder, secret),
+      };
+    }
   }
 }
 

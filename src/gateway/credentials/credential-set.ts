@@ -13,6 +13,7 @@ import type { CredentialSource } from './credential-source.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;
+  /** The credentials that were put on it. */
   readonly names: readonly string[];
   readonly values: readonly Secret<string>[];
 }
@@ -35,8 +36,8 @@ export class CredentialSet {
     const placeholders: Record<string, string> = {};
     for (const [name, config] of Object.entries(configs)) {
       const source = openCredentialSource(name, config.source, environment);
-      this.#entries.set(name, { source, injector: createInjector(config) });
       const placeholder = placeholderText(name, config);
+      this.#entries.set(name, { source, injector: createInjector(config, placeholder) });
       if (config.placeholder !== undefined && placeholder !== undefined)
         placeholders[config.placeholder.env] = placeholder;
     }
@@ -47,14 +48,17 @@ export class CredentialSet {
   async inject(head: RequestHead, injections: readonly Injection[], nowMs: number): Promise<InjectedRequest> {
     let current = head;
     const values: Secret<string>[] = [];
+    const names: string[] = [];
     for (const { credential } of injections) {
       const entry = this.#entries.get(credential);
       if (entry === undefined)
         throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
+      if (entry.injector.applies?.(current) === false) continue;
       const injected = entry.injector.inject(current, await entry.source.read(nowMs), nowMs);
       current = injected.head;
       values.push(...injected.values);
+      names.push(credential);
     }
-    return { head: current, names: injections.map(({ credential }) => credential), values };
+    return { head: current, names, values };
   }
 }
