@@ -63,8 +63,9 @@ const keysOfKind: Readonly<
   header: { needs: ['header'], may: ['prefix'] },
   query: { needs: ['parameter'] },
   placeholder: { needs: [] },
+  mtls: { needs: ['certificate'] },
 };
-const keysOfSomeKind = ['username', 'header', 'prefix', 'parameter'] as const;
+const keysOfSomeKind = ['username', 'header', 'prefix', 'parameter', 'certificate'] as const;
 
 function checkKeysOfKind(
   credential: CredentialDocument,

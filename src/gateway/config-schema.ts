@@ -89,14 +89,14 @@ const placeholderSchema = strictMap(
   },
   { hint: 'write placeholder: { env: NAME }', synonyms: { name: 'env', variable: 'env' } },
 );
-const credentialKinds = ['bearer', 'basic', 'header', 'query', 'placeholder'] as const;
+const credentialKinds = ['bearer', 'basic', 'header', 'query', 'placeholder', 'mtls'] as const;
 const headerHint = 'write the name of a header field, such as X-Api-Key';
 const credentialSchema = strictMap(
   {
     kind: z
       .enum(credentialKinds, { error: `write one of the kinds ${credentialKinds.join(', ')}` })
       .describe(
-        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder.',
+        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder; mtls: a client certificate.',
       ),
     username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
     header: z
@@ -112,6 +112,9 @@ const credentialSchema = strictMap(
     parameter: text('write the name of a query parameter, such as api_key')
       .optional()
       .describe('For kind query.'),
+    certificate: text(pathHint)
+      .optional()
+      .describe('For kind mtls: PEM file of the chain; the source has the key, PEM too.'),
     source: sourceSchema,
     placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
   },

@@ -234,6 +234,7 @@ function credentialSettings(
     header = '',
     prefix,
     parameter = '',
+    certificate = '',
     source,
     placeholder,
   }: NonNullable<GatewayConfigDocument['credentials']>[string],
@@ -254,6 +255,8 @@ function credentialSettings(
       return { kind, parameter, ...common };
     case 'placeholder':
       return { kind, ...common };
+    case 'mtls':
+      return { kind, certificate: absolute(certificate), ...common };
   }
 }
 

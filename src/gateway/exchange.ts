@@ -159,6 +159,7 @@ async function inject(
     );
   }
   const injected = await parts.credentials.inject(head, decision.inject, parts.clock());
+  if (injected.values.length === 0) return injected;
   // The answer is searched for the secret, which needs it whole and not encoded.
   const headers = injected.head.headers.without('range', 'if-range').with('accept-encoding', 'identity');
   return { ...injected, head: { ...injected.head, headers } };
@@ -216,6 +217,7 @@ export function forwardRequest(
     trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
     principalId: scene.principal.id,
     addresses: decision.addresses,
+    ...(injected.tls === undefined ? {} : { tls: injected.tls }),
     signal: client.signal,
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;

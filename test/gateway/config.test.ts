@@ -132,7 +132,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
-      [/write one of the kinds bearer, basic, header, query, placeholder/],
+      [/write one of the kinds bearer, basic, header, query, placeholder, mtls/],
     ],
     [
       'basic without user',
@@ -163,6 +163,11 @@ describe('what is wrong is told with its place and what to write', () => {
       'a placeholder that is not rare',
       'credentials: { a: { kind: placeholder, source: { env: A }, placeholder: { env: T, value: token } } }',
       [/write 12 to 256 letters/],
+    ],
+    [
+      'mtls without certificate',
+      'credentials: { a: { kind: mtls, source: { file: key.pem } } }',
+      [/kind mtls needs "certificate"/],
     ],
     [
       'a field of the message',

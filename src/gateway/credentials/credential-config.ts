@@ -2,12 +2,18 @@
 
 import type { CredentialSourceConfig } from './credential-source.ts';
 
-export type CredentialKindConfig =
+/** Kinds that put the secret of their source into the head. */
+export type HeadKindConfig =
   | { readonly kind: 'bearer' }
   | { readonly kind: 'basic'; readonly username: string }
   | { readonly kind: 'header'; readonly header: string; readonly prefix?: string }
   | { readonly kind: 'query'; readonly parameter: string }
   | { readonly kind: 'placeholder' };
+
+export type CredentialKindConfig =
+  | HeadKindConfig
+  /** The source has the private key, `certificate` is the file of the chain, both PEM. */
+  | { readonly kind: 'mtls'; readonly certificate: string };
 
 /** A credential; the secret itself is only ever behind `source`. File paths are absolute. */
 export type CredentialConfig = CredentialKindConfig & {

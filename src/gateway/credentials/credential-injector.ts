@@ -4,7 +4,8 @@ import { Buffer } from 'node:buffer';
 import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
-import type { CredentialKindConfig } from './credential-config.ts';
+import type { UpstreamTls } from '../forwarder.ts';
+import type { HeadKindConfig } from './credential-config.ts';
 import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
 import { withParameter } from './query-parameter.ts';
 
@@ -12,19 +13,18 @@ export interface Injected {
   readonly head: RequestHead;
   /** Every form of the secret that is now on the request, for the scrubber. */
   readonly values: readonly Secret<string>[];
+  /** Who the gateway is to the origin on the connection itself. */
+  readonly tls?: UpstreamTls;
 }
 
 export interface CredentialInjector {
   /** Absent: every request gets it. Where it says no, the request passes as it is and no source is asked. */
   applies?(head: RequestHead): boolean;
-  inject(head: RequestHead, secret: Secret<string>, nowMs: number): Injected;
+  inject(head: RequestHead, secret: Secret<string>): Injected;
 }
 
-/** Kinds that put the secret of their source into the head; `placeholder` is what the workload has instead. */
-export function createInjector(
-  config: CredentialKindConfig,
-  placeholder: string | undefined,
-): CredentialInjector {
+/** `placeholder` is what the workload has instead. */
+export function createInjector(config: HeadKindConfig, placeholder: string | undefined): CredentialInjector {
   switch (config.kind) {
     case 'bearer':
       return {

@@ -4,27 +4,22 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { Injection } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Secret } from '../../protocol/secret.ts';
+import type { UpstreamTls } from '../forwarder.ts';
 import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig } from './credential-config.ts';
-import { createInjector } from './credential-injector.ts';
-import type { CredentialInjector } from './credential-injector.ts';
-import { openCredentialSource } from './credential-source.ts';
-import type { CredentialSource } from './credential-source.ts';
+import { openCredential } from './open-credential.ts';
+import type { Credential } from './open-credential.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;
   /** The credentials that were put on it. */
   readonly names: readonly string[];
   readonly values: readonly Secret<string>[];
-}
-
-interface Entry {
-  readonly source: CredentialSource;
-  readonly injector: CredentialInjector;
+  readonly tls?: UpstreamTls;
 }
 
 export class CredentialSet {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Credential>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
 
@@ -35,9 +30,8 @@ export class CredentialSet {
   ) {
     const placeholders: Record<string, string> = {};
     for (const [name, config] of Object.entries(configs)) {
-      const source = openCredentialSource(name, config.source, environment);
       const placeholder = placeholderText(name, config);
-      this.#entries.set(name, { source, injector: createInjector(config, placeholder) });
+      this.#entries.set(name, openCredential(name, config, { environment }));
       if (config.placeholder !== undefined && placeholder !== undefined)
         placeholders[config.placeholder.env] = placeholder;
     }
@@ -49,16 +43,18 @@ export class CredentialSet {
     let current = head;
     const values: Secret<string>[] = [];
     const names: string[] = [];
+    let tls: UpstreamTls | undefined;
     for (const { credential } of injections) {
       const entry = this.#entries.get(credential);
       if (entry === undefined)
         throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
-      if (entry.injector.applies?.(current) === false) continue;
-      const injected = entry.injector.inject(current, await entry.source.read(nowMs), nowMs);
+      if (!entry.applies(current)) continue;
+      const injected = await entry.apply(current, nowMs);
       current = injected.head;
       values.push(...injected.values);
       names.push(credential);
+      tls = injected.tls ?? tls;
     }
-    return { head: current, names, values };
+    return { head: current, names, values, ...(tls === undefined ? {} : { tls }) };
   }
 }

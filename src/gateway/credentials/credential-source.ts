@@ -24,15 +24,19 @@ export interface CredentialSource {
   read(nowMs: number): Promise<Secret<string>>;
 }
 
+/** A secret is one line, or the lines of a PEM file. */
+export type SecretForm = 'line' | 'pem';
+
 /** Opens a source; `environment` is the start-up environment, read once. */
 export function openCredentialSource(
   name: string,
   config: CredentialSourceConfig,
   environment: Readonly<Record<string, string | undefined>>,
+  form: SecretForm = 'line',
 ): CredentialSource {
   if ('env' in config) return environmentSource(name, config.env, environment[config.env]);
-  if ('file' in config) return fileSource(name, config.file);
-  return commandSource(name, config.command);
+  if ('file' in config) return fileSource(name, config.file, form);
+  return commandSource(name, config.command, form);
 }
 
 function environmentSource(name: string, variable: string, value: string | undefined): CredentialSource {
@@ -46,7 +50,7 @@ function environmentSource(name: string, variable: string, value: string | undef
   return { read: () => Promise.resolve(secret) };
 }
 
-function fileSource(name: string, path: string): CredentialSource {
+function fileSource(name: string, path: string, form: SecretForm): CredentialSource {
   let known: { readonly stamp: string; readonly secret: Secret<string> } | undefined;
   let checkedMs = Number.NEGATIVE_INFINITY;
   const read = async (nowMs: number): Promise<Secret<string>> => {
@@ -57,7 +61,7 @@ function fileSource(name: string, path: string): CredentialSource {
       const stamp = [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':');
       if (known?.stamp !== stamp) {
         if (stat.size > secretBytesMax) throw new Error(`it is larger than ${String(secretBytesMax)} bytes`);
-        known = { stamp, secret: usable(await file.readFile('utf8')) };
+        known = { stamp, secret: usable(await file.readFile('utf8'), form) };
       }
       checkedMs = nowMs;
       return known.secret;
@@ -68,7 +72,7 @@ function fileSource(name: string, path: string): CredentialSource {
   return { read };
 }
 
-function commandSource(name: string, command: readonly string[]): CredentialSource {
+function commandSource(name: string, command: readonly string[], form: SecretForm): CredentialSource {
   let known: { readonly secret: Secret<string>; readonly untilMs: number } | undefined;
   let running: Promise<Secret<string>> | undefined;
   const run = async (nowMs: number): Promise<Secret<string>> => {
@@ -79,7 +83,7 @@ function commandSource(name: string, command: readonly string[]): CredentialSour
         maxBuffer: secretBytesMax,
         killSignal: 'SIGKILL',
       });
-      const secret = usable(stdout);
+      const secret = usable(stdout, form);
       known = { secret, untilMs: nowMs + commandValueMs };
       return secret;
     } catch (error) {
@@ -100,9 +104,10 @@ function commandSource(name: string, command: readonly string[]): CredentialSour
   };
 }
 
-function usable(text: string): Secret<string> {
+function usable(text: string, form: SecretForm): Secret<string> {
   const value = text.trim();
   if (value === '') throw new Error('it is empty');
+  if (form === 'pem') return new Secret(value);
   // eslint-disable-next-line no-control-regex -- a control character would end the header field
   if (/[\u0000-\u001f\u007f]/.test(value))
     throw new Error('it has a line break or another control character inside');

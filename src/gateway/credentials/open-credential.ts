@@ -1,0 +1,54 @@
+// A credential of the configuration, opened: how it gets its secret, and what it does to a request.
+
+import type { RequestHead } from '../../http/message-head.ts';
+import { placeholderText } from './credential-config.ts';
+import type { CredentialConfig } from './credential-config.ts';
+import { createInjector } from './credential-injector.ts';
+import type { Injected } from './credential-injector.ts';
+import { openCredentialSource } from './credential-source.ts';
+
+export interface Credential {
+  /** Whether the request is one that gets it; no source is asked for those that are not. */
+  applies(head: RequestHead): boolean;
+  /** @throws ProxyError credential_unavailable */
+  apply(head: RequestHead, nowMs: number): Promise<Injected>;
+}
+
+/** What sources and issuers are reached with. */
+export interface CredentialContext {
+  /** The start-up environment, read once. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** @throws ProxyError config_invalid if a source cannot be opened */
+export function openCredential(
+  name: string,
+  config: CredentialConfig,
+  context: CredentialContext,
+): Credential {
+  if (config.kind === 'mtls') return clientCertificate(name, config, context);
+  const source = openCredentialSource(name, config.source, context.environment);
+  const injector = createInjector(config, placeholderText(name, config));
+  return {
+    applies: (head) => injector.applies?.(head) ?? true,
+    apply: async (head, nowMs) => injector.inject(head, await source.read(nowMs)),
+  };
+}
+
+/** The key never travels, so there is nothing to search answers for. */
+function clientCertificate(
+  name: string,
+  config: CredentialConfig & { readonly kind: 'mtls' },
+  { environment }: CredentialContext,
+): Credential {
+  const key = openCredentialSource(name, config.source, environment, 'pem');
+  const certificate = openCredentialSource(name, { file: config.certificate }, environment, 'pem');
+  return {
+    applies: () => true,
+    apply: async (head, nowMs) => ({
+      head,
+      values: [],
+      tls: { cert: (await certificate.read(nowMs)).reveal(), key: (await key.read(nowMs)).reveal() },
+    }),
+  };
+}
