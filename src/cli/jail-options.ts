@@ -7,6 +7,7 @@ import { jailLayers, type JailLayer, type JailPlan } from '../agent/jail/jail-pl
 import { openJail, type HelperProgram, type Jail } from '../agent/jail/jail-process.ts';
 import { openFilesSoft } from '../agent/jail/process-table.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { isSingleFile, markArguments } from './argument-marks.ts';
 import { choiceOption } from './command.ts';
 
 /** For parseArgs. */
@@ -110,7 +111,6 @@ export async function openJailFor({ isolate, plan }: JailOptions, quiet: boolean
 /** Our own program again; in a single-file build the runtime and the program are one. */
 function helperProgram(): HelperProgram {
   const [, script = ''] = process.argv;
-  const single = process.versions['bun'] === undefined && process.getBuiltinModule('node:sea').isSea();
-  const own = single ? [] : [...process.execArgv, script];
-  return { file: process.execPath, args: [...own, 'jail-helper'] };
+  const own = isSingleFile() ? [] : [...process.execArgv, script];
+  return { file: process.execPath, args: [...own, ...markArguments(['jail-helper'])] };
 }

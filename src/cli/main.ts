@@ -1,6 +1,7 @@
 // The program: picks the command, prints errors as one line, ends with the code of the error table.
 
 import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { typedArguments } from './argument-marks.ts';
 import type { Command } from './command.ts';
 import { packageVersion } from './version.ts';
 
@@ -74,14 +75,6 @@ function errorText({ code, message }: ProxyError): string {
 
 // `audit tail | head` closes our output: that is an end, not a fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
-
-/** The arguments as they were typed. The launcher marks each, so that no runtime takes one for its own option. */
-function typedArguments(marked: readonly string[]): readonly string[] {
-  if (!marked.every((argument) => argument.startsWith('='))) {
-    throw new ProxyError('usage', 'start the program by bin/upstreamproxy, which protects its process');
-  }
-  return marked.map((argument) => argument.slice(1));
-}
 
 try {
   process.exit(await main(typedArguments(process.argv.slice(2))));

@@ -65,6 +65,7 @@ export const errorTable = {
   session_revoked: row(403, 46, 77, 'The session was revoked.'),
   proof_invalid: row(401, 47, 77, 'The DPoP proof is missing, wrong, stale or was used before.'),
   hardening_failed: row(500, 48, 77, 'The agent could not harden itself, so the token was not read.'),
+  jail_refused: row(500, 56, 77, 'The kernel refuses a layer of the jail that was required.'),
   gateway_unreachable: row(502, 49, 69, 'The gateway cannot be reached.'),
   gateway_untrusted: row(502, 50, 76, 'The certificate of the gateway is not the expected one.'),
   gateway_protocol: row(502, 51, 76, 'The gateway answered something that is not an answer.'),
