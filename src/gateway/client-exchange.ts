@@ -20,7 +20,8 @@ export interface ClientExchange {
   /** Answers `Expect: 100-continue`. */
   sendContinue(): void;
   sendInformation(status: number, rawHeaders: readonly string[]): void;
-  sendHead(head: ResponseHead): void;
+  /** `endsAtHead`: nothing follows; gRPC over HTTP/2 tells an error by such a head. */
+  sendHead(head: ResponseHead, endsAtHead?: boolean): void;
   /** False means: wait for `onDrain`. */
   sendData(chunk: Uint8Array): boolean;
   onDrain(listener: () => void): void;

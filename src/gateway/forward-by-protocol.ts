@@ -61,8 +61,20 @@ export class ByProtocolForwarder implements Forwarder {
     return this.#overHttp1(request, receiver);
   }
 
-  upgrade(request: ForwardRequest, protocol: string, receiver: ResponseReceiver): Promise<UpgradeResult> {
-    return this.#withBody.upgrade(request, protocol, receiver);
+  /** HTTP/1.1 first, for few origins take a WebSocket over HTTP/2. */
+  async upgrade(
+    request: ForwardRequest,
+    protocol: string,
+    receiver: ResponseReceiver,
+  ): Promise<UpgradeResult> {
+    try {
+      return await this.#withBody.upgrade(request, protocol, receiver);
+    } catch (error) {
+      if (!isProtocolRefusal(error)) throw error;
+      return await this.#overHttp2Only(request, error, (origin) =>
+        origin.upgrade(request, receiver, this.#limits),
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,18 +97,28 @@ export class ByProtocolForwarder implements Forwarder {
     try {
       return await engine.forward(request, receiver);
     } catch (error) {
-      // The origin refused http/1.1 before a byte of the request was sent: it wants HTTP/2 only.
       if (!isProtocolRefusal(error)) throw error;
-      const key = originKeyOf(request);
-      this.#remember(key, 'h2');
-      const { pool, release } = this.#http2.use(key);
-      try {
-        const origin = await this.#http2Origin(pool, key);
-        if (origin === undefined) throw error;
-        return await origin.forward(request, receiver, this.#limits);
-      } finally {
-        release();
-      }
+      return await this.#overHttp2Only(request, error, (origin) =>
+        origin.forward(request, receiver, this.#limits),
+      );
+    }
+  }
+
+  /** The origin refused http/1.1 before a byte of the request was sent: it wants HTTP/2 only. */
+  async #overHttp2Only<T>(
+    request: ForwardRequest,
+    refusal: unknown,
+    use: (origin: Http2Origin) => Promise<T>,
+  ): Promise<T> {
+    const key = originKeyOf(request);
+    this.#remember(key, 'h2');
+    const { pool, release } = this.#http2.use(key);
+    try {
+      const origin = await this.#http2Origin(pool, key);
+      if (origin === undefined) throw refusal;
+      return await use(origin);
+    } finally {
+      release();
     }
   }
 

@@ -1,12 +1,15 @@
 // Requests over HTTP/2 to origins that chose it by ALPN, through node:http2.
 
-import { connect as connectHttp2, constants } from 'node:http2';
+import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { hostField } from '../http/authority.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
+import { receiveResponse } from './http2-response.ts';
+import { openHttp2WebSocket } from './http2-websocket.ts';
+import type { UpgradeResult } from './forward-with-body.ts';
 
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
@@ -73,6 +76,23 @@ export class Http2Origin {
       this.#active -= 1;
     }
   }
+
+  /** Opens a WebSocket as an extended CONNECT; an answer other than 200 goes to the receiver. */
+  async upgrade(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<UpgradeResult> {
+    this.#active += 1;
+    const release = (): void => {
+      this.#active -= 1;
+    };
+    try {
+      const result = await openHttp2WebSocket(this.session, request, receiver, limits);
+      if (result.socket === undefined) release();
+      else result.socket.once('close', release);
+      return { ...result, address: this.address };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
 }
 
 async function exchange(
@@ -102,7 +122,7 @@ async function exchange(
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
     fail(new ProxyError('timeout', `${host} did not answer in time`));
   });
-  receive(stream, receiver, { resolve: () => resolve(undefined), fail, host });
+  receiveResponse(stream, receiver, { resolve: () => resolve(undefined), fail, host });
   sendBody(stream, request, fail);
   try {
     await promise;
@@ -114,6 +134,7 @@ async function exchange(
   }
 }
 
+/** Pseudo-fields and fields of the request. */
 function http2Fields(request: ForwardRequest): string[] {
   const { head } = request;
   const fields = [
@@ -163,75 +184,4 @@ function sendBody(
     fail(new ProxyError('cancelled', 'the request body broke off', { cause: error }));
   });
   body.pipe(stream);
-}
-
-interface StreamEnd {
-  readonly resolve: () => void;
-  readonly fail: (error: ProxyError) => void;
-  readonly host: string;
-}
-
-function receive(stream: ClientHttp2Stream, receiver: ResponseReceiver, end: StreamEnd): void {
-  const { host } = end;
-  let ended = false;
-  const guard = (step: () => void): void => {
-    try {
-      step();
-    } catch (error) {
-      end.fail(
-        error instanceof ProxyError
-          ? error
-          : new ProxyError('internal', 'the answer could not be passed on', { cause: error }),
-      );
-    }
-  };
-  stream.on('headers', (headers, _flags, raw) => {
-    guard(() => {
-      receiver.onInformation(headers[':status'] ?? 0, plainFields(raw));
-    });
-  });
-  stream.once('response', (headers, _flags, raw) => {
-    guard(() => {
-      receiver.onHead(headers[':status'] ?? 0, plainFields(raw));
-    });
-  });
-  stream.on('trailers', (_headers, _flags, raw) => {
-    guard(() => {
-      receiver.onTrailers(plainFields(raw));
-    });
-  });
-  stream.on('data', (chunk: Buffer) => {
-    guard(() => {
-      if (!receiver.onData(chunk, () => stream.resume())) stream.pause();
-    });
-  });
-  stream.once('end', () => {
-    ended = true;
-  });
-  stream.on('error', (error) => {
-    end.fail(
-      new ProxyError('origin_truncated', `${host} reset the stream before its answer was complete`, {
-        cause: error,
-      }),
-    );
-  });
-  stream.once('close', () => {
-    // `end` comes for a reset stream as well; only a stream that closed without a code is complete.
-    if (ended && stream.rstCode === constants.NGHTTP2_NO_ERROR) end.resolve();
-    else
-      end.fail(
-        new ProxyError('origin_truncated', `${host} closed the stream before its answer was complete`),
-      );
-  });
-}
-
-/** Without the pseudo-fields. */
-function plainFields(raw: readonly string[] | undefined): string[] {
-  const fields: string[] = [];
-  if (raw === undefined) return fields;
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] ?? '';
-    if (!name.startsWith(':')) fields.push(name, raw[i + 1] ?? '');
-  }
-  return fields;
 }

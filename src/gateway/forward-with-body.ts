@@ -63,6 +63,7 @@ export interface UpgradeResult {
   readonly socket?: Duplex;
   readonly head?: Buffer;
   readonly address: string | undefined;
+  readonly protocol: ForwardResult['protocol'];
 }
 
 export class BodyForwarder implements Forwarder {
@@ -101,10 +102,10 @@ export class BodyForwarder implements Forwarder {
     const { promise, resolve, reject } = Promise.withResolvers<UpgradeResult>();
     outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
       const { statusCode: status = 0, rawHeaders } = response;
-      resolve({ status, rawHeaders, socket, head, address: agent.address });
+      resolve({ status, rawHeaders, socket, head, address: agent.address, protocol: 'http/1.1' });
     });
     const answered = exchangeBody(outgoing, request, receiver, this.#limits).then(() => {
-      resolve({ status: 0, rawHeaders: [], address: agent.address });
+      resolve({ status: 0, rawHeaders: [], address: agent.address, protocol: 'http/1.1' });
     });
     answered.catch(reject);
     try {

@@ -34,7 +34,8 @@ export interface ForwardRequest {
 /** Takes the response as it arrives. All header arrays are name, value, name, value … */
 export interface ResponseReceiver {
   onInformation(status: number, rawHeaders: readonly string[]): void;
-  onHead(status: number, rawHeaders: readonly string[]): void;
+  /** `endsAtHead`: it is known that neither body nor trailers follow. */
+  onHead(status: number, rawHeaders: readonly string[], endsAtHead?: boolean): void;
   /** False means: stop until `resume` is called. */
   onData(chunk: Uint8Array, resume: () => void): boolean;
   onTrailers(rawTrailers: readonly string[]): void;

@@ -84,11 +84,12 @@ export class Http2Client implements ClientExchange {
     this.#stream.additionalHeaders({ ...fields, ':status': status });
   }
 
-  sendHead(head: ResponseHead): void {
+  sendHead(head: ResponseHead, endsAtHead = false): void {
     if (this.#stream.closed || this.#stream.destroyed) return;
     const fields = [':status', String(head.status)];
     for (const [name, value] of head.headers) fields.push(name.toLowerCase(), value);
-    const endStream = this.#method === 'HEAD' || head.status === 204 || head.status === 304;
+    const bodyless = this.#method === 'HEAD' || head.status === 204 || head.status === 304;
+    const endStream = endsAtHead || bodyless;
     this.#ended ||= endStream;
     this.#stream.respond(fields, { waitForTrailers: !endStream, endStream });
   }
@@ -125,8 +126,8 @@ export class Http2Client implements ClientExchange {
     const trailers: Record<string, string[]> = {};
     for (let i = 0; i + 1 < raw.length; i += 2)
       (trailers[(raw[i] ?? '').toLowerCase()] ??= []).push(raw[i + 1] ?? '');
-    if (raw.length === 0) stream.close(constants.NGHTTP2_NO_ERROR);
-    else stream.sendTrailers(trailers);
+    // Without any, node ends the stream by an empty DATA frame; `close` would end it by a reset, which is no end.
+    stream.sendTrailers(trailers);
   }
 }
 

@@ -53,11 +53,11 @@ export class ResponseRelay implements ResponseReceiver {
     this.#client.sendInformation(status, this.#clean(status, rawHeaders).headers.toRaw());
   }
 
-  onHead(status: number, rawHeaders: readonly string[]): void {
+  onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
     const head = this.#clean(status, rawHeaders);
     this.#refuseEncoded(head);
     this.status = status;
-    this.#client.sendHead(head);
+    this.#client.sendHead(head, endsAtHead);
   }
 
   onData(chunk: Uint8Array, resume: () => void): boolean {

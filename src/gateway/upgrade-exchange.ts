@@ -1,5 +1,6 @@
 // An exchange that asks to switch to WebSocket: the same steps, then bytes both ways until either side ends.
-// Over HTTP/2 it comes as an extended CONNECT (RFC 8441); towards the origin it is HTTP/1.1's Upgrade either way.
+// Over HTTP/2 it comes as an extended CONNECT (RFC 8441); towards the origin it is HTTP/1.1's Upgrade
+// wherever the origin speaks that.
 
 import { randomBytes } from 'node:crypto';
 import type { ServerHttp2Stream } from 'node:http2';
@@ -80,7 +81,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     const head = { ...request.head, headers };
     const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);
     record.facts.verdict = 'allow';
-    record.facts.upstreamProtocol = 'http/1.1';
+    record.facts.upstreamProtocol = result.protocol;
     if (result.address !== undefined) record.facts.address = result.address;
     if (result.socket === undefined) {
       relay.end();

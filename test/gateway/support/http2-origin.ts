@@ -17,13 +17,15 @@ export interface Http2Origin extends AsyncDisposable {
 
 /**
  * Paths: `/echo` the body back with trailers `grpc-status: 0` and `x-last: seen`; `/events` one event, the second when the
- * client's body ends; `/reset` a head and a reset; anything else 200 with the path.
+ * client's body ends; `/reset` a head and a reset; `/trailers-only` a head that is the end; anything else 200 with the path.
+ * An extended CONNECT (RFC 8441) to `/ws` gets every byte back; to another path, 403.
  */
 export async function http2Origin(authority: TestAuthority, only: boolean): Promise<Http2Origin> {
   const seen: Http2Origin['seen'] = [];
   const server: Http2SecureServer = createSecureServer({
     ...authority.issue('allowed.test'),
     allowHTTP1: !only,
+    settings: { enableConnectProtocol: true },
     ...(only ? { ALPNProtocols: ['h2'] } : {}),
   });
   server.on('stream', (stream, headers) => {
@@ -32,7 +34,9 @@ export async function http2Origin(authority: TestAuthority, only: boolean): Prom
     stream.on('trailers', (trailers) => (entry.trailers = { ...trailers }));
     stream.on('error', () => undefined);
     // On a server every stream is a server's.
-    void answer(stream as ServerHttp2Stream, String(headers[':path']));
+    const path =
+      headers[':protocol'] === undefined ? String(headers[':path']) : `extended ${headers[':path']}`;
+    void answer(stream as ServerHttp2Stream, path);
   });
   let sessions = 0;
   server.on('session', () => (sessions += 1));
@@ -63,6 +67,17 @@ async function answer(stream: ServerHttp2Stream, path: string): Promise<void> {
       // A client that cancels ends the answer.
       if ((await text(stream).catch(() => undefined)) === undefined) return;
       stream.end('data: second\n\n');
+      return;
+    case '/trailers-only':
+      stream.respond({ ':status': 200, 'grpc-status': '9', 'grpc-message': 'not now' }, { endStream: true });
+      return;
+    case 'extended /ws':
+      stream.respond({ ':status': 200 });
+      stream.pipe(stream);
+      return;
+    case 'extended /no':
+      stream.respond({ ':status': 403 });
+      stream.end('no');
       return;
     case '/reset':
       stream.respond({ ':status': 200 });
