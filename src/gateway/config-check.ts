@@ -64,8 +64,19 @@ const keysOfKind: Readonly<
   query: { needs: ['parameter'] },
   placeholder: { needs: [] },
   mtls: { needs: ['certificate'] },
+  oauth: { needs: ['tokenUrl', 'clientId'], may: ['scope', 'refreshToken'] },
 };
-const keysOfSomeKind = ['username', 'header', 'prefix', 'parameter', 'certificate'] as const;
+const keysOfSomeKind = [
+  'username',
+  'header',
+  'prefix',
+  'parameter',
+  'certificate',
+  'tokenUrl',
+  'clientId',
+  'scope',
+  'refreshToken',
+] as const;
 
 function checkKeysOfKind(
   credential: CredentialDocument,
@@ -106,6 +117,9 @@ function checkCredentials(document: GatewayConfigDocument, report: Report): void
     }
     if (Object.keys(credential.source).length !== 1) {
       report([...at, 'source'], 'a secret has one source; write exactly one of env, file and command');
+    }
+    if (credential.refreshToken !== undefined && Object.keys(credential.refreshToken).length !== 1) {
+      report([...at, 'refreshToken'], 'a secret has one source; write exactly one of env, file and command');
     }
     checkKeysOfKind(credential, (key, message) => {
       report(key === undefined ? at : [...at, key], message);

@@ -89,14 +89,15 @@ const placeholderSchema = strictMap(
   },
   { hint: 'write placeholder: { env: NAME }', synonyms: { name: 'env', variable: 'env' } },
 );
-const credentialKinds = ['bearer', 'basic', 'header', 'query', 'placeholder', 'mtls'] as const;
+const credentialKinds = ['bearer', 'basic', 'header', 'query', 'placeholder', 'mtls', 'oauth'] as const;
+const tokenUrlHint = 'write an https:// URL without user and password';
 const headerHint = 'write the name of a header field, such as X-Api-Key';
 const credentialSchema = strictMap(
   {
     kind: z
       .enum(credentialKinds, { error: `write one of the kinds ${credentialKinds.join(', ')}` })
       .describe(
-        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder; mtls: a client certificate.',
+        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder; mtls: a client certificate; oauth: a bearer token from an issuer.',
       ),
     username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
     header: z
@@ -115,6 +116,16 @@ const credentialSchema = strictMap(
     certificate: text(pathHint)
       .optional()
       .describe('For kind mtls: PEM file of the chain; the source has the key, PEM too.'),
+    tokenUrl: z
+      .string({ error: tokenUrlHint })
+      .regex(/^https:\/\/[^\s@#]+$/, { error: tokenUrlHint })
+      .optional()
+      .describe("For kind oauth: the issuer's token endpoint."),
+    clientId: text('write the client id that the issuer gave').optional().describe('For kind oauth.'),
+    scope: text('write scopes with spaces between them').optional().describe('For kind oauth.'),
+    refreshToken: sourceSchema
+      .optional()
+      .describe('For kind oauth: where a refresh token is; without it the grant is client_credentials.'),
     source: sourceSchema,
     placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
   },

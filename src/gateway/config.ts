@@ -235,6 +235,10 @@ function credentialSettings(
     prefix,
     parameter = '',
     certificate = '',
+    tokenUrl = '',
+    clientId = '',
+    scope,
+    refreshToken,
     source,
     placeholder,
   }: NonNullable<GatewayConfigDocument['credentials']>[string],
@@ -257,6 +261,15 @@ function credentialSettings(
       return { kind, ...common };
     case 'mtls':
       return { kind, certificate: absolute(certificate), ...common };
+    case 'oauth':
+      return {
+        kind,
+        tokenUrl,
+        clientId,
+        ...(scope === undefined ? {} : { scope }),
+        ...(refreshToken === undefined ? {} : { refreshToken: secretSource(refreshToken, absolute) }),
+        ...common,
+      };
   }
 }
 

@@ -67,9 +67,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     }),
   );
   const policies = await openPolicies(config, stack, log);
-  const credentials = new CredentialSet(config.credentials, options.environment ?? {});
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
   const trust = await loadTrust(config);
+  const credentials = stack.use(new CredentialSet(config.credentials, options.environment ?? {}, trust));
   const issuerFetch = stack.use(openIssuerFetch(trust));
   const sessions = stack.use(
     await openSessions({

@@ -132,7 +132,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
-      [/write one of the kinds bearer, basic, header, query, placeholder, mtls/],
+      [/write one of the kinds bearer, basic, header, query, placeholder, mtls, oauth/],
     ],
     [
       'basic without user',
@@ -168,6 +168,21 @@ describe('what is wrong is told with its place and what to write', () => {
       'mtls without certificate',
       'credentials: { a: { kind: mtls, source: { file: key.pem } } }',
       [/kind mtls needs "certificate"/],
+    ],
+    [
+      'oauth without issuer',
+      'credentials: { a: { kind: oauth, clientId: c, source: { env: A } } }',
+      [/kind oauth needs "tokenUrl"/],
+    ],
+    [
+      'an issuer of tokens in cleartext',
+      'credentials: { a: { kind: oauth, tokenUrl: "http://i.example.com/t", clientId: c, source: { env: A } } }',
+      [/write an https:\/\/ URL/],
+    ],
+    [
+      'two sources of a refresh token',
+      'credentials: { a: { kind: oauth, tokenUrl: "https://i.example.com/t", clientId: c, source: { env: A }, refreshToken: { env: B, file: c } } }',
+      [/exactly one of env, file and command/],
     ],
     [
       'a field of the message',

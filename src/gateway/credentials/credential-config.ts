@@ -13,7 +13,15 @@ export type HeadKindConfig =
 export type CredentialKindConfig =
   | HeadKindConfig
   /** The source has the private key, `certificate` is the file of the chain, both PEM. */
-  | { readonly kind: 'mtls'; readonly certificate: string };
+  | { readonly kind: 'mtls'; readonly certificate: string }
+  /** The source has the client's secret; with a refresh token its grant is used, else client credentials. */
+  | {
+      readonly kind: 'oauth';
+      readonly tokenUrl: string;
+      readonly clientId: string;
+      readonly scope?: string;
+      readonly refreshToken?: CredentialSourceConfig;
+    };
 
 /** A credential; the secret itself is only ever behind `source`. File paths are absolute. */
 export type CredentialConfig = CredentialKindConfig & {

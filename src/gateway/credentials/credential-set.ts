@@ -9,6 +9,7 @@ import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig } from './credential-config.ts';
 import { openCredential } from './open-credential.ts';
 import type { Credential } from './open-credential.ts';
+import { openTokenFetch } from './token-fetch.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;
@@ -18,24 +19,35 @@ export interface InjectedRequest {
   readonly tls?: UpstreamTls;
 }
 
-export class CredentialSet {
+export class CredentialSet implements AsyncDisposable {
+  readonly #issuers: ReturnType<typeof openTokenFetch>;
   readonly #entries = new Map<string, Credential>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
 
-  /** @throws ProxyError config_invalid if a source cannot be opened */
+  /**
+   * @param trust PEM certificates that issuers of tokens are verified against
+   * @throws ProxyError config_invalid if a source cannot be opened
+   */
   constructor(
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
+    trust: readonly string[] = [],
   ) {
+    this.#issuers = openTokenFetch(trust);
     const placeholders: Record<string, string> = {};
+    const { fetch } = this.#issuers;
     for (const [name, config] of Object.entries(configs)) {
       const placeholder = placeholderText(name, config);
-      this.#entries.set(name, openCredential(name, config, { environment }));
+      this.#entries.set(name, openCredential(name, config, { environment, fetch }));
       if (config.placeholder !== undefined && placeholder !== undefined)
         placeholders[config.placeholder.env] = placeholder;
     }
     this.placeholders = placeholders;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#issuers[Symbol.asyncDispose]();
   }
 
   /** Puts the credentials on a copy of the head. @throws ProxyError credential_unavailable */

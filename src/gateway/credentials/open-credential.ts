@@ -2,10 +2,13 @@
 
 import type { RequestHead } from '../../http/message-head.ts';
 import { placeholderText } from './credential-config.ts';
-import type { CredentialConfig } from './credential-config.ts';
+import type { CredentialConfig, HeadKindConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
 import type { Injected } from './credential-injector.ts';
 import { openCredentialSource } from './credential-source.ts';
+import type { CredentialSource } from './credential-source.ts';
+import { OAuthTokens } from './oauth-tokens.ts';
+import type { TokenFetch } from './token-fetch.ts';
 
 export interface Credential {
   /** Whether the request is one that gets it; no source is asked for those that are not. */
@@ -18,6 +21,7 @@ export interface Credential {
 export interface CredentialContext {
   /** The start-up environment, read once. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: TokenFetch;
 }
 
 /** @throws ProxyError config_invalid if a source cannot be opened */
@@ -27,12 +31,35 @@ export function openCredential(
   context: CredentialContext,
 ): Credential {
   if (config.kind === 'mtls') return clientCertificate(name, config, context);
+  if (config.kind === 'oauth') return injecting({ kind: 'bearer' }, accessTokens(name, config, context));
   const source = openCredentialSource(name, config.source, context.environment);
-  const injector = createInjector(config, placeholderText(name, config));
+  return injecting(config, source, placeholderText(name, config));
+}
+
+function injecting(config: HeadKindConfig, source: CredentialSource, placeholder?: string): Credential {
+  const injector = createInjector(config, placeholder);
   return {
     applies: (head) => injector.applies?.(head) ?? true,
     apply: async (head, nowMs) => injector.inject(head, await source.read(nowMs)),
   };
+}
+
+function accessTokens(
+  name: string,
+  { tokenUrl, clientId, scope, refreshToken, source }: CredentialConfig & { readonly kind: 'oauth' },
+  { environment, fetch }: CredentialContext,
+): CredentialSource {
+  return new OAuthTokens({
+    name,
+    tokenUrl,
+    clientId,
+    fetch,
+    clientSecret: openCredentialSource(name, source, environment),
+    ...(scope === undefined ? {} : { scope }),
+    ...(refreshToken === undefined
+      ? {}
+      : { refreshToken: openCredentialSource(name, refreshToken, environment) }),
+  });
 }
 
 /** The key never travels, so there is nothing to search answers for. */

@@ -92,9 +92,14 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   });
   const dialer = createDialer({ resolver, trust: options.trust, limits });
   const forwarder = new ByProtocolForwarder(dialer, limits);
+  const credentials = new CredentialSet(
+    options.credentials ?? {},
+    options.environment ?? {},
+    options.trust,
+  );
   const common = {
     policy: () => policy,
-    credentials: new CredentialSet(options.credentials ?? {}, options.environment ?? {}),
+    credentials,
     audit: sink,
     forwarder,
     limits,
@@ -162,6 +167,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       http2Front.close();
       terminator.close();
       await forwarder[Symbol.asyncDispose]();
+      await credentials[Symbol.asyncDispose]();
     },
   };
 }
