@@ -28,6 +28,10 @@ export interface ClientExchange {
   /** Ends the response; resolves when it is handed to the transport. */
   sendEnd(rawTrailers: readonly string[]): void;
   readonly headSent: boolean;
+  /** What broke the request while it was read; it is then the reason of the refusal. */
+  readonly fault?: ProxyError | undefined;
+  /** Nothing behind this request is read: where a message ends is not agreed, so no other can begin there. */
+  closeAfterAnswer(): void;
   /** Ends the response abruptly: the client must see that it is not complete. */
   abort(error: ProxyError): void;
 }

@@ -234,15 +234,17 @@ function bodyTooLarge(max: number, decision: AllowDecision): ProxyError {
 }
 
 /** Answers with the reason if the head is not out yet; else the client must see a broken connection. */
-export function refuse(client: ClientExchange, error: ProxyError, record: ExchangeRecord): void {
+export function refuse(client: ClientExchange, given: ProxyError, record: ExchangeRecord): void {
   const { facts } = record;
+  const error = client.fault ?? given;
   facts.verdict = isDenial(error) ? 'deny' : 'error';
   facts.errorCode = error.code;
   facts.message ??= error.message;
   if (error.claimed !== undefined) facts.claimed = error.claimed;
   const detail = operatorDetail(error);
   if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
-  if (client.headSent || client.signal.aborted) {
+  if (error.code === 'request_malformed') client.closeAfterAnswer();
+  if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
     client.abort(error);
     return;
   }

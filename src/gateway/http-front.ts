@@ -35,6 +35,8 @@ export interface FrontParts extends ExchangeParts {
 export class HttpFront {
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, FrontConnection>();
+  /** The exchange whose request was read last on a connection, and its end. */
+  readonly #latest = new WeakMap<Duplex, RunningExchange>();
   readonly #parts: FrontParts;
 
   constructor(parts: FrontParts) {
@@ -78,10 +80,23 @@ export class HttpFront {
       request.socket.destroy();
       return;
     }
+    // Pipelined behind a request whose end is not agreed, or that closes the connection.
+    if (this.#latest.get(request.socket)?.client.closing === true) return;
     const client = new Http1Client(request, response, { abortConnection: connection.abort, expectsContinue });
-    void runExchange(client, connection.scene, this.#parts).then(() => {
+    if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') {
+      const version = request.httpVersion;
+      this.#refuse(
+        request,
+        client,
+        connection,
+        new ProxyError('request_malformed', `HTTP/${version} is not spoken on this connection`),
+      );
+      return;
+    }
+    const done = runExchange(client, connection.scene, this.#parts).then(() => {
       discardBody(request);
     });
+    this.#latest.set(request.socket, { client, done });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -100,17 +115,28 @@ export class HttpFront {
       socket.destroy();
       return;
     }
-    const { audit, clock } = this.#parts;
-    const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
-    record.facts.method = 'CONNECT';
-    record.facts.path = (request.url ?? '').slice(0, 2048);
     const error = new ProxyError(
       'request_malformed',
       'CONNECT is not served inside a connection; open a new one',
     );
-    refuse(this.#bareClient(request, socket, connection), error, record);
-    record.finish(clock());
+    this.#refuse(request, this.#bareClient(request, socket, connection), connection, error);
     socket.end();
+  }
+
+  /** Refuses a request that never becomes an exchange. */
+  #refuse(
+    request: IncomingMessage,
+    client: ClientExchange,
+    { scene }: FrontConnection,
+    error: ProxyError,
+  ): void {
+    const { audit, clock } = this.#parts;
+    const record = new ExchangeRecord(audit, 'exchange', scene.principal, clock());
+    noteDestination(record, scene);
+    record.facts.method = (request.method ?? '').slice(0, 64);
+    record.facts.path = (request.url ?? '').slice(0, 2048);
+    refuse(client, error, record);
+    record.finish(clock());
   }
 
   /** For the events that come without a ServerResponse. */
@@ -137,6 +163,34 @@ export class HttpFront {
       socket.destroy();
       return;
     }
+    const latest = this.#latest.get(socket);
+    if (latest !== undefined && !latest.client.requestComplete) {
+      // Bytes of the body of a request that has its own verdict: one request, one verdict.
+      latest.client.fail(parserFault(error).fault);
+      if (latest.client.headSent) socket.end();
+      return;
+    }
+    // Behind a request that closes the connection nothing is read (RFC 9112 §9.6).
+    if (latest?.client.closing === true || error.code === 'HPE_CLOSED_CONNECTION') return;
+    if (latest === undefined) {
+      this.#answerMalformed(error, socket, connection);
+      return;
+    }
+    // Earlier requests get their own answers first.
+    void this.#answerAfter(latest, error, socket, connection);
+  }
+
+  async #answerAfter(
+    { done }: RunningExchange,
+    error: Error,
+    socket: Duplex,
+    connection: FrontConnection,
+  ): Promise<void> {
+    await done;
+    if (!socket.destroyed) this.#answerMalformed(error, socket, connection);
+  }
+
+  #answerMalformed(error: Error, socket: Duplex, connection: FrontConnection): void {
     const { audit, clock } = this.#parts;
     const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
     const { status, reason, fault } = parserFault(error);
@@ -155,6 +209,11 @@ export class HttpFront {
         `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
     );
   }
+}
+
+interface RunningExchange {
+  readonly client: Http1Client;
+  readonly done: Promise<void>;
 }
 
 function createServer(limits: Limits): Server {

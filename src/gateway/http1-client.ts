@@ -18,6 +18,8 @@ export class Http1Client implements ClientExchange {
   readonly #options: Http1Options;
   readonly #abort = new AbortController();
   #continueSent = false;
+  #closing = false;
+  #fault: ProxyError | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: Http1Options) {
     this.#request = request;
@@ -58,6 +60,32 @@ export class Http1Client implements ClientExchange {
 
   get headSent(): boolean {
     return this.#response.headersSent;
+  }
+
+  get fault(): ProxyError | undefined {
+    return this.#fault;
+  }
+
+  /** Whether the answer is the last thing on the connection. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Whether the whole request was read. */
+  get requestComplete(): boolean {
+    return this.#request.complete;
+  }
+
+  /** The bytes of the body are not HTTP: ends the exchange, whose refusal then says so. */
+  fail(fault: ProxyError): void {
+    this.#fault ??= fault;
+    this.closeAfterAnswer();
+    this.#abort.abort(fault);
+  }
+
+  closeAfterAnswer(): void {
+    this.#closing = true;
+    if (!this.headSent) this.#response.shouldKeepAlive = false;
   }
 
   sendContinue(): void {

@@ -109,6 +109,10 @@ export class Http2Client implements ClientExchange {
     if (this.#stream.writable) this.#stream.end();
   }
 
+  closeAfterAnswer(): void {
+    // Frames bound every stream: a malformed one says nothing about the next.
+  }
+
   abort(error: ProxyError): void {
     // Not `close(code)`: node ends the stream first, and the client would take the cut answer for a complete one.
     this.#stream.destroy(error);

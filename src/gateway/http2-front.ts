@@ -4,6 +4,7 @@ import { constants, createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Limits } from '../protocol/limits.ts';
+import { ExchangeRecord } from './exchange-record.ts';
 import { runExchange } from './exchange.ts';
 import { Http2Client, pseudoField } from './http2-client.ts';
 import type { FrontConnection, FrontParts } from './http-front.ts';
@@ -35,8 +36,8 @@ export class Http2Front {
     this.#server.on('session', (session) => {
       this.#adopt(session);
     });
-    this.#server.on('sessionError', () => {
-      // Node ends the session; its streams tell their exchanges.
+    this.#server.on('sessionError', (error, session) => {
+      this.#malformed(error, session);
     });
     this.#server.on('stream', (stream, _headers, flags, rawHeaders) => {
       // On a server every stream is a server's; the type of the event is the common one.
@@ -79,11 +80,30 @@ export class Http2Front {
     session.once('close', () => this.#sessions.delete(session));
   }
 
+  /** The frames are not HTTP/2, or a flood: node ends the session, and one event says why. */
+  #malformed(error: Error & { readonly code?: string }, session: ServerHttp2Session): void {
+    const connection = this.#scenes.get(session);
+    // The client going away is no attempt of anything.
+    if (connection === undefined || error.code?.startsWith('ERR_HTTP2') !== true) return;
+    const { audit, clock } = this.#parts;
+    const { principal, destination, protocol } = connection.scene;
+    const record = new ExchangeRecord(audit, 'stream', principal, clock());
+    record.facts.verdict = 'deny';
+    record.facts.errorCode = 'request_malformed';
+    record.facts.message = `the HTTP/2 connection was ended: ${error.message}`;
+    record.facts.protocol = protocol;
+    if (destination !== undefined) Object.assign(record.facts, destination);
+    record.finish(clock());
+  }
+
   #serve(stream: ServerHttp2Stream, flags: number, rawHeaders: readonly string[]): void {
     const { session } = stream;
+    // Whatever becomes of it: an error that nobody hears would end the process.
+    stream.on('error', () => undefined);
     // As above: of a server.
     const connection = session === undefined ? undefined : this.#scenes.get(session as ServerHttp2Session);
     if (connection === undefined) {
+      // The session ended in the same read; its fault has the event.
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       return;
     }

@@ -17,8 +17,6 @@ import type { FrontParts, HttpFront } from './http-front.ts';
 import type { Http2Front } from './http2-front.ts';
 import { pipeBoth } from './pipe-both.ts';
 
-/** How long a client may be silent before its first byte: server-first protocols wait for ever. */
-const firstBytesTimeoutMs = 30_000;
 /** In the order of preference. */
 const supportedProtocols = ['h2', 'http/1.1'] as const;
 /** Fatal alert unrecognized_name (RFC 8446 §6), as one plaintext TLS record. */
@@ -92,7 +90,11 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
     await blind(scene, { ...authority, scheme: 'tcp' }, raw, record);
     return;
   }
-  const first = await peekFirstBytes(port.duplex, { timeoutMs: firstBytesTimeoutMs, limits: parts.limits });
+  const first = await peekFirstBytes(port.duplex, {
+    // Server-first protocols would wait for ever.
+    timeoutMs: parts.limits.headTimeoutMs,
+    limits: parts.limits,
+  });
   await byFirstBytes({ scene, record, raw, principal }, authority, first);
 }
 
@@ -163,7 +165,9 @@ async function serveTls(
     return;
   }
   // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
-  const offered = supportedProtocols.filter((protocol) => alpn.includes(protocol));
+  const common = supportedProtocols.filter((protocol) => alpn.includes(protocol));
+  // A client that offers nothing of ours gets the alert for that (RFC 7301 §3.2).
+  const offered = common.length === 0 && alpn.length > 0 ? supportedProtocols : common;
   const terminated = await parts.terminator.terminate(port.duplex, {
     owner: scene.principal.id,
     host: destination.host,
