@@ -93,15 +93,18 @@ export async function upstreamproxy(directory: string, origin: OriginProcess): P
   const agent = spawn(
     command,
     [
-      ...['agent', '--quiet', '--gateway', `https://127.0.0.1:${gatewayPort}`, '--token-file', token],
-      ...[
-        '--gateway-ca',
-        join(state, 'server', 'server-ca.pem'),
-        '--relay-port',
-        `${relayPort}`,
-        '--state',
-        agentState,
-      ],
+      'agent',
+      '--quiet',
+      '--gateway',
+      `https://127.0.0.1:${gatewayPort}`,
+      '--token-file',
+      token,
+      '--gateway-ca',
+      join(state, 'server', 'server-ca.pem'),
+      '--relay-port',
+      `${relayPort}`,
+      '--state',
+      agentState,
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );

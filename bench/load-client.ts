@@ -145,7 +145,7 @@ function consume(socket: TLSSocket, take: (chunk: Buffer) => void): Promise<numb
     if (end === -1) return;
     const text = head.toString('latin1', 0, end);
     const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
-    if (!/^HTTP\/1\.1 200/.test(text) || length === undefined) {
+    if (!text.startsWith('HTTP/1.1 200') || length === undefined) {
       finish(new Error(`unexpected answer: ${text.slice(0, 200)}`));
       return;
     }
