@@ -14,9 +14,21 @@ export function markArguments(args: readonly string[], single: boolean = isSingl
   return single ? args : args.map((argument) => `${mark}${argument}`);
 }
 
-/** The arguments as they were typed. Throws `usage` if the program was not started by its launcher. */
+// Node looks for these in all arguments, in a single executable too, and the file can change the runtime's options.
+const readByRuntime = /^--experimental-(default-)?config-file(=|$)/;
+
+function unmarked(args: readonly string[]): readonly string[] {
+  const found = args.find((argument) => readByRuntime.test(argument));
+  if (found === undefined) return args;
+  throw new ProxyError(
+    'usage',
+    `the agent's own runtime would read ${found}; put the command into a script, or write = before each argument`,
+  );
+}
+
+/** The arguments as they were typed. A single file takes them with and without marks. Throws `usage` if the program was not started by its launcher. */
 export function typedArguments(args: readonly string[], single: boolean = isSingleFile()): readonly string[] {
-  if (single) return args;
+  if (single && !args.every((argument) => argument.startsWith(mark))) return unmarked(args);
   if (!args.every((argument) => argument.startsWith(mark))) {
     throw new ProxyError('usage', 'start the program by bin/upstreamproxy, which protects its process');
   }

@@ -1,7 +1,6 @@
 // The process of an embedded gateway. embedded-gateway.ts starts it and reads what it reports.
 
 import { writeSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 
@@ -15,6 +14,7 @@ import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { writePrivateFile } from './private-file.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
+import { keepAuditOnly } from './state-directory.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
 const usage = `upstreamproxy embedded-gateway is started by "upstreamproxy run"; use that, or "upstreamproxy gateway"
@@ -38,8 +38,18 @@ async function configure(
   return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
 }
 
+/** Throws if nobody listens any more. */
 function report(value: EmbeddedReport): void {
   writeSync(readyFd, `${JSON.stringify(value)}\n`);
+}
+
+function reportFault(error: unknown): void {
+  const { code, message } = asProxyError(error);
+  try {
+    report({ error: { code, message } });
+  } catch {
+    // Who started us is gone; the log has the error.
+  }
 }
 
 /** Resolves when the process that started us is gone: the descriptor's other end is closed then. */
@@ -72,8 +82,6 @@ async function serve(state: string, config: GatewayConfig): Promise<void> {
   report({ url: gateway.url, caPem: gateway.serverCaPem ?? '', tokenFile, auditFile });
   await Promise.race([shutdown.requested, parentGone()]);
   await gateway.close({ drainMs });
-  // There where no agent came to use it.
-  await unlink(tokenFile).catch(() => undefined);
 }
 
 async function embeddedGateway(args: readonly string[]): Promise<number> {
@@ -86,9 +94,11 @@ async function embeddedGateway(args: readonly string[]): Promise<number> {
   try {
     await serve(values.state, await configure(values.state, values.config, values.policy ?? []));
   } catch (error) {
-    const { code, message } = asProxyError(error);
-    report({ error: { code, message } });
+    reportFault(error);
     throw error;
+  } finally {
+    // Keys and an unused token must not stay, also when `run` was killed and cannot see to it.
+    await keepAuditOnly(values.state);
   }
   return 0;
 }

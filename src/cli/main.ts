@@ -1,12 +1,9 @@
-// The program: picks the command, prints errors as one line, ends with the code of the error table.
+// The program with all its commands.
 
-import { asProxyError, ProxyError } from '../protocol/error.ts';
-import { typedArguments } from './argument-marks.ts';
-import type { Command } from './command.ts';
-import { packageVersion } from './version.ts';
+import { runProgram, type CommandTable } from './program.ts';
 
 // Each is loaded when it is used: the agent must not load a gateway, and `run` starts in few milliseconds.
-const commands = new Map<string, () => Promise<Command>>([
+const commands: CommandTable = new Map([
   ['run', async () => (await import('./run.ts')).runCommand],
   ['agent', async () => (await import('./agent.ts')).agentCommand],
   ['gateway', async () => (await import('./gateway.ts')).gatewayCommand],
@@ -34,54 +31,4 @@ const overview = `upstreamproxy gives code in a locked-down container the intern
   upstreamproxy version
 `;
 
-async function main(args: readonly string[]): Promise<number> {
-  const [name = 'help', ...rest] = args;
-  if (name === 'version' || name === '--version' || name === '-v') {
-    process.stdout.write(`upstreamproxy ${packageVersion()} (${runtimeName()})\n`);
-    return 0;
-  }
-  if (name === 'help' || name === '--help' || name === '-h') return await printHelp(rest[0]);
-  const load = commands.get(name);
-  if (load === undefined)
-    throw new ProxyError('usage', `there is no command "${name}"; see: upstreamproxy help`);
-  const command = await load();
-  // What stands behind `--` belongs to the workload.
-  const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
-  if (own.includes('--help') || own.includes('-h')) return await printHelp(name);
-  return await command.run(rest);
-}
-
-async function printHelp(name: string | undefined): Promise<number> {
-  const load = name === undefined ? undefined : commands.get(name);
-  if (name !== undefined && load === undefined) {
-    throw new ProxyError('usage', `there is no command "${name}"; see: upstreamproxy help`);
-  }
-  process.stdout.write(load === undefined ? overview : (await load()).usage);
-  return 0;
-}
-
-function runtimeName(): string {
-  const bun = process.versions['bun'];
-  return bun === undefined ? `node ${process.versions.node}` : `bun ${bun}`;
-}
-
-/** One line an error; a configuration with several faults has a line for each. */
-function errorText({ code, message }: ProxyError): string {
-  const lines = message.split(/[\r\n]+/).filter((line) => line.trim() !== '');
-  // Elsewhere a line break comes from a file name or a peer, and must not fake a second message.
-  const messages = code === 'config_invalid' ? lines : [lines.map((line) => line.trim()).join('; ')];
-  return messages.map((text) => `upstreamproxy: ${text} [${code}]\n`).join('');
-}
-
-// `audit tail | head` closes our output: that is an end, not a fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
-
-try {
-  process.exit(await main(typedArguments(process.argv.slice(2))));
-} catch (thrown) {
-  const error = asProxyError(thrown);
-  process.stderr.write(errorText(error));
-  // A fault of our own is worth its stack, where somebody asks for it.
-  if (error.code === 'internal' && process.env['UPSTREAMPROXY_DEBUG'] !== undefined) console.error(thrown);
-  process.exit(error.exitCode);
-}
+await runProgram({ commands, overview });

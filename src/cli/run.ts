@@ -11,6 +11,7 @@ import {
 } from './agent-options.ts';
 import { jailFacts, withoutJail } from '../agent/jail/jail-facts.ts';
 import type { Jail } from '../agent/jail/jail-process.ts';
+import { isSingleFile } from './argument-marks.ts';
 import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
 import { contactSummary } from './contact-summary.ts';
@@ -40,7 +41,8 @@ Without --gateway a gateway of its own is started, with a private folder below $
   --config FILE         a gateway's configuration, for credentials and authorities
 
 With a gateway outside:
-${agentOptionUsage}${jailOptionUsage}`;
+${agentOptionUsage}${jailOptionUsage}  --posture             prints on stderr what could be hardened
+`;
 
 interface Session extends AsyncDisposable {
   readonly jail: Jail | undefined;
@@ -98,6 +100,7 @@ async function run(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('run', own, {
     ...agentOptionTable,
     ...jailOptionTable,
+    posture: { type: 'boolean' },
     policy: { type: 'string', multiple: true },
     config: { type: 'string' },
   });
@@ -113,6 +116,8 @@ async function run(args: readonly string[]): Promise<number> {
       '--policy and --config are for a gateway of its own; with --gateway the policy is there',
     );
   }
+  if (options.gatewayUrl === undefined && isSingleFile())
+    throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = readJailOptions(values);
   const environment = workloadEnvironment(process.env);
   let session: Session;
@@ -124,6 +129,8 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`upstreamproxy: running without the proxy: ${message} [${code}]\n`);
     return exitAs(await runWorkload([file, ...rest], environment));
   }
+  if (values.posture === true)
+    process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const end = await runWorkload([file, ...rest], { ...environment, ...session.proxy.env }, session.jail);
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();

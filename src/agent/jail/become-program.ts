@@ -24,14 +24,16 @@ export function findProgram(
   let denied = false;
   for (const folder of (path ?? pathWithout).split(':')) {
     const candidate = join(folder === '' ? '.' : folder, file);
-    if (statSync(candidate, { throwIfNoEntry: false })?.isFile() !== true) continue;
     try {
+      if (!statSync(candidate).isFile()) continue;
       accessSync(candidate, files.X_OK);
-      // `join` drops the ./ of a relative folder, without which a name is looked up no further.
-      return { path: candidate.includes('/') ? candidate : `./${candidate}` };
-    } catch {
-      denied = true;
+    } catch (error) {
+      // execvp(3) goes on too, and remembers that something was there.
+      denied ||= (error as NodeJS.ErrnoException).code === 'EACCES';
+      continue;
     }
+    // `join` drops the ./ of a relative folder, without which a name is looked up no further.
+    return { path: candidate.includes('/') ? candidate : `./${candidate}` };
   }
   return { code: denied ? 126 : 127 };
 }

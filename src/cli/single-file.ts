@@ -1,0 +1,25 @@
+// The program of the single-file agent: what a container needs, and no gateway.
+
+import { runProgram, type CommandTable } from './program.ts';
+import { setAsideForWorkload } from './workload-environment.ts';
+
+const commands: CommandTable = new Map([
+  ['run', async () => (await import('./run.ts')).runCommand],
+  ['agent', async () => (await import('./agent.ts')).agentCommand],
+  ['env', async () => (await import('./env.ts')).envCommand],
+  // Not for people: `run` starts it.
+  ['jail-helper', async () => (await import('./jail-helper.ts')).jailHelperCommand],
+]);
+
+const overview = `upstreamproxy-agent gives code in a locked-down container the internet that a policy allows.
+
+  upstreamproxy-agent run --gateway URL [options] -- command …   runs a command behind the proxy
+  upstreamproxy-agent agent --gateway URL [options]              the agent alone; prints the environment for others
+  upstreamproxy-agent env [options]                              prints the environment for a relay that runs
+  upstreamproxy-agent help [command]                             more about a command
+  upstreamproxy-agent version
+`;
+
+// What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
+setAsideForWorkload(process.env);
+await runProgram({ commands, overview });
