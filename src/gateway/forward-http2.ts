@@ -21,6 +21,8 @@ const streamsPerSessionMax = 100;
 export class Http2Origin {
   readonly session: ClientHttp2Session;
   readonly address: string | undefined;
+  /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
+  readonly settled: Promise<void>;
   #active = 0;
   #usable = true;
 
@@ -30,6 +32,9 @@ export class Http2Origin {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
     });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.settled = promise;
+    this.session.once('remoteSettings', () => resolve()).once('close', () => resolve());
     this.session.once('connect', () => {
       if (!this.session.destroyed) this.session.setLocalWindowSize(connectionWindowBytes);
     });
@@ -84,7 +89,7 @@ export class Http2Origin {
       this.#active -= 1;
     };
     try {
-      const result = await openHttp2WebSocket(this.session, request, receiver, limits);
+      const result = await openHttp2WebSocket(this, request, receiver, limits);
       if (result.socket === undefined) release();
       else result.socket.once('close', release);
       return { ...result, address: this.address };
@@ -134,7 +139,6 @@ async function exchange(
   }
 }
 
-/** Pseudo-fields and fields of the request. */
 function http2Fields(request: ForwardRequest): string[] {
   const { head } = request;
   const fields = [

@@ -12,21 +12,30 @@ import { receiveResponse } from './http2-response.ts';
 /** RFC 6455 §4.2.2 */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+export interface Http2Connection {
+  readonly session: ClientHttp2Session;
+  /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
+  readonly settled: Promise<void>;
+}
+
 /**
  * Sends the extended CONNECT. Resolves with the stream as the socket if the origin agrees, else when its answer went
  * to the receiver. Throws `origin_unreachable` if the origin does not offer RFC 8441.
  */
 export async function openHttp2WebSocket(
-  session: ClientHttp2Session,
+  connection: Http2Connection,
   request: ForwardRequest,
   receiver: ResponseReceiver,
   limits: Limits,
 ): Promise<UpgradeResult> {
   const { host } = request.head.destination;
   request.signal.throwIfAborted();
-  await settingsOf(session, host, limits);
+  await requireConnectProtocol(connection, host, limits);
   const cancel = new AbortController();
-  const stream = session.request(connectFields(request), { endStream: false, signal: cancel.signal });
+  const stream = connection.session.request(connectFields(request), {
+    endStream: false,
+    signal: cancel.signal,
+  });
   const { promise, resolve, reject } = Promise.withResolvers<UpgradeResult>();
   const fail = (error: ProxyError): void => {
     reject(error);
@@ -59,17 +68,16 @@ export async function openHttp2WebSocket(
 }
 
 /** RFC 8441 §3: the extended CONNECT may be used once the origin's SETTINGS offer it. */
-async function settingsOf(session: ClientHttp2Session, host: string, limits: Limits): Promise<void> {
-  if (session.pendingSettingsAck || session.remoteSettings.enableConnectProtocol === undefined) {
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    const done = (): void => resolve(undefined);
-    const timer = setTimeout(done, limits.handshakeTimeoutMs);
-    session.once('remoteSettings', done);
-    session.once('close', done);
-    await promise;
-    clearTimeout(timer);
-    session.off('remoteSettings', done).off('close', done);
-  }
+async function requireConnectProtocol(
+  connection: Http2Connection,
+  host: string,
+  limits: Limits,
+): Promise<void> {
+  const { session, settled } = connection;
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), limits.handshakeTimeoutMs);
+  await Promise.race([settled, late.promise]);
+  clearTimeout(timer);
   if (session.destroyed || session.remoteSettings.enableConnectProtocol !== true) {
     throw new ProxyError(
       'origin_unreachable',

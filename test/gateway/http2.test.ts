@@ -292,6 +292,19 @@ test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, a
   );
 });
 
+test('an origin that speaks HTTP/2 only and offers no WebSocket is a clear 502', async () => {
+  await using origin = await http2Origin(authority, true, { enableConnectProtocol: false });
+  await using path = pathTo(origin.port);
+  const at = `allowed.test:${origin.port}`;
+  const answer = await sendRaw(
+    await path.tls(at),
+    `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  );
+  assert.equal(answer.status, 502);
+  assert.match(answer.body, /RFC 8441/);
+  assert.equal(origin.seen.length, 0);
+});
+
 test('a WebSocket ends when its rule goes', async () => {
   await using origin = await echoOrigin();
   await using path = pathTo(origin.port);

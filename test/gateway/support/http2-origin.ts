@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
-import type { Http2SecureServer, ServerHttp2Stream } from 'node:http2';
+import type { Http2SecureServer, ServerHttp2Stream, Settings } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -20,12 +20,16 @@ export interface Http2Origin extends AsyncDisposable {
  * client's body ends; `/reset` a head and a reset; `/trailers-only` a head that is the end; anything else 200 with the path.
  * An extended CONNECT (RFC 8441) to `/ws` gets every byte back; to another path, 403.
  */
-export async function http2Origin(authority: TestAuthority, only: boolean): Promise<Http2Origin> {
+export async function http2Origin(
+  authority: TestAuthority,
+  only: boolean,
+  settings: Settings = { enableConnectProtocol: true },
+): Promise<Http2Origin> {
   const seen: Http2Origin['seen'] = [];
   const server: Http2SecureServer = createSecureServer({
     ...authority.issue('allowed.test'),
     allowHTTP1: !only,
-    settings: { enableConnectProtocol: true },
+    settings,
     ...(only ? { ALPNProtocols: ['h2'] } : {}),
   });
   server.on('stream', (stream, headers) => {
