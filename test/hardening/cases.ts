@@ -1,0 +1,16 @@
+// All cases of the hardening suite, in the order of their numbers.
+
+import { environmentCases } from './cases/environment.ts';
+import { memoryCases } from './cases/memory.ts';
+import { signalCases } from './cases/signals.ts';
+import { tokenCases } from './cases/token.ts';
+import type { AttackCase } from './support/bench.ts';
+
+export const cases: readonly AttackCase[] = [
+  ...memoryCases,
+  ...signalCases,
+  ...environmentCases,
+  ...tokenCases,
+].sort(
+  (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10) || a.number.localeCompare(b.number),
+);

@@ -1,0 +1,41 @@
+// A few attacks of `npm run test:hardening`, so that an agent that lost its protection fails `npm test` too.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { findTool } from '../support/tools.ts';
+import { cases } from './cases.ts';
+import { Bench } from './support/bench.ts';
+import { Lab } from './support/lab.ts';
+
+const reason = ((): string | false => {
+  if (process.platform !== 'linux') return 'the attacks are those of Linux';
+  if (process.getuid?.() !== 0) return 'needs root, to make users; `npm run test:hardening` plays more';
+  return findTool('cc') === undefined ? 'the attacks need a C compiler' : false;
+})();
+
+let lab: Lab | undefined;
+before(async () => {
+  if (reason === false) lab = await Lab.open();
+});
+after(async () => void (await lab?.[Symbol.asyncDispose]()));
+
+test('every case has a number of its own and each of the list is there', () => {
+  const numbers = cases.map(({ number }) => number);
+  assert.equal(new Set(numbers).size, numbers.length);
+});
+
+for (const attack of cases.filter(({ short }) => short === true)) {
+  for (const runtime of attack.runtimes ?? (['node', 'bun'] as const)) {
+    test(
+      `attack ${attack.number} is denied under ${runtime}: ${attack.title}`,
+      { skip: reason },
+      async () => {
+        assert.ok(lab !== undefined);
+        await using bench = new Bench(lab, runtime);
+        const { denied, control } = await attack.play(bench);
+        assert.ok(denied !== '' && control !== '');
+      },
+    );
+  }
+}

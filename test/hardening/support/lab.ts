@@ -1,0 +1,207 @@
+// Where the attacks of the hardening suite happen: an installation, users, agents, unprotected victims, one attack program.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+} from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { canary } from '../../support/canary.ts';
+import { mustRun } from '../../support/command.ts';
+
+export type Runtime = 'node' | 'bun';
+/** `agent` and `work` are users without a right; `same` is whoever the agent is. */
+export type User = 'agent' | 'work' | 'root';
+
+/** Not in /etc/passwd: a number is all that the kernel needs. */
+export const userIds = { agent: 47_011, work: 47_012, root: 0 } as const;
+
+/** Root-owned and unreadable (0711), or readable for all (0755). */
+export type Installation = 'exec-only' | 'readable';
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** A process of the suite. `said` is all of its output so far. */
+export interface LabProcess extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly said: () => string;
+  /** The exit code, or the negated number of nothing: null if a signal ended it. */
+  readonly ended: Promise<number | null>;
+}
+
+export interface StartOptions {
+  readonly user?: User;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Lab implements AsyncDisposable {
+  /** Whether users can be changed and everything can be looked at. */
+  readonly isRoot = process.getuid?.() === 0;
+  readonly #folder: string;
+  readonly #running = new Set<LabProcess>();
+  #folders = 0;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Installs the program twice and compiles the attacks. Throws if there is no C compiler. */
+  static async open(): Promise<Lab> {
+    const lab = new Lab(mkdtempSync(join(tmpdir(), 'upstreamproxy-hardening-')));
+    try {
+      await lab.#install();
+      return lab;
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #install(): Promise<void> {
+    chmodSync(this.#folder, 0o755);
+    const source = fileURLToPath(new URL('attack.c', import.meta.url));
+    await mustRun('cc', ['-O1', '-o', this.attackFile, source]);
+    chmodSync(this.attackFile, 0o755);
+    mkdirSync(join(this.#folder, 'shared'));
+    for (const name of ['src', 'bin', 'package.json', 'test/hardening/support'])
+      cpSync(join(repository, name), join(this.#folder, 'shared', name), { recursive: true });
+    for (const [installation, mode] of [
+      ['exec-only', 0o711],
+      ['readable', 0o755],
+    ] as const) {
+      const root = join(this.#folder, installation);
+      mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
+      for (const name of ['src', 'package.json']) symlinkSync(join('../shared', name), join(root, name));
+      cpSync(join(repository, 'bin'), join(root, 'bin'), { recursive: true });
+      for (const runtime of ['node', 'bun'] as const) {
+        const to = this.runtimeFile(runtime, installation);
+        copyFileSync(join(repository, 'node_modules/.bin', runtime), to, constants.COPYFILE_FICLONE);
+        chmodSync(to, mode);
+      }
+    }
+    await mustRun('chmod', ['-R', 'a+rX', join(this.#folder, 'shared')]);
+  }
+
+  get attackFile(): string {
+    return join(this.#folder, 'attack');
+  }
+
+  /** A file of this folder, as users without a right can read it. */
+  supportFile(name: string): string {
+    return join(this.#folder, 'shared/test/hardening/support', name);
+  }
+
+  runtimeFile(runtime: Runtime, installation: Installation): string {
+    return join(this.#folder, installation, 'node_modules/.bin', runtime);
+  }
+
+  launcher(installation: Installation): string {
+    return join(this.#folder, installation, 'bin/upstreamproxy');
+  }
+
+  get mainFile(): string {
+    return join(this.#folder, 'shared/src/cli/main.ts');
+  }
+
+  /** An empty folder of mode 0700 that belongs to the agent's user. */
+  newFolder(): string {
+    this.#folders += 1;
+    const path = join(this.#folder, `home-${this.#folders}`);
+    mkdirSync(path, { mode: 0o700 });
+    this.give(path);
+    return path;
+  }
+
+  /** Makes a file or folder the agent's. */
+  give(path: string, user: User = 'agent'): void {
+    if (this.isRoot) chownSync(path, userIds[user], userIds[user]);
+  }
+
+  /** Writes a file that belongs to the agent's user. */
+  writeFile(path: string, text: string, mode = 0o600): string {
+    writeFileSync(path, text, { mode });
+    chmodSync(path, mode);
+    this.give(path);
+    return path;
+  }
+
+  /** A fresh token in a fresh folder. */
+  newToken(): { readonly home: string; readonly token: string; readonly tokenFile: string } {
+    const home = this.newFolder();
+    const token = canary('token');
+    return { home, token, tokenFile: this.writeFile(join(home, 'token'), token) };
+  }
+
+  /** Starts a program as a user; the lab ends it if nobody did before. */
+  start(command: readonly string[], { user = 'agent', cwd = '/', env = {} }: StartOptions = {}): LabProcess {
+    const [file = '', ...args] = command;
+    const identity = this.isRoot ? { uid: userIds[user], gid: userIds[user] } : {};
+    const child = spawn(file, args, {
+      ...identity,
+      cwd,
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: cwd, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+    child.on('error', (error) => said.push(Buffer.from(String(error))));
+    const ended = once(child, 'close').then(
+      () => child.exitCode,
+      () => null,
+    );
+    const started: LabProcess = {
+      child,
+      pid: child.pid ?? 0,
+      said: () => Buffer.concat(said).toString(),
+      ended,
+      [Symbol.asyncDispose]: async () => {
+        this.#running.delete(started);
+        if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+        await ended;
+      },
+    };
+    this.#running.add(started);
+    return started;
+  }
+
+  /** Runs a program to its end, at most 30 seconds. */
+  async finish(
+    command: readonly string[],
+    options?: StartOptions,
+  ): Promise<{ readonly code: number | null; readonly said: string }> {
+    await using started = this.start(command, options);
+    const timer = setTimeout(() => started.child.kill('SIGKILL'), 30_000);
+    const code = await started.ended;
+    clearTimeout(timer);
+    return { code, said: started.said().trim() };
+  }
+
+  /** Ends what still runs, by its id, and removes all files. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const started of this.#running) await started[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Whether a process is there and not merely waited for. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
