@@ -127,6 +127,16 @@ const credentialSchema = strictMap(
       .optional()
       .describe('For kind oauth: where a refresh token is; without it the grant is client_credentials.'),
     source: sourceSchema,
+    scrub: strictMap(
+      {
+        decode: z
+          .boolean({ error: 'write true or false' })
+          .describe('Ask for gzip, br and zstd, and decode answers to search them.'),
+      },
+      { hint: 'write scrub: { decode: true }' },
+    )
+      .optional()
+      .describe('How answers are searched for the secret.'),
     placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
   },
   { hint: 'write a credential as { kind: bearer, source: { env: NAME } }', synonyms: secretWords },

@@ -239,6 +239,7 @@ function credentialSettings(
     clientId = '',
     scope,
     refreshToken,
+    scrub,
     source,
     placeholder,
   }: NonNullable<GatewayConfigDocument['credentials']>[string],
@@ -247,6 +248,7 @@ function credentialSettings(
   const common = {
     source: secretSource(source, absolute),
     ...(placeholder === undefined ? {} : { placeholder: withoutUndefined(placeholder) }),
+    ...(scrub === undefined ? {} : { scrub }),
   };
   switch (kind) {
     case 'bearer':

@@ -17,6 +17,7 @@ import type { CredentialSet, InjectedRequest } from './credentials/credential-se
 import { denialAnswer } from './denial.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
+import { decodableCodings } from './response-decoder.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
 
@@ -151,7 +152,7 @@ async function inject(
   decision: AllowDecision,
   parts: ExchangeParts,
 ): Promise<InjectedRequest> {
-  if (decision.inject.length === 0) return { head, names: [], values: [] };
+  if (decision.inject.length === 0) return { head, names: [], values: [], decode: false };
   if (head.destination.scheme !== 'https') {
     throw new ProxyError(
       'credential_unavailable',
@@ -160,8 +161,10 @@ async function inject(
   }
   const injected = await parts.credentials.inject(head, decision.inject, parts.clock());
   if (injected.values.length === 0) return injected;
-  // The answer is searched for the secret, which needs it whole and not encoded.
-  const headers = injected.head.headers.without('range', 'if-range').with('accept-encoding', 'identity');
+  // The answer is searched for the secret, which needs it whole, and not encoded or in a way that can be undone.
+  const headers = injected.head.headers
+    .without('range', 'if-range')
+    .with('accept-encoding', injected.decode ? decodableCodings : 'identity');
   return { ...injected, head: { ...injected.head, headers } };
 }
 
@@ -179,6 +182,7 @@ async function forward(
   const relay = new ResponseRelay({
     client,
     secrets: admitted.injected.values,
+    decode: admitted.injected.decode,
     request: admitted.validated.head,
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
@@ -187,7 +191,7 @@ async function forward(
     const request = forwardRequest(client, scene, parts.limits, { admitted, record });
     client.sendContinue();
     const { address, protocol } = await parts.forwarder.forward(request, relay);
-    relay.end();
+    await relay.end();
     if (address !== undefined) record.facts.address = address;
     record.facts.upstreamProtocol = protocol;
     record.facts.verdict = 'allow';

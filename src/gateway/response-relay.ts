@@ -10,6 +10,7 @@ import type { Limits } from '../protocol/limits.ts';
 import type { Secret } from '../protocol/secret.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ResponseReceiver } from './forwarder.ts';
+import { ResponseDecoder, isDecodable } from './response-decoder.ts';
 import { ResponseScrubber, scrubText, secretForms } from './response-scrubber.ts';
 import type { SpendBytes } from './session-budgets.ts';
 
@@ -17,6 +18,8 @@ export interface ResponseRelayOptions {
   readonly client: ClientExchange;
   /** What was injected and must not come back. */
   readonly secrets: readonly Secret<string>[];
+  /** Whether an encoded answer may be decoded to be searched. */
+  readonly decode?: boolean;
   readonly request: RequestHead;
   readonly limits: Limits;
   readonly spendBytes: SpendBytes;
@@ -29,6 +32,8 @@ export class ResponseRelay implements ResponseReceiver {
   readonly #spendBytes: SpendBytes;
   readonly #forms: readonly Buffer[];
   readonly #scrubber: ResponseScrubber | undefined;
+  readonly #decode: boolean;
+  #decoder: ResponseDecoder | undefined;
   #trailers: readonly string[] = [];
   status: number | undefined;
   bodyBytes = 0;
@@ -38,6 +43,7 @@ export class ResponseRelay implements ResponseReceiver {
     this.#request = options.request;
     this.#limits = options.limits;
     this.#spendBytes = options.spendBytes;
+    this.#decode = options.decode ?? false;
     this.#forms = secretForms(options.secrets);
     this.#scrubber = this.#forms.length === 0 ? undefined : new ResponseScrubber(this.#forms);
   }
@@ -55,14 +61,22 @@ export class ResponseRelay implements ResponseReceiver {
 
   onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
     const head = this.#clean(status, rawHeaders);
-    this.#refuseEncoded(head);
+    const coding = this.#codingToTakeOff(head);
     this.status = status;
-    this.#client.sendHead(head, endsAtHead);
+    if (coding === undefined) {
+      this.#client.sendHead(head, endsAtHead);
+      return;
+    }
+    this.#decoder = this.#openDecoder(coding);
+    // None of these holds for what the client gets: it is longer, and marked where a secret stood.
+    const headers = head.headers.without('content-encoding', 'content-length', 'content-digest', 'etag');
+    this.#client.sendHead({ ...head, headers }, endsAtHead);
   }
 
   onData(chunk: Uint8Array, resume: () => void): boolean {
     this.bodyBytes += chunk.byteLength;
     this.#spendBytes(chunk.byteLength);
+    if (this.#decoder !== undefined) return this.#decoder.push(chunk, resume);
     const bytes = this.#scrubber === undefined ? chunk : this.#scrubber.push(chunk);
     if (bytes.byteLength === 0 || this.#client.sendData(bytes)) return true;
     this.#client.onDrain(resume);
@@ -76,7 +90,8 @@ export class ResponseRelay implements ResponseReceiver {
   }
 
   /** The origin's answer was complete. */
-  end(): void {
+  async end(): Promise<void> {
+    await this.#decoder?.end();
     const rest = this.#scrubber?.end();
     if (rest !== undefined && rest.length > 0) this.#client.sendData(rest);
     this.#client.sendEnd(this.#trailers);
@@ -95,14 +110,30 @@ export class ResponseRelay implements ResponseReceiver {
     );
   }
 
-  /** Encoded bytes cannot be searched for the secret, so they do not pass (fail closed). */
-  #refuseEncoded(head: ResponseHead): void {
-    if (this.#scrubber === undefined) return;
-    const encoding = head.headers.first('content-encoding')?.trim().toLowerCase();
-    if (encoding === undefined || encoding === '' || encoding === 'identity') return;
+  #openDecoder(coding: string): ResponseDecoder {
+    return new ResponseDecoder({
+      coding,
+      host: this.#request.destination.host,
+      signal: this.#client.signal,
+      take: (chunk) => {
+        const bytes = this.#scrubber?.push(chunk) ?? chunk;
+        return bytes.byteLength === 0 || this.#client.sendData(bytes);
+      },
+      onDrain: (listener) => {
+        this.#client.onDrain(listener);
+      },
+    });
+  }
+
+  /** Encoded bytes cannot be searched for the secret: they are decoded, or do not pass (fail closed). */
+  #codingToTakeOff(head: ResponseHead): string | undefined {
+    if (this.#scrubber === undefined) return undefined;
+    const encoding = head.headers.all('content-encoding').join(', ').trim().toLowerCase();
+    if (encoding === '' || encoding === 'identity') return undefined;
+    if (this.#decode && isDecodable(encoding)) return encoding;
     throw new ProxyError(
       'origin_malformed',
-      `${this.#request.destination.host} answered with content-encoding ${encoding} although identity was asked for, ` +
+      `${this.#request.destination.host} answered with content-encoding ${encoding} which was not asked for, ` +
         'so the answer cannot be searched for the injected credential and is not passed on',
     );
   }

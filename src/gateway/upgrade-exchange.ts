@@ -72,6 +72,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     const relay = new ResponseRelay({
       client,
       secrets: injected.values,
+      decode: injected.decode,
       request: validated.head,
       limits,
       spendBytes: admitted.spendBytes,
@@ -84,7 +85,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     record.facts.upstreamProtocol = result.protocol;
     if (result.address !== undefined) record.facts.address = result.address;
     if (result.socket === undefined) {
-      relay.end();
+      await relay.end();
       if (relay.status !== undefined) record.facts.status = relay.status;
       return;
     }

@@ -27,6 +27,8 @@ export type CredentialKindConfig =
 export type CredentialConfig = CredentialKindConfig & {
   readonly source: CredentialSourceConfig;
   readonly placeholder?: { readonly env: string; readonly value?: string };
+  /** `decode`: answers may come encoded, at the cost of decoding them here. */
+  readonly scrub?: { readonly decode: boolean };
 };
 
 /** What the workload sees in the credential's place; undefined if it sees nothing. */

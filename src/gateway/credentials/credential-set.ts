@@ -16,12 +16,14 @@ export interface InjectedRequest {
   /** The credentials that were put on it. */
   readonly names: readonly string[];
   readonly values: readonly Secret<string>[];
+  /** Whether all of them let an encoded answer be decoded to be searched. */
+  readonly decode: boolean;
   readonly tls?: UpstreamTls;
 }
 
 export class CredentialSet implements AsyncDisposable {
   readonly #issuers: ReturnType<typeof openTokenFetch>;
-  readonly #entries = new Map<string, Credential>();
+  readonly #entries = new Map<string, Credential & { readonly decode: boolean }>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
 
@@ -39,7 +41,8 @@ export class CredentialSet implements AsyncDisposable {
     const { fetch } = this.#issuers;
     for (const [name, config] of Object.entries(configs)) {
       const placeholder = placeholderText(name, config);
-      this.#entries.set(name, openCredential(name, config, { environment, fetch }));
+      const decode = config.scrub?.decode ?? false;
+      this.#entries.set(name, { ...openCredential(name, config, { environment, fetch }), decode });
       if (config.placeholder !== undefined && placeholder !== undefined)
         placeholders[config.placeholder.env] = placeholder;
     }
@@ -55,6 +58,7 @@ export class CredentialSet implements AsyncDisposable {
     let current = head;
     const values: Secret<string>[] = [];
     const names: string[] = [];
+    let decode = true;
     let tls: UpstreamTls | undefined;
     for (const { credential } of injections) {
       const entry = this.#entries.get(credential);
@@ -64,9 +68,10 @@ export class CredentialSet implements AsyncDisposable {
       const injected = await entry.apply(current, nowMs);
       current = injected.head;
       values.push(...injected.values);
+      decode &&= entry.decode || injected.values.length === 0;
       names.push(credential);
       tls = injected.tls ?? tls;
     }
-    return { head: current, names, values, ...(tls === undefined ? {} : { tls }) };
+    return { head: current, names, values, decode, ...(tls === undefined ? {} : { tls }) };
   }
 }
