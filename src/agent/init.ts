@@ -29,8 +29,8 @@ export interface InitOptions {
   readonly baseEnvironment?: Environment;
   /** Delete from `environment` what could steer this process. For programs that own their process; default false. */
   readonly scrubEnvironment?: boolean;
-  /** What holds the workload, for the posture, where the caller starts it in a jail. */
-  readonly jail?: JailFacts;
+  /** What holds the workload, for the posture, where the caller starts it in a jail; undefined if there is none. */
+  readonly jail?: Promise<JailFacts | undefined>;
   /** Default: warnings to standard error. */
   readonly logger?: Logger;
   readonly limits?: Partial<Limits>;

@@ -9,7 +9,7 @@ import { workloadEnvironment } from './environment.ts';
 import { type Gateway, openGateway } from './gateway-connection.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
-import type { JailFacts } from './jail/jail-facts.ts';
+import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from './logger.ts';
 import { type Relay, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
@@ -35,8 +35,8 @@ export interface SessionOptions {
   readonly scrubEnvironment: boolean;
   /** The environment that the workload would have without us. */
   readonly baseEnvironment: Environment;
-  /** What holds the workload, for the posture. */
-  readonly jail?: JailFacts;
+  /** What holds the workload, for the posture; needed when the session enrols. */
+  readonly jail?: Promise<JailFacts | undefined>;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
@@ -80,7 +80,7 @@ export async function openSession(
   const gateway = gatewayOf(options, system);
 
   if (options.scrubEnvironment) scrubEnvironment(options.environment);
-  const hardening = stack.use(harden(options));
+  const hardening = stack.use(harden({ environment: options.environment }));
   if (!options.dangerouslyAllowUnhardened) requireHardened(hardening);
   for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
   await atStep('hardened');
@@ -90,7 +90,7 @@ export async function openSession(
   stack.defer(() => token.zero());
   await atStep('token-read');
 
-  const { posture } = hardening;
+  const posture = postureWithJail(hardening.posture, await options.jail);
   const session = await enrol({
     gateway,
     token,

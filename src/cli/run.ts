@@ -9,20 +9,14 @@ import {
   readAgentOptions,
   type AgentOptions,
 } from './agent-options.ts';
-import { jailFacts, withoutJail } from '../agent/jail/jail-facts.ts';
+import { jailFacts, type JailFacts } from '../agent/jail/jail-facts.ts';
 import type { Jail } from '../agent/jail/jail-process.ts';
 import { isSingleFile } from './argument-marks.ts';
 import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
 import { contactSummary } from './contact-summary.ts';
 import { startEmbeddedGateway, type EmbeddedGateway } from './embedded-gateway.ts';
-import {
-  jailOptionTable,
-  jailOptionUsage,
-  openJailFor,
-  readJailOptions,
-  type JailOptions,
-} from './jail-options.ts';
+import { jailOptionTable, jailOptionUsage, openJailFor, readJailOptions } from './jail-options.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 import { exitAs, runWorkload } from './workload.ts';
 import { workloadEnvironment } from './workload-environment.ts';
@@ -45,7 +39,6 @@ ${agentOptionUsage}${jailOptionUsage}  --posture             prints on stderr wh
 `;
 
 interface Session extends AsyncDisposable {
-  readonly jail: Jail | undefined;
   readonly proxy: UpstreamProxy;
   readonly embedded: EmbeddedGateway | undefined;
 }
@@ -59,12 +52,9 @@ interface EmbeddedOptions {
 async function openSession(
   options: AgentOptions,
   embeddedOptions: EmbeddedOptions,
-  jailOptions: JailOptions,
+  jail: Promise<Jail | undefined>,
 ): Promise<Session> {
   await using stack = new AsyncDisposableStack();
-  // First of all: what the agent does to its own limits must not be inherited.
-  const jail = await openJailFor(jailOptions, options.quiet);
-  if (jail !== undefined) stack.use(jail);
   let embedded: EmbeddedGateway | undefined;
   if (options.gatewayUrl === undefined) {
     const stateDirectory = await makeRunDirectory(stateHome(process.env), Date.now());
@@ -77,16 +67,23 @@ async function openSession(
     await initUpstreamProxy({
       ...initOptions(options),
       ...(embedded === undefined ? {} : ofEmbedded(embedded)),
-      jail: jail === undefined ? withoutJail : jailFacts(jail.report),
+      jail: factsOf(jail),
       onFailure: 'throw',
     }),
   );
   const owned = stack.move();
-  return { jail, proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function ofEmbedded({ url, caPem, tokenFile }: EmbeddedGateway): InitOptions {
   return { gatewayUrl: url, gatewayCa: caPem, tokenFile };
+}
+
+function factsOf(jail: Promise<Jail | undefined>): Promise<JailFacts | undefined> {
+  const facts = jail.then((opened) => (opened === undefined ? undefined : jailFacts(opened.report)));
+  // Who waits for it hears it; a start that fails earlier does not wait.
+  facts.catch(() => {});
+  return facts;
 }
 
 async function printContacts(auditFile: string): Promise<void> {
@@ -120,18 +117,25 @@ async function run(args: readonly string[]): Promise<number> {
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = readJailOptions(values);
   const environment = workloadEnvironment(process.env);
+  await using stack = new AsyncDisposableStack();
+  // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
+  const jail = openJailFor(jailOptions, options.quiet);
+  jail.catch(() => {});
+  stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   let session: Session;
   try {
-    session = await openSession(options, { policies, config: values.config }, jailOptions);
+    session = await openSession(options, { policies, config: values.config }, jail);
   } catch (error) {
+    // A jail that was required and is refused ends it all the same.
+    const opened = await jail;
     if (options.onFailure === 'exit') throw error;
     const { message, code } = asProxyError(error);
     process.stderr.write(`upstreamproxy: running without the proxy: ${message} [${code}]\n`);
-    return exitAs(await runWorkload([file, ...rest], environment));
+    return exitAs(await runWorkload([file, ...rest], environment, opened));
   }
   if (values.posture === true)
     process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
-  const end = await runWorkload([file, ...rest], { ...environment, ...session.proxy.env }, session.jail);
+  const end = await runWorkload([file, ...rest], { ...environment, ...session.proxy.env }, await jail);
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
   const observed = session.embedded !== undefined && policies.length === 0 && values.config === undefined;

@@ -5,7 +5,6 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { Posture } from '../../protocol/session-messages.ts';
 import { type Environment, inspectEnvironment } from './environment-scrub.ts';
 import { type NativeOperations, openNative } from './ffi.ts';
-import { type JailFacts, withoutJail } from '../jail/jail-facts.ts';
 
 /** What `setNonDumpable` did and found. */
 export interface NonDumpable {
@@ -19,8 +18,6 @@ export interface NonDumpable {
 
 export interface HardenOptions {
   readonly environment: Environment;
-  /** What holds the workload, where this agent starts one. */
-  readonly jail?: JailFacts;
   /** For tests: opens the operations of libc. */
   readonly openNative?: () => NativeOperations;
 }
@@ -58,8 +55,6 @@ export function harden(options: HardenOptions): Hardening {
 
   const native = hardenNative(options.openNative ?? openNative, notes);
   const inspector = closeInspector(notes);
-  const jail = options.jail ?? withoutJail;
-  notes.push(...jail.notes);
   const posture: Posture = {
     runtime: process.versions['bun'] === undefined ? 'node' : 'bun',
     runtimeVersion: process.versions['bun'] ?? process.versions.node,
@@ -67,8 +62,7 @@ export function harden(options: HardenOptions): Hardening {
     ...native,
     inspectorClosed: inspector.closed,
     environmentClean: findings.refused.length === 0 && ignored.length === 0,
-    jailed: jail.jailed,
-    ...(jail.layers.length === 0 ? {} : { jailLayers: jail.layers }),
+    jailed: false,
     uid: process.geteuid?.() ?? -1,
     notes,
   };

@@ -1,5 +1,6 @@
 // The layers of the jail as facts of the posture, and as one line for a person.
 
+import type { Posture } from '../../protocol/session-messages.ts';
 import type { JailReport } from './jail-plan.ts';
 
 export interface JailFacts {
@@ -11,9 +12,6 @@ export interface JailFacts {
   readonly notes: readonly string[];
 }
 
-/** What an agent without a jail has to say. */
-export const withoutJail: JailFacts = { jailed: false, layers: [], notes: [] };
-
 /** The report of the helper as facts. */
 export function jailFacts({ layers }: JailReport): JailFacts {
   const held = layers.filter(({ held }) => held).map(({ layer }) => layer);
@@ -22,4 +20,11 @@ export function jailFacts({ layers }: JailReport): JailFacts {
     .map(({ layer, reason }) => `jail: no ${layer}: ${reason ?? 'refused'}`);
   // Seccomp alone is no jail: /proc/PID/mem is a file (docs/reference/jail.md).
   return { jailed: held.includes('no-new-privs') && held.includes('landlock'), layers: held, notes };
+}
+
+/** A posture that tells of the jail too. */
+export function postureWithJail(posture: Posture, jail: JailFacts | undefined): Posture {
+  if (jail === undefined) return posture;
+  const { jailed, layers, notes } = jail;
+  return { ...posture, jailed, jailLayers: layers, notes: [...posture.notes, ...notes] };
 }
