@@ -17,6 +17,7 @@ interface Counts {
 const root = fileURLToPath(new URL('..', import.meta.url));
 // The longest are the bulk transfer and the installation of the package.
 const testTimeoutMs = 180_000;
+const nodeTimeoutMs = 480_000;
 const bunTimeoutMs = 300_000;
 const filesAtOnce = 2;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
@@ -48,6 +49,8 @@ async function runUnderNode(files: readonly string[]): Promise<Counts> {
     files: [...files],
     concurrency: filesAtOnce,
     timeout: testTimeoutMs,
+    // A file that does not end by itself must not hold the run for ever.
+    signal: AbortSignal.timeout(nodeTimeoutMs),
     execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'],
   });
   let total: Counts | undefined;

@@ -31,18 +31,26 @@ function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd 
   return { code: missing ? 127 : 126 };
 }
 
-function passSignals(child: ChildProcess): Disposable {
-  const listeners = forwarded.map((signal) => {
-    const listener = (): void => {
-      const terminalSentIt = sentByTerminal.has(signal) && sharesForeground(child.pid);
-      if (!terminalSentIt) child.kill(signal);
-    };
-    process.on(signal, listener);
-    return [signal, listener] as const;
-  });
+interface SignalPassing extends Disposable {
+  to(child: ChildProcess): void;
+}
+
+/** Listens before the command is started: a signal of that moment waits for it, or it would end us and not the command. */
+function passSignals(): SignalPassing {
+  let target: ChildProcess | undefined;
+  const waiting = new Set<NodeJS.Signals>();
+  const pass = (signal: NodeJS.Signals): void => {
+    if (target === undefined) waiting.add(signal);
+    else if (!(sentByTerminal.has(signal) && sharesForeground(target.pid))) target.kill(signal);
+  };
+  for (const signal of forwarded) process.on(signal, pass);
   return {
+    to: (child) => {
+      target = child;
+      for (const signal of waiting) pass(signal);
+    },
     [Symbol.dispose]: () => {
-      for (const [signal, listener] of listeners) process.off(signal, listener);
+      for (const signal of forwarded) process.off(signal, pass);
     },
   };
 }
@@ -60,12 +68,13 @@ export async function runWorkload(
   const [file, ...args] = command;
   await using stack = new AsyncDisposableStack();
   if (jail !== undefined) stack.use(adoptOrphans());
+  const signals = stack.use(passSignals());
   const child =
     jail === undefined
       ? spawn(file, args, { stdio: 'inherit', env: environment })
       : jail.start({ file, args, environment });
   stack.use(followStops(child));
-  stack.use(passSignals(child));
+  signals.to(child);
   return await new Promise<WorkloadEnd>((resolve) => {
     child.once('error', (error) => resolve(startFault(file, error)));
     child.once('exit', (code, signal) => {

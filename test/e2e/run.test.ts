@@ -15,7 +15,7 @@ import { canary, findCanary } from '../support/canary.ts';
 import { runCommand } from '../support/command.ts';
 import { deploy } from '../support/deployment.ts';
 import { httpOrigin, httpsOrigin, type Origin } from '../support/origin.ts';
-import { isRunning, launcher, waitUntil } from '../support/program.ts';
+import { isRunning, launcher, waitForFile, waitUntil } from '../support/program.ts';
 import { temporaryDirectory, withTemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority, type TestAuthority } from '../support/test-authority.ts';
 import { skipWithout } from '../support/tools.ts';
@@ -180,32 +180,32 @@ test('the exit code is the command’s, and a signal reaches it', { skip }, asyn
   assert.deepEqual(await ended, [5, null]);
 });
 
-test('the embedded gateway ends when the agent is killed', { skip }, async () => {
+test('the embedded gateway ends when the agent is killed, and takes its keys with it', { skip }, async () => {
   await using setUp = await embedded(canary());
   const { config, env, directory } = setUp;
-  const child = spawn(launcher, ['run', '--config', config, '--', 'sleep', '30'], { env, stdio: 'ignore' });
+  const args = ['run', '--config', config, '--', 'sh', '-c', 'echo $$ > command.pid; exec sleep 30'];
+  const child = spawn(launcher, args, { env, cwd: directory, stdio: 'ignore' });
   const ended = once(child, 'exit');
-  const children = async (): Promise<number[]> => {
-    const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').catch(() => '');
-    return text.trim().split(' ').filter(Boolean).map(Number);
-  };
+  const command = Number(await waitForFile(join(directory, 'command.pid')));
   try {
-    await waitUntil('gateway and command run', async () => (await children()).length === 2);
-    const pids = await children();
+    const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
+    const pids = children.trim().split(' ').map(Number);
+    const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
+    const gateway = pids[lines.findIndex((text) => text.includes('embedded-gateway'))];
+    assert.ok(gateway !== undefined, lines.join('; '));
     child.kill('SIGKILL');
     await ended;
-    const commands = await Promise.all(
-      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
-    );
-    const gateway = pids[commands.findIndex((text) => text.includes('embedded-gateway'))];
-    assert.ok(gateway !== undefined, commands.join('; '));
     await waitUntil('the gateway ends', () => !isRunning(gateway), 8_000);
     const [run = ''] = await readdir(join(directory, 'upstreamproxy', 'runs'));
-    assert.ok(!existsSync(join(directory, 'upstreamproxy', 'runs', run, 'session-token')));
-    // The command itself is its user's to end; here it is ours.
-    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    const left = await readdir(join(directory, 'upstreamproxy', 'runs', run));
+    assert.deepEqual(
+      left.filter((name) => !/^(?:audit\.jsonl|state\.db.*|gateway\.log)$/.test(name)),
+      [],
+    );
   } finally {
     child.kill('SIGKILL');
+    // What `run` was killed over goes on by itself.
+    if (isRunning(command)) process.kill(command, 'SIGKILL');
   }
 });
 
