@@ -38,8 +38,10 @@ export function openGateway(url: string, options: GatewayOptions): Gateway {
  * Throws gateway_unreachable, gateway_untrusted, gateway_protocol, timeout or cancelled.
  */
 export async function dialGateway(gateway: Gateway, limits: Limits, signal?: AbortSignal): Promise<Socket> {
-  signal?.throwIfAborted();
   const { host, port, secure } = gateway.address;
+  const cancelled = (): ProxyError =>
+    new ProxyError('cancelled', `connecting to gateway ${host}:${port} was cancelled`);
+  if (signal?.aborted === true) throw cancelled();
   const socket = secure ? dialTls(gateway) : connectTcp({ host, port, noDelay: true });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const deadlineMs = limits.connectTimeoutMs + limits.handshakeTimeoutMs;
@@ -51,8 +53,7 @@ export async function dialGateway(gateway: Gateway, limits: Limits, signal?: Abo
       ),
     );
   }, deadlineMs);
-  const abort = (): void =>
-    reject(new ProxyError('cancelled', `connecting to gateway ${host}:${port} was cancelled`));
+  const abort = (): void => reject(cancelled());
   const fail = (error: unknown): void => reject(dialError(error, gateway.address));
   const closed = (): void => fail(new Error('the connection was closed during the handshake'));
   signal?.addEventListener('abort', abort, { once: true });

@@ -134,10 +134,16 @@ function join(socket: Socket, stream: TunnelStream, limits: Limits): void {
   stream.pipe(socket);
 }
 
-/** All is sent, the client still sends: take and drop it for a moment, or the kernel would answer with a reset. */
+/** The client still sends what nobody takes any more: drop it for a moment, or the kernel would answer with a reset. */
 function linger(socket: Socket, limits: Limits): void {
   socket.unpipe();
-  const timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): void => {
+    timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs);
+  };
+  // Not before all is written: a slow reader has as long as any other connection without a byte.
+  if (socket.writableFinished) start();
+  else socket.once('finish', start);
   socket.once('close', () => clearTimeout(timer));
   socket.resume();
 }

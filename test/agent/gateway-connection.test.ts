@@ -38,6 +38,14 @@ describe('dialling the gateway', () => {
     socket.destroy();
   });
 
+  test('checks the name where the gateway is named, not numbered', async () => {
+    await using fake = await FakeGateway.start({ certificateHost: 'localhost' });
+    const gateway = openGateway(`https://localhost:${fake.port}`, { ca: fake.authority.caPem });
+    (await dialGateway(gateway, defaultLimits)).destroy();
+    const numbered = openGateway(fake.url, { ca: fake.authority.caPem });
+    await assert.rejects(dialGateway(numbered, defaultLimits), { code: 'gateway_untrusted' });
+  });
+
   test('refuses a certificate of another authority', async () => {
     await using fake = await FakeGateway.start();
     const gateway = openGateway(fake.url, { ca: createTestAuthority().caPem });
@@ -83,6 +91,7 @@ describe('dialling the gateway', () => {
       const dialled = dialGateway(gateway, defaultLimits, controller.signal);
       controller.abort();
       await assert.rejects(dialled, { code: 'cancelled' });
+      await assert.rejects(dialGateway(gateway, defaultLimits, controller.signal), { code: 'cancelled' });
     }
     await resourcesSettled(baseline);
   });

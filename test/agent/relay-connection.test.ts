@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
+import { startUpstreamProxyRelay } from '../../src/agent/relay.ts';
+import type { TunnelStream } from '../../src/net/tunnel-stream.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import { readAll } from '../net/tunnel-pair.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
 import { closedOf, RelayClient, type RelayFixture, relayFixture } from './support/relay-fixture.ts';
@@ -190,6 +194,30 @@ describe('how a connection ends', () => {
     stream.reset(new ProxyError('cancelled', 'not interested in the rest of the request'));
     assert.equal(await client.ending(), 'end');
     assert.equal(client.text.length, 'HTTP/1.1 200 Connection established\r\n\r\n'.length + 200_000);
+    client.socket.end();
+    await client.closed();
+  });
+
+  test('a slow reader gets the whole answer too, when the stream is gone before it has read', async () => {
+    const answer = Buffer.alloc(8_000_000);
+    const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    stream.push(answer);
+    stream.push(null);
+    // The relay uses no more of a tunnel's stream than this.
+    const openStream = (): TunnelStream =>
+      Object.assign(stream, { reset: () => {} }) as unknown as TunnelStream;
+    const tunnel = { isUp: true, whenUp: () => Promise.resolve(), openStream };
+    const limits = { ...defaultLimits, lingerTimeoutMs: 10 };
+    await using relay = await startUpstreamProxyRelay({ tunnel, limits });
+    const client = new RelayClient(relay.port);
+    client.socket.once('data', () => client.socket.pause());
+    client.socket.write('CONNECT origin.test:443 HTTP/1.1\r\n\r\n');
+    await once(stream, 'end');
+    stream.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    client.socket.resume();
+    assert.equal(await client.ending(), 'end');
+    assert.equal(client.text.length, 'HTTP/1.1 200 Connection established\r\n\r\n'.length + answer.length);
     client.socket.end();
     await client.closed();
   });

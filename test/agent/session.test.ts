@@ -273,7 +273,7 @@ describe('what else can be in the way', () => {
       const opening = openSession(setting.options({ signal: controller.signal }), (at) => {
         if (at === step) controller.abort();
       });
-      await assert.rejects(opening);
+      await assert.rejects(opening, { code: 'cancelled' });
       assert.deepEqual(setting.disk(), untouched);
     }
   });

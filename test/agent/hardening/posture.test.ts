@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { NativeOperations } from '../../../src/agent/hardening/ffi.ts';
 import { harden, requireHardened, setNonDumpable } from '../../../src/agent/hardening/posture.ts';
 import type { Posture } from '../../../src/protocol/session-messages.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { finished, isBun, nobody, quietEnvironment, scriptResult, spawnScript } from '../support/child.ts';
 
 interface Facts {
@@ -73,6 +76,26 @@ describe('hardening a process', () => {
     assert.equal(posture.uid, isRoot ? nobody : process.geteuid?.());
     assert.equal(posture.runtime, isBun ? 'bun' : 'node');
   });
+
+  test(
+    'a program that its user cannot read was closed from its start',
+    { skip: !isRoot && 'needs root' },
+    () =>
+      withTemporaryDirectory(async (folder) => {
+        chmodSync(folder, 0o755);
+        const program = join(folder, 'runtime');
+        copyFileSync(process.execPath, program);
+        for (const [mode, expected] of [
+          [0o755, false],
+          [0o711, true],
+        ] as const) {
+          chmodSync(program, mode);
+          const { before, posture } = await scriptResult<Result>(script, [], { ...asNobody, program });
+          assert.equal(posture.execOnly, expected);
+          assert.equal(before.environ, expected ? 'EACCES' : 'readable');
+        }
+      }),
+  );
 
   test('SIGUSR1 is caught, so that it neither opens an inspector nor ends the agent', async () => {
     assert.equal((await scriptResult<Result>(script)).catchesSigusr1, true);

@@ -27,11 +27,11 @@ export function quietEnvironment(extra: Record<string, string> = {}): Record<str
 export function spawnScript(
   script: string,
   args: readonly string[] = [],
-  options: SpawnOptions & { readonly runtimeArguments?: readonly string[] } = {},
+  options: SpawnOptions & { readonly runtimeArguments?: readonly string[]; readonly program?: string } = {},
 ): ChildProcess {
   const file = fileURLToPath(new URL(script, import.meta.url));
   const before = options.runtimeArguments ?? runtimeArguments;
-  return spawn(process.execPath, [...before, file, ...args], {
+  return spawn(options.program ?? process.execPath, [...before, file, ...args], {
     env: quietEnvironment(),
     stdio: ['pipe', 'pipe', 'inherit'],
     ...options,
