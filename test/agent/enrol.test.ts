@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { enrol, problemOf } from '../../src/agent/enrol.ts';
+import { agentVersion, enrol, problemOf } from '../../src/agent/enrol.ts';
 import { openGateway } from '../../src/agent/gateway-connection.ts';
 import { SessionToken } from '../../src/agent/token.ts';
 import { errorTable, type ErrorCode } from '../../src/protocol/error.ts';
@@ -142,4 +143,9 @@ test('a problem keeps each code of the table, and an unknown one is gateway_prot
   assert.equal(problemOf(400, body('toString')).code, 'gateway_protocol');
   assert.equal(problemOf(400, body('later_code')).code, 'gateway_protocol');
   assert.match(problemOf(400, body('timeout')).message, /why so$/);
+});
+
+test('the version that the agent tells is that of the package', () => {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  assert.equal(agentVersion, (JSON.parse(text) as { version: string }).version);
 });
