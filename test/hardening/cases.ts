@@ -1,6 +1,7 @@
 // All cases of the hardening suite, in the order of their numbers.
 
 import { environmentCases } from './cases/environment.ts';
+import { jailCases } from './cases/jail.ts';
 import { memoryCases } from './cases/memory.ts';
 import { signalCases } from './cases/signals.ts';
 import { tokenCases } from './cases/token.ts';
@@ -11,6 +12,7 @@ export const cases: readonly AttackCase[] = [
   ...signalCases,
   ...environmentCases,
   ...tokenCases,
+  ...jailCases,
 ].sort(
   (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10) || a.number.localeCompare(b.number),
 );

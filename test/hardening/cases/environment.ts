@@ -219,7 +219,7 @@ async function naiveSends(bench: Bench, evil: FakeGateway, env: Record<string, s
   const runtime = bench.lab.runtimeFile(bench.runtime, 'readable');
   const before = evil.requests.length;
   const url = `${evil.url}${caCertPath}`;
-  const command = [runtime, bench.lab.supportFile('naive-client.ts'), url, tokenFile];
+  const command = [runtime, bench.lab.supportFile('naive-client-script.ts'), url, tokenFile];
   const { said } = await bench.lab.finish(command, { env });
   assert.ok(!said.includes(token));
   return evil.requests.length > before;

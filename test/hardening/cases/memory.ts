@@ -16,6 +16,7 @@ export const memoryCases: readonly AttackCase[] = [
   {
     number: '1b',
     title: 'open mem and maps between exec and prctl, read later',
+    needsRoot: true,
     play: (bench) => early(bench),
   },
   {
@@ -100,6 +101,7 @@ export const memoryCases: readonly AttackCase[] = [
   {
     number: '36',
     title: 'an agent started in a user namespace of the attacker',
+    needsRoot: true,
     play: (bench) => ownNamespace(bench),
   },
 ];

@@ -155,7 +155,10 @@ async function sniffer(bench: Bench): Promise<Verdict> {
   // In the clear, over the same interface.
   const plainPort = await plainServer(bench);
   const victim = bench.lab.newToken();
-  const client = [bench.lab.runtimeFile(bench.runtime, 'readable'), bench.lab.supportFile('naive-client.ts')];
+  const client = [
+    bench.lab.runtimeFile(bench.runtime, 'readable'),
+    bench.lab.supportFile('naive-client-script.ts'),
+  ];
   const control = await sniffed(bench, victim.token, async (home) => {
     await bench.lab.finish([...client, `http://127.0.0.1:${plainPort}/`, victim.tokenFile]);
     bench.lab.writeFile(join(home, 'done'), '');

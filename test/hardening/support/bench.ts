@@ -160,7 +160,7 @@ export class Bench implements AsyncDisposable {
     const parts = this.lab.newToken();
     const readyFile = join(parts.home, 'ready');
     const runtime = this.lab.runtimeFile(this.runtime, 'readable');
-    const script = this.lab.supportFile('victim.ts');
+    const script = this.lab.supportFile('victim-script.ts');
     const own = [...(options.wrapper ?? []), runtime, ...(options.runtimeArguments ?? [])];
     return { ...parts, readyFile, command: [...own, script, parts.tokenFile, readyFile] };
   }

@@ -1,0 +1,296 @@
+// The command of `run` against processes outside its jail. The target protects nothing, so what denies is the jail.
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { AttackCase, Bench, Verdict } from '../support/bench.ts';
+import { isAlive, userIds, type Installation, type User } from '../support/lab.ts';
+
+const [SIGKILL, SIGUSR1, SIGCONT, SIGSTOP] = [9, 10, 18, 19];
+const landlockAlone = ['--isolate=require', '--jail-layers=no-new-privs,landlock'];
+
+export const jailCases: readonly AttackCase[] = [
+  {
+    number: '15',
+    title: 'from the jail: prlimit RLIMIT_NOFILE',
+    play: (bench) => jailed(bench, ['file-limit']),
+  },
+  {
+    number: '29',
+    title:
+      'from the jail: mem, process_vm_readv, ptrace, pidfd_getfd, environ, maps, descriptors, perf, kcmp',
+    play: (bench) => jailed(bench, readingAttacks),
+  },
+  {
+    number: '29b',
+    title: 'the same with Landlock alone',
+    play: (bench) => jailed(bench, readingAttacks, { jail: landlockAlone }),
+  },
+  {
+    number: '29c',
+    title: 'the same with Landlock alone, as root of a container that has CAP_SYS_PTRACE',
+    needsRoot: true,
+    play: (bench) =>
+      jailed(bench, readingAttacks, { jail: landlockAlone, user: 'root', wrapper: containerRoot }),
+  },
+  {
+    number: '29e',
+    title: 'memory and descriptors with Landlock alone, as root with all capabilities',
+    needsRoot: true,
+    play: (bench) => jailed(bench, holdingAttacks, { jail: landlockAlone, user: 'root' }),
+  },
+  {
+    number: '29d',
+    title: 'the same from a grandchild in a session of its own',
+    short: true,
+    play: (bench) => jailed(bench, ['mem', 'ptrace', 'environ'], { before: ['setsid', '--wait'] }),
+  },
+  {
+    number: '31',
+    title: 'from the jail: SIGUSR1, SIGSTOP, SIGKILL',
+    short: true,
+    play: (bench) => signals(bench),
+  },
+  { number: '32', title: 'from the jail: a user namespace', play: (bench) => userNamespace(bench) },
+  { number: '34', title: 'a Landlock without signals (ABI 5)', play: (bench) => oldLandlock(bench) },
+  {
+    number: '35',
+    title: 'a command under another user, nothing else',
+    needsRoot: true,
+    play: (bench) => otherUser(bench),
+  },
+  { number: '39', title: 'a kernel without Landlock', play: (bench) => noLandlock(bench) },
+  {
+    number: '41',
+    title: 'the posture tells all facts, and only what holds',
+    needsRoot: true,
+    play: (bench) => posture(bench),
+  },
+];
+
+const readingAttacks = ['mem', 'vm', 'ptrace', 'getfd', 'environ', 'maps', 'fd', 'perf', 'kcmp'];
+
+/** CAP_PERFMON and CAP_SYS_ADMIN open environ and maps, whatever Landlock says (may_access_mm of newer kernels). */
+const holdingAttacks = ['mem', 'vm', 'ptrace', 'getfd', 'fd', 'kcmp'];
+
+/** What container runtimes leave to root, and the capability that goes around every `nondumpable`. */
+const containerRoot = [
+  'setpriv',
+  '--bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,' +
+    '+sys_chroot,+mknod,+audit_write,+setfcap,+sys_ptrace',
+  '--inh-caps=-all',
+  '--',
+];
+
+interface RunOptions {
+  /** Options of `run` for the jail; default: all layers, or nothing is started. */
+  readonly jail?: readonly string[];
+  readonly user?: User;
+  readonly wrapper?: readonly string[];
+  readonly installation?: Installation;
+}
+
+/** `upstreamproxy run` with a gateway that works; the exit code is that of the command, if one was started. */
+async function run(
+  bench: Bench,
+  command: readonly string[],
+  { jail = ['--isolate=require'], user = 'agent', wrapper = [], installation = 'exec-only' }: RunOptions = {},
+): Promise<{ readonly code: number | null; readonly said: string }> {
+  const gateway = await bench.gateway();
+  const { home, tokenFile } = bench.lab.newToken();
+  bench.lab.give(tokenFile, user);
+  const ca = bench.lab.writeFile(join(home, 'ca.pem'), gateway.authority.caPem, 0o644);
+  const session = ['--gateway', gateway.url, '--gateway-ca', ca, '--token-file', tokenFile];
+  const program = bench.program(['run', ...session, ...jail, '--', ...command], { installation });
+  const env = { UPSTREAMPROXY_RUNTIME: bench.runtime };
+  return await bench.lab.finish([...wrapper, ...program], { user, env });
+}
+
+/** An attack as the command of `run`; throws if it could not be tried. `AGENT` stands for the agent's process id. */
+async function attackBy(
+  bench: Bench,
+  args: readonly (string | number)[],
+  options: RunOptions & { readonly before?: readonly string[] } = {},
+): Promise<{ readonly worked: boolean; readonly said: string }> {
+  // The command's parent is the agent.
+  const script = 'for word do shift; [ "$word" = AGENT ] && word=$PPID; set -- "$@" "$word"; done; exec "$@"';
+  const attack = [...(options.before ?? []), bench.lab.attackFile, ...args.map(String)];
+  const { code, said } = await run(bench, ['sh', '-c', script, 'sh', ...attack], options);
+  const told = said.split('\n').filter((line) => /^(?:denied|stolen|worked|read|untried)\b/.test(line));
+  assert.ok(
+    (code === 0 || code === 1) && told.length === 1,
+    `the attack could not be tried (${code}): ${said}`,
+  );
+  return { worked: code === 0, said: told[0] ?? '' };
+}
+
+const withoutJail: RunOptions = { jail: ['--isolate=off'] };
+
+/** Each attack, from the jail, on a victim and on the agent itself; and without the jail on the victim. */
+async function jailed(
+  bench: Bench,
+  words: readonly string[],
+  options: RunOptions & { readonly before?: readonly string[] } = {},
+): Promise<Verdict> {
+  const user = options.user ?? 'agent';
+  const victim = await bench.victim({ user });
+  const denied = new Set<string>();
+  for (const word of words) {
+    for (const target of [victim.pid, 'AGENT']) {
+      const { worked, said } = await attackBy(bench, [word, target, victim.token], options);
+      assert.ok(!worked, `${word} on ${target === 'AGENT' ? 'the agent' : 'the victim'}: ${said}`);
+      denied.add(said.replace(/^denied: /, ''));
+    }
+  }
+  for (const word of words) {
+    const { worked, said } = await attackBy(bench, [word, victim.pid, victim.token], {
+      ...options,
+      ...withoutJail,
+    });
+    assert.ok(worked, `the control of ${word} failed, so nothing is proven: ${said}`);
+  }
+  return {
+    denied: [...denied].join('; '),
+    control: `without the jail all ${words.length} work on the victim`,
+  };
+}
+
+async function signals(bench: Bench): Promise<Verdict> {
+  const victim = await bench.victim();
+  for (const signal of [SIGUSR1, SIGSTOP, SIGKILL]) {
+    for (const target of [victim.pid, 'AGENT']) {
+      const { worked, said } = await attackBy(bench, ['signal', target, signal]);
+      assert.ok(!worked, `signal ${signal}: ${said}`);
+      assert.match(said, /EPERM/);
+    }
+  }
+  assert.ok(isAlive(victim.pid));
+  const control = await attackBy(bench, ['signal', victim.pid, SIGKILL], withoutJail);
+  assert.ok(control.worked, control.said);
+  await victim.ended;
+  return {
+    denied: 'kill: EPERM, victim and agent alive',
+    control: 'without the jail SIGKILL ends the victim',
+  };
+}
+
+async function userNamespace(bench: Bench): Promise<Verdict> {
+  const { worked, said } = await attackBy(bench, ['userns']);
+  assert.ok(!worked, said);
+  assert.match(said, /EPERM/);
+  const control = await attackBy(bench, ['userns'], withoutJail);
+  assert.ok(control.worked, control.said);
+  return { denied: said, control: control.said };
+}
+
+/** The facts that `run --posture` prints. */
+async function postureOf(bench: Bench, options: RunOptions): Promise<Readonly<Record<string, unknown>>> {
+  const { jail = ['--isolate=require'] } = options;
+  const { said } = await run(bench, ['true'], { ...options, jail: [...jail, '--posture'] });
+  const json = /^\{$[\s\S]*?^\}$/m.exec(said)?.[0];
+  assert.ok(json !== undefined, `no posture: ${said}`);
+  // Printed by our own program: an object.
+  return JSON.parse(json) as Readonly<Record<string, unknown>>;
+}
+
+async function oldLandlock(bench: Bench): Promise<Verdict> {
+  const wrapper = [bench.lab.attackFile, 'landlock-abi', '5', '--'];
+  const now = await postureOf(bench, {});
+  assert.deepEqual(now['jailLayers'], ['no-new-privs', 'landlock', 'signals', 'seccomp']);
+  const old = { wrapper, jail: ['--isolate=auto'] };
+  const then = await postureOf(bench, old);
+  assert.deepEqual(then['jailLayers'], ['no-new-privs', 'landlock', 'seccomp']);
+  assert.match(String(then['notes']), /jail: no signals/);
+  const victim = await bench.victim();
+  const signal = await attackBy(bench, ['signal', victim.pid, SIGCONT], old);
+  assert.ok(signal.worked, 'the posture says that signals are open, and they are not');
+  const memory = await attackBy(bench, ['mem', victim.pid, victim.token], old);
+  assert.ok(!memory.worked, memory.said);
+  await mustNotStart(bench, { wrapper });
+  return {
+    denied: `${memory.said}; told that signals are open; --isolate=require starts nothing`,
+    control: 'signals are open there, and told as closed on ABI 6',
+  };
+}
+
+/** A command that would leave a mark. */
+async function mustNotStart(bench: Bench, options: RunOptions): Promise<void> {
+  const mark = join(bench.lab.newFolder(), 'mark');
+  const { code, said } = await run(bench, ['touch', mark], options);
+  assert.notEqual(code, 0);
+  assert.match(said, /jail_refused/);
+  assert.ok(!existsSync(mark), 'the command was started');
+}
+
+async function otherUser(bench: Bench): Promise<Verdict> {
+  const user = `${userIds.work}:${userIds.work}`;
+  const options = {
+    user: 'root',
+    jail: ['--isolate=require', '--jail-layers=no-new-privs', `--user=${user}`],
+  } as const;
+  const words = [
+    ...readingAttacks.map((word) => [word]),
+    ['signal', SIGUSR1],
+    ['signal', SIGSTOP],
+    ['signal', SIGKILL],
+  ];
+  const victim = await bench.victim();
+  for (const [word = '', signal] of words) {
+    for (const target of [victim.pid, 'AGENT']) {
+      const { worked, said } = await attackBy(bench, [word, target, signal ?? victim.token], options);
+      assert.ok(!worked, `${word}: ${said}`);
+    }
+  }
+  assert.ok(isAlive(victim.pid));
+  // The very same under the victim's own user.
+  for (const word of [...readingAttacks, 'signal']) {
+    const { worked, said } = await attackBy(
+      bench,
+      [word, victim.pid, word === 'signal' ? SIGKILL : victim.token],
+      withoutJail,
+    );
+    assert.ok(worked, `the control of ${word} failed: ${said}`);
+  }
+  await victim.ended;
+  return {
+    denied: `all ${words.length}, on the agent and on a victim`,
+    control: 'under the same user they work on the victim',
+  };
+}
+
+async function noLandlock(bench: Bench): Promise<Verdict> {
+  const wrapper = [bench.lab.attackFile, 'without-landlock', '--'];
+  await mustNotStart(bench, { wrapper });
+  const told = await postureOf(bench, { wrapper, jail: ['--isolate=auto'] });
+  assert.equal(told['jailed'], false);
+  assert.match(String(told['notes']), /jail: no landlock/);
+  const mark = join(bench.lab.newFolder(), 'mark');
+  const control = await run(bench, ['touch', mark]);
+  assert.equal(control.code, 0, control.said);
+  assert.ok(existsSync(mark));
+  return {
+    denied: '--isolate=require starts nothing; auto says "jailed": false',
+    control: 'with Landlock the same command runs',
+  };
+}
+
+async function posture(bench: Bench): Promise<Verdict> {
+  const facts = [
+    'nondumpable',
+    'execOnly',
+    'untraced',
+    'coreLimitZero',
+    'inspectorClosed',
+    'environmentClean',
+    'jailed',
+  ];
+  const shipped = await postureOf(bench, {});
+  for (const fact of facts) assert.equal(shipped[fact], true, `${fact}: ${JSON.stringify(shipped)}`);
+  const weak = await postureOf(bench, { installation: 'readable', jail: ['--isolate=off'] });
+  assert.deepEqual([weak['execOnly'], weak['jailed']], [false, false]);
+  return {
+    denied: `all true: ${facts.join(', ')}`,
+    control: 'readable executable, no jail: execOnly and jailed are false',
+  };
+}
