@@ -37,6 +37,8 @@ export class HttpFront {
   readonly #connections = new WeakMap<Duplex, FrontConnection>();
   /** The exchange whose request was read last on a connection, and its end. */
   readonly #latest = new WeakMap<Duplex, RunningExchange>();
+  /** Connections that got their last answer: what still comes on them is nobody's request. */
+  readonly #answered = new WeakSet<Duplex>();
   readonly #parts: FrontParts;
 
   constructor(parts: FrontParts) {
@@ -53,10 +55,14 @@ export class HttpFront {
       this.#serve(request, response, false);
     });
     this.#server.on('upgrade', (request, socket, head) => {
-      this.#upgrade(request, socket, head);
+      this.#afterEarlier(socket, () => {
+        this.#upgrade(request, socket, head);
+      });
     });
     this.#server.on('connect', (request, socket) => {
-      this.#refuseConnect(request, socket);
+      this.#afterEarlier(socket, () => {
+        this.#refuseConnect(request, socket);
+      });
     });
     this.#server.on('clientError', (error, socket) => {
       this.#malformed(error, socket);
@@ -96,7 +102,23 @@ export class HttpFront {
     const done = runExchange(client, connection.scene, this.#parts).then(() => {
       discardBody(request);
     });
-    this.#latest.set(request.socket, { client, done });
+    const { promise: answered, resolve } = Promise.withResolvers<undefined>();
+    response.once('close', () => resolve(undefined));
+    this.#latest.set(request.socket, { client, done: Promise.all([done, answered]) });
+  }
+
+  /** A socket carries one response at a time: what takes it over waits for the answers before it. */
+  #afterEarlier(socket: Duplex, next: () => void): void {
+    const latest = this.#latest.get(socket);
+    if (latest === undefined) {
+      next();
+      return;
+    }
+    this.#latest.delete(socket);
+    void latest.done.then(() => {
+      if (socket.destroyed || latest.client.closing) socket.destroy();
+      else next();
+    });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -158,6 +180,7 @@ export class HttpFront {
       socket.destroy();
       return;
     }
+    if (this.#answered.has(socket)) return;
     // The client going away between requests is not an exchange.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error instanceof ProxyError) {
       socket.destroy();
@@ -193,6 +216,7 @@ export class HttpFront {
   #answerMalformed(error: Error, socket: Duplex, connection: FrontConnection): void {
     const { audit, clock } = this.#parts;
     const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
+    this.#answered.add(socket);
     const { status, reason, fault } = parserFault(error);
     record.facts.verdict = 'deny';
     record.facts.errorCode = fault.code;
@@ -213,7 +237,8 @@ export class HttpFront {
 
 interface RunningExchange {
   readonly client: Http1Client;
-  readonly done: Promise<void>;
+  /** The exchange is over and its answer is out. */
+  readonly done: Promise<unknown>;
 }
 
 function createServer(limits: Limits): Server {
