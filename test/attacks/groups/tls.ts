@@ -1,0 +1,226 @@
+// TLS on both sides: what the client's handshake may be, and what an origin's certificate must be.
+
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type TLSSocket } from 'node:tls';
+import type { AddressInfo } from 'node:net';
+
+import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
+import { originAuthority, type Arena } from '../support/arena.ts';
+import { allowedAddress } from '../support/sentry.ts';
+import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { preface } from '../support/h2-frames.ts';
+
+/** A ClientHello of TLS 1.2 with these bytes as its extensions (RFC 8446 §4.1.2). */
+function clientHello(extensions: Buffer, version = 0x0303): Buffer {
+  const suites = Buffer.from('130113021303c02bc02fc02cc030', 'hex');
+  const body = Buffer.concat([
+    Buffer.of(version >> 8, version & 255),
+    Buffer.alloc(32, 7),
+    Buffer.of(0, 0, suites.length),
+    suites,
+    Buffer.of(1, 0, extensions.length >> 8, extensions.length & 255),
+    extensions,
+  ]);
+  const handshake = Buffer.concat([Buffer.of(1, 0, body.length >> 8, body.length & 255), body]);
+  return Buffer.concat([Buffer.of(0x16, 3, 1, handshake.length >> 8, handshake.length & 255), handshake]);
+}
+
+function extension(type: number, data: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(type >> 8, type & 255, data.length >> 8, data.length & 255), data]);
+}
+
+function serverNames(...names: readonly (readonly [type: number, name: Buffer])[]): Buffer {
+  const entries = names.map(([type, name]) =>
+    Buffer.concat([Buffer.of(type, name.length >> 8, name.length & 255), name]),
+  );
+  const list = Buffer.concat(entries);
+  return extension(0, Buffer.concat([Buffer.of(list.length >> 8, list.length & 255), list]));
+}
+
+/** Sends bytes instead of a handshake; nothing is dialled, and each leaves one event. */
+async function rawHandshakes(a: Arena, hellos: readonly Buffer[]): Promise<void> {
+  for (const hello of hellos) {
+    const reply = await a.inTunnel(a.at('allowed.test'), hello);
+    assert.notEqual(reply.ending, 'open');
+    assert.ok(
+      reply.bytes.length === 0 || reply.bytes[0] === 0x15 || reply.bytes[0] === 0x16,
+      reply.text.slice(0, 100),
+    );
+  }
+  nothingDialled(a);
+}
+
+export const tls: AttackTable = {
+  'TLS-01': async (a) => {
+    const at = a.at('allowed.test');
+    assert.equal((await leafOf(a, at, undefined)).subjectAltName, 'DNS:allowed.test');
+    answered(await a.send(at, get(at, '/no-sni'), { sni: undefined }), 200);
+    answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/'), { sni: undefined }), 403);
+  },
+  'TLS-02': async (a) => {
+    const name = (text: string): Buffer => Buffer.from(text, 'latin1');
+    await rawHandshakes(a, [
+      clientHello(serverNames([0, name('127.0.0.1')])),
+      clientHello(serverNames([0, name('a'.repeat(300))])),
+      clientHello(serverNames([0, name('allowed.test\0.evil.test')])),
+      clientHello(serverNames([0, name('*.test')])),
+      clientHello(serverNames([0, name('allowed.test')], [0, name('evil.test')])),
+      clientHello(extension(0, Buffer.of(0, 0))),
+    ]);
+    // Case and a dot at the end are the same name.
+    answered(
+      await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/case'), { sni: 'ALLOWED.test' }),
+      200,
+    );
+  },
+  'TLS-03': async (a) => {
+    // GREASE ECH: an outer hello whose payload means nothing to anybody (RFC 9849 §6.2).
+    const ech = extension(
+      0xfe0d,
+      Buffer.concat([
+        Buffer.of(0, 0, 1, 0, 1, 9, 0, 32),
+        Buffer.alloc(32, 1),
+        Buffer.of(0, 16),
+        Buffer.alloc(16, 2),
+      ]),
+    );
+    await rawHandshakes(a, [clientHello(Buffer.concat([serverNames([0, Buffer.from('evil.test')]), ech]))]);
+    assert.equal(a.lastEvent?.errorCode, 'authority_mismatch');
+  },
+  'TLS-04': async (a) => {
+    const first = await a.tls(a.at('allowed.test'));
+    let session: Buffer | undefined;
+    first.on('session', (given) => (session = given));
+    first.write(get(a.at('allowed.test'), '/first'));
+    a.attempts += 1;
+    first.resume();
+    await once(first, 'end');
+    first.destroy();
+    for (const [name, principal] of [
+      ['b.allowed.test', 'alice'],
+      ['allowed.test', 'bob'],
+    ] as const) {
+      const socket: TLSSocket = await a.tls(a.at(name), {
+        principal,
+        tls: session === undefined ? {} : { session },
+      });
+      // Resumed or not: the certificate and the verdict are those of the present CONNECT.
+      if (name === 'b.allowed.test') assert.equal(socket.isSessionReused(), false);
+      socket.end(get(a.at(name), `/${principal}`));
+      a.attempts += 1;
+      socket.resume();
+      await once(socket, 'end');
+    }
+    const hosts = (await a.events(3)).map(({ host }) => host);
+    assert.deepEqual(hosts, ['allowed.test', 'b.allowed.test', 'allowed.test']);
+  },
+  'TLS-06': async (a) => {
+    const at = a.at('allowed.test');
+    const before = a.ownEvents.length;
+    const wrong = await a.send(at, get(at, '/'), { alpn: ['h2'], events: 0 });
+    assert.doesNotMatch(wrong.text, /^HTTP\/1/);
+    a.attempts += (await a.events(before + 1)).length - before;
+    refused(await a.send(at, preface, { alpn: ['http/1.1'] }), 400, 505);
+    a.attempts += 1;
+    await assert.rejects(a.tls(at, { alpn: ['foo'] }), /no application protocol/i);
+    nothingDialled(a);
+    answered(await a.send(at, get(at, '/no-alpn')), 200);
+  },
+  'TLS-07': {
+    limits: { headTimeoutMs: 400 },
+    run: async (a) => {
+      const at = a.at('allowed.test');
+      const first = [
+        'SSH-2.0-x\r\n',
+        '\x05\x01\x00',
+        '\0\0\0\x08\x04\xd2\x16\x2f',
+        Buffer.alloc(65_536, 0xa5),
+      ];
+      for (const bytes of first) refused(await a.inTunnel(at, bytes));
+      // One byte, then silence.
+      refused(await a.inTunnel(at, '\x16', { keepOpen: true }));
+      nothingDialled(a);
+    },
+  },
+  'TLS-09': async (a) => {
+    await assert.rejects(
+      a.tls(a.at('allowed.test'), {
+        tls: { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' },
+      }),
+    );
+    a.attempts += 1;
+    await a.events(1);
+    // SSLv2: its first byte is a length.
+    await rawHandshakes(a, [
+      Buffer.from('802e0100020015000000100100800200800300800400800500800600400700c0', 'hex'),
+      clientHello(serverNames([0, Buffer.from('allowed.test')]), 0x0300),
+    ]);
+  },
+  'TLS-10': async (a) => {
+    const expired = createEphemeralAuthority(Date.now() - 3_650 * 86_400_000);
+    const strange = createTestAuthority();
+    const bad = [strange.issue('bad.test'), originAuthority.issue('other.test'), pemOf(expired, 'bad.test')];
+    for (const identity of bad) {
+      const server = createServer(identity)
+        .on('tlsClientError', () => undefined)
+        .listen(0, allowedAddress);
+      await once(server, 'listening');
+      // It listens on an address and a port.
+      const { port } = server.address() as AddressInfo;
+      let requests = 0;
+      server.on('secureConnection', (socket) =>
+        socket.on('error', () => undefined).on('data', () => (requests += 1)),
+      );
+      const error = await a.parts.dialer
+        .dial({
+          destination: { scheme: 'https', host: 'bad.test', port },
+          addresses: [`${allowedAddress}/32`],
+          principalId: 'alice',
+        })
+        .then(
+          ({ socket }) => void socket.destroy(),
+          (reason: Error & { code: string }) => reason,
+        );
+      assert.equal(error?.code, 'origin_untrusted');
+      assert.equal(requests, 0);
+      server.close();
+    }
+  },
+  'TLS-14': async (a) => {
+    const leaf = await leafOf(a, a.at('allowed.test'), 'allowed.test');
+    assert.equal(leaf.subjectAltName, 'DNS:allowed.test');
+    assert.equal(leaf.ca, false);
+    assert.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1']);
+    const days = (Date.parse(leaf.validTo) - Date.parse(leaf.validFrom)) / 86_400_000;
+    assert.ok(days <= 398);
+    const literal = await leafOf(a, `127.0.0.66:${a.ports.tls}`, undefined);
+    assert.match(literal.subjectAltName ?? '', /IP Address:127\.0\.0\.66/);
+  },
+};
+
+/** The certificate that a client is shown; the connection is used for one request. */
+async function leafOf(a: Arena, at: string, sni: string | undefined): Promise<X509Certificate> {
+  const socket = await a.tls(at, { sni });
+  const leaf = new X509Certificate(socket.getPeerCertificate().raw);
+  a.attempts += 1;
+  socket.end(get(at, '/leaf'));
+  socket.resume();
+  await once(socket, 'end');
+  return leaf;
+}
+
+function pemOf(
+  authority: ReturnType<typeof createEphemeralAuthority>,
+  host: string,
+): { cert: string; key: string } {
+  const leaf = authority.issue(host, Date.now() - 3_650 * 86_400_000);
+  const { privateKey } = leaf;
+  const key =
+    typeof privateKey === 'string'
+      ? privateKey
+      : privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { cert: leaf.certificatePem, key };
+}

@@ -1,0 +1,171 @@
+// Generated requests against the same oracles: what any of two very different origins reads is what the audit says.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:tls';
+
+import { findCanary } from '../support/canary.ts';
+import { Arena, nextTurn, originAuthority, type Ports } from './support/arena.ts';
+import { generate, seeded } from './support/grammar.ts';
+import { readLeniently, type LenientRequest } from './support/lenient-reading.ts';
+import { allowedAddress } from './support/sentry.ts';
+import { checkLogs } from './support/play.ts';
+
+export interface RandomRun {
+  readonly requests: number;
+  readonly allowed: number;
+  readonly denied: number;
+  readonly failures: readonly { readonly index: number; readonly message: string; readonly bytes: string }[];
+}
+
+/** Connections of which the logs are compared and then put away together. */
+const batch = 20;
+
+export interface RandomOptions {
+  readonly seed: number;
+  readonly runs: number;
+  /** Plays this one alone. */
+  readonly only?: number | undefined;
+}
+
+/** Number `index` of a run, by itself. */
+export function bytesOf(seed: number, index: number, host: string, evil: string): Buffer {
+  return generate(seeded(seed ^ Math.imul(index + 1, 0x9e3779b1)), host, evil);
+}
+
+/** Plays `runs` connections from a seed: half to an origin of node:http, half to one that reads leniently. */
+export async function playRandom({ seed, runs, only }: RandomOptions): Promise<RandomRun> {
+  const lenient = await startLenient();
+  const policy = ({ tls }: Ports): string => `
+rules:
+  - { name: probe, hosts: probe.test, ports: ${tls}, addresses: ${allowedAddress}/32 }
+  - { name: strict, hosts: allowed.test, ports: ${tls}, methods: [GET, POST, HEAD], paths: [/public/*, /a/*, /a], inject: api, addresses: ${allowedAddress}/32 }
+  - { name: lenient, hosts: b.allowed.test, ports: ${lenient.port}, methods: [GET, POST, HEAD], paths: [/public/*, /a/*, /a], inject: api, addresses: ${allowedAddress}/32 }
+`;
+  await using _lenient = lenient;
+  await using arena = await Arena.open({ policy, limits: { headTimeoutMs: 1_000, idleTimeoutMs: 2_000 } });
+  const failures: { index: number; message: string; bytes: string }[] = [];
+  const counts = { requests: 0, allowed: 0, denied: 0 };
+  const [from, to] = only === undefined ? [0, runs] : [only, only + 1];
+  for (let index = from; index < to; index += batch) {
+    const indexes = Array.from({ length: Math.min(batch, to - index) }, (_, k) => index + k);
+    await Promise.all(indexes.map((one) => playOne(arena, seed, one, lenient.port)));
+    await settle(arena);
+    const message = check(arena, lenient);
+    if (message !== undefined)
+      failures.push({
+        index,
+        message,
+        bytes: only === undefined ? '' : bytesOf(seed, index, 'allowed.test', 'evil.test').toString('latin1'),
+      });
+    for (const { verdict } of arena.ownEvents) counts[verdict === 'allow' ? 'allowed' : 'denied'] += 1;
+    counts.requests += arena.ownEvents.length;
+    arena.audit.length = 0;
+    arena.received.length = 0;
+    (arena.origins.seen as unknown[]).length = 0;
+    lenient.seen.length = 0;
+    if (failures.length >= 5) break;
+  }
+  return { ...counts, failures };
+}
+
+async function playOne(arena: Arena, seed: number, index: number, lenientPort: number): Promise<void> {
+  const at = index % 2 === 0 ? arena.at('allowed.test') : `b.allowed.test:${lenientPort}`;
+  const reply = await arena.send(at, bytesOf(seed, index, at, 'evil.test'), { events: 0, deadlineMs: 5_000 });
+  assert.ok(reply.bytes.length < 1_000_000);
+}
+
+/** Nothing more is under way when no event came for some turns. */
+async function settle(arena: Arena): Promise<void> {
+  for (let quiet = 0, before = arena.audit.length; quiet < 4; quiet += 1) {
+    await nextTurn();
+    if (arena.audit.length !== before) quiet = 0;
+    before = arena.audit.length;
+  }
+}
+
+function check(arena: Arena, lenient: LenientOrigin): string | undefined {
+  try {
+    assert.deepEqual(arena.sentry.violations, [], 'a forbidden place was dialled');
+    for (const bytes of arena.received)
+      assert.deepEqual(findCanary(bytes, arena.secret), [], 'a client got the secret');
+    assert.deepEqual(findCanary(JSON.stringify(arena.audit), arena.secret), [], 'the audit has the secret');
+    checkLenient(arena, lenient.seen.flatMap(readConnection));
+    checkLogs(arena, ({ host }) => host !== 'b.allowed.test');
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function readConnection(chunks: readonly Buffer[]): LenientRequest[] {
+  return readLeniently(Buffer.concat(chunks));
+}
+
+/** The lenient reading of what was sent has the very requests of the audit, and no other. */
+function checkLenient(arena: Arena, requests: readonly LenientRequest[]): void {
+  const left = requests.filter(({ path }) => path !== 'unfinished');
+  const events = arena.ownEvents.filter(({ host, kind }) => host === 'b.allowed.test' && kind === 'exchange');
+  for (const event of events.toSorted((one) => (one.verdict === 'allow' ? -1 : 1))) {
+    const index = left.findIndex(
+      (seen) =>
+        seen.method === event.method &&
+        seen.path === event.path &&
+        seen.host === event.host &&
+        (event.verdict !== 'allow' || seen.bodyBytes === (event.requestBytes ?? 0)),
+    );
+    if (index !== -1) left.splice(index, 1);
+    else if (event.verdict === 'allow')
+      assert.fail(
+        `the lenient origin did not read ${event.method} ${event.path} of ${event.requestBytes} bytes; it read ${JSON.stringify(requests)}`,
+      );
+  }
+  assert.deepEqual(left, [], 'the lenient origin read what the audit does not have');
+}
+
+interface LenientOrigin extends AsyncDisposable {
+  readonly port: number;
+  /** Bytes by connection. */
+  readonly seen: Buffer[][];
+}
+
+/** Answers every head that it finds, and keeps all bytes. */
+async function startLenient(): Promise<LenientOrigin> {
+  const seen: Buffer[][] = [];
+  const sockets = new Set<Socket>();
+  const tls = originAuthority.issue('b.allowed.test');
+  const server = createServer(tls, (socket) => {
+    const chunks: Buffer[] = [];
+    seen.push(chunks);
+    sockets.add(socket);
+    socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      const text = Buffer.concat(chunks).toString('latin1');
+      // It waits for the end of a body as a server does, and then closes.
+      const isChunked = /\r\ntransfer-encoding: chunked/i.test(text);
+      const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0);
+      const head = text.indexOf('\r\n\r\n');
+      if (head === -1) return;
+      const done = isChunked ? text.endsWith('0\r\n\r\n') : text.length >= head + 4 + length;
+      if (done)
+        socket.end(
+          text.startsWith('HEAD')
+            ? 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n'
+            : 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes',
+        );
+    });
+  });
+  server.listen(0, allowedAddress);
+  await once(server, 'listening');
+  return {
+    // Listening on an address and a port.
+    port: (server.address() as AddressInfo).port,
+    seen,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,192 @@
+// Plays one case beside a neighbour and holds it against the five oracles.
+
+import assert from 'node:assert/strict';
+import { get as httpGet, Agent } from 'node:http';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { findCanary } from '../../support/canary.ts';
+import { Arena, nextTurn } from './arena.ts';
+import type { Attack, AttackTable, NotApplicable, Scale } from './attack.ts';
+
+export interface Outcome {
+  readonly verdict: 'passed' | 'failed' | 'n/a';
+  readonly detail: string;
+  readonly milliseconds: number;
+  readonly hasControl: boolean;
+}
+
+/** Longest answer to the neighbour: all of it runs in this one process, so this is no measure of a deployment. */
+const neighbourMsMaxUsual = 750;
+
+export async function playCase(entry: AttackTable[string], scale: Scale): Promise<Outcome> {
+  const started = performance.now();
+  const outcome = (verdict: Outcome['verdict'], detail: string, hasControl = false): Outcome => ({
+    verdict,
+    detail,
+    milliseconds: performance.now() - started,
+    hasControl,
+  });
+  if (typeof entry !== 'function' && 'notApplicable' in entry)
+    return outcome('n/a', (entry satisfies NotApplicable).notApplicable);
+  const attack: Attack = typeof entry === 'function' ? { run: entry } : entry;
+  try {
+    await attack.control?.();
+    await playAttack(attack, scale);
+    return outcome('passed', '', attack.control !== undefined);
+  } catch (error) {
+    return outcome('failed', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+}
+
+async function playAttack(attack: Attack, scale: Scale): Promise<void> {
+  await using arena = await Arena.open(attack);
+  const neighbour = await Neighbour.move(arena, attack.withoutAudit === true);
+  try {
+    await attack.run(arena, scale);
+    await arena.events(arena.attempts);
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  } finally {
+    await neighbour.stop();
+  }
+  checkForbidden(arena);
+  checkLogs(arena);
+  checkSecret(arena);
+  assert.equal(
+    arena.ownEvents.length,
+    arena.attempts,
+    `verdicts and attempts differ: ${JSON.stringify(arena.ownEvents.map(brief))}`,
+  );
+  neighbour.check(attack.neighbourMsMax ?? neighbourMsMaxUsual);
+}
+
+function brief({ kind, verdict, method, host, path, errorCode, message }: AuditEvent): unknown {
+  return {
+    kind,
+    verdict,
+    method,
+    host,
+    path: path?.slice(0, 60),
+    errorCode,
+    message: message?.slice(0, 120),
+  };
+}
+
+/** First oracle: forbidden listeners, metadata and everything else that is not an allowed origin saw nothing. */
+function checkForbidden(arena: Arena): void {
+  assert.deepEqual(arena.sentry.violations, [], 'a forbidden place was dialled');
+}
+
+/** Second oracle: what origins saw is what the audit says, one to one, and their own parsers had no complaint. */
+export function checkLogs(arena: Arena, concerns: (event: AuditEvent) => boolean = () => true): void {
+  assert.deepEqual(arena.origins.faults, [], 'an origin got bytes that are not HTTP');
+  const left = arena.origins.seen.filter(({ host }) => host !== 'probe.test');
+  const take = (event: AuditEvent, withBody: boolean): boolean => {
+    const index = left.findIndex(
+      (seen) =>
+        seen.method === event.method &&
+        seen.host === event.host &&
+        seen.path === event.path &&
+        (!withBody || seen.bodyBytes === (event.requestBytes ?? 0)),
+    );
+    if (index !== -1) left.splice(index, 1);
+    return index !== -1;
+  };
+  const exchanges = arena.ownEvents.filter((event) => event.kind === 'exchange' && concerns(event));
+  for (const event of exchanges.filter(({ verdict }) => verdict === 'allow')) {
+    const isUpgrade = event.status === 101;
+    assert.ok(
+      take(event, !isUpgrade),
+      `no origin saw ${JSON.stringify(brief(event))}; left: ${JSON.stringify(left)}`,
+    );
+  }
+  // An exchange that failed on the way may or may not have reached its origin.
+  for (const event of exchanges.filter(({ verdict }) => verdict !== 'allow')) take(event, false);
+  assert.deepEqual(left, [], 'an origin saw what the audit does not have');
+}
+
+/** Third oracle: the credential is in no byte of a client and in no audit event. */
+function checkSecret(arena: Arena): void {
+  for (const bytes of arena.received)
+    assert.deepEqual(findCanary(bytes, arena.secret), [], 'a client got the secret');
+  assert.deepEqual(findCanary(JSON.stringify(arena.audit), arena.secret), [], 'the audit has the secret');
+}
+
+/** Fifth oracle: another principal, on a tunnel of its own, asks all the time and is always answered. */
+class Neighbour {
+  readonly #arena: Arena;
+  readonly #socket: TLSSocket;
+  readonly #withoutAudit: boolean;
+  readonly #agent: Agent;
+  readonly #latencies: number[] = [];
+  readonly #running: Promise<void>;
+  #failure: Error | undefined;
+  #stopped = false;
+
+  private constructor(arena: Arena, withoutAudit: boolean, socket: TLSSocket) {
+    this.#arena = arena;
+    this.#withoutAudit = withoutAudit;
+    this.#socket = socket;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    Object.assign(this.#agent, { createConnection: () => socket });
+    this.#running = this.#ask();
+  }
+
+  static async move(arena: Arena, withoutAudit: boolean): Promise<Neighbour> {
+    return new Neighbour(
+      arena,
+      withoutAudit,
+      await arena.tls(arena.at('probe.test'), { principal: 'neighbour' }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+    this.#socket.destroy();
+    // A connection made after the attack is served as well.
+    const last = await this.#arena.send(
+      this.#arena.at('probe.test'),
+      `GET /last HTTP/1.1\r\nHost: ${this.#arena.at('probe.test')}\r\nConnection: close\r\n\r\n`,
+      { principal: 'neighbour', events: 0 },
+    );
+    if (last.status !== 200) this.#failure ??= new Error(`after the attack the neighbour got ${last.status}`);
+  }
+
+  check(millisecondsMax: number): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    const worst = Math.max(...this.#latencies);
+    assert.ok(worst <= millisecondsMax, `the neighbour waited ${Math.round(worst)} ms`);
+  }
+
+  async #ask(): Promise<void> {
+    do {
+      const started = performance.now();
+      try {
+        const request = httpGet({
+          agent: this.#agent,
+          host: 'probe.test',
+          path: '/probe',
+          headers: { host: this.#arena.at('probe.test') },
+        });
+        const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(10_000) })) as [
+          IncomingMessage,
+        ];
+        const body = await text(response);
+        if (response.statusCode === 503 && this.#withoutAudit) continue;
+        if (response.statusCode !== 200 || body !== 'hello\n')
+          throw new Error(`${response.statusCode}: ${body.slice(0, 200)}`);
+      } catch (error) {
+        this.#failure = new Error('the neighbour was not answered', { cause: error });
+        return;
+      }
+      this.#latencies.push(performance.now() - started);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 5);
+      });
+    } while (!this.#stopped);
+  }
+}
