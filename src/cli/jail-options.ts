@@ -23,7 +23,7 @@ The command runs in a jail, from which it cannot read or signal the agent (docs/
   --isolate WHAT        auto (default): each layer that the kernel has; one line says what is missing
                         require: without all of them nothing is started
                         off: no jail
-  --jail-layers LIST    only these, with commas between: no-new-privs,landlock,seccomp
+  --jail-layers LIST    only these, with commas between: no-new-privs,landlock,seccomp,capabilities
   --fs-write PATH       the command can write only there; may be given several times
   --user USER[:GROUP]   the command runs as that user, where this is root
 `;
@@ -40,7 +40,12 @@ export interface JailOptions {
   readonly plan: JailPlan;
 }
 
-const defaultLayers: readonly JailLayer[] = ['no-new-privs', 'landlock', 'seccomp'];
+const knownLayers: readonly JailLayer[] = ['no-new-privs', 'landlock', 'seccomp', 'capabilities'];
+
+/** Who is not root has none to give up. */
+function defaultLayers(): readonly JailLayer[] {
+  return process.geteuid?.() === 0 ? knownLayers : knownLayers.filter((layer) => layer !== 'capabilities');
+}
 
 /** Checks the options. Throws `usage`. */
 export function readJailOptions(values: ParsedJailOptions): JailOptions {
@@ -59,7 +64,7 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
     throw new ProxyError('usage', '--user can be given by root alone');
   const openFiles = openFilesSoft(process.ppid);
   const plan: JailPlan = {
-    layers: values['jail-layers'] === undefined ? defaultLayers : readLayers(values['jail-layers']),
+    layers: values['jail-layers'] === undefined ? defaultLayers() : readLayers(values['jail-layers']),
     ...(fsWrite === undefined ? {} : { fsWrite }),
     ...(user === undefined ? {} : { identity: parseIdentity(user) }),
     ...(openFiles === undefined ? {} : { openFilesSoft: openFiles }),
@@ -73,8 +78,8 @@ function readLayers(text: string): readonly JailLayer[] {
   const words = text.split(',').map((word) => word.trim());
   return words.map((word) => {
     const layer = jailLayers.find((known) => known === word);
-    if (layer !== undefined && defaultLayers.includes(layer)) return layer;
-    throw new ProxyError('usage', `--jail-layers takes ${defaultLayers.join(', ')}, not "${word}"`);
+    if (layer !== undefined && knownLayers.includes(layer)) return layer;
+    throw new ProxyError('usage', `--jail-layers takes ${knownLayers.join(', ')}, not "${word}"`);
   });
 }
 

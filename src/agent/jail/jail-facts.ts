@@ -12,14 +12,16 @@ export interface JailFacts {
   readonly notes: readonly string[];
 }
 
-/** The report of the helper as facts. */
-export function jailFacts({ layers }: JailReport): JailFacts {
+/** The report of the helper as facts. Root is jailed only without its capabilities, or as another user. */
+export function jailFacts({ layers }: JailReport, isRoot = process.geteuid?.() === 0): JailFacts {
   const held = layers.filter(({ held }) => held).map(({ layer }) => layer);
   const notes = layers
     .filter(({ held }) => !held)
     .map(({ layer, reason }) => `jail: no ${layer}: ${reason ?? 'refused'}`);
   // Seccomp alone is no jail: /proc/PID/mem is a file (docs/reference/jail.md).
-  return { jailed: held.includes('no-new-privs') && held.includes('landlock'), layers: held, notes };
+  const wall = held.includes('no-new-privs') && held.includes('landlock');
+  const powerless = !isRoot || held.includes('capabilities') || held.includes('identity');
+  return { jailed: wall && powerless, layers: held, notes };
 }
 
 /** A posture that tells of the jail too. */

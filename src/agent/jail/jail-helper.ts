@@ -4,6 +4,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { ProxyError } from '../../protocol/error.ts';
 import { openSystemCalls, type SystemCalls } from '../hardening/ffi.ts';
+import { dropCapabilities } from './capabilities.ts';
 import { becomeProgram, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
 import { assumeIdentity } from './identity.ts';
 import {
@@ -53,6 +54,7 @@ const steps: readonly JailStep[] = [
     },
   },
   { layer: 'seccomp', enter: ({ calls, numbers }) => installSeccomp(calls, numbers) },
+  { layer: 'capabilities', enter: ({ calls, numbers }) => dropCapabilities(calls, numbers) },
 ];
 
 /** The layer holds, but not what comes with it on newer kernels. */

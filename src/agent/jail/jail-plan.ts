@@ -3,7 +3,15 @@
 import type { Identity } from './identity.ts';
 
 /** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
-export const jailLayers = ['network', 'no-new-privs', 'landlock', 'signals', 'seccomp', 'identity'] as const;
+export const jailLayers = [
+  'network',
+  'no-new-privs',
+  'landlock',
+  'signals',
+  'seccomp',
+  'capabilities',
+  'identity',
+] as const;
 export type JailLayer = (typeof jailLayers)[number];
 
 /** First line to the helper: what to enter. */

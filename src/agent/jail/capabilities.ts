@@ -1,0 +1,41 @@
+// Capabilities that root in the jail must not have, for they go around Landlock (capabilities(7)).
+
+import type { SystemCalls } from '../hardening/ffi.ts';
+import { requireDone } from './kernel-fault.ts';
+import type { SystemCallNumbers } from './system-call-numbers.ts';
+
+const PR_CAPBSET_READ = 23;
+const PR_CAPBSET_DROP = 24;
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+
+/** None of them is among a container's usual ones. CAP_PERFMON reads /proc/PID/environ and maps of any process. */
+const dropped = {
+  CAP_SYS_MODULE: 16,
+  CAP_SYS_RAWIO: 17,
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+  CAP_PERFMON: 38,
+  CAP_BPF: 39,
+  CAP_CHECKPOINT_RESTORE: 40,
+} as const;
+
+/**
+ * Takes them out of what the next program can have. The calling thread must execute it; until then it keeps them.
+ * Throws an Error if the kernel refuses.
+ */
+export function dropCapabilities(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  for (const [name, capability] of Object.entries(dropped)) {
+    // Below 0: the kernel does not know it, so nobody has it.
+    if (calls.call(numbers.prctl, PR_CAPBSET_READ, capability, 0, 0, 0) <= 0) continue;
+    requireDone(`cannot drop ${name}`, calls.call(numbers.prctl, PR_CAPBSET_DROP, capability, 0, 0, 0));
+  }
+  // The inheritable set would give them back at exec, whatever the bounding set says.
+  const header = new Uint8Array(Uint32Array.of(LINUX_CAPABILITY_VERSION_3, 0).buffer);
+  const sets = new Uint32Array(6);
+  const bytes = new Uint8Array(sets.buffer);
+  requireDone('capget', calls.call(numbers.capget, header, bytes));
+  // Two of { effective, permitted, inheritable }.
+  sets[2] = 0;
+  sets[5] = 0;
+  requireDone('capset', calls.call(numbers.capset, header, bytes));
+}

@@ -1,0 +1,175 @@
+// The helper and the kernel for real, on both runtimes: what a command in the jail can and cannot do.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { openSystemCalls } from '../../../src/agent/hardening/ffi.ts';
+import { jailFacts } from '../../../src/agent/jail/jail-facts.ts';
+import type { JailPlan } from '../../../src/agent/jail/jail-plan.ts';
+import { openJail, type HelperProgram } from '../../../src/agent/jail/jail-process.ts';
+import { landlockAbi } from '../../../src/agent/jail/landlock.ts';
+import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const main = join(root, 'src/cli/main.ts');
+const bin = join(root, 'node_modules/.bin');
+const helpers: Readonly<Record<string, HelperProgram>> = {
+  node: { file: join(bin, 'node'), args: ['--disable-warning=ExperimentalWarning', main, '=jail-helper'] },
+  bun: { file: join(bin, 'bun'), args: ['--no-env-file', '--config=/dev/null', main, '=jail-helper'] },
+};
+const isRoot = process.geteuid?.() === 0;
+const base = ['no-new-privs', 'landlock', 'seccomp'] as const;
+/** Root has capabilities that go around Landlock; nobody else has. */
+const layers = isRoot ? ([...base, 'capabilities'] as const) : base;
+
+function abiHere(): number {
+  try {
+    using calls = openSystemCalls();
+    return landlockAbi(calls, systemCallNumbers());
+  } catch {
+    return 0;
+  }
+}
+const abi = abiHere();
+const skip = abi < 6 ? `Landlock ABI is ${abi} here, and 6 is needed` : false;
+
+const folder = mkdtempSync(join(tmpdir(), 'jail-test-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Runs a script of the shell in a jail; its output, and how it ended. */
+async function inJail(
+  plan: JailPlan,
+  script: string,
+  helper: HelperProgram,
+): Promise<{ readonly code: number | null; readonly signal: string | null; readonly text: string }> {
+  const output = join(mkdtempSync(join(folder, 'run-')), 'output');
+  await using jail = await openJail(plan, helper);
+  const child = jail.start({
+    file: 'sh',
+    // Standard output is the test runner's own.
+    args: ['-c', `{ ${script}\n} > ${output} 2>&1`],
+    environment: { PATH: '/usr/bin:/bin', AGENT: String(process.pid) },
+  });
+  const [code, signal] = await once(child, 'exit');
+  return { code, signal, text: existsSync(output) ? readFileSync(output, 'utf8') : '' };
+}
+
+for (const [runtime, helper] of Object.entries(helpers)) {
+  test(
+    `${runtime}: a command in the jail cannot signal or read the agent, which it could outside`,
+    { skip },
+    async () => {
+      const script =
+        'kill -0 $AGENT && echo signal; head -c 1 /proc/$AGENT/environ >/dev/null && echo environ; :';
+      const control = await inJail({ layers: [] }, script, helper);
+      assert.equal(control.text, 'signal\nenviron\n');
+      const { text } = await inJail({ layers }, script, helper);
+      assert.doesNotMatch(text, /^(signal|environ)$/m);
+    },
+  );
+
+  test(`${runtime}: exit codes and signals are the command's`, { skip }, async () => {
+    assert.equal((await inJail({ layers }, 'exit 7', helper)).code, 7);
+    assert.equal((await inJail({ layers }, 'kill -TERM $$', helper)).signal, 'SIGTERM');
+  });
+
+  test(
+    `${runtime}: the command starts with no signal ignored or blocked, its own limit and no descriptor of ours`,
+    { skip },
+    async () => {
+      const script =
+        'grep -E "^Sig(Ign|Blk)" /proc/self/status; ulimit -Sn; test -e /proc/$$/fd/3 && echo fd; env';
+      const { text } = await inJail({ layers, openFilesSoft: 300 }, script, helper);
+      assert.match(text, /SigBlk:\t0+\nSigIgn:\t0+\n300\n/);
+      assert.doesNotMatch(text, /fd$|NODE|BUN/m);
+    },
+  );
+
+  test(`${runtime}: what a command leaves in the background is in the jail too`, { skip }, async () => {
+    const { text } = await inJail(
+      { layers },
+      '(setsid sh -c "kill -0 $AGENT && echo signal") & wait',
+      helper,
+    );
+    assert.match(text, /not permitted/i);
+  });
+
+  test(`${runtime}: with fsWrite a command writes there and nowhere else`, { skip }, async () => {
+    const allowed = mkdtempSync(join(folder, 'allowed-'));
+    const other = mkdtempSync(join(folder, 'other-'));
+    // The output file is open before, by a shell of its own; so it goes to the allowed place here.
+    await using jail = await openJail({ layers, fsWrite: [allowed] }, helper);
+    const script = `echo x > ${allowed}/file && mv ${allowed}/file ${allowed}/moved; echo x 2>/dev/null > ${other}/file; echo > /dev/null`;
+    const child = jail.start({
+      file: 'sh',
+      args: ['-c', `{ ${script}; } 2>/dev/null`],
+      environment: { PATH: '/usr/bin:/bin' },
+    });
+    await once(child, 'exit');
+    assert.deepEqual([existsSync(`${allowed}/moved`), existsSync(`${other}/file`)], [true, false]);
+  });
+}
+
+const node = helpers['node']!;
+
+test(
+  'the report names each layer, and an older kernel keeps the domain without signals',
+  { skip },
+  async () => {
+    await using jail = await openJail({ layers }, node);
+    assert.deepEqual(jailFacts(jail.report), {
+      jailed: true,
+      layers: ['no-new-privs', 'landlock', 'signals', 'seccomp', ...(isRoot ? ['capabilities'] : [])],
+      notes: [],
+    });
+    await using older = await openJail({ layers, landlockAbiMax: 5 }, node);
+    const facts = jailFacts(older.report);
+    assert.deepEqual([facts.jailed, facts.layers], [true, [...layers]]);
+    assert.match(facts.notes[0]!, /^jail: no signals: Landlock ABI 5/);
+  },
+);
+
+test('a layer that was left out is not claimed', { skip }, async () => {
+  await using jail = await openJail({ layers: ['no-new-privs', 'seccomp'] }, node);
+  assert.deepEqual(jailFacts(jail.report), { jailed: false, layers: ['no-new-privs', 'seccomp'], notes: [] });
+});
+
+test('without no_new_privs nothing else is claimed for a process that is not root', { skip }, async () => {
+  await using jail = await openJail({ layers: ['landlock'] }, node);
+  assert.equal(jailFacts(jail.report).jailed, false);
+});
+
+test('a helper that cannot be started is jail_refused', async () => {
+  const program = { file: join(folder, 'nothing'), args: [] };
+  await assert.rejects(openJail({ layers }, program), { code: 'jail_refused' });
+  await assert.rejects(openJail({ layers }, { file: '/bin/true', args: [] }), { code: 'jail_refused' });
+});
+
+test('a helper that never gets a command ends with its jail', { skip }, async () => {
+  const jail = await openJail({ layers }, node);
+  await jail.close();
+  await jail.close();
+});
+
+test(
+  'as root, the command runs as the user that was named',
+  { skip: process.geteuid?.() !== 0 && 'needs root' },
+  async () => {
+    const identity = { uid: 65534, gid: 65534, groups: [65534], environment: { HOME: '/nowhere' } };
+    const { chmodSync } = await import('node:fs');
+    chmodSync(folder, 0o777);
+    const open = await openJail({ layers, identity }, node);
+    await using jail = open;
+    const place = mkdtempSync(join(folder, 'user-'));
+    chmodSync(place, 0o777);
+    const script = `id -u > ${place}/out; id -G >> ${place}/out; echo $HOME >> ${place}/out; grep CapEff /proc/self/status >> ${place}/out`;
+    const child = jail.start({ file: 'sh', args: ['-c', script], environment: { PATH: '/usr/bin:/bin' } });
+    await once(child, 'exit');
+    assert.equal(readFileSync(`${place}/out`, 'utf8'), '65534\n65534\n/nowhere\nCapEff:\t0000000000000000\n');
+  },
+);
