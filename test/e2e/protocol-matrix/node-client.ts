@@ -74,19 +74,22 @@ async function get(version: HttpVersion, url: URL): Promise<unknown> {
   return { status: headers[':status'], body };
 }
 
-/** How far each event is behind the time that the origin wrote into it, in milliseconds. */
+/** How far each event is behind the time that the origin wrote into it, in milliseconds; after a request that warms up. */
 async function events(version: HttpVersion, url: URL): Promise<unknown> {
   const lags: number[] = [];
   const take = (chunk: string): void => {
     for (const [, sent] of chunk.matchAll(/^data: ([0-9.]+)$/gm)) lags.push(preciseNowMs() - Number(sent));
   };
+  const warmUp = new URL(`/sink${url.search}warm`, url);
   if (version === 'h1') {
+    await (await fetch(warmUp)).text();
     const response = await fetch(url);
     assert.equal(response.headers.get('content-type'), 'text/event-stream');
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) take(chunk);
     return { lags };
   }
   const session = await http2Session(url);
+  await text((await http2Answer(session.request(pathOf(warmUp)))).stream);
   const { stream } = await http2Answer(session.request(pathOf(url)));
   for await (const chunk of stream.setEncoding('utf8')) take(String(chunk));
   session.close();
