@@ -25,7 +25,7 @@ const batch = 20;
 export interface RandomOptions {
   readonly seed: number;
   readonly runs: number;
-  /** Plays this one alone. */
+  /** Plays the connections from this one on that were judged together. */
   readonly only?: number | undefined;
 }
 
@@ -47,7 +47,7 @@ rules:
   await using arena = await Arena.open({ policy, limits: { headTimeoutMs: 1_000, idleTimeoutMs: 2_000 } });
   const failures: { index: number; message: string; bytes: string }[] = [];
   const counts = { requests: 0, allowed: 0, denied: 0 };
-  const [from, to] = only === undefined ? [0, runs] : [only, only + 1];
+  const [from, to] = only === undefined ? [0, runs] : [only, only + batch];
   for (let index = from; index < to; index += batch) {
     const indexes = Array.from({ length: Math.min(batch, to - index) }, (_, k) => index + k);
     await Promise.all(indexes.map((one) => playOne(arena, seed, one, lenient.port)));
@@ -78,7 +78,7 @@ async function playOne(arena: Arena, seed: number, index: number, lenientPort: n
 
 /** Nothing more is under way when no event came for some turns. */
 async function settle(arena: Arena): Promise<void> {
-  for (let quiet = 0, before = arena.audit.length; quiet < 4; quiet += 1) {
+  for (let quiet = 0, before = arena.audit.length; quiet < 15; quiet += 1) {
     await nextTurn();
     if (arena.audit.length !== before) quiet = 0;
     before = arena.audit.length;

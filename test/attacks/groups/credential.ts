@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 
 import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
-import type { Arena } from '../support/arena.ts';
+import { placeholder, type Arena } from '../support/arena.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
 /** Values of a field as the origin got them, for requests to a host. */
@@ -112,9 +112,22 @@ export const credential: AttackTable = {
       assert.ok(!text.includes('ATTACKER'), text);
     }
   },
-  'CRED-10': {
-    notApplicable:
-      'no placeholder is substituted in a request yet: a credential is only ever put on by the rule that admits, so a placeholder that is sent anywhere is just text',
+  'CRED-10': async (a) => {
+    const basic = Buffer.from(`user:${placeholder}`).toString('base64');
+    const bound = a.at('tool.test');
+    answered(await a.send(bound, get(bound, '/reflect', `Authorization: Bearer ${placeholder}`)), 200);
+    assert.deepEqual(valuesSeen(a, 'tool.test', 'authorization'), [`Bearer ${a.secret}`]);
+    // Anywhere else it is the worthless text that it looks like.
+    const other = a.at('allowed.test');
+    const fields = [
+      `Authorization: Bearer ${placeholder}`,
+      `Authorization: Basic ${basic}`,
+      `Cookie: t=${placeholder}`,
+    ];
+    for (const field of fields)
+      answered(await a.send(other, get(other, `/${placeholder}?t=${placeholder}`, field)), 200);
+    for (const seen of a.origins.seen.filter(({ host }) => host === 'allowed.test'))
+      assert.ok(!JSON.stringify(seen).includes(a.secret));
   },
   'CRED-11': async (a) => {
     refused(

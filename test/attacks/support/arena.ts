@@ -31,6 +31,9 @@ import { allowedAddress, forbiddenAddress, startSentry, type Sentry } from './se
 const originAuthority = createTestAuthority();
 const replyDeadlineMs = 4_000;
 
+/** What the workload holds in place of the credential `tool`. */
+export const placeholder = 'placeholder-of-the-tool';
+
 export interface TlsOptions {
   readonly sni?: string | undefined;
   readonly alpn?: readonly string[];
@@ -68,6 +71,7 @@ rules:
   - { name: cleartext, hosts: allowed.test, scheme: http, ports: ${plain}, ${open} }
   - { name: paths, hosts: paths.test, ports: ${tls}, methods: [GET, POST], paths: [/public/*, /public], ${open} }
   - { name: api, hosts: api.allowed.test, ports: [${tls}, ${raw}], inject: api, ${open} }
+  - { name: tool, hosts: tool.test, ports: ${tls}, inject: tool, ${open} }
   - { name: raw, hosts: raw.test, ports: ${raw}, ${open} }
   - { name: wild, hosts: '*.wild.test', ports: ${tls}, ${open} }
   - { name: closed, hosts: [moving.test, 'metadata.google.internal'], ports: ${tls} }
@@ -307,6 +311,7 @@ const openNames = [
   'b.allowed.test',
   'paths.test',
   'api.allowed.test',
+  'tool.test',
   'raw.test',
   'bad.test',
 ];
@@ -324,7 +329,7 @@ async function build(options: ArenaOptions): Promise<Built> {
   const answer = { current: (_name: string): DnsReply => 'nxdomain' };
   const dns = stack.use(await startDnsServer((name) => answer.current(name)));
   const ports = { tls: origins.tlsPort, plain: origins.plainPort, raw: origins.rawPort };
-  const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api']);
+  const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api', 'tool']);
   const authority = createEphemeralAuthority(Date.now());
   const terminator = new TlsTerminator({ issuer: authority, limits, clock: Date.now });
   const resolver = createResolver({ limits, servers: [dns.server], hostsFile: false });
@@ -338,7 +343,17 @@ async function build(options: ArenaOptions): Promise<Built> {
   const parts = (secret: string): StreamParts => {
     const common = {
       policy: () => policy,
-      credentials: new CredentialSet({ api: { kind: 'bearer', source: { env: 'T' } } }, { T: secret }),
+      credentials: new CredentialSet(
+        {
+          api: { kind: 'bearer', source: { env: 'T' } },
+          tool: {
+            kind: 'placeholder',
+            source: { env: 'T' },
+            placeholder: { env: 'TOOL', value: placeholder },
+          },
+        },
+        { T: secret },
+      ),
       audit: { healthy: true, append: (event: AuditEvent) => void audit.push(event) },
       forwarder,
       limits,
