@@ -39,11 +39,16 @@ export async function pipeBoth(
     spend(chunk.length);
   });
   const link = (from: Duplex, to: Duplex): void => {
-    from.once('error', (error) => to.destroy(asProxyError(error, 'stream_reset')));
+    from.once('error', (error) => {
+      // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
+      if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
+    });
     from.once('close', () => {
       // Closed without an end: the other side must not take it for one.
       if (!from.readableEnded && !to.destroyed)
         to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
+      // Nobody takes what the other side still sends; it is read on so that its end is seen.
+      else to.resume();
       closed();
     });
     from.pipe(to);

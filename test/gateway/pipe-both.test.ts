@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+
+import { pipeBoth } from '../../src/gateway/pipe-both.ts';
+
+/** A stream that takes what is written only when it is released. */
+function slowStream(): { readonly stream: Duplex; readonly written: string[]; readonly release: () => void } {
+  const written: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      void promise.then(() => {
+        written.push(String(chunk));
+        done();
+      });
+    },
+  });
+  return { stream, written, release: () => resolve() };
+}
+
+test('a side that breaks behind its end loses nothing of what it sent before', async () => {
+  const { stream: first, written, release } = slowStream();
+  const second = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  const piped = pipeBoth(first, second);
+  second.push('last words');
+  second.push(null);
+  await once(second, 'end');
+  const closed = new Promise((resolve) => second.once('close', resolve));
+  second.destroy(new Error('reset'));
+  await closed;
+  const finished = once(first, 'finish');
+  release();
+  await finished;
+  assert.deepEqual(written, ['last words']);
+  first.push(null);
+  assert.deepEqual(await piped, { fromFirst: 0, fromSecond: 10 });
+});
+
+test('a side that breaks before its end breaks the other', async () => {
+  const { stream: first } = slowStream();
+  const second = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  const failed = new Promise((resolve) => first.once('error', resolve));
+  const piped = pipeBoth(first, second);
+  second.push('part');
+  second.destroy(new Error('reset'));
+  assert.match(String(await failed), /reset/);
+  await piped;
+});
