@@ -23,9 +23,10 @@ const { values } = parseArgs({ options: { out: { type: 'string' }, install: { ty
 const out = resolve(values.out ?? join(root, 'dist', name));
 const work = `${out}.build`;
 
+/** In the work folder: a path that was absolute would stand in the executable. */
 function run(file: string, args: readonly string[]): void {
   const { status, error } = spawnSync(join(root, 'node_modules/.bin', file), args, {
-    cwd: root,
+    cwd: work,
     stdio: 'inherit',
   });
   if (status !== 0) throw new Error(`${file} ended with ${status ?? error?.message}`);
@@ -33,7 +34,7 @@ function run(file: string, args: readonly string[]): void {
 
 function build(): void {
   mkdirSync(work, { recursive: true });
-  const bundle = join(work, 'agent.mjs');
+  const bundle = 'agent.mjs';
   // The package is ours, and so is the file: `version` is a string.
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   run('bun', [
@@ -41,7 +42,7 @@ function build(): void {
     join(root, 'src/cli/single-file.ts'),
     '--target=node',
     '--format=esm',
-    `--outfile=${bundle}`,
+    `--outfile=${join(work, bundle)}`,
     `--define=builtVersion=${JSON.stringify(version)}`,
   ]);
   const config = join(work, 'sea.json');

@@ -5,6 +5,7 @@ import { startGateway } from '../gateway/gateway.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { parseOptions, type Command } from './command.ts';
 import { gatewayLog } from './gateway-log.ts';
+import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -37,8 +38,10 @@ async function gateway(args: readonly string[]): Promise<number> {
   }
   using shutdown = listenForShutdown();
   const log = gatewayLog(config.log);
+  protectProcess((message) => log('warn', message));
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
+  forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
   const reload = (): void => void running.reloadPolicy();
   process.on('SIGUSR2', reload);
   log('info', `listening on ${running.url}`);
