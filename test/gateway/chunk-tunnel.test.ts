@@ -11,7 +11,7 @@ import { test } from 'node:test';
 
 import { SignJWT, base64url, exportJWK, generateKeyPair } from 'jose';
 import type { JWK } from 'jose';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 
 import { embeddedConfig } from '../../src/gateway/config.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';

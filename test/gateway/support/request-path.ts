@@ -92,11 +92,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   });
   const dialer = createDialer({ resolver, trust: options.trust, limits });
   const forwarder = new ByProtocolForwarder(dialer, limits);
-  const credentials = new CredentialSet(
-    options.credentials ?? {},
-    options.environment ?? {},
-    options.trust,
-  );
+  const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, options.trust);
   const common = {
     policy: () => policy,
     credentials,
