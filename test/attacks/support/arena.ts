@@ -408,4 +408,3 @@ export function nextTurn(): Promise<void> {
 }
 
 export { originAuthority };
-export type { TestAuthority };
