@@ -22,9 +22,10 @@ import { compilePolicy, testPrincipal } from '../../gateway/support/request-path
 import { startDnsServer, type DnsReply, type DnsServer } from '../../net/dns-server.ts';
 import { tunnelPair, type TunnelPair } from '../../net/tunnel-pair.ts';
 import { canary } from '../../support/canary.ts';
-import { createTestAuthority, type TestAuthority } from '../../support/test-authority.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
 import { readReply, type Reply } from './answers.ts';
-import { startAttackOrigins, type AttackOrigins } from './attack-origins.ts';
+import type { AttackOrigins } from './attack-origins.ts';
+import { startGuardedOrigins } from './guarded-origins.ts';
 import { allowedAddress, forbiddenAddress, startSentry, type Sentry } from './sentry.ts';
 
 /** Certificates of all origins; made once, it costs nothing to share. */
@@ -321,11 +322,7 @@ async function build(options: ArenaOptions): Promise<Built> {
   await using stack = new AsyncDisposableStack();
   const limits = { ...defaultLimits, ...options.limits };
   const sentry = stack.use(startSentry());
-  const origins = stack.use(await startAttackOrigins(originAuthority));
-  for (const port of [origins.tlsPort, origins.plainPort]) {
-    await sentry.forbid(forbiddenAddress, port);
-    await sentry.forbid('127.0.0.1', port);
-  }
+  const origins = stack.use(await startGuardedOrigins(sentry, originAuthority));
   const answer = { current: (_name: string): DnsReply => 'nxdomain' };
   const dns = stack.use(await startDnsServer((name) => answer.current(name)));
   const ports = { tls: origins.tlsPort, plain: origins.plainPort, raw: origins.rawPort };
