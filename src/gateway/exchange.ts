@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import type { Destination } from '../http/destination.ts';
 import { hostField } from '../http/authority.ts';
+import type { MessageFraming } from '../http/framing.ts';
 import type { RequestHead } from '../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../http/request-validation.ts';
 import type { ValidatedRequest } from '../http/request-validation.ts';
@@ -13,6 +14,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { AuditSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
 import { denialAnswer } from './denial.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -87,7 +89,7 @@ export async function admit(
     decision.limits,
     parts.clock(),
   );
-  const injected = await inject(validated.head, decision, parts);
+  const injected = await inject(validated, decision, parts);
   record.facts.injected = injected.names;
   return { validated, decision, injected, spendBytes };
 }
@@ -148,7 +150,7 @@ function enforceDeclaredLength(validated: ValidatedRequest, decision: AllowDecis
 
 /** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
 async function inject(
-  head: RequestHead,
+  { head, framing }: ValidatedRequest,
   decision: AllowDecision,
   parts: ExchangeParts,
 ): Promise<InjectedRequest> {
@@ -159,13 +161,18 @@ async function inject(
       'a credential is never sent over cleartext HTTP; use https',
     );
   }
-  const injected = await parts.credentials.inject(head, decision.inject, parts.clock());
+  const injected = await parts.credentials.inject(head, decision.inject, parts.clock(), bodyFacts(framing));
   if (injected.values.length === 0) return injected;
   // The answer is searched for the secret, which needs it whole, and not encoded or in a way that can be undone.
   const headers = injected.head.headers
     .without('range', 'if-range')
     .with('accept-encoding', injected.decode ? decodableCodings : 'identity');
   return { ...injected, head: { ...injected.head, headers } };
+}
+
+function bodyFacts(framing: MessageFraming): BodyFacts | undefined {
+  if (framing.kind === 'none') return undefined;
+  return { length: framing.kind === 'length' ? framing.length : undefined };
 }
 
 interface Forwarding {
@@ -187,8 +194,8 @@ async function forward(
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
   });
+  const request = forwardRequest(client, scene, parts.limits, { admitted, record });
   try {
-    const request = forwardRequest(client, scene, parts.limits, { admitted, record });
     client.sendContinue();
     const { address, protocol } = await parts.forwarder.forward(request, relay);
     await relay.end();
@@ -196,10 +203,18 @@ async function forward(
     record.facts.upstreamProtocol = protocol;
     record.facts.verdict = 'allow';
   } finally {
+    releaseBody(client, request);
     if (relay.status !== undefined) record.facts.status = relay.status;
     record.facts.responseBytes = relay.bodyBytes;
     if (relay.scrubbed > 0) record.facts.details = { scrubbed: relay.scrubbed };
   }
+}
+
+/** A rewritten body that was not read to its end must not go on drawing from the client. */
+function releaseBody(client: ClientExchange, { body }: ForwardRequest): void {
+  if (body === undefined || body === client.body) return;
+  client.body.unpipe();
+  body.destroy();
 }
 
 /** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */
@@ -210,13 +225,11 @@ export function forwardRequest(
   { admitted, record }: Forwarding,
 ): ForwardRequest {
   const { validated, decision, injected, spendBytes } = admitted;
-  const hasBody = validated.framing.kind !== 'none';
   let bodyBytes = 0;
   record.facts.requestBytes = 0;
   return {
     head: injected.head,
-    body: hasBody ? client.body : undefined,
-    bodyLength: validated.framing.kind === 'length' ? validated.framing.length : undefined,
+    ...upstreamBody(client, admitted),
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
     principalId: scene.principal.id,
@@ -231,6 +244,18 @@ export function forwardRequest(
       if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);
     },
   };
+}
+
+function upstreamBody(
+  client: ClientExchange,
+  { validated, injected }: Admitted,
+): Pick<ForwardRequest, 'body' | 'bodyLength'> {
+  const facts = bodyFacts(validated.framing);
+  // A request that becomes a WebSocket has no body, whatever comes behind its head.
+  if (facts === undefined || validated.upgrade !== undefined)
+    return { body: undefined, bodyLength: undefined };
+  if (injected.body === undefined) return { body: client.body, bodyLength: facts.length };
+  return { body: injected.body.rewrite(client.body), bodyLength: injected.body.length };
 }
 
 function bodyTooLarge(max: number, decision: AllowDecision): ProxyError {

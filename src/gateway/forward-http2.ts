@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { hostField } from '../http/authority.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { bodyFault } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
 import { receiveResponse } from './http2-response.ts';
 import { openHttp2WebSocket } from './http2-websocket.ts';
@@ -184,8 +185,11 @@ function sendBody(
       );
     }
   });
-  body.once('error', (error) => {
-    fail(new ProxyError('cancelled', 'the request body broke off', { cause: error }));
-  });
+  const onBodyFault = (error: unknown): void => {
+    fail(bodyFault(error));
+  };
+  body.once('error', onBodyFault);
+  // A rewritten body can be found wrong before the connection stands.
+  if (body.errored !== null) onBodyFault(body.errored);
   body.pipe(stream);
 }

@@ -7,6 +7,7 @@ import type { Dialer } from '../net/dialer.ts';
 import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { bodyFault } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
@@ -193,9 +194,12 @@ function sendBody(outgoing: ClientRequest, request: ForwardRequest, fail: (error
     outgoing.end();
     return;
   }
-  body.once('error', (error) => {
-    fail(new ProxyError('cancelled', 'the request body broke off', { cause: error }));
-  });
+  const onBodyFault = (error: unknown): void => {
+    fail(bodyFault(error));
+  };
+  body.once('error', onBodyFault);
+  // A rewritten body can be found wrong before the connection stands.
+  if (body.errored !== null) onBodyFault(body.errored);
   body.once('end', () => {
     const trailers = request.trailers?.() ?? [];
     for (let i = 0; i + 1 < trailers.length; i += 2)

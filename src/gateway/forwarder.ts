@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { RequestHead } from '../http/message-head.ts';
+import { ProxyError } from '../protocol/error.ts';
 
 /** Extra trust and identity towards one origin, from the rule that admitted the request. */
 export interface UpstreamTls {
@@ -53,4 +54,10 @@ export interface Forwarder extends AsyncDisposable {
    * @throws ProxyError origin_*, name_not_found, address_denied, timeout, cancelled
    */
   forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult>;
+}
+
+/** Why a body could not be sent to its end: what was found wrong in it, or that the client stopped sending. */
+export function bodyFault(error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError('cancelled', 'the request body broke off', { cause: error });
 }

@@ -5,6 +5,7 @@ import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
 import type { UpstreamTls } from '../forwarder.ts';
+import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import type { HeadKindConfig } from './credential-config.ts';
 import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
 import { withParameter } from './query-parameter.ts';
@@ -15,12 +16,15 @@ export interface Injected {
   readonly values: readonly Secret<string>[];
   /** Who the gateway is to the origin on the connection itself. */
   readonly tls?: UpstreamTls;
+  /** Absent: the body passes as it is. */
+  readonly body?: BodyRewrite;
 }
 
 export interface CredentialInjector {
   /** Absent: every request gets it. Where it says no, the request passes as it is and no source is asked. */
   applies?(head: RequestHead): boolean;
-  inject(head: RequestHead, secret: Secret<string>): Injected;
+  /** `body` is undefined if the request has none. */
+  inject(head: RequestHead, secret: Secret<string>, body: BodyFacts | undefined): Injected;
 }
 
 /** `placeholder` is what the workload has instead. */

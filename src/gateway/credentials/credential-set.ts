@@ -5,6 +5,8 @@ import type { Injection } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Secret } from '../../protocol/secret.ts';
 import type { UpstreamTls } from '../forwarder.ts';
+import { chainRewrites } from './body-rewrite.ts';
+import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig } from './credential-config.ts';
 import { openCredential } from './open-credential.ts';
@@ -19,6 +21,8 @@ export interface InjectedRequest {
   /** Whether all of them let an encoded answer be decoded to be searched. */
   readonly decode: boolean;
   readonly tls?: UpstreamTls;
+  /** Absent: the body passes as it is. */
+  readonly body?: BodyRewrite;
 }
 
 export class CredentialSet implements AsyncDisposable {
@@ -53,25 +57,42 @@ export class CredentialSet implements AsyncDisposable {
     await this.#issuers[Symbol.asyncDispose]();
   }
 
-  /** Puts the credentials on a copy of the head. @throws ProxyError credential_unavailable */
-  async inject(head: RequestHead, injections: readonly Injection[], nowMs: number): Promise<InjectedRequest> {
+  /**
+   * Puts the credentials on a copy of the head, in order; `body` is undefined if the request has none.
+   * @throws ProxyError credential_unavailable
+   */
+  async inject(
+    head: RequestHead,
+    injections: readonly Injection[],
+    nowMs: number,
+    body?: BodyFacts,
+  ): Promise<InjectedRequest> {
     let current = head;
     const values: Secret<string>[] = [];
     const names: string[] = [];
     let decode = true;
     let tls: UpstreamTls | undefined;
+    let rewrite: BodyRewrite | undefined;
     for (const { credential } of injections) {
       const entry = this.#entries.get(credential);
       if (entry === undefined)
         throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
       if (!entry.applies(current)) continue;
-      const injected = await entry.apply(current, nowMs);
+      const injected = await entry.apply(current, nowMs, body === undefined ? undefined : (rewrite ?? body));
       current = injected.head;
       values.push(...injected.values);
       decode &&= entry.decode || injected.values.length === 0;
       names.push(credential);
       tls = injected.tls ?? tls;
+      if (injected.body !== undefined) rewrite = chainRewrites(rewrite, injected.body);
     }
-    return { head: current, names, values, decode, ...(tls === undefined ? {} : { tls }) };
+    return {
+      head: current,
+      names,
+      values,
+      decode,
+      ...(tls === undefined ? {} : { tls }),
+      ...(rewrite === undefined ? {} : { body: rewrite }),
+    };
   }
 }

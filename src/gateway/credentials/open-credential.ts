@@ -1,6 +1,7 @@
 // A credential of the configuration, opened: how it gets its secret, and what it does to a request.
 
 import type { RequestHead } from '../../http/message-head.ts';
+import type { BodyFacts } from './body-rewrite.ts';
 import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig, HeadKindConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
@@ -13,8 +14,8 @@ import type { TokenFetch } from './token-fetch.ts';
 export interface Credential {
   /** Whether the request is one that gets it; no source is asked for those that are not. */
   applies(head: RequestHead): boolean;
-  /** @throws ProxyError credential_unavailable */
-  apply(head: RequestHead, nowMs: number): Promise<Injected>;
+  /** `body` is undefined if the request has none. @throws ProxyError credential_unavailable */
+  apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined): Promise<Injected>;
 }
 
 /** What sources and issuers are reached with. */
@@ -40,7 +41,7 @@ function injecting(config: HeadKindConfig, source: CredentialSource, placeholder
   const injector = createInjector(config, placeholder);
   return {
     applies: (head) => injector.applies?.(head) ?? true,
-    apply: async (head, nowMs) => injector.inject(head, await source.read(nowMs)),
+    apply: async (head, nowMs, body) => injector.inject(head, await source.read(nowMs), body),
   };
 }
 
