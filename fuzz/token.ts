@@ -25,7 +25,10 @@ const signingKey = createSigningKey(keyOf(1));
 const agentKey = keyOf(2);
 const { kty, crv, x } = createPublicKey(agentKey).export({ format: 'jwk' });
 const trust = [ownIssuer(signingKey, issuer)];
-const forgetful: ProofStore = { remember: () => Promise.resolve('new') };
+const forgetful: ProofStore = {
+  remember: () => Promise.resolve('new'),
+  prune: () => Promise.resolve(0),
+};
 
 const claims = {
   iss: issuer,

@@ -4,7 +4,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
-import type { AuditEntry } from './store.ts';
+import type { AuditBounds, AuditEntry } from './store.ts';
 
 const checkpointIntervalMs = 1000;
 /** The thread ends between two batches; on a stuck disk it is not waited for. */
@@ -18,19 +18,21 @@ export interface AuditWriter {
   readonly isRunning: boolean;
   /** Resolves when the entries are stored; throws `store_unavailable`, also if the thread ended before it said so. */
   append(entries: readonly AuditEntry[]): Promise<void>;
+  /** Removes what is out of bounds, and gives how many events; throws as `append` does. */
+  prune(bounds: AuditBounds): Promise<number>;
   /** Writes what was given, and ends. Closing twice is harmless. */
   close(): Promise<void>;
 }
 
-/** What the thread is told: a batch, or to stop. */
-interface Batch {
-  readonly batch: number;
-  readonly entries: readonly AuditEntry[];
-}
+type Work = { readonly entries: readonly AuditEntry[] } | { readonly bounds: AuditBounds };
 
-/** What the thread says: a batch is stored, or why it is not. */
+/** What the thread is told: some work, or to stop. */
+type Task = Work & { readonly task: number };
+
+/** What the thread says: a task is done, with how many events it stored or removed, or why it is not. */
 interface Outcome {
-  readonly batch: number;
+  readonly task: number;
+  readonly count: number;
   readonly failure: string | undefined;
 }
 
@@ -48,6 +50,29 @@ export function writeAudit(database: SqliteDatabase, entries: readonly AuditEntr
   });
 }
 
+/** Removes the oldest events that are out of bounds, in one transaction. Gives how many. */
+export function pruneAudit(database: SqliteDatabase, bounds: AuditBounds): number {
+  const { beforeMs, keepEvents, batch } = bounds;
+  let removed = 0;
+  if (beforeMs !== undefined) {
+    removed += database.run(
+      `DELETE FROM audit WHERE sequence IN
+         (SELECT sequence FROM audit WHERE time_ms < :beforeMs ORDER BY time_ms LIMIT :batch)`,
+      { beforeMs, batch },
+    );
+  }
+  if (keepEvents !== undefined && removed < batch) {
+    // Sequences have no gaps to speak of, so the difference counts events without reading them.
+    removed += database.run(
+      `DELETE FROM audit WHERE sequence IN
+         (SELECT sequence FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - :keepEvents
+          ORDER BY sequence LIMIT :batch)`,
+      { keepEvents, batch: batch - removed },
+    );
+  }
+  return removed;
+}
+
 /** Starts the thread on the database file. A fault of the thread ends it; the entries it had not confirmed are refused. */
 export function startAuditWriter(path: string): AuditWriter {
   return new WriterThread(path);
@@ -56,8 +81,8 @@ export function startAuditWriter(path: string): AuditWriter {
 class WriterThread implements AuditWriter {
   readonly #worker: Worker;
   readonly #exited = Promise.withResolvers<void>();
-  readonly #pending = new Map<number, PromiseWithResolvers<void>>();
-  #batches = 0;
+  readonly #pending = new Map<number, PromiseWithResolvers<number>>();
+  #tasks = 0;
   #isRunning = true;
   #closing: Promise<void> | undefined;
 
@@ -81,14 +106,22 @@ class WriterThread implements AuditWriter {
     return this.#isRunning && this.#closing === undefined;
   }
 
-  append(entries: readonly AuditEntry[]): Promise<void> {
+  async append(entries: readonly AuditEntry[]): Promise<void> {
+    await this.#do({ entries });
+  }
+
+  prune(bounds: AuditBounds): Promise<number> {
+    return this.#do({ bounds });
+  }
+
+  #do(work: Work): Promise<number> {
     if (!this.isRunning) return Promise.reject(threadEnded());
-    const pending = Promise.withResolvers<void>();
-    this.#batches += 1;
-    this.#pending.set(this.#batches, pending);
+    const pending = Promise.withResolvers<number>();
+    this.#tasks += 1;
+    this.#pending.set(this.#tasks, pending);
     // The process stays while something is not stored.
     this.#worker.ref();
-    this.#worker.postMessage({ batch: this.#batches, entries } satisfies Batch);
+    this.#worker.postMessage({ ...work, task: this.#tasks } satisfies Task);
     return pending.promise;
   }
 
@@ -104,11 +137,11 @@ class WriterThread implements AuditWriter {
     clearTimeout(timer);
   }
 
-  #settle({ batch, failure }: Outcome): void {
-    const pending = this.#pending.get(batch);
-    this.#pending.delete(batch);
+  #settle({ task, count, failure }: Outcome): void {
+    const pending = this.#pending.get(task);
+    this.#pending.delete(task);
     if (this.#pending.size === 0 && this.#closing === undefined) this.#worker.unref();
-    if (failure === undefined) pending?.resolve();
+    if (failure === undefined) pending?.resolve(count);
     else pending?.reject(new ProxyError('store_unavailable', failure));
   }
 
@@ -129,7 +162,7 @@ async function runThread(path: string): Promise<void> {
   if (port === null) return;
   const database = await SqliteDatabase.open(path, 'normal');
   const timer = setInterval(() => checkpoint(database), checkpointIntervalMs);
-  port.on('message', (message: Batch | 'stop') => {
+  port.on('message', (message: Task | 'stop') => {
     if (message !== 'stop') {
       port.postMessage(outcomeOf(database, message));
       return;
@@ -149,13 +182,18 @@ function checkpoint(database: SqliteDatabase): void {
   }
 }
 
-function outcomeOf(database: SqliteDatabase, { batch, entries }: Batch): Outcome {
+function outcomeOf(database: SqliteDatabase, task: Task): Outcome {
   try {
-    writeAudit(database, entries);
-    return { batch, failure: undefined };
+    return { task: task.task, count: doTask(database, task), failure: undefined };
   } catch (error) {
-    return { batch, failure: asProxyError(error, 'store_unavailable').message };
+    return { task: task.task, count: 0, failure: asProxyError(error, 'store_unavailable').message };
   }
+}
+
+function doTask(database: SqliteDatabase, task: Task): number {
+  if ('bounds' in task) return pruneAudit(database, task.bounds);
+  writeAudit(database, task.entries);
+  return task.entries.length;
 }
 
 // The module is its own thread's entry, so that its name need not be known twice.

@@ -2,9 +2,9 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
+import { type AuditWriter, pruneAudit, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { integerOf, jsonOf } from './sqlite-row.ts';
-import type { AuditEntry, AuditQuery, AuditStore } from './store.ts';
+import type { AuditBounds, AuditEntry, AuditQuery, AuditStore } from './store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
 const batchesBeforeWriter = 20;
@@ -65,7 +65,9 @@ export class SqliteAudit implements AuditStore {
     return row === undefined ? undefined : integerOf(row, 'sequence');
   }
 
-  async prune(beforeMs: number): Promise<number> {
-    return this.#database.run('DELETE FROM audit WHERE time_ms < :beforeMs', { beforeMs });
+  async prune(bounds: AuditBounds): Promise<number> {
+    return this.#writer?.isRunning === true
+      ? await this.#writer.prune(bounds)
+      : pruneAudit(this.#database, bounds);
   }
 }

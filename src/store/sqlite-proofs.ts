@@ -36,6 +36,10 @@ export class SqliteProofs implements ProofStore {
     });
   }
 
+  async prune(nowMs: number): Promise<number> {
+    return this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
+  }
+
   #count(where: string, parameters: Readonly<Record<string, string>>): number {
     const row = this.#database.get(`SELECT count(*) AS count FROM seen_proof ${where}`, parameters);
     return row === undefined ? 0 : integerOf(row, 'count');

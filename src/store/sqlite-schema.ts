@@ -61,6 +61,39 @@ const migrations: readonly string[] = [
   CREATE INDEX audit_not_allowed ON audit (verdict, sequence) WHERE verdict <> 'allow';
   CREATE INDEX audit_by_time ON audit (time_ms);
   `,
+  `
+  CREATE TABLE session_presence (
+    session_id TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+    gateway_id TEXT NOT NULL,
+    tunnels INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    policy_version TEXT NOT NULL,
+    PRIMARY KEY (session_id, gateway_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_request (
+    id TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    principal_id TEXT NOT NULL,
+    scheme TEXT NOT NULL CHECK (scheme IN ('http', 'https')),
+    host TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    method TEXT,
+    path TEXT,
+    reason TEXT NOT NULL,
+    trace_id TEXT,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'granted', 'denied', 'revoked', 'ended')),
+    created_ms INTEGER NOT NULL,
+    pending_until_ms INTEGER NOT NULL,
+    decided_ms INTEGER,
+    note TEXT,
+    subject TEXT CHECK (subject IN ('session', 'principal')),
+    scope TEXT CHECK (scope IN ('host', 'path', 'exact')),
+    ends_ms INTEGER
+  ) STRICT;
+  CREATE INDEX access_request_by_session ON access_request (session_id, created_ms);
+  CREATE INDEX access_request_by_time ON access_request (created_ms);
+  CREATE INDEX access_request_open ON access_request (state) WHERE state IN ('pending', 'granted');
+  `,
 ];
 
 /** The schema version that this program writes. */

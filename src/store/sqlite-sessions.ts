@@ -173,7 +173,11 @@ export class SqliteSessions implements SessionStore {
   }
 
   async prune(beforeMs: number): Promise<number> {
-    return this.#database.run('DELETE FROM session WHERE over_ms < :beforeMs', { beforeMs });
+    return this.#database.run(
+      `DELETE FROM session WHERE id IN
+         (SELECT id FROM session WHERE over_ms < :beforeMs ORDER BY over_ms LIMIT 1000)`,
+      { beforeMs },
+    );
   }
 }
 

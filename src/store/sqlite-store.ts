@@ -1,7 +1,9 @@
 // The embedded engine: one SQLite file, two connections that differ in durability.
 
+import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
+import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
 import { migrate } from './sqlite-schema.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
@@ -23,8 +25,11 @@ export async function openSqliteStore(path: string): Promise<Store> {
     };
     return {
       sessions: new SqliteSessions(state),
+      // Written every few seconds, and worth no fsync.
+      presence: new SqlitePresence(auditDatabase),
       tokens: new SqliteTokens(state),
       proofs: new SqliteProofs(state),
+      access: new SqliteAccess(state),
       audit,
       close,
       [Symbol.asyncDispose]: close,

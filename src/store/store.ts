@@ -1,7 +1,8 @@
-// What outlives a gateway process, as four small interfaces; engines are interchangeable (test/conformance/store.ts).
+// What outlives a gateway process, as small interfaces; engines are interchangeable (test/conformance/store.ts).
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { Posture } from '../protocol/session-messages.ts';
+import type { AccessStore } from './access-store.ts';
 
 /** `enrolled` until its token is consumed by the commit; `ended` and `revoked` are final. */
 export type SessionState = 'enrolled' | 'committed' | 'ended' | 'revoked';
@@ -68,8 +69,24 @@ export interface SessionStore {
     readonly sequence: number;
     readonly endings: readonly (SessionEnding & { readonly sessionId: string })[];
   }>;
-  /** Forgets sessions that were over before this time. Gives how many. */
+  /** Forgets sessions that were over before this time, at most a thousand in one call. Gives how many. */
   prune(beforeMs: number): Promise<number>;
+}
+
+/** What one gateway saw of a session: how many tunnels it has there, and when it looked. */
+export interface SessionPresence {
+  readonly sessionId: string;
+  readonly gatewayId: string;
+  readonly tunnels: number;
+  readonly seenMs: number;
+  /** Version of the policy that the gateway judged by. */
+  readonly policyVersion: string;
+}
+
+export interface PresenceStore {
+  /** Replaces what the same gateway said of the same sessions; sessions that are unknown are left out. */
+  note(presences: readonly SessionPresence[]): Promise<void>;
+  of(sessionId: string): Promise<readonly SessionPresence[]>;
 }
 
 export interface TokenStore {
@@ -92,6 +109,8 @@ export interface ProofStore {
     proof: SeenProof,
     bounds: { readonly nowMs: number; readonly proofsPerKeyMax: number; readonly proofsMax: number },
   ): Promise<'new' | 'seen' | 'full'>;
+  /** Forgets proofs that would be too old anyway. Gives how many. */
+  prune(nowMs: number): Promise<number>;
 }
 
 /** An event as it is stored: its JSON, and beside it what it can be found by. */
@@ -119,15 +138,27 @@ export interface AuditStore {
   /** Stores a batch in one transaction. An event whose id is already stored is left as it is. */
   append(entries: readonly AuditEntry[]): Promise<void>;
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;
-  /** Forgets events from before this time. Gives how many. */
-  prune(beforeMs: number): Promise<number>;
+  /** Forgets the oldest events that are out of bounds, at most `batch` of them. Gives how many. */
+  prune(bounds: AuditBounds): Promise<number>;
+}
+
+/** What of the audit is kept. */
+export interface AuditBounds {
+  /** Events from before this time go. */
+  readonly beforeMs?: number;
+  /** All but about this many of the newest go. */
+  readonly keepEvents?: number;
+  /** How many one call may remove: removing holds up other writers. */
+  readonly batch: number;
 }
 
 /** All of one engine. Every method may throw ProxyError `store_unavailable`. */
 export interface Store extends AsyncDisposable {
   readonly sessions: SessionStore;
+  readonly presence: PresenceStore;
   readonly tokens: TokenStore;
   readonly proofs: ProofStore;
+  readonly access: AccessStore;
   readonly audit: AuditStore;
   /** Ends the engine; ending twice is harmless. */
   close(): Promise<void>;

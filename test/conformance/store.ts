@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { NewAccessRequest } from '../../src/store/access-store.ts';
 import type { AuditEntry, NewSession, Store } from '../../src/store/store.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
@@ -58,6 +59,8 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     endingConformance(open);
     proofConformance(open);
     auditConformance(open);
+    presenceConformance(open);
+    accessConformance(open);
   });
 }
 
@@ -235,6 +238,8 @@ function proofConformance(open: () => Promise<Store>): void {
     await store.proofs.remember(proof, proofBounds);
     assert.equal(await store.proofs.remember(proof, { ...proofBounds, nowMs: 1999 }), 'seen');
     assert.equal(await store.proofs.remember(proof, { ...proofBounds, nowMs: 2000 }), 'new');
+    assert.equal(await store.proofs.prune(1999), 0);
+    assert.equal(await store.proofs.prune(2000), 1);
   });
 
   test('one key fills its own room only, and all together have a bound', async () => {
@@ -246,6 +251,183 @@ function proofConformance(open: () => Promise<Store>): void {
     assert.equal(await remember('other', '1'), 'new');
     assert.equal(await remember('third', '1'), 'new');
     assert.equal(await remember('fourth', '1'), 'full');
+  });
+}
+
+function presenceConformance(open: () => Promise<Store>): void {
+  const presence = {
+    sessionId: 'a',
+    gatewayId: 'g1',
+    tunnels: 1,
+    seenMs: 1000,
+    policyVersion: 'v',
+  } as const;
+
+  test('each gateway replaces only what it said itself, and strangers are left out', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.presence.note([presence, { ...presence, sessionId: 'stranger' }]);
+    await store.presence.note([{ ...presence, gatewayId: 'g2', tunnels: 2, seenMs: 1500 }]);
+    await store.presence.note([{ ...presence, tunnels: 0, seenMs: 2000 }]);
+    assert.deepEqual(await store.presence.of('a'), [
+      { ...presence, tunnels: 0, seenMs: 2000 },
+      { ...presence, gatewayId: 'g2', tunnels: 2, seenMs: 1500 },
+    ]);
+    assert.deepEqual(await store.presence.of('stranger'), []);
+  });
+
+  test('with the session goes what was seen of it', async () => {
+    await using store = await open();
+    await store.sessions.enrol(newSession('a'), bounds);
+    await store.presence.note([presence]);
+    await store.sessions.end('a', { state: 'ended', reason: 'x' }, 2000);
+    await store.sessions.prune(2001);
+    assert.deepEqual(await store.presence.of('a'), []);
+  });
+}
+
+const accessBounds = { accessPendingPerSessionMax: 3, accessRequestsPerSessionMax: 5, accessRequestsMax: 6 };
+const accessTerms = { scope: 'exact', subject: 'session', endsMs: 5000 } as const;
+
+export function accessRequest(id: string, changes: Partial<NewAccessRequest> = {}): NewAccessRequest {
+  return {
+    id,
+    sessionId: 'a',
+    principalId: 'issuer|subject',
+    scheme: 'https',
+    host: 'example.com',
+    port: 443,
+    method: 'GET',
+    path: `/${id}`,
+    reason: 'needed for the build',
+    createdMs: 1000,
+    pendingUntilMs: 9000,
+    ...changes,
+  };
+}
+
+function accessConformance(open: () => Promise<Store>): void {
+  const file = (store: Store, id: string, changes: Partial<NewAccessRequest> = {}) =>
+    store.access.file(accessRequest(id, changes), accessBounds);
+  const openWithSession = async (): Promise<Store> => {
+    const store = await open();
+    await store.sessions.enrol(newSession('a', { commitByMs: 100_000 }), bounds);
+    return store;
+  };
+
+  test('a request for access is found as it was left', async () => {
+    await using store = await openWithSession();
+    const request = accessRequest('r', { traceId: 't' });
+    assert.deepEqual(await store.access.file(request, accessBounds), { kind: 'filed' });
+    assert.deepEqual(await store.access.find('r'), { ...request, state: 'pending' });
+    const { method: _method, path: _path, ...wide } = accessRequest('s');
+    await store.access.file(wide, accessBounds);
+    assert.deepEqual(await store.access.find('s'), { ...wide, state: 'pending' });
+    assert.equal(await store.access.find('unknown'), undefined);
+  });
+
+  test('asking for the same again gives what is there, until it was decided against', async () => {
+    await using store = await openWithSession();
+    await file(store, 'r', { path: '/x' });
+    const again = await file(store, 's', { path: '/x' });
+    assert.equal(again.kind === 'already' && again.record.id, 'r');
+    assert.equal((await file(store, 't', { path: '/x', method: 'PUT' })).kind, 'filed');
+    await store.access.deny('r', { nowMs: 2000 });
+    assert.equal((await file(store, 's', { path: '/x' })).kind, 'filed');
+  });
+
+  test('pending requests and all requests of a session are bounded, and so are those of all sessions', async () => {
+    await using store = await openWithSession();
+    for (const id of ['1', '2', '3']) assert.equal((await file(store, id)).kind, 'filed');
+    assert.deepEqual(await file(store, '4'), { kind: 'full', bound: 'accessPendingPerSessionMax' });
+    for (const id of ['1', '2', '3']) await store.access.deny(id, { nowMs: 2000 });
+    for (const id of ['4', '5']) assert.equal((await file(store, id)).kind, 'filed');
+    assert.deepEqual(await file(store, '6'), { kind: 'full', bound: 'accessRequestsPerSessionMax' });
+    assert.equal((await file(store, '6', { sessionId: 'b' })).kind, 'filed');
+    assert.deepEqual(await file(store, '7', { sessionId: 'c' }), {
+      kind: 'full',
+      bound: 'accessRequestsMax',
+    });
+  });
+
+  test('a grant holds until its time is over or it is taken back', async () => {
+    await using store = await openWithSession();
+    await file(store, 'r');
+    assert.deepEqual(await store.access.inForce(2000), []);
+    assert.equal(await store.access.grant('r', accessTerms, { nowMs: 2000, note: 'fine' }), true);
+    const [granted] = await store.access.inForce(4999);
+    assert.deepEqual(granted, {
+      ...accessRequest('r'),
+      state: 'granted',
+      decidedMs: 2000,
+      note: 'fine',
+      terms: accessTerms,
+    });
+    assert.deepEqual(await store.access.inForce(5000), []);
+    assert.equal(await store.access.revoke('r', { nowMs: 3000 }), true);
+    assert.equal(await store.access.revoke('r', { nowMs: 3000 }), false);
+    assert.deepEqual(await store.access.inForce(3000), []);
+    assert.equal(await store.access.grant('r', accessTerms, { nowMs: 4000 }), false);
+  });
+
+  test('a denied request may still be granted, an unknown one not', async () => {
+    await using store = await openWithSession();
+    await file(store, 'r');
+    assert.equal(await store.access.deny('r', { nowMs: 2000, note: 'no' }), true);
+    assert.equal(await store.access.deny('r', { nowMs: 2000 }), false);
+    assert.equal(await store.access.grant('r', accessTerms, { nowMs: 3000 }), true);
+    assert.equal(await store.access.grant('unknown', accessTerms, { nowMs: 3000 }), false);
+    assert.equal(await store.access.deny('r', { nowMs: 2000 }), false);
+  });
+
+  test('the grant of a session ends with it, that of a principal does not', async () => {
+    await using store = await openWithSession();
+    await file(store, 'r');
+    await file(store, 's');
+    await file(store, 't');
+    await store.access.grant('r', accessTerms, { nowMs: 2000 });
+    await store.access.grant('s', { ...accessTerms, subject: 'principal' }, { nowMs: 2000 });
+    assert.deepEqual(await store.access.expire(2500), []);
+    await store.sessions.end('a', { state: 'revoked', reason: 'x' }, 3000);
+    const ids = (records: readonly { id: string }[]): readonly string[] => records.map(({ id }) => id);
+    assert.deepEqual(ids(await store.access.inForce(3000)), ['s']);
+    assert.deepEqual(ids(await store.access.expire(3000)).toSorted(), ['r', 't']);
+    assert.deepEqual(ids(await store.access.expire(5000)), ['s']);
+    assert.deepEqual(await store.access.expire(5000), []);
+    assert.equal((await store.access.find('t'))?.state, 'ended');
+  });
+
+  test('a request that nobody decides ends by itself', async () => {
+    await using store = await openWithSession();
+    await file(store, 'r');
+    assert.deepEqual(await store.access.expire(8999), []);
+    assert.equal((await store.access.expire(9000))[0]?.state, 'pending');
+    assert.equal((await store.access.find('r'))?.state, 'ended');
+    assert.equal(await store.access.grant('r', accessTerms, { nowMs: 9000 }), false);
+  });
+
+  test('requests are listed newest first, by state and session', async () => {
+    await using store = await openWithSession();
+    await file(store, '1');
+    await file(store, '2', { createdMs: 2000 });
+    await file(store, '3', { sessionId: 'b', createdMs: 3000 });
+    await store.access.deny('1', { nowMs: 2000 });
+    const list = async (query: Parameters<Store['access']['list']>[0]): Promise<readonly string[]> =>
+      (await store.access.list(query)).map(({ id }) => id);
+    assert.deepEqual(await list({ limit: 10 }), ['3', '2', '1']);
+    assert.deepEqual(await list({ limit: 10, state: 'pending' }), ['3', '2']);
+    assert.deepEqual(await list({ limit: 10, sessionId: 'a' }), ['2', '1']);
+    assert.deepEqual(await list({ limit: 1 }), ['3']);
+  });
+
+  test('pruning forgets what is over, never what is open', async () => {
+    await using store = await openWithSession();
+    await file(store, 'open');
+    await file(store, 'over');
+    await store.access.deny('over', { nowMs: 2000 });
+    assert.equal(await store.access.prune(1000), 0);
+    assert.equal(await store.access.prune(1001), 1);
+    assert.equal((await store.access.find('open'))?.state, 'pending');
   });
 }
 
@@ -303,7 +485,18 @@ function auditConformance(open: () => Promise<Store>): void {
   test('pruning forgets events from before a time', async () => {
     await using store = await open();
     await store.audit.append([auditEntry('old', { timeMs: 1 }), auditEntry('new', { timeMs: 2 })]);
-    assert.equal(await store.audit.prune(2), 1);
+    assert.equal(await store.audit.prune({ beforeMs: 2, batch: 10 }), 1);
     assert.deepEqual(await ids(store, { limit: 10 }), ['new']);
+  });
+
+  test('pruning keeps the newest events, and one call removes no more than its batch', async () => {
+    await using store = await open();
+    await store.audit.append(['1', '2', '3', '4', '5'].map((id) => auditEntry(id)));
+    assert.equal(await store.audit.prune({ keepEvents: 2, batch: 2 }), 2);
+    assert.deepEqual(await ids(store, { limit: 10 }), ['3', '4', '5']);
+    assert.equal(await store.audit.prune({ keepEvents: 2, batch: 2 }), 1);
+    assert.equal(await store.audit.prune({ keepEvents: 2, batch: 2 }), 0);
+    assert.deepEqual(await ids(store, { limit: 10 }), ['4', '5']);
+    assert.equal(await store.audit.prune({ batch: 2 }), 0);
   });
 }

@@ -36,7 +36,9 @@ function failingStore(
   const store: Store = {
     sessions: wrap(inner.sessions),
     tokens: wrap(inner.tokens),
+    presence: wrap(inner.presence),
     proofs: wrap(inner.proofs),
+    access: wrap(inner.access),
     audit: wrap(inner.audit),
     close,
     [Symbol.asyncDispose]: close,

@@ -56,6 +56,21 @@ test('the thread stores its batches in order, and the same batch twice once', ()
     );
   }));
 
+test('the thread removes old events, and gives how many', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const writer = startAuditWriter(path);
+    await writer.append(['1', '2', '3'].map((id) => auditEntry(id)));
+    assert.equal(await writer.prune({ keepEvents: 1, batch: 10 }), 2);
+    await writer.close();
+    await assert.rejects(writer.prune({ keepEvents: 1, batch: 10 }), /has ended/);
+    const stored = await store.audit.query({ limit: 100 });
+    assert.deepEqual(
+      stored.map(({ id }) => id),
+      ['3'],
+    );
+  }));
+
 test('what was given before the thread is closed is stored', () =>
   inFolder(async (path) => {
     await using store = await openSqliteStore(path);

@@ -91,6 +91,19 @@ test('a schema of a newer program is refused with both versions, and not touched
   database.close();
 });
 
+test('a file of the first schema version is brought to this one, with everything that was in it', async () => {
+  const path = join(root, 'older', 'state.db');
+  await tamper(path, (database) =>
+    database.exec(
+      'DROP TABLE session_presence; DROP TABLE access_request; UPDATE schema_version SET version = 1',
+    ),
+  );
+  await using store = await openSqliteStore(path);
+  assert.equal((await store.sessions.find('a'))?.id, 'a');
+  assert.deepEqual(await store.access.list({ limit: 10 }), []);
+  assert.deepEqual(await store.presence.of('a'), []);
+});
+
 test('a damaged row is said, not guessed', async () => {
   const path = join(root, 'damaged', 'state.db');
   await tamper(path, (database) => database.exec(`UPDATE session SET claims = '{"sub":'`));

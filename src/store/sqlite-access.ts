@@ -1,0 +1,185 @@
+// Requests for access in SQLite.
+
+import type {
+  AccessBounds,
+  AccessDecision,
+  AccessQuery,
+  AccessRecord,
+  AccessState,
+  AccessStore,
+  AccessTerms,
+  FileOutcome,
+  NewAccessRequest,
+} from './access-store.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import { integerOf, textOf } from './sqlite-row.ts';
+
+const livingSession = `EXISTS (SELECT 1 FROM session
+  WHERE session.id = access_request.session_id AND session.state IN ('enrolled', 'committed'))`;
+/** Where time or session has ended what is still open. */
+const due = `(
+  (state = 'pending' AND (pending_until_ms <= :nowMs OR NOT ${livingSession})) OR
+  (state = 'granted' AND (ends_ms <= :nowMs OR (subject = 'session' AND NOT ${livingSession}))))`;
+const pruneBatch = 1000;
+
+export class SqliteAccess implements AccessStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async file(request: NewAccessRequest, bounds: AccessBounds): Promise<FileOutcome> {
+    return this.#database.transaction((): FileOutcome => {
+      const same = this.#same(request);
+      if (same !== undefined) return { kind: 'already', record: same };
+      const bound = this.#exceeded(request.sessionId, bounds);
+      if (bound !== undefined) return { kind: 'full', bound };
+      const { method = null, path = null, traceId = null, ...rest } = request;
+      this.#database.run(
+        `INSERT INTO access_request (id, session_id, principal_id, scheme, host, port, method, path, reason, trace_id,
+           state, created_ms, pending_until_ms)
+         VALUES (:id, :sessionId, :principalId, :scheme, :host, :port, :method, :path, :reason, :traceId,
+           'pending', :createdMs, :pendingUntilMs)`,
+        { ...rest, method, path, traceId },
+      );
+      return { kind: 'filed' };
+    });
+  }
+
+  #same({ sessionId, scheme, host, port, method, path }: NewAccessRequest): AccessRecord | undefined {
+    const row = this.#database.get(
+      `SELECT * FROM access_request WHERE session_id = :sessionId AND state IN ('pending', 'granted')
+         AND scheme = :scheme AND host = :host AND port = :port AND method IS :method AND path IS :path`,
+      { sessionId, scheme, host, port, method: method ?? null, path: path ?? null },
+    );
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  #exceeded(sessionId: string, bounds: AccessBounds): keyof AccessBounds | undefined {
+    const count = (where: string, parameters: Readonly<Record<string, string>>): number => {
+      const row = this.#database.get(`SELECT count(*) AS count FROM access_request ${where}`, parameters);
+      return row === undefined ? 0 : integerOf(row, 'count');
+    };
+    const pending = count(`WHERE session_id = :sessionId AND state = 'pending'`, { sessionId });
+    if (pending >= bounds.accessPendingPerSessionMax) return 'accessPendingPerSessionMax';
+    if (count('WHERE session_id = :sessionId', { sessionId }) >= bounds.accessRequestsPerSessionMax)
+      return 'accessRequestsPerSessionMax';
+    return count('', {}) >= bounds.accessRequestsMax ? 'accessRequestsMax' : undefined;
+  }
+
+  async find(id: string): Promise<AccessRecord | undefined> {
+    const row = this.#database.get('SELECT * FROM access_request WHERE id = :id', { id });
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  async list({ state, sessionId, limit }: AccessQuery): Promise<readonly AccessRecord[]> {
+    return this.#database
+      .all(
+        `SELECT * FROM access_request
+         WHERE (:state IS NULL OR state = :state) AND (:sessionId IS NULL OR session_id = :sessionId)
+         ORDER BY created_ms DESC, rowid DESC LIMIT :limit`,
+        { state: state ?? null, sessionId: sessionId ?? null, limit },
+      )
+      .map(recordOf);
+  }
+
+  async grant(id: string, terms: AccessTerms, { nowMs, note }: AccessDecision): Promise<boolean> {
+    const { scope, subject, endsMs } = terms;
+    const changed = this.#database.run(
+      `UPDATE access_request SET state = 'granted', decided_ms = :nowMs, note = :note, scope = :scope,
+         subject = :subject, ends_ms = :endsMs
+       WHERE id = :id AND state IN ('pending', 'denied', 'granted')`,
+      { id, nowMs, note: note ?? null, scope, subject, endsMs },
+    );
+    return changed > 0;
+  }
+
+  deny(id: string, decision: AccessDecision): Promise<boolean> {
+    return this.#close(id, 'pending', 'denied', decision);
+  }
+
+  revoke(id: string, decision: AccessDecision): Promise<boolean> {
+    return this.#close(id, 'granted', 'revoked', decision);
+  }
+
+  async #close(
+    id: string,
+    from: AccessState,
+    to: AccessState,
+    { nowMs, note }: AccessDecision,
+  ): Promise<boolean> {
+    const changed = this.#database.run(
+      'UPDATE access_request SET state = :to, decided_ms = :nowMs, note = :note WHERE id = :id AND state = :from',
+      { id, from, to, nowMs, note: note ?? null },
+    );
+    return changed > 0;
+  }
+
+  async inForce(nowMs: number): Promise<readonly AccessRecord[]> {
+    return this.#database
+      .all(
+        `SELECT * FROM access_request WHERE state = 'granted' AND ends_ms > :nowMs
+           AND (subject = 'principal' OR ${livingSession}) ORDER BY created_ms, id`,
+        { nowMs },
+      )
+      .map(recordOf);
+  }
+
+  async expire(nowMs: number): Promise<readonly AccessRecord[]> {
+    const sql = `SELECT * FROM access_request WHERE state IN ('pending', 'granted') AND ${due}`;
+    // Nearly always nothing is due, and reading takes no lock.
+    if (this.#database.get(`${sql} LIMIT 1`, { nowMs }) === undefined) return [];
+    return this.#database.transaction(() => {
+      const records = this.#database.all(sql, { nowMs }).map(recordOf);
+      for (const { id } of records)
+        this.#database.run(`UPDATE access_request SET state = 'ended' WHERE id = :id`, { id });
+      return records;
+    });
+  }
+
+  async prune(beforeMs: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM access_request WHERE id IN (SELECT id FROM access_request
+         WHERE created_ms < :beforeMs AND state NOT IN ('pending', 'granted') ORDER BY created_ms LIMIT ${pruneBatch})`,
+      { beforeMs },
+    );
+  }
+}
+
+const states: readonly AccessState[] = ['pending', 'granted', 'denied', 'revoked', 'ended'];
+
+function recordOf(row: Row): AccessRecord {
+  const optional = <Name extends string>(name: Name, column: string): { readonly [K in Name]?: string } =>
+    // A computed name widens to string; the shape is that of the parameter.
+    (row[column] === null ? {} : { [name]: textOf(row, column) }) as { readonly [K in Name]?: string };
+  return {
+    id: textOf(row, 'id'),
+    sessionId: textOf(row, 'session_id'),
+    principalId: textOf(row, 'principal_id'),
+    scheme: row['scheme'] === 'http' ? 'http' : 'https',
+    host: textOf(row, 'host'),
+    port: integerOf(row, 'port'),
+    ...optional('method', 'method'),
+    ...optional('path', 'path'),
+    reason: textOf(row, 'reason'),
+    ...optional('traceId', 'trace_id'),
+    // The table's CHECK lets in no other state; an unknown one grants nothing.
+    state: states.find((state) => state === row['state']) ?? 'ended',
+    createdMs: integerOf(row, 'created_ms'),
+    pendingUntilMs: integerOf(row, 'pending_until_ms'),
+    ...optional('note', 'note'),
+    ...(row['decided_ms'] === null ? {} : { decidedMs: integerOf(row, 'decided_ms') }),
+    ...(row['ends_ms'] === null ? {} : { terms: termsOf(row) }),
+  };
+}
+
+function termsOf(row: Row): AccessTerms {
+  const { scope, subject } = row;
+  return {
+    // Unknown words mean the narrowest.
+    scope: scope === 'host' || scope === 'path' ? scope : 'exact',
+    subject: subject === 'principal' ? 'principal' : 'session',
+    endsMs: integerOf(row, 'ends_ms'),
+  };
+}
