@@ -64,6 +64,7 @@ export const errorTable = {
   session_unknown: row(401, 45, 77, 'There is no such session, or it ended.'),
   session_revoked: row(403, 46, 77, 'The session was revoked.'),
   proof_invalid: row(401, 47, 77, 'The DPoP proof is missing, wrong, stale or was used before.'),
+  access_unknown: row(404, 57, 65, 'There is no such request for access, or not in the state for this.'),
   hardening_failed: row(500, 48, 77, 'The agent could not harden itself, so the token was not read.'),
   jail_refused: row(500, 56, 77, 'The kernel refuses a layer of the jail that was required.'),
   gateway_unreachable: row(502, 49, 69, 'The gateway cannot be reached.'),

@@ -173,6 +173,46 @@ export const limitTable = {
     'issuer_unavailable',
     'An enrolment waits for this fetch and has its own deadline of enrolTimeoutMs.',
   ),
+  accessBodyBytesMax: row(
+    16 * KiB,
+    'body_too_large',
+    'A request for access is a URL and a reason that a person reads.',
+  ),
+  accessReasonCharactersMax: row(
+    1000,
+    'request_malformed',
+    'A reason that is longer is not read, and it is text of strangers on the terminal of an operator.',
+  ),
+  accessCallsPerSecondMax: row(
+    5,
+    'limit_exceeded',
+    'Requests for access and looks at their state, by one session; a person decides in minutes.',
+  ),
+  accessPendingPerSessionMax: row(
+    20,
+    'limit_exceeded',
+    'Requests for access of one session that wait for a decision; nobody reads more.',
+  ),
+  accessRequestsPerSessionMax: row(
+    200,
+    'limit_exceeded',
+    'Requests for access of one session in all, so that one session cannot fill the store.',
+  ),
+  accessRequestsMax: row(
+    10_000,
+    'limit_exceeded',
+    'Requests for access of all sessions that the store keeps; about 10 MB.',
+  ),
+  accessPendingLifetimeMs: row(
+    86_400_000,
+    'timeout',
+    'A request for access that nobody decided within a day is about work that is over.',
+  ),
+  accessGrantLifetimeMsMax: row(
+    86_400_000,
+    'usage',
+    'What should hold longer than a day belongs into the policy, where others review it.',
+  ),
   clientHelloBytesMax: row(
     64 * KiB,
     'tls_handshake',

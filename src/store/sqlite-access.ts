@@ -119,7 +119,7 @@ export class SqliteAccess implements AccessStore {
   async inForce(nowMs: number): Promise<readonly AccessRecord[]> {
     return this.#database
       .all(
-        `SELECT * FROM access_request WHERE state = 'granted' AND ends_ms > :nowMs
+        `SELECT * FROM access_request WHERE state IN ('pending', 'granted') AND state = 'granted' AND ends_ms > :nowMs
            AND (subject = 'principal' OR ${livingSession}) ORDER BY created_ms, id`,
         { nowMs },
       )

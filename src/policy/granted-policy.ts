@@ -1,0 +1,64 @@
+// A policy with temporary grants on top: they open what no rule allows, and never what a rule denies.
+
+import { defaultDenyName } from './compiled-policy.ts';
+import { type AccessGrant, grantCovers } from './access-grant.ts';
+import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleLimits } from './decision.ts';
+
+/** Name of the rule behind what the gateway answers itself at `accessHost`. */
+export const accessRequestsName = 'access-requests';
+/**
+ * Where a workload leaves requests for access. RFC 6761 §6.4 keeps names below `invalid` out of the DNS for ever, and
+ * no list of exceptions for a proxy has them.
+ */
+export const accessHost = 'upstreamproxy.invalid';
+
+export class GrantedPolicy implements Policy {
+  readonly #base: Policy;
+  readonly #byHost: ReadonlyMap<string, readonly AccessGrant[]>;
+
+  readonly #ownLimits: RuleLimits;
+
+  /** `ownLimits` bound what a session may send to `accessHost`. */
+  constructor(base: Policy, grants: readonly AccessGrant[], ownLimits: RuleLimits) {
+    this.#base = base;
+    this.#ownLimits = ownLimits;
+    this.#byHost = Map.groupBy(grants, ({ host }) => host);
+  }
+
+  get version(): string {
+    return this.#base.version;
+  }
+
+  decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
+    const { host } = access.destination;
+    if (host === accessHost) return decideOwnHost(access, this.#ownLimits);
+    const decision = this.#base.decide(principal, access, nowMs);
+    // Only the absence of a rule can be made up for: a rule that denies was meant.
+    if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
+    const grant = this.#byHost.get(host)?.find((one) => grantCovers(one, principal, access, nowMs));
+    return grant === undefined ? decision : allowed(`access-grant:${grant.id}`);
+  }
+
+  capturePorts(principal: Principal): readonly number[] {
+    return this.#base.capturePorts(principal);
+  }
+}
+
+/** Never dialled, whatever the rules say; the gateway answers requests to it. */
+function decideOwnHost({ destination, depth }: AccessRequest, limits: RuleLimits): Decision {
+  const { scheme, port } = destination;
+  if ((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80)) {
+    return { ...allowed(accessRequestsName), limits: depth === 'request' ? limits : {} };
+  }
+  return {
+    effect: 'deny',
+    rule: { name: accessRequestsName },
+    reason: `${accessHost} is the gateway itself: http on port 80 and https on port 443.`,
+    operatorReason: `${accessHost} is answered by the gateway on ports 80 and 443 only.`,
+  };
+}
+
+/** No credential and no private network: a grant opens the way to a public origin and nothing else. */
+function allowed(name: string): AllowDecision {
+  return { effect: 'allow', rule: { name }, handling: 'intercept', inject: [], addresses: [], limits: {} };
+}
