@@ -11,8 +11,8 @@ import { workloadEnvironment } from './workload-environment.ts';
 
 const usage = `upstreamproxy gateway --config FILE [--check]
 
-Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again; they are also
-looked at by themselves.
+Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also
+looked at by themselves, and the certificates that rules pin.
 
   -c, --config FILE     configuration in YAML; see docs/reference/configuration.md
   --check               checks the configuration and its policy, and ends
@@ -28,10 +28,12 @@ async function gateway(args: readonly string[]): Promise<number> {
   }
   const config = await loadGatewayConfig(values.config);
   if (values.check === true) {
+    const { RuleTrust } = await import('../gateway/rule-trust.ts');
+    await RuleTrust.open(config.trust);
     if (config.policy.mode === 'files') {
       const { PolicySource } = await import('../gateway/policy-source.ts');
-      const credentials = Object.keys(config.credentials);
-      await (await PolicySource.open(config.policy.paths, { credentials, pollIntervalMs: 0 })).close();
+      const names = { credentials: Object.keys(config.credentials), trust: Object.keys(config.trust) };
+      await (await PolicySource.open(config.policy.paths, { ...names, pollIntervalMs: 0 })).close();
     }
     process.stdout.write(`${values.config} is good\n`);
     return 0;

@@ -24,7 +24,7 @@ upstreamproxy policy explain METHOD URL --policy FILE [--config FILE] [--claims 
 upstreamproxy policy learn AUDIT
   prints a policy that allows what an audit in JSON lines has seen
 
-  --config FILE         a gateway's configuration: its credentials are known then, and its policy is the default
+  --config FILE         a gateway's configuration: its credentials and trust are known then, and its policy is the default
   --policy FILE         policy file or folder; may be given several times
   --claims FILE         claims of the session, as a JSON object
 `;
@@ -44,8 +44,11 @@ async function openPolicy(
   const paths = files.length > 0 ? files : (config?.policy.paths ?? []);
   if (paths.length === 0)
     throw new ProxyError('usage', 'which policy? name a file or folder, or a --config that has one');
-  const credentials = config === undefined ? {} : { credentials: Object.keys(config.credentials) };
-  await using source = await PolicySource.open(paths, { ...credentials, pollIntervalMs: 0 });
+  const names =
+    config === undefined
+      ? {}
+      : { credentials: Object.keys(config.credentials), trust: Object.keys(config.trust) };
+  await using source = await PolicySource.open(paths, { ...names, pollIntervalMs: 0 });
   const policy = source.current;
   if (!(policy instanceof CompiledPolicy))
     throw new ProxyError('internal', 'a policy of files is a compiled one');

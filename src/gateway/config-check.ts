@@ -7,6 +7,8 @@ import { asList, type GatewayConfigDocument } from './config-schema.ts';
 
 type Report = (path: YamlPath, message: string) => void;
 
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
 /** Fields that belong to the connection or the message, not to a credential. */
 const unfitHeaders =
   /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|http2-settings|proxy-.*|sec-.*|:.*)$/i;
@@ -20,6 +22,13 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
     report(['store'], 'the URL has a password; a secret never stands in this file');
   }
   checkCredentials(document, report);
+  for (const name of Object.keys(document.trust ?? {})) {
+    if (!namePattern.test(name))
+      report(
+        ['trust', name],
+        'the name of a trust is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',
+      );
+  }
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
@@ -109,7 +118,7 @@ function checkCredentials(document: GatewayConfigDocument, report: Report): void
   const variables = new Map<string, string>();
   for (const [name, credential] of Object.entries(document.credentials ?? {})) {
     const at = ['credentials', name];
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
+    if (!namePattern.test(name)) {
       report(
         at,
         'the name of a credential is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',

@@ -142,6 +142,15 @@ const credentialSchema = strictMap(
   { hint: 'write a credential as { kind: bearer, source: { env: NAME } }', synonyms: secretWords },
 );
 
+const trustSchema = strictMap(
+  {
+    file: text(pathHint).describe(
+      'PEM file of certificates of authorities; read at start and when the policy is taken again.',
+    ),
+  },
+  { hint: 'write trust as { internal: { file: internal-ca.pem } }', synonyms: { ca: 'file', path: 'file' } },
+);
+
 const ttlHint = 'write seconds from 60 to 86400';
 const tokensSchema = strictMap(
   {
@@ -287,6 +296,10 @@ export const gatewayConfigSchema = strictMap(
       .record(z.string(), credentialSchema, { error: 'write a map from name to credential' })
       .optional()
       .describe('What rules can inject, by name.'),
+    trust: z
+      .record(z.string(), trustSchema, { error: 'write a map from name to { file: path }' })
+      .optional()
+      .describe("Certificates that rules can pin for their hosts, by name, beside the gateway's roots."),
     tokens: tokensSchema.optional().describe('Session tokens that the gateway signs itself.'),
     issuers: z
       .array(issuerSchema, { error: 'write a list of issuers' })

@@ -48,6 +48,8 @@ export interface GatewayConfig {
   /** No path and not observing: everything is denied. */
   readonly policy: { readonly mode: 'files' | 'observe'; readonly paths: readonly string[] };
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
+  /** PEM files that rules pin, by name. */
+  readonly trust: Readonly<Record<string, string>>;
   readonly tokens: { readonly issuer: string; readonly audience: string; readonly ttlSeconds: number };
   readonly issuers: readonly IssuerSettings[];
   readonly upstream: {
@@ -189,6 +191,9 @@ function completeConfig(
         credentialSettings(one, absolute),
       ]),
     ),
+    trust: Object.fromEntries(
+      Object.entries(document.trust ?? {}).map(([name, { file }]) => [name, absolute(file)]),
+    ),
     tokens: {
       issuer: tokens.issuer ?? `https://${publicNames[0] ?? 'localhost'}`,
       audience: tokens.audience ?? defaults.audience,
@@ -323,7 +328,12 @@ function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[
 }
 
 /** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
-function fileReferences({ tls, upstream, policy }: GatewayConfigDocument): { path: string; at: YamlPath }[] {
+function fileReferences({
+  tls,
+  upstream,
+  policy,
+  trust,
+}: GatewayConfigDocument): { path: string; at: YamlPath }[] {
   const many = (value: string | readonly string[] | undefined, at: YamlPath) =>
     asList(value).map((path, i) => ({ path, at: typeof value === 'string' ? at : [...at, i] }));
   return [
@@ -335,6 +345,7 @@ function fileReferences({ tls, upstream, policy }: GatewayConfigDocument): { pat
       : []),
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
+    ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
     ...(policy === 'observe' ? [] : many(policy, ['policy'])),
   ];
 }

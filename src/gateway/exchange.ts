@@ -21,6 +21,7 @@ import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
 import { decodableCodings } from './response-decoder.ts';
 import { ResponseRelay } from './response-relay.ts';
+import type { RuleTrust } from './rule-trust.ts';
 import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
 
 /** What does not change between the exchanges of one client connection. */
@@ -38,6 +39,7 @@ export interface ExchangeParts {
   readonly audit: AuditSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
+  readonly ruleTrust: RuleTrust;
   readonly limits: Limits;
   readonly clock: () => number;
 }
@@ -194,7 +196,7 @@ async function forward(
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
   });
-  const request = forwardRequest(client, scene, parts.limits, { admitted, record });
+  const request = forwardRequest(client, scene, parts, { admitted, record });
   try {
     client.sendContinue();
     const { address, protocol } = await parts.forwarder.forward(request, relay);
@@ -221,10 +223,11 @@ function releaseBody(client: ClientExchange, { body }: ForwardRequest): void {
 export function forwardRequest(
   client: ClientExchange,
   scene: ExchangeScene,
-  limits: Limits,
+  { limits, ruleTrust }: Pick<ExchangeParts, 'limits' | 'ruleTrust'>,
   { admitted, record }: Forwarding,
 ): ForwardRequest {
   const { validated, decision, injected, spendBytes } = admitted;
+  const tls = ruleTrust.tlsOf(decision, injected.tls);
   let bodyBytes = 0;
   record.facts.requestBytes = 0;
   return {
@@ -234,7 +237,7 @@ export function forwardRequest(
     trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
     principalId: scene.principal.id,
     addresses: decision.addresses,
-    ...(injected.tls === undefined ? {} : { tls: injected.tls }),
+    ...(tls === undefined ? {} : { tls }),
     signal: client.signal,
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;

@@ -6,6 +6,7 @@ import { ProxyError } from '../protocol/error.ts';
 
 /** Extra trust and identity towards one origin, from the rule that admitted the request. */
 export interface UpstreamTls {
+  /** PEM certificates that are trusted beside the gateway's roots. */
   readonly ca?: readonly string[];
   readonly cert?: string;
   readonly key?: string;

@@ -16,6 +16,7 @@ import { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { HttpFront } from './http-front.ts';
 import { Http2Front } from './http2-front.ts';
 import { LiveGrants } from './live-grants.ts';
+import type { RuleTrust } from './rule-trust.ts';
 import { SessionBudgets } from './session-budgets.ts';
 import type { StreamParts } from './stream-handler.ts';
 
@@ -28,6 +29,8 @@ export interface PartsInput {
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   /** PEM certificates that origins are verified against. */
   readonly trust: readonly string[];
+  /** What rules pin beside it. */
+  readonly ruleTrust: RuleTrust;
   /** PEM texts for an https `upstream.proxy`. */
   readonly proxyCa: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -69,6 +72,7 @@ export function openParts(input: PartsInput): StreamParts {
     clock,
     live: new LiveGrants(),
     budgets: new SessionBudgets(),
+    ruleTrust: input.ruleTrust,
   };
   const close = (one: HttpFront | Http2Front): void => {
     one.close();

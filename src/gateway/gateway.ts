@@ -21,6 +21,7 @@ import type { IssuerFetch } from './oidc-fetch.ts';
 import { oidcIssuer } from './oidc-issuer.ts';
 import { PolicySource } from './policy-source.ts';
 import { createPublicServer } from './public-server.ts';
+import { RuleTrust } from './rule-trust.ts';
 import { handleSessionRequest } from './session-endpoints.ts';
 import { openSessionService } from './session-service.ts';
 import type { SessionService } from './session-service.ts';
@@ -44,7 +45,7 @@ export interface Gateway extends AsyncDisposable {
   readonly sessions: SessionService;
   readonly store: Store;
   readonly policy: () => Policy;
-  /** Takes the policy files again; rejects nothing: the last good one stays. */
+  /** Takes the policy files, and the certificates that rules pin, again; rejects nothing: the last good one stays. */
   reloadPolicy(): Promise<void>;
   /** Ends: takes nothing new, lets what runs finish within `drainMs`. Ending twice is harmless. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
@@ -66,7 +67,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       ...(config.audit.file === undefined ? {} : { file: config.audit.file }),
     }),
   );
-  const policies = await openPolicies(config, stack, log);
+  const ruleTrust = await RuleTrust.open(config.trust);
+  const policies = await openPolicies(config, { stack, log, ruleTrust });
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
   const trust = await loadTrust(config);
   const credentials = stack.use(new CredentialSet(config.credentials, options.environment ?? {}, trust));
@@ -91,6 +93,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     credentials,
     authority,
     trust,
+    ruleTrust,
     proxyCa: await readFiles(config.upstream.proxy?.ca ?? []),
     environment: options.environment ?? {},
     stack,
@@ -179,6 +182,12 @@ function factsOf(
   };
 }
 
+interface PolicyParts {
+  readonly stack: AsyncDisposableStack;
+  readonly log: NonNullable<GatewayOptions['log']>;
+  readonly ruleTrust: RuleTrust;
+}
+
 interface Policies {
   readonly current: () => Policy;
   readonly reload: () => Promise<void>;
@@ -187,8 +196,7 @@ interface Policies {
 
 async function openPolicies(
   config: GatewayConfig,
-  stack: AsyncDisposableStack,
-  log: NonNullable<GatewayOptions['log']>,
+  { stack, log, ruleTrust }: PolicyParts,
 ): Promise<Policies> {
   if (config.policy.mode === 'observe') {
     const policy = observePolicy();
@@ -197,6 +205,7 @@ async function openPolicies(
   const source = stack.use(
     await PolicySource.open(config.policy.paths, {
       credentials: Object.keys(config.credentials),
+      trust: Object.keys(config.trust),
       onProblems: (problems) => {
         for (const problem of problems)
           log(problem.severity === 'error' ? 'error' : 'warn', formatProblem(problem));
@@ -206,6 +215,10 @@ async function openPolicies(
   return {
     current: () => source.current,
     reload: async () => {
+      // A file that cannot be taken leaves what was read before, as a policy file does.
+      await ruleTrust.reload().catch((error: unknown) => {
+        log('error', asProxyError(error).message);
+      });
       await source.reload();
     },
     onChange: (listener) => {

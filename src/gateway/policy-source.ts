@@ -16,6 +16,8 @@ const filesMax = 200;
 export interface PolicySourceOptions {
   /** Names of the credentials that rules may inject; absent: not checked. */
   readonly credentials?: Iterable<string>;
+  /** Names of the trust that rules may pin; absent: not checked. */
+  readonly trust?: Iterable<string>;
   /** Hosts by tool, for groups with `discover`. */
   readonly discovered?: ReadonlyMap<string, readonly string[]>;
   /** How often the files are looked at; 0 for never. 1000 by default, which also sees files that are replaced by renaming. */
@@ -162,10 +164,11 @@ function load(
   options: PolicySourceOptions,
 ): Loaded | { readonly problems: readonly PolicyProblem[] } {
   const fingerprint = fingerprintOf(sources);
-  const { credentials, discovered } = options;
+  const { credentials, trust, discovered } = options;
   const result = parsePolicy(sources, {
     version: fingerprint.slice(0, 12),
     ...(credentials === undefined ? {} : { credentials }),
+    ...(trust === undefined ? {} : { trust }),
     ...(discovered === undefined ? {} : { discovered }),
   });
   if ('problems' in result) return result;

@@ -77,7 +77,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       limits,
       spendBytes: admitted.spendBytes,
     });
-    const request = { ...forwardRequest(client, scene, limits, { admitted, record }), body: undefined };
+    const request = { ...forwardRequest(client, scene, parts, { admitted, record }), body: undefined };
     const headers = withKey(request.head.headers);
     const head = { ...request.head, headers };
     const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);

@@ -15,7 +15,7 @@ import type { Resolver } from './resolver.ts';
 import { TrustContexts } from './trust-contexts.ts';
 
 export interface DialTls {
-  /** PEM certificates that alone are trusted for this dial; without it the dialer's trust. */
+  /** PEM certificates that are trusted for this dial beside the dialer's trust. */
   readonly ca?: readonly string[];
   /** Client certificate and its key, PEM. */
   readonly cert?: string;

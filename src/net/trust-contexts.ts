@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 
-/** Roots and client identity of one dial, PEM. */
+/** Further roots and client identity of one dial, PEM. */
 export interface TrustSet {
+  /** Beside the trust that all dials have. */
   readonly ca?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
@@ -17,7 +18,7 @@ export class TrustContexts {
   readonly #trust: readonly string[];
   readonly #contexts = new Map<string, SecureContext>();
 
-  /** @param trust PEM certificates for dials that bring none of their own */
+  /** @param trust PEM certificates that every dial trusts */
   constructor(trust: readonly string[]) {
     this.#trust = trust;
   }
@@ -33,7 +34,7 @@ export class TrustContexts {
     }
     const context = createSecureContext({
       // An empty list would mean the runtime's own roots; this one trusts nothing then.
-      ca: [...(set.ca ?? this.#trust)],
+      ca: [...this.#trust, ...(set.ca ?? [])],
       minVersion: 'TLSv1.2',
       ...(set.cert === undefined ? {} : { cert: set.cert }),
       ...(set.key === undefined ? {} : { key: set.key }),
@@ -47,6 +48,6 @@ export class TrustContexts {
 
 /** A digest, so that no key is kept as text of ours. */
 function fingerprint({ ca, cert, key }: TrustSet): string {
-  const parts = [ca === undefined ? 'default' : ca.join('\n'), cert ?? '', key ?? ''];
+  const parts = [ca?.join('\n') ?? '', cert ?? '', key ?? ''];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }

@@ -27,6 +27,8 @@ export interface RuleContext {
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** Names of the known credentials; undefined if they are not known here. */
   readonly credentials: ReadonlySet<string> | undefined;
+  /** Names of the known trust; undefined if it is not known here. */
+  readonly trust: ReadonlySet<string> | undefined;
   readonly report: Report;
 }
 
@@ -50,6 +52,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   const addresses = compileNetworks(document, hosts, effect, context.report);
   checkCombination(document, effect, handling, context.report);
   checkInjection(document, schemes, hosts, context);
+  checkTrust(document, schemes, context);
   const inject = asList(document.inject);
   const denial =
     typeof document.deny === 'object'
@@ -74,6 +77,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     inject,
     addresses: addresses.map(({ text }) => text),
     limits: compileLimits(document),
+    trust: [...new Set(asList(document.trust))],
     reason: denial.reason,
     operatorReason: denial.operator,
   };
@@ -184,14 +188,14 @@ function checkCombination(
   report: Report,
 ): void {
   if (effect === 'deny') {
-    for (const key of ['inject', 'tls', 'addresses', 'limits', 'require'] as const) {
+    for (const key of ['inject', 'tls', 'trust', 'addresses', 'limits', 'require'] as const) {
       if (document[key] !== undefined)
         report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
     }
   }
   if (handling !== 'intercept') {
     const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
-    for (const key of ['methods', 'paths', 'when', 'inject'] as const) {
+    for (const key of ['methods', 'paths', 'when', 'inject', 'trust'] as const) {
       if (document[key] !== undefined)
         report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
     }
@@ -217,18 +221,8 @@ function checkInjection(
   hosts: readonly HostPattern[],
   context: RuleContext,
 ): void {
-  const credentials = asList(document.inject);
-  if (credentials.length === 0) return;
-  for (const [i, name] of credentials.entries()) {
-    const path = Array.isArray(document.inject) ? ['inject', i] : ['inject'];
-    if (context.credentials !== undefined && !context.credentials.has(name)) {
-      const known = [...context.credentials].join(', ');
-      context.report(
-        path,
-        `there is no credential ${JSON.stringify(name)} in the gateway's configuration; ${known === '' ? 'define it under "credentials" there' : `it has ${known}`}`,
-      );
-    }
-  }
+  if (document.inject === undefined) return;
+  checkNames('inject', 'credential', document.inject, context);
   if (schemes.has('http')) {
     context.report(
       ['inject'],
@@ -239,6 +233,40 @@ function checkInjection(
     context.report(
       ['inject'],
       "a credential is never given to a wildcard over strangers' hosts; name the hosts that get it",
+    );
+  }
+}
+
+/** Certificates verify TLS that the gateway speaks, and nothing else. */
+function checkTrust(document: RuleDocument, schemes: ReadonlySet<RuleScheme>, context: RuleContext): void {
+  if (document.trust === undefined) return;
+  checkNames('trust', 'trust', document.trust, context);
+  if (!schemes.has('https') && !schemes.has('tcp')) {
+    context.report(
+      ['trust'],
+      'there is no certificate to verify over http; write scheme: https, or remove "trust"',
+    );
+  }
+}
+
+/** Names that stand in the gateway's configuration, if that is known here. */
+function checkNames(
+  key: 'inject' | 'trust',
+  what: 'credential' | 'trust',
+  written: string | readonly string[],
+  context: RuleContext,
+): void {
+  const known = key === 'inject' ? context.credentials : context.trust;
+  if (known === undefined) return;
+  for (const [i, name] of asList(written).entries()) {
+    if (known.has(name)) continue;
+    const remedy =
+      known.size === 0
+        ? `define it under "${key === 'inject' ? 'credentials' : 'trust'}" there`
+        : `it has ${[...known].join(', ')}`;
+    context.report(
+      typeof written === 'string' ? [key] : [key, i],
+      `there is no ${what} ${JSON.stringify(name)} in the gateway's configuration; ${remedy}`,
     );
   }
 }

@@ -172,6 +172,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     inject: isRequest ? rule.inject.map((credential) => ({ credential })) : [],
     addresses: isFinal ? rule.addresses : [],
     limits: isFinal ? rule.limits : {},
+    ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
     ...(observed === undefined ? {} : { observed }),
   };
 }

@@ -61,6 +61,8 @@ export interface AllowDecision {
   /** Private networks (CIDR) that this one rule may reach. */
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
+  /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
+  readonly trust?: readonly string[];
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
 }

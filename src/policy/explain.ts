@@ -88,11 +88,12 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     `  decided by: ${name}${place === undefined ? '' : ` (${place})`}`,
   ];
   if (decision.effect === 'allow') {
-    const { handling, inject, addresses, limits, observed } = decision;
+    const { handling, inject, addresses, limits, trust = [], observed } = decision;
     if (access.depth === 'connect') lines.push(`  connection: ${handling}`);
     const credentials = inject.map(({ credential }) => credential).join(', ');
     lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
     if (addresses.length > 0) lines.push(`  private networks: ${addresses.join(', ')}`);
+    if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);
     if (observed !== undefined) lines.push(`  let through by observe mode; else denied by: ${observed}`);

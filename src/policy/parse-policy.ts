@@ -18,6 +18,8 @@ export type { PolicyProblem } from './problem.ts';
 export interface ParsePolicyOptions {
   /** Names of the credentials that can be injected. Absent: they are not checked. */
   readonly credentials?: Iterable<string>;
+  /** Names of the trust that rules can pin. Absent: they are not checked. */
+  readonly trust?: Iterable<string>;
   /** Hosts of the tools that groups name under `discover`. Absent: `discover` is an error. */
   readonly discovered?: ReadonlyMap<string, readonly string[]>;
   /** Overrides the version, which is a short hash of the texts. */
@@ -165,6 +167,7 @@ function compileFiles(
   const rules: Rule[] = [];
   const places: RulePlace[] = [];
   const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
+  const trust = options.trust === undefined ? undefined : new Set(options.trust);
   for (const file of files) {
     const report = reportTo(file);
     const { document, locate } = file;
@@ -179,6 +182,7 @@ function compileFiles(
           fileRequire: typeof document.require === 'string' ? [document.require] : (document.require ?? []),
           groups,
           credentials,
+          trust,
           report: (below, message, severity) => report([...path, ...below], message, severity),
         }),
       );

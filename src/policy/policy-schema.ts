@@ -42,6 +42,7 @@ const methodHint = 'write a method in upper case such as GET, or a list such as 
 const pathHint = 'write a path pattern such as /simple/:name or /repos/acme/*, or a list of them';
 const networkHint = 'write a private network such as 10.1.0.0/16, or a list of them';
 const credentialHint = "write the name of a credential of the gateway's configuration";
+const trustHint = "write a name of the gateway's trust, or a list of them";
 const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
 const requireHint = `write facts of the posture: ${postureFacts.join(', ')}`;
 const requireSchema = oneOrMany(z.enum(postureFacts, { error: requireHint }), requireHint);
@@ -170,6 +171,11 @@ const ruleSchema = strictMap(
       .enum(['intercept', 'passthrough'], { error: 'write intercept or passthrough' })
       .optional()
       .describe('passthrough: TLS is not opened, so nothing is checked or injected inside.'),
+    trust: oneOrMany(text(trustHint), trustHint)
+      .optional()
+      .describe(
+        "Names in the gateway's `trust`: certificates that verify the hosts of this rule beside the gateway's roots.",
+      ),
     addresses: oneOrMany(text(networkHint), networkHint)
       .optional()
       .describe('Private networks that the hosts of this rule may resolve to.'),
@@ -201,6 +207,8 @@ const ruleSchema = strictMap(
       credential: 'inject',
       credentials: 'inject',
       networks: 'addresses',
+      ca: 'trust',
+      cas: 'trust',
       limit: 'limits',
       id: 'name',
     },

@@ -32,6 +32,8 @@ export interface Rule {
   readonly inject: readonly string[];
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
+  /** Names in the configuration's `trust`. */
+  readonly trust: readonly string[];
   readonly reason: string | undefined;
   readonly operatorReason: string | undefined;
 }

@@ -34,6 +34,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     store: 'sqlite:/var/lib/upstreamproxy/state.db',
     policy: { mode: 'files', paths: [] },
     credentials: {},
+    trust: {},
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
     issuers: [],
     upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {} },
@@ -60,6 +61,7 @@ credentials:
     placeholder: { env: GH_TOKEN, value: placeholder }
   git: { kind: basic, username: x-access-token, source: { file: secrets/git } }
   key: { kind: header, header: X-Api-Key, prefix: "Key ", source: { command: [/bin/vault, read] } }
+trust: { internal: { file: internal.pem } }
 tokens: { issuer: me, audience: you, ttlSeconds: 60 }
 issuers:
   - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", algorithms: ES256 }
@@ -94,6 +96,7 @@ log: { level: debug, format: json }
         source: { command: ['/bin/vault', 'read'] },
       },
     },
+    trust: { internal: '/etc/gateway/internal.pem' },
     tokens: { issuer: 'me', audience: 'you', ttlSeconds: 60 },
     issuers: [
       {
@@ -245,6 +248,8 @@ describe('what is wrong is told with its place and what to write', () => {
       'limits: { frameByteMax: 1 }',
       [/unknown key "frameByteMax"; write "frameBytesMax"/],
     ],
+    ['a trust without file', 'trust: { internal: {} }', [/"trust.internal.file" is missing; write the path/]],
+    ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],
     ['a limit of zero', 'limits: { streamsMax: 0 }', [/write a whole number from 1 .* default is 4096/]],
     ['a timer that would wrap', 'limits: { idleTimeoutMs: 2147483648 }', [/from 1 to 2147483647/]],
     [
@@ -289,12 +294,16 @@ test('a file that is there is loaded, and the files that it names must be there'
     await writeFile(join(directory, 'policy.yaml'), 'rules: []');
     await writeFile(file, 'policy: policy.yaml\n');
     assert.deepEqual((await loadGatewayConfig(file)).policy.paths, [join(directory, 'policy.yaml')]);
-    await writeFile(file, 'policy: [policy.yaml, absent.yaml]\nupstream: { ca: absent.pem }\n');
+    await writeFile(
+      file,
+      'policy: [policy.yaml, absent.yaml]\nupstream: { ca: absent.pem }\ntrust: { lab: { file: none.pem } }\n',
+    );
     await assert.rejects(loadGatewayConfig(file), (error) => {
       assert.ok(error instanceof ProxyError);
       assert.equal(error.code, 'config_invalid');
       assert.match(error.message, /gateway.yaml:1:23: error: there is no file .*absent\.yaml/);
       assert.match(error.message, /gateway.yaml:2:17: error: there is no file .*absent\.pem/);
+      assert.match(error.message, /gateway.yaml:3:23: error: there is no file .*none\.pem/);
       return true;
     });
   });

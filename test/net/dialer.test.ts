@@ -247,7 +247,7 @@ test('a certificate for another name, of another authority, or one that expired 
   }
 });
 
-test('certificates of a rule replace the trust for its dial, and its own certificate is shown to the origin', async (t) => {
+test('certificates of a rule count beside the trust for its dial, and its own certificate is shown to the origin', async (t) => {
   const stranger = createTestAuthority();
   const server = tlsServer('origin.test', {
     ...stranger.issue('origin.test'),
@@ -265,6 +265,11 @@ test('certificates of a rule replace the trust for its dial, and its own certifi
     assert.equal((socket as TLSSocket).authorized, true);
     assert.deepEqual(await readFacts(socket), { servername: 'origin.test', names: 'DNS:client.test' });
   });
+  const usual = await listen(t, tlsServer('origin.test'));
+  await withSocket(
+    dialer.dial(request('https', usual, { tls: { ca: [stranger.caPem] } })),
+    async () => undefined,
+  );
 });
 
 test('no TLS session is offered again, not even to the same principal', async (t) => {

@@ -109,6 +109,32 @@ export const brokenConditions: readonly BrokenPolicy[] = [
     { credentials: ['github', 'npm'] },
   ],
   [
+    'an unknown trust',
+    rule('hosts: a.example.com\ntrust: [internal, intrenal]'),
+    ['p:4:23: error: there is no trust "intrenal" in the gateway\'s configuration; it has internal'],
+    { trust: ['internal'] },
+  ],
+  [
+    'a trust where the gateway has none',
+    rule('hosts: a.example.com\ntrust: internal'),
+    [
+      'p:4:12: error: there is no trust "internal" in the gateway\'s configuration; define it under "trust" there',
+    ],
+    { trust: [] },
+  ],
+  [
+    'trust over http',
+    rule('hosts: a.example.com\nscheme: http\ntrust: internal'),
+    ['p:5:12: error: there is no certificate to verify over http; write scheme: https, or remove "trust"'],
+  ],
+  [
+    'trust with passthrough',
+    rule('hosts: a.example.com\ntls: passthrough\ntrust: internal'),
+    [
+      'p:5:12: error: passthrough leaves TLS closed, so "trust" cannot be kept; remove it, or let the gateway intercept',
+    ],
+  ],
+  [
     'inject over http',
     rule('hosts: a.example.com\nscheme: [https, http]\ninject: github'),
     [

@@ -126,7 +126,7 @@ describe('of the rules that allow, the first in the order of the files decides',
   test('with its injection, limits and networks', () => {
     const policy = policyOf([
       'rules: [{ name: first, hosts: api.example.com, paths: /a/*, inject: one, limits: { bodyBytes: 1 KiB } }]',
-      'rules: [{ name: second, hosts: "*.example.com", inject: two, addresses: 10.0.0.0/8 }]',
+      'rules: [{ name: second, hosts: "*.example.com", inject: two, addresses: 10.0.0.0/8, trust: [internal, lab] }]',
     ]);
     const first = policy.decide(principal(), access('GET https://api.example.com/a/x'), nowMs);
     assert.ok(first.effect === 'allow');
@@ -136,6 +136,7 @@ describe('of the rules that allow, the first in the order of the files decides',
     const second = policy.decide(principal(), access('GET https://api.example.com/b'), nowMs);
     assert.ok(second.effect === 'allow');
     assert.deepEqual(second.inject, [{ credential: 'two' }]);
+    assert.deepEqual([first.trust, second.trust], [undefined, ['internal', 'lab']]);
     assert.deepEqual(second.addresses, ['10.0.0.0/8']);
     assert.deepEqual(second.rule, { name: 'second', place: 'policy-1.yaml:1' });
   });

@@ -10,6 +10,7 @@ import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts
 import { HttpFront } from '../../../src/gateway/http-front.ts';
 import { Http2Front } from '../../../src/gateway/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/live-grants.ts';
+import { RuleTrust } from '../../../src/gateway/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/session-budgets.ts';
 import { handleStream, type StreamParts } from '../../../src/gateway/stream-handler.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
@@ -357,6 +358,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       clock: Date.now,
       live: new LiveGrants(),
       budgets: new SessionBudgets(),
+      ruleTrust: new RuleTrust(),
     };
     const front = new HttpFront(common);
     const http2Front = new Http2Front(common);

@@ -12,6 +12,7 @@ import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts
 import { HttpFront } from '../../../src/gateway/http-front.ts';
 import { Http2Front } from '../../../src/gateway/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/live-grants.ts';
+import { RuleTrust } from '../../../src/gateway/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/session-budgets.ts';
 import { handleStream } from '../../../src/gateway/stream-handler.ts';
 import type { StreamParts } from '../../../src/gateway/stream-handler.ts';
@@ -34,6 +35,8 @@ export interface RequestPathOptions {
   /** Names to addresses; default: every name of `hosts` to 127.0.0.1. */
   readonly hosts: readonly string[];
   readonly trust: readonly string[];
+  /** What rules can pin, PEM by name. */
+  readonly ruleTrust?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: Partial<Limits>;
 }
 
@@ -102,6 +105,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     clock: Date.now,
     live: new LiveGrants(),
     budgets: new SessionBudgets(),
+    ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const front = new HttpFront(common);
   const http2Front = new Http2Front(common);
