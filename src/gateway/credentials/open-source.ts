@@ -1,0 +1,25 @@
+// A source of any kind, opened with what the gateway reaches sources with.
+
+import { openCredentialSource } from './credential-source.ts';
+import type { CredentialSource, CredentialSourceConfig, SecretForm } from './credential-source.ts';
+import type { ServiceFetch } from './service-fetch.ts';
+import type { Vaults } from './vaults.ts';
+
+/** What sources and issuers are reached with. */
+export interface CredentialContext {
+  /** The start-up environment, read once. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: ServiceFetch;
+  readonly vaults: Vaults;
+}
+
+/** @throws ProxyError config_invalid if it cannot be opened */
+export function openSource(
+  name: string,
+  config: CredentialSourceConfig,
+  { environment, vaults }: CredentialContext,
+  form: SecretForm = 'line',
+): CredentialSource {
+  if ('vault' in config) return vaults.source(name, config.vault, form);
+  return openCredentialSource(name, config, environment, form);
+}

@@ -1,0 +1,81 @@
+// A value that ends: fetched ahead of its end, one fetch in flight, and kept while the fetch fails and it still holds.
+
+/** A value is renewed this long before its end, or in its last fifth if it lives shorter than five times that. */
+const renewalLeadMs = 60_000;
+/** A service that failed is not asked again for this long, however many requests come. */
+const failureHoldMs = 1_000;
+/** The same while there is a value: a service that hangs must not slow every request down. */
+const failureHoldWithValueMs = 5_000;
+/** A workload can make an origin say 401; that must not become a stream of requests to the issuer. */
+const rejectionIntervalMs = 30_000;
+
+export interface TimedValue<T> {
+  readonly value: T;
+  readonly renewAtMs: number;
+  readonly endsAtMs: number;
+  /** An origin refused it before its time. */
+  readonly rejected?: boolean;
+}
+
+/** The value with the usual time of renewal. */
+export function timedValue<T>(value: T, nowMs: number, lifetimeMs: number): TimedValue<T> {
+  const endsAtMs = nowMs + lifetimeMs;
+  return { value, endsAtMs, renewAtMs: endsAtMs - Math.min(renewalLeadMs, lifetimeMs / 5) };
+}
+
+/** Gets the next value; `known` is the one of before, which may have ended. */
+export type FetchValue<T> = (nowMs: number, known: TimedValue<T> | undefined) => Promise<TimedValue<T>>;
+
+export class RenewedValue<T> {
+  readonly #fetch: FetchValue<T>;
+  #known: TimedValue<T> | undefined;
+  #renewal: Promise<TimedValue<T>> | undefined;
+  #failure: { readonly error: unknown; readonly untilMs: number } | undefined;
+  #rejectedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(fetch: FetchValue<T>) {
+    this.#fetch = fetch;
+  }
+
+  /** A value that is valid now. Throws what the fetch threw. */
+  async read(nowMs: number): Promise<T> {
+    const known = this.#known;
+    if (known !== undefined && nowMs < known.renewAtMs) return known.value;
+    try {
+      return (await this.#renew(nowMs)).value;
+    } catch (error) {
+      // The early renewal failed and the value still holds: the service may be back before its end.
+      if (known !== undefined && nowMs < known.endsAtMs) return known.value;
+      throw error;
+    }
+  }
+
+  /** An origin did not accept the value: the next read asks for another one, once for each value. */
+  reject(value: T, nowMs: number): void {
+    const known = this.#known;
+    if (known?.value !== value || nowMs >= known.renewAtMs) return;
+    if (nowMs - this.#rejectedMs < rejectionIntervalMs) return;
+    this.#rejectedMs = nowMs;
+    this.#known = { ...known, renewAtMs: nowMs, rejected: true };
+  }
+
+  #renew(nowMs: number): Promise<TimedValue<T>> {
+    if (this.#failure !== undefined && nowMs < this.#failure.untilMs)
+      return Promise.reject(this.#failure.error);
+    this.#renewal ??= this.#fetch(nowMs, this.#known)
+      .then((known) => {
+        this.#failure = undefined;
+        this.#known = known;
+        return known;
+      })
+      .catch((error: unknown) => {
+        const holds = this.#known !== undefined && nowMs < this.#known.endsAtMs;
+        this.#failure = { error, untilMs: nowMs + (holds ? failureHoldWithValueMs : failureHoldMs) };
+        throw error;
+      })
+      .finally(() => {
+        this.#renewal = undefined;
+      });
+    return this.#renewal;
+  }
+}

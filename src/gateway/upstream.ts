@@ -1,0 +1,78 @@
+// The gateway's way out: name servers, fixed names, another proxy in between; for requests of workloads and for its own.
+
+import { createDialer } from '../net/dialer.ts';
+import type { Dialer } from '../net/dialer.ts';
+import { ProxyChain } from '../net/proxy-chain.ts';
+import { createResolver } from '../net/resolver.ts';
+import { Secret } from '../protocol/secret.ts';
+import type { GatewayConfig } from './config.ts';
+import { openCredentialSource } from './credentials/credential-source.ts';
+import { openServiceFetch } from './credentials/service-fetch.ts';
+import type { ServiceFetch } from './credentials/service-fetch.ts';
+
+export interface UpstreamInput {
+  readonly config: GatewayConfig;
+  readonly clock: () => number;
+  /** PEM certificates that origins and issuers are verified against. */
+  readonly trust: readonly string[];
+  /** PEM texts for an https `upstream.proxy`. */
+  readonly proxyCa: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly stack: AsyncDisposableStack;
+}
+
+export interface Upstream {
+  /** For what workloads ask for. */
+  readonly dialer: Dialer;
+  /** For what the gateway itself asks of issuers and keepers of secrets. */
+  readonly fetch: ServiceFetch;
+}
+
+export function openUpstream(input: UpstreamInput): Upstream {
+  const { config, trust, stack } = input;
+  const { limits, upstream } = config;
+  const resolver = stack.use(
+    createResolver({
+      limits,
+      hosts: upstream.hosts,
+      ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
+    }),
+  );
+  const chain = openChain(input);
+  const through = chain === undefined ? {} : { chain };
+  const common = { resolver, trust, limits };
+  // The operator wrote these URLs, so a service on this machine may be meant.
+  const own = { ...common, ownAddresses: () => new Set<string>() };
+  const services = openServiceFetch({
+    dialer: createDialer({ ...own, ...through }),
+    loopback: createDialer(own),
+  });
+  return { dialer: createDialer({ ...common, ...through }), fetch: stack.use(services).fetch };
+}
+
+/** The way out through another proxy, if the configuration names one. */
+function openChain({ config, environment, clock, trust, proxyCa }: UpstreamInput): ProxyChain | undefined {
+  const { proxy } = config.upstream;
+  if (proxy === undefined) return undefined;
+  const { protocol, hostname, port } = new URL(proxy.url);
+  const isTls = protocol === 'https:';
+  const { credentials } = proxy;
+  const source =
+    credentials === undefined
+      ? undefined
+      : openCredentialSource('upstream.proxy', credentials.source, environment);
+  return new ProxyChain({
+    proxy: { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)) },
+    noProxy: proxy.noProxy,
+    limits: config.limits,
+    ...(isTls ? { tls: { ca: proxyCa.length === 0 ? trust : proxyCa } } : {}),
+    ...(source === undefined || credentials === undefined
+      ? {}
+      : {
+          credentials: async () => {
+            const secret = await source.read(clock());
+            return new Secret(`${credentials.username}:${secret.reveal()}`);
+          },
+        }),
+  });
+}
