@@ -3,21 +3,9 @@
 import { z } from 'zod';
 import { limitTable, type LimitName } from '../protocol/limits.ts';
 import { strictMap } from '../policy/yaml-source.ts';
-
-const text = (hint: string) => z.string({ error: hint }).min(1, { error: hint }).max(4096, { error: hint });
-
-function oneOrMany<T extends z.ZodType>(item: T, hint: string) {
-  return z.union([item, z.array(item, { error: hint }).min(1, { error: hint }).max(1000, { error: hint })], {
-    error: hint,
-  });
-}
-
-/** One value or a list of them, as a list. */
-export const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
-  // Array.isArray does not narrow a union with a readonly array; the runtime check is the proof.
-  value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-const pathHint = 'write the path of a file, relative to the folder of this one or absolute';
+import { credentialSchema } from './credentials/credential-schema.ts';
+import { plainSourceSchema } from './credentials/source-schema.ts';
+import { oneOrMany, pathHint, text } from './schema-parts.ts';
 
 /** The largest value of a timer in Node; more would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
@@ -44,102 +32,6 @@ const tlsSchema = z.union(
     ),
   ],
   { error: tlsHint },
-);
-
-const sourceHint =
-  'write where the secret is: { env: NAME }, { file: path } or { command: [program, argument] }; a secret never stands in this file';
-/** Upper case only, so that a token pasted here by mistake is not taken for a name. */
-const environmentName = (hint: string) =>
-  z.string({ error: hint }).regex(/^[A-Z_][A-Z0-9_]{0,127}$/, { error: hint });
-const inlineSecret = 'source: { env: NAME } or { file: path }, for a secret never stands in this file';
-const secretWords = {
-  value: inlineSecret,
-  token: inlineSecret,
-  secret: inlineSecret,
-  password: inlineSecret,
-  key: inlineSecret,
-  bearer: inlineSecret,
-  env: 'source: { env: NAME }',
-  file: 'source: { file: path }',
-  command: 'source: { command: [program] }',
-  user: 'username',
-  name: 'header',
-  type: 'kind',
-} as const;
-const sourceSchema = strictMap(
-  {
-    env: environmentName('write the name of an environment variable in upper case, such as GITHUB_TOKEN')
-      .optional()
-      .describe('An environment variable of the gateway, read once at start.'),
-    file: text(pathHint)
-      .optional()
-      .describe('A file that holds nothing but the secret; read again when it changes.'),
-    command: z
-      .array(text('write a program and its arguments'), { error: 'write a list: [program, argument]' })
-      .min(1, { error: 'write a list: [program, argument]' })
-      .optional()
-      .describe('A program that prints the secret; started without a shell.'),
-  },
-  { hint: sourceHint, synonyms: { value: inlineSecret, environment: 'env', path: 'file', exec: 'command' } },
-);
-const placeholderSchema = strictMap(
-  {
-    env: environmentName('write the environment variable that the workload sees, such as GITHUB_TOKEN'),
-    value: text('write the harmless text that stands in it').optional(),
-  },
-  { hint: 'write placeholder: { env: NAME }', synonyms: { name: 'env', variable: 'env' } },
-);
-const credentialKinds = ['bearer', 'basic', 'header', 'query', 'placeholder', 'mtls', 'oauth'] as const;
-const tokenUrlHint = 'write an https:// URL without user and password';
-const headerHint = 'write the name of a header field, such as X-Api-Key';
-const credentialSchema = strictMap(
-  {
-    kind: z
-      .enum(credentialKinds, { error: `write one of the kinds ${credentialKinds.join(', ')}` })
-      .describe(
-        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder; mtls: a client certificate; oauth: a bearer token from an issuer.',
-      ),
-    username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
-    header: z
-      .string({ error: headerHint })
-      .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, { error: headerHint })
-      .optional()
-      .describe('For kind header.'),
-    prefix: z
-      .string({ error: 'write the text that stands before the secret' })
-      .regex(/^[\x20-\x7e]{0,128}$/, { error: 'write printable ASCII' })
-      .optional()
-      .describe('For kind header: text before the secret, with its space.'),
-    parameter: text('write the name of a query parameter, such as api_key')
-      .optional()
-      .describe('For kind query.'),
-    certificate: text(pathHint)
-      .optional()
-      .describe('For kind mtls: PEM file of the chain; the source has the key, PEM too.'),
-    tokenUrl: z
-      .string({ error: tokenUrlHint })
-      .regex(/^https:\/\/[^\s@#]+$/, { error: tokenUrlHint })
-      .optional()
-      .describe("For kind oauth: the issuer's token endpoint."),
-    clientId: text('write the client id that the issuer gave').optional().describe('For kind oauth.'),
-    scope: text('write scopes with spaces between them').optional().describe('For kind oauth.'),
-    refreshToken: sourceSchema
-      .optional()
-      .describe('For kind oauth: where a refresh token is; without it the grant is client_credentials.'),
-    source: sourceSchema,
-    scrub: strictMap(
-      {
-        decode: z
-          .boolean({ error: 'write true or false' })
-          .describe('Ask for gzip, br and zstd, and decode answers to search them.'),
-      },
-      { hint: 'write scrub: { decode: true }' },
-    )
-      .optional()
-      .describe('How answers are searched for the secret.'),
-    placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
-  },
-  { hint: 'write a credential as { kind: bearer, source: { env: NAME } }', synonyms: secretWords },
 );
 
 const trustSchema = strictMap(
@@ -199,7 +91,7 @@ const upstreamProxySchema = strictMap(
       .regex(/^https?:\/\/[^/@?#]+\/?$/, { error: proxyUrlHint })
       .describe('http://host:port or https://host:port.'),
     username: text('write a user name').optional().describe('With source: who the gateway is to the proxy.'),
-    source: sourceSchema.optional().describe('Where the password comes from: env, file or command.'),
+    source: plainSourceSchema.optional().describe('Where the password comes from: env, file or command.'),
     noProxy: oneOrMany(text('write a host, or .suffix'), 'write a host, or a list of them')
       .optional()
       .describe(

@@ -7,14 +7,11 @@ import { readYaml, type YamlPath, type YamlSource } from '../policy/yaml-source.
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import type { CredentialConfig } from './credentials/credential-config.ts';
+import { credentialSettings, plainSourceSettings } from './credentials/credential-settings.ts';
+import type { PlainSourceConfig } from './credentials/credential-source.ts';
 import { checkConfigDocument } from './config-check.ts';
-import { asList, type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
-
-/** Where a secret comes from. File paths are absolute. */
-export type SecretSource =
-  | { readonly env: string }
-  | { readonly file: string }
-  | { readonly command: readonly string[] };
+import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+import { asList } from './schema-parts.ts';
 
 /** An OpenID Connect issuer whose tokens start sessions. */
 export interface IssuerSettings {
@@ -29,7 +26,7 @@ export interface IssuerSettings {
 /** Another proxy that is the gateway's way out. */
 export interface UpstreamProxySettings {
   readonly url: string;
-  readonly credentials?: { readonly username: string; readonly source: SecretSource };
+  readonly credentials?: { readonly username: string; readonly source: PlainSourceConfig };
   readonly noProxy: readonly string[];
   /** PEM files for an https proxy; empty: what origins are verified against. */
   readonly ca: readonly string[];
@@ -232,54 +229,6 @@ function policySettings(
   return { mode: 'files', paths: asList(policy).map(absolute) };
 }
 
-function credentialSettings(
-  {
-    kind,
-    username = '',
-    header = '',
-    prefix,
-    parameter = '',
-    certificate = '',
-    tokenUrl = '',
-    clientId = '',
-    scope,
-    refreshToken,
-    scrub,
-    source,
-    placeholder,
-  }: NonNullable<GatewayConfigDocument['credentials']>[string],
-  absolute: (path: string) => string,
-): CredentialConfig {
-  const common = {
-    source: secretSource(source, absolute),
-    ...(placeholder === undefined ? {} : { placeholder: withoutUndefined(placeholder) }),
-    ...(scrub === undefined ? {} : { scrub }),
-  };
-  switch (kind) {
-    case 'bearer':
-      return { kind, ...common };
-    case 'basic':
-      return { kind, username, ...common };
-    case 'header':
-      return { kind, header, ...(prefix === undefined ? {} : { prefix }), ...common };
-    case 'query':
-      return { kind, parameter, ...common };
-    case 'placeholder':
-      return { kind, ...common };
-    case 'mtls':
-      return { kind, certificate: absolute(certificate), ...common };
-    case 'oauth':
-      return {
-        kind,
-        tokenUrl,
-        clientId,
-        ...(scope === undefined ? {} : { scope }),
-        ...(refreshToken === undefined ? {} : { refreshToken: secretSource(refreshToken, absolute) }),
-        ...common,
-      };
-  }
-}
-
 function proxySettings(
   {
     url,
@@ -296,25 +245,8 @@ function proxySettings(
     ca: asList(ca).map(absolute),
     ...(username === undefined || source === undefined
       ? {}
-      : { credentials: { username, source: secretSource(source, absolute) } }),
+      : { credentials: { username, source: plainSourceSettings(source, absolute) } }),
   };
-}
-
-function withoutUndefined({ env, value }: { env: string; value?: string | undefined }): {
-  env: string;
-  value?: string;
-} {
-  return value === undefined ? { env } : { env, value };
-}
-
-/** Exactly one of the three is there; `checkCredentials` has seen to it. */
-function secretSource(
-  source: { env?: string | undefined; file?: string | undefined; command?: readonly string[] | undefined },
-  absolute: (path: string) => string,
-): SecretSource {
-  if (source.env !== undefined) return { env: source.env };
-  if (source.file !== undefined) return { file: absolute(source.file) };
-  return { command: source.command ?? [] };
 }
 
 function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[number]): IssuerSettings {

@@ -2,6 +2,7 @@
 // validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
 
 import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
 import type { Destination } from '../http/destination.ts';
 import { hostField } from '../http/authority.ts';
 import type { MessageFraming } from '../http/framing.ts';
@@ -91,7 +92,7 @@ export async function admit(
     decision.limits,
     parts.clock(),
   );
-  const injected = await inject(validated, decision, parts);
+  const injected = await inject(client, validated, decision, parts);
   record.facts.injected = injected.names;
   return { validated, decision, injected, spendBytes };
 }
@@ -152,29 +153,42 @@ function enforceDeclaredLength(validated: ValidatedRequest, decision: AllowDecis
 
 /** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
 async function inject(
+  client: ClientExchange,
   { head, framing }: ValidatedRequest,
   decision: AllowDecision,
   parts: ExchangeParts,
 ): Promise<InjectedRequest> {
-  if (decision.inject.length === 0) return { head, names: [], values: [], decode: false };
+  if (decision.inject.length === 0)
+    return { head, names: [], values: [], decode: false, keepsRange: true, onRejected: () => undefined };
   if (head.destination.scheme !== 'https') {
     throw new ProxyError(
       'credential_unavailable',
       'a credential is never sent over cleartext HTTP; use https',
     );
   }
-  const injected = await parts.credentials.inject(head, decision.inject, parts.clock(), bodyFacts(framing));
+  const injected = await parts.credentials.inject(
+    head,
+    decision.inject,
+    parts.clock(),
+    bodyFacts(client, framing),
+  );
   if (injected.values.length === 0) return injected;
   // The answer is searched for the secret, which needs it whole, and not encoded or in a way that can be undone.
-  const headers = injected.head.headers
-    .without('range', 'if-range')
-    .with('accept-encoding', injected.decode ? decodableCodings : 'identity');
+  const unranged = injected.keepsRange
+    ? injected.head.headers
+    : injected.head.headers.without('range', 'if-range');
+  const headers = unranged.with('accept-encoding', injected.decode ? decodableCodings : 'identity');
   return { ...injected, head: { ...injected.head, headers } };
 }
 
-function bodyFacts(framing: MessageFraming): BodyFacts | undefined {
+function bodyFacts(client: ClientExchange, framing: MessageFraming): BodyFacts | undefined {
   if (framing.kind === 'none') return undefined;
-  return { length: framing.kind === 'length' ? framing.length : undefined };
+  const length = framing.kind === 'length' ? framing.length : undefined;
+  const open = (): Readable => {
+    client.sendContinue();
+    return client.body;
+  };
+  return { length, isRewritten: false, open };
 }
 
 interface Forwarding {
@@ -206,6 +220,7 @@ async function forward(
     record.facts.verdict = 'allow';
   } finally {
     releaseBody(client, request);
+    if (relay.status === 401) admitted.injected.onRejected(parts.clock());
     if (relay.status !== undefined) record.facts.status = relay.status;
     record.facts.responseBytes = relay.bodyBytes;
     if (relay.scrubbed > 0) record.facts.details = { scrubbed: relay.scrubbed };
@@ -253,7 +268,7 @@ function upstreamBody(
   client: ClientExchange,
   { validated, injected }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
-  const facts = bodyFacts(validated.framing);
+  const facts = bodyFacts(client, validated.framing);
   // A request that becomes a WebSocket has no body, whatever comes behind its head.
   if (facts === undefined || validated.upgrade !== undefined)
     return { body: undefined, bodyLength: undefined };

@@ -1,16 +1,11 @@
-// What every stream of the gateway is served with: resolver, dialer, forwarder, TLS termination and the HTTP fronts.
+// What every stream of the gateway is served with: forwarder, TLS termination and the HTTP fronts.
 
 import { readFile } from 'node:fs/promises';
 import { TlsTerminator } from '../intercept/tls-terminator.ts';
-import { createDialer } from '../net/dialer.ts';
-import { ProxyChain } from '../net/proxy-chain.ts';
-import { createResolver } from '../net/resolver.ts';
 import { loadSystemTrust } from '../net/system-trust.ts';
 import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
-import { Secret } from '../protocol/secret.ts';
 import type { GatewayConfig } from './config.ts';
-import { openCredentialSource } from './credentials/credential-source.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { HttpFront } from './http-front.ts';
@@ -19,6 +14,7 @@ import { LiveGrants } from './live-grants.ts';
 import type { RuleTrust } from './rule-trust.ts';
 import { SessionBudgets } from './session-budgets.ts';
 import type { StreamParts } from './stream-handler.ts';
+import type { Upstream } from './upstream.ts';
 
 export interface PartsInput {
   readonly config: GatewayConfig;
@@ -27,13 +23,9 @@ export interface PartsInput {
   readonly policy: () => Policy;
   readonly credentials: CredentialSet;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
-  /** PEM certificates that origins are verified against. */
-  readonly trust: readonly string[];
+  readonly upstream: Upstream;
   /** What rules pin beside it. */
   readonly ruleTrust: RuleTrust;
-  /** PEM texts for an https `upstream.proxy`. */
-  readonly proxyCa: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stack: AsyncDisposableStack;
 }
 
@@ -48,17 +40,9 @@ export async function loadTrust({ upstream }: GatewayConfig): Promise<readonly s
 }
 
 export function openParts(input: PartsInput): StreamParts {
-  const { config, audit, clock, policy, credentials, authority, trust, stack } = input;
-  const { limits, upstream } = config;
-  const resolver = stack.use(
-    createResolver({
-      limits,
-      hosts: upstream.hosts,
-      ...(upstream.resolvers.length === 0 ? {} : { servers: upstream.resolvers }),
-    }),
-  );
-  const chain = openChain(input);
-  const dialer = createDialer({ resolver, trust, limits, ...(chain === undefined ? {} : { chain }) });
+  const { config, audit, clock, policy, credentials, authority, stack } = input;
+  const { limits } = config;
+  const { dialer } = input.upstream;
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
   const terminator = stack.adopt(new TlsTerminator({ issuer: authority, limits, clock }), (one) => {
     one.close();
@@ -80,31 +64,4 @@ export function openParts(input: PartsInput): StreamParts {
   const http1 = stack.adopt(new HttpFront(front), close);
   const http2 = stack.adopt(new Http2Front(front), close);
   return { ...front, front: http1, http2Front: http2, terminator, dialer };
-}
-
-/** The way out through another proxy, if the configuration names one. */
-function openChain({ config, environment, clock, trust, proxyCa }: PartsInput): ProxyChain | undefined {
-  const { proxy } = config.upstream;
-  if (proxy === undefined) return undefined;
-  const { protocol, hostname, port } = new URL(proxy.url);
-  const isTls = protocol === 'https:';
-  const { credentials } = proxy;
-  const source =
-    credentials === undefined
-      ? undefined
-      : openCredentialSource('upstream.proxy', credentials.source, environment);
-  return new ProxyChain({
-    proxy: { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)) },
-    noProxy: proxy.noProxy,
-    limits: config.limits,
-    ...(isTls ? { tls: { ca: proxyCa.length === 0 ? trust : proxyCa } } : {}),
-    ...(source === undefined || credentials === undefined
-      ? {}
-      : {
-          credentials: async () => {
-            const secret = await source.read(clock());
-            return new Secret(`${credentials.username}:${secret.reveal()}`);
-          },
-        }),
-  });
 }

@@ -16,7 +16,7 @@ import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { Metrics, countingSink } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
-import { openIssuerFetch } from './oidc-fetch.ts';
+import { issuerFetch } from './oidc-fetch.ts';
 import type { IssuerFetch } from './oidc-fetch.ts';
 import { oidcIssuer } from './oidc-issuer.ts';
 import { PolicySource } from './policy-source.ts';
@@ -28,6 +28,7 @@ import type { SessionService } from './session-service.ts';
 import { ownIssuer } from './session-token.ts';
 import { openSigningKey } from './signing-key.ts';
 import { TunnelServer } from './tunnel-server.ts';
+import { openUpstream } from './upstream.ts';
 
 export interface GatewayOptions {
   /** The environment at start, for credentials of source `env`. */
@@ -71,12 +72,14 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const policies = await openPolicies(config, { stack, log, ruleTrust });
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
   const trust = await loadTrust(config);
-  const credentials = stack.use(new CredentialSet(config.credentials, options.environment ?? {}, trust));
-  const issuerFetch = stack.use(openIssuerFetch(trust));
+  const environment = options.environment ?? {};
+  const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
+  const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack });
+  const credentials = stack.use(new CredentialSet(config.credentials, environment, upstream.fetch));
   const sessions = stack.use(
     await openSessions({
       config,
-      fetch: issuerFetch.fetch,
+      fetch: issuerFetch(upstream.fetch),
       store,
       audit,
       clock,
@@ -92,10 +95,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     policy: policies.current,
     credentials,
     authority,
-    trust,
+    upstream,
     ruleTrust,
-    proxyCa: await readFiles(config.upstream.proxy?.ca ?? []),
-    environment: options.environment ?? {},
     stack,
   });
   sessions.onEnded((sessionId) => {

@@ -1,8 +1,10 @@
 // Fetching the small JSON documents of an issuer: HTTPS only, bounded in time and bytes, no redirects.
 
-import { Agent, fetch } from 'undici';
+import { Buffer } from 'node:buffer';
+import { Readable } from 'node:stream';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import type { ServiceFetch } from './credentials/service-fetch.ts';
 
 /** What is needed of a fetch; the platform's own fits. */
 export type IssuerFetch = (
@@ -14,12 +16,11 @@ export type IssuerFetch = (
   },
 ) => Promise<{ readonly status: number; readonly body: AsyncIterable<Uint8Array> | null }>;
 
-/** A fetch that trusts exactly these roots (PEM), whatever the environment says. */
-export function openIssuerFetch(trust: readonly string[]): { readonly fetch: IssuerFetch } & AsyncDisposable {
-  const dispatcher = new Agent({ connect: { ca: [...trust] }, connections: 1 });
-  return {
-    fetch: (url, init) => fetch(url, { ...init, dispatcher }),
-    [Symbol.asyncDispose]: () => dispatcher.destroy(),
+/** The gateway's own way to services, as a fetch of documents. */
+export function issuerFetch(fetch: ServiceFetch): IssuerFetch {
+  return async (url, { signal, headers }) => {
+    const { status, text } = await fetch(url, { method: 'GET', headers, signal });
+    return { status, body: Readable.from([Buffer.from(text)]) };
   };
 }
 

@@ -87,6 +87,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     if (result.socket === undefined) {
       await relay.end();
       if (relay.status !== undefined) record.facts.status = relay.status;
+      if (relay.status === 401) injected.onRejected(parts.clock());
       return;
     }
     record.facts.status = result.status;

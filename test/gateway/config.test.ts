@@ -185,7 +185,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'two sources of a refresh token',
       'credentials: { a: { kind: oauth, tokenUrl: "https://i.example.com/t", clientId: c, source: { env: A }, refreshToken: { env: B, file: c } } }',
-      [/exactly one of env, file and command/],
+      [/exactly one of env, file, command/],
     ],
     [
       'a field of the message',
@@ -201,12 +201,12 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'two sources',
       'credentials: { a: { kind: bearer, source: { env: A, file: b } } }',
-      [/exactly one of env, file and command/],
+      [/exactly one of env, file, command/],
     ],
     [
       'no source inside',
       'credentials: { a: { kind: bearer, source: {} } }',
-      [/exactly one of env, file and command/],
+      [/exactly one of env, file, command/],
     ],
     [
       'a variable twice',

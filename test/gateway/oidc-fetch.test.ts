@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { defaultLimits } from '../../src/protocol/limits.ts';
-import { fetchIssuerJson, openIssuerFetch } from '../../src/gateway/oidc-fetch.ts';
+import { fetchIssuerJson, issuerFetch } from '../../src/gateway/oidc-fetch.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
+import { openTestServices } from './support/service-fetch.ts';
 
 const authority = createTestAuthority();
 const limits = { ...defaultLimits, jwksBytesMax: 1000, jwksTimeoutMs: 200 };
@@ -44,14 +45,16 @@ after(() => {
 const unavailable = (message: RegExp) => ({ name: 'ProxyError', code: 'issuer_unavailable', message });
 
 test('a document is fetched from a server whose root is trusted', async () => {
-  await using issuerFetch = openIssuerFetch([authority.caPem]);
-  assert.deepEqual(await fetchIssuerJson(issuerFetch.fetch, `${origin}/json`, limits), { keys: [] });
+  await using services = openTestServices([authority.caPem]);
+  assert.deepEqual(await fetchIssuerJson(issuerFetch(services.fetch), `${origin}/json`, limits), {
+    keys: [],
+  });
 });
 
 test('a server whose root is not trusted is refused', async () => {
-  await using issuerFetch = openIssuerFetch([createTestAuthority().caPem]);
+  await using services = openTestServices([createTestAuthority().caPem]);
   await assert.rejects(
-    fetchIssuerJson(issuerFetch.fetch, `${origin}/json`, limits),
+    fetchIssuerJson(issuerFetch(services.fetch), `${origin}/json`, limits),
     unavailable(/certificate/),
   );
 });
@@ -66,9 +69,9 @@ const refused: readonly (readonly [path: string, message: RegExp])[] = [
 ];
 for (const [path, message] of refused) {
   test(`the document ${path} is refused and the message names it`, async () => {
-    await using issuerFetch = openIssuerFetch([authority.caPem]);
+    await using services = openTestServices([authority.caPem]);
     await assert.rejects(
-      fetchIssuerJson(issuerFetch.fetch, `${origin}${path}`, limits),
+      fetchIssuerJson(issuerFetch(services.fetch), `${origin}${path}`, limits),
       unavailable(message),
     );
   });

@@ -78,6 +78,16 @@ test('the references describe every key that exists, and no other', () => {
   assert.deepEqual(rows('configuration.md').toSorted(), keysOf(gatewayConfigSchema).toSorted());
 });
 
+/** Maps that are described at one place for all: conditions, and sources of secrets beside `source`. */
+const describedOnce = new Set([
+  'for',
+  'refreshToken',
+  'accessKeyId',
+  'sessionToken',
+  'tokenSource',
+  'secretIdSource',
+]);
+
 /** `rules[].limits.bodyBytes`, `credentials.<name>.kind`: every key of the maps below a schema. */
 function keysOf(schema: z.ZodType): readonly string[] {
   interface Node {
@@ -91,7 +101,7 @@ function keysOf(schema: z.ZodType): readonly string[] {
     for (const [key, value] of Object.entries(node.properties ?? {})) {
       const name = path === '' ? key : `${path}.${key}`;
       keys.add(name);
-      if (key !== 'for') walk(value, name);
+      if (!describedOnce.has(key)) walk(value, name);
     }
     if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}.<name>`);
     if (node.items !== undefined) walk(node.items, `${path}[]`);

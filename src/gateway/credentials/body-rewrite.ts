@@ -5,6 +5,13 @@ import type { Readable, Transform } from 'node:stream';
 /** What is known of a body before it is read; `length` is undefined if it was not declared. */
 export interface BodyFacts {
   readonly length: number | undefined;
+  /** Whether it is no longer what the client sends: an injector before this one rewrites it. */
+  readonly isRewritten: boolean;
+  /**
+   * The body itself, for an injector that has to see it before the head can go out. Whoever opens it gives a rewrite
+   * that is `isWhole`.
+   */
+  open(): Readable;
 }
 
 export interface BodyRewrite {
@@ -15,11 +22,14 @@ export interface BodyRewrite {
    * and it leaves the given body alone then: the client's connection still has to carry the refusal.
    */
   rewrite(body: Readable): Readable;
+  /** It holds the whole body, which was opened before, and does not read its argument. */
+  readonly isWhole?: boolean;
 }
 
 /** First `first`, then `second`, which saw what the first gives. */
 export function chainRewrites(first: BodyRewrite | undefined, second: BodyRewrite): BodyRewrite {
   if (first === undefined) return second;
+  if (second.isWhole === true) return second;
   return { length: second.length, rewrite: (body) => second.rewrite(first.rewrite(body)) };
 }
 

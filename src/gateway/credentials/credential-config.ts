@@ -21,12 +21,31 @@ export type CredentialKindConfig =
       readonly clientId: string;
       readonly scope?: string;
       readonly refreshToken?: CredentialSourceConfig;
+    }
+  /** The source has the app's private key, PEM. */
+  | {
+      readonly kind: 'github-app';
+      readonly appId: string;
+      readonly installationId: string;
+      readonly apiUrl: string;
+      /** `basic` is what git over HTTPS needs. */
+      readonly as: 'bearer' | 'basic';
+      readonly permissions?: Readonly<Record<string, string>>;
+      readonly repositories?: readonly string[];
     };
+
+/** What the workload sees in a variable of its environment. */
+export interface PlaceholderConfig {
+  readonly env: string;
+  readonly value?: string;
+  /** Kind placeholder: whether bodies are searched too. */
+  readonly body?: boolean;
+}
 
 /** A credential; the secret itself is only ever behind `source`. File paths are absolute. */
 export type CredentialConfig = CredentialKindConfig & {
   readonly source: CredentialSourceConfig;
-  readonly placeholder?: { readonly env: string; readonly value?: string };
+  readonly placeholder?: PlaceholderConfig;
   /** `decode`: answers may come encoded, at the cost of decoding them here. */
   readonly scrub?: { readonly decode: boolean };
 };
@@ -35,4 +54,14 @@ export type CredentialConfig = CredentialKindConfig & {
 export function placeholderText(name: string, { placeholder }: CredentialConfig): string | undefined {
   if (placeholder === undefined) return undefined;
   return placeholder.value ?? `upstreamproxy-placeholder-${name}`;
+}
+
+/** The environment variables that the workload gets for it. */
+export function placeholderVariables(
+  name: string,
+  config: CredentialConfig,
+): Readonly<Record<string, string>> {
+  const text = placeholderText(name, config);
+  if (config.placeholder === undefined || text === undefined) return {};
+  return { [config.placeholder.env]: text };
 }

@@ -7,6 +7,7 @@ import { Secret } from '../../protocol/secret.ts';
 import type { UpstreamTls } from '../forwarder.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import type { HeadKindConfig } from './credential-config.ts';
+import { bodyDigests, bodyFormOf, substituteInBody } from './placeholder-body.ts';
 import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
 import { withParameter } from './query-parameter.ts';
 
@@ -18,17 +19,31 @@ export interface Injected {
   readonly tls?: UpstreamTls;
   /** Absent: the body passes as it is. */
   readonly body?: BodyRewrite;
+  /** The origin never repeats the values in what it serves in ranges, so that clients may ask for ranges. */
+  readonly keepsRange?: boolean;
+  /** It turned out that the request has no place for it. */
+  readonly isUnused?: boolean;
+  /** To be told if the origin answers 401. */
+  readonly onRejected?: (nowMs: number) => void;
 }
 
 export interface CredentialInjector {
   /** Absent: every request gets it. Where it says no, the request passes as it is and no source is asked. */
-  applies?(head: RequestHead): boolean;
+  applies?(head: RequestHead, body: BodyFacts | undefined): boolean;
   /** `body` is undefined if the request has none. */
-  inject(head: RequestHead, secret: Secret<string>, body: BodyFacts | undefined): Injected;
+  inject(
+    head: RequestHead,
+    secret: Secret<string>,
+    body: BodyFacts | undefined,
+  ): Injected | Promise<Injected>;
 }
 
 /** `placeholder` is what the workload has instead. */
-export function createInjector(config: HeadKindConfig, placeholder: string | undefined): CredentialInjector {
+export function createInjector(
+  config: HeadKindConfig,
+  placeholder: string | undefined,
+  inBody = false,
+): CredentialInjector {
   switch (config.kind) {
     case 'bearer':
       return {
@@ -55,12 +70,35 @@ export function createInjector(config: HeadKindConfig, placeholder: string | und
       };
     case 'placeholder': {
       if (placeholder === undefined) throw new ProxyError('config_invalid', 'kind placeholder needs one');
-      return {
-        applies: (head) => hasPlaceholder(head, placeholder),
-        inject: (head, secret) => substitutePlaceholder(head, placeholder, secret),
-      };
+      return inBody ? placeholderAnywhere(placeholder) : placeholderInHead(placeholder);
     }
   }
+}
+
+function placeholderInHead(placeholder: string): CredentialInjector {
+  return {
+    applies: (head) => hasPlaceholder(head, placeholder),
+    inject: (head, secret) => substitutePlaceholder(head, placeholder, secret),
+  };
+}
+
+function placeholderAnywhere(placeholder: string): CredentialInjector {
+  return {
+    applies: (head, body) =>
+      hasPlaceholder(head, placeholder) || (body !== undefined && bodyFormOf(head) !== undefined),
+    inject: async (head, secret, body) => {
+      const isInHead = hasPlaceholder(head, placeholder);
+      const injected = isInHead ? substitutePlaceholder(head, placeholder, secret) : { head, values: [] };
+      const form = bodyFormOf(head);
+      if (form === undefined || body === undefined) return injected;
+      const { body: rewrite, isFound } = await substituteInBody(form, body, placeholder, secret);
+      // It was held and has none: it goes on as it came.
+      if (isFound === false) return { ...injected, body: rewrite, isUnused: !isInHead };
+      const headers = injected.head.headers.without(...bodyDigests);
+      const values = [secret, ...injected.values, new Secret(JSON.stringify(secret.reveal()).slice(1, -1))];
+      return { head: { ...injected.head, headers }, values, body: rewrite };
+    },
+  };
 }
 
 function withField(

@@ -7,11 +7,12 @@ import type { Secret } from '../../protocol/secret.ts';
 import type { UpstreamTls } from '../forwarder.ts';
 import { chainRewrites } from './body-rewrite.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
-import { placeholderText } from './credential-config.ts';
+import { placeholderVariables } from './credential-config.ts';
 import type { CredentialConfig } from './credential-config.ts';
 import { openCredential } from './open-credential.ts';
 import type { Credential } from './open-credential.ts';
-import { openTokenFetch } from './token-fetch.ts';
+import type { ServiceFetch } from './service-fetch.ts';
+import { Vaults } from './vaults.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;
@@ -23,38 +24,43 @@ export interface InjectedRequest {
   readonly tls?: UpstreamTls;
   /** Absent: the body passes as it is. */
   readonly body?: BodyRewrite;
+  /** Whether none of their origins repeats the values in parts of an answer. */
+  readonly keepsRange: boolean;
+  /** The origin answered 401: values that can be had anew are, for the next request. */
+  onRejected(nowMs: number): void;
 }
 
+const unreachable: ServiceFetch = () => Promise.reject(new Error('there is no way to it'));
+
 export class CredentialSet implements AsyncDisposable {
-  readonly #issuers: ReturnType<typeof openTokenFetch>;
+  readonly #vaults: Vaults;
   readonly #entries = new Map<string, Credential & { readonly decode: boolean }>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
 
   /**
-   * @param trust PEM certificates that issuers of tokens are verified against
+   * @param fetch how issuers of tokens and keepers of secrets are reached; without it none is
    * @throws ProxyError config_invalid if a source cannot be opened
    */
   constructor(
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
-    trust: readonly string[] = [],
+    fetch: ServiceFetch = unreachable,
   ) {
-    this.#issuers = openTokenFetch(trust);
+    this.#vaults = new Vaults({ environment, fetch });
     const placeholders: Record<string, string> = {};
-    const { fetch } = this.#issuers;
+    const context = { environment, fetch, vaults: this.#vaults };
     for (const [name, config] of Object.entries(configs)) {
-      const placeholder = placeholderText(name, config);
       const decode = config.scrub?.decode ?? false;
-      this.#entries.set(name, { ...openCredential(name, config, { environment, fetch }), decode });
-      if (config.placeholder !== undefined && placeholder !== undefined)
-        placeholders[config.placeholder.env] = placeholder;
+      this.#entries.set(name, { ...openCredential(name, config, context), decode });
+      Object.assign(placeholders, placeholderVariables(name, config));
     }
     this.placeholders = placeholders;
   }
 
+  /** Gives back what was only lent: leases and tokens of a Vault. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#issuers[Symbol.asyncDispose]();
+    await this.#vaults[Symbol.asyncDispose]();
   }
 
   /**
@@ -73,26 +79,41 @@ export class CredentialSet implements AsyncDisposable {
     let decode = true;
     let tls: UpstreamTls | undefined;
     let rewrite: BodyRewrite | undefined;
+    let keepsRange = true;
+    const rejections: ((nowMs: number) => void)[] = [];
     for (const { credential } of injections) {
       const entry = this.#entries.get(credential);
       if (entry === undefined)
         throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
-      if (!entry.applies(current)) continue;
-      const injected = await entry.apply(current, nowMs, body === undefined ? undefined : (rewrite ?? body));
+      const facts = factsBehind(body, rewrite);
+      if (!entry.applies(current, facts)) continue;
+      const injected = await entry.apply(current, nowMs, facts);
       current = injected.head;
       values.push(...injected.values);
       decode &&= entry.decode || injected.values.length === 0;
-      names.push(credential);
+      if (injected.isUnused !== true) names.push(credential);
       tls = injected.tls ?? tls;
+      if (injected.onRejected !== undefined) rejections.push(injected.onRejected);
       if (injected.body !== undefined) rewrite = chainRewrites(rewrite, injected.body);
+      keepsRange &&= injected.keepsRange === true || injected.values.length === 0;
     }
     return {
       head: current,
       names,
       values,
       decode,
+      keepsRange,
+      onRejected: (rejectedMs) => {
+        for (const reject of rejections) reject(rejectedMs);
+      },
       ...(tls === undefined ? {} : { tls }),
       ...(rewrite === undefined ? {} : { body: rewrite }),
     };
   }
+}
+
+/** The body as the injectors so far leave it. */
+function factsBehind(body: BodyFacts | undefined, rewrite: BodyRewrite | undefined): BodyFacts | undefined {
+  if (body === undefined || rewrite === undefined) return body;
+  return { length: rewrite.length, isRewritten: true, open: () => rewrite.rewrite(body.open()) };
 }

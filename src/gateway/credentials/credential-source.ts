@@ -1,10 +1,10 @@
 // Where a credential's value comes from: an environment variable, a file, or a command.
 
-import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
+import { commandOutput } from './command-output.ts';
+import type { VaultSourceConfig } from './vault-config.ts';
 
 /** A secret of more than this is a mistake (a whole file given by accident). */
 const secretBytesMax = 64 * 1024;
@@ -14,23 +14,28 @@ const commandTimeoutMs = 10_000;
 /** A command's answer is used for this long. */
 const commandValueMs = 60_000;
 
-export type CredentialSourceConfig =
+/** What this machine alone can give. */
+export type PlainSourceConfig =
   | { readonly env: string }
   | { readonly file: string }
   | { readonly command: readonly string[] };
 
+export type CredentialSourceConfig = PlainSourceConfig | { readonly vault: VaultSourceConfig };
+
 /** `read` gives the current value. @throws ProxyError credential_unavailable */
 export interface CredentialSource {
   read(nowMs: number): Promise<Secret<string>>;
+  /** An origin answered 401 to this value. Absent: another read would give the same. */
+  reject?(secret: Secret<string>, nowMs: number): void;
 }
 
 /** A secret is one line, or the lines of a PEM file. */
 export type SecretForm = 'line' | 'pem';
 
-/** Opens a source; `environment` is the start-up environment, read once. */
+/** Opens a source of this machine; `environment` is the start-up environment, read once. */
 export function openCredentialSource(
   name: string,
-  config: CredentialSourceConfig,
+  config: PlainSourceConfig,
   environment: Readonly<Record<string, string | undefined>>,
   form: SecretForm = 'line',
 ): CredentialSource {
@@ -61,7 +66,7 @@ function fileSource(name: string, path: string, form: SecretForm): CredentialSou
       const stamp = [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':');
       if (known?.stamp !== stamp) {
         if (stat.size > secretBytesMax) throw new Error(`it is larger than ${String(secretBytesMax)} bytes`);
-        known = { stamp, secret: usable(await file.readFile('utf8'), form) };
+        known = { stamp, secret: usableSecret(await file.readFile('utf8'), form) };
       }
       checkedMs = nowMs;
       return known.secret;
@@ -76,21 +81,18 @@ function commandSource(name: string, command: readonly string[], form: SecretFor
   let known: { readonly secret: Secret<string>; readonly untilMs: number } | undefined;
   let running: Promise<Secret<string>> | undefined;
   const run = async (nowMs: number): Promise<Secret<string>> => {
-    const [file = '', ...args] = command;
+    let printed: string;
     try {
-      const { stdout } = await promisify(execFile)(file, args, {
-        timeout: commandTimeoutMs,
-        maxBuffer: secretBytesMax,
-        killSignal: 'SIGKILL',
-      });
-      const secret = usable(stdout, form);
+      printed = await commandOutput(command, { timeoutMs: commandTimeoutMs, bytesMax: secretBytesMax });
+    } catch (error) {
+      throw unavailable(name, `the command ${command[0] ?? ''} gave no value`, error);
+    }
+    try {
+      const secret = usableSecret(printed, form);
       known = { secret, untilMs: nowMs + commandValueMs };
       return secret;
     } catch (error) {
-      // The error of a child process carries its output: keep it out of the chain of causes.
-      const reason =
-        error instanceof Error && 'code' in error ? `it ended with ${String(error.code)}` : 'it failed';
-      throw unavailable(name, `the command ${file} gave no value: ${reason}`, undefined);
+      throw unavailable(name, `what the command ${command[0] ?? ''} prints cannot be used`, error);
     }
   };
   return {
@@ -104,7 +106,8 @@ function commandSource(name: string, command: readonly string[], form: SecretFor
   };
 }
 
-function usable(text: string, form: SecretForm): Secret<string> {
+/** The text as a secret, without white space around it. Throws for what is empty or would break a header field. */
+export function usableSecret(text: string, form: SecretForm): Secret<string> {
   const value = text.trim();
   if (value === '') throw new Error('it is empty');
   if (form === 'pem') return new Secret(value);

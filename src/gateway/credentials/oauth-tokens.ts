@@ -5,14 +5,12 @@ import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
 import type { CredentialSource } from './credential-source.ts';
-import type { TokenFetch } from './token-fetch.ts';
+import { RenewedValue, timedValue } from './renewed-value.ts';
+import type { TimedValue } from './renewed-value.ts';
+import type { ServiceFetch } from './service-fetch.ts';
 
-/** A token is renewed this long before its end, or in its last fifth if it lives shorter than five times that. */
-const renewalLeadMs = 60_000;
 /** RFC 6749 §5.1 lets an issuer say nothing about the lifetime. */
 const unstatedLifetimeMs = 300_000;
-/** An issuer that failed is not asked again for this long, however many requests come. */
-const failureHoldMs = 1_000;
 
 const tokenAnswerSchema = z.object({
   access_token: z.string().regex(/^[\x21-\x7e]{1,16384}$/),
@@ -34,13 +32,7 @@ export interface OAuthTokensOptions {
   readonly clientSecret: CredentialSource;
   /** With it the grant is refresh_token, without it client_credentials. */
   readonly refreshToken?: CredentialSource;
-  readonly fetch: TokenFetch;
-}
-
-interface KnownToken {
-  readonly secret: Secret<string>;
-  readonly renewAtMs: number;
-  readonly endsAtMs: number;
+  readonly fetch: ServiceFetch;
 }
 
 /** A refresh token that the issuer gave in exchange for `instead`. */
@@ -52,47 +44,22 @@ interface RotatedToken {
 /** `read` gives a token that is valid now. */
 export class OAuthTokens implements CredentialSource {
   readonly #options: OAuthTokensOptions;
-  #known: KnownToken | undefined;
+  readonly #tokens = new RenewedValue<Secret<string>>((nowMs) => this.#request(nowMs));
   #rotated: RotatedToken | undefined;
-  #renewal: Promise<KnownToken> | undefined;
-  #failure: { readonly error: unknown; readonly untilMs: number } | undefined;
 
   constructor(options: OAuthTokensOptions) {
     this.#options = options;
   }
 
-  async read(nowMs: number): Promise<Secret<string>> {
-    const known = this.#known;
-    if (known !== undefined && nowMs < known.renewAtMs) return known.secret;
-    try {
-      return (await this.#renew(nowMs)).secret;
-    } catch (error) {
-      // The early renewal failed and the token still holds: the issuer may be back before its end.
-      if (known !== undefined && nowMs < known.endsAtMs) return known.secret;
-      throw error;
-    }
+  read(nowMs: number): Promise<Secret<string>> {
+    return this.#tokens.read(nowMs);
   }
 
-  #renew(nowMs: number): Promise<KnownToken> {
-    if (this.#failure !== undefined && nowMs < this.#failure.untilMs)
-      return Promise.reject(this.#failure.error);
-    this.#renewal ??= this.#request(nowMs)
-      .then((token) => {
-        this.#failure = undefined;
-        this.#known = token;
-        return token;
-      })
-      .catch((error: unknown) => {
-        this.#failure = { error, untilMs: nowMs + failureHoldMs };
-        throw error;
-      })
-      .finally(() => {
-        this.#renewal = undefined;
-      });
-    return this.#renewal;
+  reject(secret: Secret<string>, nowMs: number): void {
+    this.#tokens.reject(secret, nowMs);
   }
 
-  async #request(nowMs: number): Promise<KnownToken> {
+  async #request(nowMs: number): Promise<TimedValue<Secret<string>>> {
     const { clientId, clientSecret, tokenUrl, scope, fetch: post } = this.#options;
     const refresh = await this.#refreshToken(nowMs);
     const form = new URLSearchParams({
@@ -104,7 +71,12 @@ export class OAuthTokens implements CredentialSource {
     // RFC 6749 §2.3.1: both halves are form-encoded first.
     const pair = Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString('base64');
     const { status, text } = await post(tokenUrl, {
-      authorization: `Basic ${pair}`,
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${pair}`,
+        accept: 'application/json',
+        'content-type': 'application/x-www-form-urlencoded',
+      },
       body: form.toString(),
     }).catch((error: unknown) => {
       throw this.#unavailable(`the issuer ${hostOf(tokenUrl)} cannot be reached`, error);
@@ -116,7 +88,7 @@ export class OAuthTokens implements CredentialSource {
     status: number,
     text: string,
     { nowMs, refresh }: { readonly nowMs: number; readonly refresh: RefreshInUse | undefined },
-  ): KnownToken {
+  ): TimedValue<Secret<string>> {
     const host = hostOf(this.#options.tokenUrl);
     const json = jsonOf(text);
     if (status !== 200) {
@@ -130,12 +102,7 @@ export class OAuthTokens implements CredentialSource {
     if (next !== undefined && refresh !== undefined)
       this.#rotated = { instead: refresh.given, value: new Secret(next) };
     const lifetimeMs = seconds === undefined ? unstatedLifetimeMs : seconds * 1000;
-    const endsAtMs = nowMs + lifetimeMs;
-    return {
-      secret: new Secret(token),
-      endsAtMs,
-      renewAtMs: endsAtMs - Math.min(renewalLeadMs, lifetimeMs / 5),
-    };
+    return timedValue(new Secret(token), nowMs, lifetimeMs);
   }
 
   /** The issuer's latest, unless the operator put a new one in its place. */

@@ -6,23 +6,17 @@ import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig, HeadKindConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
 import type { Injected } from './credential-injector.ts';
-import { openCredentialSource } from './credential-source.ts';
 import type { CredentialSource } from './credential-source.ts';
+import { GithubAppTokens } from './github-app-tokens.ts';
 import { OAuthTokens } from './oauth-tokens.ts';
-import type { TokenFetch } from './token-fetch.ts';
+import { openSource } from './open-source.ts';
+import type { CredentialContext } from './open-source.ts';
 
 export interface Credential {
   /** Whether the request is one that gets it; no source is asked for those that are not. */
-  applies(head: RequestHead): boolean;
+  applies(head: RequestHead, body: BodyFacts | undefined): boolean;
   /** `body` is undefined if the request has none. @throws ProxyError credential_unavailable */
   apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined): Promise<Injected>;
-}
-
-/** What sources and issuers are reached with. */
-export interface CredentialContext {
-  /** The start-up environment, read once. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly fetch: TokenFetch;
 }
 
 /** @throws ProxyError config_invalid if a source cannot be opened */
@@ -33,33 +27,62 @@ export function openCredential(
 ): Credential {
   if (config.kind === 'mtls') return clientCertificate(name, config, context);
   if (config.kind === 'oauth') return injecting({ kind: 'bearer' }, accessTokens(name, config, context));
-  const source = openCredentialSource(name, config.source, context.environment);
-  return injecting(config, source, placeholderText(name, config));
+  if (config.kind === 'github-app')
+    return injecting(
+      config.as === 'basic' ? { kind: 'basic', username: 'x-access-token' } : { kind: 'bearer' },
+      installationTokens(name, config, context),
+    );
+  const source = openSource(name, config.source, context);
+  return injecting(config, source, { text: placeholderText(name, config), inBody: config.placeholder?.body });
 }
 
-function injecting(config: HeadKindConfig, source: CredentialSource, placeholder?: string): Credential {
-  const injector = createInjector(config, placeholder);
+function injecting(
+  config: HeadKindConfig,
+  source: CredentialSource,
+  placeholder: { readonly text?: string | undefined; readonly inBody?: boolean | undefined } = {},
+): Credential {
+  const injector = createInjector(config, placeholder.text, placeholder.inBody);
   return {
-    applies: (head) => injector.applies?.(head) ?? true,
-    apply: async (head, nowMs, body) => injector.inject(head, await source.read(nowMs), body),
+    applies: (head, body) => injector.applies?.(head, body) ?? true,
+    apply: async (head, nowMs, body) => {
+      const secret = await source.read(nowMs);
+      const injected = await injector.inject(head, secret, body);
+      return { ...injected, onRejected: (rejectedMs) => source.reject?.(secret, rejectedMs) };
+    },
   };
 }
 
 function accessTokens(
   name: string,
   { tokenUrl, clientId, scope, refreshToken, source }: CredentialConfig & { readonly kind: 'oauth' },
-  { environment, fetch }: CredentialContext,
+  context: CredentialContext,
 ): CredentialSource {
   return new OAuthTokens({
     name,
     tokenUrl,
     clientId,
-    fetch,
-    clientSecret: openCredentialSource(name, source, environment),
+    fetch: context.fetch,
+    clientSecret: openSource(name, source, context),
     ...(scope === undefined ? {} : { scope }),
-    ...(refreshToken === undefined
-      ? {}
-      : { refreshToken: openCredentialSource(name, refreshToken, environment) }),
+    ...(refreshToken === undefined ? {} : { refreshToken: openSource(name, refreshToken, context) }),
+  });
+}
+
+function installationTokens(
+  name: string,
+  { source, ...config }: CredentialConfig & { readonly kind: 'github-app' },
+  context: CredentialContext,
+): CredentialSource {
+  const { appId, installationId, apiUrl, permissions, repositories } = config;
+  return new GithubAppTokens({
+    name,
+    appId,
+    installationId,
+    apiUrl,
+    fetch: context.fetch,
+    privateKey: openSource(name, source, context, 'pem'),
+    ...(permissions === undefined ? {} : { permissions }),
+    ...(repositories === undefined ? {} : { repositories }),
   });
 }
 
@@ -67,10 +90,10 @@ function accessTokens(
 function clientCertificate(
   name: string,
   config: CredentialConfig & { readonly kind: 'mtls' },
-  { environment }: CredentialContext,
+  context: CredentialContext,
 ): Credential {
-  const key = openCredentialSource(name, config.source, environment, 'pem');
-  const certificate = openCredentialSource(name, { file: config.certificate }, environment, 'pem');
+  const key = openSource(name, config.source, context, 'pem');
+  const certificate = openSource(name, { file: config.certificate }, context, 'pem');
   return {
     applies: () => true,
     apply: async (head, nowMs) => ({

@@ -8,12 +8,12 @@ import { Provider } from 'oidc-provider';
 
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import { OAuthTokens } from '../../../src/gateway/credentials/oauth-tokens.ts';
-import { openTokenFetch } from '../../../src/gateway/credentials/token-fetch.ts';
-import type { TokenAnswer } from '../../../src/gateway/credentials/token-fetch.ts';
+import type { ServiceAnswer } from '../../../src/gateway/credentials/service-fetch.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 import { canary, findCanary } from '../../support/canary.ts';
+import { openTestServices } from '../support/service-fetch.ts';
 import { authority, openCredentialScene } from './support/credential-scene.ts';
 
 const clientSecret = `${canary('client')}+/&:`;
@@ -89,6 +89,23 @@ test('client credentials: the origin gets a token that the issuer knows, fetched
   assert.deepEqual(findCanary(JSON.stringify(scene.seen) + scene.received(), clientSecret), []);
 });
 
+test('401 from the origin brings a new token for the next request, and a flood of them only one', async () => {
+  await using issuer = await openIssuer();
+  await using scene = await openCredentialScene({
+    credential: { kind: 'oauth', tokenUrl: issuer.tokenUrl, clientId: 'workload', source: { env: 'S' } },
+    environment: { S: clientSecret },
+    status: ({ target }) => (target === '/in/no' ? 401 : 200),
+  });
+  await scene.get('/in/no');
+  for (let i = 0; i < 5; i += 1) await scene.get('/in/no');
+  await scene.get('/in/a');
+  assert.equal(issuer.requests(), 2);
+  const used = scene.seen.map(({ headers }) => tokenOf(headers.authorization));
+  assert.notEqual(used[0], used[1]);
+  assert.equal(new Set(used).size, 2);
+  for (const token of new Set(used)) scene.assertKept(token);
+});
+
 test('a wrong client secret is told as the issuer told it, and the secret is in no part of the error', async () => {
   await using issuer = await openIssuer();
   const wrong = canary('wrong');
@@ -111,7 +128,8 @@ test('an issuer that the trust does not vouch for is refused', async () => {
     clientId: 'workload',
     source: { env: 'S' },
   } as const;
-  await using set = new CredentialSet({ it: config }, { S: clientSecret }, []);
+  await using services = openTestServices([]);
+  await using set = new CredentialSet({ it: config }, { S: clientSecret }, services.fetch);
   const destination = { scheme: 'https', host: 'origin.test', port: 443 } as const;
   const head = {
     method: 'GET',
@@ -141,7 +159,7 @@ test('refresh token: each renewal uses the one that the issuer gave last', async
     scope: 'openid offline_access',
     authTime: Math.floor(Date.now() / 1000),
   }).save();
-  await using issuers = openTokenFetch([authority.caPem]);
+  await using issuers = openTestServices([authority.caPem]);
   const tokens = new OAuthTokens({
     name: 'it',
     tokenUrl: issuer.tokenUrl,
@@ -163,14 +181,14 @@ interface Script {
   readonly asked: string[];
 }
 
-function scripted(answers: readonly (TokenAnswer | Error)[]): Script {
+function scripted(answers: readonly (ServiceAnswer | Error)[]): Script {
   const asked: string[] = [];
   const tokens = new OAuthTokens({
     name: 'it',
     tokenUrl: 'https://issuer.test/token',
     clientId: 'workload',
     clientSecret: sourceOf('s3cret'),
-    fetch: (_url, { body }) => {
+    fetch: (_url, { body = '' }) => {
       const answer = answers[asked.length];
       asked.push(body);
       return answer instanceof Error || answer === undefined
@@ -181,7 +199,7 @@ function scripted(answers: readonly (TokenAnswer | Error)[]): Script {
   return { tokens, asked };
 }
 
-const answerOf = (token: string, seconds?: number): TokenAnswer => ({
+const answerOf = (token: string, seconds?: number): ServiceAnswer => ({
   status: 200,
   text: JSON.stringify({ access_token: token, token_type: 'bearer', expires_in: seconds }),
 });
@@ -201,7 +219,7 @@ test('a token is renewed before its end, and outlives an issuer that fails meanw
 });
 
 test('what is no bearer token is refused without repeating it', async () => {
-  const rows: readonly TokenAnswer[] = [
+  const rows: readonly ServiceAnswer[] = [
     { status: 200, text: 'secret-page' },
     { status: 200, text: '{"access_token":"secret page\\r\\nx: y","token_type":"bearer"}' },
     { status: 200, text: '{"access_token":"secret","token_type":"mac"}' },

@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
+import { openServiceFetch } from '../../../src/gateway/credentials/service-fetch.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts';
 import { HttpFront } from '../../../src/gateway/http-front.ts';
 import { Http2Front } from '../../../src/gateway/http2-front.ts';
@@ -90,12 +91,13 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const terminator = new TlsTerminator({ issuer: authority, limits, clock: Date.now });
   const resolver = createResolver({
     limits,
-    hosts: Object.fromEntries(options.hosts.map((host) => [host, ['127.0.0.1']])),
+    hosts: Object.fromEntries(['localhost', ...options.hosts].map((host) => [host, ['127.0.0.1']])),
     hostsFile: false,
   });
   const dialer = createDialer({ resolver, trust: options.trust, limits });
   const forwarder = new ByProtocolForwarder(dialer, limits);
-  const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, options.trust);
+  const services = openServiceFetch({ dialer, loopback: dialer });
+  const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, services.fetch);
   const common = {
     policy: () => policy,
     credentials,
@@ -168,6 +170,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       terminator.close();
       await forwarder[Symbol.asyncDispose]();
       await credentials[Symbol.asyncDispose]();
+      await services[Symbol.asyncDispose]();
     },
   };
 }

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { createServer, type ServerOptions } from 'node:https';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
 
@@ -21,6 +23,7 @@ export const authority = createTestAuthority();
 export interface Seen {
   readonly target: string;
   readonly headers: IncomingMessage['headers'];
+  readonly body: string;
   /** Subject of the verified client certificate. */
   readonly clientSubject: string | undefined;
 }
@@ -32,6 +35,10 @@ export interface CredentialScene extends AsyncDisposable {
   /** Everything that the workload received. */
   readonly received: () => string;
   get(target: string, ...fields: readonly string[]): Promise<RawAnswer>;
+  /** A request with a body, framed as the fields say. */
+  post(target: string, fields: readonly string[], body: string): Promise<RawAnswer>;
+  /** The same GET over HTTP/2. */
+  get2(target: string, fields?: Readonly<Record<string, string>>): Promise<RawAnswer>;
   /** The secret reached the origin, and is in nothing that the workload, the audit or a log got. */
   assertKept(secret: string): void;
 }
@@ -41,6 +48,10 @@ export interface CredentialSceneOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Options of the origin's TLS beside its certificate. */
   readonly tls?: ServerOptions;
+  /** What the origin answers; 200 for all if absent. */
+  readonly status?: (seen: Seen) => number;
+  /** Names of 127.0.0.1 beside the origin's. */
+  readonly hosts?: readonly string[];
 }
 
 /** The origin repeats the target and all fields it saw, in its answer's head and body. */
@@ -51,10 +62,14 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
     const socket = request.socket as TLSSocket;
     const subject = socket.authorized ? socket.getPeerCertificate().subject?.CN : undefined;
     const clientSubject = Array.isArray(subject) ? subject.join() : subject;
-    seen.push({ target: request.url ?? '', headers: request.headers, clientSubject });
-    response.setHeader('x-target', request.url ?? '');
-    response.setHeader('x-authorization', request.headers.authorization ?? 'none');
-    response.end(`${request.url ?? ''}\n${JSON.stringify(request.headers)}\n`);
+    void text(request).then((body) => {
+      const one = { target: request.url ?? '', headers: request.headers, body, clientSubject };
+      seen.push(one);
+      response.statusCode = options.status?.(one) ?? 200;
+      response.setHeader('x-target', request.url ?? '');
+      response.setHeader('x-authorization', request.headers.authorization ?? 'none');
+      response.end(`${request.url ?? ''}\n${JSON.stringify(request.headers)}\n${body}\n`);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -62,21 +77,30 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
   const { port } = server.address() as AddressInfo;
   const path = openRequestPath({
     policy: policyFor(port),
-    hosts: ['origin.test'],
+    hosts: ['origin.test', ...(options.hosts ?? [])],
     trust: [authority.caPem],
     credentials: { it: options.credential },
     environment: options.environment ?? {},
   });
   const at = `origin.test:${port}`;
   const answers: RawAnswer[] = [];
+  const logs = captureLogs();
+  const send = async (bytes: string): Promise<RawAnswer> => {
+    const answer = await sendRaw(await path.tls(at), bytes);
+    answers.push(answer);
+    return answer;
+  };
   const received = (): string => answers.map(({ head, body }) => `${head}\n${body}`).join('\n');
   return {
     path,
     at,
     seen,
     received,
-    get: async (target, ...fields) => {
-      const answer = await sendRaw(await path.tls(at), get(at, target, ...fields));
+    get: (target, ...fields) => send(get(at, target, ...fields)),
+    post: (target, fields, body) =>
+      send([`POST ${target} HTTP/1.1`, `Host: ${at}`, 'Connection: close', ...fields, '', body].join('\r\n')),
+    get2: async (target, fields = {}) => {
+      const answer = await getOverHttp2(await path.tls(at, { alpn: ['h2'] }), at, target, fields);
       answers.push(answer);
       return answer;
     },
@@ -91,8 +115,10 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
       assert.deepEqual(findCanary(decoded(received()), secret), []);
       assert.deepEqual(findCanary(JSON.stringify(path.audit), secret), []);
       assert.deepEqual(findCanary(inspect(path.parts, { depth: 12 }), secret), []);
+      assert.deepEqual(findCanary(decoded(logs.text()), secret), [], 'it is in what the process printed');
     },
     [Symbol.asyncDispose]: async () => {
+      logs[Symbol.dispose]();
       await path[Symbol.asyncDispose]();
       server.close();
       server.closeAllConnections();
@@ -120,4 +146,50 @@ function decoded(text: string): string {
   return (
     text + text.replace(/%([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   );
+}
+
+/** Everything that this process prints while it lasts: whatever logs, it ends here. */
+function captureLogs(): { readonly text: () => string } & Disposable {
+  const printed: string[] = [];
+  const streams = [process.stdout, process.stderr].map((stream) => {
+    const { write } = stream;
+    stream.write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
+      printed.push(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1'));
+      // The rest is what the stream's own signature says: an encoding, a callback.
+      return Reflect.apply(write, stream, [chunk, ...rest]) as boolean;
+    };
+    return { stream, write };
+  });
+  return {
+    text: () => printed.join(''),
+    [Symbol.dispose]: () => {
+      for (const { stream, write } of streams) stream.write = write;
+    },
+  };
+}
+
+async function getOverHttp2(
+  socket: TLSSocket,
+  authorityOfUrl: string,
+  target: string,
+  fields: Readonly<Record<string, string>>,
+): Promise<RawAnswer> {
+  const session = connectHttp2(`https://${authorityOfUrl}`, { createConnection: () => socket });
+  try {
+    const stream = session.request({ ':path': target, ...fields });
+    stream.end();
+    const head = Promise.withResolvers<Record<string, string | string[] | number | undefined>>();
+    stream.once('response', head.resolve);
+    stream.once('error', head.reject);
+    const { ':status': status, ...headers } = await head.promise;
+    const lines = Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
+    return {
+      status: Number(status),
+      head: lines.map(([name, value]) => `${name}: ${value}`).join('\n'),
+      headers: new Map(lines),
+      body: await text(stream),
+    };
+  } finally {
+    session.destroy();
+  }
 }

@@ -1,0 +1,149 @@
+// Requests of the gateway itself to issuers of tokens and keepers of secrets: bounded in time and bytes, no redirects.
+// They take the gateway's own way out: its name servers, its fixed names, its proxy.
+
+import { Buffer } from 'node:buffer';
+import { Agent, fetch } from 'undici';
+import { classifyAddress } from '../../net/address-guard.ts';
+import type { Dialer } from '../../net/dialer.ts';
+import { asProxyError } from '../../protocol/error.ts';
+
+const usualTimeoutMs = 10_000;
+/** A token answer is a few kilobytes; GitHub's repeats every repository that the token is for. */
+const answerBytesMax = 1024 * 1024;
+/** The operator wrote the URL, so a private network is as good as a public one. */
+const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
+
+export interface ServiceRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** PEM certificates that the service is verified against in the place of the usual ones. */
+  readonly ca?: readonly string[];
+  /** Ten seconds unless told otherwise. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ServiceAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Throws for anything but a whole answer; the error has nothing of what was sent. */
+export type ServiceFetch = (url: string, request: ServiceRequest) => Promise<ServiceAnswer>;
+
+export interface ServiceDialers {
+  /** The way out, with the addresses of this machine not closed: the operator may run a service beside the gateway. */
+  readonly dialer: Dialer;
+  /** Dials directly whatever the proxy: what is in the clear stays on this machine. */
+  readonly loopback: Dialer;
+}
+
+/** A URL that the gateway asks with a secret: https, or an address on loopback. */
+export function isServiceUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '' || url.hash !== '') return false;
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
+}
+
+/** Each request has a connection of its own: they are rare, and nothing of one is left for the next. */
+export function openServiceFetch(
+  dialers: ServiceDialers,
+): { readonly fetch: ServiceFetch } & AsyncDisposable {
+  const closing = new AbortController();
+  const running = new Set<Promise<ServiceAnswer>>();
+  return {
+    fetch: (url, request) => {
+      const answer = ask(url, request, dialers, closing.signal);
+      running.add(answer);
+      const forget = (): void => void running.delete(answer);
+      answer.then(forget, forget);
+      return answer;
+    },
+    [Symbol.asyncDispose]: async () => {
+      closing.abort();
+      await Promise.allSettled(running);
+    },
+  };
+}
+
+async function ask(
+  url: string,
+  request: ServiceRequest,
+  dialers: ServiceDialers,
+  closing: AbortSignal,
+): Promise<ServiceAnswer> {
+  if (!isServiceUrl(url)) throw new Error('its URL is not https');
+  const given = request.signal === undefined ? [] : [request.signal];
+  const signal = AbortSignal.any([
+    closing,
+    ...given,
+    AbortSignal.timeout(request.timeoutMs ?? usualTimeoutMs),
+  ]);
+  const agent = openAgent(new URL(url), request, dialers, signal);
+  try {
+    const { method, headers, body } = request;
+    const answer = await fetch(url, {
+      method,
+      headers: { ...headers },
+      ...(body === undefined ? {} : { body }),
+      redirect: 'error',
+      signal,
+      dispatcher: agent,
+    });
+    return { status: answer.status, text: await textOf(answer.body) };
+  } finally {
+    await agent.destroy();
+  }
+}
+
+function openAgent(
+  { protocol, hostname, port }: URL,
+  { ca }: ServiceRequest,
+  { dialer, loopback }: ServiceDialers,
+  signal: AbortSignal,
+): Agent {
+  const isTls = protocol === 'https:';
+  const destination = {
+    scheme: isTls ? 'https' : 'http',
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port || (isTls ? 443 : 80)),
+  } as const;
+  return new Agent({
+    allowH2: false,
+    connect: (_options, callback) => {
+      const dial = (isTls ? dialer : loopback).dial({
+        destination,
+        addresses: anyNetwork,
+        principalId: 'gateway',
+        alpn: ['http/1.1'],
+        signal,
+        ...(ca === undefined ? {} : { tls: { ca } }),
+      });
+      dial.then(
+        ({ socket }) => {
+          callback(null, socket);
+        },
+        (error: unknown) => {
+          callback(asProxyError(error), null);
+        },
+      );
+    },
+  });
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return classifyAddress(hostname.replace(/^\[|\]$/g, '')) === 'loopback';
+}
+
+async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) throw new Error(`its answer is longer than ${String(answerBytesMax)} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,62 @@
+// A service of a test behind TLS on loopback, which notes what it was asked.
+
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+
+import { authority } from './credential-scene.ts';
+
+export interface ServiceCall {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  /** Of JSON; undefined if there is none. */
+  readonly body: unknown;
+}
+
+export interface ServiceReply {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+export interface TestService extends AsyncDisposable {
+  readonly url: string;
+  readonly calls: readonly ServiceCall[];
+}
+
+export async function openService(
+  answer: (call: ServiceCall) => ServiceReply | Promise<ServiceReply>,
+): Promise<TestService> {
+  const calls: ServiceCall[] = [];
+  const server = createServer(authority.issue('localhost'), (request, response) => {
+    void (async () => {
+      const hasBody =
+        request.headers['content-length'] !== undefined || 'transfer-encoding' in request.headers;
+      const call: ServiceCall = {
+        method: request.method ?? '',
+        path: request.url ?? '',
+        headers: request.headers,
+        body: hasBody ? await json(request) : undefined,
+      };
+      calls.push(call);
+      const { status, body } = await answer(call);
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(body === undefined ? '' : JSON.stringify(body));
+    })();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // Listening on a port, not on a path.
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `https://localhost:${port}`,
+    calls,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await Promise.resolve();
+    },
+  };
+}
