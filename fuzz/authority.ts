@@ -50,7 +50,7 @@ function compareWithUrl(text: string, authority: Authority): void {
   assert.deepEqual(parse(url.hostname + port), authority);
 }
 
-runTarget({
+await runTarget({
   name: 'authority',
   generate,
   check(input) {

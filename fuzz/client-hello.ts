@@ -86,7 +86,7 @@ function checkKinds(bytes: Uint8Array): void {
   if (bytes.length >= 32) assert.notEqual(verdict, 'incomplete');
 }
 
-runTarget({
+await runTarget({
   name: 'client-hello',
   generate,
   check(input) {

@@ -148,4 +148,4 @@ function check(text: string): boolean {
   return true;
 }
 
-runTarget({ name: 'policy', generate, check });
+await runTarget({ name: 'policy', generate, check });

@@ -135,7 +135,7 @@ function checkRequest({ head, framing }: ValidatedRequest): void {
   assert.deepEqual(again?.framing, framing);
 }
 
-runTarget({
+await runTarget({
   name: 'request head',
   generate,
   check(input) {

@@ -28,7 +28,7 @@ function compareWithUrl(input: string, path: string): void {
   assert.equal(canonical(url.pathname)?.path, path, 'the URL parser reads another path');
 }
 
-runTarget({
+await runTarget({
   name: 'request target',
   generate: (random) => `/${pieces(random, vocabulary, 10)}`,
   check(input) {

@@ -9,8 +9,8 @@ export type Random = (below: number) => number;
 export interface FuzzTarget {
   readonly name: string;
   generate(random: Random): string;
-  /** Throws if a property does not hold for the input. Returns whether the input got past the first refusal. */
-  check(input: string): boolean;
+  /** Throws if a property does not hold for the input. Gives whether the input got past the first refusal. */
+  check(input: string): boolean | Promise<boolean>;
 }
 
 /** A sequence of pieces, now and then with a character that nobody expects. */
@@ -31,7 +31,7 @@ export function pick(random: Random, words: readonly string[]): string {
 }
 
 /** Runs the target as the command line says, and sets the exit code. */
-export function runTarget(target: FuzzTarget): void {
+export async function runTarget(target: FuzzTarget): Promise<void> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
@@ -42,17 +42,20 @@ export function runTarget(target: FuzzTarget): void {
   if (values.repro !== undefined) {
     const input: unknown = JSON.parse(values.repro);
     if (typeof input !== 'string') throw new TypeError('--repro takes a JSON string');
-    console.log(target.check(input) ? 'accepted' : 'refused', 'and every property holds');
+    console.log((await target.check(input)) ? 'accepted' : 'refused', 'and every property holds');
     return;
   }
+  const runs = Number(values.runs);
+  if (!Number.isSafeInteger(Number(values.seed)) || !Number.isSafeInteger(runs) || runs < 1)
+    throw new TypeError('--seed and --runs take whole numbers');
   const random = randomFrom(Number(values.seed));
   let accepted = 0;
-  for (let run = 1; run <= Number(values.runs); run++) {
+  for (let run = 1; run <= runs; run++) {
     const input = target.generate(random);
     try {
-      if (target.check(input)) accepted += 1;
+      if (await target.check(input)) accepted += 1;
     } catch (error) {
-      const repro = JSON.stringify(shrink(target, input)).replaceAll("'", String.raw`\u0027`);
+      const repro = JSON.stringify(await shrink(target, input)).replaceAll("'", String.raw`\u0027`);
       console.error(`${target.name}: run ${run} of seed ${values.seed} fails\n  --repro '${repro}'\n`, error);
       process.exitCode = 1;
       return;
@@ -64,28 +67,29 @@ export function runTarget(target: FuzzTarget): void {
 }
 
 /** Takes out parts as long as the rest still fails. */
-function shrink(target: FuzzTarget, failing: string): string {
+async function shrink(target: FuzzTarget, failing: string): Promise<string> {
   let text = failing;
   for (let size = Math.ceil(text.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < text.length;) {
       const shorter = text.slice(0, at) + text.slice(at + size);
-      if (fails(target, shorter)) text = shorter;
+      if (await fails(target, shorter)) text = shorter;
       else at += size;
     }
   }
   return text;
 }
 
-function fails(target: FuzzTarget, input: string): boolean {
+async function fails(target: FuzzTarget, input: string): Promise<boolean> {
   try {
-    target.check(input);
+    await target.check(input);
     return false;
   } catch {
     return true;
   }
 }
 
-function randomFrom(seed: number): Random {
+/** The generator of a seed. */
+export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0;

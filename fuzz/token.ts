@@ -1,17 +1,14 @@
 // Fuzz target: session tokens and DPoP proofs as a stranger would send them, most of them nearly right.
-// node fuzz/token.ts [--seed N] [--runs N] [--repro <text>]; exits 1 if a changed text is accepted, or on any error that is not ours.
+// None that was changed is accepted, and none is refused by an error that is not ours. Options as in run-target.ts.
 
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { ProxyError } from '../src/protocol/error.ts';
 import { verifyProof } from '../src/gateway/dpop-proof.ts';
 import { ownIssuer, verifySessionToken } from '../src/gateway/session-token.ts';
 import { createSigningKey } from '../src/gateway/signing-key.ts';
 import { sessionTokenType } from '../src/gateway/token-issuer.ts';
 import type { ProofStore } from '../src/store/store.ts';
-
-/** One number in [0, below) after the other, the same for the same seed (mulberry32). */
-type Random = (below: number) => number;
+import { runTarget, type Random } from './run-target.ts';
 
 const nowMs = 1_767_225_600_000;
 const nowSeconds = nowMs / 1000;
@@ -62,16 +59,6 @@ function signed(header: object, payload: object): string {
 
 function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
-}
-
-function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
 
 const oddities: readonly unknown[] = [
@@ -162,14 +149,7 @@ function randomText(random: Random): string {
 }
 
 /** Throws if a text that we did not make is accepted, or fails in another way than a refusal of ours. */
-async function runAll(text: string): Promise<void> {
-  await expectOnly(rightToken, text, () => verifySessionToken(text, { trust, audience, nowMs }));
-  await expectOnly(rightProof, text, () =>
-    verifyProof({ proof: text, method: 'POST', url, nowMs }, { proofs: forgetful }),
-  );
-}
-
-async function expectOnly(right: string, text: string, verify: () => Promise<unknown>): Promise<void> {
+async function expectOnly(right: string, text: string, verify: () => Promise<unknown>): Promise<boolean> {
   let refusal: unknown;
   try {
     await verify();
@@ -178,7 +158,7 @@ async function expectOnly(right: string, text: string, verify: () => Promise<unk
   }
   if (refusal === undefined) {
     if (text !== right) throw new Error('a text that was never signed was accepted');
-    return;
+    return true;
   }
   if (!(refusal instanceof ProxyError) || !codes.has(refusal.code)) throw refusal;
   if (text === right) throw new Error('the right text was refused', { cause: refusal });
@@ -186,36 +166,19 @@ async function expectOnly(right: string, text: string, verify: () => Promise<unk
   if (text.split('.').some((part) => part.length > 12 && message.includes(part))) {
     throw new Error('the refusal repeats a part of the text');
   }
+  return false;
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: 'string', default: '1' },
-      runs: { type: 'string', default: '3000' },
-      repro: { type: 'string' },
-    },
-  });
-  const seed = Number(values.seed);
-  const runs = values.repro === undefined ? Number(values.runs) : 1;
-  if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(runs) || runs < 1) {
-    console.error('usage: node fuzz/token.ts [--seed N] [--runs N] [--repro <text>]');
-    return 64;
-  }
-  for (let run = 0; run < runs; run++) {
-    // JSON, because a text may hold what no shell takes.
-    const text =
-      values.repro === undefined ? randomText(randomFrom(seed + run)) : String(JSON.parse(values.repro));
-    try {
-      await runAll(text);
-    } catch (error) {
-      console.error(error);
-      console.error(`reproduce: node fuzz/token.ts --repro '${JSON.stringify(text)}'`);
-      return 1;
-    }
-  }
-  console.log(`token: ${runs} inputs from seed ${seed}, no changed text accepted, no crash`);
-  return 0;
-}
-
-process.exitCode = await main();
+await runTarget({
+  name: 'token',
+  generate: randomText,
+  check: async (text) => {
+    const isToken = await expectOnly(rightToken, text, () =>
+      verifySessionToken(text, { trust, audience, nowMs }),
+    );
+    const isProof = await expectOnly(rightProof, text, () =>
+      verifyProof({ proof: text, method: 'POST', url, nowMs }, { proofs: forgetful }),
+    );
+    return isToken || isProof;
+  },
+});

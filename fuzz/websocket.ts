@@ -150,4 +150,4 @@ function checkResponse(bytes: Buffer): boolean {
   }
 }
 
-runTarget({ name: 'websocket', generate, check });
+await runTarget({ name: 'websocket', generate, check });

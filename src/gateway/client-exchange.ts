@@ -28,6 +28,8 @@ export interface ClientExchange {
   /** Ends the response; resolves when it is handed to the transport. */
   sendEnd(rawTrailers: readonly string[]): void;
   readonly headSent: boolean;
+  /** HTTP/1.1: throws if what frames the body is out of proportion to the body so far. */
+  checkFraming?(bodyBytes: number): void;
   /** What broke the request while it was read; it is then the reason of the refusal. */
   readonly fault?: ProxyError | undefined;
   /** Nothing behind this request is read: where a message ends is not agreed, so no other can begin there. */

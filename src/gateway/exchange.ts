@@ -258,6 +258,7 @@ export function forwardRequest(
       bodyBytes += bytes;
       spendBytes(bytes);
       record.facts.requestBytes = bodyBytes;
+      client.checkFraming?.(bodyBytes);
       const max = decision.limits.bodyBytes;
       if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);
     },

@@ -2,6 +2,7 @@
 
 import { Server, ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -10,7 +11,7 @@ import { ExchangeRecord } from './exchange-record.ts';
 import { refuse, runExchange } from './exchange.ts';
 import type { ExchangeParts, ExchangeScene } from './exchange.ts';
 import type { LiveGrants } from './live-grants.ts';
-import { Http1Client } from './http1-client.ts';
+import { Http1Client, type Http1Options } from './http1-client.ts';
 import type { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { runUpgrade } from './upgrade-exchange.ts';
 
@@ -39,6 +40,7 @@ export class HttpFront {
   readonly #latest = new WeakMap<Duplex, RunningExchange>();
   /** Connections that got their last answer: what still comes on them is nobody's request. */
   readonly #answered = new WeakSet<Duplex>();
+  readonly #readCounts = new WeakMap<Duplex, () => number>();
   readonly #parts: FrontParts;
 
   constructor(parts: FrontParts) {
@@ -73,6 +75,7 @@ export class HttpFront {
   serve(socket: Duplex, connection: FrontConnection): void {
     this.#connections.set(socket, connection);
     this.#server.emit('connection', socket);
+    this.#readCounts.set(socket, countRead(socket));
   }
 
   close(): void {
@@ -88,7 +91,11 @@ export class HttpFront {
     }
     // Pipelined behind a request whose end is not agreed, or that closes the connection.
     if (this.#latest.get(request.socket)?.client.closing === true) return;
-    const client = new Http1Client(request, response, { abortConnection: connection.abort, expectsContinue });
+    const client = new Http1Client(
+      request,
+      response,
+      this.#clientOptions(request, connection, expectsContinue),
+    );
     if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') {
       const version = request.httpVersion;
       this.#refuse(
@@ -170,7 +177,20 @@ export class HttpFront {
     response.once('finish', () => {
       socket.end();
     });
-    return new Http1Client(request, response, { abortConnection: connection.abort, expectsContinue: false });
+    return new Http1Client(request, response, this.#clientOptions(request, connection, false));
+  }
+
+  #clientOptions(
+    { socket }: IncomingMessage,
+    { abort }: FrontConnection,
+    expectsContinue: boolean,
+  ): Http1Options {
+    return {
+      abortConnection: abort,
+      expectsContinue,
+      bytesRead: this.#readCounts.get(socket) ?? (() => 0),
+      chunkOverheadBytesMax: this.#parts.limits.chunkOverheadBytesMax,
+    };
   }
 
   /** The parser gave up: the bytes are not HTTP. One answer, one event, and the connection ends. */
@@ -233,6 +253,14 @@ export class HttpFront {
         `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
     );
   }
+}
+
+/** Bytes that were read from a connection so far. A handle of the runtime counts by itself, and without a listener it is faster. */
+function countRead(socket: Duplex): () => number {
+  if (socket instanceof Socket) return () => socket.bytesRead;
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+  return () => bytes;
 }
 
 interface RunningExchange {

@@ -2,14 +2,21 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 import type { ClientExchange } from './client-exchange.ts';
+
+/** Bytes of sizes and extensions for each byte of a chunked body: a chunk of one byte takes five. */
+const framingBytesPerByteMax = 16;
 
 export interface Http1Options {
   /** Ends the connection so that the client sees a reset, not an end. */
   readonly abortConnection: (error: ProxyError) => void;
   readonly expectsContinue: boolean;
+  /** Bytes read from the connection so far. */
+  readonly bytesRead: () => number;
+  /** What chunks may cost beyond `framingBytesPerByteMax`: a large extension, and what was read ahead. */
+  readonly chunkOverheadBytesMax: number;
 }
 
 export class Http1Client implements ClientExchange {
@@ -17,6 +24,7 @@ export class Http1Client implements ClientExchange {
   readonly #response: ServerResponse;
   readonly #options: Http1Options;
   readonly #abort = new AbortController();
+  readonly #bytesAtHead: number;
   #continueSent = false;
   #closing = false;
   #fault: ProxyError | undefined;
@@ -25,6 +33,7 @@ export class Http1Client implements ClientExchange {
     this.#request = request;
     this.#response = response;
     this.#options = options;
+    this.#bytesAtHead = options.bytesRead();
     response.once('close', () => {
       if (!response.writableFinished) this.#abort.abort();
     });
@@ -74,6 +83,13 @@ export class Http1Client implements ClientExchange {
   /** Whether the whole request was read. */
   get requestComplete(): boolean {
     return this.#request.complete;
+  }
+
+  /** Sizes and extensions of chunks are bytes too (RFC 9112 §7.1.1). @throws ProxyError request_malformed */
+  checkFraming(bodyBytes: number): void {
+    const overhead = this.#options.bytesRead() - this.#bytesAtHead - bodyBytes;
+    if (overhead <= this.#options.chunkOverheadBytesMax + bodyBytes * framingBytesPerByteMax) return;
+    throw new ProxyError('request_malformed', 'the chunks of the body are nearly all sizes and extensions');
   }
 
   /** The bytes of the body are not HTTP: ends the exchange, whose refusal then says so. */

@@ -2,11 +2,13 @@
 // Over HTTP/2 it comes as an extended CONNECT (RFC 8441); towards the origin it is HTTP/1.1's Upgrade
 // wherever the origin speaks that.
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { HeaderList } from '../http/header-list.ts';
+import { HeaderList } from '../http/header-list.ts';
 import { validateResponse } from '../http/response-validation.ts';
+import { agreesCompression, offeredExtensions } from '../http/websocket-extensions.ts';
+import { WebSocketFrameGuard } from '../net/websocket-frame-guard.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { admit, forwardRequest, refuse } from './exchange.ts';
@@ -78,7 +80,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       spendBytes: admitted.spendBytes,
     });
     const request = { ...forwardRequest(client, scene, parts, { admitted, record }), body: undefined };
-    const headers = withKey(request.head.headers);
+    const headers = handshakeFields(request.head.headers);
     const head = { ...request.head, headers };
     const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);
     record.facts.verdict = 'allow';
@@ -102,9 +104,14 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
         client.abort(error);
       },
     });
-    await connectBoth({ upgrade, result, origin: socket, record, spendBytes: admitted.spendBytes }).finally(
-      release,
-    );
+    await connectBoth({
+      upgrade,
+      result,
+      key: headers.first('sec-websocket-key') ?? '',
+      origin: socket,
+      record,
+      spendBytes: admitted.spendBytes,
+    }).finally(release);
   } catch (error) {
     refuse(client, asProxyError(error), record);
   } finally {
@@ -112,28 +119,87 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
   }
 }
 
-/** An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks the answer to it. */
-function withKey(headers: HeaderList): HeaderList {
-  return headers.has('sec-websocket-key')
-    ? headers
-    : headers.with('Sec-WebSocket-Key', randomBytes(16).toString('base64'));
+/**
+ * An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks the answer to it. Of extensions
+ * those go on whose frames can be told from what is none.
+ */
+function handshakeFields(headers: HeaderList): HeaderList {
+  const extensions = offeredExtensions(headers.all('sec-websocket-extensions'));
+  const kept = headers.without('sec-websocket-extensions');
+  const offered = extensions === undefined ? kept : kept.with('Sec-WebSocket-Extensions', extensions);
+  return offered.has('sec-websocket-key')
+    ? offered
+    : offered.with('Sec-WebSocket-Key', randomBytes(16).toString('base64'));
 }
 
 interface Switched {
   readonly upgrade: UpgradeClient;
   readonly result: UpgradeResult;
+  /** Sec-WebSocket-Key as the origin got it. */
+  readonly key: string;
   readonly origin: Duplex;
   readonly record: ExchangeRecord;
   readonly spendBytes: SpendBytes;
 }
 
-async function connectBoth({ upgrade, result, origin, record, spendBytes }: Switched): Promise<void> {
+async function connectBoth(switched: Switched): Promise<void> {
+  const { upgrade, result, origin, record, spendBytes } = switched;
   const { rawHeaders, status } = result;
+  const guards = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
   upgrade.switched(headers);
-  if (result.head !== undefined && result.head.length > 0) upgrade.socket.write(result.head);
-  if (upgrade.head.length > 0) origin.write(upgrade.head);
+  let fault: ProxyError | undefined;
+  const isFramed = (guard: WebSocketFrameGuard, chunk: Buffer): boolean => {
+    try {
+      if (fault === undefined) guard.check(chunk);
+    } catch (error) {
+      fault = asProxyError(error);
+      origin.destroy(fault);
+      upgrade.socket.destroy(fault);
+    }
+    return fault === undefined;
+  };
+  if (result.head !== undefined && isFramed(guards.origin, result.head)) upgrade.socket.write(result.head);
+  if (isFramed(guards.client, upgrade.head)) origin.write(upgrade.head);
+  // These listen before the bytes are piped: what is no frame never gets to the other side.
+  upgrade.socket.on('data', (chunk: Buffer) => isFramed(guards.client, chunk));
+  origin.on('data', (chunk: Buffer) => isFramed(guards.origin, chunk));
   const bytes = await pipeBoth(upgrade.socket, origin, spendBytes);
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;
+  if (fault === undefined) return;
+  record.facts.verdict = 'error';
+  record.facts.errorCode = fault.code;
+  record.facts.message = fault.message;
+}
+
+interface FrameGuards {
+  readonly client: WebSocketFrameGuard;
+  readonly origin: WebSocketFrameGuard;
+}
+
+/** RFC 6455 §4.2.2 */
+const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
+function acceptSwitch({ result, key, origin }: Switched): FrameGuards {
+  const fields = HeaderList.fromRaw(result.rawHeaders);
+  const accept = createHash('sha1')
+    .update(key + acceptGuid)
+    .digest('base64');
+  try {
+    if (fields.all('sec-websocket-accept').join() !== accept)
+      throw new ProxyError(
+        'origin_malformed',
+        'The answer of the origin is refused: its Sec-WebSocket-Accept is not the answer to the key.',
+      );
+    const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
+    return {
+      client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),
+      origin: new WebSocketFrameGuard({ sender: 'server', isCompressed }),
+    };
+  } catch (error) {
+    origin.destroy();
+    throw error;
+  }
 }

@@ -61,6 +61,11 @@ export const limitTable = {
     'The largest request head that common servers take, with cookies.',
   ),
   headersCountMax: row(200, 'head_too_large', 'More fields than this are an attack, not a client.'),
+  chunkOverheadBytesMax: row(
+    1 * MiB,
+    'request_malformed',
+    'Sizes and extensions of chunks beyond 16 bytes for each byte of the body: endless extensions carry nothing.',
+  ),
   connectHeadBytesMax: row(
     16 * KiB,
     'head_too_large',

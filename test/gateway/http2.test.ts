@@ -12,6 +12,7 @@ import { createTestAuthority } from '../support/test-authority.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { get, sendRaw } from './support/raw-http.ts';
 import { http2Origin } from './support/http2-origin.ts';
+import { clientFrame, echoed, serverFrame } from './support/short-frames.ts';
 import { openRequestPath } from './support/request-path.ts';
 import type { RequestPath } from './support/request-path.ts';
 
@@ -185,7 +186,8 @@ async function echoOrigin(): Promise<{ port: number } & AsyncDisposable> {
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
-    socket.pipe(socket);
+    socket.on('data', (frame: Buffer) => socket.write(echoed(frame)));
+    socket.on('end', () => socket.end());
     socket.on('error', () => undefined);
   });
   server.listen(0, '127.0.0.1');
@@ -210,8 +212,8 @@ test('a WebSocket over HTTP/1.1 and one over HTTP/2 (RFC 8441) reach the origin 
   );
   const [upgraded] = (await once(socket, 'data')) as [Buffer];
   assert.match(upgraded.toString(), /^HTTP\/1\.1 101 /);
-  socket.write('hello frame');
-  assert.equal(String(((await once(socket, 'data')) as [Buffer])[0]), 'hello frame');
+  socket.write(clientFrame('hello frame'));
+  assert.deepEqual((await once(socket, 'data'))[0], serverFrame('hello frame'));
   socket.end();
   await once(socket, 'close');
 
@@ -227,8 +229,8 @@ test('a WebSocket over HTTP/1.1 and one over HTTP/2 (RFC 8441) reach the origin 
   const headers = await head(stream);
   assert.equal(headers[':status'], 200);
   assert.equal('sec-websocket-accept' in headers, false);
-  stream.write('over h2');
-  assert.equal(String(((await once(stream, 'data')) as [Buffer])[0]), 'over h2');
+  stream.write(clientFrame('over h2'));
+  assert.deepEqual((await once(stream, 'data'))[0], serverFrame('over h2'));
   stream.end();
   stream.resume();
   await once(stream, 'close');
@@ -237,8 +239,8 @@ test('a WebSocket over HTTP/1.1 and one over HTTP/2 (RFC 8441) reach the origin 
   assert.deepEqual(
     events.map((event) => [event.status, event.requestBytes]),
     [
-      [101, 11],
-      [101, 7],
+      [101, 17],
+      [101, 13],
     ],
   );
 });
@@ -256,8 +258,8 @@ test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, a
   const [upgraded] = (await once(socket, 'data')) as [Buffer];
   assert.match(String(upgraded), /^HTTP\/1\.1 101 /);
   assert.match(String(upgraded), /^sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$/im);
-  socket.write('over h1');
-  assert.equal(String(((await once(socket, 'data')) as [Buffer])[0]), 'over h1');
+  socket.write(clientFrame('over h1'));
+  assert.deepEqual((await once(socket, 'data'))[0], serverFrame('over h1'));
   socket.end();
   await once(socket, 'close');
   assert.equal('sec-websocket-key' in (origin.seen[0]?.headers ?? {}), false);
@@ -272,8 +274,8 @@ test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, a
   };
   const stream = session.request({ ...fields, ':path': '/ws' });
   assert.equal((await head(stream))[':status'], 200);
-  stream.write('over h2');
-  assert.equal(String(((await once(stream, 'data')) as [Buffer])[0]), 'over h2');
+  stream.write(clientFrame('over h2'));
+  assert.deepEqual((await once(stream, 'data'))[0], serverFrame('over h2'));
   stream.end();
   stream.resume();
   await once(stream, 'close');
@@ -285,8 +287,8 @@ test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, a
   assert.deepEqual(
     events.map((event) => [event.status, event.upstreamProtocol, event.requestBytes]),
     [
-      [101, 'h2', 7],
-      [101, 'h2', 7],
+      [101, 'h2', 13],
+      [101, 'h2', 13],
       [403, 'h2', 0],
     ],
   );

@@ -23,9 +23,10 @@ export interface NaiveProxy extends AsyncDisposable {
 
 /**
  * `connect` judges the CONNECT line and pipes; `host-judged` judges Host, dials what the URL names, and copies the
- * request; `prefix-judged` judges the path as it is spelled, the origin normalises it.
+ * request; `prefix-judged` judges the path as it is spelled, the origin normalises it. `upgrade-blind` judges the handshake of
+ * a WebSocket and pipes what follows; its origin never switched, and takes that for a request.
  */
-export type NaiveKind = 'connect' | 'host-judged' | 'prefix-judged';
+export type NaiveKind = 'connect' | 'host-judged' | 'prefix-judged' | 'upgrade-blind';
 
 /** Proxy and origin in one: instead of dialling it notes what it would have dialled. */
 export async function naiveProxy(kind: NaiveKind): Promise<NaiveProxy> {
@@ -37,8 +38,13 @@ export async function naiveProxy(kind: NaiveKind): Promise<NaiveProxy> {
   const outer = createTcp((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
-    if (kind !== 'connect') return void inner.emit('connection', socket);
+    if (kind === 'host-judged' || kind === 'prefix-judged') return void inner.emit('connection', socket);
     socket.once('data', (chunk: Buffer) => {
+      if (kind === 'upgrade-blind') {
+        if (!chunk.toString('latin1').startsWith('GET /ws ')) return void socket.destroy();
+        socket.unshift(chunk.subarray(chunk.indexOf('\r\n\r\n') + 4));
+        return void inner.emit('connection', socket);
+      }
       // The only check of this kind: the name in CONNECT. Everything behind it is passed.
       if (!chunk.toString('latin1').startsWith('CONNECT allowed.test:')) return void socket.destroy();
       socket.write('HTTP/1.1 200 OK\r\n\r\n');

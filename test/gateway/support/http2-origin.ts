@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import type { TestAuthority } from '../../support/test-authority.ts';
+import { echoed } from './short-frames.ts';
 
 export interface Http2Origin extends AsyncDisposable {
   readonly port: number;
@@ -18,7 +19,7 @@ export interface Http2Origin extends AsyncDisposable {
 /**
  * Paths: `/echo` the body back with trailers `grpc-status: 0` and `x-last: seen`; `/events` one event, the second when the
  * client's body ends; `/reset` a head and a reset; `/trailers-only` a head that is the end; anything else 200 with the path.
- * An extended CONNECT (RFC 8441) to `/ws` gets every byte back; to another path, 403.
+ * An extended CONNECT (RFC 8441) to `/ws` gets every frame back; to another path, 403.
  */
 export async function http2Origin(
   authority: TestAuthority,
@@ -77,7 +78,8 @@ async function answer(stream: ServerHttp2Stream, path: string): Promise<void> {
       return;
     case 'extended /ws':
       stream.respond({ ':status': 200 });
-      stream.pipe(stream);
+      stream.on('data', (frame: Buffer) => stream.write(echoed(frame)));
+      stream.on('end', () => stream.end());
       return;
     case 'extended /no':
       stream.respond({ ':status': 403 });
