@@ -8,8 +8,13 @@ export const derTag = {
   octetString: 0x04,
   oid: 0x06,
   utf8String: 0x0c,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  visibleString: 0x1a,
+  bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
 } as const;
