@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 
 import { authority } from './credential-scene.ts';
 
@@ -12,7 +12,7 @@ export interface ServiceCall {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
-  /** Of JSON; undefined if there is none. */
+  /** Parsed if it is JSON; undefined if there is none. */
   readonly body: unknown;
 }
 
@@ -32,13 +32,13 @@ export async function openService(
   const calls: ServiceCall[] = [];
   const server = createServer(authority.issue('localhost'), (request, response) => {
     void (async () => {
-      const hasBody =
-        request.headers['content-length'] !== undefined || 'transfer-encoding' in request.headers;
+      const given = await text(request);
+      const isJson = request.headers['content-type'] === 'application/json';
       const call: ServiceCall = {
         method: request.method ?? '',
         path: request.url ?? '',
         headers: request.headers,
-        body: hasBody ? await json(request) : undefined,
+        body: given === '' ? undefined : isJson ? JSON.parse(given) : given,
       };
       calls.push(call);
       const { status, body } = await answer(call);
