@@ -113,11 +113,14 @@ export function workloadEnvironment(facts: WorkloadFacts): Record<string, string
   return environment;
 }
 
-/** The user's exceptions behind ours: lower case, one comma, no space, each once, as all clients read it. */
+/**
+ * The user's exceptions behind ours: lower case, one comma, no space, each once, as all clients read it. Not `*`, which says that
+ * nobody uses a proxy: no way out is left without ours.
+ */
 function noProxy({ base }: WorkloadFacts): string {
   const own = noProxyDefault.split(',');
   const theirs = `${base['no_proxy'] ?? ''},${base['NO_PROXY'] ?? ''}`.toLowerCase().split(/[\s,]+/);
-  return [...new Set([...own, ...theirs.filter((entry) => entry !== '')])].join(',');
+  return [...new Set([...own, ...theirs.filter((entry) => entry !== '' && entry !== '*')])].join(',');
 }
 
 function nodeOptions({ base, files }: WorkloadFacts): string | undefined {

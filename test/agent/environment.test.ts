@@ -65,6 +65,7 @@ describe("the user's own values", () => {
     assert.equal(environmentOf({ base })['NO_PROXY'], expected);
     assert.equal(environmentOf({ base })['no_proxy'], expected);
     assert.equal(environmentOf({})['NO_PROXY'], 'localhost,127.0.0.1,::1');
+    assert.equal(environmentOf({ base: { no_proxy: '*' } })['no_proxy'], 'localhost,127.0.0.1,::1');
   });
 
   test('in NODE_OPTIONS, JAVA_TOOL_OPTIONS and PHP_INI_SCAN_DIR are appended to', () => {

@@ -1,10 +1,13 @@
 // The agent's own doors, and a gateway that is not the gateway.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 
 import { workloadEnvironment } from '../../../src/agent/environment.ts';
 import { startUpstreamProxyRelay } from '../../../src/agent/relay.ts';
@@ -12,8 +15,19 @@ import { downloadCaBundle } from '../../../src/agent/trust.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';
+import { runCommand } from '../../support/command.ts';
+import { deploy } from '../../support/deployment.ts';
+import { namespaceObstacle, networkNamespace } from '../../support/network-namespace.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import {
+  answered,
+  CannotPlayHere,
+  get,
+  nothingDialled,
+  refused,
+  type AttackTable,
+} from '../support/attack.ts';
+import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
 export const agentSide: AttackTable = {
   'AGENT-01': async (a) => {
@@ -33,20 +47,54 @@ export const agentSide: AttackTable = {
     const tunnel = { isUp: false, whenUp: async () => undefined, openStream: () => assert.fail() };
     await assert.rejects(startUpstreamProxyRelay({ tunnel, host: '0.0.0.0' }), { code: 'usage' });
   },
-  'AGENT-03': {
-    notApplicable:
-      'what the container may do without the relay is the lock of its network: test/e2e plays it in a network namespace, and the deployer answers for it',
+  'AGENT-03': async () => {
+    const obstacle = namespaceObstacle();
+    if (obstacle !== undefined) throw new CannotPlayHere(obstacle);
+    await using namespace = await networkNamespace();
+    await using gate = await listenAt(namespace.outsideAddress);
+    const [command, ...args] = namespace.enter([
+      process.execPath,
+      egressScript,
+      String(gate.port),
+      gate.address,
+    ]);
+    const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 20_000 });
+    assert.equal(code, 0, stderr);
+    // Printed by our own script: what it tried, and what came of it.
+    const tried = JSON.parse(stdout) as Readonly<Record<string, string>>;
+    // The control: the one way that is open, is.
+    const { gateway, ...others } = tried;
+    assert.equal(gateway, 'reached');
+    assert.ok(Object.keys(others).length >= 8);
+    for (const [what, outcome] of Object.entries(others))
+      assert.match(outcome, /^E[A-Z]+$/, `${what}: ${outcome}`);
   },
   'AGENT-04': async (a) => {
-    answered(
-      await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/httpoxy', 'Proxy: http://evil.test')),
-      200,
-    );
-    assert.doesNotMatch(
-      JSON.stringify(a.origins.seen.find(({ path }) => path === '/httpoxy')?.rawHeaders),
-      /evil/,
-    );
-    assert.equal(typeof workloadEnvironment, 'function');
+    const at = a.at('allowed.test');
+    answered(await a.send(at, get(at, '/httpoxy', 'Proxy: http://evil.test')), 200);
+    await using client = await openHttp2(a, at);
+    await http2Send(a, client, [[...pseudo(at, '/httpoxy2'), ['proxy', 'http://evil.test']]]);
+    const seen = a.origins.seen.filter(({ path }) => path.startsWith('/httpoxy'));
+    assert.equal(seen.length, 2);
+    for (const { rawHeaders } of seen) assert.doesNotMatch(JSON.stringify(rawHeaders), /evil/);
+    // Exceptions of the container's own are kept as names; both spellings say the same, and none switches the relay off.
+    const own = 'localhost,127.0.0.1,::1';
+    for (const [value, more] of [
+      ['*', ''],
+      ['.test', ',.test'],
+      ['[::1]', ',[::1]'],
+      ['A.test b.TEST', ',a.test,b.test'],
+    ] as const)
+      for (const name of ['NO_PROXY', 'no_proxy']) {
+        const base = { [name]: value, HTTP_PROXY: 'http://evil.test:1', http_proxy: 'http://evil.test:2' };
+        const files = { bundle: '/etc/bundle.pem' };
+        const placeholders = { no_proxy: '*', NO_PROXY: '*', https_proxy: 'http://evil.test:3' };
+        const env = workloadEnvironment({ port: 1_234, files, base, placeholders });
+        assert.equal(env['no_proxy'], `${own}${more}`);
+        assert.equal(env['NO_PROXY'], env['no_proxy']);
+        for (const proxy of ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'])
+          assert.equal(env[proxy], 'http://127.0.0.1:1234');
+      }
   },
   'AGENT-05': async (a) =>
     withTemporaryDirectory(async (directory) => {
@@ -93,15 +141,39 @@ export const agentSide: AttackTable = {
         431,
       );
       answered(await a.toRelay(`CONNECT ${a.at('allowed.test')} HTTP/1.1\n\n`), 400);
-      const count = scale === 'full' ? 1_000 : 200;
-      const replies = await Promise.all(
-        Array.from({ length: count }, () => a.toRelay('C', { keepOpen: true })),
-      );
-      assert.ok(replies.every(({ status, ending }) => status === 408 || ending !== 'open'));
+      const [count, wave] = scale === 'full' ? [10_000, 2_000] : [200, 200];
+      for (let sent = 0; sent < count; sent += wave) {
+        const replies = await Promise.all(
+          Array.from({ length: wave }, () => a.toRelay('C', { keepOpen: true, deadlineMs: 20_000 })),
+        );
+        assert.ok(replies.every(({ ending }) => ending !== 'open'));
+      }
       nothingDialled(a);
     },
   },
 };
+
+const egressScript = fileURLToPath(new URL('../support/egress-script.ts', import.meta.url));
+
+/** A listener that says nothing. */
+async function listenAt(
+  address: string,
+): Promise<{ readonly address: string; readonly port: number } & AsyncDisposable> {
+  const server = createServer((socket) => socket.on('error', () => undefined).end());
+  server.listen(0, address);
+  await once(server, 'listening');
+  // It listens on an address and a port.
+  const { port } = server.address() as AddressInfo;
+  return { address, port, [Symbol.asyncDispose]: async () => void server.close() };
+}
+
+async function askTls(port: number, roots: string, bytes: string): Promise<string> {
+  const socket = connectTls({ port, host: '127.0.0.1', ca: roots });
+  socket.write(bytes);
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
 
 async function ask(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
@@ -112,9 +184,55 @@ async function ask(port: number, bytes: string): Promise<string> {
 }
 
 export const ca: AttackTable = {
-  'CA-01': {
-    notApplicable:
-      'the endpoints of the public port and the mode of the key are files of their own: test/gateway/session-endpoints and test/pki/authority-files play it',
+  'CA-01': async (a) => {
+    await using deployment = await deploy({ rules: [{ name: 'one', hosts: ['allowed.test'] }] });
+    const { gateway, directory, gatewayCaFile } = deployment;
+    const { port } = new URL(gateway.url);
+    a.sentry.permit(Number(port));
+    const roots = await readFile(gatewayCaFile, 'utf8');
+    const caPath = '/v1/code/upstreamproxy/ca-cert';
+    const paths = [
+      caPath,
+      '/ca.key',
+      '/debug',
+      '/debug/heap',
+      '/json/list',
+      '/state/ca.key',
+      ...[
+        '../ca.key',
+        '..%2fca.key',
+        '%2e%2e/state/ca.key',
+        '/../../../../etc/passwd',
+        '?file=ca.key',
+        '/',
+      ].map((tail) => `${caPath}/${tail}`),
+    ];
+    for (const path of paths) {
+      const text = await askTls(
+        Number(port),
+        roots,
+        `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`,
+      );
+      a.note(text);
+      assert.doesNotMatch(text, /PRIVATE KEY|root:|heap/, path);
+      assert.match(text, path === caPath ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 (?:200|4\d\d) /, path);
+      // Every 200 is the one fixed answer.
+      if (text.startsWith('HTTP/1.1 200')) assert.match(text, /BEGIN CERTIFICATE/);
+    }
+    let keys = 0;
+    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = join(entry.parentPath, entry.name);
+      if (!(await readFile(file, 'latin1')).includes('PRIVATE KEY')) continue;
+      keys += 1;
+      assert.equal((await stat(file)).mode & 0o777, 0o600, file);
+    }
+    assert.ok(keys > 0, 'the key is a file of the gateway');
+    assert.doesNotMatch(
+      await readFile(`/proc/${gateway.pid}/environ`, 'latin1').catch(() => ''),
+      /PRIVATE KEY/,
+    );
+    assert.doesNotMatch(gateway.log(), /PRIVATE KEY/);
   },
   'CA-03': async (a) => {
     // A root of another gateway does not verify here, and ours signs nothing that is an authority.

@@ -18,6 +18,9 @@ export interface Attack extends ArenaOptions {
   readonly neighbourMsMax?: number;
 }
 
+/** Thrown by a case that needs what this machine does not have; its message is the reason. */
+export class CannotPlayHere extends Error {}
+
 export interface NotApplicable {
   readonly notApplicable: string;
 }

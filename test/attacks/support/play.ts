@@ -10,7 +10,7 @@ import type { TLSSocket } from 'node:tls';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { findCanary } from '../../support/canary.ts';
 import { Arena, nextTurn } from './arena.ts';
-import type { Attack, AttackTable, NotApplicable, Scale } from './attack.ts';
+import { CannotPlayHere, type Attack, type AttackTable, type NotApplicable, type Scale } from './attack.ts';
 
 export interface Outcome {
   readonly verdict: 'passed' | 'failed' | 'n/a';
@@ -38,6 +38,7 @@ export async function playCase(entry: AttackTable[string], scale: Scale): Promis
     await playAttack(attack, scale);
     return outcome('passed', '', attack.control !== undefined);
   } catch (error) {
+    if (error instanceof CannotPlayHere) return outcome('n/a', error.message);
     return outcome('failed', error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }
