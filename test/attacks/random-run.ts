@@ -7,10 +7,13 @@ import { createServer } from 'node:tls';
 
 import { findCanary } from '../support/canary.ts';
 import { Arena, nextTurn, originAuthority, type Ports } from './support/arena.ts';
-import { generate, seeded } from './support/grammar.ts';
+import { generate, seeded, type Random } from './support/grammar.ts';
+import { http2Request } from './support/http2-grammar.ts';
+import { frameType } from './support/h2-frames.ts';
+import { endsStream, openHttp2 } from './support/http2-client.ts';
 import { readLeniently, type LenientRequest } from './support/lenient-reading.ts';
 import { allowedAddress } from './support/sentry.ts';
-import { checkLogs } from './support/play.ts';
+import { checkLogs, Neighbour } from './support/play.ts';
 
 export interface RandomRun {
   readonly requests: number;
@@ -19,6 +22,8 @@ export interface RandomRun {
   readonly failures: readonly { readonly index: number; readonly message: string; readonly bytes: string }[];
 }
 
+/** The neighbour's longest wait beside twenty connections in the same process. */
+const neighbourMsMax = 2_500;
 /** Connections of which the logs are compared and then put away together. */
 const batch = 20;
 
@@ -31,7 +36,12 @@ export interface RandomOptions {
 
 /** Number `index` of a run, by itself. */
 export function bytesOf(seed: number, index: number, host: string, evil: string): Buffer {
-  return generate(seeded(seed ^ Math.imul(index + 1, 0x9e3779b1)), host, evil);
+  if (isHttp2(index)) return http2Request(randomOf(seed, index), 1, host, evil);
+  return generate(randomOf(seed, index), host, evil);
+}
+
+function randomOf(seed: number, index: number): Random {
+  return seeded(seed ^ Math.imul(index + 1, 0x9e3779b1));
 }
 
 /** Plays `runs` connections from a seed: half to an origin of node:http, half to one that reads leniently. */
@@ -45,14 +55,15 @@ rules:
 `;
   await using _lenient = lenient;
   await using arena = await Arena.open({ policy, limits: { headTimeoutMs: 1_000, idleTimeoutMs: 2_000 } });
+  const neighbour = await Neighbour.move(arena, false);
   const failures: { index: number; message: string; bytes: string }[] = [];
   const counts = { requests: 0, allowed: 0, denied: 0 };
   const [from, to] = only === undefined ? [0, runs] : [only, only + batch];
   for (let index = from; index < to; index += batch) {
     const indexes = Array.from({ length: Math.min(batch, to - index) }, (_, k) => index + k);
-    await Promise.all(indexes.map((one) => playOne(arena, seed, one, lenient.port)));
+    const played = await Promise.allSettled(indexes.map((one) => playOne(arena, seed, one, lenient.port)));
     await settle(arena);
-    const message = check(arena, lenient);
+    const message = played.map(reasonOf).find((text) => text !== undefined) ?? check(arena, lenient, played);
     if (message !== undefined)
       failures.push({
         index,
@@ -67,36 +78,85 @@ rules:
     lenient.seen.length = 0;
     if (failures.length >= 5) break;
   }
+  await neighbour.stop();
+  const waited = complaint(() => neighbour.check(neighbourMsMax));
+  if (waited !== undefined) failures.push({ index: from, message: waited, bytes: '' });
   return { ...counts, failures };
 }
 
-async function playOne(arena: Arena, seed: number, index: number, lenientPort: number): Promise<void> {
+async function playOne(arena: Arena, seed: number, index: number, lenientPort: number): Promise<number> {
   const at = index % 2 === 0 ? arena.at('allowed.test') : `b.allowed.test:${lenientPort}`;
+  if (isHttp2(index)) return await playHttp2(arena, seed, index, at);
   const reply = await arena.send(at, bytesOf(seed, index, at, 'evil.test'), { events: 0, deadlineMs: 5_000 });
   assert.ok(reply.bytes.length < 1_000_000);
+  return reply.answers.length;
+}
+
+/** A third of the connections is HTTP/2, to both origins. */
+function isHttp2(index: number): boolean {
+  return index % 6 === 4 || index % 6 === 5;
+}
+
+/** One to four streams on a connection; whatever comes back, each has ended or the connection has. */
+async function playHttp2(arena: Arena, seed: number, index: number, at: string): Promise<number> {
+  const random = randomOf(seed, index);
+  await using client = await openHttp2(arena, at);
+  const count = 1 + Math.floor(random() * 4);
+  const streams = Array.from({ length: count }, () => client.nextStream());
+  for (const stream of streams) client.socket.write(http2Request(random, stream, at, 'evil.test'));
+  const isOver = await client.until(
+    (frames) => streams.every((stream) => frames.some((seen) => endsStream(seen, stream))),
+    4_000,
+  );
+  assert.ok(isOver || client.closed, `connection ${index} never ended`);
+  return new Set(client.frames.filter(({ type }) => type === frameType.headers).map(({ stream }) => stream))
+    .size;
 }
 
 /** Nothing more is under way when no event came for some turns. */
 async function settle(arena: Arena): Promise<void> {
-  for (let quiet = 0, before = arena.audit.length; quiet < 15; quiet += 1) {
+  for (let quiet = 0, before = arena.ownEvents.length; quiet < 15; quiet += 1) {
     await nextTurn();
-    if (arena.audit.length !== before) quiet = 0;
-    before = arena.audit.length;
+    const { length } = arena.ownEvents;
+    if (length !== before) quiet = 0;
+    before = length;
   }
 }
 
-function check(arena: Arena, lenient: LenientOrigin): string | undefined {
+function complaint(run: () => void): string | undefined {
   try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function reasonOf(result: PromiseSettledResult<number>): string | undefined {
+  return result.status === 'rejected'
+    ? complaint(() => {
+        throw result.reason;
+      })
+    : undefined;
+}
+
+function check(
+  arena: Arena,
+  lenient: LenientOrigin,
+  played: readonly PromiseSettledResult<number>[],
+): string | undefined {
+  return complaint(() => {
     assert.deepEqual(arena.sentry.violations, [], 'a forbidden place was dialled');
     for (const bytes of arena.received)
       assert.deepEqual(findCanary(bytes, arena.secret), [], 'a client got the secret');
     assert.deepEqual(findCanary(JSON.stringify(arena.audit), arena.secret), [], 'the audit has the secret');
     checkLenient(arena, lenient.seen.flatMap(readConnection));
     checkLogs(arena, ({ host }) => host !== 'b.allowed.test');
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+    const answers = played.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
+    assert.ok(answers <= arena.ownEvents.length, `${answers} answers have ${arena.ownEvents.length} events`);
+    const traces = new Set(arena.ownEvents.map(({ traceId }) => traceId));
+    assert.equal(traces.size, arena.ownEvents.length, 'an attempt has more than one verdict');
+  });
 }
 
 function readConnection(chunks: readonly Buffer[]): LenientRequest[] {

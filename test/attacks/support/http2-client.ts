@@ -83,7 +83,8 @@ export class RawHttp2 implements AsyncDisposable {
   }
 }
 
-function endsStream(seen: SeenFrame, stream: number): boolean {
+/** The stream, or the whole connection, ended by this frame. */
+export function endsStream(seen: SeenFrame, stream: number): boolean {
   if (seen.type === frameType.goaway) return true;
   if (seen.stream !== stream) return false;
   if (seen.type === frameType.rstStream) return true;

@@ -117,7 +117,7 @@ function checkSecret(arena: Arena): void {
 }
 
 /** Fifth oracle: another principal, on a tunnel of its own, asks all the time and is always answered. */
-class Neighbour {
+export class Neighbour {
   readonly #arena: Arena;
   readonly #socket: TLSSocket;
   readonly #withoutAudit: boolean;
