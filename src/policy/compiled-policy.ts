@@ -4,6 +4,7 @@ import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleRef
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
 import { defaultDenial, ruleDenial } from './denial.ts';
+import { HostIndex, type RuleList } from './rule-index.ts';
 import { destinationMismatch, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
 /** Name of the rule behind a denial that no written rule made. */
@@ -32,16 +33,21 @@ const capturePortsMax = 256;
 export class CompiledPolicy implements Policy {
   readonly version: string;
   readonly rules: readonly Rule[];
-  readonly #files: readonly PolicyFile[];
-  readonly #byHost = new Map<string, Rule[]>();
-  readonly #bySuffix = new Map<string, Rule[]>();
-  readonly #anyHost: Rule[] = [];
+  readonly files: readonly PolicyFile[];
+  readonly #index: HostIndex;
+  /** Rules whose own mode says what becomes of requests that only they could have allowed. */
+  readonly #ownModes: HostIndex;
 
   constructor({ version, rules, files }: PolicyParts) {
     this.version = version;
     this.rules = rules;
-    this.#files = files;
-    for (const rule of rules) this.#index(rule);
+    this.files = files;
+    this.#index = new HostIndex(rules);
+    this.#ownModes = new HostIndex(
+      rules.filter(
+        ({ effect, handling, hasOwnMode }) => effect === 'allow' && handling === 'intercept' && hasOwnMode,
+      ),
+    );
   }
 
   /**
@@ -50,14 +56,15 @@ export class CompiledPolicy implements Policy {
    * allowed as `intercept`; where none could, the denial is returned and the caller opens the TLS only to say it.
    */
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
-    const lists = this.candidates(access.destination.host);
-    const verdict = judge(lists, principal, access, nowMs);
+    const lists = this.#index.listsFor(access.destination.host);
+    const selected = selectFrom(lists, principal, access);
+    const verdict = judge(selected, principal, access, nowMs);
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
     const observed = verdict.observedDeny?.reference.name;
     if (verdict.allow !== undefined) return allowBy(verdict.allow, access, observed);
-    const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(lists, principal, access, nowMs);
+    const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
     if (lenient) return observedAllow(observed ?? defaultDenyName);
-    return defaultDenial(lists.flat(), principal, access, nowMs);
+    return defaultDenial({ selected, allows: lists.map(({ allows }) => allows) }, principal, access, nowMs);
   }
 
   capturePorts(principal: Principal): readonly number[] {
@@ -74,53 +81,32 @@ export class CompiledPolicy implements Policy {
 
   /** Lists of the rules whose hosts match; within each list in order. A rule can be in several. */
   candidates(host: string): readonly (readonly Rule[])[] {
-    const lists: (readonly Rule[])[] = [];
-    const exact = this.#byHost.get(host);
-    if (exact !== undefined) lists.push(exact);
-    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
-      const below = this.#bySuffix.get(host.slice(dot + 1));
-      if (below !== undefined) lists.push(below);
-    }
-    if (this.#anyHost.length > 0) {
-      const isAddress = host.includes(':') || /\.\d+$/.test(host);
-      lists.push(isAddress ? this.#anyHost.filter((rule) => rule.effect === 'deny') : this.#anyHost);
-    }
-    return lists;
-  }
-
-  #index(rule: Rule): void {
-    for (const pattern of rule.hosts) {
-      if (pattern.kind === 'any') {
-        this.#anyHost.push(rule);
-        continue;
-      }
-      const index = pattern.kind === 'exact' ? this.#byHost : this.#bySuffix;
-      const key = pattern.kind === 'exact' ? pattern.host : pattern.suffix;
-      const list = index.get(key);
-      if (list === undefined) index.set(key, [rule]);
-      else if (list.at(-1) !== rule) list.push(rule);
-    }
+    return this.#index.listsFor(host).map(({ rules }) => rules);
   }
 
   /** A rule's own mode decides for its hosts; else every file that is for this session must observe. */
-  #isObserved(
-    lists: readonly (readonly Rule[])[],
-    principal: Principal,
-    access: AccessRequest,
-    nowMs: number,
-  ): boolean {
+  #isObserved(principal: Principal, access: AccessRequest, nowMs: number): boolean {
     let decisive: Rule | undefined;
-    for (const rule of lists.flat()) {
-      if (rule.effect === 'deny' || rule.handling !== 'intercept' || !rule.hasOwnMode) continue;
-      if (decisive !== undefined && decisive.order <= rule.order) continue;
-      if (destinationMismatch(rule, principal, access, nowMs) === undefined) decisive = rule;
+    for (const { rules } of this.#ownModes.listsFor(access.destination.host)) {
+      const first = rules.find((rule) => destinationMismatch(rule, principal, access, nowMs) === undefined);
+      if (first !== undefined && (decisive === undefined || first.order < decisive.order)) decisive = first;
     }
     if (decisive !== undefined) return decisive.mode === 'observe';
-    const files = this.#files.filter(({ selectors }) =>
+    const files = this.files.filter(({ selectors }) =>
       selectors.every((one) => selects(one, principal.claims)),
     );
     return files.length > 0 && files.every(({ mode }) => mode === 'observe');
   }
+}
+
+function selectFrom(
+  lists: readonly RuleList[],
+  principal: Principal,
+  access: AccessRequest,
+): readonly (readonly Rule[])[] {
+  const selected: (readonly Rule[])[] = [];
+  for (const list of lists) list.select(principal, access, selected);
+  return selected;
 }
 
 interface Verdict {
@@ -148,11 +134,12 @@ function judge(
         if (isEarlier(rule, allow) && mismatchOf(rule, principal, access, nowMs) === undefined) allow = rule;
         continue;
       }
+      const isLater = access.depth === 'connect' && seesRequests(rule);
+      if (isLater && (rule.mode === 'observe' || !isEarlier(rule, denySeesRequests))) continue;
       const best = rule.mode === 'observe' ? observedDeny : deny;
       if (!isEarlier(rule, best) || mismatchOf(rule, principal, access, nowMs) !== undefined) continue;
-      if (access.depth === 'connect' && seesRequests(rule)) {
-        if (rule.mode === 'enforce' && isEarlier(rule, denySeesRequests)) denySeesRequests = rule;
-      } else if (rule.mode === 'observe') observedDeny = rule;
+      if (isLater) denySeesRequests = rule;
+      else if (rule.mode === 'observe') observedDeny = rule;
       else deny = rule;
     }
   }

@@ -6,6 +6,8 @@ import { type Mismatch, mismatchOf, missingFacts, type Rule } from './rule.ts';
 
 /** How many near misses the operator is told. */
 const nearMissesMax = 5;
+/** How many rules are examined for a remedy. */
+const examinedMax = 50;
 /** A path is shown so far; the rest is in the audit. */
 const pathShownMax = 200;
 
@@ -32,24 +34,36 @@ export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   };
 }
 
-/** The denial where nothing allows. `candidates` are the rules whose hosts match. */
+/** The rules of a host. */
+export interface HostRules {
+  /** Lists with every rule that an index selected for the access. */
+  readonly selected: readonly (readonly Rule[])[];
+  /** All that allow, list by list, each in order. */
+  readonly allows: readonly (readonly Rule[])[];
+}
+
+/** The denial where nothing allows. Its cost does not grow with the rules of the host. */
 export function defaultDenial(
-  candidates: readonly Rule[],
+  rules: HostRules,
   principal: Principal,
   access: AccessRequest,
   nowMs: number,
 ): DenyDecision {
-  const allows = [...new Set(candidates)].filter(({ effect }) => effect === 'allow');
-  const misses = allows
+  const closest = firstAllows(rules.selected);
+  // What was not selected differs in its port, its claims or the beginning of its paths.
+  const others = rules.allows.flatMap((list) => list.slice(0, nearMissesMax));
+  const shown = [...new Set([...closest.slice(0, nearMissesMax), ...others])].slice(0, nearMissesMax);
+  const misses = [...new Set([...shown, ...closest])]
     .toSorted((a, b) => a.order - b.order)
     .map((rule) => ({ rule, mismatch: mismatchOf(rule, principal, access, nowMs) }));
   const what = describeAccess(access);
-  const near = misses
-    .slice(0, nearMissesMax)
-    .flatMap(({ rule, mismatch }) =>
-      mismatch === undefined ? [] : [explainMismatch(rule, mismatch, principal, access)],
-    );
-  const more = misses.length > nearMissesMax ? [`and ${misses.length - nearMissesMax} more`] : [];
+  const near = misses.flatMap(({ rule, mismatch }) =>
+    mismatch === undefined || !shown.includes(rule)
+      ? []
+      : [explainMismatch(rule, mismatch, principal, access)],
+  );
+  const rest = rules.allows.reduce((sum, list) => sum + list.length, 0) - near.length;
+  const more = rest > 0 ? [`and ${rest} more`] : [];
   return {
     effect: 'deny',
     rule: { name: 'default-deny' },
@@ -59,6 +73,18 @@ export function defaultDenial(
         ? `No rule has the host ${access.destination.host}.`
         : `No rule matches ${what}: ${[...near, ...more].join('; ')}.`,
   };
+}
+
+/** The first rules that allow, in order; bounded, since they are explained one by one. */
+function firstAllows(lists: readonly (readonly Rule[])[]): readonly Rule[] {
+  const allows = new Set<Rule>();
+  for (const list of lists) {
+    for (const rule of list) {
+      if (allows.size >= examinedMax) break;
+      if (rule.effect === 'allow') allows.add(rule);
+    }
+  }
+  return [...allows].toSorted((a, b) => a.order - b.order);
 }
 
 /** What the workload can do about it. Facts that are missing are its own; the content of rules is not told. */

@@ -1,0 +1,230 @@
+// Which rules can match at all: by host, then by port, and then by the first segments of the path or a claim, so that a
+// decision looks at few rules however many there are.
+
+import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
+import type { AccessRequest, Principal } from './decision.ts';
+import type { Rule } from './rule.ts';
+
+/** Up to so many rules are faster looked through than looked up. */
+const plainRulesMax = 12;
+/** A rule with more ports than this is looked at for every port. */
+const portsIndexedMax = 16;
+/** Segments of a path that are looked up; what lies deeper is matched. */
+const segmentsMax = 12;
+
+/** Finds the rules of a policy by host. */
+export class HostIndex {
+  readonly #byHost = new Map<string, RuleList>();
+  readonly #bySuffix = new Map<string, RuleList>();
+  readonly #anyHost = new RuleList();
+  readonly #anyHostDenies = new RuleList();
+
+  constructor(rules: readonly Rule[]) {
+    for (const rule of rules) this.#add(rule);
+  }
+
+  /** The lists of the rules whose hosts match; in each they are in order. A rule can be in several. */
+  listsFor(host: string): readonly RuleList[] {
+    const lists: RuleList[] = [];
+    const exact = this.#byHost.get(host);
+    if (exact !== undefined) lists.push(exact);
+    if (this.#bySuffix.size > 0) {
+      for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+        const below = this.#bySuffix.get(host.slice(dot + 1));
+        if (below !== undefined) lists.push(below);
+      }
+    }
+    if (this.#anyHost.rules.length > 0) {
+      // `*` does not reach IP literals, except in a rule that denies.
+      const isAddress = host.includes(':') || /\.\d+$/.test(host);
+      lists.push(isAddress ? this.#anyHostDenies : this.#anyHost);
+    }
+    return lists;
+  }
+
+  #add(rule: Rule): void {
+    for (const pattern of rule.hosts) {
+      if (pattern.kind === 'any') {
+        this.#anyHost.add(rule);
+        if (rule.effect === 'deny') this.#anyHostDenies.add(rule);
+        continue;
+      }
+      const index = pattern.kind === 'exact' ? this.#byHost : this.#bySuffix;
+      const key = pattern.kind === 'exact' ? pattern.host : pattern.suffix;
+      const list = index.get(key) ?? new RuleList();
+      index.set(key, list);
+      list.add(rule);
+    }
+  }
+}
+
+/** The rules of one host pattern, in order. */
+export class RuleList {
+  readonly #rules: Rule[] = [];
+  readonly #allows: Rule[] = [];
+  #facets: Facets | undefined;
+
+  get rules(): readonly Rule[] {
+    return this.#rules;
+  }
+
+  /** Those that allow, in order. */
+  get allows(): readonly Rule[] {
+    return this.#allows;
+  }
+
+  /** A rule that names a host twice is kept once. */
+  add(rule: Rule): void {
+    if (this.#rules.at(-1) === rule) return;
+    this.#rules.push(rule);
+    if (rule.effect === 'allow') this.#allows.push(rule);
+    if (this.#facets === undefined && this.#rules.length > plainRulesMax) {
+      this.#facets = new Facets();
+      for (const one of this.#rules) this.#facets.add(one);
+    } else {
+      this.#facets?.add(rule);
+    }
+  }
+
+  /** Adds to `found` lists that hold every rule that can match this access, and few others; each is in order. */
+  select(principal: Principal, access: AccessRequest, found: (readonly Rule[])[]): void {
+    if (this.#facets === undefined) found.push(this.#rules);
+    else this.#facets.select(principal, access, found);
+  }
+}
+
+/** Rules by port; those without one, or with many, stand apart. */
+class Facets {
+  readonly #byPort = new Map<number, Facet>();
+  readonly #anyPort = new Facet();
+
+  add(rule: Rule): void {
+    const ports = portsOf(rule);
+    if (ports === undefined || ports.size > portsIndexedMax) {
+      this.#anyPort.add(rule);
+      return;
+    }
+    for (const port of ports) {
+      const facet = this.#byPort.get(port) ?? new Facet();
+      this.#byPort.set(port, facet);
+      facet.add(rule);
+    }
+  }
+
+  select(principal: Principal, access: AccessRequest, found: (readonly Rule[])[]): void {
+    this.#byPort.get(access.destination.port)?.select(principal, access, found);
+    this.#anyPort.select(principal, access, found);
+  }
+}
+
+function portsOf(rule: Rule): ReadonlySet<number> | undefined {
+  if (rule.ports !== undefined || rule.effect === 'deny') return rule.ports;
+  const ports = new Set<number>();
+  if (rule.schemes.has('https')) ports.add(443);
+  if (rule.schemes.has('http')) ports.add(80);
+  return ports;
+}
+
+/** Rules by a claim that must have one value, else by the segments that their paths begin with, else all the others. */
+class Facet {
+  readonly #byClaim = new Map<string, Map<unknown, Rule[]>>();
+  readonly #byPath = new Map<string, Rule[]>();
+  readonly #byLiberalPath = new Map<string, Rule[]>();
+  /** Those of `#byPath`, for connections, whose path is not known. */
+  readonly #withPaths: Rule[] = [];
+  readonly #others: Rule[] = [];
+
+  add(rule: Rule): void {
+    const claim = claimOf(rule);
+    if (claim !== undefined) {
+      const byValue = this.#byClaim.get(claim.name) ?? new Map<unknown, Rule[]>();
+      this.#byClaim.set(claim.name, byValue);
+      append(byValue, claim.value, rule);
+      return;
+    }
+    const prefixes = rule.paths?.map(({ literalPrefix, shape }) => ({ literalPrefix, shape }));
+    if (prefixes === undefined || prefixes.length === 0) {
+      this.#others.push(rule);
+      return;
+    }
+    this.#withPaths.push(rule);
+    for (const { literalPrefix, shape } of prefixes) {
+      append(this.#byPath, wholeSegments(literalPrefix, shape === 'exact'), rule);
+      append(this.#byLiberalPath, wholeSegments(liberalReading(literalPrefix), false), rule);
+    }
+  }
+
+  select(principal: Principal, access: AccessRequest, found: (readonly Rule[])[]): void {
+    if (this.#others.length > 0) found.push(this.#others);
+    for (const [name, byValue] of this.#byClaim) selectClaim(principal.claims[name], byValue, found);
+    if (this.#withPaths.length === 0) return;
+    if (access.depth === 'connect') {
+      found.push(this.#withPaths);
+      return;
+    }
+    selectPath(access.path, this.#byPath, found);
+    // What origins read in two ways is judged in both, so rules are looked up by both.
+    if (pathAmbiguity(access.path) !== undefined)
+      selectPath(liberalReading(access.path), this.#byLiberalPath, found);
+  }
+}
+
+function append<K>(map: Map<K, Rule[]>, key: K, rule: Rule): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [rule]);
+  else if (list.at(-1) !== rule) list.push(rule);
+}
+
+/** A claim at the top that must have exactly one value. */
+function claimOf({ selectors }: Rule): { readonly name: string; readonly value: unknown } | undefined {
+  for (const selector of selectors) {
+    for (const [name, value] of Object.entries(selector)) {
+      if (typeof value === 'object' || (typeof value === 'string' && value.includes('*'))) continue;
+      return { name, value };
+    }
+  }
+  return undefined;
+}
+
+function selectClaim(
+  claim: unknown,
+  byValue: ReadonlyMap<unknown, Rule[]>,
+  found: (readonly Rule[])[],
+): void {
+  // A claim that is a list fits if one of its values does.
+  for (const value of Array.isArray(claim) ? new Set<unknown>(claim) : [claim]) {
+    const rules = byValue.get(value);
+    if (rules !== undefined) found.push(rules);
+  }
+}
+
+/** `/a/b/` and `/a/b/c`, of which the last segment may go on, give `/a/b`; a whole path gives itself. */
+function wholeSegments(prefix: string, isWhole: boolean): string {
+  const end = isWhole ? prefix.length : Math.max(0, prefix.lastIndexOf('/'));
+  const text = prefix.slice(0, end);
+  let at = 0;
+  for (let segment = 0; segment < segmentsMax; segment++) {
+    const slash = text.indexOf('/', at + 1);
+    if (slash < 0) return text;
+    at = slash;
+  }
+  return text.slice(0, at);
+}
+
+function selectPath(
+  path: string,
+  byPath: ReadonlyMap<string, readonly Rule[]>,
+  found: (readonly Rule[])[],
+): void {
+  const take = (key: string): void => {
+    const rules = byPath.get(key);
+    if (rules !== undefined) found.push(rules);
+  };
+  take('');
+  let slash = 0;
+  for (let segment = 0; segment < segmentsMax; segment++) {
+    slash = path.indexOf('/', slash + 1);
+    take(slash < 0 ? path : path.slice(0, slash));
+    if (slash < 0) return;
+  }
+}
