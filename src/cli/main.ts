@@ -9,8 +9,11 @@ const commands: CommandTable = new Map([
   ['gateway', async () => (await import('./gateway.ts')).gatewayCommand],
   ['token', async () => (await import('./token.ts')).tokenCommand],
   ['env', async () => (await import('./env.ts')).envCommand],
+  ['connect', async () => (await import('./connect.ts')).connectCommand],
   ['ca', async () => (await import('./ca.ts')).caCommand],
   ['audit', async () => (await import('./audit.ts')).auditCommand],
+  ['session', async () => (await import('./session.ts')).sessionCommand],
+  ['access', async () => (await import('./access.ts')).accessCommand],
   ['policy', async () => (await import('./policy.ts')).policyCommand],
   // Not for people: `run` starts them, the first without --gateway.
   ['embedded-gateway', async () => (await import('./embedded-gateway-process.ts')).embeddedGatewayCommand],
@@ -24,8 +27,11 @@ const overview = `upstreamproxy gives code in a locked-down container the intern
   upstreamproxy gateway --config FILE        the gateway, outside the container
   upstreamproxy token issue [options]        makes a session token
   upstreamproxy env [options]                prints the environment for a relay that runs
+  upstreamproxy connect HOST PORT            standard input and output to HOST:PORT through the relay
   upstreamproxy ca show [options]            prints the certificates of the gateway's authority
   upstreamproxy audit tail [options]         prints what went through the gateway
+  upstreamproxy session list|revoke          lists sessions, ends one
+  upstreamproxy access list|grant|deny|revoke   what workloads asked for, and the answers
   upstreamproxy policy check|explain|learn   checks, explains and proposes policies
   upstreamproxy help [command]               more about a command
   upstreamproxy version

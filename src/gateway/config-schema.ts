@@ -149,6 +149,30 @@ const limitsShape = Object.fromEntries(
   }),
 ) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
 
+const keepDaysHint = 'write days from 1 to 36500';
+const keepEventsHint = 'write a number of events from 1000 to 1000000000';
+const auditSchema = strictMap(
+  {
+    file: text(pathHint).optional().describe('JSON lines, beside the store.'),
+    keepDays: z
+      .int({ error: keepDaysHint })
+      .min(1, { error: keepDaysHint })
+      .max(36_500, { error: keepDaysHint })
+      .optional()
+      .describe('Events in the store that are older are removed. 90 by default.'),
+    keepEvents: z
+      .int({ error: keepEventsHint })
+      .min(1000, { error: keepEventsHint })
+      .max(1_000_000_000, { error: keepEventsHint })
+      .optional()
+      .describe('About how many events the store keeps at most.'),
+  },
+  {
+    hint: 'write audit: { file: path }',
+    synonyms: { jsonl: 'file', path: 'file', days: 'keepDays', retention: 'keepDays', max: 'keepEvents' },
+  },
+);
+
 const policyHint = 'write the path of a policy file or folder, a list of them, or observe';
 
 /** The configuration file of `upstreamproxy gateway`. */
@@ -211,10 +235,17 @@ export const gatewayConfigSchema = strictMap(
     )
       .optional()
       .describe('Serves /metrics in the Prometheus text format on this port; address 127.0.0.1 by default.'),
-    audit: strictMap(
-      { file: text(pathHint).optional().describe('JSON lines, beside the store.') },
-      { hint: 'write audit: { file: path }', synonyms: { jsonl: 'file', path: 'file' } },
-    ).optional(),
+    audit: auditSchema.optional(),
+    access: strictMap(
+      {
+        enabled: z
+          .boolean({ error: 'write true or false' })
+          .describe('Whether workloads may leave requests for access. true by default.'),
+      },
+      { hint: 'write access: { enabled: false }' },
+    )
+      .optional()
+      .describe('Requests for access that operators grant for a time.'),
     limits: strictMap(limitsShape, { hint: 'write limits as a map from name to number' }).optional(),
     log: strictMap(
       {

@@ -58,7 +58,9 @@ export interface GatewayConfig {
     /** The way out through another proxy. */
     readonly proxy?: UpstreamProxySettings;
   };
-  readonly audit: { readonly file?: string };
+  readonly audit: { readonly file?: string; readonly keepDays: number; readonly keepEvents?: number };
+  /** Whether workloads may leave requests for access. */
+  readonly access: { readonly enabled: boolean };
   /** Where /metrics is served, if at all. */
   readonly metrics?: { readonly address: string; readonly port: number };
   readonly limits: Limits;
@@ -72,6 +74,7 @@ export const gatewayConfigDefaults = Object.freeze({
   stateDirectory: '/var/lib/upstreamproxy',
   audience: 'upstreamproxy',
   ttlSeconds: 900,
+  auditKeepDays: 90,
   algorithms: Object.freeze(['RS256', 'ES256', 'EdDSA']),
 });
 
@@ -86,7 +89,7 @@ export function embeddedConfig(
     listen: { address: '127.0.0.1', port: 0 },
     publicNames: ['localhost', '127.0.0.1'],
     policy: { mode: 'observe', paths: [] },
-    audit: { file: join(directory, 'audit.jsonl') },
+    audit: { file: join(directory, 'audit.jsonl'), keepDays: gatewayConfigDefaults.auditKeepDays },
     log: { level: 'warn', format: 'text' },
     ...overrides,
   };
@@ -209,7 +212,12 @@ function completeConfig(
     ...(document.metrics === undefined
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
-    audit: audit?.file === undefined ? {} : { file: absolute(audit.file) },
+    audit: {
+      keepDays: audit?.keepDays ?? defaults.auditKeepDays,
+      ...(audit?.file === undefined ? {} : { file: absolute(audit.file) }),
+      ...(audit?.keepEvents === undefined ? {} : { keepEvents: audit.keepEvents }),
+    },
+    access: { enabled: document.access?.enabled ?? true },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
     log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },
   };

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from '../protocol/error.ts';
 import { errorTable } from '../protocol/error.ts';
+import type { Destination } from '../http/destination.ts';
 import { HeaderList } from '../http/header-list.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 
@@ -13,6 +14,9 @@ export interface Denial {
   readonly traceId: string;
   readonly method?: string;
   readonly url?: string;
+  readonly destination?: Destination;
+  /** Where a request for access can be left; absent if that would not help. */
+  readonly accessUrl?: string;
   readonly retryAfterSeconds?: number | undefined;
 }
 
@@ -22,7 +26,7 @@ export interface DenialAnswer {
 }
 
 /** What to do next, by code; absent where nothing useful can be said. */
-const nextStep: Partial<Record<ErrorCode, string>> = {
+const nextSteps: Partial<Record<ErrorCode, string>> = {
   policy_denied:
     'Ask the operator of the gateway to allow it, and give the trace id. Trying another way in will be refused too.',
   address_denied: 'A rule must name this private network in `addresses` before it can be reached.',
@@ -33,6 +37,27 @@ const nextStep: Partial<Record<ErrorCode, string>> = {
   origin_untrusted:
     'The gateway does not trust the certificate of the origin. The operator can add its authority to `upstream.ca`.',
 };
+
+const askNext =
+  'Leave a request for access as shown, then go on without it or end the task: it stays refused until an operator grants it. Trying another way in will be refused too.';
+
+function nextStepOf({ code, accessUrl }: Denial): string | undefined {
+  return accessUrl === undefined ? nextSteps[code] : askNext;
+}
+
+/** The request that a workload can copy; its reason is the only part to write. */
+function accessRequestOf({
+  accessUrl,
+  url,
+  method,
+  traceId,
+}: Denial):
+  | { readonly method: 'POST'; readonly url: string; readonly body: Readonly<Record<string, unknown>> }
+  | undefined {
+  if (accessUrl === undefined || url === undefined) return undefined;
+  const body = { url: url.replace(/\?.*$/s, ''), method, reason: 'why the task needs it', trace: traceId };
+  return { method: 'POST', url: accessUrl, body };
+}
 
 /** The answer as HTTP: text, or JSON if the request's Accept asks for it. */
 export function denialAnswer(denial: Denial, accept: string | undefined): DenialAnswer {
@@ -56,8 +81,10 @@ function denialText(denial: Denial): string {
   const request = [denial.method, denial.url].filter((part) => part !== undefined).join(' ');
   if (request !== '') lines.push(`request: ${request}`);
   if (denial.rule !== undefined) lines.push(`rule: ${denial.rule}`);
-  const next = nextStep[denial.code];
+  const next = nextStepOf(denial);
   if (next !== undefined) lines.push(`next: ${next}`);
+  const ask = accessRequestOf(denial);
+  if (ask !== undefined) lines.push(`ask: ${ask.method} ${ask.url} ${JSON.stringify(ask.body)}`);
   lines.push(`reason: ${denial.code}`, `trace: ${denial.traceId}`, '');
   return lines.join('\n');
 }
@@ -72,8 +99,10 @@ function denialJson(denial: Denial): string {
       code: denial.code,
       method: denial.method,
       url: denial.url,
+      destination: denial.destination,
       rule: denial.rule,
-      next: nextStep[denial.code],
+      next: nextStepOf(denial),
+      request_access: accessRequestOf(denial),
       trace_id: denial.traceId,
     },
     undefined,

@@ -12,6 +12,8 @@ export class ExchangeRecord {
   readonly traceId: string;
   readonly startedMs: number;
   readonly facts: Facts = {};
+  /** Set where the denial is one that a request for access could change. */
+  mayAskAccess = false;
   readonly #sink: AuditSink;
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;

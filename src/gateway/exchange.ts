@@ -10,9 +10,13 @@ import type { RequestHead } from '../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../http/request-validation.ts';
 import type { ValidatedRequest } from '../http/request-validation.ts';
 import { validateTrailers } from '../http/trailers.ts';
+import { defaultDenyName } from '../policy/compiled-policy.ts';
 import type { AllowDecision, Policy, Principal } from '../policy/decision.ts';
+import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { accessUrl, type AccessDesk } from './access-desk.ts';
+import { answerAccess } from './access-exchange.ts';
 import type { AuditSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
@@ -20,6 +24,7 @@ import type { CredentialSet, InjectedRequest } from './credentials/credential-se
 import { denialAnswer } from './denial.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
+import type { LiveGrants } from './live-grants.ts';
 import { decodableCodings } from './response-decoder.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RuleTrust } from './rule-trust.ts';
@@ -40,9 +45,13 @@ export interface ExchangeParts {
   readonly audit: AuditSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
+  /** What runs longer than the decision that began it. */
+  readonly live: LiveGrants;
   readonly ruleTrust: RuleTrust;
   readonly limits: Limits;
   readonly clock: () => number;
+  /** Takes requests for access, if that is enabled. */
+  readonly desk?: AccessDesk;
 }
 
 /** A request that may go upstream, with everything that the decision gave it. */
@@ -63,7 +72,13 @@ export async function runExchange(
   const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
   try {
     const admitted = await admit(client, scene, parts, record);
-    await forward(client, scene, parts, { admitted, record });
+    const { head } = admitted.validated;
+    if (parts.desk !== undefined && head.destination.host === accessHost) {
+      const { principal } = scene;
+      await answerAccess(parts.desk, { client, head, principal, limits: parts.limits, record });
+    } else {
+      await forward(client, scene, parts, { admitted, record });
+    }
   } catch (error) {
     refuse(client, asProxyError(error), record);
   } finally {
@@ -138,6 +153,7 @@ function decide(
   record.facts.rule = decision.rule.name;
   record.facts.policyVersion = policy.version;
   if (decision.effect === 'deny') {
+    record.mayAskAccess = parts.desk !== undefined && decision.rule.name === defaultDenyName;
     record.facts.message = decision.operatorReason;
     throw new ProxyError('policy_denied', decision.reason);
   }
@@ -211,6 +227,16 @@ async function forward(
     spendBytes: admitted.spendBytes,
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });
+  let ended: ProxyError | undefined;
+  const release = parts.live.add({
+    principal: scene.principal,
+    access: { depth: 'request', ...admitted.validated.head },
+    handling: 'intercept',
+    end: (error) => {
+      ended = error;
+      client.abort(error);
+    },
+  });
   try {
     client.sendContinue();
     const { address, protocol } = await parts.forwarder.forward(request, relay);
@@ -218,7 +244,11 @@ async function forward(
     if (address !== undefined) record.facts.address = address;
     record.facts.upstreamProtocol = protocol;
     record.facts.verdict = 'allow';
+  } catch (error) {
+    // What broke is the consequence of that.
+    throw ended ?? error;
   } finally {
+    release();
     releaseBody(client, request);
     if (relay.status === 401) admitted.injected.onRejected(parts.clock());
     if (relay.status !== undefined) record.facts.status = relay.status;
@@ -307,6 +337,8 @@ export function refuse(client: ClientExchange, given: ProxyError, record: Exchan
       ...(facts.rule === undefined ? {} : { rule: facts.rule }),
       ...(facts.method === undefined ? {} : { method: facts.method }),
       ...(url === undefined ? {} : { url }),
+      ...destinationOf(facts),
+      ...(record.mayAskAccess ? { accessUrl } : {}),
     },
     accept,
   );
@@ -336,6 +368,12 @@ function isDenial(error: ProxyError): boolean {
     default:
       return false;
   }
+}
+
+function destinationOf({ scheme, host, port }: ExchangeRecord['facts']): { destination?: Destination } {
+  if (scheme === undefined || host === undefined || port === undefined) return {};
+  // The audit's schemes are those of a destination.
+  return { destination: { scheme: scheme as Destination['scheme'], host, port } };
 }
 
 function urlOf(facts: ExchangeRecord['facts']): string {

@@ -5,6 +5,7 @@ import { TlsTerminator } from '../intercept/tls-terminator.ts';
 import { loadSystemTrust } from '../net/system-trust.ts';
 import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
+import type { AccessDesk } from './access-desk.ts';
 import type { GatewayConfig } from './config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward-by-protocol.ts';
@@ -21,6 +22,7 @@ export interface PartsInput {
   readonly audit: StreamParts['audit'];
   readonly clock: () => number;
   readonly policy: () => Policy;
+  readonly desk: AccessDesk | undefined;
   readonly credentials: CredentialSet;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
@@ -57,6 +59,7 @@ export function openParts(input: PartsInput): StreamParts {
     live: new LiveGrants(),
     budgets: new SessionBudgets(),
     ruleTrust: input.ruleTrust,
+    ...(input.desk === undefined ? {} : { desk: input.desk }),
   };
   const close = (one: HttpFront | Http2Front): void => {
     one.close();

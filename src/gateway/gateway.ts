@@ -10,8 +10,10 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { openAuditLog } from './audit-log.ts';
+import { AuditRetention } from './audit-retention.ts';
 import type { GatewayConfig } from './config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
+import { openAccess } from './gateway-access.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { Metrics, countingSink } from './metrics.ts';
@@ -23,6 +25,7 @@ import { PolicySource } from './policy-source.ts';
 import { createPublicServer } from './public-server.ts';
 import { RuleTrust } from './rule-trust.ts';
 import { handleSessionRequest } from './session-endpoints.ts';
+import { SessionPresenceWriter } from './session-presence.ts';
 import { openSessionService } from './session-service.ts';
 import type { SessionService } from './session-service.ts';
 import { ownIssuer } from './session-token.ts';
@@ -87,12 +90,20 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       facts: (principal) => factsOf(principal, policies.current(), credentials),
     }),
   );
+  const onFault = (error: ProxyError): void => {
+    log('error', error.message);
+  };
+  const { keepDays, keepEvents } = config.audit;
+  stack.use(new AuditRetention({ store: store.audit, keepDays, keepEvents, clock, onFault }));
+  const base = policies.current;
+  const access = await openAccess({ config, store, audit, base, clock, onFault, stack });
   const metrics = new Metrics();
   const parts = openParts({
     config,
     audit: countingSink(audit, metrics),
     clock,
-    policy: policies.current,
+    policy: access.policy,
+    desk: access.desk,
     credentials,
     authority,
     upstream,
@@ -102,13 +113,26 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
   });
-  policies.onChange((policy) => {
-    parts.live.review(policy, clock());
-  });
+  const review = (): void => {
+    parts.live.review(access.policy(), clock());
+  };
+  policies.onChange(review);
+  access.onChange(review);
   const tunnels = new TunnelServer({ sessions, parts, publicOrigins: [] });
   stack.defer(() => {
     tunnels.destroy();
   });
+  const policyVersion = (): string => policies.current().version;
+  const tunnelsBySession = (): ReadonlyMap<string, number> => tunnels.tunnelsBySession();
+  stack.use(
+    new SessionPresenceWriter({
+      store: store.presence,
+      tunnels: tunnelsBySession,
+      policyVersion,
+      clock,
+      onFault,
+    }),
+  );
   if (config.metrics !== undefined) {
     const text = (): string =>
       metrics.text({

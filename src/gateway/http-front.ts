@@ -10,7 +10,6 @@ import type { ClientExchange } from './client-exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { refuse, runExchange } from './exchange.ts';
 import type { ExchangeParts, ExchangeScene } from './exchange.ts';
-import type { LiveGrants } from './live-grants.ts';
 import { Http1Client, type Http1Options } from './http1-client.ts';
 import type { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { runUpgrade } from './upgrade-exchange.ts';
@@ -30,7 +29,6 @@ export interface FrontConnection {
 
 export interface FrontParts extends ExchangeParts {
   readonly forwarder: ByProtocolForwarder;
-  readonly live: LiveGrants;
 }
 
 export class HttpFront {

@@ -1,4 +1,5 @@
-// Long-lived permissions: WebSockets, passthrough and raw streams are judged again when the policy changes.
+// What runs longer than its decision: exchanges, WebSockets, passthrough and raw streams are judged again when the
+// policy changes.
 
 import type { AccessRequest, Policy, Principal } from '../policy/decision.ts';
 import { ProxyError } from '../protocol/error.ts';

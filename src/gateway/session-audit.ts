@@ -1,4 +1,4 @@
-// Audit events in the life of a session.
+// Audit events in the life of a session, and of the access that it asked for.
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { ProxyError } from '../protocol/error.ts';
@@ -10,7 +10,19 @@ const minuteMs = 60_000;
 
 /** What the audit says of one step. */
 export interface SessionStep {
-  readonly action: 'enrolled' | 'committed' | 'renewed' | 'revoked' | 'ended' | 'refused' | 'token_reused';
+  readonly action:
+    | 'enrolled'
+    | 'committed'
+    | 'renewed'
+    | 'revoked'
+    | 'ended'
+    | 'refused'
+    | 'token_reused'
+    | 'access_requested'
+    | 'access_granted'
+    | 'access_denied'
+    | 'access_revoked'
+    | 'access_ended';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;

@@ -6,7 +6,7 @@ import type { SessionRecord, Store } from '../store/store.ts';
 /** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
 export const watchIntervalMs = 500;
 const pruneIntervalMs = 3_600_000;
-/** How long sessions that are over stay listed. */
+/** How long sessions that are over, and what they asked for, stay listed. */
 const sessionRetentionMs = 30 * 24 * 3_600_000;
 
 export type EndedListener = (sessionId: string, reason: string) => void;
@@ -80,7 +80,7 @@ export class SessionWatch implements AsyncDisposable {
 
   async #look(): Promise<void> {
     if (this.#closed) return;
-    const { sessions, tokens } = this.#options.store;
+    const { sessions } = this.#options.store;
     const nowMs = this.#options.clock();
     const expired = await sessions.expire(nowMs);
     for (;;) {
@@ -93,8 +93,16 @@ export class SessionWatch implements AsyncDisposable {
     for (const session of expired) await this.#options.onExpired(session);
     if (nowMs < this.#nextPruneMs) return;
     this.#nextPruneMs = nowMs + pruneIntervalMs;
+    await this.#prune(nowMs);
+  }
+
+  /** What a call leaves over, the next one takes: each is bounded. */
+  async #prune(nowMs: number): Promise<void> {
+    const { sessions, tokens, proofs, access } = this.#options.store;
     await sessions.prune(nowMs - sessionRetentionMs);
+    await access.prune(nowMs - sessionRetentionMs);
     await tokens.prune(nowMs);
+    await proofs.prune(nowMs);
   }
 
   #tell(sessionId: string, reason: string): void {

@@ -48,6 +48,13 @@ export class TunnelServer {
     return this.#tunnels.size;
   }
 
+  /** How many tunnels each session has here; sessions without any are left out. */
+  tunnelsBySession(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { sessionId } of this.#tunnels) counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
+    return counts;
+  }
+
   /** Takes an HTTP upgrade on the tunnel path; never throws. */
   async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => {

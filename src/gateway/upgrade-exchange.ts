@@ -9,6 +9,7 @@ import { HeaderList } from '../http/header-list.ts';
 import { validateResponse } from '../http/response-validation.ts';
 import { agreesCompression, offeredExtensions } from '../http/websocket-extensions.ts';
 import { WebSocketFrameGuard } from '../net/websocket-frame-guard.ts';
+import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { admit, forwardRequest, refuse } from './exchange.ts';
@@ -71,6 +72,8 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     const { validated, injected } = admitted;
     if (validated.upgrade === undefined)
       throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
+    if (validated.head.destination.host === accessHost)
+      throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
     const relay = new ResponseRelay({
       client,
       secrets: injected.values,

@@ -11,7 +11,12 @@ export interface RuleProblem {
   readonly message: string;
 }
 
-const reserved: ReadonlySet<string> = new Set(['default-deny', 'observe', 'address-guard']);
+const reserved: ReadonlySet<string> = new Set([
+  'default-deny',
+  'observe',
+  'address-guard',
+  'access-requests',
+]);
 
 /** Checks the rules of all files together. */
 export function checkRules(rules: readonly Rule[]): readonly RuleProblem[] {

@@ -38,7 +38,8 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
     issuers: [],
     upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {} },
-    audit: {},
+    audit: { keepDays: 90 },
+    access: { enabled: true },
     limits: defaultLimits,
     log: { level: 'info', format: 'text' },
   });
@@ -70,7 +71,8 @@ upstream:
   ca: corp.pem
   resolvers: [192.0.2.53, "192.0.2.54:5353", "[2001:db8::53]:53"]
   hosts: { internal.example.com: 10.1.2.3, two.example.com: [10.1.2.4, "fd00::1"] }
-audit: { file: audit.jsonl }
+audit: { file: audit.jsonl, keepDays: 7, keepEvents: 5000 }
+access: { enabled: false }
 limits: { streamsMax: 7 }
 log: { level: debug, format: json }
 `);
@@ -112,7 +114,8 @@ log: { level: debug, format: json }
       resolvers: ['192.0.2.53', '192.0.2.54:5353', '[2001:db8::53]:53'],
       hosts: { 'internal.example.com': ['10.1.2.3'], 'two.example.com': ['10.1.2.4', 'fd00::1'] },
     },
-    audit: { file: '/etc/gateway/audit.jsonl' },
+    audit: { file: '/etc/gateway/audit.jsonl', keepDays: 7, keepEvents: 5000 },
+    access: { enabled: false },
     limits: { ...defaultLimits, streamsMax: 7 },
     log: { level: 'debug', format: 'json' },
   });

@@ -1,0 +1,30 @@
+// Rows of text in equal columns, for people. What strangers wrote cannot act on the terminal.
+
+const cellMax = 120;
+
+/** Every line ends with a line break. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const clean = rows.map((row) => row.map(printableText));
+  const columns = Math.max(0, ...clean.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, at) =>
+    Math.max(...clean.map((row) => row[at]?.length ?? 0)),
+  );
+  return clean
+    .map(
+      (row) =>
+        `${row
+          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+/** ASCII without control characters, bounded; everything else by its code point. */
+export function printableText(text: string): string {
+  const ascii = text.replaceAll(
+    /[^\x20-\x7e]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+  return ascii.length > cellMax ? `${ascii.slice(0, cellMax - 1)}~` : ascii;
+}
