@@ -113,6 +113,12 @@ export const errorTable = {
     65,
     'The method (TRACE, CONNECT …) is never forwarded, whatever the rules say.',
   ),
+  signature_refused: row(
+    400,
+    77,
+    65,
+    'The request is signed for AWS in a way that the gateway cannot sign again; the message says why.',
+  ),
   ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
 } as const satisfies Record<string, ErrorRow>;
 

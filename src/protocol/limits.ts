@@ -178,6 +178,32 @@ export const limitTable = {
     'issuer_unavailable',
     'An enrolment waits for this fetch and has its own deadline of enrolTimeoutMs.',
   ),
+  awsChunkBytesMax: row(
+    16 * MiB,
+    'request_malformed',
+    'A chunk of aws-chunked as it is declared; clients send up to 1 MiB, and it passes by without being held.',
+  ),
+  awsChunkHeadBytesMax: row(
+    512,
+    'request_malformed',
+    'Size and signature of a chunk are 90 bytes; an extension beyond them is none that is known.',
+  ),
+  awsTrailerBytesMax: row(8 * KiB, 'request_malformed', 'A checksum and a signature are 200 bytes.'),
+  signedBodyBytesMax: row(
+    4 * MiB,
+    'body_too_large',
+    'A body whose hash the client does not state is held until it is signed; those of services other than S3 are small.',
+  ),
+  signedBodiesBytesMax: row(
+    64 * MiB,
+    'limit_exceeded',
+    'All bodies together that one credential holds to be signed.',
+  ),
+  signedBodyTimeoutMs: row(
+    30_000,
+    'timeout',
+    'A body that is held to be signed has to arrive whole in this time, or slow ones would fill the room.',
+  ),
   accessBodyBytesMax: row(
     16 * KiB,
     'body_too_large',

@@ -2,6 +2,7 @@
 
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import type { CredentialDocument } from './credential-schema.ts';
+import { awsKeyIdVariable, awsSecretVariable } from './credential-config.ts';
 import { placeholderPattern } from './placeholder.ts';
 import { isServiceUrl } from './service-fetch.ts';
 import type { SourceDocument } from './source-schema.ts';
@@ -29,6 +30,7 @@ const keysOfKind: Readonly<
     needs: ['appId', 'installationId'],
     may: ['apiUrl', 'as', 'permissions', 'repositories'],
   },
+  sigv4: { needs: ['accessKeyId'], may: ['sessionToken', 'region', 'service'] },
 };
 const keysOfSomeKind = [
   'username',
@@ -46,6 +48,10 @@ const keysOfSomeKind = [
   'as',
   'permissions',
   'repositories',
+  'accessKeyId',
+  'sessionToken',
+  'region',
+  'service',
 ] as const;
 
 function checkKeysOfKind(
@@ -68,6 +74,10 @@ function checkPlaceholder(
   report: (message: string) => void,
 ): void {
   if (kind !== 'placeholder') {
+    if (kind === 'sigv4' && placeholder !== undefined && !awsKeyIdVariable.test(placeholder.env))
+      report(
+        'the variable for AWS keys ends in ACCESS_KEY_ID; write placeholder: { env: AWS_ACCESS_KEY_ID }',
+      );
     if (placeholder?.body === true) report('"body" has a meaning for kind placeholder only; remove it');
     return;
   }
@@ -126,9 +136,10 @@ export function checkCredentials(
         'the name of a credential is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',
       );
     }
-    checkSource(credential.source, [...at, 'source'], report);
-    if (credential.refreshToken !== undefined)
-      checkSource(credential.refreshToken, [...at, 'refreshToken'], report);
+    for (const key of ['source', 'refreshToken', 'accessKeyId', 'sessionToken'] as const) {
+      const source = credential[key];
+      if (source !== undefined) checkSource(source, [...at, key], report);
+    }
     if (credential.installationId !== undefined && !/^\d+$/.test(credential.installationId))
       report([...at, 'installationId'], 'the id of an installation is a number; write it');
     checkKeysOfKind(credential, (key, message) => {
@@ -146,14 +157,21 @@ export function checkCredentials(
     checkPlaceholder(credential, (message) => {
       report([...at, 'placeholder'], message);
     });
-    const variable = credential.placeholder?.env;
-    const other = variable === undefined ? undefined : variables.get(variable);
-    if (other !== undefined) {
-      report(
-        [...at, 'placeholder', 'env'],
-        `the placeholder of ${other} has the same variable; write another one`,
-      );
+    for (const variable of placeholderNames(credential)) {
+      const other = variables.get(variable);
+      if (other !== undefined) {
+        report(
+          [...at, 'placeholder', 'env'],
+          `the placeholder of ${other} has the same variable; write another one`,
+        );
+      }
+      variables.set(variable, name);
     }
-    if (variable !== undefined) variables.set(variable, name);
   }
+}
+
+function placeholderNames({ kind, placeholder }: CredentialDocument): readonly string[] {
+  if (placeholder === undefined) return [];
+  const { env } = placeholder;
+  return kind === 'sigv4' ? [env, awsSecretVariable(env)] : [env];
 }

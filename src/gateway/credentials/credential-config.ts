@@ -22,6 +22,14 @@ export type CredentialKindConfig =
       readonly scope?: string;
       readonly refreshToken?: CredentialSourceConfig;
     }
+  /** The source has the secret access key; region and service are the client's to say where they are not fixed. */
+  | {
+      readonly kind: 'sigv4';
+      readonly accessKeyId: CredentialSourceConfig;
+      readonly sessionToken?: CredentialSourceConfig;
+      readonly region?: string;
+      readonly service?: string;
+    }
   /** The source has the app's private key, PEM. */
   | {
       readonly kind: 'github-app';
@@ -56,12 +64,21 @@ export function placeholderText(name: string, { placeholder }: CredentialConfig)
   return placeholder.value ?? `upstreamproxy-placeholder-${name}`;
 }
 
-/** The environment variables that the workload gets for it. */
+/** The environment variables that the workload gets for it. AWS keys are two, and a program that has one wants both. */
 export function placeholderVariables(
   name: string,
   config: CredentialConfig,
 ): Readonly<Record<string, string>> {
   const text = placeholderText(name, config);
   if (config.placeholder === undefined || text === undefined) return {};
-  return { [config.placeholder.env]: text };
+  const { env } = config.placeholder;
+  if (config.kind !== 'sigv4') return { [env]: text };
+  return { [env]: text, [awsSecretVariable(env)]: text };
+}
+
+/** How a variable ends that holds an access key id; the one for the secret begins alike. */
+export const awsKeyIdVariable = /ACCESS_KEY_ID$/;
+
+export function awsSecretVariable(keyIdVariable: string): string {
+  return keyIdVariable.replace(awsKeyIdVariable, 'SECRET_ACCESS_KEY');
 }

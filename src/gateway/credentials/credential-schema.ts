@@ -25,9 +25,12 @@ const credentialKinds = [
   'mtls',
   'oauth',
   'github-app',
+  'sigv4',
 ] as const;
 const tokenUrlHint = 'write an https:// URL without user and password';
 const apiUrlHint = 'write the https:// URL of the API, without user, password and query';
+const regionHint = 'write a region of AWS, such as eu-central-1';
+const serviceHint = 'write the name that signatures have for the service, such as s3';
 const headerHint = 'write the name of a header field, such as X-Api-Key';
 const numberOrText = (hint: string) =>
   z.union([z.int().min(1), z.string().regex(/^[A-Za-z0-9._-]{1,64}$/)], { error: hint }).transform(String);
@@ -37,7 +40,7 @@ export const credentialSchema = strictMap(
     kind: z
       .enum(credentialKinds, { error: `write one of the kinds ${credentialKinds.join(', ')}` })
       .describe(
-        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder; mtls: a client certificate; oauth: a bearer token from an issuer; github-app: an installation token.',
+        'bearer and basic: the Authorization field; header: a field of its own name; query: a parameter of the URL; placeholder: wherever the workload put its placeholder; mtls: a client certificate; oauth: a bearer token from an issuer; github-app: an installation token; sigv4: a signature of AWS.',
       ),
     username: text('write the user name that goes with the secret').optional().describe('For kind basic.'),
     header: z
@@ -93,6 +96,26 @@ export const credentialSchema = strictMap(
       .max(500, { error: 'write at most 500 names' })
       .optional()
       .describe('For kind github-app: fewer repositories than the installation has.'),
+    accessKeyId: sourceSchema
+      .optional()
+      .describe('For kind sigv4: where the access key id is; the source has the secret access key.'),
+    sessionToken: sourceSchema
+      .optional()
+      .describe('For kind sigv4: where the session token of temporary keys is.'),
+    region: z
+      .string({ error: regionHint })
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: regionHint })
+      .optional()
+      .describe(
+        'For kind sigv4: the only region to sign for; without it the one that the request is signed for.',
+      ),
+    service: z
+      .string({ error: serviceHint })
+      .regex(/^[A-Za-z0-9._-]{1,64}$/, { error: serviceHint })
+      .optional()
+      .describe(
+        'For kind sigv4: the only service to sign for; without it the one that the request is signed for.',
+      ),
     source: sourceSchema,
     scrub: strictMap(
       {

@@ -25,7 +25,7 @@ export function credentialSettings(
     scrub,
     source,
     placeholder,
-    ...app
+    ...rest
   }: CredentialDocument,
   absolute: Absolute,
 ): CredentialConfig {
@@ -57,8 +57,28 @@ export function credentialSettings(
         ...common,
       };
     case 'github-app':
-      return { ...githubApp(app), ...common };
+      return { ...githubApp(rest), ...common };
+    case 'sigv4':
+      return { ...awsKeys(rest, absolute), ...common };
   }
+}
+
+function awsKeys(
+  {
+    accessKeyId = {},
+    sessionToken,
+    region,
+    service,
+  }: Pick<CredentialDocument, 'accessKeyId' | 'sessionToken' | 'region' | 'service'>,
+  absolute: Absolute,
+): Omit<CredentialConfig & { readonly kind: 'sigv4' }, 'source'> {
+  return {
+    kind: 'sigv4',
+    accessKeyId: sourceSettings(accessKeyId, absolute),
+    ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
+    ...(region === undefined ? {} : { region }),
+    ...(service === undefined ? {} : { service }),
+  };
 }
 
 function githubApp({

@@ -6,11 +6,12 @@ import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig, HeadKindConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
 import type { Injected } from './credential-injector.ts';
-import type { CredentialSource } from './credential-source.ts';
+import type { CredentialSource, CredentialSourceConfig } from './credential-source.ts';
 import { GithubAppTokens } from './github-app-tokens.ts';
 import { OAuthTokens } from './oauth-tokens.ts';
 import { openSource } from './open-source.ts';
 import type { CredentialContext } from './open-source.ts';
+import { Sigv4Injector, checkedKeyId } from './sigv4-credential.ts';
 
 export interface Credential {
   /** Whether the request is one that gets it; no source is asked for those that are not. */
@@ -27,6 +28,7 @@ export function openCredential(
 ): Credential {
   if (config.kind === 'mtls') return clientCertificate(name, config, context);
   if (config.kind === 'oauth') return injecting({ kind: 'bearer' }, accessTokens(name, config, context));
+  if (config.kind === 'sigv4') return awsSignature(name, config, context);
   if (config.kind === 'github-app')
     return injecting(
       config.as === 'basic' ? { kind: 'basic', username: 'x-access-token' } : { kind: 'bearer' },
@@ -101,5 +103,30 @@ function clientCertificate(
       values: [],
       tls: { cert: (await certificate.read(nowMs)).reveal(), key: (await key.read(nowMs)).reveal() },
     }),
+  };
+}
+
+/** The secret access key never travels; a session token does, and is what answers are searched for. */
+function awsSignature(
+  name: string,
+  config: CredentialConfig & { readonly kind: 'sigv4' },
+  context: CredentialContext,
+): Credential {
+  const { region, service } = config;
+  const open = (source: CredentialSourceConfig): CredentialSource => openSource(name, source, context);
+  const keyId = open(config.accessKeyId);
+  const secret = open(config.source);
+  const token = config.sessionToken === undefined ? undefined : open(config.sessionToken);
+  const injector = new Sigv4Injector({ name, region, service });
+  return {
+    applies: () => true,
+    apply: async (head, nowMs, body) => {
+      const keys = {
+        accessKeyId: checkedKeyId(name, (await keyId.read(nowMs)).reveal()),
+        secretAccessKey: await secret.read(nowMs),
+        sessionToken: await token?.read(nowMs),
+      };
+      return injector.inject(head, keys, { nowMs, body });
+    },
   };
 }
