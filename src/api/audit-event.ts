@@ -28,6 +28,8 @@ export interface AuditEvent {
   readonly address?: string;
   readonly status?: number;
   readonly errorCode?: string;
+  /** The limit that was reached, by its name in docs/reference/limits.md. */
+  readonly limit?: string;
   readonly message?: string;
   /** Names of the credentials that were put on the request. */
   readonly injected?: readonly string[];

@@ -4,7 +4,7 @@ import { randomFillSync, randomUUIDv7 } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
-import { defaultLimits, type Limits } from '../protocol/limits.ts';
+import { defaultLimits, type LimitName, type Limits } from '../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../store/store.ts';
 import { AuditFile } from './audit-file.ts';
 
@@ -56,6 +56,8 @@ export interface AuditLogOptions {
   readonly limits?: Limits;
   /** Told once when storing begins to fail, and once when events begin to be lost. */
   readonly onFault?: (error: ProxyError) => void;
+  /** Told of each event that a full queue loses. */
+  readonly onLimit?: (limit: LimitName) => void;
 }
 
 /** Opens the log. Throws ProxyError `audit_unavailable` if the file cannot be written. */
@@ -83,6 +85,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
   readonly #file: AuditFile | undefined;
   readonly #limits: Limits;
   readonly #onFault: (error: ProxyError) => void;
+  readonly #onLimit: (limit: LimitName) => void;
   readonly #stop = new AbortController();
   /** Events that wait; the first are those of `#batch` while there is one. */
   #queue: AuditEntry[] = [];
@@ -103,6 +106,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     this.#file = file;
     this.#limits = options.limits ?? defaultLimits;
     this.#onFault = options.onFault ?? (() => {});
+    this.#onLimit = options.onLimit ?? (() => {});
   }
 
   get healthy(): boolean {
@@ -117,16 +121,20 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
 
   append(event: AuditEvent): void {
     const entry = entryOf(event);
-    const full =
-      this.#queue.length >= this.#limits.auditQueueEventsMax ||
-      this.#queueBytes + entry.json.length > this.#limits.auditQueueBytesMax;
-    if (full || this.#closed !== undefined) {
-      this.#lose(full ? 'its queue is full' : 'it is closed');
+    const full = this.#fullLimit(entry.json.length);
+    if (full !== undefined || this.#closed !== undefined) {
+      if (full !== undefined) this.#onLimit(full);
+      this.#lose(full === undefined ? 'it is closed' : 'its queue is full');
       return;
     }
     this.#push(entry);
     if (!this.#running && this.#queue.length >= batchEventsMax) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), this.#limits.auditFlushDelayMs);
+  }
+
+  #fullLimit(bytes: number): LimitName | undefined {
+    if (this.#queue.length >= this.#limits.auditQueueEventsMax) return 'auditQueueEventsMax';
+    return this.#queueBytes + bytes > this.#limits.auditQueueBytesMax ? 'auditQueueBytesMax' : undefined;
   }
 
   flush(): Promise<void> {

@@ -79,6 +79,7 @@ export async function verifyProof(
     throw new ProxyError(
       'limit_exceeded',
       `Too many requests were signed in a short time (proofsPerKeyMax ${proofsPerKeyMax}, proofsMax ${proofsMax}); wait a minute.`,
+      { limit: 'proofsPerKeyMax' },
     );
   }
   return { thumbprint, jwk };
@@ -151,7 +152,10 @@ function checkAge(claims: JWTPayload, nowMs: number, proofAgeMsMax: number): num
   if (Math.abs(ageMs) > proofAgeMsMax) {
     const seconds = Math.round(Math.abs(ageMs) / 1000);
     const where = ageMs > 0 ? 'in the past' : 'in the future';
-    throw invalid(`it was made ${seconds} s ${where}; compare the clocks of agent and gateway`);
+    const why = `it was made ${seconds} s ${where}; compare the clocks of agent and gateway`;
+    throw new ProxyError('proof_invalid', `The DPoP proof is not acceptable: ${why}.`, {
+      limit: 'proofAgeMsMax',
+    });
   }
   return iat * 1000;
 }

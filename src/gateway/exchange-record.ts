@@ -2,6 +2,7 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { Principal } from '../policy/decision.ts';
+import type { ProxyError } from '../protocol/error.ts';
 import type { AuditSink } from './audit-log.ts';
 import { newEventId, newTraceId } from './audit-log.ts';
 
@@ -25,6 +26,14 @@ export class ExchangeRecord {
     this.#principal = principal;
     this.startedMs = nowMs;
     this.traceId = newTraceId();
+  }
+
+  /** Why it did not go as asked. */
+  noteFault({ code, limit, message, claimed }: ProxyError): void {
+    this.facts.errorCode = code;
+    if (limit !== undefined) this.facts.limit = limit;
+    this.facts.message ??= message;
+    if (claimed !== undefined) this.facts.claimed = claimed;
   }
 
   finish(nowMs: number): void {

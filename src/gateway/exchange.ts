@@ -97,6 +97,7 @@ export async function admit(
   if (!parts.audit.healthy)
     throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
   noteClaims(client, scene, record);
+  parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const validated = validate(client, scene, parts.limits);
   noteHead(validated.head, record);
   const decision = decide(validated.head, scene.principal, parts, record);
@@ -316,9 +317,7 @@ export function refuse(client: ClientExchange, given: ProxyError, record: Exchan
   const { facts } = record;
   const error = client.fault ?? given;
   facts.verdict = isDenial(error) ? 'deny' : 'error';
-  facts.errorCode = error.code;
-  facts.message ??= error.message;
-  if (error.claimed !== undefined) facts.claimed = error.claimed;
+  record.noteFault(error);
   const detail = operatorDetail(error);
   if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
   if (error.code === 'request_malformed') client.closeAfterAnswer();

@@ -6,6 +6,7 @@ import type { Dialer } from '../net/dialer.ts';
 import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { answerLate } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
@@ -208,8 +209,10 @@ function mapError(error: unknown, request: ForwardRequest): ProxyError {
   if (error instanceof ProxyError) return error;
   const { host } = request.head.destination;
   const cause = { cause: error };
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
-    return new ProxyError('timeout', `${host} did not answer in time`, cause);
+  if (error instanceof errors.HeadersTimeoutError) return answerLate(host, error);
+  if (error instanceof errors.BodyTimeoutError) {
+    const message = `${host} sent nothing of its answer for too long (idleTimeoutMs)`;
+    return new ProxyError('timeout', message, { ...cause, limit: 'idleTimeoutMs' });
   }
   if (error instanceof errors.HeadersOverflowError) {
     return new ProxyError('origin_malformed', `${host} answered with a head that is too large`, cause);

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { hostField } from '../http/authority.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { bodyFault } from './forwarder.ts';
+import { answerLate, bodyFault } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
 import { receiveResponse } from './http2-response.ts';
 import { openHttp2WebSocket } from './http2-websocket.ts';
@@ -126,7 +126,7 @@ async function exchange(
   };
   request.signal.addEventListener('abort', onAbort, { once: true });
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(new ProxyError('timeout', `${host} did not answer in time`));
+    fail(answerLate(host));
   });
   receiveResponse(stream, receiver, { resolve: () => resolve(undefined), fail, host });
   sendBody(stream, request, fail);

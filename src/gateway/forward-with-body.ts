@@ -7,7 +7,7 @@ import type { Dialer } from '../net/dialer.ts';
 import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { bodyFault } from './forwarder.ts';
+import { answerLate, bodyFault } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
@@ -175,7 +175,7 @@ async function exchangeBody(
     fail(new ProxyError('origin_truncated', `${host} closed the connection before its answer was complete`));
   });
   outgoing.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(new ProxyError('timeout', `${host} did not answer in time`));
+    fail(answerLate(host));
   });
   sendBody(outgoing, request, fail);
   try {

@@ -57,6 +57,12 @@ export interface Forwarder extends AsyncDisposable {
   forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult>;
 }
 
+/** The origin sent no head within `responseHeadTimeoutMs`. */
+export function answerLate(host: string, cause?: unknown): ProxyError {
+  const message = `${host} did not answer in time (responseHeadTimeoutMs)`;
+  return new ProxyError('timeout', message, { cause, limit: 'responseHeadTimeoutMs' });
+}
+
 /** Why a body could not be sent to its end: what was found wrong in it, or that the client stopped sending. */
 export function bodyFault(error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;

@@ -6,6 +6,7 @@ import { loadSystemTrust } from '../net/system-trust.ts';
 import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
 import type { AccessDesk } from './access-desk.ts';
+import type { LimitName } from '../protocol/limits.ts';
 import type { GatewayConfig } from './config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward-by-protocol.ts';
@@ -29,6 +30,7 @@ export interface PartsInput {
   /** What rules pin beside it. */
   readonly ruleTrust: RuleTrust;
   readonly stack: AsyncDisposableStack;
+  readonly onLimit: (limit: LimitName) => void;
 }
 
 export function readFiles(paths: readonly string[]): Promise<readonly string[]> {
@@ -57,7 +59,7 @@ export function openParts(input: PartsInput): StreamParts {
     limits,
     clock,
     live: new LiveGrants(),
-    budgets: new SessionBudgets(),
+    budgets: new SessionBudgets(limits),
     ruleTrust: input.ruleTrust,
     ...(input.desk === undefined ? {} : { desk: input.desk }),
   };
@@ -66,5 +68,5 @@ export function openParts(input: PartsInput): StreamParts {
   };
   const http1 = stack.adopt(new HttpFront(front), close);
   const http2 = stack.adopt(new Http2Front(front), close);
-  return { ...front, front: http1, http2Front: http2, terminator, dialer };
+  return { ...front, front: http1, http2Front: http2, terminator, dialer, onLimit: input.onLimit };
 }

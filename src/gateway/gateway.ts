@@ -60,6 +60,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const clock = options.clock ?? Date.now;
   const log = options.log ?? (() => undefined);
   await using stack = new AsyncDisposableStack();
+  const metrics = new Metrics();
   const store = stack.use(await openStore(config.store));
   const audit = stack.use(
     await openAuditLog({
@@ -67,6 +68,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       limits: config.limits,
       onFault: (error) => {
         log('error', error.message);
+      },
+      onLimit: (limit) => {
+        metrics.countLimit(limit);
       },
       ...(config.audit.file === undefined ? {} : { file: config.audit.file }),
     }),
@@ -97,7 +101,6 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   stack.use(new AuditRetention({ store: store.audit, keepDays, keepEvents, clock, onFault }));
   const base = policies.current;
   const access = await openAccess({ config, store, audit, base, clock, onFault, stack });
-  const metrics = new Metrics();
   const parts = openParts({
     config,
     audit: countingSink(audit, metrics),
@@ -109,6 +112,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     upstream,
     ruleTrust,
     stack,
+    onLimit: (limit) => {
+      metrics.countLimit(limit);
+    },
   });
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
@@ -156,6 +162,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
         publicOrigins: [],
         limits: config.limits,
         clock,
+        onLimit: (limit) => {
+          metrics.countLimit(limit);
+        },
         onFault: (error, traceId) => {
           log('error', `${traceId}: ${error.message}`);
         },

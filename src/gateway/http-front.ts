@@ -237,8 +237,7 @@ export class HttpFront {
     this.#answered.add(socket);
     const { status, reason, fault } = parserFault(error);
     record.facts.verdict = 'deny';
-    record.facts.errorCode = fault.code;
-    record.facts.message = fault.message;
+    record.noteFault(fault);
     record.facts.status = status;
     noteDestination(record, connection.scene);
     record.finish(clock());
@@ -305,11 +304,15 @@ interface ParserFault {
 
 function parserFault(error: Error & { readonly code?: string }): ParserFault {
   if (error.code === 'HPE_HEADER_OVERFLOW') {
-    const fault = new ProxyError('head_too_large', 'the request head is too large');
+    const fault = new ProxyError('head_too_large', 'the request head is too large (headBytesMax)', {
+      limit: 'headBytesMax',
+    });
     return { status: 431, reason: 'Request Header Fields Too Large', fault };
   }
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    const fault = new ProxyError('timeout', 'the request head did not arrive in time');
+    const fault = new ProxyError('timeout', 'the request head did not arrive in time (headTimeoutMs)', {
+      limit: 'headTimeoutMs',
+    });
     return { status: 408, reason: 'Request Timeout', fault };
   }
   const detail = error.message.replace(/^Parse Error: */, '');

@@ -89,7 +89,8 @@ export class Http1Client implements ClientExchange {
   checkFraming(bodyBytes: number): void {
     const overhead = this.#options.bytesRead() - this.#bytesAtHead - bodyBytes;
     if (overhead <= this.#options.chunkOverheadBytesMax + bodyBytes * framingBytesPerByteMax) return;
-    throw new ProxyError('request_malformed', 'the chunks of the body are nearly all sizes and extensions');
+    const message = 'the chunks of the body are nearly all sizes and extensions';
+    throw new ProxyError('request_malformed', message, { limit: 'chunkOverheadBytesMax' });
   }
 
   /** The bytes of the body are not HTTP: ends the exchange, whose refusal then says so. */

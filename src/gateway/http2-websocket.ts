@@ -6,6 +6,7 @@ import { hostField } from '../http/authority.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { UpgradeResult } from './forward-with-body.ts';
+import { answerLate } from './forwarder.ts';
 import type { ForwardRequest, ResponseReceiver } from './forwarder.ts';
 import { receiveResponse } from './http2-response.ts';
 
@@ -46,7 +47,7 @@ export async function openHttp2WebSocket(
   };
   request.signal.addEventListener('abort', onAbort, { once: true });
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(new ProxyError('timeout', `${host} did not answer in time`));
+    fail(answerLate(host));
   });
   receiveResponse(stream, receiver, {
     host,

@@ -1,6 +1,8 @@
 // Counters and gauges of the gateway in the Prometheus text format, fed by the audit: what is not audited did not happen.
 
 import type { AuditEvent } from '../api/audit-event.ts';
+import { limitTable } from '../protocol/limits.ts';
+import type { LimitName } from '../protocol/limits.ts';
 import type { AuditSink } from './audit-log.ts';
 
 /** A label combination is made of our own words only, so this many cannot be reached by traffic. */
@@ -17,6 +19,7 @@ export interface Gauges {
 /** Counts what passes through the audit. No host, path or principal becomes a label. */
 export class Metrics {
   readonly #events = new Map<string, number>();
+  readonly #limitHits = new Map<LimitName, number>();
   readonly #durations = durationBounds.map(() => 0);
   #durationCount = 0;
   #durationSeconds = 0;
@@ -32,6 +35,7 @@ export class Metrics {
     });
     if (this.#events.has(key) || this.#events.size < seriesMax)
       this.#events.set(key, (this.#events.get(key) ?? 0) + 1);
+    if (isLimitName(event.limit)) this.countLimit(event.limit);
     this.#requestBytes += event.requestBytes ?? 0;
     this.#responseBytes += event.responseBytes ?? 0;
     if (event.kind !== 'exchange' || event.durationMs === undefined) return;
@@ -43,6 +47,11 @@ export class Metrics {
     }
   }
 
+  /** A limit that was reached. Those of audited events are counted with their event. */
+  countLimit(limit: LimitName): void {
+    this.#limitHits.set(limit, (this.#limitHits.get(limit) ?? 0) + 1);
+  }
+
   /** The exposition, as `text/plain; version=0.0.4`. */
   text(gauges: Gauges): string {
     const lines = [
@@ -51,6 +60,12 @@ export class Metrics {
         'counter',
         'Audit events by kind, verdict, error code and action.',
         this.#events,
+      ),
+      ...series(
+        'limit_hits_total',
+        'counter',
+        'How often a limit of docs/reference/limits.md was reached.',
+        new Map([...this.#limitHits].map(([limit, count]) => [labels({ limit }), count])),
       ),
       ...single('request_bytes_total', 'counter', 'Bytes of request bodies and streams.', this.#requestBytes),
       ...single(
@@ -96,6 +111,10 @@ export function countingSink(sink: AuditSink, metrics: Metrics): AuditSink {
       return sink.healthy;
     },
   };
+}
+
+function isLimitName(name: string | undefined): name is LimitName {
+  return name !== undefined && Object.hasOwn(limitTable, name);
 }
 
 function labels(values: Readonly<Record<string, string>>): string {

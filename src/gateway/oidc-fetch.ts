@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { ProxyError } from '../protocol/error.ts';
+import type { ProxyErrorOptions } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { ServiceFetch } from './credentials/service-fetch.ts';
 
@@ -26,8 +27,8 @@ export function issuerFetch(fetch: ServiceFetch): IssuerFetch {
 
 /** The JSON behind the URL, of any form. Throws ProxyError `issuer_unavailable` that names the URL. */
 export async function fetchIssuerJson(fetch: IssuerFetch, url: string, limits: Limits): Promise<unknown> {
-  const fail = (why: string, cause?: unknown): ProxyError =>
-    new ProxyError('issuer_unavailable', `The issuer's document ${url} cannot be had: ${why}.`, { cause });
+  const fail = (why: string, options: ProxyErrorOptions = {}): ProxyError =>
+    new ProxyError('issuer_unavailable', `The issuer's document ${url} cannot be had: ${why}.`, options);
   // Whoever can change the document can make tokens, so a plain connection is never good enough.
   if (!URL.canParse(url) || new URL(url).protocol !== 'https:') throw fail('its URL is not https');
   const signal = AbortSignal.timeout(limits.jwksTimeoutMs);
@@ -39,13 +40,18 @@ export async function fetchIssuerJson(fetch: IssuerFetch, url: string, limits: L
     });
     const text = await textOf(body, limits.jwksBytesMax);
     if (status !== 200) throw fail(`status ${status}`);
-    if (text === undefined) throw fail(`it is longer than ${limits.jwksBytesMax} bytes (jwksBytesMax)`);
+    if (text === undefined)
+      throw fail(`it is longer than ${limits.jwksBytesMax} bytes (jwksBytesMax)`, { limit: 'jwksBytesMax' });
     return JSON.parse(text);
   } catch (error) {
     if (error instanceof ProxyError) throw error;
-    if (signal.aborted) throw fail(`no answer within ${limits.jwksTimeoutMs} ms (jwksTimeoutMs)`, error);
-    if (error instanceof SyntaxError) throw fail('it is not JSON', error);
-    throw fail(reasonOf(error), error);
+    const cause = { cause: error };
+    if (signal.aborted) {
+      const why = `no answer within ${limits.jwksTimeoutMs} ms (jwksTimeoutMs)`;
+      throw fail(why, { ...cause, limit: 'jwksTimeoutMs' });
+    }
+    if (error instanceof SyntaxError) throw fail('it is not JSON', cause);
+    throw fail(reasonOf(error), cause);
   }
 }
 

@@ -1,60 +1,84 @@
 // Bytes both ways between two sockets, with half-close, backpressure and counts.
 
 import type { Duplex } from 'node:stream';
-import { asProxyError } from '../protocol/error.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { LimitName, Limits } from '../protocol/limits.ts';
 
 export interface PipedBytes {
   readonly fromFirst: number;
   readonly fromSecond: number;
+  /** Why the gateway itself ended them: a budget that was spent, or no byte for too long. */
+  readonly fault?: ProxyError;
 }
 
-/** Resolves when both directions ended; a `spendBytes` that throws ends both; a failure on one side destroys the other with the same error. */
+export interface PipeOptions {
+  /** Throwing ends both sides. */
+  readonly spendBytes?: (bytes: number) => void;
+  /** The limit after which both sides end if no byte passed either way. */
+  readonly idle?: { readonly limits: Limits; readonly name: LimitName };
+}
+
+/** Resolves when both directions ended; a failure on one side destroys the other with the same error. */
 export async function pipeBoth(
   first: Duplex,
   second: Duplex,
-  spendBytes: (bytes: number) => void = () => undefined,
+  { spendBytes = () => undefined, idle }: PipeOptions = {},
 ): Promise<PipedBytes> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
-  let fromFirst = 0;
-  let fromSecond = 0;
+  const bytes = { fromFirst: 0, fromSecond: 0 };
+  let fault: ProxyError | undefined;
   let open = 2;
   const closed = (): void => {
     open -= 1;
     if (open === 0) resolve(undefined);
   };
-  const spend = (bytes: number): void => {
-    try {
-      spendBytes(bytes);
-    } catch (error) {
-      first.destroy(asProxyError(error));
-      second.destroy(asProxyError(error));
-    }
+  const end = (error: ProxyError): void => {
+    fault ??= error;
+    first.destroy(error);
+    second.destroy(error);
   };
-  first.on('data', (chunk: Buffer) => {
-    fromFirst += chunk.length;
-    spend(chunk.length);
-  });
-  second.on('data', (chunk: Buffer) => {
-    fromSecond += chunk.length;
-    spend(chunk.length);
-  });
-  const link = (from: Duplex, to: Duplex): void => {
-    from.once('error', (error) => {
-      // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
-      if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
+  const timer = idle === undefined ? undefined : idleTimer(idle, end);
+  const count = (from: Duplex, name: 'fromFirst' | 'fromSecond'): void => {
+    from.on('data', (chunk: Buffer) => {
+      bytes[name] += chunk.length;
+      timer?.refresh();
+      try {
+        spendBytes(chunk.length);
+      } catch (error) {
+        end(asProxyError(error));
+      }
     });
-    from.once('close', () => {
-      // Closed without an end: the other side must not take it for one.
-      if (!from.readableEnded && !to.destroyed)
-        to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
-      // Nobody takes what the other side still sends; it is read on so that its end is seen.
-      else to.resume();
-      closed();
-    });
-    from.pipe(to);
   };
-  link(first, second);
-  link(second, first);
+  count(first, 'fromFirst');
+  count(second, 'fromSecond');
+  link(first, second, closed);
+  link(second, first, closed);
   await promise;
-  return { fromFirst, fromSecond };
+  clearTimeout(timer);
+  return fault === undefined ? bytes : { ...bytes, fault };
+}
+
+function idleTimer(
+  { limits, name }: NonNullable<PipeOptions['idle']>,
+  end: (error: ProxyError) => void,
+): NodeJS.Timeout {
+  return setTimeout(() => {
+    end(new ProxyError('timeout', `no byte either way for ${limits[name]} ms (${name})`, { limit: name }));
+  }, limits[name]);
+}
+
+function link(from: Duplex, to: Duplex, closed: () => void): void {
+  from.once('error', (error) => {
+    // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
+    if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
+  });
+  from.once('close', () => {
+    // Closed without an end: the other side must not take it for one.
+    if (!from.readableEnded && !to.destroyed)
+      to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
+    // Nobody takes what the other side still sends; it is read on so that its end is seen.
+    else to.resume();
+    closed();
+  });
+  from.pipe(to);
 }

@@ -1,17 +1,29 @@
-// What one session may still use of a rule: requests a second, requests in all, bytes in all. Never shared.
+// What one session may still do: requests and streams a second at the gateway, and what the limits of each rule leave.
+// Never shared between sessions.
 
 import type { RuleLimits } from '../policy/decision.ts';
 import { ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import type { Limits } from '../protocol/limits.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** Rules with limits that one session can have running; a policy has far fewer. */
 const rulesPerSessionMax = 1_000;
+/** Streams that are refused for their rate are told in the audit this often: an event for each would be a flood too. */
+const reportIntervalMs = 1_000;
 
 interface Budget {
-  /** Requests that may start now; refilled with time up to one second's worth. */
-  tokens: number;
-  refilledMs: number;
+  readonly rate: TokenBucket;
   requests: number;
   bytes: number;
+}
+
+interface Session {
+  readonly requests: TokenBucket;
+  readonly streams: TokenBucket;
+  readonly rules: Map<string, Budget>;
+  refusedStreams: number;
+  reportedMs: number;
 }
 
 /** Spends bytes of an admitted request as they pass. @throws ProxyError limit_exceeded */
@@ -20,11 +32,52 @@ export type SpendBytes = (bytes: number) => void;
 const unlimited: SpendBytes = () => undefined;
 
 export class SessionBudgets {
-  readonly #sessions = new Map<string, Map<string, Budget>>();
+  readonly #limits: Limits;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(limits: Limits = defaultLimits) {
+    this.#limits = limits;
+  }
 
   /** Sessions with something counted. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Any request of the session, whatever becomes of it. @throws ProxyError limit_exceeded, with when to try again */
+  admitRequest(sessionId: string, nowMs: number): void {
+    const { requestsPerSecondMax } = this.#limits;
+    const waitSeconds = this.#session(sessionId, nowMs).requests.take(requestsPerSecondMax, nowMs);
+    if (waitSeconds === 0) return;
+    throw new ProxyError(
+      'limit_exceeded',
+      `the session may make ${requestsPerSecondMax} requests a second (requestsPerSecondMax); try again in ${waitSeconds} s`,
+      { limit: 'requestsPerSecondMax', retryAfterSeconds: waitSeconds },
+    );
+  }
+
+  /** Any stream that the session opens. @throws ProxyError limit_exceeded, with when to try again */
+  admitStream(sessionId: string, nowMs: number): void {
+    const { streamsPerSecondMax } = this.#limits;
+    const session = this.#session(sessionId, nowMs);
+    const waitSeconds = session.streams.take(streamsPerSecondMax, nowMs);
+    if (waitSeconds === 0) return;
+    session.refusedStreams += 1;
+    throw new ProxyError(
+      'limit_exceeded',
+      `the session may open ${streamsPerSecondMax} connections a second (streamsPerSecondMax); try again in ${waitSeconds} s`,
+      { limit: 'streamsPerSecondMax', retryAfterSeconds: waitSeconds },
+    );
+  }
+
+  /** Streams refused since they were told last; undefined if that is not long ago. */
+  takeRefusedStreams(sessionId: string, nowMs: number): number | undefined {
+    const session = this.#session(sessionId, nowMs);
+    if (Math.abs(nowMs - session.reportedMs) < reportIntervalMs) return undefined;
+    const { refusedStreams } = session;
+    session.refusedStreams = 0;
+    session.reportedMs = nowMs;
+    return refusedStreams;
   }
 
   /** Counts a request against the limits of its rule. @throws ProxyError limit_exceeded, with when to try again */
@@ -32,13 +85,17 @@ export class SessionBudgets {
     const { requestsPerSecond, requestsPerSession, bytesPerSession } = limits;
     if (requestsPerSecond === undefined && requestsPerSession === undefined && bytesPerSession === undefined)
       return unlimited;
-    const budget = this.#budget(sessionId, rule, nowMs, requestsPerSecond);
+    const budget = this.#budget(sessionId, rule, nowMs, requestsPerSecond ?? 1);
     if (requestsPerSession !== undefined && budget.requests >= requestsPerSession) {
       throw spent(rule, `${requestsPerSession} requests in a session (requestsPerSession)`);
     }
     if (bytesPerSession !== undefined && budget.bytes >= bytesPerSession)
       throw bytesSpent(rule, bytesPerSession);
-    if (requestsPerSecond !== undefined) takeToken(budget, rule, requestsPerSecond, nowMs);
+    if (requestsPerSecond !== undefined) {
+      const waitSeconds = budget.rate.take(requestsPerSecond, nowMs);
+      if (waitSeconds > 0)
+        throw spent(rule, `${requestsPerSecond} requests a second (requestsPerSecond)`, waitSeconds);
+    }
     budget.requests += 1;
     if (bytesPerSession === undefined) return unlimited;
     return (bytes) => {
@@ -52,36 +109,31 @@ export class SessionBudgets {
     this.#sessions.delete(sessionId);
   }
 
-  #budget(sessionId: string, rule: string, nowMs: number, requestsPerSecond: number | undefined): Budget {
-    let rules = this.#sessions.get(sessionId);
-    if (rules === undefined) {
-      rules = new Map();
-      this.#sessions.set(sessionId, rules);
-    }
+  #session(sessionId: string, nowMs: number): Session {
+    const known = this.#sessions.get(sessionId);
+    if (known !== undefined) return known;
+    const session = {
+      requests: new TokenBucket(this.#limits.requestsPerSecondMax, nowMs),
+      streams: new TokenBucket(this.#limits.streamsPerSecondMax, nowMs),
+      rules: new Map<string, Budget>(),
+      refusedStreams: 0,
+      reportedMs: Number.NEGATIVE_INFINITY,
+    };
+    this.#sessions.set(sessionId, session);
+    return session;
+  }
+
+  #budget(sessionId: string, rule: string, nowMs: number, requestsPerSecond: number): Budget {
+    const { rules } = this.#session(sessionId, nowMs);
     let budget = rules.get(rule);
     if (budget === undefined) {
       if (rules.size >= rulesPerSessionMax)
         throw spent(rule, `${rulesPerSessionMax} rules with limits in a session`);
-      budget = { tokens: burst(requestsPerSecond ?? 1), refilledMs: nowMs, requests: 0, bytes: 0 };
+      budget = { rate: new TokenBucket(requestsPerSecond, nowMs), requests: 0, bytes: 0 };
       rules.set(rule, budget);
     }
     return budget;
   }
-}
-
-function burst(requestsPerSecond: number): number {
-  return Math.max(1, requestsPerSecond);
-}
-
-function takeToken(budget: Budget, rule: string, requestsPerSecond: number, nowMs: number): void {
-  const elapsedMs = Math.max(0, nowMs - budget.refilledMs);
-  budget.tokens = Math.min(burst(requestsPerSecond), budget.tokens + (elapsedMs * requestsPerSecond) / 1000);
-  budget.refilledMs = nowMs;
-  if (budget.tokens < 1) {
-    const retryAfterSeconds = Math.max(1, Math.ceil((1 - budget.tokens) / requestsPerSecond));
-    throw spent(rule, `${requestsPerSecond} requests a second (requestsPerSecond)`, retryAfterSeconds);
-  }
-  budget.tokens -= 1;
 }
 
 function bytesSpent(rule: string, max: number): ProxyError {

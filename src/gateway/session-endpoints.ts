@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
-import { defaultLimits, type Limits } from '../protocol/limits.ts';
+import { defaultLimits, type LimitName, type Limits } from '../protocol/limits.ts';
 import { sessionCommitPath, sessionPath, type SessionProblem } from '../protocol/session-messages.ts';
 import { newTraceId } from './audit-log.ts';
 import type { SessionRequest } from './session-authenticator.ts';
@@ -18,6 +18,7 @@ export interface SessionEndpointContext {
   readonly limits?: Limits;
   readonly clock?: () => number;
   /** Told of answers with status 500 and above: the agent gets no details of those. */
+  readonly onLimit?: (limit: LimitName) => void;
   readonly onFault?: (error: ProxyError, traceId: string) => void;
 }
 
@@ -38,6 +39,7 @@ export async function handleSessionRequest(
     send(response, 200, answer);
   } catch (error) {
     const refusal = asProxyError(error);
+    if (refusal.limit !== undefined) context.onLimit?.(refusal.limit);
     if (isOurFault(refusal)) context.onFault?.(refusal, traceId);
     // A body that was not read to its end would be taken for the next request.
     if (!request.complete) response.setHeader('connection', 'close');
@@ -124,6 +126,7 @@ async function readBody(request: IncomingMessage, limits: Limits): Promise<Buffe
       new ProxyError(
         'timeout',
         `The body did not arrive within ${limits.enrolTimeoutMs} ms (enrolTimeoutMs).`,
+        { limit: 'enrolTimeoutMs' },
       ),
     );
   }, limits.enrolTimeoutMs);
@@ -146,6 +149,7 @@ async function collect(request: IncomingMessage, bytesMax: number): Promise<Buff
       throw new ProxyError(
         'request_malformed',
         `The body is longer than ${bytesMax} bytes (agentBodyBytesMax).`,
+        { limit: 'agentBodyBytesMax' },
       );
     }
     chunks.push(chunk);

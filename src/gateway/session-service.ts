@@ -194,6 +194,7 @@ export class SessionService implements AsyncDisposable {
         throw new ProxyError(
           'limit_exceeded',
           `The session token was enrolled ${enrolmentsPerTokenMax} times without a commit (enrolmentsPerTokenMax); get a new one.`,
+          { limit: 'enrolmentsPerTokenMax' },
         );
     }
   }

@@ -18,8 +18,10 @@ export function splitToken(
 ): TokenParts {
   const fail = (why: string, cause?: unknown): ProxyError =>
     new ProxyError(options.code, `${options.name} is malformed: ${why}.`, { cause });
+  const message = `${options.name} is malformed: it is longer than ${options.bytesMax} bytes (tokenBytesMax).`;
   if (token === '') throw fail('it is empty');
-  if (token.length > options.bytesMax) throw fail(`it is longer than ${options.bytesMax} bytes`);
+  if (token.length > options.bytesMax)
+    throw new ProxyError(options.code, message, { limit: 'tokenBytesMax' });
   const segments = token.split('.');
   const [header, payload, signature] = segments;
   if (segments.length !== 3 || header === undefined || payload === undefined || signature === undefined) {

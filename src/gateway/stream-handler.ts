@@ -10,6 +10,7 @@ import type { TlsTerminator } from '../intercept/tls-terminator.ts';
 import type { Dialer } from '../net/dialer.ts';
 import type { AllowDecision, Decision, Principal } from '../policy/decision.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { LimitName } from '../protocol/limits.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 import { operatorDetail } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -37,6 +38,8 @@ export interface StreamParts extends FrontParts {
   readonly http2Front: Http2Front;
   readonly terminator: TlsTerminator;
   readonly dialer: Dialer;
+  /** Told of limits that are reached without an audit event of their own. */
+  readonly onLimit?: (limit: LimitName) => void;
 }
 
 interface Scene {
@@ -52,6 +55,7 @@ export async function handleStream(
   parts: StreamParts,
 ): Promise<void> {
   const scene = { port, principal, parts };
+  if (!admitStream(scene)) return;
   const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
   record.facts.host = port.fields.authority.slice(0, 300);
   try {
@@ -60,13 +64,34 @@ export async function handleStream(
     // A stream that never became an exchange still leaves one event.
     const fault = asProxyError(error);
     record.facts.verdict = fault.code === 'cancelled' || fault.code === 'timeout' ? 'error' : 'deny';
-    record.facts.errorCode = fault.code;
-    record.facts.message ??= fault.message;
-    if (fault.claimed !== undefined) record.facts.claimed = fault.claimed;
+    record.noteFault(fault);
     const detail = operatorDetail(fault);
     if (detail !== undefined) record.facts.details = { operator: detail };
     record.finish(parts.clock());
     port.refuse(fault);
+  }
+}
+
+/** Before anything is done for it: a flood of streams must not cost more than their refusals. */
+function admitStream({ port, principal, parts }: Scene): boolean {
+  const nowMs = parts.clock();
+  try {
+    parts.budgets.admitStream(principal.sessionId, nowMs);
+    return true;
+  } catch (error) {
+    const fault = asProxyError(error);
+    if (fault.limit !== undefined) parts.onLimit?.(fault.limit);
+    const refused = parts.budgets.takeRefusedStreams(principal.sessionId, nowMs);
+    if (refused !== undefined) {
+      const record = new ExchangeRecord(parts.audit, 'stream', principal, nowMs);
+      record.facts.verdict = 'deny';
+      record.facts.errorCode = fault.code;
+      record.facts.message = fault.message;
+      record.facts.details = { refused };
+      record.finish(nowMs);
+    }
+    port.refuse(fault);
+    return false;
   }
 }
 
@@ -252,7 +277,9 @@ async function blind(
       port.reset(error);
     },
   });
-  const bytes = await pipeBoth(port.duplex, socket, spendBytes).finally(release);
+  const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
+  const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
+  if (bytes.fault !== undefined) record.noteFault(bytes.fault);
   record.facts.verdict = 'allow';
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;

@@ -65,6 +65,7 @@ export class TunnelServer {
     } catch (error) {
       const fault = asProxyError(error);
       const { httpStatus } = fault;
+      this.#count(fault);
       refuseUpgrade(socket, httpStatus, { error: fault.code, message: fault.message });
     }
   }
@@ -105,6 +106,11 @@ export class TunnelServer {
     else this.#serveLink(webSocket, principal);
   }
 
+  /** What ends a tunnel or refuses it has no audit event, but may be a limit that was reached. */
+  #count(fault: ProxyError | undefined): void {
+    if (fault?.limit !== undefined) this.#options.parts.onLimit?.(fault.limit);
+  }
+
   #checkCount(sessionId: string): void {
     const max = this.#options.parts.limits.tunnelsPerSessionMax;
     const count = [...this.#tunnels].filter(
@@ -114,6 +120,7 @@ export class TunnelServer {
       throw new ProxyError(
         'limit_exceeded',
         `the session already has ${String(max)} tunnels (tunnelsPerSessionMax)`,
+        { limit: 'tunnelsPerSessionMax' },
       );
   }
 
@@ -126,10 +133,14 @@ export class TunnelServer {
       onStream: (stream) => {
         void handleStream(linkPort(stream), principal, parts);
       },
+      onRefused: (error) => {
+        this.#count(error);
+      },
     });
     const tunnel = new LinkTunnel(principal.sessionId, link);
     this.#tunnels.add(tunnel);
-    void link.closed.finally(() => {
+    void link.closed.then((fault) => {
+      this.#count(fault);
       this.#tunnels.delete(tunnel);
     });
   }
@@ -251,7 +262,11 @@ async function readProxyHead(duplex: Duplex, parts: StreamParts): Promise<FirstH
   const signal = AbortSignal.timeout(parts.limits.headTimeoutMs);
   let bytes: Buffer = Buffer.alloc(0);
   const onAbort = (): void => {
-    duplex.destroy(new ProxyError('timeout', 'the first request head did not arrive in time'));
+    duplex.destroy(
+      new ProxyError('timeout', 'the first request head did not arrive in time', {
+        limit: 'headTimeoutMs',
+      }),
+    );
   };
   signal.addEventListener('abort', onAbort, { once: true });
   try {

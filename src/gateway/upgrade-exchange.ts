@@ -4,6 +4,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { ServerHttp2Stream } from 'node:http2';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HeaderList } from '../http/header-list.ts';
 import { validateResponse } from '../http/response-validation.ts';
@@ -11,6 +12,7 @@ import { agreesCompression, offeredExtensions } from '../http/websocket-extensio
 import { WebSocketFrameGuard } from '../net/websocket-frame-guard.ts';
 import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { admit, forwardRequest, refuse } from './exchange.ts';
 import type { ExchangeScene } from './exchange.ts';
@@ -114,6 +116,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       origin: socket,
       record,
       spendBytes: admitted.spendBytes,
+      limits,
     }).finally(release);
   } catch (error) {
     refuse(client, asProxyError(error), record);
@@ -143,10 +146,11 @@ interface Switched {
   readonly origin: Duplex;
   readonly record: ExchangeRecord;
   readonly spendBytes: SpendBytes;
+  readonly limits: Limits;
 }
 
 async function connectBoth(switched: Switched): Promise<void> {
-  const { upgrade, result, origin, record, spendBytes } = switched;
+  const { upgrade, result, origin, record, spendBytes, limits } = switched;
   const { rawHeaders, status } = result;
   const guards = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
@@ -167,13 +171,16 @@ async function connectBoth(switched: Switched): Promise<void> {
   // These listen before the bytes are piped: what is no frame never gets to the other side.
   upgrade.socket.on('data', (chunk: Buffer) => isFramed(guards.client, chunk));
   origin.on('data', (chunk: Buffer) => isFramed(guards.origin, chunk));
-  const bytes = await pipeBoth(upgrade.socket, origin, spendBytes);
+  // What the servers and clients of HTTP watch is requests; from here on the one limit is the WebSocket's.
+  for (const socket of [upgrade.socket, origin]) if (socket instanceof Socket) socket.setTimeout(0);
+  const idle = { limits, name: 'webSocketIdleTimeoutMs' } as const;
+  const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle });
+  if (bytes.fault !== undefined) record.noteFault(bytes.fault);
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;
   if (fault === undefined) return;
   record.facts.verdict = 'error';
-  record.facts.errorCode = fault.code;
-  record.facts.message = fault.message;
+  record.noteFault(fault);
 }
 
 interface FrameGuards {

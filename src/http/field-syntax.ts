@@ -25,7 +25,9 @@ export interface FieldRules {
 export function parseFields(raw: readonly string[], rules: FieldRules): HeaderList {
   if (raw.length % 2 !== 0) throw new ProxyError(rules.malformed, 'A header field has a name and no value.');
   if (raw.length / 2 > rules.countMax) {
-    throw new ProxyError(rules.tooLarge, `There are more than ${rules.countMax} header fields.`);
+    throw new ProxyError(rules.tooLarge, `There are more than ${rules.countMax} header fields.`, {
+      limit: 'headersCountMax',
+    });
   }
   const fields: HeaderField[] = [];
   let bytes = 0;
@@ -33,7 +35,9 @@ export function parseFields(raw: readonly string[], rules: FieldRules): HeaderLi
     const [name, value] = [raw[i] ?? '', raw[i + 1] ?? ''];
     bytes += name.length + value.length + 4;
     if (bytes > rules.bytesMax) {
-      throw new ProxyError(rules.tooLarge, `The header fields are larger than ${rules.bytesMax} bytes.`);
+      throw new ProxyError(rules.tooLarge, `The header fields are larger than ${rules.bytesMax} bytes.`, {
+        limit: 'headBytesMax',
+      });
     }
     fields.push([checkName(name, rules), checkValue(name, value, rules)]);
   }

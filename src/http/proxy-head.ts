@@ -22,7 +22,7 @@ export function parseProxyHead(bytes: Uint8Array, limits: Limits): ProxyHead {
   refuseForeignProtocol(bytes);
   const lineEnd = endOfLine(bytes, 0);
   if (lineEnd === -1) {
-    if (bytes.length > limits.headBytesMax) throw tooLarge(limits.headBytesMax);
+    if (bytes.length > limits.headBytesMax) throw tooLarge('headBytesMax', limits);
     return { state: 'incomplete' };
   }
   const line = text(bytes, 0, lineEnd);
@@ -41,7 +41,7 @@ function parseConnect(bytes: Uint8Array, start: number, target: string, limits: 
   for (;;) {
     const end = endOfLine(bytes, at);
     if ((end === -1 ? bytes.length : end) > limits.connectHeadBytesMax)
-      throw tooLarge(limits.connectHeadBytesMax);
+      throw tooLarge('connectHeadBytesMax', limits);
     if (end === -1) return { state: 'incomplete' };
     if (end === at) break;
     const line = text(bytes, at, end);
@@ -104,6 +104,7 @@ function malformed(reason: string): ProxyError {
   return new ProxyError('request_malformed', `The proxy request is refused: ${reason}.`);
 }
 
-function tooLarge(bytesMax: number): ProxyError {
-  return new ProxyError('head_too_large', `The head of the proxy request is larger than ${bytesMax} bytes.`);
+function tooLarge(limit: 'headBytesMax' | 'connectHeadBytesMax', limits: Limits): ProxyError {
+  const message = `The head of the proxy request is larger than ${limits[limit]} bytes.`;
+  return new ProxyError('head_too_large', message, { limit });
 }

@@ -105,7 +105,9 @@ function readRequest(input: RequestInput): ReadRequest {
     lowerCaseNames: isHttp2,
   });
   if (lineBytes > limits.headBytesMax) {
-    throw new ProxyError('head_too_large', `The request line is larger than ${limits.headBytesMax} bytes.`);
+    throw new ProxyError('head_too_large', `The request line is larger than ${limits.headBytesMax} bytes.`, {
+      limit: 'headBytesMax',
+    });
   }
   const method = pseudo.method ?? input.method;
   const target = pseudo.path ?? input.target;

@@ -104,7 +104,11 @@ function messageBytes(fragments: readonly Uint8Array[], bytesMax: number): numbe
 }
 
 function needed(bytes: number, bytesMax: number): number {
-  if (bytes > bytesMax) throw malformed(`it is larger than clientHelloBytesMax (${String(bytesMax)} bytes)`);
+  if (bytes > bytesMax)
+    throw malformed(
+      `it is larger than clientHelloBytesMax (${String(bytesMax)} bytes)`,
+      'clientHelloBytesMax',
+    );
   return bytes;
 }
 
@@ -194,6 +198,7 @@ function printable(bytes: Uint8Array): string {
   ).join('');
 }
 
-function malformed(what: string): ProxyError {
-  return new ProxyError('tls_handshake', `the ClientHello is malformed: ${what}`);
+function malformed(what: string, limit?: 'clientHelloBytesMax'): ProxyError {
+  const options = limit === undefined ? {} : { limit };
+  return new ProxyError('tls_handshake', `the ClientHello is malformed: ${what}`, options);
 }

@@ -29,6 +29,7 @@ export class MintingRate {
       throw new ProxyError(
         'limit_exceeded',
         `leavesPerSecondMax (${String(this.#perSecond)}): too many new host names at once; try again in a second`,
+        { limit: 'leavesPerSecondMax', retryAfterSeconds: 1 },
       );
     }
     this.#buckets.delete(owner);

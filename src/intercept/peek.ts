@@ -91,7 +91,12 @@ class Peek {
     const { timeoutMs } = this.#options;
     if (this.#seenBytes === 0) this.#finish({ kind: 'silent' });
     else if (!this.#tls) this.#finish({ kind: 'other', bytes: this.#seenBytes });
-    else this.#fail(new ProxyError('timeout', `the ClientHello did not end within ${String(timeoutMs)} ms`));
+    else
+      this.#fail(
+        new ProxyError('timeout', `the ClientHello did not end within ${String(timeoutMs)} ms`, {
+          limit: 'headTimeoutMs',
+        }),
+      );
   };
 
   #take(): void {

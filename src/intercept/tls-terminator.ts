@@ -135,6 +135,7 @@ class Handshake {
         new ProxyError(
           'timeout',
           `${host}: the client did not finish its TLS handshake in ${String(timeoutMs)} ms`,
+          { limit: 'handshakeTimeoutMs' },
         ),
       );
     }, options.timeoutMs);

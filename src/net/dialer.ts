@@ -87,6 +87,7 @@ class GuardedDialer implements Dialer {
       throw new ProxyError(
         'limit_exceeded',
         `More than ${dialsPendingMax} connections are being opened (dialsPendingMax).`,
+        { limit: 'dialsPendingMax' },
       );
     }
     this.#pending.set(principalId, pending + 1);
@@ -141,6 +142,7 @@ class GuardedDialer implements Dialer {
       throw new ProxyError(
         'address_denied',
         `The name ${host} has more than ${dialAddressesMax} addresses (dialAddressesMax).`,
+        { limit: 'dialAddressesMax' },
       );
     }
     const own = this.#ownAddresses();
@@ -220,6 +222,7 @@ class GuardedDialer implements Dialer {
         new ProxyError(
           'timeout',
           `The TLS handshake with ${host} took more than ${handshakeTimeoutMs} ms (handshakeTimeoutMs).`,
+          { limit: 'handshakeTimeoutMs' },
         ),
       );
     }, handshakeTimeoutMs);
@@ -273,7 +276,7 @@ function connectError(destination: Destination, failure: RaceFailure, timeoutMs:
       return new ProxyError(
         'timeout',
         `No connection to ${where} within ${timeoutMs} ms (connectTimeoutMs).`,
-        { cause },
+        { cause, limit: 'connectTimeoutMs' },
       );
     case 'failed':
       return new ProxyError(

@@ -114,7 +114,9 @@ class QueryingResolver implements OwnedResolver {
     if (own.size >= this.#limits.lookupsPendingMax) {
       const max = this.#limits.lookupsPendingMax;
       return Promise.reject(
-        new ProxyError('limit_exceeded', `More than ${max} names are being resolved (lookupsPendingMax).`),
+        new ProxyError('limit_exceeded', `More than ${max} names are being resolved (lookupsPendingMax).`, {
+          limit: 'lookupsPendingMax',
+        }),
       );
     }
     // The place is given back when the queries end or time out, not when a caller stops waiting: stalls keep their cost.
@@ -207,6 +209,7 @@ function withDeadline<T>(work: Promise<T>, host: string, timeoutMs: number): Pro
       new ProxyError(
         'timeout',
         `The name ${host} was not resolved within ${timeoutMs} ms (resolveTimeoutMs).`,
+        { limit: 'resolveTimeoutMs' },
       ),
     );
   }, timeoutMs);

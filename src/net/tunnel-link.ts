@@ -16,6 +16,8 @@ export interface TunnelLinkOptions {
   readonly limits: Limits;
   /** Gateway: a stream that the agent opened. Accept, refuse or use it; without a handler all are refused. */
   readonly onStream?: (stream: TunnelStream) => void;
+  /** Gateway: a stream of the agent that was refused before anybody saw it. */
+  readonly onRefused?: (error: ProxyError) => void;
   /** The peer takes no new streams: open them on another tunnel. */
   readonly onGoaway?: (code: number, message: string) => void;
   /** Monotonic clock in milliseconds. */
@@ -187,6 +189,8 @@ export class TunnelLink implements AsyncDisposable {
     switch (event.type) {
       case 'open':
         return this.#serve(this.#addStream(event.streamId, event.fields));
+      case 'declined':
+        return this.#options.onRefused?.(event.error);
       case 'accepted':
         this.#streams.get(event.streamId)?.emit('accept');
         return;

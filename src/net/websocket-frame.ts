@@ -33,8 +33,8 @@ export const headerBytesMax = 14;
 export class WebSocketFault extends ProxyError {
   readonly closeCode: number;
 
-  constructor(code: number, message: string) {
-    super('websocket_malformed', message);
+  constructor(code: number, message: string, limit?: 'messageBytesMax') {
+    super('websocket_malformed', message, limit === undefined ? {} : { limit });
     this.closeCode = code;
   }
 }

@@ -136,6 +136,7 @@ export class WebSocketParser {
         throw new WebSocketFault(
           closeCode.tooBig,
           `A message is longer than messageBytesMax, ${this.#messageBytesMax} bytes.`,
+          'messageBytesMax',
         );
       }
     }

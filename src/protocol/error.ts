@@ -1,5 +1,7 @@
 // The closed set of error codes: one table from code to HTTP status, reset code and exit code.
 
+import type { LimitName } from './limits.ts';
+
 interface ErrorRow {
   /** Status of the HTTP answer when the code ends a request that can still be answered. */
   readonly http: number;
@@ -129,6 +131,7 @@ export interface ProxyErrorOptions {
   readonly operatorDetail?: string;
   readonly claimed?: Readonly<Record<string, string>>;
   readonly retryAfterSeconds?: number;
+  readonly limit?: LimitName;
 }
 
 /** The one error type of the product: a closed code, a sentence for a person, and the cause. */
@@ -141,6 +144,8 @@ export class ProxyError extends Error {
   readonly claimed: Readonly<Record<string, string>> | undefined;
   /** When the same request could be allowed. */
   readonly retryAfterSeconds: number | undefined;
+  /** The limit that was reached, for the metric of that name. */
+  readonly limit: LimitName | undefined;
 
   constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -148,6 +153,7 @@ export class ProxyError extends Error {
     this.operatorDetail = options.operatorDetail;
     this.claimed = options.claimed;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.limit = options.limit;
   }
 
   get httpStatus(): number {

@@ -207,7 +207,8 @@ export class FrameParser {
       throw new ProxyError('frame_malformed', `a ${type} frame cannot have ${length} bytes of payload`);
     }
     if (length > this.#limits[limitName]) {
-      throw new ProxyError('frame_too_large', `a ${type} frame of ${length} bytes is above ${limitName}`);
+      const message = `a ${type} frame of ${length} bytes is above ${limitName}`;
+      throw new ProxyError('frame_too_large', message, { limit: limitName });
     }
     this.#streamId = streamId;
     this.#remaining = length;

@@ -94,6 +94,26 @@ export const limitTable = {
     'timeout',
     'A stream without a byte either way; event streams ping more often than this.',
   ),
+  blindIdleTimeoutMs: row(
+    600_000,
+    'timeout',
+    'Raw TCP and passed-through TLS without a byte either way: the relay gives such a connection up then, too.',
+  ),
+  webSocketIdleTimeoutMs: row(
+    600_000,
+    'timeout',
+    'A WebSocket without a byte either way; clients ping every minute or more often.',
+  ),
+  requestsPerSecondMax: row(
+    20_000,
+    'limit_exceeded',
+    'Requests of one session: twice what one gateway was measured to carry; lower it where many share one.',
+  ),
+  streamsPerSecondMax: row(
+    2_000,
+    'limit_exceeded',
+    'Connections that one session opens: twice what one gateway was measured to carry as TLS.',
+  ),
   pingIntervalMs: row(
     20_000,
     'tunnel_lost',

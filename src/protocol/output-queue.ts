@@ -34,7 +34,7 @@ export class OutputQueue {
     this.pushEncodedControl(encodeFrame(frame));
     if (this.#controlBytes > this.#controlBytesMax) {
       const message = `more than ${this.#controlBytesMax} bytes of control frames wait (controlQueueBytesMax)`;
-      throw new ProxyError('limit_exceeded', message);
+      throw new ProxyError('limit_exceeded', message, { limit: 'controlQueueBytesMax' });
     }
   }
 

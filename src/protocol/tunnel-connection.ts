@@ -222,10 +222,8 @@ export class TunnelConnection {
     if (due === 'ping') this.ping(nowMs);
     if (due !== 'lost') return;
     const peer = this.#role === 'agent' ? 'gateway' : 'agent';
-    const { pingTimeoutMs } = this.#limits;
-    this.#fail(
-      new ProxyError('tunnel_lost', `the ${peer} sent nothing for ${pingTimeoutMs} ms (pingTimeoutMs)`),
-    );
+    const message = `the ${peer} sent nothing for ${this.#limits.pingTimeoutMs} ms (pingTimeoutMs)`;
+    this.#fail(new ProxyError('tunnel_lost', message, { limit: 'pingTimeoutMs' }));
   }
 
   #fail(error: ProxyError): void {
@@ -284,9 +282,10 @@ export class TunnelConnection {
     const stream = this.#streams.find(streamId, 'data');
     // The frame is judged whole and before it has any effect, so that no split of the bytes changes the outcome.
     const frameBytes = data.length + frame.remaining;
-    if (frameBytes > this.#link.creditBytes) throw overrun('the connection');
+    if (frameBytes > this.#link.creditBytes) throw overrun('the connection', 'connectionWindowBytes');
     if (stream?.remoteEnded === true) throw unexpected(`data on stream ${streamId} after its end`);
-    if (stream !== undefined && frameBytes > stream.receive.creditBytes) throw overrun(`stream ${streamId}`);
+    if (stream !== undefined && frameBytes > stream.receive.creditBytes)
+      throw overrun(`stream ${streamId}`, 'windowBytesMax');
     this.#link.received(data.length);
     const linkGrant = frame.last ? this.#link.grant() : 0;
     if (linkGrant > 0) this.#send({ type: 'window', streamId: 0, bytes: linkGrant });
@@ -325,6 +324,7 @@ export class TunnelConnection {
       const error = this.#goawaySent
         ? new ProxyError('shutting_down', 'the gateway drains')
         : streamLimit(streamsMax);
+      if (error.limit !== undefined) this.#events.push({ type: 'declined', error });
       return this.#send({ type: 'refuse', streamId, code: error.wireCode, message: error.message });
     }
     this.#addStream(streamId);

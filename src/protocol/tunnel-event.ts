@@ -5,6 +5,8 @@ import type { OpenFields } from './frame.ts';
 
 export type TunnelEvent =
   | { readonly type: 'open'; readonly streamId: number; readonly fields: OpenFields }
+  /** A stream that the peer opened and that was refused at once, for a limit. */
+  | { readonly type: 'declined'; readonly error: ProxyError }
   | { readonly type: 'accepted'; readonly streamId: number }
   | { readonly type: 'refused'; readonly streamId: number; readonly code: number; readonly message: string }
   /** A view of what was received. Tell `consumed` once it is drained. */

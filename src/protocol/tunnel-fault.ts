@@ -12,8 +12,8 @@ export function unexpected(what: string): ProxyError {
 }
 
 /** More data than credit. */
-export function overrun(owner: string): ProxyError {
-  return new ProxyError('flow_control', `more data arrived than the window of ${owner} allows`);
+export function overrun(owner: string, limit: 'connectionWindowBytes' | 'windowBytesMax'): ProxyError {
+  return new ProxyError('flow_control', `more data arrived than the window of ${owner} allows`, { limit });
 }
 
 /** One stream more than allowed. */
@@ -21,6 +21,7 @@ export function streamLimit(streamsMax: number): ProxyError {
   return new ProxyError(
     'stream_limit',
     `${streamsMax} streams are open on the tunnel (streamsMax); end some first`,
+    { limit: 'streamsMax' },
   );
 }
 

@@ -106,7 +106,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     limits,
     clock: Date.now,
     live: new LiveGrants(),
-    budgets: new SessionBudgets(),
+    budgets: new SessionBudgets(limits),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const front = new HttpFront(common);

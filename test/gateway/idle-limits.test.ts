@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
+import { createServer as createTcp } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { test } from 'node:test';
+import { createServer as createTls, connect as connectTls } from 'node:tls';
+
+import { createTestAuthority } from '../support/test-authority.ts';
+import { http2Origin } from './support/http2-origin.ts';
+import { openRequestPath } from './support/request-path.ts';
+import type { RequestPath } from './support/request-path.ts';
+
+const authority = createTestAuthority();
+/** Long for a machine that is busy, short for a test; the other limits of time are shorter and must not be the ones. */
+const idleMs = 500;
+
+interface Listening extends AsyncDisposable {
+  readonly port: number;
+}
+
+async function listen(server: Server): Promise<Listening> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+    },
+  };
+}
+
+function pathTo(
+  port: number,
+  rule: string,
+  limits: Parameters<typeof openRequestPath>[0]['limits'],
+): RequestPath {
+  return openRequestPath({
+    policy: `rules: [{ name: r, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8${rule} }]`,
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+    ...(limits === undefined ? {} : { limits }),
+  });
+}
+
+test('raw TCP without a byte either way ends, and the audit names the limit', async () => {
+  await using origin = await listen(createTcp((socket) => socket.pipe(socket)));
+  await using path = pathTo(origin.port, ', scheme: tcp', { blindIdleTimeoutMs: idleMs });
+  const { socket, ended } = path.open({ authority: `allowed.test:${origin.port}`, mode: 'raw' });
+  socket.write('hello');
+  assert.equal(String(((await once(socket, 'data')) as [Buffer])[0]), 'hello');
+  await once(socket, 'close');
+  await ended;
+  const [event] = await path.events(1);
+  assert.deepEqual(
+    [event?.verdict, event?.errorCode, event?.limit, event?.requestBytes, event?.responseBytes],
+    ['allow', 'timeout', 'blindIdleTimeoutMs', 5, 5],
+  );
+});
+
+test('bytes in either direction keep a blind stream: the time counts from the last of them', async () => {
+  await using origin = await listen(
+    createTcp((socket) => {
+      // Speaks at a quarter of the limit, for longer than the limit, and is then silent.
+      let left = 8;
+      const timer = setInterval(() => {
+        socket.write('.');
+        left -= 1;
+        if (left === 0) clearInterval(timer);
+      }, idleMs / 4);
+      socket.on('error', () => clearInterval(timer));
+    }),
+  );
+  await using path = pathTo(origin.port, ', scheme: tcp', { blindIdleTimeoutMs: idleMs });
+  const { socket } = path.open({ authority: `allowed.test:${origin.port}`, mode: 'raw' });
+  socket.resume();
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.limit, event?.responseBytes], ['blindIdleTimeoutMs', 8]);
+});
+
+test('passed-through TLS without a byte ends', async () => {
+  await using origin = await listen(
+    createTls(authority.issue('allowed.test'), (socket) => socket.on('error', () => undefined)),
+  );
+  await using path = pathTo(origin.port, ', tls: passthrough', { blindIdleTimeoutMs: idleMs });
+  const { socket } = path.open({ authority: `allowed.test:${origin.port}`, mode: 'raw' });
+  const secured = connectTls({ socket, servername: 'allowed.test', ca: authority.caPem });
+  secured.on('error', () => undefined);
+  await once(secured, 'secureConnect');
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.protocol, event?.limit], ['passthrough', 'blindIdleTimeoutMs']);
+});
+
+/** Shorter than the one that counts, if they still held for a WebSocket. */
+const others = { idleTimeoutMs: 150, responseHeadTimeoutMs: 150 } as const;
+
+test('a WebSocket without a byte ends by its own limit, over HTTP/1.1', async () => {
+  const server = createServer();
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => undefined);
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+    );
+  });
+  await using origin = await listen(server);
+  await using path = pathTo(origin.port, ', scheme: http', { webSocketIdleTimeoutMs: idleMs, ...others });
+  const at = `allowed.test:${origin.port}`;
+  const { socket } = path.open({ authority: at, mode: 'raw' });
+  socket.write(
+    `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  );
+  assert.match(String(((await once(socket, 'data')) as [Buffer])[0]), /^HTTP\/1\.1 101 /);
+  await once(socket, 'close');
+  const [event] = await path.events(1);
+  assert.deepEqual(
+    [event?.status, event?.errorCode, event?.limit],
+    [101, 'timeout', 'webSocketIdleTimeoutMs'],
+  );
+});
+
+test('a WebSocket without a byte ends by its own limit, over HTTP/2 on both sides', async () => {
+  await using origin = await http2Origin(authority, true);
+  // The limit of the client's whole HTTP/2 connection would end it in an orderly way; it stays longer here.
+  await using path = pathTo(origin.port, '', {
+    webSocketIdleTimeoutMs: idleMs,
+    responseHeadTimeoutMs: others.responseHeadTimeoutMs,
+  });
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at, { alpn: ['h2'] });
+  const session = connectHttp2(`https://${at}`, { createConnection: () => socket });
+  session.on('error', () => undefined);
+  await once(session, 'remoteSettings');
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/ws',
+    ':scheme': 'https',
+    'sec-websocket-version': '13',
+  });
+  stream.on('error', () => undefined);
+  const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  assert.equal(headers[':status'], 200);
+  stream.resume();
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.upstreamProtocol, event?.limit], ['h2', 'webSocketIdleTimeoutMs']);
+  session.destroy();
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { Metrics } from '../../src/gateway/metrics.ts';
+import { limitTable } from '../../src/protocol/limits.ts';
+import type { LimitName } from '../../src/protocol/limits.ts';
+
+/** Limits that no event of the gateway reaches, with the reason. */
+const uncounted: Partial<Record<LimitName, string>> = {
+  windowBytesInitial: 'a size that is granted; what overruns a window counts as windowBytesMax',
+  writeBufferBytesMax: 'pauses the source, which is all that it is for',
+  closeTimeoutMs: 'nobody waits behind it; the socket is cut off',
+  pingIntervalMs: 'when the next ping is sent',
+  drainTimeoutMs: 'once, while the process ends',
+  caBytesMax: 'of the agent',
+  reconnectDelayMsInitial: 'of the agent',
+  reconnectDelayMsMax: 'of the agent',
+  tunnelWaitTimeoutMs: 'of the agent',
+  lingerTimeoutMs: 'of the agent',
+  commitTimeoutMs: 'a lifetime: its end is an event of the session',
+  accessTokenLifetimeMs: 'a lifetime: the agent renews in time',
+  sessionLifetimeMs: 'a lifetime: its end is an event of the session',
+  proofsMax: 'the store says that it is full, not of which of the two; counted as proofsPerKeyMax',
+  auditFlushDelayMs: 'how long an event waits for company',
+  leafContextsMax: 'the oldest entry makes room',
+  resolverCacheMax: 'the oldest entry makes room',
+  resolverTtlMsMax: 'an answer is kept for less than it claims',
+  attemptDelayMs: 'when the next address is tried',
+  policyBytesMax: 'told with its place when the file is read',
+  accessBodyBytesMax: 'of the rule that takes requests for access; counted among the events by code',
+  accessReasonCharactersMax: 'what is longer is refused as malformed, among the events by code',
+  accessCallsPerSecondMax: 'of the rule that takes requests for access; counted among the events by code',
+  accessPendingLifetimeMs: 'a lifetime: its end is an event',
+  accessGrantLifetimeMsMax: 'told to the operator who grants',
+  policyRulesMax: 'told with its place when the file is read',
+};
+
+/** Everything that runs in a gateway, but for the table itself. */
+const source = globSync('src/{protocol,http,net,intercept,store,gateway}/**/*.ts', {
+  cwd: fileURLToPath(new URL('../../', import.meta.url)),
+})
+  .filter((file) => !file.endsWith('protocol/limits.ts'))
+  .map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
+  .join('\n')
+  // A parameter's type is no place where it is reached.
+  .replaceAll(/Pick<Limits,[^>]*>/g, '');
+
+test('every limit of the table is counted where it is reached, or says why not', () => {
+  assert.ok(source.length > 100_000);
+  const wrong = Object.keys(limitTable).filter((name) => {
+    // The keys of the table are the names; Object.keys forgets that.
+    const isExempt = uncounted[name as LimitName] !== undefined;
+    return source.includes(`'${name}'`) === isExempt;
+  });
+  assert.deepEqual(wrong, [], 'give the ProxyError of these { limit }, or list them with a reason, not both');
+});
+
+test('limits are counted by name, from the audit and beside it', () => {
+  const metrics = new Metrics();
+  const event = { id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
+  metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
+  metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
+  metrics.count({ ...event, limit: 'no limit of ours"} 1' });
+  metrics.countLimit('tunnelsPerSessionMax');
+  const text = metrics.text({ tunnels: () => 0, liveGrants: () => 0, auditHealthy: () => true });
+  assert.match(text, /^upstreamproxy_limit_hits_total\{limit="connectTimeoutMs"\} 2$/m);
+  assert.match(text, /^upstreamproxy_limit_hits_total\{limit="tunnelsPerSessionMax"\} 1$/m);
+  assert.equal(text.includes('no limit'), false);
+});
