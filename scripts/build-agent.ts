@@ -34,23 +34,28 @@ function run(file: string, args: readonly string[]): void {
 
 function build(): void {
   mkdirSync(work, { recursive: true });
-  const bundle = 'agent.mjs';
+  // CommonJS loads each built-in module where it is first used: the jail's helper needs no TLS (docs/reference/performance.md).
+  const bundle = 'agent.cjs';
   // The package is ours, and so is the file: `version` is a string.
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   run('bun', [
     'build',
     join(root, 'src/cli/single-file.ts'),
     '--target=node',
-    '--format=esm',
+    '--format=cjs',
     `--outfile=${join(work, bundle)}`,
     `--define=builtVersion=${JSON.stringify(version)}`,
+    // What is looked for beside the source, is not there; and the builder's folders are nobody's business.
+    `--define=import.meta.url=${JSON.stringify('file:///')}`,
+    '--minify-syntax',
+    '--minify-whitespace',
   ]);
   const config = join(work, 'sea.json');
   writeFileSync(
     config,
     JSON.stringify({
       main: bundle,
-      mainFormat: 'module',
+      mainFormat: 'commonjs',
       output: out,
       disableExperimentalSEAWarning: true,
       // Neither NODE_OPTIONS nor an argument may speak to this runtime.
@@ -59,6 +64,9 @@ function build(): void {
         '--disable-sigusr1',
         '--disable-warning=ExperimentalWarning',
         '--external-memory-accounted-in-global-limit',
+        // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
+        // certificates that it trusts.
+        '--use-openssl-ca',
       ],
     }),
   );

@@ -1,31 +1,44 @@
 // One TLS (or, on loopback only, TCP) connection to the gateway, verified against named trust whatever the environment says.
 
 import { isIP, connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext, createSecureContext } from 'node:tls';
+import { connect as connectTls, type SecureContext, createSecureContext, TLSSocket } from 'node:tls';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { type GatewayAddress, parseGatewayUrl } from './gateway-address.ts';
+import { checkPin, hasPinnedKey } from './gateway-pin.ts';
+import { KeptConnections } from './kept-connections.ts';
 
 /** A gateway together with the certificates that may prove it. */
 export interface Gateway {
   readonly address: GatewayAddress;
   /** Built once; undefined only for plain loopback. */
   readonly context: SecureContext | undefined;
+  /** If there are any, a key of the gateway's chain must be one of them. */
+  readonly pins: ReadonlySet<string>;
+  /** Connections between two requests. Who opened the gateway disposes them. */
+  readonly kept: KeptConnections;
 }
 
 export interface GatewayOptions {
   /** PEM of the certificates that may have signed the gateway's own certificate. */
   readonly ca: string;
+  /** `sha256/BASE64` of public keys; one of them must be in the gateway's chain, beside the trust in `ca`. */
+  readonly pins?: readonly string[];
   readonly dangerouslyAllowPlainGateway?: boolean;
 }
 
 /** Names a gateway and the trust for it. Throws config_invalid for a bad URL or unusable trust. */
 export function openGateway(url: string, options: GatewayOptions): Gateway {
   const address = parseGatewayUrl(url, options.dangerouslyAllowPlainGateway);
-  if (!address.secure) return { address, context: undefined };
+  const pins = new Set((options.pins ?? []).map(checkPin));
+  const kept = new KeptConnections();
+  if (!address.secure && pins.size > 0)
+    throw new ProxyError('config_invalid', 'a gateway pin needs https://, where there is a key to pin');
+  if (!address.secure) return { address, context: undefined, pins, kept };
   try {
     // TLS 1.2 is the floor; an explicit `ca` also shuts out NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
-    return { address, context: createSecureContext({ ca: options.ca, minVersion: 'TLSv1.2' }) };
+    const context = createSecureContext({ ca: options.ca, minVersion: 'TLSv1.2' });
+    return { address, context, pins, kept };
   } catch (error) {
     throw new ProxyError('config_invalid', 'the CA certificates for the gateway cannot be loaded', {
       cause: error,
@@ -63,6 +76,7 @@ export async function dialGateway(gateway: Gateway, limits: Limits, signal?: Abo
     .once('close', closed);
   try {
     await promise;
+    requirePin(socket, gateway);
   } catch (error) {
     // An error may still follow the destruction; nobody else listens for it.
     socket.on('error', () => {});
@@ -74,6 +88,14 @@ export async function dialGateway(gateway: Gateway, limits: Limits, signal?: Abo
   }
   socket.off('error', fail).off('close', closed);
   return socket;
+}
+
+function requirePin(socket: Socket, { pins, address: { host, port } }: Gateway): void {
+  if (pins.size === 0 || (socket instanceof TLSSocket && hasPinnedKey(socket, pins))) return;
+  throw new ProxyError(
+    'gateway_untrusted',
+    `gateway ${host}:${port}: no key of its certificates is the pinned one; it got nothing`,
+  );
 }
 
 function dialTls({ address, context }: Gateway): Socket {

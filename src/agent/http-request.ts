@@ -1,4 +1,4 @@
-// One hand-written HTTP/1.1 request on one connection: a single Buffer that is zeroed once it is written, for it holds a secret.
+// One hand-written HTTP/1.1 request: a single Buffer that is zeroed once it is written, for it holds a secret.
 
 import type { Socket } from 'node:net';
 import { ProxyError } from '../protocol/error.ts';
@@ -29,13 +29,20 @@ export async function sendRequest(
   limits: Limits,
   signal?: AbortSignal,
 ): Promise<HttpResponse> {
-  const socket = await dialGateway(gateway, limits, signal);
+  const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
+  let reusable = false;
   try {
-    return await converse(socket, encodeRequest(gateway, request), { gateway, request, limits, signal });
+    const bytes = encodeRequest(gateway, request);
+    const response = await converse(socket, bytes, { gateway, request, limits, signal });
+    reusable = response.isReusable;
+    return response;
   } finally {
-    // A late error after the answer concerns nobody.
-    socket.on('error', () => {});
-    socket.destroy();
+    if (reusable) gateway.kept.keep(socket);
+    else {
+      // A late error after the answer concerns nobody.
+      socket.on('error', () => {});
+      socket.destroy();
+    }
   }
 }
 
@@ -66,21 +73,22 @@ async function converse(socket: Socket, bytes: Buffer, context: Conversation): P
       new ProxyError('gateway_unreachable', `${place} closed the connection before its answer`, { cause }),
     );
   };
-  socket.on('data', (chunk: Buffer) => {
+  const onData = (chunk: Buffer): void => {
     try {
       const response = parser.push(chunk);
       if (response !== undefined) resolve(response);
     } catch (error) {
       reject(error instanceof Error ? error : new Error(String(error)));
     }
-  });
-  socket.once('error', lost).once('end', lost).once('close', lost);
+  };
+  socket.on('data', onData).on('error', lost).on('end', lost).on('close', lost);
   socket.write(bytes, () => bytes.fill(0));
   try {
     return await promise;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
+    socket.off('data', onData).off('error', lost).off('end', lost).off('close', lost);
     // Whatever happened to the write, the secret goes.
     bytes.fill(0);
   }
@@ -93,7 +101,6 @@ function encodeRequest(gateway: Gateway, request: HttpRequest): Buffer {
   const lines = [
     `${request.method} ${address.prefix}${request.path} HTTP/1.1`,
     `Host: ${address.hostField}`,
-    'Connection: close',
     'Accept: application/json, application/x-pem-file;q=0.9, */*;q=0.1',
     'User-Agent: upstreamproxy-agent',
     ...(request.fields ?? []).map(([name, value]) => `${name}: ${value}`),

@@ -7,6 +7,8 @@ export interface HttpResponse {
   /** Names in lower case. A field that stands twice is refused, so one value each. */
   readonly fields: ReadonlyMap<string, string>;
   readonly body: Buffer;
+  /** Whether the peer takes another request on this connection (RFC 9112 §9.3). */
+  readonly isReusable: boolean;
 }
 
 export interface HttpResponseLimits {
@@ -19,6 +21,7 @@ interface Head {
   readonly status: number;
   readonly fields: ReadonlyMap<string, string>;
   readonly framing: Framing;
+  readonly isReusable: boolean;
 }
 
 const headEnd = Buffer.from('\r\n\r\n', 'latin1');
@@ -53,11 +56,11 @@ export class HttpResponseParser {
       this.#head = parseHead(this.#pending.toString('latin1', 0, end));
       this.#pending = this.#pending.subarray(end + headEnd.length);
     }
-    const { status, fields, framing } = this.#head;
+    const { status, fields, framing, isReusable } = this.#head;
     const whole = framing.kind === 'length' ? this.#takeLength(framing.length) : this.#takeChunks();
     if (!whole) return undefined;
     if (this.#pending.length > 0) throw malformed('bytes follow its end');
-    return { status, fields, body: Buffer.concat(this.#parts) };
+    return { status, fields, body: Buffer.concat(this.#parts), isReusable };
   }
 
   #takeLength(length: number): boolean {
@@ -126,7 +129,7 @@ function checkStart(bytes: Buffer): void {
 
 function parseHead(text: string): Head {
   const [statusLine = '', ...lines] = text.split('\r\n');
-  const match = /^HTTP\/1\.[01] ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine);
+  const match = /^HTTP\/1\.([01]) ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine);
   if (match === null) throw malformed('it has no valid status line');
   const fields = new Map<string, string>();
   for (const line of lines) {
@@ -138,8 +141,10 @@ function parseHead(text: string): Head {
     if (isSingle && fields.has(name)) throw malformed(`${name} stands twice`);
     fields.set(name, field[2] ?? '');
   }
-  const status = Number(match[1]);
-  return { status, fields, framing: framingOf(status, fields) };
+  const status = Number(match[2]);
+  const closes = /(^|[\s,])close([\s,]|$)/i.test(fields.get('connection') ?? '');
+  const isReusable = match[1] === '1' && !closes;
+  return { status, fields, framing: framingOf(status, fields), isReusable };
 }
 
 function framingOf(status: number, fields: ReadonlyMap<string, string>): Framing {

@@ -18,6 +18,8 @@ export interface InitOptions {
   /** PEM, or the path of a PEM file, of what may have signed the gateway's certificate. Default: the system bundle. */
   readonly gatewayCa?: string;
   /** Folder for the trust files. Default: a fresh one below the temporary folder, removed again. */
+  /** `sha256/BASE64` of public keys, one of which must be in the gateway's chain, beside the trust in `gatewayCa`. */
+  readonly gatewayPins?: readonly string[];
   readonly stateDirectory?: string;
   /** Port of the relay on loopback; 0, the default, takes a free one. */
   readonly relayPort?: number;
@@ -100,6 +102,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('stateDirectory', options.stateDirectory),
     ...optional('systemCaPath', options.systemCaPath),
     ...optional('jail', options.jail),
+    ...optional('gatewayPins', options.gatewayPins),
     ...optional('signal', options.signal),
     gatewayUrl: options.gatewayUrl,
     token: tokenSource(options),

@@ -6,7 +6,7 @@ import type { Posture } from '../protocol/session-messages.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import { type AgentSession, enrol } from './enrol.ts';
 import { workloadEnvironment } from './environment.ts';
-import { type Gateway, openGateway } from './gateway-connection.ts';
+import { dialGateway, type Gateway, openGateway } from './gateway-connection.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
@@ -14,7 +14,7 @@ import type { Logger } from './logger.ts';
 import { type Relay, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
 import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
-import { builtInRoots, readGatewayCa, readSystemBundle } from './trust.ts';
+import { builtInRoots, fetchCertificates, readGatewayCa, readSystemBundle } from './trust.ts';
 import { TrustFiles } from './trust-files.ts';
 import { TunnelClient } from './tunnel-client.ts';
 
@@ -27,6 +27,7 @@ export interface SessionOptions {
   readonly gatewayCa?: string;
   readonly dangerouslyAllowPlainGateway: boolean;
   readonly stateDirectory?: string;
+  readonly gatewayPins?: readonly string[];
   readonly relayPort: number;
   readonly systemCaPath?: string;
   readonly dangerouslyAllowUnhardened: boolean;
@@ -81,6 +82,7 @@ export async function openSession(
 
   if (options.scrubEnvironment) scrubEnvironment(options.environment);
   const hardening = stack.use(harden({ environment: options.environment }));
+  stack.use(gateway.kept);
   if (!options.dangerouslyAllowUnhardened) requireHardened(hardening);
   for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
   await atStep('hardened');
@@ -88,6 +90,10 @@ export async function openSession(
   const token = await readToken(options.token, limits);
   // Enrolment zeroes it; this is for what may fail in between.
   stack.defer(() => token.zero());
+  const ahead = new AbortController();
+  stack.defer(() => ahead.abort());
+  const early = signal === undefined ? ahead.signal : AbortSignal.any([signal, ahead.signal]);
+  const certificates = reachGateway(gateway, limits, early);
   await atStep('token-read');
 
   const posture = postureWithJail(hardening.posture, await options.jail);
@@ -103,7 +109,7 @@ export async function openSession(
 
   if (system === undefined)
     logger.warn('no system CA bundle was found; the workload trusts the gateway alone');
-  const trust = stack.use(await TrustFiles.open({ ...options, gateway, system }));
+  const trust = stack.use(await TrustFiles.open({ ...options, gateway, system, first: certificates }));
   await atStep('trusted');
 
   const client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
@@ -198,10 +204,26 @@ async function readToken(source: TokenSource, limits: Limits): Promise<SessionTo
 
 /** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
 async function proveTunnel(
+    ...(options.gatewayPins === undefined ? {} : { pins: options.gatewayPins }),
   client: TunnelClient,
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+/**
+ * Everything that needs no secret, while the token is read and the jail gets ready: connections for enrolment and
+ * tunnel, and the certificates. Faults are told where the results are used.
+ */
+function reachGateway(
+  gateway: Gateway,
+  limits: Limits,
+  signal: AbortSignal,
+): ReturnType<typeof fetchCertificates> {
+  for (let count = 0; count < 2; count++) gateway.kept.warm(() => dialGateway(gateway, limits, signal));
+  const certificates = fetchCertificates(gateway, limits, { signal });
+  certificates.catch(() => {});
+  return certificates;
+}
+
   const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
   try {
     await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));

@@ -8,7 +8,7 @@ import type { Limits } from '../protocol/limits.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { WorkloadFiles } from './environment.ts';
 import type { Gateway } from './gateway-connection.ts';
-import { fetchCertificates, mergeBundle } from './trust.ts';
+import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
 
 export interface TrustFilesOptions {
   readonly gateway: Gateway;
@@ -17,6 +17,8 @@ export interface TrustFilesOptions {
   readonly system: string | undefined;
   /** Made if it is missing; without it a fresh folder below the system's temporary one. */
   readonly stateDirectory?: string;
+  /** The certificates, where they are on their way already. */
+  readonly first?: Promise<GatewayCertificates | undefined>;
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +39,8 @@ export class TrustFiles implements AsyncDisposable {
   static async open(options: TrustFilesOptions): Promise<TrustFiles> {
     const files = new TrustFiles(options, await openDirectory(options.stateDirectory));
     try {
-      await files.refresh(options.signal);
+      if (options.first === undefined) await files.refresh(options.signal);
+      else await files.#write(await options.first);
       return files;
     } catch (error) {
       await files[Symbol.asyncDispose]();
@@ -47,11 +50,16 @@ export class TrustFiles implements AsyncDisposable {
 
   /** Writes both files anew if the gateway's certificates changed; says whether they did. */
   async refresh(signal?: AbortSignal): Promise<boolean> {
-    const { gateway, limits, system } = this.#options;
+    const { gateway, limits } = this.#options;
     const own = await fetchCertificates(gateway, limits, {
       ...(this.#etag === undefined ? {} : { etag: this.#etag }),
       ...(signal === undefined ? {} : { signal }),
     });
+    return this.#write(own);
+  }
+
+  async #write(own: GatewayCertificates | undefined): Promise<boolean> {
+    const { system } = this.#options;
     if (own === undefined) return false;
     await writeFileAtomically(this.paths.ownCa, own.pem);
     await writeFileAtomically(this.paths.bundle, mergeBundle(system, own.pem));

@@ -66,6 +66,7 @@ export async function downloadCaBundle(
     ca: options.gatewayCa ?? system ?? builtInRoots(),
     dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway ?? false,
   });
+  using _kept = gateway.kept;
   const own = await fetchCertificates(gateway, limits, options);
   if (own === undefined) {
     const { etag } = options;

@@ -216,7 +216,7 @@ export class TunnelClient implements AsyncDisposable {
   async #connect(signal: AbortSignal | undefined): Promise<TunnelLink> {
     const { session, limits } = this.#options;
     const { gateway } = session;
-    const socket = await dialGateway(gateway, limits, signal);
+    const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
     try {
       const webSocket = await connectWebSocket({
         socket,

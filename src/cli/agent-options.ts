@@ -11,6 +11,7 @@ import { workloadEnvironment } from './workload-environment.ts';
 export const agentOptionTable = {
   gateway: { type: 'string' },
   'gateway-ca': { type: 'string' },
+  'gateway-pin': { type: 'string', multiple: true },
   'token-file': { type: 'string' },
   'token-fd': { type: 'string' },
   'relay-port': { type: 'string' },
@@ -22,6 +23,8 @@ export const agentOptionTable = {
 export const agentOptionUsage = `  --gateway URL         https:// address of the gateway (UPSTREAMPROXY_GATEWAY)
   --gateway-ca FILE     PEM of the authority that the gateway's certificate must come from
                         (UPSTREAMPROXY_GATEWAY_CA); default: the system's
+  --gateway-pin PIN     sha256/BASE64 of a public key that must be in the gateway's chain too; may be given several
+                        times, one of them must fit; \`upstreamproxy ca show --server --summary\` prints it
   --token-file FILE     session token, mode 0600; it is erased once the session stands
                         (UPSTREAMPROXY_TOKEN_FILE)
   --token-fd N          session token from an inherited file descriptor instead
@@ -36,6 +39,7 @@ export const agentOptionUsage = `  --gateway URL         https:// address of the
 interface ParsedAgentOptions {
   readonly gateway?: string | undefined;
   readonly 'gateway-ca'?: string | undefined;
+  readonly 'gateway-pin'?: readonly string[] | undefined;
   readonly 'token-file'?: string | undefined;
   readonly 'token-fd'?: string | undefined;
   readonly 'relay-port'?: string | undefined;
@@ -49,6 +53,7 @@ export interface AgentOptions {
   readonly gatewayUrl: string | undefined;
   /** PEM. */
   readonly gatewayCa: string | undefined;
+  readonly gatewayPins: readonly string[] | undefined;
   readonly tokenFile: string | undefined;
   readonly tokenFd: number | undefined;
   readonly relayPort: number;
@@ -80,12 +85,15 @@ export async function readAgentOptions(
       `a session with ${gatewayUrl} needs a token: --token-file FILE or --token-fd N`,
     );
   }
+  if (gatewayUrl === undefined && values['gateway-pin'] !== undefined)
+    throw new ProxyError('usage', 'a gateway pin is given but no gateway: --gateway URL');
   if (gatewayUrl === undefined && (tokenFile !== undefined || tokenFd !== undefined)) {
     throw new ProxyError('usage', 'a token is given but no gateway: --gateway URL');
   }
   return {
     gatewayUrl,
     gatewayCa: caFile === undefined ? undefined : await readCa(caFile),
+    gatewayPins: values['gateway-pin'],
     tokenFile,
     tokenFd:
       tokenFd === undefined
@@ -100,8 +108,10 @@ export async function readAgentOptions(
 
 /** The options as the library takes them. This process is the agent's own, so its environment is scrubbed. */
 export function initOptions(options: AgentOptions): InitOptions {
-  const { gatewayUrl, gatewayCa, tokenFile, tokenFd, relayPort, dangerouslyAllowUnhardened } = options;
+  const { gatewayUrl, gatewayCa, gatewayPins, tokenFile, tokenFd, relayPort } = options;
+  const { dangerouslyAllowUnhardened } = options;
   return {
+    ...(gatewayPins === undefined ? {} : { gatewayPins }),
     ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
     ...(gatewayCa === undefined ? {} : { gatewayCa }),
     ...(tokenFile === undefined ? {} : { tokenFile }),

@@ -2,6 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 
+import { pinOf } from '../agent/gateway-pin.ts';
 import { openCertificateAuthority } from '../pki/certificate-authority.ts';
 import { splitPemCertificates } from '../pki/pem.ts';
 import { openServerIdentity } from '../pki/server-identity.ts';
@@ -15,7 +16,7 @@ const usage = `upstreamproxy ca show --config FILE [--server] [--summary]
 Prints the certificates of the authority that signs for intercepted hosts, as PEM. They are made on first use.
 
 ${gatewayPlaceUsage}  --server              instead, what an agent pins as --gateway-ca: the authority of the gateway's own port
-  --summary             subject, validity and SHA-256 fingerprint instead of PEM
+  --summary             subject, validity, SHA-256 fingerprint and pin of the key instead of PEM
 `;
 
 function summary(pem: string): string {
@@ -23,7 +24,7 @@ function summary(pem: string): string {
     .map((text) => {
       const certificate = new X509Certificate(text);
       const subject = certificate.subject.replaceAll('\n', ', ');
-      return `${subject}\n  valid  ${certificate.validFrom} to ${certificate.validTo}\n  sha256 ${certificate.fingerprint256}\n`;
+      return `${subject}\n  valid  ${certificate.validFrom} to ${certificate.validTo}\n  sha256 ${certificate.fingerprint256}\n  pin    ${pinOf(certificate)}\n`;
     })
     .join('');
 }

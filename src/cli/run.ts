@@ -1,23 +1,11 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
-import { initUpstreamProxy, type InitOptions, type UpstreamProxy } from '../agent/init.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
-import {
-  agentOptionTable,
-  agentOptionUsage,
-  initOptions,
-  readAgentOptions,
-  type AgentOptions,
-} from './agent-options.ts';
-import { jailFacts, type JailFacts } from '../agent/jail/jail-facts.ts';
-import type { Jail } from '../agent/jail/jail-process.ts';
+import { agentOptionTable, agentOptionUsage, readAgentOptions } from './agent-options.ts';
 import { isSingleFile } from './argument-marks.ts';
-import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
-import { contactSummary } from './contact-summary.ts';
-import { startEmbeddedGateway, type EmbeddedGateway } from './embedded-gateway.ts';
 import { jailOptionTable, jailOptionUsage, openJailFor, readJailOptions } from './jail-options.ts';
-import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
+import type { RunSession } from './run-session.ts';
 import { exitAs, runWorkload } from './workload.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -38,55 +26,9 @@ With a gateway outside:
 ${agentOptionUsage}${jailOptionUsage}  --posture             prints on stderr what could be hardened
 `;
 
-interface Session extends AsyncDisposable {
-  readonly proxy: UpstreamProxy;
-  readonly embedded: EmbeddedGateway | undefined;
-}
-
-interface EmbeddedOptions {
-  readonly policies: readonly string[];
-  readonly config: string | undefined;
-}
-
-/** Brings the session up; everything that was opened is closed again if a step fails. */
-async function openSession(
-  options: AgentOptions,
-  embeddedOptions: EmbeddedOptions,
-  jail: Promise<Jail | undefined>,
-): Promise<Session> {
-  await using stack = new AsyncDisposableStack();
-  let embedded: EmbeddedGateway | undefined;
-  if (options.gatewayUrl === undefined) {
-    const stateDirectory = await makeRunDirectory(stateHome(process.env), Date.now());
-    stack.defer(() => keepAuditOnly(stateDirectory));
-    const args = embeddedOptions.policies.flatMap((file) => ['--policy', file]);
-    if (embeddedOptions.config !== undefined) args.push('--config', embeddedOptions.config);
-    embedded = stack.use(await startEmbeddedGateway({ stateDirectory, args, environment: process.env }));
-  }
-  const proxy = stack.use(
-    await initUpstreamProxy({
-      ...initOptions(options),
-      ...(embedded === undefined ? {} : ofEmbedded(embedded)),
-      jail: factsOf(jail),
-      onFailure: 'throw',
-    }),
-  );
-  const owned = stack.move();
-  return { proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-function ofEmbedded({ url, caPem, tokenFile }: EmbeddedGateway): InitOptions {
-  return { gatewayUrl: url, gatewayCa: caPem, tokenFile };
-}
-
-function factsOf(jail: Promise<Jail | undefined>): Promise<JailFacts | undefined> {
-  const facts = jail.then((opened) => (opened === undefined ? undefined : jailFacts(opened.report)));
-  // Who waits for it hears it; a start that fails earlier does not wait.
-  facts.catch(() => {});
-  return facts;
-}
-
 async function printContacts(auditFile: string): Promise<void> {
+  const { readAuditFile } = await import('./audit-file.ts');
+  const { contactSummary } = await import('./contact-summary.ts');
   const events = await Array.fromAsync(readAuditFile(auditFile));
   process.stderr.write(contactSummary(events, `upstreamproxy policy learn ${auditFile} > policy.yaml`));
 }
@@ -122,9 +64,11 @@ async function run(args: readonly string[]): Promise<number> {
   const jail = openJailFor(jailOptions, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
-  let session: Session;
+  let session: RunSession;
   try {
-    session = await openSession(options, { policies, config: values.config }, jail);
+    // Our half of the program is loaded while the helper loads its own.
+    const { openRunSession } = await import('./run-session.ts');
+    session = await openRunSession(options, { policies, config: values.config }, jail);
   } catch (error) {
     // A jail that was required and is refused ends it all the same.
     const opened = await jail;

@@ -7,6 +7,7 @@ const commands: CommandTable = new Map([
   ['run', async () => (await import('./run.ts')).runCommand],
   ['agent', async () => (await import('./agent.ts')).agentCommand],
   ['env', async () => (await import('./env.ts')).envCommand],
+  ['connect', async () => (await import('./connect.ts')).connectCommand],
   // Not for people: `run` starts it.
   ['jail-helper', async () => (await import('./jail-helper.ts')).jailHelperCommand],
 ]);
@@ -16,10 +17,12 @@ const overview = `upstreamproxy-agent gives code in a locked-down container the 
   upstreamproxy-agent run --gateway URL [options] -- command …   runs a command behind the proxy
   upstreamproxy-agent agent --gateway URL [options]              the agent alone; prints the environment for others
   upstreamproxy-agent env [options]                              prints the environment for a relay that runs
+  upstreamproxy-agent connect HOST PORT                          standard input and output through the relay
   upstreamproxy-agent help [command]                             more about a command
   upstreamproxy-agent version
 `;
 
 // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
 setAsideForWorkload(process.env);
-await runProgram({ commands, overview });
+// Not awaited: the bundle is CommonJS, whose modules load their built-in ones late. It ends the process itself.
+void runProgram({ commands, overview });
