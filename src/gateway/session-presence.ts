@@ -4,7 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { asProxyError, type ProxyError } from '../protocol/error.ts';
 import type { PresenceStore } from '../store/store.ts';
 
-export const presenceIntervalMs = 5000;
+/** Often, so that a new session is soon seen; what did not change is written more rarely. */
+const lookIntervalMs = 500;
+const refreshIntervalMs = 5000;
 
 export interface SessionPresenceOptions {
   readonly store: PresenceStore;
@@ -20,6 +22,7 @@ export class SessionPresenceWriter implements AsyncDisposable {
   readonly #options: SessionPresenceOptions;
   readonly #gatewayId = randomUUID();
   #written: ReadonlyMap<string, number> = new Map();
+  #writtenMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -29,9 +32,11 @@ export class SessionPresenceWriter implements AsyncDisposable {
     this.#schedule();
   }
 
-  /** Writes now. Faults of the store go to `onFault`. */
-  write(): Promise<void> {
-    return this.#note(this.#options.tunnels());
+  /** Writes if tunnels came or went, or the last time is long ago. Faults of the store go to `onFault`. */
+  async look(): Promise<void> {
+    const tunnels = this.#options.tunnels();
+    const isOld = this.#options.clock() - this.#writtenMs >= refreshIntervalMs;
+    if (isOld || !sameCounts(tunnels, this.#written)) await this.#note(tunnels);
   }
 
   close(): Promise<void> {
@@ -61,6 +66,7 @@ export class SessionPresenceWriter implements AsyncDisposable {
           })),
         );
         this.#written = tunnels;
+        this.#writtenMs = seenMs;
       })
       .catch((error: unknown) => {
         this.#options.onFault(asProxyError(error));
@@ -70,10 +76,14 @@ export class SessionPresenceWriter implements AsyncDisposable {
 
   #schedule(): void {
     this.#timer = setTimeout(() => {
-      void this.write().then(() => {
+      void this.look().then(() => {
         if (this.#closed === undefined) this.#schedule();
       });
-    }, presenceIntervalMs);
+    }, lookIntervalMs);
     this.#timer.unref();
   }
+}
+
+function sameCounts(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  return a.size === b.size && [...a].every(([sessionId, count]) => b.get(sessionId) === count);
 }
