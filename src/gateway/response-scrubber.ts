@@ -7,7 +7,7 @@ import type { Secret } from '../protocol/secret.ts';
 const searchableBytesMin = 6;
 const markerByte = 0x2a;
 
-/** The forms in which a credential's value can come back: as it is, as Base64, and percent-encoded. */
+/** The forms in which a credential's value can come back: as it is, as Base64 or inside of it, and percent-encoded. */
 export function secretForms(values: readonly Secret<string>[]): readonly Buffer[] {
   const forms = new Set<string>();
   for (const value of values) {
@@ -15,12 +15,26 @@ export function secretForms(values: readonly Secret<string>[]): readonly Buffer[
     for (const form of [
       text,
       Buffer.from(text).toString('base64').replace(/=+$/, ''),
+      ...base64Cores(text),
       encodeURIComponent(text),
     ]) {
       if (Buffer.byteLength(form) >= searchableBytesMin) forms.add(form);
     }
   }
   return [...forms].map((form) => Buffer.from(form)).sort((a, b) => b.length - a.length);
+}
+
+/**
+ * What stands in Base64 for the value alone, whatever is before and behind it (RFC 4648 §4, §5): three bytes make four characters,
+ * so there are three ways to lie, and the characters at the ends belong to the neighbours too.
+ */
+function base64Cores(text: string): readonly string[] {
+  const bits = 8 * Buffer.byteLength(text);
+  return [0, 1, 2].flatMap((offset) => {
+    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]);
+    const [from, to] = [Math.ceil((8 * offset) / 6), Math.floor((8 * offset + bits) / 6)];
+    return (['base64', 'base64url'] as const).map((alphabet) => bytes.toString(alphabet).slice(from, to));
+  });
 }
 
 /** Replaces every occurrence in a header value. */

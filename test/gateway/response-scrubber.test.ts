@@ -37,6 +37,17 @@ test('the Base64 and the percent-encoded form of a secret are replaced too', () 
   assert.match(out, /^\*+=* \*+$/);
 });
 
+test('a secret inside of a longer Base64 text is replaced, however it lies', () => {
+  for (const before of ['', 'u', 'u:', '{"token":"'])
+    for (const coding of ['base64', 'base64url'] as const) {
+      const body = Buffer.from(`${before}${secret}"}zz`).toString(coding);
+      const out = String(scrubAll([Buffer.from(body)]));
+      assert.equal(out.length, body.length);
+      // Characters that belong to neighbours too may stand: six bits at each end.
+      assert.match(out, new RegExp(`\\*{${Math.floor((secret.length * 8) / 6) - 1},}`), out);
+    }
+});
+
 test('bytes without a possible start of the secret pass at once', () => {
   const scrubber = new ResponseScrubber(secretForms([new Secret(secret)]));
   assert.equal(scrubber.push(Buffer.from('data: event\n\n')).toString(), 'data: event\n\n');

@@ -101,6 +101,7 @@ export const address: AttackTable = {
       answered(await a.send(at, get(at, '/')), 403);
     },
   },
+  // 192.0.2.0/24 and 2001:db8::/32 count as public: docs/reference/address-guard.md says why.
   'ADDR-06': (a) =>
     behindName(a, [
       '10.0.0.1',

@@ -16,7 +16,8 @@ import {
   refused,
   type AttackTable,
 } from '../support/attack.ts';
-import { placeholder, type Arena } from '../support/arena.ts';
+import { placeholder, usualPolicy, type Arena } from '../support/arena.ts';
+import { strangeOrigin } from '../support/strange-origin.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
 /** Values of a field as the origin got them, for requests to a host. */
@@ -40,12 +41,14 @@ export const credential: AttackTable = {
   },
   'CRED-02': async (a) => {
     const at = a.rawAt('api.allowed.test');
-    const caught = [
-      a.secret,
-      Buffer.from(a.secret).toString('base64'),
-      Buffer.from(a.secret).toString('base64url'),
-    ];
-    for (const form of caught) {
+    // Base64 at each of the three offsets; what is before and behind belongs to groups that hold other bytes too.
+    const offsets = ['', 'x', 'xy'].flatMap((before) =>
+      (['base64', 'base64url'] as const).map((coding) =>
+        Buffer.from(`${before}${a.secret}zz`).toString(coding),
+      ),
+    );
+    const forms = [a.secret, ...offsets, encodeURIComponent(a.secret)];
+    for (const form of forms) {
       a.origins.answerRaw = (socket) => {
         socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n');
         for (const byte of form) socket.write(`1\r\n${byte}\r\n`);
@@ -76,6 +79,13 @@ export const credential: AttackTable = {
         response.writeHead(status, { location: `https://${a.at('evil.test')}/` }).end();
       answered(await a.send(at, get(at, '/go')), status);
     }
+    // A page that refreshes itself elsewhere is for the client to follow, and that is judged like any request.
+    a.origins.answer = (_request, response) =>
+      response
+        .writeHead(200, { refresh: `0; url=https://${a.at('evil.test')}/` })
+        .end('<meta http-equiv="refresh">');
+    answered(await a.send(at, get(at, '/refresh')), 200);
+    assert.equal(a.origins.seen.filter(({ host }) => host === 'api.allowed.test').length, 4);
     answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/')), 403);
     assert.deepEqual(valuesSeen(a, 'evil.test', 'authorization'), []);
   },
@@ -118,6 +128,10 @@ export const credential: AttackTable = {
     );
     await using client = await openHttp2(a, at);
     await http2Send(a, client, [[...pseudo(at, '/e'), ['authorization', attack]]]);
+    // Twice on one stream: refused, or replaced as one.
+    await http2Send(a, client, [
+      [...pseudo(at, '/f'), ['authorization', attack], ['authorization', `${attack}2`]],
+    ]);
     for (const seen of a.origins.seen.filter(({ host }) => host === 'api.allowed.test')) {
       const text = JSON.stringify(seen.rawHeaders);
       assert.equal(text.match(new RegExp(a.secret, 'g'))?.length, 1);
@@ -141,20 +155,27 @@ export const credential: AttackTable = {
     for (const seen of a.origins.seen.filter(({ host }) => host === 'allowed.test'))
       assert.ok(!JSON.stringify(seen).includes(a.secret));
   },
-  'CRED-11': async (a) => {
-    refused(
-      await a.toRelay(get(a.plainAt('api.allowed.test'), `http://${a.plainAt('api.allowed.test')}/`), {
-        events: 1,
-      }),
-      403,
-      502,
-    );
-    nothingDialled(a);
-    // A name that the certificate does not have: nothing of the request is sent.
-    a.names.set('api.allowed.test', { ttl: 0, addresses: ['127.0.0.10'] });
-    const { plain } = a.ports;
-    refused(await a.send(`api.allowed.test:${plain}`, get(`api.allowed.test:${plain}`, '/')), 403, 502);
-    nothingDialled(a);
+  'CRED-11': {
+    policy: (ports) =>
+      `${usualPolicy(ports)}  - { name: strange, hosts: api.allowed.test, ports: 9977, inject: api, addresses: 127.0.0.10/32 }\n`,
+    run: async (a) => {
+      refused(
+        await a.toRelay(get(a.plainAt('api.allowed.test'), `http://${a.plainAt('api.allowed.test')}/`), {
+          events: 1,
+        }),
+        403,
+        502,
+      );
+      nothingDialled(a);
+      // An origin that nobody vouches for: it gets a handshake, and not a byte of a request.
+      await using stranger = await strangeOrigin(9_977);
+      const at = `api.allowed.test:${stranger.port}`;
+      answered(await a.send(at, get(at, '/')), 502);
+      assert.equal(a.lastEvent?.errorCode, 'origin_untrusted');
+      assert.ok(stranger.handshakes() > 0);
+      assert.equal(stranger.bytes(), 0);
+      nothingDialled(a);
+    },
   },
   'CRED-13': async (a) => {
     const hop = [
@@ -173,6 +194,20 @@ export const credential: AttackTable = {
     await http2Send(a, client, [
       [...pseudo(a.at('allowed.test'), '/h2'), ['proxy-authorization', 'Bearer SESSION']],
     ]);
+    const upgrade = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ];
+    const at = a.at('allowed.test');
+    answered(
+      await a.send(
+        at,
+        get(at, '/up', ...upgrade, 'Sec-WebSocket-Version: 13', ...hop).replace('Connection: close\r\n', ''),
+      ),
+      426,
+    );
+    assert.equal(a.origins.seen.filter(({ host }) => host === 'allowed.test').length, 4);
     for (const seen of a.origins.seen) assert.doesNotMatch(JSON.stringify(seen.rawHeaders), /SESSION|proxy/i);
   },
   'CRED-14': async (a) => {

@@ -97,7 +97,7 @@ export const h1Framing: AttackTable = {
   'SMUG-06': (a) =>
     brokenBodies(
       a,
-      ['0x1', '+1', '1_0', ' 1', '', '10000000000000001', '-1', '1these-bytes'].map(
+      ['0x1', '+1', '1_0', ' 1', '1 x', '', '10000000000000001', '-1', '1these-bytes'].map(
         (size) => `${size}\r\nX\r\n0\r\n\r\n`,
       ),
     ),
@@ -137,7 +137,10 @@ export const h1Framing: AttackTable = {
       post(at, '/t', ['Transfer-Encoding: chunked', 'Trailer: Host'], `3\r\nabc\r\n0\r\n${trailers}\r\n`),
     );
     refused(reply, 200, 400);
-    for (const seen of a.origins.seen) assert.ok(!JSON.stringify(seen.rawHeaders).includes('evil.test'));
+    for (const seen of a.origins.seen) {
+      assert.ok(!JSON.stringify(seen.rawHeaders).includes('evil.test'));
+      assert.deepEqual(seen.rawTrailers, []);
+    }
   },
   'SMUG-14': async (a) => {
     const at = a.at('paths.test');
@@ -184,16 +187,17 @@ export const h1Framing: AttackTable = {
     refused(await a.send(at, get(at, '/', 'Connection: Upgrade', 'Upgrade: websocket\r\n X: y')), 400);
     nothingDialled(a);
   },
-  'SMUG-19': async (a) => {
+  'SMUG-19': async (a, scale) => {
     const at = a.rawAt('raw.test');
+    const count = scale === 'full' ? 1_000 : 200;
     a.origins.answerRaw = (socket) => {
       const early = `HTTP/1.1 103 Early Hints\r\nLink: ${'x'.repeat(8_000)}\r\n\r\n`;
-      socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 199 Odd\r\n\r\n${early.repeat(200)}`);
+      socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 199 Odd\r\n\r\n${early.repeat(count)}`);
       socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok');
     };
     const reply = await a.send(at, get(at, '/hints'));
     assert.ok(reply.status === 502 || reply.status === 200, reply.text.slice(0, 300));
-    assert.ok(reply.bytes.length < 200 * 8_100);
+    assert.ok(reply.bytes.length < count * 8_100);
   },
   'SMUG-20': async (a) => {
     const at = a.at('allowed.test');

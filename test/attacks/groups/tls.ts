@@ -12,6 +12,7 @@ import { originAuthority, type Arena } from '../support/arena.ts';
 import { allowedAddress } from '../support/sentry.ts';
 import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import { preface } from '../support/h2-frames.ts';
+import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
 /** A ClientHello of TLS 1.2 with these bytes as its extensions (RFC 8446 §4.1.2). */
 function clientHello(extensions: Buffer, version = 0x0303): Buffer {
@@ -38,6 +39,11 @@ function serverNames(...names: readonly (readonly [type: number, name: Buffer])[
   );
   const list = Buffer.concat(entries);
   return extension(0, Buffer.concat([Buffer.of(list.length >> 8, list.length & 255), list]));
+}
+
+/** ECDSA and RSA with SHA-256 (RFC 8446 §4.2.3). */
+function signatureAlgorithms(): Buffer {
+  return extension(13, Buffer.from('000404030804', 'hex'));
 }
 
 /** Sends bytes instead of a handshake; nothing is dialled, and each leaves one event. */
@@ -69,12 +75,19 @@ export const tls: AttackTable = {
       clientHello(serverNames([0, name('*.test')])),
       clientHello(serverNames([0, name('allowed.test')], [0, name('evil.test')])),
       clientHello(extension(0, Buffer.of(0, 0))),
+      clientHello(serverNames([1, name('allowed.test')])),
     ]);
     // Case and a dot at the end are the same name.
     answered(
       await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/case'), { sni: 'ALLOWED.test' }),
       200,
     );
+    answered(
+      await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/dot'), { sni: 'allowed.test.' }),
+      200,
+    );
+    // No leaf has any other name than the one in CONNECT.
+    assert.equal((await leafOf(a, a.at('allowed.test'), 'allowed.test.')).subjectAltName, 'DNS:allowed.test');
   },
   'TLS-03': async (a) => {
     // GREASE ECH: an outer hello whose payload means nothing to anybody (RFC 9849 §6.2).
@@ -89,6 +102,14 @@ export const tls: AttackTable = {
     );
     await rawHandshakes(a, [clientHello(Buffer.concat([serverNames([0, Buffer.from('evil.test')]), ech]))]);
     assert.equal(a.lastEvent?.errorCode, 'authority_mismatch');
+    // With the right outer name the handshake goes on as if there were no ECH: a ServerHello, of TLS 1.2 as offered.
+    const groups = extension(10, Buffer.from('0004001d0017', 'hex'));
+    const greased = clientHello(
+      Buffer.concat([serverNames([0, Buffer.from('allowed.test')]), ech, groups, signatureAlgorithms()]),
+    );
+    const reply = await a.inTunnel(a.at('allowed.test'), greased, { keepOpen: true, deadlineMs: 1_000 });
+    assert.deepEqual([reply.bytes[0], reply.bytes[5]], [0x16, 2], 'a ServerHello');
+    assert.ok(!reply.bytes.includes(Buffer.from('evil.test')));
   },
   'TLS-04': async (a) => {
     const first = await a.tls(a.at('allowed.test'));
@@ -107,8 +128,8 @@ export const tls: AttackTable = {
         principal,
         tls: session === undefined ? {} : { session },
       });
-      // Resumed or not: the certificate and the verdict are those of the present CONNECT.
-      if (name === 'b.allowed.test') assert.equal(socket.isSessionReused(), false);
+      // The handshake is a whole one: neither a name nor a principal takes over a session of another.
+      assert.equal(socket.isSessionReused(), false, `${name} for ${principal}`);
       socket.end(get(a.at(name), `/${principal}`));
       a.attempts += 1;
       socket.resume();
@@ -128,6 +149,12 @@ export const tls: AttackTable = {
     await assert.rejects(a.tls(at, { alpn: ['foo'] }), /no application protocol/i);
     nothingDialled(a);
     answered(await a.send(at, get(at, '/no-alpn')), 200);
+    // HTTP/2 to an origin of HTTP/1.1: each stream is one request there, and one event.
+    await using client = await openHttp2(a, at);
+    await http2Send(a, client, [pseudo(at, '/one'), pseudo(at, '/two'), pseudo(at, '/three')]);
+    const paths = (await a.events(a.attempts)).map(({ path }) => path);
+    for (const path of ['/one', '/two', '/three'])
+      assert.equal(paths.filter((one) => one === path).length, 1);
   },
   'TLS-07': {
     limits: { headTimeoutMs: 400 },
@@ -194,6 +221,9 @@ export const tls: AttackTable = {
     assert.equal(leaf.subjectAltName, 'DNS:allowed.test');
     assert.equal(leaf.ca, false);
     assert.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1']);
+    // Authority and subject key identifiers, which strict clients ask for (RFC 5280 §4.2.1).
+    for (const identifier of ['551d23', '551d0e'])
+      assert.ok(leaf.raw.includes(Buffer.from(`0603${identifier}`, 'hex')), identifier);
     const days = (Date.parse(leaf.validTo) - Date.parse(leaf.validFrom)) / 86_400_000;
     assert.ok(days <= 398);
     const literal = await leafOf(a, `127.0.0.66:${a.ports.tls}`, undefined);

@@ -327,7 +327,7 @@ async function build(options: ArenaOptions): Promise<Built> {
   const answer = { current: (_name: string): DnsReply => 'nxdomain' };
   const dns = stack.use(await startDnsServer((name) => answer.current(name)));
   const ports = { tls: origins.tlsPort, plain: origins.plainPort, raw: origins.rawPort };
-  const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api', 'tool']);
+  const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api', 'bob', 'tool']);
   const authority = createEphemeralAuthority(Date.now());
   const terminator = new TlsTerminator({ issuer: authority, limits, clock: Date.now });
   const resolver = createResolver({ limits, servers: [dns.server], hostsFile: false });
@@ -344,13 +344,14 @@ async function build(options: ArenaOptions): Promise<Built> {
       credentials: new CredentialSet(
         {
           api: { kind: 'bearer', source: { env: 'T' } },
+          bob: { kind: 'bearer', source: { env: 'BOB' } },
           tool: {
             kind: 'placeholder',
             source: { env: 'T' },
             placeholder: { env: 'TOOL', value: placeholder },
           },
         },
-        { T: secret },
+        { T: secret, BOB: `${secret}-of-bob` },
       ),
       audit: { healthy: true, append: (event: AuditEvent) => void audit.push(event) },
       forwarder,

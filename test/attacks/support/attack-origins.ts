@@ -19,6 +19,7 @@ export interface SeenByOrigin {
   readonly connection: number;
   bodyBytes: number;
   body: string;
+  rawTrailers: readonly string[];
 }
 
 export interface AttackOrigins extends AsyncDisposable {
@@ -70,6 +71,7 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
       connection: numbers.get(request.socket) ?? 0,
       bodyBytes: 0,
       body: '',
+      rawTrailers: [],
     };
     seen.push(entry);
     return entry;
@@ -83,7 +85,10 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
     });
     // The neighbour is served by the same origin, and never attacked by it.
     const answer = entry.host === 'probe.test' ? usualAnswer : origins.answer;
-    request.on('end', () => answer(request, response));
+    request.on('end', () => {
+      entry.rawTrailers = request.rawTrailers;
+      answer(request, response);
+    });
   };
   const tls = {
     ...authority.issue('allowed.test'),
@@ -105,8 +110,9 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
       socket.destroy();
     });
   }
-  secure.on('secureConnection', (socket) => numbers.set(socket, connections));
-  plain.on('connection', (socket) => numbers.set(socket, connections));
+  let number = 0;
+  secure.on('secureConnection', (socket) => numbers.set(socket, (number += 1)));
+  plain.on('connection', (socket) => numbers.set(socket, (number += 1)));
   const raw = createTls(tls, (socket) => {
     let bytes = '';
     socket.on('error', () => undefined);
@@ -129,6 +135,7 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
         connection: connections,
         bodyBytes: 0,
         body: '',
+        rawTrailers: [],
       };
       seen.push(entry);
       socket.off('data', onData).resume();
