@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { mustRun } from '../../support/command.ts';
+import { waitUntil } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { openCredentialScene } from './support/credential-scene.ts';
+import { skipWithout } from '../../support/tools.ts';
+import { get, sendRaw } from '../support/raw-http.ts';
+import { openRequestPath } from '../support/request-path.ts';
+import { authority, openCredentialScene } from './support/credential-scene.ts';
+import { startNginx } from './support/nginx.ts';
 
 async function clientCertificate(directory: string, name: string): Promise<string> {
   const key = join(directory, `${name}.key`);
@@ -70,4 +75,45 @@ test('a key that belongs to another certificate fails closed and says which conf
   await writeFile(certificate, 'no certificate');
   assert.notEqual((await scene.get('/in/a')).status, 200);
   assert.equal(scene.seen.length, 0);
+});
+
+test('nginx that verifies clients takes the certificate of the rule, and refuses what comes without', async (t) => {
+  const reason = skipWithout('nginx');
+  if (reason !== false) return t.skip(reason);
+  await using directory = await temporaryDirectory();
+  const trusted = await clientCertificate(directory.path, 'billing');
+  const keyFile = join(directory.path, 'billing.key');
+  await using nginx = await startNginx(trusted);
+  await using path = openRequestPath({
+    policy: `
+rules:
+  - { name: in, hosts: origin.test, ports: ${nginx.port}, addresses: 127.0.0.0/8, paths: /in/**, inject: it }
+  - { name: out, hosts: origin.test, ports: ${nginx.port}, addresses: 127.0.0.0/8, paths: /out/** }
+`,
+    hosts: ['origin.test'],
+    trust: [authority.caPem],
+    credentials: {
+      it: { kind: 'mtls', certificate: join(directory.path, 'billing.pem'), source: { file: keyFile } },
+    },
+  });
+  const at = `origin.test:${nginx.port}`;
+  const ask = async (target: string) => await sendRaw(await path.tls(at), get(at, target));
+  const admitted = await ask('/in/a');
+  assert.equal(admitted.status, 200);
+  assert.match(admitted.body, /hello CN=billing/);
+  const refused = await ask('/out/a');
+  assert.equal(refused.status, 400);
+  assert.match(refused.body, /No required SSL certificate was sent/);
+  assert.deepEqual(await nginx.log(), [
+    'SUCCESS CN=billing "GET /in/a HTTP/1.1"',
+    'NONE - "GET /out/a HTTP/1.1"',
+  ]);
+  // A pair that is not trusted, in the files of the old one: nginx refuses it from the next connection on.
+  await clientCertificate(directory.path, 'other');
+  await rename(join(directory.path, 'other.key'), keyFile);
+  await rename(join(directory.path, 'other.pem'), join(directory.path, 'billing.pem'));
+  await waitUntil('the new pair is read', async () => (await ask('/in/b')).status !== 200);
+  const [, keyLine = ''] = (await readFile(keyFile, 'utf8')).split('\n');
+  const everything = admitted.head + admitted.body + refused.head + refused.body + JSON.stringify(path.audit);
+  assert.equal(everything.includes(keyLine), false);
 });
