@@ -34,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const packageUsers: Readonly<Record<string, readonly string[]>> = {
   '@marcbachmann/cel-js': ['policy'],
   jose: ['gateway'],
+  tldts: ['http'],
   undici: ['gateway'],
   yaml: ['policy', 'gateway', 'cli'],
   zod: ['gateway', 'api', 'policy'],

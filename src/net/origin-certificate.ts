@@ -3,6 +3,7 @@
 import { isAddressLiteral } from '../http/authority.ts';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { printable } from '../http/printable.ts';
+import { isPublicSuffix } from '../http/public-suffix.ts';
 import { ProxyError } from '../protocol/error.ts';
 
 /** What is read of the peer's certificate: `subjectaltname` as Node prints it. */
@@ -46,22 +47,7 @@ function matchesName(host: string): (entry: string) => boolean {
     if (pattern === undefined) return false;
     if (!pattern.startsWith('*.')) return pattern === host;
     const parent = pattern.slice(2);
-    return host.slice(host.indexOf('.') + 1) === parent && !isPublicSuffix(parent);
+    // Of registries alone: companies do hold certificates for the names of all their customers.
+    return host.slice(host.indexOf('.') + 1) === parent && !isPublicSuffix(parent, 'registries');
   };
-}
-
-/**
- * Top-level domains, and second levels that registries sell below (`co.uk`): no list can be complete, this one
- * stops what no authority should sign, without refusing suffixes whose owner does hold such a certificate.
- */
-function isPublicSuffix(domain: string): boolean {
-  const labels = domain.split('.');
-  if (labels.length === 1) return true;
-  const [second = '', top = ''] = labels;
-  if (labels.length > 2 || top.length !== 2) return false;
-  if (['ac', 'co', 'com', 'edu', 'gov', 'mil', 'net', 'org'].includes(second)) return true;
-  return (
-    ['go', 'ne', 'or', 're', 'ad', 'gr', 'lg'].includes(second) &&
-    ['id', 'jp', 'ke', 'kr', 'th', 'tz', 'ug'].includes(top)
-  );
 }

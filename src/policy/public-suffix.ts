@@ -1,117 +1,30 @@
-// Domains below which anybody can register a name: a wildcard over one of them bounds nothing.
-// Not the whole Public Suffix List: the rules of thumb cover registries, the list the hosting services that matter most.
+// Domains below which anybody can register a name, or have one given: a wildcard over one of them bounds nothing.
 
-const secondLevel = new Set([
-  'ac',
-  'co',
-  'com',
-  'edu',
-  'firm',
-  'gen',
-  'go',
-  'gob',
-  'gov',
-  'gouv',
-  'id',
-  'ind',
-  'ltd',
-  'me',
-  'mil',
-  'ne',
-  'net',
-  'nom',
-  'or',
-  'org',
-  'plc',
-  'sch',
-]);
+import { isPublicSuffix as isListed } from '../http/public-suffix.ts';
 
-const hosting = new Set([
+/** Not in the Public Suffix List, since their owners did not ask for it, but names below them belong to strangers. */
+const unlisted: ReadonlySet<string> = new Set([
   'amazonaws.com',
-  's3.amazonaws.com',
   'execute-api.amazonaws.com',
-  'elasticbeanstalk.com',
-  'amplifyapp.com',
-  'awsapprunner.com',
   'on.aws',
-  'cloudfront.net',
-  'appspot.com',
-  'run.app',
-  'web.app',
-  'firebaseapp.com',
-  'cloudfunctions.net',
-  'translate.goog',
-  'withgoogle.com',
-  'blogspot.com',
-  'azurewebsites.net',
-  'azureedge.net',
-  'azurefd.net',
-  'azurestaticapps.net',
-  'cloudapp.net',
   'cloudapp.azure.com',
   'windows.net',
   'core.windows.net',
-  'blob.core.windows.net',
-  'web.core.windows.net',
-  'trafficmanager.net',
-  'github.io',
-  'githubpreview.dev',
   'app.github.dev',
-  'gitlab.io',
-  'bitbucket.io',
-  'pages.dev',
-  'workers.dev',
-  'r2.dev',
-  'trycloudflare.com',
-  'cloudflare.net',
-  'vercel.app',
-  'vercel.dev',
-  'now.sh',
-  'netlify.app',
   'netlify.com',
-  'herokuapp.com',
   'herokudns.com',
-  'fly.dev',
-  'onrender.com',
   'railway.app',
-  'up.railway.app',
-  'deno.dev',
-  'surge.sh',
   'glitch.me',
-  'repl.co',
-  'replit.app',
-  'replit.dev',
-  'ngrok.io',
-  'ngrok.app',
-  'ngrok.dev',
-  'ngrok-free.app',
-  'ngrok-free.dev',
   'loca.lt',
   'localhost.run',
   'serveo.net',
-  'digitaloceanspaces.com',
-  'ondigitalocean.app',
-  'linodeobjects.com',
   'backblazeb2.com',
   'wasabisys.com',
   'b-cdn.net',
   'fastly.net',
-  'edgekey.net',
-  'akamaized.net',
-  'supabase.co',
-  'hf.space',
-  'streamlit.app',
   'gradio.live',
   'modal.run',
-  'webflow.io',
-  'wixsite.com',
   'wordpress.com',
-  'myshopify.com',
-  'readthedocs.io',
-  'duckdns.org',
-  'no-ip.org',
-  'ddns.net',
-  'dyndns.org',
   'nip.io',
   'sslip.io',
   'xip.io',
@@ -121,15 +34,20 @@ const hosting = new Set([
   'webhook.site',
 ]);
 
+/** Services with a name for each region, below which customers have theirs: `eu-west-1.amazonaws.com`. */
+const regional: ReadonlySet<string> = new Set([
+  'amazonaws.com',
+  'cloudapp.azure.com',
+  'digitaloceanspaces.com',
+]);
+
 /** Whether names below this one belong to strangers: `com`, `co.uk`, `github.io`, `s3.eu-west-1.amazonaws.com` … */
 export function isPublicSuffix(suffix: string): boolean {
-  const labels = suffix.split('.');
-  if (labels.length === 1 || hosting.has(suffix)) return true;
-  const [first = '', second = ''] = labels;
-  if (labels.length === 2 && second.length === 2 && secondLevel.has(first)) return true;
-  // Regional endpoints of object stores and function hosts: s3.<region>.…, <region>.… below a listed service.
-  const parent = labels.slice(1).join('.');
-  if (parent === 'amazonaws.com' || parent === 'cloudapp.azure.com' || parent === 'digitaloceanspaces.com')
-    return true;
-  return labels.length === 4 && /^s3([.-]|$)/.test(first) && suffix.endsWith('.amazonaws.com');
+  return (
+    unlisted.has(suffix) ||
+    regional.has(suffix.slice(suffix.indexOf('.') + 1)) ||
+    isListed(suffix, 'all') ||
+    // Endpoints of the object store of a region that the list does not have yet.
+    /^s3([.-][a-z0-9-]+)+\.amazonaws\.com$/.test(suffix)
+  );
 }
