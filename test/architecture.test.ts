@@ -46,6 +46,7 @@ const agentModules = new Set(
     'buffer',
     'child_process',
     'crypto',
+    'dgram',
     'dns',
     'events',
     'ffi',

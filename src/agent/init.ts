@@ -4,6 +4,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
+import type { CaptureStarter } from './capture/capture.ts';
 import type { JailFacts } from './jail/jail-facts.ts';
 import { type Logger, standardErrorLogger } from './logger.ts';
 import { type OpenSession, openSession, type TokenSource } from './session.ts';
@@ -17,9 +18,9 @@ export interface InitOptions {
   readonly tokenFd?: number;
   /** PEM, or the path of a PEM file, of what may have signed the gateway's certificate. Default: the system bundle. */
   readonly gatewayCa?: string;
-  /** Folder for the trust files. Default: a fresh one below the temporary folder, removed again. */
   /** `sha256/BASE64` of public keys, one of which must be in the gateway's chain, beside the trust in `gatewayCa`. */
   readonly gatewayPins?: readonly string[];
+  /** Folder for the trust files. Default: a fresh one below the temporary folder, removed again. */
   readonly stateDirectory?: string;
   /** Port of the relay on loopback; 0, the default, takes a free one. */
   readonly relayPort?: number;
@@ -33,6 +34,8 @@ export interface InitOptions {
   readonly scrubEnvironment?: boolean;
   /** What holds the workload, for the posture, where the caller starts it in a jail; undefined if there is none. */
   readonly jail?: Promise<JailFacts | undefined>;
+  /** Opens entrances for a workload in a network of its own, once the relay stands; undefined if it has none. */
+  readonly entrances?: CaptureStarter;
   /** Default: warnings to standard error. */
   readonly logger?: Logger;
   readonly limits?: Partial<Limits>;
@@ -99,10 +102,11 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
   const environment = options.environment ?? process.env;
   return {
     ...optional('gatewayCa', options.gatewayCa),
+    ...optional('gatewayPins', options.gatewayPins),
     ...optional('stateDirectory', options.stateDirectory),
     ...optional('systemCaPath', options.systemCaPath),
     ...optional('jail', options.jail),
-    ...optional('gatewayPins', options.gatewayPins),
+    ...optional('entrances', options.entrances),
     ...optional('signal', options.signal),
     gatewayUrl: options.gatewayUrl,
     token: tokenSource(options),

@@ -5,6 +5,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { formatAuthority } from '../http/authority.ts';
+import type { Authority } from '../http/destination.ts';
 import { parseProxyHead } from '../http/proxy-head.ts';
 import type { TunnelStream } from '../net/tunnel-stream.ts';
 import type { Logger } from './logger.ts';
@@ -76,12 +77,21 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
   socket.on('data', onData).once('end', onEnd).once('close', finish);
 }
 
+/** Serves a socket whose client named no proxy and means `authority`. Never throws; a fault is a reset, in no protocol's words. */
+export function serveCapturedConnection(socket: Socket, authority: Authority, context: RelayContext): void {
+  socket.on('error', () => {});
+  const fields: OpenFields = { authority: formatAuthority(authority), mode: 'raw' };
+  void openAndJoin(socket, { fields, greeting: '', first: Buffer.alloc(0), resetsOnFault: true }, context);
+}
+
 interface Opening {
   readonly fields: OpenFields;
   /** What the client reads before the first byte of the other end. */
   readonly greeting: string;
   /** Bytes that the client sent along with its head. */
   readonly first: Buffer;
+  /** The client did not speak to a proxy, so it would not understand a proxy's answer. */
+  readonly resetsOnFault?: boolean;
 }
 
 async function openAndJoin(socket: Socket, opening: Opening, context: RelayContext): Promise<void> {
@@ -94,6 +104,7 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
   } catch (error) {
     const fault = asProxyError(error, 'tunnel_lost');
     context.logger.warn(`a connection of the workload was refused: ${fault.message}`);
+    if (opening.resetsOnFault === true) return void socket.resetAndDestroy();
     return answerError(socket, fault, limits, 503);
   }
   // Optimistic: the client's next bytes travel with the open instead of a round trip later. A refusal then comes

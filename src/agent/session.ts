@@ -3,6 +3,8 @@
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
+import { type Capture, type CaptureStarter, startCapture } from './capture/capture.ts';
+import { entrancePorts } from './capture/entrances.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import { type AgentSession, enrol } from './enrol.ts';
 import { workloadEnvironment } from './environment.ts';
@@ -25,9 +27,9 @@ export interface SessionOptions {
   readonly gatewayUrl: string;
   readonly token: TokenSource;
   readonly gatewayCa?: string;
+  readonly gatewayPins?: readonly string[];
   readonly dangerouslyAllowPlainGateway: boolean;
   readonly stateDirectory?: string;
-  readonly gatewayPins?: readonly string[];
   readonly relayPort: number;
   readonly systemCaPath?: string;
   readonly dangerouslyAllowUnhardened: boolean;
@@ -38,6 +40,7 @@ export interface SessionOptions {
   readonly baseEnvironment: Environment;
   /** What holds the workload, for the posture; needed when the session enrols. */
   readonly jail?: Promise<JailFacts | undefined>;
+  readonly entrances?: CaptureStarter;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
@@ -79,21 +82,21 @@ export async function openSession(
   await using stack = new AsyncDisposableStack();
   const system = readSystemBundle(options.systemCaPath);
   const gateway = gatewayOf(options, system);
+  stack.use(gateway.kept);
 
   if (options.scrubEnvironment) scrubEnvironment(options.environment);
   const hardening = stack.use(harden({ environment: options.environment }));
-  stack.use(gateway.kept);
   if (!options.dangerouslyAllowUnhardened) requireHardened(hardening);
   for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
   await atStep('hardened');
 
-  const token = await readToken(options.token, limits);
-  // Enrolment zeroes it; this is for what may fail in between.
-  stack.defer(() => token.zero());
   const ahead = new AbortController();
   stack.defer(() => ahead.abort());
   const early = signal === undefined ? ahead.signal : AbortSignal.any([signal, ahead.signal]);
   const certificates = reachGateway(gateway, limits, early);
+  const token = await readToken(options.token, limits);
+  // Enrolment zeroes it; this is for what may fail in between.
+  stack.defer(() => token.zero());
   await atStep('token-read');
 
   const posture = postureWithJail(hardening.posture, await options.jail);
@@ -116,6 +119,9 @@ export async function openSession(
   const relay = stack.use(
     await startUpstreamProxyRelay({ tunnel: client, port: options.relayPort, limits, logger }),
   );
+  const inside = await options.entrances?.(entrancePorts(relay.port, session.answer.capture_ports));
+  const capture =
+    inside === undefined ? undefined : stack.use(startCapture(inside, { tunnel: client, limits, logger }));
   await atStep('relay-up');
   await proveTunnel(client, limits, signal);
   await atStep('proven');
@@ -135,6 +141,7 @@ export async function openSession(
     session,
     client,
     relay,
+    capture,
     trust,
     posture,
     options,
@@ -147,6 +154,7 @@ interface RunningParts {
   readonly session: AgentSession;
   readonly client: TunnelClient;
   readonly relay: Relay;
+  readonly capture: Capture | undefined;
   readonly trust: TrustFiles;
   readonly posture: Posture;
   readonly options: SessionOptions;
@@ -164,10 +172,12 @@ class RunningSession implements OpenSession {
   readonly ended: Promise<ProxyError | undefined>;
   readonly #stack: AsyncDisposableStack;
   readonly #relay: Relay;
+  readonly #capture: Capture | undefined;
 
-  constructor({ stack, session, client, relay, trust, posture, options, erased }: RunningParts) {
+  constructor({ stack, session, client, relay, capture, trust, posture, options, erased }: RunningParts) {
     this.#stack = stack;
     this.#relay = relay;
+    this.#capture = capture;
     this.id = session.id;
     this.port = relay.port;
     this.posture = posture;
@@ -185,7 +195,7 @@ class RunningSession implements OpenSession {
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     // The tunnel must outlive the connections that still drain.
-    await this.#relay.close(options);
+    await Promise.all([this.#relay.close(options), this.#capture?.close(options)]);
     await this.#stack.disposeAsync();
   }
 }
@@ -194,21 +204,11 @@ function gatewayOf(options: SessionOptions, system: string | undefined): Gateway
   const ca = options.gatewayCa === undefined ? (system ?? builtInRoots()) : readGatewayCa(options.gatewayCa);
   return openGateway(options.gatewayUrl, {
     ca,
+    ...(options.gatewayPins === undefined ? {} : { pins: options.gatewayPins }),
     dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway,
   });
 }
 
-async function readToken(source: TokenSource, limits: Limits): Promise<SessionToken> {
-  return 'fd' in source ? readTokenDescriptor(source.fd, limits) : readTokenFile(source.file, limits);
-}
-
-/** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
-async function proveTunnel(
-    ...(options.gatewayPins === undefined ? {} : { pins: options.gatewayPins }),
-  client: TunnelClient,
-  limits: Limits,
-  signal: AbortSignal | undefined,
-): Promise<void> {
 /**
  * Everything that needs no secret, while the token is read and the jail gets ready: connections for enrolment and
  * tunnel, and the certificates. Faults are told where the results are used.
@@ -224,6 +224,16 @@ function reachGateway(
   return certificates;
 }
 
+async function readToken(source: TokenSource, limits: Limits): Promise<SessionToken> {
+  return 'fd' in source ? readTokenDescriptor(source.fd, limits) : readTokenFile(source.file, limits);
+}
+
+/** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
+async function proveTunnel(
+  client: TunnelClient,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
   try {
     await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));

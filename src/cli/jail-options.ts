@@ -16,6 +16,7 @@ export const jailOptionTable = {
   'jail-layers': { type: 'string' },
   'fs-write': { type: 'string', multiple: true },
   user: { type: 'string' },
+  'capture-only': { type: 'boolean' },
 } as const;
 
 export const jailOptionUsage = `
@@ -23,9 +24,11 @@ The command runs in a jail, from which it cannot read or signal the agent (docs/
   --isolate WHAT        auto (default): each layer that the kernel has; one line says what is missing
                         require: without all of them nothing is started
                         off: no jail
-  --jail-layers LIST    only these, with commas between: no-new-privs,landlock,seccomp,capabilities
+  --jail-layers LIST    only these, with commas between: network,no-new-privs,landlock,seccomp,capabilities
   --fs-write PATH       the command can write only there; may be given several times
   --user USER[:GROUP]   the command runs as that user, where this is root
+  --capture-only        no variable names the proxy: the command's connections are captured
+                        (docs/reference/capture.md); needs the layer network
 `;
 
 interface ParsedJailOptions {
@@ -33,14 +36,17 @@ interface ParsedJailOptions {
   readonly 'jail-layers'?: string | undefined;
   readonly 'fs-write'?: readonly string[] | undefined;
   readonly user?: string | undefined;
+  readonly 'capture-only'?: boolean | undefined;
 }
 
 export interface JailOptions {
   readonly isolate: 'auto' | 'require' | 'off';
   readonly plan: JailPlan;
+  /** The command gets no proxy variables, so `network` must hold. */
+  readonly captureOnly: boolean;
 }
 
-const knownLayers: readonly JailLayer[] = ['no-new-privs', 'landlock', 'seccomp', 'capabilities'];
+const knownLayers: readonly JailLayer[] = ['network', 'no-new-privs', 'landlock', 'seccomp', 'capabilities'];
 
 /** Who is not root has none to give up. */
 function defaultLayers(): readonly JailLayer[] {
@@ -54,11 +60,14 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
   const fsWrite = values['fs-write']?.map((path) => resolve(path));
   if (
     isolate === 'off' &&
-    (user !== undefined || fsWrite !== undefined || values['jail-layers'] !== undefined)
+    (user !== undefined ||
+      fsWrite !== undefined ||
+      values['jail-layers'] !== undefined ||
+      values['capture-only'] === true)
   )
     throw new ProxyError(
       'usage',
-      '--user, --fs-write and --jail-layers need the jail; leave --isolate=off away',
+      '--user, --fs-write, --jail-layers and --capture-only need the jail; leave --isolate=off away',
     );
   if (user !== undefined && process.geteuid?.() !== 0)
     throw new ProxyError('usage', '--user can be given by root alone');
@@ -71,7 +80,10 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
   };
   if (fsWrite !== undefined && !plan.layers.includes('landlock'))
     throw new ProxyError('usage', '--fs-write needs the layer landlock');
-  return { isolate, plan };
+  const captureOnly = values['capture-only'] ?? false;
+  if (captureOnly && !plan.layers.includes('network'))
+    throw new ProxyError('usage', '--capture-only needs the layer network');
+  return { isolate, plan, captureOnly };
 }
 
 function readLayers(text: string): readonly JailLayer[] {
@@ -85,20 +97,19 @@ function readLayers(text: string): readonly JailLayer[] {
 
 /**
  * Starts the helper, before this process hardens itself. Undefined where there is to be no jail, or with `auto` where
- * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`) must hold: throws jail_refused.
+ * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`) must hold: throws jail_refused.
  */
-export async function openJailFor({ isolate, plan }: JailOptions, quiet: boolean): Promise<Jail | undefined> {
+export async function openJailFor(options: JailOptions, quiet: boolean): Promise<Jail | undefined> {
+  const { isolate, plan, captureOnly } = options;
   if (isolate === 'off') return undefined;
-  const asked = isolate === 'require' || plan.fsWrite !== undefined || plan.identity !== undefined;
+  const asked =
+    isolate === 'require' || captureOnly || plan.fsWrite !== undefined || plan.identity !== undefined;
   try {
     const jail = await openJail(plan, helperProgram());
     const missing = jail.report.layers.filter(({ held }) => !held);
     if (missing.length === 0) return jail;
     const text = missing.map(({ layer, reason }) => `${layer} (${reason ?? 'refused'})`).join('; ');
-    const must =
-      isolate === 'require'
-        ? missing
-        : missing.filter(({ layer }) => layer === 'identity' || (layer === 'landlock' && plan.fsWrite));
+    const must = isolate === 'require' ? missing : missing.filter(({ layer }) => isAskedFor(layer, options));
     if (must.length > 0) {
       await jail.close();
       throw new ProxyError('jail_refused', `the kernel refuses a layer of the jail: ${text}`);
@@ -111,6 +122,13 @@ export async function openJailFor({ isolate, plan }: JailOptions, quiet: boolean
     process.stderr.write(`upstreamproxy: there is no jail: ${message} [${code}]\n`);
     return undefined;
   }
+}
+
+/** Whether an option needs the layer, so that nothing is to run without it. */
+function isAskedFor(layer: JailLayer, { plan, captureOnly }: JailOptions): boolean {
+  if (layer === 'identity') return true;
+  if (layer === 'landlock') return plan.fsWrite !== undefined;
+  return layer === 'network' && captureOnly;
 }
 
 /** Our own program again; in a single-file build the runtime and the program are one. */

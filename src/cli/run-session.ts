@@ -38,6 +38,7 @@ export async function openRunSession(
       ...initOptions(options),
       ...(embedded === undefined ? {} : ofEmbedded(embedded)),
       jail: factsOf(jail),
+      entrances: async (ports) => await (await jail)?.listen?.(ports),
       onFailure: 'throw',
     }),
   );

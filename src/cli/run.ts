@@ -3,6 +3,7 @@
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { agentOptionTable, agentOptionUsage, readAgentOptions } from './agent-options.ts';
 import { isSingleFile } from './argument-marks.ts';
+import { withoutProxyVariables } from './capture-only.ts';
 import { parseOptions, type Command } from './command.ts';
 import { jailOptionTable, jailOptionUsage, openJailFor, readJailOptions } from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
@@ -79,7 +80,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (values.posture === true)
     process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
-  const end = await runWorkload([file, ...rest], { ...environment, ...session.proxy.env }, await jail);
+  const proxied = { ...environment, ...session.proxy.env };
+  const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
+  const end = await runWorkload([file, ...rest], env, await jail);
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
   const observed = session.embedded !== undefined && policies.length === 0 && values.config === undefined;

@@ -8,6 +8,9 @@ const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
+/** In the agent's network they would lead out of the command's own: an interface that is made in the one, moved to the other. */
+const droppedWithNetwork = { CAP_NET_ADMIN: 12, CAP_SYS_PTRACE: 19, CAP_SYS_ADMIN: 21 } as const;
+
 /** None of them is among a container's usual ones. CAP_PERFMON reads /proc/PID/environ and maps of any process. */
 const dropped = {
   CAP_SYS_MODULE: 16,
@@ -24,12 +27,30 @@ const dropped = {
  * Throws an Error if the kernel refuses.
  */
 export function dropCapabilities(calls: SystemCalls, numbers: SystemCallNumbers): void {
-  for (const [name, capability] of Object.entries(dropped)) {
+  dropFromBounds(calls, numbers, dropped);
+  clearInheritable(calls, numbers);
+}
+
+/** The same for what a namespace of the network needs. Who is not root had them for the helper's work alone. */
+export function dropNetworkCapabilities(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  dropFromBounds(calls, numbers, droppedWithNetwork);
+  clearInheritable(calls, numbers);
+}
+
+function dropFromBounds(
+  calls: SystemCalls,
+  numbers: SystemCallNumbers,
+  capabilities: Readonly<Record<string, number>>,
+): void {
+  for (const [name, capability] of Object.entries(capabilities)) {
     // Below 0: the kernel does not know it, so nobody has it.
     if (calls.call(numbers.prctl, PR_CAPBSET_READ, capability, 0, 0, 0) <= 0) continue;
     requireDone(`cannot drop ${name}`, calls.call(numbers.prctl, PR_CAPBSET_DROP, capability, 0, 0, 0));
   }
-  // The inheritable set would give them back at exec, whatever the bounding set says.
+}
+
+/** The inheritable set would give them back at exec, whatever the bounding set says; the ambient set goes with it. */
+function clearInheritable(calls: SystemCalls, numbers: SystemCallNumbers): void {
   const header = new Uint8Array(Uint32Array.of(LINUX_CAPABILITY_VERSION_3, 0).buffer);
   const sets = new Uint32Array(6);
   const bytes = new Uint8Array(sets.buffer);

@@ -12,11 +12,14 @@ import {
   controlLineBytesMax,
   type JailCommand,
   type JailLayer,
+  type JailListen,
   type JailPlan,
   type LayerReport,
 } from './jail-plan.ts';
 import { errnoName, requireDone } from './kernel-fault.ts';
 import { enterLandlock } from './landlock.ts';
+import { enterNetwork } from './network.ts';
+import { sendEntrances } from './network-entrances.ts';
 import { installSeccomp } from './seccomp.ts';
 import { systemCallNumbers, type SystemCallNumbers } from './system-call-numbers.ts';
 
@@ -36,6 +39,10 @@ interface JailStep {
 }
 
 const steps: readonly JailStep[] = [
+  {
+    layer: 'network',
+    enter: ({ plan, calls, numbers }) => enterNetwork(calls, numbers, plan.outsideNetwork),
+  },
   {
     layer: 'no-new-privs',
     enter: ({ calls, numbers }) =>
@@ -78,9 +85,13 @@ export async function runJailHelper(): Promise<number> {
   const context = { plan, calls, numbers: systemCallNumbers() };
   const layers = await enterLayers(context);
   writeSync(controlFd, `${JSON.stringify({ layers })}\n`);
-  const command = readLine<JailCommand>();
-  if (command === undefined) return 0;
-  return becomeCommand(context, command);
+  let line = readLine<JailListen | JailCommand>();
+  if (line !== undefined && 'listen' in line) {
+    await sendEntrances(line.listen);
+    line = readLine<JailCommand>();
+  }
+  if (line === undefined || 'listen' in line) return 0;
+  return becomeCommand(context, line);
 }
 
 async function enterLayers(context: JailContext): Promise<readonly LayerReport[]> {
@@ -147,7 +158,7 @@ function readLine<T>(): T | undefined {
     const read = chunk.subarray(0, count);
     chunks.push(read);
     bytes += count;
-    // The agent sends the second line only after the answer to the first, so a line ends with the chunk.
+    // The agent sends a line only after the answer to the one before, so a line ends with the chunk.
     // It was written by our own program: the type is what jail-process.ts writes.
     if (read.at(-1) === 0x0a) return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
     if (bytes > controlLineBytesMax)

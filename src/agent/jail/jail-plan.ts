@@ -1,5 +1,6 @@
 // What the agent and the helper inside the jail tell each other: one line of JSON each, on one descriptor.
 
+import type { EntrancePorts } from '../capture/entrances.ts';
 import type { Identity } from './identity.ts';
 
 /** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
@@ -18,6 +19,8 @@ export type JailLayer = (typeof jailLayers)[number];
 export interface JailPlan {
   /** Layers to try; the others are left out without a word. */
   readonly layers: readonly JailLayer[];
+  /** For `network`: the namespace outside (`readlink /proc/self/ns/net`), which the helper must not be in. */
+  readonly outsideNetwork?: string;
   /** If given, the command can write only there. */
   readonly fsWrite?: readonly string[];
   /** The command's user, where the agent runs as root. */
@@ -40,7 +43,12 @@ export interface LayerReport {
   readonly reason?: string;
 }
 
-/** Second line to the helper: what to become. The end of the descriptor instead means: end. */
+/** A line in between, where `network` holds: the entrances to open. Their listeners come back over the IPC channel. */
+export interface JailListen {
+  readonly listen: EntrancePorts;
+}
+
+/** Last line to the helper: what to become. The end of the descriptor instead means: end. */
 export interface JailCommand {
   readonly file: string;
   readonly args: readonly string[];

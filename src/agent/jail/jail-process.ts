@@ -2,15 +2,20 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readlinkSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
+import type { EntrancePorts, Entrances } from '../capture/entrances.ts';
 import {
   controlFd,
   controlLineBytesMax,
   type JailCommand,
+  type JailListen,
   type JailPlan,
   type JailReport,
 } from './jail-plan.ts';
+import { receiveEntrances } from './network-entrances.ts';
+import { findNamespaceCommand } from './network-namespace.ts';
 
 /** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
 export interface HelperProgram {
@@ -21,6 +26,8 @@ export interface HelperProgram {
 /** A helper that is inside the jail and waits. */
 export interface Jail extends AsyncDisposable {
   readonly report: JailReport;
+  /** Opens listeners inside, where `network` holds; undefined where it does not. Once, before `start`. */
+  readonly listen: ((ports: EntrancePorts) => Promise<Entrances>) | undefined;
   /** The process that becomes the command: its pid, its end and its signals are the command's. */
   start(command: JailCommand): ChildProcess;
   /** Ends a helper that never became a command. Harmless afterwards. */
@@ -32,11 +39,34 @@ const enterTimeoutMs = 20_000;
 
 /**
  * Starts the helper with the standard streams of this process. Call it before `harden`: limits that the agent lowers
- * would bind the command too. Throws jail_refused if there is no helper to be had.
+ * would bind the command too. Throws jail_refused if there is no helper to be had. Without a namespace that works, the
+ * command stays in the network of the agent, and the report says why.
  */
 export async function openJail(plan: JailPlan, program: HelperProgram): Promise<Jail> {
+  if (!plan.layers.includes('network')) return await openHelper(plan, program);
+  const found = await findNamespaceCommand();
+  if ('reason' in found) return await openWithoutNetwork(plan, program, found.reason);
+  const { file, args } = found.command;
+  const inside = { file, args: [...args, program.file, ...program.args] };
+  const jail = await openHelper({ ...plan, outsideNetwork: readlinkSync('/proc/self/ns/net') }, inside);
+  const network = jail.report.layers.find(({ layer }) => layer === 'network');
+  if (network?.held !== false) return jail;
+  // It has neither the network outside nor a way to the agent.
+  await jail.close();
+  return await openWithoutNetwork(plan, program, network.reason ?? 'refused');
+}
+
+async function openWithoutNetwork(plan: JailPlan, program: HelperProgram, reason: string): Promise<Jail> {
+  const layers = plan.layers.filter((layer) => layer !== 'network');
+  const jail = await openHelper({ ...plan, layers }, program);
+  return { ...jail, report: { layers: [{ layer: 'network', held: false, reason }, ...jail.report.layers] } };
+}
+
+async function openHelper(plan: JailPlan, program: HelperProgram): Promise<Jail> {
+  const hasNetwork = plan.layers.includes('network');
   const child = spawn(program.file, [...program.args], {
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    // The channel carries listeners, which a pipe cannot.
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...(hasNetwork ? (['ipc'] as const) : [])],
     // The command's environment comes later, as data: it must not steer our own program.
     env: {},
   });
@@ -68,8 +98,15 @@ function jailOf(child: ChildProcess, control: Duplex, report: JailReport): Jail 
     child.kill('SIGKILL');
     await ended;
   };
+  const listen = async (ports: EntrancePorts): Promise<Entrances> => {
+    const request: JailListen = { listen: ports };
+    control.write(`${JSON.stringify(request)}\n`);
+    return await receiveEntrances(child);
+  };
+  const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
   return {
     report,
+    listen: hasNetwork ? listen : undefined,
     start(command) {
       started = true;
       control.end(`${JSON.stringify(command)}\n`);

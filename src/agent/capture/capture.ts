@@ -1,0 +1,93 @@
+// Connections of a workload that knows of no proxy: each arrives on an address that stands for a name, and goes to that
+// name through the tunnel, as CONNECT would have it.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import type { RelayContext } from '../relay-connection.ts';
+import { serveCapturedConnection, serveRelayConnection } from '../relay-connection.ts';
+import type { EntrancePorts, Entrances } from './entrances.ts';
+import { FakeAddresses } from './fake-addresses.ts';
+import { resolverConnectionsMax, serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
+
+/** Names that are remembered at once; 4 MB at most, and more than a crawler visits within a TTL. */
+const namesMax = 16_384;
+
+export interface Capture extends AsyncDisposable {
+  readonly connectionCount: number;
+  /** Takes no new connections, waits up to `drainMs` for the open ones, then resets them. Harmless when repeated. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/** Opens the entrances of a workload's namespace for a relay's port and the ports that its policy opens. */
+export type CaptureStarter = (ports: EntrancePorts) => Promise<Entrances | undefined>;
+
+/** Serves the entrances until `close`, which closes them too. */
+export function startCapture(entrances: Entrances, context: RelayContext): Capture {
+  const addresses = new FakeAddresses({ namesMax });
+  const sockets = new Set<Socket>();
+  const { streamsMax } = context.limits;
+  const serve = (inside: Server, connectionsMax: number, accept: (socket: Socket) => void): Server => {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      accept(socket);
+    });
+    server.maxConnections = connectionsMax;
+    // What accept(2) refuses, as for want of descriptors, is that connection's end and not the agent's.
+    server.on('error', (error) => context.logger.warn(`capture: ${error.message}`));
+    server.listen(inside);
+    return server;
+  };
+  const servers = [
+    serve(entrances.relay, streamsMax, (socket) => serveRelayConnection(socket, context)),
+    ...entrances.captured.map((inside) =>
+      serve(inside, streamsMax, (socket) => serveByAddress(socket, addresses, context)),
+    ),
+    serve(entrances.resolverTcp, resolverConnectionsMax, (socket) => serveTcpResolver(socket, addresses)),
+  ];
+  serveUdpResolver(entrances.resolverUdp, addresses);
+  return captureOf(servers, sockets, entrances);
+}
+
+function captureOf(servers: readonly Server[], sockets: ReadonlySet<Socket>, entrances: Entrances): Capture {
+  let closed: Promise<unknown> | undefined;
+  const close = async ({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<void> => {
+    closed ??= Promise.all([...servers.map(closeServer), closeUdp(entrances)]);
+    const timer = setTimeout(() => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    }, drainMs);
+    await closed;
+    clearTimeout(timer);
+  };
+  return {
+    get connectionCount() {
+      return sockets.size;
+    },
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  };
+}
+
+function serveByAddress(socket: Socket, addresses: FakeAddresses, context: RelayContext): void {
+  const { localAddress, localPort } = socket;
+  const held = localAddress === undefined ? undefined : addresses.hold(localAddress);
+  if (held === undefined || localPort === undefined) {
+    // An address that the resolver gave to nobody, or of 127.0.0.0/8: nobody listens there.
+    socket.on('error', () => {});
+    socket.resetAndDestroy();
+    return;
+  }
+  socket.once('close', () => held[Symbol.dispose]());
+  serveCapturedConnection(socket, { host: held.name, port: localPort }, context);
+}
+
+function closeServer(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  return promise;
+}
+
+function closeUdp({ resolverUdp }: Entrances): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  resolverUdp.close(() => resolve());
+  return promise;
+}

@@ -1,0 +1,34 @@
+// The listening sockets of the workload's namespace, as the agent outside holds them.
+
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
+
+/** Which ports are to be opened inside. */
+export interface EntrancePorts {
+  /** Of the relay, on 127.0.0.1. */
+  readonly relay: number;
+  /** Of every address, for connections that name no proxy. */
+  readonly captured: readonly number[];
+}
+
+/** They were opened inside and work inside, whoever holds them. The holder closes them. */
+export interface Entrances {
+  readonly relay: Server;
+  readonly captured: readonly Server[];
+  readonly resolverUdp: UdpSocket;
+  readonly resolverTcp: Server;
+}
+
+export const resolverPort = 53;
+/** Every client of HTTP uses them. */
+const usualPorts = [80, 443];
+/** Each is a listener; a policy that opens more is met by the proxy variables, or by fewer, wider rules. */
+const capturedPortsMax = 256;
+
+/** The ports to open for a policy that opens `more`. */
+export function entrancePorts(relay: number, more: readonly number[]): EntrancePorts {
+  const captured = [...new Set([...usualPorts, ...more])].filter(
+    (port) => port !== relay && port !== resolverPort,
+  );
+  return { relay, captured: captured.slice(0, capturedPortsMax) };
+}
