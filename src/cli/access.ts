@@ -9,7 +9,7 @@ import { choiceOption, numberOption, parseOptions, type Command } from './comman
 import { durationOption } from './duration.ts';
 import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
 import { withOperatorDesk, type OperatorDesk } from './operator-audit.ts';
-import { printableText, textTable } from './text-table.ts';
+import { jsonLine, printableText, textTable } from './text-table.ts';
 
 const usage = `upstreamproxy access list --config FILE [--all] [--json]
   lists what waits for a decision, and the grants in force
@@ -51,7 +51,7 @@ async function list(
     ? await store.access.list({ limit })
     : (await Promise.all(open.map((state) => store.access.list({ state, limit })))).flat();
   if (json) {
-    process.stdout.write(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    process.stdout.write(records.map(jsonLine).join(''));
     return;
   }
   const title = ['id', 'state', 'asked', 'request', 'scope', 'ends', 'principal', 'reason'];

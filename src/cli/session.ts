@@ -7,7 +7,7 @@ import type { SessionPresence, SessionRecord, Store } from '../store/store.ts';
 import { numberOption, parseOptions, type Command } from './command.ts';
 import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
 import { withOperatorDesk } from './operator-audit.ts';
-import { printableText, textTable } from './text-table.ts';
+import { jsonLine, printableText, textTable } from './text-table.ts';
 
 const usage = `upstreamproxy session list --config FILE [options]
   lists living sessions, newest first
@@ -75,7 +75,7 @@ async function list(
   for (const session of sessions)
     summaries.push(summaryOf(session, await store.presence.of(session.id), nowMs));
   if (json) {
-    process.stdout.write(summaries.map((summary) => `${JSON.stringify(summary)}\n`).join(''));
+    process.stdout.write(summaries.map(jsonLine).join(''));
     return;
   }
   const title = [

@@ -28,3 +28,12 @@ export function printableText(text: string): string {
   );
   return ascii.length > cellMax ? `${ascii.slice(0, cellMax - 1)}~` : ascii;
 }
+
+/** A line of JSON in ASCII: the terminal sees no control character, the parser the same text. */
+export function jsonLine(value: unknown): string {
+  const ascii = JSON.stringify(value).replaceAll(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${ascii}\n`;
+}

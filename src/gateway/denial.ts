@@ -55,7 +55,11 @@ function accessRequestOf({
   | { readonly method: 'POST'; readonly url: string; readonly body: Readonly<Record<string, unknown>> }
   | undefined {
   if (accessUrl === undefined || url === undefined) return undefined;
-  const body = { url: url.replace(/\?.*$/s, ''), method, reason: 'why the task needs it', trace: traceId };
+  const end = { reason: 'why the task needs it', trace: traceId };
+  // One URL of a repository alone lets nobody clone it: git makes several requests below it.
+  const repository = /^(.+)\/info\/refs\?service=git-(?:upload|receive)-pack$/.exec(url)?.[1];
+  const asked = repository === undefined ? { url: url.replace(/\?.*$/s, ''), method } : { url: repository };
+  const body = { ...asked, ...end };
   return { method: 'POST', url: accessUrl, body };
 }
 
@@ -96,6 +100,8 @@ function denialJson(denial: Denial): string {
       title: errorTable[denial.code].meaning,
       status: errorTable[denial.code].http,
       detail: denial.message,
+      // What npm prints of an answer.
+      error: `upstreamproxy: ${denial.message} (trace ${denial.traceId})`,
       code: denial.code,
       method: denial.method,
       url: denial.url,

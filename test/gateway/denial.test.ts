@@ -34,3 +34,35 @@ test('the declared length is the length of the body in bytes', () => {
   const { head, body } = denialAnswer({ ...denial, message: 'verboten für exämple' }, undefined);
   assert.equal(head.headers.first('content-length'), String(Buffer.byteLength(body)));
 });
+
+const accessUrl = 'http://upstreamproxy.invalid/access';
+
+test('a denial that a grant could change has the request to copy, without the query', () => {
+  const asked = { ...denial, url: 'https://example.com/x?key=1', accessUrl };
+  const ask = { url: 'https://example.com/x', method: 'GET', reason: 'why the task needs it', trace: 't-1' };
+  const { body } = denialAnswer(asked, 'application/json');
+  const parsed = JSON.parse(body) as Record<string, unknown>;
+  assert.deepEqual(parsed['request_access'], { method: 'POST', url: accessUrl, body: ask });
+  assert.match(String(parsed['next']), /stays refused until an operator grants it/);
+  const text = denialAnswer(asked, undefined).body;
+  assert.ok(text.includes(`ask: POST ${accessUrl} ${JSON.stringify(ask)}\n`), text);
+  assert.equal(denialAnswer(denial, undefined).body.includes('ask:'), false);
+});
+
+test('for a repository of git the request is for all of it', () => {
+  for (const service of ['git-upload-pack', 'git-receive-pack']) {
+    const url = `https://example.com/a/b.git/info/refs?service=${service}`;
+    const { body } = denialAnswer({ ...denial, url, accessUrl }, 'application/json');
+    const { request_access } = JSON.parse(body) as { request_access: { body: Record<string, unknown> } };
+    assert.equal(request_access.body['url'], 'https://example.com/a/b.git');
+    assert.equal('method' in request_access.body, false);
+  }
+});
+
+test('the destination, and the reason where npm looks for it, stand in the JSON', () => {
+  const destination = { scheme: 'https', host: 'example.com', port: 443 } as const;
+  const { body } = denialAnswer({ ...denial, destination }, 'application/json');
+  const parsed = JSON.parse(body) as Record<string, unknown>;
+  assert.deepEqual(parsed['destination'], destination);
+  assert.equal(parsed['error'], 'upstreamproxy: no rule allows example.com (trace t-1)');
+});
