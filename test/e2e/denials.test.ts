@@ -79,8 +79,12 @@ test('npm prints the reason behind its 403', async (context) => {
   if (missing !== false) return context.skip(missing);
   const cache = join(directory.path, 'npm');
   const { code, stderr } = await behindGateway(
-    ...['npm', 'view', 'some-package', '--registry', 'https://asked.test/', '--cache', cache],
-    ...['--fetch-retries', '0'],
+    'npm',
+    'view',
+    'some-package',
+    '--registry=https://asked.test/',
+    `--cache=${cache}`,
+    '--fetch-retries=0',
   );
   assert.equal(code, 1);
   assert.match(
@@ -93,8 +97,13 @@ test('pip says that a file is forbidden, and ends at once', async (context) => {
   const missing = await isMissing('pip');
   if (missing !== false) return context.skip(missing);
   const { code, stderr } = await behindGateway(
-    ...['pip', 'download', '--no-cache-dir', '--retries', '0', '--disable-pip-version-check'],
-    ...['-d', join(directory.path, 'pip'), 'https://asked.test/some_package-1.0-py3-none-any.whl'],
+    'pip',
+    'download',
+    '--no-cache-dir',
+    '--retries=0',
+    '--disable-pip-version-check',
+    `--dest=${join(directory.path, 'pip')}`,
+    'https://asked.test/some_package-1.0-py3-none-any.whl',
   );
   assert.equal(code, 1);
   assert.match(stderr, /403 Client Error: Forbidden for url: https:\/\/asked\.test\//);
