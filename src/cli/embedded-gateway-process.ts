@@ -12,6 +12,7 @@ import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { parseOptions, type Command } from './command.ts';
 import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
 import { gatewayLog } from './gateway-log.ts';
+import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { writePrivateFile } from './private-file.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { keepAuditOnly } from './state-directory.ts';
@@ -68,7 +69,10 @@ async function serve(state: string, config: GatewayConfig): Promise<void> {
   using shutdown = listenForShutdown();
   const tokenFile = join(state, 'session-token');
   const environment = workloadEnvironment(process.env);
-  await using gateway = await startGateway(config, { environment, log: gatewayLog(config.log) });
+  const log = gatewayLog(config.log);
+  protectProcess((message) => log('warn', message));
+  await using gateway = await startGateway(config, { environment, log });
+  forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
   const token = issueSessionToken({
     key: await openSigningKey(config.stateDirectory),
     issuer: config.tokens.issuer,

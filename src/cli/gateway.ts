@@ -1,27 +1,50 @@
 // `upstreamproxy gateway`: the gateway, outside the container, until SIGTERM.
 
-import { loadGatewayConfig } from '../gateway/config.ts';
+import { accessSync, constants } from 'node:fs';
+
+import { type Identity, parseIdentity } from '../agent/jail/identity.ts';
+import { type GatewayConfig, loadGatewayConfig } from '../gateway/config.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { parseOptions, type Command } from './command.ts';
+import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
+import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
-const usage = `upstreamproxy gateway --config FILE [--check]
+const usage = `upstreamproxy gateway --config FILE [--check] [--user USER[:GROUP]]
 
 Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also
 looked at by themselves, and the certificates that rules pin.
 
   -c, --config FILE     configuration in YAML; see docs/reference/configuration.md
+  --user USER[:GROUP]   becomes that user, by name or number, once ports and files are open; the state folder is
+                        given to it. For a gateway that is started by root
   --check               checks the configuration and its policy, and ends
 `;
+
+/** In one step: nothing is served between the opening of the port and the change of user. */
+function becomeUser(config: GatewayConfig, identity: Identity): void {
+  giveFiles(config, identity);
+  dropPrivileges(identity);
+  for (const path of config.policy.paths) {
+    try {
+      accessSync(path, constants.R_OK);
+    } catch (error) {
+      // A policy that is tightened later would not be seen.
+      const message = `${path} cannot be read by the user of --user, so changes of it would not be seen`;
+      throw new ProxyError('config_invalid', message, { cause: error });
+    }
+  }
+}
 
 async function gateway(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('gateway', args, {
     config: { type: 'string', short: 'c' },
     check: { type: 'boolean' },
+    user: { type: 'string' },
   });
   if (values.config === undefined || positionals.length > 0) {
     throw new ProxyError('usage', 'name the configuration: upstreamproxy gateway --config FILE');
@@ -38,12 +61,21 @@ async function gateway(args: readonly string[]): Promise<number> {
     process.stdout.write(`${values.config} is good\n`);
     return 0;
   }
+  const identity = values.user === undefined ? undefined : parseIdentity(values.user);
+  if (identity !== undefined) requireDroppable(identity);
   using shutdown = listenForShutdown();
   const log = gatewayLog(config.log);
-  protectProcess((message) => log('warn', message));
+  const warn = (message: string): void => log('warn', message);
+  protectProcess(warn);
+  if (identity !== undefined) takeFiles(config);
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
   forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
+  if (identity !== undefined) {
+    becomeUser(config, identity);
+    // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).
+    protectProcess(warn);
+  }
   const reload = (): void => void running.reloadPolicy();
   process.on('SIGUSR2', reload);
   log('info', `listening on ${running.url}`);

@@ -35,8 +35,9 @@ export async function endChild(child: ChildProcess): Promise<void> {
 export async function startGatewayProcess(
   configFile: string,
   environment: NodeJS.ProcessEnv = {},
+  options: readonly string[] = [],
 ): Promise<GatewayProcess> {
-  const child = spawn(launcher, ['gateway', '--config', configFile], {
+  const child = spawn(launcher, ['gateway', '--config', configFile, ...options], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
