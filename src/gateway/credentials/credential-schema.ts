@@ -33,7 +33,15 @@ const regionHint = 'write a region of AWS, such as eu-central-1';
 const serviceHint = 'write the name that signatures have for the service, such as s3';
 const headerHint = 'write the name of a header field, such as X-Api-Key';
 const numberOrText = (hint: string) =>
-  z.union([z.int().min(1), z.string().regex(/^[A-Za-z0-9._-]{1,64}$/)], { error: hint }).transform(String);
+  z
+    .union(
+      [
+        z.int({ error: hint }).min(1, { error: hint }),
+        z.string({ error: hint }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: hint }),
+      ],
+      { error: hint },
+    )
+    .transform(String);
 /** A credential by its kind; `checkCredentials` says which keys go with which kind. */
 export const credentialSchema = strictMap(
   {
