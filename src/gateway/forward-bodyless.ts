@@ -34,6 +34,7 @@ export class BodylessForwarder implements Forwarder {
           // Closing a pool that is closed already is not a fault.
         });
       },
+      limits,
     );
   }
 

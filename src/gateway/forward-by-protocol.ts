@@ -44,6 +44,7 @@ export class ByProtocolForwarder implements Forwarder {
       (pool) => {
         for (const origin of pool.origins) origin.destroy();
       },
+      limits,
     );
   }
 

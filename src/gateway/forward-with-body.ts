@@ -78,6 +78,7 @@ export class BodyForwarder implements Forwarder {
       (agent) => {
         agent.destroy();
       },
+      limits,
     );
   }
 

@@ -4,10 +4,11 @@
 import { createHash } from 'node:crypto';
 import type { Destination } from '../http/destination.ts';
 import { formatAuthority } from '../http/authority.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import type { Limits } from '../protocol/limits.ts';
 import type { ForwardRequest, UpstreamTls } from './forwarder.ts';
 
-/** More keys than this: the one unused for longest is closed. */
-const poolsMax = 4096;
 /** A pool without a request for this long is closed. */
 const poolIdleMs = 60_000;
 const sweepIntervalMs = 15_000;
@@ -20,6 +21,7 @@ export interface OriginKey {
 }
 
 interface Entry<P> {
+  readonly principalId: string;
   readonly pool: P;
   lastUsedMs: number;
   inUse: number;
@@ -47,14 +49,23 @@ export function originKeyText(key: OriginKey): string {
   ]);
 }
 
-/** A bounded map of pools by key. `use` opens one on demand; `release` ends the use. */
+type PoolLimits = Pick<Limits, 'originPoolsMax' | 'originPoolsPerPrincipalMax'>;
+
+/**
+ * A bounded map of pools by key. `use` opens one on demand, for which the one unused for longest makes room; `release`
+ * ends the use. With every pool in use the next one is refused.
+ */
 export class OriginPools<P> implements Disposable {
   readonly #entries = new Map<string, Entry<P>>();
   readonly #open: (key: OriginKey) => P;
   readonly #close: (pool: P) => void;
+  readonly #limits: PoolLimits;
+  /** Pools in use, by principal. */
+  readonly #inUse = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(open: (key: OriginKey) => P, close: (pool: P) => void) {
+  constructor(open: (key: OriginKey) => P, close: (pool: P) => void, limits: PoolLimits = defaultLimits) {
+    this.#limits = limits;
     this.#open = open;
     this.#close = close;
     this.#timer = setInterval(() => {
@@ -67,19 +78,19 @@ export class OriginPools<P> implements Disposable {
     return this.#entries.size;
   }
 
+  /** @throws ProxyError limit_exceeded */
   use(key: OriginKey): { readonly pool: P; readonly release: () => void } {
     const text = originKeyText(key);
-    let entry = this.#entries.get(text);
-    if (entry === undefined) {
-      this.#makeRoom();
-      entry = { pool: this.#open(key), lastUsedMs: Date.now(), inUse: 0 };
-    } else {
-      this.#entries.delete(text);
-    }
+    const known = this.#entries.get(text);
+    if (known === undefined || known.inUse === 0) this.#admit(key.principalId);
+    if (known === undefined) this.#makeRoom();
+    else this.#entries.delete(text);
+    const { principalId } = key;
+    const used = known ?? { pool: this.#open(key), principalId, lastUsedMs: Date.now(), inUse: 0 };
     // Re-inserted last: the map's order is the order of use.
-    this.#entries.set(text, entry);
-    const used = entry;
+    this.#entries.set(text, used);
     used.inUse += 1;
+    if (used.inUse === 1) this.#count(principalId, 1);
     let released = false;
     return {
       pool: used.pool,
@@ -88,6 +99,7 @@ export class OriginPools<P> implements Disposable {
         released = true;
         used.inUse -= 1;
         used.lastUsedMs = Date.now();
+        if (used.inUse === 0) this.#count(principalId, -1);
       },
     };
   }
@@ -98,14 +110,36 @@ export class OriginPools<P> implements Disposable {
     this.#entries.clear();
   }
 
+  #admit(principalId: string): void {
+    const max = this.#limits.originPoolsPerPrincipalMax;
+    if ((this.#inUse.get(principalId) ?? 0) < max) return;
+    throw new ProxyError(
+      'limit_exceeded',
+      `${max} destinations are in use at once (originPoolsPerPrincipalMax); end some first`,
+      { limit: 'originPoolsPerPrincipalMax' },
+    );
+  }
+
+  #count(principalId: string, change: 1 | -1): void {
+    const count = (this.#inUse.get(principalId) ?? 0) + change;
+    if (count > 0) this.#inUse.set(principalId, count);
+    else this.#inUse.delete(principalId);
+  }
+
   #makeRoom(): void {
-    if (this.#entries.size < poolsMax) return;
+    const { originPoolsMax } = this.#limits;
+    if (this.#entries.size < originPoolsMax) return;
     for (const [text, entry] of this.#entries) {
       if (entry.inUse > 0) continue;
       this.#entries.delete(text);
       this.#close(entry.pool);
       return;
     }
+    throw new ProxyError(
+      'limit_exceeded',
+      `all ${originPoolsMax} destinations of the gateway are in use (originPoolsMax); try again later`,
+      { limit: 'originPoolsMax', retryAfterSeconds: 1 },
+    );
   }
 
   #sweep(nowMs: number): void {

@@ -285,6 +285,16 @@ export const limitTable = {
     'limit_exceeded',
     'Connections that one principal may have in the making: black holes hold a socket each.',
   ),
+  originPoolsMax: row(
+    4096,
+    'limit_exceeded',
+    'Destinations with open connections, over all principals; one that nobody uses makes room.',
+  ),
+  originPoolsPerPrincipalMax: row(
+    1024,
+    'limit_exceeded',
+    'Destinations that one principal uses at once: the others must find room too.',
+  ),
   resolverCacheMax: row(4096, 'limit_exceeded', 'Cached names over all principals; the oldest makes room.'),
   resolverTtlMsMax: row(
     60_000,

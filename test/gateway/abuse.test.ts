@@ -159,6 +159,18 @@ test('a header block over the limit ends its stream, not the process', async () 
   await neighbourIsServed(one);
 });
 
+test('a head of a megabyte gets an answer that can be read, and the audit names the limit', async () => {
+  await using one = await scene();
+  const socket = await one.path.tls(one.at, { principal: 'attacker' });
+  const head = `GET / HTTP/1.1\r\nHost: ${one.at}\r\nX-Big: ${'y'.repeat(1_000_000)}\r\n\r\n`;
+  const answer = await sendRaw(socket, head);
+  assert.equal(answer.status, 431);
+  assert.equal(answer.headers.get('x-deny-reason'), 'head_too_large');
+  const [event] = await one.path.events(1);
+  assert.deepEqual([event?.status, event?.limit], [431, 'headBytesMax']);
+  await neighbourIsServed(one);
+});
+
 for (const [what, next] of [
   ['SETTINGS', () => frame(4, 0, 0, Buffer.of(0, 3, 0, 0, 0, 100))],
   ['PING', () => frame(6, 0, 0, Buffer.alloc(8))],

@@ -53,6 +53,36 @@ test('the number of pools is bounded and a pool in use is never the one that goe
   pools[Symbol.dispose]();
 });
 
+test('with every pool in use the next one is refused, and one that is given back makes room', () => {
+  const limits = { originPoolsMax: 3, originPoolsPerPrincipalMax: 2 };
+  const pools = new OriginPools<string>(
+    ({ principalId }) => principalId,
+    () => undefined,
+    limits,
+  );
+  const at = (principalId: string, port: number): OriginKey => ({
+    ...key,
+    principalId,
+    destination: { ...key.destination, port },
+  });
+  const first = pools.use(at('a', 1));
+  pools.use(at('a', 2));
+  // Its own share is used up, what it has goes on, and others are not concerned.
+  assert.throws(() => pools.use(at('a', 3)), { code: 'limit_exceeded', limit: 'originPoolsPerPrincipalMax' });
+  const again = pools.use(at('a', 1));
+  pools.use(at('b', 1));
+  assert.throws(() => pools.use(at('c', 1)), { code: 'limit_exceeded', limit: 'originPoolsMax' });
+  assert.equal(pools.size, 3);
+  first.release();
+  assert.throws(() => pools.use(at('c', 1)), { limit: 'originPoolsMax' });
+  again.release();
+  again.release();
+  pools.use(at('c', 1));
+  assert.equal(pools.size, 3);
+  assert.throws(() => pools.use(at('a', 3)), { limit: 'originPoolsMax' });
+  pools[Symbol.dispose]();
+});
+
 test('the key of a request holds neither its fields, which may be a credential, nor its signal', () => {
   const destination = { scheme: 'https', host: 'origin.test', port: 443 } as const;
   const key = originKeyOf({
