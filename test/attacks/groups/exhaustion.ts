@@ -11,6 +11,7 @@ import { TLSSocket } from 'node:tls';
 import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
 import { nextTurn, type Arena } from '../support/arena.ts';
 import { blackHolePort, startBlackHole } from '../support/black-hole.ts';
+import { readReply } from '../support/answers.ts';
 import { keptAlive } from '../support/kept-alive.ts';
 
 const neighbourMsMax = 2_500;
@@ -61,6 +62,19 @@ async function slowReader(a: Arena): Promise<void> {
   assert.notEqual(events.at(-1)?.verdict, 'allow');
   assert.ok(written < total / 2, `${written} bytes were taken for a client that reads nothing`);
   socket.destroy();
+}
+
+/** So many chunks of one byte, sent as fast as they are taken; the answer is 200. */
+async function tinyChunks(a: Arena, head: string, count: number): Promise<void> {
+  const socket = await a.tls(a.at('allowed.test'));
+  a.attempts += 1;
+  const reply = readReply(socket, 120_000);
+  socket.write(head);
+  const piece = Buffer.from('1\r\nx\r\n'.repeat(5_000));
+  for (let sent = 0; sent < count; sent += 5_000)
+    if (!socket.write(piece)) await once(socket, 'drain', { signal: AbortSignal.timeout(60_000) });
+  socket.end('0\r\n\r\n');
+  answered(await reply, 200);
 }
 
 /** A gigabyte of extensions, each short enough by itself, or as much of it as is taken: far less. */
@@ -210,10 +224,7 @@ export const exhaustion: AttackTable = {
       refused(extended, 400, 413, 431);
       await endlessExtensions(a, head);
       const chunks = scale === 'full' ? 10_000_000 : 20_000;
-      const reply = await a.send(at, `${head}${'1\r\nx\r\n'.repeat(chunks)}0\r\n\r\n`, {
-        deadlineMs: 120_000,
-      });
-      answered(reply, 200);
+      await tinyChunks(a, head, chunks);
       assert.equal(a.lastEvent?.requestBytes, chunks);
     },
   },

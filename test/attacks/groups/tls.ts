@@ -1,15 +1,16 @@
 // TLS on both sides: what the client's handshake may be, and what an origin's certificate must be.
 
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type TLSSocket } from 'node:tls';
-import type { AddressInfo } from 'node:net';
+import type { TlsOptions, TLSSocket } from 'node:tls';
 
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
-import { originAuthority, type Arena } from '../support/arena.ts';
-import { allowedAddress } from '../support/sentry.ts';
+import { findTool } from '../../support/tools.ts';
+import { nextTurn, originAuthority, usualPolicy, type Arena } from '../support/arena.ts';
+import { strangeOrigin } from '../support/strange-origin.ts';
 import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import { preface } from '../support/h2-frames.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
@@ -172,7 +173,7 @@ export const tls: AttackTable = {
       nothingDialled(a);
     },
   },
-  'TLS-09': async (a) => {
+  'TLS-09': async (a, scale) => {
     await assert.rejects(
       a.tls(a.at('allowed.test'), {
         tls: { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' },
@@ -185,36 +186,34 @@ export const tls: AttackTable = {
       Buffer.from('802e0100020015000000100100800200800300800400800500800600400700c0', 'hex'),
       clientHello(serverNames([0, Buffer.from('allowed.test')]), 0x0300),
     ]);
+    await renegotiations(a);
+    await keyUpdates(a, scale === 'full' ? 5_000 : 200);
   },
-  'TLS-10': async (a) => {
-    const expired = createEphemeralAuthority(Date.now() - 3_650 * 86_400_000);
-    const strange = createTestAuthority();
-    const bad = [strange.issue('bad.test'), originAuthority.issue('other.test'), pemOf(expired, 'bad.test')];
-    for (const identity of bad) {
-      const server = createServer(identity)
-        .on('tlsClientError', () => undefined)
-        .listen(0, allowedAddress);
-      await once(server, 'listening');
-      // It listens on an address and a port.
-      const { port } = server.address() as AddressInfo;
-      let requests = 0;
-      server.on('secureConnection', (socket) =>
-        socket.on('error', () => undefined).on('data', () => (requests += 1)),
-      );
-      const error = await a.parts.dialer
-        .dial({
-          destination: { scheme: 'https', host: 'bad.test', port },
-          addresses: [`${allowedAddress}/32`],
-          principalId: 'alice',
-        })
-        .then(
-          ({ socket }) => void socket.destroy(),
-          (reason: Error & { code: string }) => reason,
-        );
-      assert.equal(error?.code, 'origin_untrusted');
-      assert.equal(requests, 0);
-      server.close();
-    }
+  'TLS-10': {
+    policy: (ports) =>
+      `${usualPolicy(ports)}  - { name: bad, hosts: bad.test, ports: 9976, inject: api, addresses: 127.0.0.10/32 }\n`,
+    run: async (a) => {
+      const decade = 3_650 * 86_400_000;
+      const bad: Record<string, TlsOptions> = {
+        'of another authority': createTestAuthority().issue('bad.test'),
+        'of another name': originAuthority.issue('other.test'),
+        expired: pemOf(createEphemeralAuthority(Date.now() - decade), 'bad.test', Date.now() - decade),
+        'not yet valid': pemOf(
+          createEphemeralAuthority(Date.now() + decade),
+          'bad.test',
+          Date.now() + decade,
+        ),
+        ...madeByOpenssl(),
+      };
+      for (const [what, identity] of Object.entries(bad)) {
+        await using origin = await strangeOrigin(9_976, identity);
+        const at = `bad.test:${origin.port}`;
+        answered(await a.send(at, get(at, '/'), { principal: `asks-${what.replaceAll(' ', '-')}` }), 502);
+        assert.equal(a.lastEvent?.errorCode, 'origin_untrusted', what);
+        assert.deepEqual([origin.handshakes() > 0, origin.bytes()], [true, 0], what);
+      }
+      nothingDialled(a);
+    },
   },
   'TLS-14': async (a) => {
     const leaf = await leafOf(a, a.at('allowed.test'), 'allowed.test');
@@ -231,6 +230,47 @@ export const tls: AttackTable = {
   },
 };
 
+/** A client of TLS 1.2 that asks for another handshake is refused, and the connection with it. */
+async function renegotiations(a: Arena): Promise<void> {
+  const socket = await a.tls(a.at('allowed.test'), { tls: { maxVersion: 'TLSv1.2' } });
+  a.attempts += 1;
+  const ended = new Promise((resolve) => socket.resume().once('close', resolve));
+  const error = await new Promise<Error | null>((resolve) => {
+    socket.setMaxListeners(0);
+    for (let count = 0; count < 1_000; count += 1) socket.renegotiate({}, resolve);
+    void ended.then(() => resolve(new Error('closed')));
+  });
+  assert.notEqual(error, null, 'a renegotiation succeeded');
+  socket.destroy();
+}
+
+/** KeyUpdate after KeyUpdate (RFC 8446 §4.6.3) by openssl's client: a line of `K` asks for an answer to each. */
+async function keyUpdates(a: Arena, count: number): Promise<void> {
+  const openssl = findTool('openssl');
+  if (openssl === undefined) return;
+  const port = await a.relayPort();
+  const at = a.at('allowed.test');
+  const args = ['s_client', '-quiet', '-no_ign_eof', '-proxy', `127.0.0.1:${port}`, '-connect', at];
+  const client = spawn(openssl, [...args, '-servername', 'allowed.test', '-tls1_3'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  client.stdin.on('error', () => undefined);
+  let text = '';
+  client.stdout.on('data', (chunk: Buffer) => (text += String(chunk)));
+  for (let sent = 0; sent < count && client.exitCode === null; sent += 1) {
+    client.stdin.write('K\n');
+    // It takes one command for each piece that it reads.
+    await nextTurn();
+  }
+  // The connection still serves, or was cut; what counts is that nobody else notices.
+  client.stdin.write(`GET /updated HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\n\r\n`);
+  const timer = setTimeout(() => client.kill('SIGKILL'), 3_000);
+  await once(client, 'exit');
+  clearTimeout(timer);
+  assert.match(text, /hello/, 'the connection was not served behind its updates');
+  a.attempts += 1;
+}
+
 /** The certificate that a client is shown; the connection is used for one request. */
 async function leafOf(a: Arena, at: string, sni: string | undefined): Promise<X509Certificate> {
   const socket = await a.tls(at, { sni });
@@ -245,12 +285,53 @@ async function leafOf(a: Arena, at: string, sni: string | undefined): Promise<X5
 function pemOf(
   authority: ReturnType<typeof createEphemeralAuthority>,
   host: string,
+  nowMs: number,
 ): { cert: string; key: string } {
-  const leaf = authority.issue(host, Date.now() - 3_650 * 86_400_000);
+  const leaf = authority.issue(host, nowMs);
   const { privateKey } = leaf;
   const key =
     typeof privateKey === 'string'
       ? privateKey
       : privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { cert: leaf.certificatePem, key };
+}
+
+/** Self-signed ones of kinds that our own authority cannot make; none where there is no openssl. */
+function madeByOpenssl(): Record<string, TlsOptions> {
+  const openssl = findTool('openssl');
+  if (openssl === undefined) return {};
+  const make = (...args: readonly string[]): TlsOptions => {
+    const common = [
+      'req',
+      '-x509',
+      '-nodes',
+      '-days',
+      '30',
+      '-subj',
+      '/CN=bad.test',
+      '-keyout',
+      '-',
+      '-out',
+      '-',
+    ];
+    const { stdout } = spawnSync(openssl, [...common, ...args], { encoding: 'utf8' });
+    return { cert: stdout, key: stdout };
+  };
+  return {
+    'of a common name alone': make('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'),
+    'of a weak key': {
+      ...make('-newkey', 'rsa:1024', '-addext', 'subjectAltName=DNS:bad.test'),
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    },
+    'self-signed, and no authority': make(
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-addext',
+      'subjectAltName=DNS:bad.test',
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+    ),
+  };
 }
