@@ -11,9 +11,10 @@ import {
   type DialRequest,
   type DialResult,
 } from '../../src/net/dialer.ts';
-import type { Resolver } from '../../src/net/resolver.ts';
+import { createResolver, type Resolver } from '../../src/net/resolver.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
+import { type DnsReply, startDnsServer } from './dns-server.ts';
 
 const authority = createTestAuthority();
 const loopback = ['127.0.0.0/8'];
@@ -356,4 +357,44 @@ test('a rule with a certificate that cannot be read is told as a fault of the co
   await assert.rejects(dialerOf(resolverOf(['127.0.0.1'])).dial(request('https', port, { tls })), {
     code: 'config_invalid',
   });
+});
+
+test('a chain of names is judged by the addresses at its end, however long it is', async (t) => {
+  let connections = 0;
+  const port = await listen(
+    t,
+    createServer(() => connections++),
+  );
+  const chains: Readonly<Record<string, DnsReply>> = {
+    'private.test': {
+      ttl: 60,
+      addresses: ['127.0.0.1'],
+      cname: ['www.provider.test', 'redis.internal.test'],
+    },
+    'metadata.test': { ttl: 60, addresses: ['169.254.169.254'], cname: 'instance-data.test' },
+    // Back to the name that was asked for, with a public address and one that is not.
+    'mixed.test': { ttl: 60, addresses: ['192.0.2.1', '127.0.0.1'], cname: ['a.test', 'b.test'] },
+  };
+  await using dns = await startDnsServer((name) => chains[name] ?? 'nxdomain');
+  using resolver = createResolver({ limits: defaultLimits, servers: [dns.server], hostsFile: false });
+  const dialer = dialerOf(resolver);
+  for (const host of Object.keys(chains)) {
+    const destination = { scheme: 'http', host, port } as const;
+    await assert.rejects(
+      dialer.dial({ destination, addresses: [], principalId: 'p' }),
+      { code: 'address_denied', message: new RegExp(`^The name ${host}`) },
+      host,
+    );
+  }
+  // Metadata stays closed whatever the rule opens.
+  const opened = { addresses: ['127.0.0.0/8', '169.254.0.0/16'], principalId: 'p' };
+  await assert.rejects(
+    dialer.dial({ destination: { scheme: 'http', host: 'metadata.test', port }, ...opened }),
+    { code: 'address_denied' },
+  );
+  assert.equal(connections, 0);
+  await withSocket(
+    dialer.dial({ destination: { scheme: 'http', host: 'private.test', port }, ...opened }),
+    ({ address }) => assert.equal(address, '127.0.0.1'),
+  );
 });

@@ -9,8 +9,8 @@ export interface DnsRecord {
   readonly ttl: number;
   /** IPv4 and IPv6 addresses; each query gets those of its family. */
   readonly addresses: readonly string[];
-  /** The answer is a chain: this name first, the addresses under it. */
-  readonly cname?: string;
+  /** The answer is a chain: this name first, the addresses under it. Of several, each leads to the next. */
+  readonly cname?: string | readonly string[];
 }
 
 /** What is done with a query: records, `nxdomain`, or no answer at all. */
@@ -65,8 +65,11 @@ function encodeReply(question: Buffer, type: 'A' | 'AAAA', reply: DnsRecord | 'n
   if (reply === 'nxdomain') return header;
   const pointer = Buffer.from([0xc0, 12]);
   const records: Buffer[] = [];
-  const owner = reply.cname === undefined ? pointer : encodeName(reply.cname);
-  if (reply.cname !== undefined) records.push(record(pointer, 5, reply.ttl, encodeName(reply.cname)));
+  let owner: Buffer = pointer;
+  for (const name of [reply.cname ?? []].flat()) {
+    records.push(record(owner, 5, reply.ttl, encodeName(name)));
+    owner = encodeName(name);
+  }
   for (const address of reply.addresses) {
     const data = type === 'A' ? quadBytes(address) : groupBytes(address);
     if (data !== undefined) records.push(record(owner, type === 'A' ? 1 : 28, reply.ttl, data));

@@ -43,6 +43,31 @@ test('a chain of names gives the addresses at its end', async () => {
   assert.deepEqual(await resolverOf(dns).resolve('allowed.test', alice), ['10.1.2.3']);
 });
 
+test('a chain that turns in a circle, or never comes to an address, gives none, and does not take longer than one look-up may', async () => {
+  const circle = ['b.test', 'c.test', 'loop.test', 'b.test'];
+  await using dns = await startDnsServer((name) => ({
+    ttl: 60,
+    addresses: [],
+    // A server that only ever says where to ask next.
+    cname: name === 'loop.test' ? circle : Array.from({ length: 8 }, (_, i) => `n${i}.${name}`),
+  }));
+  using resolver = resolverOf(dns);
+  await assert.rejects(resolver.resolve('loop.test', alice), { code: 'name_not_found' });
+  await assert.rejects(resolver.resolve('endless.test', alice), { code: 'name_not_found' });
+  // The name server follows chains, not we: one question for each family, and none about what it answered.
+  assert.equal(dns.queries.length, 4);
+});
+
+test('a chain with addresses in a circle is judged like any other, and ends', async () => {
+  await using dns = await startDnsServer(() => ({
+    ttl: 60,
+    addresses: ['192.0.2.1'],
+    cname: ['b.test', 'loop.test', 'b.test'],
+  }));
+  // c-ares takes the addresses of the answer, whatever name they stand under.
+  assert.deepEqual(await resolverOf(dns).resolve('loop.test', alice), ['192.0.2.1']);
+});
+
 test('a name that does not exist, and one without addresses, are not found', async () => {
   await using dns = await startDnsServer((name) =>
     name === 'none.test' ? 'nxdomain' : { ttl: 60, addresses: [] },

@@ -94,7 +94,9 @@ export class HeldBodies {
     // Room for the largest: what is not declared is not believed to be small.
     const room = body.length ?? signedBodyBytesMax;
     if (this.#heldBytes + room > defaultLimits.signedBodiesBytesMax)
-      throw new ProxyError('limit_exceeded', 'too many bodies wait to be signed; try again');
+      throw new ProxyError('limit_exceeded', 'too many bodies wait to be signed; try again', {
+        limit: 'signedBodiesBytesMax',
+      });
     this.#heldBytes += room;
     const release = once(() => {
       this.#heldBytes -= room;
@@ -131,6 +133,7 @@ function tooLarge(): ProxyError {
   return new ProxyError(
     'body_too_large',
     `a body of more than ${max} bytes can only be signed if the request states its hash in ${contentHashField}`,
+    { limit: 'signedBodyBytesMax' },
   );
 }
 

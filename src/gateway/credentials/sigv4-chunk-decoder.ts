@@ -2,8 +2,9 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import type { LimitName } from '../../protocol/limits.ts';
 
-const { awsChunkBytesMax, awsChunkHeadBytesMax, awsTrailerBytesMax } = defaultLimits;
+const { awsChunkBytesMax } = defaultLimits;
 const lineFeed = 0x0a;
 
 type State = 'head' | 'data' | 'dataEnd' | 'trailer';
@@ -41,21 +42,27 @@ export class AwsChunkDecoder {
         return end;
       }
       case 'trailer':
-        return this.#collect(bytes, at, bytes.length, awsTrailerBytesMax);
+        return this.#collect(bytes, at, bytes.length, 'awsTrailerBytesMax');
       case 'head':
       case 'dataEnd': {
         const found = bytes.indexOf(lineFeed, at);
         const end = found === -1 ? bytes.length : found + 1;
-        this.#collect(bytes, at, end, awsChunkHeadBytesMax);
+        this.#collect(bytes, at, end, 'awsChunkHeadBytesMax');
         if (found !== -1) this.#endLine();
         return end;
       }
     }
   }
 
-  #collect(bytes: Buffer, at: number, end: number, max: number): number {
+  #collect(
+    bytes: Buffer,
+    at: number,
+    end: number,
+    limit: 'awsChunkHeadBytesMax' | 'awsTrailerBytesMax',
+  ): number {
+    const max = defaultLimits[limit];
     if (this.#text.length + end - at > max)
-      throw malformed(`a line or the trailer of it is longer than ${String(max)} bytes`);
+      throw malformed(`a line or the trailer of it is longer than ${String(max)} bytes`, limit);
     this.#text += bytes.toString('latin1', at, end);
     return end;
   }
@@ -72,11 +79,15 @@ export class AwsChunkDecoder {
     if (size === undefined) throw malformed('the head of a chunk is not "size;chunk-signature=…"');
     this.#left = Number.parseInt(size, 16);
     if (this.#left > awsChunkBytesMax)
-      throw malformed(`a chunk of ${String(this.#left)} bytes is above ${String(awsChunkBytesMax)}`);
+      throw malformed(
+        `a chunk of ${String(this.#left)} bytes is above ${String(awsChunkBytesMax)}`,
+        'awsChunkBytesMax',
+      );
     this.#state = this.#left === 0 ? 'trailer' : 'data';
   }
 }
 
-export function malformed(reason: string): ProxyError {
-  return new ProxyError('request_malformed', `the aws-chunked body is refused: ${reason}`);
+export function malformed(reason: string, limit?: LimitName): ProxyError {
+  const options = limit === undefined ? {} : { limit };
+  return new ProxyError('request_malformed', `the aws-chunked body is refused: ${reason}`, options);
 }
