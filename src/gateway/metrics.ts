@@ -79,7 +79,7 @@ export class Metrics {
       ...single(
         'live_grants',
         'gauge',
-        'WebSockets, raw and passed-through streams that are open.',
+        'Exchanges, WebSockets, raw and passed-through streams that run.',
         gauges.liveGrants(),
       ),
       ...single('audit_healthy', 'gauge', '1 while the audit can be written.', gauges.auditHealthy() ? 1 : 0),

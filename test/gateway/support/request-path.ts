@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import type { AccessDesk } from '../../../src/gateway/access-desk.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
 import { openServiceFetch } from '../../../src/gateway/credentials/service-fetch.ts';
@@ -22,6 +23,7 @@ import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
 import type { Policy, Principal } from '../../../src/policy/decision.ts';
+import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
@@ -39,6 +41,8 @@ export interface RequestPathOptions {
   /** What rules can pin, PEM by name. */
   readonly ruleTrust?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: Partial<Limits>;
+  /** A desk for requests for access, whose host is then the gateway's own. */
+  readonly desk?: AccessDesk;
 }
 
 export interface OpenedStream {
@@ -98,8 +102,12 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const forwarder = new ByProtocolForwarder(dialer, limits);
   const services = openServiceFetch({ dialer, loopback: dialer });
   const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, services.fetch);
+  const { desk } = options;
+  const { accessBodyBytesMax: bodyBytes } = limits;
+  const granted = (): Policy => (desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes }));
   const common = {
-    policy: () => policy,
+    policy: granted,
+    ...(desk === undefined ? {} : { desk }),
     credentials,
     audit: sink,
     forwarder,
@@ -160,7 +168,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     events: (count) => waitForEvents(audit, waiters, count),
     setPolicy: (text) => {
       policy = compilePolicy(text, credentialNames);
-      common.live.review(policy, Date.now());
+      common.live.review(granted(), Date.now());
     },
     open,
     tls,

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { test } from 'node:test';
+
+import { httpsOrigin } from '../support/origin.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
+import { get } from './support/raw-http.ts';
+import { openRequestPath } from './support/request-path.ts';
+
+const authority = createTestAuthority();
+
+async function openScene() {
+  const origin = await httpsOrigin({
+    authority,
+    // Begins, and never ends.
+    handler: (_request, response) => void response.write('beat\n'),
+  });
+  const rule = (name: string): string =>
+    `rules: [{ name: ${name}, hosts: ${name}.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }]`;
+  const path = openRequestPath({
+    policy: rule('allowed'),
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+  });
+  return {
+    path,
+    rule,
+    at: `allowed.test:${origin.port}`,
+    [Symbol.asyncDispose]: async () => {
+      await path[Symbol.asyncDispose]();
+      await origin.close();
+    },
+  };
+}
+
+/** However it ended: by an end or by an error. */
+async function closed(stream: Duplex): Promise<void> {
+  stream.on('error', () => undefined);
+  if (stream.closed) return;
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  stream.once('close', () => resolve(undefined));
+  await promise;
+}
+
+test('a running download ends when its rule goes, and the audit says why', async () => {
+  await using scene = await openScene();
+  const socket = await scene.path.tls(scene.at);
+  socket.write(get(scene.at, '/'));
+  await once(socket, 'data');
+  assert.equal(scene.path.parts.live.size, 1);
+  scene.path.setPolicy(scene.rule('allowed'));
+  assert.equal(socket.destroyed, false);
+  const end = closed(socket);
+  scene.path.setPolicy(scene.rule('other'));
+  socket.resume();
+  await end;
+  const [event] = await scene.path.events(1);
+  assert.deepEqual([event?.verdict, event?.errorCode, event?.status], ['deny', 'policy_denied', 200]);
+  assert.equal(scene.path.parts.live.size, 0);
+});
+
+test('over HTTP/2 only the stream of it ends', async () => {
+  await using scene = await openScene();
+  const socket = await scene.path.tls(scene.at, { alpn: ['h2'] });
+  const session = connect(`https://${scene.at}`, { createConnection: () => socket });
+  const stream = session.request({ ':path': '/' });
+  await once(stream, 'data');
+  const end = closed(stream);
+  scene.path.setPolicy(scene.rule('other'));
+  await end;
+  assert.equal(session.closed, false);
+  const denied = session.request({ ':path': '/' });
+  const [head] = await once(denied, 'response');
+  assert.equal(head[':status'], 403);
+  session.destroy();
+});
