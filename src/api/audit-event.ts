@@ -33,6 +33,8 @@ export interface AuditEvent {
   readonly message?: string;
   /** Names of the credentials that were put on the request. */
   readonly injected?: readonly string[];
+  /** Names of those that its rule has, where they are not the same. */
+  readonly offered?: readonly string[];
   readonly requestBytes?: number;
   readonly responseBytes?: number;
   readonly durationMs?: number;

@@ -1,19 +1,25 @@
-// `upstreamproxy policy`: checks, explains and proposes policies. Contacts nothing.
+// `upstreamproxy policy`: checks, explains, proposes, replays and compares policies. Contacts nothing.
 
 import { readFile } from 'node:fs/promises';
 
+import type { AuditEvent } from '../api/audit-event.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
 import { PolicySource } from '../gateway/policy-source.ts';
 import { parseAuthority } from '../http/authority.ts';
 import { HeaderList } from '../http/header-list.ts';
 import { CompiledPolicy } from '../policy/compiled-policy.ts';
 import type { Principal, RequestAccess } from '../policy/decision.ts';
+import { diffPolicies, diffText } from '../policy/diff-policy.ts';
 import { explain } from '../policy/explain.ts';
 import { formatProblem } from '../policy/problem.ts';
 import { errorTable, ProxyError } from '../protocol/error.ts';
+import { openStore } from '../store/open-store.ts';
 import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
+import { gatewayOfOptions } from './gateway-configuration.ts';
 import { proposePolicy } from './policy-proposal.ts';
+import { replay, replayText, type SessionFacts } from './policy-replay.ts';
+import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
 
 const usage = `upstreamproxy policy check [--config FILE] FILE …
   checks policy files or folders; every problem on a line, with its place
@@ -21,19 +27,36 @@ const usage = `upstreamproxy policy check [--config FILE] FILE …
 upstreamproxy policy explain METHOD URL --policy FILE [--config FILE] [--claims FILE]
   says which rule decides about a request, why, and what would be injected
 
-upstreamproxy policy learn AUDIT
-  prints a policy that allows what an audit in JSON lines has seen
+upstreamproxy policy learn AUDIT | --state DIR | --config FILE
+  prints a policy that allows what an audit has seen, with ids, hashes and versions in paths as patterns
+
+upstreamproxy policy replay FILE … --audit AUDIT | --state DIR | --config FILE
+  says which recorded requests a policy would decide otherwise
+
+upstreamproxy policy diff OLD NEW
+  says what a change of the policy opens, closes, widens and narrows, and which hosts get credentials
 
   --config FILE         a gateway's configuration: its credentials and trust are known then, and its policy is the default
   --policy FILE         policy file or folder; may be given several times
   --claims FILE         claims of the session, as a JSON object
+  --audit FILE          an audit in JSON lines
+  --state DIR           the folder of a gateway without a configuration, such as that of a run
+  --fail-on-flip        replay exits with 1 if a request flips
+  --json                replay and diff: one JSON object
 `;
 
 interface Options {
   readonly config?: string | undefined;
   readonly policy?: string[] | undefined;
   readonly claims?: string | undefined;
+  readonly audit?: string | undefined;
+  readonly state?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly 'fail-on-flip'?: boolean | undefined;
 }
+
+/** Events that are read from the store at a time. */
+const auditBatch = 10_000;
 
 /** The policy of the files, or of the configuration. Throws `config_invalid` with every problem. */
 async function openPolicy(
@@ -111,31 +134,89 @@ async function explainRequest(positionals: readonly string[], options: Options):
   return decision.effect === 'allow' ? 0 : errorTable.policy_denied.exit;
 }
 
-async function learn(positionals: readonly string[]): Promise<number> {
+async function learn(positionals: readonly string[], options: Options): Promise<number> {
   const [file, ...more] = positionals;
-  if (file === undefined || more.length > 0)
-    throw new ProxyError('usage', 'name the audit: upstreamproxy policy learn AUDIT');
-  process.stdout.write(proposePolicy(await Array.fromAsync(readAuditFile(file))));
+  if (more.length > 0) throw new ProxyError('usage', 'name one audit: upstreamproxy policy learn AUDIT');
+  const { events } = await readRecords({ ...options, ...(file === undefined ? {} : { audit: file }) });
+  process.stdout.write(proposePolicy(events));
   return 0;
 }
+
+async function replayPolicy(positionals: readonly string[], options: Options): Promise<number> {
+  const files = [...positionals, ...(options.policy ?? [])];
+  if (files.length === 0)
+    throw new ProxyError('usage', 'which policy? upstreamproxy policy replay FILE --audit AUDIT');
+  const { policy } = await openPolicy(files, options);
+  const { events, sessions } = await readRecords(options);
+  const result = replay(events, policy, sessions);
+  process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : replayText(result));
+  return options['fail-on-flip'] === true && result.flips.length > 0 ? 1 : 0;
+}
+
+async function diff(positionals: readonly string[], options: Options): Promise<number> {
+  const [before, after, ...more] = positionals;
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new ProxyError('usage', 'name two policies: upstreamproxy policy diff OLD NEW');
+  const old = await openPolicy([before], options);
+  const result = diffPolicies(old.policy, (await openPolicy([after], options)).policy);
+  process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : diffText(result));
+  return 0;
+}
+
+interface Records {
+  readonly events: readonly AuditEvent[];
+  readonly sessions: SessionFacts;
+}
+
+/** Events of a file in JSON lines, or of the store of a gateway, with what is known of their sessions. */
+async function readRecords(options: Options): Promise<Records> {
+  const { audit, state, config } = options;
+  if (audit !== undefined) {
+    const events = await Array.fromAsync(readAuditFile(audit));
+    return { events, sessions: sessionsOfEvents(events) };
+  }
+  if (state === undefined && config === undefined)
+    throw new ProxyError('usage', 'which audit? name a file by --audit, or a gateway by --state or --config');
+  const place = await gatewayOfOptions(state === undefined ? { config } : { state });
+  await using store = await openStore(place.store);
+  const events: AuditEvent[] = [];
+  for (;;) {
+    const sinceId = events.at(-1)?.id;
+    const batch = await store.audit.query({
+      limit: auditBatch,
+      ...(sinceId === undefined ? {} : { sinceId }),
+    });
+    events.push(...batch);
+    if (batch.length < auditBatch) break;
+  }
+  return {
+    events,
+    sessions: new Map([...sessionsOfEvents(events), ...(await sessionsOfStore(store.sessions))]),
+  };
+}
+
+const actions: Readonly<
+  Record<string, (rest: readonly string[], options: Options) => number | Promise<number>>
+> = { check, explain: explainRequest, learn, replay: replayPolicy, diff };
 
 async function policy(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('policy', args, {
     config: { type: 'string', short: 'c' },
     policy: { type: 'string', multiple: true },
     claims: { type: 'string' },
+    audit: { type: 'string' },
+    state: { type: 'string' },
+    json: { type: 'boolean' },
+    'fail-on-flip': { type: 'boolean' },
   });
-  const [action, ...rest] = positionals;
-  switch (action) {
-    case 'check':
-      return await check(rest, values);
-    case 'explain':
-      return await explainRequest(rest, values);
-    case 'learn':
-      return await learn(rest);
-    default:
-      throw new ProxyError('usage', 'what about policies? upstreamproxy policy check, explain or learn');
-  }
+  const [action = '', ...rest] = positionals;
+  const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
+  if (run === undefined)
+    throw new ProxyError(
+      'usage',
+      'what about policies? upstreamproxy policy check, explain, learn, replay or diff',
+    );
+  return await run(rest, values);
 }
 
 export const policyCommand: Command = { usage, run: policy };

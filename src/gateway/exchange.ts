@@ -110,6 +110,8 @@ export async function admit(
   );
   const injected = await inject(client, validated, decision, parts);
   record.facts.injected = injected.names;
+  if (injected.names.length < decision.inject.length)
+    record.facts.offered = decision.inject.map(({ credential }) => credential);
   return { validated, decision, injected, spendBytes };
 }
 
@@ -363,6 +365,7 @@ function isDenial(error: ProxyError): boolean {
     case 'protocol_denied':
     case 'body_too_large':
     case 'limit_exceeded':
+    case 'signature_refused':
       return true;
     default:
       return false;

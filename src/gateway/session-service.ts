@@ -204,7 +204,7 @@ export class SessionService implements AsyncDisposable {
     session: SessionRecord,
     superseded: readonly string[],
   ): Promise<void> {
-    const { id, principalId, posture, agentVersion } = session;
+    const { id, principalId, claims, posture, agentVersion } = session;
     for (const earlier of superseded) {
       const message = `Revoked: session ${id} enrolled with the same token before the commit.`;
       await this.#audit.record({
@@ -220,7 +220,7 @@ export class SessionService implements AsyncDisposable {
       action: 'enrolled',
       sessionId: id,
       principal: principalId,
-      details: { posture, agentVersion, ...(superseded.length > 0 ? { superseded } : {}) },
+      details: { claims, posture, agentVersion, ...(superseded.length > 0 ? { superseded } : {}) },
     });
   }
 

@@ -36,6 +36,7 @@ export const compileCondition: CompileCondition = (source) => {
   const usesHeaders = mentionsHeaders(parsed.ast);
   return {
     source,
+    usesHeaders,
     evaluate: (principal, access, nowMs) => {
       try {
         const outcome: unknown = parsed(contextOf(principal, access, { nowMs, usesHeaders }));

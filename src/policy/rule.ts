@@ -41,6 +41,8 @@ export interface Rule {
 /** A compiled `when`. A fault while it runs counts against the request: an allow does not match, a deny does. */
 export interface RuleCondition {
   readonly source: string;
+  /** Whether it may look at the request's header fields. */
+  readonly usesHeaders: boolean;
   evaluate(principal: Principal, access: AccessRequest, nowMs: number): boolean | 'fault';
 }
 

@@ -3,84 +3,106 @@ import { test } from 'node:test';
 
 import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { proposePolicy } from '../../src/cli/policy-proposal.ts';
-import { HeaderList } from '../../src/http/header-list.ts';
-import type { Principal } from '../../src/policy/decision.ts';
-import { parsePolicy } from '../../src/policy/parse-policy.ts';
+import { replay } from '../../src/cli/policy-replay.ts';
+import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
+import { policyOf, problemsOf, verdict } from '../policy/fixture.ts';
+import { exchange, refused } from './policy-events.ts';
 
-const principal: Principal = { id: 'p', sessionId: 's', claims: {}, posture: [] };
-
-const exchange = (fields: Partial<AuditEvent>): AuditEvent => ({
-  id: '1',
-  time: '2026-01-01T10:20:30.456Z',
-  kind: 'exchange',
-  traceId: 't',
-  verdict: 'allow',
-  scheme: 'https',
-  host: 'a.example.com',
-  port: 443,
-  method: 'GET',
-  path: '/',
-  ...fields,
-});
-
-function compile(text: string) {
-  const result = parsePolicy([{ file: 'learnt.yaml', text }]);
-  assert.ok('policy' in result, JSON.stringify(result));
-  return result.policy;
+/** What is learnt is sound, and decides what it was learnt from as it was decided. */
+function learn(events: readonly AuditEvent[]): { text: string; policy: CompiledPolicy } {
+  const text = proposePolicy(events);
+  assert.deepEqual(problemsOf(text), [], text);
+  const policy = policyOf(text);
+  const { flips, unsure } = replay(events, policy, new Map([['s', { claims: {}, posture: [] }]]));
+  assert.deepEqual({ flips, unsure }, { flips: [], unsure: [] }, text);
+  return { text, policy };
 }
 
-test('the proposal allows what was seen and nothing beside it', () => {
-  const policy = compile(
-    proposePolicy([
-      exchange({}),
-      exchange({ method: 'POST' }),
-      exchange({ host: 'b.example.com', port: 8443 }),
-      exchange({ host: 'c.example.com', scheme: 'http', port: 80 }),
-    ]),
-  );
-  const effect = (scheme: 'http' | 'https', host: string, port: number, method: string): string => {
-    const destination = { scheme, host, port };
-    const access = {
-      depth: 'request',
-      destination,
-      method,
-      path: '/x',
-      query: '',
-      headers: new HeaderList(),
-    } as const;
-    return policy.decide(principal, access, 0).effect;
-  };
-  assert.equal(effect('https', 'a.example.com', 443, 'GET'), 'allow');
-  assert.equal(effect('https', 'a.example.com', 443, 'POST'), 'allow');
-  assert.equal(effect('https', 'a.example.com', 443, 'DELETE'), 'deny');
-  assert.equal(effect('https', 'b.example.com', 8443, 'GET'), 'allow');
-  assert.equal(effect('https', 'b.example.com', 443, 'GET'), 'deny');
-  assert.equal(effect('http', 'c.example.com', 80, 'GET'), 'allow');
-  assert.equal(effect('https', 'c.example.com', 443, 'GET'), 'deny');
-  assert.equal(effect('https', 'd.example.com', 443, 'GET'), 'deny');
+test('the proposal allows what was seen, with templates of its paths, and nothing beside it', () => {
+  const { policy } = learn([
+    exchange({ path: '/repos/acme/app/issues/17?state=open' }),
+    exchange({ path: '/repos/acme/app/issues/18' }),
+    exchange({ method: 'POST', path: '/repos/acme/app/issues' }),
+    exchange({ host: 'b.example.com', port: 8443 }),
+    exchange({ host: 'c.example.com', scheme: 'http', port: 80 }),
+  ]);
+  for (const [request, expected] of [
+    ['GET https://a.example.com/repos/acme/app/issues/99', 'allow a-example-com'],
+    ['POST https://a.example.com/repos/acme/app/issues', 'allow a-example-com-2'],
+    ['POST https://a.example.com/repos/acme/app/issues/99', 'deny default-deny'],
+    ['GET https://a.example.com/repos/acme/other/issues/99', 'deny default-deny'],
+    ['GET https://b.example.com:8443/', 'allow b-example-com-8443'],
+    ['GET https://b.example.com/', 'deny default-deny'],
+    ['GET http://c.example.com/', 'allow c-example-com-http'],
+    ['GET https://c.example.com/', 'deny default-deny'],
+    ['GET https://d.example.com/', 'deny default-deny'],
+  ] as const) {
+    assert.equal(verdict(policy, request), expected, request);
+  }
 });
 
 test('what was refused, failed or is no request is not proposed', () => {
-  const text = proposePolicy([
-    exchange({ host: 'denied.example.com', verdict: 'deny' }),
-    exchange({ host: 'failed.example.com', verdict: 'error' }),
+  const { text } = learn([
+    refused({ host: 'denied.example.com' }),
+    exchange({ host: 'failed.example.com', verdict: 'error', errorCode: 'origin_unreachable' }),
     { ...exchange({ host: 'session.example.com' }), kind: 'session' },
   ]);
   assert.ok(!text.includes('example.com'));
-  compile(text);
 });
 
-test('the most used host comes first and the text is the same each time', () => {
-  const events = [exchange({ host: 'z.example.com' }), exchange({}), exchange({})];
-  const text = proposePolicy(events);
+test('a template that would admit what was denied is not used', () => {
+  const { policy, text } = learn([
+    exchange({ path: '/items/1' }),
+    exchange({ path: '/items/2' }),
+    refused({ path: '/items/3' }),
+  ]);
+  assert.match(text, /- \/items\/1 # 1\n {6}- \/items\/2 # 1\n/);
+  assert.equal(verdict(policy, 'GET https://a.example.com/items/3'), 'deny default-deny');
+});
+
+test('credentials, private networks, raw TCP and passthrough are part of it', () => {
+  const { text } = learn([
+    exchange({ rule: 'api', injected: ['api-token'], address: '10.1.2.3' }),
+    exchange({ rule: 'form', injected: [], offered: ['placeholder'], host: 'f.example.com' }),
+    exchange({
+      kind: 'stream',
+      rule: 'db',
+      scheme: 'tcp',
+      protocol: 'raw',
+      host: 'db.example.com',
+      port: 5432,
+    }),
+    exchange({ kind: 'stream', rule: 'pin', protocol: 'passthrough', host: 'pin.example.com' }),
+  ]);
+  assert.match(text, /inject: \[api-token\]\n {4}addresses: \["?10\.1\.2\.3\/32"?\]/);
+  assert.match(text, /inject: \[placeholder\]/);
+  assert.match(text, /# 1 connection\n.*\n.*db\.example\.com\n {4}scheme: tcp\n {4}ports: 5432\n/);
+  assert.match(text, /tls: passthrough/);
+});
+
+test('the most used host comes first, paths are sorted with their counts, and the text is the same each time', () => {
+  const events = [
+    exchange({ host: 'z.example.com' }),
+    exchange({ path: '/b' }),
+    exchange({ path: '/a/1' }),
+    exchange({ path: '/a/2' }),
+  ];
+  const { text } = learn(events);
   assert.ok(text.indexOf('a.example.com') < text.indexOf('z.example.com'));
-  assert.match(text, /# 2 requests\n {2}- name: a-example-com/);
-  assert.equal(proposePolicy(events), text);
+  assert.match(text, /# 3 requests\n {2}- name: a-example-com\n/);
+  assert.match(text, /paths:\n {6}- ("?)\/a\/:id\1 # 2\n {6}- \/b # 1\n/);
+  assert.equal(proposePolicy(events.toReversed()), text);
+});
+
+test('paths with odd characters and with two readings are learnt as they are', () => {
+  learn(
+    ['/a:b*(c)', '/@acme%2Ftool', '/x//y', '/v;p=1/z', '/%E2%82%AC', '/q"uote', '/{curly}', '/#'].map(
+      (path) => exchange({ path: path.replaceAll(/["{}#]/g, encodeURIComponent) }),
+    ),
+  );
 });
 
 test('one host on several ports and schemes gives rules of different names', () => {
-  const policy = compile(
-    proposePolicy([exchange({}), exchange({ port: 8443 }), exchange({ scheme: 'http', port: 80 })]),
-  );
+  const { policy } = learn([exchange(), exchange({ port: 8443 }), exchange({ scheme: 'http', port: 80 })]);
   assert.equal(new Set(policy.rules.map((rule) => rule.reference.name)).size, 3);
 });

@@ -1,0 +1,52 @@
+// A policy for requests of which not everything is known: as open, and as closed, as the missing facts could make it.
+// Where both decide alike, the missing facts do not matter.
+
+import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
+import type { Rule } from './rule.ts';
+
+/** What is known beside method, destination, path and time. */
+export interface KnownFacts {
+  /** Claims and posture of the session. */
+  readonly session: boolean;
+  readonly headers: boolean;
+}
+
+/** Which way every fact that is missing is taken to have been. */
+export type Assumption = 'open' | 'closed';
+
+/** The policy itself if no rule asks for what is not known. */
+export function assumePolicy(
+  policy: CompiledPolicy,
+  known: KnownFacts,
+  assumption: Assumption,
+): CompiledPolicy {
+  const rules = policy.rules.map((rule) => assumeRule(rule, known, assumption));
+  const files = known.session ? policy.files : assumeFiles(policy.files, assumption);
+  const isSame = files === policy.files && rules.every((rule, i) => rule === policy.rules[i]);
+  return isSame ? policy : new CompiledPolicy({ version: policy.version, rules, files });
+}
+
+function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule {
+  const isWhenOpen = rule.when !== undefined && !(known.session && (known.headers || !rule.when.usesHeaders));
+  const isForOpen = !known.session && (rule.selectors.length > 0 || rule.require.length > 0);
+  if (!isWhenOpen && !isForOpen) return rule;
+  const isOn = (rule.effect === 'allow') === (assumption === 'open');
+  // A rule that expired at the beginning of time does not match.
+  if (!isOn) return { ...rule, expiresMs: 0 };
+  return {
+    ...rule,
+    ...(isForOpen ? { selectors: [], require: [] } : {}),
+    ...(isWhenOpen && rule.when !== undefined ? { when: { ...rule.when, evaluate: () => true } } : {}),
+  };
+}
+
+/** Default deny is loosened only if every file that is for the session observes. */
+function assumeFiles(files: readonly PolicyFile[], assumption: Assumption): readonly PolicyFile[] {
+  if (files.every(({ selectors }) => selectors.length === 0)) return files;
+  // A file that may be for the session counts where that serves the assumption; the others always count.
+  return files
+    .filter(
+      ({ mode, selectors }) => selectors.length === 0 || (mode === 'observe') === (assumption === 'open'),
+    )
+    .map(({ file, mode }) => ({ file, mode, selectors: [] }));
+}

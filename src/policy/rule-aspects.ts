@@ -1,0 +1,154 @@
+// What a rule says, aspect by aspect, in words that can be compared, and whether one saying covers another.
+
+import { formatHostPattern, hostCovers } from './host-pattern.ts';
+import type { Rule, RuleScheme } from './rule.ts';
+
+/** One thing that a rule says. `covers`: what `b` lets through by it, `a` lets through too. */
+export interface RuleAspect {
+  readonly key: string;
+  /** What is written, or its default; undefined: nothing. */
+  text(rule: Rule): string | undefined;
+  /** Whether everything that `inner` matches, or gives, is matched or given by `outer`. */
+  covers(outer: Rule, inner: Rule): boolean;
+  /** It says which requests the rule is for; the others say what an admitted request gets. */
+  readonly isMatch: boolean;
+}
+
+const list = (values: Iterable<string | number> | undefined): string | undefined => {
+  const all = values === undefined ? [] : [...values];
+  return all.length === 0 ? undefined : all.join(', ');
+};
+
+const includesAll = <T>(outer: Iterable<T>, inner: Iterable<T>): boolean => {
+  const set = new Set(outer);
+  return [...inner].every((one) => set.has(one));
+};
+
+/** Absent stands for everything. */
+const coversSet = <T>(outer: ReadonlySet<T> | undefined, inner: ReadonlySet<T> | undefined): boolean =>
+  outer === undefined || (inner !== undefined && includesAll(outer, inner));
+
+/** Ports of a rule as it is matched; undefined: all. */
+export function effectivePorts(rule: Rule): ReadonlySet<number> | undefined {
+  if (rule.ports !== undefined || rule.effect === 'deny') return rule.ports;
+  return new Set([...rule.schemes].map((scheme: RuleScheme) => (scheme === 'http' ? 80 : 443)));
+}
+
+const selectorsText = ({ selectors }: Rule): string | undefined =>
+  selectors.length === 0 ? undefined : selectors.map((one) => JSON.stringify(one)).join(' and ');
+
+const limitsText = ({ limits }: Rule): string | undefined =>
+  list(Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`));
+
+function limitsCover({ limits: outer }: Rule, { limits: inner }: Rule): boolean {
+  return (Object.keys(outer) as (keyof typeof outer)[]).every((limit) => {
+    const [most, own] = [outer[limit], inner[limit]];
+    return most === undefined || (own !== undefined && own <= most);
+  });
+}
+
+/** A condition that both have alike, or that only the inner has. */
+const sameOrAbsent = (outer: string | undefined, inner: string | undefined): boolean =>
+  outer === undefined || outer === inner;
+
+const isMatch = true;
+
+/** All aspects. `name`, `description` and the order are none. */
+export const ruleAspects: readonly RuleAspect[] = [
+  {
+    key: 'hosts',
+    isMatch,
+    text: ({ hosts }) => list(hosts.map(formatHostPattern)),
+    covers: (outer, inner) => inner.hosts.every((host) => outer.hosts.some((one) => hostCovers(one, host))),
+  },
+  {
+    key: 'scheme',
+    isMatch,
+    text: ({ schemes }) => list(schemes),
+    covers: (outer, inner) => includesAll(outer.schemes, inner.schemes),
+  },
+  {
+    key: 'ports',
+    isMatch,
+    text: (rule) => list(effectivePorts(rule)),
+    covers: (outer, inner) => coversSet(effectivePorts(outer), effectivePorts(inner)),
+  },
+  {
+    key: 'methods',
+    isMatch,
+    text: ({ methods }) => list(methods),
+    covers: (outer, inner) => coversSet(outer.methods, inner.methods),
+  },
+  {
+    key: 'paths',
+    isMatch,
+    text: ({ paths }) => list(paths?.map(({ source }) => source)),
+    covers: (outer, inner) =>
+      outer.paths === undefined ||
+      inner.paths?.every((path) => outer.paths?.some((one) => one.covers(path))) === true,
+  },
+  {
+    key: 'when',
+    isMatch,
+    text: ({ when }) => when?.source,
+    covers: (outer, inner) => sameOrAbsent(outer.when?.source, inner.when?.source),
+  },
+  {
+    key: 'for',
+    isMatch,
+    text: selectorsText,
+    covers: (outer, inner) => sameOrAbsent(selectorsText(outer), selectorsText(inner)),
+  },
+  {
+    key: 'require',
+    isMatch,
+    text: ({ require }) => list(require),
+    covers: (outer, inner) => includesAll(inner.require, outer.require),
+  },
+  {
+    key: 'expires',
+    isMatch,
+    text: ({ expiresMs }) => (expiresMs === undefined ? undefined : new Date(expiresMs).toISOString()),
+    covers: (outer, inner) => (outer.expiresMs ?? Infinity) >= (inner.expiresMs ?? Infinity),
+  },
+  {
+    key: 'inject',
+    isMatch: false,
+    text: ({ inject }) => list(inject),
+    covers: (outer, inner) => includesAll(outer.inject, inner.inject),
+  },
+  {
+    key: 'addresses',
+    isMatch: false,
+    text: ({ addresses }) => list(addresses),
+    covers: (outer, inner) => includesAll(outer.addresses, inner.addresses),
+  },
+  {
+    key: 'trust',
+    isMatch: false,
+    text: ({ trust }) => list(trust),
+    covers: (outer, inner) => includesAll(outer.trust, inner.trust),
+  },
+  { key: 'limits', isMatch: false, text: limitsText, covers: limitsCover },
+  {
+    key: 'tls',
+    isMatch: false,
+    text: ({ handling }) => handling,
+    covers: (outer, inner) => outer.handling === inner.handling || inner.handling === 'intercept',
+  },
+  {
+    key: 'mode',
+    isMatch: false,
+    text: ({ mode }) => mode,
+    covers: (outer, inner) => outer.mode === 'observe' || inner.mode === 'enforce',
+  },
+  {
+    key: 'deny',
+    isMatch: false,
+    text: ({ effect, reason, operatorReason }) =>
+      effect === 'allow'
+        ? undefined
+        : list([reason ?? 'true', ...(operatorReason === undefined ? [] : [operatorReason])]),
+    covers: (outer, inner) => outer.effect === 'allow' || inner.effect === 'deny',
+  },
+];
