@@ -70,6 +70,28 @@ for (const [form, given] of mentions)
   test(`${form}: ${JSON.stringify(given.slice(0, 60))} passes as it is`, () =>
     assertScans(form, given, given));
 
+test('no body makes it hold back more than one match', () => {
+  const floods: readonly (readonly [BodyForm, string, number])[] = [
+    ['json', `"${placeholder}"${' '.repeat(5_000)}`, placeholder.length + 2 + 1024],
+    ['json', `"${'\\\\'.repeat(5_000)}`, 1],
+    ['json', `"${placeholder.slice(0, -1)}${'x'.repeat(5_000)}`, placeholder.length + 1],
+    ['form', `a=${'%'.repeat(5_000)}`, placeholder.length * 3],
+    ['form', 'a'.repeat(5_000), 0],
+    ['text', ' '.repeat(5_000), placeholder.length + 64],
+  ];
+  for (const [form, body, most] of floods) {
+    const scanner = createScanner(form, { placeholder, secret });
+    let waiting = Buffer.alloc(0);
+    let longest = 0;
+    for (const byte of Buffer.from(body)) {
+      const buffered = Buffer.concat([waiting, Buffer.from([byte])]);
+      waiting = buffered.subarray(buffered.length - scanner.scan(buffered, false).waiting);
+      longest = Math.max(longest, waiting.length);
+    }
+    assert.ok(longest <= most, `${form}: ${longest} of ${body.slice(0, 40)}`);
+  }
+});
+
 test('a document of JSON means the same with the secret in the place of each value, however it is cut', async () => {
   const leaf = fc.oneof(
     fc.constant(placeholder),

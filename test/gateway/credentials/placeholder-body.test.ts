@@ -75,6 +75,22 @@ test('a body of chunks is searched like one of a stated length', async () => {
   scene.assertKept(secret);
 });
 
+test('bodies over HTTP/2 are searched too, of a stated length and without one', async () => {
+  const secret = canary('http2');
+  await using scene = await open(secret);
+  const body = JSON.stringify({ key: placeholder, filler: 'x'.repeat(100_000) });
+  const type = { 'content-type': 'application/json' };
+  await scene.get2('/in/a', type, body);
+  await scene.get2('/in/a', { ...type, 'content-length': String(body.length) }, body);
+  const short = JSON.stringify({ key: placeholder });
+  await scene.get2('/in/a', { ...type, 'content-length': String(short.length) }, short);
+  assert.deepEqual(
+    scene.seen.map((one) => one.body),
+    [body, body, short].map((one) => one.replace(placeholder, secret)),
+  );
+  scene.assertKept(secret);
+});
+
 test('what merely mentions the placeholder, is encoded, or is of another type passes as it came and gets nothing', async () => {
   const secret = canary('none');
   await using scene = await open(secret);

@@ -37,8 +37,8 @@ export interface CredentialScene extends AsyncDisposable {
   get(target: string, ...fields: readonly string[]): Promise<RawAnswer>;
   /** A request with a body, framed as the fields say. */
   post(target: string, fields: readonly string[], body: string): Promise<RawAnswer>;
-  /** The same GET over HTTP/2. */
-  get2(target: string, fields?: Readonly<Record<string, string>>): Promise<RawAnswer>;
+  /** A GET over HTTP/2, or a POST of the body. */
+  get2(target: string, fields?: Readonly<Record<string, string>>, body?: string): Promise<RawAnswer>;
   /** The secret reached the origin, and is in nothing that the workload, the audit or a log got. */
   assertKept(secret: string): void;
 }
@@ -99,8 +99,8 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
     get: (target, ...fields) => send(get(at, target, ...fields)),
     post: (target, fields, body) =>
       send([`POST ${target} HTTP/1.1`, `Host: ${at}`, 'Connection: close', ...fields, '', body].join('\r\n')),
-    get2: async (target, fields = {}) => {
-      const answer = await getOverHttp2(await path.tls(at, { alpn: ['h2'] }), at, target, fields);
+    get2: async (target, fields = {}, body = '') => {
+      const answer = await getOverHttp2(await path.tls(at, { alpn: ['h2'] }), at, { target, fields, body });
       answers.push(answer);
       return answer;
     },
@@ -171,13 +171,22 @@ function captureLogs(): { readonly text: () => string } & Disposable {
 async function getOverHttp2(
   socket: TLSSocket,
   authorityOfUrl: string,
-  target: string,
-  fields: Readonly<Record<string, string>>,
+  {
+    target,
+    fields,
+    body,
+  }: {
+    readonly target: string;
+    readonly fields: Readonly<Record<string, string>>;
+    readonly body: string;
+  },
 ): Promise<RawAnswer> {
   const session = connectHttp2(`https://${authorityOfUrl}`, { createConnection: () => socket });
   try {
-    const stream = session.request({ ':path': target, ...fields });
-    stream.end();
+    const method = body === '' ? 'GET' : 'POST';
+    const stream = session.request({ ':method': method, ':path': target, ...fields });
+    // A GET has ended with its head.
+    if (body !== '') stream.end(body);
     const head = Promise.withResolvers<Record<string, string | string[] | number | undefined>>();
     stream.once('response', head.resolve);
     stream.once('error', head.reject);
