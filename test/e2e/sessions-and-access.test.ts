@@ -20,6 +20,7 @@ let origin: EndlessOrigin;
 let set: Deployment;
 let agent: AgentProcess;
 let ca: string;
+const connections: https.Agent[] = [];
 
 before(async () => {
   const authority = createTestAuthority();
@@ -36,6 +37,7 @@ before(async () => {
   ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
 });
 after(async () => {
+  for (const connection of connections) connection.destroy();
   await agent?.[Symbol.asyncDispose]();
   await set?.[Symbol.asyncDispose]();
   await origin?.[Symbol.asyncDispose]();
@@ -50,7 +52,9 @@ const targetOf = (host: string, of: AgentProcess = agent): ProxyTarget => ({
 
 async function get(host: string, path: string, of = agent): Promise<IncomingMessage> {
   const target = targetOf(host, of);
-  const request = https.get({ agent: await agentThrough(target), host, port: target.port, path });
+  const connection = await agentThrough(target);
+  connections.push(connection);
+  const request = https.get({ agent: connection, host, port: target.port, path });
   // Of an answer that breaks off the end is what counts.
   request.on('error', () => undefined);
   const [answer] = (await once(request, 'response')) as [IncomingMessage];
