@@ -2,7 +2,7 @@
 
 /** What the values are made of. Files that were not written leave out the variables that name them. */
 export interface WorkloadFacts {
-  /** Port of the relay on 127.0.0.1. */
+  /** Port of the relay on 127.0.0.1; 0 if it has none: then no variable points to it. */
   readonly port: number;
   readonly files: WorkloadFiles;
   /** The environment that the workload would have without us; lists in it are appended to. */
@@ -34,6 +34,9 @@ export interface EnvironmentRow {
   readonly value: (facts: WorkloadFacts) => string | undefined;
   readonly clients: string;
 }
+
+/** Where the relay's Unix socket is, for workloads that can use one. */
+export const relaySocketVariable = 'UPSTREAMPROXY_RELAY_SOCKET';
 
 /** What never goes through the relay; every client understands exact lower-case names without spaces. */
 export const noProxyDefault = 'localhost,127.0.0.1,::1';
@@ -106,7 +109,7 @@ export const environmentTable: readonly EnvironmentRow[] = [
 export function workloadEnvironment(facts: WorkloadFacts): Record<string, string> {
   const environment: Record<string, string> = { ...facts.placeholders };
   for (const { name, value } of environmentTable) {
-    const text = value(facts);
+    const text = facts.port === 0 && value(facts) !== value({ ...facts, port: 1 }) ? undefined : value(facts);
     if (text === undefined) delete environment[name];
     else environment[name] = text;
   }

@@ -22,8 +22,10 @@ export interface InitOptions {
   readonly gatewayPins?: readonly string[];
   /** Folder for the trust files. Default: a fresh one below the temporary folder, removed again. */
   readonly stateDirectory?: string;
-  /** Port of the relay on loopback; 0, the default, takes a free one. */
-  readonly relayPort?: number;
+  /** Port of the relay on loopback; 0, the default, takes a free one; `off` listens on `relaySocket` alone. */
+  readonly relayPort?: number | 'off';
+  /** Absolute path of a Unix socket for the relay, in a folder of this user alone. Removed again. */
+  readonly relaySocket?: string;
   /** The system's PEM bundle, where it is not at a usual place. */
   readonly systemCaPath?: string;
   /** Environment to check, and base for the workload's. Default: that of this process. */
@@ -104,6 +106,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('gatewayCa', options.gatewayCa),
     ...optional('gatewayPins', options.gatewayPins),
     ...optional('stateDirectory', options.stateDirectory),
+    ...optional('relaySocket', options.relaySocket),
     ...optional('systemCaPath', options.systemCaPath),
     ...optional('jail', options.jail),
     ...optional('entrances', options.entrances),

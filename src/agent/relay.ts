@@ -7,6 +7,7 @@ import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import type { TunnelStream } from '../net/tunnel-stream.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { serveRelayConnection } from './relay-connection.ts';
+import { listenRelaySocket } from './relay-socket.ts';
 
 /** What the relay needs of a tunnel. */
 export interface RelayTunnel {
@@ -19,8 +20,10 @@ export interface RelayTunnel {
 
 export interface RelayOptions {
   readonly tunnel: RelayTunnel;
-  /** 0, the default, takes a free one. */
-  readonly port?: number;
+  /** 0, the default, takes a free one; `off` listens on the Unix socket alone. */
+  readonly port?: number | 'off';
+  /** A Unix socket beside the port, for this user alone. */
+  readonly socketPath?: string;
   /** `127.0.0.1`, `::1`, or `localhost` for both, the default. Nothing else: the relay is for this machine alone. */
   readonly host?: string;
   readonly limits?: Limits;
@@ -28,7 +31,9 @@ export interface RelayOptions {
 }
 
 export interface Relay extends AsyncDisposable {
+  /** 0 if there is none. */
   readonly port: number;
+  readonly socketPath?: string;
   /** The addresses that it listens on. */
   readonly hosts: readonly string[];
   readonly connectionCount: number;
@@ -37,7 +42,7 @@ export interface Relay extends AsyncDisposable {
 }
 
 /**
- * Starts the relay: CONNECT and absolute-form requests, loopback only.
+ * Starts the relay: CONNECT and absolute-form requests, on loopback and on a Unix socket only.
  * Throws usage for another address and relay_port_in_use for a taken port.
  */
 export async function startUpstreamProxyRelay(options: RelayOptions): Promise<Relay> {
@@ -48,19 +53,41 @@ export async function startUpstreamProxyRelay(options: RelayOptions): Promise<Re
     socket.once('close', () => sockets.delete(socket));
     serveRelayConnection(socket, { tunnel: options.tunnel, limits, logger: options.logger ?? silentLogger });
   };
-  const servers = await listenLoopback(options, limits, accept);
-  return new LoopbackRelay(servers, sockets);
+  const { port = 0, socketPath: path } = options;
+  if (port === 'off' && path === undefined)
+    throw new ProxyError('usage', 'a relay without a port needs a Unix socket');
+  const logger = options.logger ?? silentLogger;
+  const onRefused = (reason: string): void => logger.warn(`a connection to the relay was refused: ${reason}`);
+  // First what is named: a free port cannot be taken.
+  const local = path === undefined ? undefined : await listenRelaySocket({ path, limits, accept, onRefused });
+  try {
+    const servers =
+      port === 'off' ? [] : await listenLoopback({ host: options.host ?? 'localhost', port }, limits, accept);
+    return new ListeningRelay({ servers, local, ...(path === undefined ? {} : { path }), sockets });
+  } catch (error) {
+    if (local !== undefined) await closeServer(local);
+    throw error;
+  }
 }
 
-class LoopbackRelay implements Relay {
+interface RelayParts {
+  readonly servers: readonly Server[];
+  readonly local: Server | undefined;
+  readonly path?: string;
+  readonly sockets: ReadonlySet<Socket>;
+}
+
+class ListeningRelay implements Relay {
   readonly port: number;
+  readonly socketPath?: string;
   readonly hosts: readonly string[];
   readonly #servers: readonly Server[];
   readonly #sockets: ReadonlySet<Socket>;
   #closed: Promise<unknown> | undefined;
 
-  constructor(servers: readonly Server[], sockets: ReadonlySet<Socket>) {
-    this.#servers = servers;
+  constructor({ servers, local, path, sockets }: RelayParts) {
+    this.#servers = local === undefined ? servers : [...servers, local];
+    if (path !== undefined) this.socketPath = path;
     this.#sockets = sockets;
     const addresses = servers.map(addressOf);
     this.port = addresses[0]?.port ?? 0;
@@ -98,12 +125,11 @@ function closeServer(server: Server): Promise<void> {
 const portAttemptsMax = 10;
 
 async function listenLoopback(
-  options: RelayOptions,
+  { host: named, port }: { readonly host: string; readonly port: number },
   limits: Limits,
   accept: (socket: Socket) => void,
 ): Promise<readonly Server[]> {
-  const hosts = hostsOf(options.host ?? 'localhost');
-  const port = options.port ?? 0;
+  const hosts = hostsOf(named);
   for (let attempt = 1; ; attempt++) {
     const servers: Server[] = [];
     try {

@@ -7,7 +7,7 @@ import { type Capture, type CaptureStarter, startCapture } from './capture/captu
 import { entrancePorts } from './capture/entrances.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import { type AgentSession, enrol } from './enrol.ts';
-import { workloadEnvironment } from './environment.ts';
+import { relaySocketVariable, workloadEnvironment } from './environment.ts';
 import { dialGateway, type Gateway, openGateway } from './gateway-connection.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
@@ -30,7 +30,8 @@ export interface SessionOptions {
   readonly gatewayPins?: readonly string[];
   readonly dangerouslyAllowPlainGateway: boolean;
   readonly stateDirectory?: string;
-  readonly relayPort: number;
+  readonly relayPort: number | 'off';
+  readonly relaySocket?: string;
   readonly systemCaPath?: string;
   readonly dangerouslyAllowUnhardened: boolean;
   /** This process's environment: checked for what could read the agent. */
@@ -117,7 +118,13 @@ export async function openSession(
 
   const client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
   const relay = stack.use(
-    await startUpstreamProxyRelay({ tunnel: client, port: options.relayPort, limits, logger }),
+    await startUpstreamProxyRelay({
+      tunnel: client,
+      port: options.relayPort,
+      ...(options.relaySocket === undefined ? {} : { socketPath: options.relaySocket }),
+      limits,
+      logger,
+    }),
   );
   const inside = await options.entrances?.(entrancePorts(relay.port, session.answer.capture_ports));
   const capture =
@@ -185,12 +192,15 @@ class RunningSession implements OpenSession {
     this.capturePorts = session.answer.capture_ports;
     this.tokenErased = erased;
     this.ended = client.ended;
-    this.environment = workloadEnvironment({
-      port: relay.port,
-      files: trust.paths,
-      base: options.baseEnvironment,
-      placeholders: session.answer.placeholders,
-    });
+    this.environment = {
+      ...workloadEnvironment({
+        port: relay.port,
+        files: trust.paths,
+        base: options.baseEnvironment,
+        placeholders: session.answer.placeholders,
+      }),
+      ...(relay.socketPath === undefined ? {} : { [relaySocketVariable]: relay.socketPath }),
+    };
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {

@@ -1,6 +1,7 @@
 // The options that `run` and `agent` share: where the gateway is, and the token for it.
 
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 
 import type { InitOptions } from '../agent/init.ts';
 import { ProxyError } from '../protocol/error.ts';
@@ -15,6 +16,7 @@ export const agentOptionTable = {
   'token-file': { type: 'string' },
   'token-fd': { type: 'string' },
   'relay-port': { type: 'string' },
+  'relay-socket': { type: 'string' },
   'on-failure': { type: 'string' },
   'dangerously-allow-unhardened': { type: 'boolean' },
   quiet: { type: 'boolean', short: 'q' },
@@ -29,6 +31,8 @@ export const agentOptionUsage = `  --gateway URL         https:// address of the
                         (UPSTREAMPROXY_TOKEN_FILE)
   --token-fd N          session token from an inherited file descriptor instead
   --relay-port PORT     port of the relay on the loopback address; default: any free one
+  --relay-socket PATH   a Unix socket for the relay too, for this user alone (curl --unix-socket);
+                        for \`agent\`, --relay-port off then leaves the port out
   --on-failure WHAT     exit (default): without a session nothing is started;
                         continue: the command runs without the proxy
   --dangerously-allow-unhardened
@@ -43,6 +47,7 @@ interface ParsedAgentOptions {
   readonly 'token-file'?: string | undefined;
   readonly 'token-fd'?: string | undefined;
   readonly 'relay-port'?: string | undefined;
+  readonly 'relay-socket'?: string | undefined;
   readonly 'on-failure'?: string | undefined;
   readonly 'dangerously-allow-unhardened'?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -56,7 +61,9 @@ export interface AgentOptions {
   readonly gatewayPins: readonly string[] | undefined;
   readonly tokenFile: string | undefined;
   readonly tokenFd: number | undefined;
-  readonly relayPort: number;
+  readonly relayPort: number | 'off';
+  /** Absolute. */
+  readonly relaySocket: string | undefined;
   readonly onFailure: 'exit' | 'continue';
   readonly dangerouslyAllowUnhardened: boolean;
   readonly quiet: boolean;
@@ -99,17 +106,28 @@ export async function readAgentOptions(
       tokenFd === undefined
         ? undefined
         : numberOption('token-fd', tokenFd, { min: 3, max: 65_535, otherwise: 3 }),
-    relayPort: numberOption('relay-port', values['relay-port'], { min: 0, max: 65_535, otherwise: 0 }),
+    ...relayPlace(values),
     onFailure: choiceOption('on-failure', values['on-failure'], ['exit', 'continue']),
     dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'] ?? false,
     quiet: values.quiet ?? false,
   };
 }
 
+function relayPlace(values: ParsedAgentOptions): Pick<AgentOptions, 'relayPort' | 'relaySocket'> {
+  const { 'relay-port': port, 'relay-socket': socket } = values;
+  if (port === 'off' && socket === undefined)
+    throw new ProxyError('usage', '--relay-port off needs --relay-socket PATH');
+  const bounds = { min: 0, max: 65_535, otherwise: 0 };
+  return {
+    relayPort: port === 'off' ? port : numberOption('relay-port', port, bounds),
+    relaySocket: socket === undefined ? undefined : resolve(socket),
+  };
+}
+
 /** The options as the library takes them. This process is the agent's own, so its environment is scrubbed. */
 export function initOptions(options: AgentOptions): InitOptions {
   const { gatewayUrl, gatewayCa, gatewayPins, tokenFile, tokenFd, relayPort } = options;
-  const { dangerouslyAllowUnhardened } = options;
+  const { relaySocket, dangerouslyAllowUnhardened } = options;
   return {
     ...(gatewayPins === undefined ? {} : { gatewayPins }),
     ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
@@ -117,6 +135,7 @@ export function initOptions(options: AgentOptions): InitOptions {
     ...(tokenFile === undefined ? {} : { tokenFile }),
     ...(tokenFd === undefined ? {} : { tokenFd }),
     relayPort,
+    ...(relaySocket === undefined ? {} : { relaySocket }),
     dangerouslyAllowUnhardened,
     scrubEnvironment: true,
     baseEnvironment: workloadEnvironment(process.env),

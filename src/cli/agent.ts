@@ -5,7 +5,13 @@ import { rename, writeFile } from 'node:fs/promises';
 import { initUpstreamProxy } from '../agent/init.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { ProxyError } from '../protocol/error.ts';
-import { agentOptionTable, agentOptionUsage, initOptions, readAgentOptions } from './agent-options.ts';
+import {
+  agentOptionTable,
+  agentOptionUsage,
+  initOptions,
+  readAgentOptions,
+  type AgentOptions,
+} from './agent-options.ts';
 import { choiceOption, parseOptions, type Command } from './command.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
@@ -31,6 +37,11 @@ async function writeWhole(file: string, text: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+function placesOf(port: number, { relaySocket }: AgentOptions): string {
+  const places = port === 0 ? [] : [`127.0.0.1:${port}`];
+  return [...places, ...(relaySocket === undefined ? [] : [relaySocket])].join(' and ');
 }
 
 async function agent(args: readonly string[]): Promise<number> {
@@ -62,7 +73,7 @@ async function agent(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (!options.quiet)
-    process.stderr.write(`upstreamproxy: relay on 127.0.0.1:${proxy.port}, ends on SIGTERM\n`);
+    process.stderr.write(`upstreamproxy: relay on ${placesOf(proxy.port, options)}, ends on SIGTERM\n`);
   // A session that the gateway ended for good leaves nothing to serve.
   const ended = await Promise.race([shutdown.requested, proxy.ended]);
   await proxy.close({ drainMs: defaultLimits.drainTimeoutMs });

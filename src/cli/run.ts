@@ -56,6 +56,10 @@ async function run(args: readonly string[]): Promise<number> {
       '--policy and --config are for a gateway of its own; with --gateway the policy is there',
     );
   }
+  if (options.relayPort === 'off')
+    throw new ProxyError('usage', 'the commands of run need the port: leave --relay-port off away');
+  if (options.relaySocket !== undefined && values.user !== undefined)
+    throw new ProxyError('usage', '--relay-socket is for this user, so not with --user');
   if (options.gatewayUrl === undefined && isSingleFile())
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = readJailOptions(values);
