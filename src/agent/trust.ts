@@ -104,6 +104,8 @@ export async function fetchCertificates(
   if (response.status === 304 && etag !== undefined) return undefined;
   if (response.status !== 200) throw problemOf(response.status, response.body);
   const certificates = checkCertificates(response.body.toString('latin1'));
+  if (certificates.every((pem) => Date.parse(new X509Certificate(pem).validTo) < Date.now()))
+    throw new ProxyError('ca_invalid', 'every certificate that the gateway serves has expired');
   const served = response.fields.get('etag');
   return {
     pem: certificates.map((pem) => pem.trimEnd()).join('\n') + '\n',

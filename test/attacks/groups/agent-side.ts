@@ -1,6 +1,7 @@
 // The agent's own doors, and a gateway that is not the gateway.
 
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
@@ -16,6 +17,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';
 import { runCommand } from '../../support/command.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
 import { deploy } from '../../support/deployment.ts';
 import { namespaceObstacle, networkNamespace } from '../../support/network-namespace.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
@@ -243,6 +245,16 @@ export const ca: AttackTable = {
       /self-signed|unable to|certificate/i,
     );
     a.attempts += 1;
+    // The root's path length is zero (RFC 5280 §4.2.1.9): a leaf of it is no issuer, whatever it claims.
+    const root = new X509Certificate(a.caPem);
+    assert.ok(root.ca && root.raw.includes(Buffer.from('30060101ff020100', 'hex')), 'path length 0');
+    const socket = await a.tls(a.at('allowed.test'));
+    const leaf = new X509Certificate(socket.getPeerCertificate().raw);
+    assert.equal(leaf.ca, false);
+    assert.ok(Date.parse(leaf.validTo) <= Date.parse(root.validTo));
+    socket.end(get(a.at('allowed.test'), '/leaf'));
+    await once(socket.resume(), 'end');
+    a.attempts += 1;
   },
   'CA-04': async (a) =>
     withTemporaryDirectory(async (directory) => {
@@ -256,6 +268,8 @@ export const ca: AttackTable = {
         '',
         'x'.repeat(defaultLimits.caBytesMax + 1),
         leaf,
+        createTestAuthority(Date.now() - 40 * 365 * 86_400_000).caPem,
+        'x'.repeat(50_000_000),
         gateway.caPem.slice(0, 200),
       ];
       for (const body of answers) {

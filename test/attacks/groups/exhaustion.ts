@@ -182,7 +182,7 @@ export const exhaustion: AttackTable = {
     nothingDialled(a);
   },
   'DOS-03': {
-    limits: { leavesPerSecondMax: 20, leafContextsMax: 64 },
+    limits: { leavesPerSecondMax: 20, leafContextsMax: 64, streamsPerSecondMax: 100_000 },
     neighbourMsMax,
     run: async (a, scale) => {
       const count = scale === 'full' ? 10_000 : 120;
@@ -302,6 +302,7 @@ rules:
     assert.ok(performance.now() - started < 1_500);
   },
   'DOS-10': {
+    limits: { requestsPerSecondMax: 1_000_000 },
     neighbourMsMax,
     run: async (a, scale) => {
       const at = a.at('evil.test');

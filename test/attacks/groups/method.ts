@@ -1,6 +1,7 @@
 // Methods that are not what they seem.
 
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 
 import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
@@ -80,6 +81,24 @@ rules:
     const events = await a.events(3);
     assert.ok(events.every(({ verdict }) => verdict === 'deny'));
     nothingDialled(a);
+    // Whoever speaks gRPC reads the status of HTTP where there is none of its own: 403 is PERMISSION_DENIED, at once.
+    assert.deepEqual(
+      events.map(({ status }) => status),
+      [403, 403, 403],
+    );
+    // Other framings of gRPC are requests like any others: the path decides.
+    const web = grpc('/pkg.Svc/Denied').map(([name, value]): [string, string] => [
+      name,
+      name === 'content-type' ? 'application/grpc-web+proto' : value,
+    ]);
+    await http2Send(a, client, [web], hugeMessage);
+    nothingDialled(a);
+    // A bomb is bytes that nobody unpacks, and a million empty messages are five megabytes.
+    const packed = [...grpc('/public/Bomb'), ['grpc-encoding', 'gzip'] as [string, string]];
+    const bomb = gzipSync(Buffer.alloc(10_000_000)).toString('latin1');
+    await http2Send(a, client, [packed], `\x01\0\0\x26\x10${bomb}`.slice(0, 16_000));
+    await http2Send(a, client, [grpc('/public/Empty')], '\0\0\0\0\0'.repeat(3_000));
+    assert.equal(a.origins.seen.find(({ path }) => path === '/public/Empty')?.bodyBytes, 15_000);
     // A message that claims 4 GB is five bytes on the way: nothing is allocated for a claim.
     await http2Send(a, client, [grpc('/public/Echo')], hugeMessage);
     assert.equal(a.origins.seen.find(({ path }) => path === '/public/Echo')?.bodyBytes, 5);

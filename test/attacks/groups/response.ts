@@ -5,10 +5,12 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
 import { answered, get, refused, type AttackTable } from '../support/attack.ts';
+import { originAuthority } from '../support/arena.ts';
 import { allowedAddress } from '../support/sentry.ts';
+import { strangeOrigin } from '../support/strange-origin.ts';
 
 export const response: AttackTable = {
-  'RESP-01': async (a) => {
+  'RESP-01': async (a, scale) => {
     const at = a.rawAt('raw.test');
     const heads = [
       'HTTP/1.1 200 OK\nX: y\n\n',
@@ -27,6 +29,26 @@ export const response: AttackTable = {
       const reply = await a.send(at, get(at, '/bad'));
       refused(reply, 502, 504);
       assert.ok(reply.bytes.length < 10_000);
+    }
+    // A million fields, and a head of a hundred megabytes: sent for as long as somebody takes them, which is not long.
+    const [fields, megabytes] = scale === 'full' ? [1_000_000, 100] : [50_000, 4];
+    for (const [piece, count] of [
+      ['X: y\r\n'.repeat(1_000), fields / 1_000],
+      [`X: ${'y'.repeat(1024 * 1024)}\r\n`, megabytes],
+    ] as const) {
+      let sent = 0;
+      a.origins.answerRaw = (socket) => {
+        const more = (): void => {
+          for (let isTaken = true; isTaken && sent < count && !socket.destroyed; sent += 1)
+            isTaken = socket.write(piece);
+          if (sent < count && !socket.destroyed) socket.once('drain', more);
+        };
+        socket.write('HTTP/1.1 200 OK\r\n');
+        more();
+      };
+      const reply = await a.send(at, get(at, '/endless'));
+      refused(reply, 502, 504);
+      assert.ok(sent * piece.length < 16_000_000, `${sent * piece.length} bytes of a head were taken`);
     }
   },
   'RESP-02': {
@@ -80,6 +102,26 @@ export const response: AttackTable = {
       );
       assert.ok(performance.now() - started < 3_000);
       answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after')), 200);
+      // A hundred certificates, and a megabyte of them: more than any chain is, so it is no handshake.
+      const { cert, key } = originAuthority.issue('bad.test');
+      for (const count of [100, 2_000]) {
+        await using origin = await strangeOrigin(0, {
+          key,
+          cert: cert + originAuthority.caPem.repeat(count),
+        });
+        const fault = await a.parts.dialer
+          .dial({
+            destination: { scheme: 'https', host: 'bad.test', port: origin.port },
+            addresses: [`${allowedAddress}/32`],
+            principalId: 'alice',
+          })
+          .then(
+            ({ socket: made }) => void made.destroy(),
+            (reason: Error & { code: string }) => reason,
+          );
+        if (count === 2_000) assert.match(fault?.code ?? 'accepted', /^origin_/);
+        assert.equal(origin.bytes(), 0);
+      }
     },
   },
 };

@@ -358,7 +358,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       limits,
       clock: Date.now,
       live: new LiveGrants(),
-      budgets: new SessionBudgets(),
+      budgets: new SessionBudgets(limits),
       ruleTrust: new RuleTrust(),
     };
     const front = new HttpFront(common);
