@@ -1,0 +1,280 @@
+// An origin that verifies AWS signatures with a reading of them that is not ours: the head by @smithy/signature-v4, the
+// chunks and the trailer by the lines of the AWS documentation. It says what it saw, as a careless origin would.
+
+import { createHash, createHmac } from 'node:crypto';
+import type { Hash, Hmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SignatureV4 } from '@smithy/signature-v4';
+
+import type { TestAuthority } from '../../../support/test-authority.ts';
+
+export interface OriginKeys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+export interface VerifyingOrigin extends AsyncDisposable {
+  readonly port: number;
+  /** What every request was found to be: `ok`, or what does not fit. */
+  readonly verdicts: readonly string[];
+  readonly seen: readonly { readonly headers: IncomingMessage['headers']; readonly bodyBytes: number }[];
+}
+
+type Data = string | ArrayBuffer | ArrayBufferView;
+
+class Sha256 {
+  readonly #hash: Hash | Hmac;
+
+  constructor(key?: Data) {
+    this.#hash = key === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(key));
+  }
+
+  update(data: Data): void {
+    this.#hash.update(bytesOf(data));
+  }
+
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.#hash.digest());
+  }
+
+  reset(): void {
+    throw new Error('not used');
+  }
+}
+
+function bytesOf(data: Data): Buffer {
+  if (typeof data === 'string') return Buffer.from(data);
+  return ArrayBuffer.isView(data)
+    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    : Buffer.from(data);
+}
+
+interface Claim {
+  readonly region: string;
+  readonly service: string;
+  readonly moment: Date;
+  readonly signature: string;
+}
+
+const skewMs = 300_000;
+
+export async function openVerifyingOrigin(
+  authority: TestAuthority,
+  keys: OriginKeys,
+): Promise<VerifyingOrigin> {
+  const verdicts: string[] = [];
+  const seen: VerifyingOrigin['seen'][number][] = [];
+  const server = createServer(authority.issue('origin.test'), (request, response) => {
+    void verdictOf(request, keys)
+      .catch(brokenOff)
+      .then(({ verdict, bodyBytes }) => {
+        verdicts.push(verdict);
+        seen.push({ headers: request.headers, bodyBytes });
+        response.statusCode = verdict === 'ok' ? 200 : 403;
+        response.setHeader('x-told', JSON.stringify(request.headers['x-amz-security-token'] ?? ''));
+        response.end(`${verdict}\n${request.url ?? ''}\n${JSON.stringify(request.headers)}`);
+      });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // Listening on a port, not on a path.
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    verdicts,
+    seen,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+const brokenOff = (): { readonly verdict: string; readonly bodyBytes: number } => ({
+  verdict: 'it broke off',
+  bodyBytes: 0,
+});
+
+/** "UriEncode" of the documentation of S3, which every server of it applies to the path that it read. */
+function strictlyEncoded(path: string): string {
+  return path
+    .split('/')
+    .map((segment) =>
+      encodeURIComponent(decodeURIComponent(segment)).replace(
+        /[!'()*]/g,
+        (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+      ),
+    )
+    .join('/');
+}
+
+async function verdictOf(
+  request: IncomingMessage,
+  keys: OriginKeys,
+): Promise<{ readonly verdict: string; readonly bodyBytes: number }> {
+  const claim = claimOf(request);
+  if (claim === undefined) {
+    request.resume();
+    return { verdict: 'it is not signed', bodyBytes: 0 };
+  }
+  const word = request.headers['x-amz-content-sha256'];
+  const payload = new PayloadCheck(claim, keys, typeof word === 'string' ? word : undefined);
+  for await (const chunk of request) payload.push(chunk as Buffer);
+  const bodyFault = payload.end();
+  const fault = (await headFault(request, claim, keys, payload.bodyHash)) ?? bodyFault;
+  return { verdict: fault ?? 'ok', bodyBytes: payload.bytes };
+}
+
+function claimOf({ headers }: IncomingMessage): Claim | undefined {
+  const [, region, service, signature] =
+    /Credential=[^/]+\/\d{8}\/([^/]+)\/([^/]+)\/aws4_request, .*Signature=([0-9a-f]{64})$/.exec(
+      headers.authorization ?? '',
+    ) ?? [];
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(headers['x-amz-date']));
+  if (region === undefined || service === undefined || signature === undefined || parts === null)
+    return undefined;
+  const [, year, month, day, hour, minute, second] = parts;
+  return {
+    region,
+    service,
+    signature,
+    moment: new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`),
+  };
+}
+
+/** What does not fit in the head, as another implementation signs it. */
+async function headFault(
+  request: IncomingMessage,
+  { region, service, moment, signature }: Claim,
+  keys: OriginKeys,
+  bodyHash: string,
+): Promise<string | undefined> {
+  if (Math.abs(moment.getTime() - Date.now()) > skewMs) return 'its time is not the present';
+  if (keys.sessionToken !== undefined && request.headers['x-amz-security-token'] !== keys.sessionToken)
+    return 'it has no session token, or another one';
+  const url = new URL(request.url ?? '/', 'https://origin.test');
+  const names = /SignedHeaders=([^,]+),/.exec(request.headers.authorization ?? '')?.[1]?.split(';') ?? [];
+  const headers = Object.fromEntries(names.map((name) => [name, String(request.headers[name])]));
+  const word = request.headers['x-amz-content-sha256'];
+  const signer = new SignatureV4({
+    credentials: keys,
+    region,
+    service,
+    sha256: Sha256,
+    uriEscapePath: service !== 's3',
+    applyChecksum: false,
+  });
+  const signed = await signer.sign(
+    {
+      method: request.method ?? '',
+      protocol: 'https:',
+      hostname: 'origin.test',
+      path: service === 's3' ? strictlyEncoded(url.pathname) : url.pathname,
+      query: Object.fromEntries([...url.searchParams]),
+      headers: { ...headers, ...(word === undefined ? { 'x-amz-content-sha256': bodyHash } : {}) },
+    },
+    {
+      signingDate: moment,
+      signableHeaders: new Set(names),
+      unsignableHeaders: new Set(word === undefined ? ['x-amz-content-sha256'] : []),
+    },
+  );
+  const expected = /Signature=([0-9a-f]{64})$/.exec(signed.headers['authorization'] ?? '')?.[1];
+  return expected === signature ? undefined : 'the signature does not match';
+}
+
+/** The body against its hash, or its chunks against their signatures; nothing of it is kept but a chunk. */
+class PayloadCheck {
+  readonly #claim: Claim;
+  readonly #word: string | undefined;
+  readonly #key: Buffer;
+  readonly #hash = createHash('sha256');
+  #held = Buffer.alloc(0);
+  #previous: string;
+  #fault: string | undefined;
+  #isLast = false;
+  bytes = 0;
+  bodyHash = '';
+
+  constructor(claim: Claim, keys: OriginKeys, word: string | undefined) {
+    this.#claim = claim;
+    this.#word = word;
+    this.#previous = claim.signature;
+    const parts = [this.#dateTime.slice(0, 8), claim.region, claim.service, 'aws4_request'];
+    this.#key = parts.reduce<Buffer>(
+      (key, part) => createHmac('sha256', key).update(part).digest(),
+      Buffer.from(`AWS4${keys.secretAccessKey}`),
+    );
+  }
+
+  get #dateTime(): string {
+    return this.#claim.moment.toISOString().replace(/[:-]|\.\d{3}/g, '');
+  }
+
+  get #isSignedInChunks(): boolean {
+    return this.#word?.startsWith('STREAMING-AWS4') ?? false;
+  }
+
+  push(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (!this.#isSignedInChunks) {
+      this.#hash.update(chunk);
+      return;
+    }
+    this.#held = Buffer.concat([this.#held, chunk]);
+    while (!this.#isLast && this.#takeChunk());
+  }
+
+  end(): string | undefined {
+    this.bodyHash = this.#hash.digest('hex');
+    if (this.#isSignedInChunks) return this.#fault ?? this.#endFault();
+    const isHash = /^[0-9a-f]{64}$/.test(this.#word ?? '');
+    return isHash && this.#word !== this.bodyHash ? 'the body has another hash' : undefined;
+  }
+
+  #takeChunk(): boolean {
+    const lineEnd = this.#held.indexOf('\r\n');
+    const [, size = '', signature] =
+      /^([0-9a-f]+);chunk-signature=([0-9a-f]{64})$/.exec(
+        this.#held.toString('latin1', 0, Math.max(0, lineEnd)),
+      ) ?? [];
+    const length = Number.parseInt(size, 16);
+    const end = lineEnd + 2 + length;
+    if (lineEnd === -1 || this.#held.length < end + (length === 0 ? 0 : 2)) return false;
+    const data = this.#held.subarray(lineEnd + 2, end);
+    const hash = createHash('sha256').update(data).digest('hex');
+    const empty = createHash('sha256').digest('hex');
+    const expected = this.#sign('AWS4-HMAC-SHA256-PAYLOAD', `${this.#previous}\n${empty}\n${hash}`);
+    if (expected !== signature) this.#fault ??= 'the signature of a chunk does not match';
+    this.#previous = expected;
+    this.#isLast = length === 0;
+    this.#held = this.#held.subarray(end + (length === 0 ? 0 : 2));
+    return true;
+  }
+
+  #endFault(): string | undefined {
+    if (!this.#isLast) return 'the last chunk is missing';
+    const lines = this.#held.toString('latin1').split('\r\n');
+    if (this.#word?.endsWith('-TRAILER') !== true)
+      return lines.join() === ',' ? undefined : 'something follows the last chunk';
+    const signature = lines.find((line) => line.startsWith('x-amz-trailer-signature:'))?.split(':')[1];
+    const fields = lines.filter((line) => line !== '' && !line.startsWith('x-amz-trailer-signature:'));
+    const hash = createHash('sha256')
+      .update(fields.map((line) => `${line}\n`).join(''))
+      .digest('hex');
+    const expected = this.#sign('AWS4-HMAC-SHA256-TRAILER', `${this.#previous}\n${hash}`);
+    return signature === expected ? undefined : 'the signature of the trailer does not match';
+  }
+
+  #sign(kind: string, rest: string): string {
+    const { region, service } = this.#claim;
+    const scope = `${this.#dateTime.slice(0, 8)}/${region}/${service}/aws4_request`;
+    return createHmac('sha256', this.#key)
+      .update(`${kind}\n${this.#dateTime}\n${scope}\n${rest}`)
+      .digest('hex');
+  }
+}
