@@ -135,6 +135,11 @@ async function decide(
   action: string,
   { id, config, values }: { id: string; config: GatewayConfig; values: Values },
 ): Promise<string> {
+  if (action === 'grant' && !config.access.enabled)
+    throw new ProxyError(
+      'config_invalid',
+      'access.enabled is false in the configuration, so no grant would hold',
+    );
   return await withOperatorDesk(config, async (desk) => {
     const record = await desk.store.access.find(id);
     if (record === undefined)

@@ -89,6 +89,7 @@ export class AccessDesk {
         throw new ProxyError(
           'limit_exceeded',
           `No more requests for access are taken: there are ${limits[outcome.bound]} already (${outcome.bound}). Asking again does not help.`,
+          { limit: outcome.bound },
         );
     }
   }
