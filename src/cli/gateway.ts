@@ -55,7 +55,12 @@ async function gateway(args: readonly string[]): Promise<number> {
     await RuleTrust.open(config.trust);
     if (config.policy.mode === 'files') {
       const { PolicySource } = await import('../gateway/policy-source.ts');
-      const names = { credentials: Object.keys(config.credentials), trust: Object.keys(config.trust) };
+      const { hostDiscovery } = await import('../gateway/discover-hosts.ts');
+      const names = {
+        credentials: Object.keys(config.credentials),
+        trust: Object.keys(config.trust),
+        discover: hostDiscovery(config.discover),
+      };
       await (await PolicySource.open(config.policy.paths, { ...names, pollIntervalMs: 0 })).close();
     }
     process.stdout.write(`${values.config} is good\n`);

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
+import { hostDiscovery } from '../gateway/discover-hosts.ts';
 import { PolicySource } from '../gateway/policy-source.ts';
 import { parseAuthority } from '../http/authority.ts';
 import { HeaderList } from '../http/header-list.ts';
@@ -71,7 +72,11 @@ async function openPolicy(
     config === undefined
       ? {}
       : { credentials: Object.keys(config.credentials), trust: Object.keys(config.trust) };
-  await using source = await PolicySource.open(paths, { ...names, pollIntervalMs: 0 });
+  await using source = await PolicySource.open(paths, {
+    ...names,
+    discover: hostDiscovery(config?.discover),
+    pollIntervalMs: 0,
+  });
   const policy = source.current;
   if (!(policy instanceof CompiledPolicy))
     throw new ProxyError('internal', 'a policy of files is a compiled one');

@@ -24,6 +24,10 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
         'the name of a trust is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',
       );
   }
+  for (const [name, { command, file }] of Object.entries(document.discover ?? {})) {
+    if ((command === undefined) === (file === undefined))
+      report(['discover', name], 'hosts come from one place; write exactly one of command and file');
+  }
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');

@@ -34,6 +34,23 @@ const tlsSchema = z.union(
   { error: tlsHint },
 );
 
+const discoverHint = 'write a command as a list, such as { command: [tool, config, get, registry] }';
+const discoverSchema = strictMap(
+  {
+    command: z
+      .array(z.string().min(1, { error: discoverHint }), { error: discoverHint })
+      .min(1, { error: discoverHint })
+      .optional()
+      .describe('Program with its arguments, started without a shell; prints URLs or hosts, one a line.'),
+    file: z
+      .string({ error: discoverHint })
+      .min(1, { error: discoverHint })
+      .optional()
+      .describe('File with URLs or hosts, one a line.'),
+  },
+  { hint: discoverHint, synonyms: { cmd: 'command', exec: 'command', path: 'file' } },
+);
+
 const trustSchema = strictMap(
   {
     file: text(pathHint).describe(
@@ -216,6 +233,10 @@ export const gatewayConfigSchema = strictMap(
       .record(z.string(), trustSchema, { error: 'write a map from name to { file: path }' })
       .optional()
       .describe("Certificates that rules can pin for their hosts, by name, beside the gateway's roots."),
+    discover: z
+      .record(z.string(), discoverSchema, { error: 'write a map from name to { command: [...] }' })
+      .optional()
+      .describe('Where hosts of groups with discover come from, by name, beside npm, pip and git.'),
     tokens: tokensSchema.optional().describe('Session tokens that the gateway signs itself.'),
     issuers: z
       .array(issuerSchema, { error: 'write a list of issuers' })

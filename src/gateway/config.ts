@@ -11,6 +11,7 @@ import { credentialSettings, plainSourceSettings } from './credentials/credentia
 import type { PlainSourceConfig } from './credentials/credential-source.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+import type { DiscoverySetting } from './discover-hosts.ts';
 import { asList } from './schema-parts.ts';
 
 /** An OpenID Connect issuer whose tokens start sessions. */
@@ -47,6 +48,8 @@ export interface GatewayConfig {
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
   /** PEM files that rules pin, by name. */
   readonly trust: Readonly<Record<string, string>>;
+  /** Tools of its own that groups of the policy can name under `discover`. */
+  readonly discover: Readonly<Record<string, DiscoverySetting>>;
   readonly tokens: { readonly issuer: string; readonly audience: string; readonly ttlSeconds: number };
   readonly issuers: readonly IssuerSettings[];
   readonly upstream: {
@@ -193,6 +196,12 @@ function completeConfig(
     ),
     trust: Object.fromEntries(
       Object.entries(document.trust ?? {}).map(([name, { file }]) => [name, absolute(file)]),
+    ),
+    discover: Object.fromEntries(
+      Object.entries(document.discover ?? {}).map(([name, { command, file = '' }]) => [
+        name,
+        command === undefined ? { file: absolute(file) } : { command },
+      ]),
     ),
     tokens: {
       issuer: tokens.issuer ?? `https://${publicNames[0] ?? 'localhost'}`,

@@ -4,8 +4,6 @@ import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { openCertificateAuthority } from '../pki/certificate-authority.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
-import { observePolicy } from '../policy/observe-policy.ts';
-import { formatProblem } from '../policy/problem.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
@@ -21,7 +19,7 @@ import { listenMetrics } from './metrics-server.ts';
 import { issuerFetch } from './oidc-fetch.ts';
 import type { IssuerFetch } from './oidc-fetch.ts';
 import { oidcIssuer } from './oidc-issuer.ts';
-import { PolicySource } from './policy-source.ts';
+import { openPolicies } from './open-policies.ts';
 import { createPublicServer } from './public-server.ts';
 import { RuleTrust } from './rule-trust.ts';
 import { handleSessionRequest } from './session-endpoints.ts';
@@ -76,7 +74,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     }),
   );
   const ruleTrust = await RuleTrust.open(config.trust);
-  const policies = await openPolicies(config, { stack, log, ruleTrust });
+  const policies = await openPolicies(config, { stack, log, ruleTrust, clock });
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
   const trust = await loadTrust(config);
   const environment = options.environment ?? {};
@@ -145,6 +143,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
         tunnels: () => tunnels.tunnelCount,
         liveGrants: () => parts.live.size,
         auditHealthy: () => audit.healthy,
+        policyAgeSeconds: () => policies.ageMs() / 1000,
+        policyStaleSeconds: () => policies.staleMs() / 1000,
       });
     stack.use(await listenMetrics({ ...config.metrics, text }));
   }
@@ -213,51 +213,6 @@ function factsOf(
     placeholders: credentials.placeholders,
     capturePorts: policy.capturePorts(principal),
     modes: ['raw', 'tls', 'proxy'],
-  };
-}
-
-interface PolicyParts {
-  readonly stack: AsyncDisposableStack;
-  readonly log: NonNullable<GatewayOptions['log']>;
-  readonly ruleTrust: RuleTrust;
-}
-
-interface Policies {
-  readonly current: () => Policy;
-  readonly reload: () => Promise<void>;
-  readonly onChange: (listener: (policy: Policy) => void) => void;
-}
-
-async function openPolicies(
-  config: GatewayConfig,
-  { stack, log, ruleTrust }: PolicyParts,
-): Promise<Policies> {
-  if (config.policy.mode === 'observe') {
-    const policy = observePolicy();
-    return { current: () => policy, reload: () => Promise.resolve(), onChange: () => undefined };
-  }
-  const source = stack.use(
-    await PolicySource.open(config.policy.paths, {
-      credentials: Object.keys(config.credentials),
-      trust: Object.keys(config.trust),
-      onProblems: (problems) => {
-        for (const problem of problems)
-          log(problem.severity === 'error' ? 'error' : 'warn', formatProblem(problem));
-      },
-    }),
-  );
-  return {
-    current: () => source.current,
-    reload: async () => {
-      // A file that cannot be taken leaves what was read before, as a policy file does.
-      await ruleTrust.reload().catch((error: unknown) => {
-        log('error', asProxyError(error).message);
-      });
-      await source.reload();
-    },
-    onChange: (listener) => {
-      source.onChange(listener);
-    },
   };
 }
 

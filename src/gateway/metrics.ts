@@ -14,6 +14,8 @@ export interface Gauges {
   readonly tunnels: () => number;
   readonly liveGrants: () => number;
   readonly auditHealthy: () => boolean;
+  readonly policyAgeSeconds: () => number;
+  readonly policyStaleSeconds: () => number;
 }
 
 /** Counts what passes through the audit. No host, path or principal becomes a label. */
@@ -83,6 +85,18 @@ export class Metrics {
         gauges.liveGrants(),
       ),
       ...single('audit_healthy', 'gauge', '1 while the audit can be written.', gauges.auditHealthy() ? 1 : 0),
+      ...single(
+        'policy_age_seconds',
+        'gauge',
+        'How long the policy has been in force.',
+        gauges.policyAgeSeconds(),
+      ),
+      ...single(
+        'policy_stale_seconds',
+        'gauge',
+        'How long the policy files have held something that cannot be taken; 0 while what is in force is what is in them.',
+        gauges.policyStaleSeconds(),
+      ),
     ];
     return `${lines.join('\n')}\n`;
   }

@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Policy } from '../policy/decision.ts';
-import { parsePolicy } from '../policy/parse-policy.ts';
+import { discoveredTools, parsePolicy } from '../policy/parse-policy.ts';
 import { formatProblem, type PolicyProblem } from '../policy/problem.ts';
 import type { YamlSource } from '../policy/yaml-source.ts';
-import { ProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 
 /** Folders are read flat; more files than this is the wrong folder. */
@@ -18,13 +18,15 @@ export interface PolicySourceOptions {
   readonly credentials?: Iterable<string>;
   /** Names of the trust that rules may pin; absent: not checked. */
   readonly trust?: Iterable<string>;
-  /** Hosts by tool, for groups with `discover`. */
-  readonly discovered?: ReadonlyMap<string, readonly string[]>;
+  /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
+  readonly discover?: (tool: string) => Promise<readonly string[]>;
   /** How often the files are looked at; 0 for never. 1000 by default, which also sees files that are replaced by renaming. */
   readonly pollIntervalMs?: number;
   readonly clock?: () => number;
   /** Told of each failed reload once, and of warnings of each policy that is taken. */
   readonly onProblems?: (problems: readonly PolicyProblem[]) => void;
+  /** Told once of each failed reload, after its problems: what stays in force. */
+  readonly onKept?: (state: PolicyState) => void;
 }
 
 /** What is in force, since when, and what is wrong with what is in the files now. */
@@ -78,7 +80,7 @@ export class PolicySource implements AsyncDisposable {
   ): Promise<PolicySource> {
     const list = typeof paths === 'string' ? [paths] : [...paths];
     const sources = await readSources(list);
-    const result = 'problems' in sources ? sources : load(sources, options);
+    const result = 'problems' in sources ? sources : await load(sources, options);
     if ('problems' in result)
       throw new ProxyError('config_invalid', result.problems.map(formatProblem).join('\n'));
     if (result.warnings.length > 0) options.onProblems?.(result.warnings);
@@ -104,9 +106,16 @@ export class PolicySource implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads the files now. What cannot be taken leaves the policy in force as it is; never rejects for bad files. */
-  async reload(): Promise<ReloadOutcome> {
-    const run = this.#busy.then(() => this.#reload());
+  /**
+   * Reads the files now, and asks tools for their hosts again. What cannot be taken leaves the policy in force as it is;
+   * never rejects for bad files.
+   */
+  reload(): Promise<ReloadOutcome> {
+    return this.#enqueue(true);
+  }
+
+  #enqueue(isAsked: boolean): Promise<ReloadOutcome> {
+    const run = this.#busy.then(() => this.#reload(isAsked));
     this.#busy = run;
     return run;
   }
@@ -123,25 +132,30 @@ export class PolicySource implements AsyncDisposable {
     await this.close();
   }
 
-  async #reload(): Promise<ReloadOutcome> {
+  async #reload(isAsked: boolean): Promise<ReloadOutcome> {
     if (this.#isClosed) return { kind: 'unchanged' };
     const sources = await readSources(this.#paths);
     const fingerprint =
       'problems' in sources ? sources.problems.map(formatProblem).join('\n') : fingerprintOf(sources);
-    if (fingerprint === this.#loaded.fingerprint) {
+    // Tools are asked when the files change or an operator wants it, not once a second.
+    const asksTools = isAsked && !('problems' in sources) && discoveredTools(sources).size > 0;
+    if (fingerprint === this.#loaded.fingerprint && !asksTools) {
       this.#failure = undefined;
       return { kind: 'unchanged' };
     }
     // The same bad files again: told already.
-    if (fingerprint === this.#failure?.fingerprint) return { kind: 'kept', problems: this.#failure.problems };
-    const result = 'problems' in sources ? sources : load(sources, this.#options);
+    if (fingerprint === this.#failure?.fingerprint && !asksTools)
+      return { kind: 'kept', problems: this.#failure.problems };
+    const result = 'problems' in sources ? sources : await load(sources, this.#options);
     if ('problems' in result) {
       const sinceMs = this.#failure?.sinceMs ?? this.#clock();
       this.#failure = { fingerprint, sinceMs, problems: result.problems };
       this.#options.onProblems?.(result.problems);
+      this.#options.onKept?.(this.state);
       return { kind: 'kept', problems: result.problems };
     }
     this.#failure = undefined;
+    if (result.policy.version === this.#loaded.policy.version) return { kind: 'unchanged' };
     this.#loaded = result;
     this.#loadedAtMs = this.#clock();
     if (result.warnings.length > 0) this.#options.onProblems?.(result.warnings);
@@ -153,26 +167,48 @@ export class PolicySource implements AsyncDisposable {
     const { pollIntervalMs = 1000 } = this.#options;
     if (pollIntervalMs === 0 || this.#isClosed) return;
     this.#timer = setTimeout(() => {
-      void this.reload().finally(() => this.#schedule());
+      void this.#enqueue(false).finally(() => this.#schedule());
     }, pollIntervalMs);
     this.#timer.unref();
   }
 }
 
-function load(
+async function load(
   sources: readonly YamlSource[],
   options: PolicySourceOptions,
-): Loaded | { readonly problems: readonly PolicyProblem[] } {
+): Promise<Loaded | { readonly problems: readonly PolicyProblem[] }> {
   const fingerprint = fingerprintOf(sources);
-  const { credentials, trust, discovered } = options;
+  const { credentials, trust } = options;
+  const discovered = await discoverAll(sources, options);
   const result = parsePolicy(sources, {
-    version: fingerprint.slice(0, 12),
+    version: versionOf(fingerprint, discovered),
     ...(credentials === undefined ? {} : { credentials }),
     ...(trust === undefined ? {} : { trust }),
     ...(discovered === undefined ? {} : { discovered }),
   });
   if ('problems' in result) return result;
   return { ...result, files: sources.map(({ file }) => file), fingerprint };
+}
+
+async function discoverAll(
+  sources: readonly YamlSource[],
+  { discover }: PolicySourceOptions,
+): Promise<ReadonlyMap<string, readonly string[] | string> | undefined> {
+  if (discover === undefined) return undefined;
+  const tools = [...discoveredTools(sources)];
+  const answers = await Promise.all(
+    tools.map((tool) => discover(tool).catch((error: unknown) => asProxyError(error).message)),
+  );
+  return new Map(tools.map((tool, i) => [tool, answers[i] ?? []]));
+}
+
+/** What was discovered is part of the policy. */
+function versionOf(fingerprint: string, discovered: ReadonlyMap<string, unknown> = new Map()): string {
+  if (discovered.size === 0) return fingerprint.slice(0, 12);
+  return createHash('sha256')
+    .update(JSON.stringify([fingerprint, ...discovered]))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 function fingerprintOf(sources: readonly YamlSource[]): string {

@@ -20,8 +20,8 @@ export interface ParsePolicyOptions {
   readonly credentials?: Iterable<string>;
   /** Names of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
-  /** Hosts of the tools that groups name under `discover`. Absent: `discover` is an error. */
-  readonly discovered?: ReadonlyMap<string, readonly string[]>;
+  /** Hosts of the tools that groups name under `discover`, or why there are none. Absent: `discover` is an error. */
+  readonly discovered?: ReadonlyMap<string, readonly string[] | string>;
   /** Overrides the version, which is a short hash of the texts. */
   readonly version?: string;
 }
@@ -125,7 +125,8 @@ function collectGroups(
       const found: string[] = [];
       for (const tool of typeof group.discover === 'string' ? [group.discover] : (group.discover ?? [])) {
         const discovered = options.discovered?.get(tool);
-        if (discovered === undefined) report([...path, 'discover'], discoverProblem(tool, options));
+        if (discovered === undefined || typeof discovered === 'string')
+          report([...path, 'discover'], discoverProblem(tool, discovered));
         else found.push(...discovered);
       }
       if (group.hosts === undefined && group.discover === undefined) {
@@ -147,10 +148,21 @@ function collectGroups(
   return groups;
 }
 
-function discoverProblem(tool: string, { discovered }: ParsePolicyOptions): string {
-  const tools = [...(discovered?.keys() ?? [])].join(', ');
-  const remedy = tools === '' ? 'write the hosts under "hosts"' : `the tools are ${tools}`;
-  return `hosts cannot be discovered from ${JSON.stringify(tool)} here; ${remedy}`;
+function discoverProblem(tool: string, reason: string | undefined): string {
+  const why = reason === undefined ? ' here' : `: ${reason}`;
+  return `hosts cannot be discovered from ${JSON.stringify(tool)}${why}; write the hosts under "hosts"`;
+}
+
+/** The tools that the groups of these files name under `discover`; files that cannot be read have none. */
+export function discoveredTools(sources: readonly YamlSource[]): ReadonlySet<string> {
+  const tools = sources.flatMap((source) => {
+    // Most policies name none, and reading takes its time.
+    if (!source.text.includes('discover')) return [];
+    const result = readYaml(source, policySchema, { showText: true });
+    if ('problems' in result) return [];
+    return Object.values(result.value.groups ?? {}).flatMap(({ discover = [] }) => discover);
+  });
+  return new Set(tools);
 }
 
 interface RulePlace {

@@ -35,6 +35,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     policy: { mode: 'files', paths: [] },
     credentials: {},
     trust: {},
+    discover: {},
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
     issuers: [],
     upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {} },
@@ -63,6 +64,7 @@ credentials:
   git: { kind: basic, username: x-access-token, source: { file: secrets/git } }
   key: { kind: header, header: X-Api-Key, prefix: "Key ", source: { command: [/bin/vault, read] } }
 trust: { internal: { file: internal.pem } }
+discover: { gems: { command: [gem, sources] }, mirrors: { file: mirrors.txt } }
 tokens: { issuer: me, audience: you, ttlSeconds: 60 }
 issuers:
   - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", algorithms: ES256 }
@@ -99,6 +101,7 @@ log: { level: debug, format: json }
       },
     },
     trust: { internal: '/etc/gateway/internal.pem' },
+    discover: { gems: { command: ['gem', 'sources'] }, mirrors: { file: '/etc/gateway/mirrors.txt' } },
     tokens: { issuer: 'me', audience: 'you', ttlSeconds: 60 },
     issuers: [
       {
@@ -251,6 +254,7 @@ describe('what is wrong is told with its place and what to write', () => {
       'limits: { frameByteMax: 1 }',
       [/unknown key "frameByteMax"; write "frameBytesMax"/],
     ],
+    ['a discovery without a place', 'discover: { gems: {} }', [/write exactly one of command and file/]],
     ['a trust without file', 'trust: { internal: {} }', [/"trust.internal.file" is missing; write the path/]],
     ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],
     ['a limit of zero', 'limits: { streamsMax: 0 }', [/write a whole number from 1 .* default is 4096/]],

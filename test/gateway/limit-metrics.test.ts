@@ -65,7 +65,13 @@ test('limits are counted by name, from the audit and beside it', () => {
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, limit: 'no limit of ours"} 1' });
   metrics.countLimit('tunnelsPerSessionMax');
-  const text = metrics.text({ tunnels: () => 0, liveGrants: () => 0, auditHealthy: () => true });
+  const text = metrics.text({
+    tunnels: () => 0,
+    liveGrants: () => 0,
+    auditHealthy: () => true,
+    policyAgeSeconds: () => 12,
+    policyStaleSeconds: () => 0,
+  });
   assert.match(text, /^upstreamproxy_limit_hits_total\{limit="connectTimeoutMs"\} 2$/m);
   assert.match(text, /^upstreamproxy_limit_hits_total\{limit="tunnelsPerSessionMax"\} 1$/m);
   assert.equal(text.includes('no limit'), false);

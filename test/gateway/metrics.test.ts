@@ -5,7 +5,13 @@ import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { Metrics, countingSink } from '../../src/gateway/metrics.ts';
 import { listenMetrics } from '../../src/gateway/metrics-server.ts';
 
-const gauges = { tunnels: () => 2, liveGrants: () => 1, auditHealthy: () => true };
+const gauges = {
+  tunnels: () => 2,
+  liveGrants: () => 1,
+  auditHealthy: () => true,
+  policyAgeSeconds: () => 12,
+  policyStaleSeconds: () => 0,
+};
 const event: AuditEvent = {
   id: '1',
   time: '2030-01-01T00:00:00.000Z',
