@@ -8,6 +8,11 @@ import type { AttackCase, Bench, Verdict } from '../support/bench.ts';
 import { isAlive, userIds, type Installation, type User } from '../support/lab.ts';
 
 const [SIGKILL, SIGUSR1, SIGCONT, SIGSTOP] = [9, 10, 18, 19];
+/** All layers that the runtime can have, or nothing is started: Bun cannot take over listeners, so `network` is Node's. */
+const allLayers = ({ runtime }: Bench): readonly string[] =>
+  runtime === 'bun'
+    ? ['--isolate=require', '--jail-layers=no-new-privs,landlock,seccomp']
+    : ['--isolate=require'];
 const landlockAlone = ['--isolate=require', '--jail-layers=no-new-privs,landlock'];
 
 export const jailCases: readonly AttackCase[] = [
@@ -95,7 +100,7 @@ interface RunOptions {
 async function run(
   bench: Bench,
   command: readonly string[],
-  { jail = ['--isolate=require'], user = 'agent', wrapper = [], installation = 'exec-only' }: RunOptions = {},
+  { jail = allLayers(bench), user = 'agent', wrapper = [], installation = 'exec-only' }: RunOptions = {},
 ): Promise<{ readonly code: number | null; readonly said: string }> {
   const gateway = await bench.gateway();
   const { home, tokenFile } = bench.lab.newToken();
@@ -186,7 +191,7 @@ async function userNamespace(bench: Bench): Promise<Verdict> {
 
 /** The facts that `run --posture` prints. */
 async function postureOf(bench: Bench, options: RunOptions): Promise<Readonly<Record<string, unknown>>> {
-  const { jail = ['--isolate=require'] } = options;
+  const { jail = allLayers(bench) } = options;
   const { said } = await run(bench, ['true'], { ...options, jail: [...jail, '--posture'] });
   const json = /^\{$[\s\S]*?^\}$/m.exec(said)?.[0];
   assert.ok(json !== undefined, `no posture: ${said}`);
@@ -197,10 +202,11 @@ async function postureOf(bench: Bench, options: RunOptions): Promise<Readonly<Re
 async function oldLandlock(bench: Bench): Promise<Verdict> {
   const wrapper = [bench.lab.attackFile, 'landlock-abi', '5', '--'];
   const now = await postureOf(bench, {});
-  assert.deepEqual(now['jailLayers'], ['no-new-privs', 'landlock', 'signals', 'seccomp']);
+  const network = bench.runtime === 'bun' ? [] : ['network'];
+  assert.deepEqual(now['jailLayers'], [...network, 'no-new-privs', 'landlock', 'signals', 'seccomp']);
   const old = { wrapper, jail: ['--isolate=auto'] };
   const then = await postureOf(bench, old);
-  assert.deepEqual(then['jailLayers'], ['no-new-privs', 'landlock', 'seccomp']);
+  assert.deepEqual(then['jailLayers'], [...network, 'no-new-privs', 'landlock', 'seccomp']);
   assert.match(String(then['notes']), /jail: no signals/);
   const victim = await bench.victim();
   const signal = await attackBy(bench, ['signal', victim.pid, SIGCONT], old);
