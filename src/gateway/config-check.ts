@@ -38,6 +38,13 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
       'a secret has one source; write exactly one of env, file and command',
     );
   }
+  for (const [i, entry] of asList(proxy?.noProxy).entries()) {
+    const at = Array.isArray(proxy?.noProxy)
+      ? ['upstream', 'proxy', 'noProxy', i]
+      : ['upstream', 'proxy', 'noProxy'];
+    if (isIP(entry) === 0 && !/^\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(entry))
+      report(at, 'not a host; write an exact name, .suffix for a name and all below it, or an IP address');
+  }
   for (const [i, address] of asList(document.upstream?.resolvers).entries()) {
     const bare =
       /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ??

@@ -119,11 +119,24 @@ class GuardedDialer implements Dialer {
     if (chain === undefined || !chain.serves(destination.host)) {
       return this.#connect(await this.#resolveAndCheck(request), destination, signal);
     }
-    if (isAddressLiteral(destination.host) !== 0) {
-      const verdict = checkAddress(destination.host, request.addresses, this.#ownAddresses());
-      if (!verdict.allowed) throw denied(destination.host, destination.host, verdict.reason);
+    const target = this.#chainTarget(request);
+    return { socket: await chain.connect({ ...destination, host: target }, signal), address: chain.label };
+  }
+
+  /**
+   * What the proxy is asked for: it resolves names itself, so the guard judges what is known of them here. A name that the
+   * configuration maps to addresses goes as the first of them.
+   */
+  #chainTarget({ destination, addresses: opened }: DialRequest): string {
+    const { host } = destination;
+    const fixed = this.#options.resolver.fixed?.(host);
+    const known = isAddressLiteral(host) === 0 ? (fixed ?? knownAddresses(host)) : [host];
+    const own = this.#ownAddresses();
+    for (const address of known) {
+      const verdict = checkAddress(address, opened, own);
+      if (!verdict.allowed) throw denied(host, address, verdict.reason);
     }
-    return { socket: await chain.connect(destination, signal), address: chain.label };
+    return fixed?.[0] ?? host;
   }
 
   /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
@@ -237,6 +250,20 @@ class GuardedDialer implements Dialer {
     return promise;
   }
 }
+
+/** Names that mean the same everywhere (RFC 6761 §6.3, clouds), whoever resolves them. */
+function knownAddresses(host: string): readonly string[] {
+  if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1'];
+  return metadataNames.has(host) ? ['169.254.169.254'] : [];
+}
+
+const metadataNames: ReadonlySet<string> = new Set([
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'instance-data',
+  'instance-data.ec2.internal',
+]);
 
 /** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
 function interleaveFamilies(addresses: readonly string[]): readonly string[] {

@@ -109,11 +109,7 @@ export class ProxyChain {
       }
       const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
       if (status === undefined || !status.startsWith('2')) {
-        throw this.#fault(
-          'origin_unreachable',
-          destination,
-          `refused the connection (${status ?? 'no status'})`,
-        );
+        throw this.#fault('origin_unreachable', destination, refusalOf(status));
       }
       const rest = Buffer.from(text.slice(end + 4), 'latin1');
       if (rest.length > 0) socket.unshift(rest);
@@ -131,7 +127,24 @@ export class ProxyChain {
     return new ProxyError(code, `the proxy on the way to ${destination.host} ${what}`, {
       cause,
       operatorDetail: `${this.label} ${what}`,
+      ...(code === 'timeout' ? { limit: 'connectTimeoutMs' } : {}),
     });
+  }
+}
+
+/** What the operator, or who reads it in the container, can do about it. */
+function refusalOf(status: string | undefined): string {
+  switch (status) {
+    case '407':
+      return "does not accept the gateway's credentials (407)";
+    case '403':
+      return 'does not allow this destination (403)';
+    case '502':
+    case '503':
+    case '504':
+      return `cannot reach the destination (${status})`;
+    default:
+      return `refused the connection (${status ?? 'no status'})`;
   }
 }
 

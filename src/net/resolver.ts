@@ -18,6 +18,8 @@ export interface ResolveOptions {
  */
 export interface Resolver {
   resolve(host: string, options: ResolveOptions): Promise<readonly string[]>;
+  /** The addresses that the configuration gives the name, for which nobody is asked. */
+  fixed?(host: string): readonly string[] | undefined;
 }
 
 export interface ResolverOptions {
@@ -81,7 +83,7 @@ class QueryingResolver implements OwnedResolver {
 
   async resolve(host: string, { principalId, signal }: ResolveOptions): Promise<readonly string[]> {
     if (signal?.aborted === true) throw cancelled(host);
-    const fixed = this.#fixed(host) ?? (await this.#hosts?.lookup(host));
+    const fixed = this.fixed(host) ?? (await this.#hosts?.lookup(host));
     if (fixed !== undefined) return fixed;
     const key = `${principalId}\0${host}`;
     const cached = this.#cache.get(key);
@@ -101,7 +103,7 @@ class QueryingResolver implements OwnedResolver {
     this.#retired?.cancel();
   }
 
-  #fixed(host: string): readonly string[] | undefined {
+  fixed(host: string): readonly string[] | undefined {
     const { hosts } = this.#options;
     return hosts !== undefined && Object.hasOwn(hosts, host) ? hosts[host] : undefined;
   }

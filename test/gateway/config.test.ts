@@ -257,6 +257,51 @@ describe('what is wrong is told with its place and what to write', () => {
     ['a discovery without a place', 'discover: { gems: {} }', [/write exactly one of command and file/]],
     ['a trust without file', 'trust: { internal: {} }', [/"trust.internal.file" is missing; write the path/]],
     ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],
+    [
+      'a proxy of another scheme',
+      'upstream: { proxy: { url: socks5://p.example.com } }',
+      [/write http:\/\/host:port/],
+    ],
+    [
+      'a password in the URL of a proxy',
+      'upstream: { proxy: { url: "http://u:hunter2@p.example.com:1" } }',
+      [/without user and password/],
+    ],
+    [
+      'a path in the URL of a proxy',
+      'upstream: { proxy: { url: "http://p.example.com:1/x" } }',
+      [/write http:\/\/host:port/],
+    ],
+    [
+      'a user of a proxy without source',
+      'upstream: { proxy: { url: "http://p.example.com", username: u } }',
+      [/username and source go together/],
+    ],
+    [
+      'two sources for a proxy',
+      'upstream: { proxy: { url: "http://p.example.com", username: u, source: { env: A, file: b } } }',
+      [/a secret has one source/],
+    ],
+    [
+      'a password for a proxy',
+      'upstream: { proxy: { url: "http://p.example.com", password: x } }',
+      [/unknown key "password"; write "source"/],
+    ],
+    [
+      'exceptions by wildcard',
+      'upstream: { proxy: { url: "http://p.example.com", noProxy: ["*.example.com"] } }',
+      [/noProxy|not a host; write an exact name, \.suffix/],
+    ],
+    [
+      'exceptions by network',
+      'upstream: { proxy: { url: "http://p.example.com", noProxy: 10.0.0.0/8 } }',
+      [/not a host/],
+    ],
+    [
+      'exceptions with a port',
+      'upstream: { proxy: { url: "http://p.example.com", noProxy: "a.example.com:443" } }',
+      [/not a host/],
+    ],
     ['a limit of zero', 'limits: { streamsMax: 0 }', [/write a whole number from 1 .* default is 4096/]],
     ['a timer that would wrap', 'limits: { idleTimeoutMs: 2147483648 }', [/from 1 to 2147483647/]],
     [

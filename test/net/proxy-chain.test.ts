@@ -87,7 +87,7 @@ test('a refusal of the proxy names the origin to the workload and the proxy to t
   await using proxy = await corporateProxy(1, 'Basic never');
   await assert.rejects(chained(proxy.port).dial(request('allowed.test', 443)), {
     code: 'origin_unreachable',
-    message: /the proxy on the way to allowed\.test refused the connection \(407\)/,
+    message: /the proxy on the way to allowed\.test does not accept the gateway's credentials \(407\)/,
     operatorDetail: new RegExp(`via 127\\.0\\.0\\.1:${proxy.port}`),
   });
 });
@@ -113,6 +113,55 @@ test('address literals are judged before the proxy is asked, metadata even if a 
     await assert.rejects(dialer.dial({ ...request(host, 443), addresses }), { code: 'address_denied' }, host);
   }
   assert.deepEqual(proxy.seen, []);
+});
+
+test('names that mean this machine or metadata wherever they are resolved are judged like their addresses', async () => {
+  await using proxy = await corporateProxy(1);
+  const dialer = chained(proxy.port);
+  for (const [host, addresses] of [
+    ['localhost', []],
+    ['db.localhost', []],
+    ['metadata.google.internal', ['169.254.0.0/16']],
+    ['instance-data', ['0.0.0.0/0']],
+  ] as const) {
+    await assert.rejects(dialer.dial({ ...request(host, 443), addresses }), { code: 'address_denied' }, host);
+  }
+  assert.deepEqual(proxy.seen, []);
+});
+
+test('a name that the configuration maps goes as its address, which is judged first', async () => {
+  await using origin = await httpsOrigin({ authority });
+  await using proxy = await corporateProxy(origin.port);
+  const dialer = chained(proxy.port);
+  await assert.rejects(dialer.dial({ ...request('direct.test', 443), addresses: [] }), {
+    code: 'address_denied',
+  });
+  assert.deepEqual(proxy.seen, []);
+  // Loopback is opened by the rule; TLS is still with the name.
+  const { socket } = await dialer.dial({ ...request('direct.test', 443), addresses: ['127.0.0.1/32'] });
+  socket.destroy();
+  assert.deepEqual(proxy.seen, [{ target: '127.0.0.1:443', authorization: undefined }]);
+});
+
+test('what the proxy says no to is told by what can be done about it', async () => {
+  for (const [status, message] of [
+    [403, /does not allow this destination \(403\)/],
+    [502, /cannot reach the destination \(502\)/],
+    [418, /refused the connection \(418\)/],
+  ] as const) {
+    const server = createServer();
+    server.on('connect', (_request, socket) =>
+      socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`),
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await assert.rejects(chained(port).dial(request('allowed.test', 443)), {
+      code: 'origin_unreachable',
+      message,
+    });
+    server.close();
+  }
 });
 
 test('a proxy that does not answer is a timeout', async () => {
