@@ -9,6 +9,7 @@ import type { Authority, Destination } from '../http/destination.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Secret } from '../protocol/secret.ts';
+import { checkOriginCertificate } from './origin-certificate.ts';
 
 /** The answer to CONNECT is a short head. */
 const answerBytesMax = 16 * 1024;
@@ -85,6 +86,8 @@ export class ProxyChain {
       socket: tcp,
       secureContext: this.#context,
       rejectUnauthorized: true,
+      // The runtime would compare the certificate of an address with `localhost`.
+      checkServerIdentity: (_name, certificate) => checkOriginCertificate(host, certificate),
       ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
     });
   }
