@@ -174,7 +174,7 @@ async function headFault(
       protocol: 'https:',
       hostname: 'origin.test',
       path: service === 's3' ? strictlyEncoded(url.pathname) : url.pathname,
-      query: Object.fromEntries([...url.searchParams]),
+      query: Object.fromEntries(url.searchParams),
       headers: { ...headers, ...(word === undefined ? { 'x-amz-content-sha256': bodyHash } : {}) },
     },
     {
