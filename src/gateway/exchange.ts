@@ -21,6 +21,7 @@ import type { AuditSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
+import { withoutReason } from './credentials/source-fault.ts';
 import { denialAnswer } from './denial.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
@@ -185,12 +186,11 @@ async function inject(
       'a credential is never sent over cleartext HTTP; use https',
     );
   }
-  const injected = await parts.credentials.inject(
-    head,
-    decision.inject,
-    parts.clock(),
-    bodyFacts(client, framing),
-  );
+  const injected = await parts.credentials
+    .inject(head, decision.inject, parts.clock(), bodyFacts(client, framing))
+    .catch((error: unknown) => {
+      throw withoutReason(error);
+    });
   if (injected.values.length === 0) return injected;
   // The answer is searched for the secret, which needs it whole, and not encoded or in a way that can be undone.
   const unranged = injected.keepsRange

@@ -17,7 +17,7 @@ export interface ServiceRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** PEM certificates that the service is verified against in the place of the usual ones. */
+  /** PEM certificates that the service is verified against beside the usual ones. */
   readonly ca?: readonly string[];
   /** Ten seconds unless told otherwise. */
   readonly timeoutMs?: number;

@@ -97,7 +97,9 @@ const vaultSchema = strictMap(
     field: text('write the name of the field').describe('Which field of the secret.'),
     auth: authSchema.describe('How the gateway logs in.'),
     namespace: text('write a namespace').optional(),
-    ca: text(pathHint).optional().describe('PEM file that the server is verified against.'),
+    ca: text(pathHint)
+      .optional()
+      .describe("PEM file that the server is verified against beside the gateway's roots."),
     refreshSeconds: z
       .int({ error: refreshHint })
       .min(1, { error: refreshHint })

@@ -18,7 +18,7 @@ export interface VaultServerConfig {
   readonly address: string;
   readonly auth: VaultAuthConfig;
   readonly namespace?: string;
-  /** PEM file that the server is verified against. */
+  /** PEM file that the server is verified against beside the gateway's roots. */
   readonly ca?: string;
 }
 

@@ -1,0 +1,14 @@
+// What a workload is told of a credential that cannot be had: servers, files and variables are the operator's business.
+
+import { ProxyError } from '../../protocol/error.ts';
+
+/** The error for the answer, with the reason for the audit only; others as they are. */
+export function withoutReason(error: unknown): unknown {
+  if (!(error instanceof ProxyError) || error.code !== 'credential_unavailable') return error;
+  const cause = error.operatorDetail ?? (error.cause instanceof Error ? error.cause.message : undefined);
+  return new ProxyError(
+    error.code,
+    'a credential that the rule puts on this request cannot be had; the reason is in the audit, for the operator to see',
+    { cause: error, operatorDetail: cause === undefined ? error.message : `${error.message}: ${cause}` },
+  );
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { RenewedValue, timedValue } from '../../../src/gateway/credentials/renewed-value.ts';
+
+interface Script {
+  readonly values: RenewedValue<string>;
+  asked: number;
+  isDown: boolean;
+  at(seconds: number): Promise<string>;
+}
+
+/** Gives `v1`, `v2` … of the given life, or fails while it is down. */
+function scripted(lifeSeconds: number): Script {
+  const script: Script = {
+    asked: 0,
+    isDown: false,
+    values: new RenewedValue((nowMs) => {
+      script.asked += 1;
+      return script.isDown
+        ? Promise.reject(new Error('down'))
+        : Promise.resolve(timedValue(`v${script.asked}`, nowMs, lifeSeconds * 1000));
+    }),
+    at: (seconds) => script.values.read(seconds * 1000),
+  };
+  return script;
+}
+
+test('a value is fetched once however many wait for it, and again a minute before its end', async () => {
+  const script = scripted(600);
+  assert.deepEqual(await Promise.all([script.at(0), script.at(0), script.at(0)]), ['v1', 'v1', 'v1']);
+  assert.equal(await script.at(539), 'v1');
+  assert.equal(await script.at(541), 'v2');
+});
+
+test('a short value is fetched again in its last fifth', async () => {
+  const script = scripted(10);
+  await script.at(0);
+  assert.equal(await script.at(7.9), 'v1');
+  assert.equal(await script.at(8.1), 'v2');
+});
+
+test('a service that is down is asked every five seconds while the value holds, and each second once it has ended', async () => {
+  const script = scripted(100);
+  await script.at(0);
+  script.isDown = true;
+  for (const seconds of [81, 82, 85, 85.9]) assert.equal(await script.at(seconds), 'v1');
+  assert.equal(script.asked, 2);
+  assert.equal(await script.at(86.1), 'v1');
+  assert.equal(script.asked, 3);
+  for (const seconds of [101, 101.5, 102.2]) await assert.rejects(script.at(seconds), /down/);
+  assert.equal(script.asked, 5);
+  script.isDown = false;
+  assert.equal(await script.at(104), 'v6');
+});
+
+test('a rejected value is replaced by the next read, each once, and one in half a minute', async () => {
+  const script = scripted(3600);
+  const first = await script.at(0);
+  script.values.reject(first, 1_000);
+  const second = await script.at(2);
+  assert.equal(second, 'v2');
+  script.values.reject(first, 3_000);
+  script.values.reject(second, 4_000);
+  assert.equal(await script.at(5), 'v2');
+  script.values.reject(second, 32_000);
+  assert.equal(await script.at(33), 'v3');
+});
+
+test('a rejected value stays in use while the service is down', async () => {
+  const script = scripted(3600);
+  const first = await script.at(0);
+  script.isDown = true;
+  script.values.reject(first, 1_000);
+  assert.equal(await script.at(2), 'v1');
+  script.isDown = false;
+  assert.equal(await script.at(8), 'v3');
+});
