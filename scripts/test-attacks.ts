@@ -45,6 +45,7 @@ interface Row {
 
 const rows = new Map<string, Row>();
 const reasons: string[] = [];
+const controlled: string[] = [];
 const missing: Outcome = {
   verdict: 'failed',
   detail: 'the case is not played',
@@ -59,6 +60,7 @@ for (const { id, group, title } of chosen) {
   rows.set(group, row);
   row.milliseconds += outcome.milliseconds;
   row.controls += outcome.hasControl ? 1 : 0;
+  if (outcome.hasControl) controlled.push(id);
   if (outcome.verdict === 'passed') row.passed += 1;
   if (outcome.verdict === 'n/a') {
     row.notApplicable += 1;
@@ -82,6 +84,7 @@ const line = (name: string, row: Row): string =>
 console.log(`\n${'group'.padEnd(16)}  passed  failed     n/a  controls       time`);
 for (const [group, row] of rows) console.log(line(group, row));
 const sum = (key: keyof Row): number => [...rows.values()].reduce((total, row) => total + row[key], 0);
+console.log(`\nthe same attack succeeded against a naive path: ${controlled.join(', ')}`);
 if (reasons.length > 0) console.log(`\nnot applicable, with the reason:\n${reasons.join('\n')}`);
 const apart = sum('notApplicable') === 0 ? '' : `, ${sum('notApplicable')} not applicable`;
 console.log(`\n${sum('passed')} passed, ${sum('failed')} failed${apart}`);

@@ -9,6 +9,19 @@ test('every case of the table is played, and every play has its case', () => {
   assert.deepEqual(Object.keys(attacks).toSorted(), cases.map(({ id }) => id).toSorted());
 });
 
+test('every group has a case whose attack is shown to work elsewhere', () => {
+  const hasControl = ({ id }: { readonly id: string }): boolean => {
+    const entry = attacks[id];
+    return typeof entry === 'object' && 'control' in entry;
+  };
+  const groups = new Set(cases.map(({ group }) => group));
+  for (const group of groups)
+    assert.ok(
+      cases.some((one) => one.group === group && hasControl(one)),
+      group,
+    );
+});
+
 for (const { id, title } of cases) {
   test(`${id} fails: ${title}`, async (context) => {
     const outcome = await playCase(attacks[id]!, 'short');

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
+import { controls } from './controls.ts';
 import { address } from './groups/address.ts';
 import { agentSide, ca } from './groups/agent-side.ts';
 import { audit } from './groups/audit.ts';
@@ -33,8 +34,7 @@ export const cases: readonly CaseText[] = JSON.parse(
   readFileSync(new URL('cases.json', import.meta.url), 'utf8'),
 ) as CaseText[]; // Written by hand in this very form.
 
-/** How each case is played. */
-export const attacks: AttackTable = {
+const played: AttackTable = {
   ...authority,
   ...address,
   ...matching,
@@ -53,3 +53,13 @@ export const attacks: AttackTable = {
   ...agentSide,
   ...ca,
 };
+
+/** How each case is played, with its control where there is one. */
+export const attacks: AttackTable = Object.fromEntries(
+  Object.entries(played).map(([id, entry]) => {
+    const control = controls[id];
+    if (control === undefined || (typeof entry !== 'function' && 'notApplicable' in entry))
+      return [id, entry];
+    return [id, typeof entry === 'function' ? { run: entry, control } : { ...entry, control }];
+  }),
+);

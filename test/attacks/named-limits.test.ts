@@ -71,8 +71,8 @@ const attacks: Readonly<Record<string, Attack>> = {
     // The neighbour asks two hundred times a second at most.
     limits: { requestsPerSecondMax: 400 },
     run: async (a) => {
-      const statuses = [...(await manyRequests(a, 500)), ...(await manyRequests(a, 500))];
-      assert.ok(statuses.includes(200) && statuses.includes(429));
+      const statuses = new Set([...(await manyRequests(a, 500)), ...(await manyRequests(a, 500))]);
+      assert.ok(statuses.has(200) && statuses.has(429));
       assert.ok(codes(a).has('limit_exceeded'));
     },
   },
