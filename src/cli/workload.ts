@@ -66,6 +66,8 @@ export async function runWorkload(
   jail?: Jail,
 ): Promise<WorkloadEnd> {
   const [file, ...args] = command;
+  // Opening them makes pipes non-blocking, which the helper undoes before the command starts; so they are opened by now.
+  void [process.stdout, process.stderr];
   await using stack = new AsyncDisposableStack();
   if (jail !== undefined) stack.use(adoptOrphans());
   const signals = stack.use(passSignals());

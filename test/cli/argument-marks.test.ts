@@ -18,3 +18,19 @@ test('a single executable takes its arguments as they are', () => {
   assert.deepEqual(markArguments(awkward, true), awkward);
   assert.deepEqual(typedArguments(awkward, true), awkward);
 });
+
+test('a single executable refuses what its runtime would read among the arguments, and takes it with marks', () => {
+  for (const option of [
+    '--experimental-config-file=x',
+    '--experimental-config-file',
+    '--experimental-default-config-file',
+  ]) {
+    const args = ['run', '--', 'node', option, 'x'];
+    assert.throws(() => typedArguments(args, true), {
+      code: 'usage',
+      message: /own runtime would read --experimental/,
+    });
+    assert.deepEqual(typedArguments(markArguments(args, false), true), args);
+  }
+  assert.deepEqual(typedArguments(['run', '--', 'x', '--experimental-config-filex'], true).length, 4);
+});

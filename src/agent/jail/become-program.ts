@@ -7,6 +7,8 @@ import type { SystemCalls } from '../hardening/ffi.ts';
 import type { SystemCallNumbers } from './system-call-numbers.ts';
 
 const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
 const CLOSE_RANGE_CLOEXEC = 4;
 const SIG_SETMASK = 2;
 const RLIMIT_NOFILE = 7;
@@ -77,8 +79,13 @@ export function becomeProgram(
     readonly environment: Readonly<Record<string, string>>;
   },
 ): number {
-  // Runtimes mark all descriptors, the standard streams too.
-  for (const fd of [0, 1, 2]) calls.call(numbers.fcntl, fd, F_SETFD, 0);
+  for (const fd of [0, 1, 2]) {
+    // Runtimes mark all descriptors to be closed, the standard streams too.
+    calls.call(numbers.fcntl, fd, F_SETFD, 0);
+    // And they make pipes non-blocking, for everybody who has them: `cat` would take a full one for an error.
+    const flags = calls.call(numbers.fcntl, fd, F_GETFL, 0);
+    if (flags >= 0) calls.call(numbers.fcntl, fd, F_SETFL, flags & ~files.O_NONBLOCK);
+  }
   calls.call(numbers.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
   const { path, argv } = program;
   const environment = Object.entries(program.environment).map(([name, value]) => `${name}=${value}`);
