@@ -6,6 +6,8 @@ const renewalLeadMs = 60_000;
 const failureHoldMs = 1_000;
 /** The same while there is a value: a service that hangs must not slow every request down. */
 const failureHoldWithValueMs = 5_000;
+/** A request waits this long for an early renewal, and then takes the value that still holds. */
+const earlyRenewalWaitMs = 1_000;
 /** A workload can make an origin say 401; that must not become a stream of requests to the issuer. */
 const rejectionIntervalMs = 30_000;
 
@@ -40,14 +42,11 @@ export class RenewedValue<T> {
   /** A value that is valid now. Throws what the fetch threw. */
   async read(nowMs: number): Promise<T> {
     const known = this.#known;
-    if (known !== undefined && nowMs < known.renewAtMs) return known.value;
-    try {
-      return (await this.#renew(nowMs)).value;
-    } catch (error) {
-      // The early renewal failed and the value still holds: the service may be back before its end.
-      if (known !== undefined && nowMs < known.endsAtMs) return known.value;
-      throw error;
-    }
+    if (known === undefined || nowMs >= known.endsAtMs) return (await this.#renew(nowMs)).value;
+    if (nowMs < known.renewAtMs) return known.value;
+    // Another request has begun the early renewal, and one that waits is enough.
+    if (this.#renewal !== undefined && known.rejected !== true) return known.value;
+    return await soonOr(this.#renew(nowMs), known.value);
   }
 
   /** An origin did not accept the value: the next read asks for another one, once for each value. */
@@ -77,5 +76,22 @@ export class RenewedValue<T> {
         this.#renewal = undefined;
       });
     return this.#renewal;
+  }
+}
+
+/** The new value, or the old one if the service fails or takes its time: it may be back before the old one's end. */
+async function soonOr<T>(renewal: Promise<TimedValue<T>>, old: T): Promise<T> {
+  const { promise: late, resolve } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    resolve(old);
+  }, earlyRenewalWaitMs);
+  const renewed = renewal.then(
+    ({ value }) => value,
+    () => old,
+  );
+  try {
+    return await Promise.race([renewed, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

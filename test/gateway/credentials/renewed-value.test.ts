@@ -76,3 +76,21 @@ test('a rejected value stays in use while the service is down', async () => {
   script.isDown = false;
   assert.equal(await script.at(8), 'v3');
 });
+
+test('a service that hangs delays one request by a second while the value holds, and its answer still counts', async () => {
+  const hanging = Promise.withResolvers<string>();
+  let asked = 0;
+  const values = new RenewedValue<string>(async (nowMs) => {
+    asked += 1;
+    return timedValue(asked === 1 ? 'first' : await hanging.promise, nowMs, 600_000);
+  });
+  await values.read(0);
+  const delayed = values.read(550_000);
+  assert.equal(await values.read(551_000), 'first');
+  assert.equal(await delayed, 'first');
+  const without = values.read(601_000);
+  hanging.resolve('second');
+  assert.equal(await without, 'second');
+  assert.equal(await values.read(602_000), 'second');
+  assert.equal(asked, 2);
+});
