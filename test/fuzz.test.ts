@@ -27,7 +27,9 @@ test('parsers of foreign bytes each have a target', () => {
     'policy',
     'request-head',
     'request-target',
+    'response-head',
     'token',
+    'websocket-guard',
   ];
   const targets = fuzzTargets();
   assert.deepEqual(
