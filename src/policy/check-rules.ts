@@ -25,6 +25,7 @@ export function checkRules(rules: readonly Rule[]): readonly RuleProblem[] {
     ...nameProblems(rules, i, index),
     ...deadProblem(rule, i, index),
     ...blindProblem(rule, i, index),
+    ...rawBehindDenyProblem(rule, i, index),
     ...rawProblem(rule, i, index),
   ]);
 }
@@ -177,6 +178,25 @@ function blindProblem(rule: Rule, i: number, index: RuleIndex): RuleProblem[] {
     if (blind === undefined) continue;
     const message = `this rule looks into requests, but ${lineOf(blind)} passes connections to ${formatHostPattern(host)} unopened; deny the host without methods, paths and when, or let that rule intercept`;
     return [{ index: i, message }];
+  }
+  return [];
+}
+
+/** A deny for https or http alone does not stop raw TCP, which may carry either. */
+function rawBehindDenyProblem(rule: Rule, i: number, index: RuleIndex): RuleProblem[] {
+  if (rule.effect !== 'deny' || rule.schemes.has('tcp') || rule.mode === 'observe') return [];
+  // On other ports than these a deny without ports does not mean what raw TCP is allowed for, such as SSH.
+  const ports = rule.ports ?? new Set([...rule.schemes].map((scheme) => (scheme === 'http' ? 80 : 443)));
+  for (const host of rule.hosts) {
+    const raw = [...index.covering(host), ...index.coveredBy(host)].find(
+      (other) =>
+        other.handling === 'raw' &&
+        [...ports].some((port) => other.ports?.has(port) === true) &&
+        (rule.selectors.length === 0 || sameSelectors(rule.selectors, other.selectors)),
+    );
+    if (raw === undefined) continue;
+    const message = `this rule denies ${[...rule.schemes].join(' and ')} alone, but ${lineOf(raw)} passes any bytes to ${formatHostPattern(host)} on the same port; leave "scheme" out, so that it denies them too`;
+    return [{ index: i, key: 'scheme', message }];
   }
   return [];
 }

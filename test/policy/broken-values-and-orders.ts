@@ -182,6 +182,20 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     ],
   ],
   [
+    'a deny for https where raw TCP passes anything',
+    'rules:\n  - { name: raw, hosts: "*.example.com", scheme: tcp, ports: [443, 5432] }\n  - { name: no, hosts: a.example.com, scheme: https, deny: true }',
+    [
+      'p:3:47: error: this rule denies https alone, but "raw" (p:2) passes any bytes to a.example.com on the same port; leave "scheme" out, so that it denies them too',
+    ],
+  ],
+  [
+    'a deny for http on a port of raw TCP',
+    'rules:\n  - { name: raw, hosts: a.example.com, scheme: tcp, ports: 5432 }\n  - { name: no, hosts: "*", scheme: http, ports: 5432, deny: true }',
+    [
+      'p:3:37: error: this rule denies http alone, but "raw" (p:2) passes any bytes to * on the same port; leave "scheme" out, so that it denies them too',
+    ],
+  ],
+  [
     'a file that is too long',
     `# ${'x'.repeat(2 * 1024 * 1024)}`,
     ['p:1:1: error: the file is longer than 2097152 bytes; split it into several files'],

@@ -28,6 +28,18 @@ describe('a doubtful policy is taken with a warning', () => {
       ],
     ],
     [
+      'JSON-RPC, with any method',
+      'rules: [{ name: a, hosts: a.example.com, paths: [/x, /api/jsonrpc] }]',
+      [
+        'p:1:54: warning: every operation of /api/jsonrpc goes to this one path, so the rule does not bound what is done there; give the credential fewer rights, or allow GET only',
+      ],
+    ],
+    [
+      'a deny for https beside raw TCP on another port',
+      'rules: [{ name: a, hosts: a.example.com, scheme: tcp, ports: 22 }, { name: b, hosts: a.example.com, scheme: https, deny: true }]',
+      [],
+    ],
+    [
       'the same path for reading only',
       'rules: [{ name: a, hosts: a.example.com, methods: GET, paths: /graphql }]',
       [],

@@ -61,7 +61,7 @@ test('what the index selects decides as all rules of the policy would', () => {
         if (expected !== undefined) decided += 1;
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 120 },
   );
   assert.ok(decided > 50, `${decided} of the requests were decided by a rule`);
 });

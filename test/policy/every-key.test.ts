@@ -1,0 +1,244 @@
+// Each key of a policy, with what it changes: one policy with the key and one without, the same question to both.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parsePolicy } from '../../src/policy/parse-policy.ts';
+import type { Decision, Principal } from '../../src/policy/decision.ts';
+import { policySchema } from '../../src/policy/policy-schema.ts';
+import { access, nowMs, policyOf, principal } from './fixture.ts';
+import { keysOf } from './schema-keys.ts';
+
+interface Row {
+  readonly key: string;
+  readonly with: string;
+  readonly without: string;
+  readonly asked?: string;
+  readonly who?: Principal;
+  /** What of the decision the key is about; its effect and rule by default. */
+  readonly sees?: (decision: Decision) => unknown;
+  readonly expected: readonly [withKey: unknown, withoutKey: unknown];
+}
+
+const get = 'GET https://a.example.com/x';
+const rule = (keys: string): string => `rules: [{ name: r, ${keys} }]`;
+const host = 'hosts: a.example.com';
+const [allowed, denied] = ['allow r', 'deny default-deny'];
+const observing = 'rules: [{ name: other, hosts: b.example.com }]';
+const limit = (key: string, value: string, expected: number): Row => ({
+  key: `rules[].limits.${key}`,
+  with: rule(`${host}, limits: { ${key}: ${value} }`),
+  without: rule(host),
+  sees: (decision) => (decision.effect === 'allow' ? decision.limits : undefined),
+  expected: [{ [key]: expected }, {}],
+});
+
+const rows: readonly Row[] = [
+  { key: 'version', with: `version: 1\n${rule(host)}`, without: rule(host), expected: [allowed, allowed] },
+  {
+    key: 'mode',
+    with: `mode: observe\n${observing}`,
+    without: observing,
+    expected: ['allow observe', denied],
+  },
+  { key: 'for', with: `for: { team: a }\n${rule(host)}`, without: rule(host), expected: [denied, allowed] },
+  {
+    key: 'require',
+    with: `require: jailed\n${rule(`${host}, inject: token`)}`,
+    without: rule(`${host}, inject: token`),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'groups',
+    with: `groups: { g: { hosts: a.example.com } }\n${rule('hosts: b.example.com, include: g')}`,
+    without: rule('hosts: b.example.com'),
+    expected: [allowed, denied],
+  },
+  {
+    key: 'groups.<name>.description',
+    with: `groups: { g: { description: The hosts., hosts: a.example.com } }\n${rule('include: g')}`,
+    without: `groups: { g: { hosts: a.example.com } }\n${rule('include: g')}`,
+    expected: [allowed, allowed],
+  },
+  {
+    key: 'groups.<name>.hosts',
+    with: `groups: { g: { hosts: [a.example.com, b.example.com] } }\n${rule('include: g')}`,
+    without: `groups: { g: { hosts: [b.example.com] } }\n${rule('include: g')}`,
+    expected: [allowed, denied],
+  },
+  {
+    key: 'groups.<name>.discover',
+    with: `groups: { g: { hosts: b.example.com, discover: tool } }\n${rule('include: g')}`,
+    without: `groups: { g: { hosts: b.example.com } }\n${rule('include: g')}`,
+    expected: [allowed, denied],
+  },
+  { key: 'rules', with: rule(host), without: 'rules: []', expected: [allowed, denied] },
+  {
+    key: 'rules[].name',
+    with: `rules: [{ name: named, ${host} }]`,
+    without: rule(host),
+    expected: ['allow named', allowed],
+  },
+  {
+    key: 'rules[].description',
+    with: rule(`description: For people., ${host}`),
+    without: rule(host),
+    expected: [allowed, allowed],
+  },
+  {
+    key: 'rules[].hosts',
+    with: rule(host),
+    without: rule('hosts: b.example.com'),
+    expected: [allowed, denied],
+  },
+  {
+    key: 'rules[].include',
+    with: `groups: { g: { hosts: a.example.com } }\n${rule('hosts: b.example.com, include: g')}`,
+    without: `groups: { g: { hosts: a.example.com } }\n${rule('hosts: b.example.com')}`,
+    expected: [allowed, denied],
+  },
+  {
+    key: 'rules[].dangerouslyAllowWideHosts',
+    with: rule('hosts: "*", dangerouslyAllowWideHosts: true'),
+    without: rule('hosts: "*.example.org"'),
+    expected: [allowed, denied],
+  },
+  {
+    key: 'rules[].scheme',
+    with: rule(`${host}, scheme: http`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].ports',
+    with: rule(`${host}, ports: 8443`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].methods',
+    with: rule(`${host}, methods: PUT`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].paths',
+    with: rule(`${host}, paths: /y`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].when',
+    with: rule(`${host}, when: request.method == "PUT"`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].for',
+    with: rule(`${host}, for: { team: a }`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].require',
+    with: rule(`${host}, require: jailed`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].expires',
+    with: rule(`${host}, expires: 2029-12-31T23:59:59Z`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].deny',
+    with: rule(`${host}, deny: true`),
+    without: rule(host),
+    expected: ['deny r', allowed],
+  },
+  {
+    key: 'rules[].deny.reason',
+    with: rule(`${host}, deny: { reason: Ask first. }`),
+    without: rule(`${host}, deny: true`),
+    sees: (decision) => decision.effect === 'deny' && decision.reason,
+    expected: ['Ask first.', `The rule r refuses ${get}.`],
+  },
+  {
+    key: 'rules[].deny.operator',
+    with: rule(`${host}, deny: { reason: Ask first., operator: Ticket 12. }`),
+    without: rule(`${host}, deny: { reason: Ask first. }`),
+    sees: (decision) => decision.effect === 'deny' && decision.operatorReason,
+    expected: ['Ticket 12.', `r (policy.yaml:1) denies ${get}.`],
+  },
+  {
+    key: 'rules[].inject',
+    with: rule(`${host}, inject: [token, other]`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.inject.map(({ credential }) => credential),
+    expected: [['token', 'other'], []],
+  },
+  {
+    key: 'rules[].tls',
+    with: rule(`${host}, tls: passthrough`),
+    without: rule(host),
+    asked: 'https://a.example.com',
+    sees: (decision) => decision.effect === 'allow' && decision.handling,
+    expected: ['passthrough', 'intercept'],
+  },
+  {
+    key: 'rules[].trust',
+    with: rule(`${host}, trust: internal`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.trust,
+    expected: [['internal'], undefined],
+  },
+  {
+    key: 'rules[].addresses',
+    with: rule(`${host}, addresses: 10.0.0.0/8`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.addresses,
+    expected: [['10.0.0.0/8'], []],
+  },
+  {
+    key: 'rules[].limits',
+    with: rule(`${host}, limits: { bodyBytes: 1 kB, requestsPerSession: 3 }`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.limits,
+    expected: [{ bodyBytes: 1000, requestsPerSession: 3 }, {}],
+  },
+  limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
+  limit('requestsPerSecond', '0.5', 0.5),
+  limit('requestsPerSession', '7', 7),
+  limit('bytesPerSession', '1 GB', 1e9),
+  {
+    key: 'rules[].mode',
+    with: rule(`${host}, methods: PUT, mode: observe`),
+    without: rule(`${host}, methods: PUT`),
+    sees: (decision) => [decision.effect, decision.effect === 'allow' ? decision.observed : undefined],
+    expected: [
+      ['allow', 'default-deny'],
+      ['deny', undefined],
+    ],
+  },
+];
+
+describe('every key changes what it says, and nothing without it', () => {
+  const options = { discovered: new Map([['tool', ['a.example.com']]]) };
+  for (const { key, asked = get, who = principal(), sees, expected, ...texts } of rows) {
+    test(key, () => {
+      const outcome = (text: string): unknown => {
+        const decision = policyOf(text, options).decide(who, access(asked), nowMs);
+        return sees === undefined ? `${decision.effect} ${decision.rule.name}` : sees(decision);
+      };
+      assert.deepEqual([outcome(texts.with), outcome(texts.without)], expected);
+    });
+  }
+});
+
+test('every key of the schema has its row, and no other', () => {
+  assert.deepEqual(rows.map(({ key }) => key).toSorted(), keysOf(policySchema).toSorted());
+});
+
+test('a version that there is not is refused', () => {
+  assert.ok('problems' in parsePolicy([{ file: 'p', text: 'version: 2\nrules: []' }]));
+});

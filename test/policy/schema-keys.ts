@@ -1,0 +1,38 @@
+// The keys of a schema, as the references name them.
+
+import type { z } from 'zod';
+import { jsonSchemaOf } from '../../src/policy/json-schema.ts';
+
+/** Maps that are described at one place for all: conditions, and sources of secrets beside `source`. */
+const describedOnce = new Set([
+  'for',
+  'refreshToken',
+  'accessKeyId',
+  'sessionToken',
+  'tokenSource',
+  'secretIdSource',
+]);
+
+/** `rules[].limits.bodyBytes`, `credentials.<name>.kind`: every key of the maps below a schema. */
+export function keysOf(schema: z.ZodType): readonly string[] {
+  interface Node {
+    readonly properties?: Readonly<Record<string, Node>>;
+    readonly additionalProperties?: Node | false;
+    readonly items?: Node;
+    readonly anyOf?: readonly Node[];
+  }
+  const keys = new Set<string>();
+  const walk = (node: Node, path: string): void => {
+    for (const [key, value] of Object.entries(node.properties ?? {})) {
+      const name = path === '' ? key : `${path}.${key}`;
+      keys.add(name);
+      if (!describedOnce.has(key)) walk(value, name);
+    }
+    if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}.<name>`);
+    if (node.items !== undefined) walk(node.items, `${path}[]`);
+    for (const one of node.anyOf ?? []) walk(one, path);
+  };
+  // The schema of a map is a map.
+  walk(jsonSchemaOf(schema, { title: '', id: '' }) as Node, '');
+  return [...keys].filter((key) => !key.startsWith('limits.'));
+}
