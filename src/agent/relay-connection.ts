@@ -57,7 +57,8 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
       finish();
       socket.pause();
       if (head.state === 'connect') {
-        const fields: OpenFields = { authority: formatAuthority(head.authority), mode: 'raw' };
+        const hops = head.via === undefined ? {} : { via: head.via };
+        const fields: OpenFields = { authority: formatAuthority(head.authority), mode: 'raw', ...hops };
         void openAndJoin(
           socket,
           { fields, greeting: established, first: received.subarray(head.headBytes) },

@@ -27,6 +27,7 @@ import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
 import type { LiveGrants } from './live-grants.ts';
 import { decodableCodings } from './response-decoder.ts';
+import type { LoopGuard } from './loop-guard.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RuleTrust } from './rule-trust.ts';
 import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
@@ -38,6 +39,8 @@ export interface ExchangeScene {
   readonly destination: Destination | undefined;
   /** How the client's connection is secured, for the audit. */
   readonly protocol: string;
+  /** Hops that the client's connection has behind it. */
+  readonly via?: string | undefined;
 }
 
 export interface ExchangeParts {
@@ -50,6 +53,8 @@ export interface ExchangeParts {
   readonly live: LiveGrants;
   readonly ruleTrust: RuleTrust;
   readonly limits: Limits;
+  /** Refuses what comes back to this gateway. */
+  readonly loops?: LoopGuard;
   readonly clock: () => number;
   /** Takes requests for access, if that is enabled. */
   readonly desk?: AccessDesk;
@@ -101,6 +106,8 @@ export async function admit(
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const validated = validate(client, scene, parts.limits);
   noteHead(validated.head, record);
+  const { destination, headers } = validated.head;
+  parts.loops?.check(destination, scene.via ?? headers.first('via'));
   const decision = decide(validated.head, scene.principal, parts, record);
   enforceDeclaredLength(validated, decision);
   const spendBytes = parts.budgets.admit(
@@ -286,6 +293,7 @@ export function forwardRequest(
     principalId: scene.principal.id,
     addresses: decision.addresses,
     ...(tls === undefined ? {} : { tls }),
+    ...(scene.via === undefined ? {} : { via: scene.via }),
     signal: client.signal,
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;
@@ -365,6 +373,7 @@ function isDenial(error: ProxyError): boolean {
     case 'protocol_denied':
     case 'body_too_large':
     case 'limit_exceeded':
+    case 'loop_detected':
     case 'signature_refused':
       return true;
     default:

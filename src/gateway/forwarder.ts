@@ -28,6 +28,8 @@ export interface ForwardRequest {
   /** Private networks (CIDR) that the admitting rule opens. */
   readonly addresses: readonly string[];
   readonly tls?: UpstreamTls;
+  /** Hops that the client's connection has behind it. */
+  readonly via?: string;
   readonly signal: AbortSignal;
   /** Told of every piece of the body that is sent on; throwing ends the request. */
   readonly onBodyBytes?: (bytes: number) => void;

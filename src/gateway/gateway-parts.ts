@@ -13,6 +13,7 @@ import { ByProtocolForwarder } from './forward-by-protocol.ts';
 import { HttpFront } from './http-front.ts';
 import { Http2Front } from './http2-front.ts';
 import { LiveGrants } from './live-grants.ts';
+import type { LoopGuard } from './loop-guard.ts';
 import type { RuleTrust } from './rule-trust.ts';
 import { SessionBudgets } from './session-budgets.ts';
 import type { StreamParts } from './stream-handler.ts';
@@ -29,6 +30,7 @@ export interface PartsInput {
   readonly upstream: Upstream;
   /** What rules pin beside it. */
   readonly ruleTrust: RuleTrust;
+  readonly loops: LoopGuard;
   readonly stack: AsyncDisposableStack;
   readonly onLimit: (limit: LimitName) => void;
 }
@@ -61,6 +63,7 @@ export function openParts(input: PartsInput): StreamParts {
     live: new LiveGrants(),
     budgets: new SessionBudgets(limits),
     ruleTrust: input.ruleTrust,
+    loops: input.loops,
     ...(input.desk === undefined ? {} : { desk: input.desk }),
   };
   const close = (one: HttpFront | Http2Front): void => {

@@ -14,6 +14,7 @@ import { CredentialSet } from './credentials/credential-set.ts';
 import { openAccess } from './gateway-access.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
+import { LoopGuard } from './loop-guard.ts';
 import { Metrics, countingSink } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
 import { issuerFetch } from './oidc-fetch.ts';
@@ -79,7 +80,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const trust = await loadTrust(config);
   const environment = options.environment ?? {};
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
-  const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack });
+  const loops = new LoopGuard();
+  const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const credentials = stack.use(new CredentialSet(config.credentials, environment, upstream.fetch));
   const sessions = stack.use(
     await openSessions({
@@ -109,6 +111,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     authority,
     upstream,
     ruleTrust,
+    loops,
     stack,
     onLimit: (limit) => {
       metrics.countLimit(limit);
@@ -187,6 +190,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     })());
   // A TLS server that listens has a port.
   const { port } = server.address() as AddressInfo;
+  loops.listensAs([...config.publicNames, config.listen.address], port);
   return {
     url: `https://${urlHost(config)}:${String(port)}`,
     port,

@@ -18,6 +18,8 @@ export interface OriginKey {
   readonly principalId: string;
   readonly addresses: readonly string[];
   readonly tls?: UpstreamTls;
+  /** Told to the proxy that the connection goes through. */
+  readonly via?: string;
 }
 
 interface Entry<P> {
@@ -28,11 +30,15 @@ interface Entry<P> {
 }
 
 /** The key of a request, and nothing else of it: a pool keeps its key for as long as it lives. */
-export function originKeyOf({ head, principalId, addresses, tls }: ForwardRequest): OriginKey {
+export function originKeyOf({ head, principalId, addresses, tls, via }: ForwardRequest): OriginKey {
   const { destination } = head;
-  return tls === undefined
-    ? { destination, principalId, addresses }
-    : { destination, principalId, addresses, tls };
+  return {
+    destination,
+    principalId,
+    addresses,
+    ...(tls === undefined ? {} : { tls }),
+    ...(via === undefined ? {} : { via }),
+  };
 }
 
 /** What differs here must never share a connection. */
@@ -46,6 +52,7 @@ export function originKeyText(key: OriginKey): string {
     formatAuthority(destination),
     key.addresses,
     tls,
+    key.via,
   ]);
 }
 

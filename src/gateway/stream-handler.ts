@@ -109,6 +109,7 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   const authority = parseAuthority(claimed);
   record.facts.host = authority.host;
   record.facts.port = authority.port;
+  if (mode === 'raw') parts.loops?.check(authority, port.fields.via);
   const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
   port.accept();
   if (raw.effect === 'allow' && raw.handling === 'raw') {
@@ -203,7 +204,12 @@ async function serveTls(
     port.reset(error);
   };
   const isHttp2 = terminated.alpn === 'h2';
-  const served = { principal: scene.principal, destination, protocol: isHttp2 ? 'h2' : 'http/1.1' };
+  const served = {
+    principal: scene.principal,
+    destination,
+    protocol: isHttp2 ? 'h2' : 'http/1.1',
+    via: port.fields.via,
+  };
   (isHttp2 ? parts.http2Front : parts.front).serve(terminated.socket, { scene: served, abort });
 }
 
@@ -241,7 +247,10 @@ function serveHttp(
   const abort = (error: ProxyError): void => {
     scene.port.reset(error);
   };
-  scene.parts.front.serve(socket, { scene: { principal: scene.principal, destination, protocol }, abort });
+  scene.parts.front.serve(socket, {
+    scene: { principal: scene.principal, destination, protocol, via: scene.port.fields.via },
+    abort,
+  });
 }
 
 /** Passthrough and raw TCP: one decision, one dial to the checked address, bytes counted, one event. */
@@ -266,6 +275,7 @@ async function blind(
     destination,
     addresses: decision.addresses,
     principalId: principal.id,
+    ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
   });
   record.facts.address = address;
   const release = parts.live.add({

@@ -218,18 +218,19 @@ async function serveChunkStream(duplex: Duplex, principal: Principal, parts: Str
     const rest = head.state === 'connect' ? bytes.subarray(head.headBytes) : bytes;
     if (rest.length > 0) duplex.unshift(rest);
     const authority = head.state === 'connect' ? formatAuthority(head.authority) : '';
-    await handleStream(chunkPort(duplex, authority), principal, parts);
+    const hops = head.state === 'connect' && head.via !== undefined ? { via: head.via } : {};
+    await handleStream(chunkPort(duplex, authority, hops), principal, parts);
   } catch (error) {
     const fault = asProxyError(error);
     answerHead(duplex, fault.httpStatus, fault);
   }
 }
 
-function chunkPort(duplex: Duplex, authority: string): StreamPort {
+function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: string }): StreamPort {
   let answered = authority === '';
   return {
     duplex,
-    fields: { authority, mode: authority === '' ? 'proxy' : 'raw' },
+    fields: { authority, mode: authority === '' ? 'proxy' : 'raw', ...hops },
     accept: () => {
       if (!answered) duplex.write('HTTP/1.1 200 Connection established\r\n\r\n');
       answered = true;

@@ -9,6 +9,7 @@ import type { GatewayConfig } from './config.ts';
 import { openCredentialSource } from './credentials/credential-source.ts';
 import { openServiceFetch } from './credentials/service-fetch.ts';
 import type { ServiceFetch } from './credentials/service-fetch.ts';
+import type { LoopGuard } from './loop-guard.ts';
 
 export interface UpstreamInput {
   readonly config: GatewayConfig;
@@ -19,6 +20,7 @@ export interface UpstreamInput {
   readonly proxyCa: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stack: AsyncDisposableStack;
+  readonly loops: LoopGuard;
 }
 
 export interface Upstream {
@@ -51,7 +53,14 @@ export function openUpstream(input: UpstreamInput): Upstream {
 }
 
 /** The way out through another proxy, if the configuration names one. */
-function openChain({ config, environment, clock, trust, proxyCa }: UpstreamInput): ProxyChain | undefined {
+function openChain({
+  config,
+  environment,
+  clock,
+  trust,
+  proxyCa,
+  loops,
+}: UpstreamInput): ProxyChain | undefined {
   const { proxy } = config.upstream;
   if (proxy === undefined) return undefined;
   const { protocol, hostname, port } = new URL(proxy.url);
@@ -65,6 +74,7 @@ function openChain({ config, environment, clock, trust, proxyCa }: UpstreamInput
     proxy: { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)) },
     noProxy: proxy.noProxy,
     limits: config.limits,
+    via: (incoming) => loops.next(incoming),
     ...(isTls ? { tls: { ca: proxyCa.length === 0 ? trust : proxyCa } } : {}),
     ...(source === undefined || credentials === undefined
       ? {}

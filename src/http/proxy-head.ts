@@ -5,11 +5,17 @@ import type { Limits } from '../protocol/limits.ts';
 import { parseAuthority } from './authority.ts';
 import type { Authority } from './destination.ts';
 import { parseFields } from './field-syntax.ts';
+import type { HeaderList } from './header-list.ts';
 import { printable } from './printable.ts';
 
 export type ProxyHead =
   | { readonly state: 'incomplete' }
-  | { readonly state: 'connect'; readonly authority: Authority; readonly headBytes: number }
+  | {
+      readonly state: 'connect';
+      readonly authority: Authority;
+      readonly headBytes: number;
+      readonly via?: string;
+    }
   /** Some other request: every byte, these too, goes to whoever parses HTTP in full. */
   | { readonly state: 'forward'; readonly method: string; readonly target: string };
 
@@ -50,12 +56,13 @@ function parseConnect(bytes: Uint8Array, start: number, target: string, limits: 
     raw.push(line.slice(0, colon), line.slice(colon + 1));
     at = end + 2;
   }
-  checkConnectFields(raw, limits);
-  return { state: 'connect', authority, headBytes: at + 2 };
+  const via = checkConnectFields(raw, limits).all('via');
+  const hops = via.length === 0 ? {} : { via: via.join(', ') };
+  return { state: 'connect', authority, headBytes: at + 2, ...hops };
 }
 
 /** A CONNECT has no body (RFC 9110 §9.3.6): one that claims it would hide the start of the tunnel. */
-function checkConnectFields(raw: readonly string[], limits: Limits): void {
+function checkConnectFields(raw: readonly string[], limits: Limits): HeaderList {
   const fields = parseFields(raw, {
     malformed: 'request_malformed',
     tooLarge: 'head_too_large',
@@ -68,6 +75,7 @@ function checkConnectFields(raw: readonly string[], limits: Limits): void {
   if (fields.has('transfer-encoding') || lengths.some((length) => length !== '0')) {
     throw malformed('a CONNECT has no body, so no Content-Length and no Transfer-Encoding');
   }
+  return fields;
 }
 
 /** Says early, and in words, what was sent instead of HTTP. */

@@ -30,6 +30,8 @@ export interface DialRequest {
   readonly principalId: string;
   readonly alpn?: readonly string[];
   readonly tls?: DialTls;
+  /** Hops before this one, for a proxy in between. */
+  readonly via?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -120,7 +122,10 @@ class GuardedDialer implements Dialer {
       return this.#connect(await this.#resolveAndCheck(request), destination, signal);
     }
     const target = this.#chainTarget(request);
-    return { socket: await chain.connect({ ...destination, host: target }, signal), address: chain.label };
+    return {
+      socket: await chain.connect({ ...destination, host: target }, { signal, via: request.via }),
+      address: chain.label,
+    };
   }
 
   /**

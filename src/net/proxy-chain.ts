@@ -24,6 +24,8 @@ export interface ProxyChainOptions {
   /** Hosts that are dialled directly: exact names, `.suffix` for a name and all below it, or IP literals. */
   readonly noProxy: readonly string[];
   readonly limits: Limits;
+  /** The field Via for the proxy, from that of the client. */
+  readonly via?: (incoming: string | undefined) => string;
 }
 
 /** Opens connections through one proxy. */
@@ -52,7 +54,10 @@ export class ProxyChain {
   }
 
   /** A connection to the destination through the proxy. @throws ProxyError origin_unreachable, timeout, cancelled */
-  async connect(destination: Destination, signal?: AbortSignal): Promise<Socket> {
+  async connect(
+    destination: Destination,
+    { signal, via }: { readonly signal?: AbortSignal | undefined; readonly via?: string | undefined } = {},
+  ): Promise<Socket> {
     const { limits, credentials } = this.#options;
     const secret = await credentials?.();
     const deadline = AbortSignal.timeout(limits.connectTimeoutMs);
@@ -66,7 +71,7 @@ export class ProxyChain {
     deadline.addEventListener('abort', stop, { once: true });
     try {
       if (signal?.aborted === true) stop();
-      socket.write(connectHead(destination, secret));
+      socket.write(connectHead(destination, secret, this.#options.via?.(via)));
       await this.#readAnswer(socket, destination);
       return socket;
     } catch (error) {
@@ -151,9 +156,14 @@ function refusalOf(status: string | undefined): string {
   }
 }
 
-function connectHead(destination: Destination, credentials: Secret<string> | undefined): string {
+function connectHead(
+  destination: Destination,
+  credentials: Secret<string> | undefined,
+  via: string | undefined,
+): string {
   const authority = formatAuthority(destination);
   const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
+  if (via !== undefined) lines.push(`Via: ${via}`);
   if (credentials !== undefined) {
     lines.push(`Proxy-Authorization: Basic ${Buffer.from(credentials.reveal()).toString('base64')}`);
   }

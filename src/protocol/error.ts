@@ -121,6 +121,12 @@ export const errorTable = {
     65,
     'The request is signed for AWS in a way that the gateway cannot sign again; the message says why.',
   ),
+  loop_detected: row(
+    508,
+    78,
+    65,
+    'The destination is the gateway itself, or the connection came through it before.',
+  ),
   ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -21,6 +21,8 @@ export interface OpenFields {
   readonly sni?: string;
   readonly alpn?: string;
   readonly tlsVersion?: string;
+  /** Field Via of the client's CONNECT, if it is a proxy itself. */
+  readonly via?: string;
 }
 
 export type Frame =

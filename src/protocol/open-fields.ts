@@ -10,6 +10,7 @@ export const openFieldNumbers = {
   sni: 3,
   alpn: 4,
   tlsVersion: 5,
+  via: 6,
 } as const satisfies Record<keyof OpenFields, number>;
 
 /** Number of each mode in the one octet of the field `mode`. */
@@ -50,7 +51,7 @@ export function encodeOpenFields(fields: OpenFields): Uint8Array {
     [openFieldNumbers.authority, encoder.encode(fields.authority)],
     [openFieldNumbers.mode, Uint8Array.of(streamModeNumbers[fields.mode])],
   ];
-  for (const name of ['sni', 'alpn', 'tlsVersion'] as const) {
+  for (const name of ['sni', 'alpn', 'tlsVersion', 'via'] as const) {
     const value = fields[name];
     if (value !== undefined) values.push([openFieldNumbers[name], encoder.encode(value)]);
   }
@@ -92,7 +93,7 @@ export function decodeOpenFields(payload: Uint8Array): OpenFields {
     else if (name !== undefined) texts[name] = decodeText(value, `the field ${name} of open`);
     offset = end;
   }
-  const { authority, sni, alpn, tlsVersion } = texts;
+  const { authority, sni, alpn, tlsVersion, via } = texts;
   if (authority === undefined || mode === undefined) {
     throw new ProxyError('frame_malformed', 'open lacks its authority or its mode');
   }
@@ -102,6 +103,7 @@ export function decodeOpenFields(payload: Uint8Array): OpenFields {
     ...(sni !== undefined && { sni }),
     ...(alpn !== undefined && { alpn }),
     ...(tlsVersion !== undefined && { tlsVersion }),
+    ...(via !== undefined && { via }),
   };
 }
 

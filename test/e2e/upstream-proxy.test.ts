@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttps } from 'node:https';
 import { connect as connectHttp2 } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http2';
-import { createServer as createTcp } from 'node:net';
+import { connect as connectTcp, createServer as createTcp } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { createServer as createTls, connect as connectTls } from 'node:tls';
@@ -20,7 +21,6 @@ import { connectThrough, tlsThrough } from '../support/proxy-client.ts';
 import { needSquid, startSquid } from '../support/squid.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
-import { readFile } from 'node:fs/promises';
 
 const authority = createTestAuthority();
 /** Of the proxy alone: origins are not verified against it, nor it against that of the origins. */
@@ -287,4 +287,51 @@ test('the same through squid', async (t) => {
   assert.match(refused.body, /does not allow this destination \(403\)/);
   const nobody = await statusAndBody(client, 'allowed.test', 1);
   assert.match(nobody.body, /cannot reach the destination \(503\)/);
+});
+
+/** Resolves when the connection is gone, reset or not. */
+async function broken(socket: Duplex): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.on('error', () => undefined).once('close', () => resolve());
+  socket.resume();
+  await promise;
+}
+
+test('a proxy that leads back to the gateway is found out at the first turn, and so is its own port', async () => {
+  await using stack = new AsyncDisposableStack();
+  let relayPort = 0;
+  // Stands where the proxy is configured; behind it is the relay of the gateway's own agent.
+  const loop = createTcp((socket) => {
+    const relay = connectTcp(relayPort, '127.0.0.1');
+    socket.on('error', () => relay.destroy());
+    relay.on('error', () => socket.destroy());
+    socket.pipe(relay).pipe(socket);
+  });
+  const port = await listen(loop, stack);
+  const deployment = stack.use(
+    await deploy({
+      rules: [
+        { name: 'raw', hosts: 'raw.test', scheme: 'tcp', ports: 22 },
+        { name: 'web', hosts: 'web.test' },
+      ],
+      config: { upstream: { proxy: { url: `http://127.0.0.1:${port}` } } },
+    }),
+  );
+  const agent = stack.use(await deployment.startAgent());
+  relayPort = agent.relayPort;
+  const client = await clientOf(agent);
+  const raw = await connectThrough({ ...client, host: 'raw.test', port: 22 });
+  await broken(raw);
+  assert.equal((await statusAndBody(client, 'web.test', 443)).status, 502);
+  const own = Number(new URL(deployment.gateway.url).port);
+  const self = await connectThrough({ ...client, host: '127.0.0.1', port: own });
+  await broken(self);
+  const events = await deployment.audit();
+  const loops = events.filter(({ errorCode }) => errorCode === 'loop_detected');
+  assert.deepEqual(
+    loops.map(({ host }) => host),
+    ['raw.test', 'web.test', '127.0.0.1'],
+  );
+  assert.match(String(loops[0]?.['message']), /came through this gateway before/);
+  assert.match(String(loops[2]?.['message']), /the gateway itself/);
 });

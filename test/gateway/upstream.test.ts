@@ -10,6 +10,7 @@ import { embeddedConfig } from '../../src/gateway/config.ts';
 import type { GatewayConfig } from '../../src/gateway/config.ts';
 import { CredentialSet } from '../../src/gateway/credentials/credential-set.ts';
 import { fetchIssuerJson, issuerFetch } from '../../src/gateway/oidc-fetch.ts';
+import { LoopGuard } from '../../src/gateway/loop-guard.ts';
 import { openUpstream } from '../../src/gateway/upstream.ts';
 import type { Upstream } from '../../src/gateway/upstream.ts';
 import { HeaderList } from '../../src/http/header-list.ts';
@@ -67,7 +68,9 @@ async function withUpstream(
   });
   const environment = { PROXY_PASSWORD: 'word' };
   const trust = [authority.caPem];
-  await use(openUpstream({ config, clock: Date.now, trust, proxyCa: [], environment, stack }));
+  await use(
+    openUpstream({ config, clock: Date.now, trust, proxyCa: [], environment, stack, loops: new LoopGuard() }),
+  );
 }
 
 async function tokenBy({ fetch }: Upstream, tokenUrl: string): Promise<string | undefined> {

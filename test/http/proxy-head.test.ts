@@ -114,3 +114,9 @@ test('heads have limits', () => {
     'head_too_large',
   );
 });
+
+test('the hops of a CONNECT are those of all its Via fields, in order', () => {
+  const text = 'CONNECT a.test:443 HTTP/1.1\r\nVia: 1.1 one\r\nHost: a.test\r\nvia: 1.0 two\r\n\r\n';
+  const head = parse(text);
+  assert.equal(head.state === 'connect' ? head.via : '', '1.1 one, 1.0 two');
+});

@@ -20,6 +20,7 @@ const fields = record({
   sni: optionalText,
   alpn: optionalText,
   tlsVersion: optionalText,
+  via: optionalText,
 }).map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)));
 
 /** Any valid frame. */

@@ -58,6 +58,10 @@ describe('docs/reference/wire.md', () => {
       sni: ['UTF-8', 'The server name of the ClientHello, where the agent has read it.'],
       alpn: ['UTF-8', 'The protocol that was agreed by ALPN, where the agent ended the TLS.'],
       tlsVersion: ['UTF-8', 'The version of TLS, where the agent ended it, such as `TLSv1.3`.'],
+      via: [
+        'UTF-8',
+        "The field Via of the client's CONNECT, by which a proxy finds that a connection came back to it.",
+      ],
     };
     const rows = Object.entries(openFieldNumbers).map(([name, number]) => {
       const [value, meaning] = notes[name as keyof typeof openFieldNumbers];

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { LoopGuard } from '../../src/gateway/loop-guard.ts';
+
+const there = { host: 'example.com', port: 443 };
+
+test('what has this gateway among its hops is refused, what has others is not', () => {
+  const loops = new LoopGuard();
+  loops.check(there, undefined);
+  loops.check(there, '1.1 someone, 1.0 another (squid/6.13)');
+  for (const via of [loops.next(undefined), loops.next('1.1 a'), `${loops.next('1.1 a')}, 1.1 b (comment)`])
+    assert.throws(() => loops.check(there, via), { code: 'loop_detected', message: /example\.com:443/ }, via);
+  new LoopGuard().check(there, loops.next(undefined));
+});
+
+test('a way through very many proxies is refused whoever they are', () => {
+  const loops = new LoopGuard();
+  loops.check(there, Array.from({ length: 8 }, (_, i) => `1.1 p${i}`).join(', '));
+  assert.throws(() => loops.check(there, Array.from({ length: 9 }, (_, i) => `1.1 p${i}`).join(',')), {
+    code: 'loop_detected',
+  });
+});
+
+test("the gateway's own names are no destination on its own port, and are one on others", () => {
+  const loops = new LoopGuard();
+  loops.check({ host: 'gateway.example.com', port: 8443 }, undefined);
+  loops.listensAs(['Gateway.example.com', '::1'], 8443);
+  for (const host of ['gateway.example.com', '::1'])
+    assert.throws(() => loops.check({ host, port: 8443 }, undefined), { code: 'loop_detected' }, host);
+  loops.check({ host: 'gateway.example.com', port: 443 }, undefined);
+});
