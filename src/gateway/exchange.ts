@@ -116,7 +116,8 @@ export async function admit(
     decision.limits,
     parts.clock(),
   );
-  const injected = await inject(client, validated, decision, parts);
+  const body = bodyFacts(client, scene, validated.framing);
+  const injected = await inject({ head: validated.head, body }, decision, parts);
   record.facts.injected = injected.names;
   if (injected.names.length < decision.inject.length)
     record.facts.offered = decision.inject.map(({ credential }) => credential);
@@ -180,8 +181,7 @@ function enforceDeclaredLength(validated: ValidatedRequest, decision: AllowDecis
 
 /** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
 async function inject(
-  client: ClientExchange,
-  { head, framing }: ValidatedRequest,
+  { head, body }: { readonly head: RequestHead; readonly body: BodyFacts | undefined },
   decision: AllowDecision,
   parts: ExchangeParts,
 ): Promise<InjectedRequest> {
@@ -194,7 +194,7 @@ async function inject(
     );
   }
   const injected = await parts.credentials
-    .inject(head, decision.inject, parts.clock(), bodyFacts(client, framing))
+    .inject(head, decision.inject, parts.clock(), body)
     .catch((error: unknown) => {
       throw withoutReason(error);
     });
@@ -207,14 +207,18 @@ async function inject(
   return { ...injected, head: { ...injected.head, headers } };
 }
 
-function bodyFacts(client: ClientExchange, framing: MessageFraming): BodyFacts | undefined {
+function bodyFacts(
+  client: ClientExchange,
+  { principal }: ExchangeScene,
+  framing: MessageFraming,
+): BodyFacts | undefined {
   if (framing.kind === 'none') return undefined;
   const length = framing.kind === 'length' ? framing.length : undefined;
   const open = (): Readable => {
     client.sendContinue();
     return client.body;
   };
-  return { length, isRewritten: false, open };
+  return { length, sessionId: principal.sessionId, isRewritten: false, open };
 }
 
 interface Forwarding {
@@ -287,7 +291,7 @@ export function forwardRequest(
   record.facts.requestBytes = 0;
   return {
     head: injected.head,
-    ...upstreamBody(client, admitted),
+    ...upstreamBody(client, scene, admitted),
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
     principalId: scene.principal.id,
@@ -308,9 +312,10 @@ export function forwardRequest(
 
 function upstreamBody(
   client: ClientExchange,
+  scene: ExchangeScene,
   { validated, injected }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
-  const facts = bodyFacts(client, validated.framing);
+  const facts = bodyFacts(client, scene, validated.framing);
   // A request that becomes a WebSocket has no body, whatever comes behind its head.
   if (facts === undefined || validated.upgrade !== undefined)
     return { body: undefined, bodyLength: undefined };

@@ -214,8 +214,13 @@ export const limitTable = {
     'body_too_large',
     'A body whose hash the client does not state is held until it is signed; those of services other than S3 are small.',
   ),
+  signedBodiesPerSessionBytesMax: row(
+    32 * MiB,
+    'limit_exceeded',
+    'All bodies together that one credential holds of one session, so that others find room.',
+  ),
   signedBodiesBytesMax: row(
-    64 * MiB,
+    256 * MiB,
     'limit_exceeded',
     'All bodies together that one credential holds to be signed.',
   ),

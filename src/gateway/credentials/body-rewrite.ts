@@ -5,6 +5,8 @@ import type { Readable, Transform } from 'node:stream';
 /** What is known of a body before it is read; `length` is undefined if it was not declared. */
 export interface BodyFacts {
   readonly length: number | undefined;
+  /** Whose request it is: what is held for one session must not keep another waiting. */
+  readonly sessionId: string;
   /** Whether it is no longer what the client sends: an injector before this one rewrites it. */
   readonly isRewritten: boolean;
   /**
@@ -24,13 +26,22 @@ export interface BodyRewrite {
   rewrite(body: Readable): Readable;
   /** It holds the whole body, which was opened before, and does not read its argument. */
   readonly isWhole?: boolean;
+  /** It is not going to be used: gives back what it holds. */
+  drop?(): void;
 }
 
 /** First `first`, then `second`, which saw what the first gives. */
 export function chainRewrites(first: BodyRewrite | undefined, second: BodyRewrite): BodyRewrite {
   if (first === undefined) return second;
   if (second.isWhole === true) return second;
-  return { length: second.length, rewrite: (body) => second.rewrite(first.rewrite(body)) };
+  return {
+    length: second.length,
+    rewrite: (body) => second.rewrite(first.rewrite(body)),
+    drop: () => {
+      first.drop?.();
+      second.drop?.();
+    },
+  };
 }
 
 /**

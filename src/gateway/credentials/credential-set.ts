@@ -81,21 +81,26 @@ export class CredentialSet implements AsyncDisposable {
     let rewrite: BodyRewrite | undefined;
     let keepsRange = true;
     const rejections: ((nowMs: number) => void)[] = [];
-    for (const { credential } of injections) {
-      const entry = this.#entries.get(credential);
-      if (entry === undefined)
-        throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
-      const facts = factsBehind(body, rewrite);
-      if (!entry.applies(current, facts)) continue;
-      const injected = await entry.apply(current, nowMs, facts);
-      current = injected.head;
-      values.push(...injected.values);
-      decode &&= entry.decode || injected.values.length === 0;
-      if (injected.isUnused !== true) names.push(credential);
-      tls = injected.tls ?? tls;
-      if (injected.onRejected !== undefined) rejections.push(injected.onRejected);
-      if (injected.body !== undefined) rewrite = chainRewrites(rewrite, injected.body);
-      keepsRange &&= injected.keepsRange === true || injected.values.length === 0;
+    try {
+      for (const { credential } of injections) {
+        const entry = this.#entries.get(credential);
+        if (entry === undefined)
+          throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
+        const facts = factsBehind(body, rewrite);
+        if (!entry.applies(current, facts)) continue;
+        const injected = await entry.apply(current, nowMs, facts);
+        current = injected.head;
+        values.push(...injected.values);
+        decode &&= entry.decode || injected.values.length === 0;
+        if (injected.isUnused !== true) names.push(credential);
+        tls = injected.tls ?? tls;
+        if (injected.onRejected !== undefined) rejections.push(injected.onRejected);
+        if (injected.body !== undefined) rewrite = chainRewrites(rewrite, injected.body);
+        keepsRange &&= injected.keepsRange === true || injected.values.length === 0;
+      }
+    } catch (error) {
+      rewrite?.drop?.();
+      throw error;
     }
     return {
       head: current,
@@ -115,5 +120,6 @@ export class CredentialSet implements AsyncDisposable {
 /** The body as the injectors so far leave it. */
 function factsBehind(body: BodyFacts | undefined, rewrite: BodyRewrite | undefined): BodyFacts | undefined {
   if (body === undefined || rewrite === undefined) return body;
-  return { length: rewrite.length, isRewritten: true, open: () => rewrite.rewrite(body.open()) };
+  const { sessionId } = body;
+  return { length: rewrite.length, sessionId, isRewritten: true, open: () => rewrite.rewrite(body.open()) };
 }

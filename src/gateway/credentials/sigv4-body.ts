@@ -6,6 +6,7 @@ import { parseContentLength } from '../../http/framing.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import type { LimitName } from '../../protocol/limits.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import { hexHash, isS3 } from './sigv4-canonical.ts';
 import { refused } from './sigv4-claim.ts';
@@ -87,20 +88,14 @@ function trailerNamesOf(head: RequestHead): readonly string[] {
 /** Bodies that are read whole because their hash goes ahead of them: bounded each, together, and in time. */
 export class HeldBodies {
   #heldBytes = 0;
+  readonly #heldBytesBySession = new Map<string, number>();
 
   async sign(body: BodyFacts): Promise<SignedPayload> {
     const { signedBodyBytesMax } = defaultLimits;
     if ((body.length ?? 0) > signedBodyBytesMax) throw tooLarge();
     // Room for the largest: what is not declared is not believed to be small.
     const room = body.length ?? signedBodyBytesMax;
-    if (this.#heldBytes + room > defaultLimits.signedBodiesBytesMax)
-      throw new ProxyError('limit_exceeded', 'too many bodies wait to be signed; try again', {
-        limit: 'signedBodiesBytesMax',
-      });
-    this.#heldBytes += room;
-    const release = once(() => {
-      this.#heldBytes -= room;
-    });
+    const release = this.#reserve(room, body.sessionId);
     const bytes = await readWholeBody(body.open(), {
       bytesMax: signedBodyBytesMax,
       timeoutMs: defaultLimits.signedBodyTimeoutMs,
@@ -111,8 +106,24 @@ export class HeldBodies {
     return {
       kind: 'held',
       word: hexHash(bytes),
-      body: { length: bytes.length, isWhole: true, rewrite: () => bodyOf(bytes, release) },
+      body: { length: bytes.length, isWhole: true, drop: release, rewrite: () => bodyOf(bytes, release) },
     };
+  }
+
+  /** Gives what frees the room again. */
+  #reserve(room: number, sessionId: string): () => void {
+    const ofSession = (this.#heldBytesBySession.get(sessionId) ?? 0) + room;
+    if (ofSession > defaultLimits.signedBodiesPerSessionBytesMax)
+      throw tooMany('signedBodiesPerSessionBytesMax');
+    if (this.#heldBytes + room > defaultLimits.signedBodiesBytesMax) throw tooMany('signedBodiesBytesMax');
+    this.#heldBytes += room;
+    this.#heldBytesBySession.set(sessionId, ofSession);
+    return once(() => {
+      this.#heldBytes -= room;
+      const left = (this.#heldBytesBySession.get(sessionId) ?? 0) - room;
+      if (left > 0) this.#heldBytesBySession.set(sessionId, left);
+      else this.#heldBytesBySession.delete(sessionId);
+    });
   }
 }
 
@@ -126,6 +137,10 @@ function bodyOf(bytes: Buffer, release: () => void): Readable {
   });
   body.once('close', release);
   return body;
+}
+
+function tooMany(limit: LimitName): ProxyError {
+  return new ProxyError('limit_exceeded', 'too many bodies wait to be signed; try again', { limit });
 }
 
 function tooLarge(): ProxyError {

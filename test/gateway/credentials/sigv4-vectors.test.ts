@@ -67,6 +67,7 @@ function signatureOf({ head }: Injected): string | undefined {
 
 const bodyOf = (length: number): BodyFacts => ({
   length,
+  sessionId: 'session',
   isRewritten: false,
   open: () => {
     throw new Error('the body is not read before the head goes out');
