@@ -49,27 +49,31 @@ export const agentSide: AttackTable = {
     const tunnel = { isUp: false, whenUp: async () => undefined, openStream: () => assert.fail() };
     await assert.rejects(startUpstreamProxyRelay({ tunnel, host: '0.0.0.0' }), { code: 'usage' });
   },
-  'AGENT-03': async () => {
-    const obstacle = namespaceObstacle();
-    if (obstacle !== undefined) throw new CannotPlayHere(obstacle);
-    await using namespace = await networkNamespace();
-    await using gate = await listenAt(namespace.outsideAddress);
-    const [command, ...args] = namespace.enter([
-      process.execPath,
-      egressScript,
-      String(gate.port),
-      gate.address,
-    ]);
-    const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 20_000 });
-    assert.equal(code, 0, stderr);
-    // Printed by our own script: what it tried, and what came of it.
-    const tried = JSON.parse(stdout) as Readonly<Record<string, string>>;
-    // The control: the one way that is open, is.
-    const { gateway, ...others } = tried;
-    assert.equal(gateway, 'reached');
-    assert.ok(Object.keys(others).length >= 8);
-    for (const [what, outcome] of Object.entries(others))
-      assert.match(outcome, /^E[A-Z]+$/, `${what}: ${outcome}`);
+  'AGENT-03': {
+    // Processes start at the same time.
+    neighbourMsMax: 5_000,
+    run: async () => {
+      const obstacle = namespaceObstacle();
+      if (obstacle !== undefined) throw new CannotPlayHere(obstacle);
+      await using namespace = await networkNamespace();
+      await using gate = await listenAt(namespace.outsideAddress);
+      const [command, ...args] = namespace.enter([
+        process.execPath,
+        egressScript,
+        String(gate.port),
+        gate.address,
+      ]);
+      const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 20_000 });
+      assert.equal(code, 0, stderr);
+      // Printed by our own script: what it tried, and what came of it.
+      const tried = JSON.parse(stdout) as Readonly<Record<string, string>>;
+      // The control: the one way that is open, is.
+      const { gateway, ...others } = tried;
+      assert.equal(gateway, 'reached');
+      assert.ok(Object.keys(others).length >= 8);
+      for (const [what, outcome] of Object.entries(others))
+        assert.match(outcome, /^E[A-Z]+$/, `${what}: ${outcome}`);
+    },
   },
   'AGENT-04': async (a) => {
     const at = a.at('allowed.test');
@@ -186,55 +190,59 @@ async function ask(port: number, bytes: string): Promise<string> {
 }
 
 export const ca: AttackTable = {
-  'CA-01': async (a) => {
-    await using deployment = await deploy({ rules: [{ name: 'one', hosts: ['allowed.test'] }] });
-    const { gateway, directory, gatewayCaFile } = deployment;
-    const { port } = new URL(gateway.url);
-    a.sentry.permit(Number(port));
-    const roots = await readFile(gatewayCaFile, 'utf8');
-    const caPath = '/v1/code/upstreamproxy/ca-cert';
-    const paths = [
-      caPath,
-      '/ca.key',
-      '/debug',
-      '/debug/heap',
-      '/json/list',
-      '/state/ca.key',
-      ...[
-        '../ca.key',
-        '..%2fca.key',
-        '%2e%2e/state/ca.key',
-        '/../../../../etc/passwd',
-        '?file=ca.key',
-        '/',
-      ].map((tail) => `${caPath}/${tail}`),
-    ];
-    for (const path of paths) {
-      const text = await askTls(
-        Number(port),
-        roots,
-        `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`,
+  'CA-01': {
+    // Processes start at the same time.
+    neighbourMsMax: 5_000,
+    run: async (a) => {
+      await using deployment = await deploy({ rules: [{ name: 'one', hosts: ['allowed.test'] }] });
+      const { gateway, directory, gatewayCaFile } = deployment;
+      const { port } = new URL(gateway.url);
+      a.sentry.permit(Number(port));
+      const roots = await readFile(gatewayCaFile, 'utf8');
+      const caPath = '/v1/code/upstreamproxy/ca-cert';
+      const paths = [
+        caPath,
+        '/ca.key',
+        '/debug',
+        '/debug/heap',
+        '/json/list',
+        '/state/ca.key',
+        ...[
+          '../ca.key',
+          '..%2fca.key',
+          '%2e%2e/state/ca.key',
+          '/../../../../etc/passwd',
+          '?file=ca.key',
+          '/',
+        ].map((tail) => `${caPath}/${tail}`),
+      ];
+      for (const path of paths) {
+        const text = await askTls(
+          Number(port),
+          roots,
+          `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`,
+        );
+        a.note(text);
+        assert.doesNotMatch(text, /PRIVATE KEY|root:|heap/, path);
+        assert.match(text, path === caPath ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 (?:200|4\d\d) /, path);
+        // Every 200 is the one fixed answer.
+        if (text.startsWith('HTTP/1.1 200')) assert.match(text, /BEGIN CERTIFICATE/);
+      }
+      let keys = 0;
+      for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile()) continue;
+        const file = join(entry.parentPath, entry.name);
+        if (!(await readFile(file, 'latin1')).includes('PRIVATE KEY')) continue;
+        keys += 1;
+        assert.equal((await stat(file)).mode & 0o777, 0o600, file);
+      }
+      assert.ok(keys > 0, 'the key is a file of the gateway');
+      assert.doesNotMatch(
+        await readFile(`/proc/${gateway.pid}/environ`, 'latin1').catch(() => ''),
+        /PRIVATE KEY/,
       );
-      a.note(text);
-      assert.doesNotMatch(text, /PRIVATE KEY|root:|heap/, path);
-      assert.match(text, path === caPath ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 (?:200|4\d\d) /, path);
-      // Every 200 is the one fixed answer.
-      if (text.startsWith('HTTP/1.1 200')) assert.match(text, /BEGIN CERTIFICATE/);
-    }
-    let keys = 0;
-    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const file = join(entry.parentPath, entry.name);
-      if (!(await readFile(file, 'latin1')).includes('PRIVATE KEY')) continue;
-      keys += 1;
-      assert.equal((await stat(file)).mode & 0o777, 0o600, file);
-    }
-    assert.ok(keys > 0, 'the key is a file of the gateway');
-    assert.doesNotMatch(
-      await readFile(`/proc/${gateway.pid}/environ`, 'latin1').catch(() => ''),
-      /PRIVATE KEY/,
-    );
-    assert.doesNotMatch(gateway.log(), /PRIVATE KEY/);
+      assert.doesNotMatch(gateway.log(), /PRIVATE KEY/);
+    },
   },
   'CA-03': async (a) => {
     // A root of another gateway does not verify here, and ours signs nothing that is an authority.

@@ -219,19 +219,23 @@ export const credential: AttackTable = {
     // The oracle looks through every byte that came back and through the whole audit.
     assert.ok(a.audit.length > 0);
   },
-  'CRED-15': async (_a, scale) => {
-    if (process.platform !== 'linux') throw new CannotPlayHere('the attacks are those of Linux');
-    if (process.getuid?.() !== 0)
-      throw new CannotPlayHere('it takes root, to make the users of agent and workload');
-    if (findTool('cc') === undefined) throw new CannotPlayHere('the attacks need a C compiler');
-    // mem, process_vm_readv, ptrace and gdb, environ, the command line, descriptors, the token's file, all memory by root.
-    const numbers = scale === 'full' ? ['1', '1b', '2', '3', '6', '7', '8', '8b', '24', '25', '28'] : ['1'];
-    await using lab = await Lab.open();
-    for (const attack of hardeningCases.filter(({ number }) => numbers.includes(number))) {
-      await using bench = new Bench(lab, 'node');
-      const { denied, control } = await attack.play(bench);
-      assert.ok(denied !== '' && control !== '', attack.title);
-    }
+  'CRED-15': {
+    // A compiler and copies of the runtime at the same time.
+    neighbourMsMax: 10_000,
+    run: async (_a, scale) => {
+      if (process.platform !== 'linux') throw new CannotPlayHere('the attacks are those of Linux');
+      if (process.getuid?.() !== 0)
+        throw new CannotPlayHere('it takes root, to make the users of agent and workload');
+      if (findTool('cc') === undefined) throw new CannotPlayHere('the attacks need a C compiler');
+      // mem, process_vm_readv, ptrace and gdb, environ, the command line, descriptors, the token's file, all memory by root.
+      const numbers = scale === 'full' ? ['1', '1b', '2', '3', '6', '7', '8', '8b', '24', '25', '28'] : ['1'];
+      await using lab = await Lab.open();
+      for (const attack of hardeningCases.filter(({ number }) => numbers.includes(number))) {
+        await using bench = new Bench(lab, 'node');
+        const { denied, control } = await attack.play(bench);
+        assert.ok(denied !== '' && control !== '', attack.title);
+      }
+    },
   },
   'CRED-18': async (a) => {
     const at = a.at('paths.test');

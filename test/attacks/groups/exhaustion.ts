@@ -7,9 +7,10 @@ import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 
 import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
-import { nextTurn, type Arena } from '../support/arena.ts';
+import { nextTurn, usualPolicy, type Arena } from '../support/arena.ts';
 import { blackHolePort, startBlackHole } from '../support/black-hole.ts';
 import { readReply } from '../support/answers.ts';
 import { keptAlive } from '../support/kept-alive.ts';
@@ -205,15 +206,43 @@ export const exhaustion: AttackTable = {
       assert.ok(p99 < 250, `the loop stood still for ${p99} ms`);
     },
   },
-  'DOS-04': async (a) => {
-    // Nothing is ever decompressed: a bomb is bytes, and on a credentialed route it does not pass.
-    a.origins.answer = (_request, response) =>
-      response.writeHead(200, { 'content-encoding': 'gzip' }).end(Buffer.alloc(100_000));
-    answered(await a.send(a.at('api.allowed.test'), get(a.at('api.allowed.test'), '/bomb')), 502);
-    const at = a.at('allowed.test');
-    const reply = await a.send(at, get(at, '/bomb', 'Accept-Encoding: gzip'));
-    answered(reply, 200);
-    assert.equal(reply.answers[0]?.body.length, 100_000);
+  'DOS-04': {
+    neighbourMsMax,
+    policy: (ports) =>
+      `${usualPolicy(ports).replace('inject: api,', 'inject: api, paths: /bomb,')}  - { name: unpacks, hosts: api.allowed.test, ports: ${ports.tls}, inject: unpacked, addresses: 127.0.0.10/32 }\n`,
+    run: async (a, scale) => {
+      // Where it is not asked for, nothing is decompressed: a bomb is bytes, and with a credential it does not pass.
+      a.origins.answer = (_request, response) =>
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(Buffer.alloc(100_000));
+      const api = a.at('api.allowed.test');
+      answered(await a.send(api, get(api, '/bomb')), 502);
+      const at = a.at('allowed.test');
+      const reply = await a.send(at, get(at, '/bomb', 'Accept-Encoding: gzip'));
+      answered(reply, 200);
+      assert.equal(reply.answers[0]?.body.length, 100_000);
+      // As a request it is a body of its own length.
+      const packed = gzipSync(Buffer.alloc(10_000_000)).toString('latin1');
+      const fields = ['Content-Encoding: gzip', `Content-Length: ${packed.length}`];
+      answered(await a.send(at, post(at, '/packed', fields, packed)), 200);
+      // Where answers are decoded to be searched: no faster than the client takes it, and twenty codings do not pass.
+      const bomb = gzipSync(Buffer.alloc(scale === 'full' ? 1_000_000_000 : 100_000_000));
+      a.origins.answer = (_request, response) =>
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
+      const before = process.memoryUsage().rss;
+      const socket = await a.tls(api);
+      a.attempts += 1;
+      socket.write(get(api, '/unpack'));
+      socket.once('data', () => socket.pause());
+      for (let turn = 0; turn < 300; turn += 1) await nextTurn();
+      const grown = process.memoryUsage().rss - before;
+      assert.ok(grown < 100 * MiB, `${grown} bytes for a bomb of ${bomb.length}`);
+      socket.destroy();
+      a.origins.answer = (_request, response) =>
+        response
+          .writeHead(200, { 'content-encoding': Array(20).fill('gzip').join(', ') })
+          .end(bomb.subarray(0, 1_000));
+      answered(await a.send(api, get(api, '/nested')), 502);
+    },
   },
   'DOS-05': {
     neighbourMsMax,

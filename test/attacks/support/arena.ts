@@ -327,7 +327,7 @@ async function build(options: ArenaOptions): Promise<Built> {
   const answer = { current: (_name: string): DnsReply => 'nxdomain' };
   const dns = stack.use(await startDnsServer((name) => answer.current(name)));
   const ports = { tls: origins.tlsPort, plain: origins.plainPort, raw: origins.rawPort };
-  const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api', 'bob', 'tool']);
+  const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api', 'bob', 'tool', 'unpacked']);
   const authority = createEphemeralAuthority(Date.now());
   const terminator = new TlsTerminator({ issuer: authority, limits, clock: Date.now });
   const resolver = createResolver({ limits, servers: [dns.server], hostsFile: false });
@@ -345,6 +345,7 @@ async function build(options: ArenaOptions): Promise<Built> {
         {
           api: { kind: 'bearer', source: { env: 'T' } },
           bob: { kind: 'bearer', source: { env: 'BOB' } },
+          unpacked: { kind: 'bearer', source: { env: 'T' }, scrub: { decode: true } },
           tool: {
             kind: 'placeholder',
             source: { env: 'T' },
