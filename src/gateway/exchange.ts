@@ -1,10 +1,8 @@
 // THE request path, read top to bottom. Its order is fixed here and nowhere configurable:
 // validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
 
-import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { Destination } from '../http/destination.ts';
-import { hostField } from '../http/authority.ts';
 import type { MessageFraming } from '../http/framing.ts';
 import type { RequestHead } from '../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../http/request-validation.ts';
@@ -15,19 +13,19 @@ import type { AllowDecision, Policy, Principal } from '../policy/decision.ts';
 import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { accessUrl, type AccessDesk } from './access-desk.ts';
+import type { AccessDesk } from './access-desk.ts';
 import { answerAccess } from './access-exchange.ts';
 import type { AuditSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
 import { withoutReason } from './credentials/source-fault.ts';
-import { denialAnswer } from './denial.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
 import type { LiveGrants } from './live-grants.ts';
 import { decodableCodings } from './response-decoder.ts';
 import type { LoopGuard } from './loop-guard.ts';
+import { refuse } from './refusal.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RuleTrust } from './rule-trust.ts';
 import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
@@ -325,80 +323,4 @@ function upstreamBody(
 
 function bodyTooLarge(max: number, decision: AllowDecision): ProxyError {
   return new ProxyError('body_too_large', `rule ${decision.rule.name} allows ${String(max)} bytes of body`);
-}
-
-/** Answers with the reason if the head is not out yet; else the client must see a broken connection. */
-export function refuse(client: ClientExchange, given: ProxyError, record: ExchangeRecord): void {
-  const { facts } = record;
-  const error = client.fault ?? given;
-  facts.verdict = isDenial(error) ? 'deny' : 'error';
-  record.noteFault(error);
-  const detail = operatorDetail(error);
-  if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
-  if (error.code === 'request_malformed') client.closeAfterAnswer();
-  if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
-    client.abort(error);
-    return;
-  }
-  const accept = new Map(pairs(client.rawHeaders)).get('accept');
-  const url = facts.host === undefined ? undefined : urlOf(facts);
-  const answer = denialAnswer(
-    {
-      code: error.code,
-      message: error.message,
-      traceId: record.traceId,
-      retryAfterSeconds: error.retryAfterSeconds,
-      ...(facts.rule === undefined ? {} : { rule: facts.rule }),
-      ...(facts.method === undefined ? {} : { method: facts.method }),
-      ...(url === undefined ? {} : { url }),
-      ...destinationOf(facts),
-      ...(record.mayAskAccess ? { accessUrl } : {}),
-    },
-    accept,
-  );
-  facts.status = answer.head.status;
-  client.sendHead(answer.head);
-  if (client.method !== 'HEAD') client.sendData(Buffer.from(answer.body));
-  client.sendEnd([]);
-}
-
-/** Addresses and system errors are for the operator; the dialer keeps them in the cause. */
-export function operatorDetail({ operatorDetail: detail, cause }: ProxyError): string | undefined {
-  if (detail !== undefined) return detail;
-  return cause instanceof Error ? cause.message : undefined;
-}
-
-function isDenial(error: ProxyError): boolean {
-  switch (error.code) {
-    case 'policy_denied':
-    case 'address_denied':
-    case 'authority_mismatch':
-    case 'authority_malformed':
-    case 'request_malformed':
-    case 'protocol_denied':
-    case 'body_too_large':
-    case 'limit_exceeded':
-    case 'loop_detected':
-    case 'signature_refused':
-      return true;
-    default:
-      return false;
-  }
-}
-
-function destinationOf({ scheme, host, port }: ExchangeRecord['facts']): { destination?: Destination } {
-  if (scheme === undefined || host === undefined || port === undefined) return {};
-  // The audit's schemes are those of a destination.
-  return { destination: { scheme: scheme as Destination['scheme'], host, port } };
-}
-
-function urlOf(facts: ExchangeRecord['facts']): string {
-  const { scheme = 'https', host = '', port = 0, path = '' } = facts;
-  // The audit's schemes are those of a destination.
-  const destination = { scheme: scheme as Destination['scheme'], host, port };
-  return `${scheme}://${hostField(destination)}${path.startsWith('/') ? path : ''}`;
-}
-
-function* pairs(raw: readonly string[]): Iterable<[string, string]> {
-  for (let i = 0; i + 1 < raw.length; i += 2) yield [(raw[i] ?? '').toLowerCase(), raw[i + 1] ?? ''];
 }

@@ -12,7 +12,7 @@ import type { AllowDecision, Decision, Principal } from '../policy/decision.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { OpenFields } from '../protocol/frame.ts';
-import { operatorDetail } from './exchange.ts';
+import { operatorDetail } from './refusal.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { FrontParts, HttpFront } from './http-front.ts';
 import type { Http2Front } from './http2-front.ts';
