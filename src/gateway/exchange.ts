@@ -1,9 +1,7 @@
 // THE request path, read top to bottom. Its order is fixed here and nowhere configurable:
 // validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
 
-import type { Readable } from 'node:stream';
 import type { Destination } from '../http/destination.ts';
-import type { MessageFraming } from '../http/framing.ts';
 import type { RequestHead } from '../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../http/request-validation.ts';
 import type { ValidatedRequest } from '../http/request-validation.ts';
@@ -17,6 +15,7 @@ import type { AccessDesk } from './access-desk.ts';
 import { answerAccess } from './access-exchange.ts';
 import type { AuditSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { bodyFacts } from './body-facts.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
 import { withoutReason } from './credentials/source-fault.ts';
@@ -114,7 +113,7 @@ export async function admit(
     decision.limits,
     parts.clock(),
   );
-  const body = bodyFacts(client, scene, validated.framing);
+  const body = bodyFacts(client, scene.principal, validated.framing);
   const injected = await inject({ head: validated.head, body }, decision, parts);
   record.facts.injected = injected.names;
   if (injected.names.length < decision.inject.length)
@@ -203,20 +202,6 @@ async function inject(
     : injected.head.headers.without('range', 'if-range');
   const headers = unranged.with('accept-encoding', injected.decode ? decodableCodings : 'identity');
   return { ...injected, head: { ...injected.head, headers } };
-}
-
-function bodyFacts(
-  client: ClientExchange,
-  { principal }: ExchangeScene,
-  framing: MessageFraming,
-): BodyFacts | undefined {
-  if (framing.kind === 'none') return undefined;
-  const length = framing.kind === 'length' ? framing.length : undefined;
-  const open = (): Readable => {
-    client.sendContinue();
-    return client.body;
-  };
-  return { length, sessionId: principal.sessionId, isRewritten: false, open };
 }
 
 interface Forwarding {
@@ -313,7 +298,7 @@ function upstreamBody(
   scene: ExchangeScene,
   { validated, injected }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
-  const facts = bodyFacts(client, scene, validated.framing);
+  const facts = bodyFacts(client, scene.principal, validated.framing);
   // A request that becomes a WebSocket has no body, whatever comes behind its head.
   if (facts === undefined || validated.upgrade !== undefined)
     return { body: undefined, bodyLength: undefined };

@@ -1,0 +1,22 @@
+// What an exchange says of its request's body to those who put credentials on it.
+
+import type { Readable } from 'node:stream';
+import type { MessageFraming } from '../http/framing.ts';
+import type { Principal } from '../policy/decision.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { BodyFacts } from './credentials/body-rewrite.ts';
+
+/** Undefined if there is no body. */
+export function bodyFacts(
+  client: ClientExchange,
+  { sessionId }: Principal,
+  framing: MessageFraming,
+): BodyFacts | undefined {
+  if (framing.kind === 'none') return undefined;
+  const length = framing.kind === 'length' ? framing.length : undefined;
+  const open = (): Readable => {
+    client.sendContinue();
+    return client.body;
+  };
+  return { length, sessionId, isRewritten: false, open };
+}
