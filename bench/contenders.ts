@@ -70,7 +70,10 @@ export function direct(origin: OriginProcess): Contender {
 }
 
 /** Our gateway and agent as separate processes, the tunnel over TLS on loopback. */
-export async function upstreamproxy(directory: string, origin: OriginProcess): Promise<Contender> {
+export async function upstreamproxy(
+  directory: string,
+  origin: OriginProcess,
+): Promise<Contender & { readonly gatewayUrl: string }> {
   await using stack = new AsyncDisposableStack();
   const state = join(directory, 'gateway');
   await mkdir(state, { mode: 0o700 });
@@ -114,6 +117,7 @@ export async function upstreamproxy(directory: string, origin: OriginProcess): P
   const owned = stack.move();
   return {
     name: 'upstreamproxy',
+    gatewayUrl: `https://127.0.0.1:${gatewayPort}`,
     proxyPort: relayPort,
     ca,
     usage: () => ({ agent: usageOf(agent), gateway: usageOf(gateway) }),

@@ -1,5 +1,6 @@
 // One paired comparison: each round runs every contender once, and ratios are taken inside a round.
-// usage: npm run bench [-- --rounds N --megabytes N --seconds N --only NAME,NAME]
+// usage: npm run bench -- run-true, or
+//        npm run bench [-- --rounds N --megabytes N --seconds N --only NAME,NAME]
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,10 @@ import type { Contender } from './contenders.ts';
 import { expectedUpload, get, open, target, upload } from './load-client.ts';
 import type { Target } from './load-client.ts';
 
+/** The one comparison with options of its own. */
+const runsTrue = process.argv[2] === 'run-true';
 const { values } = parseArgs({
+  args: runsTrue ? [] : process.argv.slice(2),
   options: {
     rounds: { type: 'string', default: '5' },
     megabytes: { type: 'string', default: '256' },
@@ -236,4 +240,7 @@ async function main(): Promise<void> {
   print(results);
 }
 
-await main();
+if (runsTrue) {
+  const { benchRunTrue } = await import('./run-true.ts');
+  await benchRunTrue(process.argv.slice(3));
+} else await main();

@@ -2,6 +2,8 @@
 
 import { rename, writeFile } from 'node:fs/promises';
 
+import { scrubEnvironment } from '../agent/hardening/environment-scrub.ts';
+import { harden, requireHardened } from '../agent/hardening/posture.ts';
 import { initUpstreamProxy } from '../agent/init.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { ProxyError } from '../protocol/error.ts';
@@ -23,7 +25,7 @@ Brings a session up, prints the environment for the commands of this container, 
 ${agentOptionUsage}  --format FORM         sh (default), json or dotenv
   --env-file FILE       writes the environment there, once the relay serves, instead of printing it
   --state DIR           folder for the CA bundle and other trust files; default: a temporary one
-  --posture             prints on stderr what could be hardened
+  --posture             prints on stderr what could be hardened; without --gateway that is all it does
 `;
 
 /** Whole or not at all: who waits for the file must not read half of it. */
@@ -44,6 +46,15 @@ function placesOf(port: number, { relaySocket }: AgentOptions): string {
   return [...places, ...(relaySocket === undefined ? [] : [relaySocket])].join(' and ');
 }
 
+/** Hardens this process as for a session, and tells what holds; 77 where a token would not be read. */
+function printOwnPosture(): number {
+  scrubEnvironment(process.env);
+  using hardening = harden({ environment: process.env });
+  process.stderr.write(`${JSON.stringify(hardening.posture, undefined, 2)}\n`);
+  requireHardened(hardening);
+  return 0;
+}
+
 async function agent(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('agent', args, {
     ...agentOptionTable,
@@ -57,6 +68,7 @@ async function agent(args: readonly string[]): Promise<number> {
   }
   const format = choiceOption('format', values.format, environmentFormats);
   const options = await readAgentOptions(values, process.env);
+  if (options.gatewayUrl === undefined && values.posture === true) return printOwnPosture();
   if (options.gatewayUrl === undefined) throw new ProxyError('usage', 'name the gateway: --gateway URL');
   using shutdown = listenForShutdown();
   await using proxy = await initUpstreamProxy({

@@ -1,0 +1,67 @@
+// SECURITY.md promises with a proof behind each sentence; here it is looked whether the proofs that it names exist.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { cases } from './hardening/cases.ts';
+
+const root = new URL('../', import.meta.url);
+const text = readFileSync(new URL('SECURITY.md', root), 'utf8');
+
+/** Rows of the tables below a heading, without the head of the table. */
+function rowsBelow(heading: string): string[][] {
+  const section = text.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  return rows.slice(2).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+test('each guarantee names tests, and they are there', () => {
+  const rows = rowsBelow('What is guaranteed');
+  assert.ok(rows.length >= 10, 'the table was not found');
+  for (const [sentence = '', proofs = ''] of rows) {
+    const paths = proofs.split(', ').filter((proof) => proof !== 'the demo');
+    assert.ok(paths.length > 0, sentence);
+    for (const path of paths) {
+      assert.match(path, /^test\//, sentence);
+      assert.ok(existsSync(new URL(path, root)), `${path}: ${sentence}`);
+    }
+  }
+});
+
+test('each sentence about the agent under attack names cases of the hardening suite, and each case stands there', () => {
+  const rows = rowsBelow('The agent under attack');
+  assert.ok(rows.length >= 10, 'the table was not found');
+  const known = new Set(cases.map(({ number }) => number));
+  const named = new Set<string>();
+  for (const [sentence = '', , proofs = ''] of rows) {
+    const numbers = proofs.split(', ').filter((number) => number !== '');
+    assert.ok(numbers.length > 0, sentence);
+    for (const number of numbers) {
+      assert.ok(known.has(number), `there is no case ${number}: ${sentence}`);
+      named.add(number);
+    }
+  }
+  assert.deepEqual(
+    [...known].filter((number) => !named.has(number)),
+    [],
+  );
+});
+
+test('what is not guaranteed names no case that is not there', () => {
+  const section = text.split(/^## /m).find((part) => part.startsWith('What is not')) ?? '';
+  const known = new Set(cases.map(({ number }) => number));
+  const named = [...section.matchAll(/\bcases? ((?:\d+[a-z]?(?:, | and )?)+)/g)].flatMap(
+    ([, list = '']) => list.match(/\d+[a-z]?/g) ?? [],
+  );
+  assert.ok(named.length > 0);
+  assert.deepEqual(
+    named.filter((number) => !known.has(number)),
+    [],
+  );
+});
