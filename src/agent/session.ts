@@ -126,7 +126,9 @@ export async function openSession(
       logger,
     }),
   );
-  const inside = await options.entrances?.(entrancePorts(relay.port, session.answer.capture_ports));
+  const inside = await options.entrances?.(
+    entrancePorts(relay.port, session.answer.capture_ports, limits.capturePortsMax),
+  );
   const capture =
     inside === undefined ? undefined : stack.use(startCapture(inside, { tunnel: client, limits, logger }));
   await atStep('relay-up');

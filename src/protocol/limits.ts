@@ -143,6 +143,16 @@ export const limitTable = {
     'tunnel_lost',
     'A new connection of the workload waits this long for a tunnel that is being set up again.',
   ),
+  captureNamesMax: row(
+    16_384,
+    'limit_exceeded',
+    'Names with an address of their own inside a captured network; 4 MB at most, and the oldest makes room.',
+  ),
+  capturePortsMax: row(
+    256,
+    'limit_exceeded',
+    'Each captured port is a listener; others are reached by the proxy variables alone.',
+  ),
   lingerTimeoutMs: row(
     2_000,
     'timeout',

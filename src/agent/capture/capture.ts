@@ -8,9 +8,6 @@ import type { EntrancePorts, Entrances } from './entrances.ts';
 import { FakeAddresses } from './fake-addresses.ts';
 import { resolverConnectionsMax, serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
 
-/** Names that are remembered at once; 4 MB at most, and more than a crawler visits within a TTL. */
-const namesMax = 16_384;
-
 export interface Capture extends AsyncDisposable {
   readonly connectionCount: number;
   /** Takes no new connections, waits up to `drainMs` for the open ones, then resets them. Harmless when repeated. */
@@ -22,7 +19,7 @@ export type CaptureStarter = (ports: EntrancePorts) => Promise<Entrances | undef
 
 /** Serves the entrances until `close`, which closes them too. */
 export function startCapture(entrances: Entrances, context: RelayContext): Capture {
-  const addresses = new FakeAddresses({ namesMax });
+  const addresses = new FakeAddresses({ namesMax: context.limits.captureNamesMax });
   const sockets = new Set<Socket>();
   const { streamsMax } = context.limits;
   const serve = (inside: Server, connectionsMax: number, accept: (socket: Socket) => void): Server => {

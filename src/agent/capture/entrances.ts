@@ -22,13 +22,10 @@ export interface Entrances {
 export const resolverPort = 53;
 /** Every client of HTTP uses them. */
 const usualPorts = [80, 443];
-/** Each is a listener; a policy that opens more is met by the proxy variables, or by fewer, wider rules. */
-const capturedPortsMax = 256;
-
-/** The ports to open for a policy that opens `more`. */
-export function entrancePorts(relay: number, more: readonly number[]): EntrancePorts {
+/** The ports to open for a policy that opens `more`; at most `portsMax` are captured. */
+export function entrancePorts(relay: number, more: readonly number[], portsMax: number): EntrancePorts {
   const captured = [...new Set([...usualPorts, ...more])].filter(
     (port) => port !== relay && port !== resolverPort,
   );
-  return { relay, captured: captured.slice(0, capturedPortsMax) };
+  return { relay, captured: captured.slice(0, portsMax) };
 }
