@@ -33,8 +33,8 @@ const builtIn: Readonly<Record<string, Tool>> = {
     places: (output) => valuesOf(output, /(?:^|\.)(?:extra-)?index-url=(.*)$/),
   },
   git: {
-    commands: [['git', 'config', '--get-regexp', String.raw`^remote\..*\.(push)?url$`]],
-    places: (output) => valuesOf(output, /^\S+ (.*)$/),
+    commands: [['git', 'config', '--list']],
+    places: (output) => valuesOf(output, /^remote\..*\.(?:push)?url=(.*)$/),
   },
 };
 

@@ -98,6 +98,24 @@ rules:
   assert.match(JSON.stringify(event), /127\.0\.0\.1/);
 });
 
+test('the audit tells a credential that the rule has from one that was put on the request', async () => {
+  const credentials = {
+    key: { kind: 'placeholder', placeholder: { env: 'KEY' }, source: { env: 'API_TOKEN' } },
+  } as const;
+  const options = { credentials, environment: { API_TOKEN: canary } };
+  await using scene = await openScene((port) => allow(port, '    inject: key\n'), options);
+  for (const field of ['X-Key: upstreamproxy-placeholder-key', 'X-Key: none'])
+    await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/', field));
+  const events = await scene.path.events(2);
+  assert.deepEqual(
+    events.map(({ injected, offered }) => ({ injected, offered })),
+    [
+      { injected: ['key'], offered: undefined },
+      { injected: [], offered: ['key'] },
+    ],
+  );
+});
+
 test('a credential is put on the request of its rule and is in nothing that the workload or the audit gets', async () => {
   const policy = (port: number): string =>
     allow(port, '    inject: api\n    paths: /auth\n') +

@@ -29,6 +29,10 @@ test('an enrolled agent is authenticated as the principal of its token', async (
   ]);
   assert.equal(expiresMs, sessions.nowMs() + 86_400_000);
   assert.deepEqual(sessions.audit.actions, ['enrolled']);
+  // Without them a recorded decision could not be made again.
+  const { claims, posture } = sessions.audit.events[0]?.details ?? {};
+  assert.equal((claims as Record<string, unknown>)['team'], 'build');
+  assert.equal((posture as Record<string, unknown>)['nondumpable'], true);
 });
 
 test('the answer carries what the policy says of the session', async () => {
