@@ -79,7 +79,9 @@ async function run(args: readonly string[]): Promise<number> {
     const opened = await jail;
     if (options.onFailure === 'exit') throw error;
     const { message, code } = asProxyError(error);
-    process.stderr.write(`upstreamproxy: running without the proxy: ${message} [${code}]\n`);
+    // Its network has no way out but the relay that is not there.
+    const without = opened?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
+    process.stderr.write(`upstreamproxy: running without ${without}: ${message} [${code}]\n`);
     return exitAs(await runWorkload([file, ...rest], environment, opened));
   }
   if (values.posture === true)
