@@ -28,7 +28,7 @@ export class Http2Front {
   readonly #scenes = new WeakMap<ServerHttp2Session, FrontConnection>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** Set while a socket is handed over: node emits `session` before `emit` returns. */
-  #arriving: FrontConnection | undefined;
+  #arriving: { readonly connection: FrontConnection; readonly socket: Duplex } | undefined;
 
   constructor(parts: FrontParts) {
     this.#parts = parts;
@@ -47,7 +47,7 @@ export class Http2Front {
 
   /** Serves HTTP/2 on the socket until it ends. */
   serve(socket: Duplex, connection: FrontConnection): void {
-    this.#arriving = connection;
+    this.#arriving = { connection, socket };
     try {
       this.#server.emit('connection', socket);
     } finally {
@@ -66,11 +66,16 @@ export class Http2Front {
   }
 
   #adopt(session: ServerHttp2Session): void {
-    const connection = this.#arriving;
-    if (connection === undefined) {
+    if (this.#arriving === undefined) {
       session.destroy();
       return;
     }
+    const { connection, socket } = this.#arriving;
+    // HTTP/2 has no half-closed connection: who sends nothing more grants no window either. Node would leave it open, and
+    // with it every WebSocket inside.
+    socket.once('end', () => {
+      session.destroy();
+    });
     this.#scenes.set(session, connection);
     this.#sessions.add(session);
     session.setLocalWindowSize(connectionWindowBytes);

@@ -192,8 +192,9 @@ async function useHttp2(to: { relayPort: number; ca: string; host: string; port:
   });
   const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
   assert.equal(headers[':status'], 200);
-  stream.on('error', () => undefined);
-  stream.close();
+  stream.end();
+  stream.resume();
+  await once(stream, 'close');
   session.destroy();
 }
 

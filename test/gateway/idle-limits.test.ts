@@ -147,3 +147,29 @@ test('a WebSocket without a byte ends by its own limit, over HTTP/2 on both side
   assert.deepEqual([event?.upstreamProtocol, event?.limit], ['h2', 'webSocketIdleTimeoutMs']);
   session.destroy();
 });
+
+test('a WebSocket over HTTP/2 ends when the client closes its connection, without a word inside of it', async () => {
+  await using origin = await http2Origin(authority, true);
+  await using path = pathTo(origin.port, '', undefined);
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at, { alpn: ['h2'] });
+  const session = connectHttp2(`https://${at}`, { createConnection: () => socket });
+  session.on('error', () => undefined);
+  await once(session, 'remoteSettings');
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/ws',
+    ':scheme': 'https',
+    'sec-websocket-version': '13',
+  });
+  stream.on('error', () => undefined);
+  const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  assert.equal(headers[':status'], 200);
+  stream.resume();
+  // As the relay hands on a connection that was closed: the end first.
+  socket.end();
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.status, event?.verdict], [101, 'allow']);
+  session.destroy();
+});
