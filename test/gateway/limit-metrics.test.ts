@@ -19,6 +19,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   reconnectDelayMsMax: 'of the agent',
   tunnelWaitTimeoutMs: 'of the agent',
   lingerTimeoutMs: 'of the agent',
+  captureNamesMax: 'of the agent',
+  capturePortsMax: 'of the agent',
   commitTimeoutMs: 'a lifetime: its end is an event of the session',
   accessTokenLifetimeMs: 'a lifetime: the agent renews in time',
   sessionLifetimeMs: 'a lifetime: its end is an event of the session',
