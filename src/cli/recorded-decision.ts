@@ -29,7 +29,14 @@ export function recordedDecision(event: AuditEvent): RecordedDecision | string |
   const access = accessOf(event);
   if (typeof access === 'string') return access;
   const timeMs = Date.parse(event.time);
-  return { event, access, timeMs, effect: effectOf(event), rule, injected: event.offered ?? event.injected ?? [] };
+  return {
+    event,
+    access,
+    timeMs,
+    effect: effectOf(event),
+    rule,
+    injected: event.offered ?? event.injected ?? [],
+  };
 }
 
 function accessOf(event: AuditEvent): AccessRequest | string {

@@ -114,7 +114,9 @@ test('no secret of any kind is in what the workload received, the audit, the log
   await using deployment = await deploy({
     authority,
     hosts: { 'api.test': '127.0.0.1', localhost: '127.0.0.1' },
-    rules: Object.keys(credentials).map((name) => ({ name, ...own, paths: [`/${name}/**`], inject: [name] })),
+    rules: Object.keys(credentials).map((name) =>
+      Object.assign({ name, paths: [`/${name}/**`], inject: [name] }, own),
+    ),
     credentials,
     environment: {
       ...Object.fromEntries(names.map((name) => [name.toUpperCase().replace('-', '_'), secrets.get(name)])),
