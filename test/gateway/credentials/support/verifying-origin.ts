@@ -3,7 +3,7 @@
 
 import { createHash, createHmac } from 'node:crypto';
 import type { Hash, Hmac } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,6 +22,10 @@ export interface VerifyingOrigin extends AsyncDisposable {
   /** What every request was found to be: `ok`, or what does not fit. */
   readonly verdicts: readonly string[];
   readonly seen: readonly { readonly headers: IncomingMessage['headers']; readonly bodyBytes: number }[];
+  /** Bytes of bodies that have arrived, of requests under way too. */
+  readonly arrivedBytes: number;
+  /** Resolves once so many have arrived. */
+  arrived(bytes: number): Promise<void>;
 }
 
 type Data = string | ArrayBuffer | ArrayBufferView;
@@ -68,8 +72,14 @@ export async function openVerifyingOrigin(
 ): Promise<VerifyingOrigin> {
   const verdicts: string[] = [];
   const seen: VerifyingOrigin['seen'][number][] = [];
+  const arrivals = new EventEmitter();
+  const body = { bytes: 0 };
+  const onBytes = (bytes: number): void => {
+    body.bytes += bytes;
+    arrivals.emit('bytes');
+  };
   const server = createServer(authority.issue('origin.test'), (request, response) => {
-    void verdictOf(request, keys)
+    void verdictOf(request, keys, onBytes)
       .catch(brokenOff)
       .then(({ verdict, bodyBytes }) => {
         verdicts.push(verdict);
@@ -87,6 +97,13 @@ export async function openVerifyingOrigin(
     port,
     verdicts,
     seen,
+    get arrivedBytes() {
+      return body.bytes;
+    },
+    arrived: async (bytes) => {
+      const isThere = (): boolean => body.bytes >= bytes;
+      while (!isThere()) await once(arrivals, 'bytes');
+    },
     [Symbol.asyncDispose]: async () => {
       server.close();
       server.closeAllConnections();
@@ -115,6 +132,7 @@ function strictlyEncoded(path: string): string {
 async function verdictOf(
   request: IncomingMessage,
   keys: OriginKeys,
+  onBytes: (bytes: number) => void,
 ): Promise<{ readonly verdict: string; readonly bodyBytes: number }> {
   const claim = claimOf(request);
   if (claim === undefined) {
@@ -123,7 +141,10 @@ async function verdictOf(
   }
   const word = request.headers['x-amz-content-sha256'];
   const payload = new PayloadCheck(claim, keys, typeof word === 'string' ? word : undefined);
-  for await (const chunk of request) payload.push(chunk as Buffer);
+  for await (const chunk of request) {
+    payload.push(chunk as Buffer);
+    onBytes((chunk as Buffer).length);
+  }
   const bodyFault = payload.end();
   const fault = (await headFault(request, claim, keys, payload.bodyHash)) ?? bodyFault;
   return { verdict: fault ?? 'ok', bodyBytes: payload.bytes };
