@@ -1,14 +1,17 @@
-// One exchange with the gateway itself: it reads the body within its bounds and lets the desk answer. Nothing is dialled.
+// One exchange with the gateway itself: it reads the body within its bounds and lets the desk or the doctor answer. Nothing is
+// dialled.
 
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { HeaderList } from '../http/header-list.ts';
 import type { RequestHead } from '../http/message-head.ts';
 import type { Principal } from '../policy/decision.ts';
+import { doctorPath, isDoctorPath } from '../policy/granted-policy.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { AccessDesk } from './access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { doctorAnswer, type DoctorAnswer } from './doctor-answer.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 
 export interface AccessExchange {
@@ -16,17 +19,18 @@ export interface AccessExchange {
   readonly head: RequestHead;
   readonly principal: Principal;
   readonly limits: Limits;
+  readonly clock: () => number;
   readonly record: ExchangeRecord;
 }
 
-/** Answers a request to the gateway's own name. Throws ProxyError for what cannot be taken. */
-export async function answerAccess(desk: AccessDesk, exchange: AccessExchange): Promise<void> {
-  const { client, head, principal, limits, record } = exchange;
+/** Answers a request to the gateway's own name; without a desk only the doctor's. Throws ProxyError for what cannot be taken. */
+export async function answerOwnHost(desk: AccessDesk | undefined, exchange: AccessExchange): Promise<void> {
+  const { client, head, limits, record } = exchange;
   client.sendContinue();
   const body = await readBody(client, limits);
-  const { method, path } = head;
-  const answer = await desk.answer({ method, path, body: body.toString(), principal });
-  const bytes = Buffer.from(`${JSON.stringify(answer.body, undefined, 2)}\n`);
+  const { method } = head;
+  const answer = await ownAnswer(desk, exchange, body);
+  const bytes = Buffer.from(answer.text);
   record.facts.verdict = 'info';
   record.facts.status = answer.status;
   record.facts.requestBytes = body.length;
@@ -34,7 +38,7 @@ export async function answerAccess(desk: AccessDesk, exchange: AccessExchange): 
   client.sendHead({
     status: answer.status,
     headers: new HeaderList([
-      ['content-type', 'application/json'],
+      ['content-type', answer.type],
       ['cache-control', 'no-store'],
       ['x-trace-id', record.traceId],
       ['content-length', String(bytes.length)],
@@ -42,6 +46,27 @@ export async function answerAccess(desk: AccessDesk, exchange: AccessExchange): 
   });
   if (method !== 'HEAD') client.sendData(bytes);
   client.sendEnd([]);
+}
+
+async function ownAnswer(
+  desk: AccessDesk | undefined,
+  { head, principal, clock, record }: AccessExchange,
+  body: Buffer,
+): Promise<DoctorAnswer> {
+  const { method, path, query, destination } = head;
+  if (isDoctorPath(path)) {
+    const { scheme } = destination;
+    const protocol = record.facts.protocol ?? '';
+    return doctorAnswer({ method, path, query, scheme, protocol, principal, nowMs: clock() });
+  }
+  if (desk === undefined)
+    throw new ProxyError(
+      'access_unknown',
+      `Requests for access are turned off; GET ${doctorPath} is answered.`,
+    );
+  const answer = await desk.answer({ method, path, body: body.toString(), principal });
+  const text = `${JSON.stringify(answer.body, undefined, 2)}\n`;
+  return { status: answer.status, type: 'application/json', text };
 }
 
 async function readBody({ body }: ClientExchange, limits: Limits): Promise<Buffer> {

@@ -46,9 +46,7 @@ export class AccessGrants implements AsyncDisposable {
   policy(): Policy {
     const base = this.#options.base();
     if (this.#policy?.base !== base) {
-      const { accessBodyBytesMax: bodyBytes, accessCallsPerSecondMax: requestsPerSecond } =
-        this.#options.limits;
-      const granted = new GrantedPolicy(base, this.#grants, { bodyBytes, requestsPerSecond });
+      const granted = withOwnHost(base, this.#grants, this.#options.limits);
       this.#policy = { base, granted };
     }
     return this.#policy.granted;
@@ -104,6 +102,17 @@ export class AccessGrants implements AsyncDisposable {
     this.#policy = undefined;
     for (const listener of this.#listeners) listener(this.policy());
   }
+}
+
+/** A policy under which the gateway answers at its own name, with these grants on top. */
+export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits: Limits): GrantedPolicy {
+  const { accessBodyBytesMax: bodyBytes } = limits;
+  return new GrantedPolicy(
+    base,
+    grants,
+    { bodyBytes, requestsPerSecond: limits.accessCallsPerSecondMax },
+    { bodyBytes, requestsPerSecond: limits.doctorCallsPerSecondMax },
+  );
 }
 
 function grantOf(record: AccessRecord): readonly AccessGrant[] {

@@ -12,7 +12,7 @@ import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { AccessDesk } from './access-desk.ts';
-import { answerAccess } from './access-exchange.ts';
+import { answerOwnHost } from './access-exchange.ts';
 import type { AuditSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { bodyFacts } from './body-facts.ts';
@@ -76,9 +76,10 @@ export async function runExchange(
   try {
     const admitted = await admit(client, scene, parts, record);
     const { head } = admitted.validated;
-    if (parts.desk !== undefined && head.destination.host === accessHost) {
+    if (head.destination.host === accessHost) {
       const { principal } = scene;
-      await answerAccess(parts.desk, { client, head, principal, limits: parts.limits, record });
+      const { limits, clock } = parts;
+      await answerOwnHost(parts.desk, { client, head, principal, limits, clock, record });
     } else {
       await forward(client, scene, parts, { admitted, record });
     }

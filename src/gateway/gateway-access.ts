@@ -2,10 +2,11 @@
 
 import type { Policy } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
 import type { AccessRecord } from '../store/access-store.ts';
 import type { Store } from '../store/store.ts';
 import { AccessDesk } from './access-desk.ts';
-import { AccessGrants } from './access-grants.ts';
+import { AccessGrants, withOwnHost } from './access-grants.ts';
 import { describeAsked } from './access-request.ts';
 import type { DurableAuditSink } from './audit-log.ts';
 import type { GatewayConfig } from './config.ts';
@@ -31,7 +32,8 @@ export interface GatewayAccess {
 
 export async function openAccess(input: GatewayAccessInput): Promise<GatewayAccess> {
   const { config, store, base, clock, onFault, stack } = input;
-  if (!config.access.enabled) return { policy: base, onChange: () => undefined };
+  if (!config.access.enabled)
+    return { policy: withoutGrants(base, config.limits), onChange: () => undefined };
   const audit = new SessionAudit(input.audit);
   const { limits } = config;
   const grants = stack.use(
@@ -52,6 +54,16 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
     onChange: (listener) => {
       grants.onChange(listener);
     },
+  };
+}
+
+/** The gateway still answers at its own name, so that clients can be seen to reach it. */
+function withoutGrants(base: () => Policy, limits: Limits): () => Policy {
+  let made: { readonly base: Policy; readonly policy: Policy } | undefined;
+  return () => {
+    const now = base();
+    if (made?.base !== now) made = { base: now, policy: withOwnHost(now, [], limits) };
+    return made.policy;
   };
 }
 

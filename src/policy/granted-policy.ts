@@ -4,8 +4,11 @@ import { defaultDenyName } from './compiled-policy.ts';
 import { type AccessGrant, grantCovers } from './access-grant.ts';
 import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleLimits } from './decision.ts';
 
-/** Name of the rule behind what the gateway answers itself at `accessHost`. */
+/** Names of the rules behind what the gateway answers itself at `accessHost`. */
 export const accessRequestsName = 'access-requests';
+export const doctorName = 'doctor';
+/** Below it every session is answered, so that clients can be seen to reach the gateway. */
+export const doctorPath = '/doctor';
 /**
  * Where a workload leaves requests for access. RFC 6761 §6.4 keeps names below `invalid` out of the DNS for ever, and
  * no list of exceptions for a proxy has them.
@@ -17,11 +20,18 @@ export class GrantedPolicy implements Policy {
   readonly #byHost: ReadonlyMap<string, readonly AccessGrant[]>;
 
   readonly #ownLimits: RuleLimits;
+  readonly #doctorLimits: RuleLimits;
 
-  /** `ownLimits` bound what a session may send to `accessHost`. */
-  constructor(base: Policy, grants: readonly AccessGrant[], ownLimits: RuleLimits) {
+  /** `ownLimits` bound what a session may send to `accessHost`, `doctorLimits` what below `doctorPath` there. */
+  constructor(
+    base: Policy,
+    grants: readonly AccessGrant[],
+    ownLimits: RuleLimits,
+    doctorLimits: RuleLimits = ownLimits,
+  ) {
     this.#base = base;
     this.#ownLimits = ownLimits;
+    this.#doctorLimits = doctorLimits;
     this.#byHost = Map.groupBy(grants, ({ host }) => host);
   }
 
@@ -31,7 +41,7 @@ export class GrantedPolicy implements Policy {
 
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const { host } = access.destination;
-    if (host === accessHost) return decideOwnHost(access, this.#ownLimits);
+    if (host === accessHost) return this.#decideOwnHost(access);
     const decision = this.#base.decide(principal, access, nowMs);
     // Only the absence of a rule can be made up for: a rule that denies was meant.
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
@@ -42,21 +52,30 @@ export class GrantedPolicy implements Policy {
   capturePorts(principal: Principal): readonly number[] {
     return this.#base.capturePorts(principal);
   }
+
+  /** Never dialled, whatever the rules say; the gateway answers requests to it. */
+  #decideOwnHost(access: AccessRequest): Decision {
+    const { scheme, port } = access.destination;
+    if (!((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80))) return otherPort;
+    if (access.depth !== 'request') return allowed(accessRequestsName);
+    return isDoctorPath(access.path)
+      ? { ...allowed(doctorName), limits: this.#doctorLimits }
+      : { ...allowed(accessRequestsName), limits: this.#ownLimits };
+  }
 }
 
-/** Never dialled, whatever the rules say; the gateway answers requests to it. */
-function decideOwnHost({ destination, depth }: AccessRequest, limits: RuleLimits): Decision {
-  const { scheme, port } = destination;
-  if ((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80)) {
-    return { ...allowed(accessRequestsName), limits: depth === 'request' ? limits : {} };
-  }
-  return {
-    effect: 'deny',
-    rule: { name: accessRequestsName },
-    reason: `${accessHost} is the gateway itself: http on port 80 and https on port 443.`,
-    operatorReason: `${accessHost} is answered by the gateway on ports 80 and 443 only.`,
-  };
+/** Whether a canonical path is one of the doctor's. */
+export function isDoctorPath(path: string): boolean {
+  // git puts the service behind the name of a repository.
+  return path === doctorPath || path.startsWith(`${doctorPath}/`) || path.startsWith(`${doctorPath}.git/`);
 }
+
+const otherPort: Decision = {
+  effect: 'deny',
+  rule: { name: accessRequestsName },
+  reason: `${accessHost} is the gateway itself: http on port 80 and https on port 443.`,
+  operatorReason: `${accessHost} is answered by the gateway on ports 80 and 443 only.`,
+};
 
 /** No credential and no private network: a grant opens the way to a public origin and nothing else. */
 function allowed(name: string): AllowDecision {

@@ -254,6 +254,11 @@ export const limitTable = {
     'limit_exceeded',
     'Requests for access and looks at their state, by one session; a person decides in minutes.',
   ),
+  doctorCallsPerSecondMax: row(
+    50,
+    'limit_exceeded',
+    'Requests of one session by which a client is proved to reach the gateway; more clients do not start in a second.',
+  ),
   accessPendingPerSessionMax: row(
     20,
     'limit_exceeded',

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 
 import { AccessDesk } from '../../src/gateway/access-desk.ts';
+import type { Principal } from '../../src/policy/decision.ts';
 import { openAccess } from '../../src/gateway/gateway-access.ts';
 import { SessionAudit } from '../../src/gateway/session-audit.ts';
 import { GrantedPolicy } from '../../src/policy/granted-policy.ts';
@@ -129,7 +130,7 @@ test('a denial names the way to ask only where there is a desk, and only where a
   assert.doesNotMatch(await denial(scene.path), /ask:/);
 });
 
-test('turned off, there is no desk, and the policy is the one of the files', async () => {
+test('turned off, there is no desk, and the policy is the one of the files beside the own name', async () => {
   await using store = await openStore('sqlite::memory:');
   await using stack = new AsyncDisposableStack();
   const policy = compilePolicy(yaml);
@@ -142,6 +143,14 @@ test('turned off, there is no desk, and the policy is the one of the files', asy
     onFault: (error) => assert.fail(error),
     stack,
   });
-  assert.equal(access.policy(), policy);
+  const principal = { id: 'p', sessionId: 's', posture: undefined } as unknown as Principal;
+  const ruleFor = (name: string): string =>
+    access
+      .policy()
+      .decide(principal, { depth: 'connect', destination: { scheme: 'https', host: name, port: 443 } }, 0)
+      .rule.name;
+  assert.deepEqual([ruleFor('open.test'), ruleFor('other.test')], ['open', 'default-deny']);
+  assert.equal(ruleFor(host), 'access-requests');
+  assert.equal(access.policy().version, policy.version);
   assert.equal(access.desk, undefined);
 });

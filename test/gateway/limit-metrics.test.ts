@@ -35,6 +35,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   accessBodyBytesMax: 'of the rule that takes requests for access; counted among the events by code',
   accessReasonCharactersMax: 'what is longer is refused as malformed, among the events by code',
   accessCallsPerSecondMax: 'of the rule that takes requests for access; counted among the events by code',
+  doctorCallsPerSecondMax: 'of the rule that answers the doctor; counted among the events by code',
   accessPendingLifetimeMs: 'a lifetime: its end is an event',
   accessGrantLifetimeMsMax: 'told to the operator who grants',
   policyRulesMax: 'told with its place when the file is read',
