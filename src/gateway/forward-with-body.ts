@@ -178,43 +178,54 @@ async function exchangeBody(
   outgoing.setTimeout(limits.responseHeadTimeoutMs, () => {
     fail(answerLate(host));
   });
-  sendBody(outgoing, request, fail);
+  const stopSending = sendBody(outgoing, request, fail);
   try {
     await promise;
   } finally {
     request.signal.removeEventListener('abort', onAbort);
-    request.body?.unpipe(outgoing);
+    stopSending();
     // An early final answer: what is left of the body must not become the next request.
     if (!outgoing.writableFinished && outgoing.socket !== null && !outgoing.destroyed) outgoing.destroy();
   }
 }
 
-function sendBody(outgoing: ClientRequest, request: ForwardRequest, fail: (error: unknown) => void): void {
+/** Gives what ends the sending. */
+function sendBody(
+  outgoing: ClientRequest,
+  request: ForwardRequest,
+  fail: (error: unknown) => void,
+): () => void {
   const { body } = request;
   if (body === undefined) {
     outgoing.end();
-    return;
+    return () => undefined;
   }
-  const onBodyFault = (error: unknown): void => {
+  const onFault = (error: unknown): void => {
     fail(bodyFault(error));
   };
-  body.once('error', onBodyFault);
-  // A rewritten body can be found wrong before the connection stands.
-  if (body.errored !== null) onBodyFault(body.errored);
-  body.once('end', () => {
+  const onEnd = (): void => {
     const trailers = request.trailers?.() ?? [];
     for (let i = 0; i + 1 < trailers.length; i += 2)
       outgoing.addTrailers([[trailers[i] ?? '', trailers[i + 1] ?? '']]);
     outgoing.end();
-  });
-  body.on('data', (chunk: Buffer) => {
+  };
+  const onData = (chunk: Buffer): void => {
     try {
       request.onBodyBytes?.(chunk.length);
     } catch (error) {
       fail(error);
     }
+  };
+  body.once('error', onFault);
+  // A rewritten body can be found wrong before the connection stands.
+  if (body.errored !== null) onFault(body.errored);
+  // Not before the connection stands: an origin that wants another protocol refuses it, and then gets the body whole.
+  outgoing.once('socket', () => {
+    body.once('end', onEnd).on('data', onData).pipe(outgoing, { end: false });
   });
-  body.pipe(outgoing, { end: false });
+  return () => {
+    body.unpipe(outgoing).off('error', onFault).off('end', onEnd).off('data', onData);
+  };
 }
 
 interface ResponseEnd {
