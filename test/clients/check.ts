@@ -63,9 +63,9 @@ export interface Placeholders {
 const domain = 'up.test';
 const defaultPorts: Readonly<Record<string, number>> = { https: 443, http: 80, wss: 443, ws: 80 };
 
-/** The host name of an origin: `git` is `git.up.test`. */
-export function originHost(name: string): string {
-  return `${name}.${domain}`;
+/** The host name of an origin in one run of a check: `git` is `git.c7.up.test`, so that the audit tells whose request it was. */
+export function originHost(name: string, { serial }: Pick<Placeholders, 'serial'>): string {
+  return `${name}.${serial}.${domain}`;
 }
 
 /**
@@ -77,11 +77,11 @@ export function fill(text: string, values: Placeholders): string {
   const filled = text.replaceAll(
     /@(https|http|wss|ws|host|authority|port):([a-z0-9.-]+)@/g,
     (_all, kind: string, name: string) => {
-      if (kind === 'host') return originHost(name);
+      if (kind === 'host') return originHost(name, values);
       if (kind === 'port') return String(portOf(name, values));
       const scheme = kind === 'authority' ? 'https' : kind;
       const port = portOf(scheme, values);
-      const authority = `${originHost(name)}${port === defaultPorts[scheme] ? '' : `:${port}`}`;
+      const authority = `${originHost(name, values)}${port === defaultPorts[scheme] ? '' : `:${port}`}`;
       return kind === 'authority' ? authority : `${kind}://${authority}`;
     },
   );

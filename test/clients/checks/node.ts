@@ -1,0 +1,47 @@
+// Node: its own clients, by release.
+
+import type { ClientCheck } from '../check.ts';
+
+interface Release {
+  readonly major: number;
+  readonly file: string;
+  readonly needsHook: boolean;
+  readonly hasWebSocket: boolean;
+}
+
+const releases: readonly Release[] = [
+  { major: 20, file: '@tools@/node20/bin/node', needsHook: true, hasWebSocket: false },
+  { major: 22, file: '@tools@/node22/bin/node', needsHook: false, hasWebSocket: true },
+  { major: 24, file: '@tools@/node24/bin/node', needsHook: false, hasWebSocket: true },
+  { major: 26, file: '@node@', needsHook: false, hasWebSocket: true },
+];
+
+const scripts = {
+  fetch: `fetch('@https:web@/hello').then((answer) => answer.text()).then((text) => console.log(text.trim()))`,
+  https: `require('https').get('@https:web@/hello', (answer) => answer.pipe(process.stdout))`,
+  http: `require('http').get('@http:web@/hello', (answer) => answer.pipe(process.stdout))`,
+  websocket: `
+    const socket = new WebSocket('@wss:web@/ws');
+    socket.onmessage = ({ data }) => { console.log(data); socket.close(); };
+    socket.onerror = ({ error, message }) => { console.log(error ?? message); process.exitCode = 1; };`,
+};
+
+function checksOf({ major, file, needsHook, hasWebSocket }: Release): ClientCheck[] {
+  return Object.entries(scripts)
+    .filter(([name]) => name !== 'websocket' || hasWebSocket)
+    .map(([name, script]) => {
+      const trust = name === 'http' ? '' : '; NODE_EXTRA_CA_CERTS';
+      return {
+        id: `node${major}-${name}`,
+        client: `Node ${major}`,
+        version: [file, '--version'],
+        needs: [file],
+        how: `${needsHook ? 'NODE_OPTIONS (hook)' : 'NODE_USE_ENV_PROXY'}${trust}`,
+        command: [file, '-e', script],
+        expect: /^hello from web$/m,
+        quick: major === 26,
+      };
+    });
+}
+
+export const nodeChecks: readonly ClientCheck[] = releases.flatMap(checksOf);

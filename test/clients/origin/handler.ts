@@ -1,0 +1,43 @@
+// What an origin of the matrix is: a function from a request to an answer.
+
+import type { IncomingHttpHeaders } from 'node:http';
+
+export interface OriginRequest {
+  readonly method: string;
+  /** As sent, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly httpVersion: string;
+  /** Scheme and authority as the client wrote them, for URLs in answers. */
+  readonly base: string;
+  readonly body: Buffer;
+}
+
+export interface OriginAnswer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Objects are sent as JSON. */
+  readonly body?: string | Uint8Array | object;
+  /** Sent behind the body, by HTTP/2 only. */
+  readonly trailers?: Readonly<Record<string, string>>;
+}
+
+/** No answer means 404. */
+export type OriginHandler = (
+  request: OriginRequest,
+) => OriginAnswer | undefined | Promise<OriginAnswer | undefined>;
+
+/** Answers GET and HEAD from a table of paths; a value is made when it is first asked for. */
+export function staticFiles(files: Readonly<Record<string, OriginAnswer>>): OriginHandler {
+  return ({ method, path }) =>
+    method === 'GET' || method === 'HEAD' ? files[decodeURIComponent(path)] : undefined;
+}
+
+export function binary(body: Uint8Array, type = 'application/octet-stream'): OriginAnswer {
+  return { body, headers: { 'content-type': type } };
+}
+
+export function text(body: string, type = 'text/plain; charset=utf-8'): OriginAnswer {
+  return { body, headers: { 'content-type': type } };
+}

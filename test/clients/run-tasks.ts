@@ -1,0 +1,69 @@
+// One `run` whose command carries out tasks.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import type { NetworkNamespace } from '../support/network-namespace.ts';
+import { launcher } from '../support/program.ts';
+import type { Mode } from './check.ts';
+import type { TaskResult } from './inside.ts';
+
+export interface SessionKind {
+  readonly mode: Mode;
+  /** Without it, names of origins mean nothing outside either, but other networks can be reached. */
+  readonly namespace?: NetworkNamespace;
+  readonly homeFiles: boolean;
+  readonly systemStore: boolean;
+}
+
+export interface SessionTasks {
+  readonly kind: SessionKind;
+  /** How `run` reaches the gateway. */
+  readonly agentOptions: readonly string[];
+  /** HOME of the session. */
+  readonly home: string;
+  readonly listFile: string;
+  readonly tools: string;
+  readonly onResult: (result: TaskResult) => void;
+}
+
+const inside = fileURLToPath(new URL('inside.ts', import.meta.url));
+
+/** Runs them. Gives what `run` said if it did not end well, else undefined. */
+export async function runSession(session: SessionTasks): Promise<string | undefined> {
+  const { kind, home, tools } = session;
+  const options = [...session.agentOptions, ...trustOptions(kind), ...modeOptions(kind)];
+  const command = ['--', process.execPath, inside, session.listFile];
+  const line = [launcher, 'run', ...options, ...command];
+  const [file = '', ...args] =
+    kind.namespace !== undefined && kind.mode === 'environment' ? kind.namespace.enter(line) : line;
+  const child = spawn(file, args, {
+    cwd: home,
+    // Nothing of the user's own settings.
+    env: {
+      PATH: `${tools}/bin:${tools}/node_modules/.bin:${process.env['PATH'] ?? '/usr/bin:/bin'}`,
+      HOME: home,
+      LANG: 'C.UTF-8',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  // Printed by inside.ts, an object a line.
+  createInterface({ input: child.stdout }).on('line', (text) =>
+    session.onResult(JSON.parse(text) as TaskResult),
+  );
+  const [code] = (await once(child, 'close')) as [number | null];
+  return code === 0 ? undefined : `run ended with ${code}: ${Buffer.concat(said).toString().slice(-2000)}`;
+}
+
+function trustOptions({ homeFiles, systemStore }: SessionKind): readonly string[] {
+  return [...(homeFiles ? ['--home-files'] : []), ...(systemStore ? ['--system-store'] : [])];
+}
+
+function modeOptions({ mode }: SessionKind): readonly string[] {
+  // In the other mode the container is the isolation, as where the agent runs beside the workload.
+  return mode === 'capture' ? ['--isolate=require', '--capture-only'] : ['--isolate=off'];
+}
