@@ -60,8 +60,10 @@ export function runHttp2Upgrade(
   parts: FrontParts,
   stream: ServerHttp2Stream,
 ): Promise<void> {
+  // RFC 8441 §5 has neither key nor answer; a client that sends a key all the same (the WebSocket of Node 26) wants the answer.
+  const asked = HeaderList.fromRaw(client.rawHeaders).has('sec-websocket-key');
   const switched = (headers: HeaderList): void => {
-    client.sendHead({ status: 200, headers: headers.without('sec-websocket-accept') });
+    client.sendHead({ status: 200, headers: asked ? headers : headers.without('sec-websocket-accept') });
   };
   return run({ client, socket: stream, head: Buffer.alloc(0), switched }, scene, parts);
 }

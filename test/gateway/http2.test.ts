@@ -245,6 +245,26 @@ test('a WebSocket over HTTP/1.1 and one over HTTP/2 (RFC 8441) reach the origin 
   );
 });
 
+test('a client that sends a key over HTTP/2, as the WebSocket of Node does, gets the answer to it', async () => {
+  await using origin = await echoOrigin();
+  await using path = pathTo(origin.port);
+  const session = await http2Client(path, `allowed.test:${origin.port}`);
+  await once(session, 'remoteSettings');
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/ws',
+    ':scheme': 'https',
+    'sec-websocket-version': '13',
+    // With its answer from RFC 6455 §1.3.
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  });
+  const headers = await head(stream);
+  assert.equal(headers[':status'], 200);
+  assert.equal(headers['sec-websocket-accept'], 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+  session.destroy();
+});
+
 test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, as an extended CONNECT', async () => {
   await using origin = await http2Origin(authority, true);
   await using path = pathTo(origin.port);
