@@ -62,8 +62,8 @@ for (const [name, length] of bodies) {
         outgoing.end(body);
         const [response] = (await answered) as [IncomingMessage];
         // With the answer there it does not matter how the connection ends.
-      outgoing.on('error', () => undefined);
-      assert.equal(response.statusCode, 200);
+        outgoing.on('error', () => undefined);
+        assert.equal(response.statusCode, 200);
         assert.deepEqual(await buffer(response), body);
         const [event] = await path.events(1);
         assert.deepEqual(

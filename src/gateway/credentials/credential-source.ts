@@ -25,6 +25,8 @@ export type CredentialSourceConfig = PlainSourceConfig | { readonly vault: Vault
 /** `read` gives the current value. @throws ProxyError credential_unavailable */
 export interface CredentialSource {
   read(nowMs: number): Promise<Secret<string>>;
+  /** The value of this moment, whatever is remembered. Absent: `read` gives that. */
+  readAnew?(nowMs: number): Promise<Secret<string>>;
   /** An origin answered 401 to this value. Absent: another read would give the same. */
   reject?(secret: Secret<string>, nowMs: number): void;
 }
@@ -58,8 +60,7 @@ function environmentSource(name: string, variable: string, value: string | undef
 function fileSource(name: string, path: string, form: SecretForm): CredentialSource {
   let known: { readonly stamp: string; readonly secret: Secret<string> } | undefined;
   let checkedMs = Number.NEGATIVE_INFINITY;
-  const read = async (nowMs: number): Promise<Secret<string>> => {
-    if (known !== undefined && nowMs - checkedMs < fileCheckIntervalMs) return known.secret;
+  const readAnew = async (nowMs: number): Promise<Secret<string>> => {
     try {
       await using file = await open(path, 'r');
       const stat = await file.stat();
@@ -74,7 +75,13 @@ function fileSource(name: string, path: string, form: SecretForm): CredentialSou
       throw unavailable(name, `the file ${path} cannot be used`, error);
     }
   };
-  return { read };
+  return {
+    readAnew,
+    read: (nowMs) =>
+      known !== undefined && nowMs - checkedMs < fileCheckIntervalMs
+        ? Promise.resolve(known.secret)
+        : readAnew(nowMs),
+  };
 }
 
 function commandSource(name: string, command: readonly string[], form: SecretForm): CredentialSource {
@@ -95,13 +102,19 @@ function commandSource(name: string, command: readonly string[], form: SecretFor
       throw unavailable(name, `what the command ${command[0] ?? ''} prints cannot be used`, error);
     }
   };
+  const start = (nowMs: number): Promise<Secret<string>> => {
+    running ??= run(nowMs).finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
   return {
-    read: (nowMs) => {
-      if (known !== undefined && nowMs < known.untilMs) return Promise.resolve(known.secret);
-      running ??= run(nowMs).finally(() => {
-        running = undefined;
-      });
-      return running;
+    read: (nowMs) =>
+      known !== undefined && nowMs < known.untilMs ? Promise.resolve(known.secret) : start(nowMs),
+    readAnew: async (nowMs) => {
+      // One that runs began before this moment; whether it fails is its caller's to hear.
+      await running?.catch(() => undefined);
+      return start(nowMs);
     },
   };
 }

@@ -11,7 +11,8 @@ import { GithubAppTokens } from './github-app-tokens.ts';
 import { OAuthTokens } from './oauth-tokens.ts';
 import { openSource } from './open-source.ts';
 import type { CredentialContext } from './open-source.ts';
-import { Sigv4Injector, checkedKeyId } from './sigv4-credential.ts';
+import { Sigv4Injector } from './sigv4-credential.ts';
+import { AwsKeySet } from './sigv4-keys.ts';
 
 export interface Credential {
   /** Whether the request is one that gets it; no source is asked for those that are not. */
@@ -114,19 +115,14 @@ function awsSignature(
 ): Credential {
   const { region, service } = config;
   const open = (source: CredentialSourceConfig): CredentialSource => openSource(name, source, context);
-  const keyId = open(config.accessKeyId);
-  const secret = open(config.source);
-  const token = config.sessionToken === undefined ? undefined : open(config.sessionToken);
+  const keys = new AwsKeySet(name, {
+    keyId: open(config.accessKeyId),
+    secret: open(config.source),
+    token: config.sessionToken === undefined ? undefined : open(config.sessionToken),
+  });
   const injector = new Sigv4Injector({ name, region, service });
   return {
     applies: () => true,
-    apply: async (head, nowMs, body) => {
-      const keys = {
-        accessKeyId: checkedKeyId(name, (await keyId.read(nowMs)).reveal()),
-        secretAccessKey: await secret.read(nowMs),
-        sessionToken: await token?.read(nowMs),
-      };
-      return injector.inject(head, keys, { nowMs, body });
-    },
+    apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),
   };
 }

@@ -1,7 +1,6 @@
 // Kind `sigv4`: the client signs with dummy keys; its signature is taken off and the request signed with the real ones.
 
 import type { RequestHead } from '../../http/message-head.ts';
-import { ProxyError } from '../../protocol/error.ts';
 import type { BodyFacts } from './body-rewrite.ts';
 import type { Injected } from './credential-injector.ts';
 import { decodeParameter } from './query-parameter.ts';
@@ -182,14 +181,5 @@ function strictlyEncoded(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
     (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
-/** @throws ProxyError credential_unavailable for a key id that would break the signature's own syntax */
-export function checkedKeyId(name: string, keyId: string): string {
-  if (/^[\x21-\x2b\x2d-\x7e]{3,128}$/.test(keyId)) return keyId;
-  throw new ProxyError(
-    'credential_unavailable',
-    `credential ${name}: the access key id is not one; it has 3 to 128 visible characters and no comma`,
   );
 }

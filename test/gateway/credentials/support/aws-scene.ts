@@ -51,15 +51,15 @@ rules:
   });
   const at = `origin.test:${port}`;
   const chunks: Buffer[] = [];
-  const connect = async (): Promise<Duplex> => {
-    const socket = await path.tls(at);
+  const connect = async (host: string): Promise<Duplex> => {
+    const socket = await path.tls(`${host}:${port}`);
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     return socket;
   };
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   // The documented hook: the agent's connections are streams of the request path.
-  agent.createConnection = (_options, callback) => {
-    connect().then(
+  agent.createConnection = ({ host }, callback) => {
+    connect(host ?? 'origin.test').then(
       (socket) => callback?.(null, socket),
       (error: unknown) => callback?.(error as Error, undefined as unknown as Duplex),
     );

@@ -4,9 +4,11 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { Hash, Hmac } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { createServer } from 'node:https';
-import type { IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createSecureServer } from 'node:http2';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { SignatureV4 } from '@smithy/signature-v4';
 
 import type { TestAuthority } from '../../../support/test-authority.ts';
@@ -17,11 +19,18 @@ export interface OriginKeys {
   readonly sessionToken?: string;
 }
 
+interface Seen {
+  readonly headers: IncomingHttpHeaders;
+  readonly url: string;
+  readonly httpVersion: string;
+  readonly bodyBytes: number;
+}
+
 export interface VerifyingOrigin extends AsyncDisposable {
   readonly port: number;
   /** What every request was found to be: `ok`, or what does not fit. */
   readonly verdicts: readonly string[];
-  readonly seen: readonly { readonly headers: IncomingMessage['headers']; readonly bodyBytes: number }[];
+  readonly seen: readonly Seen[];
   /** Bytes of bodies that have arrived, of requests under way too. */
   readonly arrivedBytes: number;
   /** Resolves once so many have arrived. */
@@ -58,6 +67,8 @@ function bytesOf(data: Data): Buffer {
 }
 
 interface Claim {
+  readonly place: 'header' | 'query';
+  readonly signedHeaders: string;
   readonly region: string;
   readonly service: string;
   readonly moment: Date;
@@ -66,6 +77,7 @@ interface Claim {
 
 const skewMs = 300_000;
 
+/** Over HTTP/1.1 and HTTP/2, as the client chooses. */
 export async function openVerifyingOrigin(
   authority: TestAuthority,
   keys: OriginKeys,
@@ -78,16 +90,34 @@ export async function openVerifyingOrigin(
     body.bytes += bytes;
     arrivals.emit('bytes');
   };
-  const server = createServer(authority.issue('origin.test'), (request, response) => {
-    void verdictOf(request, keys, onBytes)
+  const serve = (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ): void => {
+    const { httpVersion, url = '', headers: given } = request;
+    const { ':authority': host = given.host ?? '' } = given as { readonly ':authority'?: string };
+    const headers: IncomingHttpHeaders = { ...given, host };
+    void verdictOf({ method: request.method ?? '', url, headers, body: request }, keys, onBytes)
       .catch(brokenOff)
       .then(({ verdict, bodyBytes }) => {
         verdicts.push(verdict);
-        seen.push({ headers: request.headers, bodyBytes });
+        seen.push({ headers, url, httpVersion, bodyBytes });
         response.statusCode = verdict === 'ok' ? 200 : 403;
-        response.setHeader('x-told', JSON.stringify(request.headers['x-amz-security-token'] ?? ''));
-        response.end(`${verdict}\n${request.url ?? ''}\n${JSON.stringify(request.headers)}`);
+        response.setHeader('x-told', JSON.stringify(headers['x-amz-security-token'] ?? ''));
+        const answer = `${verdict}\n${url}\n${JSON.stringify(headers)}`;
+        if ('stream' in response) response.end(answer);
+        else response.end(answer);
       });
+  };
+  const contexts = { SNICallback: contextFor(authority) };
+  const server = createSecureServer(
+    { ...authority.issue('origin.test'), ...contexts, allowHTTP1: true },
+    serve,
+  );
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -106,8 +136,16 @@ export async function openVerifyingOrigin(
     },
     [Symbol.asyncDispose]: async () => {
       server.close();
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
     },
+  };
+}
+
+function contextFor(
+  authority: TestAuthority,
+): (name: string, done: (error: null, context: SecureContext) => void) => void {
+  return (name, done) => {
+    done(null, authority.context(name));
   };
 }
 
@@ -129,19 +167,26 @@ function strictlyEncoded(path: string): string {
     .join('/');
 }
 
+interface SignedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: AsyncIterable<unknown> & { resume(): unknown };
+}
+
 async function verdictOf(
-  request: IncomingMessage,
+  request: SignedRequest,
   keys: OriginKeys,
   onBytes: (bytes: number) => void,
 ): Promise<{ readonly verdict: string; readonly bodyBytes: number }> {
   const claim = claimOf(request);
   if (claim === undefined) {
-    request.resume();
+    request.body.resume();
     return { verdict: 'it is not signed', bodyBytes: 0 };
   }
   const word = request.headers['x-amz-content-sha256'];
   const payload = new PayloadCheck(claim, keys, typeof word === 'string' ? word : undefined);
-  for await (const chunk of request) {
+  for await (const chunk of request.body) {
     payload.push(chunk as Buffer);
     onBytes((chunk as Buffer).length);
   }
@@ -150,48 +195,74 @@ async function verdictOf(
   return { verdict: fault ?? 'ok', bodyBytes: payload.bytes };
 }
 
-function claimOf({ headers }: IncomingMessage): Claim | undefined {
-  const [, region, service, signature] =
-    /Credential=[^/]+\/\d{8}\/([^/]+)\/([^/]+)\/aws4_request, .*Signature=([0-9a-f]{64})$/.exec(
-      headers.authorization ?? '',
-    ) ?? [];
-  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(headers['x-amz-date']));
-  if (region === undefined || service === undefined || signature === undefined || parts === null)
-    return undefined;
+function claimOf({ url, headers }: SignedRequest): Claim | undefined {
+  const query = new URL(url, 'https://origin.test').searchParams;
+  const isQuery = query.has('X-Amz-Signature');
+  const [, headerCredential, headerSigned, headerSignature] =
+    /Credential=(\S+), SignedHeaders=(\S+), Signature=(\S+)$/.exec(headers.authorization ?? '') ?? [];
+  const [credential, signedHeaders, signature, moment] = isQuery
+    ? ['Credential', 'SignedHeaders', 'Signature', 'Date'].map((name) => query.get(`X-Amz-${name}`) ?? '')
+    : [headerCredential, headerSigned, headerSignature, String(headers['x-amz-date'])];
+  const [, region, service] = /^[^/]+\/\d{8}\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential ?? '') ?? [];
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(moment ?? '');
+  if (region === undefined || service === undefined || parts === null) return undefined;
   const [, year, month, day, hour, minute, second] = parts;
   return {
+    place: isQuery ? 'query' : 'header',
+    signedHeaders: signedHeaders ?? '',
     region,
     service,
-    signature,
+    signature: signature ?? '',
     moment: new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`),
   };
 }
 
 /** What does not fit in the head, as another implementation signs it. */
 async function headFault(
-  request: IncomingMessage,
-  { region, service, moment, signature }: Claim,
+  request: SignedRequest,
+  claim: Claim,
   keys: OriginKeys,
   bodyHash: string,
 ): Promise<string | undefined> {
-  if (Math.abs(moment.getTime() - Date.now()) > skewMs) return 'its time is not the present';
-  if (keys.sessionToken !== undefined && request.headers['x-amz-security-token'] !== keys.sessionToken)
+  if (Math.abs(claim.moment.getTime() - Date.now()) > skewMs) return 'its time is not the present';
+  const query = new URL(request.url, 'https://origin.test').searchParams;
+  const token =
+    claim.place === 'query'
+      ? query.getAll('X-Amz-Security-Token').join()
+      : request.headers['x-amz-security-token'];
+  if (keys.sessionToken !== undefined && token !== keys.sessionToken)
     return 'it has no session token, or another one';
-  const url = new URL(request.url ?? '/', 'https://origin.test');
-  const names = /SignedHeaders=([^,]+),/.exec(request.headers.authorization ?? '')?.[1]?.split(';') ?? [];
-  const headers = Object.fromEntries(names.map((name) => [name, String(request.headers[name])]));
-  const word = request.headers['x-amz-content-sha256'];
-  const signer = new SignatureV4({
-    credentials: keys,
+  const expected =
+    claim.place === 'query'
+      ? await presignature(request, claim, keys)
+      : await headerSignature(request, claim, { keys, bodyHash });
+  return expected === claim.signature ? undefined : 'the signature does not match';
+}
+
+function signerOf({ region, service }: Claim, credentials: OriginKeys): SignatureV4 {
+  return new SignatureV4({
+    credentials,
     region,
     service,
     sha256: Sha256,
     uriEscapePath: service !== 's3',
     applyChecksum: false,
   });
-  const signed = await signer.sign(
+}
+
+async function headerSignature(
+  request: SignedRequest,
+  claim: Claim,
+  { keys, bodyHash }: { readonly keys: OriginKeys; readonly bodyHash: string },
+): Promise<string | undefined> {
+  const { moment, service } = claim;
+  const url = new URL(request.url, 'https://origin.test');
+  const names = claim.signedHeaders.split(';');
+  const headers = Object.fromEntries(names.map((name) => [name, String(request.headers[name])]));
+  const word = request.headers['x-amz-content-sha256'];
+  const signed = await signerOf(claim, keys).sign(
     {
-      method: request.method ?? '',
+      method: request.method,
       protocol: 'https:',
       hostname: 'origin.test',
       path: service === 's3' ? strictlyEncoded(url.pathname) : url.pathname,
@@ -204,8 +275,49 @@ async function headFault(
       unsignableHeaders: new Set(word === undefined ? ['x-amz-content-sha256'] : []),
     },
   );
-  const expected = /Signature=([0-9a-f]{64})$/.exec(signed.headers['authorization'] ?? '')?.[1];
-  return expected === signature ? undefined : 'the signature does not match';
+  return /Signature=([0-9a-f]{64})$/.exec(signed.headers['authorization'] ?? '')?.[1];
+}
+
+/** The parameters of the signature are taken off, and the rest presigned anew with the keys. */
+async function presignature(
+  request: SignedRequest,
+  claim: Claim,
+  keys: OriginKeys,
+): Promise<string | undefined> {
+  const url = new URL(request.url, 'https://origin.test');
+  const query = Object.fromEntries(url.searchParams);
+  const expiresIn = Number(query['X-Amz-Expires']);
+  for (const name of [
+    'Algorithm',
+    'Credential',
+    'Date',
+    'Expires',
+    'SignedHeaders',
+    'Signature',
+    'Security-Token',
+  ])
+    delete query[`X-Amz-${name}`];
+  const names = claim.signedHeaders.split(';');
+  const headers = Object.fromEntries(names.map((name) => [name, String(request.headers[name])]));
+  const word = request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD';
+  const presigned = await signerOf(claim, keys).presign(
+    {
+      method: request.method,
+      protocol: 'https:',
+      hostname: 'origin.test',
+      path: strictlyEncoded(url.pathname),
+      query,
+      headers: { ...headers, 'x-amz-content-sha256': String(word) },
+    },
+    {
+      signingDate: claim.moment,
+      expiresIn,
+      signableHeaders: new Set(names),
+      unhoistableHeaders: new Set(names),
+      unsignableHeaders: new Set(names.includes('x-amz-content-sha256') ? [] : ['x-amz-content-sha256']),
+    },
+  );
+  return String(presigned.query?.['X-Amz-Signature']);
 }
 
 /** The body against its hash, or its chunks against their signatures; nothing of it is kept but a chunk. */
