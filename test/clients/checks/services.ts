@@ -1,0 +1,71 @@
+// Protocols other than HTTP.
+
+import type { ClientCheck } from '../check.ts';
+
+const unknownProxy = (reason: string): ClientCheck['expected'] => ({
+  environment: { outcome: 'fail', reason },
+});
+
+export const serviceChecks: readonly ClientCheck[] = [
+  {
+    id: 'ssh',
+    client: 'ssh',
+    version: ['ssh', '-V'],
+    needs: ['ssh'],
+    how: '~/.ssh/config (ProxyCommand), or capture',
+    homeFiles: true,
+    proves: 'reached',
+    command: [
+      'ssh',
+      '-v',
+      '-p',
+      '@port:ssh@',
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      'ConnectTimeout=20',
+      'git@@host:ssh@',
+    ],
+    expect: /Remote protocol version 2\.0, remote software version/,
+  },
+  {
+    id: 'redis-cli',
+    client: 'redis-cli',
+    version: ['redis-cli', '--version'],
+    needs: ['redis-cli'],
+    how: 'capture',
+    command: ['redis-cli', '-h', '@host:redis@', '-p', '@port:redis@', 'PING'],
+    expect: /^PONG$/m,
+    expected: unknownProxy('knows no proxy'),
+  },
+  {
+    id: 'psql',
+    client: 'psql',
+    version: ['psql', '--version'],
+    needs: ['psql'],
+    how: 'capture',
+    env: { PGCONNECT_TIMEOUT: '20' },
+    command: [
+      'psql',
+      '--no-psqlrc',
+      '--no-password',
+      '--tuples-only',
+      '--command',
+      'select 1',
+      'host=@host:postgres@ port=@port:postgres@ user=example dbname=example sslmode=disable gssencmode=disable',
+    ],
+    expect: /hello from postgres/,
+    expected: unknownProxy('knows no proxy'),
+  },
+  {
+    id: 'rsync',
+    client: 'rsync',
+    version: ['rsync', '--version'],
+    needs: ['rsync'],
+    how: 'RSYNC_PROXY',
+    command: ['rsync', '--timeout=20', 'rsync://@host:rsync@:@port:rsync@/'],
+    expect: /^hello\b/m,
+  },
+];
