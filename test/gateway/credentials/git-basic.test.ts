@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -10,34 +7,9 @@ import { canary, findCanary } from '../../support/canary.ts';
 import { mustRun } from '../../support/command.ts';
 import { gitServer } from '../../support/git-server.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { openConnectProxy } from '../support/connect-proxy.ts';
 import { openRequestPath } from '../support/request-path.ts';
-import type { RequestPath } from '../support/request-path.ts';
 import { authority, openCredentialScene } from './support/credential-scene.ts';
-
-/** CONNECT in front of the request path, for a client that wants a proxy. */
-async function openConnectProxy(path: RequestPath) {
-  const server = createServer((client) => {
-    client.on('error', () => undefined);
-    client.once('data', (head) => {
-      const [, target = ''] = /^CONNECT (\S+) /.exec(head.toString('latin1')) ?? [];
-      const { socket } = path.open({ authority: target, mode: 'raw' });
-      client.write('HTTP/1.1 200 OK\r\n\r\n');
-      socket.pipe(client);
-      client.pipe(socket);
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // Listening on a port, not on a path.
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.close();
-      await Promise.resolve();
-    },
-  };
-}
 
 test('git clones and pushes with Basic and no set-up, and the secret is nowhere in what it got', async () => {
   const secret = canary('git');

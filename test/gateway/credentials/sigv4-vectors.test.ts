@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { BodyFacts } from '../../../src/gateway/credentials/body-rewrite.ts';
 import type { Injected } from '../../../src/gateway/credentials/credential-injector.ts';
 import { Sigv4Injector } from '../../../src/gateway/credentials/sigv4-credential.ts';
+import { canonicalRequest } from '../../../src/gateway/credentials/sigv4-canonical.ts';
 import { codedLength, resignChunks } from '../../../src/gateway/credentials/sigv4-chunks.ts';
 import { Signer } from '../../../src/gateway/credentials/sigv4-signer.ts';
 import type { AwsKeys } from '../../../src/gateway/credentials/sigv4-signer.ts';
@@ -105,7 +106,23 @@ test('the signature of the documented listing of objects, whose query is sorted 
   assert.equal(injected.head.query, '?prefix=J&max-keys=2');
 });
 
-test('the documented presigned URL, and what is left of the time that the client gave it', async () => {
+test('the documented signature of a presigned URL', () => {
+  const signer = new Signer(keys, { region: 'us-east-1', service: 's3' }, s3Moment);
+  const head: RequestHead = {
+    method: 'GET',
+    destination: { scheme: 'https', host: 'examplebucket.s3.amazonaws.com', port: 443 },
+    path: '/test.txt',
+    query:
+      `?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=${encodeURIComponent(signer.credential)}` +
+      `&X-Amz-Date=${signer.dateTime}&X-Amz-Expires=86400&X-Amz-SignedHeaders=host`,
+    headers: new HeaderList([]),
+    httpVersion: '1.1',
+  };
+  const { text } = canonicalRequest(head, { service: 's3', payload: 'UNSIGNED-PAYLOAD' });
+  assert.equal(signer.request(text), 'aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404');
+});
+
+test('a presigned URL is presigned again for what is left of the time that the client gave it', async () => {
   const presign =
     'X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=DUMMY%2F20130524%2Fus-east-1%2Fs3%2Faws4_request' +
     '&X-Amz-Date=20130523T234500Z&X-Amz-Expires=1500&X-Amz-SignedHeaders=host';

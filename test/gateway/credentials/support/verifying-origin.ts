@@ -313,7 +313,7 @@ async function presignature(
       signingDate: claim.moment,
       expiresIn,
       signableHeaders: new Set(names),
-      unhoistableHeaders: new Set(names),
+      unhoistableHeaders: new Set([...names, 'x-amz-content-sha256']),
       unsignableHeaders: new Set(names.includes('x-amz-content-sha256') ? [] : ['x-amz-content-sha256']),
     },
   );
