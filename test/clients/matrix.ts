@@ -63,20 +63,6 @@ interface Planned {
 }
 
 const defaultTimeoutMs = 60_000;
-const originNames = [
-  'web',
-  'git',
-  'npm',
-  'pypi',
-  'go',
-  'crates',
-  'maven',
-  'gems',
-  'packagist',
-  'oci',
-  'apt',
-].concat(['s3', 'kube', 'api', 'grpc', 'ssh', 'postgres', 'redis', 'rsync', 'cran', 'cpan', 'missing']);
-
 /** Runs all of them and gives a result for each check in each mode. */
 export async function runMatrix(options: MatrixOptions): Promise<readonly CheckResult[]> {
   await using stack = new AsyncDisposableStack();
@@ -96,8 +82,8 @@ export async function runMatrix(options: MatrixOptions): Promise<readonly CheckR
       rules: rules(origins),
       // Every check asks for names of its own, so that the audit tells what it did.
       hosts: Object.fromEntries(
-        planned.flatMap(({ values: { serial } }) =>
-          originNames.map((name) => [originHost(name, { serial }), origins.address]),
+        planned.flatMap(({ check, values }) =>
+          originNames(check).map((name) => [originHost(name, values), origins.address]),
         ),
       ),
       config: { listen: { address: gatewayAddress, port: 0 }, publicNames: [gatewayAddress] },
@@ -110,6 +96,14 @@ export async function runMatrix(options: MatrixOptions): Promise<readonly CheckR
     results.push(...(await runMode(arena, mode, ofMode)));
   }
   return results;
+}
+
+/** The origins that a check speaks of. */
+function originNames(check: ClientCheck): string[] {
+  const texts = [...check.command, ...Object.values(check.files ?? {}), ...Object.values(check.env ?? {})];
+  return [...texts.join('\n').matchAll(/@(?:https?|wss?|host|authority):([a-z0-9.-]+)@/g)].flatMap(
+    ([, name]) => name ?? [],
+  );
 }
 
 function rules(origins: ClientOrigins): readonly Readonly<Record<string, unknown>>[] {

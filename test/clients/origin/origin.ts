@@ -5,7 +5,6 @@ import http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import http2 from 'node:http2';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import net from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
@@ -13,11 +12,22 @@ import { WebSocketServer } from 'ws';
 
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import type { TestAuthority } from '../../support/test-authority.ts';
+import { jsonApi } from './api.ts';
+import { debianArchive } from './apt.ts';
 import { crateRegistry } from './crates.ts';
+import { gemServer } from './gems.ts';
 import { gitHost } from './git.ts';
+import { goProxy } from './go-proxy.ts';
+import { grpcService } from './grpc.ts';
 import type { OriginAnswer, OriginHandler } from './handler.ts';
+import { kubernetesApi } from './kubernetes.ts';
+import { mavenRepository } from './maven.ts';
 import { npmRegistry } from './npm.ts';
+import { imageRegistry } from './oci.ts';
+import { composerRepository } from './packagist.ts';
 import { pythonIndex } from './pypi.ts';
+import { rawServices } from './raw.ts';
+import { objectStorage } from './s3.ts';
 import { webSite } from './web.ts';
 
 export interface ClientOrigins extends AsyncDisposable {
@@ -37,6 +47,16 @@ async function makeHosts(directory: string): Promise<Hosts> {
     npm: npmRegistry(),
     pypi: pythonIndex(),
     crates: crateRegistry(),
+    go: goProxy(),
+    maven: mavenRepository(),
+    gems: gemServer(),
+    packagist: composerRepository(),
+    oci: imageRegistry(),
+    apt: debianArchive(),
+    s3: objectStorage(),
+    kube: kubernetesApi(),
+    api: jsonApi,
+    grpc: grpcService,
   };
 }
 
@@ -70,6 +90,7 @@ export async function startClientOrigins(authority: TestAuthority): Promise<Clie
   const services: Readonly<Record<string, readonly [Server, number]>> = {
     https: [secure, 443],
     http: [plain, 80],
+    ...rawServices(),
   };
   for (const [name, [server, wanted]] of Object.entries(services)) {
     stack.defer(trackConnections(server));
