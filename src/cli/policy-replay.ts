@@ -187,7 +187,10 @@ export function replayText(result: Replay): string {
     if (entries.length > 0) lines.push('', title, ...entries);
   };
   section('flips:', flips.map(changeLine));
-  section('not a flip:', others.map(changeLine));
+  section('not a flip:', [
+    ...ruleLines(others.filter(({ change }) => change === 'rule')),
+    ...others.filter(({ change }) => change !== 'rule').map(changeLine),
+  ]);
   section(
     `${total(unsure)} that cannot be told:`,
     unsure.map(({ count, request, reason }) => `  ${count}× ${request}\n      ${reason}`),
@@ -197,6 +200,16 @@ export function replayText(result: Replay): string {
     notReplayed.map(({ count, reason }) => `  ${count}× ${reason}`),
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** Where only the rule differs, which rules are enough: after observing that is every request. */
+function ruleLines(changes: readonly ChangeGroup[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { was, would, count } of changes) {
+    const line = `${outcomeText(was)}; would be by ${would.rule}`;
+    counts.set(line, (counts.get(line) ?? 0) + count);
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a).map(([line, count]) => `  ${count}× ${line}`);
 }
 
 function changeLine({ change, count, request, was, would, traceId }: ChangeGroup): string {

@@ -155,8 +155,10 @@ export class PolicySource implements AsyncDisposable {
       return { kind: 'kept', problems: result.problems };
     }
     this.#failure = undefined;
-    if (result.policy.version === this.#loaded.policy.version) return { kind: 'unchanged' };
+    const isSame = result.policy.version === this.#loaded.policy.version;
+    // The same rules from files of other names: their places are others.
     this.#loaded = result;
+    if (isSame) return { kind: 'unchanged' };
     this.#loadedAtMs = this.#clock();
     if (result.warnings.length > 0) this.#options.onProblems?.(result.warnings);
     for (const listener of this.#listeners) listener(result.policy);
@@ -181,7 +183,7 @@ async function load(
   const { credentials, trust } = options;
   const discovered = await discoverAll(sources, options);
   const result = parsePolicy(sources, {
-    version: versionOf(fingerprint, discovered),
+    version: versionOf(sources, discovered),
     ...(credentials === undefined ? {} : { credentials }),
     ...(trust === undefined ? {} : { trust }),
     ...(discovered === undefined ? {} : { discovered }),
@@ -202,11 +204,13 @@ async function discoverAll(
   return new Map(tools.map((tool, i) => [tool, answers[i] ?? []]));
 }
 
-/** What was discovered is part of the policy. */
-function versionOf(fingerprint: string, discovered: ReadonlyMap<string, unknown> = new Map()): string {
-  if (discovered.size === 0) return fingerprint.slice(0, 12);
+/** Of what the files say and what was discovered, not of where the files are: a policy is checked elsewhere than it serves. */
+function versionOf(
+  sources: readonly YamlSource[],
+  discovered: ReadonlyMap<string, unknown> = new Map(),
+): string {
   return createHash('sha256')
-    .update(JSON.stringify([fingerprint, ...discovered]))
+    .update(JSON.stringify([sources.map(({ text }) => text), [...discovered]]))
     .digest('hex')
     .slice(0, 12);
 }

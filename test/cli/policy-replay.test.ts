@@ -85,6 +85,15 @@ test('equal changes are one group with their count, the most frequent first', ()
   assert.match(replayText(result), /was: allow by observe; would be: deny by default-deny \(trace t\d+\)/);
 });
 
+test('where only the rule differs the text counts by rules, and the result has each request', () => {
+  const result = run(
+    [exchange({ path: '/a' }), exchange({ path: '/b' })],
+    'rules: [{ name: r, hosts: a.example.com }]',
+  );
+  assert.equal(result.others.length, 2);
+  assert.match(replayText(result), /\nnot a flip:\n {2}2× allow by observe; would be by r\n$/);
+});
+
 describe('an event is decided only where the recorded facts say enough', () => {
   const events = [exchange({ rule: 'r' })];
   const none: SessionFacts = new Map();

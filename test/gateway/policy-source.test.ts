@@ -57,6 +57,18 @@ test('a changed file is taken whole, and listeners hear of it once', async () =>
   });
 });
 
+test('the version follows what the files say, not where they are or how they are called', async () => {
+  await withSource(async ({ file, directory, source }) => {
+    const { version } = source.current;
+    const elsewhere = join(directory, 'learned.yml');
+    await writeFile(elsewhere, allow('a.example.com'));
+    await using other = await PolicySource.open(elsewhere, { pollIntervalMs: 0 });
+    assert.equal(other.current.version, version);
+    await rename(elsewhere, file);
+    assert.deepEqual(await source.reload(), { kind: 'unchanged' });
+  });
+});
+
 test('a broken file leaves the last good policy in force, with its age and the errors', async () => {
   let nowMs = 1000;
   const told: string[] = [];
