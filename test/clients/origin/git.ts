@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { mustRun } from '../../support/command.ts';
 import { findTool } from '../../support/tools.ts';
 import { crateFiles } from './crates.ts';
+import { largeFiles } from './git-lfs.ts';
 import type { OriginAnswer, OriginHandler, OriginRequest } from './handler.ts';
 
 // Nothing of the machine's or the user's git configuration may matter.
@@ -19,6 +20,11 @@ const environment = {
   GIT_AUTHOR_EMAIL: 'test@example.com',
   GIT_COMMITTER_NAME: 'Test',
   GIT_COMMITTER_EMAIL: 'test@example.com',
+};
+const erlangFiles = {
+  README: 'A library that was fetched through the proxy.\n',
+  'src/example_library.app.src':
+    '{application, example_library, [{vsn, "1.0.0"}, {applications, [kernel, stdlib]}]}.\n',
 };
 const backendTimeoutMs = 30_000;
 
@@ -93,6 +99,11 @@ export async function gitHost(root: string): Promise<OriginHandler> {
   if (findTool('git') === undefined) return () => undefined;
   await makeRepository(root, 'project', { README: 'A repository that was fetched through the proxy.\n' });
   await makeRepository(root, 'crate', crateFiles);
-  return async (request) =>
-    /^\/(?:project|crate)\.git\//.test(request.path) ? await answerByBackend(request, root) : undefined;
+  await makeRepository(root, 'erlang', erlangFiles);
+  return async (request) => {
+    if (request.path.includes('/info/lfs/')) return await largeFiles(request);
+    return /^\/(?:project|crate|erlang)\.git\//.test(request.path)
+      ? await answerByBackend(request, root)
+      : undefined;
+  };
 }

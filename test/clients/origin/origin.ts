@@ -14,19 +14,27 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import type { TestAuthority } from '../../support/test-authority.ts';
 import { jsonApi } from './api.ts';
 import { debianArchive } from './apt.ts';
+import { cpanMirror } from './cpan.ts';
+import { cranMirror } from './cran.ts';
 import { crateRegistry } from './crates.ts';
 import { gemServer } from './gems.ts';
 import { gitHost } from './git.ts';
 import { goProxy } from './go-proxy.ts';
 import { grpcService } from './grpc.ts';
+import { hackageServer } from './hackage.ts';
 import type { OriginAnswer, OriginHandler } from './handler.ts';
 import { kubernetesApi } from './kubernetes.ts';
+import { luarocksServer } from './luarocks.ts';
 import { mavenRepository } from './maven.ts';
 import { npmRegistry } from './npm.ts';
 import { imageRegistry } from './oci.ts';
+import { darcsRepository, mercurialServer } from './old-version-control.ts';
+import { opamRepository } from './opam.ts';
 import { composerRepository } from './packagist.ts';
+import { pacmanRepository } from './pacman.ts';
 import { pythonIndex } from './pypi.ts';
 import { rawServices } from './raw.ts';
+import { rpmRepository } from './rpm.ts';
 import { objectStorage } from './s3.ts';
 import { webSite } from './web.ts';
 
@@ -57,6 +65,15 @@ async function makeHosts(directory: string): Promise<Hosts> {
     kube: kubernetesApi(),
     api: jsonApi,
     grpc: grpcService,
+    cran: cranMirror(),
+    cpan: cpanMirror(),
+    luarocks: luarocksServer(),
+    hackage: hackageServer(),
+    opam: opamRepository(),
+    rpm: rpmRepository(),
+    pacman: pacmanRepository(),
+    hg: mercurialServer,
+    darcs: darcsRepository(),
   };
 }
 
