@@ -35,8 +35,23 @@ export interface AuditEvent {
   readonly injected?: readonly string[];
   /** Names of those that its rule has, where they are not the same. */
   readonly offered?: readonly string[];
+  /** Of a request by git; a push has its refs once they are read. */
+  readonly git?: GitFacts;
   readonly requestBytes?: number;
   readonly responseBytes?: number;
   readonly durationMs?: number;
   readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** What a request by git is about. */
+export interface GitFacts {
+  readonly repository: string;
+  readonly operation: 'fetch' | 'push';
+  /** The first of the refs that a push changes. */
+  readonly refs?: readonly {
+    readonly ref: string;
+    readonly change: 'create' | 'update' | 'delete';
+  }[];
+  /** How many there are, where that is more. */
+  readonly refsTotal?: number;
 }

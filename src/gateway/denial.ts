@@ -57,7 +57,7 @@ function accessRequestOf({
   if (accessUrl === undefined || url === undefined) return undefined;
   const end = { reason: 'why the task needs it', trace: traceId };
   // One URL of a repository alone lets nobody clone it: git makes several requests below it.
-  const repository = /^(.+)\/info\/refs\?service=git-(?:upload|receive)-pack$/.exec(url)?.[1];
+  const repository = /^(.+)\/(?:info\/refs\?service=)?git-(?:upload|receive)-pack$/.exec(url)?.[1];
   const asked = repository === undefined ? { url: url.replace(/\?.*$/s, ''), method } : { url: repository };
   const body = { ...asked, ...end };
   return { method: 'POST', url: accessUrl, body };
@@ -80,7 +80,8 @@ export function denialAnswer(denial: Denial, accept: string | undefined): Denial
   return { head: { status: errorTable[denial.code].http, headers: complete }, body };
 }
 
-function denialText(denial: Denial): string {
+/** What a person or a model reads. */
+export function denialText(denial: Denial): string {
   const lines = [`upstreamproxy: ${denial.message}`];
   const request = [denial.method, denial.url].filter((part) => part !== undefined).join(' ');
   if (request !== '') lines.push(`request: ${request}`);

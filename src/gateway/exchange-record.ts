@@ -4,6 +4,7 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import type { Principal } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import type { AuditSink } from './audit-log.ts';
+import type { RefusedPush } from './git/refuse-push.ts';
 import { newEventId, newTraceId } from './audit-log.ts';
 
 type Facts = { -readonly [Name in keyof AuditEvent]?: AuditEvent[Name] };
@@ -15,6 +16,8 @@ export class ExchangeRecord {
   readonly facts: Facts = {};
   /** Set where the denial is one that a request for access could change. */
   mayAskAccess = false;
+  /** Set where the refs of a push were refused: git gets its own form of answer. */
+  refusedPush: RefusedPush | undefined;
   readonly #sink: AuditSink;
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;

@@ -7,7 +7,7 @@ import { validateProxyRequest, validateRequest } from '../http/request-validatio
 import type { ValidatedRequest } from '../http/request-validation.ts';
 import { validateTrailers } from '../http/trailers.ts';
 import { defaultDenyName } from '../policy/compiled-policy.ts';
-import type { AllowDecision, Policy, Principal } from '../policy/decision.ts';
+import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../policy/decision.ts';
 import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -20,6 +20,9 @@ import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
 import { withoutReason } from './credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { gitFacts } from './git/git-facts.ts';
+import { readPush } from './git/read-push.ts';
+import { refusePush, refusedPush } from './git/refuse-push.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
 import type { LiveGrants } from './live-grants.ts';
 import { decodableCodings } from './response-decoder.ts';
@@ -60,6 +63,8 @@ export interface ExchangeParts {
 /** A request that may go upstream, with everything that the decision gave it. */
 export interface Admitted {
   readonly validated: ValidatedRequest;
+  /** What was decided about. */
+  readonly access: RequestAccess;
   readonly decision: AllowDecision;
   readonly injected: InjectedRequest;
   /** Counts bytes, of both directions, against the limits of the rule. */
@@ -84,7 +89,10 @@ export async function runExchange(
       await forward(client, scene, parts, { admitted, record });
     }
   } catch (error) {
-    refuse(client, asProxyError(error), record);
+    const fault = asProxyError(error);
+    const { refusedPush: push } = record;
+    if (push === undefined) refuse(client, fault, record);
+    else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
     // Invariant 4: exactly one audit event for each exchange, on every path.
     record.finish(parts.clock());
@@ -106,7 +114,7 @@ export async function admit(
   noteHead(validated.head, record);
   const { destination, headers } = validated.head;
   parts.loops?.check(destination, scene.via ?? headers.first('via'));
-  const decision = decide(validated.head, scene.principal, parts, record);
+  const { decision, access } = await decide({ client, head: validated.head }, scene, parts, record);
   enforceDeclaredLength(validated, decision);
   const spendBytes = parts.budgets.admit(
     scene.principal.sessionId,
@@ -119,7 +127,7 @@ export async function admit(
   record.facts.injected = injected.names;
   if (injected.names.length < decision.inject.length)
     record.facts.offered = decision.inject.map(({ credential }) => credential);
-  return { validated, decision, injected, spendBytes };
+  return { validated, access, decision, injected, spendBytes };
 }
 
 /** What the client said, in case validation refuses it. */
@@ -147,23 +155,57 @@ function noteHead(head: RequestHead, record: ExchangeRecord): void {
   record.facts.host = head.destination.host;
   record.facts.port = head.destination.port;
   record.facts.path = head.path + head.query;
+  const git = gitFacts(head);
+  if (git !== undefined) record.facts.git = git;
 }
 
-/** Invariant 1: no dial before a decision; no decision without a rule. */
-function decide(
-  head: RequestHead,
+/**
+ * Invariant 1: no dial before a decision; no decision without a rule. A push by git whose refs a rule looks at is decided
+ * twice: by its head, and by the commands that its body begins with.
+ */
+async function decide(
+  { client, head }: { readonly client: ClientExchange; readonly head: RequestHead },
+  { principal }: ExchangeScene,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Promise<Pick<Admitted, 'decision' | 'access'>> {
+  const { destination, method, path, query, headers } = head;
+  const access = { depth: 'request', destination, method, path, query, headers } as const;
+  const first = judge(access, principal, parts, record);
+  if (first.effect === 'deny' || first.awaits === undefined)
+    return { decision: allowed(first, record), access };
+  client.sendContinue();
+  const commands = await readPush(client.body, headers, parts.limits);
+  const push = { ...access, pushed: commands.updates };
+  const git = gitFacts(head, commands.updates);
+  if (git !== undefined) record.facts.git = git;
+  const decision = judge(push, principal, parts, record);
+  if (decision.effect === 'deny') {
+    const isAllowed = (one: RequestAccess): boolean =>
+      parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
+    record.refusedPush = refusedPush(commands, push, isAllowed);
+  }
+  return { decision: allowed(decision, record), access: push };
+}
+
+function judge(
+  access: RequestAccess,
   principal: Principal,
   parts: ExchangeParts,
   record: ExchangeRecord,
-): AllowDecision {
+): Decision {
   const policy = parts.policy();
-  const { destination, method, path, query, headers } = head;
-  const access = { depth: 'request', destination, method, path, query, headers } as const;
   const decision = policy.decide(principal, access, parts.clock());
   record.facts.rule = decision.rule.name;
   record.facts.policyVersion = policy.version;
+  record.mayAskAccess =
+    decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
+  return decision;
+}
+
+/** @throws ProxyError policy_denied */
+function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
   if (decision.effect === 'deny') {
-    record.mayAskAccess = parts.desk !== undefined && decision.rule.name === defaultDenyName;
     record.facts.message = decision.operatorReason;
     throw new ProxyError('policy_denied', decision.reason);
   }
@@ -228,7 +270,7 @@ async function forward(
   let ended: ProxyError | undefined;
   const release = parts.live.add({
     principal: scene.principal,
-    access: { depth: 'request', ...admitted.validated.head },
+    access: admitted.access,
     handling: 'intercept',
     end: (error) => {
       ended = error;

@@ -3,14 +3,27 @@
 import { Buffer } from 'node:buffer';
 import { hostField } from '../http/authority.ts';
 import type { Destination } from '../http/destination.ts';
+import type { ResponseHead } from '../http/message-head.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { accessUrl } from './access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { denialAnswer } from './denial.ts';
+import type { Denial } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 
+/** An answer in a form that only the client's protocol knows. */
+export interface RefusalAnswer {
+  readonly head: ResponseHead;
+  readonly body: Uint8Array;
+}
+
 /** Answers with the reason if the head is not out yet; else the client must see a broken connection. */
-export function refuse(client: ClientExchange, given: ProxyError, record: ExchangeRecord): void {
+export function refuse(
+  client: ClientExchange,
+  given: ProxyError,
+  record: ExchangeRecord,
+  answerTo?: (denial: Denial) => RefusalAnswer,
+): void {
   const { facts } = record;
   const error = client.fault ?? given;
   facts.verdict = isDenial(error) ? 'deny' : 'error';
@@ -22,26 +35,29 @@ export function refuse(client: ClientExchange, given: ProxyError, record: Exchan
     client.abort(error);
     return;
   }
+  const denial = denialOf(error, record);
   const accept = new Map(pairs(client.rawHeaders)).get('accept');
-  const url = facts.host === undefined ? undefined : urlOf(facts);
-  const answer = denialAnswer(
-    {
-      code: error.code,
-      message: error.message,
-      traceId: record.traceId,
-      retryAfterSeconds: error.retryAfterSeconds,
-      ...(facts.rule === undefined ? {} : { rule: facts.rule }),
-      ...(facts.method === undefined ? {} : { method: facts.method }),
-      ...(url === undefined ? {} : { url }),
-      ...destinationOf(facts),
-      ...(record.mayAskAccess ? { accessUrl } : {}),
-    },
-    accept,
-  );
+  const answer = answerTo?.(denial) ?? denialAnswer(denial, accept);
   facts.status = answer.head.status;
   client.sendHead(answer.head);
-  if (client.method !== 'HEAD') client.sendData(Buffer.from(answer.body));
+  const { body } = answer;
+  if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
   client.sendEnd([]);
+}
+
+function denialOf(error: ProxyError, { facts, traceId, mayAskAccess }: ExchangeRecord): Denial {
+  const url = facts.host === undefined ? undefined : urlOf(facts);
+  return {
+    code: error.code,
+    message: error.message,
+    traceId,
+    retryAfterSeconds: error.retryAfterSeconds,
+    ...(facts.rule === undefined ? {} : { rule: facts.rule }),
+    ...(facts.method === undefined ? {} : { method: facts.method }),
+    ...(url === undefined ? {} : { url }),
+    ...destinationOf(facts),
+    ...(mayAskAccess ? { accessUrl } : {}),
+  };
 }
 
 /** Addresses and system errors are for the operator; the dialer keeps them in the cause. */

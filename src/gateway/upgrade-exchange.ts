@@ -102,10 +102,9 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     }
     record.facts.status = result.status;
     const { socket } = result;
-    const { method, destination, path, query, headers: seen } = validated.head;
     const release = parts.live.add({
       principal: scene.principal,
-      access: { depth: 'request', method, destination, path, query, headers: seen },
+      access: admitted.access,
       handling: 'intercept',
       end: (error) => {
         socket.destroy(error);

@@ -1,6 +1,7 @@
 // What is wrong between rules: names used twice, rules that can never decide, denials that blind bytes would evade.
 
 import { sameSelectors } from './claim-selector.ts';
+import { gitCovers } from './git-rule.ts';
 import { formatHostPattern, hostCovers, hostsOverlap, type HostPattern } from './host-pattern.ts';
 import { type Rule, type RuleScheme, seesRequests } from './rule.ts';
 
@@ -157,6 +158,7 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   if (rule.handling !== 'intercept' && other.effect === 'allow') return true;
   if (other.effect === 'allow' && other.handling !== 'intercept') return true;
   if (rule.handling !== 'intercept' && seesRequests(other)) return true;
+  if (!gitCovers(other.git, rule.git)) return false;
   const { methods, paths } = other;
   if (
     methods !== undefined &&
@@ -176,7 +178,7 @@ function blindProblem(rule: Rule, i: number, index: RuleIndex): RuleProblem[] {
       (other) => other.effect === 'allow' && other.handling !== 'intercept' && meets(other, rule),
     );
     if (blind === undefined) continue;
-    const message = `this rule looks into requests, but ${lineOf(blind)} passes connections to ${formatHostPattern(host)} unopened; deny the host without methods, paths and when, or let that rule intercept`;
+    const message = `this rule looks into requests, but ${lineOf(blind)} passes connections to ${formatHostPattern(host)} unopened; deny the host without methods, paths, git and when, or let that rule intercept`;
     return [{ index: i, message }];
   }
   return [];

@@ -2,6 +2,7 @@
 
 import { parseByteSize } from './byte-size.ts';
 import type { ClaimSelector } from './claim-selector.ts';
+import { compileGit } from './compile-git.ts';
 import { type CompileCondition, compileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
 import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
@@ -70,6 +71,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     ports: document.ports === undefined ? undefined : new Set(asList(document.ports)),
     methods: compileMethods(document, context.report),
     paths: compilePaths(document, context.report),
+    git: compileGit(document, context.report),
     when: compileWhen(document, context.report),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
@@ -195,7 +197,7 @@ function checkCombination(
   }
   if (handling !== 'intercept') {
     const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
-    for (const key of ['methods', 'paths', 'when', 'inject', 'trust'] as const) {
+    for (const key of ['methods', 'paths', 'git', 'when', 'inject', 'trust'] as const) {
       if (document[key] !== undefined)
         report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
     }

@@ -4,6 +4,7 @@ import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleRef
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
 import { defaultDenial, ruleDenial } from './denial.ts';
+import { awaitsCommands } from './git-rule.ts';
 import { HostIndex, type RuleList } from './rule-index.ts';
 import { destinationMismatch, mismatchOf, type Rule, seesRequests } from './rule.ts';
 
@@ -61,10 +62,13 @@ export class CompiledPolicy implements Policy {
     const verdict = judge(selected, principal, access, nowMs);
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
     const observed = verdict.observedDeny?.reference.name;
-    if (verdict.allow !== undefined) return allowBy(verdict.allow, access, observed);
+    const awaits =
+      verdict.isUnread || awaitsCommands(verdict.allow?.git, access) ? ({ awaits: 'git-commands' } as const) : {};
+    if (verdict.allow !== undefined) return { ...allowBy(verdict.allow, access, observed), ...awaits };
     const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
-    if (lenient) return observedAllow(observed ?? defaultDenyName);
-    return defaultDenial({ selected, allows: lists.map(({ allows }) => allows) }, principal, access, nowMs);
+    if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits };
+    const rules = { selected, allows: lists.map(({ allows }) => allows) };
+    return { ...defaultDenial(rules, principal, access, nowMs), ...awaits };
   }
 
   capturePorts(principal: Principal): readonly number[] {
@@ -113,6 +117,8 @@ interface Verdict {
   readonly deny: Rule | undefined;
   readonly observedDeny: Rule | undefined;
   readonly allow: Rule | undefined;
+  /** A rule that denies looks at commands of a push that are not there yet. */
+  readonly isUnread: boolean;
 }
 
 /** The first matching rule of each kind, in the order of the files. */
@@ -126,6 +132,7 @@ function judge(
   let observedDeny: Rule | undefined;
   let allow: Rule | undefined;
   let denySeesRequests: Rule | undefined;
+  let isUnread = false;
   const isEarlier = (rule: Rule, than: Rule | undefined): boolean =>
     than === undefined || rule.order < than.order;
   for (const list of lists) {
@@ -137,7 +144,10 @@ function judge(
       const isLater = access.depth === 'connect' && seesRequests(rule);
       if (isLater && (rule.mode === 'observe' || !isEarlier(rule, denySeesRequests))) continue;
       const best = rule.mode === 'observe' ? observedDeny : deny;
-      if (!isEarlier(rule, best) || mismatchOf(rule, principal, access, nowMs) !== undefined) continue;
+      if (!isEarlier(rule, best)) continue;
+      const mismatch = mismatchOf(rule, principal, access, nowMs);
+      isUnread ||= mismatch === 'unread';
+      if (mismatch !== undefined) continue;
       if (isLater) denySeesRequests = rule;
       else if (rule.mode === 'observe') observedDeny = rule;
       else deny = rule;
@@ -145,7 +155,7 @@ function judge(
   }
   // Blind bytes cannot be judged by a rule that looks at requests, so its hosts are never passed blindly.
   if (allow !== undefined && allow.handling !== 'intercept') deny ??= denySeesRequests;
-  return { deny, observedDeny, allow };
+  return { deny, observedDeny, allow, isUnread };
 }
 
 function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined): AllowDecision {

@@ -2,6 +2,7 @@
 
 import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
+import type { RefUpdate } from './git-commands.ts';
 
 /** Whose session it is. Nothing is shared between principals that differ in `id`. */
 export interface Principal {
@@ -27,6 +28,8 @@ export interface RequestAccess {
   readonly path: string;
   readonly query: string;
   readonly headers: HeaderList;
+  /** The commands of a push by git, once they are read from its body. */
+  readonly pushed?: readonly RefUpdate[];
 }
 
 export type AccessRequest = ConnectAccess | RequestAccess;
@@ -65,6 +68,8 @@ export interface AllowDecision {
   readonly trust?: readonly string[];
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
+  /** A rule looks at what is not there yet; nothing may go out before the decision is made again with it. */
+  readonly awaits?: 'git-commands';
 }
 
 export interface DenyDecision {
@@ -74,6 +79,8 @@ export interface DenyDecision {
   readonly reason: string;
   /** For the operator only. */
   readonly operatorReason: string;
+  /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
+  readonly awaits?: 'git-commands';
 }
 
 export type Decision = AllowDecision | DenyDecision;

@@ -2,6 +2,8 @@
 
 import { pathAmbiguity } from '../http/request-target.ts';
 import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
+import { gitRequestOf } from './git-request.ts';
+import { gitText, updatesText } from './git-rule.ts';
 import { type Mismatch, mismatchOf, missingFacts, type Rule } from './rule.ts';
 
 /** How many near misses the operator is told. */
@@ -19,6 +21,10 @@ export function describeAccess(access: AccessRequest): string {
   const authority = scheme !== 'tcp' && isDefaultPort ? shownHost : `${shownHost}:${port}`;
   const origin = scheme === 'tcp' ? authority : `${scheme}://${authority}`;
   if (access.depth === 'connect') return origin;
+  if (access.pushed !== undefined && access.pushed.length > 0) {
+    const repository = gitRequestOf(access)?.repository ?? '';
+    return `a push of ${updatesText(access.pushed)} to ${origin}/${repository}`;
+  }
   const path = access.path.length > pathShownMax ? `${access.path.slice(0, pathShownMax)}…` : access.path;
   return `${access.method} ${origin}${path}`;
 }
@@ -101,9 +107,20 @@ function remedy(
   if (misses.some(({ mismatch }) => mismatch === 'handling')) {
     return 'The host is open for connections that the gateway does not look into: use CONNECT instead of an absolute URL.';
   }
+  const pushable = misses.find(({ mismatch }) => mismatch === 'refs')?.rule;
+  if (pushable?.git !== undefined) {
+    const { refs, changes } = pushable.git;
+    const where = refs === undefined ? 'any ref' : refs.map(({ source }) => source).join(', ');
+    return `The rule ${pushable.reference.name} allows pushes that ${[...changes].join(' or ')} ${where}, and nothing else.`;
+  }
   const { host, port, scheme } = access.destination;
   if (access.depth === 'connect') {
     return `Ask the owner of the policy for a rule with hosts: ${host}, scheme: ${scheme}, ports: ${port}.`;
+  }
+  const git = gitRequestOf(access);
+  if (git?.isSmart === true) {
+    const [operation = 'fetch'] = git.operations;
+    return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port} and git: { repository: ${git.repository}, operations: ${operation} }.`;
   }
   return `Ask the owner of the policy for a rule with hosts: ${host}, ports: ${port}, methods: ${access.method} and paths that match this path.`;
 }
@@ -142,6 +159,12 @@ export function explainMismatch(
       return `${subject} is for ${list(rule.methods ?? [])}, not ${access.depth === 'request' ? access.method : ''}`;
     case 'paths':
       return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
+    case 'git':
+      return `${subject} is for git over smart HTTP (${rule.git === undefined ? '' : gitText(rule.git)})`;
+    case 'refs':
+      return `${subject} is for pushes of other refs (${rule.git === undefined ? '' : gitText(rule.git)})`;
+    case 'unread':
+      return `${subject} looks at the refs of the push, which are not known yet`;
     case 'when':
       return `${subject} has a condition that is not true: ${rule.when?.source ?? ''}`;
     case 'require':

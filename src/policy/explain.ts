@@ -96,6 +96,7 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);
+    if (decision.awaits !== undefined) lines.push('  then decided again by the refs of the push');
     if (observed !== undefined) lines.push(`  let through by observe mode; else denied by: ${observed}`);
   } else {
     lines.push(`  workload is told: ${decision.reason}`, `  operator is told: ${decision.operatorReason}`);

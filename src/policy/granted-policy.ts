@@ -46,7 +46,9 @@ export class GrantedPolicy implements Policy {
     // Only the absence of a rule can be made up for: a rule that denies was meant.
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
     const grant = this.#byHost.get(host)?.find((one) => grantCovers(one, principal, access, nowMs));
-    return grant === undefined ? decision : allowed(`access-grant:${grant.id}`);
+    if (grant === undefined) return decision;
+    const { awaits } = decision;
+    return { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
   }
 
   capturePorts(principal: Principal): readonly number[] {

@@ -86,6 +86,42 @@ const limitsSchema = strictMap(
   },
 );
 
+const repositoryHint = 'write the path of a repository such as acme/app, acme/* or acme/**, or a list of them';
+const operationHint = 'write fetch, push, or [fetch, push]';
+const refHint = 'write a ref such as refs/heads/main or refs/heads/agent/**, or a list of them';
+const changeHint = 'write create, update, delete, or a list of them';
+
+const gitSchema = strictMap(
+  {
+    repository: oneOrMany(text(repositoryHint), repositoryHint)
+      .optional()
+      .describe('Paths of repositories, without ".git": * stands for one segment, ** at the end for more.'),
+    operations: oneOrMany(z.enum(['fetch', 'push'], { error: operationHint }), operationHint)
+      .optional()
+      .describe('Both by default.'),
+    refs: oneOrMany(text(refHint), refHint)
+      .optional()
+      .describe('Refs that a push may change, or in a rule that denies: may not. All by default.'),
+    changes: oneOrMany(z.enum(['create', 'update', 'delete'], { error: changeHint }), changeHint)
+      .optional()
+      .describe('What a push may do to them: [create, update] by default, all in a rule that denies.'),
+  },
+  {
+    hint: 'write git as a map, such as { repository: acme/app, operations: fetch }',
+    synonyms: {
+      repositories: 'repository',
+      repo: 'repository',
+      repos: 'repository',
+      operation: 'operations',
+      ref: 'refs',
+      branch: 'refs',
+      branches: 'refs',
+      tags: 'refs',
+      change: 'changes',
+    },
+  },
+);
+
 export type ClaimValue = string | number | boolean;
 /** What a claim must be: a value, one of several values, or a map of claims below it. */
 export type ClaimPattern = ClaimValue | readonly ClaimValue[] | { readonly [claim: string]: ClaimPattern };
@@ -157,6 +193,9 @@ const ruleSchema = strictMap(
       .describe(
         'URLPattern pathnames on the canonical path, without regular expressions. All paths by default.',
       ),
+    git: gitSchema
+      .optional()
+      .describe('Requests of git over smart HTTP: repositories, fetch or push, and which refs.'),
     when: text('write a CEL expression').optional().describe('A CEL expression that must be true.'),
     for: forSchema.optional().describe('Claims of the sessions that the rule is for.'),
     require: requireSchema.optional().describe('Facts of the posture without which the rule does not apply.'),

@@ -1,5 +1,6 @@
 // What a rule says, aspect by aspect, in words that can be compared, and whether one saying covers another.
 
+import { gitCovers, gitText } from './git-rule.ts';
 import { formatHostPattern, hostCovers } from './host-pattern.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
@@ -86,6 +87,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) =>
       outer.paths === undefined ||
       inner.paths?.every((path) => outer.paths?.some((one) => one.covers(path))) === true,
+  },
+  {
+    key: 'git',
+    isMatch,
+    text: ({ git }) => (git === undefined ? undefined : gitText(git)),
+    covers: (outer, inner) => gitCovers(outer.git, inner.git),
   },
   {
     key: 'when',

@@ -3,6 +3,7 @@
 import type { AccessRequest, Principal, RuleLimits, RuleReference } from './decision.ts';
 import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
+import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
 import type { PathPattern } from './path-pattern.ts';
 
@@ -25,6 +26,7 @@ export interface Rule {
   readonly ports: ReadonlySet<number> | undefined;
   readonly methods: ReadonlySet<string> | undefined;
   readonly paths: readonly PathPattern[] | undefined;
+  readonly git: GitCondition | undefined;
   readonly when: RuleCondition | undefined;
   readonly selectors: readonly ClaimSelector[];
   readonly require: readonly string[];
@@ -55,6 +57,7 @@ export type Mismatch =
   | 'handling'
   | 'methods'
   | 'paths'
+  | GitMismatch
   | 'when'
   | 'require';
 
@@ -101,6 +104,8 @@ function requestMismatch(
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
     if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
     if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, access.path)) return 'paths';
+    const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access);
+    if (git !== undefined) return git;
     if (rule.when !== undefined) {
       const outcome = rule.when.evaluate(principal, access, nowMs);
       if (outcome === false || (outcome === 'fault' && rule.effect === 'allow')) return 'when';
@@ -131,5 +136,6 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 
 /** Whether the rule looks at more than the destination, so that only a request can be judged by it. */
 export function seesRequests(rule: Rule): boolean {
-  return rule.methods !== undefined || rule.paths !== undefined || rule.when !== undefined;
+  const { methods, paths, git, when } = rule;
+  return methods !== undefined || paths !== undefined || git !== undefined || when !== undefined;
 }

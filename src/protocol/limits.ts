@@ -239,6 +239,26 @@ export const limitTable = {
     'timeout',
     'A body that is held to be signed has to arrive whole in this time, or slow ones would fill the room.',
   ),
+  pushCommandsBytesMax: row(
+    128 * KiB,
+    'body_too_large',
+    'The commands of a push by git are held until they are judged: about a thousand refs at once.',
+  ),
+  pushCommandsTimeoutMs: row(
+    30_000,
+    'timeout',
+    'The commands of a push are the first bytes of its body, and small.',
+  ),
+  refusedPushBytesMax: row(
+    64 * MiB,
+    'body_too_large',
+    'What is left of a refused push is read and dropped up to this size, for git reads the reason only when it has sent all.',
+  ),
+  refusedPushTimeoutMs: row(
+    60_000,
+    'timeout',
+    'The rest of a refused push; the reason is sent when it is over.',
+  ),
   accessBodyBytesMax: row(
     16 * KiB,
     'body_too_large',
@@ -258,6 +278,21 @@ export const limitTable = {
     50,
     'limit_exceeded',
     'Requests of one session by which a client is proved to reach the gateway; more clients do not start in a second.',
+  ),
+  doctorContactTimeoutMs: row(
+    10_000,
+    'timeout',
+    'Each step of the request by which the doctor sees whether the gateway answers; it dials nothing, so it is quick.',
+  ),
+  doctorProofTimeoutMs: row(
+    40_000,
+    'timeout',
+    'A client that the doctor starts, for its version and for its proof; some take ten seconds to start on a busy machine.',
+  ),
+  doctorClientsMax: row(
+    3,
+    'limit_exceeded',
+    'Clients that the doctor starts at a time; more make each of them slow on a small machine.',
   ),
   accessPendingPerSessionMax: row(
     20,

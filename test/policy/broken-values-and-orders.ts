@@ -4,6 +4,56 @@ import { type BrokenPolicy, rule } from './broken-policy.ts';
 
 export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
   [
+    'git without a repository',
+    rule('hosts: a.example.com\ngit: { operations: fetch }'),
+    [
+      'p:4:10: error: the rule allows every repository of its hosts; write repository: [acme/app], or acme/**',
+    ],
+  ],
+  [
+    'git with methods',
+    rule('hosts: a.example.com\nmethods: GET\ngit: { repository: acme/app }'),
+    ['p:4:14: error: "git" says the methods already; remove "methods"'],
+  ],
+  [
+    'a repository that is a URL',
+    rule('hosts: a.example.com\ngit: { repository: https://a.example.com/acme/app }'),
+    [
+      'p:4:24: error: "https://a.example.com/acme/app" is a URL; write the path of the repository, such as acme/app',
+    ],
+  ],
+  [
+    'a branch by its short name',
+    rule('hosts: a.example.com\ngit: { repository: acme/app, operations: push, refs: [main] }'),
+    [
+      'p:4:59: error: "main" is not the whole name of a ref; write refs/heads/main for a branch, or refs/tags/… for a tag',
+    ],
+  ],
+  [
+    'refs of what is no push',
+    rule('hosts: a.example.com\ngit: { repository: acme/app, operations: fetch, refs: refs/heads/a }'),
+    [
+      'p:4:59: error: "refs" bounds a push and never a fetch; write operations: push, or operations: [fetch, push]',
+    ],
+  ],
+  [
+    'a denial of refs and fetches',
+    rule('hosts: a.example.com\ndeny: true\ngit: { changes: delete }'),
+    ['p:5:21: error: "changes" is seen of a push only; write operations: push'],
+  ],
+  [
+    'an unknown key of git',
+    rule('hosts: a.example.com\ngit: { repo: acme/app }'),
+    ['p:4:12: error: unknown key "repo"; write "repository"'],
+  ],
+  [
+    'git where TLS stays closed',
+    rule('hosts: a.example.com\ntls: passthrough\ngit: { repository: acme/app }'),
+    [
+      'p:5:10: error: passthrough leaves TLS closed, so "git" cannot be kept; remove it, or let the gateway intercept',
+    ],
+  ],
+  [
     'a public network',
     rule('hosts: a.example.com\naddresses: 8.8.8.0/24'),
     [
@@ -119,7 +169,7 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
     'a deny that blind bytes evade',
     'rules:\n  - name: blind\n    hosts: "*.example.com"\n    tls: passthrough\n  - name: no-put\n    hosts: a.example.com\n    methods: PUT\n    deny: true',
     [
-      'p:5:5: error: this rule looks into requests, but "blind" (p:2) passes connections to a.example.com unopened; deny the host without methods, paths and when, or let that rule intercept',
+      'p:5:5: error: this rule looks into requests, but "blind" (p:2) passes connections to a.example.com unopened; deny the host without methods, paths, git and when, or let that rule intercept',
     ],
   ],
   [

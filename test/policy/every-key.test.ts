@@ -22,6 +22,8 @@ interface Row {
 const get = 'GET https://a.example.com/x';
 const rule = (keys: string): string => `rules: [{ name: r, ${keys} }]`;
 const host = 'hosts: a.example.com';
+const fetched = 'POST https://a.example.com/acme/app.git/git-upload-pack';
+const pushed = 'POST https://a.example.com/acme/app.git/git-receive-pack';
 const [allowed, denied] = ['allow r', 'deny default-deny'];
 const observing = 'rules: [{ name: other, hosts: b.example.com }]';
 const limit = (key: string, value: string, expected: number): Row => ({
@@ -125,6 +127,44 @@ const rows: readonly Row[] = [
     with: rule(`${host}, paths: /y`),
     without: rule(host),
     expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].git',
+    with: rule(`${host}, git: { repository: acme/app }`),
+    without: rule(host),
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].git.repository',
+    with: rule(`${host}, git: { repository: acme/other }`),
+    without: rule(`${host}, git: { repository: acme/app }`),
+    asked: fetched,
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].git.operations',
+    with: rule(`${host}, git: { repository: acme/app, operations: push }`),
+    without: rule(`${host}, git: { repository: acme/app }`),
+    asked: fetched,
+    expected: [denied, allowed],
+  },
+  {
+    key: 'rules[].git.refs',
+    with: rule(`${host}, git: { repository: acme/app, operations: push, refs: refs/heads/a }`),
+    without: rule(
+      `${host}, git: { repository: acme/app, operations: push, changes: [create, update, delete] }`,
+    ),
+    asked: pushed,
+    sees: (decision) => decision.awaits,
+    expected: ['git-commands', undefined],
+  },
+  {
+    key: 'rules[].git.changes',
+    with: rule(`${host}, git: { repository: acme/app, operations: push, changes: [create, update, delete] }`),
+    without: rule(`${host}, git: { repository: acme/app, operations: push }`),
+    asked: pushed,
+    sees: (decision) => decision.awaits,
+    expected: [undefined, 'git-commands'],
   },
   {
     key: 'rules[].when',

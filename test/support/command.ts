@@ -29,9 +29,13 @@ export async function runCommand(
     cwd: options.cwd,
     env: options.env ?? process.env,
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 60_000,
-    killSignal: 'SIGKILL',
   });
+  const timer = setTimeout(() => {
+    child.kill('SIGKILL');
+    // What the program started (git: git-remote-https) may live on and hold these open, and nobody waits for that.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }, options.timeoutMs ?? 60_000);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -39,7 +43,10 @@ export async function runCommand(
   // A program that exits without reading its input is no fault of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  const ended = once(child, 'close').finally(() => {
+    clearTimeout(timer);
+  });
+  const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
   return {
     code,
     signal,

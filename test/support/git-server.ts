@@ -13,12 +13,14 @@ import type { TestAuthority } from './test-authority.ts';
 export interface GitServer extends Origin {
   /** Path of the repository in URLs. */
   readonly repositoryPath: string;
+  /** Directory that the paths are below. */
+  readonly root: string;
   /** Commit that the branch `main` points at. */
   readonly commit: string;
 }
 
 // Nothing of the machine's or the user's git configuration may matter.
-const gitEnvironment = {
+export const gitEnvironment = {
   PATH: process.env['PATH'] ?? '/usr/bin:/bin',
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_CONFIG_GLOBAL: '/dev/null',
@@ -28,15 +30,16 @@ const gitEnvironment = {
   GIT_COMMITTER_EMAIL: 'test@example.com',
 };
 
-async function makeRepository(directory: string): Promise<string> {
+async function makeRepository(directory: string, name: string): Promise<string> {
   const work = join(directory, 'work');
   const git = (...args: string[]): Promise<string> => mustRun('git', args, { env: gitEnvironment });
   await git('init', '--quiet', '--initial-branch=main', work);
   await writeFile(join(work, 'README'), 'A repository that was fetched through the proxy.\n');
   await git('-C', work, 'add', 'README');
   await git('-C', work, 'commit', '--quiet', '-m', 'first');
-  await git('clone', '--quiet', '--bare', work, join(directory, 'served', 'project.git'));
-  await git('-C', join(directory, 'served', 'project.git'), 'config', 'http.receivepack', 'true');
+  const bare = join(directory, 'served', `${name}.git`);
+  await git('clone', '--quiet', '--bare', work, bare);
+  await git('-C', bare, 'config', 'http.receivepack', 'true');
   return (await git('-C', work, 'rev-parse', 'HEAD')).trim();
 }
 
@@ -90,10 +93,13 @@ export async function gitServer(options: {
   readonly authority: TestAuthority;
   readonly expectedAuthorization?: string;
   readonly address?: string;
+  /** Path of the repository without `.git`. */
+  readonly repository?: string;
 }): Promise<GitServer> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(await temporaryDirectory());
-  const commit = await makeRepository(directory.path);
+  const { repository = 'project' } = options;
+  const commit = await makeRepository(directory.path, repository);
   const root = join(directory.path, 'served');
   const { expectedAuthorization } = options;
   const origin = stack.use(
@@ -111,5 +117,12 @@ export async function gitServer(options: {
   );
   const owned = stack.move();
   const close = (): Promise<void> => owned.disposeAsync();
-  return { ...origin, repositoryPath: '/project.git', commit, close, [Symbol.asyncDispose]: close };
+  return {
+    ...origin,
+    repositoryPath: `/${repository}.git`,
+    root,
+    commit,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

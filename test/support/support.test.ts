@@ -32,6 +32,17 @@ test('a canary is found plain, encoded and inside Basic credentials, and not whe
   assert.deepEqual(findCanary(`${canary('token')} and [secret]`, secret), []);
 });
 
+test('a command ends at its deadline, with what it printed, though what it started lives on', async () => {
+  const begin = performance.now();
+  const command = 'echo before; sleep 20 & echo $!; wait';
+  const { signal, stdout } = await runCommand('sh', ['-c', command], { timeoutMs: 300 });
+  assert.equal(signal, 'SIGKILL');
+  assert.ok(performance.now() - begin < 10_000);
+  const [line, pid] = stdout.split('\n');
+  assert.equal(line, 'before');
+  process.kill(Number(pid), 'SIGKILL');
+});
+
 test('the resource check names what is left open and passes once it is closed', async () => {
   const baseline = resourceBaseline();
   const server = createServer().listen(0, '127.0.0.1');

@@ -1,0 +1,162 @@
+// What a push asks for: the list of commands that its body begins with, before the pack.
+// https://git-scm.com/docs/pack-protocol ("Reference Update Request"), https://git-scm.com/docs/protocol-common (pkt-line)
+
+import { ProxyError } from '../protocol/error.ts';
+
+export type RefChange = 'create' | 'update' | 'delete';
+
+/** One command of a push. */
+export interface RefUpdate {
+  /** Whole name: `refs/heads/main`. */
+  readonly ref: string;
+  readonly change: RefChange;
+}
+
+export interface PushCommands {
+  readonly updates: readonly RefUpdate[];
+  /** What the client says that it understands; it decides how an answer looks. */
+  readonly capabilities: ReadonlySet<string>;
+}
+
+/** git's LARGE_PACKET_MAX. */
+const packetBytesMax = 65_520;
+
+/**
+ * Reads the list from the beginning of a body, piece by piece. Stricter than git: what two servers could read in two
+ * ways is refused.
+ */
+export class PushCommandReader {
+  readonly #list = new CommandList();
+  #pieces: Uint8Array[] = [];
+  #length = 0;
+  /** Bytes without which the next packet is not complete: pieces are joined no earlier, however small they are. */
+  #needed = 4;
+
+  /** Undefined while the end of the list is not there. @throws ProxyError request_malformed */
+  push(piece: Uint8Array): PushCommands | undefined {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    if (this.#length < this.#needed) return undefined;
+    const bytes = joined(this.#pieces, this.#length);
+    let at = 0;
+    this.#needed = 4;
+    while (bytes.length >= at + 4) {
+      const length = packetLength(bytes.subarray(at, at + 4));
+      if (length === 0) return this.#list.end();
+      if (bytes.length < at + length) {
+        this.#needed = length;
+        break;
+      }
+      this.#list.add(decodeLine(bytes.subarray(at + 4, at + length)));
+      at += length;
+    }
+    this.#pieces = [bytes.subarray(at)];
+    this.#length = bytes.length - at;
+    return undefined;
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+function packetLength(digits: Uint8Array): number {
+  const text = String.fromCharCode(...digits);
+  const length = /^[0-9a-fA-F]{4}$/.test(text) ? Number.parseInt(text, 16) : Number.NaN;
+  // 1 and 2 are delimiters of protocol 2, which pushes do not speak; 4 is a packet with nothing in it.
+  if (length === 0 || (length > 4 && length <= packetBytesMax)) return length;
+  throw malformed('a packet has no valid length');
+}
+
+function decodeLine(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\n$/, '');
+  } catch (error) {
+    throw malformed('a name is not UTF-8', error);
+  }
+}
+
+class CommandList {
+  readonly #updates: RefUpdate[] = [];
+  readonly #capabilities = new Set<string>();
+  #lines = 0;
+  #idLength: number | undefined;
+  /** Lines of a signed push, while they are read. */
+  #certificate: string[] | undefined;
+  #hasCertificate = false;
+
+  add(line: string): void {
+    const isFirst = this.#lines === 0;
+    if (this.#certificate !== undefined) {
+      if (line === 'push-cert-end') this.#endCertificate(this.#certificate);
+      else this.#certificate.push(line);
+      return;
+    }
+    if (/^shallow [0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(line)) return;
+    this.#lines += 1;
+    const [command = '', capabilities, ...more] = line.split('\0');
+    if (more.length > 0 || (capabilities !== undefined && !isFirst))
+      throw malformed('capabilities stand behind the first command only');
+    for (const one of capabilities?.split(' ') ?? []) if (one !== '') this.#capabilities.add(one);
+    if (command === 'push-cert') {
+      if (this.#hasCertificate) throw malformed('it has two certificates');
+      [this.#certificate, this.#hasCertificate] = [[], true];
+    } else this.#command(command);
+  }
+
+  end(): PushCommands {
+    if (this.#certificate !== undefined) throw malformed('its certificate has no end');
+    return { updates: this.#updates, capabilities: this.#capabilities };
+  }
+
+  /** Commands stand between the empty line and the signature. */
+  #endCertificate(lines: readonly string[]): void {
+    this.#certificate = undefined;
+    const empty = lines.indexOf('');
+    const signature = lines.findIndex((line, i) => i > empty && line.startsWith('-----BEGIN '));
+    if (empty < 0 || signature < 0) throw malformed('its certificate has no signature');
+    // A server could look for the last signature, and take what is before it for commands.
+    if (lines.slice(signature + 1).some((line) => line.startsWith('-----BEGIN ')))
+      throw malformed('its certificate has two signatures');
+    for (const line of lines.slice(empty + 1, signature)) this.#command(line);
+  }
+
+  #command(line: string): void {
+    const [, before, after, ref] =
+      /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^\n]+)$/.exec(line) ?? [];
+    if (before === undefined || after === undefined || ref === undefined)
+      throw malformed('a command is not "old new ref"');
+    this.#idLength ??= before.length;
+    if (before.length !== this.#idLength || after.length !== this.#idLength)
+      throw malformed('its object names have different lengths');
+    const problem = refProblem(ref);
+    if (problem !== undefined) throw malformed(problem);
+    const change = isNone(after) ? 'delete' : isNone(before) ? 'create' : 'update';
+    this.#updates.push({ ref, change });
+  }
+}
+
+/** No object: the ref is not there before, or not behind. */
+function isNone(id: string): boolean {
+  return /^0+$/.test(id);
+}
+
+/** git-check-ref-format(1); names of one spelling only, so that a pattern sees what the server sees. */
+function refProblem(ref: string): string | undefined {
+  const isWellFormed =
+    ref.startsWith('refs/') &&
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
+    !/[\u0000- \u007f~^:?*[\\]|\.\.|@\{|\/\/|[/.]$/.test(ref) &&
+    ref.split('/').every((segment) => !segment.startsWith('.') && !segment.endsWith('.lock'));
+  return isWellFormed ? undefined : 'a ref has a name that git does not allow';
+}
+
+function malformed(reason: string, cause?: unknown): ProxyError {
+  return new ProxyError('request_malformed', `The push cannot be judged: ${reason}.`, { cause });
+}

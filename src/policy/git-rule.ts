@@ -1,0 +1,109 @@
+// `git` of a rule: repositories, operations, and which refs a push may change how.
+
+import type { AccessRequest, RequestAccess } from './decision.ts';
+import type { RefChange, RefUpdate } from './git-commands.ts';
+import type { GitPattern } from './git-pattern.ts';
+import { type GitOperation, type GitRequest, gitRequestOf } from './git-request.ts';
+
+/** Absent conditions are undefined. */
+export interface GitCondition {
+  readonly repositories: readonly GitPattern[] | undefined;
+  readonly operations: ReadonlySet<GitOperation>;
+  readonly refs: readonly GitPattern[] | undefined;
+  /** All of them by default in a rule that denies; without `delete` in one that allows. */
+  readonly changes: ReadonlySet<RefChange>;
+}
+
+/** `unread`: the rule looks at the commands of a push, which are not there yet. */
+export type GitMismatch = 'git' | 'refs' | 'unread';
+
+type Effect = 'allow' | 'deny';
+
+const refChanges: readonly RefChange[] = ['create', 'update', 'delete'];
+
+/** Whether the commands of a push decide. */
+function looksAtCommands({ refs, changes }: GitCondition): boolean {
+  return refs !== undefined || changes.size < refChanges.length;
+}
+
+/**
+ * A rule that allows takes what is smart HTTP to the letter, and a push only if every one of its commands fits; until they
+ * are read it matches, and `awaitsCommands` says that it has to be asked again. One that denies takes everything that a
+ * server could take for git, names in any case, and a push of which one command fits.
+ */
+export function gitMismatch(
+  git: GitCondition,
+  effect: Effect,
+  access: RequestAccess,
+): GitMismatch | undefined {
+  const request = gitRequestOf(access);
+  if (request === undefined || !concerns(git, effect, request)) return 'git';
+  if (!looksAtCommands(git)) return undefined;
+  const { pushed } = access;
+  if (effect === 'allow') {
+    if (!request.carriesCommands || pushed === undefined) return undefined;
+    return pushed.every((update) => fits(git, effect, update)) ? undefined : 'refs';
+  }
+  if (!request.carriesCommands) return 'git';
+  if (pushed === undefined) return 'unread';
+  return pushed.some((update) => fits(git, effect, update)) ? undefined : 'refs';
+}
+
+/** Whether a rule that allows did so without having seen what it looks at. */
+export function awaitsCommands(git: GitCondition | undefined, access: AccessRequest): boolean {
+  if (git === undefined || access.depth === 'connect' || access.pushed !== undefined) return false;
+  return looksAtCommands(git) && gitRequestOf(access)?.carriesCommands === true;
+}
+
+function concerns({ repositories, operations }: GitCondition, effect: Effect, request: GitRequest): boolean {
+  if (effect === 'allow' && !request.isSmart) return false;
+  if (!request.operations.some((one) => operations.has(one))) return false;
+  const { repository } = request;
+  if (repositories === undefined) return true;
+  return repositories.some((one) =>
+    effect === 'allow' ? one.matches(repository) : one.matchesAnyCase(repository),
+  );
+}
+
+function fits({ refs, changes }: GitCondition, effect: Effect, { ref, change }: RefUpdate): boolean {
+  if (!changes.has(change)) return false;
+  if (refs === undefined) return true;
+  return refs.some((one) => (effect === 'allow' ? one.matches(ref) : one.matchesAnyCase(ref)));
+}
+
+/** What is written, for people. */
+export function gitText({ repositories, operations, refs, changes }: GitCondition): string {
+  const list = (values: Iterable<string>): string => [...values].join(', ');
+  const parts = [list(operations)];
+  if (repositories !== undefined) parts.push(`repository ${list(repositories.map(({ source }) => source))}`);
+  if (operations.has('push')) {
+    if (refs !== undefined) parts.push(`refs ${list(refs.map(({ source }) => source))}`);
+    if (changes.size < refChanges.length) parts.push(`changes ${list(changes)}`);
+  }
+  return parts.join('; ');
+}
+
+/** Whether everything that `inner` matches is known to be matched by `outer`. */
+export function gitCovers(outer: GitCondition | undefined, inner: GitCondition | undefined): boolean {
+  if (outer === undefined) return true;
+  if (inner === undefined || !inner.operations.isSubsetOf(outer.operations)) return false;
+  if (!patternsCover(outer.repositories, inner.repositories)) return false;
+  if (!inner.operations.has('push')) return true;
+  return inner.changes.isSubsetOf(outer.changes) && patternsCover(outer.refs, inner.refs);
+}
+
+function patternsCover(
+  outer: readonly GitPattern[] | undefined,
+  inner: readonly GitPattern[] | undefined,
+): boolean {
+  if (outer === undefined) return true;
+  return inner?.every((one) => outer.some((other) => other.covers(one))) === true;
+}
+
+/** `refs/heads/main, refs/tags/v1 (delete)` */
+export function updatesText(updates: readonly RefUpdate[]): string {
+  const shown = updates
+    .slice(0, 8)
+    .map(({ ref, change }) => (change === 'update' ? ref : `${ref} (${change})`));
+  return updates.length > shown.length ? `${shown.join(', ')} …` : shown.join(', ');
+}
