@@ -17,6 +17,7 @@ export class Http2Client implements ClientExchange {
   #requestTrailers: readonly string[] = [];
   #responseTrailers: readonly string[] = [];
   #ended = false;
+  #answerEndedAtHead = false;
 
   constructor(stream: ServerHttp2Stream, rawHeaders: readonly string[], endsAtHead: boolean) {
     this.#stream = stream;
@@ -66,6 +67,11 @@ export class Http2Client implements ClientExchange {
     return this.#stream.headersSent;
   }
 
+  /** The answer was a head alone, with the end of the stream in it. */
+  get answerEndedAtHead(): boolean {
+    return this.#answerEndedAtHead;
+  }
+
   sendContinue(): void {
     // HTTP/2 clients that ask for it get the 100 when the request is admitted.
     if (this.#stream.headersSent || !this.#expectsContinue) return;
@@ -91,6 +97,7 @@ export class Http2Client implements ClientExchange {
     const bodyless = this.#method === 'HEAD' || head.status === 204 || head.status === 304;
     const endStream = endsAtHead || bodyless;
     this.#ended ||= endStream;
+    this.#answerEndedAtHead = endStream;
     this.#stream.respond(fields, { waitForTrailers: !endStream, endStream });
   }
 

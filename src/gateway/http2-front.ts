@@ -119,18 +119,23 @@ export class Http2Front {
       return;
     }
     void runExchange(client, connection.scene, this.#parts).then(() => {
-      stopReading(stream);
+      if (!endsAtHead) stopReading(stream, client.answerEndedAtHead);
     });
   }
 }
 
-/** The answer is out: what the client still sends is not wanted (RFC 9113 §8.1). */
-function stopReading(stream: ServerHttp2Stream): void {
+/**
+ * The answer is out: what the client still sends is not wanted (RFC 9113 §8.1). The reset comes behind the end of the answer;
+ * in its place, clients take the answer for a cut one.
+ */
+function stopReading(stream: ServerHttp2Stream, answerEndedAtHead: boolean): void {
   if (stream.readableEnded || stream.closed) return;
-  stream.once('finish', () => {
+  const close = (): void => {
     stream.close(constants.NGHTTP2_NO_ERROR);
-  });
-  if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  // `finish` tells that node has the last byte, not that the end was sent: that is the trailers' part.
+  if (answerEndedAtHead || stream.sentTrailers !== undefined) setImmediate(close);
+  else stream.once('wantTrailers', () => setImmediate(close));
 }
 
 function createHttp2Server(limits: Limits): Http2Server {
