@@ -14,16 +14,19 @@ import {
   type JailLayer,
   type JailListen,
   type JailPlan,
+  type JailReport,
   type LayerReport,
 } from './jail-plan.ts';
 import { errnoName, requireDone } from './kernel-fault.ts';
 import { enterLandlock } from './landlock.ts';
 import { enterNetwork } from './network.ts';
 import { sendEntrances } from './network-entrances.ts';
+import { ownNamespaces } from './network-namespace.ts';
 import { installSeccomp } from './seccomp.ts';
 import { systemCallNumbers, type SystemCallNumbers } from './system-call-numbers.ts';
 
 const PR_SET_NO_NEW_PRIVS = 38;
+const standardError = 2;
 
 /** What each step works with. */
 export interface JailContext {
@@ -41,7 +44,7 @@ interface JailStep {
 const steps: readonly JailStep[] = [
   {
     layer: 'network',
-    enter: ({ plan, calls, numbers }) => enterNetwork(calls, numbers, plan.outsideNetwork),
+    enter: ({ calls, numbers }) => enterNetwork(calls, numbers),
   },
   {
     layer: 'no-new-privs',
@@ -83,8 +86,11 @@ export async function runJailHelper(): Promise<number> {
   if (plan === undefined) return 0;
   using calls = openSystemCalls();
   const context = { plan, calls, numbers: systemCallNumbers() };
+  if (plan.standardErrorFd !== undefined)
+    requireDone('dup3', calls.call(context.numbers.dup3, plan.standardErrorFd, standardError, 0));
   const layers = await enterLayers(context);
-  writeSync(controlFd, `${JSON.stringify({ layers })}\n`);
+  const report: JailReport = { layers, isStranded: isStranded(plan, layers) };
+  writeSync(controlFd, `${JSON.stringify(report)}\n`);
   let line = readLine<JailListen | JailCommand>();
   if (line !== undefined && 'listen' in line) {
     await sendEntrances(line.listen);
@@ -92,6 +98,11 @@ export async function runJailHelper(): Promise<number> {
   }
   if (line === undefined || 'listen' in line) return 0;
   return becomeCommand(context, line);
+}
+
+function isStranded({ outside }: JailPlan, layers: readonly LayerReport[]): boolean {
+  const network = layers.find(({ layer }) => layer === 'network');
+  return network?.held === false && ownNamespaces() !== outside;
 }
 
 async function enterLayers(context: JailContext): Promise<readonly LayerReport[]> {

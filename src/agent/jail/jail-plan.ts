@@ -19,8 +19,10 @@ export type JailLayer = (typeof jailLayers)[number];
 export interface JailPlan {
   /** Layers to try; the others are left out without a word. */
   readonly layers: readonly JailLayer[];
-  /** For `network`: the namespace outside (`readlink /proc/self/ns/net`), which the helper must not be in. */
-  readonly outsideNetwork?: string;
+  /** For `network`: the namespaces of the agent, as `ownNamespaces` has them. */
+  readonly outside?: string;
+  /** The standard error of the command, where the helper was started with another. */
+  readonly standardErrorFd?: number;
   /** If given, the command can write only there. */
   readonly fsWrite?: readonly string[];
   /** The command's user, where the agent runs as root. */
@@ -34,6 +36,8 @@ export interface JailPlan {
 /** Answer of the helper: what holds, before any command runs. */
 export interface JailReport {
   readonly layers: readonly LayerReport[];
+  /** The helper left the agent's namespaces and has no network: it must not become the command. */
+  readonly isStranded?: boolean;
 }
 
 export interface LayerReport {

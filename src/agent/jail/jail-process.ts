@@ -2,7 +2,6 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readlinkSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
 import type { EntrancePorts, Entrances } from '../capture/entrances.ts';
@@ -15,7 +14,7 @@ import {
   type JailReport,
 } from './jail-plan.ts';
 import { receiveEntrances } from './network-entrances.ts';
-import { findNamespaceCommand } from './network-namespace.ts';
+import { namespaceStart, ownNamespaces } from './network-namespace.ts';
 
 /** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
 export interface HelperProgram {
@@ -36,6 +35,10 @@ export interface Jail extends AsyncDisposable {
 
 /** Entering takes a millisecond; the rest is for a loaded machine that starts a runtime. */
 const enterTimeoutMs = 20_000;
+/** One line of a tool, with room. */
+const refusalBytesMax = 4_096;
+/** Behind those of control and channel. */
+const standardErrorFd = 5;
 
 /**
  * Starts the helper with the standard streams of this process. Call it before `harden`: limits that the agent lowers
@@ -44,17 +47,23 @@ const enterTimeoutMs = 20_000;
  */
 export async function openJail(plan: JailPlan, program: HelperProgram): Promise<Jail> {
   if (!plan.layers.includes('network')) return await openHelper(plan, program);
-  const found = await findNamespaceCommand();
-  if ('reason' in found) return await openWithoutNetwork(plan, program, found.reason);
-  const { file, args } = found.command;
-  const inside = { file, args: [...args, program.file, ...program.args] };
-  const jail = await openHelper({ ...plan, outsideNetwork: readlinkSync('/proc/self/ns/net') }, inside);
-  const network = jail.report.layers.find(({ layer }) => layer === 'network');
-  if (network?.held !== false) return jail;
-  // It has neither the network outside nor a way to the agent.
+  const start = namespaceStart(program);
+  if ('reason' in start) return await openWithoutNetwork(plan, program, start.reason);
+  let jail: Jail;
+  try {
+    jail = await openHelper({ ...plan, outside: ownNamespaces() }, start.program, start.startedBy);
+  } catch (error) {
+    if (!(error instanceof StarterRefused)) throw error;
+    return await openWithoutNetwork(plan, program, error.message);
+  }
+  if (jail.report.isStranded !== true) return jail;
   await jail.close();
-  return await openWithoutNetwork(plan, program, network.reason ?? 'refused');
+  const network = jail.report.layers.find(({ layer }) => layer === 'network');
+  return await openWithoutNetwork(plan, program, network?.reason ?? 'refused');
 }
+
+/** The program that was to start the helper ended instead; the message is its own. */
+class StarterRefused extends Error {}
 
 async function openWithoutNetwork(plan: JailPlan, program: HelperProgram, reason: string): Promise<Jail> {
   const layers = plan.layers.filter((layer) => layer !== 'network');
@@ -62,30 +71,64 @@ async function openWithoutNetwork(plan: JailPlan, program: HelperProgram, reason
   return { ...jail, report: { layers: [{ layer: 'network', held: false, reason }, ...jail.report.layers] } };
 }
 
-async function openHelper(plan: JailPlan, program: HelperProgram): Promise<Jail> {
-  const hasNetwork = plan.layers.includes('network');
-  const child = spawn(program.file, [...program.args], {
+/** With a starter, what it says on standard error is for us; the helper gets the command's own on another descriptor. */
+function spawnHelper(program: HelperProgram, options: { channel: boolean; starter: boolean }): ChildProcess {
+  const { channel, starter } = options;
+  return spawn(program.file, [...program.args], {
     // The channel carries listeners, which a pipe cannot.
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...(hasNetwork ? (['ipc'] as const) : [])],
+    stdio: [
+      'inherit',
+      'inherit',
+      starter ? 'pipe' : 'inherit',
+      'pipe',
+      ...(channel ? (['ipc'] as const) : []),
+      ...(starter ? [2] : []),
+    ],
     // The command's environment comes later, as data: it must not steer our own program.
-    env: {},
+    env: starter ? { LC_ALL: 'C' } : {},
   });
+}
+
+async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: string): Promise<Jail> {
+  const starter = startedBy !== undefined;
+  const child = spawnHelper(program, { channel: plan.layers.includes('network'), starter });
   try {
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
     // The fourth entry of stdio is a socket pair, so it can be read and written.
     const control = child.stdio[controlFd] as Duplex;
     // A helper that ended is seen by its exit; what is written to it then is lost, and that is all.
     control.on('error', () => {});
-    control.write(`${JSON.stringify(plan)}\n`);
-    const report = await readReport(control);
+    control.write(`${JSON.stringify(starter ? { ...plan, standardErrorFd } : plan)}\n`);
+    const report = await (starter ? reportOrRefusal(child, control, startedBy) : readReport(control));
     return jailOf(child, control, report);
   } catch (error) {
     child.kill('SIGKILL');
-    throw error instanceof ProxyError
-      ? error
-      : new ProxyError('jail_refused', `the helper of the jail cannot be started: ${String(error)}`, {
-          cause: error,
-        });
+    if (error instanceof ProxyError || error instanceof StarterRefused) throw error;
+    throw new ProxyError('jail_refused', `the helper of the jail cannot be started: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The report, or what was said before there was one. */
+async function reportOrRefusal(child: ChildProcess, control: Duplex, startedBy: string): Promise<JailReport> {
+  let text = '';
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    if (text.length < refusalBytesMax) text += chunk;
+  });
+  const closed = once(child, 'close');
+  try {
+    const report = await readReport(control);
+    child.stderr?.destroy();
+    return report;
+  } catch (error) {
+    child.kill('SIGKILL');
+    await closed;
+    const [line = ''] = text.slice(0, refusalBytesMax).split('\n');
+    if (line === '') throw error;
+    throw new StarterRefused(line.startsWith(`${startedBy}:`) ? line : `${startedBy}: ${line}`, {
+      cause: error,
+    });
   }
 }
 

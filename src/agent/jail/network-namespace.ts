@@ -1,39 +1,54 @@
-// Whether a network namespace can be had here, and the command that starts the helper in it.
+// Namespaces for the command: the helper makes those of network and mounts itself; who is not root starts it in a user
+// namespace, in which it may.
 
-import { execFile } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import type { SystemCalls } from '../hardening/ffi.ts';
 import { findProgram } from './become-program.ts';
 import type { HelperProgram } from './jail-process.ts';
+import { requireDone } from './kernel-fault.ts';
+import type { SystemCallNumbers } from './system-call-numbers.ts';
 
-/** `unshare` with its options, to stand before a program; or why there is no namespace. */
-export type NamespaceCommand = { readonly command: HelperProgram } | { readonly reason: string };
+/** How the helper is started so that it can make namespaces, or why it cannot. */
+export type NamespaceStart =
+  | { readonly program: HelperProgram; readonly startedBy?: string }
+  | { readonly reason: string };
 
-/** It does no more than a few system calls. */
-const probeTimeoutMs = 5_000;
 /** Not the PATH of the environment: what stands before our own program must be the system's. */
 const toolPath = '/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin';
+const CLONE_NEWNS = 0x00020000;
+const CLONE_NEWNET = 0x40000000;
+const MS_REC = 0x4000;
+const MS_PRIVATE = 1 << 18;
 
 /**
- * Tries namespaces of network and mounts by util-linux's unshare(1). Root makes them directly, so that all users stay
- * what they are. Others need a user namespace, in which they keep their own number.
+ * Root makes namespaces directly, so that all users stay what they are. Others need a user namespace, in which they keep
+ * their own number; a process of many threads, such as a runtime, cannot make that, so unshare(1) does.
  */
-export async function findNamespaceCommand(isRoot = process.geteuid?.() === 0): Promise<NamespaceCommand> {
+export function namespaceStart(
+  program: HelperProgram,
+  isRoot: boolean = process.geteuid?.() === 0,
+): NamespaceStart {
   // Bun cannot send a listening socket over a channel between processes.
   if (process.versions['bun'] !== undefined) return { reason: 'Bun cannot take over the listeners inside' };
+  if (isRoot) return { program };
   const unshare = findProgram('unshare', toolPath);
   if ('code' in unshare) return { reason: 'there is no unshare(1) of util-linux' };
-  const own = ['--net', '--mount', '--propagation', 'private'];
-  const args = isRoot ? own : ['--user', '--map-current-user', '--keep-caps', ...own];
-  const reason = await probe(unshare.path, args);
-  return reason === undefined ? { command: { file: unshare.path, args: [...args, '--'] } } : { reason };
+  const args = ['--user', '--map-current-user', '--keep-caps', '--', program.file, ...program.args];
+  return { program: { file: unshare.path, args }, startedBy: 'unshare' };
 }
 
-/** Undefined if the namespaces could be made; else the tool's own words. */
-function probe(file: string, args: readonly string[]): Promise<string | undefined> {
-  const { promise, resolve } = Promise.withResolvers<string | undefined>();
-  const options = { env: { LC_ALL: 'C' }, timeout: probeTimeoutMs };
-  execFile(file, [...args, '--', file, '--version'], options, (error, _stdout, stderr) => {
-    const [line = ''] = stderr.split('\n');
-    resolve(error === null ? undefined : line === '' ? error.message : line);
-  });
-  return promise;
+/** The namespaces of this process that the helper can leave; equal where it left none. */
+export function ownNamespaces(): string {
+  return ['net', 'user'].map((name) => readlinkSync(`/proc/self/ns/${name}`)).join(' ');
+}
+
+/**
+ * Moves the calling thread, and what it opens and executes from now on, into new namespaces of network and mounts.
+ * Throws an Error that says what the kernel refuses.
+ */
+export function makeNamespaces(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  requireDone('unshare', calls.call(numbers.unshare, CLONE_NEWNET | CLONE_NEWNS));
+  // Else the mounts to come would be seen outside.
+  const result = calls.call(numbers.mount, 0, Buffer.from('/\0'), 0, MS_REC | MS_PRIVATE, 0);
+  requireDone('cannot make mounts private', result);
 }

@@ -1,12 +1,13 @@
 // The helper's work inside its own network namespace: the loopback interface, the addresses that stand for names, and a
 // resolv.conf that leads to the agent's resolver. Nothing else is there, so there is no other way out.
 
-import { readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fakeNetwork } from '../capture/fake-addresses.ts';
 import type { SystemCalls } from '../hardening/ffi.ts';
 import { dropNetworkCapabilities } from './capabilities.ts';
 import { requireDone } from './kernel-fault.ts';
+import { makeNamespaces } from './network-namespace.ts';
 import type { SystemCallNumbers } from './system-call-numbers.ts';
 
 // <linux/sockios.h>, netdevice(7)
@@ -31,16 +32,11 @@ const otherResolvers = ['/run/systemd/resolve', '/run/nscd', '/var/run/nscd', '/
 const scratchFolders = ['/tmp', '/run', '/mnt', '/var'];
 
 /**
- * Brings up what a command needs in a namespace that has nothing yet. Throws an Error that says what the kernel refuses;
- * then the namespace is of no use.
+ * Makes namespaces and brings up in them what a command needs. Throws an Error that says what the kernel refuses; a
+ * namespace that was made by then is of no use.
  */
-export function enterNetwork(
-  calls: SystemCalls,
-  numbers: SystemCallNumbers,
-  outside: string | undefined,
-): void {
-  if (readlinkSync('/proc/self/ns/net') === outside)
-    throw new Error('the helper was not started in a network namespace of its own');
+export function enterNetwork(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  makeNamespaces(calls, numbers);
   for (const folder of otherResolvers) {
     if (isFolder(folder)) maskFolder(calls, numbers, folder);
   }

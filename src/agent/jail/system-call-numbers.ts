@@ -28,6 +28,7 @@ const x64 = {
   keyctl: 250,
   openat: 257,
   unshare: 272,
+  dup3: 292,
   perf_event_open: 298,
   prlimit64: 302,
   open_by_handle_at: 304,
@@ -49,6 +50,7 @@ const x64 = {
 } as const;
 
 const arm64: SystemCallNumbers = {
+  dup3: 24,
   fcntl: 25,
   ioctl: 29,
   umount2: 39,
