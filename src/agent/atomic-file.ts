@@ -5,25 +5,36 @@ import { open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProxyError } from '../protocol/error.ts';
 
+export interface AtomicWriteOptions {
+  /** Default: 0644. */
+  readonly mode?: number;
+  /** Wait until it would survive a loss of power; default true. What is written anew at each start does without. */
+  readonly durable?: boolean;
+}
+
 /**
- * Writes `text` to `path` by a temporary file of the same folder, fsync and rename; mode 0644 unless said otherwise.
+ * Writes `content` to `path` by a temporary file of the same folder, fsync and rename.
  * Throws trust_unwritable; then nothing of it is left behind.
  */
-export async function writeFileAtomically(path: string, text: string, mode = 0o644): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  content: string | Uint8Array,
+  { mode = 0o644, durable = true }: AtomicWriteOptions = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   try {
     // Exclusive, so that a file or link that waits at this name is not written through.
     const file = await open(temporary, 'wx', mode);
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       // The umask may have taken rights that other users of the container need.
       await file.chmod(mode);
-      await file.sync();
+      if (durable) await file.sync();
     } finally {
       await file.close();
     }
     await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    if (durable) await syncDirectory(dirname(path));
   } catch (error) {
     // If it was renamed or never made, there is nothing to remove.
     await unlink(temporary).catch(() => {});

@@ -1,5 +1,7 @@
 // The workload's environment as one table: which variable, which value, and the clients that need it.
 
+import { mercurialPath } from './trust-stores/hgrc.ts';
+
 /** What the values are made of. Files that were not written leave out the variables that name them. */
 export interface WorkloadFacts {
   /** Port of the relay on 127.0.0.1; 0 if it has none: then no variable points to it. */
@@ -96,9 +98,13 @@ export const environmentTable: readonly EnvironmentRow[] = [
   row('PHP_INI_SCAN_DIR', phpIniScanDirectories, 'PHP'),
   row('SYSTEM_CERTIFICATE_PATH', ({ files }) => files.hashedDirectory, 'stack, darcs'),
   row('WGETRC', ({ files }) => files.wgetrc, 'wget'),
-  row('HGRCPATH', ({ files }) => files.hgrc, 'hg'),
+  row(
+    'HGRCPATH',
+    ({ base, files }) => (files.hgrc === undefined ? undefined : mercurialPath(base, files.hgrc)),
+    'hg',
+  ),
   row('RSYNC_PROXY', ({ port }) => `127.0.0.1:${port}`, 'rsync'),
-  row('APT_CONFIG', ({ files }) => files.aptConfig, 'apt under sudo'),
+  row('APT_CONFIG', ({ files }) => files.aptConfig, 'apt before version 3'),
   row('CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE', bundle, 'gcloud'),
   row('JULIA_SSL_CA_ROOTS_PATH', bundle, 'julia'),
   row('UV_NATIVE_TLS', () => '1', 'uv'),
@@ -136,12 +142,21 @@ function javaToolOptions({ base, files, port }: WorkloadFacts): string | undefin
   const options = ['http', 'https']
     .flatMap((scheme) => [`-D${scheme}.proxyHost=127.0.0.1`, `-D${scheme}.proxyPort=${port}`])
     .concat(
-      '-Dhttp.nonProxyHosts=localhost|127.0.0.1|[::1]',
+      `-Dhttp.nonProxyHosts=${javaExceptions(noProxy({ base, files, port, placeholders: {} }))}`,
       `-Djavax.net.ssl.trustStore=${files.javaKeyStore}`,
       '-Djavax.net.ssl.trustStoreType=JKS',
       '-Djavax.net.ssl.trustStorePassword=changeit',
     );
   return appended(base['JAVA_TOOL_OPTIONS'], ' ', options.join(' '));
+}
+
+/** NO_PROXY as Java has it: bars between, stars for what is left open, brackets for IPv6. Ports it does not know. */
+function javaExceptions(noProxyList: string): string {
+  return noProxyList
+    .split(',')
+    .filter((entry) => /^[\w.:*-]+$/.test(entry) && !/^[^:]*:\d+$/.test(entry))
+    .map((entry) => (entry.startsWith('.') ? `*${entry}` : entry.includes(':') ? `[${entry}]` : entry))
+    .join('|');
 }
 
 /** An empty entry stands for PHP's built-in folder. */

@@ -8,7 +8,9 @@ import type { Limits } from '../protocol/limits.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { WorkloadFiles } from './environment.ts';
 import type { Gateway } from './gateway-connection.ts';
+import type { Logger } from './logger.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
+import { removeWorkloadStores, writeWorkloadStores } from './trust-stores/workload-stores.ts';
 
 export interface TrustFilesOptions {
   readonly gateway: Gateway;
@@ -19,12 +21,18 @@ export interface TrustFilesOptions {
   readonly stateDirectory?: string;
   /** The certificates, where they are on their way already. */
   readonly first?: Promise<GatewayCertificates | undefined>;
+  /** The environment that the workload would have without us: it may name files that ours take the place of. */
+  readonly baseEnvironment: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
   readonly signal?: AbortSignal;
 }
 
 /** The files that the workload's environment names. `[Symbol.asyncDispose]` removes them. */
 export class TrustFiles implements AsyncDisposable {
-  readonly paths: Required<Pick<WorkloadFiles, 'bundle' | 'ownCa'>>;
+  readonly #own: Required<Pick<WorkloadFiles, 'bundle' | 'ownCa'>>;
+  #stores: Partial<WorkloadFiles> = {};
+  #writing: Promise<boolean> | undefined;
+  #disposed = false;
   readonly #options: TrustFilesOptions;
   readonly #directory: string;
   #etag: string | undefined;
@@ -32,7 +40,11 @@ export class TrustFiles implements AsyncDisposable {
   private constructor(options: TrustFilesOptions, directory: string) {
     this.#options = options;
     this.#directory = directory;
-    this.paths = { bundle: join(directory, 'ca-bundle.pem'), ownCa: join(directory, 'ca.pem') };
+    this.#own = { bundle: join(directory, 'ca-bundle.pem'), ownCa: join(directory, 'ca.pem') };
+  }
+
+  get paths(): WorkloadFiles {
+    return { ...this.#stores, ...this.#own };
   }
 
   /** Fetches, checks and writes; on a fault nothing is left. Throws ca_invalid, trust_unwritable … */
@@ -48,7 +60,7 @@ export class TrustFiles implements AsyncDisposable {
     }
   }
 
-  /** Writes both files anew if the gateway's certificates changed; says whether they did. */
+  /** Writes all files anew if the gateway's certificates changed; says whether they did. */
   async refresh(signal?: AbortSignal): Promise<boolean> {
     const { gateway, limits } = this.#options;
     const own = await fetchCertificates(gateway, limits, {
@@ -58,18 +70,41 @@ export class TrustFiles implements AsyncDisposable {
     return this.#write(own);
   }
 
+  /** One at a time, and none once they are removed. */
   async #write(own: GatewayCertificates | undefined): Promise<boolean> {
-    const { system } = this.#options;
-    if (own === undefined) return false;
-    await writeFileAtomically(this.paths.ownCa, own.pem);
-    await writeFileAtomically(this.paths.bundle, mergeBundle(system, own.pem));
+    await this.#writing;
+    if (own === undefined || this.#disposed) return false;
+    this.#writing = this.#writeAll(own).finally(() => (this.#writing = undefined));
+    return this.#writing;
+  }
+
+  async #writeAll(own: GatewayCertificates): Promise<boolean> {
+    const { system, baseEnvironment, logger } = this.#options;
+    const bundle = mergeBundle(system, own.pem);
+    const contents = {
+      directory: this.#directory,
+      bundlePath: this.#own.bundle,
+      bundle,
+      own: own.pem,
+      base: baseEnvironment,
+    };
+    const [stores] = await Promise.all([
+      writeWorkloadStores(contents, logger),
+      writeFileAtomically(this.#own.ownCa, own.pem),
+      writeFileAtomically(this.#own.bundle, bundle),
+    ]);
+    this.#stores = stores;
     this.#etag = own.etag;
     return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.paths.bundle, { force: true });
-    await rm(this.paths.ownCa, { force: true });
+    this.#disposed = true;
+    // What is being written would be there after it was removed; that it failed is told to who began it.
+    await this.#writing?.catch(() => {});
+    await rm(this.#own.bundle, { force: true });
+    await rm(this.#own.ownCa, { force: true });
+    await removeWorkloadStores(this.#directory);
     // A folder that the user named is the user's.
     if (this.#options.stateDirectory === undefined)
       await rm(this.#directory, { force: true, recursive: true });

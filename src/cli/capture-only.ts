@@ -3,14 +3,10 @@
 import type { Environment } from './workload-environment.ts';
 
 /** Settings of a proxy whose value does not name the relay. */
-const proxySettings =
-  /^(no_proxy|NO_PROXY|NODE_USE_ENV_PROXY|ELECTRON_GET_USE_PROXY|APT_CONFIG|WGETRC|HGRCPATH)$/;
+const proxySettings = /^(no_proxy|NO_PROXY|NODE_USE_ENV_PROXY|ELECTRON_GET_USE_PROXY)$/;
 const javaProxyOption = /^-Dhttps?\.(proxyHost|proxyPort|nonProxyHosts)=/;
 
-/**
- * Leaves out every variable that names the relay or says how proxies are used; what names certificates stays. The files
- * of WGETRC, HGRCPATH and APT_CONFIG name the relay inside, so they are left out too.
- */
+/** Leaves out every variable that names the relay or says how proxies are used; what names certificates stays. */
 export function withoutProxyVariables(environment: Environment, relayPort: number): Environment {
   const relay = `127.0.0.1:${relayPort}`;
   const kept: Record<string, string> = {};

@@ -18,7 +18,7 @@ test('nothing names the relay any more, and what names certificates stays', () =
   }
   assert.deepEqual(
     [kept['PATH'], kept['API_TOKEN'], kept['SSL_CERT_FILE'], kept['WGETRC']],
-    ['/bin', 'placeholder', '/ca.pem', undefined],
+    ['/bin', 'placeholder', '/ca.pem', '/wgetrc'],
   );
   assert.match(kept['JAVA_TOOL_OPTIONS'] ?? '', /^-Xmx1g -Djavax\.net\.ssl\.trustStore=\/ca\.jks /);
 });
