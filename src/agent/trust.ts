@@ -115,6 +115,11 @@ export async function fetchCertificates(
   };
 }
 
+/** Where the system's PEM bundle is, or undefined where there is none that can be read. */
+export function systemBundlePath(): string | undefined {
+  return systemBundlePaths.find((path) => readSystemBundle(path) !== undefined);
+}
+
 /** The system's PEM bundle, or undefined where there is none that can be read. */
 export function readSystemBundle(path: string | undefined): string | undefined {
   for (const candidate of path === undefined ? systemBundlePaths : [path]) {

@@ -9,6 +9,7 @@ const commands: CommandTable = new Map([
   ['gateway', async () => (await import('./gateway.ts')).gatewayCommand],
   ['token', async () => (await import('./token.ts')).tokenCommand],
   ['env', async () => (await import('./env.ts')).envCommand],
+  ['doctor', async () => (await import('./doctor.ts')).doctorCommand],
   ['connect', async () => (await import('./connect.ts')).connectCommand],
   ['ca', async () => (await import('./ca.ts')).caCommand],
   ['audit', async () => (await import('./audit.ts')).auditCommand],
@@ -27,6 +28,7 @@ const overview = `upstreamproxy gives code in a locked-down container the intern
   upstreamproxy gateway --config FILE        the gateway, outside the container
   upstreamproxy token issue [options]        makes a session token
   upstreamproxy env [options]                prints the environment for a relay that runs
+  upstreamproxy doctor [CLIENT …]            which clients find the relay here, and what helps the others
   upstreamproxy connect HOST PORT            standard input and output to HOST:PORT through the relay
   upstreamproxy ca show [options]            prints the certificates of the gateway's authority
   upstreamproxy audit tail [options]         prints what went through the gateway

@@ -25,6 +25,8 @@ export interface DoctorAnswer {
 /** The word that the client chose, repeated in every answer, so that no cache and no other server can have given it. */
 const word = '([a-z0-9]{1,40})';
 
+const statusPath = pathOf(`/status/${word}(?:/.*)?`);
+
 type Answering = (word: string, request: DoctorRequest) => DoctorAnswer;
 
 /**
@@ -34,7 +36,7 @@ type Answering = (word: string, request: DoctorRequest) => DoctorAnswer;
 const answers: readonly (readonly [path: RegExp, answer: Answering])[] = [
   [pathOf(''), (_, request) => report(undefined, request)],
   [pathOf(`/${word}`), report],
-  [pathOf(`/status/${word}(?:/.*)?`), (found) => plain(418, `doctor ${found}\n`)],
+  [statusPath, (found) => plain(418, `doctor ${found}\n`)],
   [pathOf(`/npm/${word}/-/ping`), report],
   [pathOf(`/simple/${word}/[a-z0-9-]+/`), (found) => html(pythonIndex(found))],
   [pathOf(`/go/${word}/.*/@v/list`), () => plain(200, 'v1.0.0\n')],
@@ -45,11 +47,12 @@ const answers: readonly (readonly [path: RegExp, answer: Answering])[] = [
 
 /** Answers a request below `doctorPath`. Throws access_unknown for what is not there. */
 export function doctorAnswer(request: DoctorRequest): DoctorAnswer {
-  if (request.method === 'GET' || request.method === 'HEAD') {
-    for (const [path, answer] of answers) {
-      const match = path.exec(request.path);
-      if (match !== null) return answer(match[1] ?? '', request);
-    }
+  for (const [path, answer] of answers) {
+    const match = path.exec(request.path);
+    if (match === null) continue;
+    // Some clients begin with methods of their own.
+    if (request.method === 'GET' || request.method === 'HEAD' || path === statusPath)
+      return answer(match[1] ?? '', request);
   }
   throw new ProxyError(
     'access_unknown',

@@ -52,4 +52,5 @@ test('a word is short and plain, and nothing else is answered', () => {
   for (const path of ['/doctor/<b>', `/doctor/${'a'.repeat(41)}`, '/doctor/a/b', '/doctor.git/a/HEAD'])
     assert.throws(() => doctorAnswer(request(path)), { code: 'access_unknown' }, path);
   assert.throws(() => doctorAnswer(request('/doctor', { method: 'POST' })), { code: 'access_unknown' });
+  assert.equal(doctorAnswer(request('/doctor/status/a', { method: 'OPTIONS' })).status, 418);
 });

@@ -1,0 +1,85 @@
+// What the doctor knows of a client: how it finds a proxy, where it takes its trust from, and what proves both.
+
+/** Where a client reads its proxy; the first that is set decides. */
+export type ProxySource =
+  /** Variables with the proxy's URL or `host:port`, in the client's order. */
+  | { readonly kind: 'variable'; readonly names: readonly string[]; readonly only?: Condition }
+  /** A variable whose text has host and port in options: groups 1 and 2 of the pattern. */
+  | { readonly kind: 'options'; readonly name: string; readonly pattern: RegExp }
+  /** A file below HOME that has to show this. */
+  | { readonly kind: 'home'; readonly path: string; readonly pattern: RegExp };
+
+/** The source counts only where this variable has a value that fits. */
+export interface Condition {
+  readonly name: string;
+  readonly pattern: RegExp;
+}
+
+/**
+ * Where a client takes its trust from, in its order. The first that is set decides, but for those that add to what follows.
+ */
+export type TrustSource =
+  /** A variable that names a PEM file, or a folder of such files. */
+  | { readonly kind: 'file'; readonly name: string; readonly adds?: boolean }
+  /** A variable in whose text group 1 of the pattern is a key store. */
+  | { readonly kind: 'options'; readonly name: string; readonly pattern: RegExp }
+  /** A variable with a list of configuration files or folders, in which group 1 of the pattern names a PEM file. */
+  | { readonly kind: 'configuration'; readonly name: string; readonly pattern: RegExp }
+  /** A file below HOME: a database with the certificate in it, or text in which group 1 names a PEM file. */
+  | { readonly kind: 'home'; readonly path: string; readonly pattern?: RegExp }
+  /** A file at a fixed place with the certificate in it, or in which group 1 names a PEM file. */
+  | { readonly kind: 'fixed'; readonly path: string; readonly pattern?: RegExp }
+  /** The system's bundle. */
+  | { readonly kind: 'system' };
+
+/**
+ * A real request, without effects. In arguments, variables and files `@url@` is the gateway's answer to the doctor, `@status@` a
+ * URL below which it answers 418, `@word@` a word that no other run has, `@base@` where the gateway answers, `@temporary@` an
+ * empty folder that is removed again.
+ */
+export interface ClientProof {
+  /** The client itself if it is absent. A path if it has a slash. */
+  readonly command?: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Made in the temporary folder, where the proof runs. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** A file in the temporary folder that counts as output. */
+  readonly output?: string;
+  /** What must be in the output; default: the word as the gateway's answer has it, which no echo of the URL can be. */
+  readonly expect?: string;
+  /** Another command that must be there, or there is no proof. */
+  readonly needs?: string;
+}
+
+export interface ClientRow {
+  readonly id: string;
+  /** The first on PATH is taken. */
+  readonly commands: readonly string[];
+  readonly version: readonly string[];
+  /** A library: the client is there only if the version command succeeds. */
+  readonly library?: boolean;
+  readonly proxy: readonly ProxySource[];
+  /** `unverified`: the client checks no certificate. `relay`: it leaves TLS to the relay. `none`: it speaks no TLS. */
+  readonly trust: readonly TrustSource[] | 'unverified' | 'relay' | 'none';
+  readonly proof?: ClientProof;
+  /** What helps where a session's environment alone does not. */
+  readonly fix?: Remedy;
+}
+
+/** Options of `run` and `agent` that make a client work. */
+export type Remedy = 'home-files' | 'system-store' | 'capture';
+
+export const environmentProxy: readonly ProxySource[] = [
+  { kind: 'variable', names: ['https_proxy', 'HTTPS_PROXY'] },
+];
+export const lowerCaseProxy: readonly ProxySource[] = [{ kind: 'variable', names: ['https_proxy'] }];
+export const system: TrustSource = { kind: 'system' };
+
+/** Variables with PEM files in the client's order, and then the system's bundle. */
+export function files(...names: readonly string[]): readonly TrustSource[] {
+  return [...names.map((name): TrustSource => ({ kind: 'file', name })), system];
+}
+
+/** Nothing but a network that leads to the gateway helps: the client has no setting for a proxy. */
+export const noProxySetting: Pick<ClientRow, 'proxy' | 'fix'> = { proxy: [], fix: 'capture' };

@@ -1,0 +1,231 @@
+// The doctor: what this container has of a session, which clients are here, and what each of them lacks.
+
+import { randomInt } from 'node:crypto';
+import type { Limits } from '../../protocol/limits.ts';
+import { asProxyError } from '../../protocol/error.ts';
+import { environmentTable } from '../environment.ts';
+import { systemBundlePath } from '../trust.ts';
+import type { ClientRow, Remedy } from './client-row.ts';
+import { clientTable } from './client-table.ts';
+import { environmentProblems, type Problem } from './environment-problems.ts';
+import { examineProxy, examineTrust, type Finding, type Scene } from './examine-settings.ts';
+import { contactGateway, type GatewayContact, isCaptured, type RelayAddress } from './gateway-contact.ts';
+import { type JailSeen, jailSeen } from './jail-seen.ts';
+import { findCommand, type Proved, proveClient, readVersion } from './prove-client.ts';
+import { type Authority, authorityIn } from './trust-evidence.ts';
+
+export interface DoctorOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly home: string;
+  /** Where the environment says that the relay is, or the user. */
+  readonly relay: RelayAddress | undefined;
+  /** Rows to examine; all if it is empty. */
+  readonly clients: readonly string[];
+  /** Without it clients are judged by their settings alone. */
+  readonly prove: boolean;
+  readonly limits: Limits;
+  /** Told of each client as it is done. */
+  readonly onClient?: (report: ClientReport) => void;
+}
+
+export interface ClientReport {
+  readonly client: string;
+  readonly command: string;
+  readonly version?: string;
+  readonly proxy: Finding;
+  readonly trust: Finding;
+  readonly proof?: Proved;
+  /** What the proof says, or the settings where there is none. */
+  readonly works: boolean;
+  readonly fix?: string;
+}
+
+export interface DoctorReport {
+  readonly relay?: string;
+  readonly captured: boolean;
+  readonly session?: string;
+  readonly clockSkewMs?: number;
+  readonly jail: JailSeen;
+  readonly problems: readonly Problem[];
+  readonly clients: readonly ClientReport[];
+  readonly ok: boolean;
+}
+
+/** Examines everything. Never throws for what it finds. */
+export async function examine(options: DoctorOptions): Promise<DoctorReport> {
+  const { relay } = options;
+  const captured = await isCaptured();
+  const contact = await contactOrProblem(options, captured);
+  const scene = sceneOf(options, captured, contact);
+  const skewMs = 'chain' in contact ? contact.clockSkewMs : undefined;
+  const problems = [
+    ...('chain' in contact ? [] : [contact]),
+    ...environmentProblems(scene, skewMs),
+    ...authorityProblem(contact, scene),
+  ];
+  const rows = clientTable.filter(({ id }) => options.clients.length === 0 || options.clients.includes(id));
+  const clients = await examineClients(rows, scene, options);
+  return {
+    ...(relay === undefined ? {} : { relay: `http://${relay.host}:${relay.port}` }),
+    captured: scene.captured,
+    ...('chain' in contact ? { session: contact.session, clockSkewMs: contact.clockSkewMs } : {}),
+    jail: jailSeen(),
+    problems,
+    clients: clients.toSorted((one, other) => indexOf(one) - indexOf(other)),
+    ok: problems.length === 0 && clients.every(({ works }) => works),
+  };
+}
+
+function indexOf({ client }: ClientReport): number {
+  return clientTable.findIndex(({ id }) => id === client);
+}
+
+async function contactOrProblem(
+  options: DoctorOptions,
+  captured: boolean,
+): Promise<GatewayContact | Problem> {
+  const { relay, limits } = options;
+  if (relay === undefined && !captured)
+    return {
+      code: 'no_session',
+      message: 'no variable names a relay, and the network leads to no gateway',
+      fix: 'start the command by: upstreamproxy run -- COMMAND',
+    };
+  try {
+    return await contactGateway({ relay, word: newWord(), timeoutMs: limits.doctorContactTimeoutMs });
+  } catch (error) {
+    const { code, message } = asProxyError(error);
+    return {
+      code,
+      message,
+      fix: 'the session has ended or never stood: start it anew, or unset what names the relay',
+    };
+  }
+}
+
+function sceneOf(options: DoctorOptions, captured: boolean, contact: GatewayContact | Problem): Scene {
+  const { environment, home, relay } = options;
+  const systemBundle = systemBundlePath();
+  const chain = 'chain' in contact ? contact.chain : [];
+  const named = environmentTable.flatMap(({ name }) => environment[name] ?? []);
+  const places = [...new Set([...named, ...(systemBundle === undefined ? [] : [systemBundle])])];
+  const found = places
+    .filter((place) => place.startsWith('/'))
+    .map((place) => ({ place, authority: authorityIn(place, chain) }))
+    .filter(({ authority }) => authority.length > 0);
+  const authority: Authority = found[0]?.authority ?? [];
+  // A file with roots beside it is better for variables that replace.
+  const bundle = environment['SSL_CERT_FILE'];
+  const sessionBundle = found.find(({ place }) => place === bundle)?.place ?? found[0]?.place;
+  const reached = 'chain' in contact;
+  return { environment, home, relay, reached, captured, authority, systemBundle, sessionBundle };
+}
+
+function authorityProblem(contact: GatewayContact | Problem, { authority }: Scene): readonly Problem[] {
+  if (!('chain' in contact) || authority.length > 0) return [];
+  return [
+    {
+      code: 'authority_unknown',
+      message: "no file that a variable names, and not the system's bundle, has the gateway's certificate",
+      fix: 'start the command by: upstreamproxy run -- COMMAND, or set the variables that upstreamproxy env prints',
+    },
+  ];
+}
+
+/** A few at a time: some are slow to start, and none should wait for all of the others. */
+async function examineClients(
+  rows: readonly ClientRow[],
+  scene: Scene,
+  options: DoctorOptions,
+): Promise<readonly ClientReport[]> {
+  const waiting = [...rows];
+  const reports: ClientReport[] = [];
+  const work = async (): Promise<void> => {
+    for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
+      const report = await examineClient(row, scene, options);
+      if (report === undefined) continue;
+      options.onClient?.(report);
+      reports.push(report);
+    }
+  };
+  await Promise.all(Array.from({ length: options.limits.doctorClientsMax }, work));
+  return reports;
+}
+
+/** Undefined where the client is not here. */
+async function examineClient(
+  row: ClientRow,
+  scene: Scene,
+  options: DoctorOptions,
+): Promise<ClientReport | undefined> {
+  const { environment } = scene;
+  const timeoutMs = options.limits.doctorProofTimeoutMs;
+  const path = environment['PATH'];
+  const command = row.commands.map((name) => findCommand(name, path)).find((found) => found !== undefined);
+  if (command === undefined) return undefined;
+  const printed = await readVersion(row, command, environment, timeoutMs);
+  if (printed === undefined && row.library === true) return undefined;
+  const proxy = examineProxy(row, scene);
+  const trust = examineTrust(row, scene);
+  const proof = options.prove ? await prove(row, command, scene, timeoutMs) : undefined;
+  const works = proof?.passed ?? (scene.reached && proxy.holds && trust.holds);
+  const fix = works ? undefined : fixFor(row, { proxy, trust }, scene);
+  return {
+    client: row.id,
+    command,
+    ...(printed?.version === undefined ? {} : { version: printed.version }),
+    proxy,
+    trust,
+    ...(proof === undefined ? {} : { proof }),
+    works,
+    ...(fix === undefined ? {} : { fix }),
+  };
+}
+
+async function prove(
+  row: ClientRow,
+  command: string,
+  { environment, reached }: Scene,
+  timeoutMs: number,
+): Promise<Proved | undefined> {
+  const { proof } = row;
+  const needed = [proof?.command, proof?.needs].filter((name) => name !== undefined);
+  // Where the gateway does not answer the doctor, it answers nobody.
+  if (proof === undefined || !reached) return undefined;
+  if (needed.some((name) => findCommand(name, environment['PATH']) === undefined)) return undefined;
+  return await proveClient(proof, { command, environment, word: newWord(), timeoutMs });
+}
+
+const remedies: Readonly<Record<Remedy, string>> = {
+  'home-files': 'start the session with --home-files: it takes this from files in HOME only',
+  'system-store': 'start the session as root with --system-store: it trusts nothing else',
+  capture: 'run it by: upstreamproxy run --isolate=require -- COMMAND, for it has no setting for a proxy',
+};
+
+function fixFor(
+  row: ClientRow,
+  { proxy, trust }: Pick<ClientReport, 'proxy' | 'trust'>,
+  scene: Scene,
+): string {
+  if (!scene.reached) return 'first of all a session: see the end';
+  const { relay, sessionBundle } = scene;
+  if (!proxy.holds) {
+    if (row.fix === 'home-files' || row.fix === 'capture') return remedies[row.fix];
+    const [source] = row.proxy;
+    if (source?.kind === 'variable' && source.only === undefined && relay !== undefined)
+      return `export ${source.names[0] ?? ''}=http://${relay.host}:${relay.port}`;
+    return 'start the session by upstreamproxy run or agent, and keep its variables';
+  }
+  if (!trust.holds) {
+    if (row.fix === 'home-files' || row.fix === 'system-store') return remedies[row.fix];
+    const file = Array.isArray(row.trust) ? row.trust.find(({ kind }) => kind === 'file') : undefined;
+    if (file !== undefined && sessionBundle !== undefined) return `export ${file.name}=${sessionBundle}`;
+    return remedies['system-store'];
+  }
+  return 'its settings are right; see what it said, and its own configuration';
+}
+
+/** Letters only, so that no number in what a client prints is taken for a status. */
+function newWord(): string {
+  return Array.from({ length: 12 }, () => String.fromCharCode(97 + randomInt(26))).join('');
+}

@@ -1,0 +1,26 @@
+// What holds this command, seen from inside: the kernel's own words on this process and its network.
+
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+
+export interface JailSeen {
+  readonly noNewPrivileges: boolean;
+  readonly seccomp: boolean;
+  /** How many are in effect. */
+  readonly capabilities: number;
+  /** There is a loopback interface and nothing else. */
+  readonly networkIsolated: boolean;
+}
+
+export function jailSeen(): JailSeen {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const field = (name: string): string =>
+    new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0';
+  return {
+    noNewPrivileges: field('NoNewPrivs') === '1',
+    seccomp: field('Seccomp') === '2',
+    capabilities: [...BigInt(`0x${field('CapEff')}`).toString(2)].filter((bit) => bit === '1').length,
+    // Further addresses of an interface have names such as lo:1.
+    networkIsolated: Object.keys(networkInterfaces()).every((name) => /^lo(?::|$)/.test(name)),
+  };
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { clientTable } from '../../../src/agent/doctor/client-table.ts';
+import {
+  examineProxy,
+  examineTrust,
+  relayAddressOf,
+  type Scene,
+  withoutPassword,
+} from '../../../src/agent/doctor/examine-settings.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
+
+const relay = { host: '127.0.0.1', port: 4321 };
+const url = 'http://127.0.0.1:4321';
+
+function row(id: string) {
+  const found = clientTable.find((one) => one.id === id);
+  assert.ok(found, id);
+  return found;
+}
+
+async function openScene(changes: Partial<Scene> = {}) {
+  const folder = await temporaryDirectory();
+  const authority = createTestAuthority();
+  const other = createTestAuthority();
+  const own = join(folder.path, 'own.pem');
+  const strange = join(folder.path, 'strange.pem');
+  await writeFile(own, `# beside others\n${other.caPem}\nsome words\n${authority.caPem}`);
+  await writeFile(strange, other.caPem);
+  const certificate = new X509Certificate(authority.caPem);
+  const scene: Scene = {
+    environment: {},
+    home: folder.path,
+    relay,
+    reached: true,
+    captured: false,
+    authority: [certificate],
+    systemBundle: strange,
+    sessionBundle: own,
+    ...changes,
+  };
+  const with_ = (environment: Record<string, string>, more: Partial<Scene> = {}): Scene => ({
+    ...scene,
+    environment,
+    ...more,
+  });
+  return {
+    folder: folder.path,
+    own,
+    strange,
+    certificate,
+    scene,
+    with_,
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+test('the first variable that is set decides, and it must name the relay', async () => {
+  await using set = await openScene();
+  const proxy = (id: string, environment: Record<string, string>) =>
+    examineProxy(row(id), set.with_(environment));
+  assert.deepEqual(proxy('curl', { https_proxy: url }), { holds: true, by: 'https_proxy' });
+  assert.deepEqual(proxy('curl', { HTTPS_PROXY: `${url}/` }), { holds: true, by: 'HTTPS_PROXY' });
+  assert.equal(proxy('wget', { HTTPS_PROXY: url }).holds, false, 'wget reads one case only');
+  const other = proxy('curl', { https_proxy: 'http://joe:secret@corporate.test:3128', HTTPS_PROXY: url });
+  assert.equal(other.holds, false);
+  assert.match(other.reason ?? '', /^https_proxy names another proxy: http:\/\/…@corporate\.test:3128$/);
+  assert.match(proxy('curl', {}).reason ?? '', /^not set: https_proxy$/);
+});
+
+test('Node needs to be told that there is a proxy, by a variable or by the hook', async () => {
+  await using set = await openScene();
+  const proxy = (environment: Record<string, string>) =>
+    examineProxy(row('node-fetch'), set.with_({ https_proxy: url, ...environment })).holds;
+  assert.equal(proxy({}), false);
+  assert.equal(proxy({ NODE_USE_ENV_PROXY: '1' }), true);
+  assert.equal(proxy({ NODE_OPTIONS: '--require="/state/node-hook.cjs"' }), true);
+});
+
+test('Java reads options, and a client of HOME its file', async () => {
+  await using set = await openScene();
+  const options = (port: number) => `-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=${port}`;
+  assert.equal(examineProxy(row('java'), set.with_({ JAVA_TOOL_OPTIONS: options(4321) })).holds, true);
+  assert.equal(examineProxy(row('java'), set.with_({ JAVA_TOOL_OPTIONS: options(9) })).holds, false);
+  assert.equal(examineProxy(row('s3cmd'), set.scene).holds, false);
+  await writeFile(join(set.folder, '.s3cfg'), 'proxy_host = 127.0.0.1\n');
+  assert.deepEqual(examineProxy(row('s3cmd'), set.scene), { holds: true, by: '~/.s3cfg' });
+});
+
+test('in a network that leads to the gateway a client needs no setting', async () => {
+  await using set = await openScene();
+  assert.equal(examineProxy(row('psql'), set.scene).holds, false);
+  const captured = set.with_({}, { captured: true });
+  assert.deepEqual(examineProxy(row('psql'), captured), { holds: true, by: 'the network' });
+  assert.equal(examineTrust(row('wget2'), set.scene).holds, true, 'the relay makes the TLS connection');
+  assert.equal(examineTrust(row('wget2'), captured).holds, false, 'without a proxy it makes it itself');
+});
+
+test('a file counts by the certificate in it, and one that is set goes before the system store', async () => {
+  await using set = await openScene();
+  const trust = (id: string, environment: Record<string, string>, more: Partial<Scene> = {}) =>
+    examineTrust(row(id), set.with_(environment, more));
+  assert.deepEqual(trust('curl', { SSL_CERT_FILE: set.own }), { holds: true, by: 'SSL_CERT_FILE' });
+  const inStore = { systemBundle: set.own };
+  assert.deepEqual(trust('curl', {}, inStore), { holds: true, by: set.own });
+  const replaced = trust('curl', { SSL_CERT_FILE: set.strange }, inStore);
+  assert.equal(replaced.reason, "SSL_CERT_FILE has not the gateway's certificate");
+  assert.match(
+    trust('curl', { SSL_CERT_FILE: '/gone' }, inStore).reason ?? '',
+    /file of SSL_CERT_FILE is not there/,
+  );
+  // This one adds to what the client has besides.
+  assert.equal(
+    trust('bun', { NODE_EXTRA_CA_CERTS: set.strange, SSL_CERT_FILE: set.own }).by,
+    'SSL_CERT_FILE',
+  );
+  assert.equal(trust('curl', { SSL_CERT_FILE: set.own }, { reached: false }).holds, false);
+});
+
+test('certificates are found in key stores, folders and behind settings of files', async () => {
+  await using set = await openScene();
+  const store = join(set.folder, 'store.jks');
+  await writeFile(store, Buffer.concat([Buffer.from('feedfeed', 'hex'), set.certificate.raw]));
+  const java = set.with_({ JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${store} -Dx=y` });
+  assert.deepEqual(examineTrust(row('java'), java), { holds: true, by: 'JAVA_TOOL_OPTIONS' });
+  const certificates = join(set.folder, 'certs');
+  await mkdir(certificates);
+  await writeFile(join(certificates, 'a.pem'), set.certificate.toString());
+  assert.equal(examineTrust(row('darcs'), set.with_({ SYSTEM_CERTIFICATE_PATH: certificates })).holds, true);
+  const wgetrc = join(set.folder, 'wgetrc');
+  // The last line is the one that counts.
+  await writeFile(wgetrc, `ca_certificate = ${set.strange}\nca_certificate = ${set.own}\n`);
+  assert.deepEqual(examineTrust(row('wget'), set.with_({ WGETRC: wgetrc })), { holds: true, by: 'WGETRC' });
+  await writeFile(wgetrc, `ca_certificate = ${set.own}\nca_certificate = ${set.strange}\n`);
+  assert.equal(examineTrust(row('wget'), set.with_({ WGETRC: wgetrc })).holds, false);
+});
+
+test('a relay is an address without TLS, and a password is not repeated', () => {
+  assert.deepEqual(relayAddressOf(url), relay);
+  assert.deepEqual(relayAddressOf('127.0.0.1:4321'), relay);
+  assert.deepEqual(relayAddressOf('http://[::1]:1'), { host: '::1', port: 1 });
+  assert.equal(relayAddressOf('https://relay.test'), undefined);
+  assert.equal(relayAddressOf('socks5://x.test:1'), undefined);
+  assert.equal(withoutPassword('http://user:pass@x.test:1'), 'http://…@x.test:1');
+});
