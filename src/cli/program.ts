@@ -20,7 +20,9 @@ export async function runProgram(program: Program): Promise<never> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
 
   try {
-    process.exit(await main(program, typedArguments(process.argv.slice(2))));
+    const code = await main(program, typedArguments(process.argv.slice(2)));
+    await outputTaken();
+    process.exit(code);
   } catch (thrown) {
     const error = asProxyError(thrown);
     process.stderr.write(errorText(error));
@@ -28,6 +30,14 @@ export async function runProgram(program: Program): Promise<never> {
     if (error.code === 'internal' && process.env['UPSTREAMPROXY_DEBUG'] !== undefined) console.error(thrown);
     process.exit(error.exitCode);
   }
+}
+
+/** A pipe takes 64 KiB at once, and what waits when the process exits is lost. A reader that goes away ends the wait: see above. */
+async function outputTaken(): Promise<void> {
+  if (process.stdout.writableLength === 0) return;
+  await new Promise<void>((resolve) => {
+    process.stdout.write('', () => resolve());
+  });
 }
 
 async function main({ commands, overview }: Program, args: readonly string[]): Promise<number> {
