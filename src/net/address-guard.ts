@@ -46,6 +46,7 @@ const metadataV6: readonly string[] = [
   'fe80::a9fe:a9fe/128', // OpenStack
 ];
 
+/** The blocks that IANA's registry of special-purpose addresses (RFC 6890) calls not globally reachable, but for 203.0.113.0/24. */
 const rangesV4: readonly Ipv4Range[] = [
   ['0.0.0.0/8', 'unspecified'],
   ['10.0.0.0/8', 'private'],
@@ -54,9 +55,11 @@ const rangesV4: readonly Ipv4Range[] = [
   ['169.254.0.0/16', 'link-local'],
   ['172.16.0.0/12', 'private'],
   ['192.0.0.0/24', 'reserved'],
+  ['192.0.2.0/24', 'reserved'],
   ['192.88.99.0/24', 'reserved'],
   ['192.168.0.0/16', 'private'],
   ['198.18.0.0/15', 'reserved'],
+  ['198.51.100.0/24', 'reserved'],
   ['224.0.0.0/4', 'multicast'],
   ['255.255.255.255/32', 'broadcast'],
   ['240.0.0.0/4', 'reserved'],
@@ -71,7 +74,9 @@ const rangesV6: readonly Ipv4Range[] = [
   ['ff00::/8', 'multicast'],
   // Teredo, ORCHID, benchmarking and other assignments that are no host on the internet.
   ['2001::/23', 'reserved'],
+  ['2001:db8::/32', 'reserved'],
   ['2002::/16', 'reserved'],
+  ['3fff::/20', 'reserved'],
   ['2000::/3', 'public'],
   ['64:ff9b::/96', 'public'],
 ];

@@ -13,7 +13,7 @@ function classes(class_: AddressClass, ...addresses: readonly string[]): void {
   for (const address of addresses) assert.equal(classifyAddress(address), class_, address);
 }
 
-test('addresses of the internet are public, documentation ranges too', () => {
+test('addresses of the internet are public, and the one documentation range that mirrors of registries answer from', () => {
   classes(
     'public',
     '1.1.1.1',
@@ -27,11 +27,12 @@ test('addresses of the internet are public, documentation ranges too', () => {
   );
   classes(
     'public',
-    '192.0.2.1',
-    '198.51.100.7',
+    '192.0.1.255',
+    '192.0.3.0',
+    '198.51.101.1',
     '203.0.113.80',
-    '2001:db8::1',
-    '3fff::1',
+    '2001:db9::1',
+    '3ffe::1',
     '2606:4700::1111',
     '2a00::1',
   );
@@ -55,6 +56,8 @@ test('every range of IPv4 that is not the internet has its class', () => {
   classes(
     'reserved',
     '192.0.0.8',
+    '192.0.2.1',
+    '198.51.100.7',
     '198.18.0.1',
     '198.19.255.255',
     '192.88.99.1',
@@ -69,7 +72,19 @@ test('every range of IPv6 that is not the internet has its class', () => {
   classes('private', 'fc00::1', 'fdff::1', 'fec0::1');
   classes('link-local', 'fe80::1', 'febf::1');
   classes('multicast', 'ff02::1');
-  classes('reserved', '100::1', '4000::1', '5f00::1', '2001:10::1', 'nonsense', '', '127.1');
+  classes(
+    'reserved',
+    '100::1',
+    '4000::1',
+    '5f00::1',
+    '2001:10::1',
+    '2001:db8::1',
+    '3fff::1',
+    '3fff:fff::1',
+    'nonsense',
+    '',
+    '127.1',
+  );
 });
 
 test('metadata services are told, wherever their address stands', () => {

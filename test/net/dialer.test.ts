@@ -373,7 +373,7 @@ test('a chain of names is judged by the addresses at its end, however long it is
     },
     'metadata.test': { ttl: 60, addresses: ['169.254.169.254'], cname: 'instance-data.test' },
     // Back to the name that was asked for, with a public address and one that is not.
-    'mixed.test': { ttl: 60, addresses: ['192.0.2.1', '127.0.0.1'], cname: ['a.test', 'b.test'] },
+    'mixed.test': { ttl: 60, addresses: ['203.0.113.1', '127.0.0.1'], cname: ['a.test', 'b.test'] },
   };
   await using dns = await startDnsServer((name) => chains[name] ?? 'nxdomain');
   using resolver = createResolver({ limits: defaultLimits, servers: [dns.server], hostsFile: false });

@@ -101,7 +101,6 @@ export const address: AttackTable = {
       answered(await a.send(at, get(at, '/')), 403);
     },
   },
-  // 192.0.2.0/24 and 2001:db8::/32 count as public: docs/reference/address-guard.md says why.
   'ADDR-06': (a) =>
     behindName(a, [
       '10.0.0.1',
@@ -110,6 +109,8 @@ export const address: AttackTable = {
       '100.64.0.1',
       '192.0.0.8',
       '198.18.0.1',
+      '192.0.2.1',
+      '198.51.100.1',
       '240.0.0.1',
       '255.255.255.255',
       '224.0.0.1',
@@ -118,6 +119,8 @@ export const address: AttackTable = {
       'fe80::1',
       'fec0::1',
       'ff02::1',
+      '2001:db8::1',
+      '3fff::1',
       '100::1',
     ]),
   'ADDR-07': async (a) => {
