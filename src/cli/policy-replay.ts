@@ -146,6 +146,8 @@ class Judge {
     };
     const [open, closed] = facts === undefined ? this.#unknown : this.#known;
     const decision = open.decide(principal, access, timeMs);
+    if (decision.effect === 'allow' && decision.awaits !== undefined)
+      return `depends on the refs of the push, which are not recorded: ${decision.rule.name}`;
     if (open === closed) return decision;
     const other = closed.decide(principal, access, timeMs);
     if (JSON.stringify(outcomeOf(decision)) === JSON.stringify(outcomeOf(other))) return decision;

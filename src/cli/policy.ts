@@ -17,6 +17,7 @@ import { errorTable, ProxyError } from '../protocol/error.ts';
 import { openStore } from '../store/open-store.ts';
 import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
+import { gitAccesses } from './git-accesses.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { proposePolicy } from './policy-proposal.ts';
 import { replay, replayText, type SessionFacts } from './policy-replay.ts';
@@ -27,6 +28,9 @@ const usage = `upstreamproxy policy check [--config FILE] FILE …
 
 upstreamproxy policy explain METHOD URL --policy FILE [--config FILE] [--claims FILE]
   says which rule decides about a request, why, and what would be injected
+
+upstreamproxy policy explain git fetch URL | git push URL [REF …] --policy FILE [--change create|update|delete]
+  says that about each request of git to a repository; a push of refs is an update if --change does not say otherwise
 
 upstreamproxy policy learn AUDIT | --state DIR | --config FILE
   prints a policy that allows what an audit has seen, with ids, hashes and versions in paths as patterns
@@ -39,6 +43,7 @@ upstreamproxy policy diff OLD NEW
 
   --config FILE         a gateway's configuration: its credentials and trust are known then, and its policy is the default
   --policy FILE         policy file or folder; may be given several times
+  --change CHANGE       what explain git push takes the refs for
   --claims FILE         claims of the session, as a JSON object
   --audit FILE          an audit in JSON lines
   --state DIR           the folder of a gateway without a configuration, such as that of a run
@@ -52,6 +57,7 @@ interface Options {
   readonly claims?: string | undefined;
   readonly audit?: string | undefined;
   readonly state?: string | undefined;
+  readonly change?: string | undefined;
   readonly json?: boolean | undefined;
   readonly 'fail-on-flip'?: boolean | undefined;
 }
@@ -126,17 +132,26 @@ function accessOf(method: string, text: string): RequestAccess {
 }
 
 async function explainRequest(positionals: readonly string[], options: Options): Promise<number> {
-  const [method, url, ...more] = positionals;
-  if (method === undefined || url === undefined || more.length > 0) {
-    throw new ProxyError('usage', 'name the request: upstreamproxy policy explain METHOD URL --policy FILE');
-  }
-  const access = accessOf(method.toUpperCase(), url);
+  const accesses = accessesOf(positionals, options);
   const { policy } = await openPolicy(options.policy ?? [], options);
   const claims = await readClaims(options.claims);
   const principal: Principal = { id: 'explain', sessionId: 'explain', claims, posture: [] };
-  const { decision, text } = explain(policy, principal, access, Date.now());
-  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
-  return decision.effect === 'allow' ? 0 : errorTable.policy_denied.exit;
+  const explanations = accesses.map((access) => explain(policy, principal, access, Date.now()));
+  for (const { text } of explanations) process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  const isAllowed = explanations.every(({ decision }) => decision.effect === 'allow');
+  return isAllowed ? 0 : errorTable.policy_denied.exit;
+}
+
+function accessesOf(positionals: readonly string[], { change }: Options): readonly RequestAccess[] {
+  const [method, url, ...more] = positionals;
+  if (method === 'git') {
+    const [repository = '', ...refs] = more;
+    return gitAccesses(url, { url: repository, refs, change }, accessOf);
+  }
+  if (method === undefined || url === undefined || more.length > 0) {
+    throw new ProxyError('usage', 'name the request: upstreamproxy policy explain METHOD URL --policy FILE');
+  }
+  return [accessOf(method.toUpperCase(), url)];
 }
 
 async function learn(positionals: readonly string[], options: Options): Promise<number> {
@@ -208,6 +223,7 @@ async function policy(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('policy', args, {
     config: { type: 'string', short: 'c' },
     policy: { type: 'string', multiple: true },
+    change: { type: 'string' },
     claims: { type: 'string' },
     audit: { type: 'string' },
     state: { type: 'string' },

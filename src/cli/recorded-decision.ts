@@ -50,6 +50,8 @@ function accessOf(event: AuditEvent): AccessRequest | string {
   if (method === undefined || path === undefined || !/^[/*]/.test(path))
     return 'the request is not in the event';
   const mark = path.indexOf('?');
+  // Only the whole list says what was decided about.
+  const pushed = event.git?.refsTotal === undefined ? event.git?.refs : undefined;
   return {
     depth: 'request',
     destination: { scheme, host, port },
@@ -57,14 +59,17 @@ function accessOf(event: AuditEvent): AccessRequest | string {
     path: mark < 0 ? path : path.slice(0, mark),
     query: mark < 0 ? '' : path.slice(mark),
     headers: new HeaderList(),
+    ...(pushed === undefined ? {} : { pushed }),
   };
 }
 
-function effectOf({ verdict, errorCode, kind, protocol, status }: AuditEvent): RecordedEffect {
+function effectOf({ verdict, errorCode, kind, protocol, status, git, responseBytes }: AuditEvent): RecordedEffect {
   if (verdict === 'allow') return 'allow';
   if (errorCode === 'protocol_denied') return 'deny';
   if (errorCode !== 'policy_denied') return 'failed';
   // What had begun was allowed; it ended because the policy changed.
-  const hadBegun = kind === 'stream' ? protocol !== undefined : status !== 403;
+  // A push is refused with the status 200 and git's own report, which is no answer of the origin.
+  const isReport = git?.refs !== undefined && responseBytes === undefined;
+  const hadBegun = kind === 'stream' ? protocol !== undefined : status !== 403 && !isReport;
   return hadBegun ? 'allow' : 'deny';
 }

@@ -70,3 +70,38 @@ test('without an audit, a policy or a known word the command says what to write'
     assert.match(stderr, message);
   }
 });
+
+test('explain says of a push of git which rule decides about its refs', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const file = join(directory, 'policy.yaml');
+    await writeFile(
+      file,
+      `rules: [{ name: agents, hosts: git.example.com, git: { repository: acme/app, operations: [fetch, push], refs: refs/heads/agent/** } }]`,
+    );
+    const explain = (...args: readonly string[]) => policy('explain', 'git', ...args, '--policy', file);
+    const url = 'https://git.example.com/acme/app.git';
+    const fetch = await explain('fetch', url);
+    assert.equal(fetch.code, 0, fetch.stderr);
+    assert.match(fetch.stdout, /^ALLOW GET .*\n {2}decided by: agents[^]*^ALLOW POST /m);
+    const push = await explain('push', url, 'refs/heads/agent/x');
+    assert.equal(push.code, 0, push.stderr);
+    assert.match(
+      push.stdout,
+      /^ALLOW a push of refs\/heads\/agent\/x to https:\/\/git\.example\.com\/acme\/app$/m,
+    );
+    const unread = await explain('push', url);
+    assert.match(unread.stdout, /then decided again by the refs of the push/);
+    for (const args of [
+      ['refs/heads/main'],
+      ['refs/heads/agent/x', 'refs/heads/main'],
+      ['refs/heads/agent/x', '--change', 'delete'],
+    ]) {
+      const refused = await explain('push', url, ...args);
+      assert.equal(refused.code, 77, refused.stdout);
+      assert.match(refused.stdout, /^DENY a push of [^]*agents .*is for pushes of other refs/m);
+    }
+    const short = await explain('push', url, 'main');
+    assert.equal(short.code, 64);
+    assert.match(short.stderr, /"main"/);
+  });
+});

@@ -1,24 +1,214 @@
+// A real git client and a real git server: what is allowed arrives, what is refused is said in git's own output.
+
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { findCanary } from '../../support/canary.ts';
 import { openGitScene } from '../support/git-scene.ts';
+import type { GitScene } from '../support/git-scene.ts';
 
 const agentRule = `
   - { name: agent-branches, HOST, ADDRESSES, inject: token, git: { repository: acme/project, operations: [fetch, push], refs: refs/heads/agent/** } }`;
 
-test('a push to an allowed branch passes, one to another is refused in words that git prints', async () => {
+async function commit(scene: GitScene, message = 'second'): Promise<string> {
+  await scene.mustGit('commit', '--quiet', '--allow-empty', '-m', message);
+  return (await scene.mustGit('rev-parse', 'HEAD')).trim();
+}
+
+/** Requests that the server got, as `POST receive-pack`. */
+function requestsOf({ server }: GitScene): readonly string[] {
+  return server.requests.map(
+    ({ method, target }) => `${method} ${/(?:upload|receive)-pack$/.exec(target)?.[0]}`,
+  );
+}
+
+describe('a branch that a rule names is pushed, another is refused before anything goes out', () => {
+  for (const version of ['0', '1', '2']) {
+    for (const [http, spoken] of [
+      ['HTTP/1.1', 'http/1.1'],
+      ['HTTP/2', 'h2'],
+    ] as const) {
+      test(`protocol ${version} over ${http}`, async () => {
+        await using scene = await openGitScene(agentRule);
+        const id = await commit(scene);
+        const push = ['-c', `protocol.version=${version}`, '-c', `http.version=${http}`, 'push', 'origin'];
+        const allowed = await scene.git(...push, 'HEAD:refs/heads/agent/work');
+        assert.equal(allowed.code, 0, allowed.stderr);
+        assert.equal(await scene.remote('refs/heads/agent/work'), id);
+        const refused = await scene.git(...push, 'HEAD:main');
+        assert.equal(refused.code, 1);
+        assert.match(
+          refused.stderr,
+          /^remote: upstreamproxy: No rule allows a push of refs\/heads\/main to /m,
+        );
+        assert.match(
+          refused.stderr,
+          /^ ! \[remote rejected\] HEAD -> main \(upstreamproxy: .* The rule agent-branches allows pushes that create or update refs\/heads\/agent\/\*\*, and nothing else\.\)$/m,
+        );
+        assert.match(refused.stderr, /^remote: trace: [0-9a-f]{32}/m);
+        assert.equal(await scene.remote('refs/heads/main'), scene.server.commit);
+        assert.deepEqual([...new Set(scene.path.audit.map(({ protocol }) => protocol))], [spoken]);
+        // The commands of the refused push reached nobody.
+        assert.deepEqual(requestsOf(scene), ['GET receive-pack', 'POST receive-pack', 'GET receive-pack']);
+      });
+    }
+  }
+});
+
+test('the audit has repository, operation and refs; the credential is on what was admitted, and nowhere else', async () => {
   await using scene = await openGitScene(agentRule);
-  await scene.mustGit('commit', '--quiet', '--allow-empty', '-m', 'second');
+  await commit(scene);
   const allowed = await scene.git('push', 'origin', 'HEAD:refs/heads/agent/work');
   const refused = await scene.git('push', 'origin', 'HEAD:main');
-    scene.path.audit.map((e) => [
-      e.method,
-      e.path,
-      e.verdict,
-      e.status,
-      e.rule,
-      e.message,
-      JSON.stringify(e.git),
-    ]),
+  const said = scene.path.audit.map(({ verdict, status, rule, injected, git }) => ({
+    verdict,
+    status,
+    rule,
+    injected,
+    git,
+  }));
+  const git = { repository: 'acme/project', operation: 'push' };
+  const asked = { verdict: 'allow', status: 200, rule: 'agent-branches', injected: ['token'], git };
+  assert.deepEqual(said, [
+    asked,
+    { ...asked, git: { ...git, refs: [{ ref: 'refs/heads/agent/work', change: 'create' }] } },
+    asked,
+    {
+      verdict: 'deny',
+      status: 200,
+      rule: 'default-deny',
+      injected: undefined,
+      git: { ...git, refs: [{ ref: 'refs/heads/main', change: 'update' }] },
+    },
+  ]);
+  assert.match(scene.path.audit.at(-1)?.message ?? '', /agent-branches .* is for pushes of other refs/);
+  assert.notDeepEqual(findCanary(JSON.stringify(scene.server.requests), scene.secret), []);
+  for (const text of [JSON.stringify(scene.path.audit), allowed.stderr, refused.stderr])
+    assert.deepEqual(findCanary(text, scene.secret), []);
+});
+
+test('a push of several refs is judged as a whole, and git says which of them were the reason', async () => {
+  await using scene = await openGitScene(agentRule);
+  await commit(scene);
+  const mixed = await scene.git('push', 'origin', 'HEAD:refs/heads/agent/a', 'HEAD:main');
+  assert.equal(mixed.code, 1);
+  assert.match(
+    mixed.stderr,
+    /HEAD -> agent\/a \(upstreamproxy: refused together with the other refs of this push\)/,
   );
-  assert.equal(allowed.code, 0);
+  assert.match(mixed.stderr, /HEAD -> main \(upstreamproxy: No rule allows/);
+  assert.equal(await scene.remote('refs/heads/agent/a'), '');
+  const both = await scene.git('push', 'origin', 'HEAD:refs/heads/agent/a', 'HEAD:refs/heads/agent/b');
+  assert.equal(both.code, 0, both.stderr);
+});
+
+test('what may be done to a ref is bounded: branches are not deleted, tags not moved', async () => {
+  await using scene = await openGitScene(`${agentRule}
+  - { name: tags, HOST, ADDRESSES, git: { repository: acme/*, operations: push, refs: refs/tags/*, changes: create } }`);
+  await commit(scene);
+  await scene.mustGit('push', '--quiet', 'origin', 'HEAD:refs/heads/agent/a');
+  const gone = await scene.git('push', 'origin', ':refs/heads/agent/a');
+  assert.match(gone.stderr, /! \[remote rejected\] agent\/a \(upstreamproxy: .*\(delete\)/);
+  assert.notEqual(await scene.remote('refs/heads/agent/a'), '');
+  const forced = await scene.git('push', '--force', 'origin', `${scene.server.commit}:refs/heads/agent/a`);
+  assert.equal(forced.code, 0, forced.stderr);
+  const tagged = await scene.git('push', 'origin', 'HEAD:refs/tags/v1');
+  assert.equal(tagged.code, 0, tagged.stderr);
+  const tag = await scene.remote('refs/tags/v1');
+  const moved = await scene.git('push', '--force', 'origin', `${scene.server.commit}:refs/tags/v1`);
+  assert.match(moved.stderr, /! \[remote rejected\] .* -> v1 \(upstreamproxy: /);
+  assert.equal(await scene.remote('refs/tags/v1'), tag);
+  scene.setPolicy(`
+  - { name: all, HOST, ADDRESSES, git: { repository: acme/project, operations: push, changes: [create, update, delete] } }`);
+  const deleted = await scene.git('push', 'origin', ':refs/tags/v1', ':refs/heads/agent/a');
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.equal((await scene.remote('refs/tags/v1')) + (await scene.remote('refs/heads/agent/a')), '');
+});
+
+test('a repository that may be fetched only is fetched and cloned; a push ends where git asks for the refs', async () => {
+  await using scene = await openGitScene(`
+  - { name: read, HOST, ADDRESSES, inject: token, git: { repository: acme/**, operations: fetch } }`);
+  for (const version of ['0', '1', '2']) {
+    const protocol = ['-c', `protocol.version=${version}`];
+    const fetched = await scene.git(...protocol, 'fetch', 'origin');
+    assert.equal(fetched.code, 0, fetched.stderr);
+    const cloned = await scene.git(...protocol, 'clone', '--quiet', scene.url, join(scene.work, version));
+    assert.equal(cloned.code, 0, cloned.stderr);
+  }
+  await commit(scene);
+  const pushed = await scene.git('push', 'origin', 'HEAD:main');
+  assert.equal(pushed.code, 128);
+  assert.match(
+    pushed.stderr,
+    /^remote: upstreamproxy: No rule allows GET .*git: \{ repository: acme\/project, operations: push \}/m,
+  );
+  assert.match(pushed.stderr, /returned error: 403/);
+  assert.ok(!requestsOf(scene).some((one) => one.includes('receive')));
+});
+
+test('dumb HTTP is not what a rule about git allows', async () => {
+  await using scene = await openGitScene(agentRule);
+  assert.equal((await scene.git('ls-remote', 'origin')).code, 0);
+  const dumb = await scene.gitWith({ GIT_SMART_HTTP: '0' }, 'ls-remote', 'origin');
+  assert.equal(dumb.code, 128);
+  assert.match(dumb.stderr, /^remote: upstreamproxy: No rule allows GET /m);
+});
+
+describe('a rule that denies refs wins over one that allows more', () => {
+  const rules = `
+  - { name: all, HOST, ADDRESSES }
+  - name: protected
+    hosts: git.test
+    git: { operations: push, refs: [refs/heads/main, refs/heads/release/*] }
+    deny: { reason: main is changed by pull requests., operator: Branch protection. }`;
+  for (const [what, refspec, isAllowed] of [
+    ['another branch', 'HEAD:refs/heads/other', true],
+    ['the branch', 'HEAD:main', false],
+    ['the branch in capital letters', 'HEAD:refs/heads/MAIN', false],
+    ['its deletion', ':main', false],
+    ['one beside another', 'HEAD:refs/heads/other HEAD:refs/heads/release/1', false],
+  ] as const) {
+    test(what, async () => {
+      await using scene = await openGitScene(rules);
+      await commit(scene);
+      const pushed = await scene.git('push', 'origin', ...refspec.split(' '));
+      assert.equal(pushed.code === 0, isAllowed, pushed.stderr);
+      assert.equal(await scene.remote('refs/heads/main'), scene.server.commit);
+      if (isAllowed) return;
+      assert.match(pushed.stderr, /\(upstreamproxy: main is changed by pull requests\.\)/);
+      assert.equal(scene.path.audit.at(-1)?.message, 'Branch protection.');
+      assert.equal(await scene.remote('refs/heads/other'), '');
+    });
+  }
+});
+
+describe('a push that is larger than the client holds in memory', () => {
+  for (const http of ['HTTP/1.1', 'HTTP/2']) {
+    test(http, async () => {
+      await using scene = await openGitScene(agentRule);
+      await writeFile(join(scene.work, 'large'), randomBytes(2 * 1024 * 1024));
+      await scene.mustGit('add', 'large');
+      const id = await commit(scene, 'large');
+      // git asks first whether it may, with an empty list of commands, and then sends in chunks.
+      const push = ['-c', `http.version=${http}`, '-c', 'http.postBuffer=65536', 'push', 'origin'];
+      const refused = await scene.git(...push, 'HEAD:main');
+      assert.match(refused.stderr, /! \[remote rejected\] HEAD -> main \(upstreamproxy: No rule allows/);
+      const allowed = await scene.git(...push, 'HEAD:refs/heads/agent/large');
+      assert.equal(allowed.code, 0, allowed.stderr);
+      assert.equal(await scene.remote('refs/heads/agent/large'), id);
+    });
+  }
+});
+
+test('a rule in observe mode records what it would have refused', async () => {
+  await using scene = await openGitScene(`
+  - { name: all, HOST, ADDRESSES }
+  - { name: trial, HOST, mode: observe, deny: true, git: { operations: push, refs: refs/heads/main } }`);
+  await commit(scene);
+  const pushed = await scene.git('push', 'origin', 'HEAD:main');
+  assert.equal(pushed.code, 0, pushed.stderr);
+  const { observed, git } = scene.path.audit.at(-1) ?? {};
+  assert.deepEqual([observed, git?.refs], ['trial', [{ ref: 'refs/heads/main', change: 'update' }]]);
 });

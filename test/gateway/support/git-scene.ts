@@ -26,6 +26,8 @@ export interface GitScene extends AsyncDisposable {
   readonly work: string;
   /** git in the clone, through the proxy. */
   git(...args: readonly string[]): Promise<CommandResult>;
+  /** The same with further variables. */
+  gitWith(variables: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<CommandResult>;
   mustGit(...args: readonly string[]): Promise<string>;
   /** What a ref of the server points at; empty if it is not there. */
   remote(ref: string): Promise<string>;
@@ -72,8 +74,8 @@ export async function openGitScene(
     https_proxy: proxy.url,
     LC_ALL: 'C',
   };
-  const git = (...args: readonly string[]): Promise<CommandResult> =>
-    runCommand('git', ['-C', work, ...args], { env });
+  const gitWith: GitScene['gitWith'] = (variables, ...args) =>
+    runCommand('git', ['-C', work, ...args], { env: { ...env, ...variables } });
   const owned = stack.move();
   return {
     path,
@@ -81,7 +83,8 @@ export async function openGitScene(
     secret,
     url,
     work,
-    git,
+    git: (...args) => gitWith({}, ...args),
+    gitWith,
     mustGit: (...args) => mustRun('git', ['-C', work, ...args], { env }),
     remote: async (ref) => {
       const args = ['-C', bare, 'for-each-ref', '--format=%(objectname)', ref];
