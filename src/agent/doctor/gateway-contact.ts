@@ -1,7 +1,7 @@
 // The doctor's own request: whether the gateway answers on this way, and who signs for it here.
 
 import type { X509Certificate } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
+import { promises as dns } from 'node:dns';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -38,7 +38,7 @@ export interface ContactOptions {
 /** Whether the gateway's name has an address here, which it has only where `run` gave the command a network of its own. */
 export async function isCaptured(): Promise<boolean> {
   try {
-    const { address } = await lookup(gatewayHost, { family: 4 });
+    const { address } = await dns.lookup(gatewayHost, { family: 4 });
     return /^(?:198\.1[89]|127)\./.test(address);
   } catch {
     return false;
