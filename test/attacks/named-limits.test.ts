@@ -69,9 +69,12 @@ const attacks: Readonly<Record<string, Attack>> = {
   requestsPerSecondMax: {
     neighbourMsMax,
     // The neighbour asks two hundred times a second at most.
-    limits: { requestsPerSecondMax: 400 },
+    limits: { requestsPerSecondMax: 250 },
     run: async (a) => {
-      const statuses = new Set([...(await manyRequests(a, 500)), ...(await manyRequests(a, 500))]);
+      const statuses = new Set<number>();
+      // A slow machine takes longer to be over the rate.
+      for (let round = 0; round < 4 && !statuses.has(429); round += 1)
+        for (const status of await manyRequests(a, 500)) statuses.add(status);
       assert.ok(statuses.has(200) && statuses.has(429));
       assert.ok(codes(a).has('limit_exceeded'));
     },
@@ -111,7 +114,7 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
   idleTimeoutMs: {
     neighbourMsMax,
-    limits: { idleTimeoutMs: 500 },
+    limits: { idleTimeoutMs: 1_500 },
     run: async (a) => {
       const at = a.at('allowed.test');
       // A connection that was used once and is held.

@@ -59,7 +59,7 @@ export class RawHttp2 implements AsyncDisposable {
   }
 
   /** Waits until the frames so far satisfy the test, the connection ends, or the deadline passes. */
-  async until(test: (frames: readonly SeenFrame[]) => boolean, deadlineMs = 3_000): Promise<boolean> {
+  async until(test: (frames: readonly SeenFrame[]) => boolean, deadlineMs = 10_000): Promise<boolean> {
     const deadline = performance.now() + deadlineMs;
     while (!this.closed && performance.now() < deadline) {
       if (test(this.frames)) return true;
