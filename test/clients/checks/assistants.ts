@@ -80,10 +80,13 @@ stream_max_retries = 0
       'opencode.json': JSON.stringify({
         autoupdate: false,
         share: 'disabled',
-        model: 'anthropic/example',
-        small_model: 'anthropic/example',
+        model: 'fixture/example',
+        small_model: 'fixture/example',
+        enabled_providers: ['fixture'],
         provider: {
-          anthropic: {
+          fixture: {
+            npm: '@ai-sdk/openai-compatible',
+            name: 'fixture',
             options: { baseURL: '@https:api@/v1', apiKey: 'placeholder' },
             models: { example: { name: 'example' } },
           },
@@ -95,7 +98,7 @@ stream_max_retries = 0
       OPENCODE_DISABLE_MODELS_FETCH: '1',
       OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
     },
-    command: [binary('opencode', 'opencode'), 'run', 'hello'],
+    command: [binary('opencode', 'opencode'), 'run', '--print-logs', '--model', 'fixture/example', 'hello'],
     expect: /hello from api/,
   },
 ];

@@ -69,7 +69,10 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Println(answer.Proto)
-	io.Copy(os.Stdout, answer.Body)
+	if _, err := io.Copy(os.Stdout, answer.Body); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 `,
     },

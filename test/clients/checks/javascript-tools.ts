@@ -177,7 +177,7 @@ const toolChecks: readonly ClientCheck[] = [
         requires: true,
         packages: { '': { name: 'project' } },
       }),
-      'turbo.json': JSON.stringify({ tasks: { '//#build': { outputs: [] } } }),
+      'turbo.json': JSON.stringify({ tasks: { build: { outputs: [] } } }),
     },
     env: {
       TURBO_API: '@https:api@',
@@ -233,15 +233,11 @@ service Echo { rpc Say(Text) returns (Text); }
     version: ['@node@', binary('wscat', 'wscat'), '--version'],
     needs: [binary('wscat', 'wscat')],
     how: 'NODE_OPTIONS=--require (the hook); NODE_EXTRA_CA_CERTS',
+    // It ends with its standard input.
     command: [
-      '@node@',
-      binary('wscat', 'wscat'),
-      '--connect',
-      '@wss:web@/ws',
-      '--execute',
-      'hello',
-      '--wait',
-      '2',
+      'sh',
+      '-ec',
+      `mkfifo input; @node@ ${binary('wscat', 'wscat')} --connect @wss:web@/ws --execute hello --wait 2 <>input`,
     ],
     expect: /hello from web/,
   },

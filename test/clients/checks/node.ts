@@ -10,9 +10,9 @@ interface Release {
 }
 
 const releases: readonly Release[] = [
-  { major: 20, file: '@tools@/node20/bin/node', needsHook: true, hasWebSocket: false },
-  { major: 22, file: '@tools@/node22/bin/node', needsHook: false, hasWebSocket: true },
-  { major: 24, file: '@tools@/node24/bin/node', needsHook: false, hasWebSocket: true },
+  { major: 20, file: '@tools@/node20/node_modules/.bin/node', needsHook: true, hasWebSocket: false },
+  { major: 22, file: '@tools@/node22/node_modules/.bin/node', needsHook: false, hasWebSocket: true },
+  { major: 24, file: '@tools@/node24/node_modules/.bin/node', needsHook: false, hasWebSocket: true },
   { major: 26, file: '@node@', needsHook: false, hasWebSocket: true },
 ];
 

@@ -1,6 +1,9 @@
 // Erlang, Elixir, Haskell, OCaml, Emacs, Racket, .NET, Crystal and Swift.
 
+import { createHash } from 'node:crypto';
+
 import type { ClientCheck } from '../check.ts';
+import { mixArchive } from '../origin/web.ts';
 
 const text = /^hello from web\s*$/m;
 const longMs = 180_000;
@@ -32,7 +35,12 @@ IO.puts(body)
     needs: ['mix'],
     how: 'https_proxy; HEX_CACERTS_PATH',
     env: { MIX_HOME: '@dir@/mix' },
-    command: ['sh', '-c', 'mix archive.install --force @https:web@/example-1.0.0.ez && ls mix/archives'],
+    command: [
+      'sh',
+      '-ec',
+      `mix archive.install --force @https:web@/example-1.0.0.ez --sha512 ${createHash('sha512').update(mixArchive()).digest('hex')}
+       ls mix/archives`,
+    ],
     expect: /^example-1\.0\.0$/m,
   },
   {

@@ -81,6 +81,7 @@ export const versionControlChecks: readonly ClientCheck[] = [
     needs: ['fossil'],
     how: 'https_proxy (lower case); SSL_CERT_FILE',
     proves: 'reached',
+    env: { USER: 'example' },
     command: ['fossil', 'clone', '@https:web@/project', 'project.fossil'],
     expect: /404|no such path on web/,
   },

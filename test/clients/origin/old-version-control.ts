@@ -16,6 +16,9 @@ export const mercurialServer: OriginHandler = ({ path, query }) => {
       return text('lookup known getbundle pushkey', mercurialType);
     case 'heads':
       return text(`${noRevision}\n`, mercurialType);
+    case 'batch':
+      // The answers of `heads` and `known`.
+      return text(`${noRevision}\n;`, mercurialType);
     case 'lookup':
       return text(`1 ${noRevision}\n`, mercurialType);
     case 'known':

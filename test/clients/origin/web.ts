@@ -20,7 +20,9 @@ export const webSite: OriginHandler = ({ method, path, httpVersion, body }) => {
     case 'program.js':
       return text("console.log('hello from web');\n", 'application/javascript');
     case 'example.hsfiles':
-      return text('{-# START_FILE README #-}\nhello from web\n');
+      return text(
+        '{-# START_FILE package.yaml #-}\nname: project\n{-# START_FILE README #-}\nhello from web\n',
+      );
     case 'example-1.0.0.ez':
       return binary(mixArchive(), 'application/zip');
     case 'json':
@@ -35,7 +37,7 @@ export const webSite: OriginHandler = ({ method, path, httpVersion, body }) => {
 };
 
 /** An archive of Elixir's mix with an application that has no module. */
-function mixArchive(): Buffer {
+export function mixArchive(): Buffer {
   return zip({
     'example-1.0.0/ebin/example.app':
       '{application, example, [{vsn, "1.0.0"}, {modules, []}, {registered, []}, {applications, [kernel, stdlib]}]}.\n',
