@@ -35,6 +35,8 @@ export interface EnvironmentRow {
   /** Undefined: the row does not apply, for its file is not there. */
   readonly value: (facts: WorkloadFacts) => string | undefined;
   readonly clients: string;
+  /** The user's own value is part of ours, or of the file that ours names. */
+  readonly keepsOwn: boolean;
 }
 
 /** Where the relay's Unix socket is, for workloads that can use one. */
@@ -46,10 +48,15 @@ export const noProxyDefault = 'localhost,127.0.0.1,::1';
 const proxyUrl = ({ port }: WorkloadFacts): string => `http://127.0.0.1:${port}`;
 const bundle = ({ files }: WorkloadFacts): string => files.bundle;
 
+/** Rows whose value, or the file that it names, begins with what the user has set. */
+const keepingOwn =
+  /^(?:no_proxy|NO_PROXY|NODE_OPTIONS|JAVA_TOOL_OPTIONS|PHP_INI_SCAN_DIR|WGETRC|HGRCPATH|APT_CONFIG)$/;
+
 const row = (name: string, value: EnvironmentRow['value'], clients: string): EnvironmentRow => ({
   name,
   value,
   clients,
+  keepsOwn: keepingOwn.test(name),
 });
 
 /**
@@ -120,6 +127,26 @@ export function workloadEnvironment(facts: WorkloadFacts): Record<string, string
     else environment[name] = text;
   }
   return environment;
+}
+
+/**
+ * The variables in which a value of the user gives way to ours and is not part of it: they are told. `usualBundles` are
+ * paths of the system's own bundle, whose roots are in ours.
+ */
+export function displacedVariables(
+  facts: WorkloadFacts,
+  environment: Readonly<Record<string, string>>,
+  usualBundles: readonly string[],
+): string[] {
+  return environmentTable
+    .filter(({ name, keepsOwn }) => {
+      const own = facts.base[name];
+      if (own === undefined || own === '' || own === environment[name] || usualBundles.includes(own))
+        return false;
+      if (!(name in environment)) return false;
+      return !keepsOwn || /(?:^|[\s,])\*(?:$|[\s,])/.test(/^no_proxy$/i.test(name) ? own : '');
+    })
+    .map(({ name }) => name);
 }
 
 /**

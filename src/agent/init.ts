@@ -3,6 +3,7 @@
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
+import type { WorkloadFiles } from './environment.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
 import type { CaptureStarter } from './capture/capture.ts';
 import type { JailFacts } from './jail/jail-facts.ts';
@@ -66,6 +67,10 @@ export interface UpstreamProxy extends AsyncDisposable {
   readonly sessionId?: string;
   /** PEM bundle of the system's roots and the gateway's. */
   readonly caBundlePath?: string;
+  /** The files that `env` names, for orchestrators that mount or copy them; absent when off. */
+  readonly files?: Readonly<WorkloadFiles>;
+  /** Variables of the base environment whose value gave way in `env` and is not part of it. */
+  readonly displaced: readonly string[];
   /** Ports beside 80 and 443 that the policy opens. */
   readonly capturePorts: readonly number[];
   /** False if something of the token file could not be erased; the token is used up all the same. */
@@ -149,7 +154,9 @@ function enabled(session: OpenSession): UpstreamProxy {
     port: session.port,
     posture: session.posture,
     sessionId: session.id,
-    caBundlePath: session.caBundlePath,
+    caBundlePath: session.files.bundle,
+    files: session.files,
+    displaced: session.displaced,
     capturePorts: session.capturePorts,
     tokenErased: session.tokenErased,
     ended: session.ended,
@@ -165,6 +172,7 @@ function disabled(reason: string, error?: ProxyError): UpstreamProxy {
     ...(error === undefined ? {} : { error }),
     env: {},
     port: 0,
+    displaced: [],
     capturePorts: [],
     ended: Promise.resolve(error),
     close: () => Promise.resolve(),

@@ -7,7 +7,12 @@ import { type Capture, type CaptureStarter, startCapture } from './capture/captu
 import { entrancePorts } from './capture/entrances.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import { type AgentSession, enrol } from './enrol.ts';
-import { relaySocketVariable, workloadEnvironment } from './environment.ts';
+import {
+  displacedVariables,
+  relaySocketVariable,
+  type WorkloadFiles,
+  workloadEnvironment,
+} from './environment.ts';
 import { dialGateway, type Gateway, openGateway } from './gateway-connection.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
@@ -16,7 +21,13 @@ import type { Logger } from './logger.ts';
 import { type Relay, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
 import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
-import { builtInRoots, fetchCertificates, readGatewayCa, readSystemBundle } from './trust.ts';
+import {
+  builtInRoots,
+  fetchCertificates,
+  readGatewayCa,
+  readSystemBundle,
+  systemBundlePaths,
+} from './trust.ts';
 import { TrustFiles } from './trust-files.ts';
 import { TunnelClient } from './tunnel-client.ts';
 
@@ -63,7 +74,9 @@ export interface OpenSession {
   readonly environment: Readonly<Record<string, string>>;
   readonly port: number;
   readonly posture: Posture;
-  readonly caBundlePath: string;
+  readonly files: WorkloadFiles;
+  /** Variables in which the user's value gave way to ours. */
+  readonly displaced: readonly string[];
   readonly capturePorts: readonly number[];
   readonly tokenErased: boolean;
   /** Resolves with what ended the session for good, or undefined after `close`. */
@@ -175,7 +188,8 @@ class RunningSession implements OpenSession {
   readonly environment: Readonly<Record<string, string>>;
   readonly port: number;
   readonly posture: Posture;
-  readonly caBundlePath: string;
+  readonly files: WorkloadFiles;
+  readonly displaced: readonly string[];
   readonly capturePorts: readonly number[];
   readonly tokenErased: boolean;
   readonly ended: Promise<ProxyError | undefined>;
@@ -190,17 +204,20 @@ class RunningSession implements OpenSession {
     this.id = session.id;
     this.port = relay.port;
     this.posture = posture;
-    this.caBundlePath = trust.paths.bundle;
+    this.files = trust.paths;
     this.capturePorts = session.answer.capture_ports;
     this.tokenErased = erased;
     this.ended = client.ended;
+    const facts = {
+      port: relay.port,
+      files: trust.paths,
+      base: options.baseEnvironment,
+      placeholders: session.answer.placeholders,
+    };
+    const environment = workloadEnvironment(facts);
+    this.displaced = displacedVariables(facts, environment, systemBundlePaths);
     this.environment = {
-      ...workloadEnvironment({
-        port: relay.port,
-        files: trust.paths,
-        base: options.baseEnvironment,
-        placeholders: session.answer.placeholders,
-      }),
+      ...environment,
       ...(relay.socketPath === undefined ? {} : { [relaySocketVariable]: relay.socketPath }),
     };
   }

@@ -13,7 +13,7 @@ import { sendRequest } from './http-request.ts';
 import { problemOf } from './enrol.ts';
 
 /** Where distributions keep all trusted roots in one PEM file. */
-const systemBundlePaths = [
+export const systemBundlePaths = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
   '/etc/pki/tls/certs/ca-bundle.crt',

@@ -15,6 +15,8 @@ import {
   type AgentOptions,
 } from './agent-options.ts';
 import { choiceOption, parseOptions, type Command } from './command.ts';
+import { displacedNote } from './displaced-note.ts';
+import { without } from './env.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 
@@ -22,7 +24,8 @@ const usage = `upstreamproxy agent --gateway URL --token-file FILE [options]
 
 Brings a session up, prints the environment for the commands of this container, and serves until SIGTERM.
 
-${agentOptionUsage}  --format FORM         sh (default), json or dotenv
+${agentOptionUsage}  --format FORM         sh (default), fish, json, dotenv, docker or github; see \`upstreamproxy help env\`
+  --without NAME        leaves this variable out; may be given several times
   --env-file FILE       writes the environment there, once the relay serves, instead of printing it
   --state DIR           folder for the CA bundle and other trust files; default: a temporary one
   --posture             prints on stderr what could be hardened; without --gateway that is all it does
@@ -59,6 +62,7 @@ async function agent(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('agent', args, {
     ...agentOptionTable,
     format: { type: 'string' },
+    without: { type: 'string', multiple: true },
     'env-file': { type: 'string' },
     state: { type: 'string' },
     posture: { type: 'boolean' },
@@ -77,13 +81,15 @@ async function agent(args: readonly string[]): Promise<number> {
     onFailure: options.onFailure === 'exit' ? 'throw' : 'continue',
     signal: shutdown.signal,
   });
-  const text = formatEnvironment(proxy.env, format);
+  const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
+  const text = formatEnvironment(chosen, format);
   if (values['env-file'] === undefined) process.stdout.write(text);
   else await writeWhole(values['env-file'], text);
   if (values.posture === true) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);
   if (!proxy.enabled) {
     return 0;
   }
+  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced));
   if (!options.quiet)
     process.stderr.write(`upstreamproxy: relay on ${placesOf(proxy.port, options)}, ends on SIGTERM\n`);
   // A session that the gateway ended for good leaves nothing to serve.

@@ -4,6 +4,7 @@ import { initUpstreamProxy, type InitOptions, type UpstreamProxy } from '../agen
 import { jailFacts, type JailFacts } from '../agent/jail/jail-facts.ts';
 import type { Jail } from '../agent/jail/jail-process.ts';
 import { initOptions, type AgentOptions } from './agent-options.ts';
+import { displacedNote } from './displaced-note.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 
@@ -42,6 +43,7 @@ export async function openRunSession(
       onFailure: 'throw',
     }),
   );
+  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced));
   const owned = stack.move();
   return { proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

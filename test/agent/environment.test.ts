@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertDocsTable, markdownTable } from '../protocol/docs-table.ts';
-import { environmentTable, type WorkloadFacts, workloadEnvironment } from '../../src/agent/environment.ts';
+import {
+  displacedVariables,
+  environmentTable,
+  type WorkloadFacts,
+  workloadEnvironment,
+} from '../../src/agent/environment.ts';
 
 const files = { bundle: '/state/ca-bundle.pem', ownCa: '/state/ca.pem' };
 const facts: WorkloadFacts = { port: 4321, files, base: {}, placeholders: {} };
@@ -88,6 +93,32 @@ describe("the user's own values", () => {
       /^-Xmx1g -Dhttp\.proxyHost=127\.0\.0\.1 .*trust\.jks/,
     );
     assert.equal(environment['PHP_INI_SCAN_DIR'], '/own:/state/php');
+  });
+
+  test('that give way are told, and no others', () => {
+    const displaced = (base: Record<string, string>) => {
+      const changed = { ...facts, files: { ...files, wgetrc: '/state/wgetrc', hgrc: '/state/hgrc' }, base };
+      return displacedVariables(changed, workloadEnvironment(changed), ['/usual/bundle.pem']);
+    };
+    assert.deepEqual(
+      displaced({ HTTPS_PROXY: 'http://corporate.test:3128', SSL_CERT_FILE: '/corporate.pem', LANG: 'C' }),
+      ['HTTPS_PROXY', 'SSL_CERT_FILE'],
+    );
+    assert.deepEqual(displaced({ SSL_CERT_FILE: '/usual/bundle.pem', PIP_CERT: '', UV_NATIVE_TLS: '1' }), []);
+    assert.deepEqual(displaced({ NO_PROXY: '.corp.test', WGETRC: '/mine', HGRCPATH: '/mine' }), []);
+    assert.deepEqual(displaced({ NO_PROXY: 'a.test,*' }), ['NO_PROXY']);
+    assert.deepEqual(displaced({ JAVA_TOOL_OPTIONS: '-Xmx1g' }), []);
+  });
+
+  test('in NO_PROXY are told to Java in its own form', () => {
+    const environment = environmentOf({
+      files: { ...files, javaKeyStore: '/k' },
+      base: { NO_PROXY: '.corp.test,10.0.0.1,other.test:8443,10.0.0.0/8' },
+    });
+    assert.match(
+      environment['JAVA_TOOL_OPTIONS'] ?? '',
+      / -Dhttp\.nonProxyHosts=localhost\|127\.0\.0\.1\|\[::1\]\|\*\.corp\.test\|10\.0\.0\.1 /,
+    );
   });
 
   test('PHP keeps its built-in folder where the user has set none', () => {

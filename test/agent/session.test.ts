@@ -121,7 +121,7 @@ describe('a session', () => {
     const session = await openSession(setting.options());
     setting.fake.caPem += createTestAuthority().caPem;
     setting.fake.etag = '"2"';
-    const path = session.caBundlePath;
+    const path = session.files.bundle;
     await eventually(() => splitPemCertificates(readFileSync(path, 'utf8')).length === 3, 'a new bundle');
     await session.close();
   });

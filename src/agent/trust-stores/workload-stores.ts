@@ -1,6 +1,6 @@
 // Trust and configuration in the forms that clients want beside PEM: written into the folder of a session.
 
-import { chmod, mkdir, open, readdir, rm, rmdir, symlink } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rm, rmdir, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { hashedNames } from '../../pki/subject-hash.ts';
@@ -73,6 +73,19 @@ export async function writeWorkloadStores(
     }),
   );
   return Object.fromEntries(written.flat());
+}
+
+/** What is in the folder of a session that another process has written. */
+export async function storesIn(directory: string): Promise<Partial<WorkloadFiles>> {
+  const places = { bundle: 'ca-bundle.pem', ownCa: 'ca.pem' };
+  const named = Object.entries(stores).map(([name, { place }]) => [name, place] as const);
+  const found = await Promise.all(
+    [...Object.entries(places), ...named].map(async ([name, place]) => {
+      const path = join(directory, place);
+      return (await stat(path).catch(() => undefined)) === undefined ? [] : [[name, path] as const];
+    }),
+  );
+  return Object.fromEntries(found.flat());
 }
 
 /** Removes what `writeWorkloadStores` has written, and nothing else of the folder. */
