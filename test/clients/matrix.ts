@@ -41,8 +41,8 @@ export interface MatrixOptions {
   readonly tools: string;
   /** Checks that run at the same time. */
   readonly atOnce: number;
-  /** A `run` for each check instead of one for all. */
-  readonly alone?: boolean;
+  /** Checks that get a `run` of their own; the others share one. */
+  readonly isAlone?: (check: ClientCheck) => boolean;
   readonly onResult?: (result: CheckResult) => void;
 }
 
@@ -159,7 +159,9 @@ async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): P
     if (reason === undefined) runnable.push(one);
     else tell({ check: one.check, mode, state: 'skip', reason, protocols: [], output: '', milliseconds: 0 });
   }
-  const groups = arena.options.alone === true ? runnable.map((one) => [one]) : [runnable];
+  const isAlone = ({ check }: Planned): boolean => arena.options.isAlone?.(check) === true;
+  const alone = runnable.filter(isAlone).map((one) => [one]);
+  const groups = [runnable.filter((one) => !isAlone(one)), ...alone];
   for (const group of groups) {
     if (group.length === 0) continue;
     for (const result of await runGroup(arena, kind, group)) tell(result);
