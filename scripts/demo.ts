@@ -45,15 +45,17 @@ interface Stage {
   readonly secret: string;
 }
 
-/** The gateway's configuration and policy for the demo; the registry is the one that npm uses here. */
+/** The gateway's configuration and policy for the demo. */
 async function writeConfiguration({ outside, container, git, api, registry }: Stage): Promise<string> {
-  const { hostname, port } = new URL(registry);
+  const { port } = new URL(registry);
   const own = { addresses: ['127.0.0.1/32'] };
   const policy = {
+    // Whichever registry npm uses on this machine, the gateway finds it out.
+    groups: { registry: { discover: 'npm' } },
     rules: [
       {
         name: 'packages',
-        hosts: [hostname],
+        include: 'registry',
         methods: ['GET', 'HEAD'],
         ...(port === '' ? {} : { ports: [Number(port)] }),
       },

@@ -34,7 +34,7 @@ const overview = `upstreamproxy gives code in a locked-down container the intern
   upstreamproxy audit tail [options]         prints what went through the gateway
   upstreamproxy session list|revoke          lists sessions, ends one
   upstreamproxy access list|grant|deny|revoke   what workloads asked for, and the answers
-  upstreamproxy policy check|explain|learn   checks, explains and proposes policies
+  upstreamproxy policy check|explain|learn|replay|diff   checks, explains, proposes, tries and compares policies
   upstreamproxy help [command]               more about a command
   upstreamproxy version
 `;

@@ -1,0 +1,54 @@
+// Documents are found: each is listed, and no link leads nowhere.
+
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+/** Links to files, without those to sites and within the page. */
+function links(text: string): readonly { readonly path: string; readonly section: string | undefined }[] {
+  return [...text.matchAll(/\]\((?!https?:|#)([^)\s#]+)(?:#([^)\s]+))?\)/g)].map(([, path = '', section]) => {
+    return { path, section };
+  });
+}
+
+/** As sites for code make the name of a heading. */
+function sectionsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9 -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every document of docs is listed in its README', () => {
+  const listed = new Set(links(read('docs/README.md')).map(({ path }) => `docs/${path}`));
+  const files = globSync('docs/*/*.md', { cwd: root }).toSorted();
+  assert.ok(files.length > 20);
+  assert.deepEqual(
+    files.filter((file) => !listed.has(file)),
+    [],
+    'add a line to docs/README.md',
+  );
+});
+
+test('links in documents lead to files, and to headings that they have', () => {
+  const broken: string[] = [];
+  let seen = 0;
+  for (const file of globSync(['*.md', 'docs/**/*.md'], { cwd: root })) {
+    for (const { path, section } of links(read(file))) {
+      seen += 1;
+      const target = join(dirname(file), path);
+      if (!existsSync(join(root, target))) broken.push(`${file}: ${path}`);
+      else if (section !== undefined && !sectionsOf(read(target)).includes(section))
+        broken.push(`${file}: ${path}#${section}`);
+    }
+  }
+  assert.ok(seen > 100, `${seen} links were seen`);
+  assert.deepEqual(broken, []);
+});
