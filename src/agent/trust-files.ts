@@ -1,14 +1,15 @@
 // The trust files of one session: where they are, how they are refreshed, and that nothing of them stays.
 
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { writeFileAtomically } from './atomic-file.ts';
+import { removeAbandoned, writeFileAtomically } from './atomic-file.ts';
 import type { WorkloadFiles } from './environment.ts';
 import type { Gateway } from './gateway-connection.ts';
 import type { Logger } from './logger.ts';
+import { makeSessionFolder, removeLeftFolders } from './session-folder.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
 import { removeWorkloadStores, writeWorkloadStores } from './trust-stores/workload-stores.ts';
 
@@ -90,8 +91,8 @@ export class TrustFiles implements AsyncDisposable {
     };
     const [stores] = await Promise.all([
       writeWorkloadStores(contents, logger),
-      writeFileAtomically(this.#own.ownCa, own.pem),
-      writeFileAtomically(this.#own.bundle, bundle),
+      writeFileAtomically(this.#own.ownCa, own.pem, { durable: false }),
+      writeFileAtomically(this.#own.bundle, bundle, { durable: false }),
     ]);
     this.#stores = stores;
     this.#etag = own.etag;
@@ -115,11 +116,11 @@ async function openDirectory(stateDirectory: string | undefined): Promise<string
   try {
     if (stateDirectory !== undefined) {
       await mkdir(stateDirectory, { recursive: true, mode: 0o755 });
+      for (const folder of [stateDirectory, join(stateDirectory, 'php.d')]) await removeAbandoned(folder);
       return stateDirectory;
     }
-    const directory = await mkdtemp(join(tmpdir(), 'upstreamproxy-'));
-    // The certificates are public and the workload may be another user; nobody else may write here.
-    await chmod(directory, 0o755);
+    // What an agent that was killed has left goes at the next start.
+    const [directory] = await Promise.all([makeSessionFolder(tmpdir()), removeLeftFolders(tmpdir())]);
     return directory;
   } catch (error) {
     throw new ProxyError(

@@ -94,7 +94,7 @@ test(
       const report = clientOf(one, id);
       assert.equal(one.code, 1, id);
       assert.deepEqual([report.works, report.proof?.passed, report.trust.holds], [false, false, false], id);
-      assert.ok(report.fix?.startsWith(`export ${name}=`), report.fix);
+      assert.ok(report.fix?.startsWith(`export ${name}=`), id);
       const mended = await doctor([id], { [name]: report.fix?.slice(`export ${name}=`.length) });
       assert.equal(clientOf(mended, id).works, true, 'and its fix mends it');
     }
