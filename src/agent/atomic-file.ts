@@ -1,7 +1,7 @@
 // Writing a file so that a reader sees the old one or the whole new one, never a part, crash or not.
 
 import { randomBytes } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
+import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProxyError } from '../protocol/error.ts';
 
@@ -42,6 +42,13 @@ export async function writeFileAtomically(
       cause: error,
     });
   }
+}
+
+/** Removes what writers that were killed left in a folder; one that is not there has nothing. */
+export async function removeAbandoned(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  const abandoned = names.filter((name) => /^\..+\.[0-9a-f]{12}$/.test(name));
+  for (const name of abandoned) await rm(join(directory, name), { force: true });
 }
 
 /** Makes the rename itself last. */

@@ -21,6 +21,8 @@ export const agentVersion = '0.1.0';
 export interface EnrolOptions {
   readonly gateway: Gateway;
   readonly token: SessionToken;
+  /** The fresh key that the session is bound to. */
+  readonly key: SessionKey;
   readonly posture: Posture;
   readonly limits: Limits;
   readonly signal?: AbortSignal;
@@ -31,9 +33,8 @@ export interface EnrolOptions {
  * Throws what the gateway answered (token_expired, token_reused …) or why it could not be asked.
  */
 export async function enrol(options: EnrolOptions): Promise<AgentSession> {
-  const { gateway, token, posture, limits, signal } = options;
+  const { gateway, token, key, posture, limits, signal } = options;
   try {
-    const key = await SessionKey.generate();
     const body: EnrolRequest = { key: key.publicJwk, posture, agent: { version: agentVersion } };
     const url = `${gateway.address.baseUrl}${sessionPath}`;
     const request: HttpRequest = {

@@ -20,6 +20,7 @@ import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from './logger.ts';
 import { type Relay, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
+import { SessionKey } from './session-key.ts';
 import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
 import {
   builtInRoots,
@@ -113,10 +114,21 @@ export async function openSession(
   stack.defer(() => token.zero());
   await atStep('token-read');
 
+  // While the jail gets ready: what needs no session.
+  const key = SessionKey.generate();
+  key.catch(() => {});
+  const opening = TrustFiles.open({ ...options, gateway, system, first: certificates });
+  opening.catch(() => {});
+  stack.defer(async () => {
+    // What is still asked for is not waited for.
+    ahead.abort();
+    await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
+  });
   const posture = postureWithJail(hardening.posture, await options.jail);
   const session = await enrol({
     gateway,
     token,
+    key: await key,
     posture,
     limits,
     ...(signal === undefined ? {} : { signal }),
@@ -126,10 +138,12 @@ export async function openSession(
 
   if (system === undefined)
     logger.warn('no system CA bundle was found; the workload trusts the gateway alone');
-  const trust = stack.use(await TrustFiles.open({ ...options, gateway, system, first: certificates }));
+  const trust = await opening;
   await atStep('trusted');
 
   const client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
+  const proof = proveTunnel(client, limits, signal);
+  proof.catch(() => {});
   const relay = stack.use(
     await startUpstreamProxyRelay({
       tunnel: client,
@@ -145,7 +159,7 @@ export async function openSession(
   const capture =
     inside === undefined ? undefined : stack.use(startCapture(inside, { tunnel: client, limits, logger }));
   await atStep('relay-up');
-  await proveTunnel(client, limits, signal);
+  await proof;
   await atStep('proven');
 
   const erasure = token.erase();
@@ -195,11 +209,15 @@ class RunningSession implements OpenSession {
   readonly ended: Promise<ProxyError | undefined>;
   readonly #stack: AsyncDisposableStack;
   readonly #relay: Relay;
+  readonly #client: TunnelClient;
+  readonly #trust: TrustFiles;
   readonly #capture: Capture | undefined;
 
   constructor({ stack, session, client, relay, capture, trust, posture, options, erased }: RunningParts) {
     this.#stack = stack;
     this.#relay = relay;
+    this.#client = client;
+    this.#trust = trust;
     this.#capture = capture;
     this.id = session.id;
     this.port = relay.port;
@@ -225,6 +243,7 @@ class RunningSession implements OpenSession {
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     // The tunnel must outlive the connections that still drain.
     await Promise.all([this.#relay.close(options), this.#capture?.close(options)]);
+    await Promise.all([this.#client.close(), this.#trust[Symbol.asyncDispose]()]);
     await this.#stack.disposeAsync();
   }
 }

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 
+import { earlyPorts } from '../agent/capture/entrances.ts';
 import { parseIdentity } from '../agent/jail/identity.ts';
 import { jailLayers, type JailLayer, type JailPlan } from '../agent/jail/jail-plan.ts';
 import { openJail, type HelperProgram, type Jail } from '../agent/jail/jail-process.ts';
@@ -99,13 +100,17 @@ function readLayers(text: string): readonly JailLayer[] {
  * Starts the helper, before this process hardens itself. Undefined where there is to be no jail, or with `auto` where
  * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`) must hold: throws jail_refused.
  */
-export async function openJailFor(options: JailOptions, quiet: boolean): Promise<Jail | undefined> {
+export async function openJailFor(
+  options: JailOptions & { readonly relayPort?: number },
+  quiet: boolean,
+): Promise<Jail | undefined> {
   const { isolate, plan, captureOnly } = options;
   if (isolate === 'off') return undefined;
   const asked =
     isolate === 'require' || captureOnly || plan.fsWrite !== undefined || plan.identity !== undefined;
   try {
-    const jail = await openJail(plan, helperProgram());
+    const early = { earlyPorts: earlyPorts(options.relayPort) };
+    const jail = await openJail({ ...plan, ...early }, helperProgram());
     const missing = jail.report.layers.filter(({ held }) => !held);
     if (missing.length === 0) return jail;
     const text = missing.map(({ layer, reason }) => `${layer} (${reason ?? 'refused'})`).join('; ');

@@ -66,7 +66,7 @@ async function run(args: readonly string[]): Promise<number> {
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
-  const jail = openJailFor(jailOptions, options.quiet);
+  const jail = openJailFor({ ...jailOptions, relayPort: options.relayPort }, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   let session: RunSession;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeFileAtomically } from '../../src/agent/atomic-file.ts';
+import { removeAbandoned, writeFileAtomically } from '../../src/agent/atomic-file.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
 test('a file is replaced whole, with the mode that was asked for whatever the umask', () =>
@@ -27,4 +27,13 @@ test('a fault leaves nothing behind', () =>
     await assert.rejects(writeFileAtomically(join(folder, 'target'), 'x'), { code: 'trust_unwritable' });
     await assert.rejects(writeFileAtomically(join(folder, 'missing', 'file'), 'x'), { message: /ENOENT/ });
     assert.deepEqual(readdirSync(folder), ['target']);
+  }));
+
+test('what a killed writer left is removed, and nothing else', () =>
+  withTemporaryDirectory(async (folder) => {
+    for (const name of ['.ca.pem.0123456789ab', '.ca.pem.old', 'ca.pem.0123456789ab'])
+      writeFileSync(join(folder, name), 'x');
+    await removeAbandoned(folder);
+    await removeAbandoned(join(folder, 'missing'));
+    assert.deepEqual(readdirSync(folder), ['.ca.pem.old', 'ca.pem.0123456789ab']);
   }));

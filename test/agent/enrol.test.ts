@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { agentVersion, enrol, problemOf } from '../../src/agent/enrol.ts';
 import { openGateway } from '../../src/agent/gateway-connection.ts';
+import { SessionKey } from '../../src/agent/session-key.ts';
 import { SessionToken } from '../../src/agent/token.ts';
 import { errorTable, type ErrorCode } from '../../src/protocol/error.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
@@ -33,8 +34,8 @@ function tokenOf(text: string): SessionToken {
 }
 
 const gatewayOf = (fake: FakeGateway) => openGateway(fake.url, { ca: fake.authority.caPem });
-const enrolAt = (fake: FakeGateway, token = tokenOf('a.b.c')) =>
-  enrol({ gateway: gatewayOf(fake), token, posture, limits });
+const enrolAt = async (fake: FakeGateway, token = tokenOf('a.b.c')) =>
+  enrol({ gateway: gatewayOf(fake), token, key: await SessionKey.generate(), posture, limits });
 
 describe('enrolment', () => {
   test('carries token, key and posture, and gives a session bound to the key', async () => {

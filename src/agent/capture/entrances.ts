@@ -21,7 +21,11 @@ export interface Entrances {
 
 export const resolverPort = 53;
 /** Every client of HTTP uses them. */
-const usualPorts = [80, 443];
+const usualPorts: readonly number[] = [80, 443];
+/** What can be opened before the session stands: all but what the relay takes. */
+export function earlyPorts(relay: number | undefined): readonly number[] {
+  return usualPorts.filter((port) => port !== relay);
+}
 /** The ports to open for a policy that opens `more`; at most `portsMax` are captured. */
 export function entrancePorts(relay: number, more: readonly number[], portsMax: number): EntrancePorts {
   const captured = [...new Set([...usualPorts, ...more])].filter(

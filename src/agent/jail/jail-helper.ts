@@ -20,7 +20,7 @@ import {
 import { errnoName, requireDone } from './kernel-fault.ts';
 import { enterLandlock } from './landlock.ts';
 import { enterNetwork } from './network.ts';
-import { sendEntrances } from './network-entrances.ts';
+import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
 import { ownNamespaces } from './network-namespace.ts';
 import { installSeccomp } from './seccomp.ts';
 import { systemCallNumbers, type SystemCallNumbers } from './system-call-numbers.ts';
@@ -91,6 +91,8 @@ export async function runJailHelper(): Promise<number> {
   const layers = await enterLayers(context);
   const report: JailReport = { layers, isStranded: isStranded(plan, layers) };
   writeSync(controlFd, `${JSON.stringify(report)}\n`);
+  if (plan.earlyPorts !== undefined && layers.some(({ layer, held }) => layer === 'network' && held))
+    await sendEarlyEntrances(plan.earlyPorts);
   let line = readLine<JailListen | JailCommand>();
   if (line !== undefined && 'listen' in line) {
     await sendEntrances(line.listen);

@@ -21,6 +21,8 @@ export interface JailPlan {
   readonly layers: readonly JailLayer[];
   /** For `network`: the namespaces of the agent, as `ownNamespaces` has them. */
   readonly outside?: string;
+  /** For `network`: ports to capture, and to send out, as soon as it stands. */
+  readonly earlyPorts?: readonly number[];
   /** The standard error of the command, where the helper was started with another. */
   readonly standardErrorFd?: number;
   /** If given, the command can write only there. */
@@ -47,7 +49,7 @@ export interface LayerReport {
   readonly reason?: string;
 }
 
-/** A line in between, where `network` holds: the entrances to open. Their listeners come back over the IPC channel. */
+/** A line in between, where `network` holds: the entrances that are left to open. Listeners come over the IPC channel. */
 export interface JailListen {
   readonly listen: EntrancePorts;
 }

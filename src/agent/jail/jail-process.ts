@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
-import type { EntrancePorts, Entrances } from '../capture/entrances.ts';
+import { earlyPorts, type EntrancePorts, type Entrances } from '../capture/entrances.ts';
 import {
   controlFd,
   controlLineBytesMax,
@@ -13,7 +13,7 @@ import {
   type JailPlan,
   type JailReport,
 } from './jail-plan.ts';
-import { receiveEntrances } from './network-entrances.ts';
+import { EntranceReceiver } from './network-entrances.ts';
 import { namespaceStart, ownNamespaces } from './network-namespace.ts';
 
 /** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
@@ -51,7 +51,8 @@ export async function openJail(plan: JailPlan, program: HelperProgram): Promise<
   if ('reason' in start) return await openWithoutNetwork(plan, program, start.reason);
   let jail: Jail;
   try {
-    jail = await openHelper({ ...plan, outside: ownNamespaces() }, start.program, start.startedBy);
+    const inside = { earlyPorts: earlyPorts(undefined), ...plan, outside: ownNamespaces() };
+    jail = await openHelper(inside, start.program, start.startedBy);
   } catch (error) {
     if (!(error instanceof StarterRefused)) throw error;
     return await openWithoutNetwork(plan, program, error.message);
@@ -91,7 +92,9 @@ function spawnHelper(program: HelperProgram, options: { channel: boolean; starte
 
 async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: string): Promise<Jail> {
   const starter = startedBy !== undefined;
-  const child = spawnHelper(program, { channel: plan.layers.includes('network'), starter });
+  const channel = plan.layers.includes('network');
+  const child = spawnHelper(program, { channel, starter });
+  const receiver = channel ? new EntranceReceiver(child) : undefined;
   try {
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
     // The fourth entry of stdio is a socket pair, so it can be read and written.
@@ -100,9 +103,10 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
     control.on('error', () => {});
     control.write(`${JSON.stringify(starter ? { ...plan, standardErrorFd } : plan)}\n`);
     const report = await (starter ? reportOrRefusal(child, control, startedBy) : readReport(control));
-    return jailOf(child, control, report);
+    return jailOf({ child, control, report, receiver, opened: plan.earlyPorts ?? [] });
   } catch (error) {
     child.kill('SIGKILL');
+    receiver?.[Symbol.dispose]();
     if (error instanceof ProxyError || error instanceof StarterRefused) throw error;
     throw new ProxyError('jail_refused', `the helper of the jail cannot be started: ${String(error)}`, {
       cause: error,
@@ -132,19 +136,32 @@ async function reportOrRefusal(child: ChildProcess, control: Duplex, startedBy: 
   }
 }
 
-function jailOf(child: ChildProcess, control: Duplex, report: JailReport): Jail {
+interface JailParts {
+  readonly child: ChildProcess;
+  readonly control: Duplex;
+  readonly report: JailReport;
+  /** Where the layer `network` was to be entered. */
+  readonly receiver: EntranceReceiver | undefined;
+  /** Captured already. */
+  readonly opened: readonly number[];
+}
+
+function jailOf({ child, control, report, receiver, opened }: JailParts): Jail {
   let started = false;
   const close = async (): Promise<void> => {
     control.destroy();
+    receiver?.[Symbol.dispose]();
     if (started || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
   };
-  const listen = async (ports: EntrancePorts): Promise<Entrances> => {
-    const request: JailListen = { listen: ports };
+  const listen = async ({ relay, captured }: EntrancePorts): Promise<Entrances> => {
+    if (receiver === undefined) throw new ProxyError('jail_refused', 'the jail has no network');
+    const later = captured.filter((port) => !opened.includes(port));
+    const request: JailListen = { listen: { relay, captured: later } };
     control.write(`${JSON.stringify(request)}\n`);
-    return await receiveEntrances(child);
+    return await receiver.entrances();
   };
   const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
   return {
@@ -152,6 +169,7 @@ function jailOf(child: ChildProcess, control: Duplex, report: JailReport): Jail 
     listen: hasNetwork ? listen : undefined,
     start(command) {
       started = true;
+      receiver?.[Symbol.dispose]();
       control.end(`${JSON.stringify(command)}\n`);
       return child;
     },

@@ -21,19 +21,32 @@ const openTimeoutMs = 20_000;
 const loopback = '127.0.0.1';
 const everyAddress = '0.0.0.0';
 
-/** Inside: opens the entrances and sends them out. Returns when the agent has them, or has been told why not. */
-export async function sendEntrances({ relay, captured }: EntrancePorts): Promise<void> {
-  try {
-    await sendServer('relay', loopback, relay);
-    for (const port of captured) await sendServer('captured', everyAddress, port);
+/** Inside: opens the resolver and the ports that are captured in any case, while the session is still opened. */
+export async function sendEarlyEntrances(ports: readonly number[]): Promise<void> {
+  await sendOrTell(async () => {
     await sendServer('resolver-tcp', loopback, resolverPort);
     await sendUdpResolver();
+    for (const port of ports) await sendServer('captured', everyAddress, port);
+  });
+}
+
+/** Inside: opens the other entrances and sends them out. Returns when the agent has them, or has been told why not. */
+export async function sendEntrances({ relay, captured }: EntrancePorts): Promise<void> {
+  await sendOrTell(async () => {
+    await sendServer('relay', loopback, relay);
+    for (const port of captured) await sendServer('captured', everyAddress, port);
     await send({ kind: 'complete' });
+  });
+  // What was opened here is closed by exec; nobody can connect before it.
+  process.disconnect?.();
+}
+
+async function sendOrTell(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     await send({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) });
   }
-  // What was opened here is closed by exec; nobody can connect before it.
-  process.disconnect?.();
 }
 
 async function sendServer(kind: EntranceKind, host: string, port: number): Promise<void> {
@@ -57,40 +70,71 @@ function send(message: EntranceMessage, handle?: Server | UdpSocket): Promise<vo
   return promise;
 }
 
-/** Outside: takes the entrances that the helper sends. Throws jail_refused, with none of them left open. */
-export async function receiveEntrances(child: ChildProcess): Promise<Entrances> {
-  const captured: Server[] = [];
-  const found: { relay?: Server; resolverTcp?: Server; resolverUdp?: UdpSocket } = {};
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onMessage = (message: unknown, handle: unknown): void => {
+/** Outside: takes the entrances that a helper sends, from its start. Disposed, it closes those that nobody took. */
+export class EntranceReceiver implements Disposable {
+  readonly #child: ChildProcess;
+  readonly #complete = Promise.withResolvers<void>();
+  readonly #captured: Server[] = [];
+  #relay: Server | undefined;
+  #resolverTcp: Server | undefined;
+  #resolverUdp: UdpSocket | undefined;
+  readonly #onMessage = (message: unknown, handle: unknown): void => this.#take(message, handle);
+  readonly #onEnd = (): void => this.#complete.reject(new Error('the helper ended'));
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    // Who asks for the entrances hears it.
+    this.#complete.promise.catch(() => {});
+    child.on('message', this.#onMessage).once('exit', this.#onEnd);
+  }
+
+  /** All of them, once the helper was told to send the rest. Throws jail_refused, with none of them left open. */
+  async entrances(): Promise<Entrances> {
+    const timer = setTimeout(
+      () => this.#complete.reject(new Error(`not within ${openTimeoutMs} ms`)),
+      openTimeoutMs,
+    );
+    try {
+      await this.#complete.promise;
+      const [relay, resolverTcp, resolverUdp] = [this.#relay, this.#resolverTcp, this.#resolverUdp];
+      if (relay === undefined || resolverTcp === undefined || resolverUdp === undefined)
+        throw new Error('a listener is missing');
+      const captured = this.#captured.splice(0);
+      this.#forget();
+      return { relay, captured, resolverTcp, resolverUdp };
+    } catch (error) {
+      this[Symbol.dispose]();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ProxyError('jail_refused', `the entrances of the jail cannot be opened: ${reason}`, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const server of [...this.#captured.splice(0), this.#relay, this.#resolverTcp]) server?.close();
+    this.#resolverUdp?.close();
+    this.#forget();
+  }
+
+  /** What was handed over belongs to who asked. */
+  #forget(): void {
+    this.#child.off('message', this.#onMessage).off('exit', this.#onEnd);
+    [this.#relay, this.#resolverTcp, this.#resolverUdp] = [undefined, undefined, undefined];
+  }
+
+  #take(message: unknown, handle: unknown): void {
     // Written by our own program: the type is what stands above.
     const entrance = message as EntranceMessage;
-    if (entrance.kind === 'complete') resolve();
-    else if (entrance.kind === 'failed') reject(new Error(entrance.reason));
-    else if (handle instanceof UdpSocket) found.resolverUdp = handle;
+    if (entrance.kind === 'complete') this.#complete.resolve();
+    else if (entrance.kind === 'failed') this.#complete.reject(new Error(entrance.reason));
+    else if (handle instanceof UdpSocket) this.#resolverUdp = handle;
     else if (handle instanceof Server) {
-      if (entrance.kind === 'captured') captured.push(handle);
-      else found[entrance.kind === 'relay' ? 'relay' : 'resolverTcp'] = handle;
+      if (entrance.kind === 'captured') this.#captured.push(handle);
+      else if (entrance.kind === 'relay') this.#relay = handle;
+      else this.#resolverTcp = handle;
     }
-  };
-  const onEnd = (): void => reject(new Error('the helper ended'));
-  const timer = setTimeout(() => reject(new Error(`not within ${openTimeoutMs} ms`)), openTimeoutMs);
-  child.on('message', onMessage).once('exit', onEnd);
-  try {
-    await promise;
-    const { relay, resolverTcp, resolverUdp } = found;
-    if (relay === undefined || resolverTcp === undefined || resolverUdp === undefined)
-      throw new Error('a listener is missing');
-    return { relay, captured, resolverTcp, resolverUdp };
-  } catch (error) {
-    for (const server of [...captured, found.relay, found.resolverTcp]) server?.close();
-    found.resolverUdp?.close();
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ProxyError('jail_refused', `the entrances of the jail cannot be opened: ${reason}`, {
-      cause: error,
-    });
-  } finally {
-    clearTimeout(timer);
-    child.off('message', onMessage).off('exit', onEnd);
   }
 }

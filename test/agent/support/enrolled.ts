@@ -3,6 +3,7 @@
 import { enrol, type AgentSession } from '../../../src/agent/enrol.ts';
 import { openGateway } from '../../../src/agent/gateway-connection.ts';
 import type { Logger } from '../../../src/agent/logger.ts';
+import { SessionKey } from '../../../src/agent/session-key.ts';
 import { SessionToken } from '../../../src/agent/token.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import type { Posture } from '../../../src/protocol/session-messages.ts';
@@ -53,7 +54,8 @@ export async function enrolled(options: FakeGatewayOptions = {}): Promise<Enroll
   const fake = await FakeGateway.start(options);
   const gateway = openGateway(fake.url, { ca: fake.authority.caPem });
   const token = new SessionToken(Buffer.from('a.b.c'), 5);
-  const session = await enrol({ gateway, token, posture: somePosture, limits: quickLimits });
+  const key = await SessionKey.generate();
+  const session = await enrol({ gateway, token, key, posture: somePosture, limits: quickLimits });
   return {
     fake,
     session,
