@@ -76,7 +76,7 @@ function packetLength(digits: Uint8Array): number {
 
 function decodeLine(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\n$/, '');
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     throw malformed('a name is not UTF-8', error);
   }
@@ -91,9 +91,12 @@ class CommandList {
   #certificate: string[] | undefined;
   #hasCertificate = false;
 
-  add(line: string): void {
+  add(packet: string): void {
     const isFirst = this.#lines === 0;
+    const line = packet.replace(/\n$/, '');
     if (this.#certificate !== undefined) {
+      // A server joins the packets of a certificate and looks for lines in the whole: each has to be one line.
+      if (line === packet || /[\n\0]/.test(line)) throw malformed('its certificate is not made of lines');
       if (line === 'push-cert-end') this.#endCertificate(this.#certificate);
       else this.#certificate.push(line);
       return;

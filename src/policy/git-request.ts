@@ -50,6 +50,8 @@ const looks =
   /^\/(.+?)\/(info\/refs|info\/lfs\/.*|git-upload-pack|git-receive-pack|git-upload-archive|refs\/(?:heads|tags)\/.+|objects\/(?:info\/[a-z-]+|pack\/pack-[0-9a-f]+\.[a-z]+|[0-9a-f]{2}\/[0-9a-f]+))$/;
 
 function likeGit({ method, path, query }: GitRequestHead): GitRequest | undefined {
+  // Most requests are none. Letters are never encoded in a canonical path.
+  if (!/refs|git-|objects|lfs/i.test(path)) return undefined;
   const reading = liberalReading(path).replace(/\/$/, '');
   const [, before, asked = ''] = looks.exec(reading.toLowerCase()) ?? [];
   if (before === undefined) return undefined;

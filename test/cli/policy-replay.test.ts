@@ -187,3 +187,48 @@ test('claims and posture are known from the event of the enrolment', () => {
   const policy = 'rules: [{ name: r, hosts: a.example.com, for: { team: a }, require: jailed }]';
   assert.deepEqual(run([exchange({ rule: 'r' })], policy, sessions).unchanged, 1);
 });
+
+describe('a push by git is decided again by its refs', () => {
+  const policy = `
+rules:
+  - { name: agents, hosts: a.example.com, git: { repository: acme/app, operations: push, refs: refs/heads/agent/** } }
+`;
+  const push = (ref: string, more: object = {}) => ({
+    method: 'POST',
+    path: '/acme/app.git/git-receive-pack',
+    git: {
+      repository: 'acme/app',
+      operation: 'push' as const,
+      refs: [{ ref, change: 'update' as const }],
+      ...more,
+    },
+  });
+  const main = 'a push of refs/heads/main to https://a.example.com/acme/app';
+  const rows: readonly (readonly [string, AuditEvent, readonly string[]])[] = [
+    ['allowed before and after', exchange({ rule: 'agents', ...push('refs/heads/agent/a') }), []],
+    [
+      'allowed, denied after',
+      exchange({ rule: 'agents', ...push('refs/heads/main') }),
+      [`1 allow → deny ${main}`],
+    ],
+    ['refused by a report', refused({ status: 200, ...push('refs/heads/main') }), []],
+    [
+      'ended by a change of the policy while it ran',
+      refused({ status: 200, rule: 'agents', responseBytes: 0, ...push('refs/heads/agent/a') }),
+      [],
+    ],
+  ];
+  for (const [name, event, expected] of rows)
+    test(name, () => {
+      assert.deepEqual(changes(run([event], policy)), expected);
+    });
+  test('without its refs, or with some of them, it cannot be told', () => {
+    const { git: _, ...unread } = push('');
+    const some = push('refs/heads/agent/a', { refsTotal: 100 });
+    for (const fields of [unread, some])
+      assert.match(
+        run([exchange({ rule: 'r', ...fields })], policy).unsure[0]?.reason ?? '',
+        /refs of the push/,
+      );
+  });
+});

@@ -95,6 +95,16 @@ describe('what two servers could read in two ways is refused', () => {
       'a certificate with two signatures',
       certificate([...signed, ...signature.slice(0, 3), command('refs/heads/a'), ...signature]),
     ],
+    [
+      'a certificate with two lines in a packet',
+      certificate(['certificate version 0.1', `nonce 1\n\n${command('refs/heads/main')}`, '', ...signature]),
+    ],
+    [
+      'a certificate with a packet that is no line',
+      certificate([...signed]).slice(0, -4) +
+        packet(command('refs/heads/a')) +
+        certificate(signature).slice(packet('push-cert\0report-status\n').length),
+    ],
     ['two certificates', certificate([...signed, ...signature]).slice(0, -4) + packet('push-cert')],
   ];
   for (const [name, text] of rows) {

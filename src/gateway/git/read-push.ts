@@ -49,6 +49,9 @@ function readerFor(headers: HeaderList, limits: Limits): (piece: Buffer) => Push
     if (commands === undefined && length > limits.pushCommandsBytesMax) throw tooLong(limits);
     return commands;
   };
+  // What says that it is something else could be rewritten on its way, by a credential with a placeholder.
+  if (headers.all('content-type').join() !== 'application/x-git-receive-pack-request')
+    throw broken('its Content-Type is not application/x-git-receive-pack-request');
   // git knows these two names, in lower case; another server may know more, and read another list.
   const codings = headers.all('content-encoding');
   if (codings.length === 0) return read;
