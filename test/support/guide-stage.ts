@@ -14,7 +14,7 @@ import type { FinishedCommand } from './guide-terminal.ts';
 import { runGuide } from './guide-run.ts';
 import { parseGuide, type Guide } from './guide.ts';
 import { leadingProxy } from './leading-proxy.ts';
-import { httpsOrigin, type Origin } from './origin.ts';
+import { httpOrigin, httpsOrigin, type Origin } from './origin.ts';
 import { packageRegistry } from './package-registry.ts';
 import { launcher } from './program.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -46,7 +46,9 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
   );
   const api = stack.use(await httpsOrigin({ authority, handler: answerApi }));
   const files = stack.use(await httpsOrigin({ authority, handler: endless }));
-  const issuer = stack.use(await httpsOrigin({ authority, handler: await tokenIssuer() }));
+  const handler = await tokenIssuer();
+  const issuer = stack.use(await httpsOrigin({ authority, handler }));
+  const jobTokens = stack.use(await httpOrigin({ handler }));
   const proxy = stack.use(
     await leadingProxy({
       'registry.example.com': registry.port,
@@ -61,10 +63,9 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
   await writeFile(join(directory, 'origins.pem'), authority.caPem);
   const environment = {
     ...(await userEnvironment(root)),
-    // Where a job of a CI system gets its token, and what its own curl trusts.
-    ACTIONS_ID_TOKEN_REQUEST_URL: `https://127.0.0.1:${issuer.port}/token?job=17`,
+    // Where a job of a CI system gets its token.
+    ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${jobTokens.port}/token?job=17`,
     ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-this-job',
-    CURL_CA_BUNDLE: join(directory, 'origins.pem'),
   };
   const upstream = { ca: 'origins.pem', systemTrust: false, proxy: { url: proxy.url } };
   const owned = stack.move();
