@@ -29,6 +29,12 @@ export interface GuideStage extends AsyncDisposable {
   readonly git: GitServer;
   readonly api: Origin;
   readonly files: Origin;
+  /** HOME, PATH and more, as the guides' commands have them. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** How the gateway finds the origins: `upstream` of its configuration. */
+  readonly upstream: Readonly<Record<string, unknown>>;
+  /** A token of `https://issuer.example.com`. */
+  issueToken(subject: string): Promise<string>;
   /** Runs a guide of docs/, or what `select` leaves of it. Throws at the first thing that is not as shown. */
   run(file: string, select?: (guide: Guide) => Guide): Promise<ReadonlyMap<string, FinishedCommand>>;
 }
@@ -46,9 +52,9 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
   );
   const api = stack.use(await httpsOrigin({ authority, handler: answerApi }));
   const files = stack.use(await httpsOrigin({ authority, handler: endless }));
-  const handler = await tokenIssuer();
-  const issuer = stack.use(await httpsOrigin({ authority, handler }));
-  const jobTokens = stack.use(await httpOrigin({ handler }));
+  const issuing = await tokenIssuer();
+  const issuer = stack.use(await httpsOrigin({ authority, handler: issuing.handler }));
+  const jobTokens = stack.use(await httpOrigin({ handler: issuing.handler }));
   const proxy = stack.use(
     await leadingProxy({
       'registry.example.com': registry.port,
@@ -74,6 +80,9 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
     git,
     api,
     files,
+    environment,
+    upstream,
+    issueToken: issuing.token,
     run: async (file, select = (guide) => guide) => {
       const text = await readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
       return await runGuide(select(parseGuide(text)), {
@@ -134,22 +143,27 @@ const endless: RequestListener = (_request, response) => {
   response.once('close', () => clearInterval(timer));
 };
 
-/** An OpenID Connect issuer whose `/token` gives whoever asks a token as a CI system makes them for its jobs. */
-async function tokenIssuer(): Promise<RequestListener> {
+interface TokenIssuer {
+  /** Its metadata and keys; `/token` gives a token as a CI system makes them for its jobs. */
+  readonly handler: RequestListener;
+  token(subject: string): Promise<string>;
+}
+
+async function tokenIssuer(): Promise<TokenIssuer> {
   const issuer = 'https://issuer.example.com';
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256', use: 'sig' };
-  const token = (): Promise<string> =>
+  const token = (subject: string): Promise<string> =>
     new SignJWT({ repository: 'acme/shop', ref: 'refs/heads/main' })
       .setProtectedHeader({ alg: 'ES256', kid: 'one', typ: 'JWT' })
       .setIssuer(issuer)
       .setAudience('upstreamproxy')
-      .setSubject('repo:acme/shop:ref:refs/heads/main')
+      .setSubject(subject)
       .setJti(randomUUID())
       .setIssuedAt()
       .setExpirationTime('5m')
       .sign(privateKey);
-  return (request, response) => {
+  const handler: RequestListener = (request, response) => {
     const send = (value: unknown): void => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify(value));
@@ -157,9 +171,10 @@ async function tokenIssuer(): Promise<RequestListener> {
     if (request.url === '/keys') send({ keys: [key] });
     else if (request.url?.startsWith('/token') !== true) send({ issuer, jwks_uri: `${issuer}/keys` });
     else
-      token().then(
+      token('repo:acme/shop:ref:refs/heads/main').then(
         (value) => send({ value }),
         () => response.destroy(),
       );
   };
+  return { handler, token };
 }

@@ -1,0 +1,147 @@
+// The manifests of docs/guides/kubernetes.md without a cluster: their configuration starts a gateway, and the shell lines of
+// their pods run with paths of this machine.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { parse, parseAllDocuments, stringify } from 'yaml';
+
+import { mustRun, runCommand } from '../support/command.ts';
+import { openGuideStage, type GuideStage } from '../support/guide-stage.ts';
+import {
+  endChild,
+  launcher,
+  startGatewayProcess,
+  waitForFile,
+  type GatewayProcess,
+} from '../support/program.ts';
+import { skipWithout } from '../support/tools.ts';
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly containers?: readonly Container[];
+    readonly initContainers?: readonly Container[];
+  };
+}
+
+interface Container {
+  readonly command: readonly string[];
+  readonly args?: readonly string[];
+}
+
+const skip = skipWithout('npm', 'curl', 'sh');
+const namespaced = 'gateway.upstreamproxy.svc.cluster.local';
+let manifests: readonly Manifest[];
+let stage: GuideStage;
+let gateway: GatewayProcess;
+
+before(async () => {
+  if (skip !== false) return;
+  const text = await readFile(new URL('../../docs/guides/kubernetes.md', import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  const documents = blocks.flatMap((block) => parseAllDocuments(block));
+  assert.deepEqual(
+    documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]),
+    [],
+  );
+  // Of our own guide; what is used of it is looked at below.
+  manifests = documents.map((document) => document.toJS() as Manifest);
+  stage = await openGuideStage();
+  gateway = await startGateway();
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await stage?.[Symbol.asyncDispose]();
+});
+
+/** The configuration and policy of the ConfigMap, with the places of this machine. */
+async function startGateway(): Promise<GatewayProcess> {
+  const { directory, upstream } = stage;
+  const files = manifests.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
+  const config = parse(files['gateway.yaml'] ?? '') as {
+    readonly issuers: readonly [Readonly<Record<string, unknown>>];
+  };
+  const here = {
+    ...config,
+    listen: { address: '127.0.0.1', port: 0 },
+    publicNames: ['localhost'],
+    stateDirectory: 'state',
+    issuers: [{ ...config.issuers[0], issuer: 'https://issuer.example.com' }],
+    upstream,
+    metrics: undefined,
+    log: undefined,
+  };
+  await writeFile(join(directory, 'gateway.yaml'), stringify(here));
+  await writeFile(join(directory, 'policy.yaml'), files['policy.yaml'] ?? '');
+  const running = await startGatewayProcess(join(directory, 'gateway.yaml'));
+  const ca = await mustRun(launcher, ['ca', 'show', '--server', '--config', join(directory, 'gateway.yaml')]);
+  await writeFile(join(directory, 'gateway-ca.pem'), ca);
+  await symlink(launcher, join(directory, 'upstreamproxy-agent'));
+  await mkdir(join(directory, 'run'));
+  return running;
+}
+
+/** The shell line of a container, with the paths and names of this machine, and a fresh token of a service account. */
+async function lineOf(
+  pod: string,
+  which: 'containers' | 'initContainers',
+  serviceAccount: string,
+): Promise<string> {
+  const manifest = manifests.find(({ kind, metadata }) => kind === 'Pod' && metadata.name === pod);
+  const [container] = manifest?.spec?.[which] ?? [];
+  const line = [...(container?.command ?? []), ...(container?.args ?? [])];
+  assert.deepEqual(line.slice(0, 2), ['sh', '-c']);
+  const { directory } = stage;
+  await writeFile(
+    join(directory, 'token'),
+    await stage.issueToken(`system:serviceaccount:${serviceAccount}`),
+  );
+  return (line[2] ?? '')
+    .replaceAll('/etc/upstreamproxy', directory)
+    .replaceAll('/var/run/secrets/upstreamproxy', directory)
+    .replaceAll('/run/upstreamproxy', join(directory, 'run'))
+    .replaceAll(`https://${namespaced}:8443`, gateway.url.replace('127.0.0.1', 'localhost'))
+    .replaceAll('--relay-port 8119', '--relay-port 0')
+    .replaceAll('npm ci', 'npm view greeting version');
+}
+
+const shell = (): { readonly cwd: string; readonly env: NodeJS.ProcessEnv } => {
+  const { directory: cwd, environment } = stage;
+  return { cwd, env: { ...environment, PATH: `${cwd}:${environment['PATH']}` } };
+};
+
+test('the pod whose command is started by run gets through the gateway', { skip }, async () => {
+  const line = await lineOf('build', 'containers', 'builds:build');
+  assert.equal((await mustRun('sh', ['-c', line], shell())).trim(), '1.0.0');
+});
+
+test('a service account of another namespace starts a session, and no rule is for it', { skip }, async () => {
+  const line = await lineOf('build', 'containers', 'other:build');
+  const { code, stderr } = await runCommand('sh', ['-c', line], shell());
+  assert.notEqual(code, 0);
+  assert.match(stderr, /No rule allows GET https:\/\/registry\.example\.com\/greeting/);
+});
+
+test(
+  'the pod with the agent beside it: the job reads its environment, and gets through',
+  { skip },
+  async () => {
+    const agent = spawn('sh', ['-c', await lineOf('job', 'initContainers', 'builds:build')], {
+      ...shell(),
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    try {
+      await waitForFile(join(stage.directory, 'run', 'environment'));
+      const line = await lineOf('job', 'containers', 'builds:build');
+      assert.equal((await mustRun('sh', ['-c', line], shell())).trim(), '1.0.0');
+    } finally {
+      await endChild(agent);
+    }
+  },
+);
