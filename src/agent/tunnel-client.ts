@@ -160,7 +160,9 @@ export class TunnelClient implements AsyncDisposable {
         if (this.#isEnded) return;
         if (endsSession(error)) return this.destroy(error);
         const waitMs = reconnectDelayMs(attempt, this.#options.limits, this.#random);
-        this.#options.logger.warn(`${error.message}; connecting again in ${Math.round(waitMs)} ms`);
+        this.#options.logger.warn(
+          `${error.message.replace(/\.$/, '')}; connecting again in ${Math.round(waitMs)} ms`,
+        );
         attempt += 1;
         try {
           await delay(waitMs, this.#abort.signal);

@@ -48,6 +48,7 @@ test('every map in the schemas is closed', () => {
 });
 
 describe('an example is sound and names its schema', () => {
+  const discovered = new Map(['npm', 'pip'].map((tool) => [tool, [`${tool}.example.com`]]));
   const files = globSync('examples/{policy,gateway}*.yaml', { cwd: fileURLToPath(root) }).toSorted();
   assert.ok(files.length >= 4, `only ${files.length} examples`);
   for (const path of files) {
@@ -60,7 +61,7 @@ describe('an example is sound and names its schema', () => {
       );
       const result =
         kind === 'policy'
-          ? parsePolicy([{ file: path, text }])
+          ? parsePolicy([{ file: path, text }], { discovered })
           : parseGatewayConfig({ file: path, text }, dirname(fileURLToPath(new URL(path, root))));
       if ('problems' in result) assert.fail(result.problems.map(formatProblem).join('\n'));
       if ('warnings' in result) assert.deepEqual(result.warnings.map(formatProblem), []);
