@@ -20,6 +20,7 @@ const postureSchema = z.object({
   environmentClean: z.boolean(),
   jailed: z.boolean(),
   jailLayers: z.array(line).max(32).exactOptional(),
+  networkIsolated: z.boolean().exactOptional(),
   uid: z.int().min(0),
   notes: z.array(line).max(64),
 }) satisfies z.ZodType<Posture>;
@@ -57,6 +58,7 @@ const factNames = [
   ['inspectorClosed', 'inspector-closed'],
   ['environmentClean', 'environment-clean'],
   ['jailed', 'jailed'],
+  ['networkIsolated', 'network-isolated'],
 ] as const satisfies readonly (readonly [keyof Posture, string])[];
 
 /** Names of the facts that are true of a posture, as `Principal.posture` holds them. */

@@ -12,6 +12,7 @@ export const postureFacts = [
   'inspector-closed',
   'environment-clean',
   'jailed',
+  'network-isolated',
 ] as const;
 
 const nameHint = 'write a short name of letters, digits, ".", "_" and "-", such as npm-read';
@@ -86,7 +87,8 @@ const limitsSchema = strictMap(
   },
 );
 
-const repositoryHint = 'write the path of a repository such as acme/app, acme/* or acme/**, or a list of them';
+const repositoryHint =
+  'write the path of a repository such as acme/app, acme/* or acme/**, or a list of them';
 const operationHint = 'write fetch, push, or [fetch, push]';
 const refHint = 'write a ref such as refs/heads/main or refs/heads/agent/**, or a list of them';
 const changeHint = 'write create, update, delete, or a list of them';

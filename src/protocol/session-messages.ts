@@ -23,6 +23,8 @@ export interface Posture {
   /** The workload is in a jail of its own; which layers hold. */
   readonly jailed: boolean;
   readonly jailLayers?: readonly string[];
+  /** The workload has no network but its own, whose one way out is the relay. */
+  readonly networkIsolated?: boolean;
   readonly uid: number;
   /** One line for each fact that is false: why. */
   readonly notes: readonly string[];

@@ -6,6 +6,8 @@ import type { JailReport } from './jail-plan.ts';
 export interface JailFacts {
   /** The command cannot read the agent: Landlock holds. */
   readonly jailed: boolean;
+  /** Nothing leaves the command's network but through the relay: it has no other, and cannot get one. */
+  readonly networkIsolated: boolean;
   /** Names of the layers that hold. */
   readonly layers: readonly string[];
   /** One line for each layer that was wanted and does not hold. */
@@ -21,12 +23,14 @@ export function jailFacts({ layers }: JailReport, isRoot = process.geteuid?.() =
   // Seccomp alone is no jail: /proc/PID/mem is a file (docs/reference/jail.md).
   const wall = held.includes('no-new-privs') && held.includes('landlock');
   const powerless = !isRoot || held.includes('capabilities') || held.includes('identity');
-  return { jailed: wall && powerless, layers: held, notes };
+  // Without the wall, a process outside could be made to open a socket there.
+  const jailed = wall && powerless;
+  return { jailed, networkIsolated: jailed && held.includes('network'), layers: held, notes };
 }
 
 /** A posture that tells of the jail too. */
 export function postureWithJail(posture: Posture, jail: JailFacts | undefined): Posture {
   if (jail === undefined) return posture;
-  const { jailed, layers, notes } = jail;
-  return { ...posture, jailed, jailLayers: layers, notes: [...posture.notes, ...notes] };
+  const { jailed, networkIsolated, layers, notes } = jail;
+  return { ...posture, jailed, networkIsolated, jailLayers: layers, notes: [...posture.notes, ...notes] };
 }

@@ -141,6 +141,7 @@ test(
     await using jail = await openJail({ layers }, node);
     assert.deepEqual(jailFacts(jail.report), {
       jailed: true,
+      networkIsolated: false,
       layers: ['no-new-privs', 'landlock', 'signals', 'seccomp', ...(isRoot ? ['capabilities'] : [])],
       notes: [],
     });
@@ -153,7 +154,12 @@ test(
 
 test('a layer that was left out is not claimed', { skip }, async () => {
   await using jail = await openJail({ layers: ['no-new-privs', 'seccomp'] }, node);
-  assert.deepEqual(jailFacts(jail.report), { jailed: false, layers: ['no-new-privs', 'seccomp'], notes: [] });
+  assert.deepEqual(jailFacts(jail.report), {
+    jailed: false,
+    networkIsolated: false,
+    layers: ['no-new-privs', 'seccomp'],
+    notes: [],
+  });
 });
 
 test('without no_new_privs nothing else is claimed for a process that is not root', { skip }, async () => {
