@@ -79,7 +79,7 @@ export const environmentTable: readonly EnvironmentRow[] = [
   row('GIT_SSL_CAINFO', bundle, 'git, git-lfs, rebar3'),
   row('REQUESTS_CA_BUNDLE', bundle, 'requests, poetry, az, aws'),
   row('PIP_CERT', bundle, 'pip'),
-  row('AWS_CA_BUNDLE', bundle, 'aws, boto3'),
+  row('AWS_CA_BUNDLE', awsBundle, 'aws, boto3 where it was set before; else REQUESTS_CA_BUNDLE serves them'),
   row('HTTPLIB2_CA_CERTS', bundle, 'httplib2'),
   row('GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', bundle, 'grpcio'),
   row('WEBSOCKET_CLIENT_CA_BUNDLE', bundle, 'websocket-client'),
@@ -157,6 +157,11 @@ function noProxy({ base }: WorkloadFacts): string {
   const own = noProxyDefault.split(',');
   const theirs = `${base['no_proxy'] ?? ''},${base['NO_PROXY'] ?? ''}`.toLowerCase().split(/[\s,]+/);
   return [...new Set([...own, ...theirs.filter((entry) => entry !== '' && entry !== '*')])].join(',');
+}
+
+/** Only in place of the user's: rclone and others with a transport of their own stop where it is set, and who needs one has another. */
+function awsBundle({ base, files }: WorkloadFacts): string | undefined {
+  return base['AWS_CA_BUNDLE'] === undefined ? undefined : files.bundle;
 }
 
 function nodeOptions({ base, files }: WorkloadFacts): string | undefined {

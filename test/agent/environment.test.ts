@@ -121,6 +121,11 @@ describe("the user's own values", () => {
     );
   });
 
+  test('in AWS_CA_BUNDLE give way, and nothing is there without one: rclone stops where it is set', () => {
+    assert.equal(environmentOf({ base: { AWS_CA_BUNDLE: '/own' } })['AWS_CA_BUNDLE'], files.bundle);
+    assert.equal('AWS_CA_BUNDLE' in environmentOf({}), false);
+  });
+
   test('PHP keeps its built-in folder where the user has set none', () => {
     const environment = environmentOf({ files: { ...files, phpIniDirectory: '/state/php' } });
     assert.equal(environment['PHP_INI_SCAN_DIR'], ':/state/php');
@@ -150,7 +155,7 @@ test('docs/reference/environment.md has the table', () => {
       aptConfig: 'APT_FILE',
       nodeHook: 'HOOK',
     },
-    base: {},
+    base: { AWS_CA_BUNDLE: 'own' },
     placeholders: {},
   };
   const rows = environmentTable.map(({ name, value, clients }) => {
