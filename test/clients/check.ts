@@ -31,10 +31,10 @@ export interface ClientCheck {
    * client is shown, whatever the exit code.
    */
   readonly proves?: 'job' | 'reached';
-  /** It needs the agent's files in HOME; skipped in sessions that have none. */
-  readonly homeFiles?: boolean;
-  /** It needs the CA in the system's store; skipped in sessions that have it not there. */
-  readonly systemStore?: boolean;
+  /** Modes in which it needs the agent's files in HOME; skipped in sessions that have none. */
+  readonly homeFiles?: readonly Mode[];
+  /** Modes in which it needs the CA in the system's store; skipped in sessions that have it not there. */
+  readonly systemStore?: readonly Mode[];
   /** Modes in which it makes sense; both by default. Elsewhere it is skipped with `modeReason`. */
   readonly modes?: readonly Mode[];
   readonly modeReason?: string;

@@ -67,7 +67,7 @@ async function runProcess(task: Task): Promise<{ code: number | null; timedOut: 
   const [file = '', ...args] = task.command;
   const child = spawn(file, args, {
     cwd: task.dir,
-    env: { ...env, HOME: task.home, TMPDIR: join(task.home, 'tmp'), ...task.env },
+    env: { ...env, PWD: task.dir, HOME: task.home, TMPDIR: join(task.home, 'tmp'), ...task.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own, so that all of it can be ended.
     detached: true,

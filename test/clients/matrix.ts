@@ -4,8 +4,6 @@ import { statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { mustRun } from '../support/command.ts';
-import { launcher } from '../support/program.ts';
 import { networkNamespace, namespaceObstacle } from '../support/network-namespace.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import { deploy } from '../support/deployment.ts';
@@ -18,6 +16,7 @@ import type { ClientCheck, Mode, Placeholders } from './check.ts';
 import type { Task, TaskResult } from './inside.ts';
 import { startClientOrigins } from './origin/origin.ts';
 import type { ClientOrigins } from './origin/origin.ts';
+import { hasPrivateEtc } from './private-etc.ts';
 import { runSession } from './run-tasks.ts';
 import type { SessionKind } from './run-tasks.ts';
 
@@ -135,8 +134,9 @@ function obstacle({ check, mode, values }: Planned, kind: SessionKind): string |
   if (check.modes?.includes(mode) === false) return check.modeReason ?? `not for ${mode}`;
   const missing = check.needs.map((need) => fill(need, values)).filter((need) => !isThere(need));
   if (missing.length > 0) return `not installed here: ${missing.join(', ')}`;
-  if (check.homeFiles === true && !kind.homeFiles) return 'needs --home-files';
-  if (check.systemStore === true && !kind.systemStore) return 'needs --system-store, which only root has';
+  if (check.homeFiles?.includes(mode) === true && !kind.homeFiles) return 'needs files in HOME';
+  if (check.systemStore?.includes(mode) === true && !kind.systemStore)
+    return 'needs the system store, which only root can write';
   return undefined;
 }
 
@@ -147,7 +147,7 @@ function isThere(need: string): boolean {
 }
 
 async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): Promise<CheckResult[]> {
-  const kind = await sessionKind(mode, arena.namespace);
+  const kind = sessionKind(mode, arena);
   const results: CheckResult[] = [];
   const tell = (result: CheckResult): void => {
     results.push(result);
@@ -169,13 +169,12 @@ async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): P
   return results;
 }
 
-async function sessionKind(mode: Mode, namespace: NetworkNamespace | undefined): Promise<SessionKind> {
-  const help = await mustRun(launcher, ['run', '--help']);
-  const root = process.getuid?.() === 0;
+function sessionKind(mode: Mode, { namespace, directory }: Arena): SessionKind {
   return {
     mode,
-    homeFiles: help.includes('--home-files'),
-    systemStore: root && help.includes('--system-store'),
+    homeFiles: true,
+    // Only root can write there, and only in a copy.
+    systemStore: hasPrivateEtc(directory),
     ...(namespace === undefined ? {} : { namespace }),
   };
 }

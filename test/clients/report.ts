@@ -60,7 +60,7 @@ export function surprises(rows: readonly Row[]): readonly string[] {
       const known = check.expected?.[mode];
       const result = results[mode];
       if (result?.state === 'fail' && known === undefined)
-        return [`${check.id} fails by ${mode}: ${result.reason ?? ''}`];
+        return [`${check.id} fails by ${mode}: ${result.reason?.trim() ?? ''}`];
       if (result?.state === 'pass' && known !== undefined)
         return [`${check.id} passes by ${mode}, which was not expected: ${known.reason}`];
       return [];
@@ -82,7 +82,8 @@ function remarks(row: Row): string[] {
   return modes.flatMap((mode) => {
     const result = row.results[mode];
     if (result === undefined || result.state === 'pass') return [];
-    return [`${mode}: ${row.check.expected?.[mode]?.reason ?? result.reason ?? ''}`];
+    const reason = row.check.expected?.[mode]?.reason ?? result.reason ?? '';
+    return [`${mode}: ${reason.trim().replaceAll(/\s+/g, ' ')}`];
   });
 }
 

@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -9,6 +11,7 @@ import type { NetworkNamespace } from '../support/network-namespace.ts';
 import { launcher } from '../support/program.ts';
 import type { Mode } from './check.ts';
 import type { TaskResult } from './inside.ts';
+import { withPrivateEtc } from './private-etc.ts';
 
 export interface SessionKind {
   readonly mode: Mode;
@@ -36,7 +39,10 @@ export async function runSession(session: SessionTasks): Promise<string | undefi
   const { kind, home, tools } = session;
   const options = [...session.agentOptions, ...trustOptions(kind), ...modeOptions(kind)];
   const command = ['--', process.execPath, inside, session.listFile];
-  const line = [launcher, 'run', ...options, ...command];
+  const run = [launcher, 'run', ...options, ...command];
+  const layer = join(home, '..', 'etc');
+  await mkdir(layer, { recursive: true });
+  const line = kind.systemStore ? withPrivateEtc(layer, run) : run;
   const [file = '', ...args] =
     kind.namespace !== undefined && kind.mode === 'environment' ? kind.namespace.enter(line) : line;
   const child = spawn(file, args, {

@@ -98,7 +98,7 @@ stream_max_retries = 0
       OPENCODE_DISABLE_MODELS_FETCH: '1',
       OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
     },
-    command: [binary('opencode', 'opencode'), 'run', '--print-logs', '--model', 'fixture/example', 'hello'],
+    command: [binary('opencode', 'opencode'), 'run', '--model', 'fixture/example', 'hello'],
     expect: /hello from api/,
   },
 ];

@@ -46,7 +46,7 @@ function chromiumCheck(
     version: ['chromium', '--version'],
     needs: ['chromium', 'certutil'],
     how,
-    homeFiles: true,
+    homeFiles: ['environment', 'capture'],
     files: { 'driver.mjs': driver.replace('PAGE_PROGRAM', () => program) },
     // Its sandbox makes namespaces, which the jail refuses.
     command: [
@@ -82,7 +82,7 @@ export const browserChecks: readonly ClientCheck[] = [
     version: ['firefox-esr', '--version'],
     needs: ['firefox-esr'],
     how: 'https_proxy; /etc/firefox/policies/policies.json',
-    systemStore: true,
+    systemStore: ['environment', 'capture'],
     files: {
       'driver.mjs': driver.replace('PAGE_PROGRAM', () => pageFetch),
       // What it would ask its makers at the first start.

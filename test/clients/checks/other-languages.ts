@@ -116,7 +116,7 @@ remote-repo-cache: @dir@/packages
     version: ['emacs', '--version'],
     needs: ['emacs'],
     how: 'https_proxy; the system store',
-    systemStore: true,
+    systemStore: ['environment', 'capture'],
     command: [
       'emacs',
       '--batch',
@@ -183,7 +183,7 @@ const compiledChecks: readonly ClientCheck[] = [
     version: ['swiftc', '--version'],
     needs: ['swiftc'],
     how: 'https_proxy; the system store',
-    systemStore: true,
+    systemStore: ['environment', 'capture'],
     files: {
       'program.swift': `import Foundation
 import FoundationNetworking

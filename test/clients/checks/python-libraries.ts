@@ -16,6 +16,7 @@ interface Library {
   readonly expect?: RegExp;
   readonly env?: ClientCheck['env'];
   readonly expected?: ClientCheck['expected'];
+  readonly systemStore?: NonNullable<ClientCheck['systemStore']>;
 }
 
 function libraryCheck({ module, distribution, program, ...library }: Library): ClientCheck {
@@ -123,6 +124,7 @@ print(httplib2.Http(timeout=20).request('@https:web@/hello')[1].decode())
     distribution: 'pycurl',
     module: 'curl',
     how: 'https_proxy; the system store',
+    systemStore: ['environment', 'capture'],
     program: `import pycurl
 curl = pycurl.Curl()
 curl.setopt(curl.URL, '@https:web@/hello')

@@ -13,7 +13,7 @@ export const serviceChecks: readonly ClientCheck[] = [
     version: ['ssh', '-V'],
     needs: ['ssh'],
     how: '~/.ssh/config (ProxyCommand), or capture',
-    homeFiles: true,
+    homeFiles: ['environment'],
     proves: 'reached',
     command: [
       'ssh',

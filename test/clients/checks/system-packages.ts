@@ -48,7 +48,7 @@ export const systemPackageChecks: readonly ClientCheck[] = [
     version: ['dnf', '--version'],
     needs: ['dnf'],
     how: 'https_proxy; the system store',
-    systemStore: true,
+    systemStore: ['environment', 'capture'],
     command: [
       'dnf',
       '--setopt=reposdir=@dir@',
@@ -71,7 +71,7 @@ export const systemPackageChecks: readonly ClientCheck[] = [
     version: ['pacman', '--version'],
     needs: ['pacman'],
     how: 'https_proxy; the system store',
-    systemStore: true,
+    systemStore: ['environment', 'capture'],
     files: {
       'pacman.conf': `[options]
 RootDir = @dir@/root
@@ -101,7 +101,7 @@ Server = @https:pacman@
     version: ['flatpak', '--version'],
     needs: ['flatpak'],
     how: 'https_proxy; the system store',
-    systemStore: true,
+    systemStore: ['environment', 'capture'],
     proves: 'reached',
     command: [
       'sh',
