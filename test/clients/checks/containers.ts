@@ -98,7 +98,7 @@ export const containerChecks: readonly ClientCheck[] = [
     client: 'rclone',
     version: ['rclone', '--version'],
     needs: ['rclone'],
-    how: 'https_proxy; SSL_CERT_FILE; keys in its own configuration, for env_auth cannot load AWS_CA_BUNDLE',
+    how: 'https_proxy; SSL_CERT_FILE; AWS_CA_BUNDLE unset',
     command: [
       'rclone',
       '--retries=1',

@@ -93,7 +93,10 @@ export const versionControlChecks: readonly ClientCheck[] = [
     how: '~/.ssh/config (ProxyCommand), or capture',
     homeFiles: ['environment'],
     proves: 'reached',
-    env: { GIT_SSH_COMMAND: 'ssh -v -p @port:ssh@ -o StrictHostKeyChecking=no -o BatchMode=yes' },
+    env: {
+      GIT_SSH_COMMAND:
+        'ssh ${https_proxy:+-F "$HOME/.ssh/config"} -v -p @port:ssh@ -o StrictHostKeyChecking=no -o BatchMode=yes',
+    },
     command: ['git', 'clone', 'ssh://git@@host:ssh@/project.git'],
     expect: /remote software version UpstreamproxyFixture|remote software version \S*[Ff]ixture/,
   },
