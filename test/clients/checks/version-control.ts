@@ -4,6 +4,16 @@ import type { ClientCheck } from '../check.ts';
 
 export const versionControlChecks: readonly ClientCheck[] = [
   {
+    // As Debian's git has it; the answer is read by git.
+    id: 'curl-gnutls',
+    client: 'libcurl with GnuTLS',
+    version: ['git', '--version'],
+    needs: ['git', '/usr/lib/git-core/git-remote-https'],
+    how: 'https_proxy; GIT_SSL_CAINFO',
+    command: ['git', 'ls-remote', '@https:git@/project.git'],
+    expect: /refs\/heads\/main/,
+  },
+  {
     id: 'git-lfs',
     client: 'git-lfs',
     version: ['git-lfs', '--version'],
