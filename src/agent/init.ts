@@ -39,6 +39,12 @@ export interface InitOptions {
   readonly jail?: Promise<JailFacts | undefined>;
   /** Opens entrances for a workload in a network of its own, once the relay stands; undefined if it has none. */
   readonly entrances?: CaptureStarter;
+  /** Places files in HOME for clients that read nothing else, where there are none; removed again. Default false. */
+  readonly homeFiles?: boolean;
+  /** As root: adds the gateway's CA to the system's trust stores; removed again. Default false. */
+  readonly systemStore?: boolean;
+  /** Program and first arguments of the command line, for ssh with `homeFiles`. */
+  readonly connectCommand?: readonly string[];
   /** Default: warnings to standard error. */
   readonly logger?: Logger;
   readonly limits?: Partial<Limits>;
@@ -116,6 +122,9 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('jail', options.jail),
     ...optional('entrances', options.entrances),
     ...optional('signal', options.signal),
+    ...optional('connectCommand', options.connectCommand),
+    homeFiles: options.homeFiles ?? false,
+    systemStore: options.systemStore ?? false,
     gatewayUrl: options.gatewayUrl,
     token: tokenSource(options),
     relayPort: options.relayPort ?? 0,

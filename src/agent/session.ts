@@ -54,6 +54,11 @@ export interface SessionOptions {
   /** What holds the workload, for the posture; needed when the session enrols. */
   readonly jail?: Promise<JailFacts | undefined>;
   readonly entrances?: CaptureStarter;
+  /** Files in HOME for clients that read nothing else; and the system's trust, as root. */
+  readonly homeFiles?: boolean;
+  readonly systemStore?: boolean;
+  /** Program and arguments of `upstreamproxy connect`, for ssh. */
+  readonly connectCommand?: readonly string[];
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
@@ -158,6 +163,8 @@ export async function openSession(
   );
   const capture =
     inside === undefined ? undefined : stack.use(startCapture(inside, { tunnel: client, limits, logger }));
+  if (options.homeFiles === true || options.systemStore === true)
+    stack.use(await placeOutside(options, relay.port, trust));
   await atStep('relay-up');
   await proof;
   await atStep('proven');
@@ -182,6 +189,25 @@ export async function openSession(
     posture,
     options,
     erased: erasure.erased,
+  });
+}
+
+/** Loaded where it is asked for, which is seldom. */
+async function placeOutside(
+  options: SessionOptions,
+  port: number,
+  trust: TrustFiles,
+): Promise<AsyncDisposable> {
+  const { placeOutsideFiles } = await import('./home-files/outside-files.ts');
+  const { baseEnvironment: base, homeFiles = false, systemStore = false, connectCommand, logger } = options;
+  return await placeOutsideFiles({
+    base,
+    homeFiles,
+    systemStore,
+    connectCommand,
+    port,
+    files: trust.paths,
+    logger,
   });
 }
 

@@ -2,9 +2,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import type { InitOptions } from '../agent/init.ts';
 import { ProxyError } from '../protocol/error.ts';
+import { isSingleFile } from './argument-marks.ts';
 import { choiceOption, numberOption } from './command.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -17,6 +19,8 @@ export const agentOptionTable = {
   'token-fd': { type: 'string' },
   'relay-port': { type: 'string' },
   'relay-socket': { type: 'string' },
+  'home-files': { type: 'boolean' },
+  'system-store': { type: 'boolean' },
   'on-failure': { type: 'string' },
   'dangerously-allow-unhardened': { type: 'boolean' },
   quiet: { type: 'boolean', short: 'q' },
@@ -33,6 +37,9 @@ export const agentOptionUsage = `  --gateway URL         https:// address of the
   --relay-port PORT     port of the relay on the loopback address; default: any free one
   --relay-socket PATH   a Unix socket for the relay too, for this user alone (curl --unix-socket);
                         for \`agent\`, --relay-port off then leaves the port out
+  --home-files          files in HOME for svn, ssh, aria2, lftp, links, s3cmd, yt-dlp and Chromium, where there are
+                        none; removed again
+  --system-store        as root: the gateway's CA in the system's trust stores; removed again
   --on-failure WHAT     exit (default): without a session nothing is started;
                         continue: the command runs without the proxy
   --dangerously-allow-unhardened
@@ -48,6 +55,8 @@ interface ParsedAgentOptions {
   readonly 'token-fd'?: string | undefined;
   readonly 'relay-port'?: string | undefined;
   readonly 'relay-socket'?: string | undefined;
+  readonly 'home-files'?: boolean | undefined;
+  readonly 'system-store'?: boolean | undefined;
   readonly 'on-failure'?: string | undefined;
   readonly 'dangerously-allow-unhardened'?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -64,6 +73,8 @@ export interface AgentOptions {
   readonly relayPort: number | 'off';
   /** Absolute. */
   readonly relaySocket: string | undefined;
+  readonly homeFiles: boolean;
+  readonly systemStore: boolean;
   readonly onFailure: 'exit' | 'continue';
   readonly dangerouslyAllowUnhardened: boolean;
   readonly quiet: boolean;
@@ -107,6 +118,8 @@ export async function readAgentOptions(
         ? undefined
         : numberOption('token-fd', tokenFd, { min: 3, max: 65_535, otherwise: 3 }),
     ...relayPlace(values),
+    homeFiles: values['home-files'] ?? false,
+    systemStore: values['system-store'] ?? false,
     onFailure: choiceOption('on-failure', values['on-failure'], ['exit', 'continue']),
     dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'] ?? false,
     quiet: values.quiet ?? false,
@@ -137,9 +150,18 @@ export function initOptions(options: AgentOptions): InitOptions {
     relayPort,
     ...(relaySocket === undefined ? {} : { relaySocket }),
     dangerouslyAllowUnhardened,
+    homeFiles: options.homeFiles,
+    systemStore: options.systemStore,
+    connectCommand: ownCommand(),
     scrubEnvironment: true,
     baseEnvironment: workloadEnvironment(process.env),
   };
+}
+
+/** How a shell starts this program: the launcher of the package, or the single file. */
+function ownCommand(): readonly string[] {
+  if (isSingleFile()) return [process.execPath];
+  return [fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url))];
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -11,6 +11,7 @@ const commands: CommandTable = new Map([
   ['env', async () => (await import('./env.ts')).envCommand],
   ['doctor', async () => (await import('./doctor.ts')).doctorCommand],
   ['connect', async () => (await import('./connect.ts')).connectCommand],
+  ['cleanup', async () => (await import('./cleanup.ts')).cleanupCommand],
   ['ca', async () => (await import('./ca.ts')).caCommand],
   ['audit', async () => (await import('./audit.ts')).auditCommand],
   ['session', async () => (await import('./session.ts')).sessionCommand],
@@ -30,6 +31,7 @@ const overview = `upstreamproxy gives code in a locked-down container the intern
   upstreamproxy env [options]                prints the environment for a relay that runs
   upstreamproxy doctor [CLIENT …]            which clients find the relay here, and what helps the others
   upstreamproxy connect HOST PORT            standard input and output to HOST:PORT through the relay
+  upstreamproxy cleanup                      removes what killed sessions have left
   upstreamproxy ca show [options]            prints the certificates of the gateway's authority
   upstreamproxy audit tail [options]         prints what went through the gateway
   upstreamproxy session list|revoke          lists sessions, ends one

@@ -60,6 +60,8 @@ async function run(args: readonly string[]): Promise<number> {
     throw new ProxyError('usage', 'the commands of run need the port: leave --relay-port off away');
   if (options.relaySocket !== undefined && values.user !== undefined)
     throw new ProxyError('usage', '--relay-socket is for this user, so not with --user');
+  if ((options.homeFiles || options.systemStore) && values.user !== undefined)
+    throw new ProxyError('usage', '--home-files and --system-store are for this user, so not with --user');
   if (options.gatewayUrl === undefined && isSingleFile())
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = readJailOptions(values);

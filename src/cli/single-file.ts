@@ -7,6 +7,7 @@ const commands: CommandTable = new Map([
   ['run', async () => (await import('./run.ts')).runCommand],
   ['agent', async () => (await import('./agent.ts')).agentCommand],
   ['env', async () => (await import('./env.ts')).envCommand],
+  ['cleanup', async () => (await import('./cleanup.ts')).cleanupCommand],
   ['connect', async () => (await import('./connect.ts')).connectCommand],
   // Not for people: `run` starts it.
   ['jail-helper', async () => (await import('./jail-helper.ts')).jailHelperCommand],

@@ -16,14 +16,7 @@ export function javaKeyStore(
   timeMs: number,
 ): Uint8Array {
   const entries = certificates.map((certificate, index) =>
-    Buffer.concat([
-      unsigned32(trustedCertificate),
-      shortText(`certificate-${String(index + 1)}`),
-      unsigned64(timeMs),
-      shortText('X.509'),
-      unsigned32(certificate.length),
-      certificate,
-    ]),
+    javaTrustEntry(certificate, `certificate-${String(index + 1)}`, timeMs),
   );
   const content = Buffer.concat([
     unsigned32(magic),
@@ -31,13 +24,70 @@ export function javaKeyStore(
     unsigned32(entries.length),
     ...entries,
   ]);
-  const digest = createHash('sha1')
-    // Java's characters are UTF-16, high octet first; the salt is a constant of the JDK.
-    .update(Buffer.from(password, 'utf16le').swap16())
-    .update('Mighty Aphrodite')
-    .update(content)
-    .digest();
-  return Buffer.concat([content, digest]);
+  return Buffer.concat([content, digestOf(content, password)]);
+}
+
+/** One entry of a store: a certificate that is trusted. */
+export function javaTrustEntry(certificate: Uint8Array, alias: string, timeMs: number): Uint8Array {
+  return Buffer.concat([
+    unsigned32(trustedCertificate),
+    shortText(alias),
+    unsigned64(timeMs),
+    shortText('X.509'),
+    unsigned32(certificate.length),
+    certificate,
+  ]);
+}
+
+/** The store with the entry behind the others; undefined if it is no JKS, or not of that password. */
+export function withJavaEntry(
+  store: Uint8Array,
+  entry: Uint8Array,
+  password: string,
+): Uint8Array | undefined {
+  const content = contentOf(store, password);
+  return content === undefined ? undefined : counted(Buffer.concat([content, entry]), 1, password);
+}
+
+/** The store as it was before `withJavaEntry`, byte for byte if nothing else changed; undefined if the entry is not in it. */
+export function withoutJavaEntry(
+  store: Uint8Array,
+  entry: Uint8Array,
+  password: string,
+): Uint8Array | undefined {
+  const content = contentOf(store, password);
+  const at = content?.lastIndexOf(entry) ?? -1;
+  if (content === undefined || at < 0) return undefined;
+  const rest = Buffer.concat([content.subarray(0, at), content.subarray(at + entry.length)]);
+  return counted(rest, -1, password);
+}
+
+const digestBytes = 20;
+const countOffset = 8;
+
+/** All but the digest, which is verified. */
+function contentOf(store: Uint8Array, password: string): Buffer | undefined {
+  const bytes = Buffer.from(store);
+  if (bytes.length < countOffset + 4 + digestBytes) return undefined;
+  if (bytes.readUInt32BE(0) !== magic || bytes.readUInt32BE(4) !== version) return undefined;
+  const content = bytes.subarray(0, -digestBytes);
+  return digestOf(content, password).equals(bytes.subarray(-digestBytes)) ? content : undefined;
+}
+
+function counted(content: Buffer, more: number, password: string): Uint8Array {
+  content.writeUInt32BE(content.readUInt32BE(countOffset) + more, countOffset);
+  return Buffer.concat([content, digestOf(content, password)]);
+}
+
+function digestOf(content: Uint8Array, password: string): Buffer {
+  return (
+    createHash('sha1')
+      // Java's characters are UTF-16, high octet first; the salt is a constant of the JDK.
+      .update(Buffer.from(password, 'utf16le').swap16())
+      .update('Mighty Aphrodite')
+      .update(content)
+      .digest()
+  );
 }
 
 function unsigned32(value: number): Buffer {

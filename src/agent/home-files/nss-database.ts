@@ -1,0 +1,50 @@
+// Chromium's store of certificates, made by certutil where it is there.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { splitPemCertificates } from '../../pki/pem.ts';
+
+const folder = '.pki/nssdb';
+/** certutil takes some hundredths of a second. */
+const timeoutMs = 10_000;
+
+export interface NssFile {
+  /** Below HOME. */
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** The files of a database below `home` that trusts these certificates; undefined where certutil is not installed. */
+export async function nssDatabase(home: string, pem: string): Promise<readonly NssFile[] | undefined> {
+  const scratch = await mkdtemp(join(tmpdir(), 'upstreamproxy-nss-'));
+  const certutil = (...args: readonly string[]): Promise<unknown> =>
+    promisify(execFile)('certutil', ['-d', `sql:${scratch}`, ...args], { timeout: timeoutMs });
+  try {
+    await certutil('-N', '--empty-password');
+    for (const [index, certificate] of splitPemCertificates(pem).entries()) {
+      const file = join(scratch, 'ca.pem');
+      await writeFile(file, certificate);
+      await certutil('-A', '-t', 'C,,', '-n', `upstreamproxy-${index + 1}`, '-i', file);
+    }
+    return await Promise.all(
+      ['cert9.db', 'key4.db', 'pkcs11.txt'].map(async (name) => {
+        const content = await readFile(join(scratch, name));
+        const placed = name === 'pkcs11.txt' ? movedTo(join(home, folder), scratch, content) : content;
+        return { path: `${folder}/${name}`, content: placed };
+      }),
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The database names its own folder. */
+function movedTo(place: string, scratch: string, content: Buffer): Buffer {
+  return Buffer.from(content.toString('utf8').replaceAll(scratch, place));
+}

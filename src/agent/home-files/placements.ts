@@ -1,0 +1,182 @@
+// All that one session has placed outside of its folder, with a manifest by which another process can take it away.
+
+import { randomBytes } from 'node:crypto';
+import { link, lstat, mkdir, open, readdir, readFile, realpath, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { asProxyError } from '../../protocol/error.ts';
+import { withJavaEntry } from '../../pki/java-key-store.ts';
+import { writeFileAtomically } from '../atomic-file.ts';
+import { hasEnded, ownOwner, type Owner } from './owner.ts';
+import { javaStorePassword, type Placement, replaceContent, sha256, undoPlacement } from './placement.ts';
+
+interface Manifest {
+  readonly version: 1;
+  readonly owner: Owner;
+  readonly placements: readonly Placement[];
+}
+
+const manifestName = /^placed-[0-9a-f]{16}\.json$/;
+/** No session places as much; a larger file is not one of ours. */
+const manifestBytesMax = 8 * 1024 * 1024;
+
+/** `[Symbol.asyncDispose]` takes away what was placed and not changed by others, newest first. */
+export class Placements implements AsyncDisposable {
+  readonly #file: string;
+  readonly #owner = ownOwner();
+  #placements: readonly Placement[] = [];
+
+  private constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** `directory` holds the manifests of this user; it is made with mode 0700. */
+  static async open(directory: string): Promise<Placements> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return new Placements(join(directory, `placed-${randomBytes(8).toString('hex')}.json`));
+  }
+
+  /** False if something is at that path: it stays as it is. Missing folders are made. */
+  async placeFile(path: string, content: string | Uint8Array, mode: number): Promise<boolean> {
+    if (await exists(path)) return false;
+    await this.#makeFolder(dirname(path), mode);
+    const temporary = join(
+      dirname(path),
+      `.${basename(path)}.upstreamproxy-${randomBytes(8).toString('hex')}`,
+    );
+    // What is recorded last is undone first; a crash in between leaves nothing that the manifest does not know.
+    await this.#record(
+      { kind: 'file', path, sha256: sha256(content) },
+      { kind: 'temporary', path: temporary },
+    );
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode);
+    } finally {
+      await file.close();
+    }
+    try {
+      // Unlike a rename it never takes the place of a file that came meanwhile.
+      await link(temporary, path);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      await this.#forget(path);
+      return false;
+    } finally {
+      await unlink(temporary);
+    }
+  }
+
+  /** Appends lines to a file of the system. */
+  async appendText(path: string, text: string): Promise<void> {
+    const place = await realpath(path);
+    const content = await readFile(place);
+    // Always on a line of its own, so that each session's can be cut off whatever is before and behind it.
+    const appended = `\n${text}`;
+    await this.#record({ kind: 'append', path: place, text: appended });
+    await replaceContent(place, Buffer.concat([content, Buffer.from(appended)]));
+  }
+
+  /** Adds an entry to a Java key store of the system; false if it is none of the usual form and password. */
+  async addJavaEntry(path: string, entry: Uint8Array): Promise<boolean> {
+    const place = await realpath(path);
+    const store = withJavaEntry(await readFile(place), entry, javaStorePassword);
+    if (store === undefined) return false;
+    await this.#record({ kind: 'java-entry', path: place, entry: Buffer.from(entry).toString('base64') });
+    await replaceContent(place, store);
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await undoAll(this.#placements);
+    this.#placements = [];
+    await unlink(this.#file).catch(ignoreMissing);
+  }
+
+  async #makeFolder(path: string, fileMode: number): Promise<void> {
+    if (await exists(path)) return;
+    await this.#makeFolder(dirname(path), fileMode);
+    await this.#record({ kind: 'folder', path });
+    // As private as what will be in it.
+    await mkdir(path, { mode: (fileMode & 0o044) === 0 ? 0o700 : 0o755 });
+  }
+
+  async #forget(path: string): Promise<void> {
+    this.#placements = this.#placements.filter((placement) => placement.path !== path);
+    await this.#write();
+  }
+
+  async #record(...placements: readonly Placement[]): Promise<void> {
+    this.#placements = [...this.#placements, ...placements];
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const manifest: Manifest = { version: 1, owner: this.#owner, placements: this.#placements };
+    await writeFileAtomically(this.#file, JSON.stringify(manifest), { mode: 0o600 });
+  }
+}
+
+/** What came of a look for leftovers: paths that stay because somebody has changed them. */
+export interface Leftovers {
+  readonly sessions: number;
+  readonly kept: readonly string[];
+}
+
+/** Takes away what sessions of this user have left that ended without doing it themselves. Harmless where there are none. */
+export async function removeLeftovers(directory: string): Promise<Leftovers> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const kept: string[] = [];
+  let sessions = 0;
+  for (const name of names.filter((candidate) => manifestName.test(candidate))) {
+    const file = join(directory, name);
+    const manifest = await readManifest(file);
+    if (manifest === undefined || !hasEnded(manifest.owner)) continue;
+    sessions++;
+    kept.push(...(await undoAll(manifest.placements)));
+    await unlink(file).catch(ignoreMissing);
+  }
+  return { sessions, kept };
+}
+
+async function undoAll(placements: readonly Placement[]): Promise<string[]> {
+  const kept: string[] = [];
+  for (const placement of placements.toReversed()) {
+    try {
+      if (!(await undoPlacement(placement)) && placement.kind !== 'folder') kept.push(placement.path);
+    } catch (error) {
+      // The others are taken away all the same.
+      kept.push(`${placement.path} (${asProxyError(error).message})`);
+    }
+  }
+  return kept;
+}
+
+async function readManifest(file: string): Promise<Manifest | undefined> {
+  try {
+    const status = await lstat(file);
+    // It tells what to delete, so it is read from nobody else.
+    if (!status.isFile() || status.uid !== process.geteuid?.() || status.size > manifestBytesMax)
+      return undefined;
+    // Written by this program, for this user alone.
+    const manifest = JSON.parse(await readFile(file, 'utf8')) as Manifest;
+    return manifest.version === 1 ? manifest : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    ignoreMissing(error);
+    return undefined;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(ignoreMissing)) !== undefined;
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  return undefined;
+}

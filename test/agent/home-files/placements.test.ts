@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Placements, removeLeftovers } from '../../../src/agent/home-files/placements.ts';
+import { javaKeyStore, javaTrustEntry } from '../../../src/pki/java-key-store.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+async function withHome(use: (home: string, state: string) => Promise<void>): Promise<void> {
+  await withTemporaryDirectory(async (folder) => {
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    await use(home, join(folder, 'state'));
+  });
+}
+
+/** Every path below a folder with the content of files. */
+function contents(folder: string): Record<string, string> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const path = join(folder, name);
+      return [name, lstatSync(path).isFile() ? readFileSync(path, 'latin1') : '(no file)'];
+    }),
+  );
+}
+
+/** As if the process that wrote the manifests had been killed. */
+function orphan(state: string): void {
+  for (const name of readdirSync(state)) {
+    const manifest = JSON.parse(readFileSync(join(state, name), 'utf8')) as { owner: object };
+    const owner = { ...manifest.owner, started: '1' };
+    writeFileSync(join(state, name), JSON.stringify({ ...manifest, owner }));
+  }
+}
+
+test('what was placed is taken away with the folders that were made for it, and nothing else', async () => {
+  await withHome(async (home, state) => {
+    writeFileSync(join(home, 'own'), 'own');
+    const before = contents(home);
+    {
+      await using placements = await Placements.open(state);
+      assert.equal(await placements.placeFile(join(home, '.a/b/config'), 'text', 0o644), true);
+      assert.equal(await placements.placeFile(join(home, '.ssh/config'), 'text', 0o600), true);
+      assert.equal(statSync(join(home, '.ssh/config')).mode & 0o777, 0o600);
+      assert.equal(statSync(join(home, '.ssh')).mode & 0o777, 0o700);
+      assert.equal(readFileSync(join(home, '.a/b/config'), 'utf8'), 'text');
+      assert.deepEqual(Object.keys(contents(home)), [
+        '.a',
+        '.a/b',
+        '.a/b/config',
+        '.ssh',
+        '.ssh/config',
+        'own',
+      ]);
+    }
+    assert.deepEqual(contents(home), before);
+    assert.deepEqual(readdirSync(state), []);
+  });
+});
+
+test('what is there already stays, links too', async () => {
+  await withHome(async (home, state) => {
+    writeFileSync(join(home, 'file'), 'own');
+    symlinkSync('/nonexistent', join(home, 'link'));
+    {
+      await using placements = await Placements.open(state);
+      assert.equal(await placements.placeFile(join(home, 'file'), 'ours', 0o644), false);
+      assert.equal(await placements.placeFile(join(home, 'link'), 'ours', 0o644), false);
+    }
+    assert.equal(readFileSync(join(home, 'file'), 'utf8'), 'own');
+    assert.ok(lstatSync(join(home, 'link')).isSymbolicLink());
+  });
+});
+
+test('what somebody has changed since stays, and so does a folder that somebody uses', async () => {
+  await withHome(async (home, state) => {
+    {
+      await using placements = await Placements.open(state);
+      await placements.placeFile(join(home, '.x/config'), 'ours', 0o644);
+      await placements.placeFile(join(home, '.y/config'), 'ours', 0o644);
+      writeFileSync(join(home, '.x/config'), 'ours, and more of the user');
+      writeFileSync(join(home, '.y/other'), 'of the user');
+    }
+    assert.deepEqual(contents(home), {
+      '.x': '(no file)',
+      '.x/config': 'ours, and more of the user',
+      '.y': '(no file)',
+      '.y/other': 'of the user',
+    });
+  });
+});
+
+test('of a process that was killed, another takes it away; of one that runs, nobody', async () => {
+  await withHome(async (home, state) => {
+    const placements = await Placements.open(state);
+    await placements.placeFile(join(home, '.a/config'), 'ours', 0o644);
+    await placements.placeFile(join(home, '.b/config'), 'ours', 0o644);
+    assert.deepEqual(await removeLeftovers(state), { sessions: 0, kept: [] });
+    assert.equal(existsSync(join(home, '.a/config')), true);
+    writeFileSync(join(home, '.b/config'), 'changed');
+    orphan(state);
+    assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept: [join(home, '.b/config')] });
+    assert.deepEqual(Object.keys(contents(home)), ['.b', '.b/config']);
+    assert.deepEqual(readdirSync(state), []);
+    assert.deepEqual(await removeLeftovers(join(home, 'missing')), { sessions: 0, kept: [] });
+  });
+});
+
+test('a crash between the manifest and the file leaves a file of the user alone', async () => {
+  await withHome(async (home, state) => {
+    const placements = await Placements.open(state);
+    await placements.placeFile(join(home, 'config'), 'ours', 0o644);
+    // As if it had been the user who placed something there, after the manifest was written.
+    writeFileSync(join(home, 'config'), 'of the user');
+    orphan(state);
+    await removeLeftovers(state);
+    assert.equal(readFileSync(join(home, 'config'), 'utf8'), 'of the user');
+  });
+});
+
+test('text behind a file of the system is cut off again byte for byte, beside that of another session', async () => {
+  await withHome(async (home, state) => {
+    const bundle = join(home, 'bundle.pem');
+    for (const original of ['roots', 'roots\n', '']) {
+      writeFileSync(bundle, original);
+      chmodSync(bundle, 0o640);
+      {
+        await using first = await Placements.open(state);
+        await first.appendText(bundle, 'first\n');
+        await using second = await Placements.open(state);
+        await second.appendText(bundle, 'second\n');
+        await first[Symbol.asyncDispose]();
+        assert.match(readFileSync(bundle, 'utf8'), /^(roots)?\n{1,2}second\n$/);
+      }
+      assert.equal(readFileSync(bundle, 'utf8'), original);
+      assert.equal(statSync(bundle).mode & 0o777, 0o640);
+    }
+  });
+});
+
+test('a bundle that the system made anew meanwhile stays as it is', async () => {
+  await withHome(async (home, state) => {
+    const bundle = join(home, 'bundle.pem');
+    writeFileSync(bundle, 'roots\n');
+    {
+      await using placements = await Placements.open(state);
+      await placements.appendText(bundle, 'ours\n');
+      writeFileSync(bundle, 'new roots\n');
+    }
+    assert.equal(readFileSync(bundle, 'utf8'), 'new roots\n');
+  });
+});
+
+test('an entry of a Java key store goes again byte for byte; another form is left alone', async () => {
+  await withHome(async (home, state) => {
+    const path = join(home, 'cacerts');
+    const certificates = [Buffer.from('one'), Buffer.from('two')];
+    const original = javaKeyStore(certificates, 'changeit', 5);
+    writeFileSync(path, original);
+    {
+      await using placements = await Placements.open(state);
+      const entry = javaTrustEntry(Buffer.from('ours'), 'ours', 0);
+      assert.equal(await placements.addJavaEntry(path, entry), true);
+      assert.equal(readFileSync(path).readUInt32BE(8), 3);
+      for (const other of [
+        javaKeyStore(certificates, 'another', 5),
+        Buffer.from('PKCS 12'),
+        Buffer.alloc(0),
+      ]) {
+        writeFileSync(join(home, 'other'), other);
+        assert.equal(await placements.addJavaEntry(join(home, 'other'), entry), false);
+        assert.deepEqual(readFileSync(join(home, 'other')), Buffer.from(other));
+      }
+    }
+    assert.deepEqual(readFileSync(path), Buffer.from(original));
+  });
+});
