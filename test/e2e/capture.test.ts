@@ -1,128 +1,20 @@
 // Capture without firewall rules: a command that knows of no proxy, in a network of its own, as root and as nobody.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type Server, type AddressInfo } from 'node:net';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { stringify } from 'yaml';
-
-import { runCommand, type CommandResult } from '../support/command.ts';
+import { captureScene as scene, closed, obstacle, self, users } from '../support/capture-scene.ts';
+import { runCommand } from '../support/command.ts';
+import { leakScript } from '../support/leak-script.ts';
 import { gitServer } from '../support/git-server.ts';
-import { httpsOrigin, type Origin } from '../support/origin.ts';
-import { isRunning, launcher, waitForFile, waitUntil } from '../support/program.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { createTestAuthority, type TestAuthority } from '../support/test-authority.ts';
+import { isRunning, waitForFile, waitUntil } from '../support/program.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
 import { findTool } from '../support/tools.ts';
-
-const nobody = 65534;
-const isRoot = process.geteuid?.() === 0;
-
-/** Who the agent runs as. Nobody has no capability, and none to get. */
-interface User {
-  readonly name: string;
-  readonly uid: number;
-  readonly prefix: readonly string[];
-}
-
-const self: User = { name: isRoot ? 'root' : 'this user', uid: process.geteuid?.() ?? 0, prefix: [] };
-const dropped: User = {
-  name: 'nobody without capabilities',
-  uid: nobody,
-  prefix: [
-    'setpriv',
-    `--reuid=${nobody}`,
-    `--regid=${nobody}`,
-    '--clear-groups',
-    '--inh-caps=-all',
-    '--bounding-set=-all',
-  ],
-};
-const users: readonly User[] = isRoot ? [self, dropped] : [self];
-
-/** Why this user has no namespaces here, or false. */
-function obstacle({ uid, prefix }: User): string | false {
-  const options = uid === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
-  const [file = '', ...args] = [...prefix, 'unshare', ...options, '--net', '--mount', 'true'];
-  const { status, stderr, error } = spawnSync(file, args, { encoding: 'utf8' });
-  if (status === 0) return false;
-  return `no network namespace for ${uid === 0 ? 'root' : 'an ordinary user'} here: ${stderr?.trim() ?? error?.message}`;
-}
-
-interface Scene extends AsyncDisposable {
-  readonly directory: string;
-  readonly origin: Origin;
-  readonly tcpPort: number;
-  run(options: readonly string[], script: string): Promise<CommandResult>;
-  /** File and arguments, for a test that starts it itself. */
-  command(options: readonly string[], script: string): readonly [string, ...string[]];
-  readonly env: NodeJS.ProcessEnv;
-}
-
-const rulesFor = (origin: Origin, tcpPort: number, more: readonly object[]): readonly object[] => [
-  {
-    name: 'hello',
-    hosts: ['api.test'],
-    ports: [origin.port],
-    paths: ['/hello'],
-    addresses: ['127.0.0.1/32'],
-  },
-  { name: 'raw', hosts: ['db.test'], scheme: 'tcp', ports: [tcpPort], addresses: ['127.0.0.1/32'] },
-  ...more,
-];
-
-async function scene(
-  user: User,
-  more: { readonly authority?: TestAuthority; readonly rules?: readonly object[] } = {},
-): Promise<Scene> {
-  await using stack = new AsyncDisposableStack();
-  const { path: directory } = stack.use(await temporaryDirectory());
-  const authority = more.authority ?? createTestAuthority();
-  const origin = stack.use(await httpsOrigin({ authority }));
-  // A protocol in which the server speaks first, and then repeats what it hears.
-  const greeter = createServer((socket) => {
-    socket.on('error', () => {});
-    socket.write('ready\n');
-    socket.pipe(socket);
-  });
-  greeter.listen({ host: '127.0.0.1', port: 0 });
-  await once(greeter, 'listening');
-  stack.defer(() => closed(greeter));
-  const { port: tcpPort } = greeter.address() as AddressInfo;
-  const rules = rulesFor(origin, tcpPort, more.rules ?? []);
-  const hosts = Object.fromEntries(['api', 'db', 'git'].map((name) => [`${name}.test`, '127.0.0.1']));
-  const files = {
-    'ca.pem': authority.caPem,
-    'policy.yaml': stringify({ rules }, { aliasDuplicateObjects: false }),
-    'gateway.yaml': stringify({ policy: 'policy.yaml', upstream: { ca: 'ca.pem', hosts } }),
-  };
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(join(directory, name), text);
-    if (isRoot) await chown(join(directory, name), user.uid, user.uid);
-  }
-  if (isRoot) await chown(directory, user.uid, user.uid);
-  const env = { PATH: process.env['PATH'], HOME: directory, XDG_STATE_HOME: directory, TMPDIR: directory };
-  const command: Scene['command'] = (options, script) => {
-    const config = join(directory, 'gateway.yaml');
-    const args = ['run', '--config', config, ...options, '--', 'sh', '-c', script];
-    const [file = '', ...rest] = [...user.prefix, launcher, ...args];
-    return [file, ...rest];
-  };
-  const run: Scene['run'] = (options, script) => {
-    const [file, ...args] = command(options, script);
-    return runCommand(file, args, { env, cwd: directory });
-  };
-  const owned = stack.move();
-  return { directory, origin, tcpPort, run, command, env, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-async function closed(server: Server): Promise<void> {
-  server.close();
-  await once(server, 'close');
-}
 
 /** A script of Node, for the shell. It has no quote of that kind inside. */
 const node = (script: string): string => `'${process.execPath}' -e '${script}'`;
@@ -347,71 +239,4 @@ async function machineState(): Promise<unknown> {
     resolvConf: await readFile('/etc/resolv.conf', 'utf8').catch(() => undefined),
     namespaces: (await readdir('/run/netns').catch(() => [])).filter((name) => name.includes('capture')),
   };
-}
-
-/** Twelve ways out and what would open others, a line each. */
-function leakScript(port: number): string {
-  return `
-import errno, socket, struct
-
-def tell(name, attempt):
-    try:
-        print(name + ": " + attempt())
-    except OSError as error:
-        print(name + ": " + errno.errorcode.get(error.errno, str(error)))
-
-def tcp(family, address):
-    def attempt():
-        with socket.socket(family, socket.SOCK_STREAM) as s:
-            s.settimeout(5)
-            s.connect((address, ${port}))
-            return s.recv(100).decode()
-    return attempt
-
-def udp(family, address, sockopt=None):
-    def attempt():
-        with socket.socket(family, socket.SOCK_DGRAM) as s:
-            if sockopt: s.setsockopt(*sockopt)
-            s.sendto(b"x", (address, 53))
-            return "sent"
-    return attempt
-
-def raw(family, kind, protocol, address):
-    def attempt():
-        with socket.socket(family, kind, protocol) as s:
-            s.sendto(b"\\x08\\x00\\xf7\\xff\\x00\\x00\\x00\\x00", address)
-            return "sent"
-    return attempt
-
-def packet(interface):
-    def attempt():
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300) as s:
-            s.bind((interface, 0))
-            return "sent"
-    return attempt
-
-def interfaces():
-    names = [name for _, name in socket.if_nameindex()]
-    return "only lo" if names == ["lo"] else " ".join(names)
-
-def administration():
-    status = open("/proc/self/status").read()
-    effective = int(status.split("CapEff:")[1].split()[0], 16)
-    return "held" if effective & (1 << 12 | 1 << 19 | 1 << 21) else "none"
-
-v4, v6 = socket.AF_INET, socket.AF_INET6
-tell("tcp 127.0.0.1", tcp(v4, "127.0.0.1"))
-tell("tcp 192.0.2.1", tcp(v4, "192.0.2.1"))
-tell("tcp ::1", tcp(v6, "::1"))
-tell("tcp 2001:db8::1", tcp(v6, "2001:db8::1"))
-tell("tcp link-local", tcp(v6, "fe80::1"))
-tell("udp 192.0.2.1", udp(v4, "192.0.2.1"))
-tell("udp 2001:db8::1", udp(v6, "2001:db8::1"))
-tell("udp broadcast", udp(v4, "255.255.255.255", (socket.SOL_SOCKET, socket.SO_BROADCAST, 1)))
-tell("icmp", raw(v4, socket.SOCK_RAW, socket.IPPROTO_ICMP, ("192.0.2.1", 0)))
-tell("ping", raw(v4, socket.SOCK_DGRAM, socket.IPPROTO_ICMP, ("192.0.2.1", 0)))
-tell("packet eth0", packet("eth0"))
-tell("interfaces", interfaces)
-tell("administration", administration)
-`;
 }
