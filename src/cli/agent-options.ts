@@ -159,7 +159,7 @@ export function initOptions(options: AgentOptions): InitOptions {
 }
 
 /** How a shell starts this program: the launcher of the package, or the single file. */
-function ownCommand(): readonly string[] {
+export function ownCommand(): readonly string[] {
   if (isSingleFile()) return [process.execPath];
   return [fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url))];
 }

@@ -11,14 +11,17 @@ import {
   agentOptionTable,
   agentOptionUsage,
   initOptions,
+  ownCommand,
   readAgentOptions,
   type AgentOptions,
 } from './agent-options.ts';
+import { cleanUpAfterKill } from './cleanup-after-kill.ts';
 import { choiceOption, parseOptions, type Command } from './command.ts';
 import { displacedNote } from './displaced-note.ts';
 import { without } from './env.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
+import { workloadEnvironment } from './workload-environment.ts';
 
 const usage = `upstreamproxy agent --gateway URL --token-file FILE [options]
 
@@ -75,6 +78,9 @@ async function agent(args: readonly string[]): Promise<number> {
   if (options.gatewayUrl === undefined && values.posture === true) return printOwnPosture();
   if (options.gatewayUrl === undefined) throw new ProxyError('usage', 'name the gateway: --gateway URL');
   using shutdown = listenForShutdown();
+  using stack = new DisposableStack();
+  if (options.homeFiles || options.systemStore)
+    stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   await using proxy = await initUpstreamProxy({
     ...initOptions(options),
     ...(values.state === undefined ? {} : { stateDirectory: values.state }),

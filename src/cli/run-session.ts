@@ -3,10 +3,12 @@
 import { initUpstreamProxy, type InitOptions, type UpstreamProxy } from '../agent/init.ts';
 import { jailFacts, type JailFacts } from '../agent/jail/jail-facts.ts';
 import type { Jail } from '../agent/jail/jail-process.ts';
-import { initOptions, type AgentOptions } from './agent-options.ts';
+import { initOptions, ownCommand, type AgentOptions } from './agent-options.ts';
+import { cleanUpAfterKill } from './cleanup-after-kill.ts';
 import { displacedNote } from './displaced-note.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
+import { workloadEnvironment } from './workload-environment.ts';
 
 export interface RunSession extends AsyncDisposable {
   readonly proxy: UpstreamProxy;
@@ -34,6 +36,8 @@ export async function openRunSession(
     const { startEmbeddedGateway } = await import('./embedded-gateway.ts');
     embedded = stack.use(await startEmbeddedGateway({ stateDirectory, args, environment: process.env }));
   }
+  if (options.homeFiles || options.systemStore)
+    stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   const proxy = stack.use(
     await initUpstreamProxy({
       ...initOptions(options),
