@@ -4,12 +4,14 @@ import { Buffer } from 'node:buffer';
 import { hostField } from '../http/authority.ts';
 import type { Destination } from '../http/destination.ts';
 import type { ResponseHead } from '../http/message-head.ts';
+import { errorTable } from '../protocol/error.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { accessUrl } from './access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { denialAnswer } from './denial.ts';
 import type { Denial } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { grpcDenial, grpcTypeOf } from './grpc-denial.ts';
 
 /** An answer in a form that only the client's protocol knows. */
 export interface RefusalAnswer {
@@ -36,8 +38,16 @@ export function refuse(
     return;
   }
   const denial = denialOf(error, record);
-  const accept = new Map(pairs(client.rawHeaders)).get('accept');
-  const answer = answerTo?.(denial) ?? denialAnswer(denial, accept);
+  const fields = new Map(pairs(client.rawHeaders));
+  const grpcType = grpcTypeOf(fields.get('content-type'), client.httpVersion);
+  if (grpcType !== undefined && answerTo === undefined) {
+    // What would have been said without gRPC, whose answers all have the status of success.
+    facts.status = errorTable[error.code].http;
+    client.sendHead(grpcDenial(denial, grpcType), true);
+    client.sendEnd([]);
+    return;
+  }
+  const answer = answerTo?.(denial) ?? denialAnswer(denial, fields.get('accept'));
   facts.status = answer.head.status;
   client.sendHead(answer.head);
   const { body } = answer;

@@ -81,7 +81,7 @@ rules:
     const events = await a.events(3);
     assert.ok(events.every(({ verdict }) => verdict === 'deny'));
     nothingDialled(a);
-    // Whoever speaks gRPC reads the status of HTTP where there is none of its own: 403 is PERMISSION_DENIED, at once.
+    // The client gets the status of gRPC, test/gateway/grpc-denial.test.ts; the audit what is meant by it.
     assert.deepEqual(
       events.map(({ status }) => status),
       [403, 403, 403],
