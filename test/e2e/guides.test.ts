@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { mustRun } from '../support/command.ts';
@@ -15,33 +15,36 @@ import { skipWithout } from '../support/tools.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const skip = skipWithout('npm', 'git', 'curl', 'bash');
 
-test('the guide to credentials does what it shows', { skip, timeout: 120_000 }, async () => {
-  await using stage = await openGuideStage({ lockedGit: true });
-  await stage.run('docs/guides/credentials.md');
-});
+// Most of their time is waiting: for files to be looked at, and for programs to start.
+describe('guides', { concurrency: 2, skip }, () => {
+  test('the guide to credentials does what it shows', { timeout: 120_000 }, async () => {
+    await using stage = await openGuideStage({ lockedGit: true });
+    await stage.run('docs/guides/credentials.md');
+  });
 
-test('the guide to jobs of a CI system does what it shows', { skip, timeout: 120_000 }, async () => {
-  await using stage = await openGuideStage();
-  await stage.run('docs/guides/ci-jobs.md');
-});
-
-test('the guide to coding agents does what it shows', { skip, timeout: 120_000 }, async () => {
-  await using stage = await openGuideStage();
-  await stage.run('docs/guides/agents.md');
-});
-
-test(
-  'the first requests of the README go as shown; what needs a registry outside is left out',
-  { skip },
-  async () => {
+  test('the guide to jobs of a CI system does what it shows', { timeout: 120_000 }, async () => {
     await using stage = await openGuideStage();
-    await stage.run('README.md', ({ steps, ...guide }) => {
-      const chosen = steps.filter((step) => step.kind === 'file' || !step.command.includes('npm view'));
-      assert.equal(chosen.length, steps.length - 1);
-      return { ...guide, steps: chosen };
-    });
-  },
-);
+    await stage.run('docs/guides/ci-jobs.md');
+  });
+
+  test('the guide to coding agents does what it shows', { timeout: 120_000 }, async () => {
+    await using stage = await openGuideStage();
+    await stage.run('docs/guides/agents.md');
+  });
+
+  test(
+    'the first requests of the README go as shown; what needs a registry outside is left out',
+    { skip },
+    async () => {
+      await using stage = await openGuideStage();
+      await stage.run('README.md', ({ steps, ...guide }) => {
+        const chosen = steps.filter((step) => step.kind === 'file' || !step.command.includes('npm view'));
+        assert.equal(chosen.length, steps.length - 1);
+        return { ...guide, steps: chosen };
+      });
+    },
+  );
+});
 
 /** Command lines of the program in a document: in blocks, and in spans of code. */
 function commandLines(text: string): readonly string[] {
