@@ -132,4 +132,69 @@ test('clients of the relay without CONNECT', async (context) => {
       }
     },
   );
+
+  await context.test('requests for several origins follow each other on one connection', async () => {
+    const request = (scheme: string, at: number, last = false): string =>
+      `GET ${scheme}://api.test:${at}/hello HTTP/1.1\r\nHost: api.test:${at}\r\n` +
+      `Proxy-Connection: ${last ? 'close' : 'keep-alive'}\r\n${last ? 'Connection: close\r\n' : ''}\r\n`;
+    const { text, ending } = await talk(
+      port,
+      request('http', plain.port) + request('https', secure.port) + request('http', plain.port, true),
+    );
+    assert.equal(text.match(/^HTTP\/1\.1 200 /gm)?.length, 3);
+    assert.equal(text.match(/^hello$/gm)?.length, 3);
+    assert.equal(ending, 'end');
+  });
+
+  await context.test(
+    'credentials and settings for the proxy are taken and do not reach the origin',
+    async () => {
+      const host = `api.test:${plain.port}`;
+      const { text } = await talk(
+        port,
+        `GET http://${host}/hello HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n` +
+          'Proxy-Connection: close\r\nConnection: close\r\n\r\n',
+      );
+      assert.match(text, /^HTTP\/1\.1 200 /);
+      const names = Object.keys(plain.requests.at(-1)?.headers ?? {});
+      assert.deepEqual(
+        names.filter((name) => name.startsWith('proxy-')),
+        [],
+      );
+      const tunnel = await talk(
+        port,
+        `CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n` +
+          `GET /hello HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      );
+      assert.match(tunnel.text, /^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 200 [\s\S]*hello\n/);
+    },
+  );
+
+  await context.test(
+    'a name of the greatest length is asked for, a longer one is refused in words',
+    async () => {
+      const label = 'a'.repeat(63);
+      const longest = [label, label, label, 'a'.repeat(56), 'test'].join('.');
+      assert.equal(longest.length, 253);
+      const allowed = await talk(
+        port,
+        `GET http://${longest}/ HTTP/1.1\r\nHost: ${longest}\r\nConnection: close\r\n\r\n`,
+      );
+      assert.match(allowed.text, /^HTTP\/1\.1 403 /);
+      for (const host of [`a${longest}`, `${label}a.test`, `${'a.'.repeat(2_000)}test`]) {
+        const { text } = await talk(port, `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\n\r\n`);
+        assert.match(text, /^HTTP\/1\.1 4\d\d /, host.slice(0, 80));
+      }
+    },
+  );
+
+  await context.test('an IPv6 literal is an authority with brackets, and only that', async () => {
+    const { text } = await talk(
+      port,
+      'GET http://[2001:db8::1]/ HTTP/1.1\r\nHost: [2001:db8::1]\r\nConnection: close\r\n\r\n',
+    );
+    assert.match(text, /^HTTP\/1\.1 403 [\s\S]*2001:db8::1/);
+    const bare = await talk(port, 'CONNECT 2001:db8::1:443 HTTP/1.1\r\nHost: 2001:db8::1:443\r\n\r\n');
+    assert.match(bare.text, /^HTTP\/1\.1 400 /);
+  });
 });

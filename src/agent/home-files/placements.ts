@@ -45,6 +45,7 @@ export class Placements implements AsyncDisposable {
     );
     // What is recorded last is undone first; a crash in between leaves nothing that the manifest does not know.
     await this.#record(
+      false,
       { kind: 'file', path, sha256: sha256(content) },
       { kind: 'temporary', path: temporary },
     );
@@ -74,7 +75,7 @@ export class Placements implements AsyncDisposable {
     const content = await readFile(place);
     // Always on a line of its own, so that each session's can be cut off whatever is before and behind it.
     const appended = `\n${text}`;
-    await this.#record({ kind: 'append', path: place, text: appended });
+    await this.#record(true, { kind: 'append', path: place, text: appended });
     await replaceContent(place, Buffer.concat([content, Buffer.from(appended)]));
   }
 
@@ -83,7 +84,11 @@ export class Placements implements AsyncDisposable {
     const place = await realpath(path);
     const store = withJavaEntry(await readFile(place), entry, javaStorePassword);
     if (store === undefined) return false;
-    await this.#record({ kind: 'java-entry', path: place, entry: Buffer.from(entry).toString('base64') });
+    await this.#record(true, {
+      kind: 'java-entry',
+      path: place,
+      entry: Buffer.from(entry).toString('base64'),
+    });
     await replaceContent(place, store);
     return true;
   }
@@ -97,24 +102,25 @@ export class Placements implements AsyncDisposable {
   async #makeFolder(path: string, fileMode: number): Promise<void> {
     if (await exists(path)) return;
     await this.#makeFolder(dirname(path), fileMode);
-    await this.#record({ kind: 'folder', path });
+    await this.#record(false, { kind: 'folder', path });
     // As private as what will be in it.
     await mkdir(path, { mode: (fileMode & 0o044) === 0 ? 0o700 : 0o755 });
   }
 
   async #forget(path: string): Promise<void> {
     this.#placements = this.#placements.filter((placement) => placement.path !== path);
-    await this.#write();
+    await this.#write(false);
   }
 
-  async #record(...placements: readonly Placement[]): Promise<void> {
+  /** Durable where a loss of power must not lose it: files of the system outlive that. */
+  async #record(durable: boolean, ...placements: readonly Placement[]): Promise<void> {
     this.#placements = [...this.#placements, ...placements];
-    await this.#write();
+    await this.#write(durable);
   }
 
-  async #write(): Promise<void> {
+  async #write(durable: boolean): Promise<void> {
     const manifest: Manifest = { version: 1, owner: this.#owner, placements: this.#placements };
-    await writeFileAtomically(this.#file, JSON.stringify(manifest), { mode: 0o600 });
+    await writeFileAtomically(this.#file, JSON.stringify(manifest), { mode: 0o600, durable });
   }
 }
 
