@@ -7,6 +7,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { openSystemCalls, type SystemCalls } from './hardening/ffi.ts';
 import { systemCallNumbers } from './jail/system-call-numbers.ts';
+import { socketDescriptor } from './socket-descriptor.ts';
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -99,9 +100,9 @@ function isServed(path: string): Promise<boolean> {
 
 /** The user at the other end, as it was when it connected (`man 7 unix`); undefined if the kernel does not say. */
 function peerUid(calls: SystemCalls, socket: Socket): number | undefined {
-  // Both runtimes keep the descriptor here, and nowhere that is documented; without it nobody is let in.
-  const { fd } = (socket as { _handle?: { readonly fd?: number } | null })._handle ?? {};
-  if (typeof fd !== 'number' || fd < 0) return undefined;
+  const fd = socketDescriptor(socket);
+  // Without it nobody is let in.
+  if (fd === undefined) return undefined;
   // struct ucred { pid, uid, gid }, each of 32 bits.
   const credentials = new Uint32Array(3);
   const bytes = new Uint8Array(credentials.buffer);

@@ -18,6 +18,7 @@ export const jailOptionTable = {
   'fs-write': { type: 'string', multiple: true },
   user: { type: 'string' },
   'capture-only': { type: 'boolean' },
+  'capture-ports': { type: 'string' },
 } as const;
 
 export const jailOptionUsage = `
@@ -30,6 +31,8 @@ The command runs in a jail, from which it cannot read or signal the agent (docs/
   --user USER[:GROUP]   the command runs as that user, where this is root
   --capture-only        no variable names the proxy: the command's connections are captured
                         (docs/reference/capture.md); needs the layer network
+  --capture-ports WHAT  policy (default): 80, 443 and the ports that its rules name
+                        all: every port, where nft(8) is
 `;
 
 interface ParsedJailOptions {
@@ -38,6 +41,7 @@ interface ParsedJailOptions {
   readonly 'fs-write'?: readonly string[] | undefined;
   readonly user?: string | undefined;
   readonly 'capture-only'?: boolean | undefined;
+  readonly 'capture-ports'?: string | undefined;
 }
 
 export interface JailOptions {
@@ -64,11 +68,12 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
     (user !== undefined ||
       fsWrite !== undefined ||
       values['jail-layers'] !== undefined ||
-      values['capture-only'] === true)
+      values['capture-only'] === true ||
+      values['capture-ports'] !== undefined)
   )
     throw new ProxyError(
       'usage',
-      '--user, --fs-write, --jail-layers and --capture-only need the jail; leave --isolate=off away',
+      '--user, --fs-write, --jail-layers, --capture-only and --capture-ports need the jail; leave --isolate=off away',
     );
   if (user !== undefined && process.geteuid?.() !== 0)
     throw new ProxyError('usage', '--user can be given by root alone');
@@ -78,12 +83,15 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
     ...(fsWrite === undefined ? {} : { fsWrite }),
     ...(user === undefined ? {} : { identity: parseIdentity(user) }),
     ...(openFiles === undefined ? {} : { openFilesSoft: openFiles }),
+    hasAllPorts: choiceOption('capture-ports', values['capture-ports'], ['policy', 'all']) === 'all',
   };
   if (fsWrite !== undefined && !plan.layers.includes('landlock'))
     throw new ProxyError('usage', '--fs-write needs the layer landlock');
   const captureOnly = values['capture-only'] ?? false;
   if (captureOnly && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-only needs the layer network');
+  if (plan.hasAllPorts === true && !plan.layers.includes('network'))
+    throw new ProxyError('usage', '--capture-ports all needs the layer network');
   return { isolate, plan, captureOnly };
 }
 
@@ -98,7 +106,7 @@ function readLayers(text: string): readonly JailLayer[] {
 
 /**
  * Starts the helper, before this process hardens itself. Undefined where there is to be no jail, or with `auto` where
- * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`) must hold: throws jail_refused.
+ * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`, `--capture-ports all`) must hold: throws jail_refused.
  */
 export async function openJailFor(
   options: JailOptions & { readonly relayPort?: number },
@@ -107,7 +115,11 @@ export async function openJailFor(
   const { isolate, plan, captureOnly } = options;
   if (isolate === 'off') return undefined;
   const asked =
-    isolate === 'require' || captureOnly || plan.fsWrite !== undefined || plan.identity !== undefined;
+    isolate === 'require' ||
+    captureOnly ||
+    plan.hasAllPorts === true ||
+    plan.fsWrite !== undefined ||
+    plan.identity !== undefined;
   try {
     const early = { earlyPorts: earlyPorts(options.relayPort) };
     const jail = await openJail({ ...plan, ...early }, helperProgram());
@@ -133,7 +145,7 @@ export async function openJailFor(
 function isAskedFor(layer: JailLayer, { plan, captureOnly }: JailOptions): boolean {
   if (layer === 'identity') return true;
   if (layer === 'landlock') return plan.fsWrite !== undefined;
-  return layer === 'network' && captureOnly;
+  return layer === 'network' && (captureOnly || plan.hasAllPorts === true);
 }
 
 /** Our own program again; in a single-file build the runtime and the program are one. */

@@ -6,6 +6,7 @@ import type { RelayContext } from '../relay-connection.ts';
 import { serveCapturedConnection, serveRelayConnection } from '../relay-connection.ts';
 import type { EntrancePorts, Entrances } from './entrances.ts';
 import { FakeAddresses } from './fake-addresses.ts';
+import { openOriginalPort, type OriginalPort } from './original-port.ts';
 import { resolverConnectionsMax, serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
 
 export interface Capture extends AsyncDisposable {
@@ -22,6 +23,8 @@ export function startCapture(entrances: Entrances, context: RelayContext): Captu
   const addresses = new FakeAddresses({ namesMax: context.limits.captureNamesMax });
   const sockets = new Set<Socket>();
   const { streamsMax } = context.limits;
+  const original = entrances.hasAllPorts ? openOriginalPort() : undefined;
+  const portOf: OriginalPort = original === undefined ? ({ localPort }) => localPort : original.of;
   const serve = (inside: Server, connectionsMax: number, accept: (socket: Socket) => void): Server => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       sockets.add(socket);
@@ -37,16 +40,24 @@ export function startCapture(entrances: Entrances, context: RelayContext): Captu
   const servers = [
     serve(entrances.relay, streamsMax, (socket) => serveRelayConnection(socket, context)),
     ...entrances.captured.map((inside) =>
-      serve(inside, streamsMax, (socket) => serveByAddress(socket, addresses, context)),
+      serve(inside, streamsMax, (socket) => serveByAddress(socket, { addresses, portOf, context })),
     ),
     serve(entrances.resolverTcp, resolverConnectionsMax, (socket) => serveTcpResolver(socket, addresses)),
   ];
   serveUdpResolver(entrances.resolverUdp, addresses);
-  return captureOf(servers, sockets, entrances);
+  return captureOf({ servers, sockets, entrances, original });
 }
 
-function captureOf(servers: readonly Server[], sockets: ReadonlySet<Socket>, entrances: Entrances): Capture {
+interface CaptureParts {
+  readonly servers: readonly Server[];
+  readonly sockets: ReadonlySet<Socket>;
+  readonly entrances: Entrances;
+  readonly original: Disposable | undefined;
+}
+
+function captureOf({ servers, sockets, entrances, original }: CaptureParts): Capture {
   let closed: Promise<unknown> | undefined;
+  let isReleased = false;
   const close = async ({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<void> => {
     closed ??= Promise.all([...servers.map(closeServer), closeUdp(entrances)]);
     const timer = setTimeout(() => {
@@ -54,6 +65,8 @@ function captureOf(servers: readonly Server[], sockets: ReadonlySet<Socket>, ent
     }, drainMs);
     await closed;
     clearTimeout(timer);
+    if (!isReleased) original?.[Symbol.dispose]();
+    isReleased = true;
   };
   return {
     get connectionCount() {
@@ -64,17 +77,24 @@ function captureOf(servers: readonly Server[], sockets: ReadonlySet<Socket>, ent
   };
 }
 
-function serveByAddress(socket: Socket, addresses: FakeAddresses, context: RelayContext): void {
-  const { localAddress, localPort } = socket;
+interface CapturedContext {
+  readonly addresses: FakeAddresses;
+  readonly portOf: OriginalPort;
+  readonly context: RelayContext;
+}
+
+function serveByAddress(socket: Socket, { addresses, portOf, context }: CapturedContext): void {
+  const { localAddress } = socket;
+  const port = portOf(socket);
   const held = localAddress === undefined ? undefined : addresses.hold(localAddress);
-  if (held === undefined || localPort === undefined) {
+  if (held === undefined || port === undefined) {
     // An address that the resolver gave to nobody, or of 127.0.0.0/8: nobody listens there.
     socket.on('error', () => {});
     socket.resetAndDestroy();
     return;
   }
   socket.once('close', () => held[Symbol.dispose]());
-  serveCapturedConnection(socket, { host: held.name, port: localPort }, context);
+  serveCapturedConnection(socket, { host: held.name, port }, context);
 }
 
 function closeServer(server: Server): Promise<void> {

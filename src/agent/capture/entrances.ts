@@ -17,6 +17,8 @@ export interface Entrances {
   readonly captured: readonly Server[];
   readonly resolverUdp: UdpSocket;
   readonly resolverTcp: Server;
+  /** Connections to other ports arrive on a captured one; the kernel says which port they were for. */
+  readonly hasAllPorts: boolean;
 }
 
 export const resolverPort = 53;

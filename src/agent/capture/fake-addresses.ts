@@ -19,7 +19,7 @@ interface Entry {
 }
 
 /** The range that is local inside the namespace. */
-export const fakeNetwork = { address: '198.18.0.1', netmask: '255.254.0.0' } as const;
+export const fakeNetwork = { address: '198.18.0.1', netmask: '255.254.0.0', range: '198.18.0.0/15' } as const;
 
 /**
  * A bounded map in both directions. The name that was not used for longest makes room for a new one, but never while a

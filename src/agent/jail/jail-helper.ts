@@ -44,7 +44,7 @@ interface JailStep {
 const steps: readonly JailStep[] = [
   {
     layer: 'network',
-    enter: ({ calls, numbers }) => enterNetwork(calls, numbers),
+    enter: ({ plan, calls, numbers }) => enterNetwork(calls, numbers, plan),
   },
   {
     layer: 'no-new-privs',

@@ -23,6 +23,8 @@ export interface JailPlan {
   readonly outside?: string;
   /** For `network`: ports to capture, and to send out, as soon as it stands. */
   readonly earlyPorts?: readonly number[];
+  /** For `network`: all other ports lead to one of the early ones. */
+  readonly hasAllPorts?: boolean;
   /** The standard error of the command, where the helper was started with another. */
   readonly standardErrorFd?: number;
   /** If given, the command can write only there. */

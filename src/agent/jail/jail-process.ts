@@ -103,7 +103,7 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
     control.on('error', () => {});
     control.write(`${JSON.stringify(starter ? { ...plan, standardErrorFd } : plan)}\n`);
     const report = await (starter ? reportOrRefusal(child, control, startedBy) : readReport(control));
-    return jailOf({ child, control, report, receiver, opened: plan.earlyPorts ?? [] });
+    return jailOf({ child, control, report, receiver, plan });
   } catch (error) {
     child.kill('SIGKILL');
     receiver?.[Symbol.dispose]();
@@ -142,11 +142,10 @@ interface JailParts {
   readonly report: JailReport;
   /** Where the layer `network` was to be entered. */
   readonly receiver: EntranceReceiver | undefined;
-  /** Captured already. */
-  readonly opened: readonly number[];
+  readonly plan: JailPlan;
 }
 
-function jailOf({ child, control, report, receiver, opened }: JailParts): Jail {
+function jailOf({ child, control, report, receiver, plan }: JailParts): Jail {
   let started = false;
   const close = async (): Promise<void> => {
     control.destroy();
@@ -158,10 +157,11 @@ function jailOf({ child, control, report, receiver, opened }: JailParts): Jail {
   };
   const listen = async ({ relay, captured }: EntrancePorts): Promise<Entrances> => {
     if (receiver === undefined) throw new ProxyError('jail_refused', 'the jail has no network');
-    const later = captured.filter((port) => !opened.includes(port));
+    const { earlyPorts: opened = [], hasAllPorts = false } = plan;
+    const later = hasAllPorts ? [] : captured.filter((port) => !opened.includes(port));
     const request: JailListen = { listen: { relay, captured: later } };
     control.write(`${JSON.stringify(request)}\n`);
-    return await receiver.entrances();
+    return { ...(await receiver.entrances()), hasAllPorts };
   };
   const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
   return {

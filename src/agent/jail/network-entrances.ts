@@ -89,7 +89,7 @@ export class EntranceReceiver implements Disposable {
   }
 
   /** All of them, once the helper was told to send the rest. Throws jail_refused, with none of them left open. */
-  async entrances(): Promise<Entrances> {
+  async entrances(): Promise<Omit<Entrances, 'hasAllPorts'>> {
     const timer = setTimeout(
       () => this.#complete.reject(new Error(`not within ${openTimeoutMs} ms`)),
       openTimeoutMs,

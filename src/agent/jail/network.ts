@@ -6,8 +6,10 @@ import { dirname, join } from 'node:path';
 import { fakeNetwork } from '../capture/fake-addresses.ts';
 import type { SystemCalls } from '../hardening/ffi.ts';
 import { dropNetworkCapabilities } from './capabilities.ts';
+import type { JailPlan } from './jail-plan.ts';
 import { requireDone } from './kernel-fault.ts';
 import { makeNamespaces } from './network-namespace.ts';
+import { redirectPorts } from './port-redirect.ts';
 import type { SystemCallNumbers } from './system-call-numbers.ts';
 
 // <linux/sockios.h>, netdevice(7)
@@ -35,13 +37,19 @@ const scratchFolders = ['/tmp', '/run', '/mnt', '/var'];
  * Makes namespaces and brings up in them what a command needs. Throws an Error that says what the kernel refuses; a
  * namespace that was made by then is of no use.
  */
-export function enterNetwork(calls: SystemCalls, numbers: SystemCallNumbers): void {
+export function enterNetwork(
+  calls: SystemCalls,
+  numbers: SystemCallNumbers,
+  { hasAllPorts = false, earlyPorts = [] }: Pick<JailPlan, 'hasAllPorts' | 'earlyPorts'>,
+): void {
   makeNamespaces(calls, numbers);
   for (const folder of otherResolvers) {
     if (isFolder(folder)) maskFolder(calls, numbers, folder);
   }
   mountResolvConf(calls, numbers);
   bringLoopbackUp(calls, numbers);
+  // By a program of its own, so before the rights to it go.
+  if (hasAllPorts) redirectPorts(earlyPorts);
   dropNetworkCapabilities(calls, numbers);
 }
 
