@@ -276,9 +276,7 @@ const others: readonly ClientRow[] = [
     id: 'ssh',
     commands: ['ssh'],
     version: ['-V'],
-    proxy: [
-      { kind: 'home', path: '.ssh/config', pattern: /^\s*(?:ProxyCommand|Include)\s.*upstreamproxy/im },
-    ],
+    proxy: [{ kind: 'home', path: '.ssh/config', pattern: /^\s*ProxyCommand\s.*\bconnect\b/im }],
     trust: 'none',
     fix: 'home-files',
   },
