@@ -63,7 +63,9 @@ export class CompiledPolicy implements Policy {
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
     const observed = verdict.observedDeny?.reference.name;
     const awaits =
-      verdict.isUnread || awaitsCommands(verdict.allow?.git, access) ? ({ awaits: 'git-commands' } as const) : {};
+      verdict.isUnread || awaitsCommands(verdict.allow?.git, access)
+        ? ({ awaits: 'git-commands' } as const)
+        : {};
     if (verdict.allow !== undefined) return { ...allowBy(verdict.allow, access, observed), ...awaits };
     const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
     if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits };

@@ -64,6 +64,11 @@ function cgiEnvironment(request: IncomingMessage, root: string): NodeJS.ProcessE
 function answerByBackend(request: IncomingMessage, response: ServerResponse, root: string): void {
   const child = spawn('git', ['http-backend'], { env: cgiEnvironment(request, root), timeout: 30_000 });
   child.stdin.on('error', () => undefined);
+  // Half a body: git http-backend waits for the rest for ever, and at an early end of its input it spins. By SIGTERM it
+  // takes along what it started.
+  request.once('close', () => {
+    if (!request.complete) child.kill('SIGTERM');
+  });
   request.pipe(child.stdin);
   child.stderr.resume();
   let head = Buffer.alloc(0);

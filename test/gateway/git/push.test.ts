@@ -5,9 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { mustRun } from '../../support/command.ts';
 import { findCanary } from '../../support/canary.ts';
 import { openGitScene } from '../support/git-scene.ts';
 import type { GitScene } from '../support/git-scene.ts';
+import { skipWithout } from '../../support/tools.ts';
+import { sendRaw } from '../support/raw-http.ts';
 
 const agentRule = `
   - { name: agent-branches, HOST, ADDRESSES, inject: token, git: { repository: acme/project, operations: [fetch, push], refs: refs/heads/agent/** } }`;
@@ -211,4 +214,101 @@ test('a rule in observe mode records what it would have refused', async () => {
   assert.equal(pushed.code, 0, pushed.stderr);
   const { observed, git } = scene.path.audit.at(-1) ?? {};
   assert.deepEqual([observed, git?.refs], ['trial', [{ ref: 'refs/heads/main', change: 'update' }]]);
+});
+
+test(
+  'a signed push is judged by the commands in its certificate',
+  { skip: skipWithout('ssh-keygen') },
+  async () => {
+    await using scene = await openGitScene(agentRule);
+    const key = join(scene.work, '.git', 'key');
+    await mustRun('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+    const served = join(scene.server.root, scene.server.repositoryPath);
+    await scene.mustGit('-C', served, 'config', 'receive.certNonceSeed', 'seed');
+    const id = await commit(scene);
+    const push = ['-c', 'gpg.format=ssh', '-c', `user.signingKey=${key}`, 'push', '--signed', 'origin'];
+    const refused = await scene.git(...push, 'HEAD:main');
+    assert.match(refused.stderr, /! \[remote rejected\] HEAD -> main \(upstreamproxy: No rule allows/);
+    const allowed = await scene.git(...push, 'HEAD:refs/heads/agent/signed');
+    assert.equal(allowed.code, 0, allowed.stderr);
+    assert.equal(await scene.remote('refs/heads/agent/signed'), id);
+  },
+);
+
+describe('a push by hand', () => {
+  const commands = (ref: string): string => {
+    const line = `${'0'.repeat(40)} ${'1'.repeat(40)} ${ref}\0report-status`;
+    return `${(line.length + 4).toString(16).padStart(4, '0')}${line}0000`;
+  };
+  const head = ({ server }: GitScene, ...fields: readonly string[]): string =>
+    [
+      `POST ${server.repositoryPath}/git-receive-pack HTTP/1.1`,
+      `Host: git.test:${server.port}`,
+      'Connection: close',
+      'Content-Type: application/x-git-receive-pack-request',
+      ...fields,
+      '',
+      '',
+    ].join('\r\n');
+  const length = (text: string): string => `Content-Length: ${text.length}`;
+
+  test('that is not allowed gets a report, also for a client without side bands', async () => {
+    await using scene = await openGitScene(agentRule);
+    const body = commands('refs/heads/main');
+    const answer = await sendRaw(
+      await scene.path.tls(`git.test:${scene.server.port}`),
+      head(scene, length(body)) + body,
+    );
+    assert.equal(answer.headers.get('content-type'), 'application/x-git-receive-pack-result');
+    assert.match(
+      answer.body,
+      /^000eunpack ok\n[0-9a-f]{4}ng refs\/heads\/main upstreamproxy: No rule allows .*\n0000$/,
+    );
+    assert.equal(scene.server.connections(), 0);
+  });
+
+  test('of a client that knows no reports is refused with 403', async () => {
+    await using scene = await openGitScene(agentRule);
+    const sent = commands('refs/heads/main').replace('report-status', 'push-options!');
+    const answer = await sendRaw(
+      await scene.path.tls(`git.test:${scene.server.port}`),
+      head(scene, length(sent)) + sent,
+    );
+    assert.equal(answer.status, 403, answer.body);
+    assert.equal(scene.server.connections(), 0);
+  });
+
+  test('that cannot be judged reaches nobody', async () => {
+    await using scene = await openGitScene(agentRule);
+    const long = commands('refs/heads/a').slice(0, -4).replace('\0', '-').repeat(2000);
+    const rows: readonly [body: string, status: number, ...fields: string[]][] = [
+      ['0009hello0000', 400],
+      [commands('refs/heads/agent/../main'), 400],
+      [commands('refs/heads/agent/a'), 400, 'Content-Encoding: br'],
+      [long, 413],
+      ['', 400],
+    ];
+    for (const [body, status, ...fields] of rows) {
+      const socket = await scene.path.tls(`git.test:${scene.server.port}`);
+      const answer = await sendRaw(socket, head(scene, length(body), ...fields) + body);
+      assert.equal(answer.status, status, answer.body);
+    }
+    assert.equal(scene.server.connections(), 0);
+    assert.ok(scene.path.audit.every(({ verdict }) => verdict === 'deny'));
+  });
+
+  test('ends when a change of the policy takes its ref away', async () => {
+    await using scene = await openGitScene(agentRule);
+    const socket = await scene.path.tls(`git.test:${scene.server.port}`);
+    const body = commands('refs/heads/agent/a');
+    const { promise: ended, resolve } = Promise.withResolvers<undefined>();
+    socket.once('close', () => resolve(undefined));
+    socket.write(head(scene, `Content-Length: ${body.length + 1000}`) + body);
+    // The origin has the head once the exchange is under way.
+    while (scene.server.requests.length === 0) await new Promise(setImmediate);
+    scene.setPolicy(agentRule.replace('agent/**', 'agent/b'));
+    await ended;
+    const [event] = await scene.path.events(1);
+    assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
+  });
 });
