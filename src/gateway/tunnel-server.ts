@@ -29,6 +29,8 @@ export interface TunnelServerOptions {
 interface OpenTunnel {
   readonly sessionId: string;
   drain(deadlineMs: number): Promise<void>;
+  /** Ends it now; the agent learns the reason, where the protocol of the tunnel can say it. */
+  dismiss(error: ProxyError): void;
   destroy(error: ProxyError): void;
 }
 
@@ -147,12 +149,14 @@ export class TunnelServer {
 
   #serveChunks(webSocket: WebSocketConnection, principal: Principal): void {
     const duplex = chunkStream(webSocket, this.#options.parts.limits);
+    const destroy = (error: ProxyError): void => {
+      duplex.destroy(error);
+    };
     const tunnel: OpenTunnel = {
       sessionId: principal.sessionId,
       drain: () => Promise.resolve(),
-      destroy: (error) => {
-        duplex.destroy(error);
-      },
+      dismiss: destroy,
+      destroy,
     };
     this.#tunnels.add(tunnel);
     duplex.once('close', () => this.#tunnels.delete(tunnel));
@@ -165,7 +169,7 @@ export class TunnelServer {
   #endSession(sessionId: string, reason: string): void {
     for (const tunnel of this.#tunnels) {
       if (tunnel.sessionId === sessionId)
-        tunnel.destroy(new ProxyError('session_revoked', `the session ended: ${reason}`));
+        tunnel.dismiss(new ProxyError('session_revoked', `the session ended: ${reason}`));
     }
   }
 }
@@ -183,8 +187,11 @@ class LinkTunnel implements OpenTunnel {
     return this.#link.drain(deadlineMs);
   }
 
+  dismiss(error: ProxyError): void {
+    this.#link.dismiss(error);
+  }
+
   destroy(error: ProxyError): void {
-    this.#link.goaway(error);
     this.#link.destroy(error);
   }
 }

@@ -140,6 +140,15 @@ export class TunnelLink implements AsyncDisposable {
     this.#webSocket.destroy(error);
   }
 
+  /** Ends now, and tells the peer why, by a goaway and by the close; it has `closeTimeoutMs` to take that. */
+  dismiss(error: ProxyError): void {
+    if (this.#isOver) return;
+    this.#connection.goaway(error.wireCode, error.message);
+    // One message more than the socket wants to hold, where it is full: what waits there must not hide the reason.
+    this.#isBlocked = false;
+    this.#fail(error, closeCode.goingAway);
+  }
+
   /** Resets what is open and closes in an orderly way. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
@@ -212,8 +221,10 @@ export class TunnelLink implements AsyncDisposable {
       case 'pong':
         for (const waiter of this.#pongWaiters) waiter.resolve(event.roundTripMs);
         return;
-      case 'failed':
-        return this.#fail(event.error);
+      case 'failed': {
+        const isLost = event.error.code === 'tunnel_lost';
+        return this.#fail(event.error, isLost ? closeCode.goingAway : closeCode.protocolError);
+      }
     }
   }
 
@@ -349,11 +360,10 @@ export class TunnelLink implements AsyncDisposable {
     this.#armTimer();
   }
 
-  /** The state machine gave up: the peer is told why, by a goaway and by the close. */
-  #fail(error: ProxyError): void {
+  /** The peer is told why, by a goaway that waits in the output and by the close. */
+  #fail(error: ProxyError, code: number): void {
     this.#writeOutput();
     this.#end(error);
-    const code = error.code === 'tunnel_lost' ? closeCode.goingAway : closeCode.protocolError;
     void this.#webSocket.close(code, error.message);
   }
 

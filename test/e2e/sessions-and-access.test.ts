@@ -148,6 +148,9 @@ test('a revoked session is listed with its tunnel, and loses its download and it
     context.diagnostic(`a stream ended ${Math.round(endMs - revokedMs)} ms after the command`);
     assert.ok(endMs - revokedMs < 2000);
   }
+  await waitUntil('the agent says that it was revoked', () => /session_revoked/.test(doomed.said()));
+  assert.match(doomed.said(), /it was stolen/);
+  assert.doesNotMatch(doomed.said(), /connecting again/, 'it was told, and did not have to ask');
   const events = (await set.audit()).filter((event) => event['action'] === 'revoked');
   assert.equal(events.length, 1);
   assert.equal(events[0]?.['sessionId'], id);

@@ -294,6 +294,26 @@ suite('the end of a tunnel', () => {
     await pair.agent[Symbol.asyncDispose]();
   });
 
+  for (const isFull of [false, true]) {
+    test(`dismissing ends now and tells why${isFull ? ', also behind a full socket' : ''}`, async () => {
+      const told = Promise.withResolvers<readonly [number, string]>();
+      const pair = await tunnelPair({
+        onGoaway(code, message) {
+          told.resolve([code, message]);
+        },
+      });
+      const { near, far } = await pair.open();
+      const failures = Promise.all([streamFailure(near), streamFailure(far)]);
+      if (isFull) while (far.write(Buffer.alloc(65_536)));
+      pair.gateway.dismiss(new ProxyError('session_revoked', 'it was stolen'));
+      assert.equal(far.destroyed, true);
+      assert.deepEqual(await told.promise, [errorTable.session_revoked.wire, 'it was stolen']);
+      assert.equal(codeOf((await failures)[1]), 'session_revoked');
+      assert.equal(await pair.agent.closed, undefined);
+      pair.gateway.dismiss(new ProxyError('session_revoked', 'again'));
+    });
+  }
+
   test('destroying ends now: here with the error, there as a loss', async () => {
     const pair = await tunnelPair();
     const { near, far } = await pair.open();

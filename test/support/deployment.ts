@@ -31,6 +31,8 @@ export interface AgentProcess extends AsyncDisposable {
   /** What it tells workloads to set. */
   readonly env: Readonly<Record<string, string>>;
   readonly relayPort: number;
+  /** What it has written to standard error. */
+  said(): string;
   close(): Promise<number | null>;
 }
 
@@ -145,6 +147,7 @@ async function startAgentProcess(
       pid: child.pid ?? 0,
       env,
       relayPort,
+      said: () => Buffer.concat(said).toString(),
       close,
       [Symbol.asyncDispose]: async () => void (await close()),
     };
