@@ -76,8 +76,9 @@ function link(from: Duplex, to: Duplex, closed: () => void): void {
     // Closed without an end: the other side must not take it for one.
     if (!from.readableEnded && !to.destroyed)
       to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
-    // Nobody takes what the other side still sends; it is read on so that its end is seen.
-    else to.resume();
+    // Nobody takes what the other side still sends; it is read on so that its end is seen. Taken off first, since a
+    // pipe that loses its end stops reading.
+    else to.unpipe(from).resume();
     closed();
   });
   from.pipe(to);

@@ -49,3 +49,17 @@ test('a side that breaks before its end breaks the other', async () => {
   assert.match(String(await failed), /reset/);
   await piped;
 });
+
+test('what ends after the other side has closed is seen to end', { timeout: 10_000 }, async () => {
+  const [first, client] = duplexPair();
+  const [second, origin] = duplexPair();
+  const piped = pipeBoth(first, second);
+  client.end('bye');
+  origin.resume();
+  await once(origin, 'end');
+  // A stream of HTTP/2 is destroyed as soon as its client has gone, whatever the other side still has to say.
+  first.destroy();
+  await once(first, 'close');
+  origin.end('goodbye');
+  assert.deepEqual(await piped, { fromFirst: 3, fromSecond: 7 });
+});
