@@ -46,7 +46,7 @@ const resets = ({ type }: SeenFrame): boolean => type === frameType.rstStream;
 
 test('an answer over HTTP/2 ends by its own end, not by a reset', async () => {
   await using secure = await httpsOrigin({ authority });
-  await using http2 = await http2Origin(authority);
+  await using http2 = await http2Origin(authority, true);
   for (const { port } of [secure, http2]) {
     await using path = openRequestPath({
       policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8 }\n`,
