@@ -11,17 +11,17 @@ groups='transfer vcs python system java ruby php perl languages containers brows
 
 debian_packages() {
   case $1 in
-    transfer) echo 'curl wget wget2 aria2 axel httpie xh lynx w3m links elinks lftp busybox openssl ffmpeg yt-dlp gvfs-backends libglib2.0-bin' ;;
+    transfer) echo 'curl wget wget2 aria2 axel httpie xh lynx w3m links elinks lftp busybox openssl ffmpeg yt-dlp gvfs-backends dbus-daemon libglib2.0-bin' ;;
     vcs) echo 'git git-lfs gh glab mercurial subversion darcs fossil openssh-client' ;;
     python) echo 'python3 python3-pip python3-venv python3-requests python3-httpx python3-h2 python3-aiohttp python3-urllib3 python3-httplib2
       python3-pycurl python3-websockets python3-websocket python3-boto3 python3-grpcio python3-poetry python3.11 ansible-core awscli azure-cli' ;;
     system) echo 'apt dnf pacman-package-manager flatpak nix-bin' ;;
     java) echo 'default-jdk-headless maven gradle ant ivy leiningen' ;;
     ruby) echo 'ruby ruby-bundler ruby-faraday ruby-httparty' ;;
-    php) echo 'php-cli php-curl composer' ;;
+    php) echo 'php-cli php-curl composer unzip' ;;
     perl) echo 'perl libwww-perl liblwp-protocol-https-perl libio-socket-ssl-perl cpanminus make' ;;
     languages) echo 'cargo rustc golang-go lua5.1 lua-sec luarocks r-base-core tcl tcl-tls erlang elixir rebar3 ghc cabal-install
-      haskell-stack opam emacs-nox racket mono-runtime mono-mcs crystal swiftlang' ;;
+      haskell-stack opam bzip2 patch unzip emacs-nox racket mono-runtime mono-mcs crystal swiftlang' ;;
     containers) echo 'kubectl skopeo podman buildah oras rclone restic s3cmd' ;;
     browsers) echo 'chromium firefox-esr libnss3-tools' ;;
     services) echo 'openssh-client redis-tools postgresql-client rsync' ;;
