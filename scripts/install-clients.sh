@@ -106,14 +106,14 @@ install_npm() {
 }
 
 install_npm_folder() {
-  folder=$clients/$1
+  target=$clients/$1
   shift
-  [ "$(cat "$folder/installed" 2>/dev/null)" = "$*" ] && return 0
-  mkdir -p "$folder"
-  [ -e "$folder/package.json" ] || echo '{ "private": true }' >"$folder/package.json"
-  (cd "$folder" && npm install --no-audit --no-fund --loglevel=error "$@" </dev/null) || return 1
-  ln -sfn node_modules/.bin "$folder/bin"
-  echo "$*" >"$folder/installed"
+  [ "$(cat "$target/installed" 2>/dev/null)" = "$*" ] && return 0
+  mkdir -p "$target"
+  [ -e "$target/package.json" ] || echo '{ "private": true }' >"$target/package.json"
+  (cd "$target" && npm install --no-audit --no-fund --loglevel=error "$@" </dev/null) || return 1
+  ln -sfn node_modules/.bin "$target/bin"
+  echo "$*" >"$target/installed"
 }
 
 [ "${1:-}" = --list ] && { echo "$groups"; exit 0; }
