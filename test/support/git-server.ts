@@ -61,13 +61,22 @@ function cgiEnvironment(request: IncomingMessage, root: string): NodeJS.ProcessE
   };
 }
 
-function answerByBackend(request: IncomingMessage, response: ServerResponse, root: string): void {
-  const child = spawn('git', ['http-backend'], { env: cgiEnvironment(request, root), timeout: 30_000 });
+interface Backend {
+  /** The program itself: `git` in front of it would leave it behind when it is killed. */
+  readonly program: string;
+  readonly root: string;
+}
+
+function answerByBackend(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { program, root }: Backend,
+): void {
+  const child = spawn(program, [], { env: cgiEnvironment(request, root), timeout: 30_000 });
   child.stdin.on('error', () => undefined);
-  // Half a body: git http-backend waits for the rest for ever, and at an early end of its input it spins. By SIGTERM it
-  // takes along what it started.
+  // Half a body: the backend waits for the rest for ever, and at an early end of its input it spins.
   request.once('close', () => {
-    if (!request.complete) child.kill('SIGTERM');
+    if (!request.complete) child.kill('SIGKILL');
   });
   request.pipe(child.stdin);
   child.stderr.resume();
@@ -106,6 +115,8 @@ export async function gitServer(options: {
   const { repository = 'project' } = options;
   const commit = await makeRepository(directory.path, repository);
   const root = join(directory.path, 'served');
+  const programs = (await mustRun('git', ['--exec-path'], { env: gitEnvironment })).trim();
+  const program = join(programs, 'git-http-backend');
   const { expectedAuthorization } = options;
   const origin = stack.use(
     await httpsOrigin({
@@ -116,7 +127,7 @@ export async function gitServer(options: {
           response.end('Authentication required\n');
           return;
         }
-        answerByBackend(request, response, root);
+        answerByBackend(request, response, { program, root });
       },
     }),
   );
