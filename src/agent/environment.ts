@@ -42,6 +42,12 @@ export interface EnvironmentRow {
 /** Where the relay's Unix socket is, for workloads that can use one. */
 export const relaySocketVariable = 'UPSTREAMPROXY_RELAY_SOCKET';
 
+/** Names of the user's variables that gave way to those of the session, separated by commas. */
+export const displacedVariable = 'UPSTREAMPROXY_DISPLACED';
+
+/** Set to 1 where connections are led to the relay without a proxy setting too. */
+export const captureVariable = 'UPSTREAMPROXY_CAPTURE';
+
 /** What never goes through the relay; every client understands exact lower-case names without spaces. */
 export const noProxyDefault = 'localhost,127.0.0.1,::1';
 
@@ -175,11 +181,16 @@ function javaToolOptions({ base, files, port }: WorkloadFacts): string | undefin
     .flatMap((scheme) => [`-D${scheme}.proxyHost=127.0.0.1`, `-D${scheme}.proxyPort=${port}`])
     .concat(
       `-Dhttp.nonProxyHosts=${javaExceptions(noProxy({ base, files, port, placeholders: {} }))}`,
-      `-Djavax.net.ssl.trustStore=${files.javaKeyStore}`,
+      `-Djavax.net.ssl.trustStore=${javaWord(files.javaKeyStore)}`,
       '-Djavax.net.ssl.trustStoreType=JKS',
       '-Djavax.net.ssl.trustStorePassword=changeit',
     );
   return appended(base['JAVA_TOOL_OPTIONS'], ' ', options.join(' '));
+}
+
+/** The JVM splits at blanks but for those in quotes. */
+function javaWord(text: string): string {
+  return /\s/.test(text) ? `'${text}'` : text;
 }
 
 /** NO_PROXY as Java has it: bars between, stars for what is left open, brackets for IPv6. Ports it does not know. */

@@ -8,6 +8,7 @@ import { entrancePorts } from './capture/entrances.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import { type AgentSession, enrol } from './enrol.ts';
 import {
+  captureVariable,
   displacedVariables,
   relaySocketVariable,
   type WorkloadFiles,
@@ -262,6 +263,7 @@ class RunningSession implements OpenSession {
     this.displaced = displacedVariables(facts, environment, systemBundlePaths);
     this.environment = {
       ...environment,
+      ...(capture === undefined ? {} : { [captureVariable]: '1' }),
       ...(relay.socketPath === undefined ? {} : { [relaySocketVariable]: relay.socketPath }),
     };
   }

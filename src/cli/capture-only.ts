@@ -3,7 +3,7 @@
 import type { Environment } from './workload-environment.ts';
 
 /** Settings of a proxy whose value does not name the relay. */
-const proxySettings = /^(no_proxy|NO_PROXY|NODE_USE_ENV_PROXY|ELECTRON_GET_USE_PROXY)$/;
+const proxySettings = /^(no_proxy|NO_PROXY|NODE_USE_ENV_PROXY|ELECTRON_GET_USE_PROXY|UPSTREAMPROXY_CAPTURE)$/;
 const javaProxyOption = /^-Dhttps?\.(proxyHost|proxyPort|nonProxyHosts)=/;
 
 /** Leaves out every variable that names the relay or says how proxies are used; what names certificates stays. */

@@ -23,6 +23,10 @@ export function phpIni({ bundle, prepend }: PhpFiles): string {
 export const phpPrepend = `<?php
 // Written by upstreamproxy: the proxy for streams without a context of their own.
 (static function (): void {
+    // The default context has no exceptions, so where connections are led anyway loopback is better left alone.
+    if (getenv('UPSTREAMPROXY_CAPTURE') === '1') {
+        return;
+    }
     $proxy = parse_url(getenv('http_proxy') ?: '');
     if (!is_array($proxy) || ($proxy['scheme'] ?? '') !== 'http' || !isset($proxy['host'])) {
         return;

@@ -190,7 +190,10 @@ test('PHP takes the trust and the proxy, and still runs what the user has before
       assert.deepEqual([cafile, cainfo, owns], [contents.bundlePath, contents.bundlePath, true]);
       assert.deepEqual(options, { http: { proxy: 'tcp://127.0.0.1:4321', request_fulluri: true } });
       assert.ok(!JSON.stringify(variables).includes('upstreamproxy'));
-      assert.deepEqual(run({ PHP_INI_SCAN_DIR: scan, http_proxy: '' })[3], []);
+      const without = { PHP_INI_SCAN_DIR: scan, http_proxy: '' };
+      assert.deepEqual(run(without)[3], []);
+      const captured = { ...without, http_proxy: 'http://127.0.0.1:4321', UPSTREAMPROXY_CAPTURE: '1' };
+      assert.deepEqual(run(captured)[3], []);
     },
   );
 });
