@@ -17,7 +17,7 @@ import {
 } from './agent-options.ts';
 import { cleanUpAfterKill } from './cleanup-after-kill.ts';
 import { choiceOption, parseOptions, type Command } from './command.ts';
-import { displacedNote } from './displaced-note.ts';
+import { displacedNames, displacedNote } from './displaced-note.ts';
 import { without } from './env.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
@@ -88,7 +88,7 @@ async function agent(args: readonly string[]): Promise<number> {
     signal: shutdown.signal,
   });
   const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
-  const text = formatEnvironment(chosen, format);
+  const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, format);
   if (values['env-file'] === undefined) process.stdout.write(text);
   else await writeWhole(values['env-file'], text);
   if (values.posture === true) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);

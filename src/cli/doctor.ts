@@ -7,6 +7,7 @@ import { relayAddressOf } from '../agent/doctor/examine-settings.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { parseOptions, type Command } from './command.ts';
+import { displacedNote } from './displaced-note.ts';
 import { jsonLine, printableText } from './text-table.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -81,7 +82,16 @@ function clientText({ client, version, proxy, trust, proof, works, fix }: Client
   return `${[short, ...detail].join('\n')}\n`;
 }
 
-function summary({ problems, clients, relay, captured, session, clockSkewMs, jail }: DoctorReport): string {
+function summary({
+  problems,
+  clients,
+  relay,
+  captured,
+  session,
+  clockSkewMs,
+  jail,
+  displaced,
+}: DoctorReport): string {
   const working = clients.filter(({ works }) => works).length;
   const way = [
     ...(relay === undefined ? [] : [`relay ${relay}`]),
@@ -94,7 +104,7 @@ function summary({ problems, clients, relay, captured, session, clockSkewMs, jai
   const told = problems.map(
     ({ message, fix }) => `✗ ${printableText(message)}\n    fix: ${printableText(fix)}\n`,
   );
-  return `\n${told.join('')}${reached}\n${jailText(jail)}\n${working} of ${clients.length} clients work\n`;
+  return `\n${told.join('')}${reached}\n${jailText(jail)}\n${displacedNote(displaced)}${working} of ${clients.length} clients work\n`;
 }
 
 function jailText({ noNewPrivileges, seccomp, capabilities, networkIsolated }: DoctorReport['jail']): string {

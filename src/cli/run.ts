@@ -5,6 +5,7 @@ import { agentOptionTable, agentOptionUsage, readAgentOptions } from './agent-op
 import { isSingleFile } from './argument-marks.ts';
 import { withoutProxyVariables } from './capture-only.ts';
 import { parseOptions, type Command } from './command.ts';
+import { displacedNames } from './displaced-note.ts';
 import { jailOptionTable, jailOptionUsage, openJailFor, readJailOptions } from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
 import { exitAs, runWorkload } from './workload.ts';
@@ -88,7 +89,7 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (values.posture === true)
     process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
-  const proxied = { ...environment, ...session.proxy.env };
+  const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
   const end = await runWorkload([file, ...rest], env, await jail);
   await session.proxy.close({ drainMs });

@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import type { Limits } from '../../protocol/limits.ts';
 import { asProxyError } from '../../protocol/error.ts';
-import { environmentTable } from '../environment.ts';
+import { displacedVariable, environmentTable } from '../environment.ts';
 import { systemBundlePath } from '../trust.ts';
 import type { ClientRow, Remedy } from './client-row.ts';
 import { clientTable } from './client-table.ts';
@@ -46,6 +46,8 @@ export interface DoctorReport {
   readonly session?: string;
   readonly clockSkewMs?: number;
   readonly jail: JailSeen;
+  /** Variables of the user that gave way to those of the session. */
+  readonly displaced: readonly string[];
   readonly problems: readonly Problem[];
   readonly clients: readonly ClientReport[];
   readonly ok: boolean;
@@ -70,6 +72,7 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
     captured: scene.captured,
     ...('chain' in contact ? { session: contact.session, clockSkewMs: contact.clockSkewMs } : {}),
     jail: jailSeen(),
+    displaced: (options.environment[displacedVariable] ?? '').split(',').filter((name) => name !== ''),
     problems,
     clients: clients.toSorted((one, other) => indexOf(one) - indexOf(other)),
     ok: problems.length === 0 && clients.every(({ works }) => works),

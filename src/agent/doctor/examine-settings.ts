@@ -91,7 +91,9 @@ export function withoutPassword(value: string): string {
 export function examineTrust(row: ClientRow, scene: Scene): Finding {
   if (row.trust === 'none') return { holds: true, by: 'speaks no TLS' };
   if (row.trust === 'unverified') return { holds: true, by: 'checks no certificate' };
-  if (row.trust === 'relay' && !scene.captured) return { holds: true, by: 'leaves TLS to the relay' };
+  // Led by the network alone, it makes the TLS connection itself.
+  const toRelay = examineProxy(row, { ...scene, captured: false }).holds;
+  if (row.trust === 'relay' && toRelay) return { holds: true, by: 'leaves TLS to the relay' };
   if (!scene.reached)
     return { holds: false, by: 'nothing', reason: 'not known: the gateway does not answer' };
   const sources: readonly TrustSource[] = row.trust === 'relay' ? [{ kind: 'system' }] : row.trust;

@@ -97,7 +97,10 @@ test('in a network that leads to the gateway a client needs no setting', async (
   assert.equal(examineProxy(row('psql'), set.scene).holds, false);
   const captured = set.with_({}, { captured: true });
   assert.deepEqual(examineProxy(row('psql'), captured), { holds: true, by: 'the network' });
-  assert.equal(examineTrust(row('wget2'), set.scene).holds, true, 'the relay makes the TLS connection');
+  for (const more of [{}, { captured: true }]) {
+    const told = set.with_({ https_proxy: url }, more);
+    assert.equal(examineTrust(row('wget2'), told).holds, true, 'the relay makes the TLS connection');
+  }
   assert.equal(examineTrust(row('wget2'), captured).holds, false, 'without a proxy it makes it itself');
 });
 
