@@ -125,6 +125,8 @@ export async function admit(
   const body = bodyFacts(client, scene.principal, validated.framing);
   const injected = await inject({ head: validated.head, body }, decision, parts);
   record.facts.injected = injected.names;
+  const { stripped } = injected;
+  if (stripped.length > 0) record.facts.details = { ...record.facts.details, stripped };
   if (injected.names.length < decision.inject.length)
     record.facts.offered = decision.inject.map(({ credential }) => credential);
   return { validated, access, decision, injected, spendBytes };
@@ -226,7 +228,15 @@ async function inject(
   parts: ExchangeParts,
 ): Promise<InjectedRequest> {
   if (decision.inject.length === 0)
-    return { head, names: [], values: [], decode: false, keepsRange: true, onRejected: () => undefined };
+    return {
+      head,
+      names: [],
+      values: [],
+      decode: false,
+      keepsRange: true,
+      stripped: [],
+      onRejected: () => undefined,
+    };
   if (head.destination.scheme !== 'https') {
     throw new ProxyError(
       'credential_unavailable',
@@ -293,7 +303,7 @@ async function forward(
     if (relay.status === 401) admitted.injected.onRejected(parts.clock());
     if (relay.status !== undefined) record.facts.status = relay.status;
     record.facts.responseBytes = relay.bodyBytes;
-    if (relay.scrubbed > 0) record.facts.details = { scrubbed: relay.scrubbed };
+    if (relay.scrubbed > 0) record.facts.details = { ...record.facts.details, scrubbed: relay.scrubbed };
   }
 }
 

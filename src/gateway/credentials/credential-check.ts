@@ -154,6 +154,12 @@ export function checkCredentials(
         `${credential.header} belongs to the message or the connection; write the field that the origin expects`,
       );
     }
+    for (const header of credential.strip?.headers ?? []) {
+      if (unfitHeaders.test(header))
+        report([...at, 'strip', 'headers'], `${header} belongs to the message or the connection; remove it`);
+    }
+    if (credential.kind === 'placeholder' && credential.strip !== undefined)
+      report([...at, 'strip'], '"strip" has no meaning for kind placeholder; remove it');
     checkPlaceholder(credential, (message) => {
       report([...at, 'placeholder'], message);
     });

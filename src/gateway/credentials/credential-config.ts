@@ -56,6 +56,8 @@ export type CredentialConfig = CredentialKindConfig & {
   readonly placeholder?: PlaceholderConfig;
   /** `decode`: answers may come encoded, at the cost of decoding them here. */
   readonly scrub?: { readonly decode: boolean };
+  /** Fields and parameters by which the client could be somebody else; absent: the usual ones. */
+  readonly strip?: { readonly headers?: readonly string[]; readonly parameters?: readonly string[] };
 };
 
 /** What the workload sees in the credential's place; undefined if it sees nothing. */

@@ -135,6 +135,30 @@ export const credentialSchema = strictMap(
     )
       .optional()
       .describe('How answers are searched for the secret.'),
+    strip: strictMap(
+      {
+        headers: z
+          .array(
+            z
+              .string({ error: headerHint })
+              .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, { error: headerHint }),
+            { error: 'write a list of header fields' },
+          )
+          .max(64, { error: 'write at most 64 header fields' })
+          .optional(),
+        parameters: z
+          .array(text('write the name of a query parameter, such as api_key'), {
+            error: 'write a list of query parameters',
+          })
+          .max(64, { error: 'write at most 64 query parameters' })
+          .optional(),
+      },
+      { hint: 'write strip: { headers: [Cookie], parameters: [key] }' },
+    )
+      .optional()
+      .describe(
+        "What is taken off requests that get the credential, so that the client's own account is not used beside it; instead of the usual fields and parameters.",
+      ),
     placeholder: placeholderSchema.optional().describe('What the workload sees in its environment instead.'),
   },
   { hint: 'write a credential as { kind: bearer, source: { env: NAME } }', synonyms: secretWords },

@@ -11,6 +11,8 @@ import { placeholderVariables } from './credential-config.ts';
 import type { CredentialConfig } from './credential-config.ts';
 import { openCredential } from './open-credential.ts';
 import type { Credential } from './open-credential.ts';
+import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
+import type { ForeignCredentials } from './foreign-credentials.ts';
 import type { ServiceFetch } from './service-fetch.ts';
 import { Vaults } from './vaults.ts';
 
@@ -26,15 +28,21 @@ export interface InjectedRequest {
   readonly body?: BodyRewrite;
   /** Whether none of their origins repeats the values in parts of an answer. */
   readonly keepsRange: boolean;
+  /** What the client sent to be somebody else with, and that is gone. */
+  readonly stripped: readonly string[];
   /** The origin answered 401: values that can be had anew are, for the next request. */
   onRejected(nowMs: number): void;
 }
+
+type Entry = Credential & { readonly decode: boolean; readonly config: CredentialConfig };
 
 const unreachable: ServiceFetch = () => Promise.reject(new Error('there is no way to it'));
 
 export class CredentialSet implements AsyncDisposable {
   readonly #vaults: Vaults;
-  readonly #entries = new Map<string, Credential & { readonly decode: boolean }>();
+  readonly #entries = new Map<string, Entry>();
+  /** By the names of the credentials together: rules name few combinations. */
+  readonly #foreign = new Map<string, ForeignCredentials>();
   /** Environment variables that the workload sees in the credentials' place. */
   readonly placeholders: Readonly<Record<string, string>>;
 
@@ -52,7 +60,7 @@ export class CredentialSet implements AsyncDisposable {
     const context = { environment, fetch, vaults: this.#vaults };
     for (const [name, config] of Object.entries(configs)) {
       const decode = config.scrub?.decode ?? false;
-      this.#entries.set(name, { ...openCredential(name, config, context), decode });
+      this.#entries.set(name, { ...openCredential(name, config, context), decode, config });
       Object.assign(placeholders, placeholderVariables(name, config));
     }
     this.placeholders = placeholders;
@@ -73,7 +81,8 @@ export class CredentialSet implements AsyncDisposable {
     nowMs: number,
     body?: BodyFacts,
   ): Promise<InjectedRequest> {
-    let current = head;
+    const { head: own, stripped } = withoutForeign(head, this.#foreignTo(injections));
+    let current = own;
     const values: Secret<string>[] = [];
     const names: string[] = [];
     let decode = true;
@@ -108,12 +117,23 @@ export class CredentialSet implements AsyncDisposable {
       values,
       decode,
       keepsRange,
+      stripped,
       onRejected: (rejectedMs) => {
         for (const reject of rejections) reject(rejectedMs);
       },
       ...(tls === undefined ? {} : { tls }),
       ...(rewrite === undefined ? {} : { body: rewrite }),
     };
+  }
+
+  #foreignTo(injections: readonly Injection[]): ForeignCredentials {
+    const names = injections.map(({ credential }) => credential);
+    const key = names.join(' ');
+    const found =
+      this.#foreign.get(key) ??
+      foreignCredentials(names.flatMap((name) => this.#entries.get(name)?.config ?? []));
+    this.#foreign.set(key, found);
+    return found;
   }
 }
 

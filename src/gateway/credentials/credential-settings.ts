@@ -23,6 +23,7 @@ export function credentialSettings(
     scope,
     refreshToken,
     scrub,
+    strip,
     source,
     placeholder,
     ...rest
@@ -33,6 +34,7 @@ export function credentialSettings(
     source: sourceSettings(source, absolute),
     ...(placeholder === undefined ? {} : { placeholder: placeholderSettings(placeholder) }),
     ...(scrub === undefined ? {} : { scrub }),
+    ...(strip === undefined ? {} : { strip: stripSettings(strip) }),
   };
   switch (kind) {
     case 'bearer':
@@ -100,6 +102,16 @@ function githubApp({
     as,
     ...(permissions === undefined ? {} : { permissions }),
     ...(repositories === undefined ? {} : { repositories }),
+  };
+}
+
+function stripSettings({
+  headers,
+  parameters,
+}: NonNullable<CredentialDocument['strip']>): NonNullable<CredentialConfig['strip']> {
+  return {
+    ...(headers === undefined ? {} : { headers }),
+    ...(parameters === undefined ? {} : { parameters }),
   };
 }
 

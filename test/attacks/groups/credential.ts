@@ -105,11 +105,12 @@ export const credential: AttackTable = {
   },
   'CRED-07': async (a) => {
     const at = a.at('api.allowed.test');
-    answered(
-      await a.send(at, post(at, '/upload', ['Authorization: Bearer ATTACKER', 'Content-Length: 4'], 'data')),
-      200,
-    );
+    const own = ['Authorization: Bearer ATTACKER', 'X-Api-Key: ATTACKER', 'Cookie: session=ATTACKER'];
+    const upload = post(at, '/upload', [...own, 'Content-Length: 4'], 'data');
+    answered(await a.send(at, upload), 200);
     assert.deepEqual(valuesSeen(a, 'api.allowed.test', 'authorization'), [`Bearer ${a.secret}`]);
+    const seen = a.origins.seen.filter(({ host }) => host === 'api.allowed.test');
+    assert.doesNotMatch(JSON.stringify(seen), /ATTACKER/);
   },
   'CRED-08': async (a) => {
     const at = a.at('api.allowed.test');

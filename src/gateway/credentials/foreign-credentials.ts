@@ -1,0 +1,71 @@
+// What a client could be somebody else with, beside a credential that is injected: an upload to an account of its own
+// would leave by a rule that was meant for ours.
+
+import type { RequestHead } from '../../http/message-head.ts';
+import type { CredentialConfig } from './credential-config.ts';
+import { withoutParameter } from './query-parameter.ts';
+
+/** Fields, in lower case, and parameters of the query that are taken off. */
+export interface ForeignCredentials {
+  readonly headers: readonly string[];
+  readonly parameters: readonly string[];
+}
+
+/** Fields and parameters that have no other use; `key`, `token` and the like have, so those are the operator's to name. */
+const usual: ForeignCredentials = {
+  headers: [
+    'authorization',
+    'cookie',
+    'x-api-key',
+    'api-key',
+    'x-goog-api-key',
+    'x-auth-token',
+    'x-access-token',
+    'private-token',
+  ],
+  parameters: ['access_token', 'api_key', 'apikey'],
+};
+const none: ForeignCredentials = { headers: [], parameters: [] };
+
+/** What is taken off requests that get the credentials: what each says, else the usual. */
+export function foreignCredentials(configs: readonly CredentialConfig[]): ForeignCredentials {
+  // The client's own fields are what such a credential is put into.
+  const base = configs.some(({ kind }) => kind === 'placeholder') ? none : usual;
+  const all = configs.map(({ kind, strip }): ForeignCredentials => {
+    const { headers, parameters } = kind === 'mtls' || kind === 'placeholder' ? none : base;
+    return {
+      headers: strip?.headers?.map((name) => name.toLowerCase()) ?? headers,
+      parameters: strip?.parameters ?? parameters,
+    };
+  });
+  // What the client's signature says of region and service is still to be read; it is taken off with that.
+  const isSigned = configs.some(({ kind }) => kind === 'sigv4');
+  return {
+    headers: unique(all.flatMap(({ headers }) => headers)).filter(
+      (name) => !isSigned || name !== 'authorization',
+    ),
+    parameters: unique(all.flatMap(({ parameters }) => parameters)),
+  };
+}
+
+export interface StrippedRequest {
+  readonly head: RequestHead;
+  /** Names of what was there. */
+  readonly stripped: readonly string[];
+}
+
+export function withoutForeign(head: RequestHead, foreign: ForeignCredentials): StrippedRequest {
+  const stripped = foreign.headers.filter((name) => head.headers.has(name));
+  let { query } = head;
+  for (const name of foreign.parameters) {
+    const rest = withoutParameter(query, name);
+    if (rest !== query) stripped.push(`?${name}`);
+    query = rest;
+  }
+  if (stripped.length === 0) return { head, stripped };
+  return { head: { ...head, query, headers: head.headers.without(...foreign.headers) }, stripped };
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return [...new Set(names)];
+}
