@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const name = 'upstreamproxy-agent';
+const limitFlag = '--external-memory-accounted-in-global-limit';
 
 const { values } = parseArgs({ options: { out: { type: 'string' }, install: { type: 'string' } } });
 const out = resolve(values.out ?? join(root, 'dist', name));
@@ -58,19 +59,22 @@ function build(): void {
       mainFormat: 'commonjs',
       output: out,
       disableExperimentalSEAWarning: true,
+      // Compiled ahead; a fifth of the processor time of a start.
+      useCodeCache: true,
       // Neither NODE_OPTIONS nor an argument may speak to this runtime.
       execArgvExtension: 'none',
       execArgv: [
         '--disable-sigusr1',
         '--disable-warning=ExperimentalWarning',
-        '--external-memory-accounted-in-global-limit',
+        limitFlag,
         // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
         // certificates that it trusts.
         '--use-openssl-ca',
       ],
     }),
   );
-  run('node', ['--build-sea', config]);
+  // V8 takes what was compiled with the same flags of its own, and no other.
+  run('node', [limitFlag, '--build-sea', config]);
   rmSync(work, { recursive: true });
 }
 
