@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { asProxyError } from '../../protocol/error.ts';
 import type { Logger } from '../logger.ts';
 import { type HomeFileFacts, homeFiles } from './home-file-table.ts';
+import { monoStore } from './mono-store.ts';
 import { nssDatabase } from './nss-database.ts';
 import type { Placements } from './placements.ts';
 
@@ -13,6 +14,9 @@ export interface HomeFilesOptions extends HomeFileFacts {
   readonly home: string;
   readonly logger: Logger;
 }
+
+/** Mono has its settings there, wherever it came from. */
+const monoConfiguration = '/etc/mono';
 
 /**
  * Places them. What is there already is left as it is and told; one that cannot be written is told and left out.
@@ -29,6 +33,10 @@ export async function placeHomeFiles(options: HomeFilesOptions, placements: Plac
     }
   };
   for (const { path, text, mode } of homeFiles(options)) await place(path, text, mode);
+  if (existsSync(monoConfiguration)) {
+    for (const { path, text, mode } of monoStore(await readFile(options.ownCa, 'utf8')))
+      await place(path, text, mode);
+  }
   if (existsSync(join(home, '.pki/nssdb'))) {
     logger.warn('~/.pki/nssdb is there already and stays as it is: Chromium will not trust the gateway');
     return;
