@@ -14,6 +14,7 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import type { TestAuthority } from '../../support/test-authority.ts';
 import { jsonApi } from './api.ts';
 import { debianArchive } from './apt.ts';
+import { sentryStatus, turboCache } from './build-services.ts';
 import { cpanMirror } from './cpan.ts';
 import { cranMirror } from './cran.ts';
 import { crateRegistry } from './crates.ts';
@@ -74,6 +75,8 @@ async function makeHosts(directory: string): Promise<Hosts> {
     pacman: pacmanRepository(),
     hg: mercurialServer,
     darcs: darcsRepository(),
+    turbo: turboCache(),
+    sentry: sentryStatus,
   };
 }
 
