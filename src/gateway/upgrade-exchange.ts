@@ -45,12 +45,31 @@ export function runUpgrade(
   parts: FrontParts,
   { socket, head }: UpgradeSocket,
 ): Promise<void> {
+  const stopWatching = endWithClient(socket);
   const switched = (headers: HeaderList): void => {
+    stopWatching();
     let lines = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
     for (const [name, value] of headers) lines += `${name}: ${value}\r\n`;
     socket.write(`${lines}\r\n`, 'latin1');
   };
-  return run({ client, socket, head, switched }, scene, parts);
+  return run({ client, socket, head, switched }, scene, parts).finally(stopWatching);
+}
+
+/**
+ * Nothing reads the socket before the answer, so that the end of a client that gave up would be seen with that only. What
+ * the client sends stays where it is. Gives what ends this.
+ */
+function endWithClient(socket: Duplex): () => void {
+  const onReadable = (): void => {
+    if (socket.readableLength === 0) socket.read();
+  };
+  const onEnd = (): void => {
+    socket.destroy();
+  };
+  socket.on('readable', onReadable).once('end', onEnd);
+  return () => {
+    socket.off('readable', onReadable).off('end', onEnd);
+  };
 }
 
 /** HTTP/2: the stream itself becomes the connection. */

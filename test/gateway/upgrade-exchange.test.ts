@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+
+import { createTestAuthority } from '../support/test-authority.ts';
+import { clientFrame } from './support/short-frames.ts';
+import { openRequestPath } from './support/request-path.ts';
+
+const authority = createTestAuthority();
+
+interface SilentOrigin extends AsyncDisposable {
+  readonly port: number;
+  /** The next request to upgrade, which nobody answers. */
+  asked(): Promise<Socket>;
+}
+
+async function silentOrigin(): Promise<SilentOrigin> {
+  const server = createServer(authority.issue('allowed.test'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets = new Set<Socket>();
+  server.on('upgrade', (_request, socket: Socket) => sockets.add(socket));
+  return {
+    port: (server.address() as AddressInfo).port,
+    asked: async () => ((await once(server, 'upgrade')) as [unknown, Socket])[1],
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+const departures: readonly (readonly [string, (socket: TLSSocket) => void])[] = [
+  ['ends its side', (socket) => socket.end()],
+  ['breaks off', (socket) => socket.destroy()],
+];
+
+for (const [how, leave] of departures) {
+  test(
+    `a client that ${how} while its WebSocket is not answered takes the connection to the origin with it`,
+    {
+      timeout: 20_000,
+    },
+    async () => {
+      await using origin = await silentOrigin();
+      await using path = openRequestPath({
+        policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
+        hosts: ['allowed.test'],
+        trust: [authority.caPem],
+      });
+      const at = `allowed.test:${origin.port}`;
+      const socket = await path.tls(at);
+      const asked = origin.asked();
+      socket.write(
+        `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+      );
+      const upstream = await asked;
+      const { promise: gone, resolve } = Promise.withResolvers<void>();
+      upstream.once('close', () => resolve());
+      upstream.on('error', () => undefined).resume();
+      leave(socket);
+      await gone;
+      const [event] = await path.events(1);
+      assert.equal(event?.errorCode, 'cancelled');
+    },
+  );
+}
+
+test('frames that a client sends before its WebSocket is answered arrive behind the answer', async () => {
+  const server = createServer(authority.issue('allowed.test'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await using path = openRequestPath({
+    policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8 }\n`,
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+  });
+  const at = `allowed.test:${port}`;
+  const socket = await path.tls(at);
+  const asked = once(server, 'upgrade');
+  socket.write(
+    `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  );
+  const [, upstream] = (await asked) as [unknown, Socket];
+  const early = clientFrame('early');
+  socket.write(early);
+  upstream.on('error', () => undefined);
+  const received = once(upstream, 'data');
+  upstream.write(
+    'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+  );
+  assert.deepEqual(((await received) as [Buffer])[0], early);
+  socket.destroy();
+  upstream.destroy();
+  server.close();
+});
