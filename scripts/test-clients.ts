@@ -47,7 +47,7 @@ const results = await runMatrix({
       console.log(`${check.id} by ${mode}: ${reason}\n${output.slice(-2000)}\n`);
   },
 });
-const rows = await makeRows(results, tools);
+const rows = await makeRows(checks, results, tools);
 console.log(textTable(rows));
 for (const mode of modes) {
   const { passed, failed, skipped } = countStates(rows, mode);

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { networkNamespace, namespaceObstacle } from '../support/network-namespace.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
@@ -62,6 +63,7 @@ interface Planned {
 }
 
 const defaultTimeoutMs = 60_000;
+const auditWaitMs = 3_000;
 /** Runs all of them and gives a result for each check in each mode. */
 export async function runMatrix(options: MatrixOptions): Promise<readonly CheckResult[]> {
   await using stack = new AsyncDisposableStack();
@@ -197,7 +199,7 @@ async function runGroup(arena: Arena, kind: SessionKind, group: readonly Planned
     tools: arena.options.tools,
     onResult: (result) => finished.set(result.key, result),
   });
-  const seen = await exchangesBySerial(deployment);
+  const seen = await exchangesOf(deployment, finished);
   return [...byKey.values()].map((one) => {
     const result = finished.get(one.key);
     if (result === undefined)
@@ -236,6 +238,20 @@ function task({ key, check, values }: Planned): Task {
 interface SeenExchange {
   readonly verdict: string;
   readonly protocol: string;
+}
+
+/** Waits a little for what ended at the very last: an exchange is recorded once it is over. */
+async function exchangesOf(
+  deployment: Deployment,
+  finished: ReadonlyMap<string, TaskResult>,
+): Promise<Map<string, SeenExchange[]>> {
+  const deadline = performance.now() + auditWaitMs;
+  for (;;) {
+    const seen = await exchangesBySerial(deployment);
+    const missing = [...finished.values()].some(({ key, code }) => code === 0 && !seen.has(key));
+    if (!missing || performance.now() > deadline) return seen;
+    await delay(200);
+  }
 }
 
 /** What the gateway recorded, by the label of the host that is the check's own. */

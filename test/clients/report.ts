@@ -21,10 +21,14 @@ const modes: readonly Mode[] = ['environment', 'capture'];
 const versionTimeoutMs = 30_000;
 
 /** A row a check, in their order, with the versions of what is installed. */
-export async function makeRows(results: readonly CheckResult[], tools: string): Promise<readonly Row[]> {
+export async function makeRows(
+  checks: readonly ClientCheck[],
+  results: readonly CheckResult[],
+  tools: string,
+): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const versions = new Map<string, string>();
-  for (const check of new Set(results.map((result) => result.check))) {
+  for (const check of checks) {
     const own = results.filter((result) => result.check === check);
     const key = JSON.stringify(check.version);
     if (own.some(({ state }) => state !== 'skip') && !versions.has(key))
