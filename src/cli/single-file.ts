@@ -7,6 +7,7 @@ const commands: CommandTable = new Map([
   ['run', async () => (await import('./run.ts')).runCommand],
   ['agent', async () => (await import('./agent.ts')).agentCommand],
   ['env', async () => (await import('./env.ts')).envCommand],
+  ['doctor', async () => (await import('./doctor.ts')).doctorCommand],
   ['cleanup', async () => (await import('./cleanup.ts')).cleanupCommand],
   ['connect', async () => (await import('./connect.ts')).connectCommand],
   // Not for people: `run` starts it.
@@ -18,6 +19,7 @@ const overview = `upstreamproxy-agent gives code in a locked-down container the 
   upstreamproxy-agent run --gateway URL [options] -- command …   runs a command behind the proxy
   upstreamproxy-agent agent --gateway URL [options]              the agent alone; prints the environment for others
   upstreamproxy-agent env [options]                              prints the environment for a relay that runs
+  upstreamproxy-agent doctor [CLIENT …]                          which clients find the relay here, and what helps the others
   upstreamproxy-agent connect HOST PORT                          standard input and output through the relay
   upstreamproxy-agent help [command]                             more about a command
   upstreamproxy-agent version
