@@ -32,7 +32,7 @@ export function placementsDirectory(
 
 /**
  * Takes away what earlier sessions have left, and places what is asked for. Disposing the result takes it away.
- * Throws config_invalid where there is no HOME, or without the rights.
+ * Throws config_invalid where there is no HOME or without the rights, trust_unwritable where no manifest can be kept.
  */
 export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<AsyncDisposable> {
   const { base, files, logger, port } = options;
@@ -42,9 +42,8 @@ export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<A
     throw new ProxyError('config_invalid', 'files in HOME are asked for, and HOME is not set');
   if (options.systemStore && process.geteuid?.() !== 0)
     throw new ProxyError('config_invalid', "only root can change the system's trust store");
-  await removeLeftovers(directory);
   await using stack = new AsyncDisposableStack();
-  const placements = stack.use(await Placements.open(directory));
+  const placements = stack.use(await openPlacements(directory));
   const ownCa = files.ownCa ?? files.bundle;
   if (options.homeFiles && port !== 0) {
     const { connectCommand } = options;
@@ -55,4 +54,16 @@ export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<A
   }
   if (options.systemStore) await placeSystemTrust({ root: '/', ownCa, logger }, placements);
   return stack.move();
+}
+
+/** Nothing is placed that a manifest does not know. */
+async function openPlacements(directory: string): Promise<Placements> {
+  try {
+    await removeLeftovers(directory);
+    return await Placements.open(directory);
+  } catch (error) {
+    throw new ProxyError('trust_unwritable', `${directory} cannot be made or read; set XDG_STATE_HOME`, {
+      cause: error,
+    });
+  }
 }
