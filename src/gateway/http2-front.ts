@@ -3,29 +3,31 @@
 import { constants, createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { runExchange } from './exchange.ts';
 import { Http2Client, pseudoField } from './http2-client.ts';
+import { Http2Floods, resetOptions } from './http2-floods.ts';
 import type { FrontConnection, FrontParts } from './http-front.ts';
 import { runHttp2Upgrade } from './upgrade-exchange.ts';
 
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 4 * 1024 * 1024;
-/** Concurrent requests on one client connection; browsers and gRPC expect at least 100 (RFC 9113 §6.5.2). */
-const streamsMax = 128;
 /** Megabytes of memory that node:http2 may hold for one session before it refuses more. */
 const sessionMemoryMegabytesMax = 8;
-/** Rapid reset (CVE-2023-44487): this many resets at once, then this many a second. */
-const resetBurst = 200;
-const resetsPerSecond = 50;
 /** A SETTINGS frame has at most a handful of entries. */
 const settingsEntriesMax = 32;
+
+interface Adopted {
+  readonly connection: FrontConnection;
+  readonly floods: Http2Floods;
+}
 
 export class Http2Front {
   readonly #server: Http2Server;
   readonly #parts: FrontParts;
-  readonly #scenes = new WeakMap<ServerHttp2Session, FrontConnection>();
+  readonly #adopted = new WeakMap<ServerHttp2Session, Adopted>();
   readonly #sessions = new Set<ServerHttp2Session>();
   /** Set while a socket is handed over: node emits `session` before `emit` returns. */
   #arriving: { readonly connection: FrontConnection; readonly socket: Duplex } | undefined;
@@ -76,26 +78,29 @@ export class Http2Front {
     socket.once('end', () => {
       session.destroy();
     });
-    this.#scenes.set(session, connection);
+    const { limits, clock } = this.#parts;
+    this.#adopted.set(session, { connection, floods: new Http2Floods(session, limits, clock) });
     this.#sessions.add(session);
     session.setLocalWindowSize(connectionWindowBytes);
-    session.setTimeout(this.#parts.limits.idleTimeoutMs, () => {
+    session.setTimeout(limits.idleTimeoutMs, () => {
       session.close();
     });
     session.once('close', () => this.#sessions.delete(session));
   }
 
-  /** The frames are not HTTP/2, or a flood: node ends the session, and one event says why. */
+  /** The frames are not HTTP/2, or a flood: the session has ended, and one event says why. */
   #malformed(error: Error & { readonly code?: string }, session: ServerHttp2Session): void {
-    const connection = this.#scenes.get(session);
+    const adopted = this.#adopted.get(session);
+    if (adopted === undefined) return;
+    const { connection, floods } = adopted;
     // The client going away is no attempt of anything.
-    if (connection === undefined || error.code?.startsWith('ERR_HTTP2') !== true) return;
+    if (!(error instanceof ProxyError) && error.code?.startsWith('ERR_HTTP2') !== true) return;
     const { audit, clock } = this.#parts;
     const { principal, destination, protocol } = connection.scene;
     const record = new ExchangeRecord(audit, 'stream', principal, clock());
     record.facts.verdict = 'deny';
-    record.facts.errorCode = 'request_malformed';
     record.facts.message = `the HTTP/2 connection was ended: ${error.message}`;
+    record.noteFault(floods.faultOf(error) ?? new ProxyError('request_malformed', error.message));
     record.facts.protocol = protocol;
     if (destination !== undefined) Object.assign(record.facts, destination);
     record.finish(clock());
@@ -106,12 +111,13 @@ export class Http2Front {
     // Whatever becomes of it: an error that nobody hears would end the process.
     stream.on('error', () => undefined);
     // As above: of a server.
-    const connection = session === undefined ? undefined : this.#scenes.get(session as ServerHttp2Session);
-    if (connection === undefined) {
+    const adopted = session === undefined ? undefined : this.#adopted.get(session as ServerHttp2Session);
+    if (adopted === undefined) {
       // The session ended in the same read; its fault has the event.
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       return;
     }
+    const { connection } = adopted;
     const endsAtHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const client = new Http2Client(stream, rawHeaders, endsAtHead);
     if (pseudoField(rawHeaders, ':protocol') !== '') {
@@ -141,7 +147,7 @@ function stopReading(stream: ServerHttp2Stream, answerEndedAtHead: boolean): voi
 function createHttp2Server(limits: Limits): Http2Server {
   return createServer({
     settings: {
-      maxConcurrentStreams: streamsMax,
+      maxConcurrentStreams: limits.http2StreamsMax,
       initialWindowSize: streamWindowBytes,
       maxHeaderListSize: limits.headBytesMax,
       enableConnectProtocol: true,
@@ -149,8 +155,7 @@ function createHttp2Server(limits: Limits): Http2Server {
     maxSessionMemory: sessionMemoryMegabytesMax,
     maxHeaderListPairs: limits.headersCountMax,
     maxSettings: settingsEntriesMax,
-    streamResetBurst: resetBurst,
-    streamResetRate: resetsPerSecond,
+    ...resetOptions(limits),
     unknownProtocolTimeout: limits.handshakeTimeoutMs,
   });
 }

@@ -114,6 +114,9 @@ export const limitTable = {
     'limit_exceeded',
     'Connections that one session opens: twice what one gateway was measured to carry as TLS.',
   ),
+  http2StreamsMax: row(128, 'stream_limit', 'Requests at once on one client connection (RFC 9113 §6.5.2).'),
+  http2ResetsPerSecondMax: row(50, 'limit_exceeded', 'Of one connection, four times as many at once.'),
+  http2ControlFramesPerSecondMax: row(2_000, 'limit_exceeded', 'PING, SETTINGS: each wants an answer.'),
   pingIntervalMs: row(
     20_000,
     'tunnel_lost',

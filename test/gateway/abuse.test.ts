@@ -70,6 +70,15 @@ async function neighbourIsServed({ path, at }: Scene): Promise<void> {
   assert.equal(answer.status, 200);
 }
 
+/** The attacker's connection has one event, which names the limit that ended it. */
+async function limitIsTold({ path }: Scene, code: string, limit: string): Promise<void> {
+  const told = (await path.events(1)).filter(({ kind }) => kind === 'stream');
+  assert.deepEqual(
+    told.map((event) => [event.principal, event.errorCode, event.limit]),
+    [['issuer|attacker', code, limit]],
+  );
+}
+
 async function closed(socket: Duplex): Promise<void> {
   if (socket.destroyed || socket.readableEnded) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -136,6 +145,7 @@ test('rapid reset: streams opened and reset at once end the connection, and the 
     (i) => Buffer.concat([frame(1, 0x5, i * 2 + 1, block), frame(3, 0, i * 2 + 1, Buffer.of(0, 0, 0, 8))]),
     20_000,
   );
+  await limitIsTold(one, 'limit_exceeded', 'http2ResetsPerSecondMax');
   await neighbourIsServed(one);
 });
 
@@ -145,6 +155,7 @@ test('CONTINUATION without end ends the connection', async () => {
     Array.from({ length: 400 }, () => Buffer.concat([Buffer.of(0, 1, 0x78, 30), Buffer.alloc(30, 0x79)])),
   );
   await flood(one, (i) => (i === 0 ? frame(1, 0, 1, requestBlock(one.at)) : frame(9, 0, 1, junk)), 5_000);
+  await limitIsTold(one, 'head_too_large', 'headBytesMax');
   await neighbourIsServed(one);
 });
 
@@ -175,19 +186,30 @@ for (const [what, next] of [
   ['SETTINGS', () => frame(4, 0, 0, Buffer.of(0, 3, 0, 0, 0, 100))],
   ['PING', () => frame(6, 0, 0, Buffer.alloc(8))],
 ] as const) {
-  test(`a flood of ${what} by a client that reads nothing is bounded, and the neighbour is served`, async () => {
-    await using one = await scene();
-    const socket = await one.path.tls(one.at, { alpn: ['h2'], principal: 'attacker' });
-    socket.write(Buffer.concat([preface, frame(4, 0, 0)]));
-    socket.pause();
-    const before = process.memoryUsage().rss;
-    for (let i = 0; i < 200 && !socket.destroyed; i += 1) {
-      socket.write(Buffer.concat(Array.from({ length: 500 }, next)));
-      await new Promise((resolve) => setImmediate(resolve));
+  test(`a flood of ${what} ends the connection, read or not, and the neighbour is served`, async () => {
+    for (const reads of [true, false]) {
+      await using one = await scene();
+      const socket = await one.path.tls(one.at, { alpn: ['h2'], principal: 'attacker' });
+      socket.write(Buffer.concat([preface, frame(4, 0, 0)]));
+      if (reads) socket.resume();
+      else socket.pause();
+      const before = process.memoryUsage().rss;
+      for (let i = 0; i < 200 && !socket.destroyed; i += 1) {
+        socket.write(Buffer.concat(Array.from({ length: 500 }, next)));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024);
+      await closed(socket);
+      await limitIsTold(one, 'limit_exceeded', 'http2ControlFramesPerSecondMax');
+      await neighbourIsServed(one);
     }
-    assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024);
+  });
+
+  test(`${what} that come slowly, below what the parser bounds, are counted too`, async () => {
+    await using one = await scene({ http2ControlFramesPerSecondMax: 20 });
+    await flood(one, next, 100);
+    await limitIsTold(one, 'limit_exceeded', 'http2ControlFramesPerSecondMax');
     await neighbourIsServed(one);
-    socket.destroy();
   });
 }
 

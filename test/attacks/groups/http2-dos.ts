@@ -157,8 +157,8 @@ export const http2Dos: AttackTable = {
       'empty DATA': [frameType.data, 1, Buffer.alloc(0)],
       WINDOW_UPDATE: [frameType.windowUpdate, 0, Buffer.of(0, 0, 0, 1)],
     };
-    // The others cost an answer at most, and what is not read of those is bounded.
-    const cutOff = new Set(['PRIORITY', 'empty DATA']);
+    // A window costs nothing.
+    const cutOff = new Set(['SETTINGS', 'PING', 'PRIORITY', 'empty DATA']);
     const chunks = scale === 'full' ? 200 : 40;
     for (const [name, [type, stream, payload]] of Object.entries(floods)) {
       await using client = await openHttp2(a, at);

@@ -33,7 +33,8 @@ export class RawHttp2 implements AsyncDisposable {
       this.#bytes = Buffer.concat([this.#bytes, chunk]);
       arena.received.push(chunk);
     });
-    socket.once('close', () => (this.closed = true));
+    // Nothing comes behind the gateway's end; a client that keeps its own side open is cut off later.
+    for (const name of ['end', 'close']) socket.once(name, () => (this.closed = true));
     socket.write(Buffer.concat([preface, frame(frameType.settings, 0, 0, settings)]));
   }
 
