@@ -45,7 +45,7 @@ export function runUpgrade(
   parts: FrontParts,
   { socket, head }: UpgradeSocket,
 ): Promise<void> {
-  const stopWatching = endWithClient(socket);
+  const stopWatching = endWithClient(socket, parts.limits);
   const switched = (headers: HeaderList): void => {
     stopWatching();
     let lines = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
@@ -56,18 +56,21 @@ export function runUpgrade(
 }
 
 /**
- * Nothing reads the socket before the answer, so that the end of a client that gave up would be seen with that only. What
- * the client sends stays where it is. Gives what ends this.
+ * Nothing reads the socket before the answer, so that the end of a client that gave up would be seen with that only. An
+ * answer that comes soon is still for it: programs exist that send a request and their end at once. What the client sends
+ * stays where it is. Gives what ends this.
  */
-function endWithClient(socket: Duplex): () => void {
+function endWithClient(socket: Duplex, { closeTimeoutMs }: Limits): () => void {
+  let timer: NodeJS.Timeout | undefined;
   const onReadable = (): void => {
     if (socket.readableLength === 0) socket.read();
   };
   const onEnd = (): void => {
-    socket.destroy();
+    timer = setTimeout(() => socket.destroy(), closeTimeoutMs);
   };
   socket.on('readable', onReadable).once('end', onEnd);
   return () => {
+    clearTimeout(timer);
     socket.off('readable', onReadable).off('end', onEnd);
   };
 }

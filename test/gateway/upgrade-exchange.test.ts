@@ -50,6 +50,7 @@ for (const [how, leave] of departures) {
         policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
         hosts: ['allowed.test'],
         trust: [authority.caPem],
+        limits: { closeTimeoutMs: 100 },
       });
       const at = `allowed.test:${origin.port}`;
       const socket = await path.tls(at);
