@@ -36,7 +36,12 @@ if (checks.length === 0 || modes.length === 0) {
   process.exit(1);
 }
 
+// Namespace and gateway go before the process does.
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+
 const results = await runMatrix({
+  signal: interrupted.signal,
   checks,
   modes,
   tools,

@@ -44,6 +44,8 @@ export interface MatrixOptions {
   /** Checks that get a `run` of their own; the others share one. */
   readonly isAlone?: (check: ClientCheck) => boolean;
   readonly onResult?: (result: CheckResult) => void;
+  /** Ends it early; it then throws, and leaves nothing behind. */
+  readonly signal?: AbortSignal;
 }
 
 interface Arena {
@@ -197,6 +199,7 @@ async function runGroup(arena: Arena, kind: SessionKind, group: readonly Planned
     home,
     listFile,
     tools: arena.options.tools,
+    ...(arena.options.signal === undefined ? {} : { signal: arena.options.signal }),
     onResult: (result) => finished.set(result.key, result),
   });
   const seen = await exchangesOf(deployment, finished);

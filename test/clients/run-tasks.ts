@@ -30,6 +30,7 @@ export interface SessionTasks {
   readonly listFile: string;
   readonly tools: string;
   readonly onResult: (result: TaskResult) => void;
+  readonly signal?: AbortSignal;
 }
 
 const inside = fileURLToPath(new URL('inside.ts', import.meta.url));
@@ -54,6 +55,7 @@ export async function runSession(session: SessionTasks): Promise<string | undefi
       LANG: 'C.UTF-8',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(session.signal === undefined ? {} : { signal: session.signal }),
   });
   const said: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
