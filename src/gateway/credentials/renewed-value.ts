@@ -46,7 +46,7 @@ export class RenewedValue<T> {
     if (nowMs < known.renewAtMs) return known.value;
     // Another request has begun the early renewal, and one that waits is enough.
     if (this.#renewal !== undefined && known.rejected !== true) return known.value;
-    return await soonOr(this.#renew(nowMs), known.value);
+    return await soonOr(this.#renew(nowMs), known, nowMs);
   }
 
   /** An origin did not accept the value: the next read asks for another one, once for each value. */
@@ -79,19 +79,25 @@ export class RenewedValue<T> {
   }
 }
 
-/** The new value, or the old one if the service fails or takes its time: it may be back before the old one's end. */
-async function soonOr<T>(renewal: Promise<TimedValue<T>>, old: T): Promise<T> {
-  const { promise: late, resolve } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => {
-    resolve(old);
-  }, earlyRenewalWaitMs);
-  const renewed = renewal.then(
-    ({ value }) => value,
-    () => old,
+/**
+ * The new value, or the old one if the service fails or takes its time: it may be back before the old one's end. One that
+ * ends while it is waited for is not given out.
+ */
+async function soonOr<T>(renewal: Promise<TimedValue<T>>, old: TimedValue<T>, nowMs: number): Promise<T> {
+  const leftMs = old.endsAtMs - nowMs;
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(
+    () => {
+      resolve(undefined);
+    },
+    Math.min(leftMs, earlyRenewalWaitMs),
   );
+  const settled = renewal.catch(() => old);
   try {
-    return await Promise.race([renewed, late]);
+    const soon = await Promise.race([settled, late]);
+    if (soon !== undefined) return soon.value;
   } finally {
     clearTimeout(timer);
   }
+  return leftMs > earlyRenewalWaitMs ? old.value : (await renewal).value;
 }

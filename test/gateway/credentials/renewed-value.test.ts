@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import { RenewedValue, timedValue } from '../../../src/gateway/credentials/renewed-value.ts';
 
@@ -93,4 +94,29 @@ test('a service that hangs delays one request by a second while the value holds,
   assert.equal(await without, 'second');
   assert.equal(await values.read(602_000), 'second');
   assert.equal(asked, 2);
+});
+
+test('a value that ends while its renewal hangs is not given out', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const hanging = Promise.withResolvers<string>();
+  let asked = 0;
+  const values = new RenewedValue<string>(async (nowMs) => {
+    asked += 1;
+    return timedValue(asked === 1 ? 'first' : await hanging.promise, nowMs, 10_000);
+  });
+  await values.read(0);
+  const delayed = values.read(9_950);
+  // What the old value has left.
+  t.mock.timers.tick(50);
+  await setImmediate();
+  hanging.resolve('second');
+  assert.equal(await delayed, 'second');
+});
+
+test('a value that is about to end is still given out when its renewal fails at once, and never after its end', async () => {
+  const script = scripted(10);
+  await script.at(0);
+  script.isDown = true;
+  assert.equal(await script.at(9.95), 'v1');
+  await assert.rejects(script.at(15), /down/);
 });

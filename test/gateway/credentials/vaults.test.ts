@@ -137,6 +137,24 @@ test('a lease is renewed at two thirds, a new secret is read when that is over, 
   assert.deepEqual(server.liveTokens, []);
 });
 
+test('a lease that ends between requests is not used for one more, in the moment of its end and after it', async () => {
+  for (const afterMs of [600_000, 600_001, 86_400_000]) {
+    let nowMs = 1e12;
+    await using server = await openVaultServer({ clock: () => nowMs, tokenTtlMs: 864e6, leaseMs: 600_000 });
+    await using opened = open();
+    const config = source(server, 'database/creds/app');
+    const first = await opened.read(config, nowMs);
+    nowMs += afterMs;
+    const second = await opened.read(config, nowMs);
+    assert.notEqual(second, first);
+    assert.equal(server.isLive(second), true);
+    // With the server gone there is no value rather than an old one.
+    nowMs += 600_000;
+    await server[Symbol.asyncDispose]();
+    await assert.rejects(opened.read(config, nowMs), { code: 'credential_unavailable' });
+  }
+});
+
 test('two fields of one path come from one lease, and credentials of one server share its token', async () => {
   await using server = await openVaultServer({ clock: Date.now });
   server.put('app', { password: 'kv' });
