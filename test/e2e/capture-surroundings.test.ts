@@ -110,6 +110,33 @@ nameserver 192.0.2.53
   );
 }
 
+const lesserRoot: CaptureUser = {
+  name: 'root without CAP_SYS_ADMIN',
+  uid: 0,
+  prefix: ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'],
+};
+
+test(
+  'root without CAP_SYS_ADMIN is captured too, and keeps all users and their files',
+  {
+    skip: oneOf(
+      isRoot ? false : 'only root can be that',
+      skipWithout('curl', 'setpriv'),
+      obstacle(users.at(-1) ?? self),
+    ),
+  },
+  async () => {
+    await using scene = await captureScene(lesserRoot);
+    const script = `
+      id -u; touch file && chown 1234:5678 file && stat -c %u:%g file
+      setpriv --reuid 4321 --clear-groups id -u
+      curl -sS ${scene.origin.url('api.test', '/hello')}
+      unshare --net true 2>/dev/null || echo no more`;
+    const { stdout, stderr } = await scene.run(['--capture-only'], script);
+    assert.equal(stdout, '0\n1234:5678\n4321\nhello\nno more\n', stderr);
+  },
+);
+
 /** The user on a machine with systemd-resolved and nscd, as far as files go; prints at the end what is outside. */
 function besideResolvers(user: CaptureUser): CaptureUser {
   const layOut = `

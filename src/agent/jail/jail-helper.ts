@@ -13,6 +13,7 @@ import {
   type JailCommand,
   type JailLayer,
   type JailListen,
+  type JailMap,
   type JailPlan,
   type JailReport,
   type LayerReport,
@@ -85,6 +86,10 @@ export async function runJailHelper(): Promise<number> {
   const plan = readLine<JailPlan>();
   if (plan === undefined) return 0;
   using calls = openSystemCalls();
+  if (plan.needsMap === true) {
+    writeSync(controlFd, '{}\n');
+    if (readLine<JailMap>() === undefined) return 0;
+  }
   const context = { plan, calls, numbers: systemCallNumbers() };
   if (plan.standardErrorFd !== undefined)
     requireDone('dup3', calls.call(context.numbers.dup3, plan.standardErrorFd, standardError, 0));

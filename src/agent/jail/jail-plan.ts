@@ -25,6 +25,8 @@ export interface JailPlan {
   readonly earlyPorts?: readonly number[];
   /** For `network`: all other ports lead to one of the early ones. */
   readonly hasAllPorts?: boolean;
+  /** The helper asks for its users and waits for a line before it does anything. */
+  readonly needsMap?: boolean;
   /** The standard error of the command, where the helper was started with another. */
   readonly standardErrorFd?: number;
   /** If given, the command can write only there. */
@@ -36,6 +38,9 @@ export interface JailPlan {
   /** For tests: the newest version of Landlock's interface to use. */
   readonly landlockAbiMax?: number;
 }
+
+/** A line of the helper before its answer: it is in a user namespace that has no users yet. The agent's is empty. */
+export type JailMap = Readonly<Record<string, never>>;
 
 /** Answer of the helper: what holds, before any command runs. */
 export interface JailReport {

@@ -10,11 +10,12 @@ import {
   controlLineBytesMax,
   type JailCommand,
   type JailListen,
+  type JailMap,
   type JailPlan,
   type JailReport,
 } from './jail-plan.ts';
 import { EntranceReceiver } from './network-entrances.ts';
-import { namespaceStart, ownNamespaces } from './network-namespace.ts';
+import { mapAllUsers, namespaceStart, ownNamespaces } from './network-namespace.ts';
 
 /** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
 export interface HelperProgram {
@@ -52,7 +53,7 @@ export async function openJail(plan: JailPlan, program: HelperProgram): Promise<
   let jail: Jail;
   try {
     const inside = { earlyPorts: earlyPorts(undefined), ...plan, outside: ownNamespaces() };
-    jail = await openHelper(inside, start.program, start.startedBy);
+    jail = await openHelper({ ...inside, needsMap: start.needsMap ?? false }, start.program, start.startedBy);
   } catch (error) {
     if (!(error instanceof StarterRefused)) throw error;
     return await openWithoutNetwork(plan, program, error.message);
@@ -102,7 +103,9 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
     // A helper that ended is seen by its exit; what is written to it then is lost, and that is all.
     control.on('error', () => {});
     control.write(`${JSON.stringify(starter ? { ...plan, standardErrorFd } : plan)}\n`);
-    const report = await (starter ? reportOrRefusal(child, control, startedBy) : readReport(control));
+    const report = await (starter
+      ? reportOrRefusal(child, control, { startedBy, needsMap: plan.needsMap })
+      : readLine<JailReport>(control));
     return jailOf({ child, control, report, receiver, plan });
   } catch (error) {
     child.kill('SIGKILL');
@@ -115,21 +118,32 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
 }
 
 /** The report, or what was said before there was one. */
-async function reportOrRefusal(child: ChildProcess, control: Duplex, startedBy: string): Promise<JailReport> {
+async function reportOrRefusal(
+  child: ChildProcess,
+  control: Duplex,
+  { startedBy, needsMap = false }: { readonly startedBy: string; readonly needsMap?: boolean | undefined },
+): Promise<JailReport> {
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     if (text.length < refusalBytesMax) text += chunk;
   });
   const closed = once(child, 'close');
+  closed.catch(() => {});
   try {
-    const report = await readReport(control);
+    if (needsMap) {
+      await readLine<JailMap>(control);
+      mapAllUsers(child.pid ?? 0);
+      control.write('{}\n');
+    }
+    const report = await readLine<JailReport>(control);
     child.stderr?.destroy();
     return report;
   } catch (error) {
     child.kill('SIGKILL');
     await closed;
     const [line = ''] = text.slice(0, refusalBytesMax).split('\n');
-    if (line === '') throw error;
+    if (line === '' && error instanceof ProxyError) throw error;
+    if (line === '') throw new StarterRefused(String(error), { cause: error });
     throw new StarterRefused(line.startsWith(`${startedBy}:`) ? line : `${startedBy}: ${line}`, {
       cause: error,
     });
@@ -178,18 +192,18 @@ function jailOf({ child, control, report, receiver, plan }: JailParts): Jail {
   };
 }
 
-/** The first line from the helper. */
-async function readReport(control: Duplex): Promise<JailReport> {
+/** The next line from the helper. */
+async function readLine<T>(control: Duplex): Promise<T> {
   const signal = AbortSignal.timeout(enterTimeoutMs);
   let text = '';
   control.setEncoding('utf8');
-  const { promise, resolve, reject } = Promise.withResolvers<JailReport>();
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   const onData = (chunk: string): void => {
     text += chunk;
     if (text.length > controlLineBytesMax)
       reject(new ProxyError('jail_refused', 'the helper talks too much'));
     // Written by our own program: the type is what jail-helper.ts writes.
-    else if (text.endsWith('\n')) resolve(JSON.parse(text) as JailReport);
+    else if (text.endsWith('\n')) resolve(JSON.parse(text) as T);
   };
   const onClose = (): void => {
     reject(new ProxyError('jail_refused', 'the helper of the jail ended before it said what holds'));

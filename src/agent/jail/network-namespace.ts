@@ -1,7 +1,7 @@
 // Namespaces for the command: the helper makes those of network and mounts itself; who is not root starts it in a user
 // namespace, in which it may.
 
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import type { SystemCalls } from '../hardening/ffi.ts';
 import { findProgram } from './become-program.ts';
 import type { HelperProgram } from './jail-process.ts';
@@ -10,19 +10,25 @@ import type { SystemCallNumbers } from './system-call-numbers.ts';
 
 /** How the helper is started so that it can make namespaces, or why it cannot. */
 export type NamespaceStart =
-  | { readonly program: HelperProgram; readonly startedBy?: string }
+  | {
+      readonly program: HelperProgram;
+      readonly startedBy?: string;
+      /** The helper waits until `mapAllUsers` was called for it. */
+      readonly needsMap?: boolean;
+    }
   | { readonly reason: string };
 
 /** Not the PATH of the environment: what stands before our own program must be the system's. */
 const toolPath = '/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin';
 const CLONE_NEWNS = 0x00020000;
 const CLONE_NEWNET = 0x40000000;
+const CAP_SYS_ADMIN = 21;
 const MS_REC = 0x4000;
 const MS_PRIVATE = 1 << 18;
 
 /**
- * Root makes namespaces directly, so that all users stay what they are. Others need a user namespace, in which they keep
- * their own number; a process of many threads, such as a runtime, cannot make that, so unshare(1) does.
+ * Root makes namespaces directly. Others, and root without CAP_SYS_ADMIN, need a user namespace, in which users keep their
+ * numbers; a process of many threads, such as a runtime, cannot make that, so unshare(1) does.
  */
 export function namespaceStart(
   program: HelperProgram,
@@ -30,11 +36,31 @@ export function namespaceStart(
 ): NamespaceStart {
   // Bun cannot send a listening socket over a channel between processes.
   if (process.versions['bun'] !== undefined) return { reason: 'Bun cannot take over the listeners inside' };
-  if (isRoot) return { program };
+  if (isRoot && hasCapability(CAP_SYS_ADMIN)) return { program };
   const unshare = findProgram('unshare', toolPath);
   if ('code' in unshare) return { reason: 'there is no unshare(1) of util-linux' };
-  const args = ['--user', '--map-current-user', '--keep-caps', '--', program.file, ...program.args];
-  return { program: { file: unshare.path, args }, startedBy: 'unshare' };
+  // In a namespace of one user, root could not become another and would not own their files.
+  const map = isRoot ? [] : ['--map-current-user'];
+  const args = ['--user', ...map, '--keep-caps', '--', program.file, ...program.args];
+  return { program: { file: unshare.path, args }, startedBy: 'unshare', needsMap: isRoot };
+}
+
+/** Gives a process in a new user namespace all users and groups of this one. Throws an Error if the kernel refuses. */
+export function mapAllUsers(pid: number): void {
+  for (const kind of ['uid', 'gid']) {
+    const ranges = readFileSync(`/proc/self/${kind}_map`, 'latin1').trim().split('\n');
+    // First of this namespace, first of the one outside it, how many.
+    const lines = ranges
+      .map((line) => line.trim().split(/\s+/))
+      .map(([first, , count]) => `${first} ${first} ${count}\n`);
+    writeFileSync(`/proc/${pid}/${kind}_map`, lines.join(''));
+  }
+}
+
+function hasCapability(capability: number): boolean {
+  const [, effective = '0'] =
+    /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n;
 }
 
 /** The namespaces of this process that the helper can leave; equal where it left none. */
