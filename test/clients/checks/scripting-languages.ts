@@ -115,7 +115,7 @@ echo file_get_contents('@https:web@/hello', false, stream_context_create(['http'
     files: {
       'composer.json': JSON.stringify({
         name: 'example/project',
-        repositories: [{ type: 'composer', url: '@https:packagist@' }, { 'packagist.org': false }],
+        repositories: [{ type: 'composer', url: '@https:packagist@' }, { packagist: false }],
         require: { 'example/library': '1.0.0' },
       }),
     },
