@@ -160,7 +160,7 @@ export function explainMismatch(
     case 'paths':
       return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
     case 'git':
-      return `${subject} is for git over smart HTTP (${rule.git === undefined ? '' : gitText(rule.git)})`;
+      return `${subject} is for ${rule.effect === 'allow' ? 'git over smart HTTP' : 'git'} (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'refs':
       return `${subject} is for pushes of other refs (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'unread':

@@ -9,12 +9,19 @@ export class GitPattern {
   readonly source: string;
   readonly #segments: readonly string[];
   readonly #isOpen: boolean;
+  /** The segments before the first wildcard. */
+  readonly literalSegments: readonly string[];
+  /** It has no wildcard. */
+  readonly isLiteral: boolean;
 
   private constructor(source: string) {
     const segments = source.split('/');
     this.source = source;
     this.#isOpen = segments.at(-1) === '**';
     this.#segments = this.#isOpen ? segments.slice(0, -1) : segments;
+    const wildcard = segments.findIndex((segment) => segment.includes('*'));
+    this.isLiteral = wildcard < 0;
+    this.literalSegments = this.isLiteral ? segments : segments.slice(0, wildcard);
   }
 
   /** `acme/app`, `acme/*`, `acme/**`; a string is the reason why it is none, and what to write. */
@@ -48,6 +55,7 @@ export class GitPattern {
 
   /** Whether every name that `inner` matches is known to be matched by this pattern too. False when in doubt. */
   covers(inner: GitPattern): boolean {
+    if (this.isLiteral) return this.source === inner.source;
     const [own, others] = [this.#segments, inner.#segments];
     if (!this.#isOpen && (inner.#isOpen || own.length !== others.length)) return false;
     // `a/**` is no `a` itself, which has to have something behind.

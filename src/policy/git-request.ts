@@ -38,7 +38,7 @@ function smartRequest({ method, path, query }: GitRequestHead): GitRequest | und
     return undefined;
   const isPush = service === 'git-receive-pack';
   return {
-    repository: withoutSuffix(before),
+    repository: before.length > 4 && before.endsWith('.git') ? before.slice(0, -4) : before,
     operations: [isPush ? 'push' : 'fetch'],
     isSmart: true,
     carriesCommands: isPush && !isRead,
@@ -57,7 +57,7 @@ function likeGit({ method, path, query }: GitRequestHead): GitRequest | undefine
   if (before === undefined) return undefined;
   const operations = operationsOf(asked, method, query);
   return {
-    repository: withoutSuffix(reading.slice(1, 1 + before.length)),
+    repository: reading.slice(1, 1 + before.length).replace(/(?<=.)\.git$/i, ''),
     operations,
     isSmart: false,
     carriesCommands: asked === 'git-receive-pack' && method !== 'GET' && method !== 'HEAD',
@@ -73,8 +73,4 @@ function operationsOf(asked: string, method: string, query: string): readonly Gi
   if (asked === 'info/refs' && isRead)
     return query.includes('%') ? ['fetch', 'push'] : [/receive/i.test(query) ? 'push' : 'fetch'];
   return [isRead ? 'fetch' : 'push'];
-}
-
-function withoutSuffix(path: string): string {
-  return path.length > 4 && path.toLowerCase().endsWith('.git') ? path.slice(0, -4) : path;
 }

@@ -86,8 +86,9 @@ export function gitText({ repositories, operations, refs, changes }: GitConditio
 /** Whether everything that `inner` matches is known to be matched by `outer`. */
 export function gitCovers(outer: GitCondition | undefined, inner: GitCondition | undefined): boolean {
   if (outer === undefined) return true;
-  if (inner === undefined || !inner.operations.isSubsetOf(outer.operations)) return false;
-  if (!patternsCover(outer.repositories, inner.repositories)) return false;
+  // Repositories first: thousands of rules differ in them, and each is compared with each.
+  if (inner === undefined || !patternsCover(outer.repositories, inner.repositories)) return false;
+  if (!inner.operations.isSubsetOf(outer.operations)) return false;
   if (!inner.operations.has('push')) return true;
   return inner.changes.isSubsetOf(outer.changes) && patternsCover(outer.refs, inner.refs);
 }

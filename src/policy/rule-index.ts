@@ -142,6 +142,12 @@ class Facet {
       append(byValue, claim.value, rule);
       return;
     }
+    const repositories = rule.paths === undefined ? repositoryPaths(rule) : undefined;
+    if (repositories !== undefined) {
+      this.#withPaths.push(rule);
+      for (const path of repositories) append(this.#byPath, wholeSegments(path, true), rule);
+      return;
+    }
     const prefixes = rule.paths?.map(({ literalPrefix, shape }) => ({ literalPrefix, shape }));
     if (prefixes === undefined || prefixes.length === 0) {
       this.#others.push(rule);
@@ -167,6 +173,18 @@ class Facet {
     if (pathAmbiguity(access.path) !== undefined)
       selectPath(liberalReading(access.path), this.#byLiberalPath, found);
   }
+}
+
+/**
+ * What the paths of a rule's repositories begin with, in both their forms. A rule that denies matches more than that, and
+ * one that allows matches no path with two readings.
+ */
+function repositoryPaths({ effect, git }: Rule): readonly string[] | undefined {
+  if (effect === 'deny') return undefined;
+  return git?.repositories?.flatMap(({ literalSegments, isLiteral }) => {
+    const path = literalSegments.map((segment) => `/${segment}`).join('');
+    return isLiteral ? [path, `${path}.git`] : [path];
+  });
 }
 
 function append<K>(map: Map<K, Rule[]>, key: K, rule: Rule): void {

@@ -199,3 +199,30 @@ test('the workload is told what it may push, the operator why the rule does not 
     'No rule matches a push of refs/heads/main to https://a.example.com/acme/app: r0 (policy.yaml:2) is for pushes of other refs (push; repository acme/app; refs refs/heads/agent/**; changes create, update).',
   );
 });
+
+test('a rule is found among many of its host', () => {
+  const many = Array.from({ length: 40 }, (_, i) => `git: { repository: [acme/app-${i}, team/app-${i}] }`);
+  const policy = policyOf(
+    rules(
+      ...many,
+      'git: { repository: deep/**, operations: fetch }',
+      'git: { repository: lib/x-*/y }',
+      'git: { repository: a/b/c/d/e/f/g/h/i/j/k/l/m/n }',
+      'git: { repository: acme/* }',
+    ),
+  );
+  const rows: readonly [path: string, expected: string][] = [
+    ['/acme/app-7/git-upload-pack', 'allow r7'],
+    ['/acme/app-7.git/git-receive-pack', 'allow r7'],
+    ['/team/app-39.git/git-upload-pack', 'allow r39'],
+    ['/team/app-40.git/git-upload-pack', 'deny default-deny'],
+    ['/deep/a/b/c.git/git-upload-pack', 'allow r40'],
+    ['/deep/a.git/git-receive-pack', 'deny default-deny'],
+    ['/lib/x-1/y/git-upload-pack', 'allow r41'],
+    ['/a/b/c/d/e/f/g/h/i/j/k/l/m/n.git/git-upload-pack', 'allow r42'],
+    ['/acme/other.git/git-upload-pack', 'allow r43'],
+    ['/acme/app-7.GIT/git-upload-pack', 'allow r43'],
+  ];
+  for (const [path, expected] of rows) assert.equal(verdict(policy, `POST ${origin}${path}`), expected, path);
+  assert.equal(verdict(policy, origin), 'allow r0 intercept');
+});

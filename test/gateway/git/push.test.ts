@@ -28,35 +28,32 @@ function requestsOf({ server }: GitScene): readonly string[] {
 }
 
 describe('a branch that a rule names is pushed, another is refused before anything goes out', () => {
-  for (const version of ['0', '1', '2']) {
-    for (const [http, spoken] of [
-      ['HTTP/1.1', 'http/1.1'],
-      ['HTTP/2', 'h2'],
-    ] as const) {
-      test(`protocol ${version} over ${http}`, async () => {
-        await using scene = await openGitScene(agentRule);
-        const id = await commit(scene);
-        const push = ['-c', `protocol.version=${version}`, '-c', `http.version=${http}`, 'push', 'origin'];
-        const allowed = await scene.git(...push, 'HEAD:refs/heads/agent/work');
-        assert.equal(allowed.code, 0, allowed.stderr);
-        assert.equal(await scene.remote('refs/heads/agent/work'), id);
-        const refused = await scene.git(...push, 'HEAD:main');
-        assert.equal(refused.code, 1);
-        assert.match(
-          refused.stderr,
-          /^remote: upstreamproxy: No rule allows a push of refs\/heads\/main to /m,
-        );
-        assert.match(
-          refused.stderr,
-          /^ ! \[remote rejected\] HEAD -> main \(upstreamproxy: .* The rule agent-branches allows pushes that create or update refs\/heads\/agent\/\*\*, and nothing else\.\)$/m,
-        );
-        assert.match(refused.stderr, /^remote: trace: [0-9a-f]{32}/m);
-        assert.equal(await scene.remote('refs/heads/main'), scene.server.commit);
-        assert.deepEqual([...new Set(scene.path.audit.map(({ protocol }) => protocol))], [spoken]);
-        // The commands of the refused push reached nobody.
-        assert.deepEqual(requestsOf(scene), ['GET receive-pack', 'POST receive-pack', 'GET receive-pack']);
-      });
-    }
+  for (const [version, http, spoken] of [
+    ['0', 'HTTP/1.1', 'http/1.1'],
+    ['1', 'HTTP/2', 'h2'],
+    ['2', 'HTTP/1.1', 'http/1.1'],
+    ['2', 'HTTP/2', 'h2'],
+  ] as const) {
+    test(`protocol ${version} over ${http}`, async () => {
+      await using scene = await openGitScene(agentRule);
+      const id = await commit(scene);
+      const push = ['-c', `protocol.version=${version}`, '-c', `http.version=${http}`, 'push', 'origin'];
+      const allowed = await scene.git(...push, 'HEAD:refs/heads/agent/work');
+      assert.equal(allowed.code, 0, allowed.stderr);
+      assert.equal(await scene.remote('refs/heads/agent/work'), id);
+      const refused = await scene.git(...push, 'HEAD:main');
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /^remote: upstreamproxy: No rule allows a push of refs\/heads\/main to /m);
+      assert.match(
+        refused.stderr,
+        /^ ! \[remote rejected\] HEAD -> main \(upstreamproxy: .* The rule agent-branches allows pushes that create or update refs\/heads\/agent\/\*\*, and nothing else\.\)$/m,
+      );
+      assert.match(refused.stderr, /^remote: trace: [0-9a-f]{32}/m);
+      assert.equal(await scene.remote('refs/heads/main'), scene.server.commit);
+      assert.deepEqual([...new Set(scene.path.audit.map(({ protocol }) => protocol))], [spoken]);
+      // The commands of the refused push reached nobody.
+      assert.deepEqual(requestsOf(scene), ['GET receive-pack', 'POST receive-pack', 'GET receive-pack']);
+    });
   }
 });
 
