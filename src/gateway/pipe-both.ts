@@ -1,6 +1,6 @@
 // Bytes both ways between two sockets, with half-close, backpressure and counts.
 
-import type { Duplex } from 'node:stream';
+import type { Duplex, Transform } from 'node:stream';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { LimitName, Limits } from '../protocol/limits.ts';
 
@@ -16,13 +16,15 @@ export interface PipeOptions {
   readonly spendBytes?: (bytes: number) => void;
   /** The limit after which both sides end if no byte passed either way. */
   readonly idle?: { readonly limits: Limits; readonly name: LimitName };
+  /** What the second side sends goes through this. */
+  readonly throughSecond?: Transform;
 }
 
 /** Resolves when both directions ended; a failure on one side destroys the other with the same error. */
 export async function pipeBoth(
   first: Duplex,
   second: Duplex,
-  { spendBytes = () => undefined, idle }: PipeOptions = {},
+  { spendBytes = () => undefined, idle, throughSecond }: PipeOptions = {},
 ): Promise<PipedBytes> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const bytes = { fromFirst: 0, fromSecond: 0 };
@@ -52,7 +54,7 @@ export async function pipeBoth(
   count(first, 'fromFirst');
   count(second, 'fromSecond');
   link(first, second, closed);
-  link(second, first, closed);
+  link(second, first, closed, throughSecond);
   await promise;
   clearTimeout(timer);
   return fault === undefined ? bytes : { ...bytes, fault };
@@ -67,7 +69,7 @@ function idleTimer(
   }, limits[name]);
 }
 
-function link(from: Duplex, to: Duplex, closed: () => void): void {
+function link(from: Duplex, to: Duplex, closed: () => void, through?: Transform): void {
   from.once('error', (error) => {
     // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
     if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
@@ -78,8 +80,9 @@ function link(from: Duplex, to: Duplex, closed: () => void): void {
       to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
     // Nobody takes what the other side still sends; it is read on so that its end is seen. Taken off first, since a
     // pipe that loses its end stops reading.
-    else to.unpipe(from).resume();
+    else to.unpipe().resume();
     closed();
   });
-  from.pipe(to);
+  if (through === undefined) from.pipe(to);
+  else from.pipe(through).pipe(to);
 }

@@ -22,7 +22,9 @@ import type { UpgradeResult } from './forward-with-body.ts';
 import type { FrontParts } from './http-front.ts';
 import { pipeBoth } from './pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
+import { scrubText, secretForms } from './response-scrubber.ts';
 import type { SpendBytes } from './session-budgets.ts';
+import { WebSocketScrubber } from './websocket-scrubber.ts';
 
 /** How the client's side is told that the protocol was switched. */
 interface UpgradeClient {
@@ -110,7 +112,8 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       spendBytes: admitted.spendBytes,
     });
     const request = { ...forwardRequest(client, scene, parts, { admitted, record }), body: undefined };
-    const headers = handshakeFields(request.head.headers);
+    const forms = secretForms(injected.values);
+    const headers = handshakeFields(request.head.headers, forms.length > 0);
     const head = { ...request.head, headers };
     const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);
     record.facts.verdict = 'allow';
@@ -138,6 +141,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       result,
       key: headers.first('sec-websocket-key') ?? '',
       origin: socket,
+      forms,
       record,
       spendBytes: admitted.spendBytes,
       limits,
@@ -151,10 +155,10 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
 
 /**
  * An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks the answer to it. Of extensions
- * those go on whose frames can be told from what is none.
+ * those go on whose frames can be told from what is none, and none where messages are searched.
  */
-function handshakeFields(headers: HeaderList): HeaderList {
-  const extensions = offeredExtensions(headers.all('sec-websocket-extensions'));
+function handshakeFields(headers: HeaderList, isSearched: boolean): HeaderList {
+  const extensions = isSearched ? undefined : offeredExtensions(headers.all('sec-websocket-extensions'));
   const kept = headers.without('sec-websocket-extensions');
   const offered = extensions === undefined ? kept : kept.with('Sec-WebSocket-Extensions', extensions);
   return offered.has('sec-websocket-key')
@@ -168,17 +172,22 @@ interface Switched {
   /** Sec-WebSocket-Key as the origin got it. */
   readonly key: string;
   readonly origin: Duplex;
+  /** Of the injected secrets, which must not come back. */
+  readonly forms: readonly Buffer[];
   readonly record: ExchangeRecord;
   readonly spendBytes: SpendBytes;
   readonly limits: Limits;
 }
 
 async function connectBoth(switched: Switched): Promise<void> {
-  const { upgrade, result, origin, record, spendBytes, limits } = switched;
+  const { upgrade, result, origin, forms, record, spendBytes, limits } = switched;
   const { rawHeaders, status } = result;
   const guards = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
-  upgrade.switched(headers);
+  const scrubber = forms.length === 0 ? undefined : new WebSocketScrubber(forms);
+  upgrade.switched(
+    new HeaderList([...headers].map(([name, value]) => [name, scrubText(value, forms)] as const)),
+  );
   let fault: ProxyError | undefined;
   const isFramed = (guard: WebSocketFrameGuard, chunk: Buffer): boolean => {
     try {
@@ -190,7 +199,8 @@ async function connectBoth(switched: Switched): Promise<void> {
     }
     return fault === undefined;
   };
-  if (result.head !== undefined && isFramed(guards.origin, result.head)) upgrade.socket.write(result.head);
+  if (result.head !== undefined && isFramed(guards.origin, result.head))
+    (scrubber ?? upgrade.socket).write(result.head);
   if (isFramed(guards.client, upgrade.head)) origin.write(upgrade.head);
   // These listen before the bytes are piped: what is no frame never gets to the other side.
   upgrade.socket.on('data', (chunk: Buffer) => isFramed(guards.client, chunk));
@@ -198,7 +208,10 @@ async function connectBoth(switched: Switched): Promise<void> {
   // What the servers and clients of HTTP watch is requests; from here on the one limit is the WebSocket's.
   for (const socket of [upgrade.socket, origin]) if (socket instanceof Socket) socket.setTimeout(0);
   const idle = { limits, name: 'webSocketIdleTimeoutMs' } as const;
-  const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle });
+  const through = scrubber === undefined ? {} : { throughSecond: scrubber };
+  const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle, ...through });
+  if (scrubber !== undefined && scrubber.replaced > 0)
+    record.facts.details = { ...record.facts.details, scrubbed: scrubber.replaced };
   if (bytes.fault !== undefined) record.noteFault(bytes.fault);
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;
@@ -216,7 +229,7 @@ interface FrameGuards {
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
-function acceptSwitch({ result, key, origin }: Switched): FrameGuards {
+function acceptSwitch({ result, key, origin, forms }: Switched): FrameGuards {
   const fields = HeaderList.fromRaw(result.rawHeaders);
   const accept = createHash('sha1')
     .update(key + acceptGuid)
@@ -228,6 +241,11 @@ function acceptSwitch({ result, key, origin }: Switched): FrameGuards {
         'The answer of the origin is refused: its Sec-WebSocket-Accept is not the answer to the key.',
       );
     const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
+    if (isCompressed && forms.length > 0)
+      throw new ProxyError(
+        'origin_malformed',
+        'The answer of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
+      );
     return {
       client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),
       origin: new WebSocketFrameGuard({ sender: 'server', isCompressed }),

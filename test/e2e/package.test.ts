@@ -68,6 +68,8 @@ test('the package has the program, the types and the documents, and no source, t
     'dist/index.js',
     'dist/index.d.ts',
     'dist/cli/main.js',
+    'schema/policy.schema.json',
+    'schema/gateway.schema.json',
     'LICENSE',
     'README.md',
   ]) {

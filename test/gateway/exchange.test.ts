@@ -167,6 +167,23 @@ test('an encoded answer to a credentialed request does not pass, because it cann
   assert.equal(answer.headers.get('x-deny-reason'), 'origin_malformed');
 });
 
+test('a part of an answer cannot be asked for with a credential, since half a secret would not be found', async () => {
+  const credentials = { api: { kind: 'bearer', source: { env: 'API_TOKEN' } } } as const;
+  const policy = (port: number): string =>
+    allow(port, '    inject: api\n    paths: /with\n') +
+    `  - { name: plain, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8 }\n`;
+  await using scene = await openScene(policy, { credentials, environment: { API_TOKEN: canary } });
+  for (const path of ['/with', '/without'])
+    await sendRaw(await scene.path.tls(scene.at), get(scene.at, path, 'Range: bytes=0-3\r\nIf-Range: "x"'));
+  assert.deepEqual(
+    scene.origin.requests.map(({ headers }) => [headers.range, headers['if-range']]),
+    [
+      [undefined, undefined],
+      ['bytes=0-3', '"x"'],
+    ],
+  );
+});
+
 test('a name in TLS other than that of CONNECT gets an alert, and audit says both', async () => {
   await using scene = await openScene(allow);
   await assert.rejects(scene.path.tls(scene.at, { servername: 'evil.test' }), {

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { test } from 'node:test';
+
+import { secretForms } from '../../src/gateway/response-scrubber.ts';
+import { WebSocketScrubber } from '../../src/gateway/websocket-scrubber.ts';
+import { Secret } from '../../src/protocol/secret.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
+import { openRequestPath } from './support/request-path.ts';
+import type { RequestPath } from './support/request-path.ts';
+import { serverFrame } from './support/short-frames.ts';
+
+const authority = createTestAuthority();
+const secret = 'canary-5b7e-websocket';
+const marker = '*'.repeat(secret.length);
+
+interface Mirror extends AsyncDisposable {
+  readonly port: number;
+  /** `Sec-WebSocket-Extensions` of each upgrade. */
+  readonly extensions: readonly (string | undefined)[];
+}
+
+/** Says what it got in the head of its answer, right behind it, and in pieces. */
+async function mirrorOrigin(answerFields = ''): Promise<Mirror> {
+  const server = createHttps(authority.issue('allowed.test'));
+  const extensions: (string | undefined)[] = [];
+  server.on('upgrade', (request, socket) => {
+    extensions.push(request.headers['sec-websocket-extensions']);
+    const accept = createHash('sha1')
+      .update(`${request.headers['sec-websocket-key'] ?? ''}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    const shown = String(request.headers.authorization);
+    const frame = serverFrame(`in pieces: ${shown}`);
+    socket.on('error', () => undefined).on('end', () => socket.end());
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${answerFields}` +
+        `Sec-WebSocket-Accept: ${accept}\r\nX-Shown: ${shown}\r\n\r\n${serverFrame(`at once: ${shown}`).toString('latin1')}`,
+      'latin1',
+      () => {
+        socket.write(frame.subarray(0, 25));
+        setImmediate(() => {
+          socket.write(frame.subarray(25));
+          socket.write(serverFrame('the end is like its beginning: canary'));
+        });
+      },
+    );
+    socket.resume();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    extensions,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+function pathTo(port: number): RequestPath {
+  return openRequestPath({
+    policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8, inject: api }\n`,
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+    credentials: { api: { kind: 'bearer', source: { env: 'API_TOKEN' } } },
+    environment: { API_TOKEN: secret },
+  });
+}
+
+/** All that came by the time the last message is there; it must not wait for another one. */
+async function untilLast(stream: Duplex): Promise<string> {
+  let text = '';
+  const signal = AbortSignal.timeout(10_000);
+  while (!text.includes('beginning: canary')) {
+    const [chunk] = (await once(stream, 'data', { signal })) as [Buffer];
+    text += chunk.toString('latin1');
+  }
+  return text;
+}
+
+const upgrade = (at: string): string =>
+  `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n';
+
+test('a credential does not come back on a WebSocket, neither in the head nor in messages, over HTTP/1.1 and HTTP/2', async () => {
+  await using origin = await mirrorOrigin();
+  await using path = pathTo(origin.port);
+  const at = `allowed.test:${origin.port}`;
+
+  const socket = await path.tls(at);
+  socket.write(upgrade(at));
+  const first = await untilLast(socket);
+  socket.destroy();
+  assert.match(first, /^HTTP\/1\.1 101 /);
+  assert.ok(first.toLowerCase().includes(`x-shown: bearer ${marker}\r\n`), first);
+
+  const h2Socket = await path.tls(at, { alpn: ['h2'] });
+  const session = connect(`https://${at}`, { createConnection: () => h2Socket });
+  await once(session, 'remoteSettings');
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/ws',
+    ':scheme': 'https',
+    'sec-websocket-version': '13',
+    'sec-websocket-extensions': 'permessage-deflate',
+  });
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+  const second = await untilLast(stream);
+  session.destroy();
+  assert.equal(headers['x-shown'], `Bearer ${marker}`);
+
+  for (const text of [first, second]) {
+    assert.equal(text.includes(secret), false);
+    for (const message of [`at once: Bearer ${marker}`, `in pieces: Bearer ${marker}`])
+      assert.ok(text.includes(serverFrame(message).toString('latin1')), message);
+  }
+  assert.deepEqual(origin.extensions, [undefined, undefined], 'compressed messages could not be searched');
+  const events = await path.events(2);
+  assert.deepEqual(
+    events.map(({ status, injected, details }) => [status, injected, details?.['scrubbed']]),
+    [
+      [101, ['api'], 2],
+      [101, ['api'], 2],
+    ],
+  );
+});
+
+test('an origin that compresses all the same is refused', async () => {
+  await using origin = await mirrorOrigin('Sec-WebSocket-Extensions: permessage-deflate\r\n');
+  await using path = pathTo(origin.port);
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at);
+  socket.write(upgrade(at));
+  const answer = await buffer(socket);
+  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 502 [^]*x-deny-reason: origin_malformed/);
+  assert.equal(answer.includes(secret), false);
+});
+
+test('frames keep their bytes and their lengths wherever chunks are cut', async () => {
+  const forms = secretForms([new Secret(secret)]);
+  const bytes = Buffer.concat(['a canar', `x${secret}${secret}y`, secret.slice(0, -1)].map(serverFrame));
+  const expected = Buffer.concat(['a canar', `x${marker}${marker}y`, secret.slice(0, -1)].map(serverFrame));
+  for (let cut = 0; cut <= bytes.length; cut += 1) {
+    const scrubber = new WebSocketScrubber(forms);
+    const all = buffer(scrubber);
+    scrubber.write(bytes.subarray(0, cut));
+    scrubber.end(bytes.subarray(cut));
+    assert.deepEqual(await all, expected, `cut at ${cut}`);
+    assert.equal(scrubber.replaced, 2);
+  }
+});
