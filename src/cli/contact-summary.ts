@@ -1,6 +1,7 @@
 // What a command contacted, in few lines, for the end of a run that observed.
 
 import type { AuditEvent } from '../api/audit-event.ts';
+import { accessHost } from '../policy/granted-policy.ts';
 
 const hostsShown = 20;
 
@@ -15,6 +16,8 @@ function contacts(events: Iterable<AuditEvent>): readonly Contact[] {
   const byName = new Map<string, Contact>();
   for (const event of events) {
     if ((event.kind !== 'exchange' && event.kind !== 'stream') || event.host === undefined) continue;
+    // Answered by the gateway itself, which no policy has to allow.
+    if (event.host === accessHost) continue;
     const name = `${event.scheme ?? 'tcp'}://${event.host}${event.port === 443 || event.port === 80 ? '' : `:${event.port ?? '?'}`}`;
     const contact = byName.get(name) ?? { name, methods: new Set(), allowed: 0, refused: 0 };
     if (event.method !== undefined) contact.methods.add(event.method);

@@ -56,6 +56,7 @@ export interface ClientRow {
   readonly id: string;
   /** The first on PATH is taken. */
   readonly commands: readonly string[];
+  /** Empty: it is not asked. */
   readonly version: readonly string[];
   /** A library: the client is there only if the version command succeeds. */
   readonly library?: boolean;

@@ -12,6 +12,7 @@ import { examineProxy, examineTrust, type Finding, type Scene } from './examine-
 import { contactGateway, type GatewayContact, isCaptured, type RelayAddress } from './gateway-contact.ts';
 import { type JailSeen, jailSeen } from './jail-seen.ts';
 import { findCommand, type Proved, proveClient, readVersion } from './prove-client.ts';
+import { openShadowHome } from './shadow-home.ts';
 import { type Authority, authorityIn } from './trust-evidence.ts';
 
 export interface DoctorOptions {
@@ -66,7 +67,8 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
     ...authorityProblem(contact, scene),
   ];
   const rows = clientTable.filter(({ id }) => options.clients.length === 0 || options.clients.includes(id));
-  const clients = await examineClients(rows, scene, options);
+  await using home = await openShadowHome(options.home);
+  const clients = await examineClients(rows, scene, { ...options, home: home.path });
   return {
     ...(relay === undefined ? {} : { relay: `http://${relay.host}:${relay.port}` }),
     captured: scene.captured,
@@ -161,7 +163,12 @@ async function examineClient(
   scene: Scene,
   options: DoctorOptions,
 ): Promise<ClientReport | undefined> {
-  const { environment } = scene;
+  // Settings are looked at where they are; what runs sees them by links.
+  const environment: Scene['environment'] = {
+    ...scene.environment,
+    HOME: options.home,
+    TMPDIR: options.home,
+  };
   const timeoutMs = options.limits.doctorProofTimeoutMs;
   const path = environment['PATH'];
   const command = row.commands.map((name) => findCommand(name, path)).find((found) => found !== undefined);
@@ -170,7 +177,9 @@ async function examineClient(
   if (printed === undefined && row.library === true) return undefined;
   const proxy = examineProxy(row, scene);
   const trust = examineTrust(row, scene);
-  const proof = options.prove ? await prove(row, command, scene, timeoutMs) : undefined;
+  const proof = options.prove
+    ? await prove(row, command, { environment, reached: scene.reached }, timeoutMs)
+    : undefined;
   const works = proof?.passed ?? (scene.reached && proxy.holds && trust.holds);
   const fix = works ? undefined : fixFor(row, { proxy, trust }, scene);
   return {
@@ -188,7 +197,7 @@ async function examineClient(
 async function prove(
   row: ClientRow,
   command: string,
-  { environment, reached }: Scene,
+  { environment, reached }: Pick<Scene, 'environment' | 'reached'>,
   timeoutMs: number,
 ): Promise<Proved | undefined> {
   const { proof } = row;

@@ -147,6 +147,11 @@ const overridingFilesTable: readonly OverridingFile[] = [
   { path: '/etc/apt/apt.conf', pattern: /^\s*Acquire::https?::Proxy\s+"([^"]+)"/im, says: 'a proxy for apt' },
 ];
 
+/** Those below HOME. */
+export function overridingFilePaths(): readonly string[] {
+  return overridingFilesTable.map(({ path }) => path).filter((path) => !path.startsWith('/'));
+}
+
 function overridingFiles({ environment, home, relay }: Scene): readonly Problem[] {
   return overridingFilesTable.flatMap(({ path, pattern, says, unless }) => {
     if (unless !== undefined && (environment[unless] ?? '') !== '') return [];

@@ -56,6 +56,7 @@ export async function readVersion(
   environment: Readonly<Record<string, string>>,
   timeoutMs: number,
 ): Promise<{ readonly version: string | undefined } | undefined> {
+  if (args.length === 0) return { version: undefined };
   const { output, code } = await runQuietly({ command, args, environment, cwd: tmpdir(), timeoutMs });
   if (code !== 0) return undefined;
   // Java says which options it took, with the relay's address in them.
