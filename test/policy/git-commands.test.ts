@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { PushCommandReader } from '../../src/policy/git-commands.ts';
 import type { PushCommands } from '../../src/policy/git-commands.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
@@ -115,4 +116,39 @@ describe('what two servers could read in two ways is refused', () => {
       );
     });
   }
+});
+
+test('bytes of any kind give commands, a wait or a refusal, the same in pieces of any size', () => {
+  const outcome = (bytes: Buffer, size: number): string => {
+    try {
+      const commands = read(bytes, size);
+      return commands === undefined ? 'wait' : JSON.stringify(commands.updates);
+    } catch (error) {
+      assert.ok(error instanceof ProxyError, String(error));
+      return error.message;
+    }
+  };
+  const ref = fc.constantFrom('refs/heads/a', 'refs/tags/v1', 'refs/heads/a.lock', 'main');
+  const id = fc.constantFrom(none, one, two, '3'.repeat(64));
+  const line = fc.oneof(
+    fc.tuple(id, id, ref).map((parts) => parts.join(' ')),
+    fc.constantFrom(
+      'push-cert',
+      'push-cert-end\n',
+      '\n',
+      '-----BEGIN SSH SIGNATURE-----\n',
+      `shallow ${one}`,
+    ),
+    fc.string({ maxLength: 8 }),
+  );
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 64 }).map((some) => Buffer.from(some)),
+    fc.array(line, { maxLength: 8 }).map((lines) => Buffer.from(lines.map(packet).join('') + flush)),
+  );
+  fc.assert(
+    fc.property(bytes, fc.integer({ min: 1, max: 40 }), (some, size) => {
+      assert.equal(outcome(some, size), outcome(some, Infinity));
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -309,3 +309,18 @@ describe('a push by hand', () => {
     assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
   });
 });
+
+test('what is left of a refused push is not taken without end', async () => {
+  await using scene = await openGitScene(agentRule, { limits: { refusedPushBytesMax: 65_536 } });
+  await writeFile(join(scene.work, 'large'), randomBytes(4 * 1024 * 1024));
+  await scene.mustGit('add', 'large');
+  await commit(scene, 'large');
+  const refused = await scene.git('-c', 'http.version=HTTP/1.1', 'push', 'origin', 'HEAD:main');
+  assert.notEqual(refused.code, 0);
+  assert.equal(await scene.remote('refs/heads/main'), scene.server.commit);
+  const event = scene.path.audit.at(-1);
+  assert.deepEqual(
+    [event?.verdict, event?.rule, event?.errorCode],
+    ['deny', 'default-deny', 'policy_denied'],
+  );
+});
