@@ -16,6 +16,8 @@ const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 4 * 1024 * 1024;
 /** Megabytes of memory that node:http2 may hold for one session before it refuses more. */
 const sessionMemoryMegabytesMax = 8;
+/** Above its own bounds node resets a stream without telling; a head between ours and those gets an answer and an event. */
+const headRoom = 2;
 /** A SETTINGS frame has at most a handful of entries. */
 const settingsEntriesMax = 32;
 
@@ -149,11 +151,11 @@ function createHttp2Server(limits: Limits): Http2Server {
     settings: {
       maxConcurrentStreams: limits.http2StreamsMax,
       initialWindowSize: streamWindowBytes,
-      maxHeaderListSize: limits.headBytesMax,
+      maxHeaderListSize: headRoom * limits.headBytesMax,
       enableConnectProtocol: true,
     },
     maxSessionMemory: sessionMemoryMegabytesMax,
-    maxHeaderListPairs: limits.headersCountMax,
+    maxHeaderListPairs: headRoom * limits.headersCountMax,
     maxSettings: settingsEntriesMax,
     ...resetOptions(limits),
     unknownProtocolTimeout: limits.handshakeTimeoutMs,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import type { Duplex } from 'node:stream';
@@ -159,13 +160,35 @@ test('CONTINUATION without end ends the connection', async () => {
   await neighbourIsServed(one);
 });
 
-test('a header block over the limit ends its stream, not the process', async () => {
+for (const [what, fields] of [
+  ['bytes', { 'x-big': 'y'.repeat(40_000), 'x-more': 'z'.repeat(40_000) }],
+  ['number of fields', Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`x-${i}`, '1']))],
+] as const) {
+  test(`a head over HTTP/2 that is too large by its ${what} is answered 431, and the audit names the limit`, async () => {
+    await using one = await scene();
+    const socket = await one.path.tls(one.at, { alpn: ['h2'], principal: 'attacker' });
+    const session = connect(`https://${one.at}`, {
+      createConnection: () => socket,
+      maxSendHeaderBlockLength: 200_000,
+    });
+    const stream = session.request({ ':path': '/', ...fields });
+    const [head] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(head[':status'], 431);
+    session.destroy();
+    const [event] = await one.path.events(1);
+    const limit = what === 'bytes' ? 'headBytesMax' : 'headersCountMax';
+    assert.deepEqual([event?.errorCode, event?.limit], ['head_too_large', limit]);
+    await neighbourIsServed(one);
+  });
+}
+
+test('a header block far over the limit ends its stream, not the process', async () => {
   await using one = await scene();
   const socket = await one.path.tls(one.at, { alpn: ['h2'] });
   const session = connect(`https://${one.at}`, { createConnection: () => socket });
   session.on('error', () => undefined);
-  const stream = session.request({ ':path': '/', 'x-big': 'y'.repeat(60_000), 'x-more': 'z'.repeat(60_000) });
-  await assert.rejects(text(stream));
+  const fields = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`x-${i}`, '1']));
+  await assert.rejects(text(session.request({ ':path': '/', ...fields })));
   session.destroy();
   await neighbourIsServed(one);
 });
