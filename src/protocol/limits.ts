@@ -227,20 +227,20 @@ export const limitTable = {
     'body_too_large',
     'A body whose hash the client does not state is held until it is signed; those of services other than S3 are small.',
   ),
-  signedBodiesPerSessionBytesMax: row(
+  heldBodiesPerSessionBytesMax: row(
     32 * MiB,
     'limit_exceeded',
-    'All bodies together that one credential holds of one session, so that others find room.',
+    'All bodies together that are held of one session, to be signed or searched, so that others find room.',
   ),
-  signedBodiesBytesMax: row(
+  heldBodiesBytesMax: row(
     256 * MiB,
     'limit_exceeded',
-    'All bodies together that one credential holds to be signed.',
+    'All bodies together that are held to be signed or searched.',
   ),
-  signedBodyTimeoutMs: row(
+  heldBodyTimeoutMs: row(
     30_000,
     'timeout',
-    'A body that is held to be signed has to arrive whole in this time, or slow ones would fill the room.',
+    'A body that is held to be signed or searched has to arrive whole in this time, or slow ones would fill the room.',
   ),
   pushCommandsBytesMax: row(
     128 * KiB,

@@ -37,7 +37,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   resolverTtlMsMax: 'an answer is kept for less than it claims',
   attemptDelayMs: 'when the next address is tried',
   policyBytesMax: 'told with its place when the file is read',
-  signedBodyTimeoutMs: 'one of several waits for a body; counted among the events by code',
+  heldBodyTimeoutMs: 'one of several waits for a body; counted among the events by code',
   accessBodyBytesMax: 'of the rule that takes requests for access; counted among the events by code',
   accessReasonCharactersMax: 'what is longer is refused as malformed, among the events by code',
   accessCallsPerSecondMax: 'of the rule that takes requests for access; counted among the events by code',

@@ -7,6 +7,7 @@ import { Secret } from '../../protocol/secret.ts';
 import type { UpstreamTls } from '../forwarder.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import type { HeadKindConfig } from './credential-config.ts';
+import type { HeldBodies } from './held-bodies.ts';
 import { bodyDigests, bodyFormOf, substituteInBody } from './placeholder-body.ts';
 import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
 import { withParameter } from './query-parameter.ts';
@@ -38,11 +39,16 @@ export interface CredentialInjector {
   ): Injected | Promise<Injected>;
 }
 
-/** `placeholder` is what the workload has instead. */
+export interface PlaceholderOptions {
+  /** What the workload has instead. */
+  readonly text?: string;
+  /** Where bodies are held that are searched; without it none is. */
+  readonly held?: HeldBodies;
+}
+
 export function createInjector(
   config: HeadKindConfig,
-  placeholder: string | undefined,
-  inBody = false,
+  { text, held }: PlaceholderOptions = {},
 ): CredentialInjector {
   switch (config.kind) {
     case 'bearer':
@@ -69,8 +75,8 @@ export function createInjector(
         }),
       };
     case 'placeholder': {
-      if (placeholder === undefined) throw new ProxyError('config_invalid', 'kind placeholder needs one');
-      return inBody ? placeholderAnywhere(placeholder) : placeholderInHead(placeholder);
+      if (text === undefined) throw new ProxyError('config_invalid', 'kind placeholder needs one');
+      return held === undefined ? placeholderInHead(text) : placeholderAnywhere(text, held);
     }
   }
 }
@@ -82,7 +88,7 @@ function placeholderInHead(placeholder: string): CredentialInjector {
   };
 }
 
-function placeholderAnywhere(placeholder: string): CredentialInjector {
+function placeholderAnywhere(placeholder: string, held: HeldBodies): CredentialInjector {
   return {
     applies: (head, body) =>
       hasPlaceholder(head, placeholder) || (body !== undefined && bodyFormOf(head) !== undefined),
@@ -91,7 +97,7 @@ function placeholderAnywhere(placeholder: string): CredentialInjector {
       const injected = isInHead ? substitutePlaceholder(head, placeholder, secret) : { head, values: [] };
       const form = bodyFormOf(head);
       if (form === undefined || body === undefined) return injected;
-      const { body: rewrite, isFound } = await substituteInBody(form, body, placeholder, secret);
+      const { body: rewrite, isFound } = await substituteInBody(form, body, held, { placeholder, secret });
       // It was held and has none: it goes on as it came.
       if (isFound === false) return { ...injected, body: rewrite, isUnused: !isInHead };
       const headers = injected.head.headers.without(...bodyDigests);

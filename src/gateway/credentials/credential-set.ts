@@ -13,6 +13,7 @@ import { openCredential } from './open-credential.ts';
 import type { Credential } from './open-credential.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
+import { HeldBodies } from './held-bodies.ts';
 import type { ServiceFetch } from './service-fetch.ts';
 import { Vaults } from './vaults.ts';
 
@@ -57,7 +58,7 @@ export class CredentialSet implements AsyncDisposable {
   ) {
     this.#vaults = new Vaults({ environment, fetch });
     const placeholders: Record<string, string> = {};
-    const context = { environment, fetch, vaults: this.#vaults };
+    const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies() };
     for (const [name, config] of Object.entries(configs)) {
       const decode = config.scrub?.decode ?? false;
       this.#entries.set(name, { ...openCredential(name, config, context), decode, config });

@@ -5,7 +5,7 @@ import type { BodyFacts } from './body-rewrite.ts';
 import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig, HeadKindConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
-import type { Injected } from './credential-injector.ts';
+import type { Injected, PlaceholderOptions } from './credential-injector.ts';
 import type { CredentialSource, CredentialSourceConfig } from './credential-source.ts';
 import { GithubAppTokens } from './github-app-tokens.ts';
 import { OAuthTokens } from './oauth-tokens.ts';
@@ -36,15 +36,19 @@ export function openCredential(
       installationTokens(name, config, context),
     );
   const source = openSource(name, config.source, context);
-  return injecting(config, source, { text: placeholderText(name, config), inBody: config.placeholder?.body });
+  const text = placeholderText(name, config);
+  return injecting(config, source, {
+    ...(text === undefined ? {} : { text }),
+    ...(config.placeholder?.body === true ? { held: context.held } : {}),
+  });
 }
 
 function injecting(
   config: HeadKindConfig,
   source: CredentialSource,
-  placeholder: { readonly text?: string | undefined; readonly inBody?: boolean | undefined } = {},
+  placeholder: PlaceholderOptions = {},
 ): Credential {
-  const injector = createInjector(config, placeholder.text, placeholder.inBody);
+  const injector = createInjector(config, placeholder);
   return {
     applies: (head, body) => injector.applies?.(head, body) ?? true,
     apply: async (head, nowMs, body) => {
@@ -120,7 +124,7 @@ function awsSignature(
     secret: open(config.source),
     token: config.sessionToken === undefined ? undefined : open(config.sessionToken),
   });
-  const injector = new Sigv4Injector({ name, region, service });
+  const injector = new Sigv4Injector({ name, region, service }, context.held);
   return {
     applies: () => true,
     apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),

@@ -2,6 +2,7 @@
 
 import { openCredentialSource } from './credential-source.ts';
 import type { CredentialSource, CredentialSourceConfig, SecretForm } from './credential-source.ts';
+import type { HeldBodies } from './held-bodies.ts';
 import type { ServiceFetch } from './service-fetch.ts';
 import type { Vaults } from './vaults.ts';
 
@@ -11,6 +12,7 @@ export interface CredentialContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: ServiceFetch;
   readonly vaults: Vaults;
+  readonly held: HeldBodies;
 }
 
 /** @throws ProxyError config_invalid if it cannot be opened */

@@ -2,19 +2,17 @@
 // and a body without the placeholder gets nothing; longer ones stream by and go on in chunks.
 
 import { Buffer } from 'node:buffer';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Secret } from '../../protocol/secret.ts';
 import { throughTransform } from './body-rewrite.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
+import type { HeldBodies } from './held-bodies.ts';
 import { ScanTransform, createScanner } from './body-scanner.ts';
 import type { BodyForm } from './body-scanner.ts';
-import { readWholeBody } from './whole-body.ts';
 
 /** A body of this many declared bytes is held; most that carry a secret are a few hundred. */
 const heldBytesMax = 64 * 1024;
-/** A held body has to arrive whole in this time. */
-const heldTimeoutMs = 30_000;
 
 export interface SubstitutedBody {
   readonly body: BodyRewrite;
@@ -33,23 +31,21 @@ export function bodyFormOf({ headers }: RequestHead): BodyForm | undefined {
   return /^application\/(json|x-ndjson|[a-z0-9.-]+\+json)$/.test(type) ? 'json' : undefined;
 }
 
-/** @throws ProxyError timeout, cancelled */
+/** @throws ProxyError limit_exceeded, timeout, cancelled */
 export async function substituteInBody(
   form: BodyForm,
   body: BodyFacts,
-  placeholder: string,
-  secret: Secret<string>,
+  held: HeldBodies,
+  { placeholder, secret }: { readonly placeholder: string; readonly secret: Secret<string> },
 ): Promise<SubstitutedBody> {
   const scanner = createScanner(form, { placeholder, secret: secret.reveal() });
   if (body.length === undefined || body.length > heldBytesMax) {
     const rewrite = (given: Readable): Readable => throughTransform(given, new ScanTransform(scanner));
     return { body: { length: undefined, rewrite }, isFound: undefined };
   }
-  const held = await readWholeBody(body.open(), { bytesMax: heldBytesMax, timeoutMs: heldTimeoutMs });
-  const { parts } = scanner.scan(held, true);
-  const bytes = Buffer.concat(parts);
-  const rewrite = (): Readable => Readable.from([bytes], { objectMode: false });
-  return { body: { length: bytes.length, isWhole: true, rewrite }, isFound: scanner.found > 0 };
+  const { bytes, sendOn } = await held.hold(body, heldBytesMax);
+  const { parts } = scanner.scan(bytes, true);
+  return { body: sendOn(Buffer.concat(parts)), isFound: scanner.found > 0 };
 }
 
 /** Fields that speak of the body's bytes, which are others now. */

@@ -1,16 +1,13 @@
 // How the body of a request is signed (`x-amz-content-sha256`), and the bodies that have to be held for it.
 
-import type { Buffer } from 'node:buffer';
-import { Readable } from 'node:stream';
 import { parseContentLength } from '../../http/framing.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { LimitName } from '../../protocol/limits.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
+import type { HeldBodies } from './held-bodies.ts';
 import { hexHash, isS3 } from './sigv4-canonical.ts';
 import { refused } from './sigv4-claim.ts';
-import { readWholeBody } from './whole-body.ts';
 
 export const contentHashField = 'x-amz-content-sha256';
 const emptyHash = hexHash('');
@@ -44,7 +41,7 @@ export async function signedPayload(
   if (word !== undefined && !body.isRewritten) return { kind: 'as-is', word };
   // The connection is TLS, which protects the body as well.
   if (isS3(service)) return { kind: 'as-is', word: unsignedPayload };
-  return held.sign(body);
+  return signed(body, held);
 }
 
 function streamingPayload(head: RequestHead, word: string, body: BodyFacts | undefined): SignedPayload {
@@ -85,62 +82,11 @@ function trailerNamesOf(head: RequestHead): readonly string[] {
   return names;
 }
 
-/** Bodies that are read whole because their hash goes ahead of them: bounded each, together, and in time. */
-export class HeldBodies {
-  #heldBytes = 0;
-  readonly #heldBytesBySession = new Map<string, number>();
-
-  async sign(body: BodyFacts): Promise<SignedPayload> {
-    const { signedBodyBytesMax } = defaultLimits;
-    if ((body.length ?? 0) > signedBodyBytesMax) throw tooLarge();
-    // Room for the largest: what is not declared is not believed to be small.
-    const room = body.length ?? signedBodyBytesMax;
-    const release = this.#reserve(room, body.sessionId);
-    const bytes = await readWholeBody(body.open(), {
-      bytesMax: signedBodyBytesMax,
-      timeoutMs: defaultLimits.signedBodyTimeoutMs,
-    }).catch((error: unknown) => {
-      release();
-      throw error;
-    });
-    return {
-      kind: 'held',
-      word: hexHash(bytes),
-      body: { length: bytes.length, isWhole: true, drop: release, rewrite: () => bodyOf(bytes, release) },
-    };
-  }
-
-  /** Gives what frees the room again. */
-  #reserve(room: number, sessionId: string): () => void {
-    const ofSession = (this.#heldBytesBySession.get(sessionId) ?? 0) + room;
-    if (ofSession > defaultLimits.signedBodiesPerSessionBytesMax)
-      throw tooMany('signedBodiesPerSessionBytesMax');
-    if (this.#heldBytes + room > defaultLimits.signedBodiesBytesMax) throw tooMany('signedBodiesBytesMax');
-    this.#heldBytes += room;
-    this.#heldBytesBySession.set(sessionId, ofSession);
-    return once(() => {
-      this.#heldBytes -= room;
-      const left = (this.#heldBytesBySession.get(sessionId) ?? 0) - room;
-      if (left > 0) this.#heldBytesBySession.set(sessionId, left);
-      else this.#heldBytesBySession.delete(sessionId);
-    });
-  }
-}
-
-/** The room is free again when the request is over, whichever way. */
-function bodyOf(bytes: Buffer, release: () => void): Readable {
-  const body = new Readable({
-    read() {
-      this.push(bytes);
-      this.push(null);
-    },
-  });
-  body.once('close', release);
-  return body;
-}
-
-function tooMany(limit: LimitName): ProxyError {
-  return new ProxyError('limit_exceeded', 'too many bodies wait to be signed; try again', { limit });
+async function signed(body: BodyFacts, held: HeldBodies): Promise<SignedPayload> {
+  const { signedBodyBytesMax } = defaultLimits;
+  if ((body.length ?? 0) > signedBodyBytesMax) throw tooLarge();
+  const { bytes, sendOn } = await held.hold(body, signedBodyBytesMax);
+  return { kind: 'held', word: hexHash(bytes), body: sendOn(bytes) };
 }
 
 function tooLarge(): ProxyError {
@@ -150,12 +96,4 @@ function tooLarge(): ProxyError {
     `a body of more than ${max} bytes can only be signed if the request states its hash in ${contentHashField}`,
     { limit: 'signedBodyBytesMax' },
   );
-}
-
-function once(step: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) step();
-    isDone = true;
-  };
 }

@@ -4,7 +4,8 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { BodyFacts } from './body-rewrite.ts';
 import type { Injected } from './credential-injector.ts';
 import { decodeParameter } from './query-parameter.ts';
-import { HeldBodies, contentHashField, signedPayload, unsignedPayload } from './sigv4-body.ts';
+import type { HeldBodies } from './held-bodies.ts';
+import { contentHashField, signedPayload, unsignedPayload } from './sigv4-body.ts';
 import type { SignedPayload } from './sigv4-body.ts';
 import { canonicalRequest, hexHash, isS3, signedHeaderNames } from './sigv4-canonical.ts';
 import { awsClaimOf, presignParameters, refused } from './sigv4-claim.ts';
@@ -25,10 +26,11 @@ export interface Sigv4Settings {
 
 export class Sigv4Injector {
   readonly #settings: Sigv4Settings;
-  readonly #held = new HeldBodies();
+  readonly #held: HeldBodies;
 
-  constructor(settings: Sigv4Settings) {
+  constructor(settings: Sigv4Settings, held: HeldBodies) {
     this.#settings = settings;
+    this.#held = held;
   }
 
   /** @throws ProxyError signature_refused, body_too_large, limit_exceeded */

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 
-import type { BodyFacts } from '../../../src/gateway/credentials/body-rewrite.ts';
-import { HeldBodies } from '../../../src/gateway/credentials/sigv4-body.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { canary, findCanary } from '../../support/canary.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -105,38 +103,6 @@ test('a body whose hash is not stated is held and signed for services other than
   const refused = await send(scene, 'POST /', [signedFor('sts'), `Content-Length: ${declared}`]);
   assert.equal(refused.status, 413);
   assert.equal(origin.verdicts.length, 3);
-});
-
-test('bodies that are held of one session leave room for others, and the room is free again', async () => {
-  const held = new HeldBodies();
-  const bodies: PassThrough[] = [];
-  const facts = (sessionId: string): BodyFacts => ({
-    length: undefined,
-    sessionId,
-    isRewritten: false,
-    open: () => {
-      const body = new PassThrough();
-      bodies.push(body);
-      return body;
-    },
-  });
-  const { signedBodiesPerSessionBytesMax, signedBodyBytesMax } = defaultLimits;
-  const room = signedBodiesPerSessionBytesMax / signedBodyBytesMax;
-  const waiting = Array.from({ length: room }, () => held.sign(facts('greedy')));
-  await assert.rejects(held.sign(facts('greedy')), { code: 'limit_exceeded' });
-  const other = held.sign(facts('other'));
-  bodies.at(-1)?.end('x');
-  assert.equal((await other).kind, 'held');
-  // One is used to its end, one is dropped: there is room for two, and for no third.
-  for (const body of bodies.slice(0, room)) body.end('x');
-  const [used, dropped] = await Promise.all(waiting);
-  assert.ok(used?.kind === 'held' && dropped?.kind === 'held');
-  assert.equal(await text(used.body.rewrite(new PassThrough())), 'x');
-  dropped.body.drop?.();
-  const again = [held.sign(facts('greedy')), held.sign(facts('greedy'))];
-  await assert.rejects(held.sign(facts('greedy')), { code: 'limit_exceeded' });
-  for (const body of bodies) body.end();
-  await Promise.all(again);
 });
 
 test('a session token is signed, scrubbed from what comes back, and does not take ranges away', async () => {

@@ -8,6 +8,7 @@ import type { BodyFacts } from '../../../src/gateway/credentials/body-rewrite.ts
 import type { Injected } from '../../../src/gateway/credentials/credential-injector.ts';
 import { Sigv4Injector } from '../../../src/gateway/credentials/sigv4-credential.ts';
 import { canonicalRequest } from '../../../src/gateway/credentials/sigv4-canonical.ts';
+import { HeldBodies } from '../../../src/gateway/credentials/held-bodies.ts';
 import { codedLength, resignChunks } from '../../../src/gateway/credentials/sigv4-chunks.ts';
 import { Signer } from '../../../src/gateway/credentials/sigv4-signer.ts';
 import type { AwsKeys } from '../../../src/gateway/credentials/sigv4-signer.ts';
@@ -58,7 +59,10 @@ function inject(example: Example): Promise<Injected> {
     headers: new HeaderList(fields),
     httpVersion: '1.1',
   };
-  const injector = new Sigv4Injector({ name: 'aws', region: undefined, service: undefined });
+  const injector = new Sigv4Injector(
+    { name: 'aws', region: undefined, service: undefined },
+    new HeldBodies(),
+  );
   return injector.inject(head, example.keys ?? keys, { nowMs, body: example.body });
 }
 
