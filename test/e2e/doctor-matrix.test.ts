@@ -52,6 +52,8 @@ async function doctor(mode: Mode): Promise<DoctorReport> {
     PATH: `${tools}/bin:${tools}/node_modules/.bin:${process.env['PATH'] ?? ''}`,
     HOME: home,
     LANG: 'C.UTF-8',
+    // Where rustup has its toolchains, which is not what is compared.
+    RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? join(homedir(), '.rustup'),
   };
   const { stdout, stderr } = await runCommand(file, args, { env, cwd: home, timeoutMs: 600_000 });
   assert.notEqual(stdout, '', stderr);

@@ -64,6 +64,8 @@ export interface ClientRow {
   /** `unverified`: the client checks no certificate. `relay`: it leaves TLS to the relay. `none`: it speaks no TLS. */
   readonly trust: readonly TrustSource[] | 'unverified' | 'relay' | 'none';
   readonly proof?: ClientProof;
+  /** As root it needs CAP_SYS_ADMIN, which the jail takes from root. */
+  readonly administration?: boolean;
   /** What helps where a session's environment alone does not. */
   readonly fix?: Remedy;
 }

@@ -180,8 +180,9 @@ async function examineClient(
   const proof = options.prove
     ? await prove(row, command, { environment, reached: scene.reached }, timeoutMs)
     : undefined;
-  const works = proof?.passed ?? (scene.reached && proxy.holds && trust.holds);
-  const fix = works ? undefined : fixFor(row, { proxy, trust }, scene);
+  const restricted = row.administration === true && jailSeen().restrictedRoot;
+  const works = !restricted && (proof?.passed ?? (scene.reached && proxy.holds && trust.holds));
+  const fix = works ? undefined : restricted ? restrictedFix : fixFor(row, { proxy, trust }, scene);
   return {
     client: row.id,
     command,
@@ -213,6 +214,9 @@ const remedies: Readonly<Record<Remedy, string>> = {
   'system-store': 'start the session as root with --system-store: it trusts nothing else',
   capture: 'run it by: upstreamproxy run --isolate=require -- COMMAND, for it has no setting for a proxy',
 };
+
+const restrictedFix =
+  'as root it needs CAP_SYS_ADMIN, which the jail takes: run --isolate=off, or --jail-layers=no-new-privs,landlock,seccomp';
 
 function fixFor(
   row: ClientRow,

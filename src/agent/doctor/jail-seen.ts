@@ -8,6 +8,8 @@ export interface JailSeen {
   readonly seccomp: boolean;
   /** How many are in effect. */
   readonly capabilities: number;
+  /** Root without CAP_SYS_ADMIN (capabilities(7), number 21). */
+  readonly restrictedRoot: boolean;
   /** There is a loopback interface and nothing else. */
   readonly networkIsolated: boolean;
 }
@@ -16,10 +18,12 @@ export function jailSeen(): JailSeen {
   const status = readFileSync('/proc/self/status', 'utf8');
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0';
+  const effective = BigInt(`0x${field('CapEff')}`);
   return {
     noNewPrivileges: field('NoNewPrivs') === '1',
     seccomp: field('Seccomp') === '2',
-    capabilities: [...BigInt(`0x${field('CapEff')}`).toString(2)].filter((bit) => bit === '1').length,
+    capabilities: [...effective.toString(2)].filter((bit) => bit === '1').length,
+    restrictedRoot: process.geteuid?.() === 0 && (effective & (1n << 21n)) === 0n,
     // Further addresses of an interface have names such as lo:1.
     networkIsolated: Object.keys(networkInterfaces()).every((name) => /^lo(?::|$)/.test(name)),
   };

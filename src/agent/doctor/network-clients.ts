@@ -221,7 +221,14 @@ const others: readonly ClientRow[] = [
     },
   },
   { id: 'skopeo', commands: ['skopeo'], version, proxy: environmentProxy, trust: files('SSL_CERT_FILE') },
-  { id: 'podman', commands: ['podman'], version, proxy: environmentProxy, trust: files('SSL_CERT_FILE') },
+  {
+    id: 'podman',
+    commands: ['podman'],
+    version,
+    proxy: environmentProxy,
+    trust: files('SSL_CERT_FILE'),
+    administration: true,
+  },
   {
     id: 'rclone',
     commands: ['rclone'],
