@@ -169,7 +169,7 @@ const toolChecks: readonly ClientCheck[] = [
         name: 'project',
         private: true,
         packageManager: 'npm@11.0.0',
-        scripts: { build: 'echo built' },
+        scripts: { build: 'echo built @serial@' },
       }),
       'package-lock.json': JSON.stringify({
         name: 'project',
