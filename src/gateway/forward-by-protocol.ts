@@ -15,8 +15,6 @@ import type { OriginKey } from './origin-pools.ts';
 /** How long it is remembered that an origin does not speak HTTP/2 (or only that). */
 const protocolMemoryMs = 300_000;
 const protocolMemoryMax = 8192;
-/** HTTP/2 connections to one origin for one principal: each carries about a hundred requests at once. */
-const sessionsPerOriginMax = 8;
 
 type OriginProtocol = 'http/1.1' | 'h2';
 
@@ -130,10 +128,11 @@ export class ByProtocolForwarder implements Forwarder {
       if (found !== undefined) return found;
       const { origins } = pool;
       origins.splice(0, origins.length, ...origins.filter((origin) => !origin.session.destroyed));
-      if (origins.length >= sessionsPerOriginMax) {
+      if (origins.length >= this.#limits.http2ConnectionsPerOriginMax) {
         throw new ProxyError(
           'limit_exceeded',
-          `${key.destination.host}: too many requests at once over HTTP/2`,
+          `${key.destination.host}: too many requests at once over HTTP/2 (http2ConnectionsPerOriginMax)`,
+          { limit: 'http2ConnectionsPerOriginMax' },
         );
       }
       pool.opening ??= this.#open(pool, key).finally(() => {

@@ -353,6 +353,11 @@ export const limitTable = {
     'limit_exceeded',
     'Destinations that one principal uses at once: the others must find room too.',
   ),
+  http2ConnectionsPerOriginMax: row(
+    8,
+    'limit_exceeded',
+    'Connections over HTTP/2 of one principal to one origin: each carries about a hundred requests at once.',
+  ),
   resolverCacheMax: row(4096, 'limit_exceeded', 'Cached names over all principals; the oldest makes room.'),
   resolverTtlMsMax: row(
     60_000,

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { connect } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 
+import type { Limits } from '../../src/protocol/limits.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { http2Origin } from './support/http2-origin.ts';
 import { openRequestPath } from './support/request-path.ts';
@@ -12,11 +15,12 @@ import type { RequestPath } from './support/request-path.ts';
 
 const authority = createTestAuthority();
 
-function pathTo(port: number): RequestPath {
+function pathTo(port: number, limits: Partial<Limits> = {}): RequestPath {
   return openRequestPath({
     policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8 }\n`,
     hosts: ['allowed.test'],
     trust: [authority.caPem],
+    limits,
   });
 }
 
@@ -74,3 +78,30 @@ for (const [name, length] of bodies) {
     },
   );
 }
+
+test(
+  'requests beyond what all connections to an origin of HTTP/2 carry are refused, with the limit in the audit',
+  {
+    timeout: 20_000,
+  },
+  async () => {
+    await using origin = await http2Origin(authority, true, { maxConcurrentStreams: 1 });
+    await using path = pathTo(origin.port, { http2ConnectionsPerOriginMax: 2 });
+    const at = `allowed.test:${origin.port}`;
+    const socket = await path.tls(at, { alpn: ['h2'] });
+    const session = connect(`https://${at}`, { createConnection: () => socket });
+    session.on('error', () => undefined);
+    for (let open = 0; open < 2; open += 1) {
+      const stream = session.request({ ':path': '/events', ':method': 'POST' });
+      stream.on('error', () => undefined);
+      await once(stream, 'data');
+    }
+    const refused = session.request({ ':path': '/third' }, { endStream: true });
+    const [headers] = (await once(refused, 'response')) as [IncomingHttpHeaders & { ':status'?: number }];
+    refused.on('error', () => undefined).resume();
+    assert.equal(headers[':status'], 429);
+    const [event] = await path.events(1);
+    assert.deepEqual([event?.errorCode, event?.limit], ['limit_exceeded', 'http2ConnectionsPerOriginMax']);
+    session.destroy();
+  },
+);
