@@ -275,6 +275,29 @@ test('Expect: 100-continue is answered by the gateway once the request is admitt
   assert.equal((await sendRaw(await scene.path.tls(other), ask(other))).status, 403);
 });
 
+test('plain HTTP inside CONNECT is judged as http: a rule for https does not let it out', async () => {
+  await using origin = await httpOrigin({});
+  const at = `allowed.test:${origin.port}`;
+  for (const [scheme, status] of [
+    ['http', 200],
+    ['https', 403],
+  ] as const) {
+    await using path = openRequestPath({
+      policy: allow(origin.port, `    scheme: ${scheme}\n`),
+      hosts: ['allowed.test'],
+      trust: [],
+    });
+    const { socket } = path.open({ authority: at, mode: 'raw' });
+    assert.equal((await sendRaw(socket, get(at, `/hello?${scheme}`))).status, status);
+    const [event] = await path.events(1);
+    assert.deepEqual([event?.scheme, event?.protocol], ['http', 'http/1.1 cleartext']);
+  }
+  assert.deepEqual(
+    origin.requests.map(({ target }) => target),
+    ['/hello?http'],
+  );
+});
+
 test('an absolute-form proxy connection serves each request by its own URL', async () => {
   await using origin = await httpOrigin({});
   const path = openRequestPath({
