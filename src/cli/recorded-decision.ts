@@ -63,7 +63,15 @@ function accessOf(event: AuditEvent): AccessRequest | string {
   };
 }
 
-function effectOf({ verdict, errorCode, kind, protocol, status, git, responseBytes }: AuditEvent): RecordedEffect {
+function effectOf({
+  verdict,
+  errorCode,
+  kind,
+  protocol,
+  status,
+  git,
+  responseBytes,
+}: AuditEvent): RecordedEffect {
   if (verdict === 'allow') return 'allow';
   if (errorCode === 'protocol_denied') return 'deny';
   if (errorCode !== 'policy_denied') return 'failed';
