@@ -51,5 +51,17 @@ function globMatches(pattern: string, text: string): boolean {
 
 /** Whether two lists of selectors are for the same sessions, as they are written. */
 export function sameSelectors(a: readonly ClaimSelector[], b: readonly ClaimSelector[]): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return a === b || textOf(a) === textOf(b);
+}
+
+/** Rules are compared in pairs, so that thousands of them on one host would be written millions of times. */
+const texts = new WeakMap<readonly ClaimSelector[], string>();
+
+function textOf(selectors: readonly ClaimSelector[]): string {
+  let text = texts.get(selectors);
+  if (text === undefined) {
+    text = JSON.stringify(selectors);
+    texts.set(selectors, text);
+  }
+  return text;
 }
