@@ -19,7 +19,7 @@ import { type Environment, scrubEnvironment } from './hardening/environment-scru
 import { harden, requireHardened } from './hardening/posture.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from './logger.ts';
-import { type Relay, startUpstreamProxyRelay } from './relay.ts';
+import { type Relay, type RelayTunnel, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
 import { SessionKey } from './session-key.ts';
 import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
@@ -130,6 +130,16 @@ export async function openSession(
     ahead.abort();
     await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
   });
+  let client: TunnelClient | undefined;
+  const listening = startUpstreamProxyRelay({
+    tunnel: laterTunnel(() => client),
+    port: options.relayPort,
+    ...(options.relaySocket === undefined ? {} : { socketPath: options.relaySocket }),
+    limits,
+    logger,
+  });
+  listening.catch(() => {});
+  stack.defer(async () => await (await listening.catch(() => undefined))?.close());
   const posture = postureWithJail(hardening.posture, await options.jail);
   const session = await enrol({
     gateway,
@@ -147,18 +157,10 @@ export async function openSession(
   const trust = await opening;
   await atStep('trusted');
 
-  const client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
+  client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
   const proof = proveTunnel(client, limits, signal);
   proof.catch(() => {});
-  const relay = stack.use(
-    await startUpstreamProxyRelay({
-      tunnel: client,
-      port: options.relayPort,
-      ...(options.relaySocket === undefined ? {} : { socketPath: options.relaySocket }),
-      limits,
-      logger,
-    }),
-  );
+  const relay = await listening;
   const inside = await options.entrances?.(
     entrancePorts(relay.port, session.answer.capture_ports, limits.capturePortsMax),
   );
@@ -271,8 +273,10 @@ class RunningSession implements OpenSession {
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     // The tunnel must outlive the connections that still drain.
     await Promise.all([this.#relay.close(options), this.#capture?.close(options)]);
-    await Promise.all([this.#client.close(), this.#trust[Symbol.asyncDispose]()]);
-    await this.#stack.disposeAsync();
+    await Promise.all([
+      this.#trust[Symbol.asyncDispose](),
+      this.#client.close().then(() => this.#stack.disposeAsync()),
+    ]);
   }
 }
 
@@ -298,6 +302,22 @@ function reachGateway(
   const certificates = fetchCertificates(gateway, limits, { signal });
   certificates.catch(() => {});
   return certificates;
+}
+
+/** The relay listens before there is a tunnel; nobody is told of it until there is one. */
+function laterTunnel(current: () => TunnelClient | undefined): RelayTunnel {
+  const tunnel = (): TunnelClient => {
+    const client = current();
+    if (client === undefined) throw new ProxyError('tunnel_lost', 'the tunnel to the gateway is not up yet');
+    return client;
+  };
+  return {
+    get isUp() {
+      return current()?.isUp ?? false;
+    },
+    whenUp: async () => await tunnel().whenUp(),
+    openStream: (fields) => tunnel().openStream(fields),
+  };
 }
 
 async function readToken(source: TokenSource, limits: Limits): Promise<SessionToken> {

@@ -34,6 +34,7 @@ export class TrustFiles implements AsyncDisposable {
   #stores: Partial<WorkloadFiles> = {};
   #writing: Promise<boolean> | undefined;
   #disposed = false;
+  #removal: Promise<void> | undefined;
   readonly #options: TrustFilesOptions;
   readonly #directory: string;
   #etag: string | undefined;
@@ -99,7 +100,12 @@ export class TrustFiles implements AsyncDisposable {
     return true;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#removal ??= this.#remove();
+    return this.#removal;
+  }
+
+  async #remove(): Promise<void> {
     this.#disposed = true;
     // What is being written would be there after it was removed; that it failed is told to who began it.
     await this.#writing?.catch(() => {});

@@ -3,7 +3,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 
-import { watchDeath } from '../agent/jail/death-watch.ts';
 import { followStops, sharesForeground } from '../agent/jail/job-control.ts';
 import type { Jail } from '../agent/jail/jail-process.ts';
 import { adoptOrphans } from '../agent/jail/orphans.ts';
@@ -77,7 +76,6 @@ export async function runWorkload(
       ? spawn(file, args, { stdio: 'inherit', env: environment })
       : jail.start({ file, args, environment });
   stack.use(followStops(child));
-  if (jail !== undefined) stack.use(watchDeath(child.pid));
   signals.to(child);
   return await new Promise<WorkloadEnd>((resolve) => {
     child.once('error', (error) => resolve(startFault(file, error)));

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
+import { watchDeath } from './death-watch.ts';
 import { earlyPorts, type EntrancePorts, type Entrances } from '../capture/entrances.ts';
 import {
   controlFd,
@@ -161,7 +162,11 @@ interface JailParts {
 
 function jailOf({ child, control, report, receiver, plan }: JailParts): Jail {
   let started = false;
+  const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
+  // From now on, and not behind the start of the command, which has no time to lose.
+  const watch = hasNetwork ? watchDeath(child.pid) : undefined;
   const close = async (): Promise<void> => {
+    watch?.[Symbol.dispose]();
     control.destroy();
     receiver?.[Symbol.dispose]();
     if (started || child.exitCode !== null || child.signalCode !== null) return;
@@ -177,7 +182,6 @@ function jailOf({ child, control, report, receiver, plan }: JailParts): Jail {
     control.write(`${JSON.stringify(request)}\n`);
     return { ...(await receiver.entrances()), hasAllPorts };
   };
-  const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
   return {
     report,
     listen: hasNetwork ? listen : undefined,
