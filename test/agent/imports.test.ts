@@ -13,6 +13,9 @@ const allowed = new Set([
   'node:path',
   'node:stream',
   'node:tls',
+  // For programs that write stores of their own form, and only where files in HOME are asked for.
+  'node:child_process',
+  'node:util',
 ]);
 const root = new URL('../../src/', import.meta.url);
 
@@ -28,9 +31,10 @@ function importGraph(entry: URL): {
     if (files.has(file.href)) continue;
     files.add(file.href);
     const text = readFileSync(file, 'utf8').replaceAll(/^import type [^;]+;/gm, '');
-    for (const [, specifier = ''] of text.matchAll(
+    for (const [, named, loaded] of text.matchAll(
       /^(?:import|export)\s[^;]*?from '([^']+)';|import\('([^']+)'\)/gm,
     )) {
+      const specifier = named ?? loaded ?? '';
       if (specifier.startsWith('.')) waiting.push(new URL(specifier, file));
       else modules.set(specifier, file.href);
     }
