@@ -71,6 +71,8 @@ export const demoHosts = {
 /** What the workload does, as a shell script: it runs in `directory` and leaves its results there, a file a step. */
 export function containerScript(urls: {
   readonly registry: string;
+  /** `host:port:address` of the registry, as it resolves outside: a name alone would be captured and led to the relay. */
+  readonly registryAt: string;
   readonly repository: string;
   readonly api: string;
 }): string {
@@ -81,7 +83,10 @@ export function containerScript(urls: {
     'echo $PPID > agent.pid\n',
     'tries=0; while [ ! -e go ]; do sleep 0.05; tries=$((tries + 1)); [ $tries -lt 400 ] || exit 1; done\n',
     step('probe', 'cat "/proc/$PPID/environ"'),
-    step('direct', `curl -sS --noproxy '*' -o /dev/null --connect-timeout 3 "${urls.registry}"`),
+    step(
+      'direct',
+      `curl -sS --noproxy '*' --resolve "${urls.registryAt}" -o /dev/null --connect-timeout 3 "${urls.registry}"`,
+    ),
     step(
       'npm',
       `npm install --no-audit --no-fund --no-update-notifier --registry "${urls.registry}" --prefix project is-number`,

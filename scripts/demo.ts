@@ -1,6 +1,7 @@
 // `npm run demo`: the main job on real input. A container without a network installs a package, clones a repository
 // and calls an API with a credential that it never sees; one request is denied; then it is shown what was proven.
 
+import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -224,8 +225,11 @@ async function runContainer(
   token: string,
 ): Promise<{ result: CommandResult; checks: Check[] }> {
   const { inside, container, registry, git, api } = stage;
+  const { hostname, port, protocol } = new URL(registry);
+  const { address } = await lookup(hostname, 4);
   const script = containerScript({
     registry,
+    registryAt: `${hostname}:${port === '' ? (protocol === 'http:' ? '80' : '443') : port}:${address}`,
     repository: git.url(demoHosts.git, git.repositoryPath),
     api: api.url(demoHosts.api, ''),
   });
