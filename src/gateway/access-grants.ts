@@ -3,9 +3,10 @@
 import type { AccessGrant } from '../policy/access-grant.ts';
 import type { Policy } from '../policy/decision.ts';
 import { GrantedPolicy } from '../policy/granted-policy.ts';
-import { asProxyError, type ProxyError } from '../protocol/error.ts';
+import type { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { AccessRecord, AccessStore } from '../store/access-store.ts';
+import { RepeatedLook } from './repeated-look.ts';
 
 /** What lives on a grant ends within 5 s of it; one look is two indexed queries. */
 export const accessLookIntervalMs = 500;
@@ -27,18 +28,22 @@ export class AccessGrants implements AsyncDisposable {
   readonly #listeners = new Set<(policy: Policy) => void>();
   #grants: readonly AccessGrant[] = [];
   #policy: { readonly base: Policy; readonly granted: Policy } | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #repeated: RepeatedLook;
 
   private constructor(options: AccessGrantsOptions) {
     this.#options = options;
+    const { onFault } = options;
+    this.#repeated = new RepeatedLook({
+      look: () => this.#look(),
+      intervalMs: accessLookIntervalMs,
+      onFault,
+    });
   }
 
   static async open(options: AccessGrantsOptions): Promise<AccessGrants> {
     const grants = new AccessGrants(options);
     await grants.look();
-    grants.#schedule();
+    grants.#repeated.start();
     return grants;
   }
 
@@ -59,34 +64,18 @@ export class AccessGrants implements AsyncDisposable {
 
   /** Looks now. Faults of the store go to `onFault`; the clock ends grants all the same. */
   look(): Promise<void> {
-    this.#looking = this.#looking
-      .then(() => this.#look())
-      .catch((error: unknown) => {
-        this.#options.onFault(asProxyError(error));
-      });
-    return this.#looking;
+    return this.#repeated.now();
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#looking;
+  close(): Promise<void> {
+    return this.#repeated.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #schedule(): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      void this.look().then(() => this.#schedule());
-    }, accessLookIntervalMs);
-    this.#timer.unref();
-  }
-
   async #look(): Promise<void> {
-    if (this.#closed) return;
     const { store, clock, onEnded } = this.#options;
     const nowMs = clock();
     // First what needs no store, so that a store that fails prolongs nothing.

@@ -2,6 +2,7 @@
 
 import { asProxyError, type ProxyError } from '../protocol/error.ts';
 import type { SessionRecord, Store } from '../store/store.ts';
+import { RepeatedLook } from './repeated-look.ts';
 
 /** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
 export const watchIntervalMs = 500;
@@ -25,20 +26,20 @@ export class SessionWatch implements AsyncDisposable {
   readonly #listeners = new Set<EndedListener>();
   #sequence: number;
   #nextPruneMs = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #repeated: RepeatedLook;
 
   private constructor(options: SessionWatchOptions, sequence: number) {
     this.#options = options;
     this.#sequence = sequence;
+    const { onFault } = options;
+    this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: watchIntervalMs, onFault });
   }
 
   /** Endings from now on are noticed. */
   static async open(options: SessionWatchOptions): Promise<SessionWatch> {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const watch = new SessionWatch(options, sequence);
-    watch.#schedule();
+    watch.#repeated.start();
     return watch;
   }
 
@@ -51,35 +52,18 @@ export class SessionWatch implements AsyncDisposable {
   /** Looks now. Faults of the store go to `onFault`; the next look tries again. */
   look(): Promise<void> {
     // One look at a time: an ending is told once.
-    this.#looking = this.#looking
-      .then(() => this.#look())
-      .catch((error: unknown) => {
-        this.#options.onFault(asProxyError(error));
-      });
-    return this.#looking;
+    return this.#repeated.now();
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#looking;
+  close(): Promise<void> {
+    return this.#repeated.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #schedule(): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      void this.look().then(() => this.#schedule());
-    }, watchIntervalMs);
-    // The watch alone keeps no process alive.
-    this.#timer.unref();
-  }
-
   async #look(): Promise<void> {
-    if (this.#closed) return;
     const { sessions } = this.#options.store;
     const nowMs = this.#options.clock();
     const expired = await sessions.expire(nowMs);
