@@ -13,6 +13,8 @@ const tls = require('node:tls');
 const { Duplex } = require('node:stream');
 
 const answerBytesMax = 16384;
+// Longer than the proxy itself waits for an origin.
+const answerTimeoutMs = 120000;
 const mark = Symbol.for('upstreamproxy.hook');
 if (!globalThis[mark]) {
   Object.defineProperty(globalThis, mark, { value: true });
@@ -83,13 +85,15 @@ function tunnel(relay, host, port, callback) {
   const socket = net.connect({ ...relay, allowHalfOpen: true });
   let answer = Buffer.alloc(0);
   const done = (error) => {
-    socket.off('data', onData).off('error', done).off('end', onEnd);
+    socket.setTimeout(0);
+    socket.off('data', onData).off('error', done).off('end', onEnd).off('timeout', onTimeout);
     socket.allowHalfOpen = false;
     if (!error) return callback(null, socket);
     socket.on('error', () => {}).destroy();
     callback(error);
   };
   const onEnd = () => done(new Error('the proxy closed the connection to ' + authority));
+  const onTimeout = () => done(new Error('the proxy gives no answer for ' + authority));
   const onData = (chunk) => {
     answer = Buffer.concat([answer, chunk]);
     const end = answer.indexOf('\\r\\n\\r\\n');
@@ -101,7 +105,8 @@ function tunnel(relay, host, port, callback) {
     done();
     socket.resume();
   };
-  socket.on('data', onData).on('error', done).on('end', onEnd);
+  socket.setTimeout(answerTimeoutMs);
+  socket.on('data', onData).on('error', done).on('end', onEnd).on('timeout', onTimeout);
   socket.write('CONNECT ' + authority + ' HTTP/1.1\\r\\nHost: ' + authority + '\\r\\n\\r\\n');
   return socket;
 }

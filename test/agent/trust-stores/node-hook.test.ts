@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
 import { createSecureServer } from 'node:http2';
-import { connect, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -137,6 +137,23 @@ for (const [name, program, expected, destination] of programs) {
 test('a refusal is an error of the request that names destination and status', { skip }, async () => {
   const said = await run(request('https', 'https://denied.test/'));
   assert.equal(said, 'the proxy refuses denied.test:443: HTTP/1.1 403 Forbidden\n');
+});
+
+test('a proxy that never answers is an error of the request', { skip }, async () => {
+  const silent = `http://127.0.0.1:${String(await listen(createServer((socket) => socket.on('error', () => {}))))}`;
+  await writeFile(
+    join(folder, 'hasty.cjs'),
+    nodeHookSource.replace('answerTimeoutMs = 120000', 'answerTimeoutMs = 100'),
+  );
+  const hasty = {
+    https_proxy: silent,
+    NODE_OPTIONS: `--require=${JSON.stringify(join(folder, 'hasty.cjs'))}`,
+  };
+  for (const url of ['https://origin.test/', 'http://origin.test/'])
+    assert.match(
+      await run(request(url.split(':')[0] ?? '', url), hasty),
+      /the proxy gives no answer for origin\.test:/,
+    );
 });
 
 test('loopback, exceptions and a missing proxy are left alone', { skip }, async () => {
