@@ -1,7 +1,7 @@
 // The client's side of the relay's CONNECT: a TCP connection to a named destination, for programs that cannot ask for one.
 
 import { connect, type Socket } from 'node:net';
-import { ProxyError } from '../protocol/error.ts';
+import { type ErrorCode, errorTable, ProxyError } from '../protocol/error.ts';
 
 /** More than any answer of a relay to CONNECT. */
 const answerBytesMax = 16 * 1024;
@@ -17,7 +17,8 @@ export interface ConnectThroughRelay {
 
 /**
  * A socket to the destination, half-open at either end; what came behind the relay's answer is in it.
- * Throws what refused it: policy_denied with the relay's own words, gateway_unreachable where no relay listens, timeout.
+ * Throws what refused it, by the code that the relay gives as its reason; gateway_protocol where it gives none;
+ * gateway_unreachable where no relay listens; timeout.
  */
 export async function connectThroughRelay(options: ConnectThroughRelay): Promise<Socket> {
   const { relay, authority, timeoutMs } = options;
@@ -66,7 +67,13 @@ function refused(authority: string, status: string, answer: Buffer): ProxyError 
   const head = answer.toString('latin1', 0, answer.indexOf('\r\n\r\n'));
   const reason = /^x-deny-reason: *([^\r\n]+)/im.exec(head)?.[1];
   return new ProxyError(
-    status === '504' ? 'timeout' : 'policy_denied',
+    knownCode(reason) ?? 'gateway_protocol',
     `the relay refuses ${authority} with ${status}${reason === undefined ? '' : `: ${reason}`}`,
   );
+}
+
+/** The relay's reason is a code of ours; another proxy may say anything. */
+function knownCode(text: string | undefined): ErrorCode | undefined {
+  // The check makes the key known.
+  return text !== undefined && Object.hasOwn(errorTable, text) ? (text as ErrorCode) : undefined;
 }

@@ -6,6 +6,9 @@ import { test } from 'node:test';
 
 import { connectThroughRelay } from '../../src/agent/connect-through-relay.ts';
 
+const refusal = (status: number, reason: string): string =>
+  `HTTP/1.1 ${status} no\r\nX-Deny-Reason: ${reason}\r\n\r\n`;
+
 /** A relay that gives one answer and says what it was asked. */
 async function relayThatSays(answer: string | undefined) {
   const asked: string[] = [];
@@ -37,8 +40,11 @@ test('bytes that come with the answer are the first that are read', async () => 
 });
 
 for (const [name, answer, code, message] of [
-  ['a refusal', 'HTTP/1.1 403 no\r\nX-Deny-Reason: ask for it\r\n\r\n', 'policy_denied', /403: ask for it/],
-  ['a late origin', 'HTTP/1.1 504 no\r\n\r\n', 'timeout', /504/],
+  ['a refusal', refusal(403, 'policy_denied'), 'policy_denied', /403: policy_denied/],
+  ['a late origin', refusal(504, 'timeout'), 'timeout', /504/],
+  ['an origin that is away', refusal(502, 'origin_unreachable'), 'origin_unreachable', /502/],
+  ['a reason of somebody else', refusal(403, 'toString'), 'gateway_protocol', /403: toString/],
+  ['no reason', 'HTTP/1.1 502 no\r\n\r\n', 'gateway_protocol', /with 502$/],
   ['another protocol', 'SSH-2.0-x\r\n\r\n', 'gateway_unreachable', /something else/],
   ['endless text', 'x'.repeat(20_000), 'gateway_unreachable', /something else/],
   ['an end', undefined, 'gateway_unreachable', /without an answer/],
