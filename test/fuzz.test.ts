@@ -23,6 +23,7 @@ test('parsers of foreign bytes each have a target', () => {
   const expected = [
     'authority',
     'client-hello',
+    'dns',
     'frames',
     'policy',
     'request-head',

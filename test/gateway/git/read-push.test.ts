@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import { deflateSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { readPush } from '../../../src/gateway/git/read-push.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import type { PushCommands } from '../../../src/policy/git-commands.ts';
@@ -75,58 +75,65 @@ describe('the body holds every byte again, however it came', () => {
   }
 });
 
-describe('a body that cannot be judged is refused', () => {
+describe('a body that cannot be judged is refused, for a reason of its own', () => {
   const gzip = [['content-encoding', 'gzip']] as const;
   const long = Buffer.from(line('refs/heads/a').repeat(2000));
-  const rows: readonly [string, readonly Buffer[], string, Sent?][] = [
-    ['no body', [], 'request_malformed'],
-    ['an end inside of the commands', [commands.subarray(0, 90)], 'request_malformed'],
-    ['commands without an end', pieces(long, 60_000), 'body_too_large'],
+  const nothing = Buffer.concat(Array.from({ length: 8_000 }, () => gzipSync('')));
+  const rows: readonly [string, readonly Buffer[], RegExp, Sent?][] = [
+    ['no body', [], /^request_malformed .*ended inside/],
+    ['an end inside of the commands', [commands.subarray(0, 90)], /^request_malformed .*ended inside/],
+    ['commands without an end', pieces(long, 60_000), /^body_too_large /],
     [
       'a bomb',
       [gzipSync(Buffer.alloc(20_000_000, line('refs/heads/a')))],
-      'body_too_large',
+      /^body_too_large /,
       { fields: gzip },
     ],
-    [
-      'nothing, compressed again and again',
-      pieces(Buffer.alloc(60_000), 60_000),
-      'request_malformed',
-      { fields: gzip },
-    ],
+    ['nothing, compressed again and again', pieces(nothing, 60_000), /^body_too_large /, { fields: gzip }],
     [
       'compressed crumbs',
-      pieces(gzipSync(long.subarray(0, 60_000), { level: 0 }), 10),
-      'request_malformed',
+      pieces(gzipSync(commands, { level: 0 }), 2),
+      /^request_malformed .*too many pieces/,
       { fields: gzip },
     ],
     [
       'another coding',
-      [deflateSync(commands)],
-      'request_malformed',
+      [gzipSync(commands)],
+      /^request_malformed .*is not gzip/,
       { fields: [['content-encoding', 'deflate']] },
     ],
     [
       'the coding in capital letters',
       [gzipSync(commands)],
-      'request_malformed',
+      /^request_malformed .*is not gzip/,
       { fields: [['content-encoding', 'GZIP']] },
     ],
-    ['two codings', [commands], 'request_malformed', { fields: [...gzip, ...gzip] }],
-    ['compressed without saying so', [gzipSync(commands)], 'request_malformed'],
-    ['another type', [commands], 'request_malformed', { fields: [['content-type', 'application/json']] }],
+    ['two codings', [gzipSync(commands)], /^request_malformed .*is not gzip/, { fields: [...gzip, ...gzip] }],
+    ['compressed without saying so', [gzipSync(commands)], /^request_malformed /],
+    [
+      'not compressed as it says',
+      [commands],
+      /^request_malformed .*not compressed as it says/,
+      { fields: gzip },
+    ],
+    [
+      'another type',
+      [commands],
+      /^request_malformed .*Content-Type/,
+      { fields: [['content-type', 'application/json']] },
+    ],
     [
       'commands that do not come',
       [commands.subarray(0, 90)],
-      'timeout',
+      /^timeout /,
       { ends: false, limits: { pushCommandsTimeoutMs: 30 } },
     ],
   ];
-  for (const [name, body, code, sent] of rows) {
+  for (const [name, body, expected, sent] of rows) {
     test(name, async () => {
       await assert.rejects(read(body, sent), (error) => {
         assert.ok(error instanceof ProxyError);
-        assert.equal(error.code, code, error.message);
+        assert.match(`${error.code} ${error.message}`, expected);
         return true;
       });
     });
