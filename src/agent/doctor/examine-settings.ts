@@ -84,7 +84,8 @@ export function relayAddressOf(value: string): RelayAddress | undefined {
 
 /** Proxies of companies have a password in their URL, and reports are passed on. */
 export function withoutPassword(value: string): string {
-  return value.replace(/\/\/[^/@]*@/, '//…@').slice(0, 200);
+  // Clients take it without a scheme too, and with characters in the password that no URL has.
+  return value.replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1…@').slice(0, 200);
 }
 
 /** Whether the client takes the certificates that the gateway makes. */

@@ -150,4 +150,7 @@ test('a relay is an address without TLS, and a password is not repeated', () => 
   assert.equal(relayAddressOf('https://relay.test'), undefined);
   assert.equal(relayAddressOf('socks5://x.test:1'), undefined);
   assert.equal(withoutPassword('http://user:pass@x.test:1'), 'http://…@x.test:1');
+  assert.equal(withoutPassword('user:pass@x.test:1'), '…@x.test:1');
+  assert.equal(withoutPassword('http://user:pa/s@s@x.test:1'), 'http://…@x.test:1');
+  assert.equal(withoutPassword('http://x.test:1'), 'http://x.test:1');
 });
