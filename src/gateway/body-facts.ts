@@ -1,18 +1,18 @@
 // What an exchange says of its request's body to those who put credentials on it.
 
 import type { Readable } from 'node:stream';
-import type { MessageFraming } from '../http/framing.ts';
+import type { ValidatedRequest } from '../http/request-validation.ts';
 import type { Principal } from '../policy/decision.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
 
-/** Undefined if there is no body. */
+/** Undefined if there is no body: a request that becomes a WebSocket has none, whatever comes behind its head. */
 export function bodyFacts(
   client: ClientExchange,
   { sessionId }: Principal,
-  framing: MessageFraming,
+  { framing, upgrade }: ValidatedRequest,
 ): BodyFacts | undefined {
-  if (framing.kind === 'none') return undefined;
+  if (framing.kind === 'none' || upgrade !== undefined) return undefined;
   const length = framing.kind === 'length' ? framing.length : undefined;
   const open = (): Readable => {
     client.sendContinue();

@@ -122,7 +122,7 @@ export async function admit(
     decision.limits,
     parts.clock(),
   );
-  const body = bodyFacts(client, scene.principal, validated.framing);
+  const body = bodyFacts(client, scene.principal, validated);
   const injected = await inject({ head: validated.head, body }, decision, parts);
   record.facts.injected = injected.names;
   const { stripped } = injected;
@@ -351,10 +351,8 @@ function upstreamBody(
   scene: ExchangeScene,
   { validated, injected }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
-  const facts = bodyFacts(client, scene.principal, validated.framing);
-  // A request that becomes a WebSocket has no body, whatever comes behind its head.
-  if (facts === undefined || validated.upgrade !== undefined)
-    return { body: undefined, bodyLength: undefined };
+  const facts = bodyFacts(client, scene.principal, validated);
+  if (facts === undefined) return { body: undefined, bodyLength: undefined };
   if (injected.body === undefined) return { body: client.body, bodyLength: facts.length };
   return { body: injected.body.rewrite(client.body), bodyLength: injected.body.length };
 }
