@@ -36,7 +36,13 @@ export function chainRewrites(first: BodyRewrite | undefined, second: BodyRewrit
   if (second.isWhole === true) return second;
   return {
     length: second.length,
-    rewrite: (body) => second.rewrite(first.rewrite(body)),
+    rewrite: (body) => {
+      const between = first.rewrite(body);
+      const rewritten = second.rewrite(between);
+      // Nobody else knows of it, and it may hold what has to be given back.
+      rewritten.once('close', () => between.destroy());
+      return rewritten;
+    },
     drop: () => {
       first.drop?.();
       second.drop?.();

@@ -42,6 +42,16 @@ test('rewrites run in order, and the last one says the length', async () => {
   assert.equal(Buffer.concat(await rewritten.toArray()).toString(), 'x-one-two');
 });
 
+test('the end of the last rewrite is the end of those before it, and the body is left to others', async () => {
+  const body = new PassThrough();
+  const first = new PassThrough();
+  const holding: BodyRewrite = { length: 1, rewrite: (given) => throughTransform(given, first) };
+  const rewritten = chainRewrites(holding, appending('-two', 5)).rewrite(body);
+  rewritten.destroy();
+  await closed(first);
+  assert.equal(body.destroyed, false);
+});
+
 test('a transform that breaks says why to who reads it later, and leaves the body to be read by others', async () => {
   const body = new PassThrough();
   const fault = new ProxyError('request_malformed', 'broken');
