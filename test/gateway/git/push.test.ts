@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { mustRun } from '../../support/command.ts';
+import type { Limits } from '../../../src/protocol/limits.ts';
 import { findCanary } from '../../support/canary.ts';
 import { openGitScene } from '../support/git-scene.ts';
 import type { GitScene } from '../support/git-scene.ts';
@@ -294,6 +295,29 @@ describe('a push by hand', () => {
     assert.ok(scene.path.audit.every(({ verdict }) => verdict === 'deny'));
   });
 
+  const hourMs = 3_600_000;
+  const bounds: readonly [string, Partial<Limits>, number][] = [
+    ['bytes', { refusedPushBytesMax: 65_536, refusedPushTimeoutMs: hourMs }, 100_000],
+    ['time', { refusedPushBytesMax: 1_000_000, refusedPushTimeoutMs: 50 }, 0],
+  ];
+  for (const [bound, limits, more] of bounds) {
+    test(
+      `is answered at the bound of ${bound}, though more of it is to come`,
+      { timeout: 30_000 },
+      async () => {
+        await using scene = await openGitScene(agentRule, { limits });
+        const body = commands('refs/heads/main') + 'x'.repeat(more);
+        const socket = await scene.path.tls(`git.test:${scene.server.port}`);
+        const answer = await sendRaw(
+          socket,
+          head(scene, `Content-Length: ${body.length + 1_000_000}`) + body,
+        );
+        assert.match(answer.body, /ng refs\/heads\/main upstreamproxy: No rule allows/);
+        assert.equal(scene.server.connections(), 0);
+      },
+    );
+  }
+
   test('ends when a change of the policy takes its ref away', async () => {
     await using scene = await openGitScene(agentRule);
     const socket = await scene.path.tls(`git.test:${scene.server.port}`);
@@ -310,7 +334,7 @@ describe('a push by hand', () => {
   });
 });
 
-test('what is left of a refused push is not taken without end', async () => {
+test('a refused push of more than is taken fails, and changes nothing', async () => {
   await using scene = await openGitScene(agentRule, { limits: { refusedPushBytesMax: 65_536 } });
   await writeFile(join(scene.work, 'large'), randomBytes(4 * 1024 * 1024));
   await scene.mustGit('add', 'large');
