@@ -62,11 +62,12 @@ function changeOwner({ path, shown, depth }: Place, owner: Owner): void {
       if (depth > depthMax) throw refused(shown, 'it is nested too deeply');
       // A folder is taken before what is in it, and given after.
       if (owner.uid === 0) fchownSync(fd, owner.uid, owner.gid);
+      // Before it is looked at: what could write to it could still put something there, by a descriptor that is open too.
+      fchmodSync(fd, depth === 0 ? 0o700 : status.mode & 0o7755);
       // By way of the descriptor, so that no folder above can be exchanged meanwhile.
       const inside = `/proc/self/fd/${fd}`;
       for (const name of readdirSync(inside))
         changeOwner({ path: `${inside}/${name}`, shown: join(shown, name), depth: depth + 1 }, owner);
-      if (depth === 0) fchmodSync(fd, 0o700);
     } else if (!status.isFile() || status.nlink !== 1) {
       throw refused(shown, 'it is not a file of one name');
     }

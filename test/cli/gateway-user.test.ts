@@ -127,6 +127,25 @@ for (const [what, plant] of [
   });
 }
 
+test('folders that all could write to are closed before what is in them is looked at', { skip }, async () => {
+  await using stack = new AsyncDisposableStack();
+  const { directory, configFile } = await setting(stack);
+  const state = join(directory, 'state');
+  const inner = join(state, 'inner');
+  await mkdir(inner, { recursive: true });
+  symlinkSync('/nowhere', join(inner, 'link'));
+  for (const folder of [inner, state]) {
+    chownSync(folder, uid, gid);
+    chmodSync(folder, 0o777);
+  }
+  await assert.rejects(startGatewayProcess(configFile, {}, ['--user', `${uid}:${gid}`]), /cannot be given/);
+  const modes = [state, inner].map((folder) => [statSync(folder).uid, statSync(folder).mode & 0o777]);
+  assert.deepEqual(modes, [
+    [0, 0o700],
+    [0, 0o755],
+  ]);
+});
+
 test('a policy that the user could not read again is refused at the start', { skip }, async () => {
   await using stack = new AsyncDisposableStack();
   const { configFile } = await setting(stack, { policyMode: 0o600 });
