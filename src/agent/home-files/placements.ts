@@ -19,7 +19,10 @@ const manifestName = /^placed-[0-9a-f]{16}\.json$/;
 /** No session places as much; a larger file is not one of ours. */
 const manifestBytesMax = 8 * 1024 * 1024;
 
-/** `[Symbol.asyncDispose]` takes away what was placed and not changed by others, newest first. */
+/**
+ * `[Symbol.asyncDispose]` takes away what was placed and not changed by others, newest first. What it cannot take away
+ * stays in the manifest, for the next session.
+ */
 export class Placements implements AsyncDisposable {
   readonly #file: string;
   readonly #owner = ownOwner();
@@ -94,9 +97,11 @@ export class Placements implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await undoAll(this.#placements);
-    this.#placements = [];
-    await unlink(this.#file).catch(ignoreMissing);
+    const { failed } = await undoAll(this.#placements);
+    this.#placements = failed;
+    if (failed.length > 0)
+      await keepManifest(this.#file, { version: 1, owner: this.#owner, placements: failed });
+    else await unlink(this.#file).catch(ignoreMissing);
   }
 
   async #makeFolder(path: string, fileMode: number): Promise<void> {
@@ -120,11 +125,20 @@ export class Placements implements AsyncDisposable {
 
   async #write(durable: boolean): Promise<void> {
     const manifest: Manifest = { version: 1, owner: this.#owner, placements: this.#placements };
-    await writeFileAtomically(this.#file, JSON.stringify(manifest), { mode: 0o600, durable });
+    await writeManifest(this.#file, manifest, durable);
   }
 }
 
-/** What came of a look for leftovers: paths that stay because somebody has changed them. */
+/** Where not even that can be written, the manifest stays as it was. */
+async function keepManifest(file: string, manifest: Manifest): Promise<void> {
+  await writeManifest(file, manifest, true).catch(() => {});
+}
+
+async function writeManifest(file: string, manifest: Manifest, durable: boolean): Promise<void> {
+  await writeFileAtomically(file, JSON.stringify(manifest), { mode: 0o600, durable });
+}
+
+/** What came of a look for leftovers: paths that stay because somebody has changed them, or that cannot be taken away. */
 export interface Leftovers {
   readonly sessions: number;
   readonly kept: readonly string[];
@@ -143,23 +157,38 @@ export async function removeLeftovers(directory: string): Promise<Leftovers> {
     const manifest = await readManifest(file);
     if (manifest === undefined || !hasEnded(manifest.owner)) continue;
     sessions++;
-    kept.push(...(await undoAll(manifest.placements)));
-    await unlink(file).catch(ignoreMissing);
+    const { changed, failed, reasons } = await undoAll(manifest.placements);
+    kept.push(...changed, ...reasons);
+    if (failed.length === 0) await unlink(file).catch(ignoreMissing);
+    // What was taken away is not taken away again: what is there then may be another's.
+    else await keepManifest(file, { ...manifest, placements: failed });
   }
   return { sessions, kept };
 }
 
-async function undoAll(placements: readonly Placement[]): Promise<string[]> {
-  const kept: string[] = [];
+interface Undone {
+  /** Paths that stay because somebody has changed them. */
+  readonly changed: readonly string[];
+  /** In the order in which they were placed. */
+  readonly failed: readonly Placement[];
+  /** Their paths, and why. */
+  readonly reasons: readonly string[];
+}
+
+async function undoAll(placements: readonly Placement[]): Promise<Undone> {
+  const changed: string[] = [];
+  const failed: Placement[] = [];
+  const reasons: string[] = [];
   for (const placement of placements.toReversed()) {
     try {
-      if (!(await undoPlacement(placement)) && placement.kind !== 'folder') kept.push(placement.path);
+      if (!(await undoPlacement(placement)) && placement.kind !== 'folder') changed.push(placement.path);
     } catch (error) {
       // The others are taken away all the same.
-      kept.push(`${placement.path} (${asProxyError(error).message})`);
+      failed.unshift(placement);
+      reasons.push(`${placement.path} (${asProxyError(error).message})`);
     }
   }
-  return kept;
+  return { changed, failed, reasons };
 }
 
 async function readManifest(file: string): Promise<Manifest | undefined> {

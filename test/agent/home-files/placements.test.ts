@@ -6,6 +6,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -159,6 +161,32 @@ test('a bundle that the system made anew meanwhile stays as it is', async () => 
       writeFileSync(bundle, 'new roots\n');
     }
     assert.equal(readFileSync(bundle, 'utf8'), 'new roots\n');
+  });
+});
+
+test('what cannot be taken away stays in the manifest, and goes when it can', async () => {
+  await withHome(async (home, state) => {
+    const bundle = join(home, 'bundle.pem');
+    writeFileSync(bundle, 'roots\n');
+    {
+      await using placements = await Placements.open(state);
+      await placements.appendText(bundle, 'ours\n');
+      await placements.placeFile(join(home, 'config'), 'ours', 0o644);
+      // Neither can be read nor replaced, whoever this is.
+      renameSync(bundle, join(home, 'aside'));
+      mkdirSync(bundle);
+    }
+    assert.equal(existsSync(join(home, 'config')), false);
+    writeFileSync(join(home, 'config'), 'ours');
+    orphan(state);
+    assert.match((await removeLeftovers(state)).kept.join(), /bundle\.pem \(/);
+    rmdirSync(bundle);
+    renameSync(join(home, 'aside'), bundle);
+    assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept: [] });
+    assert.equal(readFileSync(bundle, 'utf8'), 'roots\n');
+    // It was taken away before: what is there is of somebody else.
+    assert.equal(existsSync(join(home, 'config')), true);
+    assert.deepEqual(readdirSync(state), []);
   });
 });
 
