@@ -7,6 +7,10 @@ import { ProxyError } from '../protocol/error.ts';
 
 /** A way through more proxies than this is no way that somebody meant. */
 const hopsMax = 8;
+/** A name or an address with a comment for each; it is part of the key of what is kept for a connection. */
+const viaCharactersMax = 256 * hopsMax;
+// oxlint-disable-next-line no-control-regex -- they are what is looked for; only a tab stands in fields
+const controls = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
 export class LoopGuard {
   /** New with each process, and says nothing about it: proxies in between read it. */
@@ -41,6 +45,15 @@ export class LoopGuard {
     const own = `1.1 ${this.pseudonym}`;
     return via === undefined ? own : `${via}, ${own}`;
   }
+}
+
+/**
+ * What the other end of a tunnel says of its hops stands in the head for the next proxy: a line end in it would be the
+ * begin of a field, or of a request, that nobody decided about. @throws ProxyError request_malformed
+ */
+export function requireFieldValue(via: string | undefined): void {
+  if (via === undefined || (via.length <= viaCharactersMax && !controls.test(via))) return;
+  throw new ProxyError('request_malformed', 'the hops of the connection are no value of the field Via');
 }
 
 /** `protocol name`, maybe with a comment, between commas. */

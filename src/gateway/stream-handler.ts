@@ -16,6 +16,7 @@ import { operatorDetail } from './refusal.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { FrontParts, HttpFront } from './http-front.ts';
 import type { Http2Front } from './http2-front.ts';
+import { requireFieldValue } from './loop-guard.ts';
 import { pipeBoth } from './pipe-both.ts';
 
 /** In the order of preference. */
@@ -98,6 +99,7 @@ function admitStream({ port, principal, parts }: Scene): boolean {
 async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   const { port, principal, parts } = scene;
   const { mode, authority: claimed } = port.fields;
+  requireFieldValue(port.fields.via);
   if (mode === 'http1' || mode === 'http2') {
     throw new ProxyError('frame_unexpected', `stream mode ${mode} was not agreed for this session`);
   }

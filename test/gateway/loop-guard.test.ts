@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { LoopGuard } from '../../src/gateway/loop-guard.ts';
+import { LoopGuard, requireFieldValue } from '../../src/gateway/loop-guard.ts';
+import { openRequestPath } from './support/request-path.ts';
 
 const there = { host: 'example.com', port: 443 };
 
@@ -29,4 +30,18 @@ test("the gateway's own names are no destination on its own port, and are one on
   for (const host of ['gateway.example.com', '::1'])
     assert.throws(() => loops.check({ host, port: 8443 }, undefined), { code: 'loop_detected' }, host);
   loops.check({ host: 'gateway.example.com', port: 443 }, undefined);
+});
+
+test('hops that would be more than one field for the next proxy end their stream', async () => {
+  for (const via of [undefined, '1.1 a', '1.0 a, 1.1 b (squid/6.13)\t, 1.1 [::1]:3128'])
+    requireFieldValue(via);
+  const policy =
+    'rules:\n  - name: all\n    hosts: allowed.test\n    tls: passthrough\n    ports: 443\n    addresses: 127.0.0.0/8\n';
+  await using path = openRequestPath({ policy, hosts: ['allowed.test'], trust: [] });
+  for (const via of ['1.1 a\r\nHost: other.test', 'a\nb', 'a\rb', 'a\0b', `1.1 ${'a'.repeat(3000)}`]) {
+    for (const mode of ['raw', 'proxy'] as const) {
+      const { ended } = path.open({ authority: 'allowed.test:443', mode, via });
+      assert.equal((await ended)?.code, 'request_malformed', JSON.stringify(via.slice(0, 30)));
+    }
+  }
 });
