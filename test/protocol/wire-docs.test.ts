@@ -60,7 +60,7 @@ describe('docs/reference/wire.md', () => {
       tlsVersion: ['UTF-8', 'The version of TLS, where the agent ended it, such as `TLSv1.3`.'],
       via: [
         'UTF-8',
-        "The field Via of the client's CONNECT, by which a proxy finds that a connection came back to it.",
+        "The field Via of the client's CONNECT, by which a proxy finds that a connection came back to it. Up to 2048 characters without line ends and other controls, or the stream is refused (`request_malformed`).",
       ],
     };
     const rows = Object.entries(openFieldNumbers).map(([name, number]) => {
