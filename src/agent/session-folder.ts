@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { chmod, lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processState } from './jail/process-table.ts';
 
 /** A process as nobody else can be it: where its number counts, the number, and when it started. */
 interface Owner {
@@ -66,9 +67,7 @@ function ownerOf(pid: number): Owner | undefined {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
     const namespace = readlinkSync('/proc/self/ns/pid');
     const place = createHash('sha256').update(boot).update(namespace).digest('hex').slice(0, 8);
-    // The name of the program is in brackets and may hold anything.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const started = processState(pid)?.started;
     return started === undefined ? undefined : { place, pid, started };
   } catch {
     // No such process, or a system without /proc, where nothing is removed.

@@ -2,6 +2,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { processState } from '../jail/process-table.ts';
 
 export interface Owner {
   readonly pid: number;
@@ -33,12 +34,10 @@ export function hasEnded(owner: Owner): boolean {
   return startOf(owner.pid) !== owner.started;
 }
 
-/** Undefined if there is no such process. */
+/** Undefined if there is no such process, or only what is left of one. */
 function startOf(pid: number | 'self'): string | undefined {
-  const text = readOrEmpty(`/proc/${pid}/stat`);
-  // The name in parentheses may hold spaces and parentheses of its own; the start is field 22 (proc_pid_stat(5)).
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? undefined : fields[19];
+  const found = processState(pid);
+  return found === undefined || found.state === 'Z' ? undefined : found.started;
 }
 
 function pidNamespaceOfSelf(): string {

@@ -11,6 +11,8 @@ export interface ProcessState {
   readonly terminal: number;
   /** The group that the terminal's keys go to; -1 without a terminal. */
   readonly foregroundGroup: number;
+  /** When it started, in ticks since the boot: a number that comes again is another process. */
+  readonly started: string;
 }
 
 /** Undefined if there is no such process. */
@@ -26,6 +28,8 @@ export function processState(pid: number | 'self'): ProcessState | undefined {
     group: Number(group),
     terminal: Number(terminal),
     foregroundGroup: Number(foregroundGroup),
+    // Field 22; the state is field 3.
+    started: fields[19] ?? '',
   };
 }
 
