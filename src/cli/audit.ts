@@ -9,6 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 import { numberOption, parseOptions, type Command } from './command.ts';
 import { exchangeTable } from './exchange-table.ts';
 import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
+import { jsonLine } from './text-table.ts';
 
 const usage = `upstreamproxy audit tail --config FILE [options]
 
@@ -63,10 +64,7 @@ async function audit(args: readonly string[]): Promise<number> {
     ...(values.denied === true ? { verdict: 'deny' as const } : {}),
   };
   const print = (events: readonly AuditEvent[], title = false): void => {
-    const text =
-      values.json === true
-        ? events.map((event) => `${JSON.stringify(event)}\n`).join('')
-        : exchangeTable(events, { title });
+    const text = values.json === true ? events.map(jsonLine).join('') : exchangeTable(events, { title });
     process.stdout.write(text);
   };
   await using store = await openStore(config.store);
