@@ -26,6 +26,7 @@ export async function pipeBoth(
   second: Duplex,
   { spendBytes = () => undefined, idle, throughSecond }: PipeOptions = {},
 ): Promise<PipedBytes> {
+  if (first.destroyed || second.destroyed) return breakOff([first, second]);
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const bytes = { fromFirst: 0, fromSecond: 0 };
   let fault: ProxyError | undefined;
@@ -58,6 +59,15 @@ export async function pipeBoth(
   await promise;
   clearTimeout(timer);
   return fault === undefined ? bytes : { ...bytes, fault };
+}
+
+/** One side closed before it got here, so that none of its events would end the other. */
+function breakOff(sides: readonly Duplex[]): PipedBytes {
+  for (const side of sides) {
+    side.once('error', () => undefined);
+    side.destroy(new ProxyError('stream_reset', 'the other side broke off'));
+  }
+  return { fromFirst: 0, fromSecond: 0 };
 }
 
 function idleTimer(

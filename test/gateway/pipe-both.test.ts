@@ -50,6 +50,19 @@ test('a side that breaks before its end breaks the other', async () => {
   await piped;
 });
 
+test('a side that closed before breaks the other at once', { timeout: 10_000 }, async () => {
+  for (const goneIsFirst of [true, false]) {
+    const { stream: gone } = slowStream();
+    const { stream: other } = slowStream();
+    const closed = once(gone, 'close');
+    gone.destroy();
+    await closed;
+    const piped = goneIsFirst ? pipeBoth(gone, other) : pipeBoth(other, gone);
+    assert.deepEqual(await piped, { fromFirst: 0, fromSecond: 0 });
+    assert.equal(other.destroyed, true);
+  }
+});
+
 test('what ends after the other side has closed is seen to end', { timeout: 10_000 }, async () => {
   const [first, client] = duplexPair();
   const [second, origin] = duplexPair();
