@@ -30,8 +30,9 @@ export async function openHttp2WebSocket(
   limits: Limits,
 ): Promise<UpgradeResult> {
   const { host } = request.head.destination;
-  request.signal.throwIfAborted();
   await requireConnectProtocol(connection, host, limits);
+  // It may have gone while the SETTINGS were waited for, and its signal tells that once.
+  if (request.signal.aborted) throw new ProxyError('cancelled', 'the client went away');
   const cancel = new AbortController();
   const stream = connection.session.request(connectFields(request), {
     endStream: false,
