@@ -123,7 +123,7 @@ class GuardedDialer implements Dialer {
     }
     const target = this.#chainTarget(request);
     return {
-      socket: await chain.connect({ ...destination, host: target }, { signal, via: request.via }),
+      socket: await chain.connect(destination, { signal, via: request.via, target }),
       address: chain.label,
     };
   }

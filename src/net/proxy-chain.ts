@@ -28,6 +28,13 @@ export interface ProxyChainOptions {
   readonly via?: (incoming: string | undefined) => string;
 }
 
+export interface ChainedConnection {
+  readonly signal?: AbortSignal | undefined;
+  readonly via?: string | undefined;
+  /** What the proxy is asked for, if it is not the host. */
+  readonly target?: string;
+}
+
 /** Opens connections through one proxy. */
 export class ProxyChain {
   readonly #options: ProxyChainOptions;
@@ -53,10 +60,13 @@ export class ProxyChain {
     );
   }
 
-  /** A connection to the destination through the proxy. @throws ProxyError origin_unreachable, timeout, cancelled */
+  /**
+   * A connection to the destination through the proxy, which is asked for `target` where that is another name of it; faults
+   * name the destination. @throws ProxyError origin_unreachable, timeout, cancelled
+   */
   async connect(
     destination: Destination,
-    { signal, via }: { readonly signal?: AbortSignal | undefined; readonly via?: string | undefined } = {},
+    { signal, via, target = destination.host }: ChainedConnection = {},
   ): Promise<Socket> {
     const { limits, credentials } = this.#options;
     const secret = await credentials?.();
@@ -71,7 +81,7 @@ export class ProxyChain {
     deadline.addEventListener('abort', stop, { once: true });
     try {
       if (signal?.aborted === true) stop();
-      socket.write(connectHead(destination, secret, this.#options.via?.(via)));
+      socket.write(connectHead({ ...destination, host: target }, secret, this.#options.via?.(via)));
       await this.#readAnswer(socket, destination);
       return socket;
     } catch (error) {

@@ -92,6 +92,14 @@ test('a refusal of the proxy names the origin to the workload and the proxy to t
   });
 });
 
+test('a refusal names the host that was asked for, not the address that the configuration gives it', async () => {
+  await using proxy = await corporateProxy(1, 'Basic never');
+  await assert.rejects(chained(proxy.port).dial(request('direct.test', 443)), {
+    code: 'origin_unreachable',
+    message: /^the proxy on the way to direct\.test does not/,
+  });
+});
+
 test('hosts of the exception list are dialled directly', async () => {
   await using origin = await httpsOrigin({ authority });
   await using proxy = await corporateProxy(origin.port);
