@@ -4,6 +4,8 @@ import { connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
+import { LiveGrants } from '../../src/gateway/live-grants.ts';
+import { access, nowMs, policyOf, principal } from '../policy/fixture.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { get } from './support/raw-http.ts';
@@ -75,4 +77,20 @@ test('over HTTP/2 only the stream of it ends', async () => {
   const [head] = await once(denied, 'response');
   assert.equal(head[':status'], 403);
   session.destroy();
+});
+
+test('a change in how the bytes are handled ends a grant, once', () => {
+  const live = new LiveGrants();
+  const codes: string[] = [];
+  live.add({
+    principal: principal(),
+    access: access('https://a.example.com'),
+    handling: 'passthrough',
+    end: ({ code }) => codes.push(code),
+  });
+  const policy = (more: string) => policyOf(`rules: [{ name: a, hosts: a.example.com${more} }]`);
+  assert.equal(live.review(policy(', tls: passthrough'), nowMs), 0);
+  assert.equal(live.review(policy(''), nowMs), 1);
+  assert.equal(live.review(policy(''), nowMs), 0);
+  assert.deepEqual([codes, live.size], [['policy_denied'], 0]);
 });

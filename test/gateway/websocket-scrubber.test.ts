@@ -157,3 +157,12 @@ test('frames keep their bytes and their lengths wherever chunks are cut', async 
     assert.equal(scrubber.replaced, 2);
   }
 });
+
+test('of a frame that is cut off by the end of the connection nothing is kept back', async () => {
+  const scrubber = new WebSocketScrubber(secretForms([new Secret(secret)]));
+  const all = buffer(scrubber);
+  const cut = serverFrame(`x${secret}`).subarray(0, -4);
+  scrubber.end(cut);
+  assert.deepEqual(await all, cut);
+  assert.equal(scrubber.replaced, 0);
+});
