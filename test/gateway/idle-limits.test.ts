@@ -120,14 +120,9 @@ test('a WebSocket without a byte ends by its own limit, over HTTP/1.1', async ()
   );
 });
 
-test('a WebSocket without a byte ends by its own limit, over HTTP/2 on both sides', async () => {
-  await using origin = await http2Origin(authority, true);
-  // The limit of the client's whole HTTP/2 connection would end it in an orderly way; it stays longer here.
-  await using path = pathTo(origin.port, '', {
-    webSocketIdleTimeoutMs: idleMs,
-    responseHeadTimeoutMs: others.responseHeadTimeoutMs,
-  });
-  const at = `allowed.test:${origin.port}`;
+/** A WebSocket inside of an HTTP/2 connection of its own. */
+async function openWebSocket(path: RequestPath, port: number) {
+  const at = `allowed.test:${port}`;
   const socket = await path.tls(at, { alpn: ['h2'] });
   const session = connectHttp2(`https://${at}`, { createConnection: () => socket });
   session.on('error', () => undefined);
@@ -143,6 +138,17 @@ test('a WebSocket without a byte ends by its own limit, over HTTP/2 on both side
   const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
   assert.equal(headers[':status'], 200);
   stream.resume();
+  return { session, socket };
+}
+
+test('a WebSocket without a byte ends by its own limit, over HTTP/2 on both sides', async () => {
+  await using origin = await http2Origin(authority, true);
+  // The limit of the client's whole HTTP/2 connection would end it in an orderly way; it stays longer here.
+  await using path = pathTo(origin.port, '', {
+    webSocketIdleTimeoutMs: idleMs,
+    responseHeadTimeoutMs: others.responseHeadTimeoutMs,
+  });
+  const { session } = await openWebSocket(path, origin.port);
   const [event] = await path.events(1);
   assert.deepEqual([event?.upstreamProtocol, event?.limit], ['h2', 'webSocketIdleTimeoutMs']);
   session.destroy();
@@ -151,22 +157,7 @@ test('a WebSocket without a byte ends by its own limit, over HTTP/2 on both side
 test('a WebSocket over HTTP/2 ends when the client closes its connection, without a word inside of it', async () => {
   await using origin = await http2Origin(authority, true);
   await using path = pathTo(origin.port, '', undefined);
-  const at = `allowed.test:${origin.port}`;
-  const socket = await path.tls(at, { alpn: ['h2'] });
-  const session = connectHttp2(`https://${at}`, { createConnection: () => socket });
-  session.on('error', () => undefined);
-  await once(session, 'remoteSettings');
-  const stream = session.request({
-    ':method': 'CONNECT',
-    ':protocol': 'websocket',
-    ':path': '/ws',
-    ':scheme': 'https',
-    'sec-websocket-version': '13',
-  });
-  stream.on('error', () => undefined);
-  const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
-  assert.equal(headers[':status'], 200);
-  stream.resume();
+  const { session, socket } = await openWebSocket(path, origin.port);
   // As the relay hands on a connection that was closed: the end first.
   socket.end();
   const [event] = await path.events(1);
