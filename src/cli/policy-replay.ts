@@ -6,6 +6,7 @@ import { CompiledPolicy, defaultDenyName } from '../policy/compiled-policy.ts';
 import type { Decision, Principal } from '../policy/decision.ts';
 import { describeAccess } from '../policy/denial.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
+import { asciiText } from './text-table.ts';
 
 /** Claims and posture of a session, by its id. */
 export type SessionFacts = ReadonlyMap<string, Pick<Principal, 'claims' | 'posture'>>;
@@ -195,7 +196,7 @@ export function replayText(result: Replay): string {
   ]);
   section(
     `${total(unsure)} that cannot be told:`,
-    unsure.map(({ count, request, reason }) => `  ${count}× ${request}\n      ${reason}`),
+    unsure.map(({ count, request, reason }) => `  ${count}× ${asciiText(request)}\n      ${reason}`),
   );
   section(
     `${total(notReplayed)} without a decision:`,
@@ -215,7 +216,7 @@ function ruleLines(changes: readonly ChangeGroup[]): readonly string[] {
 }
 
 function changeLine({ change, count, request, was, would, traceId }: ChangeGroup): string {
-  return `  ${count}× ${change}: ${request}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${traceId})`;
+  return `  ${count}× ${change}: ${asciiText(request)}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${traceId})`;
 }
 
 function outcomeText({ effect, rule, injected }: Outcome): string {

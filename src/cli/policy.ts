@@ -22,6 +22,7 @@ import { gatewayOfOptions } from './gateway-configuration.ts';
 import { proposePolicy } from './policy-proposal.ts';
 import { replay, replayText, type SessionFacts } from './policy-replay.ts';
 import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
+import { jsonLine } from './text-table.ts';
 
 const usage = `upstreamproxy policy check [--config FILE] FILE …
   checks policy files or folders; every problem on a line, with its place
@@ -169,7 +170,7 @@ async function replayPolicy(positionals: readonly string[], options: Options): P
   const { policy } = await openPolicy(files, options);
   const { events, sessions } = await readRecords(options);
   const result = replay(events, policy, sessions);
-  process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : replayText(result));
+  process.stdout.write(options.json === true ? jsonLine(result) : replayText(result));
   return options['fail-on-flip'] === true && result.flips.length > 0 ? 1 : 0;
 }
 

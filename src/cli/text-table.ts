@@ -22,11 +22,13 @@ export function textTable(rows: readonly (readonly string[])[]): string {
 
 /** ASCII without control characters, bounded; everything else by its code point. */
 export function printableText(text: string): string {
-  const ascii = text.replaceAll(
-    /[^\x20-\x7e]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
+  const ascii = asciiText(text);
   return ascii.length > cellMax ? `${ascii.slice(0, cellMax - 1)}~` : ascii;
+}
+
+/** The same of any length. */
+export function asciiText(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
 /** A line of JSON in ASCII: the terminal sees no control character, the parser the same text. */

@@ -222,6 +222,13 @@ rules:
     test(name, () => {
       assert.deepEqual(changes(run([event], policy)), expected);
     });
+  test('a ref cannot act on the terminal', () => {
+    const text = replayText(
+      run([exchange({ rule: 'agents', ...push('refs/heads/\u{9b}2J\u{202e}') })], policy),
+    );
+    assert.match(text, /a push of refs\/heads\/\\u\{9b\}2J\\u\{202e\} to https/);
+  });
+
   test('without its refs, or with some of them, it cannot be told', () => {
     const { git: _, ...unread } = push('');
     const some = push('refs/heads/agent/a', { refsTotal: 100 });
