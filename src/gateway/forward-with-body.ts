@@ -100,17 +100,17 @@ export class BodyForwarder implements Forwarder {
     receiver: ResponseReceiver,
   ): Promise<UpgradeResult> {
     const { pool: agent, release } = this.#agents.use(originKeyOf(request));
-    const outgoing = this.#start(request, agent, ['connection', 'Upgrade', 'upgrade', protocol]);
-    const { promise, resolve, reject } = Promise.withResolvers<UpgradeResult>();
-    outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const { statusCode: status = 0, rawHeaders } = response;
-      resolve({ status, rawHeaders, socket, head, address: agent.address, protocol: 'http/1.1' });
-    });
-    const answered = exchangeBody(outgoing, request, receiver, this.#limits).then(() => {
-      resolve({ status: 0, rawHeaders: [], address: agent.address, protocol: 'http/1.1' });
-    });
-    answered.catch(reject);
     try {
+      const outgoing = this.#start(request, agent, ['connection', 'Upgrade', 'upgrade', protocol]);
+      const { promise, resolve, reject } = Promise.withResolvers<UpgradeResult>();
+      outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
+        const { statusCode: status = 0, rawHeaders } = response;
+        resolve({ status, rawHeaders, socket, head, address: agent.address, protocol: 'http/1.1' });
+      });
+      const answered = exchangeBody(outgoing, request, receiver, this.#limits).then(() => {
+        resolve({ status: 0, rawHeaders: [], address: agent.address, protocol: 'http/1.1' });
+      });
+      answered.catch(reject);
       return await promise;
     } finally {
       release();
