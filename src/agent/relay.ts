@@ -63,6 +63,9 @@ export async function startUpstreamProxyRelay(options: RelayOptions): Promise<Re
   try {
     const servers =
       port === 'off' ? [] : await listenLoopback({ host: options.host ?? 'localhost', port }, limits, accept);
+    // What accept(2) refuses, as for want of descriptors, is that connection's end and not the agent's.
+    for (const server of local === undefined ? servers : [...servers, local])
+      server.on('error', (error) => logger.warn(`relay: ${error.message}`));
     return new ListeningRelay({ servers, local, ...(path === undefined ? {} : { path }), sockets });
   } catch (error) {
     if (local !== undefined) await closeServer(local);
