@@ -77,6 +77,8 @@ test('verification that is switched off, clocks apart and a missing system bundl
     'verification_off',
     'verification_off',
   ]);
+  assert.deepEqual(set.codes({ PYTHONHTTPSVERIFY: '0' }), ['verification_off']);
+  assert.deepEqual(set.codes({ npm_config_strict_ssl: '' }), ['verification_off']);
   assert.deepEqual(set.codes({ NODE_TLS_REJECT_UNAUTHORIZED: '1' }), []);
   assert.deepEqual(set.codes({ GLOBAL_AGENT_HTTPS_PROXY: 'http://127.0.0.1:4321' }), ['global_agent']);
   assert.deepEqual(set.codes({}, -120_000), ['clock_skew']);
@@ -118,4 +120,13 @@ test('a proxy of the user that is not for HTTP in general, or names the relay, i
   await writeFile(join(set.folder, '.gitconfig'), '[core]\n\tgitproxy = x\n[http]\n\tpostBuffer = 1\n');
   await writeFile(join(set.folder, '.npmrc'), 'proxy=http://127.0.0.1:4321/\n');
   assert.deepEqual(set.codes({}), []);
+  await writeFile(join(set.folder, '.npmrc'), 'proxy=http://127.0.0.1:4322/\n');
+  assert.deepEqual(set.codes({}), ['setting_overrides'], 'another port is another proxy');
+});
+
+test('a file of the user does not count where a variable of the session goes before it', async () => {
+  await using set = await openScene();
+  await writeFile(join(set.folder, '.npmrc'), 'cafile=/own.pem\n');
+  assert.deepEqual(set.codes({}), ['setting_overrides']);
+  assert.deepEqual(set.codes({ npm_config_cafile: set.bundle }), []);
 });

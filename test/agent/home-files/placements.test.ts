@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -103,6 +104,62 @@ test('what somebody has changed since stays, and so does a folder that somebody 
   });
 });
 
+test('a link of the user in the place of a file stays, though it leads to the same text', async () => {
+  await withHome(async (home, state) => {
+    const path = join(home, 'config');
+    {
+      await using placements = await Placements.open(state);
+      await placements.placeFile(path, 'ours', 0o644);
+      renameSync(path, join(home, 'moved'));
+      symlinkSync('moved', path);
+    }
+    assert.ok(lstatSync(path).isSymbolicLink());
+    assert.equal(readFileSync(path, 'utf8'), 'ours');
+  });
+});
+
+test('of two sessions that place the same file at once one does, and it goes with that one', async () => {
+  await withHome(async (home, state) => {
+    const path = join(home, 'config');
+    const both = [await Placements.open(state), await Placements.open(state)] as const;
+    const placed = await Promise.all(both.map((one) => one.placeFile(path, 'ours', 0o644)));
+    assert.deepEqual(placed.toSorted(), [false, true]);
+    const [winner, loser] = placed[0] === true ? both : both.toReversed();
+    await loser?.[Symbol.asyncDispose]();
+    assert.equal(readFileSync(path, 'utf8'), 'ours');
+    await winner?.[Symbol.asyncDispose]();
+    assert.deepEqual(readdirSync(home), []);
+  });
+});
+
+test('a manifest that is a link tells nothing', async () => {
+  await withHome(async (home, state) => {
+    const placements = await Placements.open(state);
+    await placements.placeFile(join(home, 'config'), 'ours', 0o644);
+    orphan(state);
+    const [name = ''] = readdirSync(state);
+    renameSync(join(state, name), join(home, 'manifest'));
+    symlinkSync(join(home, 'manifest'), join(state, name));
+    assert.deepEqual(await removeLeftovers(state), { sessions: 0, kept: [] });
+    assert.equal(existsSync(join(home, 'config')), true);
+  });
+});
+
+test(
+  'a manifest of another user tells nothing',
+  { skip: process.geteuid?.() === 0 ? false : 'needs root, to have a file of another user' },
+  async () => {
+    await withHome(async (home, state) => {
+      const placements = await Placements.open(state);
+      await placements.placeFile(join(home, 'config'), 'ours', 0o644);
+      orphan(state);
+      for (const name of readdirSync(state)) chownSync(join(state, name), 65_534, 65_534);
+      assert.deepEqual(await removeLeftovers(state), { sessions: 0, kept: [] });
+      assert.equal(existsSync(join(home, 'config')), true);
+    });
+  },
+);
+
 test('of a process that was killed, another takes it away; of one that runs, nobody', async () => {
   await withHome(async (home, state) => {
     const placements = await Placements.open(state);
@@ -148,6 +205,18 @@ test('text behind a file of the system is cut off again byte for byte, beside th
       assert.equal(readFileSync(bundle, 'utf8'), original);
       assert.equal(statSync(bundle).mode & 0o777, 0o640);
     }
+  });
+});
+
+test('text that was in a file of the system before is not the one that is cut off', async () => {
+  await withHome(async (home, state) => {
+    const bundle = join(home, 'bundle.pem');
+    writeFileSync(bundle, 'roots\nours\nmore\n');
+    {
+      await using placements = await Placements.open(state);
+      await placements.appendText(bundle, 'ours\n');
+    }
+    assert.equal(readFileSync(bundle, 'utf8'), 'roots\nours\nmore\n');
   });
 });
 
