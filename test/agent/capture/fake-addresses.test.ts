@@ -41,6 +41,16 @@ test('an address with an open connection stands for its name until the connectio
   assert.equal(addresses.nameOf(address), undefined);
 });
 
+test('a connection that ends twice does not count for the others of its address', () => {
+  const addresses = open(1);
+  const address = addresses.addressOf('a.test') ?? '';
+  const [first] = [addresses.hold(address), addresses.hold(address)];
+  first?.[Symbol.dispose]();
+  first?.[Symbol.dispose]();
+  assert.equal(addresses.addressOf('b.test'), undefined);
+  assert.equal(addresses.nameOf(address), 'a.test');
+});
+
 test('with all addresses in use by connections there is none for a new name', () => {
   const addresses = open(5, 2);
   const holds = ['a.test', 'b.test'].map((name) => addresses.hold(addresses.addressOf(name) ?? ''));
