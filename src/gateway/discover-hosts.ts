@@ -18,6 +18,8 @@ export type DiscoverHosts = (tool: string) => Promise<readonly string[]>;
 
 interface Tool {
   readonly commands: readonly (readonly string[])[];
+  /** Where they are started, if not where the gateway was. */
+  readonly cwd?: string;
   /** The texts in the output that may be URLs of servers. */
   readonly places: (output: string) => readonly string[];
 }
@@ -30,6 +32,8 @@ const builtIn: Readonly<Record<string, Tool>> = {
       // What holds where the configuration says nothing.
       ['python3', '-c', 'from pip._internal.models.index import PyPI; print("index-url=" + PyPI.url)'],
     ],
+    // Python takes modules from the folder in which it starts, and a workload may write to that of the gateway.
+    cwd: '/',
     places: (output) => valuesOf(output, /(?:^|\.)(?:extra-)?index-url=(.*)$/),
   },
   git: {
@@ -59,8 +63,13 @@ async function askTool(tool: Tool | undefined, name: string): Promise<readonly s
     throw new Error(
       `the tools are ${discoverableTools.join(', ')}, and "discover" of the configuration can name ${name}`,
     );
+  const limits = {
+    timeoutMs,
+    bytesMax: outputBytesMax,
+    ...(tool.cwd === undefined ? {} : { cwd: tool.cwd }),
+  };
   for (const command of tool.commands) {
-    const places = tool.places(await commandOutput(command, { timeoutMs, bytesMax: outputBytesMax }));
+    const places = tool.places(await commandOutput(command, limits));
     if (places.length > 0) return places;
   }
   return [];

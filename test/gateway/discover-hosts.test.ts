@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostDiscovery } from '../../src/gateway/discover-hosts.ts';
@@ -44,6 +44,26 @@ test('a tool that is unknown, fails, says nothing or too much is an error withou
   ] as const) {
     await assert.rejects(discover(tool), (error: Error) => reason.test(error.message), tool);
   }
+});
+
+test('what asks pip takes no code from the folder in which the gateway was started', async (t) => {
+  const python = await runCommand('python3', ['--version']).catch(() => undefined);
+  if (python?.code !== 0) {
+    t.skip('there is no python3');
+    return;
+  }
+  await withTemporaryDirectory(async (directory) => {
+    await mkdir(join(directory, 'pip'));
+    const code = 'print("global.index-url=https://planted.example.com/")\n';
+    for (const name of ['__init__.py', '__main__.py']) await writeFile(join(directory, 'pip', name), code);
+    const before = process.cwd();
+    process.chdir(directory);
+    t.after(() => process.chdir(before));
+    // Without pip on the machine there is an error, which is no planted host either.
+    const hosts = await hostDiscovery()('pip').catch((): readonly string[] => []);
+    process.chdir(before);
+    assert.equal(hosts.includes('planted.example.com'), false);
+  });
 });
 
 test('npm and git of this machine say what they are configured to use', async (t) => {

@@ -6,6 +6,8 @@ import type { ChildProcess } from 'node:child_process';
 export interface CommandLimits {
   readonly timeoutMs: number;
   readonly bytesMax: number;
+  /** Where it is started; where the gateway was, if absent. */
+  readonly cwd?: string;
 }
 
 /**
@@ -14,10 +16,10 @@ export interface CommandLimits {
  */
 export async function commandOutput(
   [file = '', ...args]: readonly string[],
-  { timeoutMs, bytesMax }: CommandLimits,
+  { timeoutMs, bytesMax, cwd }: CommandLimits,
 ): Promise<string> {
   // A group of its own, so that what it starts can be ended with it.
-  const child = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(file, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
   let bytes = 0;
