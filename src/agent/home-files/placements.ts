@@ -1,6 +1,7 @@
 // All that one session has placed outside of its folder, with a manifest by which another process can take it away.
 
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, readFile, realpath, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asProxyError } from '../../protocol/error.ts';
@@ -191,20 +192,37 @@ async function undoAll(placements: readonly Placement[]): Promise<Undone> {
   return { changed, failed, reasons };
 }
 
+/** It tells what to delete, so it is read from nobody else, and by the descriptor that was looked at. */
 async function readManifest(file: string): Promise<Manifest | undefined> {
   try {
-    const status = await lstat(file);
-    // It tells what to delete, so it is read from nobody else.
+    // A pipe at this name must not be waited for.
+    await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const status = await handle.stat();
     if (!status.isFile() || status.uid !== process.geteuid?.() || status.size > manifestBytesMax)
       return undefined;
-    // Written by this program, for this user alone.
-    const manifest = JSON.parse(await readFile(file, 'utf8')) as Manifest;
-    return manifest.version === 1 ? manifest : undefined;
+    const manifest: unknown = JSON.parse(await handle.readFile('utf8'));
+    return isManifest(manifest) ? manifest : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ELOOP') return undefined;
     ignoreMissing(error);
     return undefined;
   }
+}
+
+/** What this program writes has all of it; a file without is none of ours, and no reason to end a session. */
+function isManifest(value: unknown): value is Manifest {
+  // Each field is looked at before it is used.
+  const manifest = value as Partial<Manifest> | null;
+  return (
+    manifest?.version === 1 &&
+    typeof manifest.owner === 'object' &&
+    manifest.owner !== null &&
+    Array.isArray(manifest.placements) &&
+    manifest.placements.every(
+      (placement: unknown) =>
+        typeof placement === 'object' && typeof (placement as Placement | null)?.path === 'string',
+    )
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -132,6 +132,24 @@ test('of two sessions that place the same file at once one does, and it goes wit
   });
 });
 
+for (const text of [
+  'null',
+  '{"version":1}',
+  '{"version":1,"owner":{},"placements":[null]}',
+  '[',
+  '{"version":2}',
+]) {
+  test(`a manifest that is ${text} tells nothing and stops nobody`, async () => {
+    await withHome(async (home, state) => {
+      await (await Placements.open(state)).placeFile(join(home, 'left'), 'text', 0o644);
+      orphan(state);
+      writeFileSync(join(state, 'placed-0000000000000000.json'), text);
+      assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept: [] });
+      assert.equal(existsSync(join(home, 'left')), false);
+    });
+  });
+}
+
 test('a manifest that is a link tells nothing', async () => {
   await withHome(async (home, state) => {
     const placements = await Placements.open(state);
