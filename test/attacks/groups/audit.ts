@@ -10,6 +10,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { AuditStore } from '../../../src/store/store.ts';
 import { nextTurn, type Arena } from '../support/arena.ts';
+import { waitUntil } from '../../support/program.ts';
 import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 
 /** The log itself with a store that takes nothing any more: it holds what fits, and then nobody is served. */
@@ -101,9 +102,7 @@ export const audit: AttackTable = {
     const inBody = await a.tls(at);
     inBody.write(`POST /cut HTTP/1.1\r\nHost: ${at}\r\nContent-Length: 10\r\n\r\nabc`);
     a.attempts += 1;
-    await new Promise((resolve) => {
-      setTimeout(resolve, 50);
-    });
+    await waitUntil('the origin has the head', () => a.origins.seen.some(({ path }) => path === '/cut'));
     inBody.destroy();
     await a.events(a.attempts);
     (await a.connect(at)).end();
