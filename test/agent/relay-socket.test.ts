@@ -46,30 +46,37 @@ describe('the relay on a Unix socket', () => {
     assert.equal(existsSync(path), false);
   });
 
-  test('outlives connections that the kernel cannot give it, as for want of descriptors', async () => {
-    await using directory = await temporaryDirectory();
-    const servers: Server[] = [];
-    const channel = 'tracing:net.server.listen:asyncStart';
-    // The message of this channel has the server (diagnostics_channel documentation).
-    const onListen = (message: unknown): void => void servers.push((message as { server: Server }).server);
-    subscribe(channel, onListen);
-    const warnings: string[] = [];
-    const logger = { info: () => {}, warn: (message: string) => void warnings.push(message) };
-    const path = join(directory.path, 'relay.sock');
-    await using relay = await startUpstreamProxyRelay({
-      tunnel,
-      socketPath: path,
-      host: '127.0.0.1',
-      logger,
-    });
-    unsubscribe(channel, onListen);
-    assert.equal(servers.length, 2);
-    for (const server of servers)
-      for (let round = 0; round < 3; round++) server.emit('error', new Error('accept EMFILE'));
-    assert.equal(warnings.length, 6);
-    assert.match(await answerOf(path), /^HTTP\/1\.1 503 /);
-    assert.notEqual(relay.port, 0);
-  });
+  // The listeners are found by a channel of Node's.
+  const withoutChannel =
+    process.versions['bun'] === undefined ? false : 'this runtime does not say which servers listen';
+  test(
+    'outlives connections that the kernel cannot give it, as for want of descriptors',
+    { skip: withoutChannel },
+    async () => {
+      await using directory = await temporaryDirectory();
+      const servers: Server[] = [];
+      const channel = 'tracing:net.server.listen:asyncStart';
+      // The message of this channel has the server (diagnostics_channel documentation).
+      const onListen = (message: unknown): void => void servers.push((message as { server: Server }).server);
+      subscribe(channel, onListen);
+      const warnings: string[] = [];
+      const logger = { info: () => {}, warn: (message: string) => void warnings.push(message) };
+      const path = join(directory.path, 'relay.sock');
+      await using relay = await startUpstreamProxyRelay({
+        tunnel,
+        socketPath: path,
+        host: '127.0.0.1',
+        logger,
+      });
+      unsubscribe(channel, onListen);
+      assert.equal(servers.length, 2);
+      for (const server of servers)
+        for (let round = 0; round < 3; round++) server.emit('error', new Error('accept EMFILE'));
+      assert.equal(warnings.length, 6);
+      assert.match(await answerOf(path), /^HTTP\/1\.1 503 /);
+      assert.notEqual(relay.port, 0);
+    },
+  );
 
   test('stands beside the port where both are wanted', async () => {
     await using directory = await temporaryDirectory();
