@@ -1,0 +1,122 @@
+// Requests and answers: their heads, their bodies, and what is held of them.
+
+import { KiB, MiB, type LimitRow, row } from './limit-row.ts';
+
+export const exchangeLimits = {
+  headBytesMax: row(
+    64 * KiB,
+    'head_too_large',
+    'The largest request head that common servers take, with cookies.',
+  ),
+  headersCountMax: row(200, 'head_too_large', 'More fields than this are an attack, not a client.'),
+  chunkOverheadBytesMax: row(
+    1 * MiB,
+    'request_malformed',
+    'Sizes and extensions of chunks beyond 16 bytes for each byte of the body: endless extensions carry nothing.',
+  ),
+  headTimeoutMs: row(30_000, 'timeout', 'From the first byte of a head to its end: slow heads hold memory.'),
+  responseHeadTimeoutMs: row(
+    300_000,
+    'timeout',
+    'Language models may think for minutes before the first byte.',
+  ),
+  idleTimeoutMs: row(
+    600_000,
+    'timeout',
+    'A stream without a byte either way; event streams ping more often than this.',
+  ),
+  blindIdleTimeoutMs: row(
+    600_000,
+    'timeout',
+    'Raw TCP and passed-through TLS without a byte either way: the relay gives such a connection up then, too.',
+  ),
+  webSocketIdleTimeoutMs: row(
+    600_000,
+    'timeout',
+    'A WebSocket without a byte either way; clients ping every minute or more often.',
+  ),
+  requestsPerSecondMax: row(
+    20_000,
+    'limit_exceeded',
+    'Requests of one session: twice what one gateway was measured to carry; lower it where many share one.',
+  ),
+  http2StreamsMax: row(128, 'stream_limit', 'Requests at once on one client connection (RFC 9113 §6.5.2).'),
+  http2ResetsPerSecondMax: row(50, 'limit_exceeded', 'Of one connection, four times as many at once.'),
+  http2ControlFramesPerSecondMax: row(2_000, 'limit_exceeded', 'PING, SETTINGS: each wants an answer.'),
+  awsChunkBytesMax: row(
+    16 * MiB,
+    'request_malformed',
+    'A chunk of aws-chunked as it is declared; clients send up to 1 MiB, and it passes by without being held.',
+  ),
+  awsChunkHeadBytesMax: row(
+    512,
+    'request_malformed',
+    'Size and signature of a chunk are 90 bytes; an extension beyond them is none that is known.',
+  ),
+  awsTrailerBytesMax: row(8 * KiB, 'request_malformed', 'A checksum and a signature are 200 bytes.'),
+  signedBodyBytesMax: row(
+    4 * MiB,
+    'body_too_large',
+    'A body whose hash the client does not state is held until it is signed; those of services other than S3 are small.',
+  ),
+  heldBodiesPerSessionBytesMax: row(
+    32 * MiB,
+    'limit_exceeded',
+    'All bodies together that are held of one session, to be signed or searched, so that others find room.',
+  ),
+  heldBodiesBytesMax: row(
+    256 * MiB,
+    'limit_exceeded',
+    'All bodies together that are held to be signed or searched.',
+  ),
+  heldBodyTimeoutMs: row(
+    30_000,
+    'timeout',
+    'A body that is held to be signed or searched has to arrive whole in this time, or slow ones would fill the room.',
+  ),
+  pushCommandsBytesMax: row(
+    128 * KiB,
+    'body_too_large',
+    'The commands of a push by git are held until they are judged: about a thousand refs at once.',
+  ),
+  pushCommandsTimeoutMs: row(
+    30_000,
+    'timeout',
+    'The commands of a push are the first bytes of its body, and small.',
+  ),
+  refusedPushBytesMax: row(
+    64 * MiB,
+    'body_too_large',
+    'What is left of a refused push is read and dropped up to this size, for git reads the reason only when it has sent all.',
+  ),
+  refusedPushTimeoutMs: row(
+    60_000,
+    'timeout',
+    'The rest of a refused push; the reason is sent when it is over.',
+  ),
+  auditQueueEventsMax: row(
+    16_384,
+    'audit_unavailable',
+    'Events that wait for the store; at half of it nothing new is served.',
+  ),
+  auditQueueBytesMax: row(
+    64 * MiB,
+    'audit_unavailable',
+    'An event holds a path of up to headBytesMax, so the count alone bounds nothing.',
+  ),
+  auditFlushDelayMs: row(
+    50,
+    'audit_unavailable',
+    'How long an event waits for company: one transaction a batch, not an event.',
+  ),
+  policyBytesMax: row(
+    2 * MiB,
+    'config_invalid',
+    'A policy or configuration file; 5,000 rules of four keys are 0.6 MB.',
+  ),
+  policyRulesMax: row(
+    10_000,
+    'config_invalid',
+    'Rules of all files together; 5,000 are read and checked in 0.6 s, in which the gateway decides nothing.',
+  ),
+} as const satisfies Record<string, LimitRow>;

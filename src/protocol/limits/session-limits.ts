@@ -1,0 +1,84 @@
+// Sessions, their proofs and issuers, and what workloads ask for.
+
+import { KiB, type LimitRow, row } from './limit-row.ts';
+
+export const sessionLimits = {
+  proofAgeMsMax: row(60_000, 'proof_invalid', 'Clock skew between container and gateway plus the way there.'),
+  commitTimeoutMs: row(
+    120_000,
+    'session_unknown',
+    'From enrolment to commit: several start-up steps with their own deadlines.',
+  ),
+  accessTokenLifetimeMs: row(
+    900_000,
+    'token_expired',
+    'An access token is bound to a key; renewal is one cheap request.',
+  ),
+  sessionLifetimeMs: row(
+    86_400_000,
+    'session_unknown',
+    'A container that lives longer than a day gets a new token from its orchestrator.',
+  ),
+  enrolmentsPerTokenMax: row(
+    100,
+    'limit_exceeded',
+    'A supervisor may restart often before the commit, but not for ever.',
+  ),
+  proofsPerKeyMax: row(
+    1000,
+    'limit_exceeded',
+    'Remembered proofs of one key: far above renewals and reconnects in proofAgeMsMax.',
+  ),
+  proofsMax: row(100_000, 'limit_exceeded', 'Remembered proofs of all keys: about 10 MB in the store.'),
+  jwksBytesMax: row(256 * KiB, 'issuer_unavailable', 'The largest key set seen is 20 KB.'),
+  jwksTimeoutMs: row(
+    5_000,
+    'issuer_unavailable',
+    'An enrolment waits for this fetch and has its own deadline of enrolTimeoutMs.',
+  ),
+  accessBodyBytesMax: row(
+    16 * KiB,
+    'body_too_large',
+    'A request for access is a URL and a reason that a person reads.',
+  ),
+  accessReasonCharactersMax: row(
+    1000,
+    'request_malformed',
+    'A reason that is longer is not read, and it is text of strangers on the terminal of an operator.',
+  ),
+  accessCallsPerSecondMax: row(
+    5,
+    'limit_exceeded',
+    'Requests for access and looks at their state, by one session; a person decides in minutes.',
+  ),
+  doctorCallsPerSecondMax: row(
+    50,
+    'limit_exceeded',
+    'Requests of one session by which a client is proved to reach the gateway; more clients do not start in a second.',
+  ),
+  accessPendingPerSessionMax: row(
+    20,
+    'limit_exceeded',
+    'Requests for access of one session that wait for a decision; nobody reads more.',
+  ),
+  accessRequestsPerSessionMax: row(
+    200,
+    'limit_exceeded',
+    'Requests for access of one session in all, so that one session cannot fill the store.',
+  ),
+  accessRequestsMax: row(
+    10_000,
+    'limit_exceeded',
+    'Requests for access of all sessions that the store keeps; about 10 MB.',
+  ),
+  accessPendingLifetimeMs: row(
+    86_400_000,
+    'timeout',
+    'A request for access that nobody decided within a day is about work that is over.',
+  ),
+  accessGrantLifetimeMsMax: row(
+    86_400_000,
+    'usage',
+    'What should hold longer than a day belongs into the policy, where others review it.',
+  ),
+} as const satisfies Record<string, LimitRow>;
