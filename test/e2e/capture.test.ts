@@ -12,6 +12,7 @@ import { captureScene as scene, closed, obstacle, self, users } from '../support
 import { runCommand } from '../support/command.ts';
 import { leakScript } from '../support/leak-script.ts';
 import { gitServer } from '../support/git-server.ts';
+import { mountPlaces } from '../support/mount-places.ts';
 import { isRunning, waitForFile, waitUntil } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { findTool } from '../support/tools.ts';
@@ -232,9 +233,7 @@ test(
 /** What of the machine a mount or an address of ours would change. */
 async function machineState(): Promise<unknown> {
   return {
-    mounts: (await readFile('/proc/self/mountinfo', 'utf8'))
-      .split('\n')
-      .filter((line) => line.includes('upstream')),
+    mounts: await mountPlaces(),
     addresses: await readFile('/proc/net/fib_trie', 'utf8').then((text) => text.includes('198.18')),
     resolvConf: await readFile('/etc/resolv.conf', 'utf8').catch(() => undefined),
     namespaces: (await readdir('/run/netns').catch(() => [])).filter((name) => name.includes('capture')),

@@ -23,6 +23,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { mustRun, runCommand } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
+import { mountPlaces } from '../support/mount-places.ts';
 import { launcher, waitForFile, waitUntil } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { findTool } from '../support/tools.ts';
@@ -146,9 +147,6 @@ async function openPlace(user: User): Promise<Place> {
 
 /** Everything outside of `run` that it could have changed. */
 async function machineState(directory: string): Promise<MachineState> {
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '');
   const addresses = Object.values(networkInterfaces()).flatMap(
     (list) => list?.map(({ address }) => address) ?? [],
   );
@@ -159,8 +157,7 @@ async function machineState(directory: string): Promise<MachineState> {
       (path, kind) => !/^(?:work|token)\//.test(path) && !(kind === 'folder' && path.startsWith('state/')),
     )),
     ...(isRoot ? {} : await contents('/etc/ssl/certs', () => true)),
-    // Other tests have networks of their own meanwhile.
-    mounts: mounts.filter((place) => !place.startsWith('/run/netns')).join(' '),
+    mounts: (await mountPlaces()).join(' '),
     addresses: addresses.filter((address) => /^(?:127|198\.1[89])\.|^::1$/.test(address)).join(' '),
   };
 }
