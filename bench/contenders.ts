@@ -1,12 +1,13 @@
 // What is compared: no proxy, our agent and gateway over wss, and squid with ssl-bump where it is installed.
 
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -109,10 +110,10 @@ export async function upstreamproxy(
       '--state',
       agentState,
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   stack.defer(() => stop(agent));
-  await accepts(relayPort, agent);
+  await isReady(agent);
   const ca = await readFile(join(state, 'ca', 'ca.pem'), 'utf8');
   const owned = stack.move();
   return {
@@ -233,6 +234,18 @@ async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
+}
+
+/** The agent prints the environment for others once its session stands; its relay listens before that. */
+async function isReady(agent: ChildProcessByStdio<null, Readable, null>): Promise<void> {
+  const signal = AbortSignal.timeout(startMsMax);
+  const ended = once(agent, 'exit', { signal }).then(([code]) => {
+    throw new Error(`the agent ended with ${String(code)} before it was ready`);
+  });
+  // Heard by the race below; afterwards the agent may end.
+  ended.catch(() => {});
+  await Promise.race([once(agent.stdout, 'data', { signal }), ended]);
+  agent.stdout.resume();
 }
 
 async function accepts(port: number, child: ChildProcess): Promise<void> {
