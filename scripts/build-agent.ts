@@ -18,7 +18,6 @@ import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const name = 'upstreamproxy-agent';
-const limitFlag = '--external-memory-accounted-in-global-limit';
 
 const { values } = parseArgs({ options: { out: { type: 'string' }, install: { type: 'string' } } });
 const out = resolve(values.out ?? join(root, 'dist', name));
@@ -51,31 +50,46 @@ function build(): void {
     '--minify-syntax',
     '--minify-whitespace',
   ]);
+  compile(join(work, bundle));
+  copyFileSync(new URL('single-file-loader.cjs', import.meta.url), join(work, 'loader.cjs'));
   const config = join(work, 'sea.json');
   writeFileSync(
     config,
     JSON.stringify({
-      main: bundle,
+      main: 'loader.cjs',
+      assets: { program: 'program', compiled: 'compiled' },
       mainFormat: 'commonjs',
       output: out,
       disableExperimentalSEAWarning: true,
-      // Compiled ahead; a fifth of the processor time of a start.
-      useCodeCache: true,
       // Neither NODE_OPTIONS nor an argument may speak to this runtime.
       execArgvExtension: 'none',
       execArgv: [
         '--disable-sigusr1',
         '--disable-warning=ExperimentalWarning',
-        limitFlag,
         // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
         // certificates that it trusts.
         '--use-openssl-ca',
       ],
     }),
   );
-  // V8 takes what was compiled with the same flags of its own, and no other.
-  run('node', [limitFlag, '--build-sea', config]);
+  run('node', ['--build-sea', config]);
   rmSync(work, { recursive: true });
+}
+
+/**
+ * Writes the program as a function of `require`, and what V8 compiled of it. `useCodeCache` of Node would hold the outermost
+ * function alone, and each start would parse and compile the others where they are first called.
+ */
+function compile(bundle: string): void {
+  // One byte a character, which needs no decoding.
+  const ascii = readFileSync(bundle, 'utf8').replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  const source = `(function (require) {${ascii}\n})`;
+  writeFileSync(join(work, 'program'), source, 'latin1');
+  // A child, for the version of Node that is built into the file; and V8 takes only what was compiled with the flags that it has.
+  run('node', [join(root, 'scripts/compile-program.cjs'), join(work, 'program'), join(work, 'compiled')]);
 }
 
 /** Root's, and readable by nobody else: then the kernel closes the process's memory from its first instruction. */

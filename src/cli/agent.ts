@@ -20,6 +20,7 @@ import { choiceOption, parseOptions, type Command } from './command.ts';
 import { displacedNames, displacedNote } from './displaced-note.ts';
 import { without } from './env.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
+import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -87,6 +88,7 @@ async function agent(args: readonly string[]): Promise<number> {
     onFailure: options.onFailure === 'exit' ? 'throw' : 'continue',
     signal: shutdown.signal,
   });
+  countBuffersInHeapLimit();
   const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
   const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, format);
   if (values['env-file'] === undefined) process.stdout.write(text);

@@ -13,6 +13,7 @@ import { parseOptions, type Command } from './command.ts';
 import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
+import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { writePrivateFile } from './private-file.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { keepAuditOnly } from './state-directory.ts';
@@ -72,6 +73,7 @@ async function serve(state: string, config: GatewayConfig): Promise<void> {
   const log = gatewayLog(config.log);
   protectProcess((message) => log('warn', message));
   await using gateway = await startGateway(config, { environment, log });
+  countBuffersInHeapLimit();
   forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
   const token = issueSessionToken({
     key: await openSigningKey(config.stateDirectory),

@@ -11,6 +11,7 @@ import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
+import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -75,6 +76,7 @@ async function gateway(args: readonly string[]): Promise<number> {
   if (identity !== undefined) takeFiles(config);
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
+  countBuffersInHeapLimit();
   forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
   if (identity !== undefined) {
     becomeUser(config, identity);

@@ -91,7 +91,11 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
-  const end = await runWorkload([file, ...rest], env, await jail);
+  const running = runWorkload([file, ...rest], env, await jail);
+  // Beside the command, which does not wait for it.
+  const { countBuffersInHeapLimit } = await import('./heap-setting.ts');
+  countBuffersInHeapLimit();
+  const end = await running;
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
   const observed = session.embedded !== undefined && policies.length === 0 && values.config === undefined;

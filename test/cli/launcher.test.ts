@@ -67,7 +67,7 @@ test('the program runs with the inspector signal off, through links, and with it
       const [line] = stdout.split('\n');
       assert.equal(
         line,
-        `--disable-sigusr1 --disable-warning=ExperimentalWarning --external-memory-accounted-in-global-limit ${directory}/package/dist/cli/main.js =run =-- =a b`,
+        `--disable-sigusr1 --disable-warning=ExperimentalWarning ${directory}/package/dist/cli/main.js =run =-- =a b`,
       );
     }
   });
