@@ -97,10 +97,10 @@ export async function runJailHelper(): Promise<number> {
   const report: JailReport = { layers, isStranded: isStranded(plan, layers) };
   writeSync(controlFd, `${JSON.stringify(report)}\n`);
   if (plan.earlyPorts !== undefined && layers.some(({ layer, held }) => layer === 'network' && held))
-    await sendEarlyEntrances(plan.earlyPorts);
+    await sendEarlyEntrances(context, plan.earlyPorts);
   let line = readLine<JailListen | JailCommand>();
   if (line !== undefined && 'listen' in line) {
-    await sendEntrances(line.listen);
+    await sendEntrances(context, line.listen);
     line = readLine<JailCommand>();
   }
   if (line === undefined || 'listen' in line) return 0;

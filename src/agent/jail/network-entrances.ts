@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, Server } from 'node:net';
 import { ProxyError } from '../../protocol/error.ts';
 import { type EntrancePorts, type Entrances, resolverPort } from '../capture/entrances.ts';
+import { type Kernel, type ListenerAddress, openRawListener } from './raw-listener.ts';
 
 type EntranceKind = 'relay' | 'captured' | 'resolver-udp' | 'resolver-tcp';
 
@@ -22,19 +23,19 @@ const loopback = '127.0.0.1';
 const everyAddress = '0.0.0.0';
 
 /** Inside: opens the resolver and the ports that are captured in any case, while the session is still opened. */
-export async function sendEarlyEntrances(ports: readonly number[]): Promise<void> {
+export async function sendEarlyEntrances(kernel: Kernel, ports: readonly number[]): Promise<void> {
   await sendOrTell(async () => {
-    await sendServer('resolver-tcp', loopback, resolverPort);
-    await sendUdpResolver();
-    for (const port of ports) await sendServer('captured', everyAddress, port);
+    await sendServer(kernel, 'resolver-tcp', { host: loopback, port: resolverPort });
+    await sendUdpResolver(kernel);
+    for (const port of ports) await sendServer(kernel, 'captured', { host: everyAddress, port });
   });
 }
 
 /** Inside: opens the other entrances and sends them out. Returns when the agent has them, or has been told why not. */
-export async function sendEntrances({ relay, captured }: EntrancePorts): Promise<void> {
+export async function sendEntrances(kernel: Kernel, { relay, captured }: EntrancePorts): Promise<void> {
   await sendOrTell(async () => {
-    await sendServer('relay', loopback, relay);
-    for (const port of captured) await sendServer('captured', everyAddress, port);
+    await sendServer(kernel, 'relay', { host: loopback, port: relay });
+    for (const port of captured) await sendServer(kernel, 'captured', { host: everyAddress, port });
     await send({ kind: 'complete' });
   });
   // What was opened here is closed by exec; nobody can connect before it.
@@ -49,17 +50,20 @@ async function sendOrTell(work: () => Promise<void>): Promise<void> {
   }
 }
 
-async function sendServer(kind: EntranceKind, host: string, port: number): Promise<void> {
+async function sendServer(kernel: Kernel, kind: EntranceKind, address: ListenerAddress): Promise<void> {
   const server = createServer();
-  server.listen({ host, port });
-  await once(server, 'listening');
+  const listening = once(server, 'listening');
+  server.listen({ fd: openRawListener(kernel, 'tcp', address) });
+  await listening;
   await send({ kind }, server);
 }
 
-async function sendUdpResolver(): Promise<void> {
+async function sendUdpResolver(kernel: Kernel): Promise<void> {
   const socket = createSocket('udp4');
-  socket.bind({ address: loopback, port: resolverPort });
-  await once(socket, 'listening');
+  // Of a descriptor that is bound it is said at once.
+  const listening = once(socket, 'listening');
+  socket.bind({ fd: openRawListener(kernel, 'udp', { host: loopback, port: resolverPort }) });
+  await listening;
   await send({ kind: 'resolver-udp' }, socket);
 }
 
