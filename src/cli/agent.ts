@@ -22,6 +22,7 @@ import { without } from './env.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
 import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
+import { outliveStandardError } from './standard-error.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
 const usage = `upstreamproxy agent --gateway URL --token-file FILE [options]
@@ -78,6 +79,7 @@ async function agent(args: readonly string[]): Promise<number> {
   const options = await readAgentOptions(values, process.env);
   if (options.gatewayUrl === undefined && values.posture === true) return printOwnPosture();
   if (options.gatewayUrl === undefined) throw new ProxyError('usage', 'name the gateway: --gateway URL');
+  outliveStandardError();
   using shutdown = listenForShutdown();
   using stack = new DisposableStack();
   if (options.homeFiles || options.systemStore)

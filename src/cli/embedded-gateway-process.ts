@@ -16,6 +16,7 @@ import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { writePrivateFile } from './private-file.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
+import { outliveStandardError } from './standard-error.ts';
 import { keepAuditOnly } from './state-directory.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -67,6 +68,7 @@ async function parentGone(): Promise<void> {
 }
 
 async function serve(state: string, config: GatewayConfig): Promise<void> {
+  outliveStandardError();
   using shutdown = listenForShutdown();
   const tokenFile = join(state, 'session-token');
   const environment = workloadEnvironment(process.env);

@@ -13,6 +13,7 @@ import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
+import { outliveStandardError } from './standard-error.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
 const usage = `upstreamproxy gateway --config FILE [--check] [--user USER[:GROUP]]
@@ -69,6 +70,7 @@ async function gateway(args: readonly string[]): Promise<number> {
   }
   const identity = values.user === undefined ? undefined : parseIdentity(values.user);
   if (identity !== undefined) requireDroppable(identity);
+  outliveStandardError();
   using shutdown = listenForShutdown();
   const log = gatewayLog(config.log);
   const warn = (message: string): void => log('warn', message);

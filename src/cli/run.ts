@@ -8,6 +8,7 @@ import { parseOptions, type Command } from './command.ts';
 import { displacedNames } from './displaced-note.ts';
 import { jailOptionTable, jailOptionUsage, openJailFor, readJailOptions } from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
+import { outliveStandardError } from './standard-error.ts';
 import { exitAs, runWorkload } from './workload.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -66,6 +67,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.gatewayUrl === undefined && isSingleFile())
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = readJailOptions(values);
+  outliveStandardError();
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
