@@ -3,6 +3,9 @@
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 
+/** The longest that a timer takes, 25 days; one beyond it would end after a millisecond. */
+const timerMsMax = 0x7fff_ffff;
+
 /** Waits for some milliseconds, or throws `cancelled` at once when the signal aborts. The timer keeps no process alive. */
 export function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -14,10 +17,13 @@ export function delay(delayMs: number, signal: AbortSignal): Promise<void> {
     clearTimeout(timer);
     reject(cancelled());
   };
-  const timer = setTimeout(() => {
-    signal.removeEventListener('abort', abort);
-    resolve();
-  }, delayMs);
+  const timer = setTimeout(
+    () => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    },
+    Math.min(delayMs, timerMsMax),
+  );
   timer.unref();
   signal.addEventListener('abort', abort, { once: true });
   return promise;

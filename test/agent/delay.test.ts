@@ -29,6 +29,18 @@ test('a wait ends after its time', async () => {
   assert.ok(performance.now() - startMs >= 18);
 });
 
+test('a wait that is longer than a timer can be does not end at once', async () => {
+  const controller = new AbortController();
+  const long = delay(2 ** 40, controller.signal).then(
+    () => 'ended',
+    () => 'cancelled',
+  );
+  // A timer that overflows is one of a millisecond, and comes before this one.
+  await delay(20, new AbortController().signal);
+  controller.abort();
+  assert.equal(await long, 'cancelled');
+});
+
 test('a wait ends at once when its signal aborts, and leaves no timer', async () => {
   const baseline = resourceBaseline();
   const controller = new AbortController();
