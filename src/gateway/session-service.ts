@@ -298,6 +298,11 @@ export class SessionService implements AsyncDisposable {
     return { principal: principalOf(session), expiresMs: session.endsMs };
   }
 
+  /** Throws `session_unknown` or `session_revoked` for one that is over. */
+  async requireAlive(sessionId: string): Promise<void> {
+    assertAlive(await this.#options.store.sessions.find(sessionId), this.#now());
+  }
+
   /** Tells of each session that ended or was revoked, by this process at once, by another within a second. */
   onEnded(listener: EndedListener): () => void {
     return this.#watch.onEnded(listener);

@@ -104,8 +104,18 @@ export class TunnelServer {
       allowZeroMask: 'encrypted' in socket,
       limits: parts.limits,
     });
-    if (webSocket.subprotocol === chunkSubprotocol) this.#serveChunks(webSocket, principal);
-    else this.#serveLink(webSocket, principal);
+    const isChunks = webSocket.subprotocol === chunkSubprotocol;
+    const tunnel = isChunks ? this.#serveChunks(webSocket, principal) : this.#serveLink(webSocket, principal);
+    await this.#endIfOver(tunnel);
+  }
+
+  /** The session may have ended since it was asked for: nobody could tell a tunnel that was not there yet. */
+  async #endIfOver(tunnel: OpenTunnel): Promise<void> {
+    try {
+      await this.#options.sessions.requireAlive(tunnel.sessionId);
+    } catch (error) {
+      tunnel.dismiss(asProxyError(error));
+    }
   }
 
   /** What ends a tunnel or refuses it has no audit event, but may be a limit that was reached. */
@@ -114,19 +124,25 @@ export class TunnelServer {
   }
 
   #checkCount(sessionId: string): void {
-    const max = this.#options.parts.limits.tunnelsPerSessionMax;
-    const count = [...this.#tunnels].filter(
-      (tunnel) => tunnel.sessionId === sessionId && tunnel instanceof LinkTunnel,
-    ).length;
-    if (count >= max)
+    const { tunnelsPerSessionMax, streamsMax } = this.#options.parts.limits;
+    const own = [...this.#tunnels].filter((tunnel) => tunnel.sessionId === sessionId);
+    const links = own.filter((tunnel) => tunnel instanceof LinkTunnel).length;
+    if (links >= tunnelsPerSessionMax)
       throw new ProxyError(
         'limit_exceeded',
-        `the session already has ${String(max)} tunnels (tunnelsPerSessionMax)`,
+        `the session already has ${String(tunnelsPerSessionMax)} tunnels (tunnelsPerSessionMax)`,
         { limit: 'tunnelsPerSessionMax' },
+      );
+    // Of the seed protocol each is one connection of a client, as a stream is.
+    if (own.length - links >= streamsMax)
+      throw new ProxyError(
+        'stream_limit',
+        `the session already has ${String(streamsMax)} connections (streamsMax)`,
+        { limit: 'streamsMax' },
       );
   }
 
-  #serveLink(webSocket: WebSocketConnection, principal: Principal): void {
+  #serveLink(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
     const { parts } = this.#options;
     const link = new TunnelLink({
       webSocket,
@@ -145,9 +161,10 @@ export class TunnelServer {
       this.#count(fault);
       this.#tunnels.delete(tunnel);
     });
+    return tunnel;
   }
 
-  #serveChunks(webSocket: WebSocketConnection, principal: Principal): void {
+  #serveChunks(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
     const duplex = chunkStream(webSocket, this.#options.parts.limits);
     const destroy = (error: ProxyError): void => {
       duplex.destroy(error);
@@ -164,6 +181,7 @@ export class TunnelServer {
       // The stream's end is told by 'close'.
     });
     void serveChunkStream(duplex, principal, this.#options.parts);
+    return tunnel;
   }
 
   #endSession(sessionId: string, reason: string): void {
