@@ -3,6 +3,7 @@
 import { environmentCases } from './cases/environment.ts';
 import { jailCases } from './cases/jail.ts';
 import { memoryCases } from './cases/memory.ts';
+import { reachCases } from './cases/reach.ts';
 import { signalCases } from './cases/signals.ts';
 import { tokenCases } from './cases/token.ts';
 import type { AttackCase } from './support/bench.ts';
@@ -13,6 +14,7 @@ export const cases: readonly AttackCase[] = [
   ...environmentCases,
   ...tokenCases,
   ...jailCases,
+  ...reachCases,
 ].sort(
   (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10) || a.number.localeCompare(b.number),
 );

@@ -25,7 +25,9 @@ export function jailFacts({ layers }: JailReport, isRoot = process.geteuid?.() =
   const powerless = !isRoot || held.includes('capabilities') || held.includes('identity');
   // Without the wall, a process outside could be made to open a socket there.
   const jailed = wall && powerless;
-  return { jailed, networkIsolated: jailed && held.includes('network'), layers: held, notes };
+  // Without seccomp, sockets that belong to no namespace lead out, such as AF_VSOCK.
+  const networkIsolated = jailed && held.includes('network') && held.includes('seccomp');
+  return { jailed, networkIsolated, layers: held, notes };
 }
 
 /** A posture that tells of the jail too. */

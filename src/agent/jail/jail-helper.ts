@@ -19,6 +19,7 @@ import {
   type LayerReport,
 } from './jail-plan.ts';
 import { errnoName, requireDone } from './kernel-fault.ts';
+import { canSetKernel, closeKernelFiles, makeMountNamespace } from './kernel-files.ts';
 import { enterLandlock } from './landlock.ts';
 import { enterNetwork } from './network.ts';
 import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
@@ -65,7 +66,13 @@ const steps: readonly JailStep[] = [
     },
   },
   { layer: 'seccomp', enter: ({ calls, numbers }) => installSeccomp(calls, numbers) },
-  { layer: 'capabilities', enter: ({ calls, numbers }) => dropCapabilities(calls, numbers) },
+  {
+    layer: 'capabilities',
+    enter: ({ calls, numbers }) => {
+      dropCapabilities(calls, numbers);
+      if (canSetKernel()) throw new Error('root can set what the kernel starts outside, in /proc/sys');
+    },
+  },
 ];
 
 /** The layer holds, but not what comes with it on newer kernels. */
@@ -83,6 +90,7 @@ class PartlyRefused extends Error {
  * code otherwise: 0 if no command came, 126 or 127 as shells have them.
  */
 export async function runJailHelper(): Promise<number> {
+  const agent = process.ppid;
   const plan = readLine<JailPlan>();
   if (plan === undefined) return 0;
   using calls = openSystemCalls();
@@ -104,7 +112,7 @@ export async function runJailHelper(): Promise<number> {
     line = readLine<JailCommand>();
   }
   if (line === undefined || 'listen' in line) return 0;
-  return becomeCommand(context, line);
+  return becomeCommand(context, line, agent);
 }
 
 function isStranded({ outside }: JailPlan, layers: readonly LayerReport[]): boolean {
@@ -115,6 +123,7 @@ function isStranded({ outside }: JailPlan, layers: readonly LayerReport[]): bool
 async function enterLayers(context: JailContext): Promise<readonly LayerReport[]> {
   const { plan } = context;
   const reports: LayerReport[] = [];
+  closeKernel(context);
   for (const step of steps) {
     if (!plan.layers.includes(step.layer)) continue;
     try {
@@ -139,19 +148,33 @@ async function enterLayers(context: JailContext): Promise<readonly LayerReport[]
   return reports;
 }
 
+/** First of all, for the layers refuse it. Where it is refused to root, the layer `capabilities` tells. */
+function closeKernel({ plan, calls, numbers }: JailContext): void {
+  // Others have the right to it in the user namespace of `network` alone.
+  if (!plan.layers.includes('capabilities') && !plan.layers.includes('network')) return;
+  try {
+    makeMountNamespace(calls, numbers);
+    closeKernelFiles(calls, numbers);
+  } catch {
+    // A container's root may not, and its runtime has done the same.
+  }
+}
+
 function identityReport(): LayerReport {
   return process.geteuid?.() === 0
     ? { layer: 'identity', held: true }
     : { layer: 'identity', held: false, reason: 'only root can start a command as another user' };
 }
 
-function becomeCommand({ plan, calls, numbers }: JailContext, command: JailCommand): number {
+function becomeCommand({ plan, calls, numbers }: JailContext, command: JailCommand, agent: number): number {
   const { file, args } = command;
   const environment = { ...command.environment, ...plan.identity?.environment };
   // Before the change of user: a limit may be raised again by root alone.
   restoreProcess(calls, numbers, plan.openFilesSoft);
   if (plan.identity !== undefined) assumeIdentity(calls, numbers, plan.identity);
   dieWithParent(calls, numbers);
+  // It was killed before, so nothing would end the command.
+  if (process.ppid !== agent) return 0;
   const program = findProgram(file, environment['PATH']);
   if ('code' in program) return startFault(file, program.code, 'it is not an executable file');
   const errno = becomeProgram(calls, numbers, { path: program.path, argv: [file, ...args], environment });

@@ -27,6 +27,9 @@ const refused: readonly SystemCallName[] = [
   'io_uring_setup',
 ];
 
+/** Sockets of these belong to a network namespace, or reach no further than the kernel (the last one). */
+const families = { AF_UNIX: 1, AF_INET: 2, AF_INET6: 10, AF_NETLINK: 16, AF_PACKET: 17, AF_ALG: 38 } as const;
+
 const SECCOMP_SET_MODE_FILTER = 1;
 const allow = 0x7fff0000;
 const killProcess = 0x80000000;
@@ -52,7 +55,8 @@ const answer = (value: number): Instruction => [0x06, 0, 0, value];
 /** The filter as the kernel takes it: eight bytes an instruction. Throws an Error for another architecture. */
 export function seccompProgram(architecture: string = process.arch): Uint8Array {
   const numbers = systemCallNumbers(architecture);
-  const { EPERM, ENOSYS } = constants.errno;
+  const { EPERM, ENOSYS, EAFNOSUPPORT } = constants.errno;
+  const allowedFamilies = Object.values(families);
   const instructions: Instruction[] = [
     load(offsetOf.architecture),
     // A 32-bit program would reach the same calls under other numbers.
@@ -76,6 +80,12 @@ export function seccompProgram(architecture: string = process.arch): Uint8Array 
       load(offsetOf.lowOf(0)),
       jumpIfEqual(0, 1, 0),
       answer(failWith(EPERM)),
+    ]),
+    // Others, such as AF_VSOCK to the host of a virtual machine, lead out of every namespace. As a kernel without them.
+    ...whenCalled(numbers.socket, [
+      load(offsetOf.lowOf(0)),
+      ...allowedFamilies.map((family, index) => jumpIfEqual(family, allowedFamilies.length - index, 0)),
+      answer(failWith(EAFNOSUPPORT)),
     ]),
     // The kernel reads 32 bits of the command, so the filter must look at just these (CVE-2019-10063).
     ...whenCalled(numbers.ioctl, [

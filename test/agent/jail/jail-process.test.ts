@@ -1,7 +1,7 @@
 // The helper and the kernel for real, on both runtimes: what a command in the jail can and cannot do.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { openSystemCalls } from '../../../src/agent/hardening/ffi.ts';
 import { jailFacts } from '../../../src/agent/jail/jail-facts.ts';
 import type { JailPlan } from '../../../src/agent/jail/jail-plan.ts';
+import { canSetKernel } from '../../../src/agent/jail/kernel-files.ts';
 import { openJail, type HelperProgram } from '../../../src/agent/jail/jail-process.ts';
 import { landlockAbi } from '../../../src/agent/jail/landlock.ts';
 import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
@@ -178,6 +179,41 @@ test('a helper that never gets a command ends with its jail', { skip }, async ()
   await jail.close();
   await jail.close();
 });
+
+test('a helper whose agent is killed before it became the command does not become it', { skip }, async () => {
+  const mark = join(folder, 'mark-of-orphan');
+  const script = join(root, 'test/agent/support/dying-agent-script.ts');
+  const agent = spawn(process.execPath, [script, mark, node.file, ...node.args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  agent.stdout.setEncoding('utf8');
+  const [said] = (await once(agent.stdout, 'data')) as [string];
+  if (agent.signalCode === null) await once(agent, 'exit');
+  assert.equal(agent.signalCode, 'SIGKILL');
+  // The helper has the other end of the same pipe.
+  const ended = once(agent.stdout, 'close');
+  process.kill(Number(said), 'SIGCONT');
+  await ended;
+  assert.ok(!existsSync(mark), 'the command ran without an agent');
+});
+
+test(
+  'root in the jail cannot set what the kernel starts, and who could is not told as jailed',
+  {
+    skip: skip === false && !canSetKernel() ? 'the settings of the kernel are read-only here' : skip,
+  },
+  async () => {
+    const script = 'cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern && echo set; :';
+    assert.equal((await inJail({ layers: base }, script, node)).text, 'set\n');
+    assert.doesNotMatch((await inJail({ layers }, script, node)).text, /^set$/m);
+    // Without the right to mounts of its own it cannot be kept from it.
+    const bare = { file: 'setpriv', args: ['--bounding-set=-sys_admin', '--', node.file, ...node.args] };
+    await using jail = await openJail({ layers }, bare);
+    const { jailed, notes } = jailFacts(jail.report);
+    assert.equal(jailed, false);
+    assert.match(notes.join(), /no capabilities: root can set what the kernel starts/);
+  },
+);
 
 test(
   'as root, the command runs as the user that was named',

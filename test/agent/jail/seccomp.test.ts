@@ -11,6 +11,7 @@ const answers = new Map([
   [0x7fff0000, 'allow'],
   [0x00050001, 'EPERM'],
   [0x00050026, 'ENOSYS'],
+  [0x00050061, 'EAFNOSUPPORT'],
   [0x80000000, 'kill'],
 ]);
 
@@ -77,6 +78,13 @@ for (const name of ['x64', 'arm64'] as const) {
     assert.equal(judge(name, { number: numbers.ioctl, args: [0n, 0x5412n] }), 'EPERM');
     assert.equal(judge(name, { number: numbers.ioctl, args: [0n, 0x1_0000_5412n] }), 'EPERM');
     assert.equal(judge(name, { number: numbers.ioctl, args: [0n, 0x5413n] }), 'allow');
+  });
+
+  test(`${name}: sockets are of families that a network namespace holds, whatever the high half says`, () => {
+    for (const family of [1n, 2n, 10n, 16n, 17n, 38n])
+      assert.equal(judge(name, { number: numbers.socket, args: [family, 1n, 0n] }), 'allow', String(family));
+    for (const family of [0n, 31n, 40n, 42n, 0x2_0000_0028n, 0xffff_ffffn])
+      assert.equal(judge(name, { number: numbers.socket, args: [family] }), 'EAFNOSUPPORT', String(family));
   });
 
   test(`${name}: another architecture's calls end the process`, () => {

@@ -88,7 +88,7 @@ const containerRoot = [
   '--',
 ];
 
-interface RunOptions {
+export interface RunOptions {
   /** Options of `run` for the jail; default: all layers, or nothing is started. */
   readonly jail?: readonly string[];
   readonly user?: User;
@@ -113,7 +113,7 @@ async function run(
 }
 
 /** An attack as the command of `run`; throws if it could not be tried. `AGENT` stands for the agent's process id. */
-async function attackBy(
+export async function attackBy(
   bench: Bench,
   args: readonly (string | number)[],
   options: RunOptions & { readonly before?: readonly string[] } = {},
@@ -130,7 +130,7 @@ async function attackBy(
   return { worked: code === 0, said: told[0] ?? '' };
 }
 
-const withoutJail: RunOptions = { jail: ['--isolate=off'] };
+export const withoutJail: RunOptions = { jail: ['--isolate=off'] };
 
 /** Each attack, from the jail, on a victim and on the agent itself; and without the jail on the victim. */
 async function jailed(

@@ -72,8 +72,8 @@ export class Lab implements AsyncDisposable {
 
   async #install(): Promise<void> {
     chmodSync(this.#folder, 0o755);
-    const source = fileURLToPath(new URL('attack.c', import.meta.url));
-    await mustRun('cc', ['-O1', '-o', this.attackFile, source]);
+    const sources = ['attack.c', 'reach.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+    await mustRun('cc', ['-O1', '-o', this.attackFile, ...sources]);
     chmodSync(this.attackFile, 0o755);
     mkdirSync(join(this.#folder, 'shared'));
     for (const name of ['src', 'bin', 'package.json', 'test/hardening/support'])
