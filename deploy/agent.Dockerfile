@@ -6,11 +6,13 @@ COPY . .
 RUN npm ci && npm run build:agent -- --install /out
 
 FROM debian:stable-slim
+# The last folder is for trust files and environment where a volume shares them: a fresh volume takes its owner.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-  && useradd --create-home work
+  && useradd --create-home work \
+  && install -d -o work /run/upstreamproxy
 COPY --from=build /out/upstreamproxy-agent /usr/local/bin/upstreamproxy-agent
 # COPY keeps the mode, and this fails the build if it did not.
 RUN test "$(stat -c '%u %a' /usr/local/bin/upstreamproxy-agent)" = "0 711"
 USER work
-# A token never belongs into an image: mount it, and pass --gateway, --gateway-ca and --token-file.
-ENTRYPOINT ["/usr/local/bin/upstreamproxy-agent", "run"]
+# `run` or `agent`, with --gateway, --gateway-ca and --token-file. A token never belongs into an image: mount it.
+ENTRYPOINT ["/usr/local/bin/upstreamproxy-agent"]

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { parse } from 'yaml';
+
 const root = new URL('../../', import.meta.url);
 const lines = readFileSync(new URL('deploy/agent.Dockerfile', root), 'utf8')
   .replaceAll('\\\n', ' ')
@@ -40,7 +42,20 @@ test('what is copied out of the build is what the build installs, and what is st
   )?.[1];
   const [from, to] = (all('COPY').find((text) => text.startsWith('--from=build')) ?? '').split(' ').slice(1);
   assert.equal(from, `${installed}/${name}`);
-  assert.deepEqual(JSON.parse(all('ENTRYPOINT')[0] ?? '[]'), [to, 'run']);
+  assert.deepEqual(JSON.parse(all('ENTRYPOINT')[0] ?? '[]'), [to]);
+});
+
+test('the image starts what compose.yaml says, and its user can write the volume', () => {
+  // The form of the example's own file.
+  const { services } = parse(readFileSync(new URL('examples/compose.yaml', root), 'utf8')) as {
+    services: { agent: { command: string[]; volumes: string[] } };
+  };
+  const { command, volumes } = services.agent;
+  const words = [...(JSON.parse(all('ENTRYPOINT')[0] ?? '[]') as string[]).slice(1), ...command];
+  assert.equal(words[0], 'agent');
+  // A fresh volume takes the owner of the folder that the image has at its place.
+  const place = volumes[0]?.split(':')[1];
+  assert.ok(all('RUN').some((text) => text.includes(`install -d -o ${all('USER').at(-1)} ${place}`)));
 });
 
 test('the image builds with the runtime that the package asks for', () => {
