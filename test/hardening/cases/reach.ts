@@ -1,6 +1,7 @@
 // Ways around the jail that are no system call on a process: signals by detours, files of the kernel, networks without a namespace.
 
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 
 import type { AttackCase, Bench, Verdict } from '../support/bench.ts';
 import { isAlive } from '../support/lab.ts';
@@ -30,6 +31,16 @@ export const reachCases: readonly AttackCase[] = [
     number: '44',
     title: 'from the jail: a socket to the host of the virtual machine (AF_VSOCK)',
     play: (bench) => hostSocket(bench),
+  },
+  {
+    number: '45',
+    title: 'from the jail: typing into the terminal (TIOCSTI)',
+    play: (bench) => typing(bench),
+  },
+  {
+    number: '46',
+    title: 'from the jail with Landlock alone: an abstract socket of a process outside',
+    play: (bench) => abstractSocket(bench),
   },
 ];
 
@@ -111,5 +122,38 @@ async function hostSocket(bench: Bench): Promise<Verdict> {
   assert.ok(!worked, said);
   // A kernel without such sockets refuses them by itself.
   if (!control.worked) assert.match(control.said, /EAFNOSUPPORT/);
+  return { denied: said, control: control.said };
+}
+
+/** A terminal of its own around `run`, as a person has it. */
+const inTerminal = [
+  'sh',
+  '-c',
+  // None of the words has a single quote.
+  `all=; for word do all="$all '$word'"; done; exec script -qec "$all" /dev/null`,
+  'sh',
+];
+
+async function typing(bench: Bench): Promise<Verdict> {
+  const setting = '/proc/sys/dev/tty/legacy_tiocsti';
+  const isOpen = !existsSync(setting) || readFileSync(setting, 'latin1').trim() === '1';
+  const control = await attackBy(bench, ['type'], { ...withoutJail, wrapper: inTerminal });
+  // Linux 6.2 and newer may refuse it to all but CAP_SYS_ADMIN.
+  assert.equal(control.worked, isOpen, control.said);
+  const { worked, said } = await attackBy(bench, ['type'], { wrapper: inTerminal });
+  assert.ok(!worked, said);
+  assert.match(said, /EPERM/);
+  return { denied: said, control: control.said };
+}
+
+async function abstractSocket(bench: Bench): Promise<Verdict> {
+  const name = process.pid;
+  const server = bench.start([bench.lab.attackFile, 'serve-abstract', String(name)]);
+  await bench.until('somebody listens', () => server.said().includes('listening'), server);
+  const control = await attackBy(bench, ['abstract', name], withoutJail);
+  assert.ok(control.worked, control.said);
+  const jail = ['--isolate=require', '--jail-layers=no-new-privs,landlock'];
+  const { worked, said } = await attackBy(bench, ['abstract', name], { jail });
+  assert.ok(!worked, said);
   return { denied: said, control: control.said };
 }

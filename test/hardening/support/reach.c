@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,6 +131,34 @@ static int freeze(int pid) {
 // The host of a virtual machine, and its other guests, whatever network this process has.
 static int host_socket(void) { return told("socket(AF_VSOCK)", socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
 
+// Types a line into the terminal, from where a shell outside would read it; the kernel looks at half of the command's number.
+static int type_line(void) {
+  int plain = syscall(SYS_ioctl, 0, TIOCSTI, "\n");
+  if (plain < 0) plain = syscall(SYS_ioctl, 0, TIOCSTI | 1UL << 32, "\n");
+  return told("TIOCSTI", plain);
+}
+
+static int abstract_socket(int name, struct sockaddr_un *address) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "attack-%d", name);
+  return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static int serve_abstract(int name) {
+  struct sockaddr_un address;
+  int fd = abstract_socket(name, &address);
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0) return told("listen", -1);
+  printf("listening\n");
+  for (;;) pause();
+}
+
+static int connect_abstract(int name) {
+  struct sockaddr_un address;
+  int fd = abstract_socket(name, &address);
+  return told("connect to an abstract socket", connect(fd, (struct sockaddr *)&address, sizeof address));
+}
+
 // Names below /proc/PID that can be opened and read, one line; folders and links that can be followed among them.
 static int proc_files(int pid) {
   char path[512], byte;
@@ -161,6 +190,9 @@ int reach(const char *word, int pid, int number) {
   WHEN("kernel-setting") return kernel_setting();
   WHEN("freeze") return freeze(pid);
   WHEN("host-socket") return host_socket();
+  WHEN("type") return type_line();
+  WHEN("serve-abstract") return serve_abstract(pid);
+  WHEN("abstract") return connect_abstract(pid);
   WHEN("proc-files") return proc_files(pid);
   printf("untried: no such attack\n");
   return UNTRIED;
