@@ -2,6 +2,7 @@
 
 import { ProxyError, errorTable, type ErrorCode } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { printable } from '../protocol/printable.ts';
 import {
   type EnrolRequest,
   type Posture,
@@ -230,9 +231,4 @@ function jsonOf(body: Uint8Array): Readonly<Record<string, unknown>> {
     // Not JSON: an answer of something that is not our gateway, handled as an empty one.
   }
   return {};
-}
-
-/** The gateway's words on one line, without control characters, of a length that a person reads. */
-function printable(text: string): string {
-  return text.replace(/\p{C}+/gu, ' ').slice(0, 500);
 }

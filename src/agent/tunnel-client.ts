@@ -211,6 +211,8 @@ export class TunnelClient implements AsyncDisposable {
   }
 
   #retire(link: TunnelLink): void {
+    // A gateway may say it again and again.
+    if (this.#retired.has(link)) return;
     this.#retired.add(link);
     void link.closed.then(() => this.#retired.delete(link));
   }

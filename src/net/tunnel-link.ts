@@ -3,6 +3,7 @@
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
 
@@ -209,7 +210,7 @@ export class TunnelLink implements AsyncDisposable {
         return this.#streams.get(event.streamId)?.receiveEnd();
       case 'refused':
       case 'reset':
-        return this.#streams.get(event.streamId)?.receiveReset(event.code, event.message);
+        return this.#streams.get(event.streamId)?.receiveReset(event.code, printable(event.message));
       case 'writable': {
         const stream = this.#streams.get(event.streamId);
         if (stream !== undefined) this.#requestSend(stream);
@@ -217,7 +218,7 @@ export class TunnelLink implements AsyncDisposable {
       }
       case 'goaway':
         this.#goaway = true;
-        return this.#options.onGoaway?.(event.code, event.message);
+        return this.#options.onGoaway?.(event.code, printable(event.message));
       case 'pong':
         for (const waiter of this.#pongWaiters) waiter.resolve(event.roundTripMs);
         return;

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { printable } from '../protocol/printable.ts';
 
 import { type CloseStatus, closeCode, encodeClose, opcode, WebSocketFault } from './websocket-frame.ts';
 import { WebSocketParser } from './websocket-parser.ts';
@@ -194,7 +195,9 @@ export class WebSocketConnection {
     const isOrderly =
       status.code === closeCode.normal || status.code === closeCode.goingAway || status.code === 1005;
     this.#end(
-      isOrderly ? undefined : lost(`closed the connection with ${status.code}${withReason(status.reason)}`),
+      isOrderly
+        ? undefined
+        : lost(`closed the connection with ${status.code}${withReason(printable(status.reason))}`),
     );
     this.#endSocket();
   }

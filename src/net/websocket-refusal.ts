@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 
 import { ProxyError } from '../protocol/error.ts';
+import { printable } from '../protocol/printable.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
 
 /** The other side answered the handshake with something else than 101. `problem` is its body, if it was one of ours. */
@@ -16,13 +17,6 @@ export class WebSocketRefusedError extends ProxyError {
     this.status = status;
     this.problem = problem;
   }
-}
-
-/** Text of the other side is shown to a person: no control characters, and not much of it. */
-const textCharsMax = 500;
-
-function printable(text: string): string {
-  return text.replace(/\p{C}+/gu, ' ').slice(0, textCharsMax);
 }
 
 /** The problem in a JSON body, or undefined if the body is anything else. */
