@@ -11,7 +11,10 @@ export interface AuditEvent {
   readonly traceId: string;
   readonly sessionId?: string;
   readonly principal?: string;
-  readonly verdict: 'allow' | 'deny' | 'error' | 'info';
+  /** `unknown`: the gateway ended first, and this is what was known by then. */
+  readonly verdict: 'allow' | 'deny' | 'error' | 'info' | 'unknown';
+  /** Where the verdict is `unknown`: what the policy had said, if it was asked by then. */
+  readonly decided?: 'allow' | 'deny';
   readonly rule?: string;
   readonly policyVersion?: string;
   /** Set where observe mode let through what would have been denied. */

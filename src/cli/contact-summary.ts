@@ -21,7 +21,7 @@ function contacts(events: Iterable<AuditEvent>): readonly Contact[] {
     const name = `${event.scheme ?? 'tcp'}://${event.host}${event.port === 443 || event.port === 80 ? '' : `:${event.port ?? '?'}`}`;
     const contact = byName.get(name) ?? { name, methods: new Set(), allowed: 0, refused: 0 };
     if (event.method !== undefined) contact.methods.add(event.method);
-    if (event.verdict === 'allow') contact.allowed += 1;
+    if (event.verdict === 'allow' || event.decided === 'allow') contact.allowed += 1;
     else contact.refused += 1;
     byName.set(name, contact);
   }

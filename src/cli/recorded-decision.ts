@@ -24,6 +24,8 @@ export function recordedDecision(event: AuditEvent): RecordedDecision | string |
   if (event.kind !== 'exchange' && event.kind !== 'stream') return undefined;
   if (event.verdict === 'info') return undefined;
   const { rule } = event;
+  if (event.verdict === 'unknown' && event.decided === undefined)
+    return 'the gateway ended before the policy was asked';
   if (rule === undefined) return `refused before the policy was asked (${event.errorCode ?? event.verdict})`;
   if (rule === accessRequestsName) return 'answered by the gateway itself';
   const access = accessOf(event);
@@ -71,7 +73,9 @@ function effectOf({
   status,
   git,
   responseBytes,
+  decided,
 }: AuditEvent): RecordedEffect {
+  if (verdict === 'unknown' && decided !== undefined) return decided;
   if (verdict === 'allow') return 'allow';
   if (errorCode === 'protocol_denied') return 'deny';
   if (errorCode !== 'policy_denied') return 'failed';

@@ -7,9 +7,12 @@ import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../store/store.ts';
 import { AuditFile } from './audit-file.ts';
+import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 
 /** Events in one transaction: small enough that storing them holds up no stream for a millisecond. */
 const batchEventsMax = 128;
+/** Events of an earlier process that are taken over at once; far fewer than fill the queue. */
+const recoveredBatchMax = 1000;
 const retryDelayMsInitial = 100;
 const retryDelayMsMax = 5_000;
 /** Attempts to write what is left when the log closes. */
@@ -21,6 +24,19 @@ export interface AuditSink {
   append(event: AuditEvent): void;
   /** False while events cannot be stored or too many wait. Then nothing new may be served: no audit, no exchange. */
   readonly healthy: boolean;
+}
+
+/** A sink that knows of what has not ended too. */
+export interface ExchangeSink extends AuditSink {
+  /** Takes an event, and what has ended with it. */
+  append(event: AuditEvent, ended?: OpenExchange): void;
+  /**
+   * Takes what begins, and again when more of it is known: if the process ends before it does, the next one finds it.
+   * Never throws and never waits.
+   */
+  keep(one: OpenExchange): void;
+  /** How many of that session were kept and have not ended. */
+  openOf(sessionId: string): number;
 }
 
 /** A sink that can be waited for. */
@@ -69,6 +85,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
 /** A batch on its way: what of it is done already, so that a retry writes nothing twice. */
 interface Batch {
   readonly entries: readonly AuditEntry[];
+  readonly open: readonly AuditEntry[];
   stored: boolean;
   fileBytes: Uint8Array;
 }
@@ -80,7 +97,7 @@ interface Waiter {
 }
 
 /** Owner of queue and file; the store belongs to whoever opened it. */
-export class AuditLog implements DurableAuditSink, AsyncDisposable {
+export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable {
   readonly #store: AuditStore;
   readonly #file: AuditFile | undefined;
   readonly #limits: Limits;
@@ -90,6 +107,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
   /** Events that wait; the first are those of `#batch` while there is one. */
   #queue: AuditEntry[] = [];
   #queueBytes = 0;
+  readonly #open: OpenExchanges;
   #batch: Batch | undefined;
   #appended = 0;
   #written = 0;
@@ -105,6 +123,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     this.#store = options.store;
     this.#file = file;
     this.#limits = options.limits ?? defaultLimits;
+    this.#open = new OpenExchanges(this.#limits.auditFlushDelayMs);
     this.#onFault = options.onFault ?? (() => {});
     this.#onLimit = options.onLimit ?? (() => {});
   }
@@ -119,8 +138,36 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     );
   }
 
-  append(event: AuditEvent): void {
-    const entry = entryOf(event);
+  append(event: AuditEvent, ended?: OpenExchange): void {
+    this.#append(entryOf(event, ended !== undefined && this.#open.leave(ended)));
+  }
+
+  keep(one: OpenExchange): void {
+    this.#open.keep(one, performance.now());
+    this.#arm();
+  }
+
+  openOf(sessionId: string): number {
+    return this.#open.of(sessionId);
+  }
+
+  /**
+   * Appends the events of what earlier processes left open, and gives each to `onEvent`. Resolves when they are stored;
+   * ProxyError `audit_unavailable` or `store_unavailable` if that fails.
+   */
+  async recover(onEvent: (event: AuditEvent) => void): Promise<void> {
+    for (;;) {
+      const events = await this.#store.leftOpen(recoveredBatchMax);
+      if (events.length === 0) return;
+      for (const event of events) {
+        this.#append(entryOf(event, true));
+        onEvent(event);
+      }
+      await this.flush();
+    }
+  }
+
+  #append(entry: AuditEntry): void {
     const full = this.#fullLimit(entry.json.length);
     if (full !== undefined || this.#closed !== undefined) {
       if (full !== undefined) this.#onLimit(full);
@@ -129,7 +176,12 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     }
     this.#push(entry);
     if (!this.#running && this.#queue.length >= batchEventsMax) this.#start();
-    else this.#timer ??= setTimeout(() => this.#start(), this.#limits.auditFlushDelayMs);
+    else this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#closed !== undefined) return;
+    this.#timer ??= setTimeout(() => this.#start(), this.#limits.auditFlushDelayMs);
   }
 
   #fullLimit(bytes: number): LimitName | undefined {
@@ -198,7 +250,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
 
   async #run(): Promise<void> {
     let delayMs = retryDelayMsInitial;
-    while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
+    while (this.#hasWork() && !this.#stop.signal.aborted) {
       if (await this.#writeBatch()) {
         delayMs = retryDelayMsInitial;
         // The store works synchronously: between batches the streams have their turn.
@@ -211,6 +263,11 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     }
     // In the same turn as the last look at the queue: an event that comes now starts a new run.
     this.#running = false;
+    if (this.#open.hasUnmarked) this.#arm();
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#batch !== undefined || this.#open.hasDue(performance.now());
   }
 
   /** Writes the first events of the queue to store and file. False if that failed; the next call goes on from there. */
@@ -218,7 +275,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
     this.#batch ??= this.#nextBatch();
     const batch = this.#batch;
     try {
-      if (!batch.stored) await this.#store.append(batch.entries);
+      if (!batch.stored) await this.#store.append(batch.entries, batch.open);
       batch.stored = true;
       while (this.#file !== undefined && batch.fileBytes.length > 0) {
         batch.fileBytes = batch.fileBytes.subarray(await this.#file.write(batch.fileBytes));
@@ -234,8 +291,10 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
 
   #nextBatch(): Batch {
     const entries = this.#queue.slice(0, batchEventsMax);
+    const due = this.#open.takeDue(batchEventsMax, performance.now());
+    const open = due.map((one) => entryOf(one.unfinished(), false));
     const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
-    return { entries, stored: false, fileBytes: Buffer.from(lines) };
+    return { entries, open, stored: false, fileBytes: Buffer.from(lines) };
   }
 
   #succeeded(entries: readonly AuditEntry[]): void {
@@ -292,7 +351,7 @@ export class AuditLog implements DurableAuditSink, AsyncDisposable {
 }
 
 /** Snapshot at the time of the call: what the caller changes later is not in it. */
-function entryOf(event: AuditEvent): AuditEntry {
+function entryOf(event: AuditEvent, wasOpen = false): AuditEntry {
   const { id, sessionId, verdict, kind } = event;
   return {
     id,
@@ -301,6 +360,7 @@ function entryOf(event: AuditEvent): AuditEntry {
     timeMs: Date.parse(event.time),
     json: jsonOf(event),
     ...(sessionId === undefined ? {} : { sessionId }),
+    ...(wasOpen ? { wasOpen } : {}),
   };
 }
 

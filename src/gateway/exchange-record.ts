@@ -3,14 +3,15 @@
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { Principal } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
-import type { AuditSink } from './audit-log.ts';
+import type { ExchangeSink } from './audit-log.ts';
 import type { RefusedPush } from './git/refuse-push.ts';
+import type { OpenExchange } from './open-exchanges.ts';
 import { newEventId, newTraceId } from './audit-log.ts';
 
 type Facts = { -readonly [Name in keyof AuditEvent]?: AuditEvent[Name] };
 
 /** Collects facts and appends one event when it is finished; later calls do nothing. */
-export class ExchangeRecord {
+export class ExchangeRecord implements OpenExchange {
   readonly traceId: string;
   readonly startedMs: number;
   readonly facts: Facts = {};
@@ -18,12 +19,15 @@ export class ExchangeRecord {
   mayAskAccess = false;
   /** Set where the refs of a push were refused: git gets its own form of answer. */
   refusedPush: RefusedPush | undefined;
-  readonly #sink: AuditSink;
+  /** What the policy said, where it was asked. */
+  decided: 'allow' | 'deny' | undefined;
+  readonly #sink: ExchangeSink;
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;
+  #id: string | undefined;
   #finished = false;
 
-  constructor(sink: AuditSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
+  constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
     this.#sink = sink;
     this.#kind = kind;
     this.#principal = principal;
@@ -39,19 +43,39 @@ export class ExchangeRecord {
     if (claimed !== undefined) this.facts.claimed = claimed;
   }
 
+  get sessionId(): string {
+    return this.#principal.sessionId;
+  }
+
+  /** The audit is to have it even if this process ends first; called again when more is known. */
+  keep(): void {
+    this.#sink.keep(this);
+  }
+
   finish(nowMs: number): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.#sink.append({
+    const event = this.#event(this.facts.verdict ?? 'error');
+    this.#sink.append({ ...event, durationMs: nowMs - this.startedMs }, this);
+  }
+
+  unfinished(): AuditEvent {
+    const { decided } = this;
+    const message = 'The gateway ended before this did; what is said here was known shortly after it began.';
+    return { message, ...this.#event('unknown'), ...(decided === undefined ? {} : { decided }) };
+  }
+
+  #event(verdict: AuditEvent['verdict']): AuditEvent {
+    return {
       ...this.facts,
-      id: newEventId(),
+      // The same in the marker and in the event.
+      id: (this.#id ??= newEventId()),
       time: new Date(this.startedMs).toISOString(),
       kind: this.#kind,
       traceId: this.traceId,
-      sessionId: this.#principal.sessionId,
+      sessionId: this.sessionId,
       principal: this.#principal.id,
-      verdict: this.facts.verdict ?? 'error',
-      durationMs: nowMs - this.startedMs,
-    });
+      verdict,
+    };
   }
 }

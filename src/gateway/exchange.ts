@@ -13,7 +13,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { AccessDesk } from './access-desk.ts';
 import { answerOwnHost } from './access-exchange.ts';
-import type { AuditSink } from './audit-log.ts';
+import type { ExchangeSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { bodyFacts } from './body-facts.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
@@ -46,7 +46,7 @@ export interface ExchangeScene {
 export interface ExchangeParts {
   readonly policy: () => Policy;
   readonly credentials: CredentialSet;
-  readonly audit: AuditSink;
+  readonly audit: ExchangeSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
   /** What runs longer than the decision that began it. */
@@ -78,6 +78,7 @@ export async function runExchange(
   parts: ExchangeParts,
 ): Promise<void> {
   const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
+  record.keep();
   try {
     const admitted = await admit(client, scene, parts, record);
     const { head } = admitted.validated;
@@ -106,9 +107,8 @@ export async function admit(
   parts: ExchangeParts,
   record: ExchangeRecord,
 ): Promise<Admitted> {
-  if (!parts.audit.healthy)
-    throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
   noteClaims(client, scene, record);
+  requireAudit(parts, scene.principal.sessionId);
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const validated = validate(client, scene, parts.limits);
   noteHead(validated.head, record);
@@ -129,7 +129,24 @@ export async function admit(
   if (stripped.length > 0) record.facts.details = { ...record.facts.details, stripped };
   if (injected.names.length < decision.inject.length)
     record.facts.offered = decision.inject.map(({ credential }) => credential);
+  record.keep();
   return { validated, access, decision, injected, spendBytes };
+}
+
+/** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */
+export function requireAudit(
+  { audit, limits }: Pick<ExchangeParts, 'audit' | 'limits'>,
+  sessionId: string,
+): void {
+  if (!audit.healthy)
+    throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
+  const max = limits.openExchangesPerSessionMax;
+  if (audit.openOf(sessionId) <= max) return;
+  throw new ProxyError(
+    'limit_exceeded',
+    `the session may have ${max} requests and streams at once (openExchangesPerSessionMax)`,
+    { limit: 'openExchangesPerSessionMax' },
+  );
 }
 
 /** What the client said, in case validation refuses it. */
@@ -207,6 +224,7 @@ function judge(
 
 /** @throws ProxyError policy_denied */
 function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
+  record.decided = decision.effect;
   if (decision.effect === 'deny') {
     record.facts.message = decision.operatorReason;
     throw new ProxyError('policy_denied', decision.reason);

@@ -74,6 +74,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       ...(config.audit.file === undefined ? {} : { file: config.audit.file }),
     }),
   );
+  await audit.recover((event) => {
+    metrics.count(event);
+  });
   const ruleTrust = await RuleTrust.open(config.trust);
   const policies = await openPolicies(config, { stack, log, ruleTrust, clock });
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });

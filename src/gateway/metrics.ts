@@ -3,7 +3,7 @@
 import type { AuditEvent } from '../api/audit-event.ts';
 import { limitTable } from '../protocol/limits.ts';
 import type { LimitName } from '../protocol/limits.ts';
-import type { AuditSink } from './audit-log.ts';
+import type { ExchangeSink } from './audit-log.ts';
 
 /** A label combination is made of our own words only, so this many cannot be reached by traffic. */
 const seriesMax = 2_000;
@@ -115,12 +115,14 @@ export class Metrics {
 }
 
 /** A sink that counts what it hands on. */
-export function countingSink(sink: AuditSink, metrics: Metrics): AuditSink {
+export function countingSink(sink: ExchangeSink, metrics: Metrics): ExchangeSink {
   return {
-    append: (event) => {
+    append: (event, ended) => {
       metrics.count(event);
-      sink.append(event);
+      sink.append(event, ended);
     },
+    keep: (one) => sink.keep(one),
+    openOf: (sessionId) => sink.openOf(sessionId),
     get healthy() {
       return sink.healthy;
     },

@@ -13,6 +13,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 import { operatorDetail } from './refusal.ts';
+import { requireAudit } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { FrontParts, HttpFront } from './http-front.ts';
 import type { Http2Front } from './http2-front.ts';
@@ -269,9 +270,10 @@ async function blind(
   record.facts.policyVersion = parts.policy().version;
   record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
   record.facts.protocol = decision.handling;
-  if (!parts.audit.healthy)
-    throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
+  record.decided = 'allow';
+  record.keep();
   const { sessionId } = principal;
+  requireAudit(parts, sessionId);
   const spendBytes = parts.budgets.admit(sessionId, decision.rule.name, decision.limits, parts.clock());
   const { socket, address } = await parts.dialer.dial({
     destination,
@@ -280,6 +282,7 @@ async function blind(
     ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
   });
   record.facts.address = address;
+  record.keep();
   const release = parts.live.add({
     principal,
     access: { depth: 'connect', destination: judged },

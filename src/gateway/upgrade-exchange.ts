@@ -96,6 +96,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
   const { client } = upgrade;
   const { limits } = parts;
   const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
+  record.keep();
   try {
     const admitted = await admit(client, scene, parts, record);
     const { validated, injected } = admitted;
@@ -126,6 +127,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       return;
     }
     record.facts.status = result.status;
+    record.keep();
     const { socket } = result;
     const release = parts.live.add({
       principal: scene.principal,

@@ -12,19 +12,26 @@ const stopTimeoutMs = 5000;
 /** Marks the data of our own threads, so that this module does nothing in those of others. */
 const marker = 'upstreamproxy-audit-writer';
 
+/** What goes into one transaction. */
+export interface AuditBatch {
+  readonly entries: readonly AuditEntry[];
+  /** Markers, and whose they are. */
+  readonly open?: { readonly holder: string; readonly entries: readonly AuditEntry[] };
+}
+
 /** A running thread. */
 export interface AuditWriter {
   /** False once the thread has ended, for whatever reason. */
   readonly isRunning: boolean;
-  /** Resolves when the entries are stored; throws `store_unavailable`, also if the thread ended before it said so. */
-  append(entries: readonly AuditEntry[]): Promise<void>;
+  /** Resolves when the batch is stored; throws `store_unavailable`, also if the thread ended before it said so. */
+  append(batch: AuditBatch): Promise<void>;
   /** Removes what is out of bounds, and gives how many events; throws as `append` does. */
   prune(bounds: AuditBounds): Promise<number>;
   /** Writes what was given, and ends. Closing twice is harmless. */
   close(): Promise<void>;
 }
 
-type Work = { readonly entries: readonly AuditEntry[] } | { readonly bounds: AuditBounds };
+type Work = { readonly batch: AuditBatch } | { readonly bounds: AuditBounds };
 
 /** What the thread is told: some work, or to stop. */
 type Task = Work & { readonly task: number };
@@ -36,16 +43,24 @@ interface Outcome {
   readonly failure: string | undefined;
 }
 
-/** Stores the entries in one transaction. */
-export function writeAudit(database: SqliteDatabase, entries: readonly AuditEntry[]): void {
+/** Stores the batch in one transaction. */
+export function writeAudit(database: SqliteDatabase, { entries, open }: AuditBatch): void {
   database.transaction(() => {
-    for (const { id, timeMs, sessionId, verdict, kind, json } of entries) {
+    for (const { id, json } of open?.entries ?? []) {
+      database.run(
+        `INSERT INTO audit_open (id, holder, event) VALUES (:id, :holder, :json)
+         ON CONFLICT (id) DO UPDATE SET event = excluded.event`,
+        { id, holder: open?.holder ?? '', json },
+      );
+    }
+    for (const { id, timeMs, sessionId, verdict, kind, json, wasOpen } of entries) {
       // A batch whose outcome was uncertain is appended again, so the same id twice is one event.
       database.run(
         `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
          VALUES (:id, :timeMs, :sessionId, :verdict, :kind, :json) ON CONFLICT (id) DO NOTHING`,
         { id, timeMs, sessionId: sessionId ?? null, verdict, kind, json },
       );
+      if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
     }
   });
 }
@@ -106,8 +121,8 @@ class WriterThread implements AuditWriter {
     return this.#isRunning && this.#closing === undefined;
   }
 
-  async append(entries: readonly AuditEntry[]): Promise<void> {
-    await this.#do({ entries });
+  async append(batch: AuditBatch): Promise<void> {
+    await this.#do({ batch });
   }
 
   prune(bounds: AuditBounds): Promise<number> {
@@ -192,8 +207,8 @@ function outcomeOf(database: SqliteDatabase, task: Task): Outcome {
 
 function doTask(database: SqliteDatabase, task: Task): number {
   if ('bounds' in task) return pruneAudit(database, task.bounds);
-  writeAudit(database, task.entries);
-  return task.entries.length;
+  writeAudit(database, task.batch);
+  return task.batch.entries.length;
 }
 
 // The module is its own thread's entry, so that its name need not be known twice.

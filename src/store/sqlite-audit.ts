@@ -3,7 +3,8 @@
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { type AuditWriter, pruneAudit, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
-import { integerOf, jsonOf } from './sqlite-row.ts';
+import { SqliteHolders } from './sqlite-holder.ts';
+import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
 import type { AuditBounds, AuditEntry, AuditQuery, AuditStore } from './store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
@@ -13,27 +14,52 @@ export class SqliteAudit implements AuditStore {
   readonly #database: SqliteDatabase;
   /** Path of a database file; undefined for one in memory, which no other connection can see. */
   readonly #path: string | undefined;
+  readonly #holders: SqliteHolders | undefined;
   #batches = 0;
   #writer: AuditWriter | undefined;
 
   constructor(database: SqliteDatabase, path?: string) {
     this.#database = database;
     this.#path = path;
+    this.#holders = path === undefined ? undefined : new SqliteHolders(path);
   }
 
   async close(): Promise<void> {
     await this.#writer?.close();
+    this.#holders?.close();
   }
 
-  async append(entries: readonly AuditEntry[]): Promise<void> {
-    if (entries.length === 0) return;
+  async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
+    if (entries.length === 0 && open.length === 0) return;
+    const holder = open.length === 0 ? '' : (this.#holders?.own() ?? '');
+    const batch = open.length === 0 ? { entries } : { entries, open: { holder, entries: open } };
     this.#batches += 1;
     if (this.#path !== undefined && this.#batches > batchesBeforeWriter) {
       this.#writer ??= startAuditWriter(this.#path);
     }
     // Without the thread it goes on here: slower for the streams, and nothing is lost.
-    if (this.#writer?.isRunning === true) await this.#writer.append(entries);
-    else writeAudit(this.#database, entries);
+    if (this.#writer?.isRunning === true) await this.#writer.append(batch);
+    else writeAudit(this.#database, batch);
+  }
+
+  async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
+    // One in memory ends with its process.
+    if (this.#holders === undefined) return [];
+    const holders = this.#holders;
+    const ended = this.#database
+      .all('SELECT DISTINCT holder FROM audit_open')
+      .map((row) => textOf(row, 'holder'))
+      .filter((id) => holders.hasEnded(id));
+    if (ended.length === 0) {
+      holders.sweep();
+      return [];
+    }
+    return this.#database
+      .all(
+        `SELECT event FROM audit_open WHERE holder IN (SELECT value FROM json_each(:ended)) ORDER BY id LIMIT :limit`,
+        { ended: JSON.stringify(ended), limit },
+      )
+      .map((row) => jsonOf<AuditEvent>(row, 'event'));
   }
 
   async query(query: AuditQuery): Promise<readonly AuditEvent[]> {

@@ -94,6 +94,13 @@ const migrations: readonly string[] = [
   CREATE INDEX access_request_by_time ON access_request (created_ms);
   CREATE INDEX access_request_open ON access_request (state) WHERE state IN ('pending', 'granted');
   `,
+  `
+  CREATE TABLE audit_open (
+    id TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    event TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema version that this program writes. */

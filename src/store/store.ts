@@ -121,6 +121,8 @@ export interface AuditEntry {
   readonly kind: AuditEvent['kind'];
   readonly timeMs: number;
   readonly json: string;
+  /** It was stored as open: its marker goes when the event comes. */
+  readonly wasOpen?: boolean;
 }
 
 export interface AuditQuery {
@@ -135,8 +137,13 @@ export interface AuditQuery {
 }
 
 export interface AuditStore {
-  /** Stores a batch in one transaction. An event whose id is already stored is left as it is. */
-  append(entries: readonly AuditEntry[]): Promise<void>;
+  /**
+   * Stores a batch in one transaction. An event whose id is already stored is left as it is. `open` is what has not ended:
+   * the event that it leaves if nothing more is heard of it. Such a marker is no event yet, and replaces its earlier one.
+   */
+  append(entries: readonly AuditEntry[], open?: readonly AuditEntry[]): Promise<void>;
+  /** Markers of processes that are gone, the oldest first. They stay until their events are appended. */
+  leftOpen(limit: number): Promise<readonly AuditEvent[]>;
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;
   /** Forgets the oldest events that are out of bounds, at most `batch` of them. Gives how many. */
   prune(bounds: AuditBounds): Promise<number>;

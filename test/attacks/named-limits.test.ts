@@ -96,6 +96,26 @@ const attacks: Readonly<Record<string, Attack>> = {
       a.attempts = a.ownEvents.length;
     },
   },
+  openExchangesPerSessionMax: {
+    neighbourMsMax,
+    limits: { openExchangesPerSessionMax: 10, webSocketIdleTimeoutMs: 1_500 },
+    run: async (a) => {
+      acceptUpgrades(a);
+      const at = a.at('allowed.test');
+      const replies = await Promise.all(
+        Array.from({ length: 30 }, () => a.send(at, upgradeOf(at), { keepOpen: true, deadlineMs: 8_000 })),
+      );
+      const statuses = replies.map(({ status }) => status);
+      assert.equal(statuses.filter((status) => status === 101).length, 10, statuses.join());
+      assert.equal(statuses.filter((status) => status === 429).length, 20);
+      const refused = (await a.events(30)).filter(({ errorCode }) => errorCode === 'limit_exceeded');
+      assert.ok(
+        refused.every(({ limit, verdict }) => limit === 'openExchangesPerSessionMax' && verdict === 'deny'),
+      );
+      // What has ended makes room.
+      answered(await a.send(at, get(at, '/again')), 200);
+    },
+  },
   webSocketIdleTimeoutMs: {
     neighbourMsMax,
     limits: { webSocketIdleTimeoutMs: 300 },

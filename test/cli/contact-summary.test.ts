@@ -22,7 +22,7 @@ test('each host stands once with its methods and counts, most used first', () =>
     [
       exchange({ host: 'b.example.com' }),
       exchange({}),
-      exchange({ method: 'POST' }),
+      exchange({ method: 'POST', verdict: 'unknown', decided: 'allow' }),
       exchange({ verdict: 'deny', host: 'c.example.com', port: 8443 }),
       { ...exchange({}), kind: 'session', action: 'enrolled' },
     ],

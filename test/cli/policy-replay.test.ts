@@ -48,6 +48,17 @@ rules:
       exchange({ rule: 'read', verdict: 'error', errorCode: 'timeout', path: '/y' }),
       ['1 failed → deny GET https://a.example.com/y'],
     ],
+    [
+      'allowed, and the gateway ended first',
+      exchange({ rule: 'read', verdict: 'unknown', decided: 'allow', path: '/y' }),
+      ['1 allow → deny GET https://a.example.com/y'],
+    ],
+    [
+      'denied, and the gateway ended first',
+      exchange({ rule: 'read', verdict: 'unknown', decided: 'deny', path: '/x/1' }),
+      ['1 deny → allow GET https://a.example.com/x/1'],
+    ],
+    ['not decided when the gateway ended', exchange({ verdict: 'unknown', path: '/x/1' }), []],
     ['a grant for a time', exchange({ rule: 'access-grant:1', path: '/y' }), []],
     [
       'a WebSocket that the change of a policy ended',

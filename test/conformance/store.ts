@@ -482,6 +482,19 @@ function auditConformance(open: () => Promise<Store>): void {
     ]);
   });
 
+  test('a marker is no event, and goes when its event comes', async () => {
+    await using store = await open();
+    const open1 = auditEntry('1', { verdict: 'unknown' });
+    await store.audit.append([], [open1, auditEntry('2', { verdict: 'unknown' })]);
+    await store.audit.append([], [open1]);
+    assert.deepEqual(await ids(store, { limit: 10 }), []);
+    await store.audit.append([auditEntry('1', { wasOpen: true }), auditEntry('3')]);
+    assert.deepEqual(await ids(store, { limit: 10 }), ['1', '3']);
+    assert.deepEqual(await ids(store, { limit: 10, verdict: 'allow' }), ['1', '3']);
+    // The process that left the other one still runs.
+    assert.deepEqual(await store.audit.leftOpen(10), []);
+  });
+
   test('pruning forgets events from before a time', async () => {
     await using store = await open();
     await store.audit.append([auditEntry('old', { timeMs: 1 }), auditEntry('new', { timeMs: 2 })]);

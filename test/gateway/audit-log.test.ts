@@ -9,6 +9,7 @@ import { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { AuditEntry, AuditStore } from '../../src/store/store.ts';
+import type { OpenExchange } from '../../src/gateway/open-exchanges.ts';
 import { newEventId, newTraceId, openAuditLog, type AuditLog } from '../../src/gateway/audit-log.ts';
 
 const eventOf = (id: string, changes: Partial<AuditEvent> = {}): AuditEvent => ({
@@ -23,18 +24,25 @@ const eventOf = (id: string, changes: Partial<AuditEvent> = {}): AuditEvent => (
 /** A store that fails while it is told to, and remembers what it got. */
 class UncertainStore implements AuditStore {
   readonly entries = new Map<string, AuditEntry>();
+  readonly open = new Map<string, AuditEntry>();
   readonly batches: number[] = [];
   failure: 'none' | 'before' | 'after' = 'none';
 
-  async append(entries: readonly AuditEntry[]): Promise<void> {
+  async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
     this.batches.push(entries.length);
     if (this.failure === 'before') throw new ProxyError('store_unavailable', 'the disk is full');
+    for (const entry of open) this.open.set(entry.id, entry);
+    for (const { id, wasOpen } of entries) if (wasOpen === true) this.open.delete(id);
     for (const entry of entries) if (!this.entries.has(entry.id)) this.entries.set(entry.id, entry);
     if (this.failure === 'after') throw new ProxyError('store_unavailable', 'the connection broke');
   }
 
   async query(): Promise<readonly AuditEvent[]> {
     return [];
+  }
+
+  async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
+    return [...this.open.values()].slice(0, limit).map(({ json }): AuditEvent => JSON.parse(json));
   }
 
   async prune(): Promise<number> {
@@ -214,6 +222,122 @@ test('closing says how many events could not be written', async () => {
   log.append(eventOf('b'));
   await assert.rejects(log.close(), { code: 'audit_unavailable', message: /2 events are lost/ });
 });
+
+const openOne = (id: string, changes: { message?: string } = {}): OpenExchange => ({
+  sessionId: 'session',
+  unfinished: () => eventOf(id, { verdict: 'unknown', ...changes }),
+});
+
+async function turnsUntil(holds: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 5000;
+  while (!holds() && performance.now() < deadlineMs) await nextTurn();
+  assert.ok(holds());
+}
+
+test('what is open for longer than the delay gets a marker by itself, and its event takes that away', async () => {
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 1 });
+  const long = openOne('long');
+  log.keep(long);
+  assert.equal(log.openOf('session'), 1);
+  await turnsUntil(() => store.open.has('long'));
+  assert.deepEqual(store.ids, []);
+  log.append(eventOf('long'), long);
+  assert.equal(log.openOf('session'), 0);
+  await log.flush();
+  assert.deepEqual([store.ids, store.open.size], [['long'], 0]);
+  await log.close();
+});
+
+test('what ends within the delay never gets a marker', async () => {
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 1_000_000 });
+  for (let i = 0; i < 300; i += 1) {
+    const one = openOne(String(i));
+    log.keep(one);
+    log.keep(one);
+    log.append(eventOf(String(i)), one);
+    log.keep(openOne(`open ${i}`));
+    await log.flush();
+  }
+  assert.equal(store.entries.size, 300);
+  assert.equal(store.open.size, 0);
+  assert.ok([...store.entries.values()].every(({ wasOpen }) => wasOpen === undefined));
+  assert.equal(log.openOf('session'), 300);
+  await log.close();
+});
+
+test('what becomes known after the marker renews it', async () => {
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 1 });
+  const facts: { message?: string } = {};
+  const one = openOne('one', facts);
+  log.keep({ ...one, unfinished: () => eventOf('other', { verdict: 'unknown' }) });
+  const renewed: OpenExchange = { ...one, unfinished: () => eventOf('one', { ...facts }) };
+  log.keep(renewed);
+  await turnsUntil(() => store.open.size === 2);
+  facts.message = 'decided';
+  log.keep(renewed);
+  await turnsUntil(() => JSON.parse(store.open.get('one')!.json).message === 'decided');
+  assert.equal(log.openOf('session'), 2);
+  await log.close();
+});
+
+for (const failure of ['before', 'after'] as const) {
+  test(`a store that fails ${failure} its work keeps no marker of what ended meanwhile`, async () => {
+    const { log, store } = await openTestLog({ auditFlushDelayMs: 1 });
+    store.failure = failure;
+    const one = openOne('one');
+    log.keep(one);
+    await turnsUntil(() => !log.healthy);
+    log.append(eventOf('one'), one);
+    store.failure = 'none';
+    await log.close();
+    assert.deepEqual([store.ids, store.open.size], [['one'], 0]);
+  });
+}
+
+test('thousands that are open get their markers in bounded batches, beside the events of others', async () => {
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 1 });
+  const append = store.append.bind(store);
+  const sizes: number[] = [];
+  store.append = (entries, open = []) => {
+    sizes.push(open.length);
+    return append(entries, open);
+  };
+  for (let i = 0; i < 1000; i += 1) log.keep(openOne(`open ${i}`));
+  await turnsUntil(() => store.open.size > 0);
+  for (let i = 0; i < 1000; i += 1) log.append(eventOf(String(i)));
+  await turnsUntil(() => store.open.size === 1000);
+  await log.flush();
+  assert.ok(Math.max(...sizes) <= 128);
+  assert.equal(store.entries.size, 1000);
+  await log.close();
+});
+
+test('what an earlier process left open becomes one event each, in the file too', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'audit.jsonl');
+    const store = new UncertainStore();
+    for (let i = 0; i < 2500; i += 1) {
+      const event = eventOf(String(i), { verdict: 'unknown' });
+      store.open.set(event.id, {
+        id: event.id,
+        verdict: 'unknown',
+        kind: 'exchange',
+        timeMs: 0,
+        json: JSON.stringify(event),
+      });
+    }
+    const seen: string[] = [];
+    {
+      await using log = await openAuditLog({ store, file });
+      await log.recover((event) => void seen.push(event.id));
+      await log.recover(() => assert.fail('there is nothing left'));
+    }
+    assert.equal(store.open.size, 0);
+    assert.deepEqual(store.ids, seen);
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    assert.equal(lines.length, 2500);
+    assert.equal(JSON.parse(lines[0]!).verdict, 'unknown');
+  }));
 
 test('the file has one line for each event of the store', () =>
   inFolder(async (folder) => {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { Metrics, countingSink } from '../../src/gateway/metrics.ts';
 import { listenMetrics } from '../../src/gateway/metrics-server.ts';
+import { RecordingSink } from './support/recording-sink.ts';
 
 const gauges = {
   tunnels: () => 2,
@@ -27,12 +28,12 @@ const event: AuditEvent = {
 
 test('every event that the audit takes is counted by kind, verdict and code', () => {
   const metrics = new Metrics();
-  const seen: AuditEvent[] = [];
-  const sink = countingSink({ healthy: true, append: (one) => seen.push(one) }, metrics);
+  const inner = new RecordingSink();
+  const sink = countingSink(inner, metrics);
   sink.append(event);
   sink.append(event);
   sink.append({ ...event, kind: 'alarm', verdict: 'info', action: 'token_reused' });
-  assert.equal(seen.length, 3);
+  assert.equal(inner.events.length, 3);
   const text = metrics.text(gauges);
   assert.match(text, /events_total\{kind="exchange",verdict="deny",code="limit_exceeded",action=""\} 2\n/);
   assert.match(

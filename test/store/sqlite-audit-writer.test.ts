@@ -46,8 +46,8 @@ test('the thread stores its batches in order, and the same batch twice once', ()
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
     const entries = Array.from({ length: 30 }, (_, i) => auditEntry(`event ${i}`));
-    await Promise.all(entries.map((entry) => writer.append([entry])));
-    await writer.append(entries.slice(0, 3));
+    await Promise.all(entries.map((entry) => writer.append({ entries: [entry] })));
+    await writer.append({ entries: entries.slice(0, 3) });
     await writer.close();
     const stored = await store.audit.query({ limit: 100 });
     assert.deepEqual(
@@ -60,7 +60,7 @@ test('the thread removes old events, and gives how many', () =>
   inFolder(async (path) => {
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
-    await writer.append(['1', '2', '3'].map((id) => auditEntry(id)));
+    await writer.append({ entries: ['1', '2', '3'].map((id) => auditEntry(id)) });
     assert.equal(await writer.prune({ keepEvents: 1, batch: 10 }), 2);
     await writer.close();
     await assert.rejects(writer.prune({ keepEvents: 1, batch: 10 }), /has ended/);
@@ -75,12 +75,12 @@ test('what was given before the thread is closed is stored', () =>
   inFolder(async (path) => {
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
-    const appended = writer.append([auditEntry('last')]);
+    const appended = writer.append({ entries: [auditEntry('last')] });
     await writer.close();
     await appended;
     assert.equal((await store.audit.query({ limit: 10 })).length, 1);
     assert.equal(writer.isRunning, false);
-    await assert.rejects(writer.append([auditEntry('late')]), { code: 'store_unavailable' });
+    await assert.rejects(writer.append({ entries: [auditEntry('late')] }), { code: 'store_unavailable' });
   }));
 
 test('a batch that the file does not take is refused with the reason, and the thread goes on', () =>
@@ -88,8 +88,11 @@ test('a batch that the file does not take is refused with the reason, and the th
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
     const wrong = { ...auditEntry('wrong'), timeMs: 'no number' as unknown as number };
-    await assert.rejects(writer.append([wrong]), { code: 'store_unavailable', message: /time_ms/ });
-    await writer.append([auditEntry('right')]);
+    await assert.rejects(writer.append({ entries: [wrong] }), {
+      code: 'store_unavailable',
+      message: /time_ms/,
+    });
+    await writer.append({ entries: [auditEntry('right')] });
     await writer.close();
     assert.equal((await store.audit.query({ limit: 10 })).length, 1);
   }));
@@ -98,7 +101,7 @@ test('a thread whose file cannot be opened ends and refuses what it was given', 
   inFolder(async (path) => {
     await writeFile(path, '', { mode: 0o644 });
     const writer = startAuditWriter(path);
-    await assert.rejects(writer.append([auditEntry('lost')]), { code: 'store_unavailable' });
+    await assert.rejects(writer.append({ entries: [auditEntry('lost')] }), { code: 'store_unavailable' });
     assert.equal(writer.isRunning, false);
     await Promise.all([writer.close(), writer.close()]);
   }));

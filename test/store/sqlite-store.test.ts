@@ -95,13 +95,15 @@ test('a file of the first schema version is brought to this one, with everything
   const path = join(root, 'older', 'state.db');
   await tamper(path, (database) =>
     database.exec(
-      'DROP TABLE session_presence; DROP TABLE access_request; UPDATE schema_version SET version = 1',
+      `DROP TABLE session_presence; DROP TABLE access_request; DROP TABLE audit_open;
+       UPDATE schema_version SET version = 1`,
     ),
   );
   await using store = await openSqliteStore(path);
   assert.equal((await store.sessions.find('a'))?.id, 'a');
   assert.deepEqual(await store.access.list({ limit: 10 }), []);
   assert.deepEqual(await store.presence.of('a'), []);
+  assert.deepEqual(await store.audit.leftOpen(10), []);
 });
 
 test('a damaged row is said, not guessed', async () => {

@@ -40,6 +40,11 @@ export const exchangeLimits = {
     'limit_exceeded',
     'Requests of one session: twice what one gateway was measured to carry; lower it where many share one.',
   ),
+  openExchangesPerSessionMax: row(
+    16_384,
+    'limit_exceeded',
+    'Requests, WebSockets and raw streams of one session at once: one on each stream of four full tunnels. The audit remembers each.',
+  ),
   http2StreamsMax: row(128, 'stream_limit', 'Requests at once on one client connection (RFC 9113 §6.5.2).'),
   http2ResetsPerSecondMax: row(50, 'limit_exceeded', 'Of one connection, four times as many at once.'),
   http2ControlFramesPerSecondMax: row(2_000, 'limit_exceeded', 'PING, SETTINGS: each wants an answer.'),

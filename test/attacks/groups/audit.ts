@@ -6,6 +6,7 @@ import { once } from 'node:events';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { openAuditLog } from '../../../src/gateway/audit-log.ts';
+import type { OpenExchange } from '../../../src/gateway/open-exchanges.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { AuditStore } from '../../../src/store/store.ts';
@@ -23,6 +24,7 @@ async function fullDisk(a: Arena): Promise<void> {
       stored.push(...entries.map(({ id }) => id));
     },
     query: async () => [],
+    leftOpen: async () => [],
     prune: async () => 0,
   };
   const limits = { ...defaultLimits, auditQueueEventsMax: 20 };
@@ -31,8 +33,8 @@ async function fullDisk(a: Arena): Promise<void> {
   const own = sink.append.bind(sink);
   Object.defineProperty(sink, 'healthy', { get: () => log.healthy });
   Object.assign(sink, {
-    append: (event: AuditEvent) => {
-      own(event);
+    append: (event: AuditEvent, ended?: OpenExchange) => {
+      own(event, ended);
       // The neighbour asks all the time and would fill the log by itself.
       if (event.principal !== 'issuer|neighbour') log.append(event);
     },

@@ -19,6 +19,7 @@ import { createResolver } from '../../../src/net/resolver.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
+import { RecordingSink } from '../../gateway/support/recording-sink.ts';
 import { compilePolicy, testPrincipal } from '../../gateway/support/request-path.ts';
 import { startDnsServer, type DnsReply, type DnsServer } from '../../net/dns-server.ts';
 import { tunnelPair, type TunnelPair } from '../../net/tunnel-pair.ts';
@@ -82,6 +83,7 @@ rules:
 
 export class Arena implements AsyncDisposable {
   readonly audit: AuditEvent[] = [];
+  readonly #sink: RecordingSink;
   /** The injected credential: may be in no byte that a client gets. */
   readonly secret = canary('attack');
   /** Every byte that any client got, decrypted, and whatever else must not hold the secret. */
@@ -108,7 +110,8 @@ export class Arena implements AsyncDisposable {
     this.#owned = built.owned;
     for (const [name, reply] of built.names) this.names.set(name, reply);
     built.answer.current = (name) => this.#resolve(name);
-    this.audit = built.audit;
+    this.audit = built.sink.events;
+    this.#sink = built.sink;
     this.parts = built.parts(this.secret);
   }
 
@@ -237,6 +240,11 @@ export class Arena implements AsyncDisposable {
     return this.audit.filter((event) => event.principal !== 'issuer|neighbour');
   }
 
+  /** Exchanges, WebSockets and raw streams that have not ended, the neighbour's too. */
+  get openExchanges(): number {
+    return this.#sink.openTotal;
+  }
+
   get lastEvent(): AuditEvent | undefined {
     return this.ownEvents.at(-1);
   }
@@ -300,7 +308,7 @@ interface Built {
   readonly dns: DnsServer;
   readonly caPem: string;
   readonly limits: Limits;
-  readonly audit: AuditEvent[];
+  readonly sink: RecordingSink;
   readonly owned: AsyncDisposableStack;
   readonly names: ReadonlyMap<string, DnsReply>;
   readonly answer: { current: (name: string) => DnsReply };
@@ -333,7 +341,7 @@ async function build(options: ArenaOptions): Promise<Built> {
   const resolver = createResolver({ limits, servers: [dns.server], hostsFile: false });
   const dialer = createDialer({ resolver, trust: [originAuthority.caPem], limits });
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
-  const audit: AuditEvent[] = [];
+  const sink = new RecordingSink();
   const names = new Map<string, DnsReply>([
     ...openNames.map((name) => [name, { ttl: 60, addresses: [allowedAddress] }] as const),
     ...closedNames.map((name) => [name, { ttl: 60, addresses: [forbiddenAddress] }] as const),
@@ -354,7 +362,7 @@ async function build(options: ArenaOptions): Promise<Built> {
         },
         { T: secret, BOB: `${secret}-of-bob` },
       ),
-      audit: { healthy: true, append: (event: AuditEvent) => void audit.push(event) },
+      audit: sink,
       forwarder,
       limits,
       clock: Date.now,
@@ -378,7 +386,7 @@ async function build(options: ArenaOptions): Promise<Built> {
     dns,
     caPem: authority.certificatesPem,
     limits,
-    audit,
+    sink,
     owned,
     names,
     answer,

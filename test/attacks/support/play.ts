@@ -53,6 +53,8 @@ async function playAttack(attack: Attack, scale: Scale): Promise<void> {
   } finally {
     await neighbour.stop();
   }
+  for (let turn = 0; turn < 1000 && arena.openExchanges > 0; turn += 1) await nextTurn();
+  assert.equal(arena.openExchanges, 0, 'an exchange did not end, so it has no event');
   checkForbidden(arena);
   checkLogs(arena);
   checkSecret(arena);

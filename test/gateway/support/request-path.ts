@@ -29,6 +29,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
+import { RecordingSink } from './recording-sink.ts';
 
 export interface RequestPathOptions {
   /** YAML of the policy; `${name}` is nothing special here. */
@@ -80,15 +81,11 @@ export function testPrincipal(name: string): Principal {
 /** Opens the request path; dispose it at the end. */
 export function openRequestPath(options: RequestPathOptions): RequestPath {
   const limits: Limits = { ...defaultLimits, ...options.limits };
-  const audit: AuditEvent[] = [];
   const waiters = new Set<() => void>();
-  const sink = {
-    healthy: true,
-    append: (event: AuditEvent) => {
-      audit.push(event);
-      for (const waiter of waiters) waiter();
-    },
-  };
+  const sink = new RecordingSink(() => {
+    for (const waiter of waiters) waiter();
+  });
+  const audit = sink.events;
   const credentialNames = Object.keys(options.credentials ?? {});
   let policy = compilePolicy(options.policy, credentialNames);
   const authority = createEphemeralAuthority(Date.now());

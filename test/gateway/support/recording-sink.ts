@@ -1,0 +1,39 @@
+// The audit of a request path as a list.
+
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import type { ExchangeSink } from '../../../src/gateway/audit-log.ts';
+import { OpenExchanges, type OpenExchange } from '../../../src/gateway/open-exchanges.ts';
+
+export class RecordingSink implements ExchangeSink {
+  readonly events: AuditEvent[] = [];
+  healthy = true;
+  /** Everything that was kept, ended or not. */
+  readonly kept = new Set<OpenExchange>();
+  readonly #open = new OpenExchanges(0);
+  readonly #onEvent: () => void;
+
+  constructor(onEvent: () => void = () => undefined) {
+    this.#onEvent = onEvent;
+  }
+
+  append(event: AuditEvent, ended?: OpenExchange): void {
+    if (ended !== undefined) this.#open.leave(ended);
+    this.events.push(event);
+    this.#onEvent();
+  }
+
+  keep(one: OpenExchange): void {
+    this.kept.add(one);
+    this.#open.keep(one, 0);
+  }
+
+  openOf(sessionId: string): number {
+    return this.#open.of(sessionId);
+  }
+
+  /** How many have not ended, of all sessions. */
+  get openTotal(): number {
+    const sessions = new Set([...this.kept].map(({ sessionId }) => sessionId));
+    return [...sessions].reduce((total, sessionId) => total + this.openOf(sessionId), 0);
+  }
+}
