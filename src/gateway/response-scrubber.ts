@@ -61,6 +61,11 @@ export class ResponseScrubber {
     this.#forms = forms;
   }
 
+  /** How many bytes wait for what follows them. */
+  get heldBytes(): number {
+    return this.#held.length;
+  }
+
   /** The bytes that may go on now. */
   push(chunk: Uint8Array): Buffer {
     // The chunk belongs to the engine: replace in a copy.

@@ -37,11 +37,6 @@ export class WebSocketFrameGuard {
     this.#reservedBits = isCompressed ? 0x30 : 0x70;
   }
 
-  /** All frames so far are complete. */
-  get isBetween(): boolean {
-    return this.#payloadLeft === 0 && this.#headerBytes === 0;
-  }
-
   /** Takes the next bytes, in any split. @throws WebSocketFault, after which the guard must not be used again */
   check(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length;) {

@@ -46,17 +46,22 @@ export function headerLength(length: number, masked: boolean): number {
 }
 
 /**
- * Writes the header of a final frame at `offset` and returns the offset behind it.
+ * Writes the header of a frame, final unless told otherwise, at `offset` and returns the offset behind it.
  * A `mask` sets the mask bit and its four bytes are the last of the header.
  */
 export function writeHeader(
   target: Buffer,
   offset: number,
-  frame: { readonly opcode: number; readonly length: number; readonly mask?: Uint8Array },
+  frame: {
+    readonly opcode: number;
+    readonly length: number;
+    readonly mask?: Uint8Array;
+    readonly isFinal?: boolean;
+  },
 ): number {
-  const { length, mask } = frame;
+  const { length, mask, isFinal = true } = frame;
   const maskBit = mask === undefined ? 0 : 0x80;
-  target[offset] = 0x80 | frame.opcode;
+  target[offset] = (isFinal ? 0x80 : 0) | frame.opcode;
   let end = offset + 2;
   if (length < 126) {
     target[offset + 1] = maskBit | length;

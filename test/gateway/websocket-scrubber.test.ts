@@ -14,6 +14,7 @@ import { Secret } from '../../src/protocol/secret.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { openRequestPath } from './support/request-path.ts';
 import type { RequestPath } from './support/request-path.ts';
+import { rawFrame, type RawFrame } from '../net/websocket-frames.ts';
 import { serverFrame } from './support/short-frames.ts';
 
 const authority = createTestAuthority();
@@ -46,6 +47,15 @@ async function mirrorOrigin(answerFields = ''): Promise<Mirror> {
         socket.write(frame.subarray(0, 25));
         setImmediate(() => {
           socket.write(frame.subarray(25));
+          // One message in three frames, with a PING in between.
+          socket.write(
+            Buffer.concat([
+              rawFrame({ opcode: 1, fin: false, payload: Buffer.from(`fragments: ${shown.slice(0, 12)}`) }),
+              rawFrame({ opcode: 9, payload: Buffer.from('ping') }),
+              rawFrame({ opcode: 0, fin: false, payload: Buffer.from(shown.slice(12, 20)) }),
+              rawFrame({ opcode: 0, payload: Buffer.from(shown.slice(20)) }),
+            ]),
+          );
           socket.write(serverFrame('the end is like its beginning: canary'));
         });
       },
@@ -121,14 +131,20 @@ test('a credential does not come back on a WebSocket, neither in the head nor in
     assert.equal(text.includes(secret), false);
     for (const message of [`at once: Bearer ${marker}`, `in pieces: Bearer ${marker}`])
       assert.ok(text.includes(serverFrame(message).toString('latin1')), message);
+    const fragments = framesOf(Buffer.from(text.slice(text.indexOf('\x01')), 'latin1'));
+    assert.deepEqual(messagesOf(fragments)[0], `fragments: Bearer ${marker}`);
+    assert.ok(
+      fragments.findIndex(({ opcode }) => opcode === 9) <
+        fragments.findIndex(({ fin, opcode }) => fin && opcode === 0),
+    );
   }
   assert.deepEqual(origin.extensions, [undefined, undefined], 'compressed messages could not be searched');
   const events = await path.events(2);
   assert.deepEqual(
     events.map(({ status, injected, details }) => [status, injected, details?.['scrubbed']]),
     [
-      [101, ['api'], 2],
-      [101, ['api'], 2],
+      [101, ['api'], 3],
+      [101, ['api'], 3],
     ],
   );
 });
@@ -156,6 +172,87 @@ test('frames keep their bytes and their lengths wherever chunks are cut', async 
     assert.deepEqual(await all, expected, `cut at ${cut}`);
     assert.equal(scrubber.replaced, 2);
   }
+});
+
+/** The frames of a server, of less than 126 bytes each. */
+function framesOf(bytes: Buffer): Required<Pick<RawFrame, 'opcode' | 'fin' | 'payload'>>[] {
+  const frames: Required<Pick<RawFrame, 'opcode' | 'fin' | 'payload'>>[] = [];
+  for (let at = 0; at + 1 < bytes.length;) {
+    const [first, length] = [bytes[at]!, bytes[at + 1]!];
+    frames.push({ opcode: first & 15, fin: first >= 128, payload: bytes.subarray(at + 2, at + 2 + length) });
+    at += 2 + length;
+  }
+  return frames;
+}
+
+function messagesOf(frames: ReturnType<typeof framesOf>): readonly string[] {
+  const messages = [''];
+  for (const { opcode, fin, payload } of frames) {
+    if (opcode >= 8) continue;
+    messages.push(messages.pop()! + Buffer.from(payload).toString('latin1'));
+    if (fin) messages.push('');
+  }
+  return messages.slice(0, -1);
+}
+
+/** What comes out by itself after each chunk, before the next. */
+async function through(
+  chunks: readonly Buffer[],
+): Promise<{ readonly outs: readonly Buffer[]; readonly replaced: number }> {
+  const scrubber = new WebSocketScrubber(secretForms([new Secret(secret)]));
+  const outs: Buffer[] = [];
+  for (const chunk of chunks) {
+    scrubber.write(chunk);
+    await new Promise(setImmediate);
+    // Nothing there is null.
+    outs.push((scrubber.read() as Buffer | null) ?? Buffer.alloc(0));
+  }
+  return { outs, replaced: scrubber.replaced };
+}
+
+test('a secret is found across the frames of a message wherever these are cut', async () => {
+  const text = `x${secret}y`;
+  for (let one = 0; one <= text.length; one += 1) {
+    for (let two = one; two <= text.length; two += 5) {
+      const parts = [text.slice(0, one), text.slice(one, two), text.slice(two)];
+      const frames = parts.map((part, i) =>
+        rawFrame({ opcode: i === 0 ? 2 : 0, fin: i === 2, payload: Buffer.from(part) }),
+      );
+      const { outs, replaced } = await through([Buffer.concat(frames)]);
+      const passed = framesOf(Buffer.concat(outs));
+      assert.deepEqual([messagesOf(passed), replaced], [[`x${marker}y`], 1], `cut at ${one} and ${two}`);
+      assert.equal(passed[0]?.opcode, 2);
+      assert.ok(passed.slice(1).every(({ opcode }) => opcode === 0));
+    }
+  }
+});
+
+test('a control frame inside of a message passes at once, and is searched by itself', async () => {
+  const begun = rawFrame({ opcode: 1, fin: false, payload: Buffer.from(secret.slice(0, 9)) });
+  const ping = rawFrame({ opcode: 9, payload: Buffer.from(`p${secret}`) });
+  const { outs, replaced } = await through([begun, ping.subarray(0, 4), ping.subarray(4)]);
+  assert.deepEqual(outs, [
+    Buffer.alloc(0),
+    Buffer.alloc(0),
+    rawFrame({ opcode: 9, payload: Buffer.from(`p${marker}`) }),
+  ]);
+  assert.equal(replaced, 1);
+});
+
+test('of a message that goes on less is held back than a secret has bytes, and nothing that is not like its beginning', async () => {
+  const like = rawFrame({ opcode: 1, fin: false, payload: Buffer.from(`before${secret.slice(0, -1)}`) });
+  const unlike = rawFrame({ opcode: 0, fin: false, payload: Buffer.from('quite different') });
+  const { outs } = await through([like, unlike, rawFrame({ opcode: 0, payload: Buffer.alloc(0) })]);
+  assert.deepEqual(
+    outs.map((out) => framesOf(out).map(({ payload }) => Buffer.from(payload).toString())),
+    [['before'], [`${secret.slice(0, -1)}quite different`], ['']],
+  );
+});
+
+test('a secret in two messages is none that could be found', async () => {
+  const halves = [secret.slice(0, 9), secret.slice(9)].map(serverFrame);
+  const { outs, replaced } = await through(halves);
+  assert.deepEqual([Buffer.concat(outs), replaced], [Buffer.concat(halves), 0]);
 });
 
 test('of a frame that is cut off by the end of the connection nothing is kept back', async () => {
