@@ -1,14 +1,15 @@
 // The policy files of a running gateway: read, checked, and swapped whole when they change. The last good one stays.
 
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Policy } from '../policy/decision.ts';
-import { discoveredTools, parsePolicy } from '../policy/parse-policy.ts';
+import { discoveredTools, parsePolicy, type ParsePolicyResult } from '../policy/parse-policy.ts';
 import { formatProblem, type PolicyProblem } from '../policy/problem.ts';
 import type { YamlSource } from '../policy/yaml-source.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
+import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
+import { versionOf } from './policy-version.ts';
 
 /** Folders are read flat; more files than this is the wrong folder. */
 const filesMax = 200;
@@ -19,7 +20,7 @@ export interface PolicySourceOptions {
   /** Names of the trust that rules may pin; absent: not checked. */
   readonly trust?: Iterable<string>;
   /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
-  readonly discover?: (tool: string) => Promise<readonly string[]>;
+  readonly discover?: Discover;
   /** How often the files are looked at; 0 for never. 1000 by default, which also sees files that are replaced by renaming. */
   readonly pollIntervalMs?: number;
   readonly clock?: () => number;
@@ -44,11 +45,19 @@ export type ReloadOutcome =
   | { readonly kind: 'replaced'; readonly version: string }
   | { readonly kind: 'kept'; readonly problems: readonly PolicyProblem[] };
 
+/** What the files hold, or why they cannot be read. */
+type Sources = readonly YamlSource[] | Problems;
+
+interface Problems {
+  readonly problems: readonly PolicyProblem[];
+  /** It was not the files' fault: when asked for, the same files are read again. */
+  readonly isPassing?: boolean;
+}
+
 interface Loaded {
   readonly policy: Policy;
   readonly warnings: readonly PolicyProblem[];
-  readonly files: readonly string[];
-  readonly fingerprint: string;
+  readonly sources: readonly YamlSource[];
 }
 
 /** Keeps the policy of files or folders. Reloads run one after the other; listeners hear of each swap. */
@@ -59,10 +68,10 @@ export class PolicySource implements AsyncDisposable {
   readonly #listeners = new Set<(policy: Policy) => void>();
   #loaded: Loaded;
   #loadedAtMs: number;
-  #failure: { fingerprint: string; sinceMs: number; problems: readonly PolicyProblem[] } | undefined;
+  #failure: (Problems & { readonly sources: Sources; readonly sinceMs: number }) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #busy: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   private constructor(paths: readonly string[], options: PolicySourceOptions, loaded: Loaded) {
     this.#paths = paths;
@@ -80,7 +89,7 @@ export class PolicySource implements AsyncDisposable {
   ): Promise<PolicySource> {
     const list = typeof paths === 'string' ? [paths] : [...paths];
     const sources = await readSources(list);
-    const result = 'problems' in sources ? sources : await load(sources, options);
+    const result = 'problems' in sources ? sources : await loadHere(sources, options);
     if ('problems' in result)
       throw new ProxyError('config_invalid', result.problems.map(formatProblem).join('\n'));
     if (result.warnings.length > 0) options.onProblems?.(result.warnings);
@@ -93,7 +102,8 @@ export class PolicySource implements AsyncDisposable {
   }
 
   get state(): PolicyState {
-    const { policy, files, warnings } = this.#loaded;
+    const { policy, sources, warnings } = this.#loaded;
+    const files = sources.map(({ file }) => file);
     const state = { version: policy.version, loadedAtMs: this.#loadedAtMs, files, warnings };
     if (this.#failure === undefined) return state;
     const { sinceMs, problems } = this.#failure;
@@ -120,9 +130,9 @@ export class PolicySource implements AsyncDisposable {
     return run;
   }
 
-  /** Stops looking at the files. Harmless when repeated. */
+  /** Stops looking at the files, and gives up a policy that is being read. Harmless when repeated. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     clearTimeout(this.#timer);
     this.#listeners.clear();
     await this.#busy;
@@ -133,32 +143,35 @@ export class PolicySource implements AsyncDisposable {
   }
 
   async #reload(isAsked: boolean): Promise<ReloadOutcome> {
-    if (this.#isClosed) return { kind: 'unchanged' };
+    if (this.#closing.signal.aborted) return { kind: 'unchanged' };
     const sources = await readSources(this.#paths);
-    const fingerprint =
-      'problems' in sources ? sources.problems.map(formatProblem).join('\n') : fingerprintOf(sources);
     // Tools are asked when the files change or an operator wants it, not once a second.
-    const asksTools = isAsked && !('problems' in sources) && discoveredTools(sources).size > 0;
-    if (fingerprint === this.#loaded.fingerprint && !asksTools) {
+    const asksTools =
+      isAsked && !('problems' in sources) && sources.some(({ text }) => text.includes('discover'));
+    if (isSame(sources, this.#loaded.sources) && !asksTools) {
       this.#failure = undefined;
       return { kind: 'unchanged' };
     }
     // The same bad files again: told already.
-    if (fingerprint === this.#failure?.fingerprint && !asksTools)
-      return { kind: 'kept', problems: this.#failure.problems };
-    const result = 'problems' in sources ? sources : await load(sources, this.#options);
+    const failure = this.#failure;
+    const readsAgain = asksTools || (isAsked && failure?.isPassing === true);
+    if (failure !== undefined && isSame(sources, failure.sources) && !readsAgain)
+      return { kind: 'kept', problems: failure.problems };
+    const { signal } = this.#closing;
+    const result = 'problems' in sources ? sources : await loadAside(sources, this.#options, signal);
+    if (signal.aborted) return { kind: 'unchanged' };
     if ('problems' in result) {
-      const sinceMs = this.#failure?.sinceMs ?? this.#clock();
-      this.#failure = { fingerprint, sinceMs, problems: result.problems };
+      const sinceMs = failure?.sinceMs ?? this.#clock();
+      this.#failure = { ...result, sources, sinceMs };
       this.#options.onProblems?.(result.problems);
       this.#options.onKept?.(this.state);
       return { kind: 'kept', problems: result.problems };
     }
     this.#failure = undefined;
-    const isSame = result.policy.version === this.#loaded.policy.version;
+    const isSamePolicy = result.policy.version === this.#loaded.policy.version;
     // The same rules from files of other names: their places are others.
     this.#loaded = result;
-    if (isSame) return { kind: 'unchanged' };
+    if (isSamePolicy) return { kind: 'unchanged' };
     this.#loadedAtMs = this.#clock();
     if (result.warnings.length > 0) this.#options.onProblems?.(result.warnings);
     for (const listener of this.#listeners) listener(result.policy);
@@ -167,7 +180,7 @@ export class PolicySource implements AsyncDisposable {
 
   #schedule(): void {
     const { pollIntervalMs = 1000 } = this.#options;
-    if (pollIntervalMs === 0 || this.#isClosed) return;
+    if (pollIntervalMs === 0 || this.#closing.signal.aborted) return;
     this.#timer = setTimeout(() => {
       void this.#enqueue(false).finally(() => this.#schedule());
     }, pollIntervalMs);
@@ -175,56 +188,54 @@ export class PolicySource implements AsyncDisposable {
   }
 }
 
-async function load(
+async function loadAside(
   sources: readonly YamlSource[],
   options: PolicySourceOptions,
-): Promise<Loaded | { readonly problems: readonly PolicyProblem[] }> {
-  const fingerprint = fingerprintOf(sources);
-  const { credentials, trust } = options;
-  const discovered = await discoverAll(sources, options);
+  signal: AbortSignal,
+): Promise<Loaded | Problems> {
+  const deadline = AbortSignal.timeout(defaultLimits.policyReadTimeoutMs);
+  try {
+    return loadedOf(sources, await readPolicyAside(sources, options, AbortSignal.any([signal, deadline])));
+  } catch (error) {
+    const { message } = asProxyError(error, 'config_invalid');
+    const file = sources[0]?.file ?? 'policy';
+    return { problems: [{ file, line: 1, column: 1, message, severity: 'error' }], isPassing: true };
+  }
+}
+
+/** At once, in the thread that serves: for a gateway that serves nobody yet. */
+async function loadHere(
+  sources: readonly YamlSource[],
+  { credentials, trust, discover }: PolicySourceOptions,
+): Promise<Loaded | Problems> {
+  const discovered =
+    discover === undefined ? undefined : await discoverAll(discoveredTools(sources), discover);
   const result = parsePolicy(sources, {
     version: versionOf(sources, discovered),
     ...(credentials === undefined ? {} : { credentials }),
     ...(trust === undefined ? {} : { trust }),
     ...(discovered === undefined ? {} : { discovered }),
   });
+  return loadedOf(sources, result);
+}
+
+function loadedOf(sources: readonly YamlSource[], result: ParsePolicyResult): Loaded | Problems {
   if ('problems' in result) return result;
-  return { ...result, files: sources.map(({ file }) => file), fingerprint };
+  return { ...result, sources };
 }
 
-async function discoverAll(
-  sources: readonly YamlSource[],
-  { discover }: PolicySourceOptions,
-): Promise<ReadonlyMap<string, readonly string[] | string> | undefined> {
-  if (discover === undefined) return undefined;
-  const tools = [...discoveredTools(sources)];
-  const answers = await Promise.all(
-    tools.map((tool) => discover(tool).catch((error: unknown) => asProxyError(error).message)),
-  );
-  return new Map(tools.map((tool, i) => [tool, answers[i] ?? []]));
-}
-
-/** Of what the files say and what was discovered, not of where the files are: a policy is checked elsewhere than it serves. */
-function versionOf(
-  sources: readonly YamlSource[],
-  discovered: ReadonlyMap<string, unknown> = new Map(),
-): string {
-  return createHash('sha256')
-    .update(JSON.stringify([sources.map(({ text }) => text), [...discovered]]))
-    .digest('hex')
-    .slice(0, 12);
-}
-
-function fingerprintOf(sources: readonly YamlSource[]): string {
-  const hash = createHash('sha256');
-  for (const { file, text } of sources) hash.update(JSON.stringify([file, text]));
-  return hash.digest('hex');
+/** Of what stands in the files; a hash would take longer than to compare, and this is asked once a second. */
+function isSame(a: Sources, b: Sources | undefined): boolean {
+  if (b === undefined) return false;
+  if ('problems' in a || 'problems' in b) {
+    if (!('problems' in a && 'problems' in b)) return false;
+    return a.problems.map(formatProblem).join('\n') === b.problems.map(formatProblem).join('\n');
+  }
+  return a.length === b.length && a.every(({ file, text }, i) => file === b[i]?.file && text === b[i]?.text);
 }
 
 /** Files as they are named; of a folder its `.yaml` and `.yml` files by name, hidden ones left out. */
-async function readSources(
-  paths: readonly string[],
-): Promise<readonly YamlSource[] | { readonly problems: readonly PolicyProblem[] }> {
+async function readSources(paths: readonly string[]): Promise<Sources> {
   const sources: YamlSource[] = [];
   const problems: PolicyProblem[] = [];
   for (const path of paths) {

@@ -3,7 +3,7 @@
 import { parseByteSize } from './byte-size.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { compileGit } from './compile-git.ts';
-import { type CompileCondition, compileCondition } from './condition.ts';
+import type { CompileCondition } from './condition.ts';
 import type { RuleLimits } from './decision.ts';
 import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
 import { type Network, networkContains, parseAddress, parseNetwork, refusedNetwork } from './network.ts';
@@ -30,6 +30,7 @@ export interface RuleContext {
   readonly credentials: ReadonlySet<string> | undefined;
   /** Names of the known trust; undefined if it is not known here. */
   readonly trust: ReadonlySet<string> | undefined;
+  readonly compileCondition: CompileCondition;
   readonly report: Report;
 }
 
@@ -72,7 +73,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     methods: compileMethods(document, context.report),
     paths: compilePaths(document, context.report),
     git: compileGit(document, context.report),
-    when: compileWhen(document, context.report),
+    when: compileWhen(document, context),
     selectors: document.for === undefined ? context.fileSelectors : [...context.fileSelectors, document.for],
     require: [...new Set([...asList(document.require), ...(inject.length > 0 ? context.fileRequire : [])])],
     expiresMs: compileExpiry(document, context.report),
@@ -321,13 +322,9 @@ function compilePaths(document: RuleDocument, report: Report): readonly PathPatt
   return patterns;
 }
 
-function compileWhen(
-  document: RuleDocument,
-  report: Report,
-  compile: CompileCondition = compileCondition,
-): Rule['when'] {
+function compileWhen(document: RuleDocument, { compileCondition, report }: RuleContext): Rule['when'] {
   if (document.when === undefined) return undefined;
-  const condition = compile(document.when);
+  const condition = compileCondition(document.when);
   if (typeof condition !== 'string') return condition;
   report(['when'], condition);
   return undefined;

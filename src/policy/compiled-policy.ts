@@ -25,6 +25,20 @@ export interface PolicyParts {
   readonly version: string;
   readonly rules: readonly Rule[];
   readonly files: readonly PolicyFile[];
+  /** Of the same rules, by who added them one by one. */
+  readonly index?: RulesByHost;
+}
+
+/** The rules of a policy by host. A rule is added in little time, so that many can be added with pauses between. */
+export class RulesByHost {
+  readonly all = new HostIndex();
+  /** Rules whose own mode says what becomes of requests that only they could have allowed. */
+  readonly ownModes = new HostIndex();
+
+  add(rule: Rule): void {
+    this.all.add(rule);
+    if (rule.effect === 'allow' && rule.handling === 'intercept' && rule.hasOwnMode) this.ownModes.add(rule);
+  }
 }
 
 /** Ports that one session can be told to capture; more than this is a list nobody meant. */
@@ -35,20 +49,14 @@ export class CompiledPolicy implements Policy {
   readonly version: string;
   readonly rules: readonly Rule[];
   readonly files: readonly PolicyFile[];
-  readonly #index: HostIndex;
-  /** Rules whose own mode says what becomes of requests that only they could have allowed. */
-  readonly #ownModes: HostIndex;
+  readonly #index: RulesByHost;
 
-  constructor({ version, rules, files }: PolicyParts) {
+  constructor({ version, rules, files, index }: PolicyParts) {
     this.version = version;
     this.rules = rules;
     this.files = files;
-    this.#index = new HostIndex(rules);
-    this.#ownModes = new HostIndex(
-      rules.filter(
-        ({ effect, handling, hasOwnMode }) => effect === 'allow' && handling === 'intercept' && hasOwnMode,
-      ),
-    );
+    this.#index = index ?? new RulesByHost();
+    if (index === undefined) for (const rule of rules) this.#index.add(rule);
   }
 
   /**
@@ -57,7 +65,7 @@ export class CompiledPolicy implements Policy {
    * allowed as `intercept`; where none could, the denial is returned and the caller opens the TLS only to say it.
    */
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
-    const lists = this.#index.listsFor(access.destination.host);
+    const lists = this.#index.all.listsFor(access.destination.host);
     const selected = selectFrom(lists, principal, access);
     const verdict = judge(selected, principal, access, nowMs);
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
@@ -87,13 +95,13 @@ export class CompiledPolicy implements Policy {
 
   /** Lists of the rules whose hosts match; within each list in order. A rule can be in several. */
   candidates(host: string): readonly (readonly Rule[])[] {
-    return this.#index.listsFor(host).map(({ rules }) => rules);
+    return this.#index.all.listsFor(host).map(({ rules }) => rules);
   }
 
   /** A rule's own mode decides for its hosts; else every file that is for this session must observe. */
   #isObserved(principal: Principal, access: AccessRequest, nowMs: number): boolean {
     let decisive: Rule | undefined;
-    for (const { rules } of this.#ownModes.listsFor(access.destination.host)) {
+    for (const { rules } of this.#index.ownModes.listsFor(access.destination.host)) {
       const first = rules.find((rule) => destinationMismatch(rule, principal, access, nowMs) === undefined);
       if (first !== undefined && (decisive === undefined || first.order < decisive.order)) decisive = first;
     }

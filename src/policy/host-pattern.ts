@@ -83,3 +83,31 @@ export function hostCovers(outer: HostPattern, inner: HostPattern): boolean {
 export function hostsOverlap(a: HostPattern, b: HostPattern): boolean {
   return hostCovers(a, b) || hostCovers(b, a);
 }
+
+/** Up to so many pairs are compared; more are looked up. */
+const pairsMax = 64;
+
+/** Whether every host of `inner` is covered by one of `outer`. */
+export function coversHosts(outer: readonly HostPattern[], inner: readonly HostPattern[]): boolean {
+  if (outer.length * inner.length <= pairsMax)
+    return inner.every((one) => outer.some((other) => hostCovers(other, one)));
+  const byKey = new Map(outer.map((pattern) => [formatHostPattern(pattern), pattern]));
+  return inner.every((one) =>
+    coveringKeys(one).some((key) => {
+      const pattern = byKey.get(key);
+      return pattern !== undefined && hostCovers(pattern, one);
+    }),
+  );
+}
+
+/** The patterns that could cover this one, as they are written. */
+export function coveringKeys(host: HostPattern): readonly string[] {
+  return [...new Set(['*', formatHostPattern(host), ...suffixesOf(host).map((suffix) => `*.${suffix}`)])];
+}
+
+/** The names that the pattern lies below, or is itself as a wildcard. */
+export function suffixesOf(host: HostPattern): readonly string[] {
+  if (host.kind === 'any' || (host.kind === 'exact' && host.isAddress)) return [];
+  const labels = (host.kind === 'exact' ? host.host : host.suffix).split('.');
+  return labels.map((_, i) => labels.slice(i).join('.')).slice(host.kind === 'exact' ? 1 : 0);
+}

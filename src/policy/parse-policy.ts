@@ -5,6 +5,7 @@ import type { ClaimSelector } from './claim-selector.ts';
 import { checkRules } from './check-rules.ts';
 import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
 import { compileRule } from './compile-rule.ts';
+import { conditionCompiler } from './condition.ts';
 import { parseHostPattern } from './host-pattern.ts';
 import { type PolicyDocument, policySchema } from './policy-schema.ts';
 import { type PolicyProblem, sortProblems } from './problem.ts';
@@ -58,16 +59,13 @@ export function parsePolicy(
     ) => {
       problems.push({ file, ...locate(path, on), message, severity });
     };
-  const ruleCount = files.reduce((sum, { document }) => sum + (document.rules?.length ?? 0), 0);
+  const groups = collectGroups(files, options, reportTo);
+  const tooLarge = sizeProblem(files, groups);
   const [firstFile] = files;
-  if (ruleCount > defaultLimits.policyRulesMax && firstFile !== undefined) {
-    reportTo(firstFile)(
-      [],
-      `the policy has ${ruleCount} rules; at most ${defaultLimits.policyRulesMax} are allowed`,
-    );
+  if (tooLarge !== undefined && firstFile !== undefined) {
+    reportTo(firstFile)([], tooLarge);
     return { problems };
   }
-  const groups = collectGroups(files, options, reportTo);
   const { rules, places } = compileFiles(files, groups, options, reportTo);
   if (!problems.some(({ severity }) => severity === 'error')) {
     for (const { index, key, message } of checkRules(rules)) {
@@ -82,6 +80,26 @@ export function parsePolicy(
   const policy = new CompiledPolicy({ version, rules, files: files.flatMap(policyFile) });
   return { policy, warnings: sorted };
 }
+
+function sizeProblem(
+  files: readonly ReadFile[],
+  groups: ReadonlyMap<string, readonly string[]>,
+): string | undefined {
+  const { policyRulesMax, policyHostsMax } = defaultLimits;
+  const rules = files.flatMap(({ document }) => document.rules ?? []);
+  if (rules.length > policyRulesMax)
+    return `the policy has ${rules.length} rules; at most ${policyRulesMax} are allowed`;
+  let hosts = 0;
+  for (const rule of rules) {
+    hosts += asList(rule.hosts).length;
+    for (const name of asList(rule.include)) hosts += groups.get(name)?.length ?? 0;
+  }
+  if (hosts <= policyHostsMax) return undefined;
+  return `the rules have ${hosts} hosts, those of a group counted in each rule that includes it; at most ${policyHostsMax} are allowed`;
+}
+
+const asList = (value: string | readonly string[] | undefined): readonly string[] =>
+  typeof value === 'string' ? [value] : (value ?? []);
 
 type ReportTo = (
   file: ReadFile,
@@ -116,14 +134,14 @@ function collectGroups(
           'key',
         );
       }
-      const hosts = typeof group.hosts === 'string' ? [group.hosts] : (group.hosts ?? []);
+      const hosts = asList(group.hosts);
       // Full checks happen where a rule includes the group; this finds typing errors in groups that none includes.
       for (const [i, host] of hosts.entries()) {
         const pattern = parseHostPattern(host, 'deny');
         if (typeof pattern === 'string') report([...path, 'hosts', i], pattern);
       }
       const found: string[] = [];
-      for (const tool of typeof group.discover === 'string' ? [group.discover] : (group.discover ?? [])) {
+      for (const tool of asList(group.discover)) {
         const discovered = options.discovered?.get(tool);
         if (discovered === undefined || typeof discovered === 'string')
           report([...path, 'discover'], discoverProblem(tool, discovered));
@@ -180,6 +198,7 @@ function compileFiles(
   const places: RulePlace[] = [];
   const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
   const trust = options.trust === undefined ? undefined : new Set(options.trust);
+  const compileCondition = conditionCompiler();
   for (const file of files) {
     const report = reportTo(file);
     const { document, locate } = file;
@@ -191,10 +210,11 @@ function compileFiles(
           place: `${file.file}:${locate(path).line}`,
           fileMode: document.mode ?? 'enforce',
           fileSelectors: selectorsOf(document),
-          fileRequire: typeof document.require === 'string' ? [document.require] : (document.require ?? []),
+          fileRequire: asList(document.require),
           groups,
           credentials,
           trust,
+          compileCondition,
           report: (below, message, severity) => report([...path, ...below], message, severity),
         }),
       );

@@ -12,6 +12,10 @@ interface State {
   readonly accepts: number;
   readonly next: readonly number[];
 }
+interface Automaton {
+  readonly states: readonly State[];
+  readonly start: readonly number[];
+}
 const anyByte = -1;
 const anyButSlash = -2;
 const accepting = -3;
@@ -23,9 +27,9 @@ export class PathPattern {
   readonly literalPrefix: string;
   /** `exact`: only the prefix itself; `open`: anything that starts with it; else the automaton decides. */
   readonly shape: 'exact' | 'open' | 'general';
-  readonly #states: readonly State[];
-  readonly #start: readonly number[];
   readonly #parts: readonly PathPart[];
+  /** Built when it is first asked: most patterns of a large policy are told apart by their prefix alone. */
+  #automaton: Automaton | undefined;
   #liberal: PathPattern | undefined;
 
   private constructor(source: string, parts: readonly PathPart[]) {
@@ -42,9 +46,6 @@ export class PathPattern {
     this.literalPrefix = literalPrefix;
     const isOpen = tail?.kind === 'any' && tail.modifier === '' && more.length === 0;
     this.shape = tail === undefined ? 'exact' : isOpen ? 'open' : 'general';
-    const builder = new AutomatonBuilder();
-    this.#start = builder.sequence(parts, [builder.add({ accepts: accepting, next: [] })]);
-    this.#states = builder.states;
   }
 
   /** Reads a pattern; a string is the reason why it is none, and what to write. */
@@ -77,14 +78,15 @@ export class PathPattern {
   }
 
   #run(path: string): boolean {
-    let active = this.#start;
+    const { start, states } = (this.#automaton ??= automatonOf(this.#parts));
+    let active = start;
     // The step at which a state was last added: each state is active at most once a step.
-    const seenAt = new Int32Array(this.#states.length).fill(-1);
+    const seenAt = new Int32Array(states.length).fill(-1);
     for (let i = 0; i < path.length; i++) {
       const code = path.charCodeAt(i);
       const following: number[] = [];
       for (const index of active) {
-        const state = this.#states[index];
+        const state = states[index];
         if (state === undefined || !accepts(state.accepts, code)) continue;
         for (const next of state.next) {
           if (seenAt[next] === i) continue;
@@ -95,8 +97,14 @@ export class PathPattern {
       if (following.length === 0) return false;
       active = following;
     }
-    return active.some((index) => this.#states[index]?.accepts === accepting);
+    return active.some((index) => states[index]?.accepts === accepting);
   }
+}
+
+function automatonOf(parts: readonly PathPart[]): Automaton {
+  const builder = new AutomatonBuilder();
+  const start = builder.sequence(parts, [builder.add({ accepts: accepting, next: [] })]);
+  return { states: builder.states, start };
 }
 
 function liberalParts(parts: readonly PathPart[]): readonly PathPart[] {

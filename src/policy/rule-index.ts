@@ -3,14 +3,13 @@
 
 import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
 import type { AccessRequest, Principal } from './decision.ts';
+import { selectPath, wholeSegments } from './path-prefix.ts';
 import type { Rule } from './rule.ts';
 
 /** Up to so many rules are faster looked through than looked up. */
 const plainRulesMax = 12;
 /** A rule with more ports than this is looked at for every port. */
 const portsIndexedMax = 16;
-/** Segments of a path that are looked up; what lies deeper is matched. */
-const segmentsMax = 12;
 
 /** Finds the rules of a policy by host. */
 export class HostIndex {
@@ -18,10 +17,6 @@ export class HostIndex {
   readonly #bySuffix = new Map<string, RuleList>();
   readonly #anyHost = new RuleList();
   readonly #anyHostDenies = new RuleList();
-
-  constructor(rules: readonly Rule[]) {
-    for (const rule of rules) this.#add(rule);
-  }
 
   /** The lists of the rules whose hosts match; in each they are in order. A rule can be in several. */
   listsFor(host: string): readonly RuleList[] {
@@ -42,7 +37,8 @@ export class HostIndex {
     return lists;
   }
 
-  #add(rule: Rule): void {
+  /** Rules are added in their order. */
+  add(rule: Rule): void {
     for (const pattern of rule.hosts) {
       if (pattern.kind === 'any') {
         this.#anyHost.add(rule);
@@ -213,36 +209,5 @@ function selectClaim(
   for (const value of Array.isArray(claim) ? new Set<unknown>(claim) : [claim]) {
     const rules = byValue.get(value);
     if (rules !== undefined) found.push(rules);
-  }
-}
-
-/** `/a/b/` and `/a/b/c`, of which the last segment may go on, give `/a/b`; a whole path gives itself. */
-function wholeSegments(prefix: string, isWhole: boolean): string {
-  const end = isWhole ? prefix.length : Math.max(0, prefix.lastIndexOf('/'));
-  const text = prefix.slice(0, end);
-  let at = 0;
-  for (let segment = 0; segment < segmentsMax; segment++) {
-    const slash = text.indexOf('/', at + 1);
-    if (slash < 0) return text;
-    at = slash;
-  }
-  return text.slice(0, at);
-}
-
-function selectPath(
-  path: string,
-  byPath: ReadonlyMap<string, readonly Rule[]>,
-  found: (readonly Rule[])[],
-): void {
-  const take = (key: string): void => {
-    const rules = byPath.get(key);
-    if (rules !== undefined) found.push(rules);
-  };
-  take('');
-  let slash = 0;
-  for (let segment = 0; segment < segmentsMax; segment++) {
-    slash = path.indexOf('/', slash + 1);
-    take(slash < 0 ? path : path.slice(0, slash));
-    if (slash < 0) return;
   }
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -187,6 +189,55 @@ test('after close nothing is read and nobody is told', async () => {
     await source.close();
     await writeFile(file, allow('b.example.com'));
     assert.deepEqual(await source.reload(), { kind: 'unchanged' });
+    assert.equal(allows(source.current, 'a.example.com'), true);
+  });
+});
+
+test('others are served while thousands of rules are read, checked and taken', async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = createServer((_request, response) => response.end('here'));
+  stack.defer(() => void server.close());
+  const { port } = await new Promise<AddressInfo>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(server.address() as AddressInfo));
+  });
+  await withSource(async ({ file, source }) => {
+    const rules = Array.from(
+      { length: 5000 },
+      (_, i) =>
+        `  - { name: r${i}, hosts: api.example.com, methods: [GET, HEAD], paths: /v1/o${i}/*, when: request.port == 443 }\n`,
+    );
+    await writeFile(file, `rules:\n${rules.join('')}`);
+    const reading = { isOver: false };
+    const reloaded = source.reload().finally(() => {
+      reading.isOver = true;
+    });
+    let answered = 0;
+    // Read on the thread that serves, all of it would be one turn of the loop, and one exchange.
+    while (!reading.isOver) {
+      await (await fetch(`http://127.0.0.1:${port}/`)).text();
+      answered += 1;
+    }
+    assert.equal((await reloaded).kind, 'replaced');
+    assert.equal(source.state.version, source.current.version);
+    assert.ok(answered > 20, `${answered} exchanges`);
+  });
+});
+
+test('the version of a policy that is read while the gateway runs is the one that it would start with', async () => {
+  await withSource(async ({ file, source }) => {
+    await writeFile(file, allow('b.example.com'));
+    await source.reload();
+    await using other = await PolicySource.open(file, { pollIntervalMs: 0 });
+    assert.equal(other.current.version, source.current.version);
+  });
+});
+
+test('closing gives up a policy that is being read', async () => {
+  await withSource(async ({ file, source }) => {
+    await writeFile(file, allow('b.example.com'));
+    const reloaded = source.reload();
+    await source.close();
+    assert.deepEqual(await reloaded, { kind: 'unchanged' });
     assert.equal(allows(source.current, 'a.example.com'), true);
   });
 });

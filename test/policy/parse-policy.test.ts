@@ -100,6 +100,13 @@ test('names that objects have by nature are claims and groups like others', () =
   assert.equal(verdict(policy, 'GET https://a.example.com/', principal({ claims })), 'allow a');
 });
 
+test('hosts are counted in each rule that includes their group, and too many are refused before they are indexed', () => {
+  const hosts = Array.from({ length: 2001 }, (_, i) => `h${i}.example.com`);
+  const rules = Array.from({ length: 100 }, (_, i) => `  - { name: r${i}, include: many, paths: /a${i} }\n`);
+  const text = `groups: { many: { hosts: [${hosts.join(', ')}] } }\nrules:\n${rules.join('')}`;
+  assert.match(problemsOf(text).join('\n'), /^p:1:1: error: the rules have 200100 hosts.*at most 200000/);
+});
+
 test('five thousand rules are read, checked against each other, and decide', () => {
   const rules = Array.from(
     { length: 5000 },

@@ -122,6 +122,21 @@ export const exchangeLimits = {
   policyRulesMax: row(
     10_000,
     'config_invalid',
-    'Rules of all files together; 5,000 are read and checked in 0.6 s, in which the gateway decides nothing.',
+    'Rules of all files together. A thread of its own reads and checks them; in the one that serves, an index takes them in small portions.',
+  ),
+  policyHostsMax: row(
+    200_000,
+    'config_invalid',
+    'Hosts of all rules, those of a group counted in each rule that includes it: the index holds every one.',
+  ),
+  policyReadTimeoutMs: row(
+    60_000,
+    'config_invalid',
+    'From a change of the files to a policy that can be taken; hosts of tools are asked for in it. What takes longer is given up, and the policy in force stays.',
+  ),
+  policyReadMemoryBytesMax: row(
+    1024 * MiB,
+    'config_invalid',
+    'Heap of the thread that reads a changed policy; the process that serves does not end with it.',
   ),
 } as const satisfies Record<string, LimitRow>;
