@@ -39,6 +39,19 @@ export function javaTrustEntry(certificate: Uint8Array, alias: string, timeMs: n
   ]);
 }
 
+/** Whether the bytes are one entry of a trusted certificate and no more, with a name that begins so. */
+export function isJavaTrustEntry(entry: Uint8Array, prefix: string): boolean {
+  const bytes = Buffer.from(entry);
+  const nameOffset = 6;
+  if (bytes.length < nameOffset || bytes.readUInt32BE(0) !== trustedCertificate) return false;
+  const nameEnd = nameOffset + bytes.readUInt16BE(4);
+  // Time, and the kind with its length.
+  const lengthOffset = nameEnd + 8 + 2 + 'X.509'.length;
+  if (bytes.length < lengthOffset + 4) return false;
+  const isWhole = lengthOffset + 4 + bytes.readUInt32BE(lengthOffset) === bytes.length;
+  return isWhole && bytes.toString('latin1', nameOffset, nameEnd).startsWith(prefix);
+}
+
 /** The store with the entry behind the others; undefined if it is no JKS, or not of that password. */
 export function withJavaEntry(
   store: Uint8Array,

@@ -16,8 +16,13 @@ import { createTestAuthority } from '../support/test-authority.ts';
 /** Arguments: folder, URL, and the options of the session, one token after the other. */
 const script = `
 set -eu
-folder=$1 url=$2 launcher=$3 first=$4 second=$5
-shift 5
+folder=$1 url=$2 launcher=$3 first=$4 second=$5 third=$6 fourth=$7
+shift 7
+placed="$HOME/.local/state/upstreamproxy/placed"
+start() { "$launcher" agent --system-store "$@" & agent=$!
+  while [ ! -e "$folder/environment" ]; do sleep 0.05; done
+  own=$(. "$folder/environment"; echo "$NODE_EXTRA_CA_CERTS"); rm "$folder/environment"; }
+left() { while [ "$(ls "$placed" | wc -l)" != "$1" ]; do sleep 0.05; done; }
 state() { (cd /etc && find . \\( -type f -o -type l \\) -printf '%p %m %U:%G %l\\n' | sort
   find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$folder/$1"; }
 state before
@@ -25,20 +30,30 @@ state before
   env -u SSL_CERT_FILE -u CURL_CA_BUNDLE curl -sS "$url"
 state after-end
 cmp "$folder/before" "$folder/after-end"
-"$launcher" agent --system-store "$@" --token-file "$second" --env-file "$folder/environment" &
-agent=$!
-while [ ! -e "$folder/environment" ]; do sleep 0.05; done
+start "$@" --token-file "$second" --env-file "$folder/environment"
 state during
 if cmp -s "$folder/before" "$folder/during"; then echo "nothing was placed"; exit 1; fi
 kill -9 "$agent"
 wait "$agent" || true
-while [ -n "$(ls "$HOME/.local/state/upstreamproxy/placed")" ]; do sleep 0.05; done
+left 0
 state after-kill
 cmp "$folder/before" "$folder/after-kill"
+start "$@" --token-file "$third" --env-file "$folder/environment"
+killed=$agent
+start "$@" --token-file "$fourth" --env-file "$folder/environment"
+kill -9 "$killed"
+wait "$killed" || true
+left 1
+openssl verify -no-CAfile -CApath /etc/ssl/certs "$own" > /dev/null
+kill "$agent"
+wait "$agent" || true
+left 0
+state after-both
+cmp "$folder/before" "$folder/after-both"
 echo as before
 `;
 
-test('the system trusts the gateway for one session, and is byte for byte as before, after a kill too', async (context) => {
+test('the system trusts the gateway for the time of its sessions, and is byte for byte as before, after kills too', async (context) => {
   await using folder = await temporaryDirectory();
   if (!hasPrivateEtc(folder.path))
     return context.skip('a copy of /etc cannot be mounted: not root, or no overlay');
@@ -50,7 +65,8 @@ test('the system trusts the gateway for one session, and is byte for byte as bef
   const set = stack.use(await deploy({ authority, hosts: { 'api.test': '127.0.0.1' }, rules: [rule] }));
   const file = join(folder.path, 'script.sh');
   writeFileSync(file, script);
-  const tokens = [await set.issueToken(), await set.issueToken()];
+  const tokens = [];
+  for (let count = 0; count < 4; count++) tokens.push(await set.issueToken());
   const options = ['--gateway', set.gateway.url, '--gateway-ca', set.gatewayCaFile, '--quiet'];
   await using mount = await temporaryDirectory();
   const command = ['sh', file, folder.path, origin.url('api.test', '/hello'), launcher];

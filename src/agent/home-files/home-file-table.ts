@@ -1,5 +1,7 @@
 // Clients that take proxy or trust from a file in HOME alone: what it is called, and what has to be in it.
 
+import { marked } from './own-mark.ts';
+
 export interface HomeFileFacts {
   /** Port of the relay on 127.0.0.1. */
   readonly port: number;
@@ -16,41 +18,45 @@ export interface HomeFile {
   readonly text: string;
 }
 
-const note = 'Written by upstreamproxy for one session; removed when it ends.';
-
 /** Pure. Proxies stand only where the client does not take them from the environment. */
 export function homeFiles({ port, bundle, ownCa, connectCommand }: HomeFileFacts): HomeFile[] {
   const file = (path: string, ...lines: readonly string[]): HomeFile => ({
     path,
     mode: 0o644,
-    text: `${lines.join('\n')}\n`,
+    text: marked(`${lines.join('\n')}\n`),
   });
   const files = [
     file(
       '.subversion/servers',
-      `# ${note}`,
       '[global]',
       'http-proxy-host = 127.0.0.1',
       `http-proxy-port = ${port}`,
       'http-proxy-exceptions = localhost, 127.0.0.1',
       `ssl-authority-files = ${ownCa}`,
     ),
-    file('.aria2/aria2.conf', `# ${note}`, `ca-certificate=${bundle}`),
-    file('.lftprc', `# ${note}`, `set ssl:ca-file ${JSON.stringify(bundle)}`),
+    file('.aria2/aria2.conf', `ca-certificate=${bundle}`),
+    file('.lftprc', `set ssl:ca-file ${JSON.stringify(bundle)}`),
     file('.links2/links.cfg', `http_proxy "127.0.0.1:${port}"`, `https_proxy "127.0.0.1:${port}"`),
     file(
       '.s3cfg',
-      `# ${note}`,
       '[default]',
       'proxy_host = 127.0.0.1',
       `proxy_port = ${port}`,
       `ca_certs_file = ${bundle}`,
     ),
-    file('.config/yt-dlp/config', `# ${note}`, '--compat-options no-certifi'),
+    file('.config/yt-dlp/config', '--compat-options no-certifi'),
   ];
   if (connectCommand === undefined) return files;
   return [...files, sshConfiguration(port, connectCommand)];
 }
+
+/** All of them, for any facts. */
+export const homeFilePaths: readonly string[] = homeFiles({
+  port: 0,
+  bundle: '',
+  ownCa: '',
+  connectCommand: [],
+}).map(({ path }) => path);
 
 function sshConfiguration(port: number, command: readonly string[]): HomeFile {
   // ssh expands % and gives the line to a shell.
@@ -58,11 +64,10 @@ function sshConfiguration(port: number, command: readonly string[]): HomeFile {
     .map((word) => `'${word.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`)
     .join(' ');
   const lines = [
-    `# ${note}`,
     'Host * !localhost !127.0.0.1 !::1',
     // A name that ssh resolves itself would be refused: the relay wants names.
     '  CanonicalizeHostname no',
     `  ProxyCommand ${quoted} %h %p`,
   ];
-  return { path: '.ssh/config', mode: 0o600, text: `${lines.join('\n')}\n` };
+  return { path: '.ssh/config', mode: 0o600, text: marked(`${lines.join('\n')}\n`) };
 }

@@ -6,8 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { splitPemCertificates } from '../../pki/pem.ts';
+import { marked } from './own-mark.ts';
 
-const folder = '.pki/nssdb';
+/** Below HOME. */
+export const nssFolder = '.pki/nssdb';
+/** A database has no place for a mark of ours, so a file beside it bears it. */
+export const nssMark = 'upstreamproxy';
+export const nssNames: readonly string[] = ['cert9.db', 'key4.db', 'pkcs11.txt'];
 /** certutil takes some hundredths of a second. */
 const timeoutMs = 10_000;
 
@@ -29,13 +34,15 @@ export async function nssDatabase(home: string, pem: string): Promise<readonly N
       await writeFile(file, certificate);
       await certutil('-A', '-t', 'C,,', '-n', `upstreamproxy-${index + 1}`, '-i', file);
     }
-    return await Promise.all(
-      ['cert9.db', 'key4.db', 'pkcs11.txt'].map(async (name) => {
+    const files = await Promise.all(
+      nssNames.map(async (name) => {
         const content = await readFile(join(scratch, name));
-        const placed = name === 'pkcs11.txt' ? movedTo(join(home, folder), scratch, content) : content;
-        return { path: `${folder}/${name}`, content: placed };
+        const placed = name === 'pkcs11.txt' ? movedTo(join(home, nssFolder), scratch, content) : content;
+        return { path: `${nssFolder}/${name}`, content: placed };
       }),
     );
+    // Placed first, it is taken away last.
+    return [{ path: `${nssFolder}/${nssMark}`, content: Buffer.from(marked('')) }, ...files];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -1,12 +1,14 @@
 // What a session places outside of its own folder, where it was asked to: files in HOME, and the system's trust.
 
 import { join } from 'node:path';
-import { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { WorkloadFiles } from '../environment.ts';
 import type { Logger } from '../logger.ts';
 import { placeSystemTrust } from '../trust-stores/system-store.ts';
 import { placeHomeFiles } from './home-files.ts';
-import { Placements, removeLeftovers } from './placements.ts';
+import { knownPlacements } from './known-places.ts';
+import { type KnownPlacements, removeLeftovers } from './leftovers.ts';
+import { Placements } from './placements.ts';
 
 export interface OutsideFilesOptions {
   /** The workload's environment without us: its HOME and state folder. */
@@ -43,7 +45,14 @@ export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<A
   if (options.systemStore && process.geteuid?.() !== 0)
     throw new ProxyError('config_invalid', "only root can change the system's trust store");
   await using stack = new AsyncDisposableStack();
-  const placements = stack.use(await openPlacements(directory));
+  const known = knownPlacements({ home: home === '' ? undefined : home, root: '/' });
+  // Sessions that were killed meanwhile are taken away after this one, which may be the last.
+  stack.defer(async () => {
+    await removeLeftovers(directory, known).catch((error: unknown) =>
+      logger.warn(`${directory} is not cleaned up: ${asProxyError(error).message}`),
+    );
+  });
+  const placements = stack.use(await openPlacements(directory, known));
   const ownCa = files.ownCa ?? files.bundle;
   if (options.homeFiles && port !== 0) {
     const { connectCommand } = options;
@@ -56,14 +65,16 @@ export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<A
   return stack.move();
 }
 
-/** Nothing is placed that a manifest does not know. */
-async function openPlacements(directory: string): Promise<Placements> {
+/** Nothing is placed that a manifest does not know, nor before what others have left is gone. */
+async function openPlacements(directory: string, known: KnownPlacements): Promise<Placements> {
   try {
-    await removeLeftovers(directory);
+    await removeLeftovers(directory, known);
     return await Placements.open(directory);
   } catch (error) {
-    throw new ProxyError('trust_unwritable', `${directory} cannot be made or read; set XDG_STATE_HOME`, {
-      cause: error,
-    });
+    throw new ProxyError(
+      'trust_unwritable',
+      `${directory} cannot be used (${asProxyError(error).message}); set XDG_STATE_HOME`,
+      { cause: error },
+    );
   }
 }

@@ -1,8 +1,9 @@
 // Which process has placed something outside of its own folder, so that another can tell whether it still runs.
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { statfs } from 'node:fs/promises';
 import { processState } from '../jail/process-table.ts';
+import type { LockState } from './file-lock.ts';
 
 export interface Owner {
   readonly pid: number;
@@ -10,28 +11,48 @@ export interface Owner {
   readonly started: string;
   readonly boot: string;
   readonly pidNamespace: string;
-  readonly host: string;
+  /** It holds the lock of its manifest as long as it runs. */
+  readonly locks: boolean;
 }
 
-export function ownOwner(): Owner {
+export function ownOwner(): Omit<Owner, 'locks'> {
   return {
     pid: process.pid,
     started: startOf('self') ?? '',
     boot: readOrEmpty('/proc/sys/kernel/random/boot_id'),
     pidNamespace: pidNamespaceOfSelf(),
-    host: hostname(),
   };
 }
 
 /**
- * Whether that process has ended for certain. Of a container that shares a folder with this one nothing is known, so it
- * counts as running; one with this host's name was this container before it was started again.
+ * Whether that process has ended for certain, by the lock of its manifest as this process got it. Of a container that shares
+ * the folder, process numbers tell nothing, and its name may be this one's: the lock does. Of a machine that shares it nothing
+ * is known, so what ran there counts as running.
  */
-export function hasEnded(owner: Owner): boolean {
-  if (owner.host !== hostname()) return false;
+export async function hasEnded(owner: Owner, lock: LockState, folder: string): Promise<boolean> {
+  if (lock === 'busy') return false;
   const self = ownOwner();
-  if (owner.boot !== self.boot || owner.pidNamespace !== self.pidNamespace) return true;
-  return startOf(owner.pid) !== owner.started;
+  if (owner.boot === '' || owner.boot !== self.boot) return await isOfThisMachine(folder);
+  if (owner.locks && lock === 'held') return true;
+  return owner.pidNamespace === self.pidNamespace && startOf(owner.pid) !== owner.started;
+}
+
+/** Magic numbers of file systems that one kernel at a time has (statfs(2)): another boot's processes are gone. */
+const localFileSystems: ReadonlySet<number> = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // XFS
+  0x9123683e, // Btrfs
+  0xf2f52010, // F2FS
+  0x2fc12fc1, // ZFS
+  0xca451a4e, // bcachefs
+  0x01021994, // tmpfs
+  0x794c7630, // overlay
+]);
+
+async function isOfThisMachine(folder: string): Promise<boolean> {
+  const { type } = await statfs(folder);
+  // Some runtimes give it as a negative number of 32 bits.
+  return localFileSystems.has(Number(type) >>> 0);
 }
 
 /** Undefined if there is no such process, or only what is left of one. */

@@ -1,22 +1,34 @@
 // One thing placed among files of the user or the system, and how it is taken away without touching what is theirs.
 
 import { createHash } from 'node:crypto';
-import { chown, lstat, readFile, rmdir, unlink } from 'node:fs/promises';
+import { rmdir, unlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { withoutJavaEntry } from '../../pki/java-key-store.ts';
-import { writeFileAtomically } from '../atomic-file.ts';
+import { lockFolder } from './file-lock.ts';
+import { removeHashed } from './hashed-folder.ts';
+import { PlainFolder } from './plain-folder.ts';
+import { changeSystemFile, withoutText } from './system-file.ts';
 
-/** As the manifest records it, before it is done: each can be undone whether or not it was. */
+/**
+ * As the manifest records it, before it is done: each can be undone whether or not it was. Paths are absolute and have no
+ * link in them.
+ */
 export type Placement =
   /** A folder that was not there. */
   | { readonly kind: 'folder'; readonly path: string }
   /** A file that was not there, with the hash of its content. */
   | { readonly kind: 'file'; readonly path: string; readonly sha256: string }
-  /** The file in which that content is made ready; its name is random. */
+  /** A file of a hashed folder of OpenSSL. `path` is without the number, which changes when one before it goes. */
+  | { readonly kind: 'hashed'; readonly path: string; readonly sha256: string }
+  /** The file in which such content is made ready; its name is random. */
   | { readonly kind: 'temporary'; readonly path: string }
   /** Text at the end of a file of the system. */
   | { readonly kind: 'append'; readonly path: string; readonly text: string }
   /** An entry, in base64, of a Java key store of the system with the usual password. */
   | { readonly kind: 'java-entry'; readonly path: string; readonly entry: string };
+
+/** Whether the content of a file of that folder looks like what this program places there. */
+export type MarkCheck = (path: string, content: Buffer, folder: PlainFolder) => Promise<boolean>;
 
 /** Of every trust store that comes with a JDK; no secret. */
 export const javaStorePassword = 'changeit';
@@ -26,66 +38,62 @@ export function sha256(content: string | Uint8Array): string {
 }
 
 /**
- * Takes it away. A file that somebody has changed since, and a folder in which something is, stay: false then.
- * Harmless where nothing was placed.
+ * Takes it away. A file that somebody has changed since or that `bearsOurMark` does not know, and a folder in which something
+ * is, stay: false then. No link is followed. Harmless where nothing was placed.
  */
-export async function undoPlacement(placement: Placement): Promise<boolean> {
+export async function undoPlacement(
+  placement: Placement,
+  bearsOurMark: MarkCheck = async () => true,
+): Promise<boolean> {
   const { kind, path } = placement;
-  switch (kind) {
-    case 'folder':
-      return await unlessMissing(async () => {
-        await rmdir(path);
+  const name = basename(path);
+  return await unlessMissing(async () => {
+    await using folder = await PlainFolder.open(dirname(path));
+    const isPlaced = async (file: string, hash: string): Promise<boolean> => {
+      const content = await folder.readFile(file);
+      return content !== undefined && sha256(content) === hash && (await bearsOurMark(path, content, folder));
+    };
+    switch (kind) {
+      case 'folder':
+        await rmdir(folder.entry(name));
         return true;
-      });
-    case 'temporary':
-      return await unlessMissing(async () => {
-        await unlink(path);
+      case 'temporary':
+        await unlink(folder.entry(name));
         return true;
-      });
-    case 'file':
-      return await unlessMissing(async () => {
-        // A link is nobody's but the user's.
-        if (!(await lstat(path)).isFile() || sha256(await readFile(path)) !== placement.sha256) return false;
-        await unlink(path);
+      case 'file':
+        if (!(await isPlaced(name, placement.sha256))) return false;
+        await unlink(folder.entry(name));
         return true;
-      });
-    case 'append':
-      return await unlessMissing(() => cut(path, placement.text));
-    case 'java-entry':
-      return await unlessMissing(() => removeJavaEntry(path, Buffer.from(placement.entry, 'base64')));
-  }
+      case 'hashed': {
+        await using _ = await lockFolder(dirname(path));
+        await removeHashed(folder, name, (file) => isPlaced(file, placement.sha256));
+        return true;
+      }
+      case 'append':
+        return await changeSystemFile(path, (content) => withoutText(content, placement.text));
+      case 'java-entry':
+        return await changeSystemFile(path, (content) =>
+          withoutJavaEntry(content, Buffer.from(placement.entry, 'base64'), javaStorePassword),
+        );
+    }
+  });
 }
 
 async function unlessMissing(undo: () => Promise<boolean>): Promise<boolean> {
   try {
     return await undo();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return true;
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-    throw error;
+    switch ((error as NodeJS.ErrnoException).code) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+        return true;
+      // A link is nobody's but the user's.
+      case 'ELOOP':
+      case 'ENOTEMPTY':
+      case 'EEXIST':
+        return false;
+      default:
+        throw error;
+    }
   }
-}
-
-async function cut(path: string, text: string): Promise<boolean> {
-  const content = await readFile(path);
-  const at = content.lastIndexOf(text);
-  // The system has made the file anew meanwhile, or it never came to it.
-  if (at < 0) return true;
-  const rest = Buffer.concat([content.subarray(0, at), content.subarray(at + Buffer.byteLength(text))]);
-  await replaceContent(path, rest);
-  return true;
-}
-
-async function removeJavaEntry(path: string, entry: Uint8Array): Promise<boolean> {
-  const rest = withoutJavaEntry(await readFile(path), entry, javaStorePassword);
-  if (rest !== undefined) await replaceContent(path, rest);
-  return true;
-}
-
-/** Another content by rename, with owner and mode as they were. */
-export async function replaceContent(path: string, content: Uint8Array): Promise<void> {
-  const { mode, uid, gid } = await lstat(path);
-  await writeFileAtomically(path, content, { mode: mode & 0o7777 });
-  if (uid !== process.geteuid?.() || gid !== process.getegid?.()) await chown(path, uid, gid);
 }

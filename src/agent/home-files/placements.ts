@@ -1,59 +1,118 @@
 // All that one session has placed outside of its folder, with a manifest by which another process can take it away.
 
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, readFile, realpath, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, realpath, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { asProxyError } from '../../protocol/error.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import { withJavaEntry } from '../../pki/java-key-store.ts';
-import { writeFileAtomically } from '../atomic-file.ts';
-import { hasEnded, ownOwner, type Owner } from './owner.ts';
-import { javaStorePassword, type Placement, replaceContent, sha256, undoPlacement } from './placement.ts';
-
-interface Manifest {
-  readonly version: 1;
-  readonly owner: Owner;
-  readonly placements: readonly Placement[];
-}
-
-const manifestName = /^placed-[0-9a-f]{16}\.json$/;
-/** No session places as much; a larger file is not one of ours. */
-const manifestBytesMax = 8 * 1024 * 1024;
+import { lockFolder } from './file-lock.ts';
+import { linkHashed } from './hashed-folder.ts';
+import { undoAll } from './leftovers.ts';
+import { makeManifestFolder, manifestFolderFault } from './manifest-folder.ts';
+import { ManifestWriter } from './manifest.ts';
+import { javaStorePassword, type Placement, sha256 } from './placement.ts';
+import { PlainFolder } from './plain-folder.ts';
+import { changeSystemFile } from './system-file.ts';
 
 /**
  * `[Symbol.asyncDispose]` takes away what was placed and not changed by others, newest first. What it cannot take away
  * stays in the manifest, for the next session.
  */
 export class Placements implements AsyncDisposable {
-  readonly #file: string;
-  readonly #owner = ownOwner();
+  readonly #manifest: ManifestWriter;
   #placements: readonly Placement[] = [];
 
-  private constructor(file: string) {
-    this.#file = file;
+  private constructor(manifest: ManifestWriter) {
+    this.#manifest = manifest;
   }
 
-  /** `directory` holds the manifests of this user; it is made with mode 0700. */
+  /** `directory` holds the manifests of this user; it is made with mode 0700. Throws trust_unwritable if others can write in it. */
   static async open(directory: string): Promise<Placements> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    return new Placements(join(directory, `placed-${randomBytes(8).toString('hex')}.json`));
+    await makeManifestFolder(directory);
+    const fault = await manifestFolderFault(directory);
+    if (fault !== undefined) throw new ProxyError('trust_unwritable', fault);
+    return new Placements(new ManifestWriter(directory));
   }
 
   /** False if something is at that path: it stays as it is. Missing folders are made. */
   async placeFile(path: string, content: string | Uint8Array, mode: number): Promise<boolean> {
     if (await exists(path)) return false;
-    await this.#makeFolder(dirname(path), mode);
-    const temporary = join(
-      dirname(path),
-      `.${basename(path)}.upstreamproxy-${randomBytes(8).toString('hex')}`,
+    const folderPath = await this.#folderOf(dirname(path), mode);
+    const placed = join(folderPath, basename(path));
+    return await this.#placeReady(
+      { kind: 'file', path: placed, sha256: sha256(content) },
+      { content, mode },
+      async (folder, ready) => {
+        try {
+          // Unlike a rename it never takes the place of a file that came meanwhile.
+          await link(folder.entry(ready), folder.entry(basename(path)));
+          return true;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+          return false;
+        }
+      },
     );
+  }
+
+  /** Places a file in a hashed folder of OpenSSL, by the next number of that hash; false if there is none left. */
+  async placeHashed(folder: string, hash: string, content: string): Promise<boolean> {
+    const folderPath = await realpath(folder);
+    await using _ = await lockFolder(folderPath);
+    return await this.#placeReady(
+      { kind: 'hashed', path: join(folderPath, hash), sha256: sha256(content) },
+      { content, mode: 0o644 },
+      (plain, ready) => linkHashed(plain, hash, ready),
+    );
+  }
+
+  /** Appends lines to a file of the system; false if it becomes a link meanwhile. */
+  async appendText(path: string, text: string): Promise<boolean> {
+    const place = await realpath(path);
+    return await changeSystemFile(place, async (content) => {
+      // Always on a line of its own, so that each session's can be cut off whatever is before and behind it.
+      const appended = `\n${text}`;
+      await this.#record(true, { kind: 'append', path: place, text: appended });
+      return Buffer.concat([content, Buffer.from(appended)]);
+    });
+  }
+
+  /** Adds an entry to a Java key store of the system; false if it is none of the usual form and password. */
+  async addJavaEntry(path: string, entry: Uint8Array): Promise<boolean> {
+    const place = await realpath(path);
+    let isAdded = false;
+    await changeSystemFile(place, async (content) => {
+      const store = withJavaEntry(content, entry, javaStorePassword);
+      if (store === undefined) return undefined;
+      const text = Buffer.from(entry).toString('base64');
+      await this.#record(true, { kind: 'java-entry', path: place, entry: text });
+      isAdded = true;
+      return store;
+    });
+    return isAdded;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using manifest = this.#manifest;
+    const { failed } = await undoAll(this.#placements);
+    this.#placements = failed;
+    // Where not even that can be written, the manifest stays as it was.
+    if (failed.length > 0) await manifest.write(failed, true).catch(() => {});
+    else await manifest.remove();
+  }
+
+  /** Makes the content ready under another name, and lets `give` it its own; if that gives false, nothing is placed. */
+  async #placeReady(
+    placement: Placement,
+    { content, mode }: { readonly content: string | Uint8Array; readonly mode: number },
+    give: (folder: PlainFolder, ready: string) => Promise<boolean>,
+  ): Promise<boolean> {
+    const folderPath = dirname(placement.path);
+    const ready = `.${basename(placement.path)}.upstreamproxy-${randomBytes(8).toString('hex')}`;
+    await using folder = await PlainFolder.open(folderPath);
     // What is recorded last is undone first; a crash in between leaves nothing that the manifest does not know.
-    await this.#record(
-      false,
-      { kind: 'file', path, sha256: sha256(content) },
-      { kind: 'temporary', path: temporary },
-    );
-    const file = await open(temporary, 'wx', mode);
+    await this.#record(false, placement, { kind: 'temporary', path: join(folderPath, ready) });
+    const file = await open(folder.entry(ready), 'wx', mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -61,175 +120,47 @@ export class Placements implements AsyncDisposable {
       await file.close();
     }
     try {
-      // Unlike a rename it never takes the place of a file that came meanwhile.
-      await link(temporary, path);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      await this.#forget(path);
-      return false;
+      const isGiven = await give(folder, ready);
+      if (!isGiven) await this.#forget(placement);
+      return isGiven;
     } finally {
-      await unlink(temporary);
+      await unlink(folder.entry(ready));
     }
   }
 
-  /** Appends lines to a file of the system. */
-  async appendText(path: string, text: string): Promise<void> {
-    const place = await realpath(path);
-    const content = await readFile(place);
-    // Always on a line of its own, so that each session's can be cut off whatever is before and behind it.
-    const appended = `\n${text}`;
-    await this.#record(true, { kind: 'append', path: place, text: appended });
-    await replaceContent(place, Buffer.concat([content, Buffer.from(appended)]));
-  }
-
-  /** Adds an entry to a Java key store of the system; false if it is none of the usual form and password. */
-  async addJavaEntry(path: string, entry: Uint8Array): Promise<boolean> {
-    const place = await realpath(path);
-    const store = withJavaEntry(await readFile(place), entry, javaStorePassword);
-    if (store === undefined) return false;
-    await this.#record(true, {
-      kind: 'java-entry',
-      path: place,
-      entry: Buffer.from(entry).toString('base64'),
-    });
-    await replaceContent(place, store);
-    return true;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const { failed } = await undoAll(this.#placements);
-    this.#placements = failed;
-    if (failed.length > 0)
-      await keepManifest(this.#file, { version: 1, owner: this.#owner, placements: failed });
-    else await unlink(this.#file).catch(ignoreMissing);
-  }
-
-  async #makeFolder(path: string, fileMode: number): Promise<void> {
-    if (await exists(path)) return;
-    await this.#makeFolder(dirname(path), fileMode);
-    await this.#record(false, { kind: 'folder', path });
+  /** The folder without links in its path; it and those above are made where they are missing. */
+  async #folderOf(path: string, fileMode: number): Promise<string> {
+    try {
+      return await realpath(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    const folder = join(await this.#folderOf(dirname(path), fileMode), basename(path));
+    await this.#record(false, { kind: 'folder', path: folder });
     // As private as what will be in it.
-    await mkdir(path, { mode: (fileMode & 0o044) === 0 ? 0o700 : 0o755 });
+    await mkdir(folder, { mode: (fileMode & 0o044) === 0 ? 0o700 : 0o755 });
+    return folder;
   }
 
-  async #forget(path: string): Promise<void> {
-    this.#placements = this.#placements.filter((placement) => placement.path !== path);
-    await this.#write(false);
+  async #forget(placement: Placement): Promise<void> {
+    this.#placements = this.#placements.filter((one) => one !== placement);
+    await this.#manifest.write(this.#placements, false);
   }
 
   /** Durable where a loss of power must not lose it: files of the system outlive that. */
   async #record(durable: boolean, ...placements: readonly Placement[]): Promise<void> {
     this.#placements = [...this.#placements, ...placements];
-    await this.#write(durable);
+    await this.#manifest.write(this.#placements, durable);
   }
-
-  async #write(durable: boolean): Promise<void> {
-    const manifest: Manifest = { version: 1, owner: this.#owner, placements: this.#placements };
-    await writeManifest(this.#file, manifest, durable);
-  }
-}
-
-/** Where not even that can be written, the manifest stays as it was. */
-async function keepManifest(file: string, manifest: Manifest): Promise<void> {
-  await writeManifest(file, manifest, true).catch(() => {});
-}
-
-async function writeManifest(file: string, manifest: Manifest, durable: boolean): Promise<void> {
-  await writeFileAtomically(file, JSON.stringify(manifest), { mode: 0o600, durable });
-}
-
-/** What came of a look for leftovers: paths that stay because somebody has changed them, or that cannot be taken away. */
-export interface Leftovers {
-  readonly sessions: number;
-  readonly kept: readonly string[];
-}
-
-/** Takes away what sessions of this user have left that ended without doing it themselves. Harmless where there are none. */
-export async function removeLeftovers(directory: string): Promise<Leftovers> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  const kept: string[] = [];
-  let sessions = 0;
-  for (const name of names.filter((candidate) => manifestName.test(candidate))) {
-    const file = join(directory, name);
-    const manifest = await readManifest(file);
-    if (manifest === undefined || !hasEnded(manifest.owner)) continue;
-    sessions++;
-    const { changed, failed, reasons } = await undoAll(manifest.placements);
-    kept.push(...changed, ...reasons);
-    if (failed.length === 0) await unlink(file).catch(ignoreMissing);
-    // What was taken away is not taken away again: what is there then may be another's.
-    else await keepManifest(file, { ...manifest, placements: failed });
-  }
-  return { sessions, kept };
-}
-
-interface Undone {
-  /** Paths that stay because somebody has changed them. */
-  readonly changed: readonly string[];
-  /** In the order in which they were placed. */
-  readonly failed: readonly Placement[];
-  /** Their paths, and why. */
-  readonly reasons: readonly string[];
-}
-
-async function undoAll(placements: readonly Placement[]): Promise<Undone> {
-  const changed: string[] = [];
-  const failed: Placement[] = [];
-  const reasons: string[] = [];
-  for (const placement of placements.toReversed()) {
-    try {
-      if (!(await undoPlacement(placement)) && placement.kind !== 'folder') changed.push(placement.path);
-    } catch (error) {
-      // The others are taken away all the same.
-      failed.unshift(placement);
-      reasons.push(`${placement.path} (${asProxyError(error).message})`);
-    }
-  }
-  return { changed, failed, reasons };
-}
-
-/** It tells what to delete, so it is read from nobody else, and by the descriptor that was looked at. */
-async function readManifest(file: string): Promise<Manifest | undefined> {
-  try {
-    // A pipe at this name must not be waited for.
-    await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const status = await handle.stat();
-    if (!status.isFile() || status.uid !== process.geteuid?.() || status.size > manifestBytesMax)
-      return undefined;
-    const manifest: unknown = JSON.parse(await handle.readFile('utf8'));
-    return isManifest(manifest) ? manifest : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ELOOP') return undefined;
-    ignoreMissing(error);
-    return undefined;
-  }
-}
-
-/** What this program writes has all of it; a file without is none of ours, and no reason to end a session. */
-function isManifest(value: unknown): value is Manifest {
-  // Each field is looked at before it is used.
-  const manifest = value as Partial<Manifest> | null;
-  return (
-    manifest?.version === 1 &&
-    typeof manifest.owner === 'object' &&
-    manifest.owner !== null &&
-    Array.isArray(manifest.placements) &&
-    manifest.placements.every(
-      (placement: unknown) =>
-        typeof placement === 'object' && typeof (placement as Placement | null)?.path === 'string',
-    )
-  );
 }
 
 async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(ignoreMissing)) !== undefined;
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  return undefined;
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    // ENOTDIR is for the folder that is to be made, which says so better.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }

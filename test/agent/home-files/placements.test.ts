@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -14,8 +15,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { Placements, removeLeftovers } from '../../../src/agent/home-files/placements.ts';
+import { after, test } from 'node:test';
+import { type Leftovers, removeLeftovers as remove } from '../../../src/agent/home-files/leftovers.ts';
+import { Placements } from '../../../src/agent/home-files/placements.ts';
 import { javaKeyStore, javaTrustEntry } from '../../../src/pki/java-key-store.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -38,14 +40,30 @@ function contents(folder: string): Record<string, string> {
   );
 }
 
-/** As if the process that wrote the manifests had been killed. */
+const abandoned: Placements[] = [];
+after(async () => {
+  for (const placements of abandoned) await placements[Symbol.asyncDispose]();
+});
+
+/** Placements of a process that will be killed. */
+async function openAbandoned(state: string): Promise<Placements> {
+  const placements = await Placements.open(state);
+  // Its lock is held until it is collected.
+  abandoned.push(placements);
+  return placements;
+}
+
+/** As if the process that wrote the manifests had been killed: nobody has their locks. */
 function orphan(state: string): void {
   for (const name of readdirSync(state)) {
-    const manifest = JSON.parse(readFileSync(join(state, name), 'utf8')) as { owner: object };
-    const owner = { ...manifest.owner, started: '1' };
-    writeFileSync(join(state, name), JSON.stringify({ ...manifest, owner }));
+    copyFileSync(join(state, name), join(state, 'copy'));
+    renameSync(join(state, 'copy'), join(state, name));
   }
 }
+
+/** What a manifest may name is tested with known-places.ts. */
+const removeLeftovers = (state: string): Promise<Leftovers> =>
+  remove(state, { isKnown: async () => true, bearsOurMark: async () => true });
 
 test('what was placed is taken away with the folders that were made for it, and nothing else', async () => {
   await withHome(async (home, state) => {
@@ -141,7 +159,7 @@ for (const text of [
 ]) {
   test(`a manifest that is ${text} tells nothing and stops nobody`, async () => {
     await withHome(async (home, state) => {
-      await (await Placements.open(state)).placeFile(join(home, 'left'), 'text', 0o644);
+      await (await openAbandoned(state)).placeFile(join(home, 'left'), 'text', 0o644);
       orphan(state);
       writeFileSync(join(state, 'placed-0000000000000000.json'), text);
       assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept: [] });
@@ -152,7 +170,7 @@ for (const text of [
 
 test('a manifest that is a link tells nothing', async () => {
   await withHome(async (home, state) => {
-    const placements = await Placements.open(state);
+    const placements = await openAbandoned(state);
     await placements.placeFile(join(home, 'config'), 'ours', 0o644);
     orphan(state);
     const [name = ''] = readdirSync(state);
@@ -168,7 +186,7 @@ test(
   { skip: process.geteuid?.() === 0 ? false : 'needs root, to have a file of another user' },
   async () => {
     await withHome(async (home, state) => {
-      const placements = await Placements.open(state);
+      const placements = await openAbandoned(state);
       await placements.placeFile(join(home, 'config'), 'ours', 0o644);
       orphan(state);
       for (const name of readdirSync(state)) chownSync(join(state, name), 65_534, 65_534);
@@ -180,14 +198,17 @@ test(
 
 test('of a process that was killed, another takes it away; of one that runs, nobody', async () => {
   await withHome(async (home, state) => {
-    const placements = await Placements.open(state);
+    const placements = await openAbandoned(state);
     await placements.placeFile(join(home, '.a/config'), 'ours', 0o644);
     await placements.placeFile(join(home, '.b/config'), 'ours', 0o644);
     assert.deepEqual(await removeLeftovers(state), { sessions: 0, kept: [] });
     assert.equal(existsSync(join(home, '.a/config')), true);
     writeFileSync(join(home, '.b/config'), 'changed');
     orphan(state);
-    assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept: [join(home, '.b/config')] });
+    assert.deepEqual(await removeLeftovers(state), {
+      sessions: 1,
+      kept: [`${join(home, '.b/config')} (changed since)`],
+    });
     assert.deepEqual(Object.keys(contents(home)), ['.b', '.b/config']);
     assert.deepEqual(readdirSync(state), []);
     assert.deepEqual(await removeLeftovers(join(home, 'missing')), { sessions: 0, kept: [] });
@@ -196,7 +217,7 @@ test('of a process that was killed, another takes it away; of one that runs, nob
 
 test('a crash between the manifest and the file leaves a file of the user alone', async () => {
   await withHome(async (home, state) => {
-    const placements = await Placements.open(state);
+    const placements = await openAbandoned(state);
     await placements.placeFile(join(home, 'config'), 'ours', 0o644);
     // As if it had been the user who placed something there, after the manifest was written.
     writeFileSync(join(home, 'config'), 'of the user');

@@ -53,7 +53,7 @@ test('ours is in every store of the system, and afterwards the system is as it w
       assert.deepEqual(logger.lines, []);
       assert.equal(
         readFileSync(join(root, '/etc/ssl/certs/ca-certificates.crt'), 'utf8'),
-        `${roots}\n${own}`,
+        `${roots}\n# Written by upstreamproxy for one session; removed when it ends.\n${own}`,
       );
       assert.equal(readFileSync(join(root, '/etc/ssl/certs/java/cacerts')).readUInt32BE(8), 2);
       const policies = readFileSync(join(root, '/etc/firefox/policies/policies.json'), 'utf8');

@@ -1,0 +1,51 @@
+// The folder of the manifests of one user. Manifests say what is to be removed, so nobody else may put one there.
+
+import { lstat, mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+const manifestName = /^placed-[0-9a-f]{16}\.json$/;
+const unfinishedName = /^\.placed-[0-9a-f]{16}\.json\.[0-9a-f]{12}$/;
+/** Writing one takes milliseconds. */
+const unfinishedAgeMs = 60_000;
+
+export async function makeManifestFolder(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+}
+
+/**
+ * Why manifests of that folder are not to be believed; undefined if they are, or if it is not there. It and the one above, which
+ * are made by this program alone, must be this user's, no links, and closed to writing by others: who can write further
+ * above can put others in their place, but none that are this user's.
+ */
+export async function manifestFolderFault(directory: string): Promise<string | undefined> {
+  for (const path of [dirname(directory), directory]) {
+    const status = await lstat(path).catch(ignoreMissing);
+    if (status === undefined) return undefined;
+    if (!status.isDirectory()) return `${path} is not a folder`;
+    if (status.uid !== process.geteuid?.()) return `${path} is of another user`;
+    if ((status.mode & 0o022) !== 0) return `${path} can be written by others`;
+  }
+  return undefined;
+}
+
+/** Paths of the manifests in it; none if it is not there. Removes what writers that were killed left. */
+export async function manifestsIn(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names.filter((candidate) => unfinishedName.test(candidate)))
+    await removeOld(join(directory, name));
+  return names.filter((name) => manifestName.test(name)).map((name) => join(directory, name));
+}
+
+async function removeOld(path: string): Promise<void> {
+  const status = await stat(path).catch(ignoreMissing);
+  if (status !== undefined && Date.now() - status.mtimeMs > unfinishedAgeMs)
+    await unlink(path).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
+}
