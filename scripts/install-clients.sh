@@ -11,20 +11,21 @@ groups='transfer vcs python system java ruby php perl languages containers brows
 
 debian_packages() {
   case $1 in
-    transfer) echo 'curl wget wget2 aria2 axel httpie xh lynx w3m links elinks lftp busybox openssl ffmpeg yt-dlp gvfs-backends dbus-daemon libglib2.0-bin' ;;
+    transfer) echo 'curl wget wget2 aria2 axel httpie xh lynx w3m links elinks lftp busybox openssl ffmpeg yt-dlp gvfs-backends dbus-daemon libglib2.0-bin netcat-openbsd' ;;
     vcs) echo 'git git-lfs gh glab mercurial subversion darcs fossil openssh-client' ;;
     python) echo 'python3 python3-pip python3-venv python3-requests python3-httpx python3-h2 python3-aiohttp python3-urllib3 python3-httplib2
-      python3-pycurl python3-websockets python3-websocket python3-boto3 python3-grpcio python3-poetry python3.11 ansible-core awscli azure-cli' ;;
+      python3-pycurl python3-websockets python3-websocket python3-boto3 python3-grpcio python3-poetry python3.11 ansible-core awscli azure-cli
+      pre-commit' ;;
     system) echo 'apt dnf pacman-package-manager flatpak nix-bin' ;;
     java) echo 'default-jdk-headless maven gradle ant ivy leiningen' ;;
     ruby) echo 'ruby ruby-bundler ruby-faraday ruby-httparty' ;;
     php) echo 'php-cli php-curl composer unzip' ;;
     perl) echo 'perl libwww-perl liblwp-protocol-https-perl libio-socket-ssl-perl cpanminus make' ;;
     languages) echo 'cargo rustc golang-go lua5.1 lua-sec luarocks r-base-core tcl tcl-tls erlang elixir rebar3 ghc cabal-install
-      haskell-stack opam bzip2 patch unzip emacs-nox racket mono-runtime mono-mcs crystal swiftlang' ;;
-    containers) echo 'kubectl skopeo podman buildah oras rclone restic s3cmd' ;;
+      haskell-stack opam bzip2 patch unzip emacs-nox racket mono-runtime mono-mcs crystal swiftlang cmake' ;;
+    containers) echo 'kubectl skopeo podman buildah oras rclone restic s3cmd docker-cli' ;;
     browsers) echo 'chromium firefox-esr libnss3-tools' ;;
-    services) echo 'openssh-client redis-tools postgresql-client rsync' ;;
+    services) echo 'openssh-client redis-tools postgresql-client rsync gnupg dirmngr' ;;
   esac
 }
 
@@ -56,6 +57,15 @@ claude-code @anthropic-ai/claude-code
 codex @openai/codex
 gemini-cli @google/gemini-cli
 opencode opencode-ai
+qwen-code @qwen-code/qwen-code
+pi @mariozechner/pi-coding-agent
+copilot @github/copilot
+mcp-remote mcp-remote
+playwright playwright-core
+puppeteer puppeteer-core
+corepack corepack
+node-gyp node-gyp
+electron-get @electron/get
 END
       ;;
   esac

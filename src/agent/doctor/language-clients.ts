@@ -324,6 +324,18 @@ const machines: readonly ClientRow[] = [
     fix: 'system-store',
     // No proof: url.el waits for ever at times where a connection stands at once.
   },
+  {
+    id: 'cmake',
+    commands: ['cmake'],
+    version,
+    proxy: environmentProxy,
+    trust: files('SSL_CERT_FILE'),
+    proof: {
+      args: ['-P', 'program.cmake'],
+      files: { 'program.cmake': 'file(DOWNLOAD @url@ @temporary@/answer TLS_VERIFY ON)\n' },
+      output: 'answer',
+    },
+  },
   { id: 'racket', commands: ['racket'], version, proxy: environmentProxy, trust: 'unverified' },
   { id: 'crystal', commands: ['crystal'], version, ...noProxySetting, trust: files('SSL_CERT_FILE') },
 ];

@@ -259,7 +259,10 @@ const others: readonly ClientRow[] = [
     commands: ['chromium', 'chromium-browser', 'google-chrome'],
     version,
     proxy: environmentProxy,
-    trust: [{ kind: 'home', path: '.pki/nssdb/cert9.db' }],
+    trust: [
+      { kind: 'fixed', path: '/etc/chromium/policies/managed/upstreamproxy.json' },
+      { kind: 'home', path: '.pki/nssdb/cert9.db' },
+    ],
     fix: 'home-files',
   },
   {
@@ -291,6 +294,8 @@ const others: readonly ClientRow[] = [
     proxy: [{ kind: 'variable', names: ['RSYNC_PROXY'] }],
     trust: 'none',
   },
+  // Keyservers; it resolves names itself, even where its settings name a proxy.
+  { id: 'dirmngr', commands: ['dirmngr'], version, ...noProxySetting, trust: [system] },
   { id: 'psql', commands: ['psql'], version, ...noProxySetting, trust: 'none' },
   { id: 'redis-cli', commands: ['redis-cli'], version, ...noProxySetting, trust: 'none' },
 ];

@@ -44,7 +44,12 @@ function holds(file: string, authority: Authority): boolean {
   if (content === undefined) return false;
   // JKS and NSS keep the DER as it is.
   const searched = [content, ...pemBlocks(content)];
-  return authority.some(({ raw }) => searched.some((bytes) => bytes.includes(raw)));
+  return authority.some(
+    ({ raw }) =>
+      searched.some((bytes) => bytes.includes(raw)) ||
+      // Policies have it in JSON.
+      content.includes(raw.toString('base64')),
+  );
 }
 
 /** The file itself or the files of the folder; undefined where there is nothing that can be read. */

@@ -3,7 +3,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants as system } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ProxyError } from '../../protocol/error.ts';
 import { openSystemCalls } from '../hardening/ffi.ts';
 import { systemCallNumbers } from '../jail/system-call-numbers.ts';
@@ -46,6 +45,7 @@ export async function lockFolder(path: string): Promise<AsyncDisposable> {
     if (state === 'impossible') throw new ProxyError('trust_unwritable', `${path} cannot be locked here`);
     if (performance.now() > deadlineMs)
       throw new ProxyError('trust_unwritable', `${path} stays locked by another session`);
-    await delay(folderLockPollMs);
+    // `cleanup` has nothing else that would keep it alive.
+    await new Promise((resolve) => setTimeout(resolve, folderLockPollMs));
   }
 }

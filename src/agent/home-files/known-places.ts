@@ -5,6 +5,8 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isJavaTrustEntry } from '../../pki/java-key-store.ts';
 import {
+  chromiumPolicies,
+  chromiumPoliciesText,
   firefoxPolicies,
   firefoxPoliciesText,
   hashedFolder,
@@ -38,7 +40,7 @@ export function knownPlacements({ home, root }: PlacesOptions): KnownPlacements 
     return false;
   };
   const isFile = async (path: string): Promise<boolean> => {
-    if (path === (await inSystem(firefoxPolicies))) return true;
+    if (await isOneOf(path, systemFiles)) return true;
     if (home === undefined) return false;
     for (const file of fixedFiles) if (path === (await inHome(home, file))) return true;
     return (
@@ -46,7 +48,7 @@ export function knownPlacements({ home, root }: PlacesOptions): KnownPlacements 
     );
   };
   const isFolder = async (path: string): Promise<boolean> => {
-    if (await isOneOf(path, [dirname(firefoxPolicies), dirname(dirname(firefoxPolicies))])) return true;
+    if (await isOneOf(path, systemFolders)) return true;
     if (home === undefined) return false;
     for (const folder of homeFolders) if (path === (await inHome(home, folder))) return true;
     return false;
@@ -83,6 +85,8 @@ export function knownPlacements({ home, root }: PlacesOptions): KnownPlacements 
   return { isKnown, bearsOurMark };
 }
 
+const systemFiles = [firefoxPolicies, ...chromiumPolicies];
+const systemFolders = [...new Set(systemFiles.flatMap((file) => foldersAbove(file)))];
 const fixedFiles = [...homeFilePaths, ...[nssMark, ...nssNames].map((name) => `${nssFolder}/${name}`)];
 const homeFolders = [
   ...new Set([...fixedFiles, `${monoTrustFolder}/file`].flatMap((file) => foldersAbove(file))),
@@ -90,7 +94,7 @@ const homeFolders = [
 
 function foldersAbove(path: string): string[] {
   const folder = dirname(path);
-  return folder === '.' ? [] : [folder, ...foldersAbove(folder)];
+  return folder === '.' || folder === '/' ? [] : [folder, ...foldersAbove(folder)];
 }
 
 const bearsOurMark: MarkCheck = async (path, content, folder) => {
@@ -99,13 +103,14 @@ const bearsOurMark: MarkCheck = async (path, content, folder) => {
     const mark = await folder.readFile(nssMark).catch(() => undefined);
     return mark !== undefined && isMarked(mark);
   }
-  if (name === basename(firefoxPolicies)) return isFirefoxPolicies(content.toString('utf8'));
+  if (systemFiles.some((file) => path.endsWith(file))) return isPolicies(content.toString('utf8'));
   return isMarked(content);
 };
 
-function isFirefoxPolicies(text: string): boolean {
-  const [, ownCa] = /"Install": \[\n\s*"([^"\n]+)"\n/.exec(text) ?? [];
-  return ownCa !== undefined && text === firefoxPoliciesText(ownCa);
+/** JSON has no comments: it is ours if it is exactly what this program writes. */
+function isPolicies(text: string): boolean {
+  const strings = [...text.matchAll(/"([^"\\\n]+)"/g)].map(([, string = '']) => string);
+  return [firefoxPoliciesText(strings.at(-1) ?? ''), chromiumPoliciesText(strings.slice(1))].includes(text);
 }
 
 /** The last name stands for itself, be it a link. */

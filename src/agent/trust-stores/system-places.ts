@@ -20,3 +20,15 @@ export const firefoxPolicies = '/etc/firefox/policies/policies.json';
 export function firefoxPoliciesText(ownCa: string): string {
   return `${JSON.stringify({ policies: { Certificates: { Install: [ownCa] } } }, undefined, 2)}\n`;
 }
+
+/** Each of the three reads all files of its folder, whatever HOME and profile are; `CACertificates` since version 131. */
+export const chromiumPolicies: readonly string[] = [
+  '/etc/chromium/policies/managed/upstreamproxy.json',
+  '/etc/opt/chrome/policies/managed/upstreamproxy.json',
+  '/etc/opt/chrome_for_testing/policies/managed/upstreamproxy.json',
+];
+
+/** Policies that make Chromium trust these certificates, DER in base64. */
+export function chromiumPoliciesText(certificates: readonly string[]): string {
+  return `${JSON.stringify({ CACertificates: certificates }, undefined, 2)}\n`;
+}

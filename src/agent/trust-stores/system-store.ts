@@ -13,6 +13,8 @@ import type { Placements } from '../home-files/placements.ts';
 import type { Logger } from '../logger.ts';
 import { systemBundlePaths } from '../trust.ts';
 import {
+  chromiumPolicies,
+  chromiumPoliciesText,
   firefoxPlaces,
   firefoxPolicies,
   firefoxPoliciesText,
@@ -46,6 +48,12 @@ export async function placeSystemTrust(options: SystemTrustOptions, placements: 
     await attempt(place, (path) => addToJava(path, blocks, placements));
   if (existsSync(join(root, hashedFolder)))
     await attempt(hashedFolder, (path) => addToHashedFolder(path, blocks, placements));
+  // Not only where one is installed: tools bring their own, at any time.
+  const policies = chromiumPoliciesText(
+    blocks.map((block) => Buffer.from(pemContents(block)).toString('base64')),
+  );
+  for (const place of chromiumPolicies)
+    await attempt(place, (path) => placements.placeFile(path, policies, 0o644));
   if (firefoxPlaces.some((place) => existsSync(join(root, place))))
     await attempt(firefoxPolicies, (path) => placements.placeFile(path, firefoxPoliciesText(ownCa), 0o644));
 }

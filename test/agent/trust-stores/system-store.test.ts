@@ -58,6 +58,12 @@ test('ours is in every store of the system, and afterwards the system is as it w
       assert.equal(readFileSync(join(root, '/etc/ssl/certs/java/cacerts')).readUInt32BE(8), 2);
       const policies = readFileSync(join(root, '/etc/firefox/policies/policies.json'), 'utf8');
       assert.deepEqual(JSON.parse(policies), { policies: { Certificates: { Install: [ownCa] } } });
+      const [certificate] = certificatesIn(own);
+      for (const folder of ['/etc/chromium', '/etc/opt/chrome'])
+        assert.deepEqual(
+          JSON.parse(readFileSync(join(root, folder, 'policies/managed/upstreamproxy.json'), 'utf8')),
+          { CACertificates: [Buffer.from(certificate ?? []).toString('base64')] },
+        );
       const hashed = readdirSync(join(root, '/etc/ssl/certs')).filter((name) =>
         /^[0-9a-f]{8}\.0$/.test(name),
       );

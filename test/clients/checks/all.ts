@@ -11,6 +11,7 @@ import { javascriptLibraryChecks } from './javascript-libraries.ts';
 import { javascriptPackageChecks } from './javascript-packages.ts';
 import { javascriptToolChecks } from './javascript-tools.ts';
 import { networkChecks } from './network.ts';
+import { nodeDownloadChecks } from './node-downloads.ts';
 import { nodeChecks } from './node.ts';
 import { otherLanguageChecks } from './other-languages.ts';
 import { pythonLibraryChecks } from './python-libraries.ts';
@@ -31,6 +32,7 @@ export const allChecks: readonly ClientCheck[] = [
   ...javascriptLibraryChecks,
   ...javascriptPackageChecks,
   ...javascriptToolChecks,
+  ...nodeDownloadChecks,
   ...assistantChecks,
   ...pythonChecks,
   ...pythonLibraryChecks,

@@ -68,6 +68,38 @@ function chromiumCheck(
   };
 }
 
+/** Debian's Chromium, led by a library. */
+function automationCheck(id: string, name: string): ClientCheck {
+  const library = `@tools@/${id}/node_modules/${name}`;
+  return {
+    id,
+    client: name,
+    version: ['@node@', '-p', `require('${library}/package.json').version`],
+    needs: [`${library}/package.json`, 'chromium', 'certutil'],
+    how: 'https_proxy; ~/.pki/nssdb',
+    homeFiles: ['environment', 'capture'],
+    files: {
+      'program.cjs': `const library = require('${library}');
+(async () => {
+  const launcher = library.chromium ?? library;
+  const options = { executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] };
+  const browser = await launcher.launch({ headless: true, ...options });
+  try {
+    const page = await browser.newPage();
+    await page.goto('@https:web@/hello');
+    console.log(await page.content());
+  } finally {
+    await browser.close();
+  }
+})();
+`,
+    },
+    command: ['@node@', 'program.cjs'],
+    expect: /hello from web/,
+    timeoutMs: 90_000,
+  };
+}
+
 export const browserChecks: readonly ClientCheck[] = [
   chromiumCheck('chromium-env', 'https_proxy; ~/.pki/nssdb', pageFetch),
   {
@@ -76,6 +108,16 @@ export const browserChecks: readonly ClientCheck[] = [
     modeReason: 'the check names the proxy',
   },
   chromiumCheck('chromium-ws', 'https_proxy; ~/.pki/nssdb', pageSocket),
+  {
+    ...chromiumCheck('chromium-policy', 'https_proxy; /etc/chromium/policies/managed', pageFetch),
+    needs: ['chromium'],
+    // Without the database of HOME.
+    env: { HOME: '@dir@' },
+    homeFiles: [],
+    systemStore: ['environment', 'capture'],
+  },
+  automationCheck('playwright', 'playwright-core'),
+  automationCheck('puppeteer', 'puppeteer-core'),
   {
     id: 'firefox',
     client: 'Firefox',

@@ -1,4 +1,4 @@
-// Rust and Go: their package managers and HTTP clients.
+// Rust and Go: their package managers and HTTP clients; CMake.
 
 import type { ClientCheck } from '../check.ts';
 
@@ -104,4 +104,20 @@ export const compiledLanguageChecks: readonly ClientCheck[] = [
   },
   goHttpCheck('go-http', 'net/http of Go', '@https:web@', 'https_proxy; SSL_CERT_FILE'),
   goHttpCheck('go-http-plain', 'net/http of Go, plain', '@http:web@', 'http_proxy or HTTP_PROXY'),
+  {
+    id: 'cmake',
+    client: 'cmake: file(DOWNLOAD)',
+    version: ['cmake', '--version'],
+    needs: ['cmake'],
+    how: 'https_proxy; SSL_CERT_FILE',
+    files: {
+      'program.cmake': `file(DOWNLOAD @https:web@/hello "@dir@/hello" STATUS status TLS_VERIFY ON)
+message(STATUS "\${status}")
+file(READ "@dir@/hello" text)
+message(STATUS "\${text}")
+`,
+    },
+    command: ['cmake', '-P', 'program.cmake'],
+    expect: /hello from web/,
+  },
 ];

@@ -56,6 +56,15 @@ export const containerChecks: readonly ClientCheck[] = [
     expect: /schemaVersion/,
   },
   {
+    id: 'docker-manifest',
+    client: 'docker manifest inspect',
+    version: ['docker', '--version'],
+    needs: ['docker'],
+    how: trust,
+    command: ['docker', '--config', '@dir@', 'manifest', 'inspect', image],
+    expect: /schemaVersion/,
+  },
+  {
     id: 'podman-pull',
     client: 'podman pull',
     version: ['podman', '--version'],

@@ -34,6 +34,19 @@ export const serviceChecks: readonly ClientCheck[] = [
     expected: unknownProxy('knows no proxy'),
   },
   {
+    id: 'nc',
+    client: 'nc (OpenBSD)',
+    needs: ['nc.openbsd'],
+    how: 'capture',
+    command: [
+      'sh',
+      '-c',
+      `printf '*1\\r\\n$4\\r\\nPING\\r\\n*1\\r\\n$4\\r\\nQUIT\\r\\n' | nc.openbsd -N -w 20 @host:redis@ @port:redis@`,
+    ],
+    expect: /^\+PONG$/m,
+    expected: unknownProxy('knows no proxy without -x'),
+  },
+  {
     id: 'psql',
     client: 'psql',
     version: ['psql', '--version'],
@@ -51,6 +64,23 @@ export const serviceChecks: readonly ClientCheck[] = [
     ],
     expect: /hello from postgres/,
     expected: unknownProxy('knows no proxy'),
+  },
+  {
+    id: 'gpg-keyserver',
+    client: 'gpg (dirmngr)',
+    version: ['dirmngr', '--version'],
+    needs: ['gpg', 'dirmngr'],
+    how: 'capture and the system store',
+    systemStore: ['capture'],
+    expected: unknownProxy('resolves the name itself, also where its settings name a proxy'),
+    // It stays otherwise.
+    command: [
+      'sh',
+      '-c',
+      `trap 'gpgconf --kill all' EXIT; mkdir -p -m 700 "$HOME/.gnupg"
+gpg --batch --keyserver hkps://@authority:keys@ --recv-keys CC82FDA8593D2E1287638083AAF2AACA050C3D6F`,
+    ],
+    expect: /"hello from keys/,
   },
   {
     id: 'rsync',

@@ -39,4 +39,18 @@ export const sourceChecks: readonly ClientCheck[] = [
     expect: /refs\/heads\/@serial@/,
     quick: true,
   },
+  {
+    id: 'pre-commit',
+    client: 'pre-commit',
+    version: ['pre-commit', '--version'],
+    needs: ['git', 'pre-commit'],
+    how: 'as git-clone',
+    env: { ...env, PRE_COMMIT_HOME: '@dir@/cache' },
+    files: {
+      '.pre-commit-config.yaml':
+        'repos:\n- repo: @https:git@/hooks.git\n  rev: v1.0.0\n  hooks:\n  - id: hello\n',
+    },
+    command: ['sh', '-ec', 'git init -q .; git add .; pre-commit run --all-files --verbose'],
+    expect: /a hook that was fetched through the proxy/,
+  },
 ];

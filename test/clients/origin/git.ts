@@ -26,6 +26,11 @@ const erlangFiles = {
   'src/example_library.app.src':
     '{application, example_library, [{vsn, "1.0.0"}, {applications, [kernel, stdlib]}]}.\n',
 };
+const hookFiles = {
+  '.pre-commit-hooks.yaml':
+    '- id: hello\n  name: hello\n  entry: hello.sh\n  language: script\n  always_run: true\n  verbose: true\n',
+  'hello.sh': '#!/bin/sh\necho a hook that was fetched through the proxy\n',
+};
 const backendTimeoutMs = 30_000;
 
 async function makeRepository(
@@ -39,7 +44,8 @@ async function makeRepository(
   await git('init', '--quiet', '--initial-branch=main', work);
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(work, path)), { recursive: true });
-    await writeFile(join(work, path), content);
+    // Programs among them are to run; nobody minds that of others.
+    await writeFile(join(work, path), content, { mode: 0o755 });
   }
   await git('-C', work, 'add', '.');
   await git('-C', work, 'commit', '--quiet', '-m', 'first');
@@ -100,9 +106,10 @@ export async function gitHost(root: string): Promise<OriginHandler> {
   await makeRepository(root, 'project', { README: 'A repository that was fetched through the proxy.\n' });
   await makeRepository(root, 'crate', crateFiles);
   await makeRepository(root, 'erlang', erlangFiles);
+  await makeRepository(root, 'hooks', hookFiles);
   return async (request) => {
     if (request.path.includes('/info/lfs/')) return await largeFiles(request);
-    return /^\/(?:project|crate|erlang)\.git\//.test(request.path)
+    return /^\/(?:project|crate|erlang|hooks)\.git\//.test(request.path)
       ? await answerByBackend(request, root)
       : undefined;
   };

@@ -18,15 +18,18 @@ import { sentryStatus, turboCache } from './build-services.ts';
 import { cpanMirror } from './cpan.ts';
 import { cranMirror } from './cran.ts';
 import { crateRegistry } from './crates.ts';
+import { electronDownloads, nodeDownloads } from './downloads.ts';
 import { gemServer } from './gems.ts';
 import { gitHost } from './git.ts';
 import { goProxy } from './go-proxy.ts';
 import { grpcService } from './grpc.ts';
 import { hackageServer } from './hackage.ts';
 import type { OriginAnswer, OriginHandler } from './handler.ts';
+import { keyServer } from './key-server.ts';
 import { kubernetesApi } from './kubernetes.ts';
 import { luarocksServer } from './luarocks.ts';
 import { mavenRepository } from './maven.ts';
+import { contextServer } from './mcp.ts';
 import { npmRegistry } from './npm.ts';
 import { imageRegistry } from './oci.ts';
 import { darcsRepository, mercurialServer } from './old-version-control.ts';
@@ -77,6 +80,10 @@ async function makeHosts(directory: string): Promise<Hosts> {
     darcs: darcsRepository(),
     turbo: turboCache(),
     sentry: sentryStatus,
+    node: nodeDownloads(),
+    electron: electronDownloads(),
+    mcp: contextServer,
+    keys: keyServer,
   };
 }
 
