@@ -6,12 +6,11 @@ import { openGateway } from '../../src/agent/gateway-connection.ts';
 import { SessionKey } from '../../src/agent/session-key.ts';
 import { SessionToken } from '../../src/agent/token.ts';
 import { errorTable, type ErrorCode } from '../../src/protocol/error.ts';
-import { defaultLimits } from '../../src/protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import type { Posture } from '../../src/protocol/session-messages.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
 import { FakeGateway } from './support/fake-gateway.ts';
 
-const limits = { ...defaultLimits, enrolTimeoutMs: 300 };
 const posture: Posture = {
   runtime: 'node',
   runtimeVersion: '26.10.0',
@@ -34,7 +33,7 @@ function tokenOf(text: string): SessionToken {
 }
 
 const gatewayOf = (fake: FakeGateway) => openGateway(fake.url, { ca: fake.authority.caPem });
-const enrolAt = async (fake: FakeGateway, token = tokenOf('a.b.c')) =>
+const enrolAt = async (fake: FakeGateway, token = tokenOf('a.b.c'), limits: Limits = defaultLimits) =>
   enrol({ gateway: gatewayOf(fake), token, key: await SessionKey.generate(), posture, limits });
 
 describe('enrolment', () => {
@@ -108,7 +107,8 @@ describe('enrolment', () => {
       await using fake = await FakeGateway.start();
       fake.failNext('enrol', { kind: 'reset' }, { kind: 'silence' });
       await assert.rejects(enrolAt(fake), { code: 'gateway_unreachable' });
-      await assert.rejects(enrolAt(fake), { code: 'timeout', message: /300 ms/ });
+      const short = { ...defaultLimits, enrolTimeoutMs: 300 };
+      await assert.rejects(enrolAt(fake, undefined, short), { code: 'timeout', message: /300 ms/ });
     }
     await resourcesSettled(baseline);
   });

@@ -107,7 +107,7 @@ for (const [what, fields] of [
 }
 
 test('a head that trickles in is given up after its deadline', async () => {
-  await using one = await scene({ headTimeoutMs: 100 });
+  await using one = await scene({ headTimeoutMs: 1_000 });
   const socket = await one.path.tls(one.at);
   socket.write('GET / HTTP/1.1\r\nHost: ');
   await closed(socket);
@@ -117,7 +117,7 @@ test('a head that trickles in is given up after its deadline', async () => {
 });
 
 test('a body that stops arriving is given up after the idle limit', async () => {
-  await using one = await scene({ idleTimeoutMs: 200 });
+  await using one = await scene({ idleTimeoutMs: 1_000 });
   const socket = await one.path.tls(one.at);
   socket.write(`POST /sink HTTP/1.1\r\nHost: ${one.at}\r\nContent-Length: 1000\r\n\r\npart`);
   await closed(socket);

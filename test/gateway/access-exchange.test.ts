@@ -103,7 +103,7 @@ test('a body over the limit is refused, whether its length is told or not, and t
 });
 
 test('a body that does not come is not waited for', async () => {
-  await using scene = await openScene({ headTimeoutMs: 200 });
+  await using scene = await openScene({ headTimeoutMs: 1_000 });
   const head = `POST /access HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 10\r\n\r\n`;
   const answer = await sendRaw(await scene.path.tls(`${host}:443`), head);
   assert.equal(answer.headers.get('x-deny-reason'), 'timeout');

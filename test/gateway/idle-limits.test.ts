@@ -15,7 +15,7 @@ import type { RequestPath } from './support/request-path.ts';
 
 const authority = createTestAuthority();
 /** Long for a machine that is busy, short for a test; the other limits of time are shorter and must not be the ones. */
-const idleMs = 500;
+const idleMs = 1_000;
 
 interface Listening extends AsyncDisposable {
   readonly port: number;
@@ -94,7 +94,7 @@ test('passed-through TLS without a byte ends', async () => {
 });
 
 /** Shorter than the one that counts, if they still held for a WebSocket. */
-const others = { idleTimeoutMs: 150, responseHeadTimeoutMs: 150 } as const;
+const others = { idleTimeoutMs: 900, responseHeadTimeoutMs: 900 } as const;
 
 test('a WebSocket without a byte ends by its own limit, over HTTP/1.1', async () => {
   const server = createServer();

@@ -9,7 +9,7 @@ import { createTestAuthority } from '../support/test-authority.ts';
 import { openTestServices } from './support/service-fetch.ts';
 
 const authority = createTestAuthority();
-const limits = { ...defaultLimits, jwksBytesMax: 1000, jwksTimeoutMs: 200 };
+const limits = { ...defaultLimits, jwksBytesMax: 1000 };
 let server: Server;
 let origin = '';
 
@@ -71,7 +71,11 @@ for (const [path, message] of refused) {
   test(`the document ${path} is refused and the message names it`, async () => {
     await using services = openTestServices([authority.caPem]);
     await assert.rejects(
-      fetchIssuerJson(issuerFetch(services.fetch), `${origin}${path}`, limits),
+      fetchIssuerJson(issuerFetch(services.fetch), `${origin}${path}`, {
+        ...limits,
+        // Only for those that have to run out of it: a busy machine is late with the others.
+        ...(path === '/endless' || path === '/silent' ? { jwksTimeoutMs: 200 } : {}),
+      }),
       unavailable(message),
     );
   });

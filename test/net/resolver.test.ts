@@ -117,7 +117,7 @@ test('stalled names of one principal meet its bound and leave the others alone',
   await using dns = await startDnsServer((name) =>
     name.startsWith('stall') ? 'silence' : { ttl: 60, addresses: ['192.0.2.1'] },
   );
-  using resolver = resolverOf(dns, { limits: { lookupsPendingMax: 2, resolveTimeoutMs: 200 } });
+  using resolver = resolverOf(dns, { limits: { lookupsPendingMax: 2, resolveTimeoutMs: 1_000 } });
   const stalled = ['stall1.test', 'stall2.test'].map((name) =>
     assert.rejects(resolver.resolve(name, alice), { code: 'timeout', message: /resolveTimeoutMs/ }),
   );
@@ -143,7 +143,7 @@ test('a family that stays silent does not hold up the other, and then nothing is
 
 test('an aborted look-up ends at once and asks nothing if it was aborted before', async () => {
   await using dns = await startDnsServer(() => 'silence');
-  using resolver = resolverOf(dns, { limits: { resolveTimeoutMs: 300 } });
+  using resolver = resolverOf(dns);
   await assert.rejects(resolver.resolve('a.test', { ...alice, signal: AbortSignal.abort() }), {
     code: 'cancelled',
   });

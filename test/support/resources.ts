@@ -24,7 +24,7 @@ function surplus(baseline: ResourceBaseline): readonly string[] {
  * Waits until no more is open than at the baseline: a closed handle stays listed for some milliseconds.
  * Throws after `deadlineMs` and names what is left.
  */
-export async function resourcesSettled(baseline: ResourceBaseline, deadlineMs = 2000): Promise<void> {
+export async function resourcesSettled(baseline: ResourceBaseline, deadlineMs = 10_000): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   let left = surplus(baseline);
   while (left.length > 0) {

@@ -64,9 +64,9 @@ export async function enrolled(options: FakeGatewayOptions = {}): Promise<Enroll
   };
 }
 
-/** Waits until something holds, for at most two seconds. */
+/** Waits until something holds, for at most ten seconds. */
 export async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const deadlineMs = performance.now() + 2000;
+  const deadlineMs = performance.now() + 10_000;
   while (!holds()) {
     if (performance.now() > deadlineMs) throw new Error(`not within two seconds: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
