@@ -44,9 +44,15 @@ export function createPublicServer(options: PublicServerOptions): Server {
     void options.handleUpgrade(request, socket, head);
   });
   server.on('clientError', (_error, socket) => {
-    if (socket.writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-    else socket.destroy();
+    if (!socket.writable) return void socket.destroy();
+    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    // Who does not end its own side is not waited for.
+    const timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs).unref();
+    socket.once('close', () => clearTimeout(timer));
+  });
+  // Comes behind `clientError`, whose answer no client could read: it would wait for a handshake that does not come.
+  server.on('tlsClientError', (_error, socket) => {
+    socket.destroy();
   });
   return server;
 }
