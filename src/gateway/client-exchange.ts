@@ -13,7 +13,7 @@ export interface ClientExchange {
   readonly endsAtHead?: boolean;
   /** The request's body as a stream; ended at once if there is none. */
   readonly body: Readable;
-  /** Trailer fields that came behind the body (name, value, …). */
+  /** Trailer fields that came behind the body (name, value, …). @throws ProxyError cancelled if what came is not the whole body */
   trailers(): readonly string[];
   /** Aborts when the client goes away before the response is complete. */
   readonly signal: AbortSignal;

@@ -4,10 +4,11 @@ import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { hostField } from '../http/authority.ts';
-import { ProxyError } from '../protocol/error.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { answerLate, bodyFault } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
+import { http2FieldObject } from './http2-fields.ts';
 import { receiveResponse } from './http2-response.ts';
 import { openHttp2WebSocket } from './http2-websocket.ts';
 import type { UpgradeResult } from './forward-with-body.ts';
@@ -29,10 +30,13 @@ export class Http2Origin {
 
   constructor(socket: Duplex, authority: string, address: string | undefined) {
     this.address = address;
-    this.session = connectHttp2(`https://${authority}`, {
+    const options = {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-    });
+      // What stands twice goes on twice, as over HTTP/1.1; which may not is for the validation to say. Node's types know it for servers.
+      strictSingleValueFields: false,
+    };
+    this.session = connectHttp2(`https://${authority}`, options);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
     this.session.once('remoteSettings', () => resolve()).once('close', () => resolve());
@@ -166,11 +170,12 @@ function sendBody(
   fail: (error: ProxyError) => void,
 ): void {
   stream.on('wantTrailers', () => {
-    const raw = request.trailers?.() ?? [];
-    const trailers: Record<string, string[]> = {};
-    for (let i = 0; i + 1 < raw.length; i += 2)
-      (trailers[(raw[i] ?? '').toLowerCase()] ??= []).push(raw[i + 1] ?? '');
-    if (!stream.destroyed) stream.sendTrailers(trailers);
+    try {
+      const trailers = http2FieldObject(request.trailers?.() ?? []);
+      if (!stream.destroyed) stream.sendTrailers(trailers);
+    } catch (error) {
+      fail(asProxyError(error, 'request_malformed'));
+    }
   });
   const { body } = request;
   if (body === undefined) return;

@@ -40,6 +40,8 @@ class DialAgent extends Agent {
     this.#dialer.dial({ ...this.#key, alpn: ['http/1.1'], signal: this.#closing.signal }).then(
       ({ socket, address }) => {
         this.address = address;
+        // An answer that is refused while it is read ends the socket when node has let go of it already.
+        socket.on('error', () => undefined);
         callback?.(null, socket);
       },
       (error: unknown) => {
@@ -86,7 +88,7 @@ export class BodyForwarder implements Forwarder {
     const { pool: agent, release } = this.#agents.use(originKeyOf(request));
     try {
       const outgoing = this.#start(request, agent, framingFields(request));
-      await exchangeBody(outgoing, request, receiver, this.#limits);
+      await exchangeBody(outgoing, request, receiver, { limits: this.#limits, mayUpgrade: false });
       return { address: agent.address, protocol: 'http/1.1' };
     } finally {
       release();
@@ -105,9 +107,12 @@ export class BodyForwarder implements Forwarder {
       const { promise, resolve, reject } = Promise.withResolvers<UpgradeResult>();
       outgoing.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
         const { statusCode: status = 0, rawHeaders } = response;
+        // It is nobody's until its user listens, and may break at any moment.
+        socket.on('error', () => undefined);
         resolve({ status, rawHeaders, socket, head, address: agent.address, protocol: 'http/1.1' });
       });
-      const answered = exchangeBody(outgoing, request, receiver, this.#limits).then(() => {
+      const options = { limits: this.#limits, mayUpgrade: true };
+      const answered = exchangeBody(outgoing, request, receiver, options).then(() => {
         resolve({ status: 0, rawHeaders: [], address: agent.address, protocol: 'http/1.1' });
       });
       answered.catch(reject);
@@ -144,16 +149,24 @@ function framingFields(request: ForwardRequest): string[] {
   return ['content-length', String(request.bodyLength)];
 }
 
+interface ExchangeOptions {
+  readonly limits: Limits;
+  /** A 101 is an answer to the request. */
+  readonly mayUpgrade: boolean;
+}
+
 /** Pumps both directions; resolves when the response is complete, or when the connection was upgraded. */
 async function exchangeBody(
   outgoing: ClientRequest,
   request: ForwardRequest,
   receiver: ResponseReceiver,
-  limits: Limits,
+  { limits, mayUpgrade }: ExchangeOptions,
 ): Promise<void> {
   const { host } = request.head.destination;
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  let isOver = false;
   const fail = (error: unknown): void => {
+    isOver = true;
     const mapped = mapError(error, host);
     reject(mapped);
     outgoing.destroy(mapped);
@@ -164,13 +177,29 @@ async function exchangeBody(
   request.signal.addEventListener('abort', onAbort, { once: true });
   outgoing.on('error', fail);
   outgoing.on('information', ({ statusCode, rawHeaders }) => {
-    receiver.onInformation(statusCode, rawHeaders);
+    try {
+      receiver.onInformation(statusCode, rawHeaders);
+    } catch (error) {
+      fail(error);
+    }
   });
-  outgoing.once('upgrade', () => {
-    resolve(undefined);
+  outgoing.once('upgrade', (_response, socket: Duplex) => {
+    if (mayUpgrade) {
+      resolve(undefined);
+      return;
+    }
+    socket.on('error', () => undefined).destroy();
+    fail(
+      new ProxyError(
+        'origin_malformed',
+        `${host} switched to a protocol that was not asked for, so its answer is refused`,
+      ),
+    );
   });
   outgoing.once('response', (response) => {
-    receiveResponse(response, receiver, { resolve, fail, host });
+    // What was read together with what ended the request is parsed to its end.
+    if (isOver) response.on('error', () => undefined).destroy();
+    else receiveResponse(response, receiver, { resolve, fail, host });
   });
   outgoing.once('close', () => {
     fail(new ProxyError('origin_truncated', `${host} closed the connection before its answer was complete`));
@@ -204,10 +233,14 @@ function sendBody(
     fail(bodyFault(error));
   };
   const onEnd = (): void => {
-    const trailers = request.trailers?.() ?? [];
-    for (let i = 0; i + 1 < trailers.length; i += 2)
-      outgoing.addTrailers([[trailers[i] ?? '', trailers[i + 1] ?? '']]);
-    outgoing.end();
+    try {
+      const trailers = request.trailers?.() ?? [];
+      for (let i = 0; i + 1 < trailers.length; i += 2)
+        outgoing.addTrailers([[trailers[i] ?? '', trailers[i + 1] ?? '']]);
+      outgoing.end();
+    } catch (error) {
+      fail(error);
+    }
   };
   const onData = (chunk: Buffer): void => {
     try {

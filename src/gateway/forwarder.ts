@@ -21,7 +21,10 @@ export interface ForwardRequest {
   readonly bodyLength: number | undefined;
   /** The client said `te: trailers`. */
   readonly acceptsTrailers?: boolean;
-  /** Trailer fields of the request, once the body ended (name, value, …). */
+  /**
+   * Trailer fields of the request (name, value, …). To be called when the body ended, and before the origin is told so.
+   * @throws ProxyError if they cannot be sent, or the body only broke off: the request then has no end
+   */
   readonly trailers?: () => readonly string[];
   /** Nothing is shared between principals. */
   readonly principalId: string;

@@ -3,9 +3,10 @@
 import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
-import { ProxyError } from '../protocol/error.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { http2FieldObject } from './http2-fields.ts';
 
 export class Http2Client implements ClientExchange {
   readonly rawHeaders: readonly string[];
@@ -56,6 +57,9 @@ export class Http2Client implements ClientExchange {
   }
 
   trailers(): readonly string[] {
+    // Node ends the body of a stream that was reset, too.
+    if (this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR || this.#stream.aborted)
+      throw new ProxyError('cancelled', 'the client broke its request off');
     return this.#requestTrailers;
   }
 
@@ -80,14 +84,9 @@ export class Http2Client implements ClientExchange {
 
   sendInformation(status: number, rawHeaders: readonly string[]): void {
     if (this.headSent || this.#stream.closed || status === 101) return;
-    const fields: Record<string, string | string[]> = {};
-    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-      const name = (rawHeaders[i] ?? '').toLowerCase();
-      const value = rawHeaders[i + 1] ?? '';
-      const earlier = fields[name];
-      fields[name] = earlier === undefined ? value : [earlier, value].flat();
-    }
-    this.#stream.additionalHeaders({ ...fields, ':status': status });
+    const fields: Record<string, string[] | number> = http2FieldObject(rawHeaders);
+    fields[':status'] = status;
+    this.#stream.additionalHeaders(fields);
   }
 
   sendHead(head: ResponseHead, endsAtHead = false): void {
@@ -133,12 +132,13 @@ export class Http2Client implements ClientExchange {
   #sendTrailers(): void {
     const stream = this.#stream;
     if (stream.destroyed) return;
-    const raw = this.#responseTrailers;
-    const trailers: Record<string, string[]> = {};
-    for (let i = 0; i + 1 < raw.length; i += 2)
-      (trailers[(raw[i] ?? '').toLowerCase()] ??= []).push(raw[i + 1] ?? '');
-    // Without any, node ends the stream by an empty DATA frame; `close` would end it by a reset, which is no end.
-    stream.sendTrailers(trailers);
+    try {
+      // Without any, node ends the stream by an empty DATA frame; `close` would end it by a reset, which is no end.
+      stream.sendTrailers(http2FieldObject(this.#responseTrailers));
+    } catch (error) {
+      // Called by an event: nobody above could take it, and it would end the process.
+      this.abort(asProxyError(error, 'origin_malformed'));
+    }
   }
 }
 

@@ -157,6 +157,8 @@ function createHttp2Server(limits: Limits): Http2Server {
     maxSessionMemory: sessionMemoryMegabytesMax,
     maxHeaderListPairs: headRoom * limits.headersCountMax,
     maxSettings: settingsEntriesMax,
+    // Origins do say X-Content-Type-Options twice; an answer goes on as it is.
+    strictSingleValueFields: false,
     ...resetOptions(limits),
     unknownProtocolTimeout: limits.handshakeTimeoutMs,
   });

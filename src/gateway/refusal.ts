@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { hostField } from '../http/authority.ts';
 import type { Destination } from '../http/destination.ts';
 import type { ResponseHead } from '../http/message-head.ts';
-import { errorTable } from '../protocol/error.ts';
+import { asProxyError, errorTable } from '../protocol/error.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { accessUrl } from './access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -37,20 +37,32 @@ export function refuse(
     client.abort(error);
     return;
   }
-  const denial = denialOf(error, record);
+  try {
+    answer(client, denialOf(error, record), { facts, answerTo });
+  } catch (fault) {
+    // The last resort of every exchange: what is thrown from here would end the process.
+    client.abort(asProxyError(fault));
+  }
+}
+
+interface AnswerOptions {
+  readonly facts: ExchangeRecord['facts'];
+  readonly answerTo: ((denial: Denial) => RefusalAnswer) | undefined;
+}
+
+function answer(client: ClientExchange, denial: Denial, { facts, answerTo }: AnswerOptions): void {
   const fields = new Map(pairs(client.rawHeaders));
   const grpcType = grpcTypeOf(fields.get('content-type'), client.httpVersion);
   if (grpcType !== undefined && answerTo === undefined) {
     // What would have been said without gRPC, whose answers all have the status of success.
-    facts.status = errorTable[error.code].http;
+    facts.status = errorTable[denial.code].http;
     client.sendHead(grpcDenial(denial, grpcType), true);
     client.sendEnd([]);
     return;
   }
-  const answer = answerTo?.(denial) ?? denialAnswer(denial, fields.get('accept'));
-  facts.status = answer.head.status;
-  client.sendHead(answer.head);
-  const { body } = answer;
+  const { head, body } = answerTo?.(denial) ?? denialAnswer(denial, fields.get('accept'));
+  facts.status = head.status;
+  client.sendHead(head);
   if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
   client.sendEnd([]);
 }

@@ -35,6 +35,7 @@ export class ResponseRelay implements ResponseReceiver {
   readonly #decode: boolean;
   #decoder: ResponseDecoder | undefined;
   #trailers: readonly string[] = [];
+  #interimHeads = 0;
   status: number | undefined;
   bodyBytes = 0;
 
@@ -54,6 +55,12 @@ export class ResponseRelay implements ResponseReceiver {
   }
 
   onInformation(status: number, rawHeaders: readonly string[]): void {
+    this.#interimHeads += 1;
+    const max = this.#limits.interimHeadsMax;
+    if (this.#interimHeads > max) {
+      const message = `${this.#request.destination.host} sent more than ${max} interim answers (interimHeadsMax)`;
+      throw new ProxyError('origin_malformed', message, { limit: 'interimHeadsMax' });
+    }
     // 100 is the gateway's own business: the client got its answer when the request was admitted.
     if (status === 100 || status === 101) return;
     this.#client.sendInformation(status, this.#clean(status, rawHeaders).headers.toRaw());

@@ -264,6 +264,7 @@ async function blind(
   record: ExchangeRecord,
 ): Promise<void> {
   const { port, principal, parts } = scene;
+  const decidedAt = parts.live.reviews;
   // Whatever the bytes are, they are not ours to wrap: plain TCP.
   const destination = { ...judged, scheme: 'tcp' } as const;
   record.facts.rule = decision.rule.name;
@@ -283,15 +284,13 @@ async function blind(
   });
   record.facts.address = address;
   record.keep();
-  const release = parts.live.add({
-    principal,
-    access: { depth: 'connect', destination: judged },
-    handling: decision.handling,
-    end: (error) => {
-      socket.destroy(error);
-      port.reset(error);
-    },
-  });
+  const end = (error: ProxyError): void => {
+    record.noteFault(error);
+    socket.destroy(error);
+    port.reset(error);
+  };
+  const access = { depth: 'connect', destination: judged } as const;
+  const release = parts.live.add({ principal, access, handling: decision.handling, end }, decidedAt);
   const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
   const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
   if (bytes.fault !== undefined) record.noteFault(bytes.fault);

@@ -129,25 +129,35 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     record.facts.status = result.status;
     record.keep();
     const { socket } = result;
-    const release = parts.live.add({
-      principal: scene.principal,
-      access: admitted.access,
-      handling: 'intercept',
-      end: (error) => {
-        socket.destroy(error);
-        client.abort(error);
-      },
-    });
-    await connectBoth({
-      upgrade,
-      result,
-      key: headers.first('sec-websocket-key') ?? '',
-      origin: socket,
-      forms,
-      record,
-      spendBytes: admitted.spendBytes,
-      limits,
-    }).finally(release);
+    socket.on('error', () => undefined);
+    let ended: ProxyError | undefined;
+    let isUnderWay = false;
+    const end = (error: ProxyError): void => {
+      ended = error;
+      socket.destroy(error);
+      if (isUnderWay) client.abort(error);
+    };
+    const { principal } = scene;
+    const grant = { principal, access: admitted.access, handling: 'intercept', end } as const;
+    const release = parts.live.add(grant, admitted.decidedAt);
+    try {
+      if (ended !== undefined) throw ended;
+      isUnderWay = true;
+      await connectBoth({
+        upgrade,
+        result,
+        key: headers.first('sec-websocket-key') ?? '',
+        origin: socket,
+        forms,
+        record,
+        spendBytes: admitted.spendBytes,
+        limits,
+      });
+    } finally {
+      release();
+      // An answer that is refused leaves nobody who would end it.
+      socket.destroy();
+    }
   } catch (error) {
     refuse(client, asProxyError(error), record);
   } finally {
@@ -231,29 +241,24 @@ interface FrameGuards {
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
-function acceptSwitch({ result, key, origin, forms }: Switched): FrameGuards {
+function acceptSwitch({ result, key, forms }: Switched): FrameGuards {
   const fields = HeaderList.fromRaw(result.rawHeaders);
   const accept = createHash('sha1')
     .update(key + acceptGuid)
     .digest('base64');
-  try {
-    if (fields.all('sec-websocket-accept').join() !== accept)
-      throw new ProxyError(
-        'origin_malformed',
-        'The answer of the origin is refused: its Sec-WebSocket-Accept is not the answer to the key.',
-      );
-    const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
-    if (isCompressed && forms.length > 0)
-      throw new ProxyError(
-        'origin_malformed',
-        'The answer of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
-      );
-    return {
-      client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),
-      origin: new WebSocketFrameGuard({ sender: 'server', isCompressed }),
-    };
-  } catch (error) {
-    origin.destroy();
-    throw error;
-  }
+  if (fields.all('sec-websocket-accept').join() !== accept)
+    throw new ProxyError(
+      'origin_malformed',
+      'The answer of the origin is refused: its Sec-WebSocket-Accept is not the answer to the key.',
+    );
+  const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
+  if (isCompressed && forms.length > 0)
+    throw new ProxyError(
+      'origin_malformed',
+      'The answer of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
+    );
+  return {
+    client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),
+    origin: new WebSocketFrameGuard({ sender: 'server', isCompressed }),
+  };
 }

@@ -11,7 +11,7 @@ const requestTrailer =
 
 /** Framing, routing, conditions, credentials and caching: not in a trailer, whatever an origin says. */
 const notInResponse =
-  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|forwarded|via|age|date|expires|location|retry-after|vary|warning|cache-control|pragma|content-(?:length|type|encoding|range|location)|accept-.*|range|if-.*|expect|max-forwards|authorization|www-authenticate|authentication-.*|proxy.*|set-cookie2?|cookie|alt-svc|link|refresh|x-forwarded-.*|access-control-.*|strict-transport-security)$/;
+  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|forwarded|via|age|date|expires|location|retry-after|vary|warning|cache-control|pragma|content-(?:length|type|encoding|range|location)|accept-.*|range|if-.*|expect|max-forwards|authorization|www-authenticate|authentication-.*|proxy.*|set-cookie2?|cookie|alt-svc|link|refresh|x-forwarded-.*|access-control-.*|strict-transport-security)$/;
 
 /**
  * The trailers that are passed on. Of a request only a short safe list; of a response everything that does not

@@ -4,7 +4,7 @@ import { connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
-import { LiveGrants } from '../../src/gateway/live-grants.ts';
+import { LiveGrants, type LiveGrant } from '../../src/gateway/live-grants.ts';
 import { access, nowMs, policyOf, principal } from '../policy/fixture.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -82,15 +82,23 @@ test('over HTTP/2 only the stream of it ends', async () => {
 test('a change in how the bytes are handled ends a grant, once', () => {
   const live = new LiveGrants();
   const codes: string[] = [];
-  live.add({
+  const grant: LiveGrant = {
     principal: principal(),
     access: access('https://a.example.com'),
     handling: 'passthrough',
     end: ({ code }) => codes.push(code),
-  });
+  };
+  live.add(grant, live.reviews);
   const policy = (more: string) => policyOf(`rules: [{ name: a, hosts: a.example.com${more} }]`);
   assert.equal(live.review(policy(', tls: passthrough'), nowMs), 0);
   assert.equal(live.review(policy(''), nowMs), 1);
   assert.equal(live.review(policy(''), nowMs), 0);
   assert.deepEqual([codes, live.size], [['policy_denied'], 0]);
+  // It was decided before these changes, and comes only now.
+  const release = live.add(grant, 0);
+  assert.deepEqual([codes, live.size], [['policy_denied', 'policy_denied'], 0]);
+  release();
+  live.review(policy(', tls: passthrough'), nowMs);
+  live.add(grant, 0);
+  assert.equal(live.size, 1);
 });

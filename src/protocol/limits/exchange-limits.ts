@@ -14,6 +14,11 @@ export const exchangeLimits = {
     'request_malformed',
     'Sizes and extensions of chunks beyond 16 bytes for each byte of the body: endless extensions carry nothing.',
   ),
+  interimHeadsMax: row(
+    64,
+    'origin_malformed',
+    'Answers of 1xx before the answer proper: they are passed on at once, and each begins the wait for the next anew.',
+  ),
   headTimeoutMs: row(30_000, 'timeout', 'From the first byte of a head to its end: slow heads hold memory.'),
   responseHeadTimeoutMs: row(
     300_000,
