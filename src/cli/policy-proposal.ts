@@ -1,10 +1,12 @@
-// Turns what was seen into a policy that allows just that: hosts, ports, methods, and paths as templates.
+// Turns what was seen into a policy that allows just that: hosts, ports, methods, paths as templates, and what git did.
 
 import { stringify } from 'yaml';
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { Destination } from '../http/destination.ts';
+import type { RequestAccess } from '../policy/decision.ts';
 import { parseNetwork, refusedNetwork } from '../policy/network.ts';
+import { GitSeen, type ProposedGit } from './git-proposal.ts';
 import { literalPattern, mayAdmit, pathTemplate } from './path-template.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 
@@ -19,10 +21,13 @@ interface Seen {
   readonly networks: Set<string>;
   /** By path and method. */
   readonly requests: Map<string, { readonly path: string; readonly method: string; count: number }>;
+  readonly git: GitSeen;
   count: number;
 }
 
+/** About requests, unless it says something of git. */
 interface ProposedRule {
+  readonly git?: ProposedGit;
   readonly methods: readonly string[];
   /** Templates with what was seen of each; undefined: any path. */
   readonly paths: ReadonlyMap<string, number> | undefined;
@@ -65,17 +70,20 @@ function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDeci
     injected,
     networks: new Set<string>(),
     requests: new Map<string, { readonly path: string; readonly method: string; count: number }>(),
+    git: new GitSeen(),
     count: 0,
   };
   seen.set(key, entry);
   entry.count += 1;
   const network = privateNetwork(event.address);
   if (network !== undefined) entry.networks.add(network);
-  if (access.depth === 'connect') return;
-  const { method, path } = access;
-  const request = entry.requests.get(`${method} ${path}`) ?? { method, path, count: 0 };
+  if (access.depth === 'request' && !entry.git.note(access)) noteRequest(entry, access);
+}
+
+function noteRequest({ requests }: Seen, { method, path }: RequestAccess): void {
+  const request = requests.get(`${method} ${path}`) ?? { method, path, count: 0 };
   request.count += 1;
-  entry.requests.set(`${method} ${path}`, request);
+  requests.set(`${method} ${path}`, request);
 }
 
 /** The network that a rule must name for the address guard to let its address through. */
@@ -85,9 +93,10 @@ function privateNetwork(address: string | undefined): string | undefined {
   return typeof network === 'string' || refusedNetwork(network) !== undefined ? undefined : network.text;
 }
 
-/** One rule for each set of methods that some template was used with. */
+/** One rule for each thing that git did, and one for each set of methods that some template was used with. */
 function rulesOf(entry: Seen, denied: readonly RecordedDecision[]): readonly ProposedRule[] {
   if (entry.handling !== 'intercept') return [{ methods: [], paths: undefined, count: entry.count }];
+  for (const access of entry.git.listingsAlone()) noteRequest(entry, access);
   const templates = new Map<string | undefined, { methods: Set<string>; count: number }>();
   for (const { method, path, count } of entry.requests.values()) {
     const pattern = templateFor(entry.destination, method, path, denied);
@@ -109,7 +118,8 @@ function rulesOf(entry: Seen, denied: readonly RecordedDecision[]): readonly Pro
     rule.count += count;
     if (pattern !== undefined) rule.paths?.set(pattern, count);
   }
-  return [...rules.values()].toSorted(
+  const gitRules = entry.git.rules().map((git) => ({ git, methods: [], paths: undefined, count: git.count }));
+  return [...gitRules, ...rules.values()].toSorted(
     (a, b) => b.count - a.count || compareText(a.methods.join(), b.methods.join()),
   );
 }
@@ -137,7 +147,7 @@ function templateFor(
 
 const standardPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-function ruleText(entry: Seen, { methods, paths, count }: ProposedRule, names: Set<string>): string {
+function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, names: Set<string>): string {
   const { destination, handling, injected, networks } = entry;
   const { scheme, host, port } = destination;
   const what = handling === 'intercept' ? 'request' : 'connection';
@@ -150,6 +160,7 @@ function ruleText(entry: Seen, { methods, paths, count }: ProposedRule, names: S
   else if (scheme === 'http') lines.push('    scheme: http');
   if (handling === 'passthrough') lines.push('    tls: passthrough');
   if (port !== standardPorts[scheme]) lines.push(`    ports: ${port}`);
+  if (git !== undefined) lines.push(...gitLines(git));
   if (methods.length > 0) lines.push(`    methods: [${methods.map(scalar).join(', ')}]`);
   if (paths !== undefined) {
     lines.push('    paths:');
@@ -159,6 +170,15 @@ function ruleText(entry: Seen, { methods, paths, count }: ProposedRule, names: S
   if (injected.length > 0) lines.push(`    inject: [${injected.map(scalar).join(', ')}]`);
   if (networks.size > 0) lines.push(`    addresses: [${[...networks].toSorted().map(scalar).join(', ')}]`);
   return `${lines.join('\n')}\n`;
+}
+
+function gitLines({ repositories, operation, refs, changes }: ProposedGit): readonly string[] {
+  const list = (values: readonly string[]): string => `[${values.map(scalar).join(', ')}]`;
+  const lines = ['    git:', `      repository: ${list(repositories)}`, `      operations: ${operation}`];
+  if (refs !== undefined) lines.push(`      refs: ${list(refs)}`);
+  else if (operation === 'push') lines.push('      # What was pushed is not recorded.');
+  if (changes !== undefined) lines.push(`      changes: ${list(changes)}`);
+  return lines;
 }
 
 function scalar(text: string): string {

@@ -8,6 +8,7 @@ import type { ValidatedRequest } from '../http/request-validation.ts';
 import { validateTrailers } from '../http/trailers.ts';
 import { defaultDenyName } from '../policy/compiled-policy.ts';
 import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../policy/decision.ts';
+import type { RefUpdate } from '../policy/git-commands.ts';
 import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -21,6 +22,7 @@ import type { CredentialSet, InjectedRequest } from './credentials/credential-se
 import { withoutReason } from './credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { gitFacts } from './git/git-facts.ts';
+import { observedPush } from './git/observed-push.ts';
 import { readPush } from './git/read-push.ts';
 import { refusePush, refusedPush } from './git/refuse-push.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
@@ -177,7 +179,11 @@ function noteHead(head: RequestHead, record: ExchangeRecord): void {
   record.facts.host = head.destination.host;
   record.facts.port = head.destination.port;
   record.facts.path = head.path + head.query;
-  const git = gitFacts(head);
+  noteGit(head, undefined, record);
+}
+
+function noteGit(head: RequestHead, pushed: readonly RefUpdate[] | undefined, record: ExchangeRecord): void {
+  const git = gitFacts(head, pushed);
   if (git !== undefined) record.facts.git = git;
 }
 
@@ -194,13 +200,16 @@ async function decide(
   const { destination, method, path, query, headers } = head;
   const access = { depth: 'request', destination, method, path, query, headers } as const;
   const first = judge(access, principal, parts, record);
-  if (first.effect === 'deny' || first.awaits === undefined)
-    return { decision: allowed(first, record), access };
+  if (first.effect === 'deny' || first.awaits === undefined) {
+    const decision = allowed(first, record);
+    if (decision.observed !== undefined)
+      noteGit(head, await observedPush(client, head, parts.limits), record);
+    return { decision, access };
+  }
   client.sendContinue();
   const commands = await readPush(client.body, headers, parts.limits);
   const push = { ...access, pushed: commands.updates };
-  const git = gitFacts(head, commands.updates);
-  if (git !== undefined) record.facts.git = git;
+  noteGit(head, commands.updates, record);
   const decision = judge(push, principal, parts, record);
   if (decision.effect === 'deny') {
     const isAllowed = (one: RequestAccess): boolean =>

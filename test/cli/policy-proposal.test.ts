@@ -5,7 +5,7 @@ import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { proposePolicy } from '../../src/cli/policy-proposal.ts';
 import { replay } from '../../src/cli/policy-replay.ts';
 import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
-import { policyOf, problemsOf, verdict } from '../policy/fixture.ts';
+import { access, nowMs, policyOf, principal, problemsOf, verdict } from '../policy/fixture.ts';
 import { exchange, refused } from './policy-events.ts';
 
 /** What is learnt is sound, and decides what it was learnt from as it was decided. */
@@ -105,4 +105,131 @@ test('paths with odd characters and with two readings are learnt as they are', (
 test('one host on several ports and schemes gives rules of different names', () => {
   const { policy } = learn([exchange(), exchange({ port: 8443 }), exchange({ scheme: 'http', port: 80 })]);
   assert.equal(new Set(policy.rules.map((rule) => rule.reference.name)).size, 3);
+});
+
+/** A fetch or a push as git makes it, at the path of a repository. */
+function git(
+  repository: string,
+  operation: 'fetch' | 'push',
+  fields: Partial<AuditEvent> = {},
+): readonly AuditEvent[] {
+  const service = operation === 'fetch' ? 'git-upload-pack' : 'git-receive-pack';
+  const facts = { repository: repository.replace(/\.git$/, ''), operation };
+  return [
+    exchange({ path: `/${repository}/info/refs?service=${service}`, ...fields, git: facts }),
+    exchange({
+      method: 'POST',
+      path: `/${repository}/${service}`,
+      ...fields,
+      git: { ...facts, ...fields.git },
+    }),
+  ];
+}
+
+const pushOf = (
+  refs: NonNullable<NonNullable<AuditEvent['git']>['refs']>,
+  more: { readonly refsTotal?: number } = {},
+): Partial<AuditEvent> => ({ git: { repository: 'acme/app', operation: 'push', refs, ...more } });
+
+const asked = (
+  policy: CompiledPolicy,
+  repository: string,
+  pushed?: readonly { ref: string; change: 'create' | 'update' | 'delete' }[],
+): string => {
+  const service = pushed === undefined ? 'git-upload-pack' : 'git-receive-pack';
+  const one = access(`POST https://a.example.com/${repository}/${service}`);
+  assert.ok(one.depth === 'request');
+  const request = pushed === undefined ? one : { ...one, pushed };
+  return policy.decide(principal(), request, nowMs).effect;
+};
+
+test('what git did becomes rules about git: fetches by repository, pushes by their refs', () => {
+  const { policy, text } = learn([
+    ...git('acme/app.git', 'fetch'),
+    ...git('acme/lib', 'fetch'),
+    ...git('acme/app.git', 'push', pushOf([{ ref: 'refs/heads/agent/fix', change: 'create' }])),
+    exchange({ path: '/acme/app/raw/main/readme' }),
+  ]);
+  assert.match(text, /git:\n {6}repository: \[acme\/app, acme\/lib\]\n {6}operations: fetch\n/);
+  assert.match(text, /operations: push\n {6}refs: \[refs\/heads\/agent\/fix\]\n/);
+  assert.ok(!text.includes('git-upload-pack') && !text.includes('info/refs'), text);
+  const fix = 'refs/heads/agent/fix';
+  for (const [expected, repository, pushed] of [
+    ['allow', 'acme/app', undefined],
+    ['allow', 'acme/lib.git', undefined],
+    ['deny', 'acme/other', undefined],
+    ['allow', 'acme/app', [{ ref: fix, change: 'update' }]],
+    ['deny', 'acme/app', [{ ref: fix, change: 'delete' }]],
+    ['deny', 'acme/app', [{ ref: 'refs/heads/main', change: 'update' }]],
+    ['deny', 'acme/lib', [{ ref: fix, change: 'update' }]],
+  ] as const) {
+    assert.equal(asked(policy, repository, pushed), expected, JSON.stringify([repository, pushed]));
+  }
+});
+
+test('a push that deletes has a rule of its own, as all of a push is allowed by one rule', () => {
+  const main = 'refs/heads/main';
+  const { policy } = learn([
+    ...git('acme/app', 'push', pushOf([{ ref: main, change: 'update' }])),
+    ...git(
+      'acme/app',
+      'push',
+      pushOf([
+        { ref: 'refs/heads/old', change: 'delete' },
+        { ref: 'refs/heads/new', change: 'create' },
+      ]),
+    ),
+  ]);
+  assert.equal(asked(policy, 'acme/app', [{ ref: main, change: 'delete' }]), 'deny');
+  assert.equal(asked(policy, 'acme/app', [{ ref: 'refs/heads/old', change: 'delete' }]), 'allow');
+});
+
+test('a push that was refused stays refused', () => {
+  const { policy } = learn([
+    ...git('acme/app', 'push', pushOf([{ ref: 'refs/heads/a', change: 'update' }])),
+    refused({
+      method: 'POST',
+      path: '/acme/app/git-receive-pack',
+      status: 200,
+      rule: 'no-main',
+      git: {
+        repository: 'acme/app',
+        operation: 'push',
+        refs: [{ ref: 'refs/heads/main', change: 'update' }],
+      },
+    }),
+  ]);
+  assert.equal(asked(policy, 'acme/app', [{ ref: 'refs/heads/main', change: 'update' }]), 'deny');
+});
+
+test('a push that was only asked about is no push', () => {
+  const [listing] = git('acme/app', 'push');
+  const { policy } = learn([listing!]);
+  assert.equal(asked(policy, 'acme/app', [{ ref: 'refs/heads/main', change: 'update' }]), 'deny');
+});
+
+test('a push of which not all is recorded is allowed without its refs, and replay says that it cannot tell', () => {
+  for (const fields of [{}, pushOf([{ ref: 'refs/heads/a', change: 'create' }], { refsTotal: 900 })]) {
+    const events = git('acme/app', 'push', fields);
+    const text = proposePolicy(events);
+    assert.match(text, /operations: push\n {6}# What was pushed is not recorded\.\n/);
+    const { flips, unsure } = replay(events, policyOf(text), new Map());
+    assert.deepEqual(flips, []);
+    assert.match(unsure[0]?.reason ?? '', /refs of the push/);
+  }
+});
+
+test('refs and repositories that no pattern can name are learnt as near as can be', () => {
+  const many = Array.from({ length: 64 }, (_, i) => ({
+    ref: `refs/tags/v${i}`,
+    change: 'create' as const,
+  }));
+  const { text } = learn([
+    ...git('acme/app', 'push', pushOf([{ ref: 'refs/heads/größe/x', change: 'create' }])),
+    ...git('acme/app', 'push', pushOf(many)),
+    ...git('acme/app', 'push', pushOf(many.map(({ ref, change }) => ({ ref: `${ref}.1`, change })))),
+    ...git('acme/a:b', 'fetch'),
+  ]);
+  assert.match(text, /refs: \["refs\/heads\/\*\/\*\*", "refs\/tags\/\*\*"\]/);
+  assert.match(text, /git-upload-pack/);
 });

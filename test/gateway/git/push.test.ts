@@ -5,6 +5,9 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { proposePolicy } from '../../../src/cli/policy-proposal.ts';
+import { replay } from '../../../src/cli/policy-replay.ts';
+import { policyOf } from '../../policy/fixture.ts';
 import { mustRun } from '../../support/command.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { findCanary } from '../../support/canary.ts';
@@ -212,6 +215,42 @@ test('a rule in observe mode records what it would have refused', async () => {
   assert.equal(pushed.code, 0, pushed.stderr);
   const { observed, git } = scene.path.audit.at(-1) ?? {};
   assert.deepEqual([observed, git?.refs], ['trial', [{ ref: 'refs/heads/main', change: 'update' }]]);
+});
+
+test('what is observed is learnt with its refs, passes the check, replays without a flip, and admits no more', async () => {
+  await using scene = await openGitScene(`
+  - { name: all, HOST, ADDRESSES }
+  - { name: trial, HOST, mode: observe, deny: true, git: { operations: push } }`);
+  await commit(scene);
+  await scene.mustGit('fetch', 'origin');
+  await scene.mustGit('push', 'origin', 'HEAD:refs/heads/agent/work');
+  const events = [...scene.path.audit];
+  const learned = proposePolicy(events);
+  assert.match(learned, /repository: \[acme\/project\]\n {6}operations: fetch\n/);
+  assert.match(learned, /operations: push\n {6}refs: \[refs\/heads\/agent\/work\]\n/);
+  const { flips, unsure } = replay(events, policyOf(learned), new Map());
+  assert.deepEqual({ flips, unsure }, { flips: [], unsure: [] });
+  scene.setPolicy(learned.slice(learned.indexOf('rules:\n') + 'rules:\n'.length));
+  const id = await commit(scene, 'third');
+  await scene.mustGit('push', 'origin', 'HEAD:refs/heads/agent/work');
+  assert.equal(await scene.remote('refs/heads/agent/work'), id);
+  assert.equal((await scene.git('push', 'origin', 'HEAD:main')).code, 1);
+});
+
+test('a push that is observed and cannot be read goes on as it is', async () => {
+  await using scene = await openGitScene(
+    `
+  - { name: all, HOST, ADDRESSES }
+  - { name: trial, HOST, mode: observe, deny: true, git: { operations: push } }`,
+    { limits: { pushCommandsBytesMax: 16 } },
+  );
+  const id = await commit(scene);
+  // More than one read of the body holds.
+  const refs = Array.from({ length: 1500 }, (_, i) => `HEAD:refs/heads/a-branch-with-a-long-name/${i}`);
+  await scene.mustGit('push', '--quiet', 'origin', ...refs);
+  assert.equal(await scene.remote('refs/heads/a-branch-with-a-long-name/1499'), id);
+  const { verdict, git } = scene.path.audit.at(-1) ?? {};
+  assert.deepEqual([verdict, git], ['allow', { repository: 'acme/project', operation: 'push' }]);
 });
 
 test(

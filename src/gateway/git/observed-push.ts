@@ -1,0 +1,28 @@
+// What a push changes that is let through to be learnt from: the audit says it, and no rule has asked.
+
+import { gitRequestOf } from '../../policy/git-request.ts';
+import type { RefUpdate } from '../../policy/git-commands.ts';
+import type { RequestHead } from '../../http/message-head.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { ClientExchange } from '../client-exchange.ts';
+import { readPush } from './read-push.ts';
+
+/**
+ * Undefined for what is no push, and for one that cannot be read: it goes on as it is. Throws as `readPush` does where
+ * nothing is left to go on with.
+ */
+export async function observedPush(
+  client: ClientExchange,
+  head: RequestHead,
+  limits: Limits,
+): Promise<readonly RefUpdate[] | undefined> {
+  const request = gitRequestOf(head);
+  if (request?.isSmart !== true || !request.carriesCommands) return undefined;
+  client.sendContinue();
+  try {
+    return (await readPush(client.body, head.headers, limits)).updates;
+  } catch (error) {
+    if (client.body.destroyed || client.body.readableEnded) throw error;
+    return undefined;
+  }
+}
