@@ -85,7 +85,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
-  const credentials = stack.use(new CredentialSet(config.credentials, environment, upstream.fetch));
+  const credentials = stack.use(
+    new CredentialSet(config.credentials, environment, upstream.fetch, config.limits),
+  );
   const sessions = stack.use(
     await openSessions({
       config,

@@ -4,7 +4,9 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { Injection } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Secret } from '../../protocol/secret.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { UpstreamTls } from '../forwarder.ts';
+import { BackgroundRenewals } from './background-renewals.ts';
 import { chainRewrites } from './body-rewrite.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import { placeholderVariables } from './credential-config.ts';
@@ -41,6 +43,7 @@ const unreachable: ServiceFetch = () => Promise.reject(new Error('there is no wa
 
 export class CredentialSet implements AsyncDisposable {
   readonly #vaults: Vaults;
+  readonly #background: BackgroundRenewals;
   readonly #entries = new Map<string, Entry>();
   /** By the names of the credentials together: rules name few combinations. */
   readonly #foreign = new Map<string, ForeignCredentials>();
@@ -55,10 +58,13 @@ export class CredentialSet implements AsyncDisposable {
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
+    limits: Pick<Limits, 'credentialUnusedMs'> = defaultLimits,
   ) {
-    this.#vaults = new Vaults({ environment, fetch });
+    this.#background = new BackgroundRenewals(limits);
+    const background = this.#background;
+    this.#vaults = new Vaults({ environment, fetch, background });
     const placeholders: Record<string, string> = {};
-    const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies() };
+    const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies(), background };
     for (const [name, config] of Object.entries(configs)) {
       const decode = config.scrub?.decode ?? false;
       this.#entries.set(name, { ...openCredential(name, config, context), decode, config });
@@ -69,6 +75,7 @@ export class CredentialSet implements AsyncDisposable {
 
   /** Gives back what was only lent: leases and tokens of a Vault. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#background[Symbol.asyncDispose]();
     await this.#vaults[Symbol.asyncDispose]();
   }
 

@@ -6,6 +6,7 @@ import { SignJWT } from 'jose';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
+import type { BackgroundRenewals } from './background-renewals.ts';
 import type { CredentialSource } from './credential-source.ts';
 import { RenewedValue, timedValue } from './renewed-value.ts';
 import type { TimedValue } from './renewed-value.ts';
@@ -35,15 +36,17 @@ export interface GithubAppTokensOptions {
   /** RSA private key, PEM. */
   readonly privateKey: CredentialSource;
   readonly fetch: ServiceFetch;
+  readonly background: BackgroundRenewals;
 }
 
 /** `read` gives a token that is valid now. */
 export class GithubAppTokens implements CredentialSource {
   readonly #options: GithubAppTokensOptions;
-  readonly #tokens = new RenewedValue<Secret<string>>((nowMs) => this.#request(nowMs));
+  readonly #tokens: RenewedValue<Secret<string>>;
 
   constructor(options: GithubAppTokensOptions) {
     this.#options = options;
+    this.#tokens = new RenewedValue((nowMs) => this.#request(nowMs), options.background);
   }
 
   read(nowMs: number): Promise<Secret<string>> {

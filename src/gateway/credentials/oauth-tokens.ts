@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
+import type { BackgroundRenewals } from './background-renewals.ts';
 import type { CredentialSource } from './credential-source.ts';
 import { RenewedValue, timedValue } from './renewed-value.ts';
 import type { TimedValue } from './renewed-value.ts';
@@ -33,6 +34,7 @@ export interface OAuthTokensOptions {
   /** With it the grant is refresh_token, without it client_credentials. */
   readonly refreshToken?: CredentialSource;
   readonly fetch: ServiceFetch;
+  readonly background: BackgroundRenewals;
 }
 
 /** A refresh token that the issuer gave in exchange for `instead`. */
@@ -44,11 +46,12 @@ interface RotatedToken {
 /** `read` gives a token that is valid now. */
 export class OAuthTokens implements CredentialSource {
   readonly #options: OAuthTokensOptions;
-  readonly #tokens = new RenewedValue<Secret<string>>((nowMs) => this.#request(nowMs));
+  readonly #tokens: RenewedValue<Secret<string>>;
   #rotated: RotatedToken | undefined;
 
   constructor(options: OAuthTokensOptions) {
     this.#options = options;
+    this.#tokens = new RenewedValue((nowMs) => this.#request(nowMs), options.background);
   }
 
   read(nowMs: number): Promise<Secret<string>> {

@@ -1,5 +1,6 @@
 // A source of any kind, opened with what the gateway reaches sources with.
 
+import type { BackgroundRenewals } from './background-renewals.ts';
 import { openCredentialSource } from './credential-source.ts';
 import type { CredentialSource, CredentialSourceConfig, SecretForm } from './credential-source.ts';
 import type { HeldBodies } from './held-bodies.ts';
@@ -13,6 +14,7 @@ export interface CredentialContext {
   readonly fetch: ServiceFetch;
   readonly vaults: Vaults;
   readonly held: HeldBodies;
+  readonly background: BackgroundRenewals;
 }
 
 /** @throws ProxyError config_invalid if it cannot be opened */

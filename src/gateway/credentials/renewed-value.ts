@@ -1,4 +1,7 @@
-// A value that ends: fetched ahead of its end, one fetch in flight, and kept while the fetch fails and it still holds.
+// A value that ends: fetched ahead of its end, one fetch in flight, and kept while the fetch fails and it still holds. While
+// it is in use, it is renewed without waiting for a request.
+
+import type { BackgroundRenewals } from './background-renewals.ts';
 
 /** A value is renewed this long before its end, or in its last fifth if it lives shorter than five times that. */
 const renewalLeadMs = 60_000;
@@ -8,6 +11,8 @@ const failureHoldMs = 1_000;
 const failureHoldWithValueMs = 5_000;
 /** A request waits this long for an early renewal, and then takes the value that still holds. */
 const earlyRenewalWaitMs = 1_000;
+/** What is renewed without a request is so no more often than this; what lives shorter waits for one. */
+const unaskedIntervalMs = 1_000;
 /** A workload can make an origin say 401; that must not become a stream of requests to the issuer. */
 const rejectionIntervalMs = 30_000;
 
@@ -30,17 +35,37 @@ export type FetchValue<T> = (nowMs: number, known: TimedValue<T> | undefined) =>
 
 export class RenewedValue<T> {
   readonly #fetch: FetchValue<T>;
+  readonly #background: BackgroundRenewals;
+  #usedMs = Number.NEGATIVE_INFINITY;
+  /** Whether a renewal is going to come by itself; there is one timer at most. */
+  #isAwaited = false;
   #known: TimedValue<T> | undefined;
   #renewal: Promise<TimedValue<T>> | undefined;
   #failure: { readonly error: unknown; readonly untilMs: number } | undefined;
   #rejectedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(fetch: FetchValue<T>) {
+  constructor(fetch: FetchValue<T>, background: BackgroundRenewals) {
     this.#fetch = fetch;
+    this.#background = background;
   }
 
   /** A value that is valid now. Throws what the fetch threw. */
   async read(nowMs: number): Promise<T> {
+    this.#usedMs = nowMs;
+    try {
+      return await this.#read(nowMs);
+    } finally {
+      this.#await(nowMs);
+    }
+  }
+
+  /** Says that what the value gave is in use, which it has to outlive. */
+  use(nowMs: number): void {
+    this.#usedMs = nowMs;
+    this.#await(nowMs);
+  }
+
+  async #read(nowMs: number): Promise<T> {
     const known = this.#known;
     if (known === undefined || nowMs >= known.endsAtMs) return (await this.#renew(nowMs)).value;
     if (nowMs < known.renewAtMs) return known.value;
@@ -56,6 +81,34 @@ export class RenewedValue<T> {
     if (nowMs - this.#rejectedMs < rejectionIntervalMs) return;
     this.#rejectedMs = nowMs;
     this.#known = { ...known, renewAtMs: nowMs, rejected: true };
+  }
+
+  /** Sets the timer for the next renewal, unless it is set. */
+  #await(nowMs: number, leastMs = unaskedIntervalMs): void {
+    const known = this.#known;
+    if (this.#isAwaited || known === undefined || nowMs >= known.endsAtMs) return;
+    if (known.renewAtMs === Number.POSITIVE_INFINITY) return;
+    this.#isAwaited = true;
+    this.#background.after(Math.max(leastMs, known.renewAtMs - nowMs), async (passedMs) => {
+      this.#isAwaited = false;
+      await this.#renewUnasked(nowMs + passedMs);
+    });
+  }
+
+  /** Goes on until nobody has used the value for a while, or until it has ended because its service fails. */
+  async #renewUnasked(nowMs: number): Promise<void> {
+    if (nowMs - this.#usedMs >= this.#background.unusedMs) return;
+    const known = this.#known;
+    let leastMs = unaskedIntervalMs;
+    if (known !== undefined && nowMs >= known.renewAtMs && nowMs < known.endsAtMs) {
+      try {
+        await this.#renew(nowMs);
+      } catch {
+        // The request that finds no value says so.
+        leastMs = failureHoldWithValueMs;
+      }
+    }
+    this.#await(nowMs, leastMs);
   }
 
   #renew(nowMs: number): Promise<TimedValue<T>> {

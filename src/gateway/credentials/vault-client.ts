@@ -2,6 +2,7 @@
 
 import type { Secret } from '../../protocol/secret.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { BackgroundRenewals } from './background-renewals.ts';
 import { openCredentialSource } from './credential-source.ts';
 import type { CredentialSource } from './credential-source.ts';
 import { RenewedValue } from './renewed-value.ts';
@@ -19,6 +20,7 @@ export interface VaultClientOptions {
   readonly server: VaultServerConfig;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: ServiceFetch;
+  readonly background: BackgroundRenewals;
 }
 
 interface VaultToken {
@@ -40,13 +42,14 @@ export class VaultClient {
   readonly #options: VaultClientOptions;
   readonly #login: (nowMs: number) => Promise<LiveToken>;
   readonly #ca: CredentialSource | undefined;
-  readonly #tokens = new RenewedValue<VaultToken>((nowMs, known) => this.#nextToken(nowMs, known));
+  readonly #tokens: RenewedValue<VaultToken>;
   /** The last token that a log-in of ours gave; the operator's own is not ours to revoke. */
   #own: Secret<string> | undefined;
   #lastMs = 0;
 
   constructor(options: VaultClientOptions) {
     this.#options = options;
+    this.#tokens = new RenewedValue((nowMs, known) => this.#nextToken(nowMs, known), options.background);
     const { server, environment } = options;
     this.#login = this.#loginFor(server.auth, environment);
     this.#ca =
@@ -57,6 +60,11 @@ export class VaultClient {
 
   get host(): string {
     return new URL(this.#options.server.address).host;
+  }
+
+  /** Says that something which the token gave is in use. */
+  use(nowMs: number): void {
+    this.#tokens.use(nowMs);
   }
 
   /** Asks with the token; a token that the server does not take any more is replaced once. */

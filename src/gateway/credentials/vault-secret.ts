@@ -1,6 +1,7 @@
 // One path of a Vault: read when it is needed, its lease renewed at two thirds, read anew when that is no longer possible.
 
 import { ProxyError } from '../../protocol/error.ts';
+import type { BackgroundRenewals } from './background-renewals.ts';
 import { RenewedValue } from './renewed-value.ts';
 import type { TimedValue } from './renewed-value.ts';
 import { readLeaseDurationMs, readSecret, refusal } from './vault-answer.ts';
@@ -14,17 +15,19 @@ const leasesMax = 16;
 
 export interface VaultSecretOptions {
   readonly client: VaultClient;
+  readonly background: BackgroundRenewals;
   readonly path: string;
   readonly refreshSeconds: number;
 }
 
 export class VaultSecret {
   readonly #options: VaultSecretOptions;
-  readonly #readings = new RenewedValue<VaultReading>((nowMs, known) => this.#next(nowMs, known));
+  readonly #readings: RenewedValue<VaultReading>;
   readonly #leases = new Map<string, number>();
 
   constructor(options: VaultSecretOptions) {
     this.#options = options;
+    this.#readings = new RenewedValue((nowMs, known) => this.#next(nowMs, known), options.background);
   }
 
   /** Leases that are to be given back. */
@@ -34,6 +37,8 @@ export class VaultSecret {
 
   /** @throws ProxyError credential_unavailable */
   read(nowMs: number): Promise<VaultReading> {
+    // Vault ends leases with the token that they were given to.
+    this.#options.client.use(nowMs);
     return this.#readings.read(nowMs);
   }
 

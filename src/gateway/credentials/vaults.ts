@@ -69,8 +69,9 @@ export class Vaults implements AsyncDisposable {
     };
     this.#open.set(key, vault);
     const { client, secrets } = vault;
+    const { background } = this.#options;
     const secretKey = `${path} ${String(refreshSeconds)}`;
-    const secret = secrets.get(secretKey) ?? new VaultSecret({ client, path, refreshSeconds });
+    const secret = secrets.get(secretKey) ?? new VaultSecret({ client, background, path, refreshSeconds });
     secrets.set(secretKey, secret);
     return secret;
   }

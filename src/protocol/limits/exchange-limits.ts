@@ -119,6 +119,11 @@ export const exchangeLimits = {
     'audit_unavailable',
     'How long an event waits for company: one transaction a batch, not an event.',
   ),
+  credentialUnusedMs: row(
+    3_600_000,
+    'credential_unavailable',
+    'A token or lease that no request has used for so long is not renewed by itself any more; the next request waits for a new one.',
+  ),
   policyBytesMax: row(
     2 * MiB,
     'config_invalid',

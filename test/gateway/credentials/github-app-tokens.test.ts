@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 
+import { BackgroundRenewals } from '../../../src/gateway/credentials/background-renewals.ts';
 import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
 import { GithubAppTokens } from '../../../src/gateway/credentials/github-app-tokens.ts';
 import type { GithubAppTokensOptions } from '../../../src/gateway/credentials/github-app-tokens.ts';
@@ -13,6 +14,8 @@ import { openTestServices } from '../support/service-fetch.ts';
 import { authority, openCredentialScene } from './support/credential-scene.ts';
 import { openGithubApi } from './support/github-api.ts';
 import type { GithubApi } from './support/github-api.ts';
+
+const background = (): BackgroundRenewals => new BackgroundRenewals({ credentialUnusedMs: 3_600_000 });
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 /** As GitHub hands it out. */
@@ -66,6 +69,7 @@ async function openTokens(
 ): Promise<{ readonly tokens: GithubAppTokens } & AsyncDisposable> {
   const services = openTestServices([authority.caPem]);
   const tokens = new GithubAppTokens({
+    background: background(),
     name: 'it',
     ...app,
     apiUrl: `${api.url}/`,

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { Provider } from 'oidc-provider';
 
+import { BackgroundRenewals } from '../../../src/gateway/credentials/background-renewals.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import { OAuthTokens } from '../../../src/gateway/credentials/oauth-tokens.ts';
 import type { ServiceAnswer } from '../../../src/gateway/credentials/service-fetch.ts';
@@ -15,6 +16,8 @@ import { Secret } from '../../../src/protocol/secret.ts';
 import { canary, findCanary } from '../../support/canary.ts';
 import { openTestServices } from '../support/service-fetch.ts';
 import { authority, openCredentialScene } from './support/credential-scene.ts';
+
+const background = (): BackgroundRenewals => new BackgroundRenewals({ credentialUnusedMs: 3_600_000 });
 
 const clientSecret = `${canary('client')}+/&:`;
 const sourceOf = (value: string) => ({ read: () => Promise.resolve(new Secret(value)) });
@@ -167,6 +170,7 @@ test('refresh token: each renewal uses the one that the issuer gave last', async
   }).save();
   await using issuers = openTestServices([authority.caPem]);
   const tokens = new OAuthTokens({
+    background: background(),
     name: 'it',
     tokenUrl: issuer.tokenUrl,
     clientId: 'workload',
@@ -190,6 +194,7 @@ interface Script {
 function scripted(answers: readonly (ServiceAnswer | Error)[]): Script {
   const asked: string[] = [];
   const tokens = new OAuthTokens({
+    background: background(),
     name: 'it',
     tokenUrl: 'https://issuer.test/token',
     clientId: 'workload',

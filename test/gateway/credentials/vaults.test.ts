@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 
+import { BackgroundRenewals } from '../../../src/gateway/credentials/background-renewals.ts';
 import { Vaults } from '../../../src/gateway/credentials/vaults.ts';
 import type { VaultAuthConfig, VaultSourceConfig } from '../../../src/gateway/credentials/vault-config.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
@@ -16,6 +17,8 @@ import { openTestServices } from '../support/service-fetch.ts';
 import { authority, openCredentialScene } from './support/credential-scene.ts';
 import { approle, openVaultServer, roleJwt } from './support/vault-server.ts';
 import type { VaultServer } from './support/vault-server.ts';
+
+const background = (): BackgroundRenewals => new BackgroundRenewals({ credentialUnusedMs: 3_600_000 });
 
 const byToken: VaultAuthConfig = { tokenSource: { env: 'VAULT_TOKEN' } };
 const byApprole: VaultAuthConfig = {
@@ -37,7 +40,7 @@ interface Opened extends AsyncDisposable {
 function open(environment: Readonly<Record<string, string>> = {}, trust = [authority.caPem]): Opened {
   const services = openTestServices(trust);
   const all = { SECRET_ID: approle.secretId, ...environment };
-  const vaults = new Vaults({ environment: all, fetch: services.fetch });
+  const vaults = new Vaults({ environment: all, fetch: services.fetch, background: background() });
   const sources = new Map<VaultSourceConfig, ReturnType<Vaults['source']>>();
   return {
     vaults,
@@ -318,4 +321,52 @@ test('without TLS a server is asked on loopback only', async () => {
     server.close();
     server.closeAllConnections();
   }
+});
+
+test('a lease in use and the token that it hangs on are renewed without a request, the token although nothing else needs it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const asked: string[] = [];
+  const answers: Readonly<Record<string, unknown>> = {
+    'auth/approle/login': { auth: { client_token: 'hvs.first', lease_duration: 600, renewable: true } },
+    'auth/token/renew-self': { auth: { client_token: 'hvs.first', lease_duration: 600, renewable: true } },
+    'database/creds/app': {
+      lease_id: 'database/creds/app/1',
+      lease_duration: 4500,
+      renewable: true,
+      data: { password: 'secret' },
+    },
+    'sys/leases/renew': { lease_id: 'database/creds/app/1', lease_duration: 4500, renewable: true },
+  };
+  const vaults = new Vaults({
+    environment: { SECRET_ID: approle.secretId },
+    background: background(),
+    fetch: (url) => {
+      const path = new URL(url).pathname.slice('/v1/'.length);
+      asked.push(path);
+      return Promise.resolve({ status: 200, text: JSON.stringify(answers[path] ?? {}) });
+    },
+  });
+  const config = {
+    address: 'https://vault.example.com',
+    path: 'database/creds/app',
+    field: 'password',
+    auth: byApprole,
+  };
+  const secret = vaults.source('it', config, 'line');
+  await secret.read(0);
+  assert.deepEqual(asked, ['auth/approle/login', 'database/creds/app']);
+  const pass = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds; second++) {
+      t.mock.timers.tick(1000);
+      await new Promise(setImmediate);
+    }
+  };
+  const count = (path: string): number => asked.filter((one) => one === path).length;
+  await pass(401);
+  assert.deepEqual([count('auth/token/renew-self'), count('sys/leases/renew')], [1, 0]);
+  await pass(2590);
+  assert.deepEqual([count('auth/token/renew-self'), count('sys/leases/renew')], [7, 0]);
+  await pass(12);
+  assert.equal(count('sys/leases/renew'), 1);
+  assert.deepEqual([count('auth/approle/login'), count('database/creds/app')], [1, 1]);
 });
