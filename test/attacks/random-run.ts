@@ -55,7 +55,7 @@ rules:
 `;
   await using _lenient = lenient;
   await using arena = await Arena.open({ policy, limits: { headTimeoutMs: 1_000, idleTimeoutMs: 2_000 } });
-  const neighbour = await Neighbour.move(arena, false);
+  const neighbour = await Neighbour.move(arena, {});
   const failures: { index: number; message: string; bytes: string }[] = [];
   const counts = { requests: 0, allowed: 0, denied: 0 };
   const [from, to] = only === undefined ? [0, runs] : [only, only + batch];

@@ -16,6 +16,8 @@ export interface Attack extends ArenaOptions {
   readonly withoutAudit?: true;
   /** Bound of one answer to the neighbour, where the attack itself burns this very process. */
   readonly neighbourMsMax?: number;
+  /** Between two questions of the neighbour; default: 5. */
+  readonly neighbourPauseMs?: number;
 }
 
 /** Thrown by a case that needs what this machine does not have; its message is the reason. */

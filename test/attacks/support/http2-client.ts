@@ -71,7 +71,7 @@ export class RawHttp2 implements AsyncDisposable {
 
   /** The events once no more of them came for a few turns. */
   async settle(before: number): Promise<readonly AuditEvent[]> {
-    for (let turn = 0; turn < 20 && this.#arena.ownEvents.length === before; turn += 1) await nextTurn();
+    for (let turn = 0; turn < 100 && this.#arena.ownEvents.length === before; turn += 1) await nextTurn();
     return this.#arena.ownEvents;
   }
 

@@ -1,6 +1,7 @@
 // Plays one case beside a neighbour and holds it against the five oracles.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { get as httpGet, Agent } from 'node:http';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -45,7 +46,7 @@ export async function playCase(entry: AttackTable[string], scale: Scale): Promis
 
 async function playAttack(attack: Attack, scale: Scale): Promise<void> {
   await using arena = await Arena.open(attack);
-  const neighbour = await Neighbour.move(arena, attack.withoutAudit === true);
+  const neighbour = await Neighbour.move(arena, attack);
   try {
     await attack.run(arena, scale);
     await arena.events(arena.attempts);
@@ -118,6 +119,8 @@ function checkSecret(arena: Arena): void {
   assert.deepEqual(findCanary(JSON.stringify(arena.audit), arena.secret), [], 'the audit has the secret');
 }
 
+type NeighbourOptions = Pick<Attack, 'withoutAudit' | 'neighbourPauseMs'>;
+
 /** Fifth oracle: another principal, on a tunnel of its own, asks all the time and is always answered. */
 export class Neighbour {
   readonly #arena: Arena;
@@ -126,24 +129,22 @@ export class Neighbour {
   readonly #agent: Agent;
   readonly #latencies: number[] = [];
   readonly #running: Promise<void>;
+  readonly #pauseMs: number;
   #failure: Error | undefined;
   #stopped = false;
 
-  private constructor(arena: Arena, withoutAudit: boolean, socket: TLSSocket) {
+  private constructor(arena: Arena, attack: NeighbourOptions, socket: TLSSocket) {
     this.#arena = arena;
-    this.#withoutAudit = withoutAudit;
+    this.#withoutAudit = attack.withoutAudit === true;
+    this.#pauseMs = attack.neighbourPauseMs ?? 5;
     this.#socket = socket;
     this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
     Object.assign(this.#agent, { createConnection: () => socket });
     this.#running = this.#ask();
   }
 
-  static async move(arena: Arena, withoutAudit: boolean): Promise<Neighbour> {
-    return new Neighbour(
-      arena,
-      withoutAudit,
-      await arena.tls(arena.at('probe.test'), { principal: 'neighbour' }),
-    );
+  static async move(arena: Arena, attack: NeighbourOptions): Promise<Neighbour> {
+    return new Neighbour(arena, attack, await arena.tls(arena.at('probe.test'), { principal: 'neighbour' }));
   }
 
   async stop(): Promise<void> {
@@ -167,7 +168,7 @@ export class Neighbour {
 
   async #ask(): Promise<void> {
     do {
-      const started = performance.now();
+      const [started, unscheduled] = [performance.now(), unscheduledMs()];
       try {
         const request = httpGet({
           agent: this.#agent,
@@ -186,10 +187,20 @@ export class Neighbour {
         this.#failure = new Error('the neighbour was not answered', { cause: error });
         return;
       }
-      this.#latencies.push(performance.now() - started);
+      // A machine that had no processor for us is no effect of the attack.
+      this.#latencies.push(performance.now() - started - (unscheduledMs() - unscheduled));
       await new Promise((resolve) => {
-        setTimeout(resolve, 5);
+        setTimeout(resolve, this.#pauseMs);
       });
     } while (!this.#stopped);
+  }
+}
+
+/** How long this thread was ready and had no processor, in all (sched-stats of Linux); 0 where it is not told. */
+function unscheduledMs(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1] ?? 0) / 1e6;
+  } catch {
+    return 0;
   }
 }
