@@ -1,4 +1,4 @@
-// Capabilities that root in the jail must not have, for they go around Landlock (capabilities(7)).
+// Capabilities that root in the jail must not have (capabilities(7)).
 
 import type { SystemCalls } from '../hardening/ffi.ts';
 import { requireDone } from './kernel-fault.ts';
@@ -11,23 +11,50 @@ const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 /** In the agent's network they would lead out of the command's own: an interface that is made in the one, moved to the other. */
 const droppedWithNetwork = { CAP_NET_ADMIN: 12, CAP_SYS_PTRACE: 19, CAP_SYS_ADMIN: 21 } as const;
 
-/** None of them is among a container's usual ones. CAP_PERFMON reads /proc/PID/environ and maps of any process. */
-const dropped = {
+/** They go around Landlock: CAP_PERFMON opens /proc/PID/environ and maps of any process, CAP_SYS_BOOT starts another kernel. */
+const around = {
   CAP_SYS_MODULE: 16,
   CAP_SYS_RAWIO: 17,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,
+  CAP_SYS_BOOT: 22,
   CAP_PERFMON: 38,
   CAP_BPF: 39,
   CAP_CHECKPOINT_RESTORE: 40,
 } as const;
 
+/** What container runtimes leave to root, and so does the jail; none of them is above. */
+const usual: ReadonlySet<number> = new Set(
+  Object.values({
+    CAP_CHOWN: 0,
+    CAP_DAC_OVERRIDE: 1,
+    CAP_FOWNER: 3,
+    CAP_FSETID: 4,
+    CAP_KILL: 5,
+    CAP_SETGID: 6,
+    CAP_SETUID: 7,
+    CAP_SETPCAP: 8,
+    CAP_NET_BIND_SERVICE: 10,
+    CAP_NET_RAW: 13,
+    CAP_SYS_CHROOT: 18,
+    CAP_MKNOD: 27,
+    CAP_AUDIT_WRITE: 29,
+    CAP_SETFCAP: 31,
+  }),
+);
+/** A set of them has 64 bits. */
+const capabilitiesMax = 64;
+
 /**
- * Takes them out of what the next program can have. The calling thread must execute it; until then it keeps them.
- * Throws an Error if the kernel refuses.
+ * Takes all but the usual ones out of what the next program can have. The calling thread must execute it; until then it
+ * keeps them. Throws an Error if the kernel refuses to take one that goes around Landlock.
  */
 export function dropCapabilities(calls: SystemCalls, numbers: SystemCallNumbers): void {
-  dropFromBounds(calls, numbers, dropped);
+  dropFromBounds(calls, numbers, around);
+  for (let capability = 0; capability < capabilitiesMax; capability++) {
+    // A container's root without CAP_SETPCAP keeps what else it has.
+    if (!usual.has(capability)) calls.call(numbers.prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
   clearInheritable(calls, numbers);
 }
 

@@ -198,6 +198,21 @@ test('a helper whose agent is killed before it became the command does not becom
 });
 
 test(
+  'root in the jail has no capability beside the usual ones of a container',
+  {
+    skip: skip === false && !isRoot ? 'needs root' : skip,
+  },
+  async () => {
+    const { text } = await inJail({ layers }, 'grep ^Cap /proc/self/status', node);
+    const sets = [...text.matchAll(/^Cap(\w+):\t([0-9a-f]{16})$/gm)];
+    assert.equal(sets.length, 5);
+    // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP
+    for (const [, name, bits] of sets) assert.equal(BigInt(`0x${bits}`) & ~0xa80425fbn, 0n, String(name));
+    assert.notEqual(BigInt(`0x${sets.find(([, name]) => name === 'Eff')?.[2]}`), 0n);
+  },
+);
+
+test(
   'root in the jail cannot set what the kernel starts, and who could is not told as jailed',
   {
     skip: skip === false && !canSetKernel() ? 'the settings of the kernel are read-only here' : skip,
