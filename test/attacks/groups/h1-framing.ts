@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 
 import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
-import { frameType } from '../support/h2-frames.ts';
-import { http2Send, openHttp2, pseudo, type Fields } from '../support/http2-client.ts';
+import { frameType, type SeenFrame } from '../support/h2-frames.ts';
+import { http2Send, openHttp2, pseudo, type Fields, type RawHttp2 } from '../support/http2-client.ts';
 import { naiveProxy, victimOf } from '../support/naive-proxy.ts';
 
 /** Each is one refused attempt on a connection of its own. */
@@ -37,6 +37,12 @@ async function brokenBodies(a: Arena, bodies: readonly string[]): Promise<void> 
     const seen = a.origins.seen.slice(before).filter(({ host }) => host !== 'probe.test');
     assert.ok(seen.length <= 1 && seen.every(({ path }) => path === '/chunks'));
   }
+}
+
+/** By a frame; or by the end of the connection, which on a busy machine overtakes the frame that Node sends before it. */
+function isAnswered(client: RawHttp2, frames: readonly SeenFrame[]): boolean {
+  const ends: ReadonlySet<number> = new Set([frameType.rstStream, frameType.goaway, frameType.headers]);
+  return client.closed || frames.some(({ type }) => ends.has(type));
 }
 
 export const h1Framing: AttackTable = {
@@ -213,12 +219,7 @@ export const h1Framing: AttackTable = {
       await using client = await openHttp2(a, at);
       const before = a.ownEvents.length;
       const frames = await client.exchange([fields], smuggled);
-      assert.ok(
-        frames.some(
-          ({ type }) =>
-            type === frameType.rstStream || type === frameType.goaway || type === frameType.headers,
-        ),
-      );
+      assert.ok(isAnswered(client, frames));
       a.attempts += (await client.settle(before)).length - before;
     }
     assert.ok(a.ownEvents.every(({ verdict }) => verdict !== 'allow'));
@@ -247,12 +248,7 @@ export const h1Framing: AttackTable = {
       await using client = await openHttp2(a, at);
       const before = a.ownEvents.length;
       const frames = await client.exchange([fields]);
-      assert.ok(
-        frames.some(
-          ({ type }) =>
-            type === frameType.rstStream || type === frameType.goaway || type === frameType.headers,
-        ),
-      );
+      assert.ok(isAnswered(client, frames));
       a.attempts += (await client.settle(before)).length - before;
     }
     // nghttp2 drops a regular field that is not HTTP, and resets a stream whose pseudo-field is not: nothing odd goes on.
