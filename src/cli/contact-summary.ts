@@ -2,6 +2,7 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import { accessHost } from '../policy/granted-policy.ts';
+import { printableText } from './text-table.ts';
 
 const hostsShown = 20;
 
@@ -18,7 +19,8 @@ function contacts(events: Iterable<AuditEvent>): readonly Contact[] {
     if ((event.kind !== 'exchange' && event.kind !== 'stream') || event.host === undefined) continue;
     // Answered by the gateway itself, which no policy has to allow.
     if (event.host === accessHost) continue;
-    const name = `${event.scheme ?? 'tcp'}://${event.host}${event.port === 443 || event.port === 80 ? '' : `:${event.port ?? '?'}`}`;
+    const port = event.port === 443 || event.port === 80 ? '' : `:${event.port ?? '?'}`;
+    const name = printableText(`${event.scheme ?? 'tcp'}://${event.host}${port}`);
     const contact = byName.get(name) ?? { name, methods: new Set(), allowed: 0, refused: 0 };
     if (event.method !== undefined) contact.methods.add(event.method);
     if (event.verdict === 'allow' || event.decided === 'allow') contact.allowed += 1;
@@ -38,7 +40,7 @@ export function contactSummary(events: Iterable<AuditEvent>, learnCommand: strin
     const counts = [allowed > 0 ? `${allowed} allowed` : '', refused > 0 ? `${refused} refused` : ''].filter(
       Boolean,
     );
-    return `  ${name.padEnd(width)}  ${[...methods].sort().join(',') || '-'}  ${counts.join(', ')}\n`;
+    return `  ${name.padEnd(width)}  ${printableText([...methods].sort().join(',')) || '-'}  ${counts.join(', ')}\n`;
   });
   const more = all.length > shown.length ? `  and ${all.length - shown.length} more\n` : '';
   return `upstreamproxy: no policy was given, so this run was observed. It contacted:\n${lines.join('')}${more}To allow just this:\n  ${learnCommand}\n`;

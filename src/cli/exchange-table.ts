@@ -1,6 +1,7 @@
 // The audit as a table for people.
 
 import type { AuditEvent } from '../api/audit-event.ts';
+import { textTable } from './text-table.ts';
 
 /** One column: its title, and the text of an event in it. */
 const columns: readonly (readonly [title: string, text: (event: AuditEvent) => string])[] = [
@@ -17,23 +18,12 @@ const columns: readonly (readonly [title: string, text: (event: AuditEvent) => s
 
 function what(event: AuditEvent): string {
   if (event.kind === 'session' || event.kind === 'alarm') {
-    return printable(
-      `${event.kind} ${event.action ?? ''}${event.message === undefined ? '' : `: ${event.message}`}`,
-    );
+    return `${event.kind} ${event.action ?? ''}${event.message === undefined ? '' : `: ${event.message}`}`;
   }
   const standard = event.scheme === 'https' ? 443 : event.scheme === 'http' ? 80 : undefined;
   const port = event.port === undefined || event.port === standard ? '' : `:${event.port}`;
   const scheme = event.scheme === undefined ? '' : `${event.scheme}://`;
-  return printable(`${event.method ?? event.kind} ${scheme}${event.host ?? '?'}${port}${event.path ?? ''}`);
-}
-
-/** Foreign text on a terminal: no control characters, bounded. */
-function printable(text: string): string {
-  const clean = text.replaceAll(
-    /[^\x20-\x7e]/g,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
-  return clean.length > 100 ? `${clean.slice(0, 99)}…` : clean;
+  return `${event.method ?? event.kind} ${scheme}${event.host ?? '?'}${port}${event.path ?? ''}`;
 }
 
 function size(bytes: number | undefined): string {
@@ -47,14 +37,5 @@ function size(bytes: number | undefined): string {
 export function exchangeTable(events: readonly AuditEvent[], options: { readonly title: boolean }): string {
   const rows = events.map((event) => columns.map(([, text]) => text(event)));
   if (options.title) rows.unshift(columns.map(([title]) => title));
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return textTable(rows);
 }

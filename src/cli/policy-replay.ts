@@ -196,11 +196,13 @@ export function replayText(result: Replay): string {
   ]);
   section(
     `${total(unsure)} that cannot be told:`,
-    unsure.map(({ count, request, reason }) => `  ${count}× ${asciiText(request)}\n      ${reason}`),
+    unsure.map(
+      ({ count, request, reason }) => `  ${count}× ${asciiText(request)}\n      ${asciiText(reason)}`,
+    ),
   );
   section(
     `${total(notReplayed)} without a decision:`,
-    notReplayed.map(({ count, reason }) => `  ${count}× ${reason}`),
+    notReplayed.map(({ count, reason }) => `  ${count}× ${asciiText(reason)}`),
   );
   return `${lines.join('\n')}\n`;
 }
@@ -209,17 +211,17 @@ export function replayText(result: Replay): string {
 function ruleLines(changes: readonly ChangeGroup[]): readonly string[] {
   const counts = new Map<string, number>();
   for (const { was, would, count } of changes) {
-    const line = `${outcomeText(was)}; would be by ${would.rule}`;
+    const line = `${outcomeText(was)}; would be by ${asciiText(would.rule)}`;
     counts.set(line, (counts.get(line) ?? 0) + count);
   }
   return [...counts].toSorted(([, a], [, b]) => b - a).map(([line, count]) => `  ${count}× ${line}`);
 }
 
 function changeLine({ change, count, request, was, would, traceId }: ChangeGroup): string {
-  return `  ${count}× ${change}: ${asciiText(request)}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${traceId})`;
+  return `  ${count}× ${change}: ${asciiText(request)}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${asciiText(traceId)})`;
 }
 
 function outcomeText({ effect, rule, injected }: Outcome): string {
   const credentials = injected.length === 0 ? '' : ` with ${injected.join(', ')}`;
-  return `${effect === 'failed' ? 'allowed, then failed,' : effect} by ${rule}${credentials}`;
+  return asciiText(`${effect === 'failed' ? 'allowed, then failed,' : effect} by ${rule}${credentials}`);
 }

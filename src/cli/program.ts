@@ -1,5 +1,6 @@
 // What every form of the program does: picks the command, prints errors as one line, ends with the code of the error table.
 
+import { harmlessText } from './text-table.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { typedArguments } from './argument-marks.ts';
 import type { Command } from './command.ts';
@@ -77,5 +78,5 @@ function errorText({ code, message }: ProxyError): string {
   const lines = message.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   // Elsewhere a line break comes from a file name or a peer, and must not fake a second message.
   const messages = code === 'config_invalid' ? lines : [lines.map((line) => line.trim()).join('; ')];
-  return messages.map((text) => `upstreamproxy: ${text} [${code}]\n`).join('');
+  return messages.map((text) => `upstreamproxy: ${harmlessText(text)} [${code}]\n`).join('');
 }

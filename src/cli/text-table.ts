@@ -31,6 +31,14 @@ export function asciiText(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
+/** Letters of every language; what controls a terminal, a line or the direction of text, by its code point. */
+export function harmlessText(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
 /** A line of JSON in ASCII: the terminal sees no control character, the parser the same text. */
 export function jsonLine(value: unknown): string {
   const ascii = JSON.stringify(value).replaceAll(

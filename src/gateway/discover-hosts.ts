@@ -18,27 +18,27 @@ export type DiscoverHosts = (tool: string) => Promise<readonly string[]>;
 
 interface Tool {
   readonly commands: readonly (readonly string[])[];
-  /** Where they are started, if not where the gateway was. */
-  readonly cwd?: string;
   /** The texts in the output that may be URLs of servers. */
   readonly places: (output: string) => readonly string[];
 }
 
 const builtIn: Readonly<Record<string, Tool>> = {
-  npm: { commands: [['npm', 'config', 'ls', '--json']], places: npmRegistries },
+  npm: { commands: [['npm', '--prefix=/', 'config', 'ls', '--json']], places: npmRegistries },
   pip: {
     commands: [
       ['python3', '-m', 'pip', 'config', 'list'],
       // What holds where the configuration says nothing.
       ['python3', '-c', 'from pip._internal.models.index import PyPI; print("index-url=" + PyPI.url)'],
     ],
-    // Python takes modules from the folder in which it starts, and a workload may write to that of the gateway.
-    cwd: '/',
     places: (output) => valuesOf(output, /(?:^|\.)(?:extra-)?index-url=(.*)$/),
   },
   git: {
-    commands: [['git', 'config', '--list']],
-    places: (output) => valuesOf(output, /^remote\..*\.(?:push)?url=(.*)$/),
+    // Of no repository: what the user and the machine are configured to use.
+    commands: [['git', '--git-dir=/dev/null', 'config', '--list']],
+    places: (output) => [
+      ...valuesOf(output, /^remote\..*\.(?:push)?url=(.*)$/),
+      ...valuesOf(output, /^url\.(.*)\.(?:push)?insteadof=/),
+    ],
   },
 };
 
@@ -63,11 +63,9 @@ async function askTool(tool: Tool | undefined, name: string): Promise<readonly s
     throw new Error(
       `the tools are ${discoverableTools.join(', ')}, and "discover" of the configuration can name ${name}`,
     );
-  const limits = {
-    timeoutMs,
-    bytesMax: outputBytesMax,
-    ...(tool.cwd === undefined ? {} : { cwd: tool.cwd }),
-  };
+  // Python takes modules, npm and git take configuration from the folder in which they start, and a workload may write to
+  // that of the gateway.
+  const limits = { timeoutMs, bytesMax: outputBytesMax, cwd: '/' };
   for (const command of tool.commands) {
     const places = tool.places(await commandOutput(command, limits));
     if (places.length > 0) return places;

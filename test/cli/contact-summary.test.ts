@@ -43,3 +43,11 @@ test('a long list is cut and says by how much', () => {
   const events = Array.from({ length: 30 }, (_, index) => exchange({ host: `h${index}.example.com` }));
   assert.match(contactSummary(events, 'x'), /and 10 more/);
 });
+
+test('what an event says of a method or a host cannot disturb a terminal', () => {
+  const text = contactSummary(
+    [exchange({ method: 'G\u001b[2JET', host: 'a\u009b.example.com' })],
+    'the command',
+  );
+  assert.match(text, /^[\x20-\x7e\n]*$/);
+});

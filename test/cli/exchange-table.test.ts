@@ -46,6 +46,31 @@ test('control characters and very long paths of a workload cannot disturb a term
   assert.ok(table.length < 250);
 });
 
+test('no field of an event can disturb a terminal, whatever wrote it', () => {
+  const hostile = 'x\u001b[2J\r\n\u009b31m\u0000\u007f\u202e';
+  const fields = [
+    'time',
+    'verdict',
+    'method',
+    'host',
+    'path',
+    'rule',
+    'errorCode',
+    'scheme',
+    'kind',
+    'action',
+  ];
+  for (const field of [...fields, 'message', 'injected']) {
+    for (const kind of ['exchange', 'alarm'] as const) {
+      const { status: _, ...rest } = event;
+      const value = field === 'injected' ? [hostile] : field === 'time' ? `2026-01-01T${hostile}` : hostile;
+      // A file or a store may hold what the type does not allow.
+      const told = { ...rest, kind, [field]: value } as AuditEvent;
+      assert.match(exchangeTable([told], { title: false }), /^[\x20-\x7e]*\n$/, field);
+    }
+  }
+});
+
 test('no events give no rows', () => {
   assert.equal(exchangeTable([], { title: false }), '');
 });

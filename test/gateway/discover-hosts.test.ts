@@ -66,6 +66,48 @@ test('what asks pip takes no code from the folder in which the gateway was start
   });
 });
 
+test('npm and git say nothing of the folder in which the gateway was started', async (t) => {
+  await withTemporaryDirectory(async (directory) => {
+    const home = join(directory, 'home');
+    const started = join(directory, 'started');
+    await mkdir(join(started, '.git'), { recursive: true });
+    await mkdir(home);
+    const planted = 'https://planted.example.com/';
+    await writeFile(join(started, 'package.json'), '{}');
+    await writeFile(join(started, '.npmrc'), `registry=${planted}\n@acme:registry=${planted}\n`);
+    await writeFile(join(started, '.git', 'HEAD'), 'ref: refs/heads/main\n');
+    await mkdir(join(started, '.git', 'objects'));
+    await mkdir(join(started, '.git', 'refs'));
+    const repository = `[core]\n\trepositoryformatversion = 0\n[remote "origin"]\n\turl = ${planted}\n[include]\n\tpath = ../more\n`;
+    await writeFile(join(started, '.git', 'config'), repository);
+    await writeFile(join(started, 'more'), `[url "${planted}"]\n\tinsteadOf = https://code.example.com/\n`);
+    await writeFile(join(home, '.npmrc'), '@own:registry=https://own.example.com/\n');
+    await writeFile(
+      join(home, '.gitconfig'),
+      '[url "https://mirror.example.com/"]\n\tinsteadOf = https://code.example.com/\n[remote "backup"]\n\turl = git@backup.example.com:a/b\n',
+    );
+    const before = { cwd: process.cwd(), home: process.env['HOME'] };
+    const restore = (): void => {
+      process.chdir(before.cwd);
+      if (before.home === undefined) delete process.env['HOME'];
+      else process.env['HOME'] = before.home;
+    };
+    t.after(restore);
+    process.chdir(started);
+    process.env['HOME'] = home;
+    const found = new Map<string, readonly string[]>();
+    for (const tool of ['npm', 'git']) {
+      const program = await runCommand(tool, ['--version']).catch(() => undefined);
+      if (program?.code === 0) found.set(tool, await hostDiscovery()(tool));
+      else t.diagnostic(`SKIP of ${tool}: it is not here`);
+    }
+    restore();
+    for (const hosts of found.values()) assert.equal(hosts.includes('planted.example.com'), false);
+    if (found.has('npm')) assert.ok(found.get('npm')?.includes('own.example.com'));
+    if (found.has('git')) assert.deepEqual(found.get('git'), ['backup.example.com', 'mirror.example.com']);
+  });
+});
+
 test('npm and git of this machine say what they are configured to use', async (t) => {
   const npm = await runCommand('npm', ['config', 'get', 'registry']).catch(() => undefined);
   if (npm?.code === 0) {

@@ -41,19 +41,33 @@ export function openCredentialSource(
   environment: Readonly<Record<string, string | undefined>>,
   form: SecretForm = 'line',
 ): CredentialSource {
-  if ('env' in config) return environmentSource(name, config.env, environment[config.env]);
+  if ('env' in config) return environmentSource(name, config.env, { value: environment[config.env], form });
   if ('file' in config) return fileSource(name, config.file, form);
   return commandSource(name, config.command, form);
 }
 
-function environmentSource(name: string, variable: string, value: string | undefined): CredentialSource {
+function environmentSource(
+  name: string,
+  variable: string,
+  { value, form }: { readonly value: string | undefined; readonly form: SecretForm },
+): CredentialSource {
   if (value === undefined || value.trim() === '') {
     throw new ProxyError(
       'config_invalid',
       `credential ${name}: the environment variable ${variable} is not set; set it for the gateway or use a file`,
     );
   }
-  const secret = new Secret(value.trim());
+  let secret: Secret<string>;
+  try {
+    secret = usableSecret(value, form);
+  } catch (error) {
+    // The reason is one of `usableSecret`, which has nothing of the value.
+    const reason = error instanceof Error ? error.message : 'it is none';
+    throw new ProxyError(
+      'config_invalid',
+      `credential ${name}: the environment variable ${variable} cannot be used: ${reason}`,
+    );
+  }
   return { read: () => Promise.resolve(secret) };
 }
 

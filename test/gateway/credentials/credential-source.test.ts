@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { commandOutput } from '../../../src/gateway/credentials/command-output.ts';
 import { openCredentialSource } from '../../../src/gateway/credentials/credential-source.ts';
 import type { PlainSourceConfig } from '../../../src/gateway/credentials/credential-source.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { canary, findCanary } from '../../support/canary.ts';
 import { waitUntil } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -141,4 +142,56 @@ test('what a command prints is bounded, and is in no part of its error', async (
     assert.deepEqual(findCanary(inspect(error, { depth: 9 }), secret), []);
   }
   await assert.rejects(open({ command: ['/nonexistent/program'] })(0), /cannot be started \(ENOENT\)/);
+});
+
+const broken: readonly (readonly [string, string])[] = [
+  ['a line break', 'first\nX-Admin: 1'],
+  ['a carriage return', 'first\rsecond'],
+  ['a NUL', 'first\u0000second'],
+  ['an escape', 'first\u001bsecond'],
+  ['a DEL', 'first\u007fsecond'],
+];
+
+test('a variable whose value would end a header field is refused when it is opened, without its value', () => {
+  for (const [what, value] of broken) {
+    assert.throws(
+      () => openCredentialSource('it', { env: 'TOKEN' }, { TOKEN: value }),
+      (error: unknown) => {
+        assert.ok(error instanceof ProxyError);
+        assert.equal(error.code, 'config_invalid');
+        assert.match(
+          error.message,
+          /^credential it: the environment variable TOKEN cannot be used: it has a line break or another control character inside$/,
+        );
+        assert.equal(inspect(error, { depth: 9 }).includes('second'), false);
+        return true;
+      },
+      what,
+    );
+  }
+});
+
+test('files and commands give no such value either, and a key in PEM keeps its lines', async () => {
+  await using directory = await temporaryDirectory();
+  for (const [what, value] of broken) {
+    const file = join(directory.path, 'secret');
+    await writeFile(file, value);
+    await assert.rejects(
+      open({ file })(0),
+      { code: 'credential_unavailable', message: /control character/ },
+      what,
+    );
+    const command = node(
+      'process.stdout.write(Buffer.from(process.argv[1], "hex"))',
+      Buffer.from(value).toString('hex'),
+    );
+    await assert.rejects(
+      open({ command })(0),
+      { code: 'credential_unavailable', message: /control character/ },
+      what,
+    );
+  }
+  const pem = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----';
+  const source = openCredentialSource('it', { env: 'KEY' }, { KEY: `${pem}\n` }, 'pem');
+  assert.equal((await source.read(0)).reveal(), pem);
 });
