@@ -16,6 +16,7 @@ import type { AccessDesk } from './access-desk.ts';
 import { answerOwnHost } from './access-exchange.ts';
 import type { ExchangeSink } from './audit-log.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { confirmDecision } from './confirm-decision.ts';
 import { bodyFacts } from './body-facts.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
@@ -71,8 +72,6 @@ export interface Admitted {
   readonly injected: InjectedRequest;
   /** Counts bytes, of both directions, against the limits of the rule. */
   readonly spendBytes: SpendBytes;
-  /** Reviews of the policy before the decision. */
-  readonly decidedAt: number;
 }
 
 /** Runs one exchange to its end; never throws: every outcome is an answer and one audit event. */
@@ -118,7 +117,6 @@ export async function admit(
   noteHead(validated.head, record);
   const { destination, headers } = validated.head;
   parts.loops?.check(destination, scene.via ?? headers.first('via'));
-  const decidedAt = parts.live.reviews;
   const { decision, access } = await decide({ client, head: validated.head }, scene, parts, record);
   enforceDeclaredLength(validated, decision);
   const spendBytes = parts.budgets.admit(
@@ -135,7 +133,7 @@ export async function admit(
   if (injected.names.length < decision.inject.length)
     record.facts.offered = decision.inject.map(({ credential }) => credential);
   record.keep();
-  return { validated, access, decision, injected, spendBytes, decidedAt };
+  return { validated, access, decision, injected, spendBytes };
 }
 
 /** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */
@@ -308,17 +306,18 @@ async function forward(
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });
   let ended: ProxyError | undefined;
-  let isUnderWay = false;
-  const end = (error: ProxyError): void => {
-    ended = error;
-    if (isUnderWay) client.abort(error);
-  };
-  const { principal } = scene;
-  const grant = { principal, access: admitted.access, handling: 'intercept', end } as const;
-  const release = parts.live.add(grant, admitted.decidedAt);
+  const release = parts.live.add({
+    principal: scene.principal,
+    access: admitted.access,
+    handling: 'intercept',
+    end: (error) => {
+      ended = error;
+      client.abort(error);
+    },
+  });
   try {
-    if (ended !== undefined) throw ended;
-    isUnderWay = true;
+    // From here on a change of the policy ends it.
+    confirmDecision(admitted, scene.principal, parts);
     client.sendContinue();
     const { address, protocol } = await parts.forwarder.forward(request, relay);
     await relay.end();

@@ -15,23 +15,14 @@ export interface LiveGrant {
 /** Every grant that outlives its decision. As many as there are streams, so the limits of those bound it. */
 export class LiveGrants {
   readonly #grants = new Set<LiveGrant>();
-  #reviews = 0;
-  #reviewed: { readonly policy: Policy; readonly nowMs: number } | undefined;
 
   get size(): number {
     return this.#grants.size;
   }
 
-  /** How often the policy changed so far: to be read with a decision, and given with its grant. */
-  get reviews(): number {
-    return this.#reviews;
-  }
-
-  /** Keeps the grant until the returned function is called. One that was decided before the last change is judged again first. */
-  add(grant: LiveGrant, decidedAt: number): () => void {
+  /** Keeps the grant until the returned function is called. */
+  add(grant: LiveGrant): () => void {
     this.#grants.add(grant);
-    if (decidedAt !== this.#reviews && this.#reviewed !== undefined)
-      this.#judge(grant, this.#reviewed.policy, this.#reviewed.nowMs);
     return () => {
       this.#grants.delete(grant);
     };
@@ -39,18 +30,14 @@ export class LiveGrants {
 
   /** Ends what the policy would not grant any more. Gives how many. */
   review(policy: Policy, nowMs: number): number {
-    this.#reviews += 1;
-    this.#reviewed = { policy, nowMs };
     let ended = 0;
-    for (const grant of this.#grants) ended += this.#judge(grant, policy, nowMs) ? 0 : 1;
+    for (const grant of this.#grants) {
+      const decision = policy.decide(grant.principal, grant.access, nowMs);
+      if (decision.effect === 'allow' && decision.handling === grant.handling) continue;
+      this.#grants.delete(grant);
+      ended += 1;
+      grant.end(new ProxyError('policy_denied', 'the policy changed and no longer allows this connection'));
+    }
     return ended;
-  }
-
-  #judge(grant: LiveGrant, policy: Policy, nowMs: number): boolean {
-    const decision = policy.decide(grant.principal, grant.access, nowMs);
-    if (decision.effect === 'allow' && decision.handling === grant.handling) return true;
-    this.#grants.delete(grant);
-    grant.end(new ProxyError('policy_denied', 'the policy changed and no longer allows this connection'));
-    return false;
   }
 }

@@ -12,6 +12,7 @@ import type { AllowDecision, Decision, Principal } from '../policy/decision.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { OpenFields } from '../protocol/frame.ts';
+import { confirmDecision } from './confirm-decision.ts';
 import { operatorDetail } from './refusal.ts';
 import { requireAudit } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -264,7 +265,6 @@ async function blind(
   record: ExchangeRecord,
 ): Promise<void> {
   const { port, principal, parts } = scene;
-  const decidedAt = parts.live.reviews;
   // Whatever the bytes are, they are not ours to wrap: plain TCP.
   const destination = { ...judged, scheme: 'tcp' } as const;
   record.facts.rule = decision.rule.name;
@@ -284,13 +284,25 @@ async function blind(
   });
   record.facts.address = address;
   record.keep();
-  const end = (error: ProxyError): void => {
-    record.noteFault(error);
-    socket.destroy(error);
-    port.reset(error);
-  };
   const access = { depth: 'connect', destination: judged } as const;
-  const release = parts.live.add({ principal, access, handling: decision.handling, end }, decidedAt);
+  const release = parts.live.add({
+    principal,
+    access,
+    handling: decision.handling,
+    end: (error) => {
+      record.noteFault(error);
+      socket.destroy(error);
+      port.reset(error);
+    },
+  });
+  try {
+    // From here on a change of the policy ends it.
+    confirmDecision({ access, decision }, principal, parts);
+  } catch (error) {
+    release();
+    socket.destroy();
+    throw error;
+  }
   const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
   const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
   if (bytes.fault !== undefined) record.noteFault(bytes.fault);

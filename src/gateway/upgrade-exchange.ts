@@ -14,6 +14,7 @@ import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { confirmDecision } from './confirm-decision.ts';
 import { admit, forwardRequest } from './exchange.ts';
 import { refuse } from './refusal.ts';
 import type { ExchangeScene } from './exchange.ts';
@@ -97,6 +98,9 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
   const { limits } = parts;
   const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
   record.keep();
+  let ended: ProxyError | undefined;
+  let origin: Duplex | undefined;
+  let release = (): void => undefined;
   try {
     const admitted = await admit(client, scene, parts, record);
     const { validated, injected } = admitted;
@@ -116,6 +120,18 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     const forms = secretForms(injected.values);
     const headers = handshakeFields(request.head.headers, forms.length > 0);
     const head = { ...request.head, headers };
+    release = parts.live.add({
+      principal: scene.principal,
+      access: admitted.access,
+      handling: 'intercept',
+      end: (error) => {
+        ended = error;
+        origin?.destroy(error);
+        client.abort(error);
+      },
+    });
+    // From here on a change of the policy ends it.
+    confirmDecision(admitted, scene.principal, parts);
     const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);
     record.facts.verdict = 'allow';
     record.facts.upstreamProtocol = result.protocol;
@@ -128,39 +144,26 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     }
     record.facts.status = result.status;
     record.keep();
-    const { socket } = result;
-    socket.on('error', () => undefined);
-    let ended: ProxyError | undefined;
-    let isUnderWay = false;
-    const end = (error: ProxyError): void => {
-      ended = error;
-      socket.destroy(error);
-      if (isUnderWay) client.abort(error);
-    };
-    const { principal } = scene;
-    const grant = { principal, access: admitted.access, handling: 'intercept', end } as const;
-    const release = parts.live.add(grant, admitted.decidedAt);
-    try {
-      if (ended !== undefined) throw ended;
-      isUnderWay = true;
-      await connectBoth({
-        upgrade,
-        result,
-        key: headers.first('sec-websocket-key') ?? '',
-        origin: socket,
-        forms,
-        record,
-        spendBytes: admitted.spendBytes,
-        limits,
-      });
-    } finally {
-      release();
-      // An answer that is refused leaves nobody who would end it.
-      socket.destroy();
-    }
+    origin = result.socket;
+    origin.on('error', () => undefined);
+    if (ended !== undefined) throw ended;
+    await connectBoth({
+      upgrade,
+      result,
+      key: headers.first('sec-websocket-key') ?? '',
+      origin,
+      forms,
+      record,
+      spendBytes: admitted.spendBytes,
+      limits,
+    });
   } catch (error) {
-    refuse(client, asProxyError(error), record);
+    // What broke is the consequence of that.
+    refuse(client, asProxyError(ended ?? error), record);
   } finally {
+    release();
+    // An answer that is refused leaves nobody who would end it.
+    origin?.destroy();
     record.finish(parts.clock());
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
@@ -79,6 +80,28 @@ test('over HTTP/2 only the stream of it ends', async () => {
   session.destroy();
 });
 
+test('a passed-through stream that is still dialled ends when its rule goes meanwhile', async () => {
+  await using scene = await openScene();
+  const { path } = scene;
+  const passing = (name: string): string => scene.rule(name).replace(' }]', ', tls: passthrough }]');
+  path.setPolicy(passing('allowed'));
+  const { dialer } = path.parts;
+  const dial = dialer.dial.bind(dialer);
+  let dialled: Socket | undefined;
+  Object.assign(dialer, {
+    dial: async (request: Parameters<typeof dial>[0]) => {
+      const result = await dial(request);
+      dialled = result.socket;
+      path.setPolicy(passing('other'));
+      return result;
+    },
+  });
+  await assert.rejects(path.tls(scene.at));
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
+  assert.deepEqual([dialled?.destroyed, path.parts.live.size], [true, 0]);
+});
+
 test('a change in how the bytes are handled ends a grant, once', () => {
   const live = new LiveGrants();
   const codes: string[] = [];
@@ -88,17 +111,11 @@ test('a change in how the bytes are handled ends a grant, once', () => {
     handling: 'passthrough',
     end: ({ code }) => codes.push(code),
   };
-  live.add(grant, live.reviews);
+  const release = live.add(grant);
   const policy = (more: string) => policyOf(`rules: [{ name: a, hosts: a.example.com${more} }]`);
   assert.equal(live.review(policy(', tls: passthrough'), nowMs), 0);
   assert.equal(live.review(policy(''), nowMs), 1);
   assert.equal(live.review(policy(''), nowMs), 0);
   assert.deepEqual([codes, live.size], [['policy_denied'], 0]);
-  // It was decided before these changes, and comes only now.
-  const release = live.add(grant, 0);
-  assert.deepEqual([codes, live.size], [['policy_denied', 'policy_denied'], 0]);
   release();
-  live.review(policy(', tls: passthrough'), nowMs);
-  live.add(grant, 0);
-  assert.equal(live.size, 1);
 });
