@@ -100,6 +100,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
   record.keep();
   let ended: ProxyError | undefined;
   let origin: Duplex | undefined;
+  const unanswered = new AbortController();
   let release = (): void => undefined;
   try {
     const admitted = await admit(client, scene, parts, record);
@@ -126,13 +127,16 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       handling: 'intercept',
       end: (error) => {
         ended = error;
+        // Before its answer there is still room for one that says why.
+        if (origin === undefined) unanswered.abort();
+        else client.abort(error);
         origin?.destroy(error);
-        client.abort(error);
       },
     });
     // From here on a change of the policy ends it.
     confirmDecision(admitted, scene.principal, parts);
-    const result = await parts.forwarder.upgrade({ ...request, head }, 'websocket', relay);
+    const signal = AbortSignal.any([request.signal, unanswered.signal]);
+    const result = await parts.forwarder.upgrade({ ...request, head, signal }, 'websocket', relay);
     record.facts.verdict = 'allow';
     record.facts.upstreamProtocol = result.protocol;
     if (result.address !== undefined) record.facts.address = result.address;
@@ -142,11 +146,14 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       if (relay.status === 401) injected.onRejected(parts.clock());
       return;
     }
+    result.socket.on('error', () => undefined);
+    if (ended !== undefined) {
+      result.socket.destroy();
+      throw ended;
+    }
+    origin = result.socket;
     record.facts.status = result.status;
     record.keep();
-    origin = result.socket;
-    origin.on('error', () => undefined);
-    if (ended !== undefined) throw ended;
     await connectBoth({
       upgrade,
       result,
