@@ -1,6 +1,6 @@
 // One TLS (or, on loopback only, TCP) connection to the gateway, verified against named trust whatever the environment says.
 
-import { isIP, connect as connectTcp, type Socket } from 'node:net';
+import { isIP, connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, createSecureContext, TLSSocket } from 'node:tls';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -15,6 +15,8 @@ export interface Gateway {
   readonly context: SecureContext | undefined;
   /** If there are any, a key of the gateway's chain must be one of them. */
   readonly pins: ReadonlySet<string>;
+  /** How the name is looked up; undefined: as the system does. */
+  readonly lookup: LookupFunction | undefined;
   /** Connections between two requests. Who opened the gateway disposes them. */
   readonly kept: KeptConnections;
 }
@@ -25,20 +27,22 @@ export interface GatewayOptions {
   /** `sha256/BASE64` of public keys; one of them must be in the gateway's chain, beside the trust in `ca`. */
   readonly pins?: readonly string[];
   readonly dangerouslyAllowPlainGateway?: boolean;
+  readonly lookup?: LookupFunction;
 }
 
 /** Names a gateway and the trust for it. Throws config_invalid for a bad URL or unusable trust. */
 export function openGateway(url: string, options: GatewayOptions): Gateway {
   const address = parseGatewayUrl(url, options.dangerouslyAllowPlainGateway);
   const pins = new Set((options.pins ?? []).map(checkPin));
+  const { lookup } = options;
   const kept = new KeptConnections();
   if (!address.secure && pins.size > 0)
     throw new ProxyError('config_invalid', 'a gateway pin needs https://, where there is a key to pin');
-  if (!address.secure) return { address, context: undefined, pins, kept };
+  if (!address.secure) return { address, context: undefined, pins, lookup, kept };
   try {
     // TLS 1.2 is the floor; an explicit `ca` also shuts out NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
     const context = createSecureContext({ ca: options.ca, minVersion: 'TLSv1.2' });
-    return { address, context, pins, kept };
+    return { address, context, pins, lookup, kept };
   } catch (error) {
     throw new ProxyError('config_invalid', 'the CA certificates for the gateway cannot be loaded', {
       cause: error,
@@ -52,10 +56,13 @@ export function openGateway(url: string, options: GatewayOptions): Gateway {
  */
 export async function dialGateway(gateway: Gateway, limits: Limits, signal?: AbortSignal): Promise<Socket> {
   const { host, port, secure } = gateway.address;
+  const { lookup } = gateway;
   const cancelled = (): ProxyError =>
     new ProxyError('cancelled', `connecting to gateway ${host}:${port} was cancelled`);
   if (signal?.aborted === true) throw cancelled();
-  const socket = secure ? dialTls(gateway) : connectTcp({ host, port, noDelay: true });
+  const socket = secure
+    ? dialTls(gateway)
+    : connectTcp({ host, port, noDelay: true, ...(lookup === undefined ? {} : { lookup }) });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const deadlineMs = limits.connectTimeoutMs + limits.handshakeTimeoutMs;
   const timer = setTimeout(() => {
@@ -98,11 +105,12 @@ function requirePin(socket: Socket, { pins, address: { host, port } }: Gateway):
   );
 }
 
-function dialTls({ address, context }: Gateway): Socket {
+function dialTls({ address, context, lookup }: Gateway): Socket {
   const { host, port } = address;
   const socket = connectTls({
     host,
     port,
+    ...(lookup === undefined ? {} : { lookup }),
     // RFC 6066 §3: no address in the server name. The identity check then takes `host`.
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(context === undefined ? {} : { secureContext: context }),

@@ -8,7 +8,7 @@ import type { Environment } from './hardening/environment-scrub.ts';
 import type { CaptureStarter } from './capture/capture.ts';
 import type { JailFacts } from './jail/jail-facts.ts';
 import { type Logger, standardErrorLogger } from './logger.ts';
-import { type OpenSession, openSession, type TokenSource } from './session.ts';
+import { type LoopbackFacts, type OpenSession, openSession, type TokenSource } from './session.ts';
 
 export interface InitOptions {
   /** `https://host[:port][/prefix]`. Without it, and without a token, the proxy is off and nothing happens. */
@@ -39,6 +39,8 @@ export interface InitOptions {
   readonly jail?: Promise<JailFacts | undefined>;
   /** Opens entrances for a workload in a network of its own, once the relay stands; undefined if it has none. */
   readonly entrances?: CaptureStarter;
+  /** Captures names on the container's loopback, by its resolv.conf, where there are no `entrances`. Default false. */
+  readonly captureLoopback?: boolean;
   /** Places files in HOME for clients that read nothing else, where there are none; removed again. Default false. */
   readonly homeFiles?: boolean;
   /** As root: adds the gateway's CA to the system's trust stores; removed again. Default false. */
@@ -79,6 +81,8 @@ export interface UpstreamProxy extends AsyncDisposable {
   readonly displaced: readonly string[];
   /** Ports beside 80 and 443 that the policy opens. */
   readonly capturePorts: readonly number[];
+  /** There where names are captured on loopback, with ports that are not, for another server has them. */
+  readonly loopbackCapture?: LoopbackFacts;
   /** False if something of the token file could not be erased; the token is used up all the same. */
   readonly tokenErased?: boolean;
   /** Resolves with what ended the session for good (revoked, expired), or undefined after `close`. */
@@ -123,6 +127,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('entrances', options.entrances),
     ...optional('signal', options.signal),
     ...optional('connectCommand', options.connectCommand),
+    captureLoopback: options.captureLoopback ?? false,
     homeFiles: options.homeFiles ?? false,
     systemStore: options.systemStore ?? false,
     gatewayUrl: options.gatewayUrl,
@@ -167,6 +172,7 @@ function enabled(session: OpenSession): UpstreamProxy {
     files: session.files,
     displaced: session.displaced,
     capturePorts: session.capturePorts,
+    ...optional('loopbackCapture', session.loopbackCapture),
     tokenErased: session.tokenErased,
     ended: session.ended,
     close: (options) => session.close(options),

@@ -3,8 +3,9 @@
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
-import { type Capture, type CaptureStarter, startCapture } from './capture/capture.ts';
+import type { Capture, CaptureStarter } from './capture/capture.ts';
 import { entrancePorts } from './capture/entrances.ts';
+import { openCapture } from './capture/open-capture.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import { type AgentSession, enrol } from './enrol.ts';
 import {
@@ -14,22 +15,16 @@ import {
   type WorkloadFiles,
   workloadEnvironment,
 } from './environment.ts';
-import { dialGateway, type Gateway, openGateway } from './gateway-connection.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from './logger.ts';
 import { type Relay, type RelayTunnel, startUpstreamProxyRelay } from './relay.ts';
 import { keepRenewed } from './renewal.ts';
+import { openSessionGateway, reachGateway } from './session-gateway.ts';
 import { SessionKey } from './session-key.ts';
 import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
-import {
-  builtInRoots,
-  fetchCertificates,
-  readGatewayCa,
-  readSystemBundle,
-  systemBundlePaths,
-} from './trust.ts';
+import { readSystemBundle, systemBundlePaths } from './trust.ts';
 import { TrustFiles } from './trust-files.ts';
 import { TunnelClient } from './tunnel-client.ts';
 
@@ -55,6 +50,8 @@ export interface SessionOptions {
   /** What holds the workload, for the posture; needed when the session enrols. */
   readonly jail?: Promise<JailFacts | undefined>;
   readonly entrances?: CaptureStarter;
+  /** Without them: capture on the container's loopback. */
+  readonly captureLoopback?: boolean;
   /** Files in HOME for clients that read nothing else; and the system's trust, as root. */
   readonly homeFiles?: boolean;
   readonly systemStore?: boolean;
@@ -76,6 +73,12 @@ export type SessionStep =
   | 'token-erased'
   | 'committed';
 
+/** Of capture on the container's loopback. */
+export interface LoopbackFacts {
+  /** Ports that are not captured, for a server of the container has them. */
+  readonly takenPorts: readonly number[];
+}
+
 export interface OpenSession {
   readonly id: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -85,6 +88,7 @@ export interface OpenSession {
   /** Variables in which the user's value gave way to ours. */
   readonly displaced: readonly string[];
   readonly capturePorts: readonly number[];
+  readonly loopbackCapture: LoopbackFacts | undefined;
   readonly tokenErased: boolean;
   /** Resolves with what ended the session for good, or undefined after `close`. */
   readonly ended: Promise<ProxyError | undefined>;
@@ -102,8 +106,7 @@ export async function openSession(
   const { limits, logger, signal } = options;
   await using stack = new AsyncDisposableStack();
   const system = readSystemBundle(options.systemCaPath);
-  const gateway = gatewayOf(options, system);
-  stack.use(gateway.kept);
+  const gateway = await openSessionGateway(options, system, stack);
 
   if (options.scrubEnvironment) scrubEnvironment(options.environment);
   const hardening = stack.use(harden({ environment: options.environment }));
@@ -161,11 +164,14 @@ export async function openSession(
   const proof = proveTunnel(client, limits, signal);
   proof.catch(() => {});
   const relay = await listening;
-  const inside = await options.entrances?.(
-    entrancePorts(relay.port, session.answer.capture_ports, limits.capturePortsMax),
-  );
-  const capture =
-    inside === undefined ? undefined : stack.use(startCapture(inside, { tunnel: client, limits, logger }));
+  const capture = await openCapture({
+    ports: entrancePorts(relay.port, session.answer.capture_ports, limits.capturePortsMax),
+    context: { tunnel: client, limits, logger },
+    entrances: options.entrances,
+    onLoopback: options.captureLoopback === true,
+    base: options.baseEnvironment,
+  });
+  stack.use(capture);
   if (options.homeFiles === true || options.systemStore === true)
     stack.use(await placeOutside(options, relay.port, trust));
   await atStep('relay-up');
@@ -234,6 +240,7 @@ class RunningSession implements OpenSession {
   readonly files: WorkloadFiles;
   readonly displaced: readonly string[];
   readonly capturePorts: readonly number[];
+  readonly loopbackCapture: LoopbackFacts | undefined;
   readonly tokenErased: boolean;
   readonly ended: Promise<ProxyError | undefined>;
   readonly #stack: AsyncDisposableStack;
@@ -253,6 +260,7 @@ class RunningSession implements OpenSession {
     this.posture = posture;
     this.files = trust.paths;
     this.capturePorts = session.answer.capture_ports;
+    this.loopbackCapture = capture?.form === 'loopback' ? { takenPorts: capture.takenPorts } : undefined;
     this.tokenErased = erased;
     this.ended = client.ended;
     const facts = {
@@ -278,30 +286,6 @@ class RunningSession implements OpenSession {
       this.#client.close().then(() => this.#stack.disposeAsync()),
     ]);
   }
-}
-
-function gatewayOf(options: SessionOptions, system: string | undefined): Gateway {
-  const ca = options.gatewayCa === undefined ? (system ?? builtInRoots()) : readGatewayCa(options.gatewayCa);
-  return openGateway(options.gatewayUrl, {
-    ca,
-    ...(options.gatewayPins === undefined ? {} : { pins: options.gatewayPins }),
-    dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway,
-  });
-}
-
-/**
- * Everything that needs no secret, while the token is read and the jail gets ready: connections for enrolment and
- * tunnel, and the certificates. Faults are told where the results are used.
- */
-function reachGateway(
-  gateway: Gateway,
-  limits: Limits,
-  signal: AbortSignal,
-): ReturnType<typeof fetchCertificates> {
-  for (let count = 0; count < 2; count++) gateway.kept.warm(() => dialGateway(gateway, limits, signal));
-  const certificates = fetchCertificates(gateway, limits, { signal });
-  certificates.catch(() => {});
-  return certificates;
 }
 
 /** The relay listens before there is a tunnel; nobody is told of it until there is one. */

@@ -21,6 +21,7 @@ export const agentOptionTable = {
   'relay-socket': { type: 'string' },
   'home-files': { type: 'boolean' },
   'system-store': { type: 'boolean' },
+  'capture-loopback': { type: 'boolean' },
   'on-failure': { type: 'string' },
   'dangerously-allow-unhardened': { type: 'boolean' },
   quiet: { type: 'boolean', short: 'q' },
@@ -40,6 +41,9 @@ export const agentOptionUsage = `  --gateway URL         https:// address of the
   --home-files          files in HOME for svn, ssh, aria2, lftp, links, s3cmd, yt-dlp and Chromium, where there are
                         none; removed again
   --system-store        as root: the gateway's CA in the system's trust stores; removed again
+  --capture-loopback    clients that know of no proxy are served too, where the command has no network of its own:
+                        /etc/resolv.conf leads all of this container to the agent, and is put back
+                        (docs/reference/capture.md)
   --on-failure WHAT     exit (default): without a session nothing is started;
                         continue: the command runs without the proxy
   --dangerously-allow-unhardened
@@ -57,6 +61,7 @@ interface ParsedAgentOptions {
   readonly 'relay-socket'?: string | undefined;
   readonly 'home-files'?: boolean | undefined;
   readonly 'system-store'?: boolean | undefined;
+  readonly 'capture-loopback'?: boolean | undefined;
   readonly 'on-failure'?: string | undefined;
   readonly 'dangerously-allow-unhardened'?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -75,6 +80,7 @@ export interface AgentOptions {
   readonly relaySocket: string | undefined;
   readonly homeFiles: boolean;
   readonly systemStore: boolean;
+  readonly captureLoopback: boolean;
   readonly onFailure: 'exit' | 'continue';
   readonly dangerouslyAllowUnhardened: boolean;
   readonly quiet: boolean;
@@ -120,6 +126,7 @@ export async function readAgentOptions(
     ...relayPlace(values),
     homeFiles: values['home-files'] ?? false,
     systemStore: values['system-store'] ?? false,
+    captureLoopback: values['capture-loopback'] ?? false,
     onFailure: choiceOption('on-failure', values['on-failure'], ['exit', 'continue']),
     dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'] ?? false,
     quiet: values.quiet ?? false,
@@ -152,10 +159,16 @@ export function initOptions(options: AgentOptions): InitOptions {
     dangerouslyAllowUnhardened,
     homeFiles: options.homeFiles,
     systemStore: options.systemStore,
+    captureLoopback: options.captureLoopback,
     connectCommand: ownCommand(),
     scrubEnvironment: true,
     baseEnvironment: workloadEnvironment(process.env),
   };
+}
+
+/** Whether something is placed outside of the session's own folder, which a killed agent would leave. */
+export function changesContainer({ homeFiles, systemStore, captureLoopback }: AgentOptions): boolean {
+  return homeFiles || systemStore || captureLoopback;
 }
 
 /** How a shell starts this program: the launcher of the package, or the single file. */

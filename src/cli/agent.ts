@@ -10,11 +10,13 @@ import { ProxyError } from '../protocol/error.ts';
 import {
   agentOptionTable,
   agentOptionUsage,
+  changesContainer,
   initOptions,
   ownCommand,
   readAgentOptions,
   type AgentOptions,
 } from './agent-options.ts';
+import { captureNote } from './capture-note.ts';
 import { cleanUpAfterKill } from './cleanup-after-kill.ts';
 import { choiceOption, parseOptions, type Command } from './command.ts';
 import { displacedNames, displacedNote } from './displaced-note.ts';
@@ -82,8 +84,7 @@ async function agent(args: readonly string[]): Promise<number> {
   outliveStandardError();
   using shutdown = listenForShutdown();
   using stack = new DisposableStack();
-  if (options.homeFiles || options.systemStore)
-    stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
+  if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   await using proxy = await initUpstreamProxy({
     ...initOptions(options),
     ...(values.state === undefined ? {} : { stateDirectory: values.state }),
@@ -99,7 +100,7 @@ async function agent(args: readonly string[]): Promise<number> {
   if (!proxy.enabled) {
     return 0;
   }
-  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced));
+  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy));
   if (!options.quiet)
     process.stderr.write(`upstreamproxy: relay on ${placesOf(proxy.port, options)}, ends on SIGTERM\n`);
   // A session that the gateway ended for good leaves nothing to serve.

@@ -12,8 +12,8 @@ import { workloadEnvironment } from './workload-environment.ts';
 const usage = `upstreamproxy cleanup [--quiet]
 
 Removes what sessions of this user have left that were killed: files in HOME (--home-files), changes of the system's
-trust stores (--system-store) and folders of trust files. What somebody has changed since stays and is told; so is what
-no session places. The next session does the same.
+trust stores (--system-store) and of /etc/resolv.conf (--capture-loopback), and folders of trust files. What somebody has
+changed since stays and is told; so is what no session places. The next session does the same.
 
   -q, --quiet           no lines about what was done
 `;

@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 
+import { readNameServers } from '../agent/gateway-names.ts';
 import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import { openSigningKey } from '../gateway/signing-key.ts';
@@ -39,6 +40,12 @@ async function configure(
   const { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit } = own;
   const ours = { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit };
   return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
+}
+
+/** With the name servers of this moment, unless the configuration names some: those of the system will lead to the agent. */
+function withNameServers(config: GatewayConfig): GatewayConfig {
+  if (config.upstream.resolvers.length > 0) return config;
+  return { ...config, upstream: { ...config.upstream, resolvers: readNameServers().servers } };
 }
 
 /** Throws if nobody listens any more. */
@@ -97,10 +104,12 @@ async function embeddedGateway(args: readonly string[]): Promise<number> {
     state: { type: 'string' },
     config: { type: 'string' },
     policy: { type: 'string', multiple: true },
+    'keep-name-servers': { type: 'boolean' },
   });
   if (values.state === undefined) throw new ProxyError('usage', usage.trim());
   try {
-    await serve(values.state, await configure(values.state, values.config, values.policy ?? []));
+    const config = await configure(values.state, values.config, values.policy ?? []);
+    await serve(values.state, values['keep-name-servers'] === true ? withNameServers(config) : config);
   } catch (error) {
     reportFault(error);
     throw error;

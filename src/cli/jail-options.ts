@@ -30,7 +30,7 @@ The command runs in a jail, from which it cannot read or signal the agent (docs/
   --fs-write PATH       the command can write only there; may be given several times
   --user USER[:GROUP]   the command runs as that user, where this is root
   --capture-only        no variable names the proxy: the command's connections are captured
-                        (docs/reference/capture.md); needs the layer network
+                        (docs/reference/capture.md); needs the layer network, or --capture-loopback
   --capture-ports WHAT  policy (default): 80, 443 and the ports that its rules name
                         all: every port, where nft(8) is
 `;
@@ -42,13 +42,16 @@ interface ParsedJailOptions {
   readonly user?: string | undefined;
   readonly 'capture-only'?: boolean | undefined;
   readonly 'capture-ports'?: string | undefined;
+  readonly 'capture-loopback'?: boolean | undefined;
 }
 
 export interface JailOptions {
   readonly isolate: 'auto' | 'require' | 'off';
   readonly plan: JailPlan;
-  /** The command gets no proxy variables, so `network` must hold. */
+  /** The command gets no proxy variables, so it must be captured. */
   readonly captureOnly: boolean;
+  /** Where it has no network of its own it is to be captured on loopback. */
+  readonly captureLoopback: boolean;
 }
 
 const knownLayers: readonly JailLayer[] = ['network', 'no-new-privs', 'landlock', 'seccomp', 'capabilities'];
@@ -68,7 +71,7 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
     (user !== undefined ||
       fsWrite !== undefined ||
       values['jail-layers'] !== undefined ||
-      values['capture-only'] === true ||
+      (values['capture-only'] === true && values['capture-loopback'] !== true) ||
       values['capture-ports'] !== undefined)
   )
     throw new ProxyError(
@@ -88,11 +91,12 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
   if (fsWrite !== undefined && !plan.layers.includes('landlock'))
     throw new ProxyError('usage', '--fs-write needs the layer landlock');
   const captureOnly = values['capture-only'] ?? false;
-  if (captureOnly && !plan.layers.includes('network'))
-    throw new ProxyError('usage', '--capture-only needs the layer network');
+  const captureLoopback = values['capture-loopback'] ?? false;
+  if (captureOnly && !captureLoopback && !plan.layers.includes('network'))
+    throw new ProxyError('usage', '--capture-only needs the layer network, or --capture-loopback');
   if (plan.hasAllPorts === true && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-ports all needs the layer network');
-  return { isolate, plan, captureOnly };
+  return { isolate, plan, captureOnly, captureLoopback };
 }
 
 function readLayers(text: string): readonly JailLayer[] {
@@ -112,11 +116,11 @@ export async function openJailFor(
   options: JailOptions & { readonly relayPort?: number },
   quiet: boolean,
 ): Promise<Jail | undefined> {
-  const { isolate, plan, captureOnly } = options;
+  const { isolate, plan, captureOnly, captureLoopback } = options;
   if (isolate === 'off') return undefined;
   const asked =
     isolate === 'require' ||
-    captureOnly ||
+    (captureOnly && !captureLoopback) ||
     plan.hasAllPorts === true ||
     plan.fsWrite !== undefined ||
     plan.identity !== undefined;
@@ -142,10 +146,10 @@ export async function openJailFor(
 }
 
 /** Whether an option needs the layer, so that nothing is to run without it. */
-function isAskedFor(layer: JailLayer, { plan, captureOnly }: JailOptions): boolean {
+function isAskedFor(layer: JailLayer, { plan, captureOnly, captureLoopback }: JailOptions): boolean {
   if (layer === 'identity') return true;
   if (layer === 'landlock') return plan.fsWrite !== undefined;
-  return layer === 'network' && (captureOnly || plan.hasAllPorts === true);
+  return layer === 'network' && ((captureOnly && !captureLoopback) || plan.hasAllPorts === true);
 }
 
 /** Our own program again; in a single-file build the runtime and the program are one. */

@@ -3,7 +3,8 @@
 import { initUpstreamProxy, type InitOptions, type UpstreamProxy } from '../agent/init.ts';
 import { jailFacts, type JailFacts } from '../agent/jail/jail-facts.ts';
 import type { Jail } from '../agent/jail/jail-process.ts';
-import { initOptions, ownCommand, type AgentOptions } from './agent-options.ts';
+import { changesContainer, initOptions, ownCommand, type AgentOptions } from './agent-options.ts';
+import { captureNote } from './capture-note.ts';
 import { cleanUpAfterKill } from './cleanup-after-kill.ts';
 import { displacedNote } from './displaced-note.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
@@ -33,11 +34,12 @@ export async function openRunSession(
     stack.defer(() => keepAuditOnly(stateDirectory));
     const args = embeddedOptions.policies.flatMap((file) => ['--policy', file]);
     if (embeddedOptions.config !== undefined) args.push('--config', embeddedOptions.config);
+    // Its origins' names, too, must not be led to the agent.
+    if (options.captureLoopback) args.push('--keep-name-servers');
     const { startEmbeddedGateway } = await import('./embedded-gateway.ts');
     embedded = stack.use(await startEmbeddedGateway({ stateDirectory, args, environment: process.env }));
   }
-  if (options.homeFiles || options.systemStore)
-    stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
+  if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   const proxy = stack.use(
     await initUpstreamProxy({
       ...initOptions(options),
@@ -47,7 +49,7 @@ export async function openRunSession(
       onFailure: 'throw',
     }),
   );
-  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced));
+  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy));
   const owned = stack.move();
   return { proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

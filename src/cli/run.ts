@@ -36,6 +36,10 @@ async function printContacts(auditFile: string): Promise<void> {
   process.stderr.write(contactSummary(events, `upstreamproxy policy learn ${auditFile} > policy.yaml`));
 }
 
+function isCaptured({ proxy }: RunSession): boolean {
+  return proxy.loopbackCapture !== undefined;
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const separator = args.indexOf('--');
   const own = separator < 0 ? args : args.slice(0, separator);
@@ -88,6 +92,13 @@ async function run(args: readonly string[]): Promise<number> {
     const without = opened?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
     process.stderr.write(`upstreamproxy: running without ${without}: ${message} [${code}]\n`);
     return exitAs(await runWorkload([file, ...rest], environment, opened));
+  }
+  if (jailOptions.captureOnly && (await jail)?.listen === undefined && !isCaptured(session)) {
+    await session[Symbol.asyncDispose]();
+    throw new ProxyError(
+      'jail_refused',
+      'nothing is captured, and --capture-only leaves the command no other way',
+    );
   }
   if (values.posture === true)
     process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);

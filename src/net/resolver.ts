@@ -1,6 +1,6 @@
 // Names to addresses by the gateway's own queries: absolute names only, no thread pool, bounded for each principal.
 
-import { Resolver as DnsResolver } from 'node:dns/promises';
+import { promises as dns } from 'node:dns';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -67,9 +67,9 @@ class QueryingResolver implements OwnedResolver {
   readonly #cache = new Map<string, CacheEntry>();
   /** Look-ups under way, by principal and name: equal ones share one query. */
   readonly #pending = new Map<string, Map<string, Promise<Answer>>>();
-  #dns: DnsResolver | undefined;
+  #dns: dns.Resolver | undefined;
   /** The one before, whose last queries may be under way. */
-  #retired: DnsResolver | undefined;
+  #retired: dns.Resolver | undefined;
   #disposed = false;
   #dnsCreatedMs = 0;
 
@@ -132,15 +132,15 @@ class QueryingResolver implements OwnedResolver {
     return started;
   }
 
-  #resolver(): DnsResolver {
+  #resolver(): dns.Resolver {
     const nowMs = this.#clock();
     if (this.#dns !== undefined && nowMs - this.#dnsCreatedMs < serversAgeMsMax) return this.#dns;
-    const dns = new DnsResolver({ timeout: queryTimeoutMs, tries: 2 });
-    if (this.#options.servers !== undefined) dns.setServers(this.#options.servers);
+    const fresh = new dns.Resolver({ timeout: queryTimeoutMs, tries: 2 });
+    if (this.#options.servers !== undefined) fresh.setServers(this.#options.servers);
     this.#retired = this.#dns;
-    this.#dns = dns;
+    this.#dns = fresh;
     this.#dnsCreatedMs = nowMs;
-    return dns;
+    return fresh;
   }
 
   #remember(key: string, answer: Answer): void {
@@ -159,15 +159,16 @@ interface Records {
 }
 
 /** Both families at once. A family that stays silent does not hold up the other one, and then nothing is cached. */
-async function queryBoth(dns: DnsResolver, host: string): Promise<Answer> {
-  const families = [dns.resolve6(host, { ttl: true }), dns.resolve4(host, { ttl: true })].map((query) =>
-    query.then(
-      (records): Records => ({
-        addresses: records.flatMap(({ address }) => canonicalAddress(address) ?? []),
-        ttlSeconds: Math.min(...records.map(({ ttl }) => ttl)),
-      }),
-      (error: unknown) => error,
-    ),
+async function queryBoth(resolver: dns.Resolver, host: string): Promise<Answer> {
+  const families = [resolver.resolve6(host, { ttl: true }), resolver.resolve4(host, { ttl: true })].map(
+    (query) =>
+      query.then(
+        (records): Records => ({
+          addresses: records.flatMap(({ address }) => canonicalAddress(address) ?? []),
+          ttlSeconds: Math.min(...records.map(({ ttl }) => ttl)),
+        }),
+        (error: unknown) => error,
+      ),
   );
   const settled = await settleWithGrace(families);
   const found = settled.filter((one): one is Records => isRecords(one));

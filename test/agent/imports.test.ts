@@ -16,10 +16,18 @@ const allowed = new Set([
 ]);
 /** What is loaded only where files in HOME are asked for, to run programs that write stores of their own form. */
 const allowedForHomeFiles = new Set(['node:child_process', 'node:util']);
+/** What is loaded only where capture on loopback is asked for, to answer names and to look up the gateway's. */
+const allowedForLoopback: Readonly<Record<string, readonly string[]>> = {
+  'agent/capture/loopback-entrances.ts': ['node:dgram', 'node:events'],
+  'net/resolver.ts': ['node:dns'],
+};
 const root = new URL('../../src/', import.meta.url);
 
-/** All files that a file imports at run time, and all modules that are not files of ours. */
-function importGraph(entry: URL): {
+/** All files that a file imports at run time, and all modules that are not files of ours; `atOnce`: at its start. */
+function importGraph(
+  entry: URL,
+  atOnce = false,
+): {
   readonly files: ReadonlySet<string>;
   readonly modules: ReadonlyMap<string, readonly string[]>;
 } {
@@ -33,7 +41,8 @@ function importGraph(entry: URL): {
     for (const [, named, loaded] of text.matchAll(
       /^(?:import|export)\s[^;]*?from '([^']+)';|import\('([^']+)'\)/gm,
     )) {
-      const specifier = named ?? loaded ?? '';
+      const specifier = named ?? (atOnce ? undefined : loaded);
+      if (specifier === undefined) continue;
       if (specifier.startsWith('.')) waiting.push(new URL(specifier, file));
       else modules.set(specifier, [...(modules.get(specifier) ?? []), file.href]);
     }
@@ -47,9 +56,16 @@ test('the library stands on a few modules of the runtime and nothing else', () =
   for (const [module, users] of modules) {
     for (const file of users) {
       const isForHomeFiles = file.includes('/agent/home-files/') && allowedForHomeFiles.has(module);
-      assert.ok(allowed.has(module) || isForHomeFiles, `${file} imports ${module}`);
+      const isForLoopback = allowedForLoopback[file.slice(root.href.length)]?.includes(module) === true;
+      assert.ok(allowed.has(module) || isForHomeFiles || isForLoopback, `${file} imports ${module}`);
     }
   }
+});
+
+test('what capture on loopback needs is not loaded by others', () => {
+  const { files } = importGraph(new URL('index.ts', root), true);
+  for (const file of Object.keys(allowedForLoopback))
+    assert.equal(files.has(new URL(file, root).href), false, file);
 });
 
 test('the library reaches neither gateway, policy, store nor api', () => {

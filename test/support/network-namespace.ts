@@ -9,6 +9,8 @@ export interface NetworkNamespace extends AsyncDisposable {
   readonly name: string;
   /** The only address outside that can be reached from inside. */
   readonly outsideAddress: string;
+  /** Its own on that link. */
+  readonly insideAddress: string;
   /** Puts a command line into the namespace. */
   enter(command: readonly string[]): readonly [string, ...string[]];
 }
@@ -54,6 +56,7 @@ export async function networkNamespace(): Promise<NetworkNamespace> {
   return {
     name,
     outsideAddress: outside,
+    insideAddress: inside,
     enter: (command) => [ip, 'netns', 'exec', name, ...command],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -4,12 +4,16 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { RelayContext } from '../relay-connection.ts';
 import { serveCapturedConnection, serveRelayConnection } from '../relay-connection.ts';
-import type { EntrancePorts, Entrances } from './entrances.ts';
-import { FakeAddresses } from './fake-addresses.ts';
+import { isLoopback } from '../gateway-address.ts';
+import { type EntrancePorts, type Entrances, listenerOptions } from './entrances.ts';
+import { FakeAddresses, loopbackNetwork } from './fake-addresses.ts';
 import { openOriginalPort, type OriginalPort } from './original-port.ts';
 import { resolverConnectionsMax, serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
 
 export interface Capture extends AsyncDisposable {
+  readonly form: Entrances['form'];
+  /** Ports that are not captured, for another server has them. */
+  readonly takenPorts: readonly number[];
   readonly connectionCount: number;
   /** Takes no new connections, waits up to `drainMs` for the open ones, then resets them. Harmless when repeated. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
@@ -20,31 +24,38 @@ export type CaptureStarter = (ports: EntrancePorts) => Promise<Entrances | undef
 
 /** Serves the entrances until `close`, which closes them too. */
 export function startCapture(entrances: Entrances, context: RelayContext): Capture {
-  const addresses = new FakeAddresses({ namesMax: context.limits.captureNamesMax });
+  const isShared = entrances.form === 'loopback';
+  const namesMax = context.limits.captureNamesMax;
+  const addresses = new FakeAddresses({ namesMax, ...(isShared ? loopbackNetwork : {}) });
   const sockets = new Set<Socket>();
   const { streamsMax } = context.limits;
   const original = entrances.hasAllPorts ? openOriginalPort() : undefined;
   const portOf: OriginalPort = original === undefined ? ({ localPort }) => localPort : original.of;
   const serve = (inside: Server, connectionsMax: number, accept: (socket: Socket) => void): Server => {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const server = isShared ? inside : createServer(listenerOptions);
+    server.on('connection', (socket) => {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
-      accept(socket);
+      // Into a network of its own nobody else leads a way; on loopback a route could (route_localnet).
+      if (isShared && !isLoopback(socket.remoteAddress ?? '')) reset(socket);
+      else accept(socket);
     });
     server.maxConnections = connectionsMax;
     // What accept(2) refuses, as for want of descriptors, is that connection's end and not the agent's.
     server.on('error', (error) => context.logger.warn(`capture: ${error.message}`));
-    server.listen(inside);
+    if (!isShared) server.listen(inside);
     return server;
   };
   const servers = [
-    serve(entrances.relay, streamsMax, (socket) => serveRelayConnection(socket, context)),
+    ...(entrances.relay === undefined ? [] : [entrances.relay]).map((inside) =>
+      serve(inside, streamsMax, (socket) => serveRelayConnection(socket, context)),
+    ),
     ...entrances.captured.map((inside) =>
       serve(inside, streamsMax, (socket) => serveByAddress(socket, { addresses, portOf, context })),
     ),
     serve(entrances.resolverTcp, resolverConnectionsMax, (socket) => serveTcpResolver(socket, addresses)),
   ];
-  serveUdpResolver(entrances.resolverUdp, addresses);
+  serveUdpResolver(entrances.resolverUdp, addresses, isShared ? isLoopback : () => true);
   return captureOf({ servers, sockets, entrances, original });
 }
 
@@ -69,6 +80,8 @@ function captureOf({ servers, sockets, entrances, original }: CaptureParts): Cap
     isReleased = true;
   };
   return {
+    form: entrances.form,
+    takenPorts: entrances.taken,
     get connectionCount() {
       return sockets.size;
     },
@@ -88,13 +101,17 @@ function serveByAddress(socket: Socket, { addresses, portOf, context }: Captured
   const port = portOf(socket);
   const held = localAddress === undefined ? undefined : addresses.hold(localAddress);
   if (held === undefined || port === undefined) {
-    // An address that the resolver gave to nobody, or of 127.0.0.0/8: nobody listens there.
-    socket.on('error', () => {});
-    socket.resetAndDestroy();
+    // An address that the resolver gave to nobody, or another one of this machine: nobody listens there.
+    reset(socket);
     return;
   }
   socket.once('close', () => held[Symbol.dispose]());
   serveCapturedConnection(socket, { host: held.name, port }, context);
+}
+
+function reset(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.resetAndDestroy();
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,4 +1,4 @@
-// The listening sockets of the workload's namespace, as the agent outside holds them.
+// The listening sockets through which a workload is captured, as the agent holds them.
 
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
@@ -11,17 +11,24 @@ export interface EntrancePorts {
   readonly captured: readonly number[];
 }
 
-/** They were opened inside and work inside, whoever holds them. The holder closes them. */
+/** The holder closes them. */
 export interface Entrances {
-  readonly relay: Server;
+  /** `network`: opened in the workload's own network, where they work whoever holds them. `loopback`: here, by the agent. */
+  readonly form: 'network' | 'loopback';
+  /** Undefined where the relay's own port can be reached. */
+  readonly relay: Server | undefined;
   readonly captured: readonly Server[];
   readonly resolverUdp: UdpSocket;
   readonly resolverTcp: Server;
   /** Connections to other ports arrive on a captured one; the kernel says which port they were for. */
   readonly hasAllPorts: boolean;
+  /** Ports that were to be captured and are not, for another server has them. */
+  readonly taken: readonly number[];
 }
 
 export const resolverPort = 53;
+/** What connections are accepted with. */
+export const listenerOptions = { allowHalfOpen: true, noDelay: true } as const;
 /** Every client of HTTP uses them. */
 const usualPorts: readonly number[] = [80, 443];
 /** What can be opened before the session stands: all but what the relay takes. */

@@ -1,5 +1,5 @@
-// Addresses that stand for names: inside the namespace every name has one of its own, and the address that a
-// connection arrives on says which name was meant.
+// Addresses that stand for names: every name has one of its own, and the address that a connection arrives on says which
+// name was meant.
 
 import { formatIpv4, parseIpv4 } from '../../http/ip-address.ts';
 
@@ -20,6 +20,9 @@ interface Entry {
 
 /** The range that is local inside the namespace. */
 export const fakeNetwork = { address: '198.18.0.1', netmask: '255.254.0.0', range: '198.18.0.0/15' } as const;
+
+/** Where there is no namespace: 127.64.0.0/10, which is local everywhere; the resolver has the first address. */
+export const loopbackNetwork = { resolver: '127.64.0.1', first: '127.64.1.0', count: 4_000_000 } as const;
 
 /**
  * A bounded map in both directions. The name that was not used for longest makes room for a new one, but never while a

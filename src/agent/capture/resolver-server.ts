@@ -13,13 +13,17 @@ export const resolverConnectionsMax = 32;
 /** A client of TCP asks at once, and again soon or never (RFC 7766 §6.2.3). */
 const tcpIdleTimeoutMs = 10_000;
 
-/** Answers what comes on the socket until it is closed. */
-export function serveUdpResolver(socket: UdpSocket, addresses: FakeAddresses): void {
+/** Answers what comes on the socket, from addresses that are served, until it is closed. */
+export function serveUdpResolver(
+  socket: UdpSocket,
+  addresses: FakeAddresses,
+  isServed: (address: string) => boolean,
+): void {
   let sending = 0;
   // A client that is gone before its answer is no fault of anybody.
   socket.on('error', () => {});
   socket.on('message', (message, { port, address }) => {
-    if (sending >= sendsMax) return;
+    if (sending >= sendsMax || !isServed(address)) return;
     const reply = answerDns(message, addresses);
     if (reply === undefined) return;
     sending += 1;

@@ -4,6 +4,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isJavaTrustEntry } from '../../pki/java-key-store.ts';
+import { isAgentResolvConf, resolvConfPath } from '../capture/resolv-conf.ts';
 import {
   chromiumPolicies,
   chromiumPoliciesText,
@@ -75,6 +76,8 @@ export function knownPlacements({ home, root }: PlacesOptions): KnownPlacements 
           markedCertificates.test(placement.text) &&
           (await isOneOf(path, systemBundlePaths))
         );
+      case 'resolv-conf':
+        return isAgentResolvConf(placement.text) && (await isOneOf(path, [resolvConfPath]));
       case 'java-entry':
         return (
           isJavaTrustEntry(Buffer.from(placement.entry, 'base64'), 'upstreamproxy-') &&

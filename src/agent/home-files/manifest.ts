@@ -165,6 +165,7 @@ const ownFields = {
   file: 'sha256',
   hashed: 'sha256',
   append: 'text',
+  'resolv-conf': 'text',
   'java-entry': 'entry',
 } as const satisfies Record<Placement['kind'], string | undefined>;
 

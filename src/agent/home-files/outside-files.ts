@@ -65,8 +65,8 @@ export async function placeOutsideFiles(options: OutsideFilesOptions): Promise<A
   return stack.move();
 }
 
-/** Nothing is placed that a manifest does not know, nor before what others have left is gone. */
-async function openPlacements(directory: string, known: KnownPlacements): Promise<Placements> {
+/** Nothing is placed that a manifest does not know, nor before what others have left is gone. Throws trust_unwritable. */
+export async function openPlacements(directory: string, known: KnownPlacements): Promise<Placements> {
   try {
     await removeLeftovers(directory, known);
     return await Placements.open(directory);

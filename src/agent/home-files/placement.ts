@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { withoutJavaEntry } from '../../pki/java-key-store.ts';
+import { originalResolvConf } from '../capture/resolv-conf.ts';
 import { lockFolder } from './file-lock.ts';
 import { removeHashed } from './hashed-folder.ts';
 import { PlainFolder } from './plain-folder.ts';
-import { changeSystemFile, withoutText } from './system-file.ts';
+import { changeInPlace, changeSystemFile, withoutText } from './system-file.ts';
 
 /**
  * As the manifest records it, before it is done: each can be undone whether or not it was. Paths are absolute and have no
@@ -24,6 +25,8 @@ export type Placement =
   | { readonly kind: 'temporary'; readonly path: string }
   /** Text at the end of a file of the system. */
   | { readonly kind: 'append'; readonly path: string; readonly text: string }
+  /** The whole text of resolv.conf; what stood there before stands in it. */
+  | { readonly kind: 'resolv-conf'; readonly path: string; readonly text: string }
   /** An entry, in base64, of a Java key store of the system with the usual password. */
   | { readonly kind: 'java-entry'; readonly path: string; readonly entry: string };
 
@@ -71,12 +74,28 @@ export async function undoPlacement(
       }
       case 'append':
         return await changeSystemFile(path, (content) => withoutText(content, placement.text));
+      case 'resolv-conf':
+        return await putBackResolvConf(path, placement.text);
       case 'java-entry':
         return await changeSystemFile(path, (content) =>
           withoutJavaEntry(content, Buffer.from(placement.entry, 'base64'), javaStorePassword),
         );
     }
   });
+}
+
+async function putBackResolvConf(path: string, ours: string): Promise<boolean> {
+  const original = originalResolvConf(ours);
+  let isForeign = false;
+  const isPlain = await changeInPlace(path, (content) => {
+    const text = content.toString('latin1');
+    if (text === original) return undefined;
+    // With nothing but line ends behind it somebody was stopped while putting it back.
+    const isOurs = text === ours || (text.startsWith(original) && /^\n+$/.test(text.slice(original.length)));
+    isForeign = !isOurs;
+    return isOurs ? Buffer.from(original, 'latin1') : undefined;
+  });
+  return isPlain && !isForeign;
 }
 
 async function unlessMissing(undo: () => Promise<boolean>): Promise<boolean> {

@@ -12,7 +12,7 @@ import { makeManifestFolder, manifestFolderFault } from './manifest-folder.ts';
 import { ManifestWriter } from './manifest.ts';
 import { javaStorePassword, type Placement, sha256 } from './placement.ts';
 import { PlainFolder } from './plain-folder.ts';
-import { changeSystemFile } from './system-file.ts';
+import { changeInPlace, changeSystemFile } from './system-file.ts';
 
 /**
  * `[Symbol.asyncDispose]` takes away what was placed and not changed by others, newest first. What it cannot take away
@@ -92,13 +92,29 @@ export class Placements implements AsyncDisposable {
     return isAdded;
   }
 
+  /** Gives resolv.conf another text, which keeps what stands there; false if it is no plain file. */
+  async changeResolvConf(path: string, change: (text: string) => string): Promise<boolean> {
+    const place = await realpath(path);
+    return await changeInPlace(place, async (content) => {
+      const text = change(content.toString('latin1'));
+      await this.#record(true, { kind: 'resolv-conf', path: place, text });
+      return Buffer.from(text, 'latin1');
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.takeAway();
+  }
+
+  /** As disposing does; gives the paths that stay, and why. Harmless when repeated. */
+  async takeAway(): Promise<readonly string[]> {
     await using manifest = this.#manifest;
-    const { failed } = await undoAll(this.#placements);
+    const { stayed, failed } = await undoAll(this.#placements);
     this.#placements = failed;
     // Where not even that can be written, the manifest stays as it was.
     if (failed.length > 0) await manifest.write(failed, true).catch(() => {});
     else await manifest.remove();
+    return stayed;
   }
 
   /** Makes the content ready under another name, and lets `give` it its own; if that gives false, nothing is placed. */

@@ -1,7 +1,9 @@
 // A file of the system is changed by one session at a time, and back again.
 
-import { lstat, chown, readdir, readFile, realpath, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, chown, open, readdir, readFile, realpath, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ProxyError } from '../../protocol/error.ts';
 import { writeFileAtomically } from '../atomic-file.ts';
 import { lockFolder } from './file-lock.ts';
 
@@ -15,6 +17,32 @@ export async function changeSystemFile(path: string, change: SystemFileChange): 
   await removeUnfinished(path);
   const content = await change(await readFile(path));
   if (content !== undefined) await replaceContent(path, content);
+  return true;
+}
+
+/**
+ * As `changeSystemFile`, but in place: a file that is mounted by itself, as in containers, cannot be replaced by rename. It is
+ * written at once, with line ends up to the length that it had and then without, so that no reader finds it in parts. False
+ * if it is no regular file either.
+ */
+export async function changeInPlace(path: string, change: SystemFileChange): Promise<boolean> {
+  await using _ = await lockFolder(dirname(path));
+  if ((await realpath(path)) !== path) return false;
+  await using file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if (!(await file.stat()).isFile()) return false;
+  const before = await file.readFile();
+  const content = await change(before);
+  if (content === undefined) return true;
+  const rest = Buffer.alloc(Math.max(0, before.length - content.length), '\n');
+  const whole = Buffer.concat([content, rest]);
+  const { bytesWritten } = await file.write(whole, 0, whole.length, 0);
+  if (bytesWritten !== whole.length) {
+    await file.write(before, 0, before.length, 0);
+    await file.truncate(before.length);
+    throw new ProxyError('trust_unwritable', `${path} cannot be written as a whole`);
+  }
+  await file.truncate(content.length);
+  await file.sync();
   return true;
 }
 

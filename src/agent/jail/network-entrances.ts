@@ -105,7 +105,7 @@ export class EntranceReceiver implements Disposable {
         throw new Error('a listener is missing');
       const captured = this.#captured.splice(0);
       this.#forget();
-      return { relay, captured, resolverTcp, resolverUdp };
+      return { form: 'network', taken: [], relay, captured, resolverTcp, resolverUdp };
     } catch (error) {
       this[Symbol.dispose]();
       const reason = error instanceof Error ? error.message : String(error);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { agentResolvConf } from '../../../src/agent/capture/resolv-conf.ts';
 import { placeHomeFiles } from '../../../src/agent/home-files/home-files.ts';
 import { knownPlacements } from '../../../src/agent/home-files/known-places.ts';
 import { type Leftovers, removeLeftovers } from '../../../src/agent/home-files/leftovers.ts';
@@ -35,6 +36,8 @@ async function withMachine(use: (machine: Machine) => Promise<void>): Promise<vo
       [join(root, 'etc/ssl/certs/ca-certificates.crt')]: roots,
       [join(root, 'etc/ssl/certs/java/cacerts')]: javaKeyStore(certificatesIn(roots), 'changeit', 1),
       [join(root, 'etc/ssl/certs/0a0b0c0d.0')]: 'of the system',
+      [join(root, 'etc/hosts')]: 'of the system\n',
+      [join(root, 'etc/resolv.conf')]: 'of the container\n',
       [join(root, 'usr/lib/firefox/firefox')]: '',
       [join(home, 'dotfiles/lftprc')]: 'of the user',
       [ownCa]: own,
@@ -80,6 +83,9 @@ test('all that a session places is known, and goes when another process follows 
     const facts = { port: 4321, bundle: ownCa, ownCa, connectCommand: ['upstreamproxy'] };
     await placeHomeFiles({ ...facts, home, logger }, placements);
     await placeSystemTrust({ root, ownCa, logger }, placements);
+    await placements.changeResolvConf(join(root, 'etc/resolv.conf'), (text) =>
+      agentResolvConf(text, '127.64.0.1', 'a'),
+    );
     assert.deepEqual(logger.lines, []);
     assert.ok(snapshot(home, root).length > before.length + 10);
     const [name = ''] = readdirSync(state);
@@ -148,6 +154,17 @@ const attacks: readonly {
       const entry = Buffer.from(javaTrustEntry(certificate, 'certificate-1', 1)).toString('base64');
       return [{ kind: 'java-entry', path: join(root, 'etc/ssl/certs/java/cacerts'), entry }];
     },
+  },
+  {
+    name: 'another file as resolv.conf, and a text for it that no session writes',
+    placements: ({ root }) => [
+      {
+        kind: 'resolv-conf',
+        path: join(root, 'etc/hosts'),
+        text: agentResolvConf('of the system', '127.64.0.1', 'a'),
+      },
+      { kind: 'resolv-conf', path: join(root, 'etc/resolv.conf'), text: 'of the container' },
+    ],
   },
   {
     name: 'a hashed certificate of the system',

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { agentResolvConf } from '../../../src/agent/capture/resolv-conf.ts';
 import { type Leftovers, removeLeftovers as remove } from '../../../src/agent/home-files/leftovers.ts';
 import { Placements } from '../../../src/agent/home-files/placements.ts';
 import { javaKeyStore, javaTrustEntry } from '../../../src/pki/java-key-store.ts';
@@ -320,5 +321,67 @@ test('an entry of a Java key store goes again byte for byte; another form is lef
       }
     }
     assert.deepEqual(readFileSync(path), Buffer.from(original));
+  });
+});
+
+const leading = (text: string): string => agentResolvConf(text, '127.64.0.1', 'mark');
+
+test('resolv.conf is put back byte for byte, in place', async () => {
+  await withHome(async (home, state) => {
+    const path = join(home, 'resolv.conf');
+    const original = Buffer.from('# \xe9\nnameserver 192.0.2.1', 'latin1');
+    writeFileSync(path, original, { mode: 0o640 });
+    const { ino } = statSync(path);
+    {
+      await using placements = await Placements.open(state);
+      assert.equal(await placements.changeResolvConf(path, leading), true);
+      assert.equal(readFileSync(path, 'latin1'), leading(original.toString('latin1')));
+      assert.deepEqual(await placements.takeAway(), []);
+      assert.deepEqual(await placements.takeAway(), []);
+    }
+    assert.deepEqual(readFileSync(path), original);
+    assert.equal(statSync(path).ino, ino);
+    assert.equal(statSync(path).mode & 0o777, 0o640);
+    assert.deepEqual(readdirSync(state), []);
+  });
+});
+
+const found = [
+  ['as it was, for the write was never made', 'original', true],
+  ['put back in part', 'original\n\n\n', true],
+  ['of somebody else', 'foreign', false],
+  ['ours with more of somebody else', `${leading('original')}more`, false],
+  ['of another session', agentResolvConf('original', '127.64.0.1', 'other'), false],
+  ['emptied', '', false],
+] as const;
+for (const [name, text, isPutBack] of found) {
+  test(`a resolv.conf that is ${name} is ${isPutBack ? 'put back' : 'left alone'} after a kill`, async () => {
+    await withHome(async (home, state) => {
+      const path = join(home, 'resolv.conf');
+      writeFileSync(path, 'original');
+      const placements = await openAbandoned(state);
+      await placements.changeResolvConf(path, leading);
+      writeFileSync(path, text);
+      orphan(state);
+      const kept = isPutBack ? [] : [`${path} (changed since)`];
+      assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept });
+      assert.equal(readFileSync(path, 'utf8'), isPutBack ? 'original' : text);
+      assert.deepEqual(readdirSync(state), []);
+    });
+  });
+}
+
+test('a link in the place of resolv.conf stays, and what it leads to', async () => {
+  await withHome(async (home, state) => {
+    const path = join(home, 'resolv.conf');
+    writeFileSync(path, 'original');
+    {
+      await using placements = await Placements.open(state);
+      await placements.changeResolvConf(path, leading);
+      renameSync(path, join(home, 'moved'));
+      symlinkSync('moved', path);
+      assert.deepEqual(await placements.takeAway(), [`${path} (changed since)`]);
+    }
+    assert.equal(readFileSync(join(home, 'moved'), 'utf8'), leading('original'));
   });
 });
