@@ -2,6 +2,7 @@
 
 import { rename, writeFile } from 'node:fs/promises';
 
+import { closeOnExec } from '../agent/close-on-exec.ts';
 import { scrubEnvironment } from '../agent/hardening/environment-scrub.ts';
 import { harden, requireHardened } from '../agent/hardening/posture.ts';
 import { initUpstreamProxy } from '../agent/init.ts';
@@ -82,6 +83,7 @@ async function agent(args: readonly string[]): Promise<number> {
   if (options.gatewayUrl === undefined && values.posture === true) return printOwnPosture();
   if (options.gatewayUrl === undefined) throw new ProxyError('usage', 'name the gateway: --gateway URL');
   outliveStandardError();
+  if (options.tokenFd !== undefined) closeOnExec(options.tokenFd);
   using shutdown = listenForShutdown();
   using stack = new DisposableStack();
   if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));

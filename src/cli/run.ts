@@ -1,5 +1,6 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
+import { closeOnExec } from '../agent/close-on-exec.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { agentOptionTable, agentOptionUsage, readAgentOptions } from './agent-options.ts';
 import { isSingleFile } from './argument-marks.ts';
@@ -72,6 +73,8 @@ async function run(args: readonly string[]): Promise<number> {
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = readJailOptions(values);
   outliveStandardError();
+  // The runtime does so for the first few descriptors; the helper is not protected as the agent is.
+  if (options.tokenFd !== undefined) closeOnExec(options.tokenFd);
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
