@@ -8,7 +8,7 @@ import { cases } from '../test/hardening/cases.ts';
 import { Bench, type AttackCase } from '../test/hardening/support/bench.ts';
 import { Lab, type Runtime } from '../test/hardening/support/lab.ts';
 
-const caseTimeoutMs = 90_000;
+const caseTimeoutMs = 300_000;
 const insideVariable = 'UPSTREAMPROXY_HARDENING_NAMESPACE';
 
 type Outcome = { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly lines: readonly string[] };

@@ -205,12 +205,13 @@ test('a denial names the way to ask; a grant opens that one request and nothing 
 test('a download and a WebSocket that live on a grant end within five seconds of its end', async (context) => {
   const asked = await ask('POST', '/access', { host: 'live.test', reason: 'a long test' });
   const id = String(asked.answer['id']);
-  await control('access', 'grant', id, '--for', '6s', '--scope', 'host');
-  await waitUntil('the grant opens the host', async () => (await get('live.test', '/')).statusCode === 200);
-  const streams = await Promise.all([download('live.test'), webSocket('live.test')]);
+  // Long enough for a busy machine to start two commands in.
+  await control('access', 'grant', id, '--for', '15s', '--scope', 'host');
   const record = JSON.parse((await control('access', 'list', '--json')).split('\n')[0] ?? '{}') as {
     terms: { endsMs: number };
   };
+  await waitUntil('the grant opens the host', async () => (await get('live.test', '/')).statusCode === 200);
+  const streams = await Promise.all([download('live.test'), webSocket('live.test')]);
   const ends = await Promise.all(streams.map(({ ended }) => within(ended, 30_000)));
   for (const endMs of ends) {
     const afterMs = performance.timeOrigin + endMs - record.terms.endsMs;

@@ -88,6 +88,8 @@ async function closed(socket: Duplex): Promise<void> {
   // The gateway's end is what is asked for; a client that keeps its own side open is cut off later.
   socket.once('end', resolve);
   socket.once('close', resolve);
+  // A reset is an end, too.
+  socket.on('error', () => undefined);
   await promise;
   clearTimeout(timer);
 }
