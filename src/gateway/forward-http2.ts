@@ -25,7 +25,8 @@ export class Http2Origin {
   readonly address: string | undefined;
   /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
   readonly settled: Promise<void>;
-  #active = 0;
+  /** Exchanges, and the WebSockets that came of them. */
+  readonly #active = new Set<ActiveStream>();
   #usable = true;
 
   constructor(socket: Duplex, authority: string, address: string | undefined) {
@@ -53,7 +54,13 @@ export class Http2Origin {
       this.#usable = false;
     });
     this.session.setTimeout(sessionIdleMs, () => {
-      if (this.#active === 0) this.close();
+      if (this.#active.size === 0) this.close();
+    });
+    // HTTP/2 has no half-closed connection: what has not ended by now never will. Node would wait for it.
+    socket.once('end', () => {
+      this.#usable = false;
+      for (const { peerLeft } of this.#active) peerLeft?.();
+      if (this.#active.size === 0) this.destroy();
     });
     // An idle connection must not keep the process alive.
     this.session.unref();
@@ -64,7 +71,7 @@ export class Http2Origin {
       this.session.remoteSettings.maxConcurrentStreams ?? streamsPerSessionMax,
       streamsPerSessionMax,
     );
-    return this.#usable && !this.session.closed && !this.session.destroyed && this.#active < max;
+    return this.#usable && !this.session.closed && !this.session.destroyed && this.#active.size < max;
   }
 
   close(): void {
@@ -78,25 +85,33 @@ export class Http2Origin {
   }
 
   async forward(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<ForwardResult> {
-    this.#active += 1;
+    const active: ActiveStream = {};
+    this.#active.add(active);
     try {
-      await exchange(this.session, request, receiver, limits);
+      await exchange({ session: this.session, active }, request, receiver, limits);
       return { address: this.address, protocol: 'h2' };
     } finally {
-      this.#active -= 1;
+      this.#active.delete(active);
     }
   }
 
   /** Opens a WebSocket as an extended CONNECT; an answer other than 200 goes to the receiver. */
   async upgrade(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<UpgradeResult> {
-    this.#active += 1;
+    const active: ActiveStream = { peerLeft: () => this.destroy() };
+    this.#active.add(active);
     const release = (): void => {
-      this.#active -= 1;
+      this.#active.delete(active);
     };
     try {
       const result = await openHttp2WebSocket(this, request, receiver, limits);
       if (result.socket === undefined) release();
-      else result.socket.once('close', release);
+      else {
+        const stream = result.socket.once('close', release);
+        active.peerLeft = () => {
+          if (!stream.readableEnded)
+            stream.destroy(new ProxyError('origin_truncated', 'the origin closed its connection'));
+        };
+      }
       return { ...result, address: this.address };
     } catch (error) {
       release();
@@ -105,8 +120,13 @@ export class Http2Origin {
   }
 }
 
+/** What is told when the origin has closed its side of the connection. */
+interface ActiveStream {
+  peerLeft?: () => void;
+}
+
 async function exchange(
-  session: ClientHttp2Session,
+  { session, active }: { readonly session: ClientHttp2Session; readonly active: ActiveStream },
   request: ForwardRequest,
   receiver: ResponseReceiver,
   limits: Limits,
@@ -132,7 +152,13 @@ async function exchange(
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
     fail(answerLate(host));
   });
-  receiveResponse(stream, receiver, { resolve: () => resolve(undefined), fail, host });
+  const isEnded = receiveResponse(stream, receiver, { resolve: () => resolve(undefined), fail, host });
+  active.peerLeft = () => {
+    if (!isEnded())
+      fail(
+        new ProxyError('origin_truncated', `${host} closed the connection before its answer was complete`),
+      );
+  };
   sendBody(stream, request, fail);
   try {
     await promise;

@@ -7,6 +7,7 @@ import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { http2FieldObject } from './http2-fields.ts';
+import { watchEnd } from './http2-stream-end.ts';
 
 export class Http2Client implements ClientExchange {
   readonly rawHeaders: readonly string[];
@@ -15,6 +16,7 @@ export class Http2Client implements ClientExchange {
   readonly #abort = new AbortController();
   readonly #method: string;
   readonly #target: string;
+  readonly #isEnded: () => boolean;
   #requestTrailers: readonly string[] = [];
   #responseTrailers: readonly string[] = [];
   #ended = false;
@@ -24,6 +26,7 @@ export class Http2Client implements ClientExchange {
     this.#stream = stream;
     this.rawHeaders = rawHeaders;
     this.endsAtHead = endsAtHead;
+    this.#isEnded = endsAtHead ? () => true : watchEnd(stream);
     this.#method = pseudoField(rawHeaders, ':method');
     this.#target = pseudoField(rawHeaders, ':path');
     stream.on('trailers', (_trailers, _flags, raw) => {
@@ -57,9 +60,7 @@ export class Http2Client implements ClientExchange {
   }
 
   trailers(): readonly string[] {
-    // Node ends the body of a stream that was reset, too.
-    if (this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR || this.#stream.aborted)
-      throw new ProxyError('cancelled', 'the client broke its request off');
+    if (!this.#isEnded()) throw new ProxyError('cancelled', 'the client broke its request off');
     return this.#requestTrailers;
   }
 

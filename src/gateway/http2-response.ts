@@ -4,6 +4,7 @@ import { constants } from 'node:http2';
 import type { ClientHttp2Stream } from 'node:http2';
 import { ProxyError } from '../protocol/error.ts';
 import type { ResponseReceiver } from './forwarder.ts';
+import { watchEnd } from './http2-stream-end.ts';
 
 /** What becomes of the stream; `host` is for messages. */
 export interface StreamEnd {
@@ -14,10 +15,14 @@ export interface StreamEnd {
   readonly takesOver?: (status: number, rawHeaders: readonly string[]) => boolean;
 }
 
-/** Hands interim heads, head, body and trailers to the receiver, and tells the end. */
-export function receiveResponse(stream: ClientHttp2Stream, receiver: ResponseReceiver, end: StreamEnd): void {
+/** Hands interim heads, head, body and trailers to the receiver, and tells the end. Gives whether the origin has said all. */
+export function receiveResponse(
+  stream: ClientHttp2Stream,
+  receiver: ResponseReceiver,
+  end: StreamEnd,
+): () => boolean {
   const { host } = end;
-  let ended = false;
+  const isEnded = watchEnd(stream);
   stream.on('headers', (headers, _flags, raw) => {
     guard(end, () => {
       receiver.onInformation(headers[':status'] ?? 0, plainFields(raw));
@@ -32,9 +37,6 @@ export function receiveResponse(stream: ClientHttp2Stream, receiver: ResponseRec
     });
     receiveBody(stream, receiver, end);
   });
-  stream.once('end', () => {
-    ended = true;
-  });
   stream.on('error', (error) => {
     end.fail(
       new ProxyError('origin_truncated', `${host} reset the stream before its answer was complete`, {
@@ -43,13 +45,14 @@ export function receiveResponse(stream: ClientHttp2Stream, receiver: ResponseRec
     );
   });
   stream.once('close', () => {
-    // `end` comes for a reset stream as well; only a stream that closed without a code is complete.
-    if (ended && stream.rstCode === constants.NGHTTP2_NO_ERROR) end.resolve();
+    // A reset without an error may follow a complete answer, and is none.
+    if (isEnded() && stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR) end.resolve();
     else
       end.fail(
         new ProxyError('origin_truncated', `${host} closed the stream before its answer was complete`),
       );
   });
+  return isEnded;
 }
 
 function receiveBody(stream: ClientHttp2Stream, receiver: ResponseReceiver, end: StreamEnd): void {
