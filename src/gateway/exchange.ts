@@ -116,7 +116,8 @@ export async function admit(
   const validated = validate(client, scene, parts.limits);
   noteHead(validated.head, record);
   const { destination, headers } = validated.head;
-  parts.loops?.check(destination, scene.via ?? headers.first('via'));
+  const via = headers.all('via');
+  parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
   const { decision, access } = await decide({ client, head: validated.head }, scene, parts, record);
   enforceDeclaredLength(validated, decision);
   const spendBytes = parts.budgets.admit(

@@ -6,7 +6,7 @@ import type { Dialer } from '../net/dialer.ts';
 import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { answerLate } from './forwarder.ts';
+import { answerLate, requireClient } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
@@ -115,7 +115,7 @@ class Dispatch {
 
   async run(pool: Pool): Promise<void> {
     const { head, signal } = this.#request;
-    signal.throwIfAborted();
+    requireClient(this.#request);
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     let controllerInUse: Dispatcher.DispatchController | undefined;
     const onAbort = (): void => {

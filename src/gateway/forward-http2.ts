@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { answerLate, bodyFault } from './forwarder.ts';
+import { answerLate, bodyFault, requireClient } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
 import { http2FieldObject } from './http2-fields.ts';
 import { receiveResponse } from './http2-response.ts';
@@ -131,7 +131,7 @@ async function exchange(
   receiver: ResponseReceiver,
   limits: Limits,
 ): Promise<void> {
-  request.signal.throwIfAborted();
+  requireClient(request);
   const cancel = new AbortController();
   const stream = session.request(http2Fields(request), {
     endStream: request.body === undefined,

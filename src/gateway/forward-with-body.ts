@@ -7,7 +7,7 @@ import type { Dialer } from '../net/dialer.ts';
 import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { answerLate, bodyFault } from './forwarder.ts';
+import { answerLate, bodyFault, requireClient } from './forwarder.ts';
 import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
@@ -127,7 +127,7 @@ export class BodyForwarder implements Forwarder {
   }
 
   #start(request: ForwardRequest, agent: DialAgent, extra: readonly string[]): ClientRequest {
-    request.signal.throwIfAborted();
+    requireClient(request);
     const { head } = request;
     return httpRequest({
       agent,

@@ -62,6 +62,11 @@ export interface Forwarder extends AsyncDisposable {
   forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult>;
 }
 
+/** @throws ProxyError cancelled if nobody waits for an answer any more */
+export function requireClient({ signal }: Pick<ForwardRequest, 'signal'>): void {
+  if (signal.aborted) throw new ProxyError('cancelled', 'the client went away');
+}
+
 /** The origin sent no head within `responseHeadTimeoutMs`. */
 export function answerLate(host: string, cause?: unknown): ProxyError {
   const message = `${host} did not answer in time (responseHeadTimeoutMs)`;

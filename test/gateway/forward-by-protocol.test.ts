@@ -4,11 +4,13 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http2';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 
 import type { Limits } from '../../src/protocol/limits.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
+import { anyReceiver, forwardRequestTo } from './support/forward-request.ts';
 import { http2Origin } from './support/http2-origin.ts';
 import { openRequestPath } from './support/request-path.ts';
 import type { RequestPath } from './support/request-path.ts';
@@ -105,3 +107,19 @@ test(
     session.destroy();
   },
 );
+
+test('a client that left while its connection was made is no fault of the gateway', async () => {
+  for (const alpn of ['http/1.1', 'h2']) {
+    await using origin = await http2Origin(authority, alpn === 'h2');
+    await using path = pathTo(origin.port);
+    const left = forwardRequestTo('allowed.test', AbortSignal.abort());
+    const destination = { scheme: 'https', host: 'allowed.test', port: origin.port } as const;
+    const head = { ...left.head, destination };
+    for (const body of [undefined, Readable.from(['x'])]) {
+      const request = { ...left, head, addresses: ['127.0.0.0/8'], body };
+      await assert.rejects(path.parts.forwarder.forward(request, anyReceiver), { code: 'cancelled' });
+      const overHttp2 = { ...request, head: { ...head, httpVersion: '2' } as const };
+      await assert.rejects(path.parts.forwarder.forward(overHttp2, anyReceiver), { code: 'cancelled' });
+    }
+  }
+});

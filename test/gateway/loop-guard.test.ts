@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { LoopGuard, requireFieldValue } from '../../src/gateway/loop-guard.ts';
+import { get, sendRaw } from './support/raw-http.ts';
 import { openRequestPath } from './support/request-path.ts';
 
 const there = { host: 'example.com', port: 443 };
@@ -44,4 +45,20 @@ test('hops that would be more than one field for the next proxy end their stream
       assert.equal((await ended)?.code, 'request_malformed', JSON.stringify(via.slice(0, 30)));
     }
   }
+});
+
+test('hops are found in every field of a request that says them', async () => {
+  const loops = new LoopGuard();
+  await using path = openRequestPath({
+    policy: 'rules:\n  - { name: all, hosts: allowed.test, scheme: http }\n',
+    hosts: ['allowed.test'],
+    trust: [],
+    loops,
+  });
+  const { socket } = path.open({ authority: 'allowed.test:80', mode: 'raw' });
+  const answer = await sendRaw(
+    socket,
+    get('allowed.test', '/', 'Via: 1.1 other', `Via: ${loops.next(undefined)}`),
+  );
+  assert.equal(answer.headers.get('x-deny-reason'), 'loop_detected');
 });

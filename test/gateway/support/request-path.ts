@@ -14,6 +14,7 @@ import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts
 import { HttpFront } from '../../../src/gateway/http-front.ts';
 import { Http2Front } from '../../../src/gateway/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/live-grants.ts';
+import type { LoopGuard } from '../../../src/gateway/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/session-budgets.ts';
 import { handleStream } from '../../../src/gateway/stream-handler.ts';
@@ -43,6 +44,7 @@ export interface RequestPathOptions {
   readonly ruleTrust?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: Partial<Limits>;
   /** A desk for requests for access, whose host is then the gateway's own. */
+  readonly loops?: LoopGuard;
   readonly desk?: AccessDesk;
 }
 
@@ -105,6 +107,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
+    ...(options.loops === undefined ? {} : { loops: options.loops }),
     credentials,
     audit: sink,
     forwarder,
