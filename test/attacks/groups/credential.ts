@@ -1,11 +1,13 @@
 // The injected credential: out of the origin's answers, off every other host, and nobody else's in its place.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
 import { cases as hardeningCases } from '../../hardening/cases.ts';
 import { Bench } from '../../hardening/support/bench.ts';
 import { Lab } from '../../hardening/support/lab.ts';
+import { rawFrame } from '../../net/websocket-frames.ts';
 import { findTool } from '../../support/tools.ts';
 import {
   answered,
@@ -249,4 +251,47 @@ export const credential: AttackTable = {
     answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/sub.git/info/refs')), 403);
     for (const seen of a.origins.seen) assert.ok(!JSON.stringify(seen.rawHeaders).includes(a.secret));
   },
+  'CRED-19': async (a) => {
+    const at = a.at('api.allowed.test');
+    const fields = [
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ];
+    const request = get(at, '/ws', ...fields).replace('Connection: close', 'Connection: Upgrade');
+    for (let cut = 1; cut < a.secret.length; cut += 7) {
+      a.origins.upgrade = (upgrade, socket) => {
+        const key = String(upgrade.headers['sec-websocket-key']);
+        const accept = createHash('sha1')
+          .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest('base64');
+        const shown = String(upgrade.headers.authorization).slice('Bearer '.length);
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+        );
+        const parts = [shown.slice(0, cut), shown.slice(cut, cut + 3), shown.slice(cut + 3)];
+        for (const [i, part] of parts.entries()) {
+          socket.write(rawFrame({ opcode: i === 0 ? 1 : 0, fin: i === 2, payload: Buffer.from(part) }));
+          socket.write(rawFrame({ opcode: 9, payload: Buffer.from('ping') }));
+        }
+        socket.end(rawFrame({ opcode: 8 }));
+      };
+      const reply = await a.send(at, request, { keepOpen: true });
+      answered(reply, 101);
+      const text = messageOf(reply.bytes.subarray(reply.bytes.indexOf('\r\n\r\n') + 4));
+      a.note(text);
+      assert.equal(text, '*'.repeat(a.secret.length), `cut at ${cut}`);
+    }
+  },
 };
+
+/** What the data frames of a server say, each of less than 126 bytes. */
+function messageOf(bytes: Buffer): string {
+  let text = '';
+  for (let at = 0; at + 1 < bytes.length;) {
+    const [first = 0, length = 0] = [bytes[at], bytes[at + 1]];
+    if ((first & 15) < 8) text += bytes.toString('latin1', at + 2, at + 2 + length);
+    at += 2 + length;
+  }
+  return text;
+}

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 
+import { waitUntil } from '../../support/program.ts';
 import type { Attack, AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
 import { flag, frame, frameType, headerBlock, requestFrames } from '../support/h2-frames.ts';
@@ -217,4 +218,49 @@ export const http2Dos: AttackTable = {
       await countEvents(a);
     },
   },
+  'H2-07': attack(async (a) => {
+    const at = a.at('allowed.test');
+    await using client = await openHttp2(a, at);
+    const trailers = Array.from({ length: 300 }, (_, i) => [`x-t${i}`, 'v'] as const);
+    const stream = client.nextStream();
+    a.attempts += 1;
+    client.socket.write(
+      Buffer.concat([
+        frame(frameType.headers, flag.endHeaders, stream, headerBlock(pseudo(at, '/trailers', 'POST'))),
+        frame(frameType.data, 0, stream, Buffer.from('body')),
+        frame(frameType.headers, flag.endHeaders | flag.endStream, stream, headerBlock(trailers)),
+      ]),
+    );
+    const [event] = await a.events(1);
+    assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'request_malformed']);
+    assert.ok(!ended(client));
+  }),
+  'H2-08': attack(async (a) => {
+    const at = a.at('allowed.test');
+    let wholes = 0;
+    a.origins.answer = (_request, response) => {
+      wholes += 1;
+      response.end();
+    };
+    const codes = [8, 0, undefined];
+    for (const [index, code] of codes.entries()) {
+      await using client = await openHttp2(a, at);
+      const stream = client.nextStream();
+      a.attempts += 1;
+      client.socket.write(
+        Buffer.concat([
+          frame(frameType.headers, flag.endHeaders, stream, headerBlock(pseudo(at, `/cut${index}`, 'POST'))),
+          frame(frameType.data, 0, stream, Buffer.from('a part')),
+        ]),
+      );
+      await waitUntil('the part arrives', () =>
+        a.origins.seen.some(({ path, bodyBytes }) => path === `/cut${index}` && bodyBytes === 6),
+      );
+      if (code === undefined) client.socket.destroy();
+      else client.socket.write(frame(frameType.rstStream, 0, stream, Buffer.of(0, 0, 0, code)));
+      await a.events(index + 1);
+    }
+    assert.ok((await a.events(codes.length)).every(({ errorCode }) => errorCode === 'cancelled'));
+    assert.equal(wholes, 0);
+  }),
 };

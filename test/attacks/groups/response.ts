@@ -1,12 +1,17 @@
 // Origins that attack: heads, bodies and handshakes that never should be passed on as they are.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-import { answered, get, refused, type AttackTable } from '../support/attack.ts';
+import { waitUntil } from '../../support/program.ts';
+import { answered, get, post, refused, type AttackTable } from '../support/attack.ts';
 import { originAuthority } from '../support/arena.ts';
 import { allowedAddress } from '../support/sentry.ts';
+import { frameType } from '../support/h2-frames.ts';
+import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 import { strangeOrigin } from '../support/strange-origin.ts';
 
 export const response: AttackTable = {
@@ -124,4 +129,75 @@ export const response: AttackTable = {
       }
     },
   },
+  'RESP-04': async (a) => {
+    const at = a.rawAt('raw.test');
+    const odd = 'constructor: x\r\n__proto__: y\r\netag: a\r\netag: b\r\nhttp2-settings: z\r\n';
+    a.origins.answerRaw = (socket) =>
+      socket.end(
+        `HTTP/1.1 103 Early Hints\r\n${odd}\r\nHTTP/1.1 200 OK\r\n${odd}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${odd}\r\n`,
+      );
+    answered(await a.send(at, get(at, '/odd')), 200);
+    await using client = await openHttp2(a, at);
+    const frames = await http2Send(a, client, [pseudo(at, '/odd2')]);
+    assert.ok(frames.every(({ type }) => type !== frameType.rstStream && type !== frameType.goaway));
+    // An interim answer that is refused, to a request with a body and to one without.
+    a.origins.answerRaw = (socket) =>
+      socket.end(
+        'HTTP/1.1 103 Early Hints\r\nConnection: host\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+      );
+    answered(await a.send(at, get(at, '/refused')), 502);
+    answered(await a.send(at, post(at, '/refused', ['Content-Length: 1'], 'x')), 502);
+  },
+  'RESP-05': async (a, scale) => {
+    const at = a.rawAt('raw.test');
+    const one = `HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(8_000)}>\r\n\r\n`;
+    let sent = 0;
+    a.origins.answerRaw = (socket) => {
+      const more = (): void => {
+        while (!socket.destroyed && sent < (scale === 'full' ? 100_000 : 10_000) && socket.write(one))
+          sent += 1;
+        if (!socket.destroyed) socket.once('drain', more);
+      };
+      more();
+    };
+    for (const request of [get(at, '/hints'), post(at, '/hints', ['Content-Length: 1'], 'x')]) {
+      sent = 0;
+      const reply = await a.send(at, request);
+      answered(reply, 502);
+      assert.equal(reply.interim.length, a.limits.interimHeadsMax);
+      assert.ok(sent * one.length < 16_000_000, `${sent * one.length} bytes of interim answers were taken`);
+    }
+    assert.ok((await a.events(2)).every(({ limit }) => limit === 'interimHeadsMax'));
+  },
+  'RESP-06': async (a) => {
+    const raw = a.rawAt('raw.test');
+    a.origins.answerRaw = (socket) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    answered(await a.send(raw, get(raw, '/unasked')), 502);
+    answered(await a.send(raw, post(raw, '/unasked', ['Content-Length: 1'], 'x')), 502);
+    const at = a.at('allowed.test');
+    let switched: Socket | undefined;
+    a.origins.upgrade = (request, socket) => {
+      // What a server of TLS gives is a socket.
+      switched = socket as Socket;
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade, host\r\nUpgrade: websocket\r\n' +
+          `Sec-WebSocket-Accept: ${acceptOf(request)}\r\n\r\n`,
+      );
+    };
+    const fields =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    answered(
+      await a.send(at, `GET /ws HTTP/1.1\r\nHost: ${at}\r\n${fields}\r\n\r\n`, { keepOpen: true }),
+      502,
+    );
+    await waitUntil('the connection to the origin is given up', () => switched?.destroyed === true);
+    assert.ok((await a.events(3)).every(({ verdict }) => verdict === 'error'));
+  },
 };
+
+/** RFC 6455 §4.2.2 */
+function acceptOf({ headers }: IncomingMessage): string {
+  const key = String(headers['sec-websocket-key']);
+  return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+}
