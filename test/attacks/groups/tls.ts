@@ -264,7 +264,7 @@ async function keyUpdates(a: Arena, count: number): Promise<void> {
   }
   // The connection still serves, or was cut; what counts is that nobody else notices.
   client.stdin.write(`GET /updated HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\n\r\n`);
-  const timer = setTimeout(() => client.kill('SIGKILL'), 3_000);
+  const timer = setTimeout(() => client.kill('SIGKILL'), 15_000);
   await once(client, 'exit');
   clearTimeout(timer);
   assert.match(text, /hello/, 'the connection was not served behind its updates');
