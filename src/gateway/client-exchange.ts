@@ -1,7 +1,7 @@
 // The client's side of one exchange, the same for HTTP/1.1 and HTTP/2.
 
 import type { Readable } from 'node:stream';
-import type { ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 
 export interface ClientExchange {
@@ -36,4 +36,9 @@ export interface ClientExchange {
   closeAfterAnswer(): void;
   /** Ends the response abruptly: the client must see that it is not complete. */
   abort(error: ProxyError): void;
+}
+
+/** Nothing is sent for a client that went away while its request waited. @throws ProxyError cancelled, or the fault */
+export function throwIfGone({ signal, fault }: Pick<ClientExchange, 'signal' | 'fault'>): void {
+  if (signal.aborted) throw fault ?? new ProxyError('cancelled', 'the client went away');
 }

@@ -15,7 +15,7 @@ import type { Limits } from '../protocol/limits.ts';
 import type { AccessDesk } from './access-desk.ts';
 import { answerOwnHost } from './access-exchange.ts';
 import type { ExchangeSink } from './audit-log.ts';
-import type { ClientExchange } from './client-exchange.ts';
+import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision } from './confirm-decision.ts';
 import { bodyFacts } from './body-facts.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
@@ -319,6 +319,7 @@ async function forward(
   try {
     // From here on a change of the policy ends it.
     confirmDecision(admitted, scene.principal, parts);
+    throwIfGone(client);
     client.sendContinue();
     const { address, protocol } = await parts.forwarder.forward(request, relay);
     await relay.end();

@@ -2,21 +2,21 @@
 
 import { Buffer } from 'node:buffer';
 import type { Secret } from '../protocol/secret.ts';
+import { writtenForms } from './written-forms.ts';
 
 /** A secret shorter than this is not searched for: it would match by chance. */
 const searchableBytesMin = 6;
 const markerByte = 0x2a;
 
-/** The forms in which a credential's value can come back: as it is, as Base64 or inside of it, and percent-encoded. */
+/** The forms in which a credential's value can come back: as servers write texts, and as Base64 or inside of it. */
 export function secretForms(values: readonly Secret<string>[]): readonly Buffer[] {
   const forms = new Set<string>();
   for (const value of values) {
     const text = value.reveal();
     for (const form of [
-      text,
+      ...writtenForms(text),
       Buffer.from(text).toString('base64').replace(/=+$/, ''),
       ...base64Cores(text),
-      encodeURIComponent(text),
     ]) {
       if (Buffer.byteLength(form) >= searchableBytesMin) forms.add(form);
     }
@@ -84,9 +84,14 @@ export class ResponseScrubber {
 
   #undecidedLength(bytes: Buffer): number {
     let longest = 0;
+    const last = bytes.at(-1);
     for (const form of this.#forms) {
       for (let length = Math.min(form.length - 1, bytes.length); length > longest; length -= 1) {
-        if (bytes.subarray(bytes.length - length).equals(form.subarray(0, length))) {
+        // Nearly always the last byte tells already.
+        if (
+          form[length - 1] === last &&
+          bytes.subarray(bytes.length - length).equals(form.subarray(0, length))
+        ) {
           longest = length;
           break;
         }

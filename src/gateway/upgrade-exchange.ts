@@ -13,7 +13,7 @@ import { WebSocketFrameGuard } from '../net/websocket-frame-guard.ts';
 import { accessHost } from '../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import type { ClientExchange } from './client-exchange.ts';
+import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision } from './confirm-decision.ts';
 import { admit, forwardRequest } from './exchange.ts';
 import { refuse } from './refusal.ts';
@@ -135,6 +135,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     });
     // From here on a change of the policy ends it.
     confirmDecision(admitted, scene.principal, parts);
+    throwIfGone(client);
     const signal = AbortSignal.any([request.signal, unanswered.signal]);
     const result = await parts.forwarder.upgrade({ ...request, head, signal }, 'websocket', relay);
     record.facts.verdict = 'allow';

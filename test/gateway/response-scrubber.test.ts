@@ -48,6 +48,63 @@ test('a secret inside of a longer Base64 text is replaced, however it lies', () 
     }
 });
 
+const html = (text: string, names: Readonly<Record<string, string>>): string =>
+  text.replaceAll(/./gs, (char) => names[char] ?? char);
+const jsonText = (text: string): string => JSON.stringify(text).slice(1, -1);
+const unicode = (text: string, characters: RegExp): string =>
+  text.replaceAll(characters, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** How servers write text into what they send: a password has what they escape, and so has a token in Base64. */
+const writers: Readonly<Record<string, (text: string) => string>> = {
+  JSON: jsonText,
+  'JSON of PHP': (text) => jsonText(text).replaceAll('/', '\\/'),
+  'JSON of Go': (text) => unicode(jsonText(text), /[&<>]/g),
+  'JSON of Gson': (text) => unicode(jsonText(text), /[&<>=']/g),
+  'a query': encodeURIComponent,
+  'a query in lower case': (text) =>
+    encodeURIComponent(text).replaceAll(/%../g, (escape) => escape.toLowerCase()),
+  'a form': (text) => new URLSearchParams({ x: text }).toString().slice(2),
+  'RFC 3986 to the letter': (text) =>
+    encodeURIComponent(text).replaceAll(
+      /[!'()*]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+    ),
+  'a path': encodeURI,
+  'HTML of PHP': (text) =>
+    html(text, { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#039;' }),
+  'HTML of Python': (text) =>
+    html(text, { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#x27;' }),
+  'HTML of Express': (text) =>
+    html(text, { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }),
+  'HTML of Go': (text) =>
+    html(text, { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;', '+': '&#43;' }),
+  'HTML of Mustache': (text) =>
+    html(text, {
+      '&': '&amp;',
+      '<': '&lt;',
+      '>': '&gt;',
+      '"': '&quot;',
+      "'": '&#39;',
+      '/': '&#x2F;',
+      '`': '&#x60;',
+      '=': '&#x3D;',
+    }),
+};
+
+for (const [writer, write] of Object.entries(writers)) {
+  test(`a secret that comes back as ${writer} writes it is replaced, in bodies and in fields`, () => {
+    for (const value of [`p&ss"w<o>r'd(/+=) \\x\`!`, 'c2VjcmV0L3NlY3JldCtzZWNyZXQ/Zg+/aa==']) {
+      const written = write(value);
+      for (const cut of [1, 5, written.length - 1]) {
+        const out = scrubAll(split(Buffer.from(`a ${written} b`), [cut]), value).toString();
+        assert.equal(out, `a ${'*'.repeat(written.length)} b`, written);
+      }
+      const forms = secretForms([new Secret(value)]);
+      assert.equal(scrubText(`a ${written}`, forms), `a ${'*'.repeat(written.length)}`);
+    }
+  });
+}
+
 test('bytes without a possible start of the secret pass at once', () => {
   const scrubber = new ResponseScrubber(secretForms([new Secret(secret)]));
   assert.equal(scrubber.push(Buffer.from('data: event\n\n')).toString(), 'data: event\n\n');

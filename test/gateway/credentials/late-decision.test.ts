@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { access, writeFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { canary, findCanary } from '../../support/canary.ts';
 import { waitUntil } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { get } from '../support/raw-http.ts';
 import { openCredentialScene, type CredentialScene } from './support/credential-scene.ts';
 
 interface Waiting extends AsyncDisposable {
@@ -67,6 +69,26 @@ for (const [what, policy] of [
     const [event] = await scene.path.events(1);
     assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
     assert.deepEqual(findCanary(JSON.stringify(event), secret), []);
+  });
+}
+
+for (const protocol of ['http/1.1', 'h2'] as const) {
+  test(`a client that is gone, as all of a revoked session are, while its credential is waited for gets nothing sent: ${protocol}`, async () => {
+    await using waiting = await openWaiting();
+    const { scene } = waiting;
+    const socket = await scene.path.tls(scene.at, { alpn: [protocol] });
+    socket.on('error', () => undefined);
+    if (protocol === 'h2') {
+      const session = connect(`https://${scene.at}`, { createConnection: () => socket });
+      session.on('error', () => undefined);
+      session.request({ ':path': '/in/a' }).on('error', () => undefined);
+    } else socket.write(get(scene.at, '/in/a'));
+    await waiting.asked();
+    socket.destroy();
+    await waiting.answer();
+    const [event] = await scene.path.events(1);
+    assert.equal(event?.errorCode, 'cancelled');
+    assert.deepEqual(scene.seen, []);
   });
 }
 
