@@ -2,10 +2,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
-import { type LockState, tryLock } from './file-lock.ts';
+import { isStill, type LockState, tryLock } from './file-lock.ts';
 import { type Owner, ownOwner } from './owner.ts';
 import type { Placement } from './placement.ts';
 
@@ -129,11 +129,6 @@ async function openOwn(path: string): Promise<FileHandle | undefined> {
   if (isOwn && status.size <= manifestBytesMax) return file;
   await file.close();
   return undefined;
-}
-
-async function isStill(path: string, file: FileHandle): Promise<boolean> {
-  const [there, opened] = await Promise.all([lstat(path).catch(ignoreMissing), file.stat()]);
-  return there !== undefined && there.ino === opened.ino && there.dev === opened.dev;
 }
 
 async function readManifest(file: FileHandle): Promise<Manifest | undefined> {

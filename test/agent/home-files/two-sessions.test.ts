@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -180,3 +180,43 @@ test('one number of a hashed folder that goes is taken by the next session, so t
     assert.deepEqual(contents(), ['0a0b0c0d.0 of the system']);
   });
 });
+
+const other = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const noOther =
+  spawnSync(other[0] ?? '', [...other.slice(1), 'flock', '--version']).status === 0
+    ? false
+    : 'no other user here: not root, or no setpriv or flock';
+
+test(
+  'a user who can only read the folder of a store cannot hold up who changes it',
+  { skip: noOther },
+  async () => {
+    await withTemporaryDirectory(async (folder) => {
+      const system = join(folder, 'system');
+      mkdirSync(system);
+      chmodSync(folder, 0o755);
+      const bundle = join(system, 'bundle.pem');
+      writeFileSync(bundle, 'roots\n');
+      const [command = '', ...args] = [
+        ...other,
+        'flock',
+        '--exclusive',
+        system,
+        'sh',
+        '-c',
+        'echo; exec sleep 300',
+      ];
+      const holder = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      try {
+        await once(holder.stdout, 'data');
+        await using placements = await Placements.open(join(folder, 'state', 'placed'));
+        assert.equal(await placements.appendText(bundle, 'ours\n'), true);
+        await placements[Symbol.asyncDispose]();
+      } finally {
+        await kill(holder);
+      }
+      assert.equal(readFileSync(bundle, 'utf8'), 'roots\n');
+      assert.deepEqual(readdirSync(system), ['bundle.pem']);
+    });
+  },
+);
