@@ -2,9 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { chmod, lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { processState } from './jail/process-table.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** A process as nobody else can be it: where its number counts, the number, and when it started. */
 interface Owner {
@@ -45,8 +46,7 @@ export async function removeLeftFolders(temporary: string): Promise<readonly str
     try {
       const { uid } = await lstat(folder);
       if (uid !== process.geteuid?.()) continue;
-      // Links in it are removed, not followed.
-      await rm(folder, { recursive: true, force: true });
+      await removeTree(folder);
       removed.push(folder);
     } catch {
       // Another start removes it at the same time.

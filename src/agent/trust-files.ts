@@ -9,6 +9,7 @@ import { removeAbandoned, writeFileAtomically } from './atomic-file.ts';
 import type { WorkloadFiles } from './environment.ts';
 import type { Gateway } from './gateway-connection.ts';
 import type { Logger } from './logger.ts';
+import { removeTree } from './remove-tree.ts';
 import { makeSessionFolder, removeLeftFolders } from './session-folder.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
 import { removeWorkloadStores, writeWorkloadStores } from './trust-stores/workload-stores.ts';
@@ -113,8 +114,7 @@ export class TrustFiles implements AsyncDisposable {
     await rm(this.#own.ownCa, { force: true });
     await removeWorkloadStores(this.#directory);
     // A folder that the user named is the user's.
-    if (this.#options.stateDirectory === undefined)
-      await rm(this.#directory, { force: true, recursive: true });
+    if (this.#options.stateDirectory === undefined) await removeTree(this.#directory);
   }
 }
 

@@ -1,10 +1,11 @@
 // Where the gateway of one `run` keeps its state.
 
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
+import { removeTree } from '../agent/remove-tree.ts';
 import { ProxyError } from '../protocol/error.ts';
 
 /** Runs whose audit is kept; older ones are removed. */
@@ -25,7 +26,7 @@ export async function makeRunDirectory(home: string, nowMs: number): Promise<str
   await makePrivateDirectory(runs);
   const earlier = (await readdir(runs)).sort();
   for (const name of earlier.slice(0, Math.max(0, earlier.length - runsKept + 1))) {
-    await rm(join(runs, name), { recursive: true, force: true });
+    await removeTree(join(runs, name));
   }
   const stamp = new Date(nowMs).toISOString().replaceAll(/[:.]/g, '-');
   const path = join(runs, `${stamp}-${randomBytes(4).toString('hex')}`);
@@ -37,7 +38,7 @@ export async function makeRunDirectory(home: string, nowMs: number): Promise<str
 export async function keepAuditOnly(directory: string): Promise<void> {
   const kept = /^(?:audit\.jsonl|gateway\.log|state\.db.*)$/;
   for (const name of await readdir(directory)) {
-    if (!kept.test(name)) await rm(join(directory, name), { recursive: true, force: true });
+    if (!kept.test(name)) await removeTree(join(directory, name));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { link, readdir, rename, unlink } from 'node:fs/promises';
 import { isMarked } from './own-mark.ts';
-import type { PlainFolder } from './plain-folder.ts';
+import type { PlainFolder } from '../plain-folder.ts';
 
 /** Subjects that come again. */
 const hashNumbersMax = 16;

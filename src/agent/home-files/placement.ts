@@ -7,7 +7,7 @@ import { withoutJavaEntry } from '../../pki/java-key-store.ts';
 import { originalResolvConf } from '../capture/resolv-conf.ts';
 import { lockFolder } from './file-lock.ts';
 import { removeHashed } from './hashed-folder.ts';
-import { PlainFolder } from './plain-folder.ts';
+import { PlainFolder } from '../plain-folder.ts';
 import { changeInPlace, changeSystemFile, withoutText } from './system-file.ts';
 
 /**

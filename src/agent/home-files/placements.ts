@@ -11,7 +11,7 @@ import { undoAll } from './leftovers.ts';
 import { makeManifestFolder, manifestFolderFault } from './manifest-folder.ts';
 import { ManifestWriter } from './manifest.ts';
 import { javaStorePassword, type Placement, sha256 } from './placement.ts';
-import { PlainFolder } from './plain-folder.ts';
+import { PlainFolder } from '../plain-folder.ts';
 import { changeInPlace, changeSystemFile } from './system-file.ts';
 
 /**

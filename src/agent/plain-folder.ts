@@ -30,6 +30,17 @@ export class PlainFolder implements AsyncDisposable {
     return join('/proc/self/fd', String(this.#handle.fd), name);
   }
 
+  /** Undefined if it is a link, or no folder. Throws ENOENT if nothing is there. */
+  async openFolder(name: string): Promise<PlainFolder | undefined> {
+    try {
+      return await this.#open(name);
+    } catch (error) {
+      // Of a link to a folder the kernel says either.
+      if (hasCode(error, 'ENOTDIR', 'ELOOP')) return undefined;
+      throw error;
+    }
+  }
+
   /** The content of a regular file; undefined for a link and for anything else. Throws ENOENT if nothing is there. */
   async readFile(name: string): Promise<Buffer | undefined> {
     try {
@@ -38,7 +49,7 @@ export class PlainFolder implements AsyncDisposable {
       return (await file.stat()).isFile() ? await file.readFile() : undefined;
     } catch (error) {
       // ENXIO: a socket.
-      if (['ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      if (hasCode(error, 'ELOOP', 'ENXIO')) return undefined;
       throw error;
     }
   }
@@ -50,4 +61,8 @@ export class PlainFolder implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
   }
+}
+
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
