@@ -32,9 +32,11 @@ export function ownOwner(): Omit<Owner, 'locks'> {
 export async function hasEnded(owner: Owner, lock: LockState, folder: string): Promise<boolean> {
   if (lock === 'busy') return false;
   const self = ownOwner();
-  if (owner.boot === '' || owner.boot !== self.boot) return await isOfThisMachine(folder);
-  if (owner.locks && lock === 'held') return true;
-  return owner.pidNamespace === self.pidNamespace && startOf(owner.pid) !== owner.started;
+  const isSameKernel = owner.boot !== '' && owner.boot === self.boot;
+  const isOtherKernel = owner.boot !== '' && self.boot !== '' && !isSameKernel;
+  if (isOtherKernel) return await isOfThisMachine(folder);
+  if (owner.locks && lock === 'held') return isSameKernel || (await isOfThisMachine(folder));
+  return isSameKernel && owner.pidNamespace === self.pidNamespace && startOf(owner.pid) !== owner.started;
 }
 
 /** Magic numbers of file systems that one kernel at a time has (statfs(2)): another boot's processes are gone. */

@@ -16,6 +16,8 @@ const cases: readonly (readonly [string, Owner, LockState, boolean])[] = [
   ['has ended in another container', otherContainer, 'held', true],
   ['may run in another container, without locks', { ...otherContainer, locks: false }, 'held', false],
   ['may run in another container, and locks cannot be had here', otherContainer, 'impossible', false],
+  ['nothing is known of', { ...self, boot: '', started: '', locks: false }, 'impossible', false],
+  ['nothing is known of but that its lock is free', { ...self, boot: '', started: '' }, 'held', true],
 ];
 
 for (const [name, owner, lock, ended] of cases) {
