@@ -105,6 +105,24 @@ export const compiledLanguageChecks: readonly ClientCheck[] = [
   goHttpCheck('go-http', 'net/http of Go', '@https:web@', 'https_proxy; SSL_CERT_FILE'),
   goHttpCheck('go-http-plain', 'net/http of Go, plain', '@http:web@', 'http_proxy or HTTP_PROXY'),
   {
+    id: 'rustup',
+    client: 'rustup',
+    version: ['rustup', '--version'],
+    needs: ['rustup'],
+    how: 'https_proxy; SSL_CERT_FILE',
+    env: {
+      RUSTUP_HOME: '@dir@/rustup',
+      CARGO_HOME: '@dir@/cargo',
+      RUSTUP_DIST_SERVER: '@https:rustup@',
+    },
+    command: [
+      'sh',
+      '-ec',
+      'rustup toolchain install 1.2.3 --profile minimal --no-self-update; cat rustup/toolchains/*/share/hello',
+    ],
+    expect: /^hello from rustup$/m,
+  },
+  {
     id: 'cmake',
     client: 'cmake: file(DOWNLOAD)',
     version: ['cmake', '--version'],

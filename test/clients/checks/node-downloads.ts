@@ -1,4 +1,4 @@
-// What is fetched around packages of npm: commands, programs of other machines, headers, package managers.
+// What goes on around packages of npm: publishing, commands, programs of other machines, headers, package managers.
 
 import type { ClientCheck } from '../check.ts';
 
@@ -31,6 +31,20 @@ export const nodeDownloadChecks: readonly ClientCheck[] = [
     env: noSettings,
     command: ['npx', '--yes', 'example-command@1.0.0'],
     expect: /^hello from npm$/m,
+  },
+  {
+    id: 'npm-publish',
+    client: 'npm publish',
+    version: ['npm', '--version'],
+    needs: ['npm'],
+    how: 'https_proxy; NODE_EXTRA_CA_CERTS or npm_config_cafile',
+    env: noSettings,
+    files: {
+      'package.json': '{ "name": "example-own", "version": "1.0.0" }',
+      '~/.npmrc': '//@authority:npm@/:_authToken=placeholder\n',
+    },
+    command: ['npm', 'publish'],
+    expect: /^\+ example-own@1\.0\.0$/m,
   },
   {
     id: 'npm-postinstall',

@@ -39,6 +39,7 @@ import { pacmanRepository } from './pacman.ts';
 import { pythonIndex } from './pypi.ts';
 import { rawServices } from './raw.ts';
 import { rpmRepository } from './rpm.ts';
+import { rustDistribution } from './rustup.ts';
 import { objectStorage } from './s3.ts';
 import { webSite } from './web.ts';
 
@@ -84,6 +85,7 @@ async function makeHosts(directory: string): Promise<Hosts> {
     electron: electronDownloads(),
     mcp: contextServer,
     keys: keyServer,
+    rustup: rustDistribution(),
   };
 }
 
