@@ -93,6 +93,9 @@ function costProblem(node: ASTNode, isInLoop: boolean): string | undefined {
     if (name === 'bind')
       return 'the condition uses "cel.bind", with which a short expression can grow without bound; write it out';
     isLoop = node.op === 'rcall' && loops.has(name);
+    const parts = isLoop ? node.args[1] : undefined;
+    if (isNode(parts) && mentionsSplit(parts))
+      return `the condition has "${name}" over what "split" gives, and a request decides how much that is; use "paths", startsWith, endsWith or contains`;
     if (isLoop && isInLoop)
       return `the condition has "${name}" inside another loop; write two conditions joined by &&`;
   }
@@ -101,6 +104,10 @@ function costProblem(node: ASTNode, isInLoop: boolean): string | undefined {
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function mentionsSplit(node: ASTNode): boolean {
+  return (node.op === 'rcall' && node.args[0] === 'split') || childrenOf(node).some(mentionsSplit);
 }
 
 function mentionsHeaders(node: ASTNode): boolean {

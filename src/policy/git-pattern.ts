@@ -45,12 +45,21 @@ export class GitPattern {
   }
 
   matches(name: string): boolean {
-    return this.#matches(name.split('/'), (segment) => segment);
+    return this.matchesSegments(name.split('/'));
   }
 
   /** As servers whose names ignore case would take it. */
   matchesAnyCase(name: string): boolean {
-    return this.#matches(name.normalize('NFC').toLowerCase().split('/'), (segment) => segment.toLowerCase());
+    return this.matchesAnyCaseSegments(anyCaseSegments(name));
+  }
+
+  matchesSegments(segments: readonly string[]): boolean {
+    return this.#matches(segments, (segment) => segment);
+  }
+
+  /** The segments as `anyCaseSegments` gives them. */
+  matchesAnyCaseSegments(segments: readonly string[]): boolean {
+    return this.#matches(segments, (segment) => segment.toLowerCase());
   }
 
   /** Whether every name that `inner` matches is known to be matched by this pattern too. False when in doubt. */
@@ -70,9 +79,13 @@ export class GitPattern {
   #matches(names: readonly string[], prepare: (segment: string) => string): boolean {
     const own = this.#segments;
     if (this.#isOpen ? names.length <= own.length : names.length !== own.length) return false;
-    if (names.includes('')) return false;
-    return own.every((segment, i) => matchesSegment(prepare(segment), names[i] ?? ''));
+    return own.every((segment, i) => matchesSegment(prepare(segment), names[i] ?? '')) && !names.includes('');
   }
+}
+
+/** The segments of a name for servers whose names ignore case. */
+export function anyCaseSegments(name: string): readonly string[] {
+  return name.normalize('NFC').toLowerCase().split('/');
 }
 
 function commonProblem(source: string): string | undefined {

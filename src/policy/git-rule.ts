@@ -2,7 +2,7 @@
 
 import type { AccessRequest, RequestAccess } from './decision.ts';
 import type { RefChange, RefUpdate } from './git-commands.ts';
-import type { GitPattern } from './git-pattern.ts';
+import { anyCaseSegments, type GitPattern } from './git-pattern.ts';
 import { type GitOperation, type GitRequest, gitRequestOf } from './git-request.ts';
 
 /** Absent conditions are undefined. */
@@ -36,8 +36,9 @@ export function gitMismatch(
   effect: Effect,
   access: RequestAccess,
 ): GitMismatch | undefined {
-  const request = gitRequestOf(access);
-  if (request === undefined || !concerns(git, effect, request)) return 'git';
+  const asked = askedOf(access);
+  if (asked === undefined || !concerns(git, effect, asked)) return 'git';
+  const { request } = asked;
   if (!looksAtCommands(git)) return undefined;
   const { pushed } = access;
   if (effect === 'allow') {
@@ -52,16 +53,47 @@ export function gitMismatch(
 /** Whether a rule that allows did so without having seen what it looks at. */
 export function awaitsCommands(git: GitCondition | undefined, access: AccessRequest): boolean {
   if (git === undefined || access.depth === 'connect' || access.pushed !== undefined) return false;
-  return looksAtCommands(git) && gitRequestOf(access)?.carriesCommands === true;
+  return looksAtCommands(git) && askedOf(access)?.request.carriesCommands === true;
 }
 
-function concerns({ repositories, operations }: GitCondition, effect: Effect, request: GitRequest): boolean {
+/** What is asked of git, and the segments of its repository, as they are and for servers that ignore case. */
+interface Asked {
+  readonly request: GitRequest;
+  readonly segments: readonly string[];
+  readonly anyCase: readonly string[];
+}
+
+/** Of requests that are decided; many rules ask for the same one, and a path may be long. */
+const known = new WeakMap<RequestAccess, { readonly asked: Asked | undefined }>();
+
+function askedOf(access: RequestAccess): Asked | undefined {
+  let found = known.get(access);
+  if (found === undefined) {
+    const request = gitRequestOf(access);
+    const asked =
+      request === undefined
+        ? undefined
+        : {
+            request,
+            segments: request.repository.split('/'),
+            anyCase: anyCaseSegments(request.repository),
+          };
+    found = { asked };
+    known.set(access, found);
+  }
+  return found.asked;
+}
+
+function concerns(
+  { repositories, operations }: GitCondition,
+  effect: Effect,
+  { request, segments, anyCase }: Asked,
+): boolean {
   if (effect === 'allow' && !request.isSmart) return false;
   if (!request.operations.some((one) => operations.has(one))) return false;
-  const { repository } = request;
   if (repositories === undefined) return true;
   return repositories.some((one) =>
-    effect === 'allow' ? one.matches(repository) : one.matchesAnyCase(repository),
+    effect === 'allow' ? one.matchesSegments(segments) : one.matchesAnyCaseSegments(anyCase),
   );
 }
 

@@ -2,23 +2,13 @@
 // path, so a matcher that backtracks would let it burn the gateway's CPU.
 
 import { liberalReading } from '../http/request-target.ts';
+import { PathAutomaton } from './path-automaton.ts';
 import { parsePathSyntax, type PathPart } from './path-syntax.ts';
 
 /** Bounds the states of one pattern, and with them the work for each byte of a path. */
 const patternLengthMax = 512;
-
-interface State {
-  /** A character code, or one of the classes below. */
-  readonly accepts: number;
-  readonly next: readonly number[];
-}
-interface Automaton {
-  readonly states: readonly State[];
-  readonly start: readonly number[];
-}
-const anyByte = -1;
-const anyButSlash = -2;
-const accepting = -3;
+/** Up to so many characters nothing is gained by looking for texts first. */
+const shortPathMax = 64;
 
 /** A compiled path pattern. */
 export class PathPattern {
@@ -29,7 +19,7 @@ export class PathPattern {
   readonly shape: 'exact' | 'open' | 'general';
   readonly #parts: readonly PathPart[];
   /** Built when it is first asked: most patterns of a large policy are told apart by their prefix alone. */
-  #automaton: Automaton | undefined;
+  #automaton: PathAutomaton | undefined;
   #liberal: PathPattern | undefined;
 
   private constructor(source: string, parts: readonly PathPart[]) {
@@ -61,7 +51,9 @@ export class PathPattern {
     if (!path.startsWith(this.literalPrefix)) return false;
     if (this.shape === 'exact') return path.length === this.literalPrefix.length;
     if (this.shape === 'open') return true;
-    return this.#run(path);
+    if (!this.#mayMatch(path)) return false;
+    this.#automaton ??= new PathAutomaton(this.#parts);
+    return this.#automaton.matches(path);
   }
 
   /** Whether the pattern, read as the most liberal origin reads paths, matches such a reading of a path. */
@@ -77,34 +69,20 @@ export class PathPattern {
     return inner.shape === 'exact' && this.matches(inner.literalPrefix);
   }
 
-  #run(path: string): boolean {
-    const { start, states } = (this.#automaton ??= automatonOf(this.#parts));
-    let active = start;
-    // The step at which a state was last added: each state is active at most once a step.
-    const seenAt = new Int32Array(states.length).fill(-1);
-    for (let i = 0; i < path.length; i++) {
-      const code = path.charCodeAt(i);
-      const following: number[] = [];
-      for (const index of active) {
-        const state = states[index];
-        if (state === undefined || !accepts(state.accepts, code)) continue;
-        for (const next of state.next) {
-          if (seenAt[next] === i) continue;
-          seenAt[next] = i;
-          following.push(next);
-        }
-      }
-      if (following.length === 0) return false;
-      active = following;
+  /** Its texts stand in the path, one behind the other, and the last at the end: found out faster than by the byte. */
+  #mayMatch(path: string): boolean {
+    if (path.length < shortPathMax) return true;
+    const texts = this.#parts.flatMap((part) => (part.kind === 'literal' ? [part.text] : []));
+    const last = this.#parts.at(-1);
+    if (last?.kind === 'literal' && !path.endsWith(last.text)) return false;
+    let at = 0;
+    for (const text of texts) {
+      at = path.indexOf(text, at);
+      if (at < 0) return false;
+      at += text.length;
     }
-    return active.some((index) => states[index]?.accepts === accepting);
+    return true;
   }
-}
-
-function automatonOf(parts: readonly PathPart[]): Automaton {
-  const builder = new AutomatonBuilder();
-  const start = builder.sequence(parts, [builder.add({ accepts: accepting, next: [] })]);
-  return { states: builder.states, start };
 }
 
 function liberalParts(parts: readonly PathPart[]): readonly PathPart[] {
@@ -118,78 +96,4 @@ function liberalParts(parts: readonly PathPart[]): readonly PathPart[] {
           modifier: part.modifier,
         },
   );
-}
-
-const slash = 0x2f;
-
-function accepts(wanted: number, code: number): boolean {
-  return wanted === code || wanted === anyByte || (wanted === anyButSlash && code !== slash);
-}
-
-/**
- * Glushkov-like construction from the end: each part is built in front of the states that may follow it, so there are
- * no empty transitions to follow while matching.
- */
-class AutomatonBuilder {
-  readonly states: { accepts: number; next: number[] }[] = [];
-
-  add(state: { accepts: number; next: readonly number[] }): number {
-    this.states.push({ accepts: state.accepts, next: [...state.next] });
-    return this.states.length - 1;
-  }
-
-  /** The states that may begin the parts, where `follow` may come behind them. */
-  sequence(parts: readonly PathPart[], follow: readonly number[]): readonly number[] {
-    let first = follow;
-    for (const part of parts.toReversed()) first = this.#part(part, first);
-    return first;
-  }
-
-  #part(part: PathPart, follow: readonly number[]): readonly number[] {
-    if (part.kind === 'literal') return this.#literal(part.text, follow);
-    switch (part.modifier) {
-      case '':
-        return this.#once(part, follow);
-      case '?':
-        return unique([...this.#once(part, follow), ...follow]);
-      case '+':
-        return this.#repeat(part, follow);
-      case '*':
-        return unique([...this.#repeat(part, follow), ...follow]);
-    }
-  }
-
-  #literal(text: string, follow: readonly number[]): readonly number[] {
-    let first = follow;
-    for (let i = text.length - 1; i >= 0; i--)
-      first = [this.add({ accepts: text.charCodeAt(i), next: first })];
-    return first;
-  }
-
-  #once(part: Exclude<PathPart, { kind: 'literal' }>, follow: readonly number[]): readonly number[] {
-    const behind = this.#literal(part.suffix, follow);
-    if (part.kind === 'group') return this.#literal(part.prefix, behind);
-    // One state that loops: `[^/]+` must take a byte, `.*` need not.
-    const loop = this.add({ accepts: part.kind === 'any' ? anyByte : anyButSlash, next: behind });
-    this.states[loop]?.next.unshift(loop);
-    const first = part.kind === 'any' ? unique([loop, ...behind]) : [loop];
-    return this.#literal(part.prefix, first);
-  }
-
-  /** One or more times: what may follow is also its own beginning, known only when it is built. */
-  #repeat(part: Exclude<PathPart, { kind: 'literal' }>, follow: readonly number[]): readonly number[] {
-    const marker = this.add({ accepts: accepting, next: [] });
-    const first = this.#once(part, unique([...follow, marker]));
-    const again = first.filter((index) => index !== marker);
-    for (const state of this.states) {
-      if (!state.next.includes(marker)) continue;
-      state.next = [...unique([...state.next.filter((index) => index !== marker), ...again])];
-    }
-    // The marker is in no `next` any more, so it is never active.
-    return again;
-  }
-}
-
-function unique(indexes: readonly number[]): readonly number[] {
-  return [...new Set(indexes)];
 }

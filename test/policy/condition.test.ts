@@ -53,6 +53,9 @@ test('what could grow without bound is refused', () => {
   for (const source of [
     'request.path.matches("a")',
     'posture.all(x, posture.all(y, x == y))',
+    'request.path.split("/").exists(s, request.path.contains(s))',
+    '(request.port > 0 ? request.path.split("/") : posture).all(s, s != "x")',
+    'posture.exists(x, request.query.split("&").all(y, x == y))',
     'cel.bind(x, request.path + request.path, x == "")',
     Array.from({ length: 120 }, () => 'true').join('&&'),
     `${'!'.repeat(300)}true`,
