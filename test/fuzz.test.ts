@@ -29,6 +29,7 @@ test('parsers of foreign bytes each have a target', () => {
     'request-head',
     'request-target',
     'response-head',
+    'response-parser',
     'token',
     'websocket-guard',
   ];

@@ -1,14 +1,18 @@
-// Chooses how a request reaches its origin: HTTP/1.1 without or with a body, or HTTP/2 where the origin chose it.
+// Chooses how a request reaches its origin: HTTP/1.1, or HTTP/2 where the origin chose it.
 
 import { hostField } from '../http/authority.ts';
 import type { DialRequest, DialResult, Dialer } from '../net/dialer.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { BodylessForwarder } from './forward-bodyless.ts';
+import { Http1Forwarder } from './forward-http1.ts';
 import { Http2Origin } from './forward-http2.ts';
-import { BodyForwarder } from './forward-with-body.ts';
-import type { UpgradeResult } from './forward-with-body.ts';
-import type { ForwardRequest, ForwardResult, Forwarder, ResponseReceiver } from './forwarder.ts';
+import type {
+  ForwardRequest,
+  ForwardResult,
+  Forwarder,
+  ResponseReceiver,
+  UpgradeResult,
+} from './forwarder.ts';
 import { OriginPools, originKeyOf, originKeyText } from './origin-pools.ts';
 import type { OriginKey } from './origin-pools.ts';
 
@@ -27,16 +31,14 @@ interface Http2Pool {
 export class ByProtocolForwarder implements Forwarder {
   readonly #dialer: SpareSocketDialer;
   readonly #limits: Limits;
-  readonly #bodyless: BodylessForwarder;
-  readonly #withBody: BodyForwarder;
+  readonly #http1: Http1Forwarder;
   readonly #http2: OriginPools<Http2Pool>;
   readonly #known = new Map<string, { readonly protocol: OriginProtocol; readonly untilMs: number }>();
 
   constructor(dialer: Dialer, limits: Limits) {
     this.#dialer = new SpareSocketDialer(dialer);
     this.#limits = limits;
-    this.#bodyless = new BodylessForwarder(this.#dialer, limits);
-    this.#withBody = new BodyForwarder(this.#dialer, limits);
+    this.#http1 = new Http1Forwarder(this.#dialer, limits);
     this.#http2 = new OriginPools<Http2Pool>(
       () => ({ origins: [], opening: undefined }),
       (pool) => {
@@ -67,7 +69,7 @@ export class ByProtocolForwarder implements Forwarder {
     receiver: ResponseReceiver,
   ): Promise<UpgradeResult> {
     try {
-      return await this.#withBody.upgrade(request, protocol, receiver);
+      return await this.#http1.upgrade(request, protocol, receiver);
     } catch (error) {
       if (!isProtocolRefusal(error)) throw error;
       return await this.#overHttp2Only(request, error, (origin) =>
@@ -77,8 +79,7 @@ export class ByProtocolForwarder implements Forwarder {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#bodyless[Symbol.asyncDispose]();
-    await this.#withBody[Symbol.asyncDispose]();
+    await this.#http1[Symbol.asyncDispose]();
     this.#http2[Symbol.dispose]();
     this.#dialer.destroy();
   }
@@ -92,9 +93,8 @@ export class ByProtocolForwarder implements Forwarder {
   }
 
   async #overHttp1(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
-    const engine = request.body === undefined ? this.#bodyless : this.#withBody;
     try {
-      return await engine.forward(request, receiver);
+      return await this.#http1.forward(request, receiver);
     } catch (error) {
       if (!isProtocolRefusal(error)) throw error;
       return await this.#overHttp2Only(request, error, (origin) =>

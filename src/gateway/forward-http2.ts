@@ -7,11 +7,10 @@ import { hostField } from '../http/authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { answerLate, bodyFault, requireClient } from './forwarder.ts';
-import type { ForwardRequest, ForwardResult, ResponseReceiver } from './forwarder.ts';
+import type { ForwardRequest, ForwardResult, ResponseReceiver, UpgradeResult } from './forwarder.ts';
 import { http2FieldObject } from './http2-fields.ts';
 import { receiveResponse } from './http2-response.ts';
 import { openHttp2WebSocket } from './http2-websocket.ts';
-import type { UpgradeResult } from './forward-with-body.ts';
 
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
 // How a validated request reaches its origin: an interface of one method, so that engines can be exchanged.
 
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { RequestHead } from '../http/message-head.ts';
 import { ProxyError } from '../protocol/error.ts';
 
@@ -54,6 +54,16 @@ export interface ForwardResult {
   readonly protocol: 'http/1.1' | 'h2';
 }
 
+export interface UpgradeResult {
+  readonly status: number;
+  readonly rawHeaders: readonly string[];
+  /** Present if the origin switched protocols; else the answer went to the receiver. */
+  readonly socket?: Duplex;
+  readonly head?: Buffer;
+  readonly address: string | undefined;
+  readonly protocol: ForwardResult['protocol'];
+}
+
 export interface Forwarder extends AsyncDisposable {
   /**
    * Sends the request and hands the response to the receiver; resolves when the response is complete.
@@ -64,7 +74,12 @@ export interface Forwarder extends AsyncDisposable {
 
 /** @throws ProxyError cancelled if nobody waits for an answer any more */
 export function requireClient({ signal }: Pick<ForwardRequest, 'signal'>): void {
-  if (signal.aborted) throw new ProxyError('cancelled', 'the client went away');
+  if (signal.aborted) throw clientLeft();
+}
+
+/** Nobody waits for an answer any more. */
+export function clientLeft(): ProxyError {
+  return new ProxyError('cancelled', 'the client went away');
 }
 
 /** The origin sent no head within `responseHeadTimeoutMs`. */

@@ -2,12 +2,10 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { framingBytesPerByteMax } from '../http/framing.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 import type { ClientExchange } from './client-exchange.ts';
-
-/** Bytes of sizes and extensions for each byte of a chunked body: a chunk of one byte takes five. */
-const framingBytesPerByteMax = 16;
 
 export interface Http1Options {
   /** Ends the connection so that the client sees a reset, not an end. */

@@ -5,9 +5,8 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { hostField } from '../http/authority.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import type { UpgradeResult } from './forward-with-body.ts';
 import { answerLate } from './forwarder.ts';
-import type { ForwardRequest, ResponseReceiver } from './forwarder.ts';
+import type { ForwardRequest, ResponseReceiver, UpgradeResult } from './forwarder.ts';
 import { receiveResponse } from './http2-response.ts';
 
 /** RFC 6455 §4.2.2 */

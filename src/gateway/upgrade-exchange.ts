@@ -19,7 +19,7 @@ import { admit, forwardRequest } from './exchange.ts';
 import { refuse } from './refusal.ts';
 import type { ExchangeScene } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import type { UpgradeResult } from './forward-with-body.ts';
+import type { UpgradeResult } from './forwarder.ts';
 import type { FrontParts } from './http-front.ts';
 import { pipeBoth } from './pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';

@@ -11,6 +11,9 @@ export type MessageFraming =
   | { readonly kind: 'length'; readonly length: number }
   | { readonly kind: 'chunked' };
 
+/** Bytes of sizes and extensions for each byte of a chunked body: a chunk of one byte takes five. */
+export const framingBytesPerByteMax = 16;
+
 /** A plain decimal length without sign, list, blank or leading zero, up to 2^53-1; undefined for all else. */
 export function parseContentLength(value: string): number | undefined {
   if (!/^(?:0|[1-9][0-9]{0,15})$/.test(value)) return undefined;

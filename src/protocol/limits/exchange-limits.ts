@@ -19,6 +19,11 @@ export const exchangeLimits = {
     'origin_malformed',
     'Answers of 1xx before the answer proper: they are passed on at once, and each begins the wait for the next anew.',
   ),
+  chunkLineBytesMax: row(
+    4 * KiB,
+    'origin_malformed',
+    'The size of a chunk with its extensions: a line is held until it is whole, and extensions are sent by nearly nobody.',
+  ),
   headTimeoutMs: row(30_000, 'timeout', 'From the first byte of a head to its end: slow heads hold memory.'),
   responseHeadTimeoutMs: row(
     300_000,

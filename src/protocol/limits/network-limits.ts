@@ -47,6 +47,11 @@ export const networkLimits = {
     'limit_exceeded',
     'Destinations that one principal uses at once: the others must find room too.',
   ),
+  http1ConnectionsPerOriginMax: row(
+    128,
+    'limit_exceeded',
+    'Connections over HTTP/1.1 of one principal to one origin, each one request: package managers use up to 50, and event streams hold theirs.',
+  ),
   http2ConnectionsPerOriginMax: row(
     8,
     'limit_exceeded',

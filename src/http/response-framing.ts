@@ -1,0 +1,157 @@
+// The head of an origin's answer from its lines (RFC 9112 §4, §5), and where its body ends (§6.3): one answer or none.
+
+import { ProxyError } from '../protocol/error.ts';
+import type { LimitName } from '../protocol/limits.ts';
+import { parseContentLength } from './framing.ts';
+import { printable } from './printable.ts';
+
+/** `close`: the body ends with the connection. */
+export type AnswerFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'close' };
+
+export interface StatusLine {
+  readonly status: number;
+  readonly httpVersion: '1.0' | '1.1';
+}
+
+/** What a head says of its body and of its connection. */
+export interface AnswerHead {
+  readonly framing: AnswerFraming;
+  /** The origin ends the connection behind this answer, or may. */
+  readonly closes: boolean;
+  /** For how long the origin keeps the idle connection, if it says so. */
+  readonly keepAliveSeconds: number | undefined;
+  /** It names a protocol to switch to, which a 101 has to (RFC 9110 §15.2.2). */
+  readonly namesProtocol: boolean;
+}
+
+// Three digits and a space are the whole syntax; a reason may be missing, and its space with it.
+const statusLine = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** A line without its CRLF. @throws ProxyError origin_malformed */
+export function parseStatusLine(line: string): StatusLine {
+  const match = statusLine.exec(line);
+  if (match === null) throw malformedAnswer('its first line is no status line of HTTP/1');
+  return { status: Number(match[2]), httpVersion: match[1] === '1' ? '1.1' : '1.0' };
+}
+
+/** Adds name and value of a field line to `raw`. A line that goes on with the next one (obs-fold) is none. @throws ProxyError origin_malformed */
+export function parseFieldLine(line: string, raw: string[]): void {
+  const colon = line.indexOf(':');
+  const name = colon === -1 ? line : line.slice(0, colon);
+  if (colon === -1 || !fieldName.test(name))
+    throw malformedAnswer(`${printable(name)} is no name of a header field`);
+  const value = withoutBlanks(line.slice(colon + 1));
+  if (!fieldValue.test(value))
+    throw malformedAnswer(`the header field ${printable(name)} has a control character in its value`);
+  raw.push(name, value);
+}
+
+/**
+ * What the fields (name, value, …) say. Whatever two parsers could read in two ways is refused: two lengths, a length beside
+ * chunks, another coding than `chunked`, chunks in HTTP/1.0. @throws ProxyError origin_malformed
+ */
+export function answerHead(
+  { status, httpVersion }: StatusLine,
+  raw: readonly string[],
+  requestMethod: string,
+): AnswerHead {
+  let length: number | undefined;
+  let isChunked = false;
+  let closes = httpVersion === '1.0';
+  let keepAliveSeconds: number | undefined;
+  let [hasUpgrade, listsUpgrade] = [false, false];
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const value = raw[at + 1] ?? '';
+    switch (namedAs(raw[at] ?? '')) {
+      case 'content-length':
+        if (length !== undefined) throw malformedAnswer('Content-Length stands more than once');
+        length = parseContentLength(value);
+        if (length === undefined)
+          throw malformedAnswer(`its Content-Length ${printable(value)} is no plain number`);
+        break;
+      case 'transfer-encoding':
+        if (isChunked || value.toLowerCase() !== 'chunked')
+          throw malformedAnswer('its Transfer-Encoding is not "chunked", once');
+        isChunked = true;
+        break;
+      case 'connection':
+        closes ||= /(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value);
+        listsUpgrade ||= /(?:^|,)[\t ]*upgrade[\t ]*(?:,|$)/i.test(value);
+        break;
+      case 'upgrade':
+        hasUpgrade = true;
+        break;
+      case 'keep-alive':
+        keepAliveSeconds = keptFor(value);
+        break;
+      case undefined:
+        break;
+    }
+  }
+  if (isChunked && length !== undefined)
+    throw malformedAnswer('Content-Length and Transfer-Encoding stand together');
+  if (isChunked && httpVersion === '1.0')
+    throw malformedAnswer('Transfer-Encoding does not exist in HTTP/1.0');
+  const framing = framingOf(status, requestMethod, length, isChunked);
+  return {
+    framing,
+    closes: closes || framing.kind === 'close',
+    keepAliveSeconds,
+    namesProtocol: hasUpgrade && listsUpgrade,
+  };
+}
+
+function framingOf(
+  status: number,
+  requestMethod: string,
+  length: number | undefined,
+  isChunked: boolean,
+): AnswerFraming {
+  // RFC 9112 §6.3: these have no body, whatever the fields say.
+  if (status < 200 || status === 204 || status === 304 || requestMethod === 'HEAD') return noBody;
+  if (isChunked) return chunkedBody;
+  return length === undefined ? closeDelimited : { kind: 'length', length };
+}
+
+const noBody: AnswerFraming = { kind: 'none' };
+const chunkedBody: AnswerFraming = { kind: 'chunked' };
+const closeDelimited: AnswerFraming = { kind: 'close' };
+
+const names = ['upgrade', 'connection', 'keep-alive', 'content-length', 'transfer-encoding'] as const;
+type Named = (typeof names)[number];
+const named: ReadonlyMap<string, Named> = new Map(names.map((name) => [name, name]));
+
+function namedAs(name: string): Named | undefined {
+  // Their lengths: most names need no copy in lower case.
+  const { length } = name;
+  const isLong = length === 14 || length === 17;
+  return isLong || length === 10 || length === 7 ? named.get(name.toLowerCase()) : undefined;
+}
+
+function keptFor(value: string): number | undefined {
+  const seconds = /(?:^|[,;\t ])timeout[\t ]*=[\t ]*([0-9]{1,9})/i.exec(value)?.[1];
+  return seconds === undefined ? undefined : Number(seconds);
+}
+
+function withoutBlanks(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** The fault of an answer that breaks HTTP. */
+export function malformedAnswer(reason: string, limit?: LimitName): ProxyError {
+  const message = `The answer of the origin is refused: ${reason}${limit === undefined ? '' : ` (${limit})`}.`;
+  return new ProxyError('origin_malformed', message, limit === undefined ? {} : { limit });
+}

@@ -1,0 +1,269 @@
+// The parser of answers of HTTP/1.1 (RFC 9112): takes bytes in any split and hands on heads, pieces of the body and trailers.
+// It holds no more than a part of one line, and believes no length before its bytes are there.
+
+import type { Limits } from '../protocol/limits.ts';
+import { framingBytesPerByteMax } from './framing.ts';
+import { answerHead, malformedAnswer, parseFieldLine, parseStatusLine } from './response-framing.ts';
+import type { AnswerHead, StatusLine } from './response-framing.ts';
+
+/** What comes out of an answer, in this order. Field arrays are name, value, name, value … */
+export interface ResponseSink {
+  /** An interim answer (1xx), but not 101 where a switch was asked for. */
+  onInformation(status: number, raw: readonly string[]): void;
+  onHead(status: number, raw: readonly string[]): void;
+  /** A view of the bytes that were pushed. False: nothing more is parsed before the next `push`. */
+  onData(piece: Uint8Array): boolean;
+  /** The answer is whole. */
+  onEnd(trailers: readonly string[]): void;
+  /** The origin switched protocols; what follows in the bytes is not HTTP. */
+  onSwitch(raw: readonly string[]): void;
+}
+
+export type ResponseParserLimits = Pick<
+  Limits,
+  'headBytesMax' | 'headersCountMax' | 'chunkOverheadBytesMax' | 'chunkLineBytesMax' | 'interimHeadsMax'
+>;
+
+export interface AnsweredRequest {
+  readonly method: string;
+  /** Whether 101 is an answer to it. */
+  readonly asksToSwitch: boolean;
+}
+
+type State = 'status' | 'fields' | 'length' | 'close' | 'size' | 'chunk' | 'chunkEnd' | 'trailers' | 'over';
+
+// RFC 9112 §7.1: the size, and extensions of a name with or without a token or a quoted string.
+const chunkLine =
+  /^([0-9a-fA-F]{1,16})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
+
+/** Parses the answers of one connection, one after the other; `begin` starts each. After a throw it must not be used again. */
+export class ResponseParser {
+  readonly #sink: ResponseSink;
+  readonly #limits: ResponseParserLimits;
+  #request: AnsweredRequest = { method: '', asksToSwitch: false };
+  #state: State = 'over';
+  #status: StatusLine = { status: 0, httpVersion: '1.1' };
+  #head: AnswerHead | undefined;
+  #raw: string[] = [];
+  /** The part of a line that is there. */
+  #line = '';
+  /** Bytes of the head or of the trailers so far. */
+  #headBytes = 0;
+  #interimAnswers = 0;
+  /** Bytes that are missing of the body or of the chunk. */
+  #left = 0;
+  #bodyBytes = 0;
+  #overheadBytes = 0;
+  #begun = false;
+
+  constructor(sink: ResponseSink, limits: ResponseParserLimits) {
+    this.#sink = sink;
+    this.#limits = limits;
+  }
+
+  /** Whether the answer is whole. */
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** Whether a byte of the answer came. */
+  get hasBegun(): boolean {
+    return this.#begun;
+  }
+
+  /** Whether another request may follow on the connection (RFC 9112 §9.3), as far as the answer says. */
+  get isReusable(): boolean {
+    return this.#state === 'over' && this.#head?.closes === false;
+  }
+
+  get keepAliveSeconds(): number | undefined {
+    return this.#head?.keepAliveSeconds;
+  }
+
+  /** The next answer is the one to this request. */
+  begin(request: AnsweredRequest): void {
+    this.#request = request;
+    this.#state = 'status';
+    this.#head = undefined;
+    this.#line = '';
+    this.#headBytes = 0;
+    this.#interimAnswers = 0;
+    this.#bodyBytes = 0;
+    this.#overheadBytes = 0;
+    this.#begun = false;
+  }
+
+  /** Gives how many of the bytes were used: less than all if the sink paused, or behind the end. @throws ProxyError origin_malformed */
+  push(bytes: Uint8Array): number {
+    if (bytes.length > 0 && this.#state !== 'over') this.#begun = true;
+    let at = 0;
+    let isPaused = false;
+    while (at < bytes.length && !isPaused && this.#state !== 'over') {
+      if (this.#state === 'length' || this.#state === 'close' || this.#state === 'chunk') {
+        const end = this.#state === 'close' ? bytes.length : Math.min(bytes.length, at + this.#left);
+        isPaused = !this.#takeData(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+        at = end;
+      } else {
+        at = this.#takeLine(bytes, at);
+      }
+    }
+    return at;
+  }
+
+  /** The connection ended. True if that ends an answer, which then is whole. */
+  endOfConnection(): boolean {
+    if (this.#state !== 'close') return false;
+    this.#finish([]);
+    return true;
+  }
+
+  #takeData(piece: Uint8Array): boolean {
+    const { length } = piece;
+    this.#bodyBytes += length;
+    if (this.#state === 'close') return this.#sink.onData(piece);
+    this.#left -= length;
+    const goesOn = this.#sink.onData(piece);
+    if (this.#left > 0) return goesOn;
+    if (this.#state === 'chunk') this.#state = 'chunkEnd';
+    else this.#finish([]);
+    return goesOn;
+  }
+
+  /** Takes bytes to the end of the line, or all if it is not whole. */
+  #takeLine(bytes: Uint8Array, start: number): number {
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline === -1 ? bytes.length : newline + 1;
+    this.#count(end - start);
+    const text = latin1(bytes, start, end);
+    this.#line = this.#line === '' ? text : this.#line + text;
+    if (newline === -1) return end;
+    const line = this.#line;
+    this.#line = '';
+    if (!line.endsWith('\r\n')) throw malformedAnswer('a line of it ends without CR');
+    this.#endLine(line.slice(0, -2));
+    return end;
+  }
+
+  /** Before a byte is held. */
+  #count(bytes: number): void {
+    const { headBytesMax, chunkOverheadBytesMax, chunkLineBytesMax } = this.#limits;
+    if (this.#state === 'size' || this.#state === 'chunkEnd') {
+      if (this.#line.length + bytes > chunkLineBytesMax)
+        throw malformedAnswer('a chunk has an endless size or extension', 'chunkLineBytesMax');
+      this.#overheadBytes += bytes;
+      if (this.#overheadBytes > chunkOverheadBytesMax + this.#bodyBytes * framingBytesPerByteMax)
+        throw malformedAnswer('its chunks are nearly all sizes and extensions', 'chunkOverheadBytesMax');
+      return;
+    }
+    this.#headBytes += bytes;
+    if (this.#headBytes > headBytesMax)
+      throw malformedAnswer(`its head is larger than ${headBytesMax} bytes`, 'headBytesMax');
+  }
+
+  #endLine(line: string): void {
+    switch (this.#state) {
+      case 'status':
+        this.#status = parseStatusLine(line);
+        this.#raw = [];
+        this.#state = 'fields';
+        return;
+      case 'fields':
+        if (line === '') this.#endHead();
+        else this.#takeField(line);
+        return;
+      case 'size':
+        this.#startChunk(line);
+        return;
+      case 'chunkEnd':
+        if (line !== '') throw malformedAnswer('a chunk is longer than its size');
+        this.#state = 'size';
+        return;
+      case 'trailers':
+        if (line === '') this.#finish(this.#raw);
+        else this.#takeField(line);
+        return;
+      case 'length':
+      case 'close':
+      case 'chunk':
+      case 'over':
+        // Not lines.
+        return;
+    }
+  }
+
+  #takeField(line: string): void {
+    const { headersCountMax } = this.#limits;
+    if (this.#raw.length / 2 >= headersCountMax)
+      throw malformedAnswer(`it has more than ${headersCountMax} header fields`, 'headersCountMax');
+    parseFieldLine(line, this.#raw);
+  }
+
+  #endHead(): void {
+    const { status } = this.#status;
+    const raw = this.#raw;
+    const head = answerHead(this.#status, raw, this.#request.method);
+    if (status === 101) {
+      if (!this.#request.asksToSwitch)
+        throw malformedAnswer('it switches to a protocol that was not asked for');
+      if (!head.namesProtocol) throw malformedAnswer('it switches to a protocol and does not say to which');
+      this.#state = 'over';
+      this.#sink.onSwitch(raw);
+      return;
+    }
+    if (status < 200) {
+      this.#endInterim(status, raw);
+      return;
+    }
+    this.#head = head;
+    const { framing } = head;
+    this.#sink.onHead(status, raw);
+    this.#headBytes = 0;
+    if (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)) this.#finish([]);
+    else if (framing.kind === 'chunked') this.#state = 'size';
+    else {
+      this.#left = framing.kind === 'length' ? framing.length : 0;
+      this.#state = framing.kind;
+    }
+  }
+
+  #endInterim(status: number, raw: readonly string[]): void {
+    this.#interimAnswers += 1;
+    if (this.#interimAnswers > this.#limits.interimHeadsMax)
+      throw malformedAnswer('it has no end of interim answers', 'interimHeadsMax');
+    this.#headBytes = 0;
+    this.#state = 'status';
+    this.#sink.onInformation(status, raw);
+  }
+
+  #startChunk(line: string): void {
+    const size = chunkLine.exec(line)?.[1];
+    // Beyond 2^53 a number is not exact; no body is that long.
+    const bytes = size === undefined ? Number.NaN : Number.parseInt(size, 16);
+    if (!Number.isSafeInteger(bytes)) throw malformedAnswer('a chunk has no valid size');
+    this.#left = bytes;
+    if (bytes > 0) {
+      this.#state = 'chunk';
+      return;
+    }
+    this.#raw = [];
+    this.#state = 'trailers';
+  }
+
+  #finish(trailers: readonly string[]): void {
+    this.#state = 'over';
+    this.#sink.onEnd(trailers);
+  }
+}
+
+/** So many arguments a call takes everywhere. */
+const argumentsMax = 4096;
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = '';
+  for (let at = start; at < end; at += argumentsMax) {
+    // `apply` takes anything with a length and numbers in it; its type asks for an array.
+    const codes = bytes.subarray(at, Math.min(end, at + argumentsMax)) as unknown as number[];
+    text += String.fromCharCode.apply(undefined, codes);
+  }
+  return text;
+}
