@@ -1,6 +1,6 @@
 // Binds the tunnel's state machine to a WebSocket: bytes in and out, timers, and streams as Duplexes.
 
-import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { asProxyError, errorTable, ProxyError } from '../protocol/error.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
@@ -273,7 +273,14 @@ export class TunnelLink implements AsyncDisposable {
       },
       closed: (stream, error) => {
         this.#removeStream(stream);
-        connection.reset(stream.streamId, error.wireCode, error.message);
+        // Most streams have ended by then: no error is made for them.
+        if (error === undefined)
+          connection.reset(
+            stream.streamId,
+            errorTable.cancelled.wire,
+            'The other side closed the connection.',
+          );
+        else connection.reset(stream.streamId, error.wireCode, error.message);
         this.#scheduleFlush();
       },
     };

@@ -19,8 +19,8 @@ export interface TunnelStreamHost {
   end(streamId: number): void;
   /** The count of consumed bytes may have changed. */
   consumptionChanged(stream: TunnelStream): void;
-  /** The stream is over here; what is open of it on the wire is reset with `error`. */
-  closed(stream: TunnelStream, error: ProxyError): void;
+  /** The stream is over here; what is open of it on the wire is reset with `error`, or as cancelled. */
+  closed(stream: TunnelStream, error: ProxyError | undefined): void;
 }
 
 type WriteCallback = (error?: Error | null) => void;
@@ -241,7 +241,7 @@ export class TunnelStream extends Duplex {
     this.#outgoing = [];
     this.#outgoingDone = undefined;
     if (error !== null) this.#streamError ??= resetReason(error);
-    this.#host.closed(this, this.#streamError ?? cancelled());
+    this.#host.closed(this, this.#streamError);
     callback(error);
   }
 
@@ -277,10 +277,6 @@ export class TunnelStream extends Duplex {
     this.#endPushed = true;
     this.push(null);
   }
-}
-
-function cancelled(): ProxyError {
-  return new ProxyError('cancelled', 'The other side closed the connection.');
 }
 
 /** The text of a foreign error may tell the peer what is not meant for it: it gets the code's meaning instead. */
