@@ -86,7 +86,8 @@ export class ByProtocolForwarder implements Forwarder {
 
   /** HTTP/1.1 is cheaper here, so HTTP/2 is used by clients of HTTP/2, and where the origin speaks nothing else. */
   #prefersHttp2(key: OriginKey, request: ForwardRequest): boolean {
-    const known = this.#known.get(originKeyText(key));
+    // Most gateways never meet an origin that makes them remember one.
+    const known = this.#known.size === 0 ? undefined : this.#known.get(originKeyText(key));
     const current = known !== undefined && known.untilMs > Date.now() ? known.protocol : undefined;
     if (current === 'http/1.1') return false;
     return current === 'h2' || request.head.httpVersion === '2';

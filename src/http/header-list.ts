@@ -4,19 +4,27 @@ export type HeaderField = readonly [name: string, value: string];
 
 /** An immutable list of header fields in order. Look-ups ignore case; changes give a new list. */
 export class HeaderList {
-  readonly #fields: readonly HeaderField[];
+  #fields: readonly HeaderField[];
   /** The names in lower case, once a look-up needs them: there are a dozen look-ups for each message. */
   #lowerCaseNames: readonly string[] | undefined;
 
-  constructor(fields: Iterable<HeaderField> = []) {
-    this.#fields = [...fields];
+  constructor(fields?: Iterable<HeaderField>) {
+    this.#fields = fields === undefined ? noFields : [...fields];
+  }
+
+  /** A list of fields that nobody else holds, without a copy. */
+  static #of(fields: readonly HeaderField[], lowerCaseNames?: readonly string[]): HeaderList {
+    const list = new HeaderList();
+    list.#fields = fields;
+    list.#lowerCaseNames = lowerCaseNames;
+    return list;
   }
 
   /** From Node's `rawHeaders`: name, value, name, value … */
   static fromRaw(raw: readonly string[]): HeaderList {
     const fields: HeaderField[] = [];
     for (let i = 0; i + 1 < raw.length; i += 2) fields.push([raw[i] ?? '', raw[i + 1] ?? '']);
-    return new HeaderList(fields);
+    return HeaderList.#of(fields);
   }
 
   get size(): number {
@@ -54,8 +62,11 @@ export class HeaderList {
   }
 
   without(...unwanted: readonly string[]): HeaderList {
-    const lowerCase = new Set(unwanted.map((name) => name.toLowerCase()));
-    return this.filter((name) => !lowerCase.has(name));
+    const lowerCase = unwanted.map((name) => name.toLowerCase());
+    // Most of what is taken off does not stand there.
+    return this.#names.some((name) => lowerCase.includes(name))
+      ? this.filter((name) => !lowerCase.includes(name))
+      : this;
   }
 
   /** The fields whose lower-case name `keep` accepts; the list itself if that is all of them. */
@@ -63,21 +74,18 @@ export class HeaderList {
     const names = this.#names;
     const fields: HeaderField[] = [];
     const kept: string[] = [];
-    for (const [at, field] of this.#fields.entries()) {
-      const name = names[at] ?? '';
-      if (!keep(name)) continue;
+    for (let at = 0; at < names.length; at += 1) {
+      const [name, field] = [names[at], this.#fields[at]];
+      if (name === undefined || field === undefined || !keep(name)) continue;
       fields.push(field);
       kept.push(name);
     }
-    if (fields.length === this.#fields.length) return this;
-    const list = new HeaderList(fields);
-    list.#lowerCaseNames = kept;
-    return list;
+    return fields.length === this.#fields.length ? this : HeaderList.#of(fields, kept);
   }
 
   /** Replaces every field of the name by this one, at the end. */
   with(name: string, value: string): HeaderList {
-    return new HeaderList([...this.without(name), [name, value]]);
+    return HeaderList.#of([...this.without(name).#fields, [name, value]]);
   }
 
   /** Name, value, name, value … as Node's `writeHead` and undici take it. */
@@ -93,3 +101,4 @@ export class HeaderList {
 }
 
 const none: readonly string[] = [];
+const noFields: readonly HeaderField[] = [];
