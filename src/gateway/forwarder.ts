@@ -46,6 +46,8 @@ export interface ResponseReceiver {
   /** False means: stop until `resume` is called. */
   onData(chunk: Uint8Array, resume: () => void): boolean;
   onTrailers(rawTrailers: readonly string[]): void;
+  /** The answer is whole, told in the same turn as its last bytes by engines that know. */
+  onComplete?(): void;
 }
 
 export interface ForwardResult {

@@ -64,7 +64,10 @@ export class Http1Connection {
           this.#exchange?.receiver.onHead(status, raw);
         },
         onData: (piece) => this.#receiveData(piece),
-        onEnd: (trailers) => this.#exchange?.receiver.onTrailers(trailers),
+        onEnd: (trailers) => {
+          this.#exchange?.receiver.onTrailers(trailers);
+          this.#exchange?.receiver.onComplete?.();
+        },
         onSwitch: (raw) => (this.#switched = raw),
       },
       limits,

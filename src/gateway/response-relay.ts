@@ -36,6 +36,7 @@ export class ResponseRelay implements ResponseReceiver {
   #decoder: ResponseDecoder | undefined;
   #trailers: readonly string[] = [];
   #interimHeads = 0;
+  #isEnded = false;
   status: number | undefined;
   bodyBytes = 0;
 
@@ -96,9 +97,20 @@ export class ResponseRelay implements ResponseReceiver {
     }
   }
 
+  /** What was written in this turn leaves together with the end. */
+  onComplete(): void {
+    if (this.#decoder === undefined) this.#end();
+  }
+
   /** The origin's answer was complete. */
   async end(): Promise<void> {
     await this.#decoder?.end();
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     const rest = this.#scrubber?.end();
     if (rest !== undefined && rest.length > 0) this.#client.sendData(rest);
     this.#client.sendEnd(this.#trailers);

@@ -370,3 +370,16 @@ test('a session that has used up the bytes of a rule gets a broken answer, then 
   const next = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/hello'));
   assert.equal(next.status, 429);
 });
+
+test('a small chunked answer leaves in one piece, its end too', async () => {
+  const handler: Parameters<typeof httpsOrigin>[0]['handler'] = (_request, response) => {
+    response.writeHead(200, { connection: 'keep-alive', 'transfer-encoding': 'chunked' });
+    response.end('hello');
+  };
+  await using scene = await openScene(allow, {}, handler);
+  const client = await scene.path.tls(scene.at);
+  client.write(`GET / HTTP/1.1\r\nHost: ${scene.at}\r\n\r\n`);
+  const [piece] = (await once(client, 'data')) as [Buffer];
+  assert.match(piece.toString(), /^HTTP\/1\.1 200 [^]*\r\n\r\n5\r\nhello\r\n0\r\n\r\n$/);
+  client.destroy();
+});
