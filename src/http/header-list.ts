@@ -58,14 +58,15 @@ export class HeaderList {
   /** Whether the name stands more than once. */
   isRepeated(name: string): boolean {
     const wanted = name.toLowerCase();
-    return this.#names.indexOf(wanted) !== this.#names.lastIndexOf(wanted);
+    const first = this.#names.indexOf(wanted);
+    return first !== -1 && this.#names.includes(wanted, first + 1);
   }
 
   without(...unwanted: readonly string[]): HeaderList {
-    const lowerCase = unwanted.map((name) => name.toLowerCase());
+    const lowerCase = new Set(unwanted.map((name) => name.toLowerCase()));
     // Most of what is taken off does not stand there.
-    return this.#names.some((name) => lowerCase.includes(name))
-      ? this.filter((name) => !lowerCase.includes(name))
+    return this.#names.some((name) => lowerCase.has(name))
+      ? this.filter((name) => !lowerCase.has(name))
       : this;
   }
 

@@ -2,7 +2,7 @@
 
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { formatAuthority, parseAuthority } from './authority.ts';
+import { formatAuthority, hostField, parseAuthority } from './authority.ts';
 import type { Destination } from './destination.ts';
 import { listMembers, parseFields } from './field-syntax.ts';
 import { requestFraming, type MessageFraming } from './framing.ts';
@@ -168,6 +168,8 @@ function requireHost(destination: Destination, request: ReadRequest): void {
 }
 
 function requireSameAuthority(destination: Destination, text: string, what: string): void {
+  // As nearly every client writes it: the canonical text of an authority is that of no other.
+  if (text === hostField(destination) || text === formatAuthority(destination)) return;
   if (text === '') throw malformed(`${what} is empty`);
   const authority = parseAuthority(text, { defaultPort: destination.port });
   requireSame(destination, { ...authority, scheme: destination.scheme }, what);
@@ -250,11 +252,12 @@ function refuseRepeated(fields: HeaderList): void {
   }
 }
 
+const methodOverride = /^x[-_](?:http[-_])?method(?:[-_]override)?$/i;
+
 /** The origin would run another method than the one that policy judges. */
 function refuseMethodOverride(fields: HeaderList, method: string): void {
   for (const [name, value] of fields) {
-    if (!/^x[-_](?:http[-_])?method(?:[-_]override)?$/i.test(name) || value.toUpperCase() === method)
-      continue;
+    if (!methodOverride.test(name) || value.toUpperCase() === method) continue;
     throw malformed(`${printable(name)} asks for the method ${printable(value)}; send that method itself`);
   }
 }

@@ -56,15 +56,15 @@ function requireUpgrade(fields: HeaderList, upgrade: ResponseInput['upgrade']): 
 /** The one length; equal repeats are one, as RFC 9112 §6.3 allows. With a Transfer-Encoding beside it: refused. */
 function contentLength(fields: HeaderList): string | undefined {
   const values = fields.all('content-length');
-  const given = new Set(values.flatMap((value) => value.split(',').map((one) => one.trim())));
   const codings = listMembers(fields, 'transfer-encoding');
   if (codings.length > 0 && (codings.length > 1 || codings[0] !== 'chunked')) {
     throw malformed('its Transfer-Encoding is not "chunked"');
   }
-  if (given.size === 0) return undefined;
+  if (values.length === 0) return undefined;
   if (codings.length > 0) throw malformed('Content-Length and Transfer-Encoding stand together');
-  const [length = ''] = given;
-  if (given.size > 1) throw malformed('it has two different values of Content-Length');
+  const [length = '', ...others] = values.flatMap((value) => value.split(',').map((one) => one.trim()));
+  if (others.some((other) => other !== length))
+    throw malformed('it has two different values of Content-Length');
   if (parseContentLength(length) === undefined)
     throw malformed(`its Content-Length ${printable(length)} is no number`);
   return length;
