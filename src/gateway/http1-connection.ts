@@ -155,11 +155,12 @@ export class Http1Connection {
   readonly #onData = (chunk: Buffer): void => {
     // Bytes that nobody asked for: whatever they are, the next answer could not be told from them.
     if (this.#exchange === undefined) this.#close();
-    else this.#receive(chunk);
+    else this.#receive(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
   };
 
   #receive(chunk: Buffer): void {
     this.#activeMs = performance.now();
+    this.#held = undefined;
     let used: number;
     try {
       this.#isPaused = false;
@@ -193,10 +194,8 @@ export class Http1Connection {
   #resume(exchange: Exchange): void {
     if (this.#exchange !== exchange || !this.#isPaused) return;
     this.#isPaused = false;
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#receive(held);
-    else this.#activeMs = performance.now();
+    if (this.#held === undefined) this.#activeMs = performance.now();
+    else this.#receive(this.#held);
     // It may be paused again, over, or the connection of another exchange.
     if (this.#exchange !== exchange || this.#isPaused) return;
     if (this.#hasEnded) this.#onSocketEnd();
@@ -225,6 +224,7 @@ export class Http1Connection {
   };
 
   readonly #onClose = (): void => {
+    this.#hasEnded = true;
     if (this.#exchange === undefined) this.#close();
     else if (this.#lost !== undefined || this.#held === undefined)
       this.#fail(this.#truncated(this.#exchange.request.head.destination.host));

@@ -89,10 +89,12 @@ export class Http1Pool implements Disposable {
       this.#all.add(connection);
       if (signal.aborted) connection.destroy();
       else this.#watch();
-      return connection;
-    } finally {
       this.#dialing -= 1;
-      if (this.#waiters.size > 0) this.#wakeOne();
+      return connection;
+    } catch (error) {
+      this.#dialing -= 1;
+      this.#wakeOne();
+      throw error;
     }
   }
 
