@@ -146,19 +146,18 @@ export class PolicySource implements AsyncDisposable {
     if (this.#closing.signal.aborted) return { kind: 'unchanged' };
     const sources = await readSources(this.#paths);
     // Tools are asked when the files change or an operator wants it, not once a second.
-    const asksTools =
-      isAsked && !('problems' in sources) && sources.some(({ text }) => text.includes('discover'));
-    if (isSame(sources, this.#loaded.sources) && !asksTools) {
+    const askAgain = isAsked && !('problems' in sources) && asksTools(sources);
+    if (isSame(sources, this.#loaded.sources) && !askAgain) {
       this.#failure = undefined;
       return { kind: 'unchanged' };
     }
     // The same bad files again: told already.
     const failure = this.#failure;
-    const readsAgain = asksTools || (isAsked && failure?.isPassing === true);
+    const readsAgain = askAgain || (isAsked && failure?.isPassing === true);
     if (failure !== undefined && isSame(sources, failure.sources) && !readsAgain)
       return { kind: 'kept', problems: failure.problems };
     const { signal } = this.#closing;
-    const result = 'problems' in sources ? sources : await loadAside(sources, this.#options, signal);
+    const result = 'problems' in sources ? sources : await load(sources, this.#options, signal);
     if (signal.aborted) return { kind: 'unchanged' };
     if ('problems' in result) {
       const sinceMs = failure?.sinceMs ?? this.#clock();
@@ -188,6 +187,22 @@ export class PolicySource implements AsyncDisposable {
   }
 }
 
+/** A thread takes longer to start than a small policy to be read; tools of `discover` are waited for beside it. */
+function load(
+  sources: readonly YamlSource[],
+  options: PolicySourceOptions,
+  signal: AbortSignal,
+): Promise<Loaded | Problems> {
+  const bytes = sources.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  const isSmall = bytes <= defaultLimits.policyReadHereBytesMax && !asksTools(sources);
+  return isSmall ? loadHere(sources, options) : loadAside(sources, options, signal);
+}
+
+/** Whether a group may name a tool; one that does not is only read the longer way. */
+function asksTools(sources: readonly YamlSource[]): boolean {
+  return sources.some(({ text }) => text.includes('discover'));
+}
+
 async function loadAside(
   sources: readonly YamlSource[],
   options: PolicySourceOptions,
@@ -203,7 +218,7 @@ async function loadAside(
   }
 }
 
-/** At once, in the thread that serves: for a gateway that serves nobody yet. */
+/** At once, in the thread that serves: for what is small, and for a gateway that serves nobody yet. */
 async function loadHere(
   sources: readonly YamlSource[],
   { credentials, trust, discover }: PolicySourceOptions,

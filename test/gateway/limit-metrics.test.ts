@@ -46,6 +46,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   accessGrantLifetimeMsMax: 'told to the operator who grants',
   policyRulesMax: 'told with its place when the file is read',
   policyHostsMax: 'told with its place when the file is read',
+  policyReadHereBytesMax: 'decides where a policy is read, and refuses none',
   policyReadTimeoutMs: 'the policy in force stays; what the metrics of its age tell',
   policyReadMemoryBytesMax: 'the policy in force stays; what the metrics of its age tell',
   credentialUnusedMs: 'when renewal without a request stops',

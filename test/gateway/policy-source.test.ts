@@ -8,9 +8,13 @@ import { PolicySource, type PolicySourceOptions } from '../../src/gateway/policy
 import { HeaderList } from '../../src/http/header-list.ts';
 import type { Policy } from '../../src/policy/decision.ts';
 import { formatProblem } from '../../src/policy/problem.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const allow = (host: string): string => `rules: [{ name: r-${host}, hosts: ${host} }]\n`;
+
+/** Makes a policy too large for the thread that serves. */
+const largeComment = `# ${'-'.repeat(defaultLimits.policyReadHereBytesMax)}\n`;
 
 function allows(policy: Policy, host: string): boolean {
   const principal = { id: 'i', sessionId: 's', claims: {}, posture: [] };
@@ -225,16 +229,34 @@ test('others are served while thousands of rules are read, checked and taken', a
 
 test('the version of a policy that is read while the gateway runs is the one that it would start with', async () => {
   await withSource(async ({ file, source }) => {
-    await writeFile(file, allow('b.example.com'));
+    await writeFile(file, `${allow('b.example.com')}${largeComment}`);
     await source.reload();
     await using other = await PolicySource.open(file, { pollIntervalMs: 0 });
     assert.equal(other.current.version, source.current.version);
   });
 });
 
+test('a small policy is read without a thread, a larger one by one', async () => {
+  let threads = 0;
+  const onWorker = (): void => void (threads += 1);
+  process.on('worker', onWorker);
+  try {
+    await withSource(async ({ file, source }) => {
+      await writeFile(file, allow('b.example.com'));
+      assert.equal((await source.reload()).kind, 'replaced');
+      assert.equal(threads, 0);
+      await writeFile(file, `${allow('c.example.com')}${largeComment}`);
+      assert.equal((await source.reload()).kind, 'replaced');
+      assert.equal(threads, 1);
+    });
+  } finally {
+    process.off('worker', onWorker);
+  }
+});
+
 test('closing gives up a policy that is being read', async () => {
   await withSource(async ({ file, source }) => {
-    await writeFile(file, allow('b.example.com'));
+    await writeFile(file, `${allow('b.example.com')}${largeComment}`);
     const reloaded = source.reload();
     await source.close();
     assert.deepEqual(await reloaded, { kind: 'unchanged' });

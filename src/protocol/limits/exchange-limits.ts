@@ -144,6 +144,11 @@ export const exchangeLimits = {
     'config_invalid',
     'Hosts of all rules, those of a group counted in each rule that includes it: the index holds every one.',
   ),
+  policyReadHereBytesMax: row(
+    16 * KiB,
+    'config_invalid',
+    'A changed policy up to this is read by the thread that serves, in some 10 ms; a larger one by a thread of its own, whose start takes longer than that.',
+  ),
   policyReadTimeoutMs: row(
     60_000,
     'config_invalid',
