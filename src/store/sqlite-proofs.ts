@@ -4,8 +4,14 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from './sqlite-row.ts';
 import type { ProofStore, SeenProof } from './store.ts';
 
+/** Counting all proofs takes milliseconds when there are many, which every request of a session would wait for. */
+const countsBetween = 1_000;
+
 export class SqliteProofs implements ProofStore {
   readonly #database: SqliteDatabase;
+  /** How many there are. Counted anew now and then: another process may use the same file. */
+  #total = 0;
+  #untilCount = 0;
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
@@ -18,7 +24,7 @@ export class SqliteProofs implements ProofStore {
     const { keyThumbprint, jti, expiresMs } = proof;
     const { nowMs, proofsPerKeyMax, proofsMax } = bounds;
     return this.#database.transaction(() => {
-      this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
+      this.#total -= this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
       const seen = this.#database.get(
         'SELECT 1 AS seen FROM seen_proof WHERE key_thumbprint = :keyThumbprint AND jti = :jti',
         { keyThumbprint, jti },
@@ -27,17 +33,32 @@ export class SqliteProofs implements ProofStore {
       // A key that is full stands alone: the others keep their room (invariant 10).
       if (this.#count('WHERE key_thumbprint = :keyThumbprint', { keyThumbprint }) >= proofsPerKeyMax)
         return 'full';
-      if (this.#count('', {}) >= proofsMax) return 'full';
+      // Nobody is refused for a number that is only remembered.
+      if (this.#all() >= proofsMax && this.#countAll() >= proofsMax) return 'full';
       this.#database.run(
         'INSERT INTO seen_proof (key_thumbprint, jti, expires_ms) VALUES (:keyThumbprint, :jti, :expiresMs)',
         { keyThumbprint, jti, expiresMs },
       );
+      this.#total += 1;
       return 'new';
     });
   }
 
   async prune(nowMs: number): Promise<number> {
-    return this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
+    const pruned = this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
+    this.#total -= pruned;
+    return pruned;
+  }
+
+  #all(): number {
+    this.#untilCount -= 1;
+    return this.#untilCount < 0 ? this.#countAll() : this.#total;
+  }
+
+  #countAll(): number {
+    this.#total = this.#count('', {});
+    this.#untilCount = countsBetween;
+    return this.#total;
   }
 
   #count(where: string, parameters: Readonly<Record<string, string>>): number {
