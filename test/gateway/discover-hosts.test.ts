@@ -86,14 +86,17 @@ test('npm and git say nothing of the folder in which the gateway was started', a
       join(home, '.gitconfig'),
       '[url "https://mirror.example.com/"]\n\tinsteadOf = https://code.example.com/\n[remote "backup"]\n\turl = git@backup.example.com:a/b\n',
     );
-    const before = { cwd: process.cwd(), home: process.env['HOME'] };
+    // Where npm runs the tests, its own variables name the user's file.
+    const names = Object.keys(process.env).filter((name) => name === 'HOME' || /^npm_config_/i.test(name));
+    const before = { cwd: process.cwd(), variables: names.map((name) => [name, process.env[name]] as const) };
     const restore = (): void => {
       process.chdir(before.cwd);
-      if (before.home === undefined) delete process.env['HOME'];
-      else process.env['HOME'] = before.home;
+      delete process.env['HOME'];
+      for (const [name, value] of before.variables) process.env[name] = value;
     };
     t.after(restore);
     process.chdir(started);
+    for (const name of names) delete process.env[name];
     process.env['HOME'] = home;
     const found = new Map<string, readonly string[]>();
     for (const tool of ['npm', 'git']) {
