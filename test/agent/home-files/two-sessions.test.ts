@@ -200,6 +200,8 @@ test(
       const [command = '', ...args] = [
         ...other,
         'flock',
+        // One process, which `kill` ends: a child would live on, and the test runner waits for it.
+        '--no-fork',
         '--exclusive',
         system,
         'sh',
