@@ -1,4 +1,4 @@
-// `npm test`: every test under Node, then the agent's tests under Bun; ends with one line that sums both.
+// `npm test`: every test under Node, then the agent's tests under Bun; ends with what failed and one line that sums both.
 // Arguments are files or folders to run instead of all; `--node` or `--bun` runs one half only.
 
 import { spawn } from 'node:child_process';
@@ -13,6 +13,9 @@ interface Counts {
   readonly failed: number;
   readonly skipped: number;
 }
+
+/** What failed and how, said again after both halves: what comes before may be cut from a long log. */
+const failures: string[] = [];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // The longest are the bulk transfer and the installation of the package.
@@ -58,9 +61,10 @@ async function runUnderNode(files: readonly string[]): Promise<Counts> {
     switch (event.type) {
       case 'test:fail':
         if (event.data.details.error.failureType === 'subtestsFailed') break;
-        console.log(
+        failures.push(
           `✖ ${(event.data.file ?? '').replace(root, '')}: ${event.data.name}\n${indent(describeError(event.data.details.error))}`,
         );
+        console.log(failures.at(-1));
         break;
       case 'test:pass':
         if (event.data.skip !== undefined && event.data.skip !== false) {
@@ -118,13 +122,26 @@ async function runUnderBun(files: readonly string[]): Promise<Counts> {
     },
   );
   const counts = { pass: 0, fail: 0, skip: 0, todo: 0 };
-  // `bun test` reports on stderr. A passed test needs no line.
+  // `bun test` reports on stderr. A passed test needs no line, and a file of which nothing is said none either.
   const report = createInterface({ input: child.stderr });
+  let file = '';
+  let said = '';
+  let repeats = false;
   report.on('line', (line) => {
+    // At its end it says the skipped and the failed ones again.
+    repeats ||= /^[0-9]+ tests (?:skipped|failed):$/.test(line);
+    if (line === '' || line.startsWith('(pass)') || (repeats && line.startsWith('('))) return;
+    if (/^\S+\.test\.ts:$/.test(line)) {
+      file = line;
+      return;
+    }
+    if (file !== said) console.log(file);
+    said = file;
     const match = /^\s*([0-9]+) (pass|fail|skip|todo)$/.exec(line);
     // The pattern admits these four words only.
     if (match !== null) counts[match[2] as keyof typeof counts] = Number(match[1]);
-    if (!line.startsWith('(pass)')) console.log(line);
+    if (line.startsWith('(fail)')) failures.push(`✖ under Bun: ${file} ${line.slice('(fail) '.length)}`);
+    console.log(line);
   });
   child.stdout.resume();
   const [code] = (await once(child, 'close')) as [number | null];
@@ -150,6 +167,7 @@ if (!only.has('--node') && bunFiles.length > 0) {
 }
 
 const sum = (key: keyof Counts): number => results.reduce((total, counts) => total + counts[key], 0);
+if (failures.length > 0) console.log(`\nWhat failed:\n\n${failures.join('\n')}`);
 const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : '';
 console.log(`\n${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
 process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
