@@ -179,11 +179,10 @@ test('a peer that does not answer a close is cut off after closeTimeoutMs', asyn
 });
 
 test('closing before the start does not wait for the deadline', async () => {
-  const pair = await webSocketPair();
+  // One that waited would wait for longer than a test may take.
+  const pair = await webSocketPair({ limits: { ...defaultLimits, closeTimeoutMs: 600_000 } });
   pair.server.start(new Recorder());
-  const begin = performance.now();
   await pair.client.close();
-  assert.ok(performance.now() - begin < defaultLimits.closeTimeoutMs / 2);
 });
 
 test('a connection that ends without a close frame is lost, not closed', async () => {
