@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import type { TlsOptions, TLSSocket } from 'node:tls';
 
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { findTool } from '../../support/tools.ts';
-import { nextTurn, originAuthority, usualPolicy, type Arena } from '../support/arena.ts';
+import { originAuthority, usualPolicy, type Arena } from '../support/arena.ts';
 import { strangeOrigin } from '../support/strange-origin.ts';
 import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import { preface } from '../support/h2-frames.ts';
@@ -252,20 +253,24 @@ async function keyUpdates(a: Arena, count: number): Promise<void> {
   const at = a.at('allowed.test');
   const args = ['s_client', '-quiet', '-no_ign_eof', '-proxy', `127.0.0.1:${port}`, '-connect', at];
   const client = spawn(openssl, [...args, '-servername', 'allowed.test', '-tls1_3'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  const timer = setTimeout(() => client.kill('SIGKILL'), 60_000);
+  const exited = once(client, 'exit');
   client.stdin.on('error', () => undefined);
   let text = '';
   client.stdout.on('data', (chunk: Buffer) => (text += String(chunk)));
-  for (let sent = 0; sent < count && client.exitCode === null; sent += 1) {
+  const said = createInterface({ input: client.stderr })[Symbol.asyncIterator]();
+  for (let sent = 0; sent < count; sent += 1) {
     client.stdin.write('K\n');
-    // It takes one command for each piece that it reads.
-    await nextTurn();
+    // It takes one command for each piece that it reads and forgets the rest of the piece, so each is waited for.
+    let line = await said.next();
+    while (line.done !== true && line.value !== 'KEYUPDATE') line = await said.next();
+    if (line.done === true) break;
   }
   // The connection still serves, or was cut; what counts is that nobody else notices.
   client.stdin.write(`GET /updated HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\n\r\n`);
-  const timer = setTimeout(() => client.kill('SIGKILL'), 15_000);
-  await once(client, 'exit');
+  await exited;
   clearTimeout(timer);
   assert.match(text, /hello/, 'the connection was not served behind its updates');
   a.attempts += 1;
