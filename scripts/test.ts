@@ -20,7 +20,7 @@ const failures: string[] = [];
 const root = fileURLToPath(new URL('..', import.meta.url));
 // The longest are the bulk transfer and the installation of the package.
 const testTimeoutMs = 180_000;
-const nodeTimeoutMs = 480_000;
+const nodeTimeoutMs = 720_000;
 const bunTimeoutMs = 300_000;
 const filesAtOnce = 2;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
