@@ -321,9 +321,8 @@ async function forward(
     confirmDecision(admitted, scene.principal, parts);
     throwIfGone(client);
     client.sendContinue();
-    const { address, protocol } = await parts.forwarder.forward(request, relay);
+    const { protocol } = await parts.forwarder.forward(request, relay);
     await relay.end();
-    if (address !== undefined) record.facts.address = address;
     record.facts.upstreamProtocol = protocol;
     record.facts.verdict = 'allow';
   } catch (error) {
@@ -367,6 +366,10 @@ export function forwardRequest(
     ...(tls === undefined ? {} : { tls }),
     ...(scene.via === undefined ? {} : { via: scene.via }),
     signal: client.signal,
+    onConnection: ({ address }) => {
+      record.facts.address = address;
+      record.keep();
+    },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;
       spendBytes(bytes);

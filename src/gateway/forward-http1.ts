@@ -34,7 +34,7 @@ export class Http1Forwarder implements Forwarder {
       const { wasUsed } = connection;
       try {
         await connection.run(request, receiver);
-        return { address: connection.address, protocol: 'http/1.1' };
+        return { protocol: 'http/1.1' };
       } catch (error) {
         if (!wasUsed || !mayTryAgain(request, connection, error)) throw error;
       } finally {
@@ -56,11 +56,10 @@ export class Http1Forwarder implements Forwarder {
     try {
       // A request to switch is not sent twice, so it gets no connection that the origin may be closing.
       const connection = await pool.take(request.signal, true);
-      const { address } = connection;
       try {
         const switched = await connection.run({ ...request, body: undefined }, receiver, protocol);
-        if (switched === undefined) return { status: 0, rawHeaders: [], address, protocol: 'http/1.1' };
-        return { status: 101, ...switched, address, protocol: 'http/1.1' };
+        if (switched === undefined) return { status: 0, rawHeaders: [], protocol: 'http/1.1' };
+        return { status: 101, ...switched, protocol: 'http/1.1' };
       } finally {
         pool.put(connection);
       }
@@ -94,7 +93,7 @@ async function forwardAgain(
   const connection = await pool.take(request.signal, true);
   try {
     await connection.run(request, receiver);
-    return { address: connection.address, protocol: 'http/1.1' };
+    return { protocol: 'http/1.1' };
   } finally {
     pool.put(connection);
   }

@@ -21,14 +21,14 @@ const streamsPerSessionMax = 100;
 /** One HTTP/2 connection to an origin, of one principal. */
 export class Http2Origin {
   readonly session: ClientHttp2Session;
-  readonly address: string | undefined;
+  readonly address: string;
   /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
   readonly settled: Promise<void>;
   /** Exchanges, and the WebSockets that came of them. */
   readonly #active = new Set<ActiveStream>();
   #usable = true;
 
-  constructor(socket: Duplex, authority: string, address: string | undefined) {
+  constructor(socket: Duplex, authority: string, address: string) {
     this.address = address;
     const options = {
       createConnection: () => socket,
@@ -87,8 +87,10 @@ export class Http2Origin {
     const active: ActiveStream = {};
     this.#active.add(active);
     try {
+      requireClient(request);
+      request.onConnection?.(this);
       await exchange({ session: this.session, active }, request, receiver, limits);
-      return { address: this.address, protocol: 'h2' };
+      return { protocol: 'h2' };
     } finally {
       this.#active.delete(active);
     }
@@ -101,6 +103,7 @@ export class Http2Origin {
     const release = (): void => {
       this.#active.delete(active);
     };
+    request.onConnection?.(this);
     try {
       const result = await openHttp2WebSocket(this, request, receiver, limits);
       if (result.socket === undefined) release();
@@ -111,7 +114,7 @@ export class Http2Origin {
             stream.destroy(new ProxyError('origin_truncated', 'the origin closed its connection'));
         };
       }
-      return { ...result, address: this.address };
+      return result;
     } catch (error) {
       release();
       throw error;
@@ -130,7 +133,6 @@ async function exchange(
   receiver: ResponseReceiver,
   limits: Limits,
 ): Promise<void> {
-  requireClient(request);
   const cancel = new AbortController();
   const stream = session.request(http2Fields(request), {
     endStream: request.body === undefined,

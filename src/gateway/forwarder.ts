@@ -12,6 +12,12 @@ export interface UpstreamTls {
   readonly key?: string;
 }
 
+/** The connection that carries an exchange. */
+export interface OriginConnection {
+  /** The address that was dialled for it. */
+  readonly address: string;
+}
+
 export interface ForwardRequest {
   /** What goes on the wire: regenerated, with the injected fields. */
   readonly head: RequestHead;
@@ -36,6 +42,8 @@ export interface ForwardRequest {
   readonly signal: AbortSignal;
   /** Told of every piece of the body that is sent on; throwing ends the request. */
   readonly onBodyBytes?: (bytes: number) => void;
+  /** Told before the request goes out on a connection; again if it is sent once more on another. */
+  readonly onConnection?: (connection: OriginConnection) => void;
 }
 
 /** Takes the response as it arrives. All header arrays are name, value, name, value … */
@@ -51,8 +59,6 @@ export interface ResponseReceiver {
 }
 
 export interface ForwardResult {
-  /** The address that was dialled for the connection used. */
-  readonly address: string | undefined;
   readonly protocol: 'http/1.1' | 'h2';
 }
 
@@ -62,7 +68,6 @@ export interface UpgradeResult {
   /** Present if the origin switched protocols; else the answer went to the receiver. */
   readonly socket?: Duplex;
   readonly head?: Buffer;
-  readonly address: string | undefined;
   readonly protocol: ForwardResult['protocol'];
 }
 

@@ -111,6 +111,7 @@ export class Http1Connection {
       body === undefined
         ? undefined
         : new RequestBodyPump(this.#socket, request, body, (error) => this.#fail(error));
+    request.onConnection?.(this);
     this.#exchange = { request, receiver, pump, resolve, reject };
     this.#served += 1;
     this.#hasHead = false;

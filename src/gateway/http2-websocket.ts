@@ -52,7 +52,7 @@ export async function openHttp2WebSocket(
   receiveResponse(stream, receiver, {
     host,
     fail,
-    resolve: () => resolve({ status: 0, rawHeaders: [], address: undefined, protocol: 'h2' }),
+    resolve: () => resolve({ status: 0, rawHeaders: [], protocol: 'h2' }),
     takesOver: (status, fields) => {
       // Anything else is an answer to read, and nothing more is sent to it.
       if (status !== 200) stream.end();
@@ -106,5 +106,5 @@ function switched(
     .update(key + acceptGuid)
     .digest('base64');
   const rawHeaders = ['upgrade', 'websocket', 'sec-websocket-accept', accept, ...fields];
-  return { status: 101, rawHeaders, socket: stream, address: undefined, protocol: 'h2' };
+  return { status: 101, rawHeaders, socket: stream, protocol: 'h2' };
 }

@@ -140,7 +140,6 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     const result = await parts.forwarder.upgrade({ ...request, head, signal }, 'websocket', relay);
     record.facts.verdict = 'allow';
     record.facts.upstreamProtocol = result.protocol;
-    if (result.address !== undefined) record.facts.address = result.address;
     if (result.socket === undefined) {
       await relay.end();
       if (relay.status !== undefined) record.facts.status = relay.status;

@@ -48,10 +48,13 @@ async function openScene(answer: Answer, limits: Partial<Limits> = {}): Promise<
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  let dialled = 0;
   const dial = async () => {
+    dialled += 1;
+    const address = `192.0.2.${dialled}`;
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     await once(socket, 'connect');
-    return { socket, address: '127.0.0.1', alpn: undefined };
+    return { socket, address, alpn: undefined };
   };
   const forwarder = new Http1Forwarder({ dial }, { ...defaultLimits, ...limits });
   return {
@@ -197,6 +200,32 @@ test(
       await assert.rejects(forward(scene), { code: 'origin_truncated' });
       assert.equal(seen, first === '' ? 1 : 2);
     }
+  },
+);
+
+test(
+  'each request is told of the connection that carries it, and of the one that did at last',
+  { timeout },
+  async () => {
+    const waiting: Socket[] = [];
+    await using scene = await openScene((socket) => void waiting.push(socket));
+    const told: string[][] = [[], [], []];
+    const tell = (n: number): ForwardRequest =>
+      request({ onConnection: ({ address }) => told[n]?.push(address) });
+    const first = forward(scene, tell(0));
+    while (waiting.length < 1) await turn();
+    const second = forward(scene, tell(1));
+    while (waiting.length < 2) await turn();
+    waiting[1]?.write(empty);
+    await second;
+    // The one that was free last is lost with the request.
+    const third = forward(scene, tell(2));
+    while (waiting.length < 3) await turn();
+    waiting[2]?.destroy();
+    while (waiting.length < 4) await turn();
+    for (const socket of [waiting[0], waiting[3]]) socket?.write(empty);
+    await Promise.all([first, third]);
+    assert.deepEqual(told, [['192.0.2.1'], ['192.0.2.2'], ['192.0.2.2', '192.0.2.3']]);
   },
 );
 
