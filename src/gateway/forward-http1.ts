@@ -31,12 +31,12 @@ export class Http1Forwarder implements Forwarder {
     request.body?.on('error', () => undefined);
     try {
       const connection = await pool.take(request.signal);
-      const { wasUsed } = connection;
+      const { wasKept } = connection;
       try {
         await connection.run(request, receiver);
         return { protocol: 'http/1.1' };
       } catch (error) {
-        if (!wasUsed || !mayTryAgain(request, connection, error)) throw error;
+        if (!wasKept || !mayTryAgain(request, connection, error)) throw error;
       } finally {
         pool.put(connection);
       }

@@ -31,6 +31,8 @@ interface Exchange {
 
 export class Http1Connection {
   readonly address: string;
+  /** Whether it waited for an exchange; the pool says so. */
+  wasIdle = false;
   readonly #socket: Socket;
   readonly #limits: Limits;
   readonly #onEnd: () => void;
@@ -76,9 +78,9 @@ export class Http1Connection {
     socket.on('error', this.#onError).on('close', this.#onClose);
   }
 
-  /** Whether the connection carried an exchange before: the origin may close it at any time. */
-  get wasUsed(): boolean {
-    return this.#served > 0;
+  /** Whether the origin may be closing it: it carried an exchange before, or waited for one. */
+  get wasKept(): boolean {
+    return this.#served > 0 || this.wasIdle;
   }
 
   /** Whether a byte of the answer to the last request came. */

@@ -25,13 +25,15 @@ export class Http1Pool implements Disposable {
   /** The one that was used last is last. */
   readonly #idle: Http1Connection[] = [];
   readonly #waiters = new Set<Waiter>();
+  readonly #nowMs: () => number;
   #dialing = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(key: OriginKey, dialer: Dialer, limits: Limits) {
+  constructor(key: OriginKey, dialer: Dialer, limits: Limits, nowMs = (): number => performance.now()) {
     this.#key = key;
     this.#dialer = dialer;
     this.#limits = limits;
+    this.#nowMs = nowMs;
   }
 
   /**
@@ -39,15 +41,20 @@ export class Http1Pool implements Disposable {
    * @throws ProxyError of the dialer, cancelled, timeout, shutting_down
    */
   async take(signal: AbortSignal, isNew = false): Promise<Http1Connection> {
+    // One deadline, however often others are faster.
+    const untilMs = this.#nowMs() + this.#limits.responseHeadTimeoutMs;
     for (;;) {
-      if (signal.aborted) throw clientLeft();
+      if (signal.aborted) {
+        // It may have been woken for a place that it does not take.
+        if (this.#hasRoom) this.#wakeOne();
+        throw clientLeft();
+      }
       const idle = isNew ? undefined : this.#takeIdle();
       if (idle !== undefined) return idle;
-      if (this.#all.size + this.#dialing < this.#limits.http1ConnectionsPerOriginMax)
-        return await this.#untilAborted(this.#dial(), signal);
+      if (this.#hasRoom) return await this.#untilAborted(this.#dial(), signal);
       if (isNew && this.#idle.length > 0) this.#takeIdle()?.destroy();
       else {
-        const handed = await this.#wait(signal);
+        const handed = await this.#wait(signal, untilMs);
         if (handed?.isReady === true && !isNew) return handed;
         handed?.destroy();
       }
@@ -58,8 +65,11 @@ export class Http1Pool implements Disposable {
   put(connection: Http1Connection): void {
     if (!connection.isReady) return;
     const [waiter] = this.#waiters;
-    if (waiter === undefined) this.#idle.push(connection);
-    else waiter.resolve(connection);
+    if (waiter !== undefined) waiter.resolve(connection);
+    else {
+      connection.wasIdle = true;
+      this.#idle.push(connection);
+    }
   }
 
   [Symbol.dispose](): void {
@@ -69,6 +79,10 @@ export class Http1Pool implements Disposable {
     const error = new ProxyError('shutting_down', 'the connection pool was closed');
     for (const waiter of this.#waiters) waiter.reject(error);
     for (const connection of this.#all) connection.destroy(error);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#all.size + this.#dialing < this.#limits.http1ConnectionsPerOriginMax;
   }
 
   #takeIdle(): Http1Connection | undefined {
@@ -119,7 +133,7 @@ export class Http1Pool implements Disposable {
   }
 
   /** Undefined: try again, there may be room for a new one. */
-  async #wait(signal: AbortSignal): Promise<Http1Connection | undefined> {
+  async #wait(signal: AbortSignal, untilMs: number): Promise<Http1Connection | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<Http1Connection | undefined>();
     const waiter: Waiter = {
       resolve: (connection) => {
@@ -130,7 +144,7 @@ export class Http1Pool implements Disposable {
         this.#waiters.delete(waiter);
         reject(error);
       },
-      untilMs: performance.now() + this.#limits.responseHeadTimeoutMs,
+      untilMs,
     };
     const onAbort = (): void => waiter.reject(clientLeft());
     signal.addEventListener('abort', onAbort, { once: true });
@@ -151,10 +165,11 @@ export class Http1Pool implements Disposable {
   #watch(): void {
     const { responseHeadTimeoutMs, idleTimeoutMs } = this.#limits;
     const intervalMs = Math.min(checkIntervalMs, responseHeadTimeoutMs, idleTimeoutMs);
-    this.#timer ??= setInterval(() => this.#check(performance.now()), intervalMs).unref();
+    this.#timer ??= setInterval(() => this.checkDeadlines(this.#nowMs()), intervalMs).unref();
   }
 
-  #check(nowMs: number): void {
+  /** Looked at again and again: whose deadline has passed. */
+  checkDeadlines(nowMs: number): void {
     for (const connection of this.#all) connection.checkDeadline(nowMs);
     for (const waiter of this.#waiters) {
       if (nowMs < waiter.untilMs) continue;

@@ -106,6 +106,7 @@ export class RequestBodyPump {
   };
 
   readonly #onEnd = (): void => {
+    this.#activeMs = performance.now();
     try {
       if (this.#length === undefined)
         this.#socket.write(encodeBodyEnd(this.#request.trailers?.() ?? []), 'latin1');

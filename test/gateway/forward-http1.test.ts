@@ -6,6 +6,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
 
 import { Http1Forwarder } from '../../src/gateway/forward-http1.ts';
+import { Http1Pool } from '../../src/gateway/http1-pool.ts';
+import { originKeyOf } from '../../src/gateway/origin-pools.ts';
 import type { ForwardRequest, ResponseReceiver } from '../../src/gateway/forwarder.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
@@ -465,6 +467,62 @@ test('a connection that fails makes room for a request that waits', { timeout },
   assert.deepEqual([first.status, second.status], ['rejected', 'fulfilled']);
 });
 
+test(
+  'a place that comes free for a client that leaves at that moment goes to the next that waits',
+  { timeout },
+  async () => {
+    const waiting: Socket[] = [];
+    await using scene = await openScene((socket) => void waiting.push(socket), {
+      http1ConnectionsPerOriginMax: 1,
+    });
+    const leaves = new AbortController();
+    const first = forward(scene, request({ signal: leaves.signal }));
+    while (waiting.length < 1) await turn();
+    const second = forward(scene, request({ signal: leaves.signal }));
+    const third = forward(scene);
+    await turn();
+    // One session of a client ends with both of its requests: the first gives its place to the second.
+    leaves.abort();
+    await assert.rejects(first, { code: 'cancelled' });
+    await assert.rejects(second, { code: 'cancelled' });
+    while (waiting.length < 2) await turn();
+    waiting[1]?.write(empty);
+    assert.deepEqual((await third).words, ['head 200', 'end ']);
+  },
+);
+
+test(
+  'the deadline of a request that waits begins once, however often others come first',
+  { timeout },
+  async () => {
+    let nowMs = 0;
+    const limits = { ...defaultLimits, http1ConnectionsPerOriginMax: 1, responseHeadTimeoutMs: 1_000 };
+    const dials: PromiseWithResolvers<never>[] = [];
+    const dialer = {
+      dial: () => {
+        const pending = Promise.withResolvers<never>();
+        dials.push(pending);
+        return pending.promise;
+      },
+    };
+    const key = originKeyOf(request());
+    using pool = new Http1Pool(key, dialer, limits, () => nowMs);
+    const { signal } = new AbortController();
+    const first = pool.take(signal);
+    const waits = pool.take(signal);
+    nowMs = 600;
+    // Behind the pool, which wakes the one that waits, and before that is awake.
+    const overtakes = dials[0]?.promise.catch(() => pool.take(signal));
+    dials[0]?.reject(new ProxyError('origin_unreachable', 'nobody is there'));
+    await assert.rejects(first, { code: 'origin_unreachable' });
+    assert.equal(dials.length, 2);
+    pool.checkDeadlines(1_000);
+    await assert.rejects(waits, { code: 'timeout', limit: 'http1ConnectionsPerOriginMax' });
+    dials[1]?.reject(new ProxyError('origin_unreachable', 'nobody is there'));
+    await assert.rejects(overtakes ?? Promise.resolve(), { code: 'origin_unreachable' });
+  },
+);
+
 test('a request that waits for a connection has a deadline', { timeout }, async () => {
   await using scene = await openScene((socket) => void socket.write(`${once200}Content-Length: 9\r\n\r\n`), {
     http1ConnectionsPerOriginMax: 1,
@@ -487,6 +545,21 @@ test('a client that leaves during the dial leaves its connection to the next', {
   await turn();
   await forward(scene);
   assert.equal(scene.sockets.length, 1);
+});
+
+test('a connection that only waited may be closing as one that was used', { timeout }, async () => {
+  await using scene = await openScene((socket, _head, connection) => {
+    if (connection > 1) return empty;
+    socket.destroy();
+    return undefined;
+  });
+  const gone = new AbortController();
+  const first = forward(scene, request({ signal: gone.signal }));
+  gone.abort();
+  await assert.rejects(first, { code: 'cancelled' });
+  while (scene.sockets.length === 0) await turn();
+  await turn();
+  assert.deepEqual((await forward(scene)).words, ['head 200', 'end ']);
 });
 
 test('disposing ends what is under way', { timeout }, async () => {
