@@ -6,13 +6,14 @@ import { canonicalAddress } from '../http/ip-address.ts';
 /** The file's time of change is looked at this often at most. */
 const checkIntervalMs = 1000;
 
-/** The entries of a file, kept until the file's time of change differs. A missing or unreadable file has no entries. */
+/** The entries of a file, kept until the file's time of change differs. A missing file has none; one that cannot be read keeps them. */
 export class HostsFile {
   readonly #path: string;
   readonly #clock: () => number;
   #entries: ReadonlyMap<string, readonly string[]> = new Map();
   #version = '';
   #checkedMs = -Infinity;
+  #refreshing: Promise<void> | undefined;
 
   constructor(path: string, clock: () => number) {
     this.#path = path;
@@ -20,24 +21,35 @@ export class HostsFile {
   }
 
   async lookup(host: string): Promise<readonly string[] | undefined> {
-    if (this.#clock() - this.#checkedMs >= checkIntervalMs) await this.#refresh();
+    if (this.#clock() - this.#checkedMs >= checkIntervalMs) {
+      this.#checkedMs = this.#clock();
+      this.#refreshing ??= this.#refresh();
+    }
+    // Whoever comes while it is read waits too: before, there are no entries at all.
+    await this.#refreshing;
     return this.#entries.get(host);
   }
 
   async #refresh(): Promise<void> {
-    this.#checkedMs = this.#clock();
     try {
       const { mtimeMs, size, ino } = await stat(this.#path);
       const version = `${ino}:${size}:${mtimeMs}`;
       if (version === this.#version) return;
       this.#entries = parseHosts(await readFile(this.#path, 'utf8'));
       this.#version = version;
-    } catch {
-      // Without the file there are no entries; names still resolve by query.
+    } catch (error) {
+      // Out of descriptors, for example: names that the operator fixed must not resolve otherwise because of that.
+      if (!isMissing(error)) return;
       this.#entries = new Map();
       this.#version = '';
+    } finally {
+      this.#refreshing = undefined;
     }
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
 /** Address, white space, names; `#` begins a comment. Names get their addresses in the order of the file. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -196,6 +196,34 @@ test('names of the hosts file are found, in any spelling, and a change of it is 
   await rm(hostsFile);
   nowMs += 2000;
   await assert.rejects(resolver.resolve('a.test', alice), { code: 'name_not_found' });
+});
+
+test('look-ups at the same time all wait for the hosts file', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'hosts-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const hostsFile = join(folder, 'hosts');
+  await writeFile(hostsFile, '10.0.0.1 a.test\n');
+  await using dns = await startDnsServer(() => ({ ttl: 60, addresses: ['192.0.2.1'] }));
+  using resolver = resolverOf(dns, { options: { hostsFile } });
+  const found = await Promise.all([alice, bob, alice].map((whose) => resolver.resolve('a.test', whose)));
+  assert.deepEqual(found, [['10.0.0.1'], ['10.0.0.1'], ['10.0.0.1']]);
+  assert.deepEqual(dns.queries, []);
+});
+
+test('a hosts file that cannot be read for a moment keeps its names', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'hosts-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const hostsFile = join(folder, 'hosts');
+  await writeFile(hostsFile, '10.0.0.1 a.test\n');
+  let nowMs = 0;
+  await using dns = await startDnsServer(() => 'nxdomain');
+  using resolver = resolverOf(dns, { options: { hostsFile, clock: () => nowMs } });
+  assert.deepEqual(await resolver.resolve('a.test', alice), ['10.0.0.1']);
+  await rm(hostsFile);
+  // A folder can be looked at and not be read.
+  await mkdir(hostsFile);
+  nowMs += 2000;
+  assert.deepEqual(await resolver.resolve('a.test', alice), ['10.0.0.1']);
 });
 
 test('the cache has a bound over all principals', async () => {
