@@ -285,11 +285,13 @@ async function blind(
   record.facts.address = address;
   record.keep();
   const access = { depth: 'connect', destination: judged } as const;
+  let isEnded = false;
   const release = parts.live.add({
     principal,
     access,
     handling: decision.handling,
     end: (error) => {
+      isEnded = true;
       record.noteFault(error);
       socket.destroy(error);
       port.reset(error);
@@ -306,7 +308,7 @@ async function blind(
   const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
   const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
   if (bytes.fault !== undefined) record.noteFault(bytes.fault);
-  record.facts.verdict = 'allow';
+  record.facts.verdict = isEnded ? 'deny' : 'allow';
   record.facts.requestBytes = bytes.fromFirst;
   record.facts.responseBytes = bytes.fromSecond;
   record.finish(parts.clock());

@@ -164,6 +164,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       spendBytes: admitted.spendBytes,
       limits,
     });
+    noteEnd(record, ended);
   } catch (error) {
     // What broke is the consequence of that.
     refuse(client, asProxyError(ended ?? error), record);
@@ -173,6 +174,13 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     origin?.destroy();
     record.finish(parts.clock());
   }
+}
+
+/** The policy ended what it had allowed; there is nobody left to tell but the audit. */
+function noteEnd(record: ExchangeRecord, ended: ProxyError | undefined): void {
+  if (ended === undefined) return;
+  record.facts.verdict = 'deny';
+  record.noteFault(ended);
 }
 
 /**
@@ -211,19 +219,29 @@ async function connectBoth(switched: Switched): Promise<void> {
     new HeaderList([...headers].map(([name, value]) => [name, scrubText(value, forms)] as const)),
   );
   let fault: ProxyError | undefined;
+  const end = (error: ProxyError): void => {
+    origin.destroy(error);
+    upgrade.socket.destroy(error);
+  };
   const isFramed = (guard: WebSocketFrameGuard, chunk: Buffer): boolean => {
     try {
       if (fault === undefined) guard.check(chunk);
     } catch (error) {
       fault = asProxyError(error);
-      origin.destroy(fault);
-      upgrade.socket.destroy(fault);
+      end(fault);
     }
     return fault === undefined;
   };
-  if (result.head !== undefined && isFramed(guards.origin, result.head))
-    (scrubber ?? upgrade.socket).write(result.head);
-  if (isFramed(guards.client, upgrade.head)) origin.write(upgrade.head);
+  const early = { client: upgrade.head, origin: result.head ?? Buffer.alloc(0) };
+  let unpaid: ProxyError | undefined;
+  try {
+    spendBytes(early.client.length + early.origin.length);
+    if (isFramed(guards.origin, early.origin)) (scrubber ?? upgrade.socket).write(early.origin);
+    if (isFramed(guards.client, early.client)) origin.write(early.client);
+  } catch (error) {
+    unpaid = asProxyError(error);
+    end(unpaid);
+  }
   // These listen before the bytes are piped: what is no frame never gets to the other side.
   upgrade.socket.on('data', (chunk: Buffer) => isFramed(guards.client, chunk));
   origin.on('data', (chunk: Buffer) => isFramed(guards.origin, chunk));
@@ -234,9 +252,10 @@ async function connectBoth(switched: Switched): Promise<void> {
   const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle, ...through });
   if (scrubber !== undefined && scrubber.replaced > 0)
     record.facts.details = { ...record.facts.details, scrubbed: scrubber.replaced };
-  if (bytes.fault !== undefined) record.noteFault(bytes.fault);
-  record.facts.requestBytes = bytes.fromFirst;
-  record.facts.responseBytes = bytes.fromSecond;
+  const spent = unpaid ?? bytes.fault;
+  if (spent !== undefined) record.noteFault(spent);
+  record.facts.requestBytes = early.client.length + bytes.fromFirst;
+  record.facts.responseBytes = early.origin.length + bytes.fromSecond;
   if (fault === undefined) return;
   record.facts.verdict = 'error';
   record.noteFault(fault);

@@ -4,6 +4,7 @@ import { connect } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 
 import { LiveGrants, type LiveGrant } from '../../src/gateway/live-grants.ts';
 import { access, nowMs, policyOf, principal } from '../policy/fixture.ts';
@@ -78,6 +79,21 @@ test('over HTTP/2 only the stream of it ends', async () => {
   const [head] = await once(denied, 'response');
   assert.equal(head[':status'], 403);
   session.destroy();
+});
+
+test('a passed-through stream ends when its rule goes, and the audit says why', async () => {
+  await using scene = await openScene();
+  const { path } = scene;
+  const passing = (name: string): string => scene.rule(name).replace(' }]', ', tls: passthrough }]');
+  path.setPolicy(passing('allowed'));
+  const { socket } = path.open({ authority: scene.at, mode: 'raw' });
+  const secured = connectTls({ socket, servername: 'allowed.test', rejectUnauthorized: false });
+  await once(secured, 'secureConnect');
+  const end = closed(secured);
+  path.setPolicy(passing('other'));
+  await end;
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
 });
 
 test('a passed-through stream that is still dialled ends when its rule goes meanwhile', async () => {
