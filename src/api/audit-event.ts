@@ -29,6 +29,8 @@ export interface AuditEvent {
   /** Names that disagreed, for authority_mismatch. */
   readonly claimed?: Readonly<Record<string, string>>;
   readonly address?: string;
+  /** The names that the host led to (CNAME), in order; the address is the last one's. */
+  readonly aliases?: readonly string[];
   readonly status?: number;
   readonly errorCode?: string;
   /** The limit that was reached, by its name in docs/reference/limits.md. */

@@ -4,6 +4,7 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import type { Principal } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import type { ExchangeSink } from './audit-log.ts';
+import type { OriginConnection } from './forwarder.ts';
 import type { RefusedPush } from './git/refuse-push.ts';
 import type { OpenExchange } from './open-exchanges.ts';
 import { newEventId, newTraceId } from './audit-log.ts';
@@ -41,6 +42,13 @@ export class ExchangeRecord implements OpenExchange {
     if (limit !== undefined) this.facts.limit = limit;
     this.facts.message ??= message;
     if (claimed !== undefined) this.facts.claimed = claimed;
+  }
+
+  /** Which connection carries it. */
+  noteConnection({ address, aliases = [] }: OriginConnection): void {
+    this.facts.address = address;
+    if (aliases.length > 0) this.facts.aliases = aliases;
+    this.keep();
   }
 
   get sessionId(): string {

@@ -366,9 +366,8 @@ export function forwardRequest(
     ...(tls === undefined ? {} : { tls }),
     ...(scene.via === undefined ? {} : { via: scene.via }),
     signal: client.signal,
-    onConnection: ({ address }) => {
-      record.facts.address = address;
-      record.keep();
+    onConnection: (connection) => {
+      record.noteConnection(connection);
     },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;

@@ -152,7 +152,7 @@ export class ByProtocolForwarder implements Forwarder {
       return undefined;
     }
     this.#remember(key, 'h2');
-    const origin = new Http2Origin(result.socket, hostField(key.destination), result.address);
+    const origin = new Http2Origin(result, hostField(key.destination));
     pool.origins.push(origin);
     return origin;
   }

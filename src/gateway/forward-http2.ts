@@ -2,12 +2,18 @@
 
 import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
-import type { Duplex } from 'node:stream';
 import { hostField } from '../http/authority.ts';
+import type { DialResult } from '../net/dialer.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { answerLate, bodyFault, requireClient } from './forwarder.ts';
-import type { ForwardRequest, ForwardResult, ResponseReceiver, UpgradeResult } from './forwarder.ts';
+import type {
+  ForwardRequest,
+  ForwardResult,
+  OriginConnection,
+  ResponseReceiver,
+  UpgradeResult,
+} from './forwarder.ts';
 import { http2FieldObject } from './http2-fields.ts';
 import { receiveResponse } from './http2-response.ts';
 import { openHttp2WebSocket } from './http2-websocket.ts';
@@ -19,17 +25,19 @@ const sessionIdleMs = 60_000;
 const streamsPerSessionMax = 100;
 
 /** One HTTP/2 connection to an origin, of one principal. */
-export class Http2Origin {
+export class Http2Origin implements OriginConnection {
   readonly session: ClientHttp2Session;
   readonly address: string;
+  readonly aliases: readonly string[];
   /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
   readonly settled: Promise<void>;
   /** Exchanges, and the WebSockets that came of them. */
   readonly #active = new Set<ActiveStream>();
   #usable = true;
 
-  constructor(socket: Duplex, authority: string, address: string) {
+  constructor({ socket, address, aliases = [] }: DialResult, authority: string) {
     this.address = address;
+    this.aliases = aliases;
     const options = {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },

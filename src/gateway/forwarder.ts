@@ -16,6 +16,8 @@ export interface UpstreamTls {
 export interface OriginConnection {
   /** The address that was dialled for it. */
   readonly address: string;
+  /** The names that the host led to. */
+  readonly aliases?: readonly string[];
 }
 
 export interface ForwardRequest {

@@ -3,10 +3,11 @@
 import type { Socket } from 'node:net';
 import { encodeRequestHead } from '../http/request-writer.ts';
 import { ResponseParser } from '../http/response-parser.ts';
+import type { DialResult } from '../net/dialer.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { answerLate, clientLeft, requireClient } from './forwarder.ts';
-import type { ForwardRequest, ResponseReceiver } from './forwarder.ts';
+import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
 import { RequestBodyPump } from './request-body-pump.ts';
 
 /** Idle connections are given up before common servers close them (5 s), so that fewer requests race. */
@@ -29,8 +30,12 @@ interface Exchange {
   readonly reject: (error: unknown) => void;
 }
 
-export class Http1Connection {
+/** What the dialer gave. */
+type DialedConnection = Pick<DialResult, 'socket' | 'address' | 'aliases'>;
+
+export class Http1Connection implements OriginConnection {
   readonly address: string;
+  readonly aliases: readonly string[];
   /** Whether it waited for an exchange; the pool says so. */
   wasIdle = false;
   readonly #socket: Socket;
@@ -53,9 +58,10 @@ export class Http1Connection {
   #isOpen = true;
 
   /** `onEnd` is told once, when the connection can carry no exchange any more. */
-  constructor(socket: Socket, address: string, limits: Limits, onEnd: () => void) {
+  constructor({ socket, address, aliases = [] }: DialedConnection, limits: Limits, onEnd: () => void) {
     this.#socket = socket;
     this.address = address;
+    this.aliases = aliases;
     this.#limits = limits;
     this.#onEnd = onEnd;
     this.#parser = new ResponseParser(

@@ -95,8 +95,8 @@ export class Http1Pool implements Disposable {
     this.#dialing += 1;
     const { signal } = this.#closing;
     try {
-      const { socket, address } = await this.#dialer.dial({ ...this.#key, alpn: ['http/1.1'], signal });
-      const connection: Http1Connection = new Http1Connection(socket, address, this.#limits, () => {
+      const dialed = await this.#dialer.dial({ ...this.#key, alpn: ['http/1.1'], signal });
+      const connection: Http1Connection = new Http1Connection(dialed, this.#limits, () => {
         this.#all.delete(connection);
         this.#wakeOne();
       });

@@ -276,14 +276,14 @@ async function blind(
   const { sessionId } = principal;
   requireAudit(parts, sessionId);
   const spendBytes = parts.budgets.admit(sessionId, decision.rule.name, decision.limits, parts.clock());
-  const { socket, address } = await parts.dialer.dial({
+  const dialed = await parts.dialer.dial({
     destination,
     addresses: decision.addresses,
     principalId: principal.id,
     ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
   });
-  record.facts.address = address;
-  record.keep();
+  record.noteConnection(dialed);
+  const { socket } = dialed;
   const access = { depth: 'connect', destination: judged } as const;
   let isEnded = false;
   const release = parts.live.add({

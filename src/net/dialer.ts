@@ -9,6 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { checkAddress, plainAddress } from './address-guard.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
+import { namesInTime } from './names-in-time.ts';
 import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
@@ -41,6 +42,8 @@ export interface DialResult {
   /** The address that was checked and dialled, for the audit. */
   readonly address: string;
   readonly alpn: string | undefined;
+  /** The names that the host led to, where there are any. */
+  readonly aliases?: readonly string[];
 }
 
 /**
@@ -105,26 +108,41 @@ class GuardedDialer implements Dialer {
   async #dial(request: DialRequest): Promise<DialResult> {
     const { destination, signal } = request;
     if (signal?.aborted === true) throw cancelled(destination);
-    const { socket, address } = await this.#open(request);
-    if (destination.scheme !== 'https') return { socket, address, alpn: undefined };
-    const secured = await this.#secure(socket, request);
+    const { socket, address, aliases } = await this.#open(request);
+    const secured = destination.scheme === 'https' ? await this.#secure(socket, request) : undefined;
+    const names =
+      aliases === undefined ? [] : await namesInTime(aliases, { socket: secured ?? socket, signal });
+    const ended = endedMeanwhile(socket, request);
+    if (ended !== undefined) {
+      (secured ?? socket).on('error', () => undefined).destroy();
+      throw ended;
+    }
     return {
-      socket: secured,
+      socket: secured ?? socket,
       address,
-      alpn: secured.alpnProtocol === false ? undefined : (secured.alpnProtocol ?? undefined),
+      alpn:
+        secured === undefined || secured.alpnProtocol === false
+          ? undefined
+          : (secured.alpnProtocol ?? undefined),
+      ...(names.length === 0 ? {} : { aliases: names }),
     };
   }
 
-  async #open(request: DialRequest): Promise<{ readonly socket: Socket; readonly address: string }> {
-    const { destination, signal } = request;
-    const { chain } = this.#options;
+  async #open(request: DialRequest): Promise<OpenedSocket> {
+    const { destination, principalId, signal } = request;
+    const { chain, resolver } = this.#options;
     if (chain === undefined || !chain.serves(destination.host)) {
-      return this.#connect(await this.#resolveAndCheck(request), destination, signal);
+      const addresses = await this.#resolveAndCheck(request);
+      const isName = isAddressLiteral(destination.host) === 0;
+      // While the connection is made.
+      const aliases = isName ? resolver.aliases?.(destination.host, principalId) : undefined;
+      return { ...(await this.#connect(addresses, destination, signal)), aliases };
     }
     const target = this.#chainTarget(request);
     return {
       socket: await chain.connect(destination, { signal, via: request.via, target }),
       address: chain.label,
+      aliases: undefined,
     };
   }
 
@@ -145,12 +163,8 @@ class GuardedDialer implements Dialer {
   }
 
   /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
-  async #resolveAndCheck({
-    destination,
-    addresses: opened,
-    principalId,
-    signal,
-  }: DialRequest): Promise<readonly string[]> {
+  async #resolveAndCheck(request: DialRequest): Promise<readonly string[]> {
+    const { destination, addresses: opened, principalId, signal } = request;
     const { host } = destination;
     const isLiteral = isAddressLiteral(host) !== 0;
     const found = isLiteral ? [host] : await this.#options.resolver.resolve(host, { principalId, signal });
@@ -167,9 +181,18 @@ class GuardedDialer implements Dialer {
     for (const address of found) {
       const verdict = checkAddress(address, opened, own);
       // One forbidden answer refuses the name: an honest name does not mix, a rebinding one does.
-      if (!verdict.allowed) throw denied(host, address, verdict.reason);
+      if (!verdict.allowed) throw denied(host, address, await this.#detail(verdict.reason, request));
     }
     return [...new Set(found.map(plainAddress))];
+  }
+
+  /** Why an address is refused, and which names led to it: it is the operator who wonders. */
+  async #detail(reason: string, { destination, principalId, signal }: DialRequest): Promise<string> {
+    const { host } = destination;
+    const asked =
+      isAddressLiteral(host) === 0 ? this.#options.resolver.aliases?.(host, principalId) : undefined;
+    const names = asked === undefined ? [] : await namesInTime(asked, { signal });
+    return names.length === 0 ? reason : `${reason}; ${host} leads to ${names.join(', ')}`;
   }
 
   async #connect(
@@ -256,6 +279,13 @@ class GuardedDialer implements Dialer {
   }
 }
 
+interface OpenedSocket {
+  readonly socket: Socket;
+  readonly address: string;
+  /** Being asked for. */
+  readonly aliases: Promise<readonly string[]> | undefined;
+}
+
 /** Names that mean the same everywhere (RFC 6761 §6.3, clouds), whoever resolves them. */
 function knownAddresses(host: string): readonly string[] {
   if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1'];
@@ -337,6 +367,15 @@ function hasAuthorizationError(secured: TLSSocket): boolean {
   // Typed as Error, it is a string or null in fact; only its presence counts.
   const error: unknown = secured.authorizationError;
   return error !== null && error !== undefined;
+}
+
+function endedMeanwhile(socket: Socket, { destination, signal }: DialRequest): ProxyError | undefined {
+  if (signal?.aborted === true) return cancelled(destination);
+  if (!socket.destroyed) return undefined;
+  return new ProxyError(
+    'origin_unreachable',
+    `${formatAuthority(destination)} closed the connection as soon as it stood.`,
+  );
 }
 
 function cancelled(destination: Destination): ProxyError {

@@ -4,6 +4,7 @@ import { promises as dns } from 'node:dns';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { followAliases } from './alias-chain.ts';
 import { HostsFile } from './hosts-file.ts';
 
 export interface ResolveOptions {
@@ -18,6 +19,8 @@ export interface ResolveOptions {
  */
 export interface Resolver {
   resolve(host: string, options: ResolveOptions): Promise<readonly string[]>;
+  /** The names that a name leads to, for the audit; none if they cannot be had. Never rejects, and may take a while. */
+  aliases?(host: string, principalId: string): Promise<readonly string[]>;
   /** The addresses that the configuration gives the name, for which nobody is asked. */
   fixed?(host: string): readonly string[] | undefined;
 }
@@ -35,7 +38,7 @@ export interface ResolverOptions {
 }
 
 /** A resolver that ends its queries when it is disposed of: those under way and later ones fail with `shutting_down`. */
-export type OwnedResolver = Resolver & Disposable;
+export type OwnedResolver = Required<Resolver> & Disposable;
 
 /** Creates the resolver; nothing is opened or read before the first look-up. */
 export function createResolver(options: ResolverOptions): OwnedResolver {
@@ -45,6 +48,7 @@ export function createResolver(options: ResolverOptions): OwnedResolver {
 interface CacheEntry {
   readonly addresses: readonly string[];
   readonly expiresMs: number;
+  aliases?: Promise<readonly string[]>;
 }
 
 interface Answer {
@@ -67,6 +71,8 @@ class QueryingResolver implements OwnedResolver {
   readonly #cache = new Map<string, CacheEntry>();
   /** Look-ups under way, by principal and name: equal ones share one query. */
   readonly #pending = new Map<string, Map<string, Promise<Answer>>>();
+  /** Chains of names that are being followed, by principal. */
+  readonly #following = new Map<string, number>();
   #dns: dns.Resolver | undefined;
   /** The one before, whose last queries may be under way. */
   #retired: dns.Resolver | undefined;
@@ -95,6 +101,27 @@ class QueryingResolver implements OwnedResolver {
     );
     this.#remember(key, answer);
     return answer.addresses;
+  }
+
+  async aliases(host: string, principalId: string): Promise<readonly string[]> {
+    if ((this.fixed(host) ?? (await this.#hosts?.lookup(host))) !== undefined) return [];
+    const known = this.#cache.get(`${principalId}\0${host}`);
+    if (known === undefined) return await this.#follow(host, principalId);
+    return await (known.aliases ??= this.#follow(host, principalId));
+  }
+
+  /** Bounded in number and time; beyond that the names are not known, which harms nothing. */
+  async #follow(host: string, principalId: string): Promise<readonly string[]> {
+    const count = this.#following.get(principalId) ?? 0;
+    if (this.#disposed || count >= this.#limits.lookupsPendingMax) return [];
+    this.#following.set(principalId, count + 1);
+    const untilMs = this.#clock() + this.#limits.resolveTimeoutMs;
+    const mayGoOn = (): boolean => !this.#disposed && this.#clock() < untilMs;
+    const chain = await followAliases(host, (name) => this.#resolver().resolveCname(name), mayGoOn);
+    const left = (this.#following.get(principalId) ?? 1) - 1;
+    if (left > 0) this.#following.set(principalId, left);
+    else this.#following.delete(principalId);
+    return chain;
   }
 
   [Symbol.dispose](): void {

@@ -1,13 +1,15 @@
 // Which connection carried an exchange: the audit has its address, however the exchange ends, and before it does.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 
 import { waitUntil } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { http2Origin } from './support/http2-origin.ts';
-import { get } from './support/raw-http.ts';
+import { get, sendRaw } from './support/raw-http.ts';
 import { rawOrigin } from './support/raw-origin.ts';
 import { RecordingSink } from './support/recording-sink.ts';
 import { openRequestPath, type RequestPath } from './support/request-path.ts';
@@ -84,3 +86,43 @@ test('what is refused before a connection stands has no address', { timeout }, a
   const [event] = await path.events(1);
   assert.deepEqual([event?.errorCode, event?.address], ['origin_unreachable', undefined]);
 });
+
+test(
+  'the names that a host led to are in the event, however the bytes are handled',
+  { timeout },
+  async () => {
+    await using origin = await http2Origin(authority, true);
+    await using path = pathTo(origin.port);
+    const { dialer } = path.parts;
+    const dial = dialer.dial.bind(dialer);
+    const aliases = ['www.provider.test'];
+    Object.assign(dialer, {
+      dial: async (request: Parameters<typeof dial>[0]) => ({ ...(await dial(request)), aliases }),
+    });
+    const at = `allowed.test:${origin.port}`;
+    await sendRaw(await path.tls(at), get(at, '/'));
+    const h2Socket = await path.tls(at, { alpn: ['h2'] });
+    const session = connect(`https://${at}`, { createConnection: () => h2Socket });
+    const stream = session.request({ ':path': '/' });
+    stream.resume();
+    await once(stream, 'end');
+    session.destroy();
+    path.setPolicy(
+      `rules:\n  - { name: passed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8, tls: passthrough }\n`,
+    );
+    const { socket } = path.open({ authority: at, mode: 'raw' });
+    const names = { servername: 'allowed.test', ALPNProtocols: ['h2'] };
+    const passed = connectTls({ socket, ca: authority.caPem, ...names });
+    await once(passed, 'secureConnect');
+    passed.destroy();
+    const events = await path.events(3);
+    assert.deepEqual(
+      events.map((event) => [event.protocol, event.upstreamProtocol, event.aliases]),
+      [
+        ['http/1.1', 'h2', aliases],
+        ['h2', 'h2', aliases],
+        ['passthrough', undefined, aliases],
+      ],
+    );
+  },
+);

@@ -12,7 +12,11 @@ const timeout = 10_000;
 function openConnection() {
   const [socket, origin] = duplexPair();
   // Of a socket it needs what a Duplex has.
-  const connection = new Http1Connection(socket as never, '192.0.2.1', defaultLimits, () => undefined);
+  const connection = new Http1Connection(
+    { socket: socket as never, address: '192.0.2.1', aliases: ['www.provider.test'] },
+    defaultLimits,
+    () => undefined,
+  );
   return { connection, origin };
 }
 
@@ -47,3 +51,18 @@ test(
     assert.equal(await answered, undefined);
   },
 );
+
+test('a request is told of its connection before it goes out', { timeout }, async () => {
+  const { connection, origin } = openConnection();
+  const told: unknown[] = [];
+  const answered = connection.run(
+    {
+      ...forwardRequestTo('origin.test', new AbortController().signal),
+      onConnection: ({ address, aliases }) => told.push(address, aliases, origin.readableLength),
+    },
+    anyReceiver,
+  );
+  origin.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  await answered;
+  assert.deepEqual(told, ['192.0.2.1', ['www.provider.test'], 0]);
+});

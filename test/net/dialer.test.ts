@@ -12,6 +12,7 @@ import {
   type DialResult,
 } from '../../src/net/dialer.ts';
 import { createResolver, type Resolver } from '../../src/net/resolver.ts';
+import type { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { type DnsReply, startDnsServer } from './dns-server.ts';
@@ -395,6 +396,51 @@ test('a chain of names is judged by the addresses at its end, however long it is
   assert.equal(connections, 0);
   await withSocket(
     dialer.dial({ destination: { scheme: 'http', host: 'private.test', port }, ...opened }),
-    ({ address }) => assert.equal(address, '127.0.0.1'),
+    ({ address, aliases }) =>
+      assert.deepEqual([address, aliases], ['127.0.0.1', ['www.provider.test', 'redis.internal.test']]),
   );
+  const denied = dialer.dial({
+    destination: { scheme: 'http', host: 'metadata.test', port },
+    addresses: [],
+    principalId: 'p',
+  });
+  await assert.rejects(denied, ({ cause }: ProxyError) => {
+    assert.match(
+      String(cause),
+      /^Error: 169\.254\.169\.254: .*; metadata\.test leads to instance-data\.test$/,
+    );
+    return true;
+  });
+});
+
+test('a connection waits a moment for the names behind its host, and no longer', async (t) => {
+  const port = await listen(t, createServer());
+  const answers = [
+    Promise.resolve(['soon.test']),
+    // Never.
+    new Promise<readonly string[]>(() => undefined),
+  ];
+  const resolver = { ...resolverOf(['127.0.0.1']), aliases: () => answers.shift() ?? Promise.resolve([]) };
+  const told: unknown[] = [];
+  for (let i = 0; i < 3; i++)
+    await withSocket(dialerOf(resolver).dial(request('tcp', port)), ({ aliases }) => told.push(aliases));
+  assert.deepEqual(told, [['soon.test'], undefined, undefined]);
+});
+
+test('a connection that its origin resets while its names are asked for ends its dial, and nothing else', async (t) => {
+  const port = await listen(
+    t,
+    createServer((socket) => socket.resetAndDestroy()),
+  );
+  const resolver = {
+    ...resolverOf(['127.0.0.1']),
+    aliases: () => new Promise<readonly string[]>(() => undefined),
+  };
+  const dialer = dialerOf(resolver);
+  await assert.rejects(dialer.dial(request('tcp', port)), { code: 'origin_unreachable' });
+  const cancel = new AbortController();
+  const silent = await listen(t, createServer());
+  const pending = dialer.dial(request('tcp', silent, { signal: cancel.signal }));
+  setImmediate(() => cancel.abort());
+  await assert.rejects(pending, { code: 'cancelled' });
 });

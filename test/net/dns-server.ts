@@ -21,6 +21,8 @@ export interface DnsServer extends AsyncDisposable {
   readonly server: string;
   /** `A name` and `AAAA name`, in the order of arrival. */
   readonly queries: readonly string[];
+  /** Names whose alias alone was asked for, in the order of arrival. */
+  readonly aliasQueries: readonly string[];
 }
 
 export async function startDnsServer(
@@ -28,12 +30,26 @@ export async function startDnsServer(
 ): Promise<DnsServer> {
   const socket = createSocket('udp4');
   const queries: string[] = [];
+  const aliasQueries: string[] = [];
+  /** What it said of each name so far: a chain is asked for link by link as well. */
+  const links = new Map<string, string>();
   socket.on('message', (query, peer) => {
     const { name, end } = readName(query, 12);
+    if (query.readUInt16BE(end) === 5) {
+      aliasQueries.push(name);
+      const cname = links.get(name) ?? [];
+      const reply = encodeReply(query.subarray(0, end + 4), 'A', { ttl: 60, addresses: [], cname });
+      socket.send(reply, peer.port, peer.address);
+      return;
+    }
     const type = query.readUInt16BE(end) === 28 ? 'AAAA' : 'A';
     queries.push(`${type} ${name}`);
     const reply = answer(name, type);
     if (reply === 'silence') return;
+    if (reply !== 'nxdomain') {
+      const chain = [name, ...[reply.cname ?? []].flat()];
+      for (const [at, next] of chain.slice(1).entries()) links.set((chain[at] ?? '').toLowerCase(), next);
+    }
     socket.send(encodeReply(query.subarray(0, end + 4), type, reply), peer.port, peer.address);
   });
   socket.bind(0, '127.0.0.1');
@@ -41,6 +57,7 @@ export async function startDnsServer(
   return {
     server: `127.0.0.1:${socket.address().port}`,
     queries,
+    aliasQueries,
     async [Symbol.asyncDispose]() {
       socket.close();
       await once(socket, 'close');

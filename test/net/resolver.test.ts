@@ -226,6 +226,53 @@ test('a hosts file that cannot be read for a moment keeps its names', async (t) 
   assert.deepEqual(await resolver.resolve('a.test', alice), ['10.0.0.1']);
 });
 
+test('the names behind a name are told in order and in canonical form, and asked for once', async () => {
+  await using dns = await startDnsServer(() => ({
+    ttl: 60,
+    addresses: ['192.0.2.1'],
+    cname: ['WWW.Provider.test', 'edge_7.provider.test'],
+  }));
+  using resolver = resolverOf(dns);
+  await resolver.resolve('a.test', alice);
+  for (let i = 0; i < 2; i++)
+    assert.deepEqual(await resolver.aliases('a.test', 'alice'), [
+      'www.provider.test',
+      'edge_7.provider.test',
+    ]);
+  assert.deepEqual(dns.aliasQueries, ['a.test', 'www.provider.test', 'edge_7.provider.test']);
+});
+
+test('the names behind a name end where there is none, where they turn in a circle, and after eight', async () => {
+  const chains: Readonly<Record<string, readonly string[]>> = {
+    'plain.test': [],
+    'circle.test': ['b.test', 'circle.test'],
+    'long.test': Array.from({ length: 12 }, (_, at) => `n${at}.test`),
+    'odd.test': ['b.test', 'no name.test', 'c.test'],
+  };
+  await using dns = await startDnsServer((name) => ({
+    ttl: 60,
+    addresses: ['192.0.2.1'],
+    cname: chains[name] ?? [],
+  }));
+  using resolver = resolverOf(dns, { options: { hosts: { 'fixed.test': ['192.0.2.1'] } } });
+  const found: (readonly string[])[] = [];
+  for (const name of ['plain.test', 'circle.test', 'long.test', 'odd.test', 'fixed.test']) {
+    await resolver.resolve(name, bob);
+    found.push(await resolver.aliases(name, 'bob'));
+  }
+  assert.deepEqual(found, [[], ['b.test'], chains['long.test']?.slice(0, 8), ['b.test'], []]);
+});
+
+test('names that stall are followed in bounded number, and an address is not kept from anybody', async () => {
+  await using dns = await startDnsServer(() => ({ ttl: 60, addresses: ['192.0.2.1'] }));
+  using resolver = resolverOf(dns, { limits: { lookupsPendingMax: 1 } });
+  const first = resolver.aliases('a.test', 'alice');
+  assert.deepEqual(await resolver.aliases('b.test', 'alice'), []);
+  assert.deepEqual(await first, []);
+  await resolver.aliases('c.test', 'alice');
+  assert.deepEqual(dns.aliasQueries, ['a.test', 'c.test']);
+});
+
 test('the cache has a bound over all principals', async () => {
   await using dns = await startDnsServer(() => ({ ttl: 60, addresses: ['192.0.2.1'] }));
   using resolver = resolverOf(dns, { limits: { resolverCacheMax: 2 } });
