@@ -1,7 +1,7 @@
 // Between its decision and its way out a request can wait: for a credential, or for a body that is held; a stream for its
 // dial. What was decided has to hold when it goes.
 
-import type { AccessRequest, AllowDecision, Policy, Principal } from '../policy/decision.ts';
+import type { AccessRequest, AllowDecision, DenyDecision, Policy, Principal } from '../policy/decision.ts';
 import { ProxyError } from '../protocol/error.ts';
 
 interface Decided {
@@ -16,11 +16,16 @@ export function confirmDecision(
   { policy, clock }: { readonly policy: () => Policy; readonly clock: () => number },
 ): void {
   const now = policy().decide(principal, access, clock());
-  if (now.effect === 'allow' && givenBy(now) === givenBy(decision)) return;
-  throw new ProxyError(
-    'policy_denied',
-    now.effect === 'deny' ? now.reason : 'the policy changed while this waited; try again',
-  );
+  if (now.effect === 'deny') throw denied(now);
+  if (givenBy(now) === givenBy(decision)) return;
+  throw new ProxyError('policy_denied', 'the policy changed while this waited; try again');
+}
+
+/** The error of a denial: of a rule, or of a limit that was reached before all rules were asked. */
+export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
+  return isTooCostly === true
+    ? new ProxyError('head_too_large', reason, { limit: 'decisionStepsMax' })
+    : new ProxyError('policy_denied', reason);
 }
 
 /** What a request gets by the decision. */

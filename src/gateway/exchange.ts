@@ -16,7 +16,7 @@ import type { AccessDesk } from './access-desk.ts';
 import { answerOwnHost } from './access-exchange.ts';
 import type { ExchangeSink } from './audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import { confirmDecision } from './confirm-decision.ts';
+import { confirmDecision, denied } from './confirm-decision.ts';
 import { bodyFacts } from './body-facts.ts';
 import type { BodyFacts } from './credentials/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from './credentials/credential-set.ts';
@@ -238,7 +238,7 @@ function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
   record.decided = decision.effect;
   if (decision.effect === 'deny') {
     record.facts.message = decision.operatorReason;
-    throw new ProxyError('policy_denied', decision.reason);
+    throw denied(decision);
   }
   if (decision.observed !== undefined) record.facts.observed = decision.observed;
   return decision;

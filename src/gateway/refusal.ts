@@ -97,6 +97,7 @@ function isDenial(error: ProxyError): boolean {
     case 'request_malformed':
     case 'protocol_denied':
     case 'body_too_large':
+    case 'head_too_large':
     case 'limit_exceeded':
     case 'loop_detected':
     case 'signature_refused':

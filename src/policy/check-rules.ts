@@ -17,6 +17,7 @@ const reserved: ReadonlySet<string> = new Set([
   'default-deny',
   'observe',
   'address-guard',
+  'work-limit',
   'access-requests',
 ]);
 

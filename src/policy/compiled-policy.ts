@@ -1,12 +1,14 @@
 // A policy ready to decide: rules indexed by host, denies before allows, and always a rule behind the answer.
 
 import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleReference } from './decision.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
-import { defaultDenial, ruleDenial } from './denial.ts';
+import { defaultDenial, ruleDenial, workDenial } from './denial.ts';
 import { awaitsCommands } from './git-rule.ts';
+import { MatchingWork } from './matching-work.ts';
 import { HostIndex, type RuleList } from './rule-index.ts';
-import { destinationMismatch, mismatchOf, type Rule, seesRequests } from './rule.ts';
+import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequests } from './rule.ts';
 
 /** Name of the rule behind a denial that no written rule made. */
 export const defaultDenyName = 'default-deny';
@@ -67,7 +69,11 @@ export class CompiledPolicy implements Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const lists = this.#index.all.listsFor(access.destination.host);
     const selected = selectFrom(lists, principal, access);
-    const verdict = judge(selected, principal, access, nowMs);
+    const work = new MatchingWork(defaultLimits.decisionStepsMax);
+    const asking = { principal, nowMs, work };
+    const verdict = judge(selected, access, asking);
+    // Rules that were not looked at could deny.
+    if (work.isSpent) return workDenial(access);
     if (verdict.deny !== undefined) return ruleDenial(verdict.deny, access);
     const observed = verdict.observedDeny?.reference.name;
     const awaits =
@@ -78,7 +84,7 @@ export class CompiledPolicy implements Policy {
     const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
     if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };
-    return { ...defaultDenial(rules, principal, access, nowMs), ...awaits };
+    return { ...defaultDenial(rules, access, asking), ...awaits };
   }
 
   capturePorts(principal: Principal): readonly number[] {
@@ -132,12 +138,7 @@ interface Verdict {
 }
 
 /** The first matching rule of each kind, in the order of the files. */
-function judge(
-  lists: readonly (readonly Rule[])[],
-  principal: Principal,
-  access: AccessRequest,
-  nowMs: number,
-): Verdict {
+function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, asking: Asking): Verdict {
   let deny: Rule | undefined;
   let observedDeny: Rule | undefined;
   let allow: Rule | undefined;
@@ -148,14 +149,14 @@ function judge(
   for (const list of lists) {
     for (const rule of list) {
       if (rule.effect === 'allow') {
-        if (isEarlier(rule, allow) && mismatchOf(rule, principal, access, nowMs) === undefined) allow = rule;
+        if (isEarlier(rule, allow) && measuredMismatch(rule, access, asking) === undefined) allow = rule;
         continue;
       }
       const isLater = access.depth === 'connect' && seesRequests(rule);
       if (isLater && (rule.mode === 'observe' || !isEarlier(rule, denySeesRequests))) continue;
       const best = rule.mode === 'observe' ? observedDeny : deny;
       if (!isEarlier(rule, best)) continue;
-      const mismatch = mismatchOf(rule, principal, access, nowMs);
+      const mismatch = measuredMismatch(rule, access, asking);
       isUnread ||= mismatch === 'unread';
       if (mismatch !== undefined) continue;
       if (isLater) denySeesRequests = rule;

@@ -79,6 +79,8 @@ export interface DenyDecision {
   readonly reason: string;
   /** For the operator only. */
   readonly operatorReason: string;
+  /** Set where no rule denies: to ask all of them would take more than `decisionStepsMax`. */
+  readonly isTooCostly?: true;
   /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
   readonly awaits?: 'git-commands';
 }

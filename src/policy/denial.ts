@@ -4,7 +4,7 @@ import { pathAmbiguity } from '../http/request-target.ts';
 import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
 import { gitRequestOf } from './git-request.ts';
 import { gitText, updatesText } from './git-rule.ts';
-import { type Mismatch, mismatchOf, missingFacts, type Rule } from './rule.ts';
+import { type Asking, measuredMismatch, type Mismatch, missingFacts, type Rule } from './rule.ts';
 
 /** How many near misses the operator is told. */
 const nearMissesMax = 5;
@@ -40,6 +40,21 @@ export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   };
 }
 
+/** Name of the rule behind the denial of what would cost too much to judge. */
+const workLimitName = 'work-limit';
+
+/** The denial of a request that cannot be judged with the work that one decision may cost. */
+export function workDenial(access: AccessRequest): DenyDecision {
+  const { host } = access.destination;
+  return {
+    effect: 'deny',
+    rule: { name: workLimitName },
+    isTooCostly: true,
+    reason: `The request is too long to be compared with the rules for ${host} (decisionStepsMax). A shorter path, or fewer refs in one push, can be.`,
+    operatorReason: `Too much work for one decision: ${describeAccess(access)} is compared with patterns of many rules for ${host}. Patterns that begin with a text, and \`:name\` for whole segments, cost next to nothing.`,
+  };
+}
+
 /** The rules of a host. */
 export interface HostRules {
   /** Lists with every rule that an index selected for the access. */
@@ -49,19 +64,15 @@ export interface HostRules {
 }
 
 /** The denial where nothing allows. Its cost does not grow with the rules of the host. */
-export function defaultDenial(
-  rules: HostRules,
-  principal: Principal,
-  access: AccessRequest,
-  nowMs: number,
-): DenyDecision {
+export function defaultDenial(rules: HostRules, access: AccessRequest, asking: Asking): DenyDecision {
+  const { principal } = asking;
   const closest = firstAllows(rules.selected);
   // What was not selected differs in its port, its claims or the beginning of its paths.
   const others = rules.allows.flatMap((list) => list.slice(0, nearMissesMax));
   const shown = [...new Set([...closest.slice(0, nearMissesMax), ...others])].slice(0, nearMissesMax);
   const misses = [...new Set([...shown, ...closest])]
     .toSorted((a, b) => a.order - b.order)
-    .map((rule) => ({ rule, mismatch: mismatchOf(rule, principal, access, nowMs) }));
+    .map((rule) => ({ rule, mismatch: measuredMismatch(rule, access, asking) }));
   const what = describeAccess(access);
   const near = misses.flatMap(({ rule, mismatch }) =>
     mismatch === undefined || !shown.includes(rule)

@@ -1,6 +1,8 @@
 // Patterns for names made of segments, as repositories and refs are: `*` is any text inside of a segment, `**` at the
 // end one or more segments. Matched without backtracking over the whole: a workload chooses the names.
 
+import { type MatchingWork, unmeasured } from './matching-work.ts';
+
 /** A workload chooses the name, an operator the pattern; neither is longer in practice. */
 const patternLengthMax = 256;
 
@@ -44,22 +46,22 @@ export class GitPattern {
     return commonProblem(source) ?? new GitPattern(source);
   }
 
-  matches(name: string): boolean {
-    return this.matchesSegments(name.split('/'));
+  matches(name: string, work: MatchingWork = unmeasured): boolean {
+    return work.spend(name.length) && this.matchesSegments(name.split('/'), work);
   }
 
   /** As servers whose names ignore case would take it. */
-  matchesAnyCase(name: string): boolean {
-    return this.matchesAnyCaseSegments(anyCaseSegments(name));
+  matchesAnyCase(name: string, work: MatchingWork = unmeasured): boolean {
+    return work.spend(name.length) && this.matchesAnyCaseSegments(anyCaseSegments(name), work);
   }
 
-  matchesSegments(segments: readonly string[]): boolean {
-    return this.#matches(segments, (segment) => segment);
+  matchesSegments(segments: readonly string[], work: MatchingWork = unmeasured): boolean {
+    return this.#matches(segments, (segment) => segment, work);
   }
 
   /** The segments as `anyCaseSegments` gives them. */
-  matchesAnyCaseSegments(segments: readonly string[]): boolean {
-    return this.#matches(segments, (segment) => segment.toLowerCase());
+  matchesAnyCaseSegments(segments: readonly string[], work: MatchingWork = unmeasured): boolean {
+    return this.#matches(segments, (segment) => segment.toLowerCase(), work);
   }
 
   /** Whether every name that `inner` matches is known to be matched by this pattern too. False when in doubt. */
@@ -72,14 +74,20 @@ export class GitPattern {
     return own.every((segment, i) => {
       const other = others[i];
       if (other === undefined) return false;
-      return segment === other || segment === '*' || (!other.includes('*') && matchesSegment(segment, other));
+      return (
+        segment === other ||
+        segment === '*' ||
+        (!other.includes('*') && matchesSegment(segment, other, unmeasured))
+      );
     });
   }
 
-  #matches(names: readonly string[], prepare: (segment: string) => string): boolean {
+  #matches(names: readonly string[], prepare: (segment: string) => string, work: MatchingWork): boolean {
     const own = this.#segments;
     if (this.#isOpen ? names.length <= own.length : names.length !== own.length) return false;
-    return own.every((segment, i) => matchesSegment(prepare(segment), names[i] ?? '')) && !names.includes('');
+    return (
+      own.every((segment, i) => matchesSegment(prepare(segment), names[i] ?? '', work)) && !names.includes('')
+    );
   }
 }
 
@@ -101,10 +109,11 @@ function commonProblem(source: string): string | undefined {
 }
 
 /** `*` is any text, also none. The last star takes the slack, so the work is the product of two short lengths at most. */
-function matchesSegment(pattern: string, text: string): boolean {
+function matchesSegment(pattern: string, text: string, work: MatchingWork): boolean {
   if (!pattern.includes('*')) return pattern === text;
   let [at, from, star, starText] = [0, 0, -1, 0];
   while (from < text.length) {
+    if (!work.spend(1)) return false;
     if (pattern[at] === '*') {
       star = at++;
       starText = from;

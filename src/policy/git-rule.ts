@@ -3,6 +3,7 @@
 import type { AccessRequest, RequestAccess } from './decision.ts';
 import type { RefChange, RefUpdate } from './git-commands.ts';
 import { anyCaseSegments, type GitPattern } from './git-pattern.ts';
+import { type MatchingWork, unmeasured } from './matching-work.ts';
 import { type GitOperation, type GitRequest, gitRequestOf } from './git-request.ts';
 
 /** Absent conditions are undefined. */
@@ -35,19 +36,20 @@ export function gitMismatch(
   git: GitCondition,
   effect: Effect,
   access: RequestAccess,
+  work: MatchingWork = unmeasured,
 ): GitMismatch | undefined {
   const asked = askedOf(access);
-  if (asked === undefined || !concerns(git, effect, asked)) return 'git';
+  if (asked === undefined || !concerns(git, effect, asked, work)) return 'git';
   const { request } = asked;
   if (!looksAtCommands(git)) return undefined;
   const { pushed } = access;
   if (effect === 'allow') {
     if (!request.carriesCommands || pushed === undefined) return undefined;
-    return pushed.every((update) => fits(git, effect, update)) ? undefined : 'refs';
+    return pushed.every((update) => fits(git, effect, update, work)) ? undefined : 'refs';
   }
   if (!request.carriesCommands) return 'git';
   if (pushed === undefined) return 'unread';
-  return pushed.some((update) => fits(git, effect, update)) ? undefined : 'refs';
+  return pushed.some((update) => fits(git, effect, update, work)) ? undefined : 'refs';
 }
 
 /** Whether a rule that allows did so without having seen what it looks at. */
@@ -88,19 +90,25 @@ function concerns(
   { repositories, operations }: GitCondition,
   effect: Effect,
   { request, segments, anyCase }: Asked,
+  work: MatchingWork,
 ): boolean {
   if (effect === 'allow' && !request.isSmart) return false;
   if (!request.operations.some((one) => operations.has(one))) return false;
   if (repositories === undefined) return true;
   return repositories.some((one) =>
-    effect === 'allow' ? one.matchesSegments(segments) : one.matchesAnyCaseSegments(anyCase),
+    effect === 'allow' ? one.matchesSegments(segments, work) : one.matchesAnyCaseSegments(anyCase, work),
   );
 }
 
-function fits({ refs, changes }: GitCondition, effect: Effect, { ref, change }: RefUpdate): boolean {
-  if (!changes.has(change)) return false;
+function fits(
+  { refs, changes }: GitCondition,
+  effect: Effect,
+  { ref, change }: RefUpdate,
+  work: MatchingWork,
+): boolean {
+  if (!work.spend(1) || !changes.has(change)) return false;
   if (refs === undefined) return true;
-  return refs.some((one) => (effect === 'allow' ? one.matches(ref) : one.matchesAnyCase(ref)));
+  return refs.some((one) => (effect === 'allow' ? one.matches(ref, work) : one.matchesAnyCase(ref, work)));
 }
 
 /** What is written, for people. */

@@ -1,6 +1,7 @@
 // Matches path patterns byte by byte. A workload picks the path and its length, so each byte is one step to a remembered
 // state, whatever came before: a set of states of the pattern stands for all ways in which the path so far may match.
 
+import type { MatchingWork } from './matching-work.ts';
 import type { PathPart } from './path-syntax.ts';
 
 interface State {
@@ -17,6 +18,11 @@ const otherCharacter = -4;
 /** Sets that are remembered for one pattern; a workload that finds more makes them be found again. */
 const setsMax = 64;
 const unknownSet = -1;
+
+/** Steps are counted in portions: the loop over a path has nothing else to do. */
+const stepsAtOnce = 1024;
+/** What finding a set costs for each state in it and before it, beside a step to a set that is known. */
+const stepsPerState = 8;
 
 const slash = 0x2f;
 
@@ -42,21 +48,33 @@ export class PathAutomaton {
     for (const [place, code] of this.#characters.entries()) if (code >= 0) this.#places[code] = place;
   }
 
-  matches(path: string): boolean {
+  /** False too if the work is spent before it is known. */
+  matches(path: string, work: MatchingWork): boolean {
     let set = this.#numberOf(this.#start);
+    let paid = 0;
     for (let i = 0; i < path.length; i++) {
       const outcome = this.#outcomes[set];
-      if (outcome === 'open') return true;
-      if (outcome === 'dead') return false;
+      if (outcome === 'open' || outcome === 'dead') {
+        work.spend(i - paid);
+        return outcome === 'open';
+      }
+      if (i - paid >= stepsAtOnce) {
+        if (!work.spend(i - paid)) return false;
+        paid = i;
+      }
       const place = this.#places[path.charCodeAt(i)] ?? 0;
       const known = this.#following[set]?.[place] ?? unknownSet;
-      set = known === unknownSet ? this.#follow(set, place) : known;
+      if (known !== unknownSet) set = known;
+      else {
+        set = this.#follow(set, place, work);
+        if (work.isSpent) return false;
+      }
     }
     const outcome = this.#outcomes[set];
-    return outcome === 'open' || outcome === 'match';
+    return work.spend(path.length - paid) && (outcome === 'open' || outcome === 'match');
   }
 
-  #follow(set: number, place: number): number {
+  #follow(set: number, place: number, work: MatchingWork): number {
     const code = this.#characters[place] ?? otherCharacter;
     const active = this.#sets[set] ?? [];
     const following = new Set<number>();
@@ -65,6 +83,7 @@ export class PathAutomaton {
       if (state === undefined || !accepts(state.accepts, code)) continue;
       for (const next of state.next) following.add(next);
     }
+    work.spend(stepsPerState * (1 + active.length + following.size));
     const isFull = this.#sets.length >= setsMax;
     if (isFull) this.#forget();
     const number = this.#numberOf([...following].toSorted((a, b) => a - b));

@@ -5,6 +5,7 @@ import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
+import { type MatchingWork, unmeasured } from './matching-work.ts';
 import type { PathPattern } from './path-pattern.ts';
 
 export type RuleScheme = 'https' | 'http' | 'tcp';
@@ -68,9 +69,20 @@ export function mismatchOf(
   access: AccessRequest,
   nowMs: number,
 ): Mismatch | undefined {
-  return (
-    destinationMismatch(rule, principal, access, nowMs) ?? requestMismatch(rule, principal, access, nowMs)
-  );
+  return measuredMismatch(rule, access, { principal, nowMs, work: unmeasured });
+}
+
+/** Who asks, when, and what the answer may cost. */
+export interface Asking {
+  readonly principal: Principal;
+  readonly nowMs: number;
+  readonly work: MatchingWork;
+}
+
+/** As `mismatchOf`; what it gives counts only while the work is not spent. */
+export function measuredMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mismatch | undefined {
+  const { principal, nowMs } = asking;
+  return destinationMismatch(rule, principal, access, nowMs) ?? requestMismatch(rule, access, asking);
 }
 
 /** The conditions that a connection shows already. */
@@ -96,17 +108,17 @@ function portMatches(rule: Rule, scheme: RuleScheme, port: number): boolean {
 
 function requestMismatch(
   rule: Rule,
-  principal: Principal,
   access: AccessRequest,
-  nowMs: number,
+  { principal, nowMs, work }: Asking,
 ): Mismatch | undefined {
   if (access.depth === 'request') {
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
     if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
-    if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, access)) return 'paths';
-    const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access);
+    if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, access, work)) return 'paths';
+    const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access, work);
     if (git !== undefined) return git;
     if (rule.when !== undefined) {
+      if (!work.spend(stepsOf(rule.when, access))) return 'when';
       const outcome = rule.when.evaluate(principal, access, nowMs);
       if (outcome === false || (outcome === 'fault' && rule.effect === 'allow')) return 'when';
     }
@@ -122,11 +134,12 @@ function pathsMatch(
   effect: Rule['effect'],
   patterns: readonly PathPattern[],
   access: RequestAccess,
+  work: MatchingWork,
 ): boolean {
-  const matches = patterns.some((pattern) => pattern.matches(access.path));
+  const matches = patterns.some((pattern) => pattern.matches(access.path, work));
   if (matches === (effect === 'deny')) return matches;
   const reading = otherReading(access);
-  return reading === undefined ? matches : patterns.some((pattern) => pattern.matchesReading(reading));
+  return reading === undefined ? matches : patterns.some((pattern) => pattern.matchesReading(reading, work));
 }
 
 /** Of requests that are decided; many rules ask for the same one, and a path may be long. */
@@ -142,6 +155,18 @@ function otherReading(access: RequestAccess): string | undefined {
   }
   return known.reading;
 }
+
+/** A condition can look at all of this as often as it has operations, at most. */
+function stepsOf({ source, usesHeaders }: RuleCondition, { path, query, headers }: RequestAccess): number {
+  let length = path.length + query.length;
+  if (usesHeaders) for (const [name, value] of headers) length += fieldLength + name.length + value.length;
+  return (length / charactersPerStep) * (1 + source.length / operationLength);
+}
+
+/** A field has a place in a map, too. */
+const fieldLength = 16;
+const charactersPerStep = 16;
+const operationLength = 32;
 
 /** The demanded facts of the posture that the session does not have. */
 export function missingFacts(rule: Rule, principal: Principal): readonly string[] {

@@ -129,6 +129,11 @@ export const exchangeLimits = {
     'credential_unavailable',
     'A token or lease that no request has used for so long is not renewed by itself any more; the next request waits for a new one.',
   ),
+  decisionStepsMax: row(
+    1_000_000,
+    'head_too_large',
+    'Some 10 ms: a thousand patterns of the slow kind on a path of a thousand bytes. A request that takes more to be judged is refused, for all sessions wait meanwhile.',
+  ),
   policyBytesMax: row(
     2 * MiB,
     'config_invalid',
