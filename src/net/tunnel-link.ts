@@ -38,7 +38,7 @@ export class TunnelLink implements AsyncDisposable {
   readonly #nowMs: () => number;
   readonly #host: TunnelStreamHost;
   readonly #streams = new Map<number, TunnelStream>();
-  /** Streams that wait for room on the socket, longest waiting first. */
+  /** Streams that wait for room on the socket or for credit of the connection, longest waiting first. */
   readonly #waiting = new Set<TunnelStream>();
   /** Streams whose reader may have consumed something since the last flush. */
   readonly #consuming = new Set<TunnelStream>();
@@ -216,6 +216,9 @@ export class TunnelLink implements AsyncDisposable {
         if (stream !== undefined) this.#requestSend(stream);
         return;
       }
+      case 'linkWritable':
+        if (this.#waiting.size > 0) this.#scheduleFlush();
+        return;
       case 'goaway':
         this.#goaway = true;
         return this.#options.onGoaway?.(event.code, printable(event.message));
@@ -294,9 +297,11 @@ export class TunnelLink implements AsyncDisposable {
     for (const resolve of this.#idleWaiters) resolve();
   }
 
-  /** Bytes that may be taken from streams now. */
+  /** Bytes that may be taken from streams now: what does not fit on the link waits here, in its turn. */
   get #room(): number {
-    return this.#isBlocked ? 0 : this.#limits.writeBufferBytesMax - this.#connection.outputBytes;
+    if (this.#isBlocked) return 0;
+    const { outputBytes, linkCreditBytes } = this.#connection;
+    return Math.min(this.#limits.writeBufferBytesMax - outputBytes, linkCreditBytes);
   }
 
   #requestSend(stream: TunnelStream): void {

@@ -1,4 +1,4 @@
-// The streams of one tunnel, at one end: those that live, those that only have received bytes left, and who waits.
+// The streams of one tunnel, at one end: those that live and those that only have received bytes left.
 
 import { ProxyError } from './error.ts';
 import { ReceivePool, ReceiveWindow, streamReserveBytes } from './flow-window.ts';
@@ -17,6 +17,8 @@ export class StreamRecord {
   remoteEnded = false;
   /** Bytes that may still be sent. */
   sendCredit = streamReserveBytes;
+  /** There was more to send than that. */
+  awaitsCredit = false;
 
   constructor(id: number, receive: ReceiveWindow) {
     this.id = id;
@@ -36,8 +38,6 @@ export class StreamTable {
   readonly #pool: ReceivePool;
   readonly #live = new Map<number, StreamRecord>();
   readonly #draining = new Map<number, StreamRecord>();
-  /** Streams that want to send more than their credit, longest waiting first. */
-  readonly blocked = new Set<StreamRecord>();
   lastStreamId = 0;
 
   constructor(limits: Limits) {
@@ -92,7 +92,6 @@ export class StreamTable {
     stream.localEnded = true;
     if (stream.receive.heldBytes === 0) return this.forget(stream);
     this.#live.delete(stream.id);
-    this.blocked.delete(stream);
     this.#draining.set(stream.id, stream);
   }
 
@@ -100,7 +99,6 @@ export class StreamTable {
   forget(stream: StreamRecord): void {
     this.#live.delete(stream.id);
     this.#draining.delete(stream.id);
-    this.blocked.delete(stream);
     stream.receive.release();
   }
 

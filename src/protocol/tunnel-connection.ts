@@ -51,6 +51,11 @@ export class TunnelConnection {
     return this.#streams.liveCount;
   }
 
+  /** Bytes that may be sent over all streams. */
+  get linkCreditBytes(): number {
+    return this.#linkCredit;
+  }
+
   /** Bytes that `takeOutput` would give. */
   get outputBytes(): number {
     return this.#output.bytes;
@@ -141,14 +146,15 @@ export class TunnelConnection {
 
   /**
    * Takes as many bytes as the credit of stream and connection allows and gives their count; if that is less than was
-   * given, a `writable` event tells when to go on. The data is not copied: leave it alone until the output is written.
+   * given, an event tells when to go on: `writable` where the stream has none left, else `linkWritable`. The data is not
+   * copied: leave it alone until the output is written.
    */
   sendData(id: number, data: Uint8Array): number {
     const stream = this.#streams.get(id);
     if (stream === undefined) return 0;
     if (stream.localEnded) throw new ProxyError('internal', `data on stream ${id} after its end`);
     const count = Math.min(data.length, stream.sendCredit, this.#linkCredit);
-    if (count < data.length) this.#streams.blocked.add(stream);
+    if (count < data.length && count === stream.sendCredit) stream.awaitsCredit = true;
     if (count === 0) return 0;
     stream.accepted ||= this.#role === 'gateway';
     stream.sendCredit -= count;
@@ -164,7 +170,6 @@ export class TunnelConnection {
     if (stream === undefined || stream.localEnded) return;
     stream.accepted ||= this.#role === 'gateway';
     stream.localEnded = true;
-    this.#streams.blocked.delete(stream);
     if (stream.remoteEnded) this.#streams.retire(stream);
     this.#send({ type: 'end', streamId: id });
   }
@@ -298,20 +303,18 @@ export class TunnelConnection {
 
   #handleWindow(streamId: number, bytes: number): void {
     if (streamId === 0) {
+      // One event however many wait: a peer that grants byte by byte must not have all of them looked at each time.
+      const hadNone = this.#linkCredit === 0;
       this.#linkCredit = addCredit(this.#linkCredit, bytes, 'the connection');
-      for (const stream of this.#streams.blocked) this.#unblock(stream);
+      if (hadNone) this.#events.push({ type: 'linkWritable' });
       return;
     }
     const stream = this.#streams.find(streamId, 'window');
     if (stream === undefined) return;
     stream.sendCredit = addCredit(stream.sendCredit, bytes, `stream ${streamId}`);
-    if (this.#streams.blocked.has(stream)) this.#unblock(stream);
-  }
-
-  #unblock(stream: StreamRecord): void {
-    if (stream.sendCredit === 0 || this.#linkCredit === 0) return;
-    this.#streams.blocked.delete(stream);
-    this.#events.push({ type: 'writable', streamId: stream.id });
+    if (!stream.awaitsCredit || stream.localEnded) return;
+    stream.awaitsCredit = false;
+    this.#events.push({ type: 'writable', streamId });
   }
 
   #handleOpen(streamId: number, fields: OpenFields): void {

@@ -13,8 +13,10 @@ export type TunnelEvent =
   | { readonly type: 'data'; readonly streamId: number; readonly data: Uint8Array }
   | { readonly type: 'end'; readonly streamId: number }
   | { readonly type: 'reset'; readonly streamId: number; readonly code: number; readonly message: string }
-  /** Credit came back for a stream whose `sendData` had taken less than it was given. */
+  /** Credit came back for a stream whose own was used up by a `sendData` that took less than it was given. */
   | { readonly type: 'writable'; readonly streamId: number }
+  /** Credit came back for the connection, which had none left: whoever waits for that may go on, in the owner's order. */
+  | { readonly type: 'linkWritable' }
   | {
       readonly type: 'goaway';
       readonly lastStreamId: number;

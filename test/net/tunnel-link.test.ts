@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 
 import { TunnelLink } from '../../src/net/tunnel-link.ts';
-import type { TunnelStream } from '../../src/net/tunnel-stream.ts';
-import { WebSocketConnection } from '../../src/net/websocket-connection.ts';
+import { TunnelStream } from '../../src/net/tunnel-stream.ts';
+import { WebSocketConnection, type WebSocketHandlers } from '../../src/net/websocket-connection.ts';
 import { errorTable, ProxyError } from '../../src/protocol/error.ts';
+import { linkCreditBytesInitial } from '../../src/protocol/flow-window.ts';
+import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { patternHash, patternStream } from '../support/pattern-bytes.ts';
@@ -403,5 +405,48 @@ test('a peer that never reads bounds what the link queues', async () => {
   for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
   const taken = streams.reduce((sum, stream) => sum + stream.bytesWritten, 0);
   assert.ok(taken > 0 && taken <= 3 * limits.writeBufferBytesMax, `${taken} bytes were taken`);
+  link.destroy();
+});
+
+test('a peer that grants credit byte by byte has no stream looked at that gets none of it', async (t) => {
+  const handlers: WebSocketHandlers[] = [];
+  const sent: number[] = [];
+  // Of a connection the link needs this.
+  const webSocket = {
+    start: (given: WebSocketHandlers) => void handlers.push(given),
+    sendBinary: (parts: readonly Uint8Array[]) =>
+      sent.push(parts.reduce((sum, { length }) => sum + length, 0)) > 0,
+    close: () => Promise.resolve(),
+    destroy: () => undefined,
+  } as unknown as WebSocketConnection;
+  const calls = t.mock.method(TunnelStream.prototype, 'sendPending').mock;
+  const streams: TunnelStream[] = [];
+  const link = new TunnelLink({
+    webSocket,
+    role: 'gateway',
+    limits: defaultLimits,
+    onStream: (stream) => {
+      streams.push(stream);
+      stream.accept();
+      stream.write(Buffer.alloc(32 * 1024));
+    },
+  });
+  const hear = (frame: Frame): void => {
+    handlers[0]?.onData(encodeFrame(frame));
+    handlers[0]?.onMessageEnd();
+  };
+  const written = (): number => streams.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0);
+  for (let streamId = 1; streamId <= 1000; streamId += 1)
+    hear({ type: 'open', streamId, fields: someFields });
+  while (written() < linkCreditBytesInitial) await new Promise(setImmediate);
+  const before = calls.callCount();
+  // As one read of the socket can bring them.
+  for (let i = 0; i < 2000; i += 1) hear({ type: 'window', streamId: 0, bytes: 1 });
+  while (written() < linkCreditBytesInitial + 2000) await new Promise(setImmediate);
+  assert.ok(calls.callCount() - before < 10, `${calls.callCount() - before} times`);
+  // In turn: who has waited longest goes first, and all have their turn.
+  hear({ type: 'window', streamId: 0, bytes: 64 * 1024 * 1024 });
+  while (written() < 1000 * 32 * 1024) await new Promise(setImmediate);
+  assert.ok(sent.length > 0);
   link.destroy();
 });

@@ -118,14 +118,25 @@ describe('credit', () => {
     );
     assert.deepEqual(sent.slice(15), [reserve, 0, 0, 0, 0]);
     talk.toAgent();
-    const writable = talk.toGateway().filter(({ type }) => type === 'writable');
-    // Those with credit of their own, longest waiting first; what arrived was not drained by anybody.
-    assert.deepEqual(
-      writable.map((event) => 'streamId' in event && event.streamId),
-      ids.slice(16),
-    );
+    // Told once, and of no stream: what arrived was not drained by anybody.
+    assert.deepEqual(talk.toGateway(), [{ type: 'linkWritable' }]);
     assert.equal(fill(talk.gateway, ids[16]!), reserve);
     assert.equal(fill(talk.gateway, ids[0]!), 0);
+  });
+
+  test('of the connection that comes byte by byte is told while there was none, and looks at no stream', () => {
+    const gateway = alone('gateway');
+    const ids = Array.from({ length: 4000 }, (_, n) => n + 1);
+    gateway.hear(ids.map((streamId) => ({ type: 'open', streamId, fields: someFields })));
+    gateway.said();
+    for (const id of ids) fill(gateway.connection, id);
+    assert.equal(gateway.connection.linkCreditBytes, 0);
+    const grants = Array.from({ length: 5000 }, () => ({ type: 'window', streamId: 0, bytes: 1 }) as const);
+    assert.deepEqual(gateway.hear(grants), [{ type: 'linkWritable' }]);
+    assert.deepEqual(gateway.hear(grants), []);
+    assert.equal(gateway.connection.linkCreditBytes, 10_000);
+    // The longest waiting is for the owner to know.
+    assert.equal(fill(gateway.connection, 4000), 10_000);
   });
 
   test('of the connection that was overrun ends the tunnel, on streams that are over as well', () => {
