@@ -4,6 +4,7 @@ import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
 import type { ResponseHead } from '../http/message-head.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { http2FieldObject } from './http2-fields.ts';
@@ -21,9 +22,20 @@ export class Http2Client implements ClientExchange {
   #responseTrailers: readonly string[] = [];
   #ended = false;
   #answerEndedAtHead = false;
+  #fault: ProxyError | undefined;
+  readonly #idleTimeoutMs: number;
+  /** Runs while an answer is sent. Node's own timer of a stream takes an answered PING for progress of the stream. */
+  #untaken: NodeJS.Timeout | undefined;
+  readonly #onTaken = (): void => void this.#untaken?.refresh();
 
-  constructor(stream: ServerHttp2Stream, rawHeaders: readonly string[], endsAtHead: boolean) {
+  constructor(
+    stream: ServerHttp2Stream,
+    rawHeaders: readonly string[],
+    endsAtHead: boolean,
+    { idleTimeoutMs }: Pick<Limits, 'idleTimeoutMs'>,
+  ) {
     this.#stream = stream;
+    this.#idleTimeoutMs = idleTimeoutMs;
     this.rawHeaders = rawHeaders;
     this.endsAtHead = endsAtHead;
     this.#isEnded = endsAtHead ? () => true : watchEnd(stream);
@@ -39,6 +51,7 @@ export class Http2Client implements ClientExchange {
       // Told by 'close'.
     });
     stream.once('close', () => {
+      clearTimeout(this.#untaken);
       if (!this.#ended || stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#abort.abort();
     });
   }
@@ -72,6 +85,10 @@ export class Http2Client implements ClientExchange {
     return this.#stream.headersSent;
   }
 
+  get fault(): ProxyError | undefined {
+    return this.#fault;
+  }
+
   /** The answer was a head alone, with the end of the stream in it. */
   get answerEndedAtHead(): boolean {
     return this.#answerEndedAtHead;
@@ -103,7 +120,10 @@ export class Http2Client implements ClientExchange {
 
   sendData(chunk: Uint8Array): boolean {
     if (this.#ended || !this.#stream.writable) return true;
-    return this.#stream.write(chunk);
+    if (this.#untaken === undefined)
+      this.#untaken = setTimeout(() => this.#giveUpUntaken(), this.#idleTimeoutMs).unref();
+    else this.#untaken.refresh();
+    return this.#stream.write(chunk, this.#onTaken);
   }
 
   onDrain(listener: () => void): void {
@@ -123,6 +143,15 @@ export class Http2Client implements ClientExchange {
   abort(error: ProxyError): void {
     // Not `close(code)`: node ends the stream first, and the client would take the cut answer for a complete one.
     this.#stream.destroy(error);
+  }
+
+  /** A client that grants no window would hold the origin, and the refusal, for ever. */
+  #giveUpUntaken(): void {
+    if (this.#stream.bufferSize === 0) return;
+    const message = `the client took nothing of its answer for ${this.#idleTimeoutMs} ms (idleTimeoutMs)`;
+    this.#fault = new ProxyError('timeout', message, { limit: 'idleTimeoutMs' });
+    this.#abort.abort(this.#fault);
+    this.abort(this.#fault);
   }
 
   get #expectsContinue(): boolean {

@@ -121,7 +121,7 @@ export class Http2Front {
     }
     const { connection } = adopted;
     const endsAtHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const client = new Http2Client(stream, rawHeaders, endsAtHead);
+    const client = new Http2Client(stream, rawHeaders, endsAtHead, this.#parts.limits);
     if (pseudoField(rawHeaders, ':protocol') !== '') {
       void runHttp2Upgrade(client, connection.scene, this.#parts, stream);
       return;

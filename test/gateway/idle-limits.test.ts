@@ -8,6 +8,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { test } from 'node:test';
 import { createServer as createTls, connect as connectTls } from 'node:tls';
 
+import { httpsOrigin } from '../support/origin.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { http2Origin } from './support/http2-origin.ts';
 import { openRequestPath } from './support/request-path.ts';
@@ -163,4 +164,38 @@ test('a WebSocket over HTTP/2 ends when the client closes its connection, withou
   const [event] = await path.events(1);
   assert.deepEqual([event?.status, event?.verdict], [101, 'allow']);
   session.destroy();
+});
+
+test('answers and refusals over HTTP/2 that a client never takes end by the idle limit, whatever else moves', async () => {
+  await using origin = await httpsOrigin({ authority });
+  await using path = pathTo(origin.port, ', methods: GET', { idleTimeoutMs: idleMs });
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at, { alpn: ['h2'] });
+  // No window: the head of an answer comes, and nothing of its body.
+  const session = connectHttp2(`https://${at}`, {
+    createConnection: () => socket,
+    settings: { initialWindowSize: 0 },
+  });
+  const pings = setInterval(() => session.ping(() => undefined), idleMs / 4);
+  try {
+    const ends = ['GET', 'DELETE'].map(async (method) => {
+      const stream = session.request({ ':method': method, ':path': '/bytes/4000000' });
+      const failed = once(stream, 'error');
+      await once(stream, 'response');
+      await failed;
+    });
+    await Promise.all(ends);
+    const events = await path.events(2);
+    assert.deepEqual(
+      events.map(({ verdict, errorCode, limit, status }) => [verdict, errorCode, limit, status]),
+      [
+        ['deny', 'policy_denied', undefined, 403],
+        ['error', 'timeout', 'idleTimeoutMs', 200],
+      ],
+    );
+    assert.equal(session.closed, false, 'the connection itself is in use');
+  } finally {
+    clearInterval(pings);
+    session.destroy();
+  }
 });
