@@ -6,6 +6,7 @@ import { test } from 'node:test';
 
 import { runCommand } from './support/command.ts';
 import { fuzzFolder, fuzzTargets } from './support/fuzz-targets.ts';
+import { patienceMs } from './support/patience.ts';
 
 const runs = 5_000;
 
@@ -13,7 +14,7 @@ for (const target of fuzzTargets()) {
   test(`${target}: every property holds for ${runs} inputs of seed 1`, async () => {
     const file = join(fuzzFolder, `${target}.ts`);
     const args = ['--disable-warning=ExperimentalWarning', file, '--seed', '1', '--runs', String(runs)];
-    const result = await runCommand(process.execPath, args, { timeoutMs: 30_000 });
+    const result = await runCommand(process.execPath, args, { timeoutMs: patienceMs });
     assert.equal(result.code, 0, result.stdout + result.stderr);
     assert.match(result.stdout, new RegExp(`\\b${runs} (?:runs|inputs)\\b`));
   });

@@ -13,6 +13,8 @@ import { versionOf } from './policy-version.ts';
 
 /** Folders are read flat; more files than this is the wrong folder. */
 const filesMax = 200;
+/** What a changed policy no longer allows ends within 5 s; one look is a few calls of stat(2). */
+export const policyLookIntervalMs = 1000;
 
 export interface PolicySourceOptions {
   /** Names of the credentials that rules may inject; absent: not checked. */
@@ -21,7 +23,7 @@ export interface PolicySourceOptions {
   readonly trust?: Iterable<string>;
   /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
   readonly discover?: Discover;
-  /** How often the files are looked at; 0 for never. 1000 by default, which also sees files that are replaced by renaming. */
+  /** How often the files are looked at; 0 for never. By default `policyLookIntervalMs`, which also sees files that are replaced by renaming. */
   readonly pollIntervalMs?: number;
   readonly clock?: () => number;
   /** Told of each failed reload once, and of warnings of each policy that is taken. */
@@ -178,7 +180,7 @@ export class PolicySource implements AsyncDisposable {
   }
 
   #schedule(): void {
-    const { pollIntervalMs = 1000 } = this.#options;
+    const { pollIntervalMs = policyLookIntervalMs } = this.#options;
     if (pollIntervalMs === 0 || this.#closing.signal.aborted) return;
     this.#timer = setTimeout(() => {
       void this.#enqueue(false).finally(() => this.#schedule());

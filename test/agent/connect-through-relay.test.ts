@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 
 import { connectThroughRelay } from '../../src/agent/connect-through-relay.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const refusal = (status: number, reason: string): string =>
   `HTTP/1.1 ${status} no\r\nX-Deny-Reason: ${reason}\r\n\r\n`;
@@ -24,7 +25,7 @@ async function relayThatSays(answer: string | undefined) {
   await once(server, 'listening');
   // Listening on a port, not on a path.
   const { port } = server.address() as AddressInfo;
-  const options = { relay: { host: '127.0.0.1', port }, authority: 'db.test:5432', timeoutMs: 5_000 };
+  const options = { relay: { host: '127.0.0.1', port }, authority: 'db.test:5432', timeoutMs: patienceMs };
   return { options, asked, [Symbol.asyncDispose]: async () => void server.close() };
 }
 

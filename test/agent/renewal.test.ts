@@ -19,7 +19,7 @@ function keep(setting: Enrolled, signal: AbortSignal, onRenewed?: () => Promise<
 }
 
 describe('renewal', () => {
-  test('comes at two thirds of the lifetime, long before the expiry', { timeout: 10_000 }, async () => {
+  test('comes at two thirds of the lifetime, long before the expiry', async () => {
     await using setting = await enrolled({});
     const controller = new AbortController();
     // Two thirds of a minute have passed but for some milliseconds; it would expire in twenty seconds.

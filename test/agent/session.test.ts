@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openSession, type SessionOptions, type SessionStep } from '../../src/agent/session.ts';
 import { splitPemCertificates } from '../../src/pki/pem.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
+import { freePort } from '../support/free-port.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { finished, spawnScript } from './support/child.ts';
@@ -309,13 +309,4 @@ describe('what else can be in the way', () => {
 function stateAfter(step: SessionStep): string | undefined {
   if (step === 'hardened' || step === 'token-read') return undefined;
   return step === 'committed' ? 'committed' : 'enrolled';
-}
-
-/** A port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

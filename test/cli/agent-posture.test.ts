@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
+import { patienceMs } from '../support/patience.ts';
 import { launcher } from '../support/program.ts';
 
 for (const runtime of ['node', 'bun']) {
@@ -10,7 +11,7 @@ for (const runtime of ['node', 'bun']) {
     const { status, stderr } = spawnSync(launcher, ['agent', '--posture'], {
       encoding: 'utf8',
       env,
-      timeout: 30_000,
+      timeout: patienceMs,
     });
     assert.equal(status, 0, stderr);
     // Printed by our own program.

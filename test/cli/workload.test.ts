@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 
 import { runCommand } from '../support/command.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const module = new URL('../../src/cli/workload.ts', import.meta.url).href;
 const script = `
@@ -52,7 +53,7 @@ test('a program that is not there is 127, one that cannot be executed is 126, ea
 test('a signal that we get reaches the command, which may handle it', async () => {
   const command = ['sh', '-c', `trap 'echo got; exit 7' TERM; echo ready; while :; do sleep 0.05; done`];
   const [file, args] = start(command);
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: 20_000 });
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: patienceMs });
   const ended = once(child, 'exit');
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {

@@ -13,6 +13,7 @@ import { runCommand } from '../support/command.ts';
 import { leakScript } from '../support/leak-script.ts';
 import { gitServer } from '../support/git-server.ts';
 import { mountPlaces } from '../support/mount-places.ts';
+import { patienceMs } from '../support/patience.ts';
 import { isRunning, waitForFile, waitUntil } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { findTool } from '../support/tools.ts';
@@ -25,7 +26,7 @@ const connectScript = (host: string, port: number, send = ''): string =>
   node(`
     const socket = require("net").connect(${port}, "${host}");
     let text = "";
-    socket.setTimeout(10000, () => { console.log("timeout"); process.exit(); });
+    socket.setTimeout(${patienceMs}, () => { console.log("timeout"); process.exit(); });
     socket.on("connect", () => socket.write("${send}"));
     socket.on("error", (error) => { console.log(error.code); process.exit(); });
     socket.on("data", (data) => {

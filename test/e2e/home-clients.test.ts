@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { runCommand } from '../support/command.ts';
 import { deploy } from '../support/deployment.ts';
 import { httpsOrigin } from '../support/origin.ts';
+import { patienceMs } from '../support/patience.ts';
 import { launcher } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
@@ -76,7 +77,7 @@ test('clients that read a file in HOME only', async (context) => {
       const { stdout, stderr } = await runCommand(
         launcher,
         ['run', ...options, '--', 'sh', '-c', `${command} 2>&1`],
-        { env, timeoutMs: 40_000 },
+        { env, timeoutMs: patienceMs },
       );
       assert.match(stdout, expected, stderr);
       assert.ok(origin.requests.length > before, 'the origin was asked');

@@ -12,6 +12,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { deploy, type Deployment } from '../support/deployment.ts';
+import { patienceMs } from '../support/patience.ts';
 import { launcher } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -68,7 +69,7 @@ test('an agent that is killed leaves nothing, but what the user has changed', as
   await once(child, 'exit');
   // A process beside it does this; where there is none, `cleanup` does.
   const placed = join(home, '.local/state/upstreamproxy/placed');
-  const deadlineMs = performance.now() + 30_000;
+  const deadlineMs = performance.now() + patienceMs;
   while (readdirSync(placed).length > 0) {
     assert.ok(performance.now() < deadlineMs, 'the manifest is still there');
     await delay(20);

@@ -13,9 +13,11 @@ import { stringify } from 'yaml';
 import { withoutProxyVariables } from '../../src/cli/capture-only.ts';
 import { runCommand, type CommandResult } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
+import { freePort } from '../support/free-port.ts';
 import { gitServer, type GitServer } from '../support/git-server.ts';
 import { httpsOrigin, type Origin } from '../support/origin.ts';
 import { packageRegistry } from '../support/package-registry.ts';
+import { patienceMs } from '../support/patience.ts';
 import {
   endChild,
   isRunning,
@@ -57,7 +59,7 @@ const node = (script: string): string => `'${process.execPath}' -e '${script}'`;
 const connectScript = (host: string, port: number): string =>
   node(`
     const socket = require("net").connect(${port}, "${host}");
-    socket.setTimeout(10000, () => { console.log("timeout"); process.exit(); });
+    socket.setTimeout(${patienceMs}, () => { console.log("timeout"); process.exit(); });
     socket.on("connect", () => socket.write("\\u0001"));
     socket.on("error", (error) => { console.log(error.code); process.exit(); });
     socket.on("data", (data) => { console.log(String(data).trim()); process.exit(); });
@@ -191,20 +193,10 @@ async function fromOutside(port: number): Promise<string> {
   const socket = connect({ host: container.network.insideAddress, port })
     .on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)))
     .on('connect', () => resolve('connected'))
-    .setTimeout(10_000, () => resolve('timeout'));
+    .setTimeout(patienceMs, () => resolve('timeout'));
   const result = await promise;
   socket.destroy();
   return result;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen({ host: container.network.outsideAddress, port: 0 });
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A server in the container, until it is disposed of. */

@@ -183,7 +183,7 @@ test('the exit code is the command’s, and a signal reaches it', { skip }, asyn
 test('the embedded gateway ends when the agent is killed, and takes its keys with it', { skip }, async () => {
   await using setUp = await embedded(canary());
   const { config, env, directory } = setUp;
-  const args = ['run', '--config', config, '--', 'sh', '-c', 'echo $$ > command.pid; exec sleep 30'];
+  const args = ['run', '--config', config, '--', 'sh', '-c', 'echo $$ > command.pid; exec sleep 300'];
   const child = spawn(launcher, args, { env, cwd: directory, stdio: 'ignore' });
   const ended = once(child, 'exit');
   const command = Number(await waitForFile(join(directory, 'command.pid')));
@@ -195,7 +195,7 @@ test('the embedded gateway ends when the agent is killed, and takes its keys wit
     assert.ok(gateway !== undefined, lines.join('; '));
     child.kill('SIGKILL');
     await ended;
-    await waitUntil('the gateway ends', () => !isRunning(gateway), 8_000);
+    await waitUntil('the gateway ends', () => !isRunning(gateway));
     const [run = ''] = await readdir(join(directory, 'upstreamproxy', 'runs'));
     const left = await readdir(join(directory, 'upstreamproxy', 'runs', run));
     assert.deepEqual(

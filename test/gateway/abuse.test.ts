@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
+import { patienceMs } from '../support/patience.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { get, sendRaw } from './support/raw-http.ts';
@@ -83,7 +84,7 @@ async function limitIsTold({ path }: Scene, code: string, limit: string): Promis
 async function closed(socket: Duplex): Promise<void> {
   if (socket.destroyed || socket.readableEnded) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error('the connection was not closed within 10 s')), 10_000);
+  const timer = setTimeout(() => reject(new Error('the connection was not closed')), patienceMs);
   socket.resume();
   // The gateway's end is what is asked for; a client that keeps its own side open is cut off later.
   socket.once('end', resolve);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AccessDesk, type DeskAnswer } from '../../src/gateway/access-desk.ts';
-import { AccessGrants } from '../../src/gateway/access-grants.ts';
+import { AccessGrants, accessLookIntervalMs } from '../../src/gateway/access-grants.ts';
 import { SessionAudit } from '../../src/gateway/session-audit.ts';
 import type { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
@@ -10,6 +10,10 @@ import type { AccessRecord } from '../../src/store/access-store.ts';
 import { newSession } from '../conformance/store.ts';
 import { access, policyOf, principal } from '../policy/fixture.ts';
 import { RecordingAudit } from './session-fixture.ts';
+
+test('there are four looks in the five seconds in which what lives on a grant ends', () => {
+  assert.ok(4 * accessLookIntervalMs <= 5000);
+});
 
 const who = principal({ sessionId: 'a' });
 const asked = { url: 'https://asked.example.com/x', method: 'GET', reason: 'the build needs it' };

@@ -11,6 +11,7 @@ import { openStore } from '../../src/store/open-store.ts';
 import type { AuditEntry, AuditStore } from '../../src/store/store.ts';
 import type { OpenExchange } from '../../src/gateway/open-exchanges.ts';
 import { newEventId, newTraceId, openAuditLog, type AuditLog } from '../../src/gateway/audit-log.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const eventOf = (id: string, changes: Partial<AuditEvent> = {}): AuditEvent => ({
   id,
@@ -167,7 +168,7 @@ test('a log whose store works again becomes healthy by itself', async () => {
   log.append(eventOf('a'));
   await assert.rejects(log.flush());
   store.failure = 'none';
-  const deadlineMs = performance.now() + 5000;
+  const deadlineMs = performance.now() + patienceMs;
   while (!log.healthy && performance.now() < deadlineMs) await nextTurn();
   assert.equal(log.healthy, true);
   assert.deepEqual(store.ids, ['a']);
@@ -229,7 +230,7 @@ const openOne = (id: string, changes: { message?: string } = {}): OpenExchange =
 });
 
 async function turnsUntil(holds: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 5000;
+  const deadlineMs = performance.now() + patienceMs;
   while (!holds() && performance.now() < deadlineMs) await nextTurn();
   assert.ok(holds());
 }

@@ -12,8 +12,9 @@ import type { ForwardRequest, ResponseReceiver } from '../../src/gateway/forward
 import { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { anyReceiver, forwardRequestTo } from './support/forward-request.ts';
+import { patienceMs } from '../support/patience.ts';
 
-const timeout = 10_000;
+const timeout = patienceMs;
 const empty = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
 /** Told of every head that arrives, with the number of its connection; what it gives is sent. */

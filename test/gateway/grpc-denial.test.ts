@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 
+import { patienceMs } from '../support/patience.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { grpcTypeOf } from '../../src/gateway/grpc-denial.ts';
 import { http2Origin } from './support/http2-origin.ts';
@@ -55,7 +56,7 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 
 function unary(client: Client, method: string): Promise<ServiceError | Buffer | undefined> {
   const { promise, resolve } = Promise.withResolvers<ServiceError | Buffer | undefined>();
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + patienceMs;
   client.makeUnaryRequest(method, asIs, asIs, Buffer.from('message'), { deadline }, (error, value) => {
     resolve(error ?? value);
   });
@@ -68,44 +69,36 @@ const denials: readonly (readonly [string, status, RegExp, string, number])[] = 
   ['/pkg.Svc/Closed', status.PERMISSION_DENIED, /address/, 'address_denied', 403],
 ];
 
-test(
-  'a gRPC client reads the status, the reason and the trace of a denial',
-  { timeout: 30_000 },
-  async () => {
-    await using origin = await http2Origin(authority, true);
-    await using path = pathTo(origin.port);
-    await using client = await openClient(path, `allowed.test:${origin.port}`);
-    for (const [at, [method, code, reason, errorCode, httpStatus]] of denials.entries()) {
-      const error = (await unary(client, method)) as ServiceError;
-      assert.equal(error.code, code, `${method}: ${String(error)}`);
-      assert.match(error.details, reason);
-      const event = (await path.events(at + 1))[at];
-      assert.deepEqual([event?.verdict, event?.errorCode, event?.status], ['deny', errorCode, httpStatus]);
-      assert.deepEqual(error.metadata.get('x-trace-id'), [event?.traceId]);
-      assert.deepEqual(error.metadata.get('x-deny-reason'), [errorCode]);
-      assert.ok(error.details.includes(event?.traceId ?? 'none'));
-    }
-    assert.equal(origin.seen.length, 0);
-  },
-);
+test('a gRPC client reads the status, the reason and the trace of a denial', async () => {
+  await using origin = await http2Origin(authority, true);
+  await using path = pathTo(origin.port);
+  await using client = await openClient(path, `allowed.test:${origin.port}`);
+  for (const [at, [method, code, reason, errorCode, httpStatus]] of denials.entries()) {
+    const error = (await unary(client, method)) as ServiceError;
+    assert.equal(error.code, code, `${method}: ${String(error)}`);
+    assert.match(error.details, reason);
+    const event = (await path.events(at + 1))[at];
+    assert.deepEqual([event?.verdict, event?.errorCode, event?.status], ['deny', errorCode, httpStatus]);
+    assert.deepEqual(error.metadata.get('x-trace-id'), [event?.traceId]);
+    assert.deepEqual(error.metadata.get('x-deny-reason'), [errorCode]);
+    assert.ok(error.details.includes(event?.traceId ?? 'none'));
+  }
+  assert.equal(origin.seen.length, 0);
+});
 
-test(
-  'a stream of messages is refused while it is sent, and an origin that is gone is UNAVAILABLE',
-  { timeout: 30_000 },
-  async () => {
-    const origin = await http2Origin(authority, true);
-    await using path = pathTo(origin.port);
-    await using client = await openClient(path, `allowed.test:${origin.port}`);
-    const { promise, resolve } = Promise.withResolvers<ServiceError | null>();
-    const call = client.makeClientStreamRequest('/pkg.Svc/Other', asIs, asIs, resolve);
-    call.on('error', () => undefined);
-    call.write(Buffer.alloc(1000));
-    assert.equal((await promise)?.code, status.PERMISSION_DENIED);
-    await origin[Symbol.asyncDispose]();
-    const gone = (await unary(client, '/pkg.Svc/Allowed')) as ServiceError;
-    assert.equal(gone.code, status.UNAVAILABLE, String(gone));
-  },
-);
+test('a stream of messages is refused while it is sent, and an origin that is gone is UNAVAILABLE', async () => {
+  const origin = await http2Origin(authority, true);
+  await using path = pathTo(origin.port);
+  await using client = await openClient(path, `allowed.test:${origin.port}`);
+  const { promise, resolve } = Promise.withResolvers<ServiceError | null>();
+  const call = client.makeClientStreamRequest('/pkg.Svc/Other', asIs, asIs, resolve);
+  call.on('error', () => undefined);
+  call.write(Buffer.alloc(1000));
+  assert.equal((await promise)?.code, status.PERMISSION_DENIED);
+  await origin[Symbol.asyncDispose]();
+  const gone = (await unary(client, '/pkg.Svc/Allowed')) as ServiceError;
+  assert.equal(gone.code, status.UNAVAILABLE, String(gone));
+});
 
 test('gRPC-Web is told over HTTP/1.1 too, and what only looks like it gets a denial as usual', async () => {
   await using path = pathTo(1);

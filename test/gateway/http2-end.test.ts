@@ -6,16 +6,16 @@ import { test } from 'node:test';
 import { flag, frame, frameType, headerBlock, parseFrames, preface } from '../attacks/support/h2-frames.ts';
 import type { SeenFrame } from '../attacks/support/h2-frames.ts';
 import { httpsOrigin } from '../support/origin.ts';
+import { patienceMs } from '../support/patience.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { openRequestPath } from './support/request-path.ts';
 import { http2Origin } from './support/http2-origin.ts';
 
 const authority = createTestAuthority();
-const deadlineMs = 10_000;
 
 /** The frames of stream 1 up to what `last` accepts. */
 async function framesOf(socket: TLSSocket, last: (seen: SeenFrame) => boolean): Promise<SeenFrame[]> {
-  const signal = AbortSignal.timeout(deadlineMs);
+  const signal = AbortSignal.timeout(patienceMs);
   let bytes = Buffer.alloc(0);
   for (;;) {
     const [chunk] = (await once(socket, 'data', { signal })) as [Buffer];

@@ -73,7 +73,7 @@ const cuts: readonly (readonly [string, (socket: TLSSocket) => void, boolean])[]
 ];
 
 for (const [what, cut, hasHead] of cuts) {
-  test(`${what} of an origin over HTTP/2 is not the end of an answer`, { timeout: 20_000 }, async () => {
+  test(`${what} of an origin over HTTP/2 is not the end of an answer`, async () => {
     await using origin = await frameOrigin(cut);
     const at = `allowed.test:${origin.port}`;
     {

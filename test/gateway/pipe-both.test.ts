@@ -50,7 +50,7 @@ test('a side that breaks before its end breaks the other', async () => {
   await piped;
 });
 
-test('a side that closed before breaks the other at once', { timeout: 10_000 }, async () => {
+test('a side that closed before breaks the other at once', async () => {
   for (const goneIsFirst of [true, false]) {
     const { stream: gone } = slowStream();
     const { stream: other } = slowStream();
@@ -63,7 +63,7 @@ test('a side that closed before breaks the other at once', { timeout: 10_000 }, 
   }
 });
 
-test('what ends after the other side has closed is seen to end', { timeout: 10_000 }, async () => {
+test('what ends after the other side has closed is seen to end', async () => {
   const [first, client] = duplexPair();
   const [second, origin] = duplexPair();
   const piped = pipeBoth(first, second);

@@ -70,34 +70,30 @@ for (const [how, leave] of departures) {
   );
 }
 
-test(
-  'a WebSocket that the origin has not answered ends when the policy no longer allows it',
-  { timeout: 20_000 },
-  async () => {
-    await using origin = await silentOrigin();
-    await using path = openRequestPath({
-      policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
-      hosts: ['allowed.test'],
-      trust: [authority.caPem],
-    });
-    const at = `allowed.test:${origin.port}`;
-    const socket = await path.tls(at);
-    const asked = origin.asked();
-    socket
-      .resume()
-      .write(
-        `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-      );
-    const upstream = await asked;
-    const { promise: gone, resolve } = Promise.withResolvers<void>();
-    upstream.once('close', () => resolve());
-    upstream.on('error', () => undefined).resume();
-    path.setPolicy('rules: []\n');
-    await gone;
-    const [event] = await path.events(1);
-    assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
-  },
-);
+test('a WebSocket that the origin has not answered ends when the policy no longer allows it', async () => {
+  await using origin = await silentOrigin();
+  await using path = openRequestPath({
+    policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+  });
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at);
+  const asked = origin.asked();
+  socket
+    .resume()
+    .write(
+      `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+    );
+  const upstream = await asked;
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  upstream.once('close', () => resolve());
+  upstream.on('error', () => undefined).resume();
+  path.setPolicy('rules: []\n');
+  await gone;
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
+});
 
 test('frames that a client sends before its WebSocket is answered arrive behind the answer', async () => {
   const server = createServer(authority.issue('allowed.test'));

@@ -11,6 +11,7 @@ import { test } from 'node:test';
 import { secretForms } from '../../src/gateway/response-scrubber.ts';
 import { WebSocketScrubber } from '../../src/gateway/websocket-scrubber.ts';
 import { Secret } from '../../src/protocol/secret.ts';
+import { patienceMs } from '../support/patience.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { openRequestPath } from './support/request-path.ts';
 import type { RequestPath } from './support/request-path.ts';
@@ -87,7 +88,7 @@ function pathTo(port: number): RequestPath {
 /** All that came by the time the last message is there; it must not wait for another one. */
 async function untilLast(stream: Duplex): Promise<string> {
   let text = '';
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(patienceMs);
   while (!text.includes('beginning: canary')) {
     const [chunk] = (await once(stream, 'data', { signal })) as [Buffer];
     text += chunk.toString('latin1');

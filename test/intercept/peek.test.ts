@@ -8,6 +8,7 @@ import { peekFirstBytes } from '../../src/intercept/peek.ts';
 import type { FirstBytes, PeekOptions } from '../../src/intercept/peek.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
+import { patienceMs } from '../support/patience.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
 import { alpn, hello, helloMessage, records, serverName, text } from './hello-bytes.ts';
 import { pairKinds } from './stream-pair.ts';
@@ -15,7 +16,7 @@ import type { StreamPair } from './stream-pair.ts';
 
 const bytes = hello({ extensions: [serverName(text('api.example.com')), alpn(text('h2'))] });
 const peek = (stream: Duplex, options: Partial<PeekOptions> = {}): Promise<FirstBytes> =>
-  peekFirstBytes(stream, { timeoutMs: 5000, limits: defaultLimits, ...options });
+  peekFirstBytes(stream, { timeoutMs: patienceMs, limits: defaultLimits, ...options });
 
 const fails = (code: string, message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof ProxyError, String(error));

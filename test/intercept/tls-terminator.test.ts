@@ -20,6 +20,7 @@ import { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { Limits } from '../../src/protocol/limits.ts';
 import { runCommand } from '../support/command.ts';
+import { patienceMs } from '../support/patience.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 import { skipWithout } from '../support/tools.ts';
@@ -127,7 +128,7 @@ for (const [kind, make] of pairKinds) {
     test('follows a look at the first bytes', async () => {
       await withScene(make, async ({ client, server, terminate }) => {
         const far = clientOn(client);
-        const first = await peekFirstBytes(server, { timeoutMs: 1000, limits: defaultLimits });
+        const first = await peekFirstBytes(server, { timeoutMs: patienceMs, limits: defaultLimits });
         assert.equal(first.kind, 'tls');
         const { socket } = await terminate();
         socket.end('seen');

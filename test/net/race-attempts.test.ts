@@ -4,6 +4,7 @@ import { Socket, connect, createServer, type AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 
 import { raceAttempts, type RaceOptions } from '../../src/net/race-attempts.ts';
+import { patienceMs } from '../support/patience.ts';
 
 /** Connects to what stands behind an invented address: a server, a closed port, or nothing that ever answers. */
 async function network(
@@ -31,7 +32,7 @@ async function network(
   };
 }
 
-const quick = { delayMs: 10, timeoutMs: 5000, signal: undefined };
+const quick = { delayMs: 10, timeoutMs: patienceMs, signal: undefined };
 
 test('the first address that answers wins, and no other is tried', async (t) => {
   const { connect, tried } = await network(t);

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { startAuditWriter } from '../../src/store/sqlite-audit-writer.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { auditEntry } from '../conformance/store.ts';
+import { patienceMs } from '../support/patience.ts';
 
 async function inFolder(body: (path: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-checkpoint-'));
@@ -22,7 +23,7 @@ test('what is appended for a while gets into the database file while the store i
     await using store = await openSqliteStore(path);
     const { size } = await stat(path);
     for (let batch = 0; batch < 25; batch += 1) await store.audit.append([auditEntry(`event ${batch}`)]);
-    const deadlineMs = performance.now() + 10_000;
+    const deadlineMs = performance.now() + patienceMs;
     // Without the thread the file stays as it is until 64 MiB are written.
     while ((await stat(path)).size === size && performance.now() < deadlineMs) await wait(20);
     assert.ok((await stat(path)).size > size);

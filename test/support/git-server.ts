@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { mustRun } from './command.ts';
 import { httpsOrigin, type Origin } from './origin.ts';
+import { patienceMs } from './patience.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import type { TestAuthority } from './test-authority.ts';
 
@@ -72,7 +73,7 @@ function answerByBackend(
   response: ServerResponse,
   { program, root }: Backend,
 ): void {
-  const child = spawn(program, [], { env: cgiEnvironment(request, root), timeout: 30_000 });
+  const child = spawn(program, [], { env: cgiEnvironment(request, root), timeout: patienceMs });
   child.stdin.on('error', () => undefined);
   // Half a body: the backend waits for the rest for ever, and at an early end of its input it spins.
   request.once('close', () => {

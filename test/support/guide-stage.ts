@@ -1,14 +1,13 @@
 // What the guides speak of, on this machine: a registry, a git server, an API, large files and an issuer of tokens.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 import { exportJWK, SignJWT } from 'jose';
 
+import { freePort } from './free-port.ts';
 import { gitServer, type GitServer } from './git-server.ts';
 import type { FinishedCommand } from './guide-terminal.ts';
 import { runGuide } from './guide-run.ts';
@@ -94,18 +93,6 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-/** A port that nobody listens on: a guide writes it down before its gateway starts. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server that listens on a port has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** What npm and git are told by the machine's owner, not by us: their registry, and nobody else's settings. */

@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
+import { patienceMs } from './patience.ts';
 import { waitUntil } from './program.ts';
 
 export interface FinishedCommand {
@@ -11,8 +12,6 @@ export interface FinishedCommand {
   /** When its end was seen, of `performance.now()`. */
   readonly endedMs: number;
 }
-
-const endTimeoutMs = 10_000;
 
 /** One `bash` that reads its commands from a pipe; what they print on either stream is one text. */
 export class GuideTerminal implements AsyncDisposable {
@@ -73,7 +72,7 @@ export class GuideTerminal implements AsyncDisposable {
     const ended = once(this.#shell, 'exit');
     this.#shell.stdin?.end();
     process.kill(-pid, 'SIGTERM');
-    const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), endTimeoutMs);
+    const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), patienceMs);
     await ended;
     clearTimeout(timer);
   }

@@ -6,12 +6,10 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { patienceMs } from './patience.ts';
 
 /** The launcher that users start. */
 export const launcher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
-
-const startTimeoutMs = 20_000;
-const endTimeoutMs = 10_000;
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly pid: number;
@@ -21,12 +19,12 @@ export interface GatewayProcess extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Ends a child by SIGTERM, after ten seconds by SIGKILL, and waits for it. */
+/** Ends a child by SIGTERM, after a long time by SIGKILL, and waits for it. */
 export async function endChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), endTimeoutMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   await ended;
   clearTimeout(timer);
 }
@@ -45,7 +43,7 @@ export async function startGatewayProcess(
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const timer = setTimeout(
     () => reject(new Error(`the gateway did not start: ${said.join('\n')}`)),
-    startTimeoutMs,
+    patienceMs,
   );
   child.once('error', reject);
   child.once('exit', () => reject(new Error(`the gateway ended: ${said.join('\n')}`)));
@@ -67,7 +65,7 @@ export async function startGatewayProcess(
 }
 
 /** Waits until a file has a whole line, and gives its text. Throws after a deadline. */
-export async function waitForFile(path: string, timeoutMs: number = startTimeoutMs): Promise<string> {
+export async function waitForFile(path: string, timeoutMs: number = patienceMs): Promise<string> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const text = await readFile(path, 'utf8').catch(() => '');
@@ -81,7 +79,7 @@ export async function waitForFile(path: string, timeoutMs: number = startTimeout
 export async function waitUntil(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  timeoutMs: number = startTimeoutMs,
+  timeoutMs: number = patienceMs,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {

@@ -1,6 +1,7 @@
 // The check at the end of a test: nothing that was opened is still open.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { patienceMs } from './patience.ts';
 
 export type ResourceBaseline = ReadonlyMap<string, number>;
 
@@ -24,7 +25,7 @@ function surplus(baseline: ResourceBaseline): readonly string[] {
  * Waits until no more is open than at the baseline: a closed handle stays listed for some milliseconds.
  * Throws after `deadlineMs` and names what is left.
  */
-export async function resourcesSettled(baseline: ResourceBaseline, deadlineMs = 10_000): Promise<void> {
+export async function resourcesSettled(baseline: ResourceBaseline, deadlineMs = patienceMs): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   let left = surplus(baseline);
   while (left.length > 0) {

@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 
 import { runCommand } from './command.ts';
+import { freePort } from './free-port.ts';
+import { patienceMs } from './patience.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import type { TestAuthority } from './test-authority.ts';
 
@@ -87,19 +88,9 @@ shutdown_lifetime 1 seconds
   return { port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** Squid says nowhere that it listens: asked until it does. */
 async function listening(port: number, child: { readonly exitCode: number | null }): Promise<void> {
-  const deadlineMs = Date.now() + 20_000;
+  const deadlineMs = Date.now() + patienceMs;
   for (;;) {
     const socket = connect(port, '127.0.0.1');
     const outcome = await Promise.race([

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,6 +12,7 @@ import { openLoopbackCapture, type LoopbackOptions } from '../../../src/agent/ca
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { tunnelPair } from '../../net/tunnel-pair.ts';
+import { freePort } from '../../support/free-port.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { eventually, MemoryLogger } from '../support/enrolled.ts';
@@ -30,15 +31,6 @@ interface Setting {
   readonly namePort: number;
   /** `CONNECT` lines that arrived at the far end of the tunnel. */
   readonly authorities: readonly string[];
-}
-
-/** One that is free on every address. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await listen(server, '0.0.0.0', 0);
-  const { port } = server.address() as AddressInfo;
-  await close(server);
-  return port;
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { findCommand, proveClient, readVersion } from '../../../src/agent/doctor/prove-client.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { isRunning, waitForFile, waitUntil } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -12,7 +13,7 @@ const options = {
   command: shell,
   environment: { PATH: process.env['PATH'] ?? '' },
   word: 'wooord',
-  timeoutMs: 20_000,
+  timeoutMs: patienceMs,
 };
 
 test("the gateway's own answer is a proof, the URL in an error is none", async () => {
@@ -56,7 +57,7 @@ test('a client that does not end is ended, with what it started', async () => {
 test('a version is the number beside the name, not in what Java says of its options', async () => {
   const version = async (text: string, id = 'mvn') => {
     const row = { id, commands: [id], version: ['-c', `printf '%b' '${text}'`] };
-    return (await readVersion(row, shell, options.environment, 20_000))?.version;
+    return (await readVersion(row, shell, options.environment, patienceMs))?.version;
   };
   assert.equal(
     await version('Picked up JAVA_TOOL_OPTIONS: -Dx=127.0.0.1\\nApache Maven 3.9.9 (mvn)\\n'),

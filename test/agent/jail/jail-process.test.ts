@@ -17,6 +17,7 @@ import { canSetKernel } from '../../../src/agent/jail/kernel-files.ts';
 import { openJail, type HelperProgram } from '../../../src/agent/jail/jail-process.ts';
 import { landlockAbi } from '../../../src/agent/jail/landlock.ts';
 import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const main = join(root, 'src/cli/main.ts');
@@ -52,7 +53,7 @@ test('an agent under Bun opens the jail and hears how the command ended', { skip
   const { file, args } = helpers['bun']!;
   const script = join(root, 'test/agent/support/jail-script.ts');
   const { stdout } = await promisify(execFile)(join(bin, 'bun'), [script, file, ...args], {
-    timeout: 30_000,
+    timeout: patienceMs,
   });
   const { code, held } = JSON.parse(stdout) as { code: number; held: string[] };
   assert.equal(code, 7);

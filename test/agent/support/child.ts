@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { patienceMs } from '../../support/patience.ts';
 
 export const isBun = process.versions['bun'] !== undefined;
 
@@ -47,7 +48,7 @@ export async function finished(
     output += chunk.toString();
   });
   // A child that hangs must not hang the tests.
-  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   // 'close', or output may still come.
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   clearTimeout(timer);

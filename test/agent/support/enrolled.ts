@@ -8,6 +8,7 @@ import { SessionToken } from '../../../src/agent/token.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import type { Posture } from '../../../src/protocol/session-messages.ts';
 import { FakeGateway, type FakeGatewayOptions } from './fake-gateway.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 /** All waits short, none so short that a loaded machine fails. */
 export const quickLimits: Limits = {
@@ -64,11 +65,11 @@ export async function enrolled(options: FakeGatewayOptions = {}): Promise<Enroll
   };
 }
 
-/** Waits until something holds, for at most ten seconds. */
+/** Waits until something holds, and throws if it never does. */
 export async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + patienceMs;
   while (!holds()) {
-    if (performance.now() > deadlineMs) throw new Error(`not within two seconds: ${what}`);
+    if (performance.now() > deadlineMs) throw new Error(`did not come: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -14,6 +14,7 @@ import { after, before, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 
 import { nodeHookSource } from '../../../src/agent/trust-stores/node-hook.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 
@@ -81,7 +82,7 @@ async function run(program: string, changes: Record<string, string> = {}): Promi
   const child = spawn(process.execPath, ['-e', program], {
     env: { ...environment, ...changes },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
+    timeout: patienceMs,
   });
   const [out, complaints] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return out + complaints;

@@ -11,6 +11,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { AuditStore } from '../../../src/store/store.ts';
 import { nextTurn, type Arena } from '../support/arena.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { waitUntil } from '../../support/program.ts';
 import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 
@@ -48,7 +49,7 @@ async function fullDisk(a: Arena): Promise<void> {
   const served = statuses.filter((status) => status === 200).length;
   assert.ok(served < 20, `${served} requests were served without a record`);
   isFull = false;
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + patienceMs;
   while (!log.healthy && performance.now() < deadline) await nextTurn();
   assert.ok(log.healthy, 'there is room again, and nobody is served');
   answered(await a.send(at, get(at, '/room')), 200);

@@ -11,6 +11,7 @@ import type { SeenByOrigin } from '../support/attack-origins.ts';
 import { keptAlive } from '../support/kept-alive.ts';
 import { openTestSessions } from '../../gateway/session-fixture.ts';
 import { answered, get, type AttackTable } from '../support/attack.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 export const cacheTenant: AttackTable = {
   'TEN-01': {
@@ -104,9 +105,7 @@ export const cacheTenant: AttackTable = {
       const idle = await Promise.all(Array.from({ length: connects }, () => a.connect(at)));
       for (let sent = 0; sent < requests; sent += 60) {
         const replies = await Promise.all(
-          Array.from({ length: 3 }, () =>
-            a.send(at, one.repeat(19) + get(at, '/many'), { events: 20, deadlineMs: 20_000 }),
-          ),
+          Array.from({ length: 3 }, () => a.send(at, one.repeat(19) + get(at, '/many'), { events: 20 })),
         );
         for (const { statuses } of replies)
           assert.ok(statuses.length === 20 && statuses.every((status) => [200, 429, 503].includes(status)));
@@ -129,14 +128,14 @@ async function uploadOf(a: Arena, at: string, megabytes: number): Promise<number
     `PUT /large HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\nContent-Length: ${megabytes * chunk.length}\r\n\r\n`,
   );
   for (let sent = 0; sent < megabytes; sent += 1)
-    if (!socket.write(chunk)) await once(socket, 'drain', { signal: AbortSignal.timeout(60_000) });
-  if (!socket.readableEnded) await once(socket, 'end', { signal: AbortSignal.timeout(60_000) });
+    if (!socket.write(chunk)) await once(socket, 'drain', { signal: AbortSignal.timeout(patienceMs) });
+  if (!socket.readableEnded) await once(socket, 'end', { signal: AbortSignal.timeout(patienceMs) });
   socket.destroy();
   return a.origins.seen.find(({ path }) => path === '/large')?.bodyBytes ?? 0;
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + patienceMs;
   while (!condition()) {
     assert.ok(performance.now() < deadline, what);
     await nextTurn();

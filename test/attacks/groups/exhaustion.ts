@@ -14,6 +14,7 @@ import { nextTurn, usualPolicy, type Arena } from '../support/arena.ts';
 import { blackHolePort, startBlackHole } from '../support/black-hole.ts';
 import { readReply } from '../support/answers.ts';
 import { keptAlive } from '../support/kept-alive.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 const neighbourMsMax = 2_500;
 const MiB = 1024 * 1024;
@@ -33,7 +34,7 @@ async function dripped(socket: Socket, text: string): Promise<void> {
   let at = 0;
   const timer = setInterval(() => socket.write(text[at++ % text.length] ?? ''), 25);
   const late = new Promise((_resolve, reject) => {
-    setTimeout(() => reject(new Error('a head that trickles was never cut')), 8_000).unref();
+    setTimeout(() => reject(new Error('a head that trickles was never cut')), patienceMs).unref();
   });
   await Promise.race([isOver, late]).finally(() => clearInterval(timer));
   socket.destroy();
@@ -59,7 +60,7 @@ async function slowReader(a: Arena): Promise<void> {
   socket.pause();
   socket.write(get(at, '/unread'));
   a.attempts += 1;
-  const events = await a.events(a.attempts, 15_000);
+  const events = await a.events(a.attempts);
   assert.notEqual(events.at(-1)?.verdict, 'allow');
   assert.ok(written < total / 2, `${written} bytes were taken for a client that reads nothing`);
   socket.destroy();
@@ -73,7 +74,7 @@ async function tinyChunks(a: Arena, head: string, count: number): Promise<void> 
   socket.write(head);
   const piece = Buffer.from('1\r\nx\r\n'.repeat(5_000));
   for (let sent = 0; sent < count; sent += 5_000)
-    if (!socket.write(piece)) await once(socket, 'drain', { signal: AbortSignal.timeout(60_000) });
+    if (!socket.write(piece)) await once(socket, 'drain', { signal: AbortSignal.timeout(patienceMs) });
   socket.end('0\r\n\r\n');
   answered(await reply, 200);
 }
@@ -143,13 +144,12 @@ export const exhaustion: AttackTable = {
       // Slow heads: at the relay, as first bytes in the tunnel, and inside TLS.
       refused(await a.toRelay('CONNECT allo', { keepOpen: true }), 408);
       refused(await a.inTunnel(at, '\x16\x03', { keepOpen: true }));
-      const head = await a.send(at, 'GET / HT', { keepOpen: true, deadlineMs: 9_000 });
+      const head = await a.send(at, 'GET / HT', { keepOpen: true });
       refused(head, 408);
       nothingDialled(a);
       // A body that stops.
       const body = await a.send(at, `POST /slow HTTP/1.1\r\nHost: ${at}\r\nContent-Length: 100\r\n\r\nabc`, {
         keepOpen: true,
-        deadlineMs: 9_000,
       });
       assert.notEqual(body.ending, 'open');
       // A byte now and then does not buy more time for a head, at no door.
@@ -296,7 +296,7 @@ rules:
       const count = scale === 'full' ? 1_000 : 150;
       const dials = watchDials(blackHolePort);
       const replies = await Promise.all(
-        Array.from({ length: count }, () => a.inTunnel(at, get(at, '/'), { deadlineMs: 60_000 })),
+        Array.from({ length: count }, () => a.inTunnel(at, get(at, '/'))),
       ).finally(dials.stop);
       for (const reply of replies) answered(reply, 429, 502, 503, 504);
       assert.ok(
@@ -352,7 +352,7 @@ rules:
         );
         putAway();
       }
-      const deadline = performance.now() + 5_000;
+      const deadline = performance.now() + patienceMs;
       for (; performance.now() < deadline && tally.events < count; putAway()) await nextTurn();
       assert.equal(tally.events, count, 'every denial is counted, once');
       assert.ok(tally.longest <= 8_200);

@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
 import { naiveProxy, victimOf } from '../support/naive-proxy.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
 const upgradeFields = [
@@ -217,7 +218,7 @@ export const tunnelUpgrade: AttackTable = {
       for (const [one, count] of floods) {
         const batch = Buffer.concat(Array.from({ length: 1_000 }, () => one));
         for (let sent = 0; sent < count; sent += 1_000)
-          if (!socket.write(batch)) await once(socket, 'drain', { signal: AbortSignal.timeout(20_000) });
+          if (!socket.write(batch)) await once(socket, 'drain', { signal: AbortSignal.timeout(patienceMs) });
       }
       const grown = process.memoryUsage().rss - before;
       assert.ok(grown < 200_000_000, `${grown} bytes more`);

@@ -24,6 +24,7 @@ import { compilePolicy, testPrincipal } from '../../gateway/support/request-path
 import { startDnsServer, type DnsReply, type DnsServer } from '../../net/dns-server.ts';
 import { tunnelPair, type TunnelPair } from '../../net/tunnel-pair.ts';
 import { canary } from '../../support/canary.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { readReply, type Reply } from './answers.ts';
 import type { AttackOrigins } from './attack-origins.ts';
@@ -32,7 +33,6 @@ import { allowedAddress, forbiddenAddress, startSentry, type Sentry } from './se
 
 /** Certificates of all origins; made once, it costs nothing to share. */
 const originAuthority = createTestAuthority();
-const replyDeadlineMs = 4_000;
 
 /** What the workload holds in place of the credential `tool`. */
 export const placeholder = 'placeholder-of-the-tool';
@@ -227,7 +227,7 @@ export class Arena implements AsyncDisposable {
   }
 
   /** Waits for that many events of anybody but the neighbour. */
-  async events(count: number, deadlineMs = 5_000): Promise<readonly AuditEvent[]> {
+  async events(count: number, deadlineMs = patienceMs): Promise<readonly AuditEvent[]> {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       const own = this.ownEvents;
@@ -262,7 +262,7 @@ export class Arena implements AsyncDisposable {
     socket: Socket | TLSSocket,
     bytes: string | Buffer,
     keepOpen = false,
-    deadlineMs = replyDeadlineMs,
+    deadlineMs = patienceMs,
   ): Promise<Reply> {
     const data = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
     const reading = readReply(socket, deadlineMs);

@@ -6,6 +6,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { Arena, TlsOptions } from './arena.ts';
 import { nextTurn } from './arena.ts';
 import { flag, frame, frameType, parseFrames, preface, requestFrames, type SeenFrame } from './h2-frames.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 export type Fields = readonly (readonly [string, string])[];
 
@@ -60,7 +61,7 @@ export class RawHttp2 implements AsyncDisposable {
   }
 
   /** Waits until the frames so far satisfy the test, the connection ends, or the deadline passes. */
-  async until(test: (frames: readonly SeenFrame[]) => boolean, deadlineMs = 10_000): Promise<boolean> {
+  async until(test: (frames: readonly SeenFrame[]) => boolean, deadlineMs = patienceMs): Promise<boolean> {
     const deadline = performance.now() + deadlineMs;
     while (!this.closed && performance.now() < deadline) {
       if (test(this.frames)) return true;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 
 import type { Arena } from './arena.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 export interface KeptAlive extends AsyncDisposable {
   /** Status of a GET. */
@@ -23,7 +24,7 @@ export async function keptAlive(arena: Arena, at: string, principal: string): Pr
   const ask = async (path: string): Promise<{ readonly status: number; readonly body: string }> => {
     const request = httpRequest({ agent, path, host: 'kept.test', headers: { host: at } });
     request.end();
-    const signal = AbortSignal.timeout(60_000);
+    const signal = AbortSignal.timeout(patienceMs);
     const [response] = (await once(request, 'response', { signal })) as [IncomingMessage];
     const body = await text(response);
     arena.received.push(Buffer.from(`${JSON.stringify(response.rawHeaders)}${body}`));

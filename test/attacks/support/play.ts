@@ -12,6 +12,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { findCanary } from '../../support/canary.ts';
 import { Arena, nextTurn } from './arena.ts';
 import { CannotPlayHere, type Attack, type AttackTable, type NotApplicable, type Scale } from './attack.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 export interface Outcome {
   readonly verdict: 'passed' | 'failed' | 'n/a';
@@ -176,7 +177,7 @@ export class Neighbour {
           path: '/probe',
           headers: { host: this.#arena.at('probe.test') },
         });
-        const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(10_000) })) as [
+        const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(patienceMs) })) as [
           IncomingMessage,
         ];
         const body = await text(response);

@@ -31,6 +31,7 @@ import type { OpenFields } from '../../../src/protocol/frame.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { RecordingSink } from './recording-sink.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 export interface RequestPathOptions {
   /** YAML of the policy; `${name}` is nothing special here. */
@@ -59,7 +60,7 @@ export interface RequestPath extends AsyncDisposable {
   readonly audit: AuditEvent[];
   readonly caPem: string;
   readonly parts: StreamParts;
-  /** Resolves when this many events are there. @throws after 5 s */
+  /** Resolves when this many events are there. @throws if they do not come */
   events(count: number): Promise<readonly AuditEvent[]>;
   setPolicy(yaml: string): void;
   open(fields: OpenFields, principal?: string): OpenedStream;
@@ -190,8 +191,8 @@ async function waitForEvents(
 ): Promise<readonly AuditEvent[]> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => {
-    reject(new Error(`${audit.length} of ${count} events after 5 s: ${JSON.stringify(audit)}`));
-  }, 5_000);
+    reject(new Error(`${audit.length} of ${count} events: ${JSON.stringify(audit)}`));
+  }, patienceMs);
   const check = (): void => {
     if (audit.length >= count) resolve(undefined);
   };

@@ -11,6 +11,7 @@ import type { FakeGateway } from '../../agent/support/fake-gateway.ts';
 import { caCertPath } from '../../../src/protocol/session-messages.ts';
 import type { AttackCase, AgentOptions, Bench, Holder, Verdict } from '../support/bench.ts';
 import { isAlive, type LabProcess } from '../support/lab.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 const quiet = ['--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
 
@@ -64,7 +65,7 @@ async function mustRefuse(agent: Holder, reason: RegExp, gateway: FakeGateway): 
 }
 
 async function endOf(started: LabProcess): Promise<number | null> {
-  const timer = setTimeout(() => started.child.kill('SIGKILL'), 30_000);
+  const timer = setTimeout(() => started.child.kill('SIGKILL'), patienceMs);
   const code = await started.ended;
   clearTimeout(timer);
   return code;

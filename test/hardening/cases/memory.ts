@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 
+import { patienceMs } from '../../support/patience.ts';
 import { findTool } from '../../support/tools.ts';
 import type { AttackCase, Bench, Holder, Verdict } from '../support/bench.ts';
 
@@ -124,7 +125,7 @@ async function early(bench: Bench): Promise<Verdict> {
     };
     const [result] = await Promise.all([
       bench.attack(['early', agent.token, ready, '--', ...agent.command]),
-      Promise.race([promise, new Promise((done) => setTimeout(done, 20_000).unref())]),
+      Promise.race([promise, new Promise((done) => setTimeout(done, patienceMs).unref())]),
     ]);
     return result;
   };

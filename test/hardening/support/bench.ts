@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';
 import type { Installation, Lab, LabProcess, Runtime, StartOptions, User } from './lab.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 /** What was seen: the shipped program under attack, and the same attack on one that is not protected. */
 export interface Verdict {
@@ -48,8 +49,6 @@ export interface Holder extends LabProcess {
   readonly home: string;
   readonly readyFile: string;
 }
-
-const startTimeoutMs = 20_000;
 
 export class Bench implements AsyncDisposable {
   readonly lab: Lab;
@@ -211,7 +210,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async until(what: string, holds: () => boolean, started?: LabProcess): Promise<void> {
-    const deadline = performance.now() + startTimeoutMs;
+    const deadline = performance.now() + patienceMs;
     while (!holds()) {
       const { exitCode = null, signalCode = null } = started?.child ?? {};
       const isOver = exitCode !== null || signalCode !== null || performance.now() > deadline;

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 
 import { canary } from '../../support/canary.ts';
 import { mustRun } from '../../support/command.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 export type Runtime = 'node' | 'bun';
 /** `agent` and `work` are users without a right; `same` is whoever the agent is. */
@@ -178,13 +179,13 @@ export class Lab implements AsyncDisposable {
     return started;
   }
 
-  /** Runs a program to its end, at most 30 seconds. */
+  /** Runs a program to its end, which is forced if it does not come. */
   async finish(
     command: readonly string[],
     options?: StartOptions,
   ): Promise<{ readonly code: number | null; readonly said: string }> {
     await using started = this.start(command, options);
-    const timer = setTimeout(() => started.child.kill('SIGKILL'), 30_000);
+    const timer = setTimeout(() => started.child.kill('SIGKILL'), patienceMs);
     const code = await started.ended;
     clearTimeout(timer);
     return { code, said: started.said().trim() };

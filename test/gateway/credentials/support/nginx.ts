@@ -1,12 +1,11 @@
 // nginx on loopback that demands a client certificate, as packaged by the system.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 
+import { freePort } from '../../../support/free-port.ts';
 import { endChild, waitUntil } from '../../../support/program.ts';
 import { temporaryDirectory } from '../../../support/temporary-directory.ts';
 import { findTool } from '../../../support/tools.ts';
@@ -70,17 +69,6 @@ http {
   }
 }
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // Listening on a port, not on a path.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function listens(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');

@@ -5,13 +5,15 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 
 import { mustRun } from '../../../support/command.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { patienceMs } from '../../../support/patience.ts';
 import { temporaryDirectory } from '../../../support/temporary-directory.ts';
 import type { TestAuthority } from '../../../support/test-authority.ts';
 
@@ -30,7 +32,6 @@ export interface SwiftServer extends AsyncDisposable {
   readonly received: () => string;
 }
 
-const startTimeoutMs = 30_000;
 const receivedBytesMax = 4 * 1024 * 1024;
 const accessKeyId = 'test:tester';
 
@@ -101,8 +102,8 @@ export async function startSwift(authority: TestAuthority, secret: string): Prom
   await mkdir(join(directory, 'devices', 'd1'), { recursive: true });
   await writeFile(join(directory, 'memory_cache.py'), memoryCache);
   const names = ['account', 'container', 'object', 'proxy'] as const;
-  const ports = await freePorts(names.length);
-  const parts = names.map((name, i) => ({ name, port: ports[i] ?? 0 }));
+  const parts: { readonly name: (typeof names)[number]; readonly port: number }[] = [];
+  for (const name of names) parts.push({ name, port: await freePort() });
   await Promise.all(
     parts.map(async (part) => {
       await writeFile(join(directory, `${part.name}.conf`), configuration(part, directory, secret));
@@ -118,7 +119,7 @@ export async function startSwift(authority: TestAuthority, secret: string): Prom
     });
     stack.defer(() => endChild(child));
   }
-  const deadline = Date.now() + startTimeoutMs;
+  const deadline = Date.now() + patienceMs;
   for (const { port } of parts) await untilListening(port, deadline);
   const swiftPort = parts.at(-1)?.port ?? 0;
   const front = stack.use(await openTlsFront(authority, swiftPort));
@@ -166,14 +167,6 @@ async function openTlsFront(
   };
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  return ports;
-}
-
 async function untilListening(port: number, deadline: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
@@ -183,7 +176,7 @@ async function untilListening(port: number, deadline: number): Promise<void> {
     );
     socket.destroy();
     if (isUp) return;
-    if (Date.now() > deadline) throw new Error(`nothing listens on ${port} after ${startTimeoutMs} ms`);
+    if (Date.now() > deadline) throw new Error(`nothing listens on ${port} after ${patienceMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
