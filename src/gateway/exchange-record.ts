@@ -26,6 +26,7 @@ export class ExchangeRecord implements OpenExchange {
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;
   #id: string | undefined;
+  #aliases: OriginConnection['aliases'];
   #finished = false;
 
   constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
@@ -45,9 +46,9 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   /** Which connection carries it. */
-  noteConnection({ address, aliases = [] }: OriginConnection): void {
+  noteConnection({ address, aliases }: OriginConnection): void {
     this.facts.address = address;
-    if (aliases.length > 0) this.facts.aliases = aliases;
+    this.#aliases = aliases;
     this.keep();
   }
 
@@ -74,8 +75,10 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   #event(verdict: AuditEvent['verdict']): AuditEvent {
+    const aliases = this.#aliases?.() ?? [];
     return {
       ...this.facts,
+      ...(aliases.length === 0 ? {} : { aliases }),
       // The same in the marker and in the event.
       id: (this.#id ??= newEventId()),
       time: new Date(this.startedMs).toISOString(),

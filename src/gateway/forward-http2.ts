@@ -28,14 +28,14 @@ const streamsPerSessionMax = 100;
 export class Http2Origin implements OriginConnection {
   readonly session: ClientHttp2Session;
   readonly address: string;
-  readonly aliases: readonly string[];
+  readonly aliases: OriginConnection['aliases'];
   /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
   readonly settled: Promise<void>;
   /** Exchanges, and the WebSockets that came of them. */
   readonly #active = new Set<ActiveStream>();
   #usable = true;
 
-  constructor({ socket, address, aliases = [] }: DialResult, authority: string) {
+  constructor({ socket, address, aliases }: DialResult, authority: string) {
     this.address = address;
     this.aliases = aliases;
     const options = {

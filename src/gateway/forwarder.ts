@@ -16,8 +16,8 @@ export interface UpstreamTls {
 export interface OriginConnection {
   /** The address that was dialled for it. */
   readonly address: string;
-  /** The names that the host led to. */
-  readonly aliases?: readonly string[];
+  /** The names that the host led to, as far as they are known by now. */
+  readonly aliases?: (() => readonly string[]) | undefined;
 }
 
 export interface ForwardRequest {

@@ -35,7 +35,7 @@ type DialedConnection = Pick<DialResult, 'socket' | 'address' | 'aliases'>;
 
 export class Http1Connection implements OriginConnection {
   readonly address: string;
-  readonly aliases: readonly string[];
+  readonly aliases: OriginConnection['aliases'];
   /** Whether it waited for an exchange; the pool says so. */
   wasIdle = false;
   readonly #socket: Socket;
@@ -58,7 +58,7 @@ export class Http1Connection implements OriginConnection {
   #isOpen = true;
 
   /** `onEnd` is told once, when the connection can carry no exchange any more. */
-  constructor({ socket, address, aliases = [] }: DialedConnection, limits: Limits, onEnd: () => void) {
+  constructor({ socket, address, aliases }: DialedConnection, limits: Limits, onEnd: () => void) {
     this.#socket = socket;
     this.address = address;
     this.aliases = aliases;

@@ -9,7 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { checkAddress, plainAddress } from './address-guard.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
-import { namesInTime } from './names-in-time.ts';
+import { knownSoFar, namesInTime } from './names-in-time.ts';
 import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
@@ -42,8 +42,8 @@ export interface DialResult {
   /** The address that was checked and dialled, for the audit. */
   readonly address: string;
   readonly alpn: string | undefined;
-  /** The names that the host led to, where there are any. */
-  readonly aliases?: readonly string[];
+  /** The names that the host led to, as far as they are known by now: a connection does not wait for them. */
+  readonly aliases?: () => readonly string[];
 }
 
 /**
@@ -110,13 +110,6 @@ class GuardedDialer implements Dialer {
     if (signal?.aborted === true) throw cancelled(destination);
     const { socket, address, aliases } = await this.#open(request);
     const secured = destination.scheme === 'https' ? await this.#secure(socket, request) : undefined;
-    const names =
-      aliases === undefined ? [] : await namesInTime(aliases, { socket: secured ?? socket, signal });
-    const ended = endedMeanwhile(socket, request);
-    if (ended !== undefined) {
-      (secured ?? socket).on('error', () => undefined).destroy();
-      throw ended;
-    }
     return {
       socket: secured ?? socket,
       address,
@@ -124,7 +117,7 @@ class GuardedDialer implements Dialer {
         secured === undefined || secured.alpnProtocol === false
           ? undefined
           : (secured.alpnProtocol ?? undefined),
-      ...(names.length === 0 ? {} : { aliases: names }),
+      ...(aliases === undefined ? {} : { aliases: knownSoFar(aliases) }),
     };
   }
 
@@ -191,7 +184,7 @@ class GuardedDialer implements Dialer {
     const { host } = destination;
     const asked =
       isAddressLiteral(host) === 0 ? this.#options.resolver.aliases?.(host, principalId) : undefined;
-    const names = asked === undefined ? [] : await namesInTime(asked, { signal });
+    const names = asked === undefined ? [] : await namesInTime(asked, signal);
     return names.length === 0 ? reason : `${reason}; ${host} leads to ${names.join(', ')}`;
   }
 
@@ -367,15 +360,6 @@ function hasAuthorizationError(secured: TLSSocket): boolean {
   // Typed as Error, it is a string or null in fact; only its presence counts.
   const error: unknown = secured.authorizationError;
   return error !== null && error !== undefined;
-}
-
-function endedMeanwhile(socket: Socket, { destination, signal }: DialRequest): ProxyError | undefined {
-  if (signal?.aborted === true) return cancelled(destination);
-  if (!socket.destroyed) return undefined;
-  return new ProxyError(
-    'origin_unreachable',
-    `${formatAuthority(destination)} closed the connection as soon as it stood.`,
-  );
 }
 
 function cancelled(destination: Destination): ProxyError {

@@ -97,7 +97,10 @@ test(
     const dial = dialer.dial.bind(dialer);
     const aliases = ['www.provider.test'];
     Object.assign(dialer, {
-      dial: async (request: Parameters<typeof dial>[0]) => ({ ...(await dial(request)), aliases }),
+      dial: async (request: Parameters<typeof dial>[0]) => ({
+        ...(await dial(request)),
+        aliases: () => aliases,
+      }),
     });
     const at = `allowed.test:${origin.port}`;
     await sendRaw(await path.tls(at), get(at, '/'));

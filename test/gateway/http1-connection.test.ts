@@ -13,7 +13,7 @@ function openConnection() {
   const [socket, origin] = duplexPair();
   // Of a socket it needs what a Duplex has.
   const connection = new Http1Connection(
-    { socket: socket as never, address: '192.0.2.1', aliases: ['www.provider.test'] },
+    { socket: socket as never, address: '192.0.2.1', aliases: () => ['www.provider.test'] },
     defaultLimits,
     () => undefined,
   );
@@ -58,7 +58,7 @@ test('a request is told of its connection before it goes out', { timeout }, asyn
   const answered = connection.run(
     {
       ...forwardRequestTo('origin.test', new AbortController().signal),
-      onConnection: ({ address, aliases }) => told.push(address, aliases, origin.readableLength),
+      onConnection: ({ address, aliases }) => told.push(address, aliases?.(), origin.readableLength),
     },
     anyReceiver,
   );
