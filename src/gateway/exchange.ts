@@ -310,7 +310,7 @@ async function forward(
   const release = parts.live.add({
     principal: scene.principal,
     access: admitted.access,
-    handling: 'intercept',
+    decision: admitted.decision,
     end: (error) => {
       ended = error;
       client.abort(error);

@@ -14,6 +14,7 @@ import { CredentialSet } from './credentials/credential-set.ts';
 import { openAccess } from './gateway-access.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
+import { LiveReview } from './live-review.ts';
 import { LoopGuard } from './loop-guard.ts';
 import { Metrics, countingSink } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
@@ -125,11 +126,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
   });
-  const review = (): void => {
-    parts.live.review(access.policy(), clock());
-  };
-  policies.onChange(review);
-  access.onChange(review);
+  const review = stack.use(new LiveReview({ live: parts.live, policy: access.policy, clock, onFault }));
+  policies.onChange(() => review.now());
+  access.onChange(() => review.now());
   const tunnels = new TunnelServer({ sessions, parts, publicOrigins: [] });
   stack.defer(() => {
     tunnels.destroy();

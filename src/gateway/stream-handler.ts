@@ -289,7 +289,7 @@ async function blind(
   const release = parts.live.add({
     principal,
     access,
-    handling: decision.handling,
+    decision,
     end: (error) => {
       isEnded = true;
       record.noteFault(error);

@@ -124,7 +124,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     release = parts.live.add({
       principal: scene.principal,
       access: admitted.access,
-      handling: 'intercept',
+      decision: admitted.decision,
       end: (error) => {
         ended = error;
         // Before its answer there is still room for one that says why.

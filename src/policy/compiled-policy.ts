@@ -99,6 +99,11 @@ export class CompiledPolicy implements Policy {
     return [...ports].toSorted((a, b) => a - b).slice(0, capturePortsMax);
   }
 
+  changesBetween(fromMs: number, toMs: number): boolean {
+    const ends = (ms: number | undefined): boolean => ms !== undefined && ms > fromMs && ms <= toMs;
+    return this.rules.some(({ expiresMs, when }) => ends(expiresMs) || when?.usesTime === true);
+  }
+
   /** Lists of the rules whose hosts match; within each list in order. A rule can be in several. */
   candidates(host: string): readonly (readonly Rule[])[] {
     return this.#index.all.listsFor(host).map(({ rules }) => rules);

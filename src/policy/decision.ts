@@ -94,4 +94,6 @@ export interface Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
   /** Ports other than 80 and 443 that some rule opens for this principal. */
   capturePorts(principal: Principal): readonly number[];
+  /** Whether an answer may be another one at the second time, though nothing but the time is. */
+  changesBetween(fromMs: number, toMs: number): boolean;
 }

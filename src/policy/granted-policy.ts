@@ -55,6 +55,11 @@ export class GrantedPolicy implements Policy {
     return this.#base.capturePorts(principal);
   }
 
+  /** Of the rules: grants are looked at by who keeps them. */
+  changesBetween(fromMs: number, toMs: number): boolean {
+    return this.#base.changesBetween(fromMs, toMs);
+  }
+
   /** Never dialled, whatever the rules say; the gateway answers requests to it. */
   #decideOwnHost(access: AccessRequest): Decision {
     const { scheme, port } = access.destination;

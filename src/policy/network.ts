@@ -36,6 +36,14 @@ export function networkContains(network: Network, address: AddressBytes): boolea
   return true;
 }
 
+/** Whether the first network, in canonical text, holds all of the second. */
+export function networkCovers(outer: string, inner: string): boolean {
+  if (outer === inner) return true;
+  const [wide, narrow] = [parseNetwork(outer), parseNetwork(inner)];
+  if (typeof wide === 'string' || typeof narrow === 'string') return false;
+  return wide.prefixBits <= narrow.prefixBits && networkContains(wide, narrow.bytes);
+}
+
 /** Reads `10.0.0.0/8`, `fd00::/8` or a single address; a string is the reason why it is none. */
 export function parseNetwork(text: string): Network | string {
   const [address = '', prefix, ...rest] = text.split('/');
@@ -86,9 +94,7 @@ const metadataAddresses = [
 export function refusedNetwork(network: Network): string | undefined {
   const metadata = metadataAddresses.find((address) => network.text === known(address).text);
   if (metadata !== undefined) return `${metadata} is a metadata address, which no rule can open; remove it`;
-  const inside = openable
-    .map((text) => known(text))
-    .some((outer) => outer.prefixBits <= network.prefixBits && networkContains(outer, network.bytes));
+  const inside = openable.some((outer) => networkCovers(outer, network.text));
   if (inside) return undefined;
   return `${network.text} is not private address space; "addresses" opens private networks only (${openable.join(', ')}), and public addresses need no opening`;
 }

@@ -46,6 +46,8 @@ export interface RuleCondition {
   readonly source: string;
   /** Whether it may look at the request's header fields. */
   readonly usesHeaders: boolean;
+  /** Whether it may look at the time. */
+  readonly usesTime: boolean;
   evaluate(principal: Principal, access: AccessRequest, nowMs: number): boolean | 'fault';
 }
 

@@ -163,6 +163,16 @@ test('what a changed policy no longer allows ends: a download, a WebSocket, raw 
   assert.ok(events.some(({ message }) => /policy changed/.test(String(message))));
 });
 
+test('a download by a rule that expires ends with it, though no file changes', async () => {
+  const expires = new Date(Date.now() + 4000).toISOString();
+  await change({ rules: [kept, { name: 'gone', hosts: ['gone.test'], expires }] });
+  const { ended } = await download('gone.test');
+  await ended;
+  assert.equal(await statusOf('gone.test'), 403);
+  const [event] = (await set.audit()).filter(({ errorCode }) => errorCode === 'policy_denied').slice(-2);
+  assert.deepEqual([event?.['path'], event?.['rule']], ['/endless', 'gone']);
+});
+
 test('a policy that cannot be taken leaves the last good one, and its age is told', async () => {
   await change({ rules: [kept, { name: 'more', hosts: ['more.test'] }] });
   assert.equal(await metric('policy_stale_seconds'), 0);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 
 import { LiveGrants, type LiveGrant } from '../../src/gateway/live-grants.ts';
+import type { AccessRequest, Policy } from '../../src/policy/decision.ts';
 import { access, nowMs, policyOf, principal } from '../policy/fixture.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -118,20 +119,41 @@ test('a passed-through stream that is still dialled ends when its rule goes mean
   assert.deepEqual([dialled?.destroyed, path.parts.live.size], [true, 0]);
 });
 
+const ruleWith = (more: string) => policyOf(`rules: [{ name: a, hosts: a.example.com${more} }]`);
+
+/** A grant by the rule, and the codes with which it ended. */
+function grantBy(policy: Policy, asked: AccessRequest): { grant: LiveGrant; codes: string[] } {
+  const codes: string[] = [];
+  const decision = policy.decide(principal(), asked, nowMs);
+  assert.equal(decision.effect, 'allow');
+  const end = ({ code }: { readonly code: string }): void => void codes.push(code);
+  return { grant: { principal: principal(), access: asked, decision, end }, codes };
+}
+
 test('a change in how the bytes are handled ends a grant, once', () => {
   const live = new LiveGrants();
-  const codes: string[] = [];
-  const grant: LiveGrant = {
-    principal: principal(),
-    access: access('https://a.example.com'),
-    handling: 'passthrough',
-    end: ({ code }) => codes.push(code),
-  };
+  const passing = ruleWith(', tls: passthrough');
+  const { grant, codes } = grantBy(passing, access('https://a.example.com'));
   const release = live.add(grant);
-  const policy = (more: string) => policyOf(`rules: [{ name: a, hosts: a.example.com${more} }]`);
-  assert.equal(live.review(policy(', tls: passthrough'), nowMs), 0);
-  assert.equal(live.review(policy(''), nowMs), 1);
-  assert.equal(live.review(policy(''), nowMs), 0);
+  assert.equal(live.review(passing, nowMs), 0);
+  assert.equal(live.review(ruleWith(''), nowMs), 1);
+  assert.equal(live.review(ruleWith(''), nowMs), 0);
   assert.deepEqual([codes, live.size], [['policy_denied'], 0]);
   release();
 });
+
+const takenBack: readonly (readonly [what: string, given: string, kept: string, lost: string])[] = [
+  ['a credential', ', inject: [key]', ', inject: [key, other]', ''],
+  ['one of two credentials', ', inject: [key, other]', ', inject: [other, key]', ', inject: [other]'],
+  ['a private network', ', addresses: 10.1.0.0/16', ', addresses: 10.0.0.0/8', ', addresses: 10.1.2.0/24'],
+  ['pinned certificates', ', trust: [one]', ', trust: [one, two]', ', trust: [two]'],
+];
+
+for (const [what, given, kept, lost] of takenBack) {
+  test(`what runs with ${what} ends when a policy still allows it without, and not when it gives more`, () => {
+    const live = new LiveGrants();
+    live.add(grantBy(ruleWith(given), access('GET https://a.example.com/')).grant);
+    assert.equal(live.review(ruleWith(kept), nowMs), 0);
+    assert.equal(live.review(ruleWith(lost), nowMs), 1);
+  });
+}
