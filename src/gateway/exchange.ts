@@ -28,11 +28,11 @@ import { readPush } from './git/read-push.ts';
 import { refusePush, refusedPush } from './git/refuse-push.ts';
 import type { ForwardRequest, Forwarder } from './forwarder.ts';
 import type { LiveGrants } from './live-grants.ts';
-import { decodableCodings } from './response-decoder.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import { refuse } from './refusal.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RuleTrust } from './rule-trust.ts';
+import { askSearchable } from './searchable-answer.ts';
 import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
 
 /** What does not change between the exchanges of one client connection. */
@@ -278,11 +278,7 @@ async function inject(
       throw withoutReason(error);
     });
   if (injected.values.length === 0) return injected;
-  // The answer is searched for the secret, which needs it whole, and not encoded or in a way that can be undone.
-  const unranged = injected.keepsRange
-    ? injected.head.headers
-    : injected.head.headers.without('range', 'if-range');
-  const headers = unranged.with('accept-encoding', injected.decode ? decodableCodings : 'identity');
+  const headers = askSearchable(injected.head.headers, injected);
   return { ...injected, head: { ...injected.head, headers } };
 }
 

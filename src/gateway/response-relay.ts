@@ -1,8 +1,9 @@
 // The response on its way to the client: validated, freed of hop-by-hop fields, scrubbed, with backpressure.
 
 import type { Buffer } from 'node:buffer';
-import { HeaderList } from '../http/header-list.ts';
+import type { HeaderList } from '../http/header-list.ts';
 import type { RequestHead, ResponseHead } from '../http/message-head.ts';
+import { printable } from '../http/printable.ts';
 import { validateResponse } from '../http/response-validation.ts';
 import { validateTrailers } from '../http/trailers.ts';
 import { ProxyError } from '../protocol/error.ts';
@@ -11,7 +12,8 @@ import type { Secret } from '../protocol/secret.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ResponseReceiver } from './forwarder.ts';
 import { ResponseDecoder, isDecodable } from './response-decoder.ts';
-import { ResponseScrubber, scrubText, secretForms } from './response-scrubber.ts';
+import { ResponseScrubber, scrubFields, secretForms } from './response-scrubber.ts';
+import { foreignCharset } from './searchable-answer.ts';
 import type { SpendBytes } from './session-budgets.ts';
 
 export interface ResponseRelayOptions {
@@ -123,10 +125,7 @@ export class ResponseRelay implements ResponseReceiver {
   }
 
   #scrub(headers: HeaderList): HeaderList {
-    if (this.#forms.length === 0) return headers;
-    return new HeaderList(
-      [...headers].map(([name, value]) => [name, scrubText(value, this.#forms)] as const),
-    );
+    return scrubFields(headers, this.#forms);
   }
 
   #openDecoder(coding: string): ResponseDecoder {
@@ -144,15 +143,21 @@ export class ResponseRelay implements ResponseReceiver {
     });
   }
 
-  /** Encoded bytes cannot be searched for the secret: they are decoded, or do not pass (fail closed). */
+  /** Encoded bytes, or letters, cannot be searched for the secret: they are decoded, or do not pass (fail closed). */
   #codingToTakeOff(head: ResponseHead): string | undefined {
     if (this.#scrubber === undefined) return undefined;
+    const charset = foreignCharset(head.headers.all('content-type').join(', '));
+    if (charset !== undefined) throw this.#unsearchable(`in the charset ${printable(charset)}`);
     const encoding = head.headers.all('content-encoding').join(', ').trim().toLowerCase();
     if (encoding === '' || encoding === 'identity') return undefined;
     if (this.#decode && isDecodable(encoding)) return encoding;
-    throw new ProxyError(
+    throw this.#unsearchable(`with content-encoding ${printable(encoding)}`);
+  }
+
+  #unsearchable(how: string): ProxyError {
+    return new ProxyError(
       'origin_malformed',
-      `${this.#request.destination.host} answered with content-encoding ${encoding} which was not asked for, ` +
+      `${this.#request.destination.host} answered ${how} which was not asked for, ` +
         'so the answer cannot be searched for the injected credential and is not passed on',
     );
   }

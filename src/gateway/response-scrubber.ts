@@ -1,6 +1,7 @@
 // Replaces injected secrets in a response by a marker of the same length, streaming, across chunk borders.
 
 import { Buffer } from 'node:buffer';
+import { HeaderList } from '../http/header-list.ts';
 import type { Secret } from '../protocol/secret.ts';
 import { writtenForms } from './written-forms.ts';
 
@@ -37,8 +38,23 @@ function base64Cores(text: string): readonly string[] {
   });
 }
 
+/** Replaces every occurrence in the values; a field whose name holds one, in whatever letters, is left out. */
+export function scrubFields(fields: HeaderList, forms: readonly Buffer[]): HeaderList {
+  if (forms.length === 0) return fields;
+  const kept = fields.filter((name) => !isInName(name, forms));
+  return new HeaderList([...kept].map(([name, value]) => [name, scrubText(value, forms)] as const));
+}
+
+/** HTTP/2 has names in lower case only. */
+function isInName(lowerCaseName: string, forms: readonly Buffer[]): boolean {
+  return forms.some(
+    (form) =>
+      form.length <= lowerCaseName.length && lowerCaseName.includes(form.toString('latin1').toLowerCase()),
+  );
+}
+
 /** Replaces every occurrence in a header value. */
-export function scrubText(text: string, forms: readonly Buffer[]): string {
+function scrubText(text: string, forms: readonly Buffer[]): string {
   let bytes: Buffer | undefined;
   for (const form of forms) {
     bytes ??= Buffer.from(text, 'latin1');

@@ -23,7 +23,7 @@ import type { UpgradeResult } from './forwarder.ts';
 import type { FrontParts } from './http-front.ts';
 import { pipeBoth } from './pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
-import { scrubText, secretForms } from './response-scrubber.ts';
+import { scrubFields, secretForms } from './response-scrubber.ts';
 import type { SpendBytes } from './session-budgets.ts';
 import { WebSocketScrubber } from './websocket-scrubber.ts';
 
@@ -215,9 +215,7 @@ async function connectBoth(switched: Switched): Promise<void> {
   const guards = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
   const scrubber = forms.length === 0 ? undefined : new WebSocketScrubber(forms);
-  upgrade.switched(
-    new HeaderList([...headers].map(([name, value]) => [name, scrubText(value, forms)] as const)),
-  );
+  upgrade.switched(scrubFields(headers, forms));
   let fault: ProxyError | undefined;
   const end = (error: ProxyError): void => {
     origin.destroy(error);

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ResponseScrubber, scrubText, secretForms } from '../../src/gateway/response-scrubber.ts';
+import { ResponseScrubber, scrubFields, secretForms } from '../../src/gateway/response-scrubber.ts';
+import { HeaderList } from '../../src/http/header-list.ts';
 import { Secret } from '../../src/protocol/secret.ts';
+
+const scrubText = (text: string, forms: readonly Buffer[]): string | undefined =>
+  scrubFields(new HeaderList([['x', text]]), forms).first('x');
 
 const secret = 'ghp_topSecretValue/+123';
 
