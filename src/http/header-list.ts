@@ -70,6 +70,12 @@ export class HeaderList {
       : this;
   }
 
+  /** Without these and those that CGI-like origins read as them: an underscore is a dash there. */
+  withoutAlike(...unwanted: readonly string[]): HeaderList {
+    const alike = new Set(unwanted.map(cgiName));
+    return this.filter((name) => !alike.has(cgiName(name)));
+  }
+
   /** The fields whose lower-case name `keep` accepts; the list itself if that is all of them. */
   filter(keep: (lowerCaseName: string) => boolean): HeaderList {
     const names = this.#names;
@@ -99,6 +105,11 @@ export class HeaderList {
   [Symbol.iterator](): Iterator<HeaderField> {
     return this.#fields[Symbol.iterator]();
   }
+}
+
+/** Two names that give the same are one variable to a CGI-like origin (RFC 3875 §4.1.18). */
+export function cgiName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
 }
 
 const none: readonly string[] = [];

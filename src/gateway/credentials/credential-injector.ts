@@ -113,5 +113,5 @@ function withField(
   value: string,
   values: readonly Secret<string>[],
 ): Injected {
-  return { head: { ...head, headers: head.headers.with(name, value) }, values };
+  return { head: { ...head, headers: head.headers.withoutAlike(name).with(name, value) }, values };
 }

@@ -1,6 +1,7 @@
 // What a client could be somebody else with, beside a credential that is injected: an upload to an account of its own
 // would leave by a rule that was meant for ours.
 
+import { cgiName } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { CredentialConfig } from './credential-config.ts';
 import { withoutParameter } from './query-parameter.ts';
@@ -22,8 +23,13 @@ const usual: ForeignCredentials = {
     'x-auth-token',
     'x-access-token',
     'private-token',
+    'job-token',
+    'deploy-token',
+    'x-vault-token',
+    'x-auth-key',
+    'ocp-apim-subscription-key',
   ],
-  parameters: ['access_token', 'api_key', 'apikey'],
+  parameters: ['access_token', 'api_key', 'apikey', 'private_token', 'job_token', 'subscription-key'],
 };
 const none: ForeignCredentials = { headers: [], parameters: [] };
 
@@ -55,7 +61,8 @@ export interface StrippedRequest {
 }
 
 export function withoutForeign(head: RequestHead, foreign: ForeignCredentials): StrippedRequest {
-  const stripped = foreign.headers.filter((name) => head.headers.has(name));
+  const there = new Set([...head.headers].map(([name]) => cgiName(name)));
+  const stripped = foreign.headers.filter((name) => there.has(cgiName(name)));
   let { query } = head;
   for (const name of foreign.parameters) {
     const rest = withoutParameter(query, name);
@@ -63,7 +70,7 @@ export function withoutForeign(head: RequestHead, foreign: ForeignCredentials): 
     query = rest;
   }
   if (stripped.length === 0) return { head, stripped };
-  return { head: { ...head, query, headers: head.headers.without(...foreign.headers) }, stripped };
+  return { head: { ...head, query, headers: head.headers.withoutAlike(...foreign.headers) }, stripped };
 }
 
 function unique(names: readonly string[]): readonly string[] {

@@ -2,8 +2,16 @@
 
 /** The query (with its `?`, or empty) without every parameter of that name, however the name is encoded. */
 export function withoutParameter(query: string, name: string): string {
-  const kept = parametersOf(query).filter((parameter) => parameterName(parameter) !== name);
+  const kept = parametersOf(query).flatMap((parameter) => withoutPart(parameter, name));
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}
+
+/** To some origins a semicolon separates parameters as well (HTML 4.01 appendix B.2.2). */
+function withoutPart(parameter: string, name: string): readonly string[] {
+  const parts = parameter.split(';');
+  const kept = parts.filter((part) => parameterName(part) !== name);
+  if (kept.length === parts.length) return [parameter];
+  return kept.length === 0 ? [] : [kept.join(';')];
 }
 
 /** The query with this one parameter at the end, in the place of all others of its name. */

@@ -51,6 +51,19 @@ test('the account of the client is not used beside an injected credential, and t
   }
 });
 
+test('what CGI-like origins read as the field of a credential does not stand beside it', async () => {
+  for (const credential of [
+    { kind: 'header', header: 'X-Service-Key', source },
+    { kind: 'bearer', source, strip: { headers: ['X-Service-Key'] } },
+  ] as const) {
+    await using scene = await open(credential);
+    await scene.get('/in/a', 'X_Service-Key: ATTACKER', 'x_service_key: ATTACKER', 'X_Service: kept');
+    const { headers } = scene.seen[0] ?? {};
+    assert.ok(!JSON.stringify(headers).includes('ATTACKER'), JSON.stringify(headers));
+    assert.equal(headers?.['x_service'], 'kept');
+  }
+});
+
 test('a credential can name what is taken off instead, of fields and of parameters', async () => {
   await using scene = await open({
     kind: 'bearer',

@@ -19,6 +19,8 @@ test('every parameter of the name goes, however its name is encoded, and the oth
     ['?k%65y=1&key=2&KEY=3', '?KEY=3'],
     ['?%=1&key=2', '?%=1'],
     ['?keyring=1&akey=2', '?keyring=1&akey=2'],
+    ['?a=1;key=2&b=3;c;k%65y=4;', '?a=1&b=3;c;'],
+    ['?key=1;key=2&a;b', '?a;b'],
   ];
   for (const [query, expected] of rows) assert.equal(withoutParameter(query, 'key'), expected, query);
 });
