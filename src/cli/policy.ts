@@ -6,10 +6,8 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
 import { hostDiscovery } from '../gateway/discover-hosts.ts';
 import { PolicySource } from '../gateway/policy-source.ts';
-import { parseAuthority } from '../http/authority.ts';
-import { HeaderList } from '../http/header-list.ts';
 import { CompiledPolicy } from '../policy/compiled-policy.ts';
-import type { Principal, RequestAccess } from '../policy/decision.ts';
+import type { AccessRequest, Decision, Principal } from '../policy/decision.ts';
 import { diffPolicies, diffText } from '../policy/diff-policy.ts';
 import { explain } from '../policy/explain.ts';
 import { formatProblem } from '../policy/problem.ts';
@@ -17,6 +15,7 @@ import { errorTable, ProxyError } from '../protocol/error.ts';
 import { openStore } from '../store/open-store.ts';
 import { readAuditFile } from './audit-file.ts';
 import { parseOptions, type Command } from './command.ts';
+import { connectionAccess, judgedAccess, postureOption, requestAccess } from './explain-access.ts';
 import { gitAccesses } from './git-accesses.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { proposePolicy } from './policy-proposal.ts';
@@ -27,8 +26,11 @@ import { jsonLine } from './text-table.ts';
 const usage = `upstreamproxy policy check [--config FILE] FILE …
   checks policy files or folders; every problem on a line, with its place
 
-upstreamproxy policy explain METHOD URL --policy FILE [--config FILE] [--claims FILE]
-  says which rule decides about a request, why, and what would be injected
+upstreamproxy policy explain METHOD URL --policy FILE [--claims FILE] [--posture FACTS] [--header FIELD] …
+  says which rule decides about a request, why, and what would be injected; exits with 77 if it is denied
+
+upstreamproxy policy explain CONNECT HOST:PORT --policy FILE
+  says what becomes of a connection: raw TCP, TLS that is passed through, or requests that are decided
 
 upstreamproxy policy explain git fetch URL | git push URL [REF …] --policy FILE [--change create|update|delete]
   says that about each request of git to a repository; a push of refs is an update if --change does not say otherwise
@@ -45,7 +47,9 @@ upstreamproxy policy diff OLD NEW
   --config FILE         a gateway's configuration: its credentials and trust are known then, and its policy is the default
   --policy FILE         policy file or folder; may be given several times
   --change CHANGE       what explain git push takes the refs for
-  --claims FILE         claims of the session, as a JSON object
+  --claims FILE         explain: claims of the session, as a JSON object
+  --posture FACTS       explain: facts of the session that "require" can ask for, with commas between them
+  --header FIELD        explain: a field of the request, "Name: value"; may be given several times
   --audit FILE          an audit in JSON lines
   --state DIR           the folder of a gateway without a configuration, such as that of a run
   --fail-on-flip        replay exits with 1 if a request flips
@@ -56,6 +60,8 @@ interface Options {
   readonly config?: string | undefined;
   readonly policy?: string[] | undefined;
   readonly claims?: string | undefined;
+  readonly posture?: string | undefined;
+  readonly header?: string[] | undefined;
   readonly audit?: string | undefined;
   readonly state?: string | undefined;
   readonly change?: string | undefined;
@@ -113,46 +119,39 @@ async function readClaims(file: string | undefined): Promise<Readonly<Record<str
   }
 }
 
-/** The request that a method and a URL mean, in canonical form. */
-function accessOf(method: string, text: string): RequestAccess {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new ProxyError('usage', `"${text}" is not an http or https URL`);
-  }
-  const scheme = url.protocol === 'https:' ? 'https' : 'http';
-  const authority = parseAuthority(url.host, { defaultPort: scheme === 'https' ? 443 : 80 });
-  const headers = new HeaderList();
-  return {
-    depth: 'request',
-    destination: { scheme, ...authority },
-    method,
-    path: url.pathname,
-    query: url.search,
-    headers,
-  };
-}
-
 async function explainRequest(positionals: readonly string[], options: Options): Promise<number> {
-  const accesses = accessesOf(positionals, options);
+  const posture = postureOption(options.posture);
+  const asked = accessesOf(positionals, options);
   const { policy } = await openPolicy(options.policy ?? [], options);
   const claims = await readClaims(options.claims);
-  const principal: Principal = { id: 'explain', sessionId: 'explain', claims, posture: [] };
-  const explanations = accesses.map((access) => explain(policy, principal, access, Date.now()));
-  for (const { text } of explanations) process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  const principal: Principal = { id: 'explain', sessionId: 'explain', claims, posture };
+  const nowMs = Date.now();
+  const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
+  const explanations = asked(decide).map((access) => explain(policy, principal, access, nowMs));
+  for (const { text } of explanations) process.stdout.write(text);
   const isAllowed = explanations.every(({ decision }) => decision.effect === 'allow');
   return isAllowed ? 0 : errorTable.policy_denied.exit;
 }
 
-function accessesOf(positionals: readonly string[], { change }: Options): readonly RequestAccess[] {
+/** What is asked about, once there is a policy that says whether connections are opened. */
+function accessesOf(
+  positionals: readonly string[],
+  { change, header }: Options,
+): (decide: (access: AccessRequest) => Decision) => readonly AccessRequest[] {
   const [method, url, ...more] = positionals;
-  if (method === 'git') {
-    const [repository = '', ...refs] = more;
-    return gitAccesses(url, { url: repository, refs, change }, accessOf);
-  }
-  if (method === undefined || url === undefined || more.length > 0) {
+  if (method === undefined || url === undefined || (method !== 'git' && more.length > 0)) {
     throw new ProxyError('usage', 'name the request: upstreamproxy policy explain METHOD URL --policy FILE');
   }
-  return [accessOf(method.toUpperCase(), url)];
+  if (method.toUpperCase() === 'CONNECT') return (decide) => [connectionAccess(url, decide)];
+  const requests =
+    method === 'git'
+      ? gitAccesses(url, { url: more[0] ?? '', refs: more.slice(1), change }, requestAccess)
+      : [requestAccess(method.toUpperCase(), url, header)];
+  return (decide) => {
+    const judged = requests.map((access) => judgedAccess(access, decide));
+    // A connection that is not opened is one answer for all that passes in it.
+    return judged.every(({ depth }) => depth === 'connect') ? judged.slice(0, 1) : judged;
+  };
 }
 
 async function learn(positionals: readonly string[], options: Options): Promise<number> {
@@ -226,6 +225,8 @@ async function policy(args: readonly string[]): Promise<number> {
     policy: { type: 'string', multiple: true },
     change: { type: 'string' },
     claims: { type: 'string' },
+    posture: { type: 'string' },
+    header: { type: 'string', multiple: true, short: 'H' },
     audit: { type: 'string' },
     state: { type: 'string' },
     json: { type: 'boolean' },

@@ -1,7 +1,7 @@
 // Why a policy decides as it does: every rule for the host, in order, with what became of it. Nothing is contacted.
 
 import type { CompiledPolicy } from './compiled-policy.ts';
-import type { AccessRequest, Decision, Principal } from './decision.ts';
+import type { AccessRequest, AllowDecision, Decision, Principal } from './decision.ts';
 import { describeAccess, explainMismatch, placeOf } from './denial.ts';
 import { mismatchOf, type Rule, seesRequests } from './rule.ts';
 
@@ -35,6 +35,12 @@ export function explain(
     .map((rule) => stepOf(rule, { decision, principal, access, nowMs }));
   return { decision, steps, text: textOf(decision, steps, access) };
 }
+
+const handlings: Readonly<Record<AllowDecision['handling'], string>> = {
+  raw: 'any bytes pass, unseen',
+  passthrough: 'TLS passes unopened, so no request in it is decided and nothing is injected',
+  intercept: 'opened, and each request is decided',
+};
 
 interface Scene {
   readonly decision: Decision;
@@ -89,9 +95,10 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
   ];
   if (decision.effect === 'allow') {
     const { handling, inject, addresses, limits, trust = [], observed } = decision;
-    if (access.depth === 'connect') lines.push(`  connection: ${handling}`);
+    if (access.depth === 'connect') lines.push(`  connection: ${handling} (${handlings[handling]})`);
     const credentials = inject.map(({ credential }) => credential).join(', ');
-    lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
+    if (access.depth === 'request')
+      lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
     if (addresses.length > 0) lines.push(`  private networks: ${addresses.join(', ')}`);
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
