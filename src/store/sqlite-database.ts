@@ -174,7 +174,7 @@ function assertOwnFolder(folder: string): void {
   if ((mode & 0o022) !== 0 || (uid !== ownUid() && uid !== 0)) {
     throw new ProxyError(
       'store_unavailable',
-      `The folder ${folder} can be written by others, who could replace the store; use a folder of mode 700 of your own.`,
+      `The folder ${folder} can be written by others, who could replace the store; use a folder of mode 700 of your own, such as one below it.`,
     );
   }
 }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -65,13 +65,15 @@ async function startGateway(): Promise<GatewayProcess> {
   const { directory, upstream } = stage;
   const files = manifests.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
   const config = parse(files['gateway.yaml'] ?? '') as {
+    readonly stateDirectory: string;
     readonly issuers: readonly [Readonly<Record<string, unknown>>];
   };
+  await mountVolume(join(directory, 'volume'), 0o2775);
   const here = {
     ...config,
     listen: { address: '127.0.0.1', port: 0 },
     publicNames: ['localhost'],
-    stateDirectory: 'state',
+    stateDirectory: config.stateDirectory.replace('/var/lib/upstreamproxy', join(directory, 'volume')),
     issuers: [{ ...config.issuers[0], issuer: 'https://issuer.example.com' }],
     upstream,
     metrics: undefined,
@@ -83,8 +85,14 @@ async function startGateway(): Promise<GatewayProcess> {
   const ca = await mustRun(launcher, ['ca', 'show', '--server', '--config', join(directory, 'gateway.yaml')]);
   await writeFile(join(directory, 'gateway-ca.pem'), ca);
   await symlink(launcher, join(directory, 'upstreamproxy-agent'));
-  await mkdir(join(directory, 'run'));
+  await mountVolume(join(directory, 'run'), 0o2777);
   return running;
+}
+
+/** As the kubelet hands a volume over to a pod with `fsGroup`: writable for the group, and whose group stays. */
+async function mountVolume(path: string, mode: number): Promise<void> {
+  await mkdir(path);
+  await chmod(path, mode);
 }
 
 /** The shell line of a container, with the paths and names of this machine, and a fresh token of a service account. */
