@@ -5,6 +5,11 @@ import { accessSync, constants } from 'node:fs';
 import { type Identity, parseIdentity } from '../agent/jail/identity.ts';
 import { type GatewayConfig, loadGatewayConfig } from '../gateway/config.ts';
 import { startGateway } from '../gateway/gateway.ts';
+import { openIdentity } from '../gateway/gateway-identity.ts';
+import { policyNames } from '../gateway/open-policies.ts';
+import { PolicySource } from '../gateway/policy-source.ts';
+import { RuleTrust } from '../gateway/rule-trust.ts';
+import { formatProblem } from '../policy/problem.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { parseOptions, type Command } from './command.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
@@ -24,7 +29,7 @@ looked at by themselves, and the certificates that rules pin.
   -c, --config FILE     configuration in YAML; see docs/reference/configuration.md
   --user USER[:GROUP]   becomes that user, by name or number, once ports and files are open; the state folder is
                         given to it. For a gateway that is started by root
-  --check               checks the configuration and its policy, and ends
+  --check               checks the configuration with the files that it names, prints the warnings of its policy, and ends
 `;
 
 /** In one step: nothing is served between the opening of the port and the change of user. */
@@ -42,6 +47,16 @@ function becomeUser(config: GatewayConfig, identity: Identity): void {
   }
 }
 
+/** Gives the warnings. Throws `config_invalid` for what would keep the gateway from starting with these files. */
+async function checkConfiguration(config: GatewayConfig): Promise<readonly string[]> {
+  await RuleTrust.open(config.trust);
+  if (config.tls !== 'self') await openIdentity(config, Date.now());
+  if (config.policy.mode === 'observe') return [];
+  const options = { ...policyNames(config), pollIntervalMs: 0 };
+  await using source = await PolicySource.open(config.policy.paths, options);
+  return source.state.warnings.map(formatProblem);
+}
+
 async function gateway(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('gateway', args, {
     config: { type: 'string', short: 'c' },
@@ -53,18 +68,7 @@ async function gateway(args: readonly string[]): Promise<number> {
   }
   const config = await loadGatewayConfig(values.config);
   if (values.check === true) {
-    const { RuleTrust } = await import('../gateway/rule-trust.ts');
-    await RuleTrust.open(config.trust);
-    if (config.policy.mode === 'files') {
-      const { PolicySource } = await import('../gateway/policy-source.ts');
-      const { hostDiscovery } = await import('../gateway/discover-hosts.ts');
-      const names = {
-        credentials: Object.keys(config.credentials),
-        trust: Object.keys(config.trust),
-        discover: hostDiscovery(config.discover),
-      };
-      await (await PolicySource.open(config.policy.paths, { ...names, pollIntervalMs: 0 })).close();
-    }
+    for (const warning of await checkConfiguration(config)) process.stdout.write(`${warning}\n`);
     process.stdout.write(`${values.config} is good\n`);
     return 0;
   }

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
 import { hostDiscovery } from '../gateway/discover-hosts.ts';
+import { policyNames } from '../gateway/open-policies.ts';
 import { PolicySource } from '../gateway/policy-source.ts';
 import { CompiledPolicy } from '../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Principal } from '../policy/decision.ts';
@@ -24,7 +25,7 @@ import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
 import { jsonLine } from './text-table.ts';
 
 const usage = `upstreamproxy policy check [--config FILE] FILE …
-  checks policy files or folders; every problem on a line, with its place
+  checks policy files or folders; every problem and warning on a line, with its place
 
 upstreamproxy policy explain METHOD URL --policy FILE [--claims FILE] [--posture FACTS] [--header FIELD] …
   says which rule decides about a request, why, and what would be injected; exits with 77 if it is denied
@@ -52,6 +53,7 @@ upstreamproxy policy diff OLD NEW
   --header FIELD        explain: a field of the request, "Name: value"; may be given several times
   --audit FILE          an audit in JSON lines
   --state DIR           the folder of a gateway without a configuration, such as that of a run
+  --fail-on-warning     check exits with 1 if there is a warning
   --fail-on-flip        replay exits with 1 if a request flips
   --json                replay and diff: one JSON object
 `;
@@ -66,6 +68,7 @@ interface Options {
   readonly state?: string | undefined;
   readonly change?: string | undefined;
   readonly json?: boolean | undefined;
+  readonly 'fail-on-warning'?: boolean | undefined;
   readonly 'fail-on-flip'?: boolean | undefined;
 }
 
@@ -81,15 +84,8 @@ async function openPolicy(
   const paths = files.length > 0 ? files : (config?.policy.paths ?? []);
   if (paths.length === 0)
     throw new ProxyError('usage', 'which policy? name a file or folder, or a --config that has one');
-  const names =
-    config === undefined
-      ? {}
-      : { credentials: Object.keys(config.credentials), trust: Object.keys(config.trust) };
-  await using source = await PolicySource.open(paths, {
-    ...names,
-    discover: hostDiscovery(config?.discover),
-    pollIntervalMs: 0,
-  });
+  const names = config === undefined ? { discover: hostDiscovery() } : policyNames(config);
+  await using source = await PolicySource.open(paths, { ...names, pollIntervalMs: 0 });
   const policy = source.current;
   if (!(policy instanceof CompiledPolicy))
     throw new ProxyError('internal', 'a policy of files is a compiled one');
@@ -100,6 +96,7 @@ async function check(files: readonly string[], options: Options): Promise<number
   const { policy, warnings } = await openPolicy([...files, ...(options.policy ?? [])], options);
   for (const warning of warnings) process.stdout.write(`${warning}\n`);
   const count = policy.rules.length;
+  if (options['fail-on-warning'] === true && warnings.length > 0) return 1;
   process.stdout.write(`good: ${count} ${count === 1 ? 'rule' : 'rules'}, version ${policy.version}\n`);
   return 0;
 }
@@ -230,6 +227,7 @@ async function policy(args: readonly string[]): Promise<number> {
     audit: { type: 'string' },
     state: { type: 'string' },
     json: { type: 'boolean' },
+    'fail-on-warning': { type: 'boolean' },
     'fail-on-flip': { type: 'boolean' },
   });
   const [action = '', ...rest] = positionals;

@@ -28,6 +28,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
     if ((command === undefined) === (file === undefined))
       report(['discover', name], 'hosts come from one place; write exactly one of command and file');
   }
+  checkIssuers(document, report);
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
@@ -64,5 +65,17 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
         'not a canonical name; write it in lower case, without a dot at the end or a wildcard',
       );
     }
+  }
+}
+
+/** Of two with the same name one would never be asked: its audience, keys and algorithms would not count. */
+function checkIssuers({ issuers = [], tokens, publicNames }: GatewayConfigDocument, report: Report): void {
+  const own = tokens?.issuer ?? `https://${asList(publicNames)[0] ?? 'localhost'}`;
+  for (const [i, { issuer }] of issuers.entries()) {
+    const at = ['issuers', i, 'issuer'];
+    if (issuer === own)
+      report(at, 'the gateway itself issues tokens by this name; write another tokens.issuer');
+    if (issuers.findIndex((one) => one.issuer === issuer) < i)
+      report(at, 'this issuer stands above already; keep one of the two');
   }
 }

@@ -3,8 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { openServerIdentity } from '../pki/server-identity.ts';
 import type { ServerIdentity } from '../pki/server-identity.ts';
+import { ProxyError } from '../protocol/error.ts';
 import type { GatewayConfig } from './config.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
@@ -27,8 +29,23 @@ export async function openIdentity(
     readFile(config.tls.certificate, 'utf8'),
     readFile(config.tls.key, 'utf8'),
   ]);
+  requirePair(config.tls, { cert: certificatePem, key: keyPem });
   const identity = { certificatePem, keyPem, caPem: '', notAfterMs: Number.POSITIVE_INFINITY };
   return { identity, renewable: false };
+}
+
+/** Said by their names, where a server says only what its library found wrong. */
+function requirePair(
+  { certificate, key: keyFile }: Exclude<GatewayConfig['tls'], 'self'>,
+  pair: { readonly cert: string; readonly key: string },
+): void {
+  try {
+    createSecureContext(pair);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `tls: ${certificate} and ${keyFile} are no certificate and its key: ${reason}`;
+    throw new ProxyError('config_invalid', message, { cause: error });
+  }
 }
 
 /** Keeps the gateway's own certificate fresh in a process that runs for months. */

@@ -6,7 +6,7 @@ import { formatProblem } from '../policy/problem.ts';
 import { asProxyError } from '../protocol/error.ts';
 import type { GatewayConfig } from './config.ts';
 import { hostDiscovery } from './discover-hosts.ts';
-import { PolicySource } from './policy-source.ts';
+import { PolicySource, type PolicySourceOptions } from './policy-source.ts';
 import type { RuleTrust } from './rule-trust.ts';
 
 interface PolicyParts {
@@ -26,12 +26,32 @@ export interface Policies {
   readonly staleMs: () => number;
 }
 
+/** What the configuration gives the reader of policies to check names by. */
+export function policyNames({
+  credentials,
+  trust,
+  issuers,
+  discover,
+}: Pick<GatewayConfig, 'credentials' | 'trust' | 'issuers' | 'discover'>): Pick<
+  PolicySourceOptions,
+  'credentials' | 'trust' | 'issuers' | 'discover'
+> {
+  return {
+    credentials: Object.keys(credentials),
+    trust: Object.keys(trust),
+    issuers: issuers.map(({ issuer }) => issuer),
+    discover: hostDiscovery(discover),
+  };
+}
+
 /** Opens what the configuration names. @throws ProxyError config_invalid with every problem */
 export async function openPolicies(
   config: GatewayConfig,
   { stack, log, ruleTrust, clock }: PolicyParts,
 ): Promise<Policies> {
   if (config.policy.mode === 'observe') {
+    if (config.issuers.length > 0)
+      log('warn', 'policy: observe lets everything public through to whoever has a token of an issuer');
     const [policy, startMs] = [observePolicy(), clock()];
     return {
       current: () => policy,
@@ -41,11 +61,14 @@ export async function openPolicies(
       staleMs: () => 0,
     };
   }
+  if (config.policy.paths.length === 0)
+    log(
+      'warn',
+      'the configuration has no policy, so everything is denied; name a file or folder under "policy"',
+    );
   const source = stack.use(
     await PolicySource.open(config.policy.paths, {
-      credentials: Object.keys(config.credentials),
-      trust: Object.keys(config.trust),
-      discover: hostDiscovery(config.discover),
+      ...policyNames(config),
       clock,
       onProblems: (problems) => {
         for (const problem of problems)

@@ -16,19 +16,21 @@ export type Discover = (tool: string) => Promise<readonly string[]>;
 export interface PolicyReadingOptions {
   readonly credentials?: Iterable<string>;
   readonly trust?: Iterable<string>;
+  readonly issuers?: Iterable<string>;
   readonly discover?: Discover;
 }
 
 /** Lets the event loop turn between two portions of rules. Throws ProxyError `config_invalid` if the signal aborts. */
 export async function readPolicyAside(
   sources: readonly YamlSource[],
-  { credentials, trust, discover }: PolicyReadingOptions,
+  { credentials, trust, issuers, discover }: PolicyReadingOptions,
   signal: AbortSignal,
 ): Promise<ParsePolicyResult> {
   const input: PolicyInput = {
     sources,
     credentials: credentials === undefined ? undefined : [...credentials],
     trust: trust === undefined ? undefined : [...trust],
+    issuers: issuers === undefined ? undefined : [...issuers],
   };
   await using thread = new PolicyThread(input, signal);
   const discovered = discover === undefined ? undefined : await discoverAll(await thread.tools(), discover);

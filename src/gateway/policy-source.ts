@@ -21,6 +21,8 @@ export interface PolicySourceOptions {
   readonly credentials?: Iterable<string>;
   /** Names of the trust that rules may pin; absent: not checked. */
   readonly trust?: Iterable<string>;
+  /** Issuers whose tokens start sessions beside the gateway's own; absent: not looked at. */
+  readonly issuers?: Iterable<string>;
   /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
   readonly discover?: Discover;
   /** How often the files are looked at; 0 for never. By default `policyLookIntervalMs`, which also sees files that are replaced by renaming. */
@@ -223,7 +225,7 @@ async function loadAside(
 /** At once, in the thread that serves: for what is small, and for a gateway that serves nobody yet. */
 async function loadHere(
   sources: readonly YamlSource[],
-  { credentials, trust, discover }: PolicySourceOptions,
+  { credentials, trust, issuers, discover }: PolicySourceOptions,
 ): Promise<Loaded | Problems> {
   const discovered =
     discover === undefined ? undefined : await discoverAll(discoveredTools(sources), discover);
@@ -231,6 +233,7 @@ async function loadHere(
     version: versionOf(sources, discovered),
     ...(credentials === undefined ? {} : { credentials }),
     ...(trust === undefined ? {} : { trust }),
+    ...(issuers === undefined ? {} : { issuers }),
     ...(discovered === undefined ? {} : { discovered }),
   });
   return loadedOf(sources, result);

@@ -23,6 +23,7 @@ export interface PolicyInput {
   readonly sources: readonly YamlSource[];
   readonly credentials: readonly string[] | undefined;
   readonly trust: readonly string[] | undefined;
+  readonly issuers: readonly string[] | undefined;
 }
 
 /** Hosts by tool, or why there are none. */
@@ -122,11 +123,12 @@ function serve(input: PolicyInput): void {
   const port = parentPort;
   let rules: Iterator<readonly PlainRule[]> = [][Symbol.iterator]();
   const read = (discovered: Discovered | undefined): unknown => {
-    const { sources, credentials, trust } = input;
+    const { sources, credentials, trust, issuers } = input;
     const result = parsePolicy(sources, {
       version: versionOf(sources, discovered),
       ...(credentials === undefined ? {} : { credentials }),
       ...(trust === undefined ? {} : { trust }),
+      ...(issuers === undefined ? {} : { issuers }),
       ...(discovered === undefined ? {} : { discovered }),
     });
     if ('problems' in result) return { problems: result.problems.slice(0, problemsMax) };

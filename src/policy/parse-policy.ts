@@ -3,6 +3,7 @@
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { checkRules } from './check-rules.ts';
+import { checkSessions, type SessionProblem } from './check-sessions.ts';
 import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
 import { compileRule } from './compile-rule.ts';
 import { conditionCompiler } from './condition.ts';
@@ -21,6 +22,8 @@ export interface ParsePolicyOptions {
   readonly credentials?: Iterable<string>;
   /** Names of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
+  /** Issuers whose tokens start sessions beside the gateway's own. Absent: who may have a session is not looked at. */
+  readonly issuers?: Iterable<string>;
   /** Hosts of the tools that groups name under `discover`, or why there are none. Absent: `discover` is an error. */
   readonly discovered?: ReadonlyMap<string, readonly string[] | string>;
   /** Overrides the version, which is a short hash of the texts. */
@@ -73,12 +76,41 @@ export function parsePolicy(
       if (place !== undefined)
         reportTo(place.file)(key === undefined ? place.path : [...place.path, key], message);
     }
+    const policyFiles = files.flatMap(policyFile);
+    for (const problem of checkSessions(rules, policyFiles, [...(options.issuers ?? [])]))
+      warnOnce(problem, { files, places, reportTo });
   }
   const sorted = sortProblems(problems);
   if (sorted.some(({ severity }) => severity === 'error')) return { problems: sorted };
   const version = options.version ?? shortHash(sources.flatMap(({ file, text }) => [file, text]));
   const policy = new CompiledPolicy({ version, rules, files: files.flatMap(policyFile) });
   return { policy, warnings: sorted };
+}
+
+/** Once for each file: a list of the same words for hundreds of rules would hide the others. */
+function warnOnce(
+  problem: SessionProblem,
+  {
+    files,
+    places,
+    reportTo,
+  }: {
+    readonly files: readonly ReadFile[];
+    readonly places: readonly RulePlace[];
+    readonly reportTo: ReportTo;
+  },
+): void {
+  if ('file' in problem) {
+    const file = files.find((one) => one.file === problem.file);
+    if (file !== undefined) reportTo(file)([], problem.message, 'warning');
+    return;
+  }
+  const found = Map.groupBy(problem.indexes, (index) => places[index]?.file);
+  for (const [file, [first = 0, ...more]] of found) {
+    const others = more.length === 0 ? '' : ` (and ${more.length} more in this file)`;
+    if (file !== undefined)
+      reportTo(file)(places[first]?.path ?? [], `${problem.message}${others}`, 'warning');
+  }
 }
 
 function sizeProblem(

@@ -230,6 +230,16 @@ describe('what is wrong is told with its place and what to write', () => {
       [/write an https:\/\/ URL/],
     ],
     [
+      'an issuer twice',
+      'issuers: [{ issuer: "https://i.example.com" }, { issuer: "https://i.example.com", audience: b }]',
+      [/1:58: error: this issuer stands above already/],
+    ],
+    [
+      'the gateway as an issuer beside itself',
+      'publicNames: gw.example.com\nissuers: [{ issuer: "https://gw.example.com" }]',
+      [/write another tokens\.issuer/],
+    ],
+    [
       'a symmetric algorithm',
       'issuers: [{ issuer: "https://i.example.com", algorithms: [HS256] }]',
       [/write asymmetric algorithms/],

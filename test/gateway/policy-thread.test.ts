@@ -10,7 +10,12 @@ const text = `rules:\n${Array.from(
 ).join('')}`;
 
 function inputOf(yaml: string): ConstructorParameters<typeof PolicyThread>[0] {
-  return { sources: [{ file: 'p.yaml', text: yaml }], credentials: undefined, trust: undefined };
+  return {
+    sources: [{ file: 'p.yaml', text: yaml }],
+    credentials: undefined,
+    trust: undefined,
+    issuers: undefined,
+  };
 }
 
 test('thousands of rules come in their order, and no portion is more than a turn of the event loop should take', async () => {
