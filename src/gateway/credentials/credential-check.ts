@@ -30,7 +30,7 @@ const keysOfKind: Readonly<
     needs: ['appId', 'installationId'],
     may: ['apiUrl', 'as', 'permissions', 'repositories'],
   },
-  sigv4: { needs: ['accessKeyId'], may: ['sessionToken', 'region', 'service'] },
+  sigv4: { needs: ['accessKeyId'], may: ['sessionToken', 'region', 'service', 'copies'] },
 };
 const keysOfSomeKind = [
   'username',
@@ -52,6 +52,7 @@ const keysOfSomeKind = [
   'sessionToken',
   'region',
   'service',
+  'copies',
 ] as const;
 
 function checkKeysOfKind(

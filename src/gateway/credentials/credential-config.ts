@@ -29,6 +29,8 @@ export type CredentialKindConfig =
       readonly sessionToken?: CredentialSourceConfig;
       readonly region?: string;
       readonly service?: string;
+      /** Whether `x-amz-copy-source` passes, which the rule's paths do not bound. */
+      readonly copies?: boolean;
     }
   /** The source has the app's private key, PEM. */
   | {

@@ -124,6 +124,10 @@ export const credentialSchema = strictMap(
       .describe(
         'For kind sigv4: the only service to sign for; without it the one that the request is signed for.',
       ),
+    copies: z
+      .boolean({ error: 'write true or false' })
+      .optional()
+      .describe('For kind sigv4: whether a request may copy another object of S3, wherever that is.'),
     source: sourceSchema,
     scrub: strictMap(
       {

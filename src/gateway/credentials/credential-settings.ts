@@ -71,7 +71,8 @@ function awsKeys(
     sessionToken,
     region,
     service,
-  }: Pick<CredentialDocument, 'accessKeyId' | 'sessionToken' | 'region' | 'service'>,
+    copies,
+  }: Pick<CredentialDocument, 'accessKeyId' | 'sessionToken' | 'region' | 'service' | 'copies'>,
   absolute: Absolute,
 ): Omit<CredentialConfig & { readonly kind: 'sigv4' }, 'source'> {
   return {
@@ -80,6 +81,7 @@ function awsKeys(
     ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
     ...(region === undefined ? {} : { region }),
     ...(service === undefined ? {} : { service }),
+    ...(copies === undefined ? {} : { copies }),
   };
 }
 

@@ -119,14 +119,14 @@ function awsSignature(
   config: CredentialConfig & { readonly kind: 'sigv4' },
   context: CredentialContext,
 ): Credential {
-  const { region, service } = config;
+  const { region, service, copies = false } = config;
   const open = (source: CredentialSourceConfig): CredentialSource => openSource(name, source, context);
   const keys = new AwsKeySet(name, {
     keyId: open(config.accessKeyId),
     secret: open(config.source),
     token: config.sessionToken === undefined ? undefined : open(config.sessionToken),
   });
-  const injector = new Sigv4Injector({ name, region, service }, context.held);
+  const injector = new Sigv4Injector({ name, region, service, copies }, context.held);
   return {
     applies: () => true,
     apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),

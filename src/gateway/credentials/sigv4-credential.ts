@@ -1,5 +1,6 @@
 // Kind `sigv4`: the client signs with dummy keys; its signature is taken off and the request signed with the real ones.
 
+import { cgiName } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { BodyFacts } from './body-rewrite.ts';
 import type { Injected } from './credential-injector.ts';
@@ -14,6 +15,7 @@ import { resignChunks } from './sigv4-chunks.ts';
 import { Signer, algorithm } from './sigv4-signer.ts';
 import type { AwsKeys, AwsScope } from './sigv4-signer.ts';
 
+const copySourceField = 'x-amz-copy-source';
 /** A presigned URL is used at once, so what the origin sees of it need not live longer. */
 const presignSecondsMax = 900;
 
@@ -22,6 +24,8 @@ export interface Sigv4Settings {
   readonly name: string;
   readonly region: string | undefined;
   readonly service: string | undefined;
+  /** Whether a request may name an object to copy from. */
+  readonly copies: boolean;
 }
 
 export class Sigv4Injector {
@@ -41,6 +45,7 @@ export class Sigv4Injector {
   ): Promise<Injected> {
     const claim = awsClaimOf(head);
     const scope = this.#scopeOf(claim);
+    this.#checkCopy(head);
     const signer = new Signer(keys, scope, nowMs);
     const bare = withoutClientSignature(head);
     const injected =
@@ -63,6 +68,15 @@ export class Sigv4Injector {
         `the request is signed for ${said.service} in ${said.region}, credential ${name} is for ${service} in ${region}`,
       );
     return { region, service };
+  }
+
+  /** The rule was matched against the path that is written; what is read stands in this field, and is bounded by no rule. */
+  #checkCopy({ headers }: RequestHead): void {
+    if (this.#settings.copies) return;
+    if ([...headers].some(([name]) => cgiName(name) === copySourceField))
+      throw refused(
+        `${copySourceField} reads another object than the one that the rule is about, which credential ${this.#settings.name} does not sign; get it and put it, or ask the operator for "copies: true"`,
+      );
   }
 
   async #signed(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
@@ -57,6 +58,26 @@ function send(scene: AwsScene, line: string, fields: readonly string[], body = '
   const head = [`${line} HTTP/1.1`, `Host: ${scene.at}`, 'Connection: close', ...fields, '', ''].join('\r\n');
   return scene.raw(head + body);
 }
+
+test('an object is not copied from where the rule does not reach, unless the credential lets it', async () => {
+  const line = 'PUT /key';
+  const fields = (name: string): readonly string[] => [
+    signedFor('s3'),
+    `x-amz-content-sha256: ${createHash('sha256').update('').digest('hex')}`,
+    `${name}: /other-bucket/secret`,
+  ];
+  {
+    await using opened = await open();
+    for (const name of ['x-amz-copy-source', 'X-Amz_Copy-Source']) {
+      const answer = await send(opened.scene, line, fields(name));
+      assert.equal(answer.headers.get('x-deny-reason'), 'signature_refused', name);
+      assert.match(answer.body, /copies: true/);
+    }
+    assert.equal(opened.origin.seen.length, 0);
+  }
+  await using opened = await open({ copies: true });
+  assert.equal((await send(opened.scene, line, fields('x-amz-copy-source'))).status, 200);
+});
 
 test('requests that another implementation verifies: awkward paths, queries, repeated fields, wrong clocks', async () => {
   await using opened = await open();

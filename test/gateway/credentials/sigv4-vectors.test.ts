@@ -60,7 +60,7 @@ function inject(example: Example): Promise<Injected> {
     httpVersion: '1.1',
   };
   const injector = new Sigv4Injector(
-    { name: 'aws', region: undefined, service: undefined },
+    { name: 'aws', region: undefined, service: undefined, copies: false },
     new HeldBodies(),
   );
   return injector.inject(head, example.keys ?? keys, { nowMs, body: example.body });
