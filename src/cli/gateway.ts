@@ -9,7 +9,6 @@ import { openIdentity } from '../gateway/gateway-identity.ts';
 import { policyNames } from '../gateway/open-policies.ts';
 import { PolicySource } from '../gateway/policy-source.ts';
 import { RuleTrust } from '../gateway/rule-trust.ts';
-import { formatProblem } from '../policy/problem.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { parseOptions, type Command } from './command.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
@@ -17,6 +16,7 @@ import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from './heap-setting.ts';
+import { policyWarnings } from './policy-warnings.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
 import { outliveStandardError } from './standard-error.ts';
 import { workloadEnvironment } from './workload-environment.ts';
@@ -54,7 +54,7 @@ async function checkConfiguration(config: GatewayConfig): Promise<readonly strin
   if (config.policy.mode === 'observe') return [];
   const options = { ...policyNames(config), pollIntervalMs: 0 };
   await using source = await PolicySource.open(config.policy.paths, options);
-  return source.state.warnings.map(formatProblem);
+  return policyWarnings(source, Date.now());
 }
 
 async function gateway(args: readonly string[]): Promise<number> {

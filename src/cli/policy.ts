@@ -11,7 +11,6 @@ import { CompiledPolicy } from '../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Principal } from '../policy/decision.ts';
 import { diffPolicies, diffText } from '../policy/diff-policy.ts';
 import { explain } from '../policy/explain.ts';
-import { formatProblem } from '../policy/problem.ts';
 import { errorTable, ProxyError } from '../protocol/error.ts';
 import { openStore } from '../store/open-store.ts';
 import { readAuditFile } from './audit-file.ts';
@@ -20,6 +19,7 @@ import { connectionAccess, judgedAccess, postureOption, requestAccess } from './
 import { gitAccesses } from './git-accesses.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
 import { proposePolicy } from './policy-proposal.ts';
+import { policyWarnings } from './policy-warnings.ts';
 import { replay, replayText, type SessionFacts } from './policy-replay.ts';
 import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
 import { jsonLine } from './text-table.ts';
@@ -89,7 +89,7 @@ async function openPolicy(
   const policy = source.current;
   if (!(policy instanceof CompiledPolicy))
     throw new ProxyError('internal', 'a policy of files is a compiled one');
-  return { policy, warnings: source.state.warnings.map(formatProblem) };
+  return { policy, warnings: policyWarnings(source, Date.now()) };
 }
 
 async function check(files: readonly string[], options: Options): Promise<number> {

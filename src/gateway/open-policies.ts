@@ -6,7 +6,8 @@ import { formatProblem } from '../policy/problem.ts';
 import { asProxyError } from '../protocol/error.ts';
 import type { GatewayConfig } from './config.ts';
 import { hostDiscovery } from './discover-hosts.ts';
-import { PolicySource, type PolicySourceOptions } from './policy-source.ts';
+import type { PolicyReadingOptions } from './policy-reading.ts';
+import { PolicySource } from './policy-source.ts';
 import type { RuleTrust } from './rule-trust.ts';
 
 interface PolicyParts {
@@ -32,12 +33,12 @@ export function policyNames({
   trust,
   issuers,
   discover,
-}: Pick<GatewayConfig, 'credentials' | 'trust' | 'issuers' | 'discover'>): Pick<
-  PolicySourceOptions,
-  'credentials' | 'trust' | 'issuers' | 'discover'
-> {
+}: Pick<GatewayConfig, 'credentials' | 'trust' | 'issuers' | 'discover'>): PolicyReadingOptions {
   return {
     credentials: Object.keys(credentials),
+    placeholders: Object.entries(credentials).flatMap(([name, { kind }]) =>
+      kind === 'placeholder' ? [name] : [],
+    ),
     trust: Object.keys(trust),
     issuers: issuers.map(({ issuer }) => issuer),
     discover: hostDiscovery(discover),

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CompiledPolicy, RulesByHost } from '../policy/compiled-policy.ts';
 import { conditionCompiler } from '../policy/condition.ts';
-import type { ParsePolicyResult } from '../policy/parse-policy.ts';
+import { type KnownNames, type ParsePolicyResult, plainNames } from '../policy/parse-policy.ts';
 import { fromPlain } from '../policy/plain-rule.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { YamlSource } from '../policy/yaml-source.ts';
@@ -13,25 +13,18 @@ import { type PolicyInput, PolicyThread } from './policy-thread.ts';
 /** Asks a tool for its hosts. */
 export type Discover = (tool: string) => Promise<readonly string[]>;
 
-export interface PolicyReadingOptions {
-  readonly credentials?: Iterable<string>;
-  readonly trust?: Iterable<string>;
-  readonly issuers?: Iterable<string>;
+export interface PolicyReadingOptions extends KnownNames {
   readonly discover?: Discover;
 }
 
 /** Lets the event loop turn between two portions of rules. Throws ProxyError `config_invalid` if the signal aborts. */
 export async function readPolicyAside(
   sources: readonly YamlSource[],
-  { credentials, trust, issuers, discover }: PolicyReadingOptions,
+  options: PolicyReadingOptions,
   signal: AbortSignal,
 ): Promise<ParsePolicyResult> {
-  const input: PolicyInput = {
-    sources,
-    credentials: credentials === undefined ? undefined : [...credentials],
-    trust: trust === undefined ? undefined : [...trust],
-    issuers: issuers === undefined ? undefined : [...issuers],
-  };
+  const { discover } = options;
+  const input: PolicyInput = { sources, names: plainNames(options) };
   await using thread = new PolicyThread(input, signal);
   const discovered = discover === undefined ? undefined : await discoverAll(await thread.tools(), discover);
   const frame = await thread.frame(discovered);

@@ -3,7 +3,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Policy } from '../policy/decision.ts';
-import { discoveredTools, parsePolicy, type ParsePolicyResult } from '../policy/parse-policy.ts';
+import {
+  discoveredTools,
+  type KnownNames,
+  parsePolicy,
+  type ParsePolicyResult,
+  plainNames,
+} from '../policy/parse-policy.ts';
 import { formatProblem, type PolicyProblem } from '../policy/problem.ts';
 import type { YamlSource } from '../policy/yaml-source.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
@@ -16,13 +22,7 @@ const filesMax = 200;
 /** What a changed policy no longer allows ends within 5 s; one look is a few calls of stat(2). */
 export const policyLookIntervalMs = 1000;
 
-export interface PolicySourceOptions {
-  /** Names of the credentials that rules may inject; absent: not checked. */
-  readonly credentials?: Iterable<string>;
-  /** Names of the trust that rules may pin; absent: not checked. */
-  readonly trust?: Iterable<string>;
-  /** Issuers whose tokens start sessions beside the gateway's own; absent: not looked at. */
-  readonly issuers?: Iterable<string>;
+export interface PolicySourceOptions extends KnownNames {
   /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
   readonly discover?: Discover;
   /** How often the files are looked at; 0 for never. By default `policyLookIntervalMs`, which also sees files that are replaced by renaming. */
@@ -225,15 +225,14 @@ async function loadAside(
 /** At once, in the thread that serves: for what is small, and for a gateway that serves nobody yet. */
 async function loadHere(
   sources: readonly YamlSource[],
-  { credentials, trust, issuers, discover }: PolicySourceOptions,
+  options: PolicySourceOptions,
 ): Promise<Loaded | Problems> {
+  const { discover } = options;
   const discovered =
     discover === undefined ? undefined : await discoverAll(discoveredTools(sources), discover);
   const result = parsePolicy(sources, {
     version: versionOf(sources, discovered),
-    ...(credentials === undefined ? {} : { credentials }),
-    ...(trust === undefined ? {} : { trust }),
-    ...(issuers === undefined ? {} : { issuers }),
+    ...plainNames(options),
     ...(discovered === undefined ? {} : { discovered }),
   });
   return loadedOf(sources, result);

@@ -3,7 +3,7 @@
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { PolicyFile } from '../policy/compiled-policy.ts';
-import { discoveredTools, parsePolicy } from '../policy/parse-policy.ts';
+import { discoveredTools, type KnownNames, parsePolicy } from '../policy/parse-policy.ts';
 import { type PlainRule, toPlain, weightOf } from '../policy/plain-rule.ts';
 import type { PolicyProblem } from '../policy/problem.ts';
 import type { YamlSource } from '../policy/yaml-source.ts';
@@ -21,9 +21,7 @@ const problemsMax = 100;
 /** What is to be read, and which names the rules may use. */
 export interface PolicyInput {
   readonly sources: readonly YamlSource[];
-  readonly credentials: readonly string[] | undefined;
-  readonly trust: readonly string[] | undefined;
-  readonly issuers: readonly string[] | undefined;
+  readonly names: KnownNames;
 }
 
 /** Hosts by tool, or why there are none. */
@@ -123,12 +121,10 @@ function serve(input: PolicyInput): void {
   const port = parentPort;
   let rules: Iterator<readonly PlainRule[]> = [][Symbol.iterator]();
   const read = (discovered: Discovered | undefined): unknown => {
-    const { sources, credentials, trust, issuers } = input;
+    const { sources, names } = input;
     const result = parsePolicy(sources, {
       version: versionOf(sources, discovered),
-      ...(credentials === undefined ? {} : { credentials }),
-      ...(trust === undefined ? {} : { trust }),
-      ...(issuers === undefined ? {} : { issuers }),
+      ...names,
       ...(discovered === undefined ? {} : { discovered }),
     });
     if ('problems' in result) return { problems: result.problems.slice(0, problemsMax) };

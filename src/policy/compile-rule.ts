@@ -28,6 +28,8 @@ export interface RuleContext {
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** Names of the known credentials; undefined if they are not known here. */
   readonly credentials: ReadonlySet<string> | undefined;
+  /** Those that go wherever the workload writes a placeholder. */
+  readonly placeholders: ReadonlySet<string>;
   /** Names of the known trust; undefined if it is not known here. */
   readonly trust: ReadonlySet<string> | undefined;
   readonly compileCondition: CompileCondition;
@@ -54,6 +56,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   const addresses = compileNetworks(document, hosts, effect, context.report);
   checkCombination(document, effect, handling, context.report);
   checkInjection(document, schemes, hosts, context);
+  checkPlaceholders(document, context);
   checkTrust(document, schemes, context);
   const inject = asList(document.inject);
   const denial =
@@ -240,6 +243,25 @@ function checkInjection(
   }
 }
 
+/** An origin keeps texts that it is sent, and gives them back in answers that nobody searches. */
+function checkPlaceholders(document: RuleDocument, { placeholders, report }: RuleContext): void {
+  const { inject, paths } = document;
+  if (paths !== undefined || document.git !== undefined || !takesBodies(document)) return;
+  for (const [i, name] of asList(inject).entries()) {
+    if (!placeholders.has(name)) continue;
+    report(
+      typeof inject === 'string' ? ['inject'] : ['inject', i],
+      `${name} is put wherever the workload writes its placeholder, so a request that stores a text can store it, to be read back later; name the paths that need it, or allow GET only`,
+      'warning',
+    );
+  }
+}
+
+function takesBodies({ methods }: RuleDocument): boolean {
+  const named = asList(methods);
+  return named.length === 0 || named.some((method) => method !== 'GET' && method !== 'HEAD');
+}
+
 /** Certificates verify TLS that the gateway speaks, and nothing else. */
 function checkTrust(document: RuleDocument, schemes: ReadonlySet<RuleScheme>, context: RuleContext): void {
   if (document.trust === undefined) return;
@@ -308,10 +330,7 @@ function compilePaths(document: RuleDocument, report: Report): readonly PathPatt
       continue;
     }
     patterns.push(pattern);
-    const methods = asList(document.methods);
-    const takesBodies =
-      methods.length === 0 || methods.some((method) => method !== 'GET' && method !== 'HEAD');
-    if (document.deny === undefined && takesBodies && singleEndpoint.test(text)) {
+    if (document.deny === undefined && takesBodies(document) && singleEndpoint.test(text)) {
       report(
         path,
         `every operation of ${text} goes to this one path, so the rule does not bound what is done there; give the credential fewer rights, or allow GET only`,

@@ -16,14 +16,20 @@ import { type Locate, readYaml, type YamlPath, type YamlSource } from './yaml-so
 
 export type { PolicyProblem } from './problem.ts';
 
-/** What the reader cannot know by itself. */
-export interface ParsePolicyOptions {
-  /** Names of the credentials that can be injected. Absent: they are not checked. */
+/** Names of the gateway's configuration, which rules are checked by. */
+export interface KnownNames {
+  /** Of the credentials that can be injected. Absent: they are not checked. */
   readonly credentials?: Iterable<string>;
-  /** Names of the trust that rules can pin. Absent: they are not checked. */
+  /** Of those that go wherever the workload writes a placeholder. */
+  readonly placeholders?: Iterable<string>;
+  /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
   /** Issuers whose tokens start sessions beside the gateway's own. Absent: who may have a session is not looked at. */
   readonly issuers?: Iterable<string>;
+}
+
+/** What the reader cannot know by itself. */
+export interface ParsePolicyOptions extends KnownNames {
   /** Hosts of the tools that groups name under `discover`, or why there are none. Absent: `discover` is an error. */
   readonly discovered?: ReadonlyMap<string, readonly string[] | string>;
   /** Overrides the version, which is a short hash of the texts. */
@@ -33,6 +39,12 @@ export interface ParsePolicyOptions {
 export type ParsePolicyResult =
   | { readonly policy: CompiledPolicy; readonly warnings: readonly PolicyProblem[] }
   | { readonly problems: readonly PolicyProblem[] };
+
+/** The names alone, as data that can be given to another thread. */
+export function plainNames({ credentials, placeholders, trust, issuers }: KnownNames): KnownNames {
+  const names = Object.entries({ credentials, placeholders, trust, issuers });
+  return Object.fromEntries(names.flatMap(([key, list]) => (list === undefined ? [] : [[key, [...list]]])));
+}
 
 interface ReadFile {
   readonly file: string;
@@ -230,6 +242,7 @@ function compileFiles(
   const places: RulePlace[] = [];
   const credentials = options.credentials === undefined ? undefined : new Set(options.credentials);
   const trust = options.trust === undefined ? undefined : new Set(options.trust);
+  const placeholders = new Set(options.placeholders);
   const compileCondition = conditionCompiler();
   for (const file of files) {
     const report = reportTo(file);
@@ -245,6 +258,7 @@ function compileFiles(
           fileRequire: asList(document.require),
           groups,
           credentials,
+          placeholders,
           trust,
           compileCondition,
           report: (below, message, severity) => report([...path, ...below], message, severity),

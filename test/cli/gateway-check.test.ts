@@ -25,7 +25,15 @@ test('warnings of the policy are printed by both checks, and fail where that is 
     assert.equal(policy.code, 0, policy.stderr);
     assert.match(policy.stdout, warning);
     assert.equal((await runCommand(launcher, [...check, '--fail-on-warning'])).code, 1);
+    await writeFile(
+      join(directory, 'policy.yaml'),
+      `rules: [{ name: a, hosts: a.example.com, expires: '2020-01-31T12:00:00Z' }]\n`,
+    );
+    const expired =
+      /policy\.yaml:1: warning: the rule a expired at 2020-01-31T12:00:00\.000Z and does nothing/;
+    assert.match((await runCommand(launcher, check)).stdout, expired);
     await writeFile(config, 'policy: policy.yaml\n');
+    await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
     const quiet = await runCommand(launcher, [...check, '--fail-on-warning']);
     assert.deepEqual([quiet.code, quiet.stdout.split('\n').length], [0, 2]);
   });

@@ -10,12 +10,7 @@ const text = `rules:\n${Array.from(
 ).join('')}`;
 
 function inputOf(yaml: string): ConstructorParameters<typeof PolicyThread>[0] {
-  return {
-    sources: [{ file: 'p.yaml', text: yaml }],
-    credentials: undefined,
-    trust: undefined,
-    issuers: undefined,
-  };
+  return { sources: [{ file: 'p.yaml', text: yaml }], names: {} };
 }
 
 test('thousands of rules come in their order, and no portion is more than a turn of the event loop should take', async () => {

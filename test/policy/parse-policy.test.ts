@@ -50,6 +50,19 @@ describe('a doubtful policy is taken with a warning', () => {
   }
 });
 
+test('a credential that goes wherever the workload writes it is told where a rule bounds nothing of that', () => {
+  const warned = (more: string): readonly string[] =>
+    problemsOf(`rules: [{ name: a, hosts: a.example.com, inject: [key, other]${more} }]`, {
+      placeholders: ['key'],
+    });
+  const [line = '', ...more] = warned('');
+  assert.match(line, /^p:1:51: warning: key is put wherever the workload writes its placeholder/);
+  assert.deepEqual(more, []);
+  assert.equal(warned(', methods: [GET, POST]').length, 1);
+  assert.deepEqual(warned(', methods: [GET, HEAD]'), []);
+  assert.deepEqual(warned(', paths: /oauth/token'), []);
+});
+
 test('no file at all denies everything, an empty one is a mistake that is told', () => {
   const none = parsePolicy([]);
   assert.ok('policy' in none);
