@@ -15,14 +15,21 @@ const htmlNames: readonly Names[] = [
   { ...angles, '"': '&#34;', "'": '&#39;', '+': '&#43;' },
   { ...angles, '"': '&quot;', "'": '&#39;', '/': '&#x2F;', '`': '&#x60;', '=': '&#x3D;' },
   { ...angles, '"': '&quot;', "'": '&#x27;', '`': '&#x60;', '=': '&#x3D;' },
+  { ...angles, '"': '&quot;', "'": '&#x27;', '+': '&#x2B;', '`': '&#x60;' },
 ];
 /** What is written as `\uXXXX` although JSON does not ask for it. */
-const jsonEscapes: readonly RegExp[] = [/[&<>]/g, /[&<>']/g, /[&<>=']/g];
+const jsonEscapes: readonly RegExp[] = [/[&<>]/g, /[&<>']/g, /[&<>=']/g, /[\u0080-\uffff]/g];
+/** .NET writes its escapes in upper case, also of what others write behind a backslash. */
+const dotNetEscapes = /["&'+<>`]|[\u0080-\uffff]/g;
 
 /** The text as it may stand in an answer, also unchanged; every form once. */
 export function writtenForms(text: string): ReadonlySet<string> {
   const json = JSON.stringify(text).slice(1, -1);
-  const escaped = [json, ...jsonEscapes.map((characters) => json.replaceAll(characters, unicodeEscape))];
+  const escaped = [
+    json,
+    ...jsonEscapes.map((characters) => json.replaceAll(characters, unicodeEscape)),
+    text.replaceAll('\\', '\\\\').replaceAll(dotNetEscapes, upperCaseEscape),
+  ];
   const percent = [
     encodeURIComponent(text),
     strictly(encodeURIComponent(text)),
@@ -43,6 +50,10 @@ export function writtenForms(text: string): ReadonlySet<string> {
 
 function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function upperCaseEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /** RFC 3986 §2.2 reserves these too. */

@@ -64,6 +64,10 @@ const writers: Readonly<Record<string, (text: string) => string>> = {
   'JSON of PHP': (text) => jsonText(text).replaceAll('/', '\\/'),
   'JSON of Go': (text) => unicode(jsonText(text), /[&<>]/g),
   'JSON of Gson': (text) => unicode(jsonText(text), /[&<>=']/g),
+  'JSON of .NET': (text) =>
+    text
+      .replaceAll('\\', '\\\\')
+      .replaceAll(/["&'+<>`]/g, (char) => `\\u00${char.charCodeAt(0).toString(16).toUpperCase()}`),
   'a query': encodeURIComponent,
   'a query in lower case': (text) =>
     encodeURIComponent(text).replaceAll(/%../g, (escape) => escape.toLowerCase()),
@@ -82,6 +86,16 @@ const writers: Readonly<Record<string, (text: string) => string>> = {
     html(text, { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }),
   'HTML of Go': (text) =>
     html(text, { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;', '+': '&#43;' }),
+  'HTML of .NET': (text) =>
+    html(text, {
+      '&': '&amp;',
+      '<': '&lt;',
+      '>': '&gt;',
+      '"': '&quot;',
+      "'": '&#x27;',
+      '+': '&#x2B;',
+      '`': '&#x60;',
+    }),
   'HTML of Mustache': (text) =>
     html(text, {
       '&': '&amp;',
@@ -108,6 +122,14 @@ for (const [writer, write] of Object.entries(writers)) {
     }
   });
 }
+
+test('letters beyond ASCII are found where JSON escapes them', () => {
+  for (const written of ['p\\u00e4ssw\\u00f6rt \\u20ac1', 'p\\u00E4ssw\\u00F6rt \\u20AC1', 'pässwört €1']) {
+    const bytes = Buffer.from(`a ${written} b`);
+    const out = scrubAll([bytes], 'pässwört €1').toString();
+    assert.match(out, /^a \*+ b$/, written);
+  }
+});
 
 test('bytes without a possible start of the secret pass at once', () => {
   const scrubber = new ResponseScrubber(secretForms([new Secret(secret)]));

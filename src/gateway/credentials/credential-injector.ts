@@ -7,6 +7,7 @@ import { Secret } from '../../protocol/secret.ts';
 import type { UpstreamTls } from '../forwarder.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import type { HeadKindConfig } from './credential-config.ts';
+import { asFieldValue } from './field-value.ts';
 import type { HeldBodies } from './held-bodies.ts';
 import { bodyDigests, bodyFormOf, substituteInBody } from './placeholder-body.ts';
 import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
@@ -53,7 +54,8 @@ export function createInjector(
   switch (config.kind) {
     case 'bearer':
       return {
-        inject: (head, secret) => withField(head, 'authorization', `Bearer ${secret.reveal()}`, [secret]),
+        inject: (head, secret) =>
+          withField(head, 'authorization', `Bearer ${asFieldValue(secret.reveal())}`, [secret]),
       };
     case 'basic':
       return {
@@ -65,7 +67,7 @@ export function createInjector(
     case 'header':
       return {
         inject: (head, secret) =>
-          withField(head, config.header, `${config.prefix ?? ''}${secret.reveal()}`, [secret]),
+          withField(head, config.header, `${config.prefix ?? ''}${asFieldValue(secret.reveal())}`, [secret]),
       };
     case 'query':
       return {

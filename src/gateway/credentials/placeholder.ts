@@ -6,6 +6,7 @@ import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
 import type { Injected } from './credential-injector.ts';
+import { asFieldValue } from './field-value.ts';
 import { decodeParameter } from './query-parameter.ts';
 
 /** Characters that stand for themselves in a field, a query and a path. */
@@ -58,10 +59,10 @@ interface FieldPlaces {
 }
 
 function inField(text: string, { placeholder, place, pairs }: FieldPlaces): string {
-  if (text === placeholder) return place();
+  if (text === placeholder) return asFieldValue(place());
   const [, scheme = '', space = '', rest = ''] = /^([A-Za-z][A-Za-z0-9-]*)( +)(\S+)$/.exec(text) ?? [];
   if (scheme === '') return text;
-  if (rest === placeholder) return `${scheme}${space}${place()}`;
+  if (rest === placeholder) return `${scheme}${space}${asFieldValue(place())}`;
   if (scheme.toLowerCase() !== 'basic') return text;
   const pair = Buffer.from(rest, 'base64').toString('utf8');
   const colon = pair.indexOf(':');

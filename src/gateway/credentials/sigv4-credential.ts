@@ -5,6 +5,7 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { BodyFacts } from './body-rewrite.ts';
 import type { Injected } from './credential-injector.ts';
 import { decodeParameter } from './query-parameter.ts';
+import { asFieldValue } from './field-value.ts';
 import type { HeldBodies } from './held-bodies.ts';
 import { contentHashField, signedPayload, unsignedPayload } from './sigv4-body.ts';
 import type { SignedPayload } from './sigv4-body.ts';
@@ -98,7 +99,7 @@ export class Sigv4Injector {
     let { headers } = head;
     headers = headers.with('x-amz-date', signer.dateTime);
     if (keys.sessionToken !== undefined)
-      headers = headers.with('x-amz-security-token', keys.sessionToken.reveal());
+      headers = headers.with('x-amz-security-token', asFieldValue(keys.sessionToken.reveal()));
     if (isS3(service) || headers.has(contentHashField))
       headers = headers.with(contentHashField, payload.word);
     const canonical = canonicalRequest({ ...head, headers }, { service, payload: payload.word });
