@@ -39,8 +39,7 @@ export class GitSeen {
   /** Takes a request that a rule about git can allow; false for any other. */
   note(access: RequestAccess): boolean {
     const request = gitRequestOf(access);
-    if (request?.isSmart !== true || typeof GitPattern.parseRepository(request.repository) === 'string')
-      return false;
+    if (request?.isSmart !== true || !isLiteral(request.repository)) return false;
     const seen = this.#byRepository.get(request.repository) ?? {
       fetches: 0,
       listings: [],
@@ -84,6 +83,12 @@ export class GitSeen {
       pushes.size === 0 ? listings : [],
     );
   }
+}
+
+/** A workload chooses the name: a star in it would be a wildcard of the rule. */
+function isLiteral(repository: string): boolean {
+  const pattern = GitPattern.parseRepository(repository);
+  return typeof pattern !== 'string' && pattern.isLiteral;
 }
 
 /** One rule has to allow all of a push, so a push that deletes is not mixed with those that do not. */

@@ -19,7 +19,7 @@ const versionedFile = /[-_]v?\d+\.\d+[\w.+-]*\.[A-Za-z][A-Za-z0-9]{0,9}$/;
 
 /** The pattern for one path; `undefined` if none can be written, and any path has to do. */
 export function pathTemplate(path: string): string | undefined {
-  return [templateOf(path), literalPattern(path)].find(
+  return [templateOf(path), literalPattern(path), beginningOf(path)].find(
     (pattern) => pattern !== undefined && admits(pattern, path),
   );
 }
@@ -27,6 +27,12 @@ export function pathTemplate(path: string): string | undefined {
 /** The path itself as a pattern. */
 export function literalPattern(path: string): string {
   return path.replaceAll(/[\\{}()*:?+]/g, (char) => (char === '+' ? char : `\\${char}`));
+}
+
+/** Of a path that is too long for a pattern: how it begins, and anything behind. */
+function beginningOf(path: string): string {
+  // Neither half an escape nor half a letter stands at the end.
+  return `${literalPattern(path.slice(0, beginningMax).replace(/(?:%[0-9A-F]{0,2})+$/, ''))}*`;
 }
 
 function templateOf(path: string): string {
@@ -46,6 +52,9 @@ function templateOf(path: string): string {
     })
     .join('/');
 }
+
+/** Escaped, twice as long at most: below what a pattern may have. */
+const beginningMax = 200;
 
 /** Whether a rule with this pattern would allow the path, in every reading that it has. */
 export function admits(pattern: string, path: string): boolean {

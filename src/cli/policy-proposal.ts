@@ -7,7 +7,7 @@ import type { Destination } from '../http/destination.ts';
 import type { RequestAccess } from '../policy/decision.ts';
 import { parseNetwork, refusedNetwork } from '../policy/network.ts';
 import { GitSeen, type ProposedGit } from './git-proposal.ts';
-import { literalPattern, mayAdmit, pathTemplate } from './path-template.ts';
+import { admits, literalPattern, mayAdmit, pathTemplate } from './path-template.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 
 /** More templates than this on one host are no list that anybody reads. */
@@ -142,7 +142,8 @@ function templateFor(
       access.destination.scheme === scheme &&
       mayAdmit(pattern, access.path),
   );
-  return contradicts ? literalPattern(path) : pattern;
+  const literal = literalPattern(path);
+  return contradicts && admits(literal, path) ? literal : pattern;
 }
 
 const standardPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
@@ -166,6 +167,8 @@ function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, nam
     lines.push('    paths:');
     const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
     lines.push(...sorted.map(([pattern, seen]) => `      - ${scalar(pattern)} # ${seen}`));
+  } else if (methods.length > 0) {
+    lines.push('    # Any path: there were too many, or some that no pattern can say.');
   }
   if (injected.length > 0) lines.push(`    inject: [${injected.map(scalar).join(', ')}]`);
   if (networks.size > 0) lines.push(`    addresses: [${[...networks].toSorted().map(scalar).join(', ')}]`);
@@ -175,6 +178,8 @@ function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, nam
 function gitLines({ repositories, operation, refs, changes }: ProposedGit): readonly string[] {
   const list = (values: readonly string[]): string => `[${values.map(scalar).join(', ')}]`;
   const lines = ['    git:', `      repository: ${list(repositories)}`, `      operations: ${operation}`];
+  if (refs?.some((ref) => ref.includes('*')) === true)
+    lines.push('      # A star stands for names that no pattern can say, or for many: it admits others too.');
   if (refs !== undefined) lines.push(`      refs: ${list(refs)}`);
   else if (operation === 'push') lines.push('      # What was pushed is not recorded.');
   if (changes !== undefined) lines.push(`      changes: ${list(changes)}`);

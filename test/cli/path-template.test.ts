@@ -25,6 +25,20 @@ describe('ids, hashes and versions become named segments', () => {
   for (const [path, template] of rows) test(path, () => assert.equal(pathTemplate(path), template));
 });
 
+test('a path that is too long for a pattern is learnt by its beginning, and not as every path', () => {
+  for (const path of [
+    `/files/${'x'.repeat(600)}`,
+    `/files/${'%C3%BC'.repeat(200)}`,
+    `/files/${'(*)'.repeat(250)}`,
+    `/files;v=1/${'y%2Fz'.repeat(200)}`,
+  ]) {
+    const template = pathTemplate(path) ?? '';
+    assert.match(template, /^\/files.*\*$/, path);
+    assert.ok(admits(template, path));
+    assert.equal(admits(template, '/other'), false);
+  }
+});
+
 test('whatever the path is, its template and its literal pattern admit it', () => {
   const segment = fc.oneof(
     fc.string({ maxLength: 12 }),

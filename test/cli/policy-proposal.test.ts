@@ -219,6 +219,23 @@ test('a push of which not all is recorded is allowed without its refs, and repla
   }
 });
 
+test('a star that a workload wrote is no wildcard of what is learnt, and paths beyond number are told', () => {
+  const { policy, text } = learn([
+    exchange({ path: '/acme/*/info/refs?service=git-upload-pack' }),
+    exchange({ path: '/**/git-upload-pack', method: 'POST' }),
+    exchange({ path: `/${'x'.repeat(600)}` }),
+  ]);
+  assert.ok(!text.includes('git:') && !text.includes('Any path'), text);
+  for (const request of [
+    'GET https://a.example.com/acme/app/info/refs',
+    'POST https://a.example.com/app/git-upload-pack',
+    'GET https://a.example.com/y',
+  ])
+    assert.equal(verdict(policy, request), 'deny default-deny', request);
+  const many = learn(Array.from({ length: 201 }, (_, i) => exchange({ path: `/word${'x'.repeat(i)}` })));
+  assert.match(many.text, /\n {4}# Any path: there were too many/);
+});
+
 test('refs and repositories that no pattern can name are learnt as near as can be', () => {
   const many = Array.from({ length: 64 }, (_, i) => ({
     ref: `refs/tags/v${i}`,
