@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises';
 
-import type { AuditEvent } from '../api/audit-event.ts';
 import { loadGatewayConfig } from '../gateway/config.ts';
 import { hostDiscovery } from '../gateway/discover-hosts.ts';
 import { policyNames } from '../gateway/open-policies.ts';
@@ -12,16 +11,13 @@ import type { AccessRequest, Decision, Principal } from '../policy/decision.ts';
 import { diffPolicies, diffText } from '../policy/diff-policy.ts';
 import { explain } from '../policy/explain.ts';
 import { errorTable, ProxyError } from '../protocol/error.ts';
-import { openStore } from '../store/open-store.ts';
-import { readAuditFile } from './audit-file.ts';
+import { readRecords } from './audit-records.ts';
 import { parseOptions, type Command } from './command.ts';
 import { connectionAccess, judgedAccess, postureOption, requestAccess } from './explain-access.ts';
 import { gitAccesses } from './git-accesses.ts';
-import { gatewayOfOptions } from './gateway-configuration.ts';
 import { proposePolicy } from './policy-proposal.ts';
 import { policyWarnings } from './policy-warnings.ts';
-import { replay, replayText, type SessionFacts } from './policy-replay.ts';
-import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
+import { replay, replayText } from './policy-replay.ts';
 import { jsonLine } from './text-table.ts';
 
 const usage = `upstreamproxy policy check [--config FILE] FILE …
@@ -53,6 +49,7 @@ upstreamproxy policy diff OLD NEW
   --header FIELD        explain: a field of the request, "Name: value"; may be given several times
   --audit FILE          an audit in JSON lines
   --state DIR           the folder of a gateway without a configuration, such as that of a run
+  --since DURATION      learn and replay: only what is not older, such as 12h or 7d
   --fail-on-warning     check exits with 1 if there is a warning
   --fail-on-flip        replay exits with 1 if a request flips
   --json                replay and diff: one JSON object
@@ -66,14 +63,12 @@ interface Options {
   readonly header?: string[] | undefined;
   readonly audit?: string | undefined;
   readonly state?: string | undefined;
+  readonly since?: string | undefined;
   readonly change?: string | undefined;
   readonly json?: boolean | undefined;
   readonly 'fail-on-warning'?: boolean | undefined;
   readonly 'fail-on-flip'?: boolean | undefined;
 }
-
-/** Events that are read from the store at a time. */
-const auditBatch = 10_000;
 
 /** The policy of the files, or of the configuration. Throws `config_invalid` with every problem. */
 async function openPolicy(
@@ -154,7 +149,10 @@ function accessesOf(
 async function learn(positionals: readonly string[], options: Options): Promise<number> {
   const [file, ...more] = positionals;
   if (more.length > 0) throw new ProxyError('usage', 'name one audit: upstreamproxy policy learn AUDIT');
-  const { events } = await readRecords({ ...options, ...(file === undefined ? {} : { audit: file }) });
+  const { events } = await readRecords(
+    { ...options, ...(file === undefined ? {} : { audit: file }) },
+    Date.now(),
+  );
   process.stdout.write(proposePolicy(events));
   return 0;
 }
@@ -164,7 +162,7 @@ async function replayPolicy(positionals: readonly string[], options: Options): P
   if (files.length === 0)
     throw new ProxyError('usage', 'which policy? upstreamproxy policy replay FILE --audit AUDIT');
   const { policy } = await openPolicy(files, options);
-  const { events, sessions } = await readRecords(options);
+  const { events, sessions } = await readRecords(options, Date.now());
   const result = replay(events, policy, sessions);
   process.stdout.write(options.json === true ? jsonLine(result) : replayText(result));
   return options['fail-on-flip'] === true && result.flips.length > 0 ? 1 : 0;
@@ -178,38 +176,6 @@ async function diff(positionals: readonly string[], options: Options): Promise<n
   const result = diffPolicies(old.policy, (await openPolicy([after], options)).policy);
   process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : diffText(result));
   return 0;
-}
-
-interface Records {
-  readonly events: readonly AuditEvent[];
-  readonly sessions: SessionFacts;
-}
-
-/** Events of a file in JSON lines, or of the store of a gateway, with what is known of their sessions. */
-async function readRecords(options: Options): Promise<Records> {
-  const { audit, state, config } = options;
-  if (audit !== undefined) {
-    const events = await Array.fromAsync(readAuditFile(audit));
-    return { events, sessions: sessionsOfEvents(events) };
-  }
-  if (state === undefined && config === undefined)
-    throw new ProxyError('usage', 'which audit? name a file by --audit, or a gateway by --state or --config');
-  const place = await gatewayOfOptions(state === undefined ? { config } : { state });
-  await using store = await openStore(place.store);
-  const events: AuditEvent[] = [];
-  for (;;) {
-    const sinceId = events.at(-1)?.id;
-    const batch = await store.audit.query({
-      limit: auditBatch,
-      ...(sinceId === undefined ? {} : { sinceId }),
-    });
-    events.push(...batch);
-    if (batch.length < auditBatch) break;
-  }
-  return {
-    events,
-    sessions: new Map([...sessionsOfEvents(events), ...(await sessionsOfStore(store.sessions))]),
-  };
 }
 
 const actions: Readonly<
@@ -226,6 +192,7 @@ async function policy(args: readonly string[]): Promise<number> {
     header: { type: 'string', multiple: true, short: 'H' },
     audit: { type: 'string' },
     state: { type: 'string' },
+    since: { type: 'string' },
     json: { type: 'boolean' },
     'fail-on-warning': { type: 'boolean' },
     'fail-on-flip': { type: 'boolean' },
