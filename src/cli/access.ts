@@ -9,7 +9,7 @@ import { choiceOption, numberOption, parseOptions, type Command } from './comman
 import { durationOption } from './duration.ts';
 import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
 import { withOperatorDesk, type OperatorDesk } from './operator-audit.ts';
-import { jsonLine, printableText, textTable } from './text-table.ts';
+import { jsonLine, noteFullList, printableText, textTable } from './text-table.ts';
 
 const usage = `upstreamproxy access list --config FILE [--all] [--json]
   lists what waits for a decision, and the grants in force
@@ -47,9 +47,11 @@ async function list(
   const { all, limit, json } = options;
   await using store = await openStore(config.store);
   const open: readonly AccessState[] = ['pending', 'granted'];
-  const records = all
-    ? await store.access.list({ limit })
-    : (await Promise.all(open.map((state) => store.access.list({ state, limit })))).flat();
+  const lists = all
+    ? [await store.access.list({ limit })]
+    : await Promise.all(open.map((state) => store.access.list({ state, limit })));
+  noteFullList(Math.max(...lists.map((list) => list.length)), limit);
+  const records = lists.flat();
   if (json) {
     process.stdout.write(records.map(jsonLine).join(''));
     return;

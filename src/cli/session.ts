@@ -7,7 +7,7 @@ import type { SessionPresence, SessionRecord, Store } from '../store/store.ts';
 import { numberOption, parseOptions, type Command } from './command.ts';
 import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
 import { withOperatorDesk } from './operator-audit.ts';
-import { jsonLine, printableText, textTable } from './text-table.ts';
+import { jsonLine, noteFullList, printableText, textTable } from './text-table.ts';
 
 const usage = `upstreamproxy session list --config FILE [options]
   lists living sessions, newest first
@@ -17,7 +17,7 @@ upstreamproxy session revoke ID --config FILE [--reason TEXT]
 
 ${gatewayPlaceUsage}  --all                 list: also those that are over, for 30 days
   -n, --number N        list: how many at most; default 1000
-  --json                list: one JSON object a line
+  --json                list: one JSON object a line, with the claims of each
   --reason TEXT         revoke: for the audit and the agent
 `;
 
@@ -28,6 +28,8 @@ const presenceAgeMsMax = 20_000;
 export interface SessionSummary {
   readonly id: string;
   readonly principal: string;
+  /** What `policy explain --claims` takes. */
+  readonly claims: Readonly<Record<string, unknown>>;
   readonly state: string;
   readonly created: string;
   readonly lastSeen: string | undefined;
@@ -43,7 +45,7 @@ export function summaryOf(
   presences: readonly SessionPresence[],
   nowMs: number,
 ): SessionSummary {
-  const { id, principalId, state, enrolledMs, committedMs, endsMs, overMs, reason } = session;
+  const { id, principalId, claims, state, enrolledMs, committedMs, endsMs, overMs, reason } = session;
   const [newest] = presences.toSorted((a, b) => b.seenMs - a.seenMs);
   const isOver = overMs !== undefined;
   const tunnels = presences
@@ -53,6 +55,7 @@ export function summaryOf(
   return {
     id,
     principal: principalId,
+    claims,
     state,
     created: new Date(enrolledMs).toISOString(),
     lastSeen: new Date(isOver ? Math.min(seenMs, overMs) : seenMs).toISOString(),
@@ -71,6 +74,7 @@ async function list(
   const { all, limit, json } = options;
   const nowMs = Date.now();
   const sessions = await store.sessions.list({ limit, ...(all ? {} : { living: true }) });
+  noteFullList(sessions.length, limit);
   const summaries: SessionSummary[] = [];
   for (const session of sessions)
     summaries.push(summaryOf(session, await store.presence.of(session.id), nowMs));

@@ -47,3 +47,9 @@ export function jsonLine(value: unknown): string {
   );
   return `${ascii}\n`;
 }
+
+/** On standard error, where the output is as long as it was allowed to be: what is older is easily taken for absent. */
+export function noteFullList(length: number, limit: number): void {
+  if (length < limit) return;
+  process.stderr.write(`upstreamproxy: no more than ${limit} are shown, the newest; see --number\n`);
+}

@@ -38,6 +38,8 @@ test('without a running gateway requests are listed and decided, and the decisio
   const [line = '{}'] = (await control('access', 'list', '--json')).split('\n');
   assert.match(line, /^[\x20-\x7e]+$/);
   assert.equal((JSON.parse(line) as { id: string }).id, 'one');
+  const full = await runCommand(launcher, ['access', 'list', '-n', '1', '--config', configFile]);
+  assert.match(full.stderr, /no more than 1 are shown, the newest; see --number\n$/);
   assert.match(
     await control('access', 'grant', 'one', '--for', '10m', '--scope', 'path', '--principal'),
     /^granted one until .*: GET https:\/\/example\.com\/one, scope path, for the principal\n$/,
@@ -62,8 +64,9 @@ test('a session is listed and revoked by its id without a running gateway', asyn
   assert.match(await control('session', 'revoke', 'a', '--reason', 'no longer needed'), /^revoked a\n$/);
   assert.match(await control('session', 'list'), /^id .*\n$/);
   const [row = '{}'] = (await control('session', 'list', '--all', '--json')).split('\n');
-  const { state, reason } = JSON.parse(row) as { state: string; reason: string };
+  const { state, reason, claims } = JSON.parse(row) as { state: string; reason: string; claims: unknown };
   assert.deepEqual([state, reason], ['revoked', 'no longer needed']);
+  assert.deepEqual(claims, newSession('a').claims);
 });
 
 test('where requests are turned off nothing is granted', async () => {
