@@ -25,6 +25,12 @@ export function compileGit(document: RuleDocument, report: Report): GitCondition
       'the rule allows every repository of its hosts; write repository: [acme/app], or acme/**',
     );
   checkOperations(git, isDeny, report);
+  if (!isDeny && git.operations === undefined)
+    report(
+      ['git'],
+      '"operations" is not written, so the rule allows pushes beside fetches; write operations: fetch, or [fetch, push] if that is meant',
+      'warning',
+    );
   return {
     repositories: patterns(git, 'repository', report),
     operations: new Set<GitOperation>(

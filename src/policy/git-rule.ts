@@ -118,7 +118,8 @@ export function gitText({ repositories, operations, refs, changes }: GitConditio
   if (repositories !== undefined) parts.push(`repository ${list(repositories.map(({ source }) => source))}`);
   if (operations.has('push')) {
     if (refs !== undefined) parts.push(`refs ${list(refs.map(({ source }) => source))}`);
-    if (changes.size < refChanges.length) parts.push(`changes ${list(changes)}`);
+    // Said either way: a rule that allows has no deletions where nothing is written.
+    parts.push(changes.size < refChanges.length ? `changes ${list(changes)}` : 'any change');
   }
   return parts.join('; ');
 }

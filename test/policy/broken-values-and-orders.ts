@@ -12,12 +12,12 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
   ],
   [
     'git with methods',
-    rule('hosts: a.example.com\nmethods: GET\ngit: { repository: acme/app }'),
+    rule('hosts: a.example.com\nmethods: GET\ngit: { repository: acme/app, operations: fetch }'),
     ['p:4:14: error: "git" says the methods already; remove "methods"'],
   ],
   [
     'a repository that is a URL',
-    rule('hosts: a.example.com\ngit: { repository: https://a.example.com/acme/app }'),
+    rule('hosts: a.example.com\ngit: { repository: https://a.example.com/acme/app, operations: fetch }'),
     [
       'p:4:24: error: "https://a.example.com/acme/app" is a URL; write the path of the repository, such as acme/app',
     ],
@@ -48,7 +48,7 @@ export const brokenValuesAndOrders: readonly BrokenPolicy[] = [
   ],
   [
     'git where TLS stays closed',
-    rule('hosts: a.example.com\ntls: passthrough\ngit: { repository: acme/app }'),
+    rule('hosts: a.example.com\ntls: passthrough\ngit: { repository: acme/app, operations: fetch }'),
     [
       'p:5:10: error: passthrough leaves TLS closed, so "git" cannot be kept; remove it, or let the gateway intercept',
     ],

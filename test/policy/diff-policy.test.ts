@@ -17,6 +17,13 @@ test('the same policy written otherwise has no difference in meaning', () => {
   assert.equal(text, 'no difference in meaning\n');
 });
 
+test('that refs may be deleted now is said', () => {
+  const git = (changes: string): string =>
+    rules(`name: a, hosts: a.example.com, git: { repository: a/b, operations: push${changes} }`);
+  const text = diffText(diff(git(''), git(', changes: [create, update, delete]')));
+  assert.match(text, /changes create, update → push; repository a\/b; any change \(widened\)/);
+});
+
 describe('what a change of one key does to what can be reached', () => {
   const rows: readonly (readonly [string, string, string])[] = [
     ['methods: GET', 'methods: [GET, HEAD]', 'methods widened'],

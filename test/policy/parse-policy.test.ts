@@ -35,6 +35,18 @@ describe('a doubtful policy is taken with a warning', () => {
       ],
     ],
     [
+      'git without its operations',
+      'rules: [{ name: a, hosts: a.example.com, git: { repository: acme/app } }]',
+      [
+        'p:1:47: warning: "operations" is not written, so the rule allows pushes beside fetches; write operations: fetch, or [fetch, push] if that is meant',
+      ],
+    ],
+    [
+      'git with them, and a rule that denies all of git',
+      'rules: [{ name: a, hosts: a.example.com, git: { repository: acme/app, operations: [fetch, push] } }, { name: b, hosts: b.example.com, git: {}, deny: true }]',
+      [],
+    ],
+    [
       'a deny for https beside raw TCP on another port',
       'rules: [{ name: a, hosts: a.example.com, scheme: tcp, ports: 22 }, { name: b, hosts: a.example.com, scheme: https, deny: true }]',
       [],
