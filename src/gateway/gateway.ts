@@ -11,6 +11,7 @@ import { openAuditLog } from './audit-log.ts';
 import { AuditRetention } from './audit-retention.ts';
 import type { GatewayConfig } from './config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
+import { FollowedIdentity } from './followed-identity.ts';
 import { openAccess } from './gateway-access.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
@@ -180,7 +181,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   });
   await listen(server, config);
   stack.defer(() => closeServer(server));
+  const { certificatePem } = identity;
   if (renewable) stack.use(renewIdentity(config, server, identity, clock));
+  else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const close = (drainMs: number): Promise<void> =>
