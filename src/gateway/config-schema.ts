@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { limitTable, type LimitName } from '../protocol/limits.ts';
+import { forSchema } from '../policy/policy-schema.ts';
 import { strictMap } from '../policy/yaml-source.ts';
 import { credentialSchema } from './credentials/credential-schema.ts';
 import { plainSourceSchema } from './credentials/source-schema.ts';
@@ -87,6 +88,7 @@ const issuerSchema = strictMap(
       .string({ error: urlHint })
       .regex(/^https:\/\/[^\s]+$/, { error: urlHint })
       .optional(),
+    for: forSchema.optional().describe('Claims without which a token of the issuer starts no session.'),
     algorithms: oneOrMany(
       z.enum(['EdDSA', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'], {
         error: algorithmHint,
@@ -96,7 +98,7 @@ const issuerSchema = strictMap(
   },
   {
     hint: 'write an issuer as { issuer: https://issuer.example.com }',
-    synonyms: { url: 'issuer', jwks: 'jwksUrl' },
+    synonyms: { url: 'issuer', jwks: 'jwksUrl', claims: 'for', require: 'for' },
   },
 );
 

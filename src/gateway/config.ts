@@ -2,6 +2,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { ClaimSelector } from '../policy/claim-selector.ts';
 import { formatProblem, type PolicyProblem } from '../policy/problem.ts';
 import { readYaml, type YamlPath, type YamlSource } from '../policy/yaml-source.ts';
 import { ProxyError } from '../protocol/error.ts';
@@ -21,6 +22,8 @@ export interface IssuerSettings {
   readonly audience?: string;
   /** Found by the issuer's metadata if absent. */
   readonly jwksUrl?: string;
+  /** Claims without which a token starts no session. */
+  readonly for?: ClaimSelector;
   readonly algorithms: readonly string[];
 }
 
@@ -267,11 +270,12 @@ function proxySettings(
 }
 
 function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[number]): IssuerSettings {
-  const { issuer, audience, jwksUrl, algorithms } = document;
+  const { issuer, audience, jwksUrl, algorithms, for: selector } = document;
   return {
     issuer,
     ...(audience === undefined ? {} : { audience }),
     ...(jwksUrl === undefined ? {} : { jwksUrl }),
+    ...(selector === undefined ? {} : { for: selector }),
     algorithms: algorithms === undefined ? gatewayConfigDefaults.algorithms : asList(algorithms),
   };
 }

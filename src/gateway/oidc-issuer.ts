@@ -1,5 +1,6 @@
 // An OIDC issuer as an issuer of session tokens: Kubernetes service accounts, CI providers.
 
+import type { ClaimSelector } from '../policy/claim-selector.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { IssuerFetch } from './oidc-fetch.ts';
 import { OidcKeySet } from './oidc-key-set.ts';
@@ -11,18 +12,21 @@ export function oidcIssuer(options: {
   /** Where its tokens name another audience than the gateway's. */
   readonly audience?: string;
   readonly jwksUrl?: string;
+  /** Claims without which its tokens start no session. */
+  readonly for?: ClaimSelector;
   /** Asymmetric JWS algorithms. */
   readonly algorithms: readonly string[];
   readonly fetch: IssuerFetch;
   readonly limits?: Limits;
 }): TokenIssuer {
-  const { issuer, audience, algorithms } = options;
+  const { issuer, audience, algorithms, for: selector } = options;
   const keys = new OidcKeySet(options);
   return {
     issuer,
     typ: undefined,
     algorithms: algorithms.filter(isAsymmetric),
     ...(audience === undefined ? {} : { audience }),
+    ...(selector === undefined ? {} : { selector }),
     resolveKey: (header, nowMs) => keys.key(header, nowMs),
   };
 }

@@ -40,7 +40,8 @@ export function policyNames({
       kind === 'placeholder' ? [name] : [],
     ),
     trust: Object.keys(trust),
-    issuers: issuers.map(({ issuer }) => issuer),
+    // Of those with "for" it is said who is meant.
+    issuers: issuers.flatMap((one) => (one.for === undefined ? [one.issuer] : [])),
     discover: hostDiscovery(discover),
   };
 }
@@ -51,7 +52,7 @@ export async function openPolicies(
   { stack, log, ruleTrust, clock }: PolicyParts,
 ): Promise<Policies> {
   if (config.policy.mode === 'observe') {
-    if (config.issuers.length > 0)
+    if (config.issuers.some((one) => one.for === undefined))
       log('warn', 'policy: observe lets everything public through to whoever has a token of an issuer');
     const [policy, startMs] = [observePolicy(), clock()];
     return {

@@ -2,6 +2,7 @@
 
 import { createHash, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, type CryptoKey, type JWTPayload } from 'jose';
+import { type ClaimSelector, selects } from '../policy/claim-selector.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -23,6 +24,8 @@ export interface TokenIssuer {
   readonly algorithms: readonly string[];
   /** The audience that its tokens must name, where it differs from the gateway's own. */
   readonly audience?: string;
+  /** Claims without which its tokens start no session. */
+  readonly selector?: ClaimSelector;
   /** The public key for a token's header; ProxyError `token_invalid` if it has none of that `kid`. */
   resolveKey(
     header: { readonly alg: string; readonly kid: string | undefined },
@@ -78,7 +81,10 @@ export async function verifySessionToken(
     audience: issuer.audience ?? options.audience,
     nowMs,
   });
-  return verifiedTokenOf(claims, nowMs);
+  const verified = verifiedTokenOf(claims, nowMs);
+  if (issuer.selector !== undefined && !selects(issuer.selector, claims))
+    throw invalid('its claims are not those of a session here');
+  return verified;
 }
 
 function checkHeader(

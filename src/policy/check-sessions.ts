@@ -8,7 +8,7 @@ export type SessionProblem =
   | { readonly indexes: readonly number[]; readonly message: string }
   | { readonly file: string; readonly message: string };
 
-/** `issuers` are those whose tokens start sessions beside the gateway's own. */
+/** `issuers` are those of which every token for the gateway starts a session. */
 export function checkSessions(
   rules: readonly Rule[],
   files: readonly PolicyFile[],
@@ -26,7 +26,7 @@ export function checkSessions(
   if (open.length > 0)
     problems.push({
       indexes: open,
-      message: `there is no "for", so this rule is for ${who}; write for: in the rule or the file, with the claims of those who are meant, or for: { iss: "*" } if it is everybody`,
+      message: `there is no "for", so this rule is for ${who}; write for: in the rule or the file, with the claims of those who are meant, or for: { iss: "*" } if it is everybody; for: at the issuer in the configuration bounds all of it`,
     });
   if (issuers.length === 1) return problems;
   const unbound = allows.filter(

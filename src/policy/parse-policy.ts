@@ -24,7 +24,7 @@ export interface KnownNames {
   readonly placeholders?: Iterable<string>;
   /** Of the trust that rules can pin. Absent: they are not checked. */
   readonly trust?: Iterable<string>;
-  /** Issuers whose tokens start sessions beside the gateway's own. Absent: who may have a session is not looked at. */
+  /** Issuers of which every token for the gateway starts a session. Absent: who may have a session is not looked at. */
   readonly issuers?: Iterable<string>;
 }
 

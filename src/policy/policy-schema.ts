@@ -138,7 +138,8 @@ const claimPattern: z.ZodType<ClaimPattern> = z.lazy(() =>
     },
   ),
 );
-const forSchema = z
+/** Claims of the sessions that something is for; the gateway's configuration has it for issuers too. */
+export const forSchema = z
   .record(z.string(), claimPattern, {
     error: 'write claims of the session token, such as { repository: acme/app }',
   })

@@ -34,6 +34,8 @@ test('warnings of the policy are printed by both checks, and fail where that is 
     assert.match((await runCommand(launcher, check)).stdout, expired);
     await writeFile(config, 'policy: policy.yaml\n');
     await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
+    const bounded = 'issuers: [{ issuer: "https://issuer.example.com", for: { team: a } }]';
+    await writeFile(config, `policy: policy.yaml\n${bounded}\n`);
     const quiet = await runCommand(launcher, [...check, '--fail-on-warning']);
     assert.deepEqual([quiet.code, quiet.stdout.split('\n').length], [0, 2]);
   });

@@ -67,7 +67,7 @@ trust: { internal: { file: internal.pem } }
 discover: { gems: { command: [gem, sources] }, mirrors: { file: mirrors.txt } }
 tokens: { issuer: me, audience: you, ttlSeconds: 60 }
 issuers:
-  - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", algorithms: ES256 }
+  - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", for: { team: [a, b] }, algorithms: ES256 }
 upstream:
   systemTrust: false
   ca: corp.pem
@@ -108,6 +108,7 @@ log: { level: debug, format: json }
         issuer: 'https://issuer.example.com',
         audience: 'them',
         jwksUrl: 'https://issuer.example.com/jwks',
+        for: { team: ['a', 'b'] },
         algorithms: ['ES256'],
       },
     ],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import type { IssuerFetch } from '../../src/gateway/oidc-fetch.ts';
+import type { ClaimSelector } from '../../src/policy/claim-selector.ts';
 import { oidcIssuer } from '../../src/gateway/oidc-issuer.ts';
 import { verifySessionToken, type TokenIssuer } from '../../src/gateway/session-token.ts';
 import { audience, startMs } from './session-fixture.ts';
@@ -56,10 +57,7 @@ function answer(status: number, document: unknown): Awaited<ReturnType<IssuerFet
   return { status, body: new Blob([JSON.stringify(document)]).stream() };
 }
 
-function trustOf(
-  documents: Documents,
-  changes: { algorithms?: readonly string[]; jwksUrl?: string } = {},
-): TokenIssuer {
+function trustOf(documents: Documents, changes: Partial<Parameters<typeof oidcIssuer>[0]> = {}): TokenIssuer {
   return oidcIssuer({ issuer, algorithms: ['RS256', 'ES256'], fetch: documents.fetch, ...changes });
 }
 const verify = (token: string, trust: TokenIssuer, nowMs = startMs) =>
@@ -74,6 +72,27 @@ test('a token of the issuer is verified with the key that its metadata leads to,
   assert.equal(one?.subject, 'repo:example/project');
   assert.equal(one?.claims['repository'], 'example/project');
   assert.deepEqual(documents.asked, [metadataUrl, keysUrl]);
+});
+
+test('a token without the claims that the configuration asks for starts no session, whoever signed it', async () => {
+  const of = (selector: Parameters<typeof oidcIssuer>[0]['for']) =>
+    trustOf(new Documents(), selector === undefined ? {} : { for: selector });
+  const token = await sign(first);
+  assert.equal((await verify(token, of({ repository: 'example/*' }))).subject, 'repo:example/project');
+  const others: readonly ClaimSelector[] = [
+    { repository: 'other/*' },
+    { repository: 'example/*', ref: 'refs/heads/main' },
+  ];
+  for (const selector of others)
+    await assert.rejects(verify(token, of(selector)), {
+      code: 'token_invalid',
+      message: 'The session token is not acceptable: its claims are not those of a session here.',
+    });
+  // What is wrong with the token itself is said first.
+  await assert.rejects(
+    verify(await sign(second), of({ repository: 'other/*' })),
+    /does not verify|not publish/,
+  );
 });
 
 test('with a configured key URL the metadata is not asked', async () => {
