@@ -323,7 +323,7 @@ async function forward(
     record.facts.verdict = 'allow';
   } catch (error) {
     // What broke is the consequence of that.
-    throw ended ?? error;
+    throw ended ?? relay.harmless(error);
   } finally {
     release();
     releaseBody(client, request);

@@ -6,7 +6,7 @@ import type { RequestHead, ResponseHead } from '../http/message-head.ts';
 import { printable } from '../http/printable.ts';
 import { validateResponse } from '../http/response-validation.ts';
 import { validateTrailers } from '../http/trailers.ts';
-import { ProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Secret } from '../protocol/secret.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -37,6 +37,7 @@ export class ResponseRelay implements ResponseReceiver {
   readonly #decode: boolean;
   #decoder: ResponseDecoder | undefined;
   #trailers: readonly string[] = [];
+  #unsearchableFault: ProxyError | undefined;
   #interimHeads = 0;
   #isEnded = false;
   status: number | undefined;
@@ -55,6 +56,20 @@ export class ResponseRelay implements ResponseReceiver {
   /** How many times an injected secret was replaced in the body. */
   get scrubbed(): number {
     return this.#scrubber?.replaced ?? 0;
+  }
+
+  /**
+   * What may be said of a fault of the exchange. An origin that repeats a value in a head that is none has it quoted by whoever found
+   * the head malformed, maybe cut, so that nothing can be searched for (invariant 3).
+   */
+  harmless(error: unknown): unknown {
+    if (this.#forms.length === 0 || error === this.#unsearchableFault) return error;
+    const { code, message } = asProxyError(error);
+    if (code !== 'origin_malformed' || !message.includes('"')) return error;
+    return new ProxyError(
+      code,
+      `the answer of ${this.#request.destination.host} is malformed; its text is not repeated, for a credential was on the request`,
+    );
   }
 
   onInformation(status: number, rawHeaders: readonly string[]): void {
@@ -154,11 +169,12 @@ export class ResponseRelay implements ResponseReceiver {
     throw this.#unsearchable(`with content-encoding ${printable(encoding)}`);
   }
 
+  /** What it quotes was searched. */
   #unsearchable(how: string): ProxyError {
-    return new ProxyError(
+    return (this.#unsearchableFault = new ProxyError(
       'origin_malformed',
       `${this.#request.destination.host} answered ${how} which was not asked for, ` +
         'so the answer cannot be searched for the injected credential and is not passed on',
-    );
+    ));
   }
 }

@@ -100,6 +100,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
   record.keep();
   let ended: ProxyError | undefined;
   let origin: Duplex | undefined;
+  let relay: ResponseRelay | undefined;
   const unanswered = new AbortController();
   let release = (): void => undefined;
   try {
@@ -109,7 +110,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
       throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
     if (validated.head.destination.host === accessHost)
       throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
-    const relay = new ResponseRelay({
+    relay = new ResponseRelay({
       client,
       secrets: injected.values,
       decode: injected.decode,
@@ -167,7 +168,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: FrontPar
     noteEnd(record, ended);
   } catch (error) {
     // What broke is the consequence of that.
-    refuse(client, asProxyError(ended ?? error), record);
+    refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
   } finally {
     release();
     // An answer that is refused leaves nobody who would end it.
