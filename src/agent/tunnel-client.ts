@@ -220,6 +220,8 @@ export class TunnelClient implements AsyncDisposable {
   async #connect(signal: AbortSignal | undefined): Promise<TunnelLink> {
     const { session, limits } = this.#options;
     const { gateway } = session;
+    // Signed before: a connection whose user waits for something else has nobody who hears of its reset.
+    const headers = await session.authorize('GET', tunnelPath);
     const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
     try {
       const webSocket = await connectWebSocket({
@@ -227,7 +229,7 @@ export class TunnelClient implements AsyncDisposable {
         host: gateway.address.hostField,
         path: `${gateway.address.prefix}${tunnelPath}`,
         subprotocols: [tunnelSubprotocol],
-        headers: await session.authorize('GET', tunnelPath),
+        headers,
         // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
         zeroMask: gateway.address.secure,
         limits,

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { endsSession, TunnelClient } from '../../src/agent/tunnel-client.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
 import type { OpenFields } from '../../src/protocol/frame.ts';
@@ -38,6 +41,25 @@ describe('the first connection', () => {
     await assert.rejects(open(setting), { code: 'websocket_refused', message: /503/ });
     await assert.rejects(open(setting));
     assert.equal(setting.fake.requests.filter((request) => request === 'tunnel').length, 2);
+  });
+
+  test('is not one that broke while the proof for it was made', async () => {
+    await using setting = await enrolled();
+    const { session } = setting;
+    (await session.gateway.kept.take())?.destroy();
+    const made = new PassThrough();
+    // A net.Socket in all that is asked of it here.
+    session.gateway.kept.warm(() => Promise.resolve(made as unknown as Socket));
+    await nextTurn();
+    const authorize = session.authorize.bind(session);
+    session.authorize = async (...request) => {
+      const closed = new Promise((resolve) => made.once('close', resolve));
+      made.destroy(new Error('read ECONNRESET'));
+      await closed;
+      return await authorize(...request);
+    };
+    await using client = await open(setting);
+    assert.equal(await echo(client, 'hello'), 'hello');
   });
 
   test('has a deadline', async () => {

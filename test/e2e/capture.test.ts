@@ -142,7 +142,7 @@ for (const user of users) {
     { skip: skip('python3') },
     async () => {
       await using set = await scene(user);
-      const outside = createServer((socket) => socket.end('reached'));
+      const outside = createServer((socket) => socket.on('error', () => undefined).end('reached'));
       outside.listen({ host: '127.0.0.1', port: 0 });
       await once(outside, 'listening');
       await using stack = new AsyncDisposableStack();

@@ -30,7 +30,7 @@ test('input goes there, the answer comes back, and each direction ends by itself
 
 test('what the relay refuses is said, with the exit code of a refusal', async () => {
   const server = createServer((socket) =>
-    socket.end('HTTP/1.1 403 no\r\nX-Deny-Reason: policy_denied\r\n\r\n'),
+    socket.on('error', () => undefined).end('HTTP/1.1 403 no\r\nX-Deny-Reason: policy_denied\r\n\r\n'),
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

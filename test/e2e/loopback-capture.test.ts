@@ -212,7 +212,7 @@ async function serverInside(script: string): Promise<AsyncDisposable> {
 }
 
 const tcpServer = (host: string, port: number): string =>
-  `require("net").createServer((socket) => socket.end("own server\\n")).listen(${port}, "${host}", () => console.log("up"))`;
+  `require("net").createServer((socket) => socket.on("error", () => undefined).end("own server\\n")).listen(${port}, "${host}", () => console.log("up"))`;
 
 const obstacle = containerObstacle();
 const skip = obstacle === false ? skipWithout('curl', 'git', 'npm', 'getent') : obstacle;

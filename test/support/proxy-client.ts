@@ -17,6 +17,8 @@ export interface ProxyTarget {
 /** Asks the relay for a tunnel by CONNECT. Gives the socket behind the answer. */
 export async function connectThrough({ relayPort, host, port }: ProxyTarget): Promise<Socket> {
   const socket = connectTcp({ host: '127.0.0.1', port: relayPort });
+  // What breaks it is told by what is asked of it; in between nobody else may listen.
+  socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.write(`CONNECT ${host}:${port} HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
   const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -32,6 +34,7 @@ export async function connectThrough({ relayPort, host, port }: ProxyTarget): Pr
 export async function tlsThrough(target: ProxyTarget): Promise<TLSSocket> {
   const socket = await connectThrough(target);
   const tls = connectTls({ socket, servername: target.host, ca: target.ca, ALPNProtocols: ['http/1.1'] });
+  tls.on('error', () => undefined);
   await once(tls, 'secureConnect');
   return tls;
 }

@@ -19,7 +19,7 @@ describe('a listener by system call', { skip }, () => {
 
   test('takes connections on its address', async () => {
     using opened = kernel();
-    const server = createServer((socket) => socket.end('taken'));
+    const server = createServer((socket) => socket.on('error', () => undefined).end('taken'));
     server.listen({ fd: openRawListener(opened, 'tcp', anyPort) });
     await once(server, 'listening');
     const { address, port } = server.address() as AddressInfo;

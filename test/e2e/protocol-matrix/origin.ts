@@ -9,7 +9,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 
 import type { TestAuthority } from '../../support/test-authority.ts';
 import { serverWebSocket } from './websocket-over-stream.ts';
@@ -80,7 +80,7 @@ function http1Server(
   server.on('upgrade', (request, socket, head) => {
     note(request, seen);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }));
+      echo(webSocket);
     });
   });
   return server;
@@ -101,11 +101,16 @@ function http2Server(
   server.on('connect', (request: Http2ServerRequest) => {
     seen.set(idOf(request.url), { httpVersion: request.httpVersion, method: request.method, trailers: {} });
     request.stream.respond({ ':status': 200 });
-    const webSocket = serverWebSocket(request.stream);
-    webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }));
+    echo(serverWebSocket(request.stream));
   });
   server.on('sessionError', () => undefined);
   return server;
+}
+
+/** A client that breaks off is no fault of the origin. */
+function echo(webSocket: WebSocket): void {
+  webSocket.on('error', () => webSocket.terminate());
+  webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }));
 }
 
 function idOf(url: string | undefined): string {
