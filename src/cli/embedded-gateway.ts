@@ -32,13 +32,14 @@ export interface EmbeddedGateway extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts it in `stateDirectory`; `args` are options of `gateway`. Throws what the gateway reports. */
+/** Starts it in `stateDirectory`; `args` are options of `gateway`. Throws what the gateway reports, cancelled, timeout. */
 export async function startEmbeddedGateway(options: {
   readonly stateDirectory: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
 }): Promise<EmbeddedGateway> {
-  const { stateDirectory, args } = options;
+  const { stateDirectory, args, signal } = options;
   // The launcher: always Node, whatever this process runs under, and with an environment of its own making.
   const launcher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
   const { UPSTREAMPROXY_RUNTIME: _runtime, ...environment } = options.environment;
@@ -60,7 +61,7 @@ export async function startEmbeddedGateway(options: {
   );
   try {
     // The fourth entry of stdio is a pipe, so it is there and readable.
-    const report = await readReport(child.stdio[readyFd] as Readable, stateDirectory);
+    const report = await readReport(child.stdio[readyFd] as Readable, stateDirectory, signal);
     if ('error' in report) throw new ProxyError(knownCode(report.error.code), report.error.message);
     const close = (): Promise<void> => stop(child, ended);
     return { ...report, ended, close, [Symbol.asyncDispose]: close };
@@ -75,17 +76,23 @@ function knownCode(code: string): ErrorCode {
   return Object.hasOwn(errorTable, code) ? (code as ErrorCode) : 'internal';
 }
 
-async function readReport(pipe: Readable, stateDirectory: string): Promise<EmbeddedReport> {
+async function readReport(
+  pipe: Readable,
+  stateDirectory: string,
+  cancel: AbortSignal | undefined,
+): Promise<EmbeddedReport> {
   const lines = createInterface({ input: pipe });
   const deadline = AbortSignal.timeout(startTimeoutMs);
+  const signal = cancel === undefined ? deadline : AbortSignal.any([cancel, deadline]);
   try {
     const first = await Promise.race([
-      once(lines, 'line', { signal: deadline }).then(([line]) => String(line)),
+      once(lines, 'line', { signal }).then(([line]) => String(line)),
       once(lines, 'close').then(() => undefined),
     ]);
     // Written by our own process: the type is what embedded-gateway-process.ts writes.
     if (first !== undefined) return JSON.parse(first) as EmbeddedReport;
   } catch (error) {
+    if (cancel?.aborted === true) throw new ProxyError('cancelled', 'the start of the gateway was cancelled');
     if (!deadline.aborted) throw error;
     throw new ProxyError(
       'timeout',

@@ -21,11 +21,12 @@ export interface EmbeddedOptions {
   readonly config: string | undefined;
 }
 
-/** Brings the session up; everything that was opened is closed again if a step fails. */
+/** Brings the session up; everything that was opened is closed again if a step fails or the signal aborts. */
 export async function openRunSession(
   options: AgentOptions,
   embeddedOptions: EmbeddedOptions,
   jail: Promise<Jail | undefined>,
+  signal: AbortSignal,
 ): Promise<RunSession> {
   await using stack = new AsyncDisposableStack();
   let embedded: EmbeddedGateway | undefined;
@@ -37,7 +38,9 @@ export async function openRunSession(
     // Its origins' names, too, must not be led to the agent.
     if (options.captureLoopback) args.push('--keep-name-servers');
     const { startEmbeddedGateway } = await import('./embedded-gateway.ts');
-    embedded = stack.use(await startEmbeddedGateway({ stateDirectory, args, environment: process.env }));
+    embedded = stack.use(
+      await startEmbeddedGateway({ stateDirectory, args, environment: process.env, signal }),
+    );
   }
   if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   const proxy = stack.use(
@@ -47,6 +50,7 @@ export async function openRunSession(
       jail: factsOf(jail),
       entrances: async (ports) => await (await jail)?.listen?.(ports),
       onFailure: 'throw',
+      signal,
     }),
   );
   if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy));

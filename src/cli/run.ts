@@ -2,15 +2,22 @@
 
 import { closeOnExec } from '../agent/close-on-exec.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
-import { agentOptionTable, agentOptionUsage, readAgentOptions } from './agent-options.ts';
+import { agentOptionTable, agentOptionUsage, type AgentOptions, readAgentOptions } from './agent-options.ts';
 import { isSingleFile } from './argument-marks.ts';
 import { withoutProxyVariables } from './capture-only.ts';
 import { parseOptions, type Command } from './command.ts';
 import { displacedNames } from './displaced-note.ts';
-import { jailOptionTable, jailOptionUsage, openJailFor, readJailOptions } from './jail-options.ts';
+import { type Interruption, listenForInterruption } from './interruption.ts';
+import {
+  jailOptionTable,
+  jailOptionUsage,
+  openJailFor,
+  type JailOptions,
+  readJailOptions,
+} from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
 import { outliveStandardError } from './standard-error.ts';
-import { exitAs, runWorkload } from './workload.ts';
+import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
 /** How long streams of the command's children may go on after the command ended. */
@@ -41,7 +48,17 @@ function isCaptured({ proxy }: RunSession): boolean {
   return proxy.loopbackCapture !== undefined;
 }
 
-async function run(args: readonly string[]): Promise<number> {
+/** What the command line asks for, checked. */
+interface RunRequest {
+  readonly command: readonly [string, ...string[]];
+  readonly options: AgentOptions;
+  readonly jailOptions: JailOptions & { readonly relayPort: number };
+  readonly policies: readonly string[];
+  readonly config: string | undefined;
+  readonly posture: boolean;
+}
+
+async function readRequest(args: readonly string[]): Promise<RunRequest> {
   const separator = args.indexOf('--');
   const own = separator < 0 ? args : args.slice(0, separator);
   const { values, positionals } = parseOptions('run', own, {
@@ -71,22 +88,32 @@ async function run(args: readonly string[]): Promise<number> {
     throw new ProxyError('usage', '--home-files and --system-store are for this user, so not with --user');
   if (options.gatewayUrl === undefined && isSingleFile())
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
-  const jailOptions = readJailOptions(values);
-  outliveStandardError();
-  // The runtime does so for the first few descriptors; the helper is not protected as the agent is.
-  if (options.tokenFd !== undefined) closeOnExec(options.tokenFd);
+  const jailOptions = { ...readJailOptions(values), relayPort: options.relayPort };
+  return {
+    command: [file, ...rest],
+    options,
+    jailOptions,
+    policies,
+    config: values.config,
+    posture: values.posture ?? false,
+  };
+}
+
+async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {
+  const { command, options, jailOptions, policies, config } = request;
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
-  const jail = openJailFor({ ...jailOptions, relayPort: options.relayPort }, options.quiet);
+  const jail = openJailFor(jailOptions, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   let session: RunSession;
   try {
     // Our half of the program is loaded while the helper loads its own.
     const { openRunSession } = await import('./run-session.ts');
-    session = await openRunSession(options, { policies, config: values.config }, jail);
+    session = await openRunSession(options, { policies, config }, jail, interruption.signal);
   } catch (error) {
+    if (interruption.by !== undefined) return { signal: interruption.by };
     // A jail that was required and is refused ends it all the same.
     const opened = await jail;
     if (options.onFailure === 'exit') throw error;
@@ -94,29 +121,43 @@ async function run(args: readonly string[]): Promise<number> {
     // Its network has no way out but the relay that is not there.
     const without = opened?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
     process.stderr.write(`upstreamproxy: running without ${without}: ${message} [${code}]\n`);
-    return exitAs(await runWorkload([file, ...rest], environment, opened));
+    return await interruption.leaveTo(() => runWorkload(command, environment, opened));
   }
-  if (jailOptions.captureOnly && (await jail)?.listen === undefined && !isCaptured(session)) {
-    await session[Symbol.asyncDispose]();
+  stack.use(session);
+  const opened = await jail;
+  if (interruption.by !== undefined) return { signal: interruption.by };
+  if (jailOptions.captureOnly && opened?.listen === undefined && !isCaptured(session))
     throw new ProxyError(
       'jail_refused',
       'nothing is captured, and --capture-only leaves the command no other way',
     );
-  }
-  if (values.posture === true)
-    process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
+  if (request.posture) process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
-  const running = runWorkload([file, ...rest], env, await jail);
+  const running = interruption.leaveTo(() => runWorkload(command, env, opened));
   // Beside the command, which does not wait for it.
   const { countBuffersInHeapLimit } = await import('./heap-setting.ts');
   countBuffersInHeapLimit();
   const end = await running;
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
-  const observed = session.embedded !== undefined && policies.length === 0 && values.config === undefined;
+  const observed = session.embedded !== undefined && policies.length === 0 && config === undefined;
   if (session.embedded !== undefined && observed && !options.quiet)
     await printContacts(session.embedded.auditFile);
+  return end;
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const request = await readRequest(args);
+  const { tokenFd } = request.options;
+  outliveStandardError();
+  // The runtime does so for the first few descriptors; the helper is not protected as the agent is.
+  if (tokenFd !== undefined) closeOnExec(tokenFd);
+  let end: WorkloadEnd;
+  {
+    using interruption = listenForInterruption();
+    end = await runBehindProxy(request, interruption);
+  }
   return exitAs(end);
 }
 

@@ -5,6 +5,7 @@ import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
+import { isMarkAlive, processMark } from '../agent/process-mark.ts';
 import { removeTree } from '../agent/remove-tree.ts';
 import { ProxyError } from '../protocol/error.ts';
 
@@ -20,18 +21,31 @@ export function stateHome(environment: Readonly<Record<string, string | undefine
   return join(base, 'upstreamproxy');
 }
 
-/** Makes a fresh folder for one run below `home`, mode 0700, and removes those of runs long past. */
-export async function makeRunDirectory(home: string, nowMs: number): Promise<string> {
+/**
+ * Makes a fresh folder for one run below `home`, mode 0700, and removes those of runs long past that have ended. `mark` says
+ * by which process it goes on; empty: by none that can be known.
+ */
+export async function makeRunDirectory(
+  home: string,
+  nowMs: number,
+  mark: string = processMark() ?? '',
+): Promise<string> {
   const runs = join(home, 'runs');
   await makePrivateDirectory(runs);
   const earlier = (await readdir(runs)).sort();
-  for (const name of earlier.slice(0, Math.max(0, earlier.length - runsKept + 1))) {
-    await removeTree(join(runs, name));
-  }
+  const old = earlier.slice(0, Math.max(0, earlier.length - runsKept + 1));
+  for (const name of old.filter((candidate) => !goesOn(candidate))) await removeTree(join(runs, name));
   const stamp = new Date(nowMs).toISOString().replaceAll(/[:.]/g, '-');
-  const path = join(runs, `${stamp}-${randomBytes(4).toString('hex')}`);
+  const end = randomBytes(4).toString('hex');
+  const path = join(runs, [stamp, mark, end].filter((part) => part !== '').join('-'));
   await mkdir(path, { mode: 0o700 });
   return path;
+}
+
+/** A run can outlive twenty others, and needs its audit to the end. */
+function goesOn(name: string): boolean {
+  const mark = /Z-([0-9a-f]{8}-\d+-\d+)-[0-9a-f]{8}$/.exec(name)?.[1];
+  return mark !== undefined && isMarkAlive(mark);
 }
 
 /** Removes keys and certificates of a run that is over; the audit, its store and the log stay. */

@@ -69,8 +69,9 @@ export async function runWorkload(
   // Opening them makes pipes non-blocking, which the helper undoes before the command starts; so they are opened by now.
   void [process.stdout, process.stderr];
   await using stack = new AsyncDisposableStack();
-  if (jail !== undefined) stack.use(adoptOrphans());
+  // To the end of what the command leaves behind: until then none of them may end this process.
   const signals = stack.use(passSignals());
+  if (jail !== undefined) stack.use(adoptOrphans());
   const child =
     jail === undefined
       ? spawn(file, args, { stdio: 'inherit', env: environment })

@@ -3,6 +3,7 @@ import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { processPlace } from '../../src/agent/process-mark.ts';
 import { makeRunDirectory, stateHome } from '../../src/cli/state-directory.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -27,13 +28,24 @@ test('only the latest twenty runs are kept', async () => {
   await withTemporaryDirectory(async (home) => {
     let last = '';
     for (let i = 0; i < 25; i += 1) {
-      last = await makeRunDirectory(home, i * 1000);
+      last = await makeRunDirectory(home, i * 1000, '');
       await writeFile(join(last, 'audit.jsonl'), '');
     }
     const left = (await readdir(join(home, 'runs'))).sort();
     assert.equal(left.length, 20);
     assert.ok(last.endsWith(left.at(-1)!));
     assert.match(left[0]!, /^1970-01-01T00-00-05/);
+  });
+});
+
+test('a run that goes on is kept, however many came after it', async () => {
+  await withTemporaryDirectory(async (home) => {
+    const going = await makeRunDirectory(home, 0);
+    // By a process that there cannot be.
+    const ended = await makeRunDirectory(home, 1, `${processPlace() ?? ''}-4194305-1`);
+    for (let i = 0; i < 25; i += 1) await makeRunDirectory(home, 1000 + i, '');
+    assert.equal((await stat(going)).isDirectory(), true);
+    await assert.rejects(stat(ended), { code: 'ENOENT' });
   });
 });
 

@@ -1,11 +1,13 @@
 // Chromium's store of certificates, made by certutil where it is there.
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { splitPemCertificates } from '../../pki/pem.ts';
+import { removeTree } from '../remove-tree.ts';
+import { makeSessionFolder } from '../session-folder.ts';
 import { marked } from './own-mark.ts';
 
 /** Below HOME. */
@@ -24,7 +26,8 @@ export interface NssFile {
 
 /** The files of a database below `home` that trusts these certificates; undefined where certutil is not installed. */
 export async function nssDatabase(home: string, pem: string): Promise<readonly NssFile[] | undefined> {
-  const scratch = await mkdtemp(join(tmpdir(), 'upstreamproxy-nss-'));
+  // By the name of the session's, so that the next start removes it after a kill.
+  const scratch = await makeSessionFolder(tmpdir());
   const certutil = (...args: readonly string[]): Promise<unknown> =>
     promisify(execFile)('certutil', ['-d', `sql:${scratch}`, ...args], { timeout: timeoutMs });
   try {
@@ -47,7 +50,7 @@ export async function nssDatabase(home: string, pem: string): Promise<readonly N
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await removeTree(scratch);
   }
 }
 
