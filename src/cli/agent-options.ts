@@ -8,6 +8,7 @@ import type { InitOptions } from '../agent/init.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { isSingleFile } from './argument-marks.ts';
 import { choiceOption, numberOption } from './command.ts';
+import { standardErrorLog } from './standard-error-log.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
 /** For parseArgs. Each that has a variable in the usage text below can come from the environment. */
@@ -162,6 +163,7 @@ export function initOptions(options: AgentOptions): InitOptions {
     captureLoopback: options.captureLoopback,
     connectCommand: ownCommand(),
     scrubEnvironment: true,
+    logger: standardErrorLog(),
     baseEnvironment: workloadEnvironment(process.env),
   };
 }
