@@ -44,10 +44,13 @@ export async function writeFileAtomically(
   }
 }
 
-/** Removes what writers that were killed left in a folder; one that is not there has nothing. */
-export async function removeAbandoned(directory: string): Promise<void> {
+/** Removes what writers of these names that were killed left in a folder; one that is not there has nothing. */
+export async function removeAbandoned(directory: string, written: readonly string[]): Promise<void> {
   const names = await readdir(directory).catch(() => []);
-  const abandoned = names.filter((name) => /^\..+\.[0-9a-f]{12}$/.test(name));
+  const abandoned = names.filter((name) => {
+    const [, of = ''] = /^\.(.+)\.[0-9a-f]{12}$/.exec(name) ?? [];
+    return written.includes(of);
+  });
   for (const name of abandoned) await rm(join(directory, name), { force: true });
 }
 

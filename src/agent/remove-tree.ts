@@ -1,8 +1,7 @@
 // Removing a folder with what is in it. Whoever can write in it can put a link in the place of a folder meanwhile; it is not
 // followed, as it would be by node:fs.
 
-import { existsSync } from 'node:fs';
-import { readdir, realpath, rm, rmdir, unlink } from 'node:fs/promises';
+import { readdir, realpath, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { PlainFolder } from './plain-folder.ts';
 
@@ -11,8 +10,6 @@ const depthMax = 16;
 
 /** Harmless where nothing is. Throws what the kernel refuses with; then some of it may be left. */
 export async function removeTree(path: string): Promise<void> {
-  // Elsewhere than on Linux there is no better way.
-  if (!existsSync('/proc/self/fd')) return await rm(path, { recursive: true, force: true });
   try {
     await using parent = await PlainFolder.open(await realpath(dirname(path)));
     await removeEntry(parent, basename(path), 0);

@@ -3,7 +3,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { removeAbandoned, writeFileAtomically } from './atomic-file.ts';
 import type { WorkloadFiles } from './environment.ts';
@@ -12,7 +12,7 @@ import type { Logger } from './logger.ts';
 import { removeTree } from './remove-tree.ts';
 import { makeSessionFolder, removeLeftFolders } from './session-folder.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
-import { removeWorkloadStores, writeWorkloadStores } from './trust-stores/workload-stores.ts';
+import { removeWorkloadStores, storeFileNames, writeWorkloadStores } from './trust-stores/workload-stores.ts';
 
 export interface TrustFilesOptions {
   readonly gateway: Gateway;
@@ -110,11 +110,17 @@ export class TrustFiles implements AsyncDisposable {
     this.#disposed = true;
     // What is being written would be there after it was removed; that it failed is told to who began it.
     await this.#writing?.catch(() => {});
-    await rm(this.#own.bundle, { force: true });
-    await rm(this.#own.ownCa, { force: true });
-    await removeWorkloadStores(this.#directory);
-    // A folder that the user named is the user's.
-    if (this.#options.stateDirectory === undefined) await removeTree(this.#directory);
+    const { logger, stateDirectory } = this.#options;
+    try {
+      await rm(this.#own.bundle, { force: true });
+      await rm(this.#own.ownCa, { force: true });
+      await removeWorkloadStores(this.#directory);
+      // A folder that the user named is the user's.
+      if (stateDirectory === undefined) await removeTree(this.#directory);
+    } catch (error) {
+      // They are public and in nobody's way: no reason to end in another way than the command did.
+      logger.warn(`${this.#directory} stays: ${asProxyError(error).message}`);
+    }
   }
 }
 
@@ -122,7 +128,7 @@ async function openDirectory(stateDirectory: string | undefined): Promise<string
   try {
     if (stateDirectory !== undefined) {
       await mkdir(stateDirectory, { recursive: true, mode: 0o755 });
-      for (const folder of [stateDirectory, join(stateDirectory, 'php.d')]) await removeAbandoned(folder);
+      await removeAbandoned(stateDirectory, ['ca-bundle.pem', 'ca.pem', ...storeFileNames]);
       return stateDirectory;
     }
     // What an agent that was killed has left goes at the next start.

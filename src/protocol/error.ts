@@ -185,9 +185,13 @@ export function errorCodeOfWire(wire: number): ErrorCode {
   return codeByWire.get(wire) ?? 'internal';
 }
 
-/** Any thrown value as a ProxyError; foreign errors keep their text and become the cause. */
+/**
+ * Any thrown value as a ProxyError; foreign errors keep their text and become the cause. Of what went wrong while an error was
+ * cleaned up after, the first error is the one to tell.
+ */
 export function asProxyError(error: unknown, code: ErrorCode = 'internal'): ProxyError {
   if (error instanceof ProxyError) return error;
+  if (error instanceof SuppressedError) return asProxyError(error.suppressed, code);
   const message = error instanceof Error ? error.message : String(error);
   return new ProxyError(code, message, { cause: error });
 }

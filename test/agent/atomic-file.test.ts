@@ -31,9 +31,9 @@ test('a fault leaves nothing behind', () =>
 
 test('what a killed writer left is removed, and nothing else', () =>
   withTemporaryDirectory(async (folder) => {
-    for (const name of ['.ca.pem.0123456789ab', '.ca.pem.old', 'ca.pem.0123456789ab'])
-      writeFileSync(join(folder, name), 'x');
-    await removeAbandoned(folder);
-    await removeAbandoned(join(folder, 'missing'));
-    assert.deepEqual(readdirSync(folder), ['.ca.pem.old', 'ca.pem.0123456789ab']);
+    const others = ['.ca.pem.old', '.notes.0123456789ab', 'ca.pem.0123456789ab'];
+    for (const name of ['.ca.pem.0123456789ab', ...others]) writeFileSync(join(folder, name), 'x');
+    await removeAbandoned(folder, ['ca.pem']);
+    await removeAbandoned(join(folder, 'missing'), ['ca.pem']);
+    assert.deepEqual(readdirSync(folder).sort(), others.sort());
   }));

@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { PlainFolder } from '../../src/agent/plain-folder.ts';
 import { removeTree } from '../../src/agent/remove-tree.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
+
+const nobody = 65534;
+const isRoot = process.geteuid?.() === 0;
 
 /** `tree` with a file, a folder and links, and `precious`, to which they lead. */
 async function withTree(use: (directory: string) => Promise<void>): Promise<void> {
@@ -61,3 +74,25 @@ test('a tree that is deeper than any of ours is left', async () => {
     assert.deepEqual(readdirSync(directory), ['tree']);
   });
 });
+
+test(
+  'a tree goes below a folder that its user may not list',
+  { skip: isRoot ? false : 'needs root' },
+  async () => {
+    await withTemporaryDirectory(async (directory) => {
+      // As some machines have /home.
+      for (const path of [directory, join(directory, 'closed')]) {
+        if (path !== directory) mkdirSync(path);
+        chmodSync(path, 0o711);
+      }
+      const own = join(directory, 'closed', 'own');
+      mkdirSync(join(own, 'tree/inside'), { recursive: true });
+      for (const path of [own, join(own, 'tree'), join(own, 'tree/inside')]) chownSync(path, nobody, nobody);
+      const module = fileURLToPath(new URL('../../src/agent/remove-tree.ts', import.meta.url));
+      const script = `const { removeTree } = await import(${JSON.stringify(module)});
+      await removeTree(${JSON.stringify(join(own, 'tree'))});`;
+      execFileSync(process.execPath, ['--input-type=module', '-e', script], { uid: nobody, gid: nobody });
+      assert.deepEqual(readdirSync(own), []);
+    });
+  },
+);

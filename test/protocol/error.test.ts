@@ -62,5 +62,7 @@ describe('a proxy error', () => {
     const foreign = new TypeError('boom');
     assert.deepEqual([asProxyError(foreign).code, asProxyError(foreign).cause], ['internal', foreign]);
     assert.equal(asProxyError('text', 'cancelled').message, 'text');
+    // What came first is what it is about.
+    assert.equal(asProxyError(new SuppressedError(foreign, known)), known);
   });
 });

@@ -1,13 +1,14 @@
 // Trust and configuration in the forms that clients want beside PEM: written into the folder of a session.
 
-import { chmod, mkdir, open, readdir, rm, rmdir, stat, symlink } from 'node:fs/promises';
+import { open, readdir, realpath, rm, rmdir, stat, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { hashedNames } from '../../pki/subject-hash.ts';
 import { asProxyError } from '../../protocol/error.ts';
-import { writeFileAtomically } from '../atomic-file.ts';
+import { removeAbandoned, writeFileAtomically } from '../atomic-file.ts';
 import type { WorkloadFiles } from '../environment.ts';
 import type { Logger } from '../logger.ts';
+import { PlainFolder } from '../plain-folder.ts';
 import { aptConfiguration } from './apt-configuration.ts';
 import { certificatesIn } from './certificate-list.ts';
 import { hgrc } from './hgrc.ts';
@@ -29,20 +30,26 @@ export interface StoreContents {
 
 type StoreName = keyof Omit<WorkloadFiles, 'bundle' | 'ownCa'>;
 
+interface StoreFile {
+  readonly place: string;
+  write(path: string, contents: StoreContents): Promise<void>;
+}
+
+/** A folder is filled without following a link: who can write in the session's folder must not lead us out of it. */
+interface StoreFolder {
+  readonly place: string;
+  fill(folder: PlainFolder, contents: StoreContents, path: string): Promise<void>;
+}
+
 /** Every store by the key of its variable: where it is, and how it is written there. */
-const stores: Readonly<
-  Record<
-    StoreName,
-    { readonly place: string; write(path: string, contents: StoreContents): Promise<void> | void }
-  >
-> = {
-  hashedDirectory: { place: 'certs', write: writeHashedDirectory },
+const stores: Readonly<Record<StoreName, StoreFile | StoreFolder>> = {
+  hashedDirectory: { place: 'certs', fill: fillHashedDirectory },
   javaKeyStore: {
     place: 'truststore.jks',
     // The date of the entries is nobody's business, and the same certificates give the same bytes.
     write: (path, { bundle }) => writeStore(path, javaKeyStore(certificatesIn(bundle), 'changeit', 0)),
   },
-  phpIniDirectory: { place: 'php.d', write: writePhp },
+  phpIniDirectory: { place: 'php.d', fill: fillPhp },
   wgetrc: { place: 'wgetrc', write: writeWgetrc },
   hgrc: { place: 'hgrc', write: (path, { bundlePath }) => writeStore(path, hgrc(bundlePath)) },
   aptConfig: {
@@ -52,6 +59,11 @@ const stores: Readonly<
   nodeHook: { place: 'node-hook.cjs', write: (path) => writeStore(path, nodeHookSource) },
 };
 
+/** Of the files that `writeWorkloadStores` writes into the folder of the session itself. */
+export const storeFileNames: readonly string[] = Object.values(stores)
+  .filter((store) => 'write' in store)
+  .map(({ place }) => place);
+
 /**
  * Writes all of them, anew where they are there, and says where they are. One that cannot be written is told and left
  * out, and with it its variable: what it is for does not work then, all else does.
@@ -60,11 +72,17 @@ export async function writeWorkloadStores(
   contents: StoreContents,
   logger: Logger,
 ): Promise<Partial<Record<StoreName, string>>> {
+  await using directory = await PlainFolder.open(await realpath(contents.directory));
   const written = await Promise.all(
-    Object.entries(stores).map(async ([name, { place, write }]) => {
-      const path = join(contents.directory, place);
+    Object.entries(stores).map(async ([name, store]) => {
+      const path = join(contents.directory, store.place);
       try {
-        await write(path, contents);
+        if ('write' in store) await store.write(path, contents);
+        else {
+          await using folder = await directory.makeFolder(store.place, 0o755);
+          if (folder === undefined) throw new Error('it is a link, or no folder');
+          await store.fill(folder, contents, path);
+        }
         return [[name, path] as const];
       } catch (error) {
         logger.warn(`${path} is left out: ${asProxyError(error).message}`);
@@ -88,19 +106,24 @@ export async function storesIn(directory: string): Promise<Partial<WorkloadFiles
   return Object.fromEntries(found.flat());
 }
 
-/** Removes what `writeWorkloadStores` has written, and nothing else of the folder. */
+/** Removes what `writeWorkloadStores` has written, and nothing else of the folder. Follows no link. */
 export async function removeWorkloadStores(directory: string): Promise<void> {
-  for (const { place } of Object.values(stores)) {
-    const path = join(directory, place);
-    const inside = await readdir(path).catch(() => undefined);
-    if (inside === undefined) {
-      await rm(path, { force: true });
-      continue;
-    }
-    for (const name of inside.filter(isOwnName)) await rm(join(path, name), { force: true });
-    // What else is in it is the user's, and so is the folder then.
-    await rmdir(path).catch(() => {});
+  const path = await realpath(directory).catch(() => undefined);
+  if (path === undefined) return;
+  await using parent = await PlainFolder.open(path);
+  for (const store of Object.values(stores)) {
+    if ('write' in store) await unlink(parent.entry(store.place)).catch(() => {});
+    else await emptyFolder(parent, store.place);
   }
+}
+
+async function emptyFolder(parent: PlainFolder, name: string): Promise<void> {
+  await using folder = await parent.openFolder(name).catch(() => undefined);
+  if (folder === undefined) return;
+  for (const entry of await readdir(folder.entry('.')))
+    if (isOwnName(entry)) await rm(folder.entry(entry), { force: true });
+  // What else is in it is the user's, and so is the folder then.
+  await rmdir(parent.entry(name)).catch(() => {});
 }
 
 /** What we put into folders of stores. */
@@ -112,23 +135,17 @@ async function writeStore(path: string, content: string | Uint8Array, mode = 0o6
   await writeFileAtomically(path, content, { mode, durable: false });
 }
 
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chmod(path, 0o755);
-}
-
 /**
  * The whole bundle under a name for clients that read every file, and ours under OpenSSL's names. The system's own are
  * in its own hashed folder, and a link for each would cost every start more than all other stores together.
  */
-async function writeHashedDirectory(path: string, { own }: StoreContents): Promise<void> {
-  await makeFolder(path);
+async function fillHashedDirectory(folder: PlainFolder, { own }: StoreContents): Promise<void> {
   const names = new Map([['ca-bundle.pem', '../ca-bundle.pem']]);
   // OpenSSL takes all certificates of the file that the name leads to.
   for (const name of hashedNames(certificatesIn(own))) names.set(name, '../ca.pem');
-  for (const name of await readdir(path))
-    if (isOwnName(name) && !names.has(name)) await rm(join(path, name), { force: true });
-  for (const [name, target] of names) await link(target, join(path, name));
+  for (const name of await readdir(folder.entry('.')))
+    if (isOwnName(name) && !names.has(name)) await rm(folder.entry(name), { force: true });
+  for (const [name, target] of names) await link(target, folder.entry(name));
 }
 
 async function link(target: string, path: string): Promise<void> {
@@ -142,11 +159,11 @@ async function link(target: string, path: string): Promise<void> {
   }
 }
 
-async function writePhp(path: string, { bundlePath }: StoreContents): Promise<void> {
-  await makeFolder(path);
-  const prepend = join(path, 'upstreamproxy.php');
-  await writeStore(prepend, phpPrepend);
-  await writeStore(join(path, 'upstreamproxy.ini'), phpIni({ bundle: bundlePath, prepend }));
+async function fillPhp(folder: PlainFolder, { bundlePath }: StoreContents, path: string): Promise<void> {
+  const [prepend, ini] = ['upstreamproxy.php', 'upstreamproxy.ini'] as const;
+  await removeAbandoned(folder.entry('.'), [prepend, ini]);
+  await writeStore(folder.entry(prepend), phpPrepend);
+  await writeStore(folder.entry(ini), phpIni({ bundle: bundlePath, prepend: join(path, prepend) }));
 }
 
 async function writeWgetrc(path: string, { bundlePath, base }: StoreContents): Promise<void> {

@@ -7,6 +7,8 @@ import {
   readFileSync,
   readlinkSync,
   statSync,
+  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -107,6 +109,34 @@ describe('the stores of a session', () => {
         assert.notDeepEqual(readFileSync(files.javaKeyStore!), key);
       },
     );
+  });
+
+  test('lead nowhere else, whatever waits in the place of a folder', async () => {
+    await withTemporaryDirectory(async (folder) => {
+      const [directory, precious] = [join(folder, 'state'), join(folder, 'precious')];
+      for (const path of [directory, precious]) mkdirSync(path, { mode: 0o700 });
+      const names = ['0123abcd.0', 'ca-bundle.pem', 'upstreamproxy.ini', '.upstreamproxy.ini.0123456789ab'];
+      for (const name of names) writeFileSync(join(precious, name), 'precious');
+      const places = ['certs', 'php.d', 'wgetrc'];
+      for (const place of places) symlinkSync(precious, join(directory, place));
+      const bundlePath = join(directory, 'ca-bundle.pem');
+      const logger = new MemoryLogger();
+      const files = await writeWorkloadStores(
+        { directory, bundlePath, bundle: system + own, own, base: {} },
+        logger,
+      );
+      assert.equal(files.hashedDirectory, undefined);
+      assert.equal(files.phpIniDirectory, undefined);
+      assert.match(logger.lines.join('\n'), /certs is left out: .* link[^]*php\.d is left out: .* link/);
+      // While the session goes on, too.
+      unlinkSync(files.wgetrc ?? assert.fail('there is no wgetrc'));
+      symlinkSync(precious, join(directory, 'wgetrc'));
+      await removeWorkloadStores(directory);
+      assert.deepEqual(readdirSync(directory).sort(), ['certs', 'php.d']);
+      assert.deepEqual(readdirSync(precious).sort(), names.toSorted());
+      assert.equal(statSync(precious).mode & 0o777, 0o700);
+      for (const name of names) assert.equal(readFileSync(join(precious, name), 'utf8'), 'precious');
+    });
   });
 
   test('the same certificates give the same bytes', async () => {
