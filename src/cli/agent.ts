@@ -1,7 +1,6 @@
 // `upstreamproxy agent`: the agent alone, for a container whose commands are started by somebody else.
 
-import { rename, writeFile } from 'node:fs/promises';
-
+import { writeFileAtomically } from '../agent/atomic-file.ts';
 import { closeOnExec } from '../agent/close-on-exec.ts';
 import { scrubEnvironment } from '../agent/hardening/environment-scrub.ts';
 import { harden, requireHardened } from '../agent/hardening/posture.ts';
@@ -39,17 +38,19 @@ ${agentOptionUsage}  --format FORM         sh (default), fish, json, dotenv, doc
   --posture             prints on stderr what could be hardened; without --gateway that is all it does
 `;
 
-/** Whole or not at all: who waits for the file must not read half of it. */
-async function writeWhole(file: string, text: string): Promise<void> {
-  try {
-    const temporary = `${file}.${process.pid}`;
-    await writeFile(temporary, text, { mode: 0o644, flag: 'wx' });
-    await rename(temporary, file);
-  } catch (error) {
-    throw new ProxyError('trust_unwritable', `cannot write ${file}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+/**
+ * Prints it, and gives what keeps it from being printed, if that comes. A reader that went away may know what it needs, as by
+ * --relay-port and --state, so that is no fault.
+ */
+function print(text: string): Promise<ProxyError> {
+  const { promise, resolve } = Promise.withResolvers<ProxyError>();
+  // In the place of what all commands do, which is to end at once: here is a session to be taken away.
+  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE')
+      resolve(new ProxyError('trust_unwritable', `the environment cannot be printed (${code})`));
+  });
+  process.stdout.write(text);
+  return promise;
 }
 
 function placesOf(port: number, { relaySocket }: AgentOptions): string {
@@ -96,8 +97,10 @@ async function agent(args: readonly string[]): Promise<number> {
   countBuffersInHeapLimit();
   const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
   const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, format);
-  if (values['env-file'] === undefined) process.stdout.write(text);
-  else await writeWhole(values['env-file'], text);
+  let unprinted: Promise<ProxyError> | undefined;
+  if (values['env-file'] === undefined) unprinted = print(text);
+  // Whole or not at all: who waits for the file must not read half of it. At each start anew, so it need not outlive a loss of power.
+  else await writeFileAtomically(values['env-file'], text, { durable: false });
   if (values.posture === true) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);
   if (!proxy.enabled) {
     return 0;
@@ -106,7 +109,11 @@ async function agent(args: readonly string[]): Promise<number> {
   if (!options.quiet)
     process.stderr.write(`upstreamproxy: relay on ${placesOf(proxy.port, options)}, ends on SIGTERM\n`);
   // A session that the gateway ended for good leaves nothing to serve.
-  const ended = await Promise.race([shutdown.requested, proxy.ended]);
+  const ended = await Promise.race([
+    shutdown.requested,
+    proxy.ended,
+    ...(unprinted === undefined ? [] : [unprinted]),
+  ]);
   await proxy.close({ drainMs: defaultLimits.drainTimeoutMs });
   if (ended !== undefined) throw ended;
   return 0;

@@ -1,6 +1,7 @@
 // A process beside this one that takes away what a killed session has placed in HOME and in the system's stores.
 
 import { spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 
 import type { Environment } from './workload-environment.ts';
 
@@ -24,11 +25,13 @@ export function cleanUpAfterKill(command: readonly string[], environment: Enviro
     detached: true,
   });
   watcher.on('error', () => {});
-  watcher.stdin.on('error', () => {});
+  // Without a descriptor left there is no pipe either, whatever the types say: then the next session does it.
+  const pipe: Writable | undefined = watcher.stdin;
+  pipe?.on('error', () => {});
   watcher.unref();
   return {
     [Symbol.dispose]: () => {
-      watcher.stdin.end('\n');
+      pipe?.end('\n');
     },
   };
 }

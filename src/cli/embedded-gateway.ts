@@ -45,6 +45,8 @@ export async function startEmbeddedGateway(options: {
   const { UPSTREAMPROXY_RUNTIME: _runtime, ...environment } = options.environment;
   const log = await open(join(stateDirectory, 'gateway.log'), 'ax', 0o600);
   let child: ChildProcess;
+  let ended: Promise<void>;
+  let fault: Error | undefined;
   try {
     child = spawn(launcher, ['embedded-gateway', '--state', stateDirectory, ...args], {
       env: environment,
@@ -52,16 +54,26 @@ export async function startEmbeddedGateway(options: {
       // A group of its own: the terminal's Ctrl-C is for the command, and the gateway must outlive it.
       detached: true,
     });
+    // Before anything is waited for: one that cannot be started says so at once.
+    ended = once(child, 'exit').then(
+      () => undefined,
+      (error: Error) => void (fault = error),
+    );
   } finally {
     await log.close();
   }
-  const ended = once(child, 'exit').then(
-    () => undefined,
-    () => undefined,
-  );
   try {
-    // The fourth entry of stdio is a pipe, so it is there and readable.
-    const report = await readReport(child.stdio[readyFd] as Readable, stateDirectory, signal);
+    // The fourth entry of stdio is a pipe, so it is there and readable; none is where the process was not started.
+    const ready = child.pid === undefined ? undefined : (child.stdio[readyFd] as Readable);
+    if (ready === undefined) {
+      await ended;
+      throw new ProxyError(
+        'gateway_unreachable',
+        `the embedded gateway cannot be started: ${fault?.message ?? 'no process'}`,
+        { cause: fault },
+      );
+    }
+    const report = await readReport(ready, stateDirectory, signal);
     if ('error' in report) throw new ProxyError(knownCode(report.error.code), report.error.message);
     const close = (): Promise<void> => stop(child, ended);
     return { ...report, ended, close, [Symbol.asyncDispose]: close };

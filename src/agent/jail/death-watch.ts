@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 
 /**
  * The command itself ends with the agent (PR_SET_PDEATHSIG), but not what it started. All of that is in the jail's network,
@@ -38,7 +39,9 @@ export function watchDeath(pid: number | undefined): Disposable {
   });
   // Without it the command runs as well; only after a kill of the agent something may stay.
   watch.on('error', () => undefined);
-  watch.stdin.on('error', () => undefined);
+  // Without a descriptor left there is no pipe either, whatever the types say.
+  const pipe: Writable | undefined = watch.stdin;
+  pipe?.on('error', () => undefined);
   watch.unref();
   return { [Symbol.dispose]: () => void watch.kill('SIGKILL') };
 }
