@@ -135,12 +135,10 @@ async function openDirectory(stateDirectory: string | undefined): Promise<string
     const [directory] = await Promise.all([makeSessionFolder(tmpdir()), removeLeftFolders(tmpdir())]);
     return directory;
   } catch (error) {
-    throw new ProxyError(
-      'trust_unwritable',
-      `the state folder ${stateDirectory ?? tmpdir()} cannot be made`,
-      {
-        cause: error,
-      },
-    );
+    const place =
+      stateDirectory === undefined ? `a folder in ${tmpdir()}` : `the state folder ${stateDirectory}`;
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    const advice = stateDirectory === undefined ? '; set TMPDIR to a folder that can be written' : '';
+    throw new ProxyError('trust_unwritable', `${place} cannot be made (${code})${advice}`, { cause: error });
   }
 }

@@ -1,6 +1,5 @@
 // `upstreamproxy agent`: the agent alone, for a container whose commands are started by somebody else.
 
-import { writeFileAtomically } from '../agent/atomic-file.ts';
 import { closeOnExec } from '../agent/close-on-exec.ts';
 import { scrubEnvironment } from '../agent/hardening/environment-scrub.ts';
 import { harden, requireHardened } from '../agent/hardening/posture.ts';
@@ -21,6 +20,7 @@ import { cleanUpAfterKill } from './cleanup-after-kill.ts';
 import { choiceOption, parseOptions, type Command } from './command.ts';
 import { displacedNames, displacedNote } from './displaced-note.ts';
 import { without } from './env.ts';
+import { openEnvironmentFile } from './environment-file.ts';
 import { environmentFormats, formatEnvironment } from './environment-format.ts';
 import { countBuffersInHeapLimit } from './heap-setting.ts';
 import { listenForShutdown } from './shutdown-signal.ts';
@@ -33,7 +33,8 @@ Brings a session up, prints the environment for the commands of this container, 
 
 ${agentOptionUsage}  --format FORM         sh (default), fish, json, dotenv, docker or github; see \`upstreamproxy help env\`
   --without NAME        leaves this variable out; may be given several times
-  --env-file FILE       writes the environment there, once the relay serves, instead of printing it
+  --env-file FILE       writes the environment there, once the relay serves, instead of printing it; removed before that
+                        and at the end
   --state DIR           folder for the CA bundle and other trust files; default: a temporary one
   --posture             prints on stderr what could be hardened; without --gateway that is all it does
 `;
@@ -86,6 +87,9 @@ async function agent(args: readonly string[]): Promise<number> {
   outliveStandardError();
   if (options.tokenFd !== undefined) closeOnExec(options.tokenFd);
   using shutdown = listenForShutdown();
+  await using files = new AsyncDisposableStack();
+  const { 'env-file': place } = values;
+  const file = place === undefined ? undefined : files.use(await openEnvironmentFile(place));
   using stack = new DisposableStack();
   if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   await using proxy = await initUpstreamProxy({
@@ -97,12 +101,12 @@ async function agent(args: readonly string[]): Promise<number> {
   countBuffersInHeapLimit();
   const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
   const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, format);
-  let unprinted: Promise<ProxyError> | undefined;
-  if (values['env-file'] === undefined) unprinted = print(text);
-  // Whole or not at all: who waits for the file must not read half of it. At each start anew, so it need not outlive a loss of power.
-  else await writeFileAtomically(values['env-file'], text, { durable: false });
+  const unprinted = file === undefined ? print(text) : undefined;
+  await file?.write(text);
   if (values.posture === true) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);
   if (!proxy.enabled) {
+    // Who waits for the file goes on without the proxy.
+    files.move();
     return 0;
   }
   if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy));
@@ -114,6 +118,7 @@ async function agent(args: readonly string[]): Promise<number> {
     proxy.ended,
     ...(unprinted === undefined ? [] : [unprinted]),
   ]);
+  await files.disposeAsync();
   await proxy.close({ drainMs: defaultLimits.drainTimeoutMs });
   if (ended !== undefined) throw ended;
   return 0;

@@ -21,6 +21,7 @@ const overview = `upstreamproxy-agent gives code in a locked-down container the 
   upstreamproxy-agent env [options]                              prints the environment for a relay that runs
   upstreamproxy-agent doctor [CLIENT …]                          which clients find the relay here, and what helps the others
   upstreamproxy-agent connect HOST PORT                          standard input and output through the relay
+  upstreamproxy-agent cleanup                                    removes what killed sessions have left
   upstreamproxy-agent help [command]                             more about a command
   upstreamproxy-agent version
 `;

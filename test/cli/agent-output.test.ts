@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict';
 import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
@@ -16,8 +25,10 @@ async function startAgent(
   stack: AsyncDisposableStack,
   output: StdioOptions,
   options: (folder: string) => readonly string[] = () => [],
+  prepare: (fake: FakeGateway) => void = () => {},
 ) {
   const fake = stack.use(await FakeGateway.start());
+  prepare(fake);
   const folder = stack.use(await temporaryDirectory()).path;
   const [temporary, token, ca] = ['tmp', 'token', 'ca.pem'].map((name) => join(folder, name));
   assert.ok(temporary !== undefined && token !== undefined && ca !== undefined);
@@ -58,15 +69,60 @@ describe('an agent whose environment', () => {
     assert.equal(agent.fake.session.state, 'ended');
   });
 
-  test('cannot be written into its file leaves nothing beside it', async () => {
+  test('is written into a file is there while it serves, and at no other time', async () => {
     await using stack = new AsyncDisposableStack();
-    // A folder cannot be replaced by a file.
+    let file = '';
     const agent = await startAgent(stack, ['ignore', 'ignore', 'pipe'], (folder) => {
-      mkdirSync(join(folder, 'place/environment'), { recursive: true });
-      return ['--env-file', join(folder, 'place/environment')];
+      file = join(folder, 'environment');
+      writeFileSync(file, 'of an earlier session\n');
+      return ['--env-file', file];
     });
-    assert.deepEqual(await once(agent.child, 'close'), [73, null]);
-    assert.match(agent.said(), /environment cannot be written \(EISDIR\) \[trust_unwritable\]/);
-    assert.deepEqual(readdirSync(join(agent.folder, 'place')), ['environment']);
+    await waitUntil('it is there', () => existsSync(file) && !readFileSync(file, 'utf8').startsWith('of'));
+    assert.match(readFileSync(file, 'utf8'), /https_proxy=/);
+    await endChild(agent.child);
+    assert.equal(agent.child.exitCode, 0);
+    assert.deepEqual(readdirSync(agent.folder).sort(), ['ca.pem', 'tmp']);
+  });
+
+  test('is not there while a session that has the file of an earlier one starts', async () => {
+    await using stack = new AsyncDisposableStack();
+    let file = '';
+    const agent = await startAgent(
+      stack,
+      ['ignore', 'ignore', 'pipe'],
+      (folder) => {
+        file = join(folder, 'environment');
+        writeFileSync(file, 'of an earlier session\n');
+        return ['--env-file', file];
+      },
+      (fake) => fake.failNext('enrol', { kind: 'silence' }),
+    );
+    await waitUntil('it enrols', () => agent.fake.requests.includes('enrol'));
+    assert.equal(existsSync(file), false);
+  });
+
+  test('is empty is there for who waits for it, where the proxy may be off', async () => {
+    await using stack = new AsyncDisposableStack();
+    const agent = await startAgent(
+      stack,
+      ['ignore', 'ignore', 'pipe'],
+      (folder) => ['--on-failure', 'continue', '--env-file', join(folder, 'environment')],
+      (fake) => fake.failNext('enrol', { kind: 'refuse', code: 'token_expired' }),
+    );
+    assert.deepEqual(await once(agent.child, 'close'), [0, null]);
+    assert.equal(readFileSync(join(agent.folder, 'environment'), 'utf8'), '');
+  });
+
+  test('would be written over a folder, a device or a link is refused before the token is used', async () => {
+    for (const make of [mkdirSync, (path: string) => symlinkSync('/dev/stdout', path)]) {
+      await using stack = new AsyncDisposableStack();
+      const agent = await startAgent(stack, ['ignore', 'ignore', 'pipe'], (folder) => {
+        make(join(folder, 'environment'));
+        return ['--env-file', join(folder, 'environment')];
+      });
+      assert.deepEqual(await once(agent.child, 'close'), [64, null]);
+      assert.match(agent.said(), /something that is no file is there \[usage\]/);
+      assert.deepEqual(readdirSync(agent.folder).sort(), ['ca.pem', 'environment', 'tmp', 'token']);
+    }
   });
 });
