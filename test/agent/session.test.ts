@@ -278,7 +278,10 @@ describe('what else can be in the way', () => {
     await using setting = await sessionSetting();
     writeFileSync(join(setting.folder, 'file'), '');
     const stateDirectory = join(setting.folder, 'file', 'state');
-    await assert.rejects(openSession(setting.options({ stateDirectory })), { code: 'trust_unwritable' });
+    await assert.rejects(openSession(setting.options({ stateDirectory })), {
+      code: 'trust_unwritable',
+      message: `the state folder ${stateDirectory} cannot be made (ENOTDIR)`,
+    });
     assert.deepEqual(setting.disk(), untouched);
   });
 

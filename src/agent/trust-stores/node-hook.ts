@@ -23,9 +23,10 @@ if (!globalThis[mark]) {
     const { options, callback } = tlsArguments(args);
     const relay = options.socket || options.path ? undefined : relayFor(options.host, options.port);
     if (relay === undefined) return directTls.apply(this, args);
-    const { host, port, ...others } = options;
+    // The signal ends the way there, and by it the layer above: once.
+    const { host, port, signal, ...others } = options;
     const name = net.isIP(host) ? {} : { servername: host };
-    const socket = delayed(relay, host, port, options.signal);
+    const socket = delayed(relay, host, port, signal);
     const secure = directTls.call(this, { ...name, ...others, host, socket }, callback);
     // An agent lets its idle sockets not keep the process alive; the layer between would.
     for (const way of ['ref', 'unref']) {
@@ -113,6 +114,7 @@ function tunnel(relay, host, port, callback) {
 
 /** A stream that is there at once and holds back what is written until the tunnel is. */
 function delayed(relay, host, port, signal) {
+  let first;
   let socket;
   let waiting;
   const stream = new Duplex({
@@ -129,14 +131,16 @@ function delayed(relay, host, port, signal) {
       else waiting = () => socket.end(callback);
     },
     destroy(error, callback) {
-      first.destroy();
+      if (first) first.destroy();
       callback(error);
     },
   });
   // What a library may call on any socket.
   for (const name of ['setNoDelay', 'setKeepAlive', 'setTimeout', 'ref', 'unref'])
-    stream[name] = (...args) => (first[name](...args), stream);
-  const first = tunnel(relay, host, port, (error, opened) => {
+    stream[name] = (...args) => (first && first[name](...args), stream);
+  // A signal that had been given ended it already.
+  if (stream.destroyed) return stream;
+  first = tunnel(relay, host, port, (error, opened) => {
     if (error) return void stream.destroy(error);
     socket = opened;
     socket.on('data', (chunk) => stream.push(chunk) || socket.pause());

@@ -140,6 +140,27 @@ test('a refusal is an error of the request that names destination and status', {
   assert.equal(said, 'the proxy refuses denied.test:443: HTTP/1.1 403 Forbidden\n');
 });
 
+test('a connection that was cancelled before it began asks no proxy', { skip }, async () => {
+  const said = await run(`
+    require('tls').connect({ host: 'origin.test', port: 443, signal: AbortSignal.abort() })
+      .on('error', (error) => console.log(error.name));`);
+  assert.equal(said, 'AbortError\n');
+  assert.deepEqual(asked, []);
+});
+
+test('a connection that is cancelled is one error, on its way and later', { skip }, async () => {
+  const cancelled = (when: string): string => `
+    const controller = new AbortController();
+    const socket = require('tls').connect({ host: 'origin.test', port: 443, signal: controller.signal })
+      .on('error', (error) => console.log(error.name)).on('close', () => console.log('closed'));
+    ${when}`;
+  const moments = [
+    'setImmediate(() => controller.abort());',
+    "socket.on('secureConnect', () => controller.abort());",
+  ];
+  for (const moment of moments) assert.equal(await run(cancelled(moment)), 'AbortError\nclosed\n');
+});
+
 test('a proxy that never answers is an error of the request', { skip }, async () => {
   const silent = `http://127.0.0.1:${String(await listen(createServer((socket) => socket.on('error', () => {}))))}`;
   await writeFile(
