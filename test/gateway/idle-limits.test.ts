@@ -47,7 +47,7 @@ function pathTo(
 }
 
 test('raw TCP without a byte either way ends, and the audit names the limit', async () => {
-  await using origin = await listen(createTcp((socket) => socket.pipe(socket)));
+  await using origin = await listen(createTcp((socket) => socket.on('error', () => undefined).pipe(socket)));
   await using path = pathTo(origin.port, ', scheme: tcp', { blindIdleTimeoutMs: idleMs });
   const { socket, ended } = path.open({ authority: `allowed.test:${origin.port}`, mode: 'raw' });
   socket.write('hello');

@@ -55,7 +55,7 @@ async function keepAliveOrigin(options: Parameters<typeof createServer>[0] = {})
   });
   server.on('upgrade', (request, socket) => {
     seen.push(request.url ?? '');
-    socket.end('HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n');
+    socket.on('error', () => undefined).end('HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -22,7 +22,7 @@ async function silentOrigin(): Promise<SilentOrigin> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const sockets = new Set<Socket>();
-  server.on('upgrade', (_request, socket: Socket) => sockets.add(socket));
+  server.on('upgrade', (_request, socket: Socket) => sockets.add(socket.on('error', () => undefined)));
   return {
     port: (server.address() as AddressInfo).port,
     asked: async () => ((await once(server, 'upgrade')) as [unknown, Socket])[1],

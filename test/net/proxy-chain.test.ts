@@ -159,7 +159,7 @@ test('what the proxy says no to is told by what can be done about it', async () 
   ] as const) {
     const server = createServer();
     server.on('connect', (_request, socket) =>
-      socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`),
+      socket.on('error', () => undefined).end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`),
     );
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -20,6 +20,7 @@ import { runCommand } from '../../support/command.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { deploy } from '../../support/deployment.ts';
 import { namespaceObstacle, networkNamespace } from '../../support/network-namespace.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import {
   answered,
@@ -63,7 +64,7 @@ export const agentSide: AttackTable = {
         String(gate.port),
         gate.address,
       ]);
-      const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 20_000 });
+      const { code, stdout, stderr } = await runCommand(command, args, { timeoutMs: 2 * patienceMs });
       assert.equal(code, 0, stderr);
       // Printed by our own script: what it tried, and what came of it.
       const tried = JSON.parse(stdout) as Readonly<Record<string, string>>;

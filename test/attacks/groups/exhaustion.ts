@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
@@ -123,6 +122,22 @@ function watchDials(port: number): { readonly most: () => number; readonly stop:
   return { most: () => most, stop: () => void unsubscribe('net.client.socket', onSocket) };
 }
 
+/** How long the loop worked without a break, in time of the processor: one that this thread has not got is no effect of the attack. */
+function loopStops(): Disposable & { readonly percentile: (share: number) => number } {
+  const stopsMs: number[] = [];
+  let before = process.threadCpuUsage();
+  const timer = setInterval(() => {
+    const { user, system } = process.threadCpuUsage(before);
+    stopsMs.push((user + system) / 1000);
+    before = process.threadCpuUsage();
+  }, 5);
+  return {
+    percentile: (share) =>
+      stopsMs.toSorted((a, b) => a - b)[Math.floor(((stopsMs.length - 1) * share) / 100)] ?? Number.NaN,
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
 /** One host of its own under the wildcard rule; 1 if a certificate was made for it. */
 async function mint(a: Arena, number: number): Promise<number> {
   a.attempts += 1;
@@ -187,22 +202,20 @@ export const exhaustion: AttackTable = {
     neighbourMsMax,
     run: async (a, scale) => {
       const count = scale === 'full' ? 10_000 : 120;
-      const delay = monitorEventLoopDelay({ resolution: 5 });
       let minted = 0;
       let rssAtHalf = 0;
-      delay.enable();
+      using stops = loopStops();
       for (let i = 0; i < count; i += 20) {
         if (i === count / 2) rssAtHalf = process.memoryUsage().rss;
         await Promise.all(Array.from({ length: 20 }, async (_, k) => (minted += await mint(a, i + k))));
       }
-      delay.disable();
       const events = await a.events(a.attempts);
       assert.ok(minted < count, 'no bound on certificates');
       assert.ok(events.some(({ errorCode }) => errorCode === 'limit_exceeded'));
       const grown = process.memoryUsage().rss - rssAtHalf;
       assert.ok(grown < 100 * MiB, `${grown} bytes more after the bound was reached`);
       // Both ends and the origin are this process: the bound is for a stop, not for speed.
-      const p99 = delay.percentile(99) / 1e6;
+      const p99 = stops.percentile(99);
       assert.ok(p99 < 250, `the loop stood still for ${p99} ms`);
     },
   },
@@ -312,7 +325,7 @@ rules:
   },
   'DOS-09': async (a) => {
     const at = a.at('paths.test');
-    const started = performance.now();
+    const started = process.cpuUsage();
     refused(await a.send(at, get(at, `/public-${'a'.repeat(50_000)}!`)), 403, 414, 431);
     refused(
       await a.send(
@@ -328,7 +341,9 @@ rules:
       400,
       431,
     );
-    assert.ok(performance.now() - started < 1_500);
+    // Time of the processor, of all that runs here: a machine that is busy with other things is no effect of it.
+    const { user, system } = process.cpuUsage(started);
+    assert.ok(user + system < 1_500_000, `${user + system} µs`);
   },
   'DOS-10': {
     limits: { requestsPerSecondMax: 1_000_000 },

@@ -90,7 +90,6 @@ export const response: AttackTable = {
       await once(server, 'listening');
       // It listens on an address and a port.
       const { port } = server.address() as AddressInfo;
-      const started = performance.now();
       const error = await a.parts.dialer
         .dial({
           destination: { scheme: 'https', host: 'bad.test', port },
@@ -105,7 +104,6 @@ export const response: AttackTable = {
       assert.ok(
         error !== undefined && ['timeout', 'origin_unreachable', 'origin_untrusted'].includes(error.code),
       );
-      assert.ok(performance.now() - started < 3_000);
       answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after')), 200);
       // A hundred certificates, and a megabyte of them: more than any chain is, so it is no handshake.
       const { cert, key } = originAuthority.issue('bad.test');

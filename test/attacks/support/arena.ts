@@ -245,6 +245,11 @@ export class Arena implements AsyncDisposable {
     return this.#sink.openTotal;
   }
 
+  /** Those of a principal alone. */
+  openExchangesOf(principal = 'alice'): number {
+    return this.#sink.openOf(testPrincipal(principal).sessionId);
+  }
+
   get lastEvent(): AuditEvent | undefined {
     return this.ownEvents.at(-1);
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { patienceMs } from '../../support/patience.ts';
 import { isAlive } from '../support/lab.ts';
 import type { AttackCase, Bench, Verdict } from '../support/bench.ts';
 
@@ -44,12 +45,13 @@ function listeningPorts(pid: number): readonly number[] {
 }
 
 async function inspector(bench: Bench): Promise<Verdict> {
-  const signalled = async (pid: number): Promise<readonly number[]> => {
+  const signalled = async (pid: number, mustOpen = false): Promise<readonly number[]> => {
     const before = listeningPorts(pid);
     const { worked, said } = await bench.attack(['signal', pid, SIGUSR1]);
     assert.ok(worked, `the signal did not arrive: ${said}`);
     // Node opens the inspector on a thread of its own; a port that comes later would be missed, so wait well beyond.
-    for (let waited = 0; waited < 20; waited++) {
+    const waitsMs = mustOpen ? patienceMs : 1_000;
+    for (let waitedMs = 0; waitedMs < waitsMs; waitedMs += 50) {
       await delay(50);
       if (!isAlive(pid)) return [];
       const opened = listeningPorts(pid).filter((port) => !before.includes(port));
@@ -59,7 +61,7 @@ async function inspector(bench: Bench): Promise<Verdict> {
   };
   // Bun has no inspector that a signal opens; there the signal ends an unprotected process.
   const victim = await bench.victim();
-  const opened = await signalled(victim.pid);
+  const opened = await signalled(victim.pid, true);
   const control = bench.runtime === 'node' ? `port ${opened.join()} opened` : 'the victim ended';
   assert.ok(bench.runtime === 'node' ? opened.length > 0 : !isAlive(victim.pid), 'the control failed');
   const seen: string[] = [];
