@@ -38,6 +38,8 @@ export interface OriginOptions {
   readonly handler?: RequestListener;
   /** `/auth` answers 200 only if `Authorization` has this value. */
   readonly expectedAuthorization?: string;
+  /** Called for each `?held`. */
+  readonly hold?: () => Promise<unknown>;
   /** Address to listen on; default 127.0.0.1. */
   readonly address?: string;
 }
@@ -58,8 +60,8 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 }
 
 /**
- * The built-in paths: `/hello`; `/echo` and `/sink` (JSON of what arrived; with `?pause=MS` the body is left unread
- * for so long first); `/bytes/N` (N bytes of a pattern, 1 or `?seed=`); `/status/N`; `/auth` (see `expectedAuthorization`); `/reflect` (the `Authorization` field
+ * The built-in paths: `/hello`; `/echo` and `/sink` (JSON of what arrived; with `?held` the body is left unread
+ * until `hold` resolves); `/bytes/N` (N bytes of a pattern, 1 or `?seed=`); `/status/N`; `/auth` (see `expectedAuthorization`); `/reflect` (the `Authorization` field
  * as header and body); `/cut` (announces 1000 bytes, sends 10, breaks off). Anything else is 404.
  */
 async function builtInPaths(
@@ -114,6 +116,7 @@ async function builtInPaths(
 function recordRequest(
   request: IncomingMessage,
   seen: SeenRequest[],
+  hold: OriginOptions['hold'],
 ): Promise<{ bytes: number; sha256: string }> {
   // `servername` is set on TLS sockets only.
   const { servername } = request.socket as Socket & { servername?: string | false };
@@ -128,8 +131,6 @@ function recordRequest(
     bodySha256: undefined,
   };
   seen.push(record);
-  const pause = Number(/[?&]pause=([0-9]+)/.exec(record.target)?.[1] ?? 0);
-  if (pause > 0) setTimeout(() => request.resume(), pause);
   const hash = createHash('sha256');
   const { promise, resolve, reject } = Promise.withResolvers<{ bytes: number; sha256: string }>();
   // A request that is cut before its end has no hash; who waits for it gets the error.
@@ -138,7 +139,10 @@ function recordRequest(
     record.bodyBytes += chunk.length;
     hash.update(chunk);
   });
-  if (pause > 0) request.pause();
+  if (hold !== undefined && record.target.endsWith('?held')) {
+    request.pause();
+    void hold().then(() => request.resume());
+  }
   request.on('end', () => {
     record.bodySha256 = hash.digest('hex');
     resolve({ bytes: record.bodyBytes, sha256: record.bodySha256 });
@@ -181,11 +185,11 @@ async function listen(
 function requestListener(options: OriginOptions, seen: SeenRequest[]): RequestListener {
   return (request, response) => {
     if (options.handler !== undefined) {
-      void recordRequest(request, seen);
+      void recordRequest(request, seen, options.hold);
       options.handler(request, response);
       return;
     }
-    const body = recordRequest(request, seen);
+    const body = recordRequest(request, seen, options.hold);
     builtInPaths(request, response, body, options.expectedAuthorization).catch(() => response.destroy());
   };
 }
