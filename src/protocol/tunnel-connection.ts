@@ -304,9 +304,8 @@ export class TunnelConnection {
   #handleWindow(streamId: number, bytes: number): void {
     if (streamId === 0) {
       // One event however many wait: a peer that grants byte by byte must not have all of them looked at each time.
-      const hadNone = this.#linkCredit === 0;
+      if (this.#linkCredit === 0) this.#events.push({ type: 'linkWritable' });
       this.#linkCredit = addCredit(this.#linkCredit, bytes, 'the connection');
-      if (hadNone) this.#events.push({ type: 'linkWritable' });
       return;
     }
     const stream = this.#streams.find(streamId, 'window');
