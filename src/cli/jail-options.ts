@@ -1,6 +1,7 @@
 // The options of `run` for the jail of the command, and how our own program is started as its helper.
 
 import { resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { earlyPorts } from '../agent/capture/entrances.ts';
 import { parseIdentity } from '../agent/jail/identity.ts';
@@ -110,11 +111,13 @@ function readLayers(text: string): readonly JailLayer[] {
 
 /**
  * Starts the helper, before this process hardens itself. Undefined where there is to be no jail, or with `auto` where
- * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`, `--capture-ports all`) must hold: throws jail_refused.
+ * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`, `--capture-ports all`) must hold: throws jail_refused,
+ * and so it does where the interruption has come.
  */
 export async function openJailFor(
   options: JailOptions & { readonly relayPort?: number },
   quiet: boolean,
+  interruption?: AbortSignal,
 ): Promise<Jail | undefined> {
   const { isolate, plan, captureOnly, captureLoopback } = options;
   if (isolate === 'off') return undefined;
@@ -138,7 +141,9 @@ export async function openJailFor(
     if (!quiet) process.stderr.write(`upstreamproxy: the jail is without ${text}\n`);
     return jail;
   } catch (error) {
-    if (asked) throw error;
+    // A key of the terminal ends the helper too, and that is no word about the kernel. Of the two, either may be heard first.
+    await nextTurn();
+    if (asked || interruption?.aborted === true) throw error;
     const { message, code } = asProxyError(error);
     process.stderr.write(`upstreamproxy: there is no jail: ${message} [${code}]\n`);
     return undefined;

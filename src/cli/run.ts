@@ -104,7 +104,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
-  const jail = openJailFor(jailOptions, options.quiet);
+  const jail = openJailFor(jailOptions, options.quiet, interruption.signal);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   let session: RunSession;
@@ -124,8 +124,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     return await interruption.leaveTo(() => runWorkload(command, environment, opened));
   }
   stack.use(session);
-  const opened = await jail;
   if (interruption.by !== undefined) return { signal: interruption.by };
+  const opened = await jail;
   if (jailOptions.captureOnly && opened?.listen === undefined && !isCaptured(session))
     throw new ProxyError(
       'jail_refused',

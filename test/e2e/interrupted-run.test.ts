@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
@@ -22,11 +22,15 @@ interface Start extends AsyncDisposable {
   readonly ended: Promise<{ readonly code: unknown; readonly signal: unknown; readonly said: string }>;
 }
 
-/** Starts `run` against a gateway that answers neither `request` nor anything after it. */
-async function start(request: 'enrol' | 'end', options: readonly string[], command: string): Promise<Start> {
+/** Starts `run` against a gateway that does not answer `request`, and waits until it is made. */
+async function start(
+  request: 'enrol' | 'end' | 'nothing',
+  options: readonly string[],
+  command: string,
+): Promise<Start> {
   await using stack = new AsyncDisposableStack();
   const fake = stack.use(await FakeGateway.start());
-  fake.failNext(request, { kind: 'silence' });
+  if (request !== 'nothing') fake.failNext(request, { kind: 'silence' });
   const { path } = stack.use(await temporaryDirectory());
   const folders = ['tmp', 'home'].map((name) => join(path, name));
   for (const folder of folders) mkdirSync(folder);
@@ -37,12 +41,13 @@ async function start(request: 'enrol' | 'end', options: readonly string[], comma
   const gateway = ['--gateway', fake.url, '--gateway-ca', caFile, '--token-file', tokenFile];
   const args = ['run', '--quiet', ...gateway, ...options, '--', 'sh', '-c', command];
   const env = { PATH: process.env['PATH'], HOME, TMPDIR };
-  const child = spawn(launcher, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(launcher, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   stack.defer(() => void child.kill('SIGKILL'));
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
     ([[code, signal], out, said]) => ({ code, signal, said: out + said }),
   );
-  await waitUntil(`the gateway is asked to ${request}`, () => fake.requests.includes(request));
+  if (request !== 'nothing')
+    await waitUntil(`the gateway is asked to ${request}`, () => fake.requests.includes(request));
   const owned = stack.move();
   return {
     fake,
@@ -52,6 +57,16 @@ async function start(request: 'enrol' | 'end', options: readonly string[], comma
     left: () => [...readdirSync(TMPDIR), ...readdirSync(HOME)],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function hasHelper(pid = 0): boolean {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    return children.some((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('=jail-helper'));
+  } catch {
+    // One of them is gone already.
+    return false;
+  }
 }
 
 describe('a run that is interrupted', () => {
@@ -65,6 +80,15 @@ describe('a run that is interrupted', () => {
       assert.ok(existsSync(run.tokenFile), 'a start that was given up leaves the token');
     });
   }
+
+  test('with the helper of its jail, as by a key of the terminal, says nothing of a jail', async () => {
+    await using run = await start('nothing', [], 'echo started');
+    await waitUntil('the helper starts', () => hasHelper(run.child.pid));
+    // The group: what it has started gets the signal too.
+    process.kill(-(run.child.pid ?? assert.fail('it does not run')), 'SIGINT');
+    assert.deepEqual(await run.ended, { code: null, signal: 'SIGINT', said: '' });
+    assert.deepEqual(run.left(), []);
+  });
 
   test('twice ends at once', async () => {
     await using run = await start('end', [], 'true');
