@@ -6,7 +6,7 @@ import { hostField } from '../http/authority.ts';
 import type { DialResult } from '../net/dialer.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { answerLate, bodyFault, requireClient } from './forwarder.ts';
+import { answerLate, bodyFault, idleFor, requireClient } from './forwarder.ts';
 import type {
   ForwardRequest,
   ForwardResult,
@@ -158,8 +158,13 @@ async function exchange(
     fail(new ProxyError('cancelled', 'the client went away'));
   };
   request.signal.addEventListener('abort', onAbort, { once: true });
+  let hasHead = false;
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(answerLate(host));
+    fail(hasHead ? idleFor(`nothing of the answer of ${host} moved`) : answerLate(host));
+  });
+  stream.once('response', () => {
+    hasHead = true;
+    stream.setTimeout(limits.idleTimeoutMs);
   });
   const isEnded = receiveResponse(stream, receiver, { resolve: () => resolve(undefined), fail, host });
   active.peerLeft = () => {

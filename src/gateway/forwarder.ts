@@ -97,6 +97,11 @@ export function answerLate(host: string, cause?: unknown): ProxyError {
   return new ProxyError('timeout', message, { cause, limit: 'responseHeadTimeoutMs' });
 }
 
+/** Nothing moved for `idleTimeoutMs`, and what it is that should have. */
+export function idleFor(what: string): ProxyError {
+  return new ProxyError('timeout', `${what} for too long (idleTimeoutMs)`, { limit: 'idleTimeoutMs' });
+}
+
 /** Why a body could not be sent to its end: what was found wrong in it, or that the client stopped sending. */
 export function bodyFault(error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;

@@ -6,7 +6,7 @@ import { ResponseParser } from '../http/response-parser.ts';
 import type { DialResult } from '../net/dialer.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
-import { answerLate, clientLeft, requireClient } from './forwarder.ts';
+import { answerLate, clientLeft, idleFor, requireClient } from './forwarder.ts';
 import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
 import { RequestBodyPump } from './request-body-pump.ts';
 
@@ -147,11 +147,9 @@ export class Http1Connection implements OriginConnection {
     const { pump } = this.#exchange;
     if (!this.#hasHead && pump?.awaitsClient !== true) {
       if (quietMs >= responseHeadTimeoutMs) this.#fail(answerLate(host));
-    } else if (!this.#isPaused && quietMs >= idleTimeoutMs) {
-      const message = this.#hasHead ? `${host} sent nothing of its answer` : 'nothing came of the body';
-      this.#fail(
-        new ProxyError('timeout', `${message} for too long (idleTimeoutMs)`, { limit: 'idleTimeoutMs' }),
-      );
+    } else if (quietMs >= idleTimeoutMs) {
+      const what = this.#isPaused ? 'the client took nothing' : `${host} sent nothing`;
+      this.#fail(idleFor(this.#hasHead ? `${what} of the answer` : 'nothing came of the body'));
     }
   }
 

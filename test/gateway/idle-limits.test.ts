@@ -2,15 +2,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import type { IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { createServer as createTcp } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { test } from 'node:test';
 import { createServer as createTls, connect as connectTls } from 'node:tls';
 
 import { httpsOrigin } from '../support/origin.ts';
+import { waitUntil } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { http2Origin } from './support/http2-origin.ts';
+import { get } from './support/raw-http.ts';
+import { rawOrigin } from './support/raw-origin.ts';
 import { openRequestPath } from './support/request-path.ts';
 import type { RequestPath } from './support/request-path.ts';
 
@@ -199,3 +202,84 @@ test('answers and refusals over HTTP/2 that a client never takes end by the idle
     session.destroy();
   }
 });
+
+const okHead = 'HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n';
+
+for (const isHttp2 of [false, true]) {
+  test(`a client that takes nothing of its answer is given up, over HTTP/${isHttp2 ? '2' : '1.1'}`, async () => {
+    await using origin = await rawOrigin(authority, (socket) => {
+      socket.write(okHead);
+      socket.write(Buffer.alloc(50_000_000));
+    });
+    await using path = pathTo(origin.port, '', { idleTimeoutMs: idleMs });
+    const at = `allowed.test:${origin.port}`;
+    if (isHttp2) {
+      const { session } = await startHttp2(path, at, '/');
+      // It says something all the same.
+      const timer = setInterval(() => session.ping(() => undefined), 50);
+      await path.events(1).finally(() => clearInterval(timer));
+      session.destroy();
+    } else {
+      const socket = await path.tls(at);
+      socket.pause().write(get(at, '/'));
+      await path.events(1);
+      socket.destroy();
+    }
+    const [event] = path.audit;
+    assert.deepEqual([event?.status, event?.errorCode], [200, 'timeout']);
+    assert.equal(event?.limit, 'idleTimeoutMs');
+    await waitUntil('the connection to the origin is gone', () => origin.sockets.size === 0);
+  });
+}
+
+test('an answer that is whole is not kept for ever for a client that does not take it', async () => {
+  await using origin = await rawOrigin(authority, (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole'),
+  );
+  const limits = { idleTimeoutMs: idleMs, responseHeadTimeoutMs: idleMs };
+  await using path = pathTo(origin.port, '', limits);
+  const { session, stream } = await startHttp2(path, `allowed.test:${origin.port}`, '/');
+  const [event] = await path.events(1);
+  assert.equal(event?.verdict, 'allow');
+  const timer = setInterval(() => session.ping(() => undefined), 50);
+  await closed(stream).finally(() => clearInterval(timer));
+  assert.equal(session.destroyed, false);
+  session.destroy();
+});
+
+test('an answer over HTTP/2 has its own limit behind its head', async () => {
+  await using origin = await http2Origin(authority, true);
+  await using path = pathTo(origin.port, '', { idleTimeoutMs: 3 * idleMs, responseHeadTimeoutMs: idleMs });
+  const { session, stream } = await startHttp2(path, `allowed.test:${origin.port}`, '/events');
+  stream.resume();
+  const [event] = await path.events(1);
+  assert.deepEqual([event?.status, event?.errorCode, event?.limit], [200, 'timeout', 'idleTimeoutMs']);
+  session.destroy();
+});
+
+/** A request over HTTP/2 whose body does not end, by a client that takes two bytes of an answer. */
+async function startHttp2(path: RequestPath, at: string, target: string) {
+  const socket = await path.tls(at, { alpn: ['h2'] });
+  const session = connectHttp2(`https://${at}`, {
+    createConnection: () => socket,
+    settings: { initialWindowSize: target === '/events' ? 65_535 : 2 },
+  });
+  session.on('error', () => undefined);
+  await once(session, 'remoteSettings');
+  const isGet = target === '/';
+  const stream = session.request(
+    { ':path': target, ':method': isGet ? 'GET' : 'POST' },
+    { endStream: isGet },
+  );
+  stream.on('error', () => undefined);
+  await once(stream, 'response');
+  return { session, stream };
+}
+
+/** However it ended. */
+function closed(stream: ClientHttp2Stream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (stream.closed) resolve();
+  else stream.once('close', () => resolve());
+  return promise;
+}
