@@ -13,9 +13,21 @@ export interface LiveGrant {
   end(error: ProxyError): void;
 }
 
+/** A workload can have thousands of grants that take long to judge: everybody else gets the thread between portions. */
+const portionMs = 5;
+
 /** Every grant that outlives its decision. As many as there are streams, so the limits of those bound it. */
 export class LiveGrants {
   readonly #grants = new Set<LiveGrant>();
+  readonly #nowMs: () => number;
+  /** What is left to judge; a later review takes its place. */
+  #review:
+    | { readonly policy: Policy; readonly nowMs: number; readonly left: Iterator<LiveGrant> }
+    | undefined;
+
+  constructor(nowMs = (): number => performance.now()) {
+    this.#nowMs = nowMs;
+  }
 
   get size(): number {
     return this.#grants.size;
@@ -29,22 +41,40 @@ export class LiveGrants {
     };
   }
 
-  /** Ends what the policy would not grant any more. Gives how many. */
-  review(policy: Policy, nowMs: number): number {
-    let ended = 0;
-    for (const grant of this.#grants) {
-      const decision = policy.decide(grant.principal, grant.access, nowMs);
-      if (givesStill(decision, grant.decision)) continue;
-      this.#grants.delete(grant);
-      ended += 1;
-      grant.end(
-        new ProxyError(
-          'policy_denied',
-          'the policy changed, or a rule or grant ran out: this connection is no longer allowed',
-        ),
-      );
+  /** Ends what the policy would not grant any more: at once, or in the next turns of the event loop if there is much of it. */
+  review(policy: Policy, nowMs: number): void {
+    const earlier = this.#review;
+    // What the earlier one did not get to comes first, or frequent reviews would never get there.
+    const left = new Set([...Iterator.from(earlier?.left ?? []), ...this.#grants]).values();
+    this.#review = { policy, nowMs, left };
+    if (earlier === undefined) this.#judgePortion();
+  }
+
+  #judgePortion(): void {
+    const review = this.#review;
+    if (review === undefined) return;
+    const untilMs = this.#nowMs() + portionMs;
+    for (let next = review.left.next(); next.done !== true; next = review.left.next()) {
+      if (this.#grants.has(next.value)) this.#judge(next.value, review.policy, review.nowMs);
+      // Ending one can begin another review.
+      if (this.#review !== review || this.#nowMs() >= untilMs) {
+        setImmediate(() => this.#judgePortion());
+        return;
+      }
     }
-    return ended;
+    this.#review = undefined;
+  }
+
+  #judge(grant: LiveGrant, policy: Policy, nowMs: number): void {
+    const decision = policy.decide(grant.principal, grant.access, nowMs);
+    if (givesStill(decision, grant.decision)) return;
+    this.#grants.delete(grant);
+    grant.end(
+      new ProxyError(
+        'policy_denied',
+        'the policy changed, or a rule or grant ran out: this connection is no longer allowed',
+      ),
+    );
   }
 }
 

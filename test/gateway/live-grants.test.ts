@@ -135,9 +135,10 @@ test('a change in how the bytes are handled ends a grant, once', () => {
   const passing = ruleWith(', tls: passthrough');
   const { grant, codes } = grantBy(passing, access('https://a.example.com'));
   const release = live.add(grant);
-  assert.equal(live.review(passing, nowMs), 0);
-  assert.equal(live.review(ruleWith(''), nowMs), 1);
-  assert.equal(live.review(ruleWith(''), nowMs), 0);
+  live.review(passing, nowMs);
+  assert.deepEqual([codes, live.size], [[], 1]);
+  live.review(ruleWith(''), nowMs);
+  live.review(ruleWith(''), nowMs);
   assert.deepEqual([codes, live.size], [['policy_denied'], 0]);
   release();
 });
@@ -152,8 +153,41 @@ const takenBack: readonly (readonly [what: string, given: string, kept: string, 
 for (const [what, given, kept, lost] of takenBack) {
   test(`what runs with ${what} ends when a policy still allows it without, and not when it gives more`, () => {
     const live = new LiveGrants();
-    live.add(grantBy(ruleWith(given), access('GET https://a.example.com/')).grant);
-    assert.equal(live.review(ruleWith(kept), nowMs), 0);
-    assert.equal(live.review(ruleWith(lost), nowMs), 1);
+    const { grant, codes } = grantBy(ruleWith(given), access('GET https://a.example.com/'));
+    live.add(grant);
+    live.review(ruleWith(kept), nowMs);
+    assert.deepEqual(codes, []);
+    live.review(ruleWith(lost), nowMs);
+    assert.deepEqual(codes, ['policy_denied']);
   });
 }
+
+test('many grants are judged in portions, and by the policy that came last', async () => {
+  // A look at the clock between two of them takes two milliseconds.
+  let clockMs = 0;
+  const live = new LiveGrants(() => (clockMs += 2));
+  const ended: number[] = [];
+  const decision = ruleWith('').decide(principal(), access('https://a.example.com'), nowMs);
+  assert.ok(decision.effect === 'allow');
+  const grants = Array.from({ length: 100 }, (_, n) => ({
+    principal: principal(),
+    access: access(`https://a${n % 2}.example.com`),
+    decision,
+    end: () => ended.push(n),
+  }));
+  for (const grant of grants) live.add(grant);
+  live.review(policyOf('rules: []'), nowMs);
+  assert.ok(ended.length > 0 && ended.length < 10, `${ended.length} at once`);
+  const first = ended.length;
+  live.review(policyOf('rules: [{ name: a, hosts: a0.example.com }]'), nowMs);
+  assert.equal(ended.length, first);
+  // Each of many reviews goes on where the one before it was.
+  for (let i = 0; i < 20; i += 1) {
+    live.review(policyOf('rules: [{ name: a, hosts: a0.example.com }]'), nowMs);
+    await new Promise(setImmediate);
+  }
+  assert.ok(ended.includes(49), 'frequent reviews never get far');
+  for (let i = 0; i < 100; i += 1) await new Promise(setImmediate);
+  assert.equal(live.size, 50 - Math.ceil(first / 2));
+  assert.ok(ended.slice(first).every((n) => n % 2 === 1));
+});
