@@ -145,9 +145,9 @@ export class TunnelConnection {
   }
 
   /**
-   * Takes as many bytes as the credit of stream and connection allows and gives their count; if that is less than was
-   * given, an event tells when to go on: `writable` where the stream has none left, else `linkWritable`. The data is not
-   * copied: leave it alone until the output is written.
+   * Takes as many bytes as the credit of stream and connection allows and gives their count. If it is less than was given, an
+   * event tells when to go on: `writable`, or `linkWritable` where the stream has credit left. The data is not copied: leave it
+   * alone until the output is written.
    */
   sendData(id: number, data: Uint8Array): number {
     const stream = this.#streams.get(id);
@@ -311,9 +311,8 @@ export class TunnelConnection {
     const stream = this.#streams.find(streamId, 'window');
     if (stream === undefined) return;
     stream.sendCredit = addCredit(stream.sendCredit, bytes, `stream ${streamId}`);
-    if (!stream.awaitsCredit || stream.localEnded) return;
+    if (stream.awaitsCredit && !stream.localEnded) this.#events.push({ type: 'writable', streamId });
     stream.awaitsCredit = false;
-    this.#events.push({ type: 'writable', streamId });
   }
 
   #handleOpen(streamId: number, fields: OpenFields): void {
