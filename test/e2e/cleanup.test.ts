@@ -100,10 +100,10 @@ async function openPlace(user: User): Promise<Place> {
   }
   if (isRoot) await mustRun('chown', ['-R', String(uid), directory]);
   await chmod(directory, 0o755);
-  // What root changes is a copy of the system's store, in a mount namespace that ends with `run`.
-  const store = join(directory, 'ssl');
-  if (changesStore) await cp('/etc/ssl', store, { recursive: true, verbatimSymlinks: true });
-  const mount = `mount --bind '${store}' /etc/ssl && exec "$@"`;
+  // What root changes is a copy of /etc, in a mount namespace that ends with `run`: other tests look at the machine's own.
+  const store = join(directory, 'etc');
+  if (changesStore) await cp('/etc', store, { recursive: true, verbatimSymlinks: true });
+  const mount = `mount --bind '${store}' /etc && exec "$@"`;
   const ownStore = changesStore ? ['unshare', '--mount', 'sh', '-c', mount, 'sh'] : [];
   const options = ['--home-files', ...(changesStore ? ['--system-store'] : [])];
   const env = {

@@ -17,17 +17,17 @@ const skip = skipWithout('npm', 'git', 'curl', 'bash');
 
 // Most of their time is waiting: for files to be looked at, and for programs to start.
 describe('guides', { concurrency: 2, skip }, () => {
-  test('the guide to credentials does what it shows', { timeout: 120_000 }, async () => {
+  test('the guide to credentials does what it shows', async () => {
     await using stage = await openGuideStage({ lockedGit: true });
     await stage.run('docs/guides/credentials.md');
   });
 
-  test('the guide to jobs of a CI system does what it shows', { timeout: 120_000 }, async () => {
+  test('the guide to jobs of a CI system does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/ci-jobs.md');
   });
 
-  test('the guide to coding agents does what it shows', { timeout: 120_000 }, async () => {
+  test('the guide to coding agents does what it shows', async () => {
     await using stage = await openGuideStage();
     await stage.run('docs/guides/agents.md');
   });

@@ -77,7 +77,7 @@ test('clients that read a file in HOME only', async (context) => {
       const { stdout, stderr } = await runCommand(
         launcher,
         ['run', ...options, '--', 'sh', '-c', `${command} 2>&1`],
-        { env, timeoutMs: patienceMs },
+        { env, timeoutMs: 2 * patienceMs },
       );
       assert.match(stdout, expected, stderr);
       assert.ok(origin.requests.length > before, 'the origin was asked');

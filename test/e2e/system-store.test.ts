@@ -72,7 +72,7 @@ test('the system trusts the gateway for the time of its sessions, and is byte fo
   const command = ['sh', file, folder.path, origin.url('api.test', '/hello'), launcher];
   const [program = '', ...args] = withPrivateEtc(mount.path, [...command, ...tokens, ...options]);
   const env = { PATH: process.env['PATH'], HOME: folder.path };
-  const { code, stdout, stderr } = await runCommand(program, args, { env, timeoutMs: 60_000 });
+  const { code, stdout, stderr } = await runCommand(program, args, { env, timeoutMs: 160_000 });
   assert.equal(code, 0, stderr + stdout);
   assert.equal(stdout, 'hello\nas before\n');
 });

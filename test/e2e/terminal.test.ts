@@ -46,7 +46,7 @@ async function play(command: readonly string[], steps: readonly Step[]): Promise
     input,
     encoding: 'utf8',
     env: environmentIn(directory.path),
-    timeout: 90_000,
+    timeout: 160_000,
   });
   assert.notEqual(stdout, '', stderr);
   // Printed by our own driver.
@@ -139,7 +139,7 @@ describe('without a terminal', () => {
       input,
       env: environmentIn(directory.path),
       maxBuffer: 2 * input.length,
-      timeout: 60_000,
+      timeout: 160_000,
     });
     assert.equal(status, 9, stderr.toString());
     assert.ok(stdout.equals(input));
@@ -172,7 +172,7 @@ process.exit(require('node:child_process').spawnSync('sh', ['-c', 'exit 3']).sta
       cwd: project,
       env: environmentIn(directory.path),
       encoding: 'utf8',
-      timeout: 90_000,
+      timeout: 160_000,
     } as const;
     const { status, stdout, stderr } = spawnSync(file, args, options);
     assert.equal(status, 0, `${stdout}${stderr}`);

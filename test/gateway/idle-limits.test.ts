@@ -65,23 +65,24 @@ test('raw TCP without a byte either way ends, and the audit names the limit', as
 });
 
 test('bytes in either direction keep a blind stream: the time counts from the last of them', async () => {
+  const longMs = 2 * idleMs;
   await using origin = await listen(
     createTcp((socket) => {
-      // Speaks at a quarter of the limit, for longer than the limit, and is then silent.
-      let left = 8;
+      // Speaks for longer than the limit, and is then silent; a process that stood still for a second is in time.
+      let left = 12;
       const timer = setInterval(() => {
         socket.write('.');
         left -= 1;
         if (left === 0) clearInterval(timer);
-      }, idleMs / 4);
+      }, longMs / 8);
       socket.on('error', () => clearInterval(timer));
     }),
   );
-  await using path = pathTo(origin.port, ', scheme: tcp', { blindIdleTimeoutMs: idleMs });
+  await using path = pathTo(origin.port, ', scheme: tcp', { blindIdleTimeoutMs: longMs });
   const { socket } = path.open({ authority: `allowed.test:${origin.port}`, mode: 'raw' });
   socket.resume();
   const [event] = await path.events(1);
-  assert.deepEqual([event?.limit, event?.responseBytes], ['blindIdleTimeoutMs', 8]);
+  assert.deepEqual([event?.limit, event?.responseBytes], ['blindIdleTimeoutMs', 12]);
 });
 
 test('passed-through TLS without a byte ends', async () => {

@@ -3,6 +3,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
+import { patienceMs } from './patience.ts';
+
 export interface CommandResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -15,7 +17,7 @@ export interface CommandOptions {
   /** The whole environment of the program; default is this process's own. */
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
-  /** The program is killed after this time; default 60 s. */
+  /** The program is killed after this time; default is twice as long as a test waits for anything else. */
   readonly timeoutMs?: number;
 }
 
@@ -30,12 +32,15 @@ export async function runCommand(
     env: options.env ?? process.env,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const timer = setTimeout(() => {
-    child.kill('SIGKILL');
-    // What the program started (git: git-remote-https) may live on and hold these open, and nobody waits for that.
-    child.stdout.destroy();
-    child.stderr.destroy();
-  }, options.timeoutMs ?? 60_000);
+  const timer = setTimeout(
+    () => {
+      child.kill('SIGKILL');
+      // What the program started (git: git-remote-https) may live on and hold these open, and nobody waits for that.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
+    options.timeoutMs ?? 2 * patienceMs,
+  );
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -24,8 +24,6 @@ export interface GuideRunOptions {
   readonly additions: Readonly<Record<string, string>>;
 }
 
-const commandTimeoutMs = 60_000;
-
 /** What `run` says where the machine lacks a layer of the jail: not the guide's matter. */
 const ofThisMachine = /^upstreamproxy: the jail is without .*\n?/gm;
 
@@ -76,7 +74,7 @@ class GuideRun implements AsyncDisposable {
     const deadline = performance.now() + (step.withinMs === 0 ? 0 : patienceMs);
     for (;;) {
       terminal.start(command);
-      const end = await terminal.finished(commandTimeoutMs);
+      const end = await terminal.finished(2 * patienceMs);
       const wrong = this.#wrong(step, end);
       this.ends.set(step.command, end);
       if (wrong === undefined) return;
@@ -110,7 +108,7 @@ class GuideRun implements AsyncDisposable {
     const step = this.#running.get(name);
     if (step === undefined) return;
     this.#running.delete(name);
-    const end = await this.#terminal(name).finished(commandTimeoutMs);
+    const end = await this.#terminal(name).finished(2 * patienceMs);
     const wrong = this.#wrong(step, end);
     if (wrong !== undefined) throw new Error(`${name}: ${step.command}\n${wrong}`);
     this.ends.set(step.command, end);

@@ -1,9 +1,9 @@
-# A terminal with a program in it, told by lines of JSON on standard input what to do; ends by itself after a minute.
+# A terminal with a program in it, told by lines of JSON on standard input what to do; ends by itself after two minutes.
 # {"wait": TEXT} reads until TEXT was printed, {"type": TEXT} types, {"size": [ROWS, COLUMNS]} resizes,
 # {"end": true} waits for the program. Prints {"output", "code"} at the end, with "missing" if a wait was in vain.
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 120
 steps = [json.loads(line) for line in sys.stdin if line.strip()]
 pid, terminal = pty.fork()
 if pid == 0:

@@ -198,7 +198,8 @@ export const exhaustion: AttackTable = {
     nothingDialled(a);
   },
   'DOS-03': {
-    limits: { leavesPerSecondMax: 20, leafContextsMax: 64, streamsPerSecondMax: 100_000 },
+    // Of which a slow machine makes more too.
+    limits: { leavesPerSecondMax: 5, leafContextsMax: 64, streamsPerSecondMax: 100_000 },
     neighbourMsMax,
     run: async (a, scale) => {
       const count = scale === 'full' ? 10_000 : 120;

@@ -79,7 +79,7 @@ export const response: AttackTable = {
     },
   },
   'RESP-03': {
-    limits: { handshakeTimeoutMs: 500 },
+    limits: { handshakeTimeoutMs: 1_500 },
     run: async (a) => {
       // A handshake that trickles: one byte of a record at a time, for ever.
       const server = createServer((socket) => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { get as httpGet, Agent } from 'node:http';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
@@ -41,7 +42,8 @@ export async function playCase(entry: AttackTable[string], scale: Scale): Promis
     return outcome('passed', '', attack.control !== undefined);
   } catch (error) {
     if (error instanceof CannotPlayHere) return outcome('n/a', error.message);
-    return outcome('failed', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    // With its cause.
+    return outcome('failed', inspect(error));
   }
 }
 

@@ -166,11 +166,10 @@ export const matrixCases: readonly MatrixCase[] = [
     run: async (cell) => {
       // Printed by our own client.
       const { lags } = (await node(cell, 'events', '/events')) as { lags: readonly number[] };
+      // Each was sent when the one before had arrived: an event that waits for the next one, or for the end, waits for ever.
       assert.equal(lags.length, eventCount);
-      // An event that waited for the next one would be late by their distance of 20 ms. The first has the head's work too.
       const sorted = lags.toSorted((a, b) => a - b);
       const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-      assert.ok(median < 20, `events are ${median.toFixed(1)} ms late`);
       return `first ${lags[0]?.toFixed(1)} ms, median ${median.toFixed(1)} ms`;
     },
   },

@@ -77,21 +77,30 @@ async function get(version: HttpVersion, url: URL): Promise<unknown> {
 /** How far each event is behind the time that the origin wrote into it, in milliseconds; after a request that warms up. */
 async function events(version: HttpVersion, url: URL): Promise<unknown> {
   const lags: number[] = [];
-  const take = (chunk: string): void => {
-    for (const [, sent] of chunk.matchAll(/^data: ([0-9.]+)$/gm)) lags.push(preciseNowMs() - Number(sent));
+  const heard = new URL(`/heard${url.search}`, url);
+  /** The next event is sent once the origin is told of this one. */
+  const take = async (chunk: string, tell: () => Promise<unknown>): Promise<void> => {
+    for (const [, sent] of chunk.matchAll(/^data: ([0-9.]+)$/gm)) {
+      lags.push(preciseNowMs() - Number(sent));
+      await tell();
+    }
   };
   const warmUp = new URL(`/sink${url.search}warm`, url);
   if (version === 'h1') {
     await (await fetch(warmUp)).text();
     const response = await fetch(url);
     assert.equal(response.headers.get('content-type'), 'text/event-stream');
-    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) take(chunk);
+    const tell = async (): Promise<unknown> => await (await fetch(heard)).text();
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? [])
+      await take(chunk, tell);
     return { lags };
   }
   const session = await http2Session(url);
   await text((await http2Answer(session.request(pathOf(warmUp)))).stream);
   const { stream } = await http2Answer(session.request(pathOf(url)));
-  for await (const chunk of stream.setEncoding('utf8')) take(String(chunk));
+  const tell = async (): Promise<unknown> =>
+    await text((await http2Answer(session.request(pathOf(heard)))).stream);
+  for await (const chunk of stream.setEncoding('utf8')) await take(String(chunk), tell);
   session.close();
   return { lags };
 }

@@ -7,7 +7,6 @@ import { createSecureServer } from 'node:http2';
 import type { Http2ServerRequest } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -29,7 +28,6 @@ export interface MatrixOrigin extends AsyncDisposable {
 }
 
 export const eventCount = 10;
-const eventIntervalMs = 20;
 const rangeText = '0123456789abcdefghijklmnopqrstuvwxyz';
 
 /** Milliseconds since 1970 with fractions, comparable between the processes of one machine. */
@@ -38,7 +36,8 @@ export function preciseNowMs(): number {
 }
 
 /**
- * Paths: `/sink` says length and hash of the body; `/echo` sends it back; `/events` sends its own time ten times;
+ * Paths: `/sink` says length and hash of the body; `/echo` sends it back; `/events` sends its own time ten times,
+ * each once `/heard` says that the client has the one before;
  * `/trailers` reads the body and answers with trailers `x-sum` and `x-seen`; `/range` has 36 bytes; `/hints` sends a 103
  * first; `/ws` is a WebSocket that sends back what it gets.
  */
@@ -47,8 +46,9 @@ export async function startMatrixOrigin(
   authority: TestAuthority,
 ): Promise<MatrixOrigin> {
   const seen = new Map<string, SeenByOrigin>();
+  const waiting = new Map<string, () => void>();
   const listener: RequestListener = (request, response) => {
-    void answer(request, response, seen).catch(() => response.destroy());
+    void answer(request, response, { seen, waiting }).catch(() => response.destroy());
   };
   const identity = authority.issue(`${version}.test`);
   const server =
@@ -125,9 +125,14 @@ function note(request: IncomingMessage, seen: Map<string, SeenByOrigin>): void {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  seen: Map<string, SeenByOrigin>,
+  { seen, waiting }: { readonly seen: Map<string, SeenByOrigin>; readonly waiting: Map<string, () => void> },
 ): Promise<void> {
   const [path] = (request.url ?? '').split('?');
+  if (path === '/heard') {
+    waiting.get(idOf(request.url))?.();
+    response.end();
+    return;
+  }
   if (path === '/echo') {
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
     request.pipe(response);
@@ -147,8 +152,10 @@ async function answer(
     case '/events':
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       for (let i = 0; i < eventCount; i++) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        waiting.set(idOf(request.url), resolve);
         response.write(`data: ${preciseNowMs()}\n\n`);
-        await delay(eventIntervalMs);
+        await promise;
       }
       response.end();
       return;
