@@ -8,9 +8,11 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { removeLeftovers } from '../../../src/agent/home-files/leftovers.ts';
 import { Placements } from '../../../src/agent/home-files/placements.ts';
 import { javaKeyStore, javaTrustEntry } from '../../../src/pki/java-key-store.ts';
+import { waitUntil } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const everything = { isKnown: async () => true, bearsOurMark: async () => true };
@@ -149,9 +151,14 @@ process.stdout.write(JSON.stringify(await removeLeftovers(process.argv.at(-1), k
       assert.deepEqual(await removeLeftovers(state, everything), { sessions: 0, kept: [] });
       assert.deepEqual(await cleanUp(container), { sessions: 0, kept: [] });
       assert.equal(readFileSync(path, 'utf8'), 'ours');
-      // The first process of a namespace takes all of them with it.
+      // The first process of a namespace takes all of them with it, a moment after the one that was waited for.
       await kill(child);
-      assert.deepEqual(await cleanUp(container), { sessions: 1, kept: [] });
+      let cleaned: unknown;
+      await waitUntil('the session is known as over', async () => {
+        cleaned = await cleanUp(container);
+        return !isDeepStrictEqual(cleaned, { sessions: 0, kept: [] });
+      });
+      assert.deepEqual(cleaned, { sessions: 1, kept: [] });
       assert.equal(existsSync(path), false);
     });
   },
