@@ -158,15 +158,22 @@ const upstreamSchema = strictMap(
   },
 );
 
-// One optional whole number for each row of the table; fromEntries forgets the names.
+// One optional whole number for each row of the table that is a setting; fromEntries forgets the names.
 const limitsShape = Object.fromEntries(
-  Object.entries(limitTable).map(([name, { value, reason }]) => {
+  Object.entries(limitTable).flatMap(([name, { value, reason, isFixed }]) => {
+    if (isFixed === true) return [];
     const max = name.includes('Ms') ? timerMsMax : Number.MAX_SAFE_INTEGER;
     const hint = `write a whole number from 1 to ${max}; the default is ${value}`;
     const schema = z.int({ error: hint }).min(1, { error: hint }).max(max, { error: hint });
-    return [name, schema.optional().describe(`Default ${value}. ${reason}`)];
+    return [[name, schema.optional().describe(`Default ${value}. ${reason}`)]];
   }),
 ) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
+
+const fixedLimits: ReadonlyMap<string, string> = new Map(
+  Object.entries(limitTable).flatMap(([name, { value, isFixed }]) =>
+    isFixed === true ? [[name, `"${name}" is fixed at ${value} and no setting; remove it`]] : [],
+  ),
+);
 
 const keepDaysHint = 'write days from 1 to 36500';
 const keepEventsHint = 'write a number of events from 1000 to 1000000000';
@@ -269,7 +276,10 @@ export const gatewayConfigSchema = strictMap(
     )
       .optional()
       .describe('Requests for access that operators grant for a time.'),
-    limits: strictMap(limitsShape, { hint: 'write limits as a map from name to number' }).optional(),
+    limits: strictMap(limitsShape, {
+      hint: 'write limits as a map from name to number',
+      refused: fixedLimits,
+    }).optional(),
     log: strictMap(
       {
         level: z

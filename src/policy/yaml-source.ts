@@ -38,15 +38,27 @@ const depthMax = 32;
 /** More than this helps nobody, and a hostile text could make thousands. */
 const problemsMax = 100;
 
-/** A map with exactly these keys. An unknown key is reported one by one, with the key that was meant. */
+/**
+ * A map with exactly these keys. An unknown key is reported one by one, with the key that was meant, or with what `refused`
+ * says of it.
+ */
 export function strictMap<S extends z.ZodRawShape>(
   shape: S,
-  options: { readonly hint: string; readonly synonyms?: Readonly<Record<string, string>> },
+  options: {
+    readonly hint: string;
+    readonly synonyms?: Readonly<Record<string, string>>;
+    readonly refused?: ReadonlyMap<string, string>;
+  },
 ): z.ZodObject<S, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => unknownKeyMessage(key, Object.keys(shape), options.synonyms)).join('\n')
+        ? issue.keys
+            .map(
+              (key) =>
+                options.refused?.get(key) ?? unknownKeyMessage(key, Object.keys(shape), options.synonyms),
+            )
+            .join('\n')
         : options.hint,
   });
 }

@@ -265,6 +265,11 @@ describe('what is wrong is told with its place and what to write', () => {
       'limits: { frameByteMax: 1 }',
       [/unknown key "frameByteMax"; write "frameBytesMax"/],
     ],
+    [
+      'a limit that is no setting',
+      'limits: { policyRulesMax: 5 }',
+      [/"policyRulesMax" is fixed at 10000 and no setting; remove it/],
+    ],
     ['a discovery without a place', 'discover: { gems: {} }', [/write exactly one of command and file/]],
     ['a trust without file', 'trust: { internal: {} }', [/"trust.internal.file" is missing; write the path/]],
     ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { streamReserveBytes } from '../../src/protocol/flow-window.ts';
-import { defaultLimits, limitTable } from '../../src/protocol/limits.ts';
+import { defaultLimits, type LimitName, limitTable } from '../../src/protocol/limits.ts';
 import { assertDocsTable, markdownTable } from './docs-table.ts';
 
 /** Bytes and milliseconds as a person would say them, where that loses nothing. */
@@ -40,12 +42,27 @@ describe('the limits', () => {
     assert.ok(limits.pingTimeoutMs > 2 * limits.pingIntervalMs, 'two pings may be missed');
   });
 
+  test('are fixed where the code reads nothing but the default', () => {
+    const cwd = fileURLToPath(new URL('../../src', import.meta.url));
+    const files = globSync('{gateway,policy,net,http,intercept,store}/**/*.ts', { cwd });
+    assert.ok(files.length > 100);
+    for (const file of files) {
+      const code = readFileSync(`${cwd}/${file}`, 'utf8');
+      const dotted = [...code.matchAll(/\bdefaultLimits\.(\w+)/g)].map(([, name = '']) => name);
+      const taken = [...code.matchAll(/\{ ([^}]*) \} = defaultLimits/g)].flatMap(([, list = '']) =>
+        list.split(', ').map((one) => one.replace(/:.*/, '')),
+      );
+      for (const name of [...dotted, ...taken])
+        assert.equal(limitTable[name as LimitName].isFixed, true, `${file}: ${name}`);
+    }
+  });
+
   test('are the table of docs/reference/limits.md', () => {
     const table = markdownTable(
       ['limit', 'value', 'error', 'reason'],
-      Object.entries(limitTable).map(([name, { value, code, reason }]) => [
+      Object.entries(limitTable).map(([name, { value, code, reason, isFixed }]) => [
         `\`${name}\``,
-        readable(name, value),
+        isFixed === true ? `${readable(name, value)}, fixed` : readable(name, value),
         `\`${code}\``,
         reason,
       ]),

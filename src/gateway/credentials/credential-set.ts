@@ -58,13 +58,13 @@ export class CredentialSet implements AsyncDisposable {
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
-    limits: Pick<Limits, 'credentialUnusedMs'> = defaultLimits,
+    limits: Limits = defaultLimits,
   ) {
     this.#background = new BackgroundRenewals(limits);
     const background = this.#background;
     this.#vaults = new Vaults({ environment, fetch, background });
     const placeholders: Record<string, string> = {};
-    const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies(), background };
+    const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies(limits), background };
     for (const [name, config] of Object.entries(configs)) {
       const decode = config.scrub?.decode ?? false;
       this.#entries.set(name, { ...openCredential(name, config, context), decode, config });

@@ -4,8 +4,7 @@
 import type { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
-import type { LimitName } from '../../protocol/limits.ts';
+import type { LimitName, Limits } from '../../protocol/limits.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import { readWholeBody } from './whole-body.ts';
 
@@ -15,15 +14,25 @@ export interface HeldBody {
   sendOn(bytes: Buffer): BodyRewrite;
 }
 
+export type HeldBodyLimits = Pick<
+  Limits,
+  'signedBodyBytesMax' | 'heldBodyTimeoutMs' | 'heldBodiesPerSessionBytesMax' | 'heldBodiesBytesMax'
+>;
+
 export class HeldBodies {
+  readonly limits: HeldBodyLimits;
   #heldBytes = 0;
   readonly #heldBytesBySession = new Map<string, number>();
+
+  constructor(limits: HeldBodyLimits) {
+    this.limits = limits;
+  }
 
   /** @throws ProxyError body_too_large, limit_exceeded, timeout, cancelled */
   async hold(body: BodyFacts, bytesMax: number): Promise<HeldBody> {
     // Room for the largest: what is not declared is not believed to be small.
     const release = this.#reserve(body.length ?? bytesMax, body.sessionId);
-    const timeoutMs = defaultLimits.heldBodyTimeoutMs;
+    const timeoutMs = this.limits.heldBodyTimeoutMs;
     const bytes = await readWholeBody(body.open(), { bytesMax, timeoutMs }).catch((error: unknown) => {
       release();
       throw error;
@@ -42,8 +51,8 @@ export class HeldBodies {
   /** Gives what frees the room again. */
   #reserve(room: number, sessionId: string): () => void {
     const ofSession = (this.#heldBytesBySession.get(sessionId) ?? 0) + room;
-    if (ofSession > defaultLimits.heldBodiesPerSessionBytesMax) throw tooMany('heldBodiesPerSessionBytesMax');
-    if (this.#heldBytes + room > defaultLimits.heldBodiesBytesMax) throw tooMany('heldBodiesBytesMax');
+    if (ofSession > this.limits.heldBodiesPerSessionBytesMax) throw tooMany('heldBodiesPerSessionBytesMax');
+    if (this.#heldBytes + room > this.limits.heldBodiesBytesMax) throw tooMany('heldBodiesBytesMax');
     this.#heldBytes += room;
     this.#heldBytesBySession.set(sessionId, ofSession);
     return once(() => {

@@ -3,7 +3,6 @@
 import { parseContentLength } from '../../http/framing.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import type { HeldBodies } from './held-bodies.ts';
 import { hexHash, isS3 } from './sigv4-canonical.ts';
@@ -83,17 +82,16 @@ function trailerNamesOf(head: RequestHead): readonly string[] {
 }
 
 async function signed(body: BodyFacts, held: HeldBodies): Promise<SignedPayload> {
-  const { signedBodyBytesMax } = defaultLimits;
-  if ((body.length ?? 0) > signedBodyBytesMax) throw tooLarge();
+  const { signedBodyBytesMax } = held.limits;
+  if ((body.length ?? 0) > signedBodyBytesMax) throw tooLarge(signedBodyBytesMax);
   const { bytes, sendOn } = await held.hold(body, signedBodyBytesMax);
   return { kind: 'held', word: hexHash(bytes), body: sendOn(bytes) };
 }
 
-function tooLarge(): ProxyError {
-  const max = String(defaultLimits.signedBodyBytesMax);
+function tooLarge(bytesMax: number): ProxyError {
   return new ProxyError(
     'body_too_large',
-    `a body of more than ${max} bytes can only be signed if the request states its hash in ${contentHashField}`,
+    `a body of more than ${bytesMax} bytes can only be signed if the request states its hash in ${contentHashField}`,
     { limit: 'signedBodyBytesMax' },
   );
 }

@@ -1,6 +1,6 @@
 // Requests and answers: their heads, their bodies, and what is held of them.
 
-import { KiB, MiB, type LimitRow, row } from './limit-row.ts';
+import { KiB, MiB, type LimitRow, fixedRow, row } from './limit-row.ts';
 
 export const exchangeLimits = {
   headBytesMax: row(
@@ -58,7 +58,7 @@ export const exchangeLimits = {
   http2StreamsMax: row(128, 'stream_limit', 'Requests at once on one client connection (RFC 9113 §6.5.2).'),
   http2ResetsPerSecondMax: row(50, 'limit_exceeded', 'Of one connection, four times as many at once.'),
   http2ControlFramesPerSecondMax: row(2_000, 'limit_exceeded', 'PING, SETTINGS: each wants an answer.'),
-  awsChunkBytesMax: row(
+  awsChunkBytesMax: fixedRow(
     16 * MiB,
     'request_malformed',
     'A chunk of aws-chunked as it is declared; clients send up to 1 MiB, and it passes by without being held.',
@@ -129,37 +129,37 @@ export const exchangeLimits = {
     'credential_unavailable',
     'A token or lease that no request has used for so long is not renewed by itself any more; the next request waits for a new one.',
   ),
-  decisionStepsMax: row(
+  decisionStepsMax: fixedRow(
     1_000_000,
     'head_too_large',
     'Some 10 ms: a thousand patterns of the slow kind on a path of a thousand bytes. A request that takes more to be judged is refused, for all sessions wait meanwhile.',
   ),
-  policyBytesMax: row(
+  policyBytesMax: fixedRow(
     2 * MiB,
     'config_invalid',
     'A policy or configuration file; 5,000 rules of four keys are 0.6 MB.',
   ),
-  policyRulesMax: row(
+  policyRulesMax: fixedRow(
     10_000,
     'config_invalid',
     'Rules of all files together. A thread of its own reads and checks them; in the one that serves, an index takes them in small portions.',
   ),
-  policyHostsMax: row(
+  policyHostsMax: fixedRow(
     200_000,
     'config_invalid',
     'Hosts of all rules, those of a group counted in each rule that includes it: the index holds every one.',
   ),
-  policyReadHereBytesMax: row(
+  policyReadHereBytesMax: fixedRow(
     16 * KiB,
     'config_invalid',
     'A changed policy up to this is read by the thread that serves, in some 10 ms; a larger one by a thread of its own, whose start takes longer than that.',
   ),
-  policyReadTimeoutMs: row(
+  policyReadTimeoutMs: fixedRow(
     60_000,
     'config_invalid',
     'From a change of the files to a policy that can be taken; hosts of tools are asked for in it. What takes longer is given up, and the policy in force stays.',
   ),
-  policyReadMemoryBytesMax: row(
+  policyReadMemoryBytesMax: fixedRow(
     1024 * MiB,
     'config_invalid',
     'Heap of the thread that reads a changed policy; the process that serves does not end with it.',

@@ -1,6 +1,6 @@
 // Frames, streams and windows of a tunnel, and how long each side waits for the other.
 
-import { KiB, MiB, type LimitRow, row } from './limit-row.ts';
+import { KiB, MiB, type LimitRow, fixedRow, row } from './limit-row.ts';
 
 export const tunnelLimits = {
   frameBytesMax: row(
@@ -56,17 +56,17 @@ export const tunnelLimits = {
     'limit_exceeded',
     'Connections that one session opens: twice what one gateway was measured to carry as TLS.',
   ),
-  reconnectDelayMsInitial: row(
+  reconnectDelayMsInitial: fixedRow(
     250,
     'tunnel_lost',
     'First wait before a reconnect, halved to doubled by jitter.',
   ),
-  reconnectDelayMsMax: row(
+  reconnectDelayMsMax: fixedRow(
     15_000,
     'tunnel_lost',
     'An agent finds a gateway that came back within this time.',
   ),
-  tunnelWaitTimeoutMs: row(
+  tunnelWaitTimeoutMs: fixedRow(
     10_000,
     'tunnel_lost',
     'A new connection of the workload waits this long for a tunnel that is being set up again.',

@@ -8,7 +8,7 @@ import { HeldBodies } from '../../../src/gateway/credentials/held-bodies.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 
 test('bodies that are held of one session leave room for others, and the room is free again', async () => {
-  const held = new HeldBodies();
+  const held = new HeldBodies(defaultLimits);
   const bodies: PassThrough[] = [];
   const facts = (sessionId: string): BodyFacts => ({
     length: undefined,
@@ -37,4 +37,15 @@ test('bodies that are held of one session leave room for others, and the room is
   await assert.rejects(held.hold(facts('greedy'), bytesMax), { code: 'limit_exceeded' });
   for (const body of bodies) body.end();
   await Promise.all(again);
+});
+
+test('the bounds are those of the configuration', async () => {
+  const held = new HeldBodies({ ...defaultLimits, heldBodiesBytesMax: 10 });
+  const facts: BodyFacts = {
+    length: 11,
+    sessionId: 'one',
+    isRewritten: false,
+    open: () => new PassThrough(),
+  };
+  await assert.rejects(held.hold(facts, 100), { code: 'limit_exceeded', limit: 'heldBodiesBytesMax' });
 });

@@ -14,6 +14,7 @@ import { Signer } from '../../../src/gateway/credentials/sigv4-signer.ts';
 import type { AwsKeys } from '../../../src/gateway/credentials/sigv4-signer.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import type { RequestHead } from '../../../src/http/message-head.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 
 const keys = {
@@ -61,7 +62,7 @@ function inject(example: Example): Promise<Injected> {
   };
   const injector = new Sigv4Injector(
     { name: 'aws', region: undefined, service: undefined, copies: false },
-    new HeldBodies(),
+    new HeldBodies(defaultLimits),
   );
   return injector.inject(head, example.keys ?? keys, { nowMs, body: example.body });
 }
