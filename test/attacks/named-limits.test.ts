@@ -60,7 +60,8 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
   'requestsPerSecond of a rule': {
     neighbourMsMax,
-    policy: limited('{ requestsPerSecond: 5 }'),
+    // So few that a slow machine is over it for long enough.
+    policy: limited('{ requestsPerSecond: 1 }'),
     run: async (a) => {
       const statuses = await manyRequests(a, 60);
       assert.ok(statuses.includes(200) && statuses.filter((status) => status === 429).length > 40);
@@ -68,9 +69,9 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
   requestsPerSecondMax: {
     neighbourMsMax,
-    // The neighbour asks twenty times a second at most; the attacker is over the rate on a slow machine too.
-    neighbourPauseMs: 50,
-    limits: { requestsPerSecondMax: 40 },
+    // The neighbour asks five times a second at most; the attacker is over the rate on a slow machine too.
+    neighbourPauseMs: 200,
+    limits: { requestsPerSecondMax: 10 },
     run: async (a) => {
       const statuses = new Set<number>();
       for (let round = 0; round < 4 && !statuses.has(429); round += 1)
@@ -81,7 +82,7 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
   streamsPerSecondMax: {
     neighbourMsMax,
-    limits: { streamsPerSecondMax: 10 },
+    limits: { streamsPerSecondMax: 3 },
     run: async (a) => {
       const at = a.at('allowed.test');
       const replies = await Promise.all(

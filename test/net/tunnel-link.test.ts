@@ -166,8 +166,9 @@ suite('round trips', () => {
   test('are measured from either side', async () => {
     await using pair = await tunnelPair();
     for (const link of [pair.agent, pair.gateway]) {
+      const started = performance.now();
       const ms = await link.roundTrip();
-      assert.ok(ms >= 0 && ms < 1000, `${ms} ms`);
+      assert.ok(ms >= 0 && ms <= performance.now() - started, `${ms} ms`);
     }
   });
 
