@@ -47,13 +47,14 @@ function describeError(error: unknown): string {
 
 /** Runs the files under this Node; prints a line a file, every failure and every skip, and the runner's summary. */
 async function runUnderNode(files: readonly string[]): Promise<Counts> {
+  // A file that does not end by itself must not hold the run for ever.
+  const bound = AbortSignal.timeout(nodeTimeoutMs);
   const stream = run({
     cwd: root,
     files: [...files],
     concurrency: filesAtOnce,
     timeout: testTimeoutMs,
-    // A file that does not end by itself must not hold the run for ever.
-    signal: AbortSignal.timeout(nodeTimeoutMs),
+    signal: bound,
     execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'],
   });
   let total: Counts | undefined;
@@ -62,7 +63,9 @@ async function runUnderNode(files: readonly string[]): Promise<Counts> {
       case 'test:fail':
         if (event.data.details.error.failureType === 'subtestsFailed') break;
         failures.push(
-          `✖ ${(event.data.file ?? '').replace(root, '')}: ${event.data.name}\n${indent(describeError(event.data.details.error))}`,
+          bound.aborted && event.data.name === (event.data.file ?? '').replace(root, '')
+            ? `✖ ${event.data.name}: not ended within the ${nodeTimeoutMs / 1000} s of the whole run`
+            : `✖ ${(event.data.file ?? '').replace(root, '')}: ${event.data.name}\n${indent(describeError(event.data.details.error))}`,
         );
         console.log(failures.at(-1));
         break;
