@@ -14,17 +14,12 @@ export interface HeldBody {
   sendOn(bytes: Buffer): BodyRewrite;
 }
 
-export type HeldBodyLimits = Pick<
-  Limits,
-  'signedBodyBytesMax' | 'heldBodyTimeoutMs' | 'heldBodiesPerSessionBytesMax' | 'heldBodiesBytesMax'
->;
-
 export class HeldBodies {
-  readonly limits: HeldBodyLimits;
+  readonly limits: Limits;
   #heldBytes = 0;
   readonly #heldBytesBySession = new Map<string, number>();
 
-  constructor(limits: HeldBodyLimits) {
+  constructor(limits: Limits) {
     this.limits = limits;
   }
 
