@@ -6,6 +6,9 @@
 #   scripts/install-clients.sh [GROUP...]     without a group all of them; --list prints the groups
 set -u
 
+# npm takes the versions that are for the Node it runs on, and the clients run on the one of this checkout.
+PATH=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)/node_modules/.bin:$PATH
+
 clients=${UPSTREAMPROXY_CLIENTS:-${HOME:?}/.cache/upstreamproxy-clients}
 groups='transfer vcs python system java ruby php perl languages containers browsers services node libraries npm-tools'
 
