@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { PolicySource } from '../src/gateway/policy-source.ts';
+import { PolicySource } from '../src/gateway/policies/policy-source.ts';
 import { parsePolicy } from '../src/policy/parse-policy.ts';
 
 const { values } = parseArgs({ options: { rules: { type: 'string', default: '5000' } } });

@@ -3,10 +3,10 @@
 
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
 import { ProxyError } from '../src/protocol/error.ts';
-import { verifyProof } from '../src/gateway/dpop-proof.ts';
-import { ownIssuer, verifySessionToken } from '../src/gateway/session-token.ts';
-import { createSigningKey } from '../src/gateway/signing-key.ts';
-import { sessionTokenType } from '../src/gateway/token-issuer.ts';
+import { verifyProof } from '../src/gateway/sessions/dpop-proof.ts';
+import { ownIssuer, verifySessionToken } from '../src/gateway/sessions/session-token.ts';
+import { createSigningKey } from '../src/gateway/sessions/signing-key.ts';
+import { sessionTokenType } from '../src/gateway/sessions/token-issuer.ts';
 import type { ProofStore } from '../src/store/store.ts';
 import { runTarget, type Random } from './run-target.ts';
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 
-import { WebSocketScrubber } from '../src/gateway/websocket-scrubber.ts';
+import { WebSocketScrubber } from '../src/gateway/scrub/websocket-scrubber.ts';
 import { WebSocketFault } from '../src/net/websocket-frame.ts';
 import { WebSocketFrameGuard } from '../src/net/websocket-frame-guard.ts';
 import { runTarget, type Random } from './run-target.ts';

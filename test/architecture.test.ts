@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const pure = ['protocol', 'http', 'policy', 'api'];
-const infrastructure = ['pki', 'net', 'intercept', 'store'];
+const infrastructure = ['system', 'pki', 'net', 'intercept', 'store'];
 
 /** What each folder of src/ may import from others. A new arrow is a design decision: ARCHITECTURE.md first. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -18,16 +18,48 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['protocol'],
   policy: ['protocol', 'http'],
   api: ['protocol'],
+  system: ['protocol'],
   pki: pure,
   net: pure,
   store: pure,
   intercept: [...pure, 'pki'],
-  agent: ['protocol', 'http', 'pki', 'net', 'intercept'],
+  agent: ['protocol', 'http', 'system', 'pki', 'net', 'intercept'],
   gateway: [...pure, ...infrastructure],
   console: ['protocol', 'api'],
   cli: [...pure, ...infrastructure, 'agent', 'gateway', 'console'],
   // src/index.ts, the library.
-  '.': ['protocol', 'agent'],
+  '.': ['protocol', 'system', 'agent'],
+};
+
+/**
+ * The rooms of each program from the outermost to the innermost. A room imports rooms of later rows only; rooms of one row do not
+ * know each other. `.` is the program's own folder.
+ */
+const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  agent: [
+    ['doctor'],
+    ['.'],
+    ['jail'],
+    ['capture'],
+    ['home-files'],
+    ['trust', 'relay'],
+    ['uplink'],
+    ['hardening', 'placements'],
+    ['kernel'],
+  ],
+  gateway: [
+    ['.'],
+    ['tunnels'],
+    ['front'],
+    ['exchange'],
+    ['access', 'policies', 'sessions', 'git'],
+    ['config'],
+    ['credentials'],
+    ['credentials/sigv4', 'credentials/vault'],
+    ['credentials/sources', 'credentials/request'],
+    ['forward', 'audit', 'scrub'],
+  ],
+  cli: [['.'], ['run'], ['policy', 'agent'], ['operator'], ['gateway'], ['terminal']],
 };
 
 /** Packages, by the folders that may use them. The agent uses none. */
@@ -90,6 +122,16 @@ function importsOf(file: string): Import[] {
 
 const imports = sources.flatMap(importsOf);
 
+/** Path of the file that an import within the project names. */
+function targetOf({ file, target }: Import): string {
+  return relative(root, join(root, dirname(file), target));
+}
+
+/** The folder of a file below the folder of its program; `.` is that folder itself. */
+function roomOf(file: string): string {
+  return dirname(file).split('/').slice(2).join('/') || '.';
+}
+
 /** Every file of the project that somebody might read, as git would commit it. */
 function projectFiles(): string[] {
   const listed = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
@@ -120,11 +162,48 @@ test('a folder imports only the folders that the table gives it', () => {
   const wrong = imports
     .filter(({ target }) => target.startsWith('.'))
     .filter(({ file, folder, target }) => {
-      const to = folderOf(relative(root, join(root, dirname(file), target)));
+      const to = folderOf(join(dirname(file), target));
       return to !== folder && !mayImport[folder]?.includes(to);
     })
     .map(({ file, target }) => `${file} imports ${target}`);
   assert.deepEqual(wrong, []);
+});
+
+test('rooms of a program import in their order only, and every room has its place in it', () => {
+  for (const [program, rows] of Object.entries(roomOrder)) {
+    const rowOf = new Map(rows.flatMap((rooms, row) => rooms.map((room) => [room, row] as const)));
+    const inside = imports.filter(
+      (found) =>
+        found.folder === program && found.target.startsWith('.') && folderOf(targetOf(found)) === program,
+    );
+    assert.ok(inside.length > 100, `only ${inside.length} imports within src/${program}`);
+    const rooms = new Set(sources.filter((file) => folderOf(file) === program).map(roomOf));
+    assert.deepEqual([...rooms].sort(), [...rowOf.keys()].sort(), `the rooms of src/${program}`);
+    const wrong = inside.filter((found) => {
+      const [from, to] = [roomOf(found.file), roomOf(targetOf(found))];
+      return from !== to && (rowOf.get(from) ?? 0) >= (rowOf.get(to) ?? 0);
+    });
+    assert.deepEqual(
+      wrong.map(({ file, target }) => `${file} imports ${target}`),
+      [],
+    );
+  }
+});
+
+test('no file imports itself by way of others, types included', () => {
+  const targets = new Map<string, string[]>(sources.map((file) => [file, []]));
+  for (const found of imports) {
+    if (found.target.startsWith('.')) targets.get(found.file)?.push(targetOf(found));
+  }
+  // A file is taken away once nothing that it imports is left; what stays is in a cycle or leads into one.
+  const left = new Map(targets);
+  for (let before = -1; before !== left.size;) {
+    before = left.size;
+    for (const [file, imported] of left) {
+      if (!imported.some((target) => left.has(target))) left.delete(file);
+    }
+  }
+  assert.deepEqual([...left.keys()], []);
 });
 
 test('the pure row imports no module of a runtime', () => {
@@ -172,7 +251,7 @@ test('one file touches the foreign function interface', () => {
   const files = sources.filter((file) =>
     /['"](?:node|bun):ffi['"]/.test(readFileSync(join(root, file), 'utf8')),
   );
-  assert.deepEqual(files, ['src/agent/hardening/ffi.ts']);
+  assert.deepEqual(files, ['src/system/ffi.ts']);
 });
 
 test('only the commands read the command line and the environment, and end the process', () => {

@@ -1,6 +1,7 @@
 // The workload's environment as one table: which variable, which value, and the clients that need it.
 
-import { mercurialPath } from './trust-stores/hgrc.ts';
+import type { WorkloadFiles } from './trust/workload-stores.ts';
+import { mercurialPath } from './trust/hgrc.ts';
 
 /** What the values are made of. Files that were not written leave out the variables that name them. */
 export interface WorkloadFacts {
@@ -11,23 +12,6 @@ export interface WorkloadFacts {
   readonly base: Readonly<Record<string, string | undefined>>;
   /** Stand-ins for credentials, from the gateway. They never displace a variable of the table. */
   readonly placeholders: Readonly<Record<string, string>>;
-}
-
-export interface WorkloadFiles {
-  /** System roots and ours, PEM. */
-  readonly bundle: string;
-  /** Ours alone, PEM; for variables that add to the client's own roots. */
-  readonly ownCa?: string;
-  /** Folder with one PEM file a certificate, named by OpenSSL's hash. */
-  readonly hashedDirectory?: string;
-  /** Java key store with the password `changeit`. */
-  readonly javaKeyStore?: string;
-  readonly phpIniDirectory?: string;
-  readonly wgetrc?: string;
-  readonly hgrc?: string;
-  readonly aptConfig?: string;
-  /** CommonJS file for Node's --require. */
-  readonly nodeHook?: string;
 }
 
 export interface EnvironmentRow {

@@ -3,11 +3,11 @@
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
-import type { WorkloadFiles } from './environment.ts';
+import type { WorkloadFiles } from './trust/workload-stores.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
 import type { CaptureStarter } from './capture/capture.ts';
 import type { JailFacts } from './jail/jail-facts.ts';
-import { type Logger, standardErrorLogger } from './logger.ts';
+import { type Logger, standardErrorLogger } from '../system/logger.ts';
 import { type LoopbackFacts, type OpenSession, openSession, type TokenSource } from './session.ts';
 
 export interface InitOptions {

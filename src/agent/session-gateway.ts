@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import type { Limits } from '../protocol/limits.ts';
-import { isAgentResolvConf, resolvConfPath } from './capture/resolv-conf.ts';
-import { dialGateway, type Gateway, openGateway } from './gateway-connection.ts';
-import { builtInRoots, fetchCertificates, readGatewayCa } from './trust.ts';
+import { isAgentResolvConf, resolvConfPath } from './placements/resolv-conf.ts';
+import { dialGateway, type Gateway, openGateway } from './uplink/gateway-connection.ts';
+import { builtInRoots, fetchCertificates, readGatewayCa } from './trust/trust.ts';
 
 export interface SessionGatewayOptions {
   readonly gatewayUrl: string;
@@ -27,7 +27,7 @@ export async function openSessionGateway(
   // Loaded where it is needed, which is seldom.
   const names =
     options.captureLoopback === true || namesLeadToAgent()
-      ? stack.use((await import('./gateway-names.ts')).openGatewayNames({ limits }))
+      ? stack.use((await import('./uplink/gateway-names.ts')).openGatewayNames({ limits }))
       : undefined;
   const gateway = openGateway(options.gatewayUrl, {
     ca,

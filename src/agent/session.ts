@@ -6,27 +6,28 @@ import type { Posture } from '../protocol/session-messages.ts';
 import type { Capture, CaptureStarter } from './capture/capture.ts';
 import { entrancePorts } from './capture/entrances.ts';
 import { openCapture } from './capture/open-capture.ts';
-import { delay, reconnectDelayMs } from './delay.ts';
-import { type AgentSession, enrol } from './enrol.ts';
+import { delay, reconnectDelayMs } from './uplink/delay.ts';
+import { type AgentSession, enrol } from './uplink/enrol.ts';
 import {
   captureVariable,
   displacedVariables,
   relaySocketVariable,
-  type WorkloadFiles,
   workloadEnvironment,
 } from './environment.ts';
+import type { WorkloadFiles } from './trust/workload-stores.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
-import type { Logger } from './logger.ts';
-import { type Relay, type RelayTunnel, startUpstreamProxyRelay } from './relay.ts';
-import { keepRenewed } from './renewal.ts';
+import type { Logger } from '../system/logger.ts';
+import { type Relay, startUpstreamProxyRelay } from './relay/relay.ts';
+import type { RelayTunnel } from './relay/relay-connection.ts';
+import { keepRenewed } from './uplink/renewal.ts';
 import { openSessionGateway, reachGateway } from './session-gateway.ts';
-import { SessionKey } from './session-key.ts';
-import { readTokenDescriptor, readTokenFile, type SessionToken } from './token.ts';
-import { readSystemBundle, systemBundlePaths } from './trust.ts';
-import { TrustFiles } from './trust-files.ts';
-import { TunnelClient } from './tunnel-client.ts';
+import { SessionKey } from './uplink/session-key.ts';
+import { readTokenDescriptor, readTokenFile, type SessionToken } from './uplink/token.ts';
+import { readSystemBundle, systemBundlePaths } from './trust/trust.ts';
+import { TrustFiles } from './trust/trust-files.ts';
+import { TunnelClient } from './uplink/tunnel-client.ts';
 
 /** Where the session token waits: a file, or a descriptor that was inherited. */
 export type TokenSource = { readonly file: string } | { readonly fd: number };

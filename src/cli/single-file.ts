@@ -1,17 +1,17 @@
 // The program of the single-file agent: what a container needs, and no gateway.
 
-import { runProgram, type CommandTable } from './program.ts';
-import { setAsideForWorkload } from './workload-environment.ts';
+import { runProgram, type CommandTable } from './terminal/program.ts';
+import { setAsideForWorkload } from './terminal/workload-environment.ts';
 
 const commands: CommandTable = new Map([
-  ['run', async () => (await import('./run.ts')).runCommand],
-  ['agent', async () => (await import('./agent.ts')).agentCommand],
-  ['env', async () => (await import('./env.ts')).envCommand],
-  ['doctor', async () => (await import('./doctor.ts')).doctorCommand],
-  ['cleanup', async () => (await import('./cleanup.ts')).cleanupCommand],
-  ['connect', async () => (await import('./connect.ts')).connectCommand],
+  ['run', async () => (await import('./run/run.ts')).runCommand],
+  ['agent', async () => (await import('./agent/agent.ts')).agentCommand],
+  ['env', async () => (await import('./agent/env.ts')).envCommand],
+  ['doctor', async () => (await import('./agent/doctor.ts')).doctorCommand],
+  ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
+  ['connect', async () => (await import('./agent/connect.ts')).connectCommand],
   // Not for people: `run` starts it.
-  ['jail-helper', async () => (await import('./jail-helper.ts')).jailHelperCommand],
+  ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
 ]);
 
 const overview = `upstreamproxy-agent gives code in a locked-down container the internet that a policy allows.

@@ -3,9 +3,9 @@
 
 import type { Server } from 'node:https';
 import { asProxyError, type ProxyError } from '../protocol/error.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './config/config.ts';
 import { openIdentity } from './gateway-identity.ts';
-import { RepeatedLook } from './repeated-look.ts';
+import { RepeatedLook } from '../system/repeated-look.ts';
 
 /** Two small files; a renewal has days. */
 const lookIntervalMs = 30_000;

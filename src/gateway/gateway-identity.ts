@@ -7,7 +7,7 @@ import { createSecureContext } from 'node:tls';
 import { openServerIdentity } from '../pki/server-identity.ts';
 import type { ServerIdentity } from '../pki/server-identity.ts';
 import { ProxyError } from '../protocol/error.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './config/config.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
 const identityCheckMs = 6 * 3_600_000;

@@ -5,18 +5,18 @@ import { TlsTerminator } from '../intercept/tls-terminator.ts';
 import { loadSystemTrust } from '../net/system-trust.ts';
 import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
-import type { AccessDesk } from './access-desk.ts';
+import type { AccessDesk } from './access/access-desk.ts';
 import type { LimitName } from '../protocol/limits.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './config/config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
-import { ByProtocolForwarder } from './forward-by-protocol.ts';
-import { HttpFront } from './http-front.ts';
-import { Http2Front } from './http2-front.ts';
-import { LiveGrants } from './live-grants.ts';
-import type { LoopGuard } from './loop-guard.ts';
-import type { RuleTrust } from './rule-trust.ts';
-import { SessionBudgets } from './session-budgets.ts';
-import type { StreamParts } from './stream-handler.ts';
+import { ByProtocolForwarder } from './forward/forward-by-protocol.ts';
+import { HttpFront } from './front/http-front.ts';
+import { Http2Front } from './front/http2-front.ts';
+import { LiveGrants } from './policies/live-grants.ts';
+import type { LoopGuard } from './forward/loop-guard.ts';
+import type { RuleTrust } from './forward/rule-trust.ts';
+import { SessionBudgets } from './exchange/session-budgets.ts';
+import type { StreamParts } from './tunnels/stream-handler.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface PartsInput {

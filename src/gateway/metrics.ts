@@ -3,7 +3,7 @@
 import type { AuditEvent } from '../api/audit-event.ts';
 import { limitTable } from '../protocol/limits.ts';
 import type { LimitName } from '../protocol/limits.ts';
-import type { ExchangeSink } from './audit-log.ts';
+import type { ExchangeSink } from './audit/audit-log.ts';
 
 /** A label combination is made of our own words only, so this many cannot be reached by traffic. */
 const seriesMax = 2_000;

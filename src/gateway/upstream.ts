@@ -5,11 +5,11 @@ import type { Dialer } from '../net/dialer.ts';
 import { ProxyChain } from '../net/proxy-chain.ts';
 import { createResolver } from '../net/resolver.ts';
 import { Secret } from '../protocol/secret.ts';
-import type { GatewayConfig } from './config.ts';
-import { openCredentialSource } from './credentials/credential-source.ts';
-import { openServiceFetch } from './credentials/service-fetch.ts';
-import type { ServiceFetch } from './credentials/service-fetch.ts';
-import type { LoopGuard } from './loop-guard.ts';
+import type { GatewayConfig } from './config/config.ts';
+import { openCredentialSource } from './credentials/sources/credential-source.ts';
+import { openServiceFetch } from './forward/service-fetch.ts';
+import type { ServiceFetch } from './forward/service-fetch.ts';
+import type { LoopGuard } from './forward/loop-guard.ts';
 
 export interface UpstreamInput {
   readonly config: GatewayConfig;

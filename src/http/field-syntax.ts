@@ -1,6 +1,7 @@
 // Syntax of header fields (RFC 9110 §5), the same for requests, responses and trailers.
 
-import { ProxyError, type ErrorCode } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
+import type { ErrorCode } from '../protocol/error-table.ts';
 import { HeaderList, type HeaderField } from './header-list.ts';
 import { printable } from './printable.ts';
 

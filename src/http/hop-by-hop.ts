@@ -1,6 +1,7 @@
 // Fields that belong to one hop (RFC 9110 §7.6.1) and fields by which a message could be routed elsewhere.
 
-import { ProxyError, type ErrorCode } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
+import type { ErrorCode } from '../protocol/error-table.ts';
 import { listMembers } from './field-syntax.ts';
 import type { HeaderList } from './header-list.ts';
 import { printable } from './printable.ts';

@@ -1,6 +1,6 @@
 // Trailer fields (RFC 9110 §6.5): they come too late to be judged, so they never redefine the message.
 
-import type { ErrorCode } from '../protocol/error.ts';
+import type { ErrorCode } from '../protocol/error-table.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { parseFields } from './field-syntax.ts';
 import { HeaderList } from './header-list.ts';

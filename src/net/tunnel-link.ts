@@ -1,12 +1,12 @@
 // Binds the tunnel's state machine to a WebSocket: bytes in and out, timers, and streams as Duplexes.
 
-import { asProxyError, errorTable, ProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { errorTable } from '../protocol/error-table.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
-
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';

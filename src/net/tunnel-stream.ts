@@ -3,7 +3,8 @@
 import { Buffer } from 'node:buffer';
 import { Duplex } from 'node:stream';
 
-import { errorCodeOfWire, errorTable, ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
+import { errorCodeOfWire, errorTable } from '../protocol/error-table.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 
 import { compact, TunnelInboundQueue } from './tunnel-inbound-queue.ts';

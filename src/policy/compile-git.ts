@@ -1,6 +1,6 @@
 // `git` of a rule as it is written, to what is matched.
 
-import type { Report } from './compile-rule.ts';
+import type { Report } from './yaml-source.ts';
 import type { RefChange } from './git-commands.ts';
 import { GitPattern } from './git-pattern.ts';
 import type { GitOperation } from './git-request.ts';

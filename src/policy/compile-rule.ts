@@ -1,5 +1,6 @@
 // One rule of a file to a rule that can be matched, with everything that is wrong in it by itself.
 
+import type { Report } from './yaml-source.ts';
 import { parseByteSize } from './byte-size.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { compileGit } from './compile-git.ts';
@@ -12,9 +13,6 @@ import type { RuleDocument } from './policy-schema.ts';
 import { isPublicSuffix } from './public-suffix.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 import type { YamlPath } from './yaml-source.ts';
-
-/** Reports a problem at a path below the rule. */
-export type Report = (path: YamlPath, message: string, severity?: 'error' | 'warning') => void;
 
 /** What the rule takes from its surroundings. */
 export interface RuleContext {

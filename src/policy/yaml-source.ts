@@ -25,6 +25,9 @@ export interface YamlSource {
 
 export type YamlPath = readonly PropertyKey[];
 
+/** Reports a problem at a path below the rule. */
+export type Report = (path: YamlPath, message: string, severity?: 'error' | 'warning') => void;
+
 /** The place of the value at a path, or of its key; the nearest parent's if the path leads to nothing. */
 export type Locate = (path: YamlPath, on?: 'key' | 'value') => Place;
 

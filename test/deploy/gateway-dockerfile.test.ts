@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { gatewayConfigDefaults } from '../../src/gateway/config.ts';
+import { gatewayConfigDefaults } from '../../src/gateway/config/config.ts';
 
 const root = new URL('../../', import.meta.url);
 const text = (path: string): string => readFileSync(new URL(path, root), 'utf8');

@@ -10,9 +10,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { openSigningKey } from '../../src/gateway/signing-key.ts';
-import { issueSessionToken } from '../../src/gateway/token-issuer.ts';
-import { errorTable, type ErrorCode } from '../../src/protocol/error.ts';
+import { openSigningKey } from '../../src/gateway/sessions/signing-key.ts';
+import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
+import { errorTable, type ErrorCode } from '../../src/protocol/error-table.ts';
 import { findCanary } from '../support/canary.ts';
 import { mustRun, runCommand, type CommandResult } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';

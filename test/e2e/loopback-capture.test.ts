@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { stringify } from 'yaml';
 
-import { withoutProxyVariables } from '../../src/cli/capture-only.ts';
+import { withoutProxyVariables } from '../../src/cli/run/capture-only.ts';
 import { runCommand, type CommandResult } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';

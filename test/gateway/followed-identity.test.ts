@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { test } from 'node:test';
 
-import { embeddedConfig } from '../../src/gateway/config.ts';
+import { embeddedConfig } from '../../src/gateway/config/config.ts';
 import { FollowedIdentity } from '../../src/gateway/followed-identity.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';

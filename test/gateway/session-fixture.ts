@@ -4,12 +4,12 @@ import { createHash, generateKeyPairSync, randomUUID, sign, type KeyObject } fro
 import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { sessionPath, type Posture } from '../../src/protocol/session-messages.ts';
-import type { DurableAuditSink } from '../../src/gateway/audit-log.ts';
-import { openSessionService, type SessionService } from '../../src/gateway/session-service.ts';
-import type { SessionRequest } from '../../src/gateway/session-authenticator.ts';
-import { ownIssuer } from '../../src/gateway/session-token.ts';
-import { createSigningKey, type SigningKey } from '../../src/gateway/signing-key.ts';
-import { issueSessionToken } from '../../src/gateway/token-issuer.ts';
+import type { DurableAuditSink } from '../../src/gateway/audit/audit-log.ts';
+import { openSessionService, type SessionService } from '../../src/gateway/sessions/session-service.ts';
+import type { SessionRequest } from '../../src/gateway/sessions/session-authenticator.ts';
+import { ownIssuer } from '../../src/gateway/sessions/session-token.ts';
+import { createSigningKey, type SigningKey } from '../../src/gateway/sessions/signing-key.ts';
+import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
 

@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
-import { embeddedConfig } from '../../src/gateway/config.ts';
-import type { GatewayConfig } from '../../src/gateway/config.ts';
+import { embeddedConfig } from '../../src/gateway/config/config.ts';
+import type { GatewayConfig } from '../../src/gateway/config/config.ts';
 import { CredentialSet } from '../../src/gateway/credentials/credential-set.ts';
-import { fetchIssuerJson, issuerFetch } from '../../src/gateway/oidc-fetch.ts';
-import { LoopGuard } from '../../src/gateway/loop-guard.ts';
+import { fetchIssuerJson, issuerFetch } from '../../src/gateway/sessions/oidc-fetch.ts';
+import { LoopGuard } from '../../src/gateway/forward/loop-guard.ts';
 import { openUpstream } from '../../src/gateway/upstream.ts';
 import type { Upstream } from '../../src/gateway/upstream.ts';
 import { HeaderList } from '../../src/http/header-list.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { asProxyError, errorCodeOfWire, errorTable, ProxyError } from '../../src/protocol/error.ts';
+import { asProxyError, ProxyError } from '../../src/protocol/error.ts';
+import { errorCodeOfWire, errorTable } from '../../src/protocol/error-table.ts';
 import { assertDocsTable, markdownTable } from './docs-table.ts';
 
 describe('the error table', () => {

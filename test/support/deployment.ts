@@ -7,9 +7,9 @@ import { join } from 'node:path';
 
 import { stringify } from 'yaml';
 
-import { loadGatewayConfig } from '../../src/gateway/config.ts';
-import { openSigningKey } from '../../src/gateway/signing-key.ts';
-import { issueSessionToken } from '../../src/gateway/token-issuer.ts';
+import { loadGatewayConfig } from '../../src/gateway/config/config.ts';
+import { openSigningKey } from '../../src/gateway/sessions/signing-key.ts';
+import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { mustRun } from './command.ts';
 import { endChild, launcher, startGatewayProcess, waitForFile, type GatewayProcess } from './program.ts';
 import { temporaryDirectory } from './temporary-directory.ts';

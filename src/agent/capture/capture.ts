@@ -2,9 +2,9 @@
 // name through the tunnel, as CONNECT would have it.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import type { RelayContext } from '../relay-connection.ts';
-import { serveCapturedConnection, serveRelayConnection } from '../relay-connection.ts';
-import { isLoopback } from '../gateway-address.ts';
+import type { RelayContext } from '../relay/relay-connection.ts';
+import { serveCapturedConnection, serveRelayConnection } from '../relay/relay-connection.ts';
+import { isLoopback } from '../uplink/gateway-address.ts';
 import { type EntrancePorts, type Entrances, listenerOptions } from './entrances.ts';
 import { FakeAddresses, loopbackNetwork } from './fake-addresses.ts';
 import { openOriginalPort, type OriginalPort } from './original-port.ts';

@@ -3,9 +3,9 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { openSystemCalls } from '../hardening/ffi.ts';
-import { systemCallNumbers } from '../jail/system-call-numbers.ts';
-import { socketDescriptor } from '../socket-descriptor.ts';
+import { openSystemCalls } from '../../system/ffi.ts';
+import { systemCallNumbers } from '../../system/system-call-numbers.ts';
+import { socketDescriptor } from '../../system/socket-descriptor.ts';
 import { type Entrances, listenerOptions, resolverPort } from './entrances.ts';
 import { loopbackNetwork } from './fake-addresses.ts';
 

@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { asProxyError } from '../../protocol/error.ts';
 import { knownPlacements } from '../home-files/known-places.ts';
 import { openPlacements, placementsDirectory } from '../home-files/outside-files.ts';
-import type { RelayContext } from '../relay-connection.ts';
+import type { RelayContext } from '../relay/relay-connection.ts';
 import { type Capture, startCapture } from './capture.ts';
 import { loopbackNetwork } from './fake-addresses.ts';
 import { openLoopbackEntrances } from './loopback-entrances.ts';
-import { agentResolvConf, originalResolvConf, resolvConfPath } from './resolv-conf.ts';
+import { agentResolvConf, originalResolvConf, resolvConfPath } from '../placements/resolv-conf.ts';
 
 export interface LoopbackOptions {
   readonly captured: readonly number[];

@@ -1,6 +1,6 @@
 // Which form of capture a session has: in the workload's own network, else on loopback where that is asked for.
 
-import type { RelayContext } from '../relay-connection.ts';
+import type { RelayContext } from '../relay/relay-connection.ts';
 import { type Capture, type CaptureStarter, startCapture } from './capture.ts';
 import type { EntrancePorts } from './entrances.ts';
 

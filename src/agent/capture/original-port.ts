@@ -1,9 +1,9 @@
 // Where a connection was going before the firewall of its network sent it to a port that is captured.
 
 import type { Socket } from 'node:net';
-import { openSystemCalls } from '../hardening/ffi.ts';
-import { systemCallNumbers } from '../jail/system-call-numbers.ts';
-import { socketDescriptor } from '../socket-descriptor.ts';
+import { openSystemCalls } from '../../system/ffi.ts';
+import { systemCallNumbers } from '../../system/system-call-numbers.ts';
+import { socketDescriptor } from '../../system/socket-descriptor.ts';
 
 // <linux/netfilter_ipv4.h>; SOL_IP is 0.
 const SOL_IP = 0;

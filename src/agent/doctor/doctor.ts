@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import type { Limits } from '../../protocol/limits.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { displacedVariable, environmentTable } from '../environment.ts';
-import { systemBundlePath } from '../trust.ts';
+import { systemBundlePath } from '../trust/trust.ts';
 import type { ClientRow, Remedy } from './client-row.ts';
 import { clientTable } from './client-table.ts';
 import { environmentProblems, type Problem } from './environment-problems.ts';

@@ -5,7 +5,7 @@ import { promises as dns } from 'node:dns';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import { connectThroughRelay } from '../connect-through-relay.ts';
+import { connectThroughRelay } from '../relay/connect-through-relay.ts';
 
 /** The gateway's own name (RFC 6761 §6.4: no DNS has it). */
 export const gatewayHost = 'upstreamproxy.invalid';

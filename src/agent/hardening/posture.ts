@@ -4,7 +4,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Posture } from '../../protocol/session-messages.ts';
 import { type Environment, inspectEnvironment } from './environment-scrub.ts';
-import { type NativeOperations, openNative } from './ffi.ts';
+import { type NativeOperations, openNative } from '../../system/ffi.ts';
 
 /** What `setNonDumpable` did and found. */
 export interface NonDumpable {

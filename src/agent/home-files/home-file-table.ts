@@ -1,6 +1,6 @@
 // Clients that take proxy or trust from a file in HOME alone: what it is called, and what has to be in it.
 
-import { marked } from './own-mark.ts';
+import { marked } from '../placements/own-mark.ts';
 
 export interface HomeFileFacts {
   /** Port of the relay on 127.0.0.1. */

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asProxyError } from '../../protocol/error.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../../system/logger.ts';
 import { type HomeFileFacts, homeFiles } from './home-file-table.ts';
 import { monoStore } from './mono-store.ts';
 import { nssDatabase } from './nss-database.ts';
-import type { Placements } from './placements.ts';
+import type { Placements } from '../placements/placements.ts';
 
 export interface HomeFilesOptions extends HomeFileFacts {
   readonly home: string;

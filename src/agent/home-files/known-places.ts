@@ -4,7 +4,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isJavaTrustEntry } from '../../pki/java-key-store.ts';
-import { isAgentResolvConf, resolvConfPath } from '../capture/resolv-conf.ts';
+import { isAgentResolvConf, resolvConfPath } from '../placements/resolv-conf.ts';
 import {
   chromiumPolicies,
   chromiumPoliciesText,
@@ -12,14 +12,14 @@ import {
   firefoxPoliciesText,
   hashedFolder,
   javaStores,
-} from '../trust-stores/system-places.ts';
-import { systemBundlePaths } from '../trust.ts';
+} from '../trust/system-places.ts';
+import { systemBundlePaths } from '../trust/trust.ts';
 import { homeFilePaths } from './home-file-table.ts';
-import type { KnownPlacements } from './leftovers.ts';
+import type { KnownPlacements } from '../placements/leftovers.ts';
 import { monoTrustFolder } from './mono-store.ts';
 import { nssFolder, nssMark, nssNames } from './nss-database.ts';
-import { isMarked } from './own-mark.ts';
-import type { MarkCheck, Placement } from './placement.ts';
+import { isMarked } from '../placements/own-mark.ts';
+import type { MarkCheck, Placement } from '../placements/placement.ts';
 
 export interface PlacesOptions {
   /** HOME of the workload; undefined if there is none. */

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { splitPemCertificates } from '../../pki/pem.ts';
 import { hashedNames } from '../../pki/subject-hash.ts';
 import type { HomeFile } from './home-file-table.ts';
-import { marked } from './own-mark.ts';
+import { marked } from '../placements/own-mark.ts';
 
 /** Below HOME. */
 export const monoTrustFolder = '.config/.mono/new-certs/Trust';

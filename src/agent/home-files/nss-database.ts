@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { splitPemCertificates } from '../../pki/pem.ts';
-import { removeTree } from '../remove-tree.ts';
-import { makeSessionFolder } from '../session-folder.ts';
-import { marked } from './own-mark.ts';
+import { removeTree } from '../../system/remove-tree.ts';
+import { makeSessionFolder } from '../placements/session-folder.ts';
+import { marked } from '../placements/own-mark.ts';
 
 /** Below HOME. */
 export const nssFolder = '.pki/nssdb';

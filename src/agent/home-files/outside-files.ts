@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import type { WorkloadFiles } from '../environment.ts';
-import type { Logger } from '../logger.ts';
-import { placeSystemTrust } from '../trust-stores/system-store.ts';
+import type { WorkloadFiles } from '../trust/workload-stores.ts';
+import type { Logger } from '../../system/logger.ts';
+import { placeSystemTrust } from '../trust/system-store.ts';
 import { placeHomeFiles } from './home-files.ts';
 import { knownPlacements } from './known-places.ts';
-import { type KnownPlacements, removeLeftovers } from './leftovers.ts';
-import { Placements } from './placements.ts';
+import { type KnownPlacements, removeLeftovers } from '../placements/leftovers.ts';
+import { Placements } from '../placements/placements.ts';
 
 export interface OutsideFilesOptions {
   /** The workload's environment without us: its HOME and state folder. */

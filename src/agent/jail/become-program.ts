@@ -3,8 +3,8 @@
 import { accessSync, constants as files, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { SystemCalls } from '../hardening/ffi.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const F_SETFD = 2;
 const F_GETFL = 3;

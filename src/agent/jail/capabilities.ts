@@ -1,8 +1,8 @@
 // Capabilities that root in the jail must not have (capabilities(7)).
 
-import type { SystemCalls } from '../hardening/ffi.ts';
-import { requireDone } from './kernel-fault.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import { requireDone } from '../../system/kernel-fault.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;

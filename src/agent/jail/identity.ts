@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { ProxyError } from '../../protocol/error.ts';
-import type { SystemCalls } from '../hardening/ffi.ts';
-import { requireDone } from './kernel-fault.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import { requireDone } from '../../system/kernel-fault.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 /** Numbers of a user, and what its environment says about it. */
 export interface Identity {

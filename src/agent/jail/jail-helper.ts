@@ -3,7 +3,7 @@
 
 import { readSync, writeSync } from 'node:fs';
 import { ProxyError } from '../../protocol/error.ts';
-import { openSystemCalls, type SystemCalls } from '../hardening/ffi.ts';
+import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { dropCapabilities } from './capabilities.ts';
 import { becomeProgram, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
 import { assumeIdentity } from './identity.ts';
@@ -18,14 +18,14 @@ import {
   type JailReport,
   type LayerReport,
 } from './jail-plan.ts';
-import { errnoName, requireDone } from './kernel-fault.ts';
+import { errnoName, requireDone } from '../../system/kernel-fault.ts';
 import { canSetKernel, closeKernelFiles, makeMountNamespace } from './kernel-files.ts';
 import { enterLandlock } from './landlock.ts';
 import { enterNetwork } from './network.ts';
 import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
 import { ownNamespaces } from './network-namespace.ts';
 import { installSeccomp } from './seccomp.ts';
-import { systemCallNumbers, type SystemCallNumbers } from './system-call-numbers.ts';
+import { systemCallNumbers, type SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const PR_SET_NO_NEW_PRIVS = 38;
 const standardError = 2;

@@ -3,6 +3,12 @@
 import type { EntrancePorts } from '../capture/entrances.ts';
 import type { Identity } from './identity.ts';
 
+/** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
+export interface HelperProgram {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
 /** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
 export const jailLayers = [
   'network',

@@ -1,5 +1,6 @@
 // The agent's side of the jail: starts the helper, takes its report, and later makes it become the command.
 
+import type { HelperProgram } from './jail-plan.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -17,12 +18,6 @@ import {
 } from './jail-plan.ts';
 import { EntranceReceiver } from './network-entrances.ts';
 import { mapAllUsers, namespaceStart, ownNamespaces } from './network-namespace.ts';
-
-/** How our own program is started as the helper: the runtime, its options, the hidden subcommand. */
-export interface HelperProgram {
-  readonly file: string;
-  readonly args: readonly string[];
-}
 
 /** A helper that is inside the jail and waits. */
 export interface Jail extends AsyncDisposable {

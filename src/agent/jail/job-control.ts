@@ -1,6 +1,6 @@
 // Job control across the jail: when the command stops itself, the agent, which the shell outside watches, stops too.
 
-import { processState } from './process-table.ts';
+import { processState } from '../kernel/process-table.ts';
 
 /**
  * Follows the stops of a child and sends it on again. Inside the jail the command cannot stop its process group, as

@@ -2,9 +2,9 @@
 // as root, a control group stops or ends any process.
 
 import { accessSync, constants, readFileSync } from 'node:fs';
-import type { SystemCalls } from '../hardening/ffi.ts';
-import { errnoName, requireDone } from './kernel-fault.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import { errnoName, requireDone } from '../../system/kernel-fault.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const AT_FDCWD = -100;
 const MOUNT_ATTR_RDONLY = 1n;

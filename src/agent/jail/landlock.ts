@@ -1,9 +1,9 @@
 // Landlock (landlock(7)): a domain whose processes cannot read, trace or signal a process outside it, such as the agent.
 
 import { constants } from 'node:os';
-import type { SystemCalls } from '../hardening/ffi.ts';
-import { errnoName, requireDone } from './kernel-fault.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import { errnoName, requireDone } from '../../system/kernel-fault.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 export interface LandlockOptions {
   /** If given, the only places that can be written; devices of a terminal always can. Reading stays as it is. */

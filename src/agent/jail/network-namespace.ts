@@ -2,11 +2,11 @@
 // namespace, in which it may.
 
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import type { SystemCalls } from '../hardening/ffi.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
 import { findProgram } from './become-program.ts';
-import type { HelperProgram } from './jail-process.ts';
-import { requireDone } from './kernel-fault.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { HelperProgram } from './jail-plan.ts';
+import { requireDone } from '../../system/kernel-fault.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 /** How the helper is started so that it can make namespaces, or why it cannot. */
 export type NamespaceStart =

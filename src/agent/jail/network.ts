@@ -4,13 +4,13 @@
 import { realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fakeNetwork } from '../capture/fake-addresses.ts';
-import type { SystemCalls } from '../hardening/ffi.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
 import { dropNetworkCapabilities } from './capabilities.ts';
 import type { JailPlan } from './jail-plan.ts';
-import { requireDone } from './kernel-fault.ts';
+import { requireDone } from '../../system/kernel-fault.ts';
 import { makeNamespaces } from './network-namespace.ts';
 import { redirectPorts } from './port-redirect.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 // <linux/sockios.h>, netdevice(7)
 const SIOCSIFFLAGS = 0x8914;

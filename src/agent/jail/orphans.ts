@@ -2,9 +2,9 @@
 
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openSystemCalls, type SystemCalls } from '../hardening/ffi.ts';
-import { childrenOfSelf, processState } from './process-table.ts';
-import { systemCallNumbers, type SystemCallNumbers } from './system-call-numbers.ts';
+import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
+import { childrenOfSelf, processState } from '../kernel/process-table.ts';
+import { systemCallNumbers, type SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;

@@ -1,9 +1,9 @@
 // Listening sockets by system call. `listen({ host })` of Node looks a numeric address up and tries it for IPv6, which loads
 // its resolver and compiles a large expression: 5 ms of each start of a helper that has four of them to open.
 
-import type { SystemCalls } from '../hardening/ffi.ts';
-import { requireDone } from './kernel-fault.ts';
-import type { SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import { requireDone } from '../../system/kernel-fault.ts';
+import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;

@@ -2,9 +2,13 @@
 // other processes, make namespaces, or type into the terminal that the workload shares with a shell outside.
 
 import { constants } from 'node:os';
-import type { SystemCalls } from '../hardening/ffi.ts';
-import { requireDone } from './kernel-fault.ts';
-import { systemCallNumbers, type SystemCallName, type SystemCallNumbers } from './system-call-numbers.ts';
+import type { SystemCalls } from '../../system/ffi.ts';
+import { requireDone } from '../../system/kernel-fault.ts';
+import {
+  systemCallNumbers,
+  type SystemCallName,
+  type SystemCallNumbers,
+} from '../../system/system-call-numbers.ts';
 
 /** Refused with EPERM, whatever the arguments. */
 const refused: readonly SystemCallName[] = [

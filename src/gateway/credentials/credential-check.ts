@@ -3,8 +3,8 @@
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import type { CredentialDocument } from './credential-schema.ts';
 import { awsKeyIdVariable, awsSecretVariable } from './credential-config.ts';
-import { placeholderPattern } from './placeholder.ts';
-import { isServiceUrl } from './service-fetch.ts';
+import { placeholderPattern } from './request/placeholder.ts';
+import { isServiceUrl } from '../forward/service-fetch.ts';
 import type { SourceDocument } from './source-schema.ts';
 
 type Report = (path: YamlPath, message: string) => void;

@@ -1,6 +1,6 @@
 // What the configuration says about one credential, by kind.
 
-import type { CredentialSourceConfig } from './credential-source.ts';
+import type { CredentialSourceConfig } from './sources/source-config.ts';
 
 /** Kinds that put the secret of their source into the head. */
 export type HeadKindConfig =

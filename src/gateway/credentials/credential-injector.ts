@@ -1,33 +1,17 @@
 // How a credential is put on a request head. The client's own value of the field or parameter is always replaced.
 
+import type { Injected } from './request/injected.ts';
 import { Buffer } from 'node:buffer';
 import type { RequestHead } from '../../http/message-head.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { Secret } from '../../protocol/secret.ts';
-import type { UpstreamTls } from '../forwarder.ts';
-import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
+import type { BodyFacts } from './request/body-rewrite.ts';
 import type { HeadKindConfig } from './credential-config.ts';
-import { asFieldValue } from './field-value.ts';
-import type { HeldBodies } from './held-bodies.ts';
-import { bodyDigests, bodyFormOf, substituteInBody } from './placeholder-body.ts';
-import { hasPlaceholder, substitutePlaceholder } from './placeholder.ts';
-import { withParameter } from './query-parameter.ts';
-
-export interface Injected {
-  readonly head: RequestHead;
-  /** Every form of the secret that is now on the request, for the scrubber. */
-  readonly values: readonly Secret<string>[];
-  /** Who the gateway is to the origin on the connection itself. */
-  readonly tls?: UpstreamTls;
-  /** Absent: the body passes as it is. */
-  readonly body?: BodyRewrite;
-  /** The origin never repeats the values in what it serves in ranges, so that clients may ask for ranges. */
-  readonly keepsRange?: boolean;
-  /** It turned out that the request has no place for it. */
-  readonly isUnused?: boolean;
-  /** To be told if the origin answers 401. */
-  readonly onRejected?: (nowMs: number) => void;
-}
+import { asFieldValue } from './request/field-value.ts';
+import type { HeldBodies } from './request/held-bodies.ts';
+import { bodyDigests, bodyFormOf, substituteInBody } from './request/placeholder-body.ts';
+import { hasPlaceholder, substitutePlaceholder } from './request/placeholder.ts';
+import { withParameter } from '../../http/query-parameter.ts';
 
 export interface CredentialInjector {
   /** Absent: every request gets it. Where it says no, the request passes as it is and no source is asked. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { strictMap } from '../../policy/yaml-source.ts';
-import { pathHint, text } from '../schema-parts.ts';
+import { pathHint, text } from '../../policy/schema-parts.ts';
 import { environmentName, secretWords, sourceSchema } from './source-schema.ts';
 
 const placeholderSchema = strictMap(

@@ -5,19 +5,19 @@ import type { Injection } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Secret } from '../../protocol/secret.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
-import type { UpstreamTls } from '../forwarder.ts';
-import { BackgroundRenewals } from './background-renewals.ts';
-import { chainRewrites } from './body-rewrite.ts';
-import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
+import type { UpstreamTls } from '../forward/forwarder.ts';
+import { BackgroundRenewals } from './sources/background-renewals.ts';
+import { chainRewrites } from './request/body-rewrite.ts';
+import type { BodyFacts, BodyRewrite } from './request/body-rewrite.ts';
 import { placeholderVariables } from './credential-config.ts';
 import type { CredentialConfig } from './credential-config.ts';
 import { openCredential } from './open-credential.ts';
 import type { Credential } from './open-credential.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
-import { HeldBodies } from './held-bodies.ts';
-import type { ServiceFetch } from './service-fetch.ts';
-import { Vaults } from './vaults.ts';
+import { HeldBodies } from './request/held-bodies.ts';
+import type { ServiceFetch } from '../forward/service-fetch.ts';
+import { Vaults } from './vault/vaults.ts';
 
 export interface InjectedRequest {
   readonly head: RequestHead;

@@ -2,9 +2,9 @@
 
 import type { CredentialConfig, PlaceholderConfig } from './credential-config.ts';
 import type { CredentialDocument } from './credential-schema.ts';
-import type { CredentialSourceConfig, PlainSourceConfig } from './credential-source.ts';
+import type { CredentialSourceConfig, PlainSourceConfig } from './sources/source-config.ts';
 import type { PlainSourceDocument, SourceDocument } from './source-schema.ts';
-import type { VaultAuthConfig, VaultSourceConfig } from './vault-config.ts';
+import type { VaultAuthConfig, VaultSourceConfig } from './sources/source-config.ts';
 
 const githubApiUrl = 'https://api.github.com';
 

@@ -4,7 +4,7 @@
 import { cgiName } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { CredentialConfig } from './credential-config.ts';
-import { withoutParameter } from './query-parameter.ts';
+import { withoutParameter } from '../../http/query-parameter.ts';
 
 /** Fields, in lower case, and parameters of the query that are taken off. */
 export interface ForeignCredentials {

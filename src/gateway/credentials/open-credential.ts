@@ -1,18 +1,20 @@
 // A credential of the configuration, opened: how it gets its secret, and what it does to a request.
 
 import type { RequestHead } from '../../http/message-head.ts';
-import type { BodyFacts } from './body-rewrite.ts';
+import type { BodyFacts } from './request/body-rewrite.ts';
 import { placeholderText } from './credential-config.ts';
 import type { CredentialConfig, HeadKindConfig } from './credential-config.ts';
 import { createInjector } from './credential-injector.ts';
-import type { Injected, PlaceholderOptions } from './credential-injector.ts';
-import type { CredentialSource, CredentialSourceConfig } from './credential-source.ts';
-import { GithubAppTokens } from './github-app-tokens.ts';
-import { OAuthTokens } from './oauth-tokens.ts';
+import type { PlaceholderOptions } from './credential-injector.ts';
+import type { Injected } from './request/injected.ts';
+import type { CredentialSource } from './sources/credential-source.ts';
+import type { CredentialSourceConfig } from './sources/source-config.ts';
+import { GithubAppTokens } from './sources/github-app-tokens.ts';
+import { OAuthTokens } from './sources/oauth-tokens.ts';
 import { openSource } from './open-source.ts';
 import type { CredentialContext } from './open-source.ts';
-import { Sigv4Injector } from './sigv4-credential.ts';
-import { AwsKeySet } from './sigv4-keys.ts';
+import { Sigv4Injector } from './sigv4/sigv4-injector.ts';
+import { AwsKeySet } from './sigv4/aws-keys.ts';
 
 export interface Credential {
   /** Whether the request is one that gets it; no source is asked for those that are not. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { strictMap } from '../../policy/yaml-source.ts';
-import { pathHint, text } from '../schema-parts.ts';
+import { pathHint, text } from '../../policy/schema-parts.ts';
 
 /** Upper case only, so that a token pasted here by mistake is not taken for a name. */
 export const environmentName = (hint: string) =>

@@ -1,10 +1,10 @@
 // What a push changes that is let through to be learnt from: the audit says it, and no rule has asked.
 
+import type { Readable } from 'node:stream';
 import { gitRequestOf } from '../../policy/git-request.ts';
 import type { RefUpdate } from '../../policy/git-commands.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import type { ClientExchange } from '../client-exchange.ts';
 import { readPush } from './read-push.ts';
 
 /**
@@ -12,7 +12,7 @@ import { readPush } from './read-push.ts';
  * nothing is left to go on with.
  */
 export async function observedPush(
-  client: ClientExchange,
+  client: { readonly body: Readable; sendContinue(): void },
   head: RequestHead,
   limits: Limits,
 ): Promise<readonly RefUpdate[] | undefined> {

@@ -9,7 +9,7 @@ import { PushCommandReader } from '../../policy/git-commands.ts';
 import type { PushCommands } from '../../policy/git-commands.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { bodyFault } from '../forwarder.ts';
+import { bodyFault } from '../forward/forwarder.ts';
 
 /** A compressed list is decoded from its beginning with each piece that arrives, so the pieces are counted. */
 const gzipPiecesMax = 64;

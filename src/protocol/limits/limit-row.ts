@@ -1,6 +1,6 @@
 // One limit: its value, in the unit that its name ends with, the error beyond it, and the reason.
 
-import type { ErrorCode } from '../error.ts';
+import type { ErrorCode } from '../error-table.ts';
 
 export interface LimitRow {
   readonly value: number;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { NativeOperations } from '../../../src/agent/hardening/ffi.ts';
+import type { NativeOperations } from '../../../src/system/ffi.ts';
 import { harden, requireHardened, setNonDumpable } from '../../../src/agent/hardening/posture.ts';
 import type { Posture } from '../../../src/protocol/session-messages.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';

@@ -10,13 +10,14 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { openSystemCalls } from '../../../src/agent/hardening/ffi.ts';
+import { openSystemCalls } from '../../../src/system/ffi.ts';
 import { jailFacts } from '../../../src/agent/jail/jail-facts.ts';
 import type { JailPlan } from '../../../src/agent/jail/jail-plan.ts';
 import { canSetKernel } from '../../../src/agent/jail/kernel-files.ts';
-import { openJail, type HelperProgram } from '../../../src/agent/jail/jail-process.ts';
+import { openJail } from '../../../src/agent/jail/jail-process.ts';
+import type { HelperProgram } from '../../../src/agent/jail/jail-plan.ts';
 import { landlockAbi } from '../../../src/agent/jail/landlock.ts';
-import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
+import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 import { patienceMs } from '../../support/patience.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 
-import type { SystemCallArgument, SystemCalls } from '../../../src/agent/hardening/ffi.ts';
+import type { SystemCallArgument, SystemCalls } from '../../../src/system/ffi.ts';
 import { enterLandlock } from '../../../src/agent/jail/landlock.ts';
-import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
+import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 
 const numbers = systemCallNumbers('x64');
 

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { openSystemCalls } from '../../../src/agent/hardening/ffi.ts';
+import { openSystemCalls } from '../../../src/system/ffi.ts';
 import { openRawListener } from '../../../src/agent/jail/raw-listener.ts';
-import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
+import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 
 const skip = process.versions['bun'] !== undefined && 'the helper of the jail runs under Node';
 const anyPort = { host: '127.0.0.1', port: 0 };

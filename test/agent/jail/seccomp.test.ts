@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { seccompProgram } from '../../../src/agent/jail/seccomp.ts';
-import { systemCallNumbers } from '../../../src/agent/jail/system-call-numbers.ts';
+import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 
 const architectures = { x64: 0xc000003e, arm64: 0xc00000b7 } as const;
 const answers = new Map([

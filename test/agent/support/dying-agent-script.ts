@@ -2,7 +2,7 @@
 // would leave, and the helper's program. Tells the helper, which it stops before, on standard output.
 
 import { writeSync } from 'node:fs';
-import { childrenOfSelf } from '../../../src/agent/jail/process-table.ts';
+import { childrenOfSelf } from '../../../src/agent/kernel/process-table.ts';
 import { openJail } from '../../../src/agent/jail/jail-process.ts';
 
 const [mark = '', file = '', ...args] = process.argv.slice(2);

@@ -1,10 +1,10 @@
 // A fake gateway with one enrolled session, and limits that make waiting short.
 
-import { enrol, type AgentSession } from '../../../src/agent/enrol.ts';
-import { openGateway } from '../../../src/agent/gateway-connection.ts';
-import type { Logger } from '../../../src/agent/logger.ts';
-import { SessionKey } from '../../../src/agent/session-key.ts';
-import { SessionToken } from '../../../src/agent/token.ts';
+import { enrol, type AgentSession } from '../../../src/agent/uplink/enrol.ts';
+import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
+import type { Logger } from '../../../src/system/logger.ts';
+import { SessionKey } from '../../../src/agent/uplink/session-key.ts';
+import { SessionToken } from '../../../src/agent/uplink/token.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import type { Posture } from '../../../src/protocol/session-messages.ts';
 import { FakeGateway, type FakeGatewayOptions } from './fake-gateway.ts';

@@ -8,7 +8,8 @@ import type { Duplex } from 'node:stream';
 import { TunnelLink } from '../../../src/net/tunnel-link.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { acceptWebSocket, refuseUpgrade } from '../../../src/net/websocket-handshake.ts';
-import { errorTable, type ErrorCode, ProxyError } from '../../../src/protocol/error.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import { errorTable, type ErrorCode } from '../../../src/protocol/error-table.ts';
 import { tunnelSubprotocol } from '../../../src/protocol/frame.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import {

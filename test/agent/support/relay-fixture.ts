@@ -2,7 +2,8 @@
 
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Relay, type RelayTunnel, startUpstreamProxyRelay } from '../../../src/agent/relay.ts';
+import { type Relay, startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
+import type { RelayTunnel } from '../../../src/agent/relay/relay-connection.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';

@@ -1,6 +1,6 @@
 // Reads a token from descriptor 3 with small limits and prints what came of it. Exits by process.exit, as the agent does.
 
-import { readTokenDescriptor } from '../../../src/agent/token.ts';
+import { readTokenDescriptor } from '../../../src/agent/uplink/token.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { ProxyError } from '../../../src/protocol/error.ts';
 

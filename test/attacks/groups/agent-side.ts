@@ -11,8 +11,8 @@ import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 
 import { workloadEnvironment } from '../../../src/agent/environment.ts';
-import { startUpstreamProxyRelay } from '../../../src/agent/relay.ts';
-import { downloadCaBundle } from '../../../src/agent/trust.ts';
+import { startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
+import { downloadCaBundle } from '../../../src/agent/trust/trust.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
-import { openAuditLog } from '../../../src/gateway/audit-log.ts';
-import type { OpenExchange } from '../../../src/gateway/open-exchanges.ts';
+import { openAuditLog } from '../../../src/gateway/audit/audit-log.ts';
+import type { OpenExchange } from '../../../src/gateway/audit/open-exchanges.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { AuditStore } from '../../../src/store/store.ts';

@@ -81,7 +81,7 @@ rules:
     const events = await a.events(3);
     assert.ok(events.every(({ verdict }) => verdict === 'deny'));
     nothingDialled(a);
-    // The client gets the status of gRPC, test/gateway/grpc-denial.test.ts; the audit what is meant by it.
+    // The client gets the status of gRPC, test/gateway/exchange/grpc-denial.test.ts; the audit what is meant by it.
     assert.deepEqual(
       events.map(({ status }) => status),
       [403, 403, 403],

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 
-import { sessionTokenType } from '../../../src/gateway/token-issuer.ts';
+import { sessionTokenType } from '../../../src/gateway/sessions/token-issuer.ts';
 import {
   encode,
   openTestSessions,

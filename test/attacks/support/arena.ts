@@ -3,16 +3,16 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
-import { startUpstreamProxyRelay, type Relay } from '../../../src/agent/relay.ts';
+import { startUpstreamProxyRelay, type Relay } from '../../../src/agent/relay/relay.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
-import { ByProtocolForwarder } from '../../../src/gateway/forward-by-protocol.ts';
-import { HttpFront } from '../../../src/gateway/http-front.ts';
-import { Http2Front } from '../../../src/gateway/http2-front.ts';
-import { LiveGrants } from '../../../src/gateway/live-grants.ts';
-import { RuleTrust } from '../../../src/gateway/rule-trust.ts';
-import { SessionBudgets } from '../../../src/gateway/session-budgets.ts';
-import { handleStream, type StreamParts } from '../../../src/gateway/stream-handler.ts';
+import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
+import { HttpFront } from '../../../src/gateway/front/http-front.ts';
+import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
+import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
+import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
+import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import { handleStream, type StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { parseGatewayConfig } from '../../../src/gateway/config.ts';
-import type { GatewayConfig } from '../../../src/gateway/config.ts';
+import { parseGatewayConfig } from '../../../src/gateway/config/config.ts';
+import type { GatewayConfig } from '../../../src/gateway/config/config.ts';
 
 const parse = (text: string) => parseGatewayConfig({ file: 'g', text }, '/etc/gateway');
 const vault = (inside: string): string =>

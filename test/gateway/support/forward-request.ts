@@ -1,6 +1,6 @@
 // A request for forwarders, of which only host and signal matter, and a receiver that takes everything.
 
-import type { ForwardRequest, ResponseReceiver } from '../../../src/gateway/forwarder.ts';
+import type { ForwardRequest, ResponseReceiver } from '../../../src/gateway/forward/forwarder.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 
 export function forwardRequestTo(host: string, signal: AbortSignal): ForwardRequest {

@@ -1,8 +1,8 @@
 // The audit of a request path as a list.
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
-import type { ExchangeSink } from '../../../src/gateway/audit-log.ts';
-import { OpenExchanges, type OpenExchange } from '../../../src/gateway/open-exchanges.ts';
+import type { ExchangeSink } from '../../../src/gateway/audit/audit-log.ts';
+import { OpenExchanges, type OpenExchange } from '../../../src/gateway/audit/open-exchanges.ts';
 
 export class RecordingSink implements ExchangeSink {
   readonly events: AuditEvent[] = [];

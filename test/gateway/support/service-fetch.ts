@@ -1,6 +1,6 @@
 // The gateway's own way to services, for tests: fixed names on loopback, one trust.
 
-import { openServiceFetch } from '../../../src/gateway/credentials/service-fetch.ts';
+import { openServiceFetch } from '../../../src/gateway/forward/service-fetch.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';

@@ -1,0 +1,187 @@
+// One connection of a client to the relay: its first head, then bytes both ways until either side ends or resets.
+
+import type { Socket } from 'node:net';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { OpenFields } from '../../protocol/frame.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { formatAuthority } from '../../http/authority.ts';
+import type { Authority } from '../../http/destination.ts';
+import { parseProxyHead } from '../../http/proxy-head.ts';
+import type { TunnelStream } from '../../net/tunnel-stream.ts';
+import type { Logger } from '../../system/logger.ts';
+
+/** What the relay needs of a tunnel. */
+export interface RelayTunnel {
+  /** Whether a stream can be opened now. */
+  readonly isUp: boolean;
+  /** Waits until one can, with a deadline of its own; throws why not. */
+  whenUp(): Promise<void>;
+  openStream(fields: OpenFields): TunnelStream;
+}
+
+export interface RelayContext {
+  readonly tunnel: RelayTunnel;
+  readonly limits: Limits;
+  readonly logger: Logger;
+}
+
+const established = 'HTTP/1.1 200 Connection established\r\n\r\n';
+
+/** Serves one accepted socket to its end. Never throws; every fault ends this connection alone. */
+export function serveRelayConnection(socket: Socket, context: RelayContext): void {
+  const { limits } = context;
+  let received: Buffer = Buffer.alloc(0);
+  const timer = setTimeout(() => {
+    finish();
+    answerError(
+      socket,
+      new ProxyError('timeout', `no request head within ${limits.headTimeoutMs} ms`),
+      limits,
+      408,
+    );
+  }, limits.headTimeoutMs);
+  const onEnd = (): void => {
+    finish();
+    socket.destroy();
+  };
+  const finish = (): void => {
+    clearTimeout(timer);
+    socket.off('data', onData).off('end', onEnd).off('close', finish);
+  };
+  const onData = (chunk: Buffer): void => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    try {
+      // Only a line's end or an excess can change the outcome; a head sent byte by byte must not cost its square.
+      const isFirst = received.length === chunk.length;
+      if (!isFirst && !chunk.includes(0x0a) && received.length <= limits.connectHeadBytesMax) return;
+      const head = parseProxyHead(received, limits);
+      if (head.state === 'incomplete') {
+        if (received.length <= limits.connectHeadBytesMax) return;
+        throw new ProxyError(
+          'head_too_large',
+          `the request head is longer than ${limits.connectHeadBytesMax} bytes`,
+        );
+      }
+      finish();
+      socket.pause();
+      if (head.state === 'connect') {
+        const hops = head.via === undefined ? {} : { via: head.via };
+        const fields: OpenFields = { authority: formatAuthority(head.authority), mode: 'raw', ...hops };
+        void openAndJoin(
+          socket,
+          { fields, greeting: established, first: received.subarray(head.headBytes) },
+          context,
+        );
+      } else {
+        const fields: OpenFields = { authority: '', mode: 'proxy' };
+        void openAndJoin(socket, { fields, greeting: '', first: received }, context);
+      }
+    } catch (error) {
+      finish();
+      answerError(socket, asProxyError(error, 'request_malformed'), limits);
+    }
+  };
+  // A client that resets is no fault; what follows is told by 'close'.
+  socket.on('error', () => {});
+  socket.on('data', onData).once('end', onEnd).once('close', finish);
+}
+
+/** Serves a socket whose client named no proxy and means `authority`. Never throws; a fault is a reset, in no protocol's words. */
+export function serveCapturedConnection(socket: Socket, authority: Authority, context: RelayContext): void {
+  socket.on('error', () => {});
+  const fields: OpenFields = { authority: formatAuthority(authority), mode: 'raw' };
+  void openAndJoin(socket, { fields, greeting: '', first: Buffer.alloc(0), resetsOnFault: true }, context);
+}
+
+interface Opening {
+  readonly fields: OpenFields;
+  /** What the client reads before the first byte of the other end. */
+  readonly greeting: string;
+  /** Bytes that the client sent along with its head. */
+  readonly first: Buffer;
+  /** The client did not speak to a proxy, so it would not understand a proxy's answer. */
+  readonly resetsOnFault?: boolean;
+}
+
+async function openAndJoin(socket: Socket, opening: Opening, context: RelayContext): Promise<void> {
+  const { tunnel, limits } = context;
+  let stream: TunnelStream;
+  try {
+    if (!tunnel.isUp) await tunnel.whenUp();
+    if (socket.destroyed) return;
+    stream = tunnel.openStream(opening.fields);
+  } catch (error) {
+    const fault = asProxyError(error, 'tunnel_lost');
+    context.logger.warn(`a connection of the workload was refused: ${fault.message}`);
+    if (opening.resetsOnFault === true) return void socket.resetAndDestroy();
+    return answerError(socket, fault, limits, 503);
+  }
+  // Optimistic: the client's next bytes travel with the open instead of a round trip later. A refusal then comes
+  // inside the client's TLS, or as a reset.
+  if (opening.greeting !== '') socket.write(opening.greeting);
+  if (opening.first.length > 0) stream.write(opening.first);
+  join(socket, stream, limits);
+}
+
+/** Pipes both ways so that an end stays an end and a reset stays a reset. */
+function join(socket: Socket, stream: TunnelStream, limits: Limits): void {
+  let answered = false;
+  stream.once('end', () => {
+    answered = true;
+  });
+  stream.once('error', () => {});
+  stream.once('close', () => {
+    if (socket.destroyed) return;
+    // A cut answer must never look complete, so it gets no FIN (HTTP/1.0 takes that for its end).
+    if (!answered) socket.resetAndDestroy();
+    else if (!socket.readableEnded) linger(socket, limits);
+  });
+  socket.once('close', () => {
+    socket.setTimeout(0);
+    if (!stream.destroyed && !(stream.readableEnded && stream.writableFinished)) {
+      stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
+    }
+  });
+  socket.setTimeout(limits.idleTimeoutMs, () => {
+    stream.reset(new ProxyError('timeout', `no byte either way for ${limits.idleTimeoutMs} ms`));
+    if (!socket.destroyed) socket.resetAndDestroy();
+  });
+  // Bun also emits `end` for a socket that we destroy; that is no end of the client.
+  socket.once('end', () => {
+    if (!socket.destroyed) stream.end();
+  });
+  socket.pipe(stream, { end: false });
+  stream.pipe(socket);
+}
+
+/** The client still sends what nobody takes any more: drop it for a moment, or the kernel would answer with a reset. */
+function linger(socket: Socket, limits: Limits): void {
+  socket.unpipe();
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): void => {
+    timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs);
+  };
+  // Not before all is written: a slow reader has as long as any other connection without a byte.
+  if (socket.writableFinished) start();
+  else socket.once('finish', start);
+  socket.once('close', () => clearTimeout(timer));
+  socket.resume();
+}
+
+/** An answer in words, then the end. */
+function answerError(socket: Socket, error: ProxyError, limits: Limits, status = 400): void {
+  if (socket.destroyed || socket.writableEnded) return;
+  const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}\r\n` +
+      'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
+      `X-Deny-Reason: ${error.code}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  linger(socket, limits);
+}
+
+const reasonPhrases: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  503: 'Service Unavailable',
+};

@@ -1,0 +1,172 @@
+// Trust: the gateway's CA certificates, fetched, checked, and appended to the system's own bundle.
+
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { ProxyError } from '../../protocol/error.ts';
+import { type Limits, defaultLimits } from '../../protocol/limits.ts';
+import { caCertPath } from '../../protocol/session-messages.ts';
+import { checkCertificates, splitPemCertificates } from '../../pki/pem.ts';
+import { writeFileAtomically } from '../../system/atomic-file.ts';
+import { type Gateway, openGateway } from '../uplink/gateway-connection.ts';
+import { sendRequest } from '../uplink/http-request.ts';
+import { problemOf } from '../uplink/enrol.ts';
+
+/** Where distributions keep all trusted roots in one PEM file. */
+export const systemBundlePaths = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+  '/var/lib/ca-certificates/ca-bundle.pem',
+] as const;
+
+export interface DownloadCaBundleOptions {
+  /** PEM of what may have signed the gateway's own certificate. Without it, the system bundle. */
+  readonly gatewayCa?: string;
+  readonly dangerouslyAllowPlainGateway?: boolean;
+  /** ETag of the bundle that is already there: if the gateway's is the same, nothing is written. */
+  readonly etag?: string;
+  readonly limits?: Limits;
+  readonly signal?: AbortSignal;
+}
+
+export interface CaBundle {
+  readonly path: string;
+  /** How many certificates the gateway gave; 0 if nothing changed. */
+  readonly certificates: number;
+  /** Whether the system's roots are in the bundle; without them ordinary sites fail where the gateway is bypassed. */
+  readonly systemBundle: boolean;
+  readonly changed: boolean;
+  readonly etag?: string;
+}
+
+/** The gateway's certificates as it serves them, checked. */
+export interface GatewayCertificates {
+  readonly pem: string;
+  readonly count: number;
+  readonly etag?: string;
+}
+
+/**
+ * Fetches the gateway's CA certificates, checks them, appends them to the system bundle and writes the whole
+ * atomically to `outPath`. `systemCaPath` undefined means the usual places; a missing one is survived and told.
+ * Throws ca_invalid (an HTML page, a broken certificate), trust_unwritable, or why the gateway could not be asked.
+ */
+export async function downloadCaBundle(
+  baseUrl: string,
+  systemCaPath: string | undefined,
+  outPath: string,
+  options: DownloadCaBundleOptions = {},
+): Promise<CaBundle> {
+  const limits = options.limits ?? defaultLimits;
+  const system = readSystemBundle(systemCaPath);
+  const gateway = openGateway(baseUrl, {
+    ca: options.gatewayCa ?? system ?? builtInRoots(),
+    dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway ?? false,
+  });
+  using _kept = gateway.kept;
+  const own = await fetchCertificates(gateway, limits, options);
+  if (own === undefined) {
+    const { etag } = options;
+    const unchanged = { path: outPath, certificates: 0, systemBundle: system !== undefined, changed: false };
+    return etag === undefined ? unchanged : { ...unchanged, etag };
+  }
+  await writeFileAtomically(outPath, mergeBundle(system, own.pem));
+  return {
+    path: outPath,
+    certificates: own.count,
+    systemBundle: system !== undefined,
+    changed: true,
+    ...(own.etag === undefined ? {} : { etag: own.etag }),
+  };
+}
+
+/** The gateway's CA certificates; undefined if they are still those of `etag`. Throws ca_invalid. */
+export async function fetchCertificates(
+  gateway: Gateway,
+  limits: Limits,
+  options: { readonly etag?: string; readonly signal?: AbortSignal } = {},
+): Promise<GatewayCertificates | undefined> {
+  const { etag, signal } = options;
+  const response = await sendRequest(
+    gateway,
+    {
+      method: 'GET',
+      path: caCertPath,
+      fields: etag === undefined ? [] : [['If-None-Match', etag]],
+      bodyBytesMax: limits.caBytesMax,
+    },
+    limits,
+    signal,
+  );
+  if (response.status === 304 && etag !== undefined) return undefined;
+  if (response.status !== 200) throw problemOf(response.status, response.body);
+  const certificates = checkCertificates(response.body.toString('latin1'));
+  if (certificates.every((pem) => Date.parse(new X509Certificate(pem).validTo) < Date.now()))
+    throw new ProxyError('ca_invalid', 'every certificate that the gateway serves has expired');
+  const served = response.fields.get('etag');
+  return {
+    pem: certificates.map((pem) => pem.trimEnd()).join('\n') + '\n',
+    count: certificates.length,
+    // It comes back in a header line of ours.
+    ...(served !== undefined && /^[\x21-\x7e]{1,256}$/.test(served) ? { etag: served } : {}),
+  };
+}
+
+/** Where the system's PEM bundle is, or undefined where there is none that can be read. */
+export function systemBundlePath(): string | undefined {
+  return systemBundlePaths.find((path) => readSystemBundle(path) !== undefined);
+}
+
+/** The system's PEM bundle, or undefined where there is none that can be read. */
+export function readSystemBundle(path: string | undefined): string | undefined {
+  for (const candidate of path === undefined ? systemBundlePaths : [path]) {
+    try {
+      const text = readFileSync(candidate, 'utf8');
+      if (text.includes('-----BEGIN')) return text;
+    } catch {
+      // Not this distribution's place, or not readable for us: the next, or none, which the caller tells.
+    }
+  }
+  return undefined;
+}
+
+/** System roots first and ours behind them: appended, never instead. */
+export function mergeBundle(system: string | undefined, own: string): string {
+  if (system === undefined) return own;
+  return `${system.trimEnd()}\n${own}`;
+}
+
+/** The runtime's own list, for machines without a system bundle. */
+export function builtInRoots(): string {
+  return rootCertificates.join('\n');
+}
+
+/** A `gatewayCa` option as PEM: the text itself, or the content of the file that it names. Throws config_invalid. */
+export function readGatewayCa(textOrPath: string): string {
+  if (textOrPath.includes('-----BEGIN')) return checkedPem(textOrPath, 'the given PEM');
+  let text: string;
+  try {
+    text = readFileSync(textOrPath, 'utf8');
+  } catch (error) {
+    throw new ProxyError('config_invalid', `the gateway CA file ${textOrPath} cannot be read`, {
+      cause: error,
+    });
+  }
+  return checkedPem(text, `the file ${textOrPath}`);
+}
+
+/** Node takes anything as `ca` and then trusts nothing, which would only be seen as a refused gateway. */
+function checkedPem(text: string, place: string): string {
+  try {
+    // A pinned certificate of the gateway itself is as good as that of an authority.
+    for (const pem of splitPemCertificates(text)) void new X509Certificate(pem);
+    return text;
+  } catch (error) {
+    throw new ProxyError('config_invalid', `the gateway CA: ${place} is not made of PEM certificates`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,46 @@
+// Waiting with an end: a timer that an AbortSignal cuts short, and the jittered back-off of reconnects.
+
+import { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+
+/** The longest that a timer takes, 25 days; one beyond it would end after a millisecond. */
+const timerMsMax = 0x7fff_ffff;
+
+/** Waits for some milliseconds, or throws `cancelled` at once when the signal aborts. The timer keeps no process alive. */
+export function delay(delayMs: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  if (signal.aborted) {
+    reject(cancelled());
+    return promise;
+  }
+  const abort = (): void => {
+    clearTimeout(timer);
+    reject(cancelled());
+  };
+  const timer = setTimeout(
+    () => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    },
+    Math.min(delayMs, timerMsMax),
+  );
+  timer.unref();
+  signal.addEventListener('abort', abort, { once: true });
+  return promise;
+}
+
+/**
+ * Milliseconds before attempt n (0 is the first repetition): doubles up to `reconnectDelayMsMax`, then halved to
+ * doubled by `random` (0 ≤ r < 1), so that a thousand agents of a restarted gateway do not come at once.
+ */
+export function reconnectDelayMs(attempt: number, limits: Limits, random: () => number): number {
+  const base = Math.min(
+    limits.reconnectDelayMsInitial * 2 ** Math.min(attempt, 30),
+    limits.reconnectDelayMsMax,
+  );
+  return Math.min(base * 2 ** (2 * random() - 1), limits.reconnectDelayMsMax);
+}
+
+function cancelled(): ProxyError {
+  return new ProxyError('cancelled', 'the wait was cancelled');
+}

@@ -1,0 +1,235 @@
+// The session requests: enrol with the token once, then renew, commit and end with the access token and the key.
+
+import { ProxyError } from '../../protocol/error.ts';
+import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { printable } from '../../protocol/printable.ts';
+import {
+  type EnrolRequest,
+  type Posture,
+  type SessionAnswer,
+  sessionCommitPath,
+  sessionPath,
+} from '../../protocol/session-messages.ts';
+import type { Gateway } from './gateway-connection.ts';
+import { type HttpRequest, sendRequest } from './http-request.ts';
+import type { HttpResponse } from './http-response.ts';
+import { SessionKey } from './session-key.ts';
+import type { SessionToken } from './token.ts';
+
+/** Version that the agent tells the gateway. */
+export const agentVersion = '0.1.0';
+
+export interface EnrolOptions {
+  readonly gateway: Gateway;
+  readonly token: SessionToken;
+  /** The fresh key that the session is bound to. */
+  readonly key: SessionKey;
+  readonly posture: Posture;
+  readonly limits: Limits;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Exchanges the token for a session that is bound to a fresh key. The token's memory is zeroed, whatever happens.
+ * Throws what the gateway answered (token_expired, token_reused …) or why it could not be asked.
+ */
+export async function enrol(options: EnrolOptions): Promise<AgentSession> {
+  const { gateway, token, key, posture, limits, signal } = options;
+  try {
+    const body: EnrolRequest = { key: key.publicJwk, posture, agent: { version: agentVersion } };
+    const url = `${gateway.address.baseUrl}${sessionPath}`;
+    const request: HttpRequest = {
+      method: 'POST',
+      path: sessionPath,
+      fields: [['DPoP', await key.proof({ method: 'POST', url })]],
+      authorization: { scheme: 'Bearer', credential: token.bytes },
+      body,
+      bodyBytesMax: limits.agentBodyBytesMax,
+    };
+    const answer = sessionAnswer(await sendRequest(gateway, request, limits, signal));
+    return new AgentSession({ gateway, key, posture, limits, answer });
+  } finally {
+    token.zero();
+  }
+}
+
+interface AgentSessionParts {
+  readonly gateway: Gateway;
+  readonly key: SessionKey;
+  readonly posture: Posture;
+  readonly limits: Limits;
+  readonly answer: SessionAnswer;
+}
+
+/** A session as the agent holds it: the access token in force and the key that signs with it. */
+export class AgentSession {
+  readonly gateway: Gateway;
+  readonly #key: SessionKey;
+  readonly #limits: Limits;
+  readonly #posture: Posture;
+  #answer: SessionAnswer;
+  #renewedMs: number;
+
+  constructor(parts: AgentSessionParts) {
+    this.gateway = parts.gateway;
+    this.#key = parts.key;
+    this.#limits = parts.limits;
+    this.#posture = parts.posture;
+    this.#answer = parts.answer;
+    this.#renewedMs = performance.now();
+  }
+
+  /** The gateway's latest answer: placeholders, capture ports, modes. */
+  get answer(): SessionAnswer {
+    return this.#answer;
+  }
+
+  get id(): string {
+    return this.#answer.session_id;
+  }
+
+  /** Milliseconds until the access token expires; negative after that. Counted on the monotonic clock. */
+  get expiresInMs(): number {
+    return this.#renewedMs + this.#answer.expires_in * 1000 - performance.now();
+  }
+
+  /** Lifetime of the current access token in milliseconds. */
+  get lifetimeMs(): number {
+    return this.#answer.expires_in * 1000;
+  }
+
+  /** `Authorization` and `DPoP` for one request with the access token. */
+  async authorize(method: string, path: string): Promise<readonly (readonly [string, string])[]> {
+    const url = `${this.gateway.address.baseUrl}${path}`;
+    const accessToken = this.#answer.access_token;
+    const proof = await this.#key.proof({ method, url, accessToken });
+    return [
+      ['Authorization', `DPoP ${accessToken}`],
+      ['DPoP', proof],
+    ];
+  }
+
+  /** Gets a new access token for the same session. Throws session_revoked, session_unknown … */
+  async renew(signal?: AbortSignal): Promise<void> {
+    const body: EnrolRequest = {
+      key: this.#key.publicJwk,
+      posture: this.#posture,
+      agent: { version: agentVersion },
+    };
+    const startedMs = performance.now();
+    const answer = sessionAnswer(await this.#send('POST', sessionPath, { body, signal }));
+    if (answer.session_id !== this.id) {
+      throw new ProxyError('gateway_protocol', 'the gateway renewed another session than was asked for');
+    }
+    this.#answer = answer;
+    this.#renewedMs = startedMs;
+  }
+
+  /** Consumes the session token for good. The gateway takes it twice without harm. */
+  async commit(signal?: AbortSignal): Promise<void> {
+    requireSuccess(await this.#send('POST', sessionCommitPath, { signal }));
+  }
+
+  /** Ends the session at the gateway. */
+  async end(signal?: AbortSignal): Promise<void> {
+    requireSuccess(await this.#send('DELETE', sessionPath, { signal }));
+  }
+
+  async #send(
+    method: 'POST' | 'DELETE',
+    path: string,
+    options: { readonly body?: unknown; readonly signal?: AbortSignal | undefined },
+  ): Promise<HttpResponse> {
+    const request: HttpRequest = {
+      method,
+      path,
+      fields: await this.authorize(method, path),
+      ...(options.body === undefined ? {} : { body: options.body }),
+      bodyBytesMax: this.#limits.agentBodyBytesMax,
+    };
+    return sendRequest(this.gateway, request, this.#limits, options.signal);
+  }
+}
+
+/** The error of a session request that was not a success; codes that are not in our table are gateway_protocol. */
+export function problemOf(status: number, body: Uint8Array): ProxyError {
+  const problem = jsonOf(body);
+  const code = problem['error'];
+  const message = problem['message'];
+  if (isErrorCode(code)) {
+    return new ProxyError(
+      code,
+      `the gateway refused: ${typeof message === 'string' ? printable(message) : code}`,
+    );
+  }
+  return new ProxyError('gateway_protocol', `the gateway answered with status ${status} and no reason`);
+}
+
+function requireSuccess(response: HttpResponse): void {
+  if (response.status < 200 || response.status > 299) throw problemOf(response.status, response.body);
+}
+
+function sessionAnswer(response: HttpResponse): SessionAnswer {
+  requireSuccess(response);
+  const json = jsonOf(response.body);
+  const refuse = (name: string): never => {
+    throw new ProxyError('gateway_protocol', `the session answer of the gateway has no valid ${name}`);
+  };
+  const text = (name: string): string => {
+    const value = json[name];
+    // Both travel in header lines later; printable ASCII without spaces is all that they ever are.
+    return typeof value === 'string' && /^[\x21-\x7e]{1,8192}$/.test(value) ? value : refuse(name);
+  };
+  const lifetime = json['expires_in'];
+  if (typeof lifetime !== 'number' || !(lifetime > 0) || !Number.isFinite(lifetime))
+    return refuse('expires_in');
+  if (json['token_type'] !== 'DPoP') return refuse('token_type');
+  return {
+    session_id: text('session_id'),
+    access_token: text('access_token'),
+    token_type: 'DPoP',
+    expires_in: lifetime,
+    placeholders: placeholdersOf(json['placeholders']) ?? refuse('placeholders'),
+    capture_ports: listOf(json['capture_ports'], isPort) ?? refuse('capture_ports'),
+    modes: listOf(json['modes'], (value) => typeof value === 'string') ?? refuse('modes'),
+  };
+}
+
+// A later gateway may leave lists out; a wrong type is a fault.
+function listOf<T>(value: unknown, accepts: (item: unknown) => item is T): readonly T[] | undefined {
+  if (value === undefined) return [];
+  return Array.isArray(value) && value.every((item) => accepts(item)) ? value : undefined;
+}
+
+function placeholdersOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const result: Record<string, string> = {};
+  for (const [name, text] of Object.entries(value)) {
+    // What is not a plain name with a plain value cannot be an environment variable.
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || typeof text !== 'string' || /[\0\r\n]/.test(text))
+      return undefined;
+    result[name] = text;
+  }
+  return result;
+}
+
+function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
+}
+
+function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(errorTable, value);
+}
+
+function jsonOf(body: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    // An object literal of JSON has string keys; its values are checked one by one.
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // Not JSON: an answer of something that is not our gateway, handled as an empty one.
+  }
+  return {};
+}

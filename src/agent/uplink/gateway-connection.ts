@@ -1,0 +1,173 @@
+// One TLS (or, on loopback only, TCP) connection to the gateway, verified against named trust whatever the environment says.
+
+import { isIP, connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContext, createSecureContext, TLSSocket } from 'node:tls';
+import { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { type GatewayAddress, parseGatewayUrl } from './gateway-address.ts';
+import { checkPin, hasPinnedKey } from './gateway-pin.ts';
+import { KeptConnections } from './kept-connections.ts';
+
+/** A gateway together with the certificates that may prove it. */
+export interface Gateway {
+  readonly address: GatewayAddress;
+  /** Built once; undefined only for plain loopback. */
+  readonly context: SecureContext | undefined;
+  /** If there are any, a key of the gateway's chain must be one of them. */
+  readonly pins: ReadonlySet<string>;
+  /** How the name is looked up; undefined: as the system does. */
+  readonly lookup: LookupFunction | undefined;
+  /** Connections between two requests. Who opened the gateway disposes them. */
+  readonly kept: KeptConnections;
+}
+
+export interface GatewayOptions {
+  /** PEM of the certificates that may have signed the gateway's own certificate. */
+  readonly ca: string;
+  /** `sha256/BASE64` of public keys; one of them must be in the gateway's chain, beside the trust in `ca`. */
+  readonly pins?: readonly string[];
+  readonly dangerouslyAllowPlainGateway?: boolean;
+  readonly lookup?: LookupFunction;
+}
+
+/** Names a gateway and the trust for it. Throws config_invalid for a bad URL or unusable trust. */
+export function openGateway(url: string, options: GatewayOptions): Gateway {
+  const address = parseGatewayUrl(url, options.dangerouslyAllowPlainGateway);
+  const pins = new Set((options.pins ?? []).map(checkPin));
+  const { lookup } = options;
+  const kept = new KeptConnections();
+  if (!address.secure && pins.size > 0)
+    throw new ProxyError('config_invalid', 'a gateway pin needs https://, where there is a key to pin');
+  if (!address.secure) return { address, context: undefined, pins, lookup, kept };
+  try {
+    // TLS 1.2 is the floor; an explicit `ca` also shuts out NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
+    const context = createSecureContext({ ca: options.ca, minVersion: 'TLSv1.2' });
+    return { address, context, pins, lookup, kept };
+  } catch (error) {
+    throw new ProxyError('config_invalid', 'the CA certificates for the gateway cannot be loaded', {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Connects and verifies the gateway within `connectTimeoutMs` + `handshakeTimeoutMs`.
+ * Throws gateway_unreachable, gateway_untrusted, gateway_protocol, timeout or cancelled.
+ */
+export async function dialGateway(gateway: Gateway, limits: Limits, signal?: AbortSignal): Promise<Socket> {
+  const { host, port, secure } = gateway.address;
+  const { lookup } = gateway;
+  const cancelled = (): ProxyError =>
+    new ProxyError('cancelled', `connecting to gateway ${host}:${port} was cancelled`);
+  if (signal?.aborted === true) throw cancelled();
+  const socket = secure
+    ? dialTls(gateway)
+    : connectTcp({ host, port, noDelay: true, ...(lookup === undefined ? {} : { lookup }) });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const deadlineMs = limits.connectTimeoutMs + limits.handshakeTimeoutMs;
+  const timer = setTimeout(() => {
+    reject(
+      new ProxyError(
+        'timeout',
+        `gateway ${host}:${port} did not take the connection within ${deadlineMs} ms`,
+      ),
+    );
+  }, deadlineMs);
+  const abort = (): void => reject(cancelled());
+  const fail = (error: unknown): void => reject(dialError(error, gateway.address));
+  const closed = (): void => fail(new Error('the connection was closed during the handshake'));
+  signal?.addEventListener('abort', abort, { once: true });
+  socket
+    .once(secure ? 'secureConnect' : 'connect', resolve)
+    .once('error', fail)
+    .once('close', closed);
+  try {
+    await promise;
+    requirePin(socket, gateway);
+  } catch (error) {
+    // An error may still follow the destruction; nobody else listens for it.
+    socket.on('error', () => {});
+    socket.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+  socket.off('error', fail).off('close', closed);
+  return socket;
+}
+
+function requirePin(socket: Socket, { pins, address: { host, port } }: Gateway): void {
+  if (pins.size === 0 || (socket instanceof TLSSocket && hasPinnedKey(socket, pins))) return;
+  throw new ProxyError(
+    'gateway_untrusted',
+    `gateway ${host}:${port}: no key of its certificates is the pinned one; it got nothing`,
+  );
+}
+
+function dialTls({ address, context, lookup }: Gateway): Socket {
+  const { host, port } = address;
+  const socket = connectTls({
+    host,
+    port,
+    ...(lookup === undefined ? {} : { lookup }),
+    // RFC 6066 §3: no address in the server name. The identity check then takes `host`.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(context === undefined ? {} : { secureContext: context }),
+    // Said even though it is the default: NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    rejectUnauthorized: true,
+    ALPNProtocols: ['http/1.1'],
+  });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+function dialError(error: unknown, { host, port }: GatewayAddress): ProxyError {
+  if (error instanceof ProxyError) return error;
+  // Errors of node:net and node:tls carry `code`; anything else has only its text.
+  const code = String((error as { readonly code?: unknown } | null)?.code ?? '');
+  const text = error instanceof Error ? error.message : String(error);
+  const place = `gateway ${host}:${port}`;
+  if (isCertificateError(code)) {
+    return new ProxyError(
+      'gateway_untrusted',
+      `${place}: its certificate is not the expected one (${code}); give the right CA as the gateway's CA`,
+      { cause: error },
+    );
+  }
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+    return new ProxyError('gateway_protocol', `${place} does not speak TLS (${code})`, { cause: error });
+  }
+  return new ProxyError('gateway_unreachable', `${place} cannot be reached (${code || text})`, {
+    cause: error,
+  });
+}
+
+// The names of X509_V_ERR_* as Node and Bun report them, and the runtime's own for a name that does not fit.
+const certificateErrors = new Set([
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'CERT_REVOKED',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+  'HOSTNAME_MISMATCH',
+  'CA_KEY_TOO_SMALL',
+  'EE_KEY_TOO_SMALL',
+  'UNSPECIFIED',
+]);
+
+function isCertificateError(code: string): boolean {
+  return certificateErrors.has(code);
+}

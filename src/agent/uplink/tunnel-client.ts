@@ -1,0 +1,258 @@
+// The agent's end of the tunnel: keeps one link to the gateway up for as long as the session lives.
+
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import { type ErrorCode, errorCodeOfWire } from '../../protocol/error-table.ts';
+import { type OpenFields, tunnelSubprotocol } from '../../protocol/frame.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { tunnelPath } from '../../protocol/session-messages.ts';
+import { TunnelLink } from '../../net/tunnel-link.ts';
+import type { TunnelStream } from '../../net/tunnel-stream.ts';
+import { connectWebSocket } from '../../net/websocket-handshake.ts';
+import { WebSocketRefusedError } from '../../net/websocket-refusal.ts';
+import { delay, reconnectDelayMs } from './delay.ts';
+import type { AgentSession } from './enrol.ts';
+import { dialGateway } from './gateway-connection.ts';
+import type { Logger } from '../../system/logger.ts';
+
+export interface TunnelClientOptions {
+  readonly session: AgentSession;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  /** 0 ≤ r < 1, for jitter. */
+  readonly random?: () => number;
+}
+
+/** What stops the client for good: only a new token would be answered differently. */
+const finalCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  'session_revoked',
+  'session_unknown',
+  'token_reused',
+  'token_invalid',
+  'token_malformed',
+]);
+
+/** Whether an error says that the session is over. */
+export function endsSession(error: ProxyError): boolean {
+  return finalCodes.has(reasonOf(error));
+}
+
+/** The code of an error, or that inside a refused handshake; one of a later gateway is simply known to nobody. */
+function reasonOf(error: ProxyError): string {
+  return error instanceof WebSocketRefusedError ? (error.problem?.error ?? error.code) : error.code;
+}
+
+/** A tunnel that comes back by itself. `ended` resolves once, when it never will again. */
+export class TunnelClient implements AsyncDisposable {
+  readonly #options: TunnelClientOptions;
+  readonly #random: () => number;
+  readonly #abort = new AbortController();
+  readonly #ended = Promise.withResolvers<ProxyError | undefined>();
+  /** Links that were told to go away, or are going, and still carry streams. */
+  readonly #retired = new Set<TunnelLink>();
+  #link: TunnelLink | undefined;
+  #up = unhandledResolvers();
+  #running: Promise<void> = Promise.resolve();
+  #isEnded = false;
+
+  private constructor(options: TunnelClientOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  /** Connects for the first time; throws instead of retrying if that fails. */
+  static async open(options: TunnelClientOptions, signal?: AbortSignal): Promise<TunnelClient> {
+    const client = new TunnelClient(options);
+    const lost = client.#use(await client.#connect(signal));
+    client.#running = client.#keepUp(lost);
+    return client;
+  }
+
+  /** The error that ended it, or undefined after `close`. */
+  get ended(): Promise<ProxyError | undefined> {
+    return this.#ended.promise;
+  }
+
+  /** Whether a stream can be opened now. */
+  get isUp(): boolean {
+    return this.#link?.isOpen ?? false;
+  }
+
+  /** Waits until a stream can be opened. Throws tunnel_lost after `tunnelWaitTimeoutMs`, or why there will be none. */
+  async whenUp(): Promise<void> {
+    if (this.isUp) return;
+    const { tunnelWaitTimeoutMs } = this.#options.limits;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const seconds = tunnelWaitTimeoutMs / 1000;
+      reject(
+        new ProxyError('tunnel_lost', `no tunnel to the gateway within ${seconds} s; it is tried again`),
+      );
+    }, tunnelWaitTimeoutMs);
+    try {
+      await Promise.race([this.#up.promise, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Opens a stream on the link that is up. Throws tunnel_lost or stream_limit. */
+  openStream(fields: OpenFields): TunnelStream {
+    if (this.#link === undefined)
+      throw new ProxyError('tunnel_lost', 'there is no tunnel to the gateway now');
+    return this.#link.openStream(fields);
+  }
+
+  /** One ping and its answer, in milliseconds: proves that the gateway serves this tunnel. */
+  async roundTrip(signal?: AbortSignal): Promise<number> {
+    if (this.#link === undefined)
+      throw new ProxyError('tunnel_lost', 'there is no tunnel to the gateway now');
+    return this.#link.roundTrip(signal);
+  }
+
+  /** Takes no new streams, waits up to `drainMs` for the open ones, then ends. Harmless when repeated. */
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    const links = this.#stop(undefined);
+    const drainMs = options.drainMs ?? 0;
+    await Promise.all(
+      links.map(async (link) => {
+        if (drainMs > 0) await link.drain(drainMs);
+        await link[Symbol.asyncDispose]();
+      }),
+    );
+    await this.#running;
+  }
+
+  /** Ends everything now; open streams fail with the error. */
+  destroy(error: ProxyError): void {
+    for (const link of this.#stop(error)) link.destroy(error);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** No link comes after this. Returns those that are still there. */
+  #stop(error: ProxyError | undefined): TunnelLink[] {
+    const links = [...this.#retired];
+    if (this.#link !== undefined) links.push(this.#link);
+    if (this.#isEnded) return links;
+    this.#isEnded = true;
+    this.#link = undefined;
+    for (const link of links) this.#retire(link);
+    const reason = error ?? new ProxyError('shutting_down', 'the agent is ending');
+    // Those who wait now, and those who ask later, where there was a link until now.
+    this.#up.reject(reason);
+    this.#up = unhandledResolvers();
+    this.#up.reject(reason);
+    this.#ended.resolve(error);
+    this.#abort.abort();
+    return links;
+  }
+
+  async #keepUp(firstLost: Promise<ProxyError>): Promise<void> {
+    let lost = firstLost;
+    let attempt = 0;
+    let upSinceMs = performance.now();
+    for (;;) {
+      let error = await lost;
+      // A link that lived starts the count anew; one that breaks at once must not be tried in a tight loop.
+      if (performance.now() - upSinceMs > this.#options.limits.reconnectDelayMsMax) attempt = 0;
+      for (;;) {
+        if (this.#isEnded) return;
+        if (endsSession(error)) return this.destroy(error);
+        const waitMs = reconnectDelayMs(attempt, this.#options.limits, this.#random);
+        this.#options.logger.warn(
+          `${error.message.replace(/\.$/, '')}; connecting again in ${Math.round(waitMs)} ms`,
+        );
+        attempt += 1;
+        try {
+          await delay(waitMs, this.#abort.signal);
+          // After a long sleep: the key still renews what expired meanwhile.
+          if (reasonOf(error) === 'token_expired') await this.#options.session.renew(this.#abort.signal);
+          const link = await this.#connect(this.#abort.signal);
+          if (this.#isEnded) return link.destroy();
+          lost = this.#use(link);
+          upSinceMs = performance.now();
+          this.#options.logger.info('the tunnel to the gateway is up again');
+          break;
+        } catch (failure) {
+          error = asProxyError(failure);
+        }
+      }
+    }
+  }
+
+  /** Makes a link the one that new streams go to. Resolves with the reason when it no longer can be. */
+  #use(link: TunnelLink): Promise<ProxyError> {
+    const lost = Promise.withResolvers<ProxyError>();
+    const leave = (error: ProxyError): void => {
+      if (this.#link === link) {
+        this.#link = undefined;
+        this.#up = unhandledResolvers();
+      }
+      lost.resolve(error);
+    };
+    this.#goaways.set(link, leave);
+    void link.closed.then((error) => {
+      this.#retired.delete(link);
+      leave(error ?? new ProxyError('tunnel_lost', 'the gateway closed the tunnel'));
+    });
+    this.#link = link;
+    this.#up.resolve();
+    return lost.promise;
+  }
+
+  readonly #goaways = new WeakMap<TunnelLink, (error: ProxyError) => void>();
+
+  /** The gateway takes no new streams here: the old ones may finish, a new link takes the next. */
+  #goneAway(link: TunnelLink, code: number, message: string): void {
+    const error = new ProxyError(errorCodeOfWire(code), `the gateway ends this tunnel: ${message}`);
+    this.#retire(link);
+    this.#goaways.get(link)?.(error);
+  }
+
+  #retire(link: TunnelLink): void {
+    // A gateway may say it again and again.
+    if (this.#retired.has(link)) return;
+    this.#retired.add(link);
+    void link.closed.then(() => this.#retired.delete(link));
+  }
+
+  async #connect(signal: AbortSignal | undefined): Promise<TunnelLink> {
+    const { session, limits } = this.#options;
+    const { gateway } = session;
+    // Signed before: a connection whose user waits for something else has nobody who hears of its reset.
+    const headers = await session.authorize('GET', tunnelPath);
+    const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
+    try {
+      const webSocket = await connectWebSocket({
+        socket,
+        host: gateway.address.hostField,
+        path: `${gateway.address.prefix}${tunnelPath}`,
+        subprotocols: [tunnelSubprotocol],
+        headers,
+        // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
+        zeroMask: gateway.address.secure,
+        limits,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const link: TunnelLink = new TunnelLink({
+        webSocket,
+        role: 'agent',
+        limits,
+        onGoaway: (code, message) => this.#goneAway(link, code, message),
+      });
+      return link;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+}
+
+/** Resolvers whose rejection need not be heard: nobody may be waiting. */
+function unhandledResolvers(): PromiseWithResolvers<void> {
+  const resolvers = Promise.withResolvers<void>();
+  resolvers.promise.catch(() => {});
+  return resolvers;
+}

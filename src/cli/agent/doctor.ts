@@ -1,0 +1,120 @@
+// `upstreamproxy doctor`: inside the container, which clients find the relay and trust the gateway, and what helps the others.
+
+import { homedir } from 'node:os';
+import { clientTable } from '../../agent/doctor/client-table.ts';
+import { type ClientReport, type DoctorReport, examine } from '../../agent/doctor/doctor.ts';
+import { relayAddressOf } from '../../agent/doctor/examine-settings.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { parseOptions, type Command } from '../terminal/command.ts';
+import { displacedNote } from './displaced-note.ts';
+import { jsonLine, printableText } from '../terminal/text-table.ts';
+import { workloadEnvironment } from '../terminal/workload-environment.ts';
+
+const usage = `upstreamproxy doctor [options] [CLIENT …]
+
+Inside the container, in the environment of a session: finds every client that is present, says by which variable or
+file it finds the relay and trusts the gateway's certificates, proves it with a request that the gateway answers
+itself, and prints what helps where it does not. Ends with 1 if something does not work.
+
+  --json                one object instead of text
+  --no-proof            judges by settings alone and sends no request but its own
+  --relay URL           the relay; default: the proxy of the environment (https_proxy, HTTPS_PROXY)
+  --list                prints the clients that it knows
+`;
+
+async function doctor(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('doctor', args, {
+    json: { type: 'boolean' },
+    'no-proof': { type: 'boolean' },
+    relay: { type: 'string' },
+    list: { type: 'boolean' },
+  });
+  const known = clientTable.map(({ id }) => id);
+  if (values.list === true) {
+    process.stdout.write(`${known.join('\n')}\n`);
+    return 0;
+  }
+  const unknown = positionals.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new ProxyError(
+      'usage',
+      `"${unknown}" is not a client that it knows; see: upstreamproxy doctor --list`,
+    );
+  const environment = workloadEnvironment(process.env);
+  const json = values.json === true;
+  const report = await examine({
+    environment,
+    home: environment['HOME'] ?? homedir(),
+    relay: relayOption(values.relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
+    clients: positionals,
+    prove: values['no-proof'] !== true,
+    limits: defaultLimits,
+    ...(json ? {} : { onClient: (client: ClientReport) => void process.stdout.write(clientText(client)) }),
+  });
+  process.stdout.write(json ? jsonLine(report) : summary(report));
+  return report.ok ? 0 : 1;
+}
+
+function relayOption(text: string | undefined): { host: string; port: number } | undefined {
+  if (text === undefined || text === '') return undefined;
+  const relay = relayAddressOf(text);
+  if (relay === undefined)
+    throw new ProxyError('usage', 'the relay is an address of the form http://127.0.0.1:PORT');
+  return relay;
+}
+
+function clientText({ client, version, proxy, trust, proof, works, fix }: ClientReport): string {
+  const mark = (holds: boolean): string => (holds ? '✓' : '✗');
+  const proved =
+    proof === undefined ? 'not proved' : proof.passed ? `proved in ${proof.durationMs} ms` : 'proof failed';
+  const lines = [
+    `${mark(works)} ${client} ${version ?? ''}`.trimEnd(),
+    `    finds the relay ${mark(proxy.holds)} ${proxy.reason ?? proxy.by}`,
+    `    trusts the gateway ${mark(trust.holds)} ${trust.reason ?? trust.by}; ${proved}`,
+  ];
+  const [first = '', ...rest] = lines;
+  const detail = works ? [] : rest;
+  const short = works ? `${first}  ${proxy.by}; ${trust.by}; ${proved}` : first;
+  if (!works && proof?.said !== undefined) detail.push(`    it said: ${printableText(proof.said)}`);
+  if (!works && proof !== undefined) detail.push(`    tried: ${printableText(proof.command)}`);
+  if (fix !== undefined) detail.push(`    fix: ${fix}`);
+  return `${[short, ...detail].join('\n')}\n`;
+}
+
+function summary({
+  problems,
+  clients,
+  relay,
+  captured,
+  session,
+  clockSkewMs,
+  jail,
+  displaced,
+}: DoctorReport): string {
+  const working = clients.filter(({ works }) => works).length;
+  const way = [
+    ...(relay === undefined ? [] : [`relay ${relay}`]),
+    ...(captured ? ['the network leads to it'] : []),
+  ];
+  const reached =
+    session === undefined
+      ? 'the gateway was not reached'
+      : `the gateway answers in session ${session} (${way.join(', ')}; clock ${(clockSkewMs ?? 0) / 1000} s apart)`;
+  const told = problems.map(
+    ({ message, fix }) => `✗ ${printableText(message)}\n    fix: ${printableText(fix)}\n`,
+  );
+  return `\n${told.join('')}${reached}\n${jailText(jail)}\n${displacedNote(displaced)}${working} of ${clients.length} clients work\n`;
+}
+
+function jailText({ noNewPrivileges, seccomp, capabilities, networkIsolated }: DoctorReport['jail']): string {
+  const held = [
+    ...(noNewPrivileges ? ['no new privileges'] : []),
+    ...(seccomp ? ['seccomp'] : []),
+    ...(capabilities === 0 ? ['no capabilities'] : []),
+    ...(networkIsolated ? ['a network of its own'] : []),
+  ];
+  return `around this command: ${held.length === 0 ? 'no jail' : held.join(', ')}`;
+}
+
+export const doctorCommand: Command = { usage, run: doctor };

@@ -1,0 +1,93 @@
+// The gateway's own files, for a start as root that becomes another user. They may be that user's from an earlier start,
+// so nothing in them is trusted: no link is followed, and no file with a second name is given away.
+
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+import type { Identity } from '../../agent/jail/identity.ts';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { ProxyError } from '../../protocol/error.ts';
+
+/** State is a few files in a few folders. */
+const depthMax = 8;
+
+/** Files and folders that the gateway writes. Those that are not there are left out. */
+function ownPlaces(config: GatewayConfig): readonly string[] {
+  const store = /^sqlite:(\/.+)$/s.exec(config.store)?.[1];
+  const files = store === undefined ? [] : [store, `${store}-wal`, `${store}-shm`];
+  if (config.audit.file !== undefined) files.push(config.audit.file);
+  return [config.stateDirectory, config.certificateAuthority.directory, ...files];
+}
+
+/** Numbers of who is to own. */
+type Owner = Pick<Identity, 'uid' | 'gid'>;
+const root: Owner = { uid: 0, gid: 0 };
+
+/**
+ * Makes the state folder if it is missing, mode 0700, and makes it and all in it root's for the start, whoever had it
+ * before: nobody else can change it meanwhile. Throws config_invalid for what cannot be taken safely.
+ */
+export function takeFiles(config: GatewayConfig): void {
+  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+  for (const path of new Set(ownPlaces(config))) changeOwner({ path, shown: path, depth: 0 }, root);
+}
+
+/** Gives that user what `takeFiles` took and the start has made. Throws config_invalid likewise. */
+export function giveFiles(config: GatewayConfig, identity: Identity): void {
+  for (const path of new Set(ownPlaces(config))) changeOwner({ path, shown: path, depth: 0 }, identity);
+}
+
+interface Place {
+  readonly path: string;
+  /** For a person. */
+  readonly shown: string;
+  readonly depth: number;
+}
+
+function changeOwner({ path, shown, depth }: Place, owner: Owner): void {
+  const fd = openOrNone(path, shown);
+  if (fd === undefined) return;
+  try {
+    const status = fstatSync(fd);
+    if (status.isDirectory()) {
+      if (depth > depthMax) throw refused(shown, 'it is nested too deeply');
+      // A folder is taken before what is in it, and given after.
+      if (owner.uid === 0) fchownSync(fd, owner.uid, owner.gid);
+      // Before it is looked at: what could write to it could still put something there, by a descriptor that is open too.
+      fchmodSync(fd, depth === 0 ? 0o700 : status.mode & 0o7755);
+      // By way of the descriptor, so that no folder above can be exchanged meanwhile.
+      const inside = `/proc/self/fd/${fd}`;
+      for (const name of readdirSync(inside))
+        changeOwner({ path: `${inside}/${name}`, shown: join(shown, name), depth: depth + 1 }, owner);
+    } else if (!status.isFile() || status.nlink !== 1) {
+      throw refused(shown, 'it is not a file of one name');
+    }
+    fchownSync(fd, owner.uid, owner.gid);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openOrNone(path: string, shown: string): number | undefined {
+  try {
+    // Neither a link nor a pipe that waits for its other end.
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw refused(shown, code === 'ELOOP' ? 'it is a symbolic link' : String(code));
+  }
+}
+
+function refused(shown: string, reason: string): ProxyError {
+  return new ProxyError('config_invalid', `${shown} cannot be given to another user: ${reason}`);
+}

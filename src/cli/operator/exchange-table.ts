@@ -1,0 +1,41 @@
+// The audit as a table for people.
+
+import type { AuditEvent } from '../../api/audit-event.ts';
+import { textTable } from '../terminal/text-table.ts';
+
+/** One column: its title, and the text of an event in it. */
+const columns: readonly (readonly [title: string, text: (event: AuditEvent) => string])[] = [
+  ['time', (event) => event.time.slice(11, 23)],
+  ['verdict', (event) => event.verdict],
+  ['what', what],
+  ['status', (event) => String(event.status ?? event.errorCode ?? '-')],
+  ['rule', (event) => event.rule ?? '-'],
+  ['credential', (event) => event.injected?.join(',') || '-'],
+  ['sent', (event) => size(event.requestBytes)],
+  ['received', (event) => size(event.responseBytes)],
+  ['ms', (event) => (event.durationMs === undefined ? '-' : String(Math.round(event.durationMs)))],
+];
+
+function what(event: AuditEvent): string {
+  if (event.kind === 'session' || event.kind === 'alarm') {
+    return `${event.kind} ${event.action ?? ''}${event.message === undefined ? '' : `: ${event.message}`}`;
+  }
+  const standard = event.scheme === 'https' ? 443 : event.scheme === 'http' ? 80 : undefined;
+  const port = event.port === undefined || event.port === standard ? '' : `:${event.port}`;
+  const scheme = event.scheme === undefined ? '' : `${event.scheme}://`;
+  return `${event.method ?? event.kind} ${scheme}${event.host ?? '?'}${port}${event.path ?? ''}`;
+}
+
+function size(bytes: number | undefined): string {
+  if (bytes === undefined) return '-';
+  if (bytes < 10_000) return `${bytes} B`;
+  if (bytes < 10_000_000) return `${Math.round(bytes / 1000)} kB`;
+  return `${Math.round(bytes / 1_000_000)} MB`;
+}
+
+/** Rows of equal columns, with a title row if asked for. Every line ends with a line break. */
+export function exchangeTable(events: readonly AuditEvent[], options: { readonly title: boolean }): string {
+  const rows = events.map((event) => columns.map(([, text]) => text(event)));
+  if (options.title) rows.unshift(columns.map(([title]) => title));
+  return textTable(rows);
+}

@@ -1,0 +1,42 @@
+// The audit as an operator's command writes it: into the same store and file as the gateway's.
+
+import { userInfo } from 'node:os';
+import { openAuditLog } from '../../gateway/audit/audit-log.ts';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { SessionAudit, type SessionStep } from '../../gateway/audit/session-audit.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { Store } from '../../store/store.ts';
+
+export interface OperatorDesk {
+  readonly store: Store;
+  /** Who runs the command, as the system knows them. */
+  readonly operator: string;
+  /** Resolves when the event is stored; throws `audit_unavailable`. */
+  record(step: SessionStep): Promise<void>;
+}
+
+/** Opens store and audit of the gateway for the time of `action`. */
+export async function withOperatorDesk<T>(
+  config: GatewayConfig,
+  action: (desk: OperatorDesk) => Promise<T>,
+): Promise<T> {
+  await using store = await openStore(config.store);
+  const { file } = config.audit;
+  await using log = await openAuditLog({
+    store: store.audit,
+    limits: config.limits,
+    ...(file === undefined ? {} : { file }),
+  });
+  const audit = new SessionAudit(log);
+  return await action({ store, operator: operatorName(), record: (step) => audit.record(step) });
+}
+
+function operatorName(): string {
+  const uid = process.getuid?.();
+  try {
+    return `${userInfo().username} (uid ${uid})`;
+  } catch {
+    // A user without an entry, as in many containers.
+    return `uid ${uid}`;
+  }
+}

@@ -1,0 +1,171 @@
+// `upstreamproxy session`: who is connected, and ending a session from outside.
+
+import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { SessionPresence, SessionRecord, Store } from '../../store/store.ts';
+import { numberOption, parseOptions, type Command } from '../terminal/command.ts';
+import {
+  gatewayOfOptions,
+  gatewayPlaceOptions,
+  gatewayPlaceUsage,
+} from '../gateway/gateway-configuration.ts';
+import { withOperatorDesk } from './operator-audit.ts';
+import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
+
+const usage = `upstreamproxy session list --config FILE [options]
+  lists living sessions, newest first
+
+upstreamproxy session revoke ID --config FILE [--reason TEXT]
+  ends a session: its streams end within 2 s, and its token starts no other
+
+${gatewayPlaceUsage}  --all                 list: also those that are over, for 30 days
+  -n, --number N        list: how many at most; default 1000
+  --json                list: one JSON object a line, with the claims of each
+  --reason TEXT         revoke: for the audit and the agent
+`;
+
+/** A gateway that wrote nothing for so long is gone, and its tunnels with it. */
+const presenceAgeMsMax = 20_000;
+
+/** What is shown of a session. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly principal: string;
+  /** What `policy explain --claims` takes. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly state: string;
+  readonly created: string;
+  readonly lastSeen: string | undefined;
+  readonly tunnels: number;
+  readonly posture: readonly string[];
+  readonly expires: string;
+  readonly policy: string | undefined;
+  readonly reason: string | undefined;
+}
+
+export function summaryOf(
+  session: SessionRecord,
+  presences: readonly SessionPresence[],
+  nowMs: number,
+): SessionSummary {
+  const { id, principalId, claims, state, enrolledMs, committedMs, endsMs, overMs, reason } = session;
+  const [newest] = presences.toSorted((a, b) => b.seenMs - a.seenMs);
+  const isOver = overMs !== undefined;
+  const tunnels = presences
+    .filter(({ seenMs }) => !isOver && nowMs - seenMs <= presenceAgeMsMax)
+    .reduce((sum, presence) => sum + presence.tunnels, 0);
+  const seenMs = Math.max(newest?.seenMs ?? 0, committedMs ?? enrolledMs);
+  return {
+    id,
+    principal: principalId,
+    claims,
+    state,
+    created: new Date(enrolledMs).toISOString(),
+    lastSeen: new Date(isOver ? Math.min(seenMs, overMs) : seenMs).toISOString(),
+    tunnels,
+    posture: principalOf(session).posture,
+    expires: new Date(endsMs).toISOString(),
+    policy: newest?.policyVersion,
+    reason,
+  };
+}
+
+async function list(
+  store: Store,
+  options: { readonly all: boolean; readonly limit: number; readonly json: boolean },
+): Promise<void> {
+  const { all, limit, json } = options;
+  const nowMs = Date.now();
+  const sessions = await store.sessions.list({ limit, ...(all ? {} : { living: true }) });
+  noteFullList(sessions.length, limit);
+  const summaries: SessionSummary[] = [];
+  for (const session of sessions)
+    summaries.push(summaryOf(session, await store.presence.of(session.id), nowMs));
+  if (json) {
+    process.stdout.write(summaries.map(jsonLine).join(''));
+    return;
+  }
+  const title = [
+    'id',
+    'principal',
+    'state',
+    'created',
+    'last seen',
+    'tunnels',
+    'expires',
+    'policy',
+    'posture',
+  ];
+  const rows = summaries.map(
+    ({ id, principal, state, created, lastSeen, tunnels, expires, policy, posture }) => [
+      id,
+      principal,
+      state,
+      shortTime(created),
+      shortTime(lastSeen ?? '-'),
+      String(tunnels),
+      shortTime(expires),
+      policy ?? '-',
+      posture.length === 0 ? 'nothing holds' : posture.join(','),
+    ],
+  );
+  process.stdout.write(textTable([title, ...rows]));
+}
+
+/** To the second, in UTC. */
+function shortTime(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z');
+}
+
+async function revoke(
+  id: string,
+  reason: string,
+  values: Parameters<typeof gatewayOfOptions>[0],
+): Promise<void> {
+  await withOperatorDesk(await gatewayOfOptions(values), async ({ store, operator, record }) => {
+    const session = await store.sessions.find(id);
+    const nowMs = Date.now();
+    const ended = await store.sessions.end(id, { state: 'revoked', reason }, nowMs);
+    if (session === undefined || !ended) {
+      const why =
+        session === undefined ? 'there is no such session' : `the session is over: ${session.reason}`;
+      throw new ProxyError('session_unknown', `${printableText(id)}: ${why}`);
+    }
+    // The session ends first: an audit that fails must not keep it alive.
+    await record({
+      action: 'revoked',
+      nowMs,
+      sessionId: id,
+      principal: session.principalId,
+      message: `The session was revoked: ${reason}.`,
+      details: { operator },
+    });
+  });
+  process.stdout.write(`revoked ${id}\n`);
+}
+
+async function session(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('session', args, {
+    ...gatewayPlaceOptions,
+    all: { type: 'boolean' },
+    number: { type: 'string', short: 'n' },
+    json: { type: 'boolean' },
+    reason: { type: 'string' },
+  });
+  const [action, id, ...more] = positionals;
+  if (action === 'list' && id === undefined) {
+    const config = await gatewayOfOptions(values);
+    const limit = numberOption('number', values.number, { min: 1, max: 100_000, otherwise: 1000 });
+    await using store = await openStore(config.store);
+    await list(store, { all: values.all === true, limit, json: values.json === true });
+    return 0;
+  }
+  if (action === 'revoke' && id !== undefined && more.length === 0) {
+    await revoke(id, (values.reason ?? 'an operator revoked it').slice(0, 1000), values);
+    return 0;
+  }
+  throw new ProxyError('usage', 'what about sessions? upstreamproxy session list, or session revoke ID');
+}
+
+export const sessionCommand: Command = { usage, run: session };

@@ -1,0 +1,225 @@
+// `policy replay`: what a policy would have answered to what was recorded, and where that differs.
+
+import type { SessionFacts } from '../operator/session-facts.ts';
+import type { AuditEvent } from '../../api/audit-event.ts';
+import { assumePolicy } from '../../policy/assumed-policy.ts';
+import { CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
+import type { Decision, Principal } from '../../policy/decision.ts';
+import { describeAccess } from '../../policy/denial.ts';
+import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
+import { asciiText } from '../terminal/text-table.ts';
+
+export type Change = 'allow → deny' | 'deny → allow' | 'injection' | 'rule' | 'failed → deny';
+
+/** Requests that change in the same way. */
+export interface ChangeGroup {
+  readonly change: Change;
+  /** `GET https://api.example.com/x`, without the query. */
+  readonly request: string;
+  readonly was: Outcome;
+  readonly would: Outcome;
+  readonly count: number;
+  /** Of the first event. */
+  readonly traceId: string;
+}
+
+export interface Outcome {
+  readonly effect: 'allow' | 'deny' | 'failed';
+  readonly rule: string;
+  readonly injected: readonly string[];
+}
+
+export interface UnsureGroup {
+  readonly request: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface Replay {
+  readonly policyVersion: string;
+  /** Events that hold a decision. */
+  readonly replayed: number;
+  readonly unchanged: number;
+  /** Requests whose answer, or whose credentials, differ. */
+  readonly flips: readonly ChangeGroup[];
+  /** The same answer by another rule, or refused by something else then. */
+  readonly others: readonly ChangeGroup[];
+  /** Requests about which the recorded facts do not say enough. */
+  readonly unsure: readonly UnsureGroup[];
+  readonly notReplayed: readonly { readonly reason: string; readonly count: number }[];
+}
+
+/** Decides every recorded request again, with the session's facts and at the time of the event. */
+export function replay(events: Iterable<AuditEvent>, policy: CompiledPolicy, sessions: SessionFacts): Replay {
+  const judge = new Judge(policy, sessions);
+  const changes = new Groups<Omit<ChangeGroup, 'count'>>();
+  const unsure = new Groups<Omit<UnsureGroup, 'count'>>();
+  const skipped = new Groups<{ readonly reason: string }>();
+  let replayed = 0;
+  let unchanged = 0;
+  for (const event of events) {
+    const recorded = recordedDecision(event);
+    if (recorded === undefined) continue;
+    if (typeof recorded === 'string') {
+      skipped.add([recorded], { reason: recorded });
+      continue;
+    }
+    replayed += 1;
+    const request = describeAccess(recorded.access);
+    const decision = judge.decide(recorded);
+    if (typeof decision === 'string') {
+      unsure.add([request, decision], { request, reason: decision });
+      continue;
+    }
+    const { effect, rule, injected } = recorded;
+    const was = { effect, rule, injected: injected.toSorted() };
+    const would = outcomeOf(decision);
+    const change = changeOf(was, would);
+    if (change === undefined) unchanged += 1;
+    else {
+      const key = [change, request, JSON.stringify(was), JSON.stringify(would)];
+      changes.add(key, { change, request, was, would, traceId: event.traceId });
+    }
+  }
+  const all = changes.list();
+  const isFlip = ({ change }: { readonly change: Change }): boolean =>
+    change !== 'rule' && change !== 'failed → deny';
+  return {
+    policyVersion: policy.version,
+    replayed,
+    unchanged,
+    flips: all.filter(isFlip),
+    others: all.filter((one) => !isFlip(one)),
+    unsure: unsure.list(),
+    notReplayed: skipped.list(),
+  };
+}
+
+function outcomeOf(decision: Decision): Outcome {
+  const inject = decision.effect === 'allow' ? decision.inject : [];
+  return {
+    effect: decision.effect,
+    rule: decision.rule.name,
+    injected: inject.map(({ credential }) => credential).toSorted(),
+  };
+}
+
+function changeOf(was: Outcome, would: Outcome): Change | undefined {
+  if (would.effect === 'deny') {
+    if (was.effect === 'failed') return 'failed → deny';
+    // A grant for a time opens what no rule allows, whatever the policy is.
+    if (was.rule.startsWith('access-grant:') && would.rule === defaultDenyName) return undefined;
+    if (was.effect === 'allow') return 'allow → deny';
+    return was.rule === would.rule ? undefined : 'rule';
+  }
+  if (was.effect === 'deny') return 'deny → allow';
+  // What failed may have failed before it got its credentials.
+  if (was.effect === 'allow' && was.injected.join() !== would.injected.join()) return 'injection';
+  return was.rule === would.rule ? undefined : 'rule';
+}
+
+/** Decides by the policy, where facts are missing by what they could have been. */
+class Judge {
+  readonly #sessions: SessionFacts;
+  readonly #known: readonly [CompiledPolicy, CompiledPolicy];
+  readonly #unknown: readonly [CompiledPolicy, CompiledPolicy];
+
+  constructor(policy: CompiledPolicy, sessions: SessionFacts) {
+    this.#sessions = sessions;
+    const both = (session: boolean): readonly [CompiledPolicy, CompiledPolicy] => [
+      assumePolicy(policy, { session, headers: false }, 'open'),
+      assumePolicy(policy, { session, headers: false }, 'closed'),
+    ];
+    this.#known = both(true);
+    this.#unknown = both(false);
+  }
+
+  /** The decision; a string says which facts it would take. */
+  decide({ event, access, timeMs }: RecordedDecision): Decision | string {
+    const facts = this.#sessions.get(event.sessionId ?? '');
+    const principal: Principal = {
+      id: event.principal ?? '',
+      sessionId: event.sessionId ?? '',
+      claims: facts?.claims ?? {},
+      posture: facts?.posture ?? [],
+    };
+    const [open, closed] = facts === undefined ? this.#unknown : this.#known;
+    const decision = open.decide(principal, access, timeMs);
+    if (decision.effect === 'allow' && decision.awaits !== undefined)
+      return `depends on the refs of the push, which are not recorded: ${decision.rule.name}`;
+    if (open === closed) return decision;
+    const other = closed.decide(principal, access, timeMs);
+    if (JSON.stringify(outcomeOf(decision)) === JSON.stringify(outcomeOf(other))) return decision;
+    const what = facts === undefined ? 'the claims and posture of its session' : 'its header fields';
+    return `depends on ${what}, which are not recorded: ${nameOf(decision)} or ${nameOf(other)}`;
+  }
+}
+
+function nameOf({ effect, rule }: Decision): string {
+  return `${effect} by ${rule.name}`;
+}
+
+/** Counts equal things, and lists them with the most frequent first. */
+class Groups<T extends object> {
+  readonly #groups = new Map<string, { readonly value: T; count: number }>();
+
+  add(key: readonly string[], value: T): void {
+    const group = this.#groups.get(JSON.stringify(key));
+    if (group === undefined) this.#groups.set(JSON.stringify(key), { value, count: 1 });
+    else group.count += 1;
+  }
+
+  list(): readonly (T & { readonly count: number })[] {
+    return [...this.#groups.entries()]
+      .toSorted(([keyA, a], [keyB, b]) => b.count - a.count || (keyA < keyB ? -1 : 1))
+      .map(([, { value, count }]) => Object.assign({}, value, { count }));
+  }
+}
+
+/** For a terminal. */
+export function replayText(result: Replay): string {
+  const { flips, others, unsure, notReplayed, replayed, unchanged, policyVersion } = result;
+  const total = (groups: readonly { readonly count: number }[]): number =>
+    groups.reduce((sum, { count }) => sum + count, 0);
+  const lines = [
+    `policy ${policyVersion}: ${replayed} decisions replayed, ${unchanged} unchanged, ${total(flips)} flip`,
+  ];
+  const section = (title: string, entries: readonly string[]): void => {
+    if (entries.length > 0) lines.push('', title, ...entries);
+  };
+  section('flips:', flips.map(changeLine));
+  section('not a flip:', [
+    ...ruleLines(others.filter(({ change }) => change === 'rule')),
+    ...others.filter(({ change }) => change !== 'rule').map(changeLine),
+  ]);
+  section(
+    `${total(unsure)} that cannot be told:`,
+    unsure.map(
+      ({ count, request, reason }) => `  ${count}× ${asciiText(request)}\n      ${asciiText(reason)}`,
+    ),
+  );
+  section(
+    `${total(notReplayed)} without a decision:`,
+    notReplayed.map(({ count, reason }) => `  ${count}× ${asciiText(reason)}`),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+/** Where only the rule differs, which rules are enough: after observing that is every request. */
+function ruleLines(changes: readonly ChangeGroup[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { was, would, count } of changes) {
+    const line = `${outcomeText(was)}; would be by ${asciiText(would.rule)}`;
+    counts.set(line, (counts.get(line) ?? 0) + count);
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a).map(([line, count]) => `  ${count}× ${line}`);
+}
+
+function changeLine({ change, count, request, was, would, traceId }: ChangeGroup): string {
+  return `  ${count}× ${change}: ${asciiText(request)}\n      was: ${outcomeText(was)}; would be: ${outcomeText(would)} (trace ${asciiText(traceId)})`;
+}
+
+function outcomeText({ effect, rule, injected }: Outcome): string {
+  const credentials = injected.length === 0 ? '' : ` with ${injected.join(', ')}`;
+  return asciiText(`${effect === 'failed' ? 'allowed, then failed,' : effect} by ${rule}${credentials}`);
+}

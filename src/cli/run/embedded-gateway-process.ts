@@ -1,0 +1,123 @@
+// The process of an embedded gateway. embedded-gateway.ts starts it and reads what it reports.
+
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join, resolve } from 'node:path';
+
+import { readNameServers } from '../../agent/uplink/gateway-names.ts';
+import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
+import { startGateway } from '../../gateway/gateway.ts';
+import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
+import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { parseOptions, type Command } from '../terminal/command.ts';
+import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
+import { gatewayLog } from '../gateway/gateway-log.ts';
+import { forgetSecrets, protectProcess } from '../gateway/gateway-protection.ts';
+import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { writePrivateFile } from '../../system/private-file.ts';
+import { listenForShutdown } from '../terminal/shutdown-signal.ts';
+import { outliveStandardError } from '../terminal/standard-error.ts';
+import { keepAuditOnly } from './state-directory.ts';
+import { workloadEnvironment } from '../terminal/workload-environment.ts';
+
+const usage = `upstreamproxy embedded-gateway is started by "upstreamproxy run"; use that, or "upstreamproxy gateway"
+`;
+/** Enrolment follows at once; a token that is left behind is soon worthless. */
+const tokenTtlSeconds = 120;
+const drainMs = 1_000;
+
+async function configure(
+  state: string,
+  file: string | undefined,
+  policies: readonly string[],
+): Promise<GatewayConfig> {
+  const own = embeddedConfig(state);
+  const policy = { mode: 'files', paths: policies.map((path) => resolve(path)) } as const;
+  if (file === undefined) return policies.length === 0 ? own : { ...own, policy };
+  // The file says what is allowed and how; place, port, names, keys and store are this run's own.
+  const given = await loadGatewayConfig(file);
+  const { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit } = own;
+  const ours = { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit };
+  return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
+}
+
+/** With the name servers of this moment, unless the configuration names some: those of the system will lead to the agent. */
+function withNameServers(config: GatewayConfig): GatewayConfig {
+  if (config.upstream.resolvers.length > 0) return config;
+  return { ...config, upstream: { ...config.upstream, resolvers: readNameServers().servers } };
+}
+
+/** Throws if nobody listens any more. */
+function report(value: EmbeddedReport): void {
+  writeSync(readyFd, `${JSON.stringify(value)}\n`);
+}
+
+function reportFault(error: unknown): void {
+  const { code, message } = asProxyError(error);
+  try {
+    report({ error: { code, message } });
+  } catch {
+    // Who started us is gone; the log has the error.
+  }
+}
+
+/** Resolves when the process that started us is gone: the descriptor's other end is closed then. */
+async function parentGone(): Promise<void> {
+  // A socket, not a file stream: a read that waits in the thread pool would keep the process from ending.
+  const socket = new Socket({ fd: readyFd, readable: true, writable: true });
+  socket.unref();
+  socket.resume();
+  await new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+    socket.once('error', () => resolve());
+  });
+}
+
+async function serve(state: string, config: GatewayConfig): Promise<void> {
+  outliveStandardError();
+  using shutdown = listenForShutdown();
+  const tokenFile = join(state, 'session-token');
+  const environment = workloadEnvironment(process.env);
+  const log = gatewayLog(config.log);
+  protectProcess((message) => log('warn', message));
+  await using gateway = await startGateway(config, { environment, log });
+  countBuffersInHeapLimit();
+  forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
+  const token = issueSessionToken({
+    key: await openSigningKey(config.stateDirectory),
+    issuer: config.tokens.issuer,
+    audience: config.tokens.audience,
+    subject: 'run',
+    ttlSeconds: tokenTtlSeconds,
+    nowMs: Date.now(),
+  });
+  await writePrivateFile(tokenFile, token);
+  const auditFile = config.audit.file ?? join(state, 'audit.jsonl');
+  report({ url: gateway.url, caPem: gateway.serverCaPem ?? '', tokenFile, auditFile });
+  await Promise.race([shutdown.requested, parentGone()]);
+  await gateway.close({ drainMs });
+}
+
+async function embeddedGateway(args: readonly string[]): Promise<number> {
+  const { values } = parseOptions('embedded-gateway', args, {
+    state: { type: 'string' },
+    config: { type: 'string' },
+    policy: { type: 'string', multiple: true },
+    'keep-name-servers': { type: 'boolean' },
+  });
+  if (values.state === undefined) throw new ProxyError('usage', usage.trim());
+  try {
+    const config = await configure(values.state, values.config, values.policy ?? []);
+    await serve(values.state, values['keep-name-servers'] === true ? withNameServers(config) : config);
+  } catch (error) {
+    reportFault(error);
+    throw error;
+  } finally {
+    // Keys and an unused token must not stay, also when `run` was killed and cannot see to it.
+    await keepAuditOnly(values.state);
+  }
+  return 0;
+}
+
+export const embeddedGatewayCommand: Command = { usage, run: embeddedGateway };

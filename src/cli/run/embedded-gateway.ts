@@ -1,0 +1,130 @@
+// Starts the gateway that `run` uses when none is named: a process of its own with a private state folder.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+import { ProxyError } from '../../protocol/error.ts';
+import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
+
+const startTimeoutMs = 20_000;
+/** Longer than the gateway's own drain after SIGTERM with a deadline of one second. */
+const stopTimeoutMs = 5_000;
+/** The descriptor on which the gateway tells that it is ready, and whose end tells it that we are gone. */
+export const readyFd = 3;
+
+/** What the gateway writes on `readyFd`: one line of JSON. */
+export type EmbeddedReport =
+  | { readonly url: string; readonly caPem: string; readonly tokenFile: string; readonly auditFile: string }
+  | { readonly error: { readonly code: string; readonly message: string } };
+
+export interface EmbeddedGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly caPem: string;
+  readonly tokenFile: string;
+  readonly auditFile: string;
+  /** Resolves when the process ended, asked or not. */
+  readonly ended: Promise<void>;
+  /** Ends the process; the audit is complete afterwards. */
+  close(): Promise<void>;
+}
+
+/** Starts it in `stateDirectory`; `args` are options of `gateway`. Throws what the gateway reports, cancelled, timeout. */
+export async function startEmbeddedGateway(options: {
+  readonly stateDirectory: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+}): Promise<EmbeddedGateway> {
+  const { stateDirectory, args, signal } = options;
+  // The launcher: always Node, whatever this process runs under, and with an environment of its own making.
+  const launcher = fileURLToPath(new URL('../../../bin/upstreamproxy', import.meta.url));
+  const { UPSTREAMPROXY_RUNTIME: _runtime, ...environment } = options.environment;
+  const log = await open(join(stateDirectory, 'gateway.log'), 'ax', 0o600);
+  let child: ChildProcess;
+  let ended: Promise<void>;
+  let fault: Error | undefined;
+  try {
+    child = spawn(launcher, ['embedded-gateway', '--state', stateDirectory, ...args], {
+      env: environment,
+      stdio: ['ignore', log.fd, log.fd, 'pipe'],
+      // A group of its own: the terminal's Ctrl-C is for the command, and the gateway must outlive it.
+      detached: true,
+    });
+    // Before anything is waited for: one that cannot be started says so at once.
+    ended = once(child, 'exit').then(
+      () => undefined,
+      (error: Error) => void (fault = error),
+    );
+  } finally {
+    await log.close();
+  }
+  try {
+    // The fourth entry of stdio is a pipe, so it is there and readable; none is where the process was not started.
+    const ready = child.pid === undefined ? undefined : (child.stdio[readyFd] as Readable);
+    if (ready === undefined) {
+      await ended;
+      throw new ProxyError(
+        'gateway_unreachable',
+        `the embedded gateway cannot be started: ${fault?.message ?? 'no process'}`,
+        { cause: fault },
+      );
+    }
+    const report = await readReport(ready, stateDirectory, signal);
+    if ('error' in report) throw new ProxyError(knownCode(report.error.code), report.error.message);
+    const close = (): Promise<void> => stop(child, ended);
+    return { ...report, ended, close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await stop(child, ended);
+    throw error;
+  }
+}
+
+function knownCode(code: string): ErrorCode {
+  // The check makes the key known.
+  return Object.hasOwn(errorTable, code) ? (code as ErrorCode) : 'internal';
+}
+
+async function readReport(
+  pipe: Readable,
+  stateDirectory: string,
+  cancel: AbortSignal | undefined,
+): Promise<EmbeddedReport> {
+  const lines = createInterface({ input: pipe });
+  const deadline = AbortSignal.timeout(startTimeoutMs);
+  const signal = cancel === undefined ? deadline : AbortSignal.any([cancel, deadline]);
+  try {
+    const first = await Promise.race([
+      once(lines, 'line', { signal }).then(([line]) => String(line)),
+      once(lines, 'close').then(() => undefined),
+    ]);
+    // Written by our own process: the type is what embedded-gateway-process.ts writes.
+    if (first !== undefined) return JSON.parse(first) as EmbeddedReport;
+  } catch (error) {
+    if (cancel?.aborted === true) throw new ProxyError('cancelled', 'the start of the gateway was cancelled');
+    if (!deadline.aborted) throw error;
+    throw new ProxyError(
+      'timeout',
+      `the embedded gateway was not ready after ${startTimeoutMs} ms; see ${stateDirectory}/gateway.log`,
+    );
+  }
+  throw new ProxyError(
+    'gateway_unreachable',
+    `the embedded gateway ended at once; see ${stateDirectory}/gateway.log`,
+  );
+}
+
+async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  const running = (): boolean =>
+    child.exitCode === null && child.signalCode === null && child.pid !== undefined;
+  if (!running()) return;
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+  child.stdio[readyFd]?.destroy();
+}

@@ -1,0 +1,169 @@
+// `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
+
+import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import {
+  agentOptionTable,
+  agentOptionUsage,
+  type AgentOptions,
+  readAgentOptions,
+} from '../agent/agent-options.ts';
+import { isSingleFile } from '../terminal/argument-marks.ts';
+import { withoutProxyVariables } from './capture-only.ts';
+import { parseOptions, type Command } from '../terminal/command.ts';
+import { displacedNames } from '../agent/displaced-note.ts';
+import { type Interruption, listenForInterruption } from './interruption.ts';
+import {
+  jailOptionTable,
+  jailOptionUsage,
+  openJailFor,
+  type JailOptions,
+  readJailOptions,
+} from './jail-options.ts';
+import type { RunSession } from './run-session.ts';
+import { outliveStandardError } from '../terminal/standard-error.ts';
+import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
+import { workloadEnvironment } from '../terminal/workload-environment.ts';
+
+/** How long streams of the command's children may go on after the command ended. */
+const drainMs = 1_000;
+
+const usage = `upstreamproxy run [options] -- command [argument …]
+
+Runs the command so that all its HTTP and HTTPS goes through the gateway. Its exit code is the command's own.
+
+Without --gateway a gateway of its own is started, with a private folder below $XDG_STATE_HOME/upstreamproxy:
+  --policy FILE         what is allowed; may be given several times
+                        without one: public destinations are allowed and recorded, no credential is used, and at
+                        the end it is said what was contacted
+  --config FILE         a gateway's configuration, for credentials and authorities
+
+With a gateway outside:
+${agentOptionUsage}${jailOptionUsage}  --posture             prints on stderr what could be hardened
+`;
+
+async function printContacts(auditFile: string): Promise<void> {
+  const { readAuditFile } = await import('../operator/audit-file.ts');
+  const { contactSummary } = await import('./contact-summary.ts');
+  const events = await Array.fromAsync(readAuditFile(auditFile));
+  process.stderr.write(contactSummary(events, `upstreamproxy policy learn ${auditFile} > policy.yaml`));
+}
+
+function isCaptured({ proxy }: RunSession): boolean {
+  return proxy.loopbackCapture !== undefined;
+}
+
+/** What the command line asks for, checked. */
+interface RunRequest {
+  readonly command: readonly [string, ...string[]];
+  readonly options: AgentOptions;
+  readonly jailOptions: JailOptions & { readonly relayPort: number };
+  readonly policies: readonly string[];
+  readonly config: string | undefined;
+  readonly posture: boolean;
+}
+
+async function readRequest(args: readonly string[]): Promise<RunRequest> {
+  const separator = args.indexOf('--');
+  const own = separator < 0 ? args : args.slice(0, separator);
+  const { values, positionals } = parseOptions('run', own, {
+    ...agentOptionTable,
+    ...jailOptionTable,
+    posture: { type: 'boolean' },
+    policy: { type: 'string', multiple: true },
+    config: { type: 'string' },
+  });
+  const [file, ...rest] = separator < 0 ? positionals : args.slice(separator + 1);
+  if (file === undefined || (separator >= 0 && positionals.length > 0)) {
+    throw new ProxyError('usage', 'name the command behind --: upstreamproxy run [options] -- command …');
+  }
+  const options = await readAgentOptions(values, process.env);
+  const policies = values.policy ?? [];
+  if (options.gatewayUrl !== undefined && (policies.length > 0 || values.config !== undefined)) {
+    throw new ProxyError(
+      'usage',
+      '--policy and --config are for a gateway of its own; with --gateway the policy is there',
+    );
+  }
+  if (options.relayPort === 'off')
+    throw new ProxyError('usage', 'the commands of run need the port: leave --relay-port off away');
+  if (options.relaySocket !== undefined && values.user !== undefined)
+    throw new ProxyError('usage', '--relay-socket is for this user, so not with --user');
+  if ((options.homeFiles || options.systemStore) && values.user !== undefined)
+    throw new ProxyError('usage', '--home-files and --system-store are for this user, so not with --user');
+  if (options.gatewayUrl === undefined && isSingleFile())
+    throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
+  const jailOptions = { ...readJailOptions(values), relayPort: options.relayPort };
+  return {
+    command: [file, ...rest],
+    options,
+    jailOptions,
+    policies,
+    config: values.config,
+    posture: values.posture ?? false,
+  };
+}
+
+async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {
+  const { command, options, jailOptions, policies, config } = request;
+  const environment = workloadEnvironment(process.env);
+  await using stack = new AsyncDisposableStack();
+  // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
+  const jail = openJailFor(jailOptions, options.quiet, interruption.signal);
+  jail.catch(() => {});
+  stack.defer(async () => await (await jail.catch(() => undefined))?.close());
+  let session: RunSession;
+  try {
+    // Our half of the program is loaded while the helper loads its own.
+    const { openRunSession } = await import('./run-session.ts');
+    session = await openRunSession(options, { policies, config }, jail, interruption.signal);
+  } catch (error) {
+    if (interruption.by !== undefined) return { signal: interruption.by };
+    // A jail that was required and is refused ends it all the same.
+    const opened = await jail;
+    if (options.onFailure === 'exit') throw error;
+    const { message, code } = asProxyError(error);
+    // Its network has no way out but the relay that is not there.
+    const without = opened?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
+    process.stderr.write(`upstreamproxy: running without ${without}: ${message} [${code}]\n`);
+    return await interruption.leaveTo(() => runWorkload(command, environment, opened));
+  }
+  stack.use(session);
+  if (interruption.by !== undefined) return { signal: interruption.by };
+  const opened = await jail;
+  if (jailOptions.captureOnly && opened?.listen === undefined && !isCaptured(session))
+    throw new ProxyError(
+      'jail_refused',
+      'nothing is captured, and --capture-only leaves the command no other way',
+    );
+  if (request.posture) process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
+  const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
+  const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
+  const running = interruption.leaveTo(() => runWorkload(command, env, opened));
+  // Beside the command, which does not wait for it.
+  const { countBuffersInHeapLimit } = await import('../terminal/heap-setting.ts');
+  countBuffersInHeapLimit();
+  const end = await running;
+  await session.proxy.close({ drainMs });
+  await session[Symbol.asyncDispose]();
+  const observed = session.embedded !== undefined && policies.length === 0 && config === undefined;
+  if (session.embedded !== undefined && observed && !options.quiet)
+    await printContacts(session.embedded.auditFile);
+  return end;
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const request = await readRequest(args);
+  const { tokenFd } = request.options;
+  outliveStandardError();
+  // The runtime does so for the first few descriptors; the helper is not protected as the agent is.
+  if (tokenFd !== undefined) closeOnExec(tokenFd);
+  let end: WorkloadEnd;
+  {
+    using interruption = listenForInterruption();
+    end = await runBehindProxy(request, interruption);
+  }
+  return exitAs(end);
+}
+
+export const runCommand: Command = { usage, run };

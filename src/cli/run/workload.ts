@@ -1,0 +1,96 @@
+// The command that `run` runs: its terminal, its signals and its exit code are its own.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+
+import { followStops, sharesForeground } from '../../agent/jail/job-control.ts';
+import type { Jail } from '../../agent/jail/jail-process.ts';
+import { adoptOrphans } from '../../agent/jail/orphans.ts';
+
+import type { Environment } from '../terminal/workload-environment.ts';
+
+export type WorkloadEnd = { readonly code: number } | { readonly signal: NodeJS.Signals };
+
+// The terminal sends these to the whole foreground process group, so the command has them already.
+const sentByTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
+const forwarded: readonly NodeJS.Signals[] = [
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGWINCH',
+];
+
+/** As shells have it: 127 for a program that is not there, 126 for one that cannot be executed. */
+function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd {
+  const missing = error.code === 'ENOENT';
+  const reason = missing ? 'there is no such program on PATH' : error.message;
+  process.stderr.write(`upstreamproxy: cannot start ${command}: ${reason} [usage]\n`);
+  return { code: missing ? 127 : 126 };
+}
+
+interface SignalPassing extends Disposable {
+  to(child: ChildProcess): void;
+}
+
+/** Listens before the command is started: a signal of that moment waits for it, or it would end us and not the command. */
+function passSignals(): SignalPassing {
+  let target: ChildProcess | undefined;
+  const waiting = new Set<NodeJS.Signals>();
+  const pass = (signal: NodeJS.Signals): void => {
+    if (target === undefined) waiting.add(signal);
+    else if (!(sentByTerminal.has(signal) && sharesForeground(target.pid))) target.kill(signal);
+  };
+  for (const signal of forwarded) process.on(signal, pass);
+  return {
+    to: (child) => {
+      target = child;
+      for (const signal of waiting) pass(signal);
+    },
+    [Symbol.dispose]: () => {
+      for (const signal of forwarded) process.off(signal, pass);
+    },
+  };
+}
+
+/**
+ * Runs `command` with the standard streams of this process, in the jail if there is one, and waits for its end. Signals
+ * that this process gets go to the command. One that cannot be started is said on stderr and ends with 127 or 126.
+ * What the command leaves behind in the jail is ended too.
+ */
+export async function runWorkload(
+  command: readonly [string, ...string[]],
+  environment: Environment,
+  jail?: Jail,
+): Promise<WorkloadEnd> {
+  const [file, ...args] = command;
+  // Opening them makes pipes non-blocking, which the helper undoes before the command starts; so they are opened by now.
+  void [process.stdout, process.stderr];
+  await using stack = new AsyncDisposableStack();
+  // To the end of what the command leaves behind: until then none of them may end this process.
+  const signals = stack.use(passSignals());
+  if (jail !== undefined) stack.use(adoptOrphans());
+  const child =
+    jail === undefined
+      ? spawn(file, args, { stdio: 'inherit', env: environment })
+      : jail.start({ file, args, environment });
+  stack.use(followStops(child));
+  signals.to(child);
+  return await new Promise<WorkloadEnd>((resolve) => {
+    child.once('error', (error) => resolve(startFault(file, error)));
+    child.once('exit', (code, signal) => {
+      // One of the two is set (child_process documentation).
+      resolve(signal === null ? { code: code ?? 1 } : { signal });
+    });
+  });
+}
+
+/** Ends this process as the command ended: gives the same code, or sends itself the same signal. */
+export function exitAs(end: WorkloadEnd): number {
+  if ('code' in end) return end.code;
+  process.kill(process.pid, end.signal);
+  // Reached where the signal is ignored or handled late: what a shell would report.
+  return 128 + constants.signals[end.signal];
+}

@@ -1,0 +1,123 @@
+// The grants in force, read from the store at an interval: whichever process decided, every gateway notices.
+
+import type { AccessGrant } from '../../policy/access-grant.ts';
+import type { Policy } from '../../policy/decision.ts';
+import { GrantedPolicy } from '../../policy/granted-policy.ts';
+import type { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { AccessRecord, AccessStore } from '../../store/access-store.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+
+/** What lives on a grant ends within 5 s of it; one look is two indexed queries. */
+export const accessLookIntervalMs = 500;
+
+export interface AccessGrantsOptions {
+  readonly store: AccessStore;
+  /** The policy without grants. */
+  readonly base: () => Policy;
+  readonly limits: Limits;
+  readonly clock: () => number;
+  /** Told of grants and requests that this process ended because their time was over. */
+  readonly onEnded: (record: AccessRecord) => Promise<void>;
+  readonly onFault: (error: ProxyError) => void;
+}
+
+/** Looks at the store until it is closed. */
+export class AccessGrants implements AsyncDisposable {
+  readonly #options: AccessGrantsOptions;
+  readonly #listeners = new Set<(policy: Policy) => void>();
+  #grants: readonly AccessGrant[] = [];
+  #policy: { readonly base: Policy; readonly granted: Policy } | undefined;
+  readonly #repeated: RepeatedLook;
+
+  private constructor(options: AccessGrantsOptions) {
+    this.#options = options;
+    const { onFault } = options;
+    this.#repeated = new RepeatedLook({
+      look: () => this.#look(),
+      intervalMs: accessLookIntervalMs,
+      onFault,
+    });
+  }
+
+  static async open(options: AccessGrantsOptions): Promise<AccessGrants> {
+    const grants = new AccessGrants(options);
+    await grants.look();
+    grants.#repeated.start();
+    return grants;
+  }
+
+  /** The policy with the grants. Ask again for each decision: it changes. */
+  policy(): Policy {
+    const base = this.#options.base();
+    if (this.#policy?.base !== base) {
+      const granted = withOwnHost(base, this.#grants, this.#options.limits);
+      this.#policy = { base, granted };
+    }
+    return this.#policy.granted;
+  }
+
+  /** Calls the listener when other grants are in force: what lives on the old ones is to be judged again. */
+  onChange(listener: (policy: Policy) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Looks now. Faults of the store go to `onFault`; the clock ends grants all the same. */
+  look(): Promise<void> {
+    return this.#repeated.now();
+  }
+
+  close(): Promise<void> {
+    return this.#repeated.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #look(): Promise<void> {
+    const { store, clock, onEnded } = this.#options;
+    const nowMs = clock();
+    // First what needs no store, so that a store that fails prolongs nothing.
+    this.#replace(this.#grants.filter(({ endsMs }) => endsMs > nowMs));
+    const ended = await store.expire(nowMs);
+    this.#replace((await store.inForce(nowMs)).flatMap(grantOf));
+    for (const record of ended) await onEnded(record);
+  }
+
+  #replace(grants: readonly AccessGrant[]): void {
+    if (JSON.stringify(grants) === JSON.stringify(this.#grants)) return;
+    this.#grants = grants;
+    this.#policy = undefined;
+    for (const listener of this.#listeners) listener(this.policy());
+  }
+}
+
+/** A policy under which the gateway answers at its own name, with these grants on top. */
+export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits: Limits): GrantedPolicy {
+  const { accessBodyBytesMax: bodyBytes } = limits;
+  return new GrantedPolicy(
+    base,
+    grants,
+    { bodyBytes, requestsPerSecond: limits.accessCallsPerSecondMax },
+    { bodyBytes, requestsPerSecond: limits.doctorCallsPerSecondMax },
+  );
+}
+
+function grantOf(record: AccessRecord): readonly AccessGrant[] {
+  const { id, sessionId, principalId, scheme, host, port, method, path, terms } = record;
+  if (terms === undefined) return [];
+  const bounded = path !== undefined && terms.scope !== 'host';
+  return [
+    {
+      id,
+      scheme,
+      host,
+      port,
+      subject: terms.subject === 'principal' ? { principalId } : { sessionId },
+      ...(method === undefined ? {} : { method }),
+      ...(bounded ? { path: { path, below: terms.scope === 'path' } } : {}),
+      endsMs: terms.endsMs,
+    },
+  ];
+}

@@ -1,0 +1,374 @@
+// The audit: a bounded queue in front of the store and a file. Nothing is served that could not be audited.
+
+import { randomFillSync, randomUUIDv7 } from 'node:crypto';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import type { AuditEvent } from '../../api/audit-event.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
+import type { AuditEntry, AuditStore } from '../../store/store.ts';
+import { AuditFile } from './audit-file.ts';
+import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
+
+/** Events in one transaction: small enough that storing them holds up no stream for a millisecond. */
+const batchEventsMax = 128;
+/** Events of an earlier process that are taken over at once; far fewer than fill the queue. */
+const recoveredBatchMax = 1000;
+const retryDelayMsInitial = 100;
+const retryDelayMsMax = 5_000;
+/** Attempts to write what is left when the log closes. */
+const closeAttemptsMax = 3;
+
+/** Where the request path leaves its events. */
+export interface AuditSink {
+  /** Takes an event. Never throws and never waits. */
+  append(event: AuditEvent): void;
+  /** False while events cannot be stored or too many wait. Then nothing new may be served: no audit, no exchange. */
+  readonly healthy: boolean;
+}
+
+/** A sink that knows of what has not ended too. */
+export interface ExchangeSink extends AuditSink {
+  /** Takes an event, and what has ended with it. */
+  append(event: AuditEvent, ended?: OpenExchange): void;
+  /**
+   * Takes what begins, and again when more of it is known: if the process ends before it does, the next one finds it.
+   * Never throws and never waits.
+   */
+  keep(one: OpenExchange): void;
+  /** How many of that session were kept and have not ended. */
+  openOf(sessionId: string): number;
+}
+
+/** A sink that can be waited for. */
+export interface DurableAuditSink extends AuditSink {
+  /** Resolves when every event so far is stored; ProxyError `audit_unavailable` if that fails. */
+  flush(): Promise<void>;
+}
+
+/** An id that sorts by the time at which it was made (UUID version 7). */
+export function newEventId(): string {
+  return randomUUIDv7();
+}
+
+const traceIdBytes = 16;
+/** Random bytes are drawn for 256 ids at once: a call costs twenty times what its bytes do. */
+const traceIdPool = Buffer.alloc(256 * traceIdBytes);
+let traceIdOffset = traceIdPool.length;
+
+/** 16 random bytes in hex, the form of a W3C trace id. */
+export function newTraceId(): string {
+  if (traceIdOffset === traceIdPool.length) {
+    randomFillSync(traceIdPool);
+    traceIdOffset = 0;
+  }
+  traceIdOffset += traceIdBytes;
+  return traceIdPool.toString('hex', traceIdOffset - traceIdBytes, traceIdOffset);
+}
+
+export interface AuditLogOptions {
+  readonly store: AuditStore;
+  /** Path of a JSON lines file, written beside the store. */
+  readonly file?: string;
+  readonly limits?: Limits;
+  /** Told once when storing begins to fail, and once when events begin to be lost. */
+  readonly onFault?: (error: ProxyError) => void;
+  /** Told of each event that a full queue loses. */
+  readonly onLimit?: (limit: LimitName) => void;
+}
+
+/** Opens the log. Throws ProxyError `audit_unavailable` if the file cannot be written. */
+export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
+  const file = options.file === undefined ? undefined : await AuditFile.open(options.file);
+  return new AuditLog(options, file);
+}
+
+/** A batch on its way: what of it is done already, so that a retry writes nothing twice. */
+interface Batch {
+  readonly entries: readonly AuditEntry[];
+  readonly open: readonly AuditEntry[];
+  stored: boolean;
+  fileBytes: Uint8Array;
+}
+
+interface Waiter {
+  readonly position: number;
+  resolve(): void;
+  reject(error: ProxyError): void;
+}
+
+/** Owner of queue and file; the store belongs to whoever opened it. */
+export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable {
+  readonly #store: AuditStore;
+  readonly #file: AuditFile | undefined;
+  readonly #limits: Limits;
+  readonly #onFault: (error: ProxyError) => void;
+  readonly #onLimit: (limit: LimitName) => void;
+  readonly #stop = new AbortController();
+  /** Events that wait; the first are those of `#batch` while there is one. */
+  #queue: AuditEntry[] = [];
+  #queueBytes = 0;
+  readonly #open: OpenExchanges;
+  #batch: Batch | undefined;
+  #appended = 0;
+  #written = 0;
+  #lost = 0;
+  #failing = false;
+  #timer: NodeJS.Timeout | undefined;
+  #running = false;
+  #pump: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #waiters: Waiter[] = [];
+
+  constructor(options: AuditLogOptions, file: AuditFile | undefined) {
+    this.#store = options.store;
+    this.#file = file;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#open = new OpenExchanges(this.#limits.auditFlushDelayMs);
+    this.#onFault = options.onFault ?? (() => {});
+    this.#onLimit = options.onLimit ?? (() => {});
+  }
+
+  get healthy(): boolean {
+    // Half of the queue is kept for the exchanges that are under way: they still end with their event.
+    return (
+      !this.#failing &&
+      this.#closed === undefined &&
+      this.#queue.length * 2 < this.#limits.auditQueueEventsMax &&
+      this.#queueBytes * 2 < this.#limits.auditQueueBytesMax
+    );
+  }
+
+  append(event: AuditEvent, ended?: OpenExchange): void {
+    this.#append(entryOf(event, ended !== undefined && this.#open.leave(ended)));
+  }
+
+  keep(one: OpenExchange): void {
+    this.#open.keep(one, performance.now());
+    this.#arm();
+  }
+
+  openOf(sessionId: string): number {
+    return this.#open.of(sessionId);
+  }
+
+  /**
+   * Appends the events of what earlier processes left open, and gives each to `onEvent`. Resolves when they are stored;
+   * ProxyError `audit_unavailable` or `store_unavailable` if that fails.
+   */
+  async recover(onEvent: (event: AuditEvent) => void): Promise<void> {
+    for (;;) {
+      const events = await this.#store.leftOpen(recoveredBatchMax);
+      if (events.length === 0) return;
+      for (const event of events) {
+        this.#append(entryOf(event, true));
+        onEvent(event);
+      }
+      await this.flush();
+    }
+  }
+
+  #append(entry: AuditEntry): void {
+    const full = this.#fullLimit(entry.json.length);
+    if (full !== undefined || this.#closed !== undefined) {
+      if (full !== undefined) this.#onLimit(full);
+      this.#lose(full === undefined ? 'it is closed' : 'its queue is full');
+      return;
+    }
+    this.#push(entry);
+    if (!this.#running && this.#queue.length >= batchEventsMax) this.#start();
+    else this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#closed !== undefined) return;
+    this.#timer ??= setTimeout(() => this.#start(), this.#limits.auditFlushDelayMs);
+  }
+
+  #fullLimit(bytes: number): LimitName | undefined {
+    if (this.#queue.length >= this.#limits.auditQueueEventsMax) return 'auditQueueEventsMax';
+    return this.#queueBytes + bytes > this.#limits.auditQueueBytesMax ? 'auditQueueBytesMax' : undefined;
+  }
+
+  flush(): Promise<void> {
+    if (this.#written === this.#appended) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ position: this.#appended, resolve, reject });
+    // While writing fails, the next attempt is some seconds away: who waits is told at once.
+    if (this.#failing) this.#rejectWaiters(this.#unavailable());
+    else this.#start();
+    return promise;
+  }
+
+  /** Writes what is left and closes the file. Throws ProxyError `audit_unavailable` if events could not be written. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#stop.abort();
+    await this.#pump;
+    try {
+      for (let failures = 0; this.#queue.length > 0;) {
+        if (await this.#writeBatch()) continue;
+        failures += 1;
+        if (failures >= closeAttemptsMax) throw this.#unavailable(`${this.#queue.length} events are lost`);
+        await wait(retryDelayMsInitial);
+      }
+    } finally {
+      await this.#file?.close();
+    }
+  }
+
+  #lose(why: string): void {
+    if (this.#lost === 0) {
+      this.#onFault(
+        new ProxyError('audit_unavailable', `Events are lost because the audit cannot take them: ${why}.`),
+      );
+    }
+    this.#lost += 1;
+  }
+
+  #push(entry: AuditEntry): void {
+    this.#queue.push(entry);
+    this.#queueBytes += entry.json.length;
+    this.#appended += 1;
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#running) return;
+    this.#running = true;
+    this.#pump = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    let delayMs = retryDelayMsInitial;
+    while (this.#hasWork() && !this.#stop.signal.aborted) {
+      if (await this.#writeBatch()) {
+        delayMs = retryDelayMsInitial;
+        // The store works synchronously: between batches the streams have their turn.
+        await nextTurn();
+      } else {
+        // An abort means that the log closes, which has its own last attempts.
+        await wait(delayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+        delayMs = Math.min(delayMs * 2, retryDelayMsMax);
+      }
+    }
+    // In the same turn as the last look at the queue: an event that comes now starts a new run.
+    this.#running = false;
+    if (this.#open.hasUnmarked) this.#arm();
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#batch !== undefined || this.#open.hasDue(performance.now());
+  }
+
+  /** Writes the first events of the queue to store and file. False if that failed; the next call goes on from there. */
+  async #writeBatch(): Promise<boolean> {
+    this.#batch ??= this.#nextBatch();
+    const batch = this.#batch;
+    try {
+      if (!batch.stored) await this.#store.append(batch.entries, batch.open);
+      batch.stored = true;
+      while (this.#file !== undefined && batch.fileBytes.length > 0) {
+        batch.fileBytes = batch.fileBytes.subarray(await this.#file.write(batch.fileBytes));
+      }
+    } catch (error) {
+      this.#failed(asProxyError(error, 'audit_unavailable'));
+      return false;
+    }
+    this.#batch = undefined;
+    this.#succeeded(batch.entries);
+    return true;
+  }
+
+  #nextBatch(): Batch {
+    const entries = this.#queue.slice(0, batchEventsMax);
+    const due = this.#open.takeDue(batchEventsMax, performance.now());
+    const open = due.map((one) => entryOf(one.unfinished(), false));
+    const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
+    return { entries, open, stored: false, fileBytes: Buffer.from(lines) };
+  }
+
+  #succeeded(entries: readonly AuditEntry[]): void {
+    this.#queue = this.#queue.slice(entries.length);
+    for (const { json } of entries) this.#queueBytes -= json.length;
+    this.#written += entries.length;
+    this.#failing = false;
+    const ready = this.#waiters.filter(({ position }) => position <= this.#written);
+    this.#waiters = this.#waiters.filter(({ position }) => position > this.#written);
+    for (const { resolve } of ready) resolve();
+    if (this.#lost > 0) this.#reportLost();
+  }
+
+  /** The gap is part of the record: how many events are missing stands where they would be. */
+  #reportLost(): void {
+    const count = this.#lost;
+    this.#lost = 0;
+    this.#push(
+      entryOf({
+        id: newEventId(),
+        time: new Date().toISOString(),
+        kind: 'alarm',
+        action: 'audit_events_lost',
+        traceId: newTraceId(),
+        verdict: 'error',
+        errorCode: 'audit_unavailable',
+        message: `${count} audit events were lost because the audit could not take them.`,
+        details: { count },
+      }),
+    );
+  }
+
+  #failed(error: ProxyError): void {
+    if (!this.#failing) this.#onFault(error);
+    this.#failing = true;
+    this.#rejectWaiters(this.#unavailable(undefined, error));
+  }
+
+  #rejectWaiters(error: ProxyError): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { reject } of waiters) reject(error);
+  }
+
+  #unavailable(what = 'nothing new is served', cause?: unknown): ProxyError {
+    return new ProxyError(
+      'audit_unavailable',
+      `The audit cannot be written, so ${what}; the gateway's log says why.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Snapshot at the time of the call: what the caller changes later is not in it. */
+function entryOf(event: AuditEvent, wasOpen = false): AuditEntry {
+  const { id, sessionId, verdict, kind } = event;
+  return {
+    id,
+    verdict,
+    kind,
+    timeMs: Date.parse(event.time),
+    json: jsonOf(event),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(wasOpen ? { wasOpen } : {}),
+  };
+}
+
+function jsonOf(event: AuditEvent): string {
+  try {
+    return JSON.stringify(event);
+  } catch {
+    // Only `details` can hold what JSON cannot: a cycle or a BigInt.
+    return JSON.stringify({ ...event, details: { unserialisable: true } });
+  }
+}

@@ -1,0 +1,93 @@
+// Audit events in the life of a session, and of the access that it asked for.
+
+import type { AuditEvent } from '../../api/audit-event.ts';
+import type { ProxyError } from '../../protocol/error.ts';
+import { newEventId, newTraceId, type DurableAuditSink } from './audit-log.ts';
+
+/** Anybody who reaches the port can send a bad token: such refusals are recorded up to this many a minute. */
+const strangerRefusalsPerMinuteMax = 60;
+const minuteMs = 60_000;
+
+/** What the audit says of one step. */
+export interface SessionStep {
+  readonly action:
+    | 'enrolled'
+    | 'committed'
+    | 'renewed'
+    | 'revoked'
+    | 'ended'
+    | 'refused'
+    | 'token_reused'
+    | 'access_requested'
+    | 'access_granted'
+    | 'access_denied'
+    | 'access_revoked'
+    | 'access_ended';
+  readonly nowMs: number;
+  readonly traceId?: string;
+  readonly sessionId?: string;
+  readonly principal?: string;
+  readonly message?: string;
+  readonly error?: ProxyError;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Turns steps into events and waits until they are stored: no answer to an agent without its event. */
+export class SessionAudit {
+  readonly #sink: DurableAuditSink;
+  #minuteStartMs = 0;
+  #strangerRefusals = 0;
+
+  constructor(sink: DurableAuditSink) {
+    this.#sink = sink;
+  }
+
+  get healthy(): boolean {
+    return this.#sink.healthy;
+  }
+
+  /** Throws ProxyError `audit_unavailable` if the event cannot be stored. */
+  async record(step: SessionStep): Promise<void> {
+    this.#sink.append(eventOf(step));
+    await this.#sink.flush();
+  }
+
+  /** A refusal of somebody whose token does not verify. Bounded in time, and never waits. */
+  strangerRefused(error: ProxyError, nowMs: number, traceId: string | undefined): void {
+    if (nowMs - this.#minuteStartMs >= minuteMs) {
+      this.#minuteStartMs = nowMs;
+      this.#strangerRefusals = 0;
+    }
+    this.#strangerRefusals += 1;
+    if (this.#strangerRefusals > strangerRefusalsPerMinuteMax) return;
+    const last = this.#strangerRefusals === strangerRefusalsPerMinuteMax;
+    this.#sink.append(
+      eventOf({
+        action: 'refused',
+        nowMs,
+        error,
+        ...(traceId === undefined ? {} : { traceId }),
+        ...(last ? { details: { note: 'Further refusals of this minute are not recorded.' } } : {}),
+      }),
+    );
+  }
+}
+
+function eventOf(step: SessionStep): AuditEvent {
+  const { action, nowMs, traceId, sessionId, principal, error, details } = step;
+  const message = step.message ?? error?.message;
+  const alarm = action === 'token_reused';
+  return {
+    id: newEventId(),
+    time: new Date(nowMs).toISOString(),
+    kind: alarm ? 'alarm' : 'session',
+    action,
+    traceId: traceId ?? newTraceId(),
+    verdict: alarm || action === 'refused' ? 'deny' : 'info',
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(principal === undefined ? {} : { principal }),
+    ...(error === undefined ? {} : { errorCode: error.code }),
+    ...(message === undefined ? {} : { message }),
+    ...(details === undefined ? {} : { details }),
+  };
+}

@@ -1,0 +1,81 @@
+// What the shape of a configuration cannot say: keys that go together, addresses, names.
+
+import { isIP } from 'node:net';
+import type { YamlPath } from '../../policy/yaml-source.ts';
+import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
+import type { GatewayConfigDocument } from './config-schema.ts';
+import { asList } from '../../policy/schema-parts.ts';
+
+type Report = (path: YamlPath, message: string) => void;
+
+/** What the shape of the document cannot say: keys that go together, addresses, names. */
+export function checkConfigDocument(document: GatewayConfigDocument, report: Report): void {
+  if (document.listen?.address !== undefined && isIP(document.listen.address) === 0) {
+    report(['listen', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
+  }
+  if (/^postgres(ql)?:\/\/[^/]*:[^/]*@/.test(document.store ?? '')) {
+    report(['store'], 'the URL has a password; a secret never stands in this file');
+  }
+  checkCredentials(document.credentials ?? {}, report);
+  for (const name of Object.keys(document.trust ?? {})) {
+    if (!namePattern.test(name))
+      report(
+        ['trust', name],
+        'the name of a trust is made of letters, digits, ".", "_" and "-"; write a shorter, plainer one',
+      );
+  }
+  for (const [name, { command, file }] of Object.entries(document.discover ?? {})) {
+    if ((command === undefined) === (file === undefined))
+      report(['discover', name], 'hosts come from one place; write exactly one of command and file');
+  }
+  checkIssuers(document, report);
+  const proxy = document.upstream?.proxy;
+  if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
+    report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
+  }
+  if (proxy?.source !== undefined && Object.keys(proxy.source).length !== 1) {
+    report(
+      ['upstream', 'proxy', 'source'],
+      'a secret has one source; write exactly one of env, file and command',
+    );
+  }
+  for (const [i, entry] of asList(proxy?.noProxy).entries()) {
+    const at = Array.isArray(proxy?.noProxy)
+      ? ['upstream', 'proxy', 'noProxy', i]
+      : ['upstream', 'proxy', 'noProxy'];
+    if (isIP(entry) === 0 && !/^\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(entry))
+      report(at, 'not a host; write an exact name, .suffix for a name and all below it, or an IP address');
+  }
+  for (const [i, address] of asList(document.upstream?.resolvers).entries()) {
+    const bare =
+      /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ??
+      (isIP(address) === 6 ? address : address.replace(/:\d+$/, ''));
+    const at = Array.isArray(document.upstream?.resolvers)
+      ? ['upstream', 'resolvers', i]
+      : ['upstream', 'resolvers'];
+    if (isIP(bare) === 0) report(at, 'not an address of a name server; write an IP address, or address:port');
+  }
+  for (const [host, addresses] of Object.entries(document.upstream?.hosts ?? {})) {
+    const isBad = asList(addresses).some((address) => isIP(address) === 0);
+    if (isBad)
+      report(['upstream', 'hosts', host], 'not an IP address; names are mapped to addresses, not to names');
+    if (host !== host.toLowerCase() || host.endsWith('.') || host.includes('*')) {
+      report(
+        ['upstream', 'hosts', host],
+        'not a canonical name; write it in lower case, without a dot at the end or a wildcard',
+      );
+    }
+  }
+}
+
+/** Of two with the same name one would never be asked: its audience, keys and algorithms would not count. */
+function checkIssuers({ issuers = [], tokens, publicNames }: GatewayConfigDocument, report: Report): void {
+  const own = tokens?.issuer ?? `https://${asList(publicNames)[0] ?? 'localhost'}`;
+  for (const [i, { issuer }] of issuers.entries()) {
+    const at = ['issuers', i, 'issuer'];
+    if (issuer === own)
+      report(at, 'the gateway itself issues tokens by this name; write another tokens.issuer');
+    if (issuers.findIndex((one) => one.issuer === issuer) < i)
+      report(at, 'this issuer stands above already; keep one of the two');
+  }
+}

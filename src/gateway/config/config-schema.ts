@@ -1,0 +1,311 @@
+// The shape of the gateway's configuration file. schema/gateway.schema.json is made from it.
+
+import { z } from 'zod';
+import { limitTable, type LimitName } from '../../protocol/limits.ts';
+import { forSchema } from '../../policy/policy-schema.ts';
+import { strictMap } from '../../policy/yaml-source.ts';
+import { credentialSchema } from '../credentials/credential-schema.ts';
+import { plainSourceSchema } from '../credentials/source-schema.ts';
+import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
+
+/** The largest value of a timer in Node; more would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+const listenSchema = strictMap(
+  {
+    address: text('write an IP address to listen on, such as 0.0.0.0 or ::').optional(),
+    port: z
+      .int({ error: 'write a port from 0 to 65535 (0 lets the system choose)' })
+      .min(0, { error: 'write a port from 0 to 65535 (0 lets the system choose)' })
+      .max(65_535, { error: 'write a port from 0 to 65535 (0 lets the system choose)' })
+      .optional(),
+  },
+  { hint: 'write listen: { address: 0.0.0.0, port: 8443 }', synonyms: { host: 'address', ip: 'address' } },
+);
+
+const tlsHint = 'write self, or { certificate: file, key: file }';
+const tlsSchema = z.union(
+  [
+    z.literal('self', { error: tlsHint }),
+    strictMap(
+      { certificate: text(pathHint), key: text(pathHint) },
+      { hint: tlsHint, synonyms: { cert: 'certificate', privateKey: 'key' } },
+    ),
+  ],
+  { error: tlsHint },
+);
+
+const discoverHint = 'write a command as a list, such as { command: [tool, config, get, registry] }';
+const discoverSchema = strictMap(
+  {
+    command: z
+      .array(z.string().min(1, { error: discoverHint }), { error: discoverHint })
+      .min(1, { error: discoverHint })
+      .optional()
+      .describe('Program with its arguments, started without a shell; prints URLs or hosts, one a line.'),
+    file: z
+      .string({ error: discoverHint })
+      .min(1, { error: discoverHint })
+      .optional()
+      .describe('File with URLs or hosts, one a line.'),
+  },
+  { hint: discoverHint, synonyms: { cmd: 'command', exec: 'command', path: 'file' } },
+);
+
+const trustSchema = strictMap(
+  {
+    file: text(pathHint).describe(
+      'PEM file of certificates of authorities; read at start and when the policy is taken again.',
+    ),
+  },
+  { hint: 'write trust as { internal: { file: internal-ca.pem } }', synonyms: { ca: 'file', path: 'file' } },
+);
+
+const ttlHint = 'write seconds from 60 to 86400';
+const tokensSchema = strictMap(
+  {
+    issuer: text('write the issuer that stands in tokens, such as https://gateway.example.com').optional(),
+    audience: text('write the audience that tokens must name').optional(),
+    ttlSeconds: z
+      .int({ error: ttlHint })
+      .min(60, { error: ttlHint })
+      .max(86_400, { error: ttlHint })
+      .optional(),
+  },
+  {
+    hint: 'write tokens: { audience: upstreamproxy }',
+    synonyms: { ttl: 'ttlSeconds', aud: 'audience', iss: 'issuer' },
+  },
+);
+
+const urlHint = 'write an https:// URL';
+const algorithmHint = 'write asymmetric algorithms such as [RS256, ES256]';
+const issuerSchema = strictMap(
+  {
+    issuer: z.string({ error: urlHint }).regex(/^https:\/\/[^\s]+$/, { error: urlHint }),
+    audience: text('write the audience that its tokens must name').optional(),
+    jwksUrl: z
+      .string({ error: urlHint })
+      .regex(/^https:\/\/[^\s]+$/, { error: urlHint })
+      .optional(),
+    for: forSchema.optional().describe('Claims without which a token of the issuer starts no session.'),
+    algorithms: oneOrMany(
+      z.enum(['EdDSA', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'], {
+        error: algorithmHint,
+      }),
+      algorithmHint,
+    ).optional(),
+  },
+  {
+    hint: 'write an issuer as { issuer: https://issuer.example.com }',
+    synonyms: { url: 'issuer', jwks: 'jwksUrl', claims: 'for', require: 'for' },
+  },
+);
+
+const addressesHint = 'write an IP address, or a list of them';
+const proxyUrlHint = 'write http://host:port or https://host:port, without user and password';
+const upstreamProxySchema = strictMap(
+  {
+    url: text(proxyUrlHint)
+      .regex(/^https?:\/\/[^/@?#]+\/?$/, { error: proxyUrlHint })
+      .describe('http://host:port or https://host:port.'),
+    username: text('write a user name').optional().describe('With source: who the gateway is to the proxy.'),
+    source: plainSourceSchema.optional().describe('Where the password comes from: env, file or command.'),
+    noProxy: oneOrMany(text('write a host, or .suffix'), 'write a host, or a list of them')
+      .optional()
+      .describe(
+        'Hosts that are dialled directly: exact names, .suffix for a name and all below it, IP literals.',
+      ),
+    ca: oneOrMany(text(pathHint), pathHint)
+      .optional()
+      .describe('PEM files that an https proxy is verified against.'),
+  },
+  {
+    hint: 'write proxy: { url: http://proxy.example.com:3128 }',
+    synonyms: { user: 'username', password: 'source', no_proxy: 'noProxy', exceptions: 'noProxy' },
+  },
+);
+
+const upstreamSchema = strictMap(
+  {
+    systemTrust: z
+      .boolean({ error: 'write true or false' })
+      .optional()
+      .describe("Whether the system's trust bundle verifies origins. true by default."),
+    ca: oneOrMany(text(pathHint), pathHint)
+      .optional()
+      .describe('PEM files of further authorities for origins.'),
+    resolvers: oneOrMany(text(addressesHint), addressesHint)
+      .optional()
+      .describe("Name servers as address or address:port; the system's own by default."),
+    proxy: upstreamProxySchema
+      .optional()
+      .describe(
+        'Another proxy that is the way out: CONNECT for everything but noProxy. It resolves the names.',
+      ),
+    hosts: z
+      .record(z.string(), oneOrMany(text(addressesHint), addressesHint), {
+        error: 'write a map from host name to addresses',
+      })
+      .optional()
+      .describe(
+        'Addresses of names that are not asked of a name server. The address guard judges them all the same.',
+      ),
+  },
+  {
+    hint: 'write upstream: { ca: [file] }',
+    synonyms: { cas: 'ca', dns: 'resolvers', nameservers: 'resolvers' },
+  },
+);
+
+// One optional whole number for each row of the table that is a setting; fromEntries forgets the names.
+const limitsShape = Object.fromEntries(
+  Object.entries(limitTable).flatMap(([name, { value, reason, isFixed }]) => {
+    if (isFixed === true) return [];
+    const max = name.includes('Ms') ? timerMsMax : Number.MAX_SAFE_INTEGER;
+    const hint = `write a whole number from 1 to ${max}; the default is ${value}`;
+    const schema = z.int({ error: hint }).min(1, { error: hint }).max(max, { error: hint });
+    return [[name, schema.optional().describe(`Default ${value}. ${reason}`)]];
+  }),
+) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
+
+const fixedLimits: ReadonlyMap<string, string> = new Map(
+  Object.entries(limitTable).flatMap(([name, { value, isFixed }]) =>
+    isFixed === true ? [[name, `"${name}" is fixed at ${value} and no setting; remove it`]] : [],
+  ),
+);
+
+const keepDaysHint = 'write days from 1 to 36500';
+const keepEventsHint = 'write a number of events from 1000 to 1000000000';
+const auditSchema = strictMap(
+  {
+    file: text(pathHint).optional().describe('JSON lines, beside the store.'),
+    keepDays: z
+      .int({ error: keepDaysHint })
+      .min(1, { error: keepDaysHint })
+      .max(36_500, { error: keepDaysHint })
+      .optional()
+      .describe('Events in the store that are older are removed. 90 by default.'),
+    keepEvents: z
+      .int({ error: keepEventsHint })
+      .min(1000, { error: keepEventsHint })
+      .max(1_000_000_000, { error: keepEventsHint })
+      .optional()
+      .describe('About how many events the store keeps at most.'),
+  },
+  {
+    hint: 'write audit: { file: path }',
+    synonyms: { jsonl: 'file', path: 'file', days: 'keepDays', retention: 'keepDays', max: 'keepEvents' },
+  },
+);
+
+const policyHint = 'write the path of a policy file or folder, a list of them, or observe';
+
+/** The configuration file of `upstreamproxy gateway`. */
+export const gatewayConfigSchema = strictMap(
+  {
+    version: z.literal(1, { error: 'write version: 1, the only version there is' }).optional(),
+    listen: listenSchema.optional().describe('The one public TLS port.'),
+    publicNames: oneOrMany(
+      text('write a name or address of the gateway'),
+      'write the names of the gateway, or one',
+    )
+      .optional()
+      .describe('Names and addresses under which agents reach the gateway.'),
+    stateDirectory: text('write the path of a folder')
+      .optional()
+      .describe('Keys, certificate authority and store, unless they are placed elsewhere.'),
+    tls: tlsSchema.optional().describe("The certificate of the gateway's own port; self makes one."),
+    certificateAuthority: strictMap(
+      { directory: text('write the path of a folder') },
+      { hint: 'write certificateAuthority: { directory: path }', synonyms: { path: 'directory' } },
+    )
+      .optional()
+      .describe('Where the authority that signs leaves is kept.'),
+    store: z
+      .string({ error: 'write sqlite:path' })
+      .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, {
+        error: 'write sqlite:path, or postgres://host/database',
+      })
+      .optional()
+      .describe('sqlite:path; relative to the folder of this file.'),
+    policy: oneOrMany(text(policyHint), policyHint)
+      .optional()
+      .describe(
+        'Policy files or folders; observe allows and records public destinations. Without it all is denied.',
+      ),
+    credentials: z
+      .record(z.string(), credentialSchema, { error: 'write a map from name to credential' })
+      .optional()
+      .describe('What rules can inject, by name.'),
+    trust: z
+      .record(z.string(), trustSchema, { error: 'write a map from name to { file: path }' })
+      .optional()
+      .describe("Certificates that rules can pin for their hosts, by name, beside the gateway's roots."),
+    discover: z
+      .record(z.string(), discoverSchema, { error: 'write a map from name to { command: [...] }' })
+      .optional()
+      .describe('Where hosts of groups with discover come from, by name, beside npm, pip and git.'),
+    tokens: tokensSchema.optional().describe('Session tokens that the gateway signs itself.'),
+    issuers: z
+      .array(issuerSchema, { error: 'write a list of issuers' })
+      .max(50, { error: 'write at most 50 issuers' })
+      .optional()
+      .describe('OpenID Connect issuers whose tokens start sessions too.'),
+    upstream: upstreamSchema.optional().describe('How origins are found and verified.'),
+    metrics: strictMap(
+      {
+        address: text('write an IP address, such as 127.0.0.1').optional(),
+        port: z
+          .int({ error: 'write a port from 1 to 65535' })
+          .min(0, { error: 'write a port from 1 to 65535' })
+          .max(65_535, { error: 'write a port from 1 to 65535' }),
+      },
+      { hint: 'write metrics: { port: 9464 }', synonyms: { host: 'address' } },
+    )
+      .optional()
+      .describe('Serves /metrics in the Prometheus text format on this port; address 127.0.0.1 by default.'),
+    audit: auditSchema.optional(),
+    access: strictMap(
+      {
+        enabled: z
+          .boolean({ error: 'write true or false' })
+          .describe('Whether workloads may leave requests for access. true by default.'),
+      },
+      { hint: 'write access: { enabled: false }' },
+    )
+      .optional()
+      .describe('Requests for access that operators grant for a time.'),
+    limits: strictMap(limitsShape, {
+      hint: 'write limits as a map from name to number',
+      refused: fixedLimits,
+    }).optional(),
+    log: strictMap(
+      {
+        level: z
+          .enum(['debug', 'info', 'warn', 'error'], { error: 'write debug, info, warn or error' })
+          .optional(),
+        format: z.enum(['text', 'json'], { error: 'write text or json' }).optional(),
+      },
+      { hint: 'write log: { level: info }' },
+    ).optional(),
+  },
+  {
+    hint: 'write a map with keys such as listen, policy and credentials',
+    synonyms: {
+      policies: 'policy',
+      policyFiles: 'policy',
+      state: 'stateDirectory',
+      ca: 'certificateAuthority',
+      secrets: 'credentials',
+      oidc: 'issuers',
+      logging: 'log',
+      names: 'publicNames',
+      database: 'store',
+      port: 'listen: { port: 8443 }',
+      address: 'listen: { address: 0.0.0.0 }',
+    },
+  },
+);
+
+export type GatewayConfigDocument = z.infer<typeof gatewayConfigSchema>;

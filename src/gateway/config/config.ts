@@ -1,0 +1,321 @@
+// The gateway's configuration: read from one YAML file, checked whole, with defaults filled in and paths made absolute.
+
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { ClaimSelector } from '../../policy/claim-selector.ts';
+import { formatProblem, type PolicyProblem } from '../../policy/problem.ts';
+import { readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { CredentialConfig } from '../credentials/credential-config.ts';
+import { credentialSettings, plainSourceSettings } from '../credentials/credential-settings.ts';
+import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
+import { checkConfigDocument } from './config-check.ts';
+import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+
+import { asList } from '../../policy/schema-parts.ts';
+
+/** Where the hosts of a tool come from: what a command prints, or a file; URLs or hosts, one a line. */
+export type DiscoverySetting = { readonly command: readonly string[] } | { readonly file: string };
+
+/** An OpenID Connect issuer whose tokens start sessions. */
+export interface IssuerSettings {
+  readonly issuer: string;
+  /** Where it differs from `tokens.audience`. */
+  readonly audience?: string;
+  /** Found by the issuer's metadata if absent. */
+  readonly jwksUrl?: string;
+  /** Claims without which a token starts no session. */
+  readonly for?: ClaimSelector;
+  readonly algorithms: readonly string[];
+}
+
+/** Another proxy that is the gateway's way out. */
+export interface UpstreamProxySettings {
+  readonly url: string;
+  readonly credentials?: { readonly username: string; readonly source: PlainSourceConfig };
+  readonly noProxy: readonly string[];
+  /** PEM files for an https proxy; empty: what origins are verified against. */
+  readonly ca: readonly string[];
+}
+
+/** Everything that the gateway is told. Paths are absolute; nothing in it is a secret. */
+export interface GatewayConfig {
+  readonly listen: { readonly address: string; readonly port: number };
+  readonly publicNames: readonly string[];
+  readonly stateDirectory: string;
+  /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
+  readonly tls: 'self' | { readonly certificate: string; readonly key: string };
+  readonly certificateAuthority: { readonly directory: string };
+  /** URL for `openStore`. */
+  readonly store: string;
+  /** No path and not observing: everything is denied. */
+  readonly policy: { readonly mode: 'files' | 'observe'; readonly paths: readonly string[] };
+  readonly credentials: Readonly<Record<string, CredentialConfig>>;
+  /** PEM files that rules pin, by name. */
+  readonly trust: Readonly<Record<string, string>>;
+  /** Tools of its own that groups of the policy can name under `discover`. */
+  readonly discover: Readonly<Record<string, DiscoverySetting>>;
+  readonly tokens: { readonly issuer: string; readonly audience: string; readonly ttlSeconds: number };
+  readonly issuers: readonly IssuerSettings[];
+  readonly upstream: {
+    readonly systemTrust: boolean;
+    readonly ca: readonly string[];
+    /** Empty: those of the system. */
+    readonly resolvers: readonly string[];
+    readonly hosts: Readonly<Record<string, readonly string[]>>;
+    /** The way out through another proxy. */
+    readonly proxy?: UpstreamProxySettings;
+  };
+  readonly audit: { readonly file?: string; readonly keepDays: number; readonly keepEvents?: number };
+  /** Whether workloads may leave requests for access. */
+  readonly access: { readonly enabled: boolean };
+  /** Where /metrics is served, if at all. */
+  readonly metrics?: { readonly address: string; readonly port: number };
+  readonly limits: Limits;
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' };
+}
+
+/** What a file that says nothing means. */
+export const gatewayConfigDefaults = Object.freeze({
+  address: '0.0.0.0',
+  port: 8443,
+  stateDirectory: '/var/lib/upstreamproxy',
+  audience: 'upstreamproxy',
+  ttlSeconds: 900,
+  auditKeepDays: 90,
+  algorithms: Object.freeze(['RS256', 'ES256', 'EdDSA']),
+});
+
+/** The configuration of a gateway that `run` starts for itself: loopback, a free port, observing unless told otherwise. */
+export function embeddedConfig(
+  stateDirectory: string,
+  overrides: Partial<Omit<GatewayConfig, 'stateDirectory'>> = {},
+): GatewayConfig {
+  const directory = resolve(stateDirectory);
+  return {
+    ...completeConfig({}, directory, directory),
+    listen: { address: '127.0.0.1', port: 0 },
+    publicNames: ['localhost', '127.0.0.1'],
+    policy: { mode: 'observe', paths: [] },
+    audit: { file: join(directory, 'audit.jsonl'), keepDays: gatewayConfigDefaults.auditKeepDays },
+    log: { level: 'warn', format: 'text' },
+    ...overrides,
+  };
+}
+
+/**
+ * Reads and checks the file, and that the files it names are there. Throws ProxyError `config_invalid`, whose message
+ * has every problem on a line of its own as `file:line:column: error: what is wrong; what to write`.
+ */
+export async function loadGatewayConfig(file: string): Promise<GatewayConfig> {
+  const result = parseGatewayConfig({ file, text: await readBounded(file) }, dirname(resolve(file)));
+  if ('problems' in result) throw invalid(result.problems);
+  const missing = await missingFiles(result.references, file);
+  if (missing.length > 0) throw invalid(missing);
+  return result.config;
+}
+
+function invalid(problems: readonly PolicyProblem[]): ProxyError {
+  return new ProxyError('config_invalid', problems.map(formatProblem).join('\n'));
+}
+
+async function readBounded(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size > defaultLimits.policyBytesMax) {
+      throw new ProxyError(
+        'config_invalid',
+        `${file}: longer than ${defaultLimits.policyBytesMax} bytes; is it the right file?`,
+      );
+    }
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof ProxyError) throw error;
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    throw new ProxyError(
+      'config_invalid',
+      `${file}: cannot be read (${reason}); give the path of a readable file`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** A file that the configuration names, with the place where it does. */
+export interface FileReference {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export type ParseGatewayConfigResult =
+  | { readonly config: GatewayConfig; readonly references: readonly FileReference[] }
+  | { readonly problems: readonly PolicyProblem[] };
+
+/** Checks the text of a configuration. Relative paths are resolved against `directory`; nothing is read. */
+export function parseGatewayConfig(source: YamlSource, directory: string): ParseGatewayConfigResult {
+  const result = readYaml(source, gatewayConfigSchema);
+  if ('problems' in result) return result;
+  const { value: document, locate } = result;
+  const problems: PolicyProblem[] = [];
+  checkConfigDocument(document, (path, message) => {
+    problems.push({ file: source.file, ...locate(path), message, severity: 'error' });
+  });
+  if (problems.length > 0) return { problems };
+  const stateDirectory = resolve(directory, document.stateDirectory ?? gatewayConfigDefaults.stateDirectory);
+  const references = fileReferences(document).map(({ path, at }) => {
+    const { line, column } = locate(at);
+    return { path: resolve(directory, path), line, column };
+  });
+  return { config: completeConfig(document, directory, stateDirectory), references };
+}
+
+function completeConfig(
+  document: GatewayConfigDocument,
+  directory: string,
+  stateDirectory: string,
+): GatewayConfig {
+  const defaults = gatewayConfigDefaults;
+  const absolute = (path: string): string => resolve(directory, path);
+  const publicNames = document.publicNames === undefined ? ['localhost'] : asList(document.publicNames);
+  const { tls = 'self', upstream = {}, tokens = {}, audit, log } = document;
+  return {
+    listen: {
+      address: document.listen?.address ?? defaults.address,
+      port: document.listen?.port ?? defaults.port,
+    },
+    publicNames,
+    stateDirectory,
+    tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
+    certificateAuthority: {
+      directory: absolute(document.certificateAuthority?.directory ?? join(stateDirectory, 'ca')),
+    },
+    store: storeUrl(document.store, directory, stateDirectory),
+    policy: policySettings(document, absolute),
+    credentials: Object.fromEntries(
+      Object.entries(document.credentials ?? {}).map(([name, one]) => [
+        name,
+        credentialSettings(one, absolute),
+      ]),
+    ),
+    trust: Object.fromEntries(
+      Object.entries(document.trust ?? {}).map(([name, { file }]) => [name, absolute(file)]),
+    ),
+    discover: Object.fromEntries(
+      Object.entries(document.discover ?? {}).map(([name, { command, file = '' }]) => [
+        name,
+        command === undefined ? { file: absolute(file) } : { command },
+      ]),
+    ),
+    tokens: {
+      issuer: tokens.issuer ?? `https://${publicNames[0] ?? 'localhost'}`,
+      audience: tokens.audience ?? defaults.audience,
+      ttlSeconds: tokens.ttlSeconds ?? defaults.ttlSeconds,
+    },
+    issuers: (document.issuers ?? []).map(issuerSettings),
+    upstream: {
+      systemTrust: upstream.systemTrust ?? true,
+      ca: asList(upstream.ca).map(absolute),
+      resolvers: asList(upstream.resolvers),
+      ...(upstream.proxy === undefined ? {} : { proxy: proxySettings(upstream.proxy, absolute) }),
+      hosts: Object.fromEntries(
+        Object.entries(upstream.hosts ?? {}).map(([host, list]) => [host, asList(list)]),
+      ),
+    },
+    ...(document.metrics === undefined
+      ? {}
+      : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
+    audit: {
+      keepDays: audit?.keepDays ?? defaults.auditKeepDays,
+      ...(audit?.file === undefined ? {} : { file: absolute(audit.file) }),
+      ...(audit?.keepEvents === undefined ? {} : { keepEvents: audit.keepEvents }),
+    },
+    access: { enabled: document.access?.enabled ?? true },
+    limits: Object.freeze({ ...defaultLimits, ...document.limits }),
+    log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },
+  };
+}
+
+function storeUrl(written: string | undefined, directory: string, stateDirectory: string): string {
+  if (written === undefined) return `sqlite:${join(stateDirectory, 'state.db')}`;
+  if (!written.startsWith('sqlite:') || written === 'sqlite::memory:') return written;
+  return `sqlite:${resolve(directory, written.slice('sqlite:'.length))}`;
+}
+
+function policySettings(
+  { policy }: GatewayConfigDocument,
+  absolute: (path: string) => string,
+): GatewayConfig['policy'] {
+  if (policy === 'observe') return { mode: 'observe', paths: [] };
+  return { mode: 'files', paths: asList(policy).map(absolute) };
+}
+
+function proxySettings(
+  {
+    url,
+    username,
+    source,
+    noProxy,
+    ca,
+  }: NonNullable<NonNullable<GatewayConfigDocument['upstream']>['proxy']>,
+  absolute: (path: string) => string,
+): UpstreamProxySettings {
+  return {
+    url,
+    noProxy: asList(noProxy).map((host) => host.toLowerCase()),
+    ca: asList(ca).map(absolute),
+    ...(username === undefined || source === undefined
+      ? {}
+      : { credentials: { username, source: plainSourceSettings(source, absolute) } }),
+  };
+}
+
+function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[number]): IssuerSettings {
+  const { issuer, audience, jwksUrl, algorithms, for: selector } = document;
+  return {
+    issuer,
+    ...(audience === undefined ? {} : { audience }),
+    ...(jwksUrl === undefined ? {} : { jwksUrl }),
+    ...(selector === undefined ? {} : { for: selector }),
+    algorithms: algorithms === undefined ? gatewayConfigDefaults.algorithms : asList(algorithms),
+  };
+}
+
+/** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
+function fileReferences({
+  tls,
+  upstream,
+  policy,
+  trust,
+}: GatewayConfigDocument): { path: string; at: YamlPath }[] {
+  const many = (value: string | readonly string[] | undefined, at: YamlPath) =>
+    asList(value).map((path, i) => ({ path, at: typeof value === 'string' ? at : [...at, i] }));
+  return [
+    ...(typeof tls === 'object'
+      ? [
+          { path: tls.certificate, at: ['tls', 'certificate'] },
+          { path: tls.key, at: ['tls', 'key'] },
+        ]
+      : []),
+    ...many(upstream?.ca, ['upstream', 'ca']),
+    ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
+    ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
+    ...(policy === 'observe' ? [] : many(policy, ['policy'])),
+  ];
+}
+
+async function missingFiles(
+  references: readonly FileReference[],
+  file: string,
+): Promise<readonly PolicyProblem[]> {
+  const problems: PolicyProblem[] = [];
+  for (const { path, line, column } of references) {
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) continue;
+    const message = `there is no file ${path}; correct the path, which counts from the folder of this file`;
+    problems.push({ file, line, column, message, severity: 'error' });
+  }
+  return problems;
+}

@@ -1,0 +1,22 @@
+// A request head with a credential on it.
+
+import type { BodyRewrite } from './body-rewrite.ts';
+import type { UpstreamTls } from '../../forward/forwarder.ts';
+import type { Secret } from '../../../protocol/secret.ts';
+import type { RequestHead } from '../../../http/message-head.ts';
+
+export interface Injected {
+  readonly head: RequestHead;
+  /** Every form of the secret that is now on the request, for the scrubber. */
+  readonly values: readonly Secret<string>[];
+  /** Who the gateway is to the origin on the connection itself. */
+  readonly tls?: UpstreamTls;
+  /** Absent: the body passes as it is. */
+  readonly body?: BodyRewrite;
+  /** The origin never repeats the values in what it serves in ranges, so that clients may ask for ranges. */
+  readonly keepsRange?: boolean;
+  /** It turned out that the request has no place for it. */
+  readonly isUnused?: boolean;
+  /** To be told if the origin answers 401. */
+  readonly onRejected?: (nowMs: number) => void;
+}

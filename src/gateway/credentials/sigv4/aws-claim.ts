@@ -1,0 +1,94 @@
+// What a client's own AWS signature says: where it stands, for which region and service, and how the body is signed.
+// Nothing of it is verified, for the client has no key; it only says what to sign in its place.
+
+import type { RequestHead } from '../../../http/message-head.ts';
+import { ProxyError } from '../../../protocol/error.ts';
+import { decodeParameter } from '../../../http/query-parameter.ts';
+import { algorithm, parseDateTime } from './signer.ts';
+import type { AwsScope } from './signer.ts';
+
+export type AwsClaim =
+  | { readonly place: 'none' }
+  | { readonly place: 'header'; readonly scope: AwsScope }
+  | { readonly place: 'query'; readonly scope: AwsScope; readonly endsAtMs: number };
+
+/** Parameters of a presigned URL; all but the session token of every one. */
+export const presignParameters = [
+  'X-Amz-Algorithm',
+  'X-Amz-Credential',
+  'X-Amz-Date',
+  'X-Amz-Expires',
+  'X-Amz-SignedHeaders',
+  'X-Amz-Signature',
+  'X-Amz-Security-Token',
+] as const;
+
+/** The longest that AWS lets a presigned URL live. */
+const presignSecondsMax = 7 * 24 * 3600;
+
+/** @throws ProxyError signature_refused for signatures that the gateway does not make */
+export function awsClaimOf(head: RequestHead): AwsClaim {
+  if (head.headers.isRepeated('authorization'))
+    throw refused('the request has Authorization more than once; send one');
+  const authorization = head.headers.first('authorization');
+  const parameters = presignedParameters(head.query);
+  const isPresigned = parameters.has('x-amz-signature') || parameters.has('x-amz-algorithm');
+  if (parameters.has('signature') && parameters.has('awsaccesskeyid'))
+    throw refused('the URL is presigned with Signature Version 2; use version 4');
+  const isSigned = authorization !== undefined && /^AWS/i.test(authorization);
+  if (isPresigned && isSigned)
+    throw refused('the request is signed in Authorization and in its URL; use one of them');
+  if (isPresigned) return queryClaim(parameters);
+  return isSigned ? headerClaim(authorization) : { place: 'none' };
+}
+
+function headerClaim(authorization: string): AwsClaim {
+  requireAlgorithm(authorization.split(' ', 1)[0] ?? '');
+  const credential = /[\s,]Credential=([^\s,]+)/.exec(authorization)?.[1] ?? '';
+  return { place: 'header', scope: scopeOf(credential) };
+}
+
+function queryClaim(parameters: ReadonlyMap<string, string>): AwsClaim {
+  requireAlgorithm(parameters.get('x-amz-algorithm') ?? '');
+  const scope = scopeOf(parameters.get('x-amz-credential') ?? '');
+  const startsAtMs = parseDateTime(parameters.get('x-amz-date') ?? '');
+  const seconds = parameters.get('x-amz-expires') ?? '';
+  if (startsAtMs === undefined) throw refused('the presigned URL has no valid X-Amz-Date');
+  if (!/^\d{1,6}$/.test(seconds) || Number(seconds) > presignSecondsMax)
+    throw refused(`X-Amz-Expires of the presigned URL is not 0 to ${String(presignSecondsMax)} seconds`);
+  return { place: 'query', scope, endsAtMs: startsAtMs + Number(seconds) * 1000 };
+}
+
+function requireAlgorithm(given: string): void {
+  if (given === algorithm) return;
+  if (given.startsWith('AWS4-ECDSA'))
+    throw refused('the request is signed with SigV4A; the gateway signs SigV4 for one region only');
+  if (given === 'AWS') throw refused('the request is signed with Signature Version 2; use version 4');
+  throw refused('the request is signed with an algorithm of AWS that the gateway does not know');
+}
+
+/** `AKID/20130524/us-east-1/s3/aws4_request`: an access key id of a test server may itself have slashes. */
+function scopeOf(credential: string): AwsScope {
+  const [, region, service] =
+    /^[^,]+\/\d{8}\/([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9._-]{1,64})\/aws4_request$/.exec(credential) ?? [];
+  if (region === undefined || service === undefined)
+    throw refused('the signature names no scope of the form KEY/DATE/REGION/SERVICE/aws4_request');
+  return { region, service };
+}
+
+/** Names in lower case, for some servers take them so; one that stands twice has no meaning that all share. */
+function presignedParameters(query: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const parameter of query.slice(1).split('&')) {
+    const equals = parameter.indexOf('=');
+    const name = decodeParameter(equals === -1 ? parameter : parameter.slice(0, equals)).toLowerCase();
+    if (found.has(name) && name.startsWith('x-amz-'))
+      throw refused('a parameter of the presigned URL stands more than once');
+    found.set(name, decodeParameter(equals === -1 ? '' : parameter.slice(equals + 1)));
+  }
+  return found;
+}
+
+export function refused(message: string): ProxyError {
+  return new ProxyError('signature_refused', message);
+}

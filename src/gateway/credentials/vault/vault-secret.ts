@@ -1,0 +1,97 @@
+// One path of a Vault: read when it is needed, its lease renewed at two thirds, read anew when that is no longer possible.
+
+import { ProxyError } from '../../../protocol/error.ts';
+import type { BackgroundRenewals } from '../sources/background-renewals.ts';
+import { RenewedValue } from '../sources/renewed-value.ts';
+import type { TimedValue } from '../sources/renewed-value.ts';
+import { readLeaseDurationMs, readSecret, refusal } from './vault-answer.ts';
+import type { VaultReading } from './vault-answer.ts';
+import type { VaultClient } from './vault-client.ts';
+
+/** A value without a lease is used for this long while the server does not answer. */
+const outageMs = 3_600_000;
+/** Leases that have not ended; the oldest are then left to end by themselves. */
+const leasesMax = 16;
+
+export interface VaultSecretOptions {
+  readonly client: VaultClient;
+  readonly background: BackgroundRenewals;
+  readonly path: string;
+  readonly refreshSeconds: number;
+}
+
+export class VaultSecret {
+  readonly #options: VaultSecretOptions;
+  readonly #readings: RenewedValue<VaultReading>;
+  readonly #leases = new Map<string, number>();
+
+  constructor(options: VaultSecretOptions) {
+    this.#options = options;
+    this.#readings = new RenewedValue((nowMs, known) => this.#next(nowMs, known), options.background);
+  }
+
+  /** Leases that are to be given back. */
+  get leaseIds(): readonly string[] {
+    return [...this.#leases.keys()];
+  }
+
+  /** @throws ProxyError credential_unavailable */
+  read(nowMs: number): Promise<VaultReading> {
+    // Vault ends leases with the token that they were given to.
+    this.#options.client.use(nowMs);
+    return this.#readings.read(nowMs);
+  }
+
+  reject(reading: VaultReading, nowMs: number): void {
+    this.#readings.reject(reading, nowMs);
+  }
+
+  async #next(nowMs: number, known: TimedValue<VaultReading> | undefined): Promise<TimedValue<VaultReading>> {
+    if (known !== undefined && known.rejected !== true && nowMs < known.endsAtMs) {
+      const renewed = await this.#renewLease(known.value, nowMs);
+      if (renewed !== undefined) return renewed;
+    }
+    return this.#read(nowMs);
+  }
+
+  /** Undefined if there is nothing to renew, or if the server gives so little that a new secret is due. */
+  async #renewLease(reading: VaultReading, nowMs: number): Promise<TimedValue<VaultReading> | undefined> {
+    const { lease } = reading;
+    if (lease === undefined || !lease.renewable) return undefined;
+    const body = { lease_id: lease.id, increment: Math.ceil(lease.durationMs / 1000) };
+    const answer = await this.#options.client.ask({ method: 'PUT', path: 'sys/leases/renew', body }, nowMs);
+    if (answer.status !== 200) return undefined;
+    const durationMs = readLeaseDurationMs(answer);
+    this.#keepLease(lease.id, nowMs + durationMs, nowMs);
+    if (durationMs < lease.durationMs / 3) return undefined;
+    return leased(reading, nowMs, durationMs);
+  }
+
+  async #read(nowMs: number): Promise<TimedValue<VaultReading>> {
+    const { client, path, refreshSeconds } = this.#options;
+    const answer = await client.ask({ method: 'GET', path }, nowMs);
+    if (answer.status !== 200) throw refusal(`Vault ${client.host} gave nothing for ${path}`, answer);
+    const reading = readSecret(answer);
+    if (reading.lease === undefined) {
+      const refreshMs = refreshSeconds * 1000;
+      return { value: reading, renewAtMs: nowMs + refreshMs, endsAtMs: nowMs + refreshMs + outageMs };
+    }
+    const { id, durationMs } = reading.lease;
+    if (durationMs === 0)
+      throw new ProxyError('credential_unavailable', `Vault ${client.host} gave a lease without a duration`);
+    this.#keepLease(id, nowMs + durationMs, nowMs);
+    return leased(reading, nowMs, durationMs);
+  }
+
+  #keepLease(id: string, endsAtMs: number, nowMs: number): void {
+    for (const [other, otherEndsMs] of this.#leases) if (otherEndsMs <= nowMs) this.#leases.delete(other);
+    this.#leases.delete(id);
+    this.#leases.set(id, endsAtMs);
+    const [oldest] = this.#leases.keys();
+    if (this.#leases.size > leasesMax && oldest !== undefined) this.#leases.delete(oldest);
+  }
+}
+
+function leased(value: VaultReading, nowMs: number, durationMs: number): TimedValue<VaultReading> {
+  return { value, renewAtMs: nowMs + (durationMs * 2) / 3, endsAtMs: nowMs + durationMs };
+}

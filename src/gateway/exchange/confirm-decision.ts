@@ -1,0 +1,34 @@
+// Between its decision and its way out a request can wait: for a credential, or for a body that is held; a stream for its
+// dial. What was decided has to hold when it goes.
+
+import type { AccessRequest, AllowDecision, DenyDecision, Policy, Principal } from '../../policy/decision.ts';
+import { ProxyError } from '../../protocol/error.ts';
+
+interface Decided {
+  readonly access: AccessRequest;
+  readonly decision: AllowDecision;
+}
+
+/** Asks again. @throws ProxyError policy_denied if the answer is another one now */
+export function confirmDecision(
+  { access, decision }: Decided,
+  principal: Principal,
+  { policy, clock }: { readonly policy: () => Policy; readonly clock: () => number },
+): void {
+  const now = policy().decide(principal, access, clock());
+  if (now.effect === 'deny') throw denied(now);
+  if (givenBy(now) === givenBy(decision)) return;
+  throw new ProxyError('policy_denied', 'the policy changed while this waited; try again');
+}
+
+/** The error of a denial: of a rule, or of a limit that was reached before all rules were asked. */
+export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
+  return isTooCostly === true
+    ? new ProxyError('head_too_large', reason, { limit: 'decisionStepsMax' })
+    : new ProxyError('policy_denied', reason);
+}
+
+/** What a request gets by the decision. */
+function givenBy({ rule, handling, inject, addresses, trust }: AllowDecision): string {
+  return JSON.stringify([rule.name, handling, inject, addresses, trust]);
+}

@@ -1,0 +1,118 @@
+// What the workload is told when a request is not served: for a person, a language model, or a program.
+
+import type { ErrorCode } from '../../protocol/error-table.ts';
+import { errorTable } from '../../protocol/error-table.ts';
+import type { Destination } from '../../http/destination.ts';
+import { HeaderList } from '../../http/header-list.ts';
+import type { ResponseHead } from '../../http/message-head.ts';
+
+export interface Denial {
+  readonly code: ErrorCode;
+  /** For the workload: what happened, to which host, by which rule. Never an internal address or a secret. */
+  readonly message: string;
+  readonly rule?: string;
+  readonly traceId: string;
+  readonly method?: string;
+  readonly url?: string;
+  readonly destination?: Destination;
+  /** Where a request for access can be left; absent if that would not help. */
+  readonly accessUrl?: string;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+export interface DenialAnswer {
+  readonly head: ResponseHead;
+  readonly body: string;
+}
+
+/** What to do next, by code; absent where nothing useful can be said. */
+const nextSteps: Partial<Record<ErrorCode, string>> = {
+  policy_denied:
+    'Ask the operator of the gateway to allow it, and give the trace id. Trying another way in will be refused too.',
+  address_denied: 'A rule must name this private network in `addresses` before it can be reached.',
+  protocol_denied: 'Only HTTP and TLS pass here unless a rule allows raw TCP to this host and port.',
+  authority_mismatch:
+    'Send the request with the host of the connection, or open a new connection for the other host.',
+  credential_unavailable: 'The request was not sent. The operator finds the cause under the trace id.',
+  origin_untrusted:
+    'The gateway does not trust the certificate of the origin. The operator can add its authority to `upstream.ca`.',
+};
+
+const askNext =
+  'Leave a request for access as shown, then go on without it or end the task: it stays refused until an operator grants it. Trying another way in will be refused too.';
+
+function nextStepOf({ code, accessUrl }: Denial): string | undefined {
+  return accessUrl === undefined ? nextSteps[code] : askNext;
+}
+
+/** The request that a workload can copy; its reason is the only part to write. */
+function accessRequestOf({
+  accessUrl,
+  url,
+  method,
+  traceId,
+}: Denial):
+  | { readonly method: 'POST'; readonly url: string; readonly body: Readonly<Record<string, unknown>> }
+  | undefined {
+  if (accessUrl === undefined || url === undefined) return undefined;
+  const end = { reason: 'why the task needs it', trace: traceId };
+  // One URL of a repository alone lets nobody clone it: git makes several requests below it.
+  const repository = /^(.+)\/(?:info\/refs\?service=)?git-(?:upload|receive)-pack$/.exec(url)?.[1];
+  const asked = repository === undefined ? { url: url.replace(/\?.*$/s, ''), method } : { url: repository };
+  const body = { ...asked, ...end };
+  return { method: 'POST', url: accessUrl, body };
+}
+
+/** The answer as HTTP: text, or JSON if the request's Accept asks for it. */
+export function denialAnswer(denial: Denial, accept: string | undefined): DenialAnswer {
+  const wantsJson = accept !== undefined && /\bapplication\/(?:[a-z0-9.+-]+\+)?json\b/i.test(accept);
+  const body = wantsJson ? denialJson(denial) : denialText(denial);
+  const headers = new HeaderList([
+    ['content-type', wantsJson ? 'application/problem+json' : 'text/plain; charset=utf-8'],
+    ['cache-control', 'no-store'],
+    ['x-deny-reason', denial.code],
+    ['x-trace-id', denial.traceId],
+    ['content-length', String(new TextEncoder().encode(body).byteLength)],
+  ]);
+  const { retryAfterSeconds } = denial;
+  const complete =
+    retryAfterSeconds === undefined ? headers : headers.with('retry-after', String(retryAfterSeconds));
+  return { head: { status: errorTable[denial.code].http, headers: complete }, body };
+}
+
+/** What a person or a model reads. */
+export function denialText(denial: Denial): string {
+  const lines = [`upstreamproxy: ${denial.message}`];
+  const request = [denial.method, denial.url].filter((part) => part !== undefined).join(' ');
+  if (request !== '') lines.push(`request: ${request}`);
+  if (denial.rule !== undefined) lines.push(`rule: ${denial.rule}`);
+  const next = nextStepOf(denial);
+  if (next !== undefined) lines.push(`next: ${next}`);
+  const ask = accessRequestOf(denial);
+  if (ask !== undefined) lines.push(`ask: ${ask.method} ${ask.url} ${JSON.stringify(ask.body)}`);
+  lines.push(`reason: ${denial.code}`, `trace: ${denial.traceId}`, '');
+  return lines.join('\n');
+}
+
+function denialJson(denial: Denial): string {
+  return `${JSON.stringify(
+    {
+      type: 'about:blank',
+      title: errorTable[denial.code].meaning,
+      status: errorTable[denial.code].http,
+      detail: denial.message,
+      // What npm prints of an answer.
+      error: `upstreamproxy: ${denial.message} (trace ${denial.traceId})`,
+      code: denial.code,
+      method: denial.method,
+      url: denial.url,
+      destination: denial.destination,
+      rule: denial.rule,
+      next: nextStepOf(denial),
+      request_access: accessRequestOf(denial),
+      trace_id: denial.traceId,
+    },
+    undefined,
+    2,
+  )}\n`;
+}

@@ -1,0 +1,393 @@
+// THE request path, read top to bottom. Its order is fixed here and nowhere configurable:
+// validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
+
+import type { Destination } from '../../http/destination.ts';
+import type { RequestHead } from '../../http/message-head.ts';
+import { validateProxyRequest, validateRequest } from '../../http/request-validation.ts';
+import type { ValidatedRequest } from '../../http/request-validation.ts';
+import { validateTrailers } from '../../http/trailers.ts';
+import { defaultDenyName } from '../../policy/compiled-policy.ts';
+import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
+import type { RefUpdate } from '../../policy/git-commands.ts';
+import { accessHost } from '../../policy/granted-policy.ts';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { AccessDesk } from '../access/access-desk.ts';
+import { answerOwnHost } from './own-host.ts';
+import type { ExchangeSink } from '../audit/audit-log.ts';
+import { type ClientExchange, throwIfGone } from './client-exchange.ts';
+import { confirmDecision, denied } from './confirm-decision.ts';
+import { bodyFacts } from './body-facts.ts';
+import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
+import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
+import { withoutReason } from '../credentials/source-fault.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import { gitFacts } from '../git/git-facts.ts';
+import { observedPush } from '../git/observed-push.ts';
+import { readPush } from '../git/read-push.ts';
+import { refusePush } from './git-denial.ts';
+import { refusedPush } from '../git/refused-push.ts';
+import type { ForwardRequest, Forwarder } from '../forward/forwarder.ts';
+import type { LiveGrants } from '../policies/live-grants.ts';
+import type { LoopGuard } from '../forward/loop-guard.ts';
+import { refuse } from './refusal.ts';
+import { ResponseRelay } from './response-relay.ts';
+import type { RuleTrust } from '../forward/rule-trust.ts';
+import { askSearchable } from '../scrub/searchable-response.ts';
+import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
+
+/** What does not change between the exchanges of one client connection. */
+export interface ExchangeScene {
+  readonly principal: Principal;
+  /** Of the stream; undefined where each request names its own (mode `proxy`). */
+  readonly destination: Destination | undefined;
+  /** How the client's connection is secured, for the audit. */
+  readonly protocol: string;
+  /** Hops that the client's connection has behind it. */
+  readonly via?: string | undefined;
+}
+
+export interface ExchangeParts {
+  readonly policy: () => Policy;
+  readonly credentials: CredentialSet;
+  readonly audit: ExchangeSink;
+  readonly forwarder: Forwarder;
+  readonly budgets: SessionBudgets;
+  /** What runs longer than the decision that began it. */
+  readonly live: LiveGrants;
+  readonly ruleTrust: RuleTrust;
+  readonly limits: Limits;
+  /** Refuses what comes back to this gateway. */
+  readonly loops?: LoopGuard;
+  readonly clock: () => number;
+  /** Takes requests for access, if that is enabled. */
+  readonly desk?: AccessDesk;
+}
+
+/** A request that may go upstream, with everything that the decision gave it. */
+export interface Admitted {
+  readonly validated: ValidatedRequest;
+  /** What was decided about. */
+  readonly access: RequestAccess;
+  readonly decision: AllowDecision;
+  readonly injected: InjectedRequest;
+  /** Counts bytes, of both directions, against the limits of the rule. */
+  readonly spendBytes: SpendBytes;
+}
+
+/** Runs one exchange to its end; never throws: every outcome is an answer and one audit event. */
+export async function runExchange(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+): Promise<void> {
+  const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
+  record.keep();
+  try {
+    const admitted = await admit(client, scene, parts, record);
+    const { head } = admitted.validated;
+    if (head.destination.host === accessHost) {
+      const { principal } = scene;
+      const { limits, clock } = parts;
+      await answerOwnHost(parts.desk, { client, head, principal, limits, clock, record });
+    } else {
+      await forward(client, scene, parts, { admitted, record });
+    }
+  } catch (error) {
+    const fault = asProxyError(error);
+    const { refusedPush: push } = record;
+    if (push === undefined) refuse(client, fault, record);
+    else await refusePush(client, fault, record, { push, limits: parts.limits });
+  } finally {
+    // Invariant 4: exactly one audit event for each exchange, on every path.
+    record.finish(parts.clock());
+  }
+}
+
+/** Validate, decide, inject: the steps before anything is dialled. @throws ProxyError for a refusal */
+export async function admit(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Promise<Admitted> {
+  noteClaims(client, scene, record);
+  requireAudit(parts, scene.principal.sessionId);
+  parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
+  const validated = validate(client, scene, parts.limits);
+  noteHead(validated.head, record);
+  const { destination, headers } = validated.head;
+  const via = headers.all('via');
+  parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
+  const { decision, access } = await decide({ client, head: validated.head }, scene, parts, record);
+  enforceDeclaredLength(validated, decision);
+  const spendBytes = parts.budgets.admit(
+    scene.principal.sessionId,
+    decision.rule.name,
+    decision.limits,
+    parts.clock(),
+  );
+  const body = bodyFacts(client, scene.principal, validated);
+  const injected = await inject({ head: validated.head, body }, decision, parts);
+  record.facts.injected = injected.names;
+  const { stripped } = injected;
+  if (stripped.length > 0) record.facts.details = { ...record.facts.details, stripped };
+  if (injected.names.length < decision.inject.length)
+    record.facts.offered = decision.inject.map(({ credential }) => credential);
+  record.keep();
+  return { validated, access, decision, injected, spendBytes };
+}
+
+/** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */
+export function requireAudit(
+  { audit, limits }: Pick<ExchangeParts, 'audit' | 'limits'>,
+  sessionId: string,
+): void {
+  if (!audit.healthy)
+    throw new ProxyError('audit_unavailable', 'the audit log cannot be written, so nothing is forwarded');
+  const max = limits.openExchangesPerSessionMax;
+  if (audit.openOf(sessionId) <= max) return;
+  throw new ProxyError(
+    'limit_exceeded',
+    `the session may have ${max} requests and streams at once (openExchangesPerSessionMax)`,
+    { limit: 'openExchangesPerSessionMax' },
+  );
+}
+
+/** What the client said, in case validation refuses it. */
+function noteClaims(client: ClientExchange, scene: ExchangeScene, record: ExchangeRecord): void {
+  record.facts.method = client.method.slice(0, 64);
+  record.facts.path = client.target.slice(0, 2048);
+  record.facts.protocol = scene.protocol;
+  if (scene.destination === undefined) return;
+  record.facts.scheme = scene.destination.scheme;
+  record.facts.host = scene.destination.host;
+  record.facts.port = scene.destination.port;
+}
+
+function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits): ValidatedRequest {
+  const { method, target, rawHeaders, httpVersion } = client;
+  const ended = client.endsAtHead === undefined ? {} : { ended: client.endsAtHead };
+  const input = { method, target, rawHeaders, httpVersion, limits, ...ended };
+  const { destination } = scene;
+  return destination === undefined ? validateProxyRequest(input) : validateRequest({ ...input, destination });
+}
+
+function noteHead(head: RequestHead, record: ExchangeRecord): void {
+  record.facts.method = head.method;
+  record.facts.scheme = head.destination.scheme;
+  record.facts.host = head.destination.host;
+  record.facts.port = head.destination.port;
+  record.facts.path = head.path + head.query;
+  noteGit(head, undefined, record);
+}
+
+function noteGit(head: RequestHead, pushed: readonly RefUpdate[] | undefined, record: ExchangeRecord): void {
+  const git = gitFacts(head, pushed);
+  if (git !== undefined) record.facts.git = git;
+}
+
+/**
+ * Invariant 1: no dial before a decision; no decision without a rule. A push by git whose refs a rule looks at is decided
+ * twice: by its head, and by the commands that its body begins with.
+ */
+async function decide(
+  { client, head }: { readonly client: ClientExchange; readonly head: RequestHead },
+  { principal }: ExchangeScene,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Promise<Pick<Admitted, 'decision' | 'access'>> {
+  const { destination, method, path, query, headers } = head;
+  const access = { depth: 'request', destination, method, path, query, headers } as const;
+  const first = judge(access, principal, parts, record);
+  if (first.effect === 'deny' || first.awaits === undefined) {
+    const decision = allowed(first, record);
+    if (decision.observed !== undefined)
+      noteGit(head, await observedPush(client, head, parts.limits), record);
+    return { decision, access };
+  }
+  client.sendContinue();
+  const commands = await readPush(client.body, headers, parts.limits);
+  const push = { ...access, pushed: commands.updates };
+  noteGit(head, commands.updates, record);
+  const decision = judge(push, principal, parts, record);
+  if (decision.effect === 'deny') {
+    const isAllowed = (one: RequestAccess): boolean =>
+      parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
+    record.refusedPush = refusedPush(commands, push, isAllowed);
+  }
+  return { decision: allowed(decision, record), access: push };
+}
+
+function judge(
+  access: RequestAccess,
+  principal: Principal,
+  parts: ExchangeParts,
+  record: ExchangeRecord,
+): Decision {
+  const policy = parts.policy();
+  const decision = policy.decide(principal, access, parts.clock());
+  record.facts.rule = decision.rule.name;
+  record.facts.policyVersion = policy.version;
+  record.mayAskAccess =
+    decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
+  return decision;
+}
+
+/** @throws ProxyError policy_denied */
+function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
+  record.decided = decision.effect;
+  if (decision.effect === 'deny') {
+    record.facts.message = decision.operatorReason;
+    throw denied(decision);
+  }
+  if (decision.observed !== undefined) record.facts.observed = decision.observed;
+  return decision;
+}
+
+function enforceDeclaredLength(validated: ValidatedRequest, decision: AllowDecision): void {
+  const { bodyBytes } = decision.limits;
+  if (bodyBytes === undefined || validated.framing.kind !== 'length') return;
+  if (validated.framing.length > bodyBytes) throw bodyTooLarge(bodyBytes, decision);
+}
+
+/** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
+async function inject(
+  { head, body }: { readonly head: RequestHead; readonly body: BodyFacts | undefined },
+  decision: AllowDecision,
+  parts: ExchangeParts,
+): Promise<InjectedRequest> {
+  if (decision.inject.length === 0)
+    return {
+      head,
+      names: [],
+      values: [],
+      decode: false,
+      keepsRange: true,
+      stripped: [],
+      onRejected: () => undefined,
+    };
+  if (head.destination.scheme !== 'https') {
+    throw new ProxyError(
+      'credential_unavailable',
+      'a credential is never sent over cleartext HTTP; use https',
+    );
+  }
+  const injected = await parts.credentials
+    .inject(head, decision.inject, parts.clock(), body)
+    .catch((error: unknown) => {
+      throw withoutReason(error);
+    });
+  if (injected.values.length === 0) return injected;
+  const headers = askSearchable(injected.head.headers, injected);
+  return { ...injected, head: { ...injected.head, headers } };
+}
+
+interface Forwarding {
+  readonly admitted: Admitted;
+  readonly record: ExchangeRecord;
+}
+
+async function forward(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  { admitted, record }: Forwarding,
+): Promise<void> {
+  const relay = new ResponseRelay({
+    client,
+    secrets: admitted.injected.values,
+    decode: admitted.injected.decode,
+    request: admitted.validated.head,
+    limits: parts.limits,
+    spendBytes: admitted.spendBytes,
+  });
+  const request = forwardRequest(client, scene, parts, { admitted, record });
+  let ended: ProxyError | undefined;
+  const release = parts.live.add({
+    principal: scene.principal,
+    access: admitted.access,
+    decision: admitted.decision,
+    end: (error) => {
+      ended = error;
+      client.abort(error);
+    },
+  });
+  try {
+    // From here on a change of the policy ends it.
+    confirmDecision(admitted, scene.principal, parts);
+    throwIfGone(client);
+    client.sendContinue();
+    const { protocol } = await parts.forwarder.forward(request, relay);
+    await relay.end();
+    record.facts.upstreamProtocol = protocol;
+    record.facts.verdict = 'allow';
+  } catch (error) {
+    // What broke is the consequence of that.
+    throw ended ?? relay.harmless(error);
+  } finally {
+    release();
+    releaseBody(client, request);
+    if (relay.status === 401) admitted.injected.onRejected(parts.clock());
+    if (relay.status !== undefined) record.facts.status = relay.status;
+    record.facts.responseBytes = relay.bodyBytes;
+    if (relay.scrubbed > 0) record.facts.details = { ...record.facts.details, scrubbed: relay.scrubbed };
+  }
+}
+
+/** A rewritten body that was not read to its end must not go on drawing from the client. */
+function releaseBody(client: ClientExchange, { body }: ForwardRequest): void {
+  if (body === undefined || body === client.body) return;
+  client.body.unpipe();
+  body.destroy();
+}
+
+/** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */
+export function forwardRequest(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  { limits, ruleTrust }: Pick<ExchangeParts, 'limits' | 'ruleTrust'>,
+  { admitted, record }: Forwarding,
+): ForwardRequest {
+  const { validated, decision, injected, spendBytes } = admitted;
+  const tls = ruleTrust.tlsOf(decision, injected.tls);
+  let bodyBytes = 0;
+  record.facts.requestBytes = 0;
+  return {
+    head: injected.head,
+    ...upstreamBody(client, scene, admitted),
+    acceptsTrailers: validated.trailersAccepted,
+    trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
+    principalId: scene.principal.id,
+    addresses: decision.addresses,
+    ...(tls === undefined ? {} : { tls }),
+    ...(scene.via === undefined ? {} : { via: scene.via }),
+    signal: client.signal,
+    onConnection: (connection) => {
+      record.noteConnection(connection);
+    },
+    onBodyBytes: (bytes) => {
+      bodyBytes += bytes;
+      spendBytes(bytes);
+      record.facts.requestBytes = bodyBytes;
+      client.checkFraming?.(bodyBytes);
+      const max = decision.limits.bodyBytes;
+      if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);
+    },
+  };
+}
+
+function upstreamBody(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  { validated, injected }: Admitted,
+): Pick<ForwardRequest, 'body' | 'bodyLength'> {
+  const facts = bodyFacts(client, scene.principal, validated);
+  if (facts === undefined) return { body: undefined, bodyLength: undefined };
+  if (injected.body === undefined) return { body: client.body, bodyLength: facts.length };
+  return { body: injected.body.rewrite(client.body), bodyLength: injected.body.length };
+}
+
+function bodyTooLarge(max: number, decision: AllowDecision): ProxyError {
+  return new ProxyError('body_too_large', `rule ${decision.rule.name} allows ${String(max)} bytes of body`);
+}

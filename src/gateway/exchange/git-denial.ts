@@ -1,0 +1,100 @@
+// The answer to a push that is not allowed, in git's own words, so that git prints the reason beside each ref.
+// https://git-scm.com/docs/pack-protocol ("Report Status", "side-band")
+
+import type { RefusedPush } from '../git/refused-push.ts';
+import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import { HeaderList } from '../../http/header-list.ts';
+import type { PushCommands } from '../../policy/git-commands.ts';
+import type { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { type Denial, denialText } from './denial.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import { refuse } from './refusal.ts';
+import type { RefusalAnswer } from './refusal.ts';
+
+/** Bytes of a packet of side-band-64k behind its length and its band. */
+const bandBytesMax = 65_515;
+/** git prints a reason on one line. */
+const reasonCharactersMax = 400;
+
+/** Takes what is left of the push, up to a limit, and answers. */
+export async function refusePush(
+  client: ClientExchange,
+  error: ProxyError,
+  record: ExchangeRecord,
+  { push, limits }: { readonly push: RefusedPush; readonly limits: Limits },
+): Promise<void> {
+  // Without a report the client takes 200 for success.
+  if (!isReported(push.commands)) {
+    refuse(client, error, record);
+    return;
+  }
+  await dropRest(client.body, client.signal, limits);
+  refuse(client, error, record, (denial) => reportAnswer(denial, push));
+}
+
+function isReported({ capabilities }: PushCommands): boolean {
+  return capabilities.has('report-status') || capabilities.has('report-status-v2');
+}
+
+/** Resolves when the body is over or broken, at the limit, or at the deadline: the answer then goes out as it is. */
+async function dropRest(body: Readable, signal: AbortSignal, limits: Limits): Promise<void> {
+  if (body.readableEnded || body.destroyed || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const done = (): void => {
+    resolve(undefined);
+  };
+  let left = limits.refusedPushBytesMax;
+  const onData = (chunk: Buffer): void => {
+    left -= chunk.length;
+    if (left < 0) done();
+  };
+  const timer = setTimeout(done, limits.refusedPushTimeoutMs);
+  body.on('data', onData).once('end', done).once('error', done).once('close', done);
+  signal.addEventListener('abort', done, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    body.pause();
+    body.off('data', onData).off('end', done).off('error', done).off('close', done);
+    signal.removeEventListener('abort', done);
+  }
+}
+
+function reportAnswer(denial: Denial, push: RefusedPush): RefusalAnswer {
+  const body = reportBody(denial, push);
+  const headers = new HeaderList([
+    ['content-type', 'application/x-git-receive-pack-result'],
+    ['cache-control', 'no-store'],
+    ['x-deny-reason', denial.code],
+    ['x-trace-id', denial.traceId],
+    ['content-length', String(body.length)],
+  ]);
+  return { head: { status: 200, headers }, body };
+}
+
+function reportBody(denial: Denial, { commands, refused }: RefusedPush): Buffer {
+  const reason = `upstreamproxy: ${denial.message}`.replaceAll(/\s+/g, ' ').slice(0, reasonCharactersMax);
+  const others = 'upstreamproxy: refused together with the other refs of this push';
+  const report = Buffer.concat([
+    packet('unpack ok\n'),
+    ...commands.updates.map(({ ref }) => packet(`ng ${ref} ${refused.has(ref) ? reason : others}\n`)),
+    flush,
+  ]);
+  if (!commands.capabilities.has('side-band-64k')) return report;
+  const text = denialText(denial).trimEnd().split('\n');
+  const parts = text.map((line) => packet(`\u0002${line}\n`));
+  for (let at = 0; at < report.length; at += bandBytesMax)
+    parts.push(packet(Buffer.concat([Buffer.of(1), report.subarray(at, at + bandBytesMax)])));
+  return Buffer.concat([...parts, flush]);
+}
+
+const flush = Buffer.from('0000');
+
+function packet(content: string | Buffer): Buffer {
+  const bytes = Buffer.from(content);
+  return Buffer.concat([Buffer.from((bytes.length + 4).toString(16).padStart(4, '0')), bytes]);
+}

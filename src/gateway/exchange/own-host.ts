@@ -1,0 +1,100 @@
+// One exchange with the gateway itself: it reads the body within its bounds and lets the desk or the doctor answer. Nothing is
+// dialled.
+
+import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import { HeaderList } from '../../http/header-list.ts';
+import type { RequestHead } from '../../http/message-head.ts';
+import type { Principal } from '../../policy/decision.ts';
+import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { AccessDesk } from '../access/access-desk.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { doctorAnswer, type DoctorAnswer } from './doctor-answer.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+
+export interface AccessExchange {
+  readonly client: ClientExchange;
+  readonly head: RequestHead;
+  readonly principal: Principal;
+  readonly limits: Limits;
+  readonly clock: () => number;
+  readonly record: ExchangeRecord;
+}
+
+/** Answers a request to the gateway's own name; without a desk only the doctor's. Throws ProxyError for what cannot be taken. */
+export async function answerOwnHost(desk: AccessDesk | undefined, exchange: AccessExchange): Promise<void> {
+  const { client, head, limits, record } = exchange;
+  client.sendContinue();
+  const body = await readBody(client, limits);
+  const { method } = head;
+  const answer = await ownAnswer(desk, exchange, body);
+  const bytes = Buffer.from(answer.text);
+  record.facts.verdict = 'info';
+  record.facts.status = answer.status;
+  record.facts.requestBytes = body.length;
+  record.facts.responseBytes = method === 'HEAD' ? 0 : bytes.length;
+  client.sendHead({
+    status: answer.status,
+    headers: new HeaderList([
+      ['content-type', answer.type],
+      ['cache-control', 'no-store'],
+      ['x-trace-id', record.traceId],
+      ['content-length', String(bytes.length)],
+    ]),
+  });
+  if (method !== 'HEAD') client.sendData(bytes);
+  client.sendEnd([]);
+}
+
+async function ownAnswer(
+  desk: AccessDesk | undefined,
+  { head, principal, clock, record }: AccessExchange,
+  body: Buffer,
+): Promise<DoctorAnswer> {
+  const { method, path, query, destination } = head;
+  if (isDoctorPath(path)) {
+    const { scheme } = destination;
+    const protocol = record.facts.protocol ?? '';
+    return doctorAnswer({ method, path, query, scheme, protocol, principal, nowMs: clock() });
+  }
+  if (desk === undefined)
+    throw new ProxyError(
+      'access_unknown',
+      `Requests for access are turned off; GET ${doctorPath} is answered.`,
+    );
+  const answer = await desk.answer({ method, path, body: body.toString(), principal });
+  const text = `${JSON.stringify(answer.body, undefined, 2)}\n`;
+  return { status: answer.status, type: 'application/json', text };
+}
+
+async function readBody({ body }: ClientExchange, limits: Limits): Promise<Buffer> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new ProxyError('timeout', `the body did not arrive within ${limits.headTimeoutMs} ms`));
+  }, limits.headTimeoutMs);
+  try {
+    return await Promise.race([collect(body, limits.accessBodyBytesMax), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function collect(body: Readable, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // The connection must stay usable for the answer, which leaving the loop early would prevent.
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+    if (!(chunk instanceof Buffer))
+      throw new ProxyError('internal', 'the body gives text where bytes are expected');
+    bytes += chunk.length;
+    if (bytes > bytesMax)
+      throw new ProxyError(
+        'body_too_large',
+        `a request for access has at most ${bytesMax} bytes (accessBodyBytesMax)`,
+      );
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,126 @@
+// How a request that is not served is answered: why for the workload, what the operator needs for the audit.
+
+import { Buffer } from 'node:buffer';
+import { hostField } from '../../http/authority.ts';
+import type { Destination } from '../../http/destination.ts';
+import type { ResponseHead } from '../../http/message-head.ts';
+import { asProxyError } from '../../protocol/error.ts';
+import { errorTable } from '../../protocol/error-table.ts';
+import type { ProxyError } from '../../protocol/error.ts';
+import { accessUrl } from '../access/access-desk.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { denialAnswer } from './denial.ts';
+import type { Denial } from './denial.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import { grpcDenial, grpcTypeOf } from './grpc-denial.ts';
+
+/** An answer in a form that only the client's protocol knows. */
+export interface RefusalAnswer {
+  readonly head: ResponseHead;
+  readonly body: Uint8Array;
+}
+
+/** Answers with the reason if the head is not out yet; else the client must see a broken connection. */
+export function refuse(
+  client: ClientExchange,
+  given: ProxyError,
+  record: ExchangeRecord,
+  answerTo?: (denial: Denial) => RefusalAnswer,
+): void {
+  const { facts } = record;
+  const error = client.fault ?? given;
+  facts.verdict = isDenial(error) ? 'deny' : 'error';
+  record.noteFault(error);
+  const detail = operatorDetail(error);
+  if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
+  if (error.code === 'request_malformed') client.closeAfterAnswer();
+  if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
+    client.abort(error);
+    return;
+  }
+  try {
+    answer(client, denialOf(error, record), { facts, answerTo });
+  } catch (fault) {
+    // The last resort of every exchange: what is thrown from here would end the process.
+    client.abort(asProxyError(fault));
+  }
+}
+
+interface AnswerOptions {
+  readonly facts: ExchangeRecord['facts'];
+  readonly answerTo: ((denial: Denial) => RefusalAnswer) | undefined;
+}
+
+function answer(client: ClientExchange, denial: Denial, { facts, answerTo }: AnswerOptions): void {
+  const fields = new Map(pairs(client.rawHeaders));
+  const grpcType = grpcTypeOf(fields.get('content-type'), client.httpVersion);
+  if (grpcType !== undefined && answerTo === undefined) {
+    // What would have been said without gRPC, whose answers all have the status of success.
+    facts.status = errorTable[denial.code].http;
+    client.sendHead(grpcDenial(denial, grpcType), true);
+    client.sendEnd([]);
+    return;
+  }
+  const { head, body } = answerTo?.(denial) ?? denialAnswer(denial, fields.get('accept'));
+  facts.status = head.status;
+  client.sendHead(head);
+  if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
+  client.sendEnd([]);
+}
+
+function denialOf(error: ProxyError, { facts, traceId, mayAskAccess }: ExchangeRecord): Denial {
+  const url = facts.host === undefined ? undefined : urlOf(facts);
+  return {
+    code: error.code,
+    message: error.message,
+    traceId,
+    retryAfterSeconds: error.retryAfterSeconds,
+    ...(facts.rule === undefined ? {} : { rule: facts.rule }),
+    ...(facts.method === undefined ? {} : { method: facts.method }),
+    ...(url === undefined ? {} : { url }),
+    ...destinationOf(facts),
+    ...(mayAskAccess ? { accessUrl } : {}),
+  };
+}
+
+/** Addresses and system errors are for the operator; the dialer keeps them in the cause. */
+export function operatorDetail({ operatorDetail: detail, cause }: ProxyError): string | undefined {
+  if (detail !== undefined) return detail;
+  return cause instanceof Error ? cause.message : undefined;
+}
+
+function isDenial(error: ProxyError): boolean {
+  switch (error.code) {
+    case 'policy_denied':
+    case 'address_denied':
+    case 'authority_mismatch':
+    case 'authority_malformed':
+    case 'request_malformed':
+    case 'protocol_denied':
+    case 'body_too_large':
+    case 'head_too_large':
+    case 'limit_exceeded':
+    case 'loop_detected':
+    case 'signature_refused':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function destinationOf({ scheme, host, port }: ExchangeRecord['facts']): { destination?: Destination } {
+  if (scheme === undefined || host === undefined || port === undefined) return {};
+  // The audit's schemes are those of a destination.
+  return { destination: { scheme: scheme as Destination['scheme'], host, port } };
+}
+
+function urlOf(facts: ExchangeRecord['facts']): string {
+  const { scheme = 'https', host = '', port = 0, path = '' } = facts;
+  // The audit's schemes are those of a destination.
+  const destination = { scheme: scheme as Destination['scheme'], host, port };
+  return `${scheme}://${hostField(destination)}${path.startsWith('/') ? path : ''}`;
+}
+
+function* pairs(raw: readonly string[]): Iterable<[string, string]> {
+  for (let i = 0; i + 1 < raw.length; i += 2) yield [(raw[i] ?? '').toLowerCase(), raw[i + 1] ?? ''];
+}

@@ -1,0 +1,180 @@
+// The response on its way to the client: validated, freed of hop-by-hop fields, scrubbed, with backpressure.
+
+import type { Buffer } from 'node:buffer';
+import type { HeaderList } from '../../http/header-list.ts';
+import type { RequestHead, ResponseHead } from '../../http/message-head.ts';
+import { printable } from '../../http/printable.ts';
+import { validateResponse } from '../../http/response-validation.ts';
+import { validateTrailers } from '../../http/trailers.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { Secret } from '../../protocol/secret.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { ResponseReceiver } from '../forward/forwarder.ts';
+import { ResponseDecoder, isDecodable } from '../scrub/response-decoder.ts';
+import { ResponseScrubber, scrubFields, secretForms } from '../scrub/response-scrubber.ts';
+import { foreignCharset } from '../scrub/searchable-response.ts';
+import type { SpendBytes } from './session-budgets.ts';
+
+export interface ResponseRelayOptions {
+  readonly client: ClientExchange;
+  /** What was injected and must not come back. */
+  readonly secrets: readonly Secret<string>[];
+  /** Whether an encoded answer may be decoded to be searched. */
+  readonly decode?: boolean;
+  readonly request: RequestHead;
+  readonly limits: Limits;
+  readonly spendBytes: SpendBytes;
+}
+
+export class ResponseRelay implements ResponseReceiver {
+  readonly #client: ClientExchange;
+  readonly #request: RequestHead;
+  readonly #limits: Limits;
+  readonly #spendBytes: SpendBytes;
+  readonly #forms: readonly Buffer[];
+  readonly #scrubber: ResponseScrubber | undefined;
+  readonly #decode: boolean;
+  #decoder: ResponseDecoder | undefined;
+  #trailers: readonly string[] = [];
+  #unsearchableFault: ProxyError | undefined;
+  #interimHeads = 0;
+  #isEnded = false;
+  status: number | undefined;
+  bodyBytes = 0;
+
+  constructor(options: ResponseRelayOptions) {
+    this.#client = options.client;
+    this.#request = options.request;
+    this.#limits = options.limits;
+    this.#spendBytes = options.spendBytes;
+    this.#decode = options.decode ?? false;
+    this.#forms = secretForms(options.secrets);
+    this.#scrubber = this.#forms.length === 0 ? undefined : new ResponseScrubber(this.#forms);
+  }
+
+  /** How many times an injected secret was replaced in the body. */
+  get scrubbed(): number {
+    return this.#scrubber?.replaced ?? 0;
+  }
+
+  /**
+   * What may be said of a fault of the exchange. An origin that repeats a value in a head that is none has it quoted by whoever found
+   * the head malformed, maybe cut, so that nothing can be searched for (invariant 3).
+   */
+  harmless(error: unknown): unknown {
+    if (this.#forms.length === 0 || error === this.#unsearchableFault) return error;
+    const { code, message } = asProxyError(error);
+    if (code !== 'origin_malformed' || !message.includes('"')) return error;
+    return new ProxyError(
+      code,
+      `the answer of ${this.#request.destination.host} is malformed; its text is not repeated, for a credential was on the request`,
+    );
+  }
+
+  onInformation(status: number, rawHeaders: readonly string[]): void {
+    this.#interimHeads += 1;
+    const max = this.#limits.interimHeadsMax;
+    if (this.#interimHeads > max) {
+      const message = `${this.#request.destination.host} sent more than ${max} interim answers (interimHeadsMax)`;
+      throw new ProxyError('origin_malformed', message, { limit: 'interimHeadsMax' });
+    }
+    // 100 is the gateway's own business: the client got its answer when the request was admitted.
+    if (status === 100 || status === 101) return;
+    this.#client.sendInformation(status, this.#clean(status, rawHeaders).headers.toRaw());
+  }
+
+  onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
+    const head = this.#clean(status, rawHeaders);
+    const coding = this.#codingToTakeOff(head);
+    this.status = status;
+    if (coding === undefined) {
+      this.#client.sendHead(head, endsAtHead);
+      return;
+    }
+    this.#decoder = this.#openDecoder(coding);
+    // None of these holds for what the client gets: it is longer, and marked where a secret stood.
+    const headers = head.headers.without('content-encoding', 'content-length', 'content-digest', 'etag');
+    this.#client.sendHead({ ...head, headers }, endsAtHead);
+  }
+
+  onData(chunk: Uint8Array, resume: () => void): boolean {
+    this.bodyBytes += chunk.byteLength;
+    this.#spendBytes(chunk.byteLength);
+    if (this.#decoder !== undefined) return this.#decoder.push(chunk, resume);
+    const bytes = this.#scrubber === undefined ? chunk : this.#scrubber.push(chunk);
+    if (bytes.byteLength === 0 || this.#client.sendData(bytes)) return true;
+    this.#client.onDrain(resume);
+    return false;
+  }
+
+  onTrailers(rawTrailers: readonly string[]): void {
+    if (rawTrailers.length > 0) {
+      this.#trailers = this.#scrub(validateTrailers(rawTrailers, 'response', this.#limits)).toRaw();
+    }
+  }
+
+  /** What was written in this turn leaves together with the end. */
+  onComplete(): void {
+    if (this.#decoder === undefined) this.#end();
+  }
+
+  /** The origin's answer was complete. */
+  async end(): Promise<void> {
+    await this.#decoder?.end();
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const rest = this.#scrubber?.end();
+    if (rest !== undefined && rest.length > 0) this.#client.sendData(rest);
+    this.#client.sendEnd(this.#trailers);
+  }
+
+  #clean(status: number, rawHeaders: readonly string[]): ResponseHead {
+    const requestMethod = this.#request.method;
+    const head = validateResponse({ status, rawHeaders, requestMethod, limits: this.#limits });
+    return { ...head, headers: this.#scrub(head.headers) };
+  }
+
+  #scrub(headers: HeaderList): HeaderList {
+    return scrubFields(headers, this.#forms);
+  }
+
+  #openDecoder(coding: string): ResponseDecoder {
+    return new ResponseDecoder({
+      coding,
+      host: this.#request.destination.host,
+      signal: this.#client.signal,
+      take: (chunk) => {
+        const bytes = this.#scrubber?.push(chunk) ?? chunk;
+        return bytes.byteLength === 0 || this.#client.sendData(bytes);
+      },
+      onDrain: (listener) => {
+        this.#client.onDrain(listener);
+      },
+    });
+  }
+
+  /** Encoded bytes, or letters, cannot be searched for the secret: they are decoded, or do not pass (fail closed). */
+  #codingToTakeOff(head: ResponseHead): string | undefined {
+    if (this.#scrubber === undefined) return undefined;
+    const charset = foreignCharset(head.headers.all('content-type').join(', '));
+    if (charset !== undefined) throw this.#unsearchable(`in the charset ${printable(charset)}`);
+    const encoding = head.headers.all('content-encoding').join(', ').trim().toLowerCase();
+    if (encoding === '' || encoding === 'identity') return undefined;
+    if (this.#decode && isDecodable(encoding)) return encoding;
+    throw this.#unsearchable(`with content-encoding ${printable(encoding)}`);
+  }
+
+  /** What it quotes was searched. */
+  #unsearchable(how: string): ProxyError {
+    return (this.#unsearchableFault = new ProxyError(
+      'origin_malformed',
+      `${this.#request.destination.host} answered ${how} which was not asked for, ` +
+        'so the answer cannot be searched for the injected credential and is not passed on',
+    ));
+  }
+}

@@ -1,0 +1,291 @@
+// An exchange that asks to switch to WebSocket: the same steps, then bytes both ways until either side ends.
+// Over HTTP/2 it comes as an extended CONNECT (RFC 8441); towards the origin it is HTTP/1.1's Upgrade
+// wherever the origin speaks that.
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { ServerHttp2Stream } from 'node:http2';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { HeaderList } from '../../http/header-list.ts';
+import { validateResponse } from '../../http/response-validation.ts';
+import { agreesCompression, offeredExtensions } from '../../http/websocket-extensions.ts';
+import { WebSocketFrameGuard } from '../../net/websocket-frame-guard.ts';
+import { accessHost } from '../../policy/granted-policy.ts';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { type ClientExchange, throwIfGone } from './client-exchange.ts';
+import { confirmDecision } from './confirm-decision.ts';
+import { admit, forwardRequest } from './exchange.ts';
+import { refuse } from './refusal.ts';
+import type { ExchangeParts, ExchangeScene } from './exchange.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import type { UpgradeResult } from '../forward/forwarder.ts';
+import { pipeBoth } from '../forward/pipe-both.ts';
+import { ResponseRelay } from './response-relay.ts';
+import { scrubFields, secretForms } from '../scrub/response-scrubber.ts';
+import type { SpendBytes } from './session-budgets.ts';
+import { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
+
+/** How the client's side is told that the protocol was switched. */
+interface UpgradeClient {
+  readonly client: ClientExchange;
+  readonly socket: Duplex;
+  switched(headers: HeaderList): void;
+  /** Bytes that came behind the request's head. */
+  readonly head: Buffer;
+}
+
+export interface UpgradeSocket {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** HTTP/1.1: the server gave the socket away with the `upgrade` event. */
+export function runUpgrade(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  { socket, head }: UpgradeSocket,
+): Promise<void> {
+  const stopWatching = endWithClient(socket, parts.limits);
+  const switched = (headers: HeaderList): void => {
+    stopWatching();
+    let lines = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
+    for (const [name, value] of headers) lines += `${name}: ${value}\r\n`;
+    socket.write(`${lines}\r\n`, 'latin1');
+  };
+  return run({ client, socket, head, switched }, scene, parts).finally(stopWatching);
+}
+
+/**
+ * Nothing reads the socket before the answer, so that the end of a client that gave up would be seen with that only. An
+ * answer that comes soon is still for it: programs exist that send a request and their end at once. What the client sends
+ * stays where it is. Gives what ends this.
+ */
+function endWithClient(socket: Duplex, { closeTimeoutMs }: Limits): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onReadable = (): void => {
+    if (socket.readableLength === 0) socket.read();
+  };
+  const onEnd = (): void => {
+    timer = setTimeout(() => socket.destroy(), closeTimeoutMs);
+  };
+  socket.on('readable', onReadable).once('end', onEnd);
+  return () => {
+    clearTimeout(timer);
+    socket.off('readable', onReadable).off('end', onEnd);
+  };
+}
+
+/** HTTP/2: the stream itself becomes the connection. */
+export function runHttp2Upgrade(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  stream: ServerHttp2Stream,
+): Promise<void> {
+  // RFC 8441 §5 has neither key nor answer; a client that sends a key all the same (the WebSocket of Node 26) wants the answer.
+  const asked = HeaderList.fromRaw(client.rawHeaders).has('sec-websocket-key');
+  const switched = (headers: HeaderList): void => {
+    client.sendHead({ status: 200, headers: asked ? headers : headers.without('sec-websocket-accept') });
+  };
+  return run({ client, socket: stream, head: Buffer.alloc(0), switched }, scene, parts);
+}
+
+async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: ExchangeParts): Promise<void> {
+  const { client } = upgrade;
+  const { limits } = parts;
+  const record = new ExchangeRecord(parts.audit, 'exchange', scene.principal, parts.clock());
+  record.keep();
+  let ended: ProxyError | undefined;
+  let origin: Duplex | undefined;
+  let relay: ResponseRelay | undefined;
+  const unanswered = new AbortController();
+  let release = (): void => undefined;
+  try {
+    const admitted = await admit(client, scene, parts, record);
+    const { validated, injected } = admitted;
+    if (validated.upgrade === undefined)
+      throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
+    if (validated.head.destination.host === accessHost)
+      throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
+    relay = new ResponseRelay({
+      client,
+      secrets: injected.values,
+      decode: injected.decode,
+      request: validated.head,
+      limits,
+      spendBytes: admitted.spendBytes,
+    });
+    const request = { ...forwardRequest(client, scene, parts, { admitted, record }), body: undefined };
+    const forms = secretForms(injected.values);
+    const headers = handshakeFields(request.head.headers, forms.length > 0);
+    const head = { ...request.head, headers };
+    release = parts.live.add({
+      principal: scene.principal,
+      access: admitted.access,
+      decision: admitted.decision,
+      end: (error) => {
+        ended = error;
+        // Before its answer there is still room for one that says why.
+        if (origin === undefined) unanswered.abort();
+        else client.abort(error);
+        origin?.destroy(error);
+      },
+    });
+    // From here on a change of the policy ends it.
+    confirmDecision(admitted, scene.principal, parts);
+    throwIfGone(client);
+    const signal = AbortSignal.any([request.signal, unanswered.signal]);
+    const result = await parts.forwarder.upgrade({ ...request, head, signal }, 'websocket', relay);
+    record.facts.verdict = 'allow';
+    record.facts.upstreamProtocol = result.protocol;
+    if (result.socket === undefined) {
+      await relay.end();
+      if (relay.status !== undefined) record.facts.status = relay.status;
+      if (relay.status === 401) injected.onRejected(parts.clock());
+      return;
+    }
+    result.socket.on('error', () => undefined);
+    if (ended !== undefined) {
+      result.socket.destroy();
+      throw ended;
+    }
+    origin = result.socket;
+    record.facts.status = result.status;
+    record.keep();
+    await connectBoth({
+      upgrade,
+      result,
+      key: headers.first('sec-websocket-key') ?? '',
+      origin,
+      forms,
+      record,
+      spendBytes: admitted.spendBytes,
+      limits,
+    });
+    noteEnd(record, ended);
+  } catch (error) {
+    // What broke is the consequence of that.
+    refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
+  } finally {
+    release();
+    // An answer that is refused leaves nobody who would end it.
+    origin?.destroy();
+    record.finish(parts.clock());
+  }
+}
+
+/** The policy ended what it had allowed; there is nobody left to tell but the audit. */
+function noteEnd(record: ExchangeRecord, ended: ProxyError | undefined): void {
+  if (ended === undefined) return;
+  record.facts.verdict = 'deny';
+  record.noteFault(ended);
+}
+
+/**
+ * An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks the answer to it. Of extensions
+ * those go on whose frames can be told from what is none, and none where messages are searched.
+ */
+function handshakeFields(headers: HeaderList, isSearched: boolean): HeaderList {
+  const extensions = isSearched ? undefined : offeredExtensions(headers.all('sec-websocket-extensions'));
+  const kept = headers.without('sec-websocket-extensions');
+  const offered = extensions === undefined ? kept : kept.with('Sec-WebSocket-Extensions', extensions);
+  return offered.has('sec-websocket-key')
+    ? offered
+    : offered.with('Sec-WebSocket-Key', randomBytes(16).toString('base64'));
+}
+
+interface Switched {
+  readonly upgrade: UpgradeClient;
+  readonly result: UpgradeResult;
+  /** Sec-WebSocket-Key as the origin got it. */
+  readonly key: string;
+  readonly origin: Duplex;
+  /** Of the injected secrets, which must not come back. */
+  readonly forms: readonly Buffer[];
+  readonly record: ExchangeRecord;
+  readonly spendBytes: SpendBytes;
+  readonly limits: Limits;
+}
+
+async function connectBoth(switched: Switched): Promise<void> {
+  const { upgrade, result, origin, forms, record, spendBytes, limits } = switched;
+  const { rawHeaders, status } = result;
+  const guards = acceptSwitch(switched);
+  const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
+  const scrubber = forms.length === 0 ? undefined : new WebSocketScrubber(forms);
+  upgrade.switched(scrubFields(headers, forms));
+  let fault: ProxyError | undefined;
+  const end = (error: ProxyError): void => {
+    origin.destroy(error);
+    upgrade.socket.destroy(error);
+  };
+  const isFramed = (guard: WebSocketFrameGuard, chunk: Buffer): boolean => {
+    try {
+      if (fault === undefined) guard.check(chunk);
+    } catch (error) {
+      fault = asProxyError(error);
+      end(fault);
+    }
+    return fault === undefined;
+  };
+  const early = { client: upgrade.head, origin: result.head ?? Buffer.alloc(0) };
+  let unpaid: ProxyError | undefined;
+  try {
+    spendBytes(early.client.length + early.origin.length);
+    if (isFramed(guards.origin, early.origin)) (scrubber ?? upgrade.socket).write(early.origin);
+    if (isFramed(guards.client, early.client)) origin.write(early.client);
+  } catch (error) {
+    unpaid = asProxyError(error);
+    end(unpaid);
+  }
+  // These listen before the bytes are piped: what is no frame never gets to the other side.
+  upgrade.socket.on('data', (chunk: Buffer) => isFramed(guards.client, chunk));
+  origin.on('data', (chunk: Buffer) => isFramed(guards.origin, chunk));
+  // What the servers and clients of HTTP watch is requests; from here on the one limit is the WebSocket's.
+  for (const socket of [upgrade.socket, origin]) if (socket instanceof Socket) socket.setTimeout(0);
+  const idle = { limits, name: 'webSocketIdleTimeoutMs' } as const;
+  const through = scrubber === undefined ? {} : { throughSecond: scrubber };
+  const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle, ...through });
+  if (scrubber !== undefined && scrubber.replaced > 0)
+    record.facts.details = { ...record.facts.details, scrubbed: scrubber.replaced };
+  const spent = unpaid ?? bytes.fault;
+  if (spent !== undefined) record.noteFault(spent);
+  record.facts.requestBytes = early.client.length + bytes.fromFirst;
+  record.facts.responseBytes = early.origin.length + bytes.fromSecond;
+  if (fault === undefined) return;
+  record.facts.verdict = 'error';
+  record.noteFault(fault);
+}
+
+interface FrameGuards {
+  readonly client: WebSocketFrameGuard;
+  readonly origin: WebSocketFrameGuard;
+}
+
+/** RFC 6455 §4.2.2 */
+const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
+function acceptSwitch({ result, key, forms }: Switched): FrameGuards {
+  const fields = HeaderList.fromRaw(result.rawHeaders);
+  const accept = createHash('sha1')
+    .update(key + acceptGuid)
+    .digest('base64');
+  if (fields.all('sec-websocket-accept').join() !== accept)
+    throw new ProxyError(
+      'origin_malformed',
+      'The answer of the origin is refused: its Sec-WebSocket-Accept is not the answer to the key.',
+    );
+  const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
+  if (isCompressed && forms.length > 0)
+    throw new ProxyError(
+      'origin_malformed',
+      'The answer of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
+    );
+  return {
+    client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),
+    origin: new WebSocketFrameGuard({ sender: 'server', isCompressed }),
+  };
+}

@@ -1,0 +1,100 @@
+// The engine for origins of HTTP/1.1: requests with and without a body, and the switch to WebSocket.
+
+import type { Dialer } from '../../net/dialer.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type {
+  ForwardRequest,
+  ForwardResult,
+  Forwarder,
+  ResponseReceiver,
+  UpgradeResult,
+} from './forwarder.ts';
+import { Http1Pool } from './http1-pool.ts';
+import type { Http1Connection } from './http1-connection.ts';
+import { OriginPools, originKeyOf } from './origin-pools.ts';
+
+export class Http1Forwarder implements Forwarder {
+  readonly #pools: OriginPools<Http1Pool>;
+
+  constructor(dialer: Dialer, limits: Limits) {
+    this.#pools = new OriginPools(
+      (key) => new Http1Pool(key, dialer, limits),
+      (pool) => pool[Symbol.dispose](),
+      limits,
+    );
+  }
+
+  async forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
+    const { pool, release } = this.#pools.use(originKeyOf(request));
+    // A rewritten body can fail while the connection is waited for, which the exchange then finds.
+    request.body?.on('error', () => undefined);
+    try {
+      const connection = await pool.take(request.signal);
+      const { wasKept } = connection;
+      try {
+        await connection.run(request, receiver);
+        return { protocol: 'http/1.1' };
+      } catch (error) {
+        if (!wasKept || !mayTryAgain(request, connection, error)) throw error;
+      } finally {
+        pool.put(connection);
+      }
+      return await forwardAgain(pool, request, receiver);
+    } finally {
+      release();
+    }
+  }
+
+  /** Sends an upgrade request; an answer other than 101 goes to the receiver as usual. */
+  async upgrade(
+    request: ForwardRequest,
+    protocol: string,
+    receiver: ResponseReceiver,
+  ): Promise<UpgradeResult> {
+    const { pool, release } = this.#pools.use(originKeyOf(request));
+    try {
+      // A request to switch is not sent twice, so it gets no connection that the origin may be closing.
+      const connection = await pool.take(request.signal, true);
+      try {
+        const switched = await connection.run({ ...request, body: undefined }, receiver, protocol);
+        if (switched === undefined) return { status: 0, rawHeaders: [], protocol: 'http/1.1' };
+        return { status: 101, ...switched, protocol: 'http/1.1' };
+      } finally {
+        pool.put(connection);
+      }
+    } finally {
+      release();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pools[Symbol.dispose]();
+  }
+}
+
+/** A kept connection that the origin closed just now loses the request; RFC 9112 §9.3.1 allows one more try. */
+function mayTryAgain(request: ForwardRequest, connection: Http1Connection, error: unknown): boolean {
+  const { method } = request.head;
+  return (
+    !connection.hasAnswered &&
+    request.body === undefined &&
+    (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') &&
+    error instanceof ProxyError &&
+    error.code === 'origin_truncated'
+  );
+}
+
+async function forwardAgain(
+  pool: Http1Pool,
+  request: ForwardRequest,
+  receiver: ResponseReceiver,
+): Promise<ForwardResult> {
+  const connection = await pool.take(request.signal, true);
+  try {
+    await connection.run(request, receiver);
+    return { protocol: 'http/1.1' };
+  } finally {
+    pool.put(connection);
+  }
+}

@@ -1,0 +1,306 @@
+// One connection of HTTP/1.1 to an origin: one exchange at a time, and another one behind it only if nothing at all was amiss.
+
+import type { Socket } from 'node:net';
+import { encodeRequestHead } from '../../http/request-writer.ts';
+import { ResponseParser } from '../../http/response-parser.ts';
+import type { DialResult } from '../../net/dialer.ts';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { answerLate, clientLeft, idleFor, requireClient } from './forwarder.ts';
+import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
+import { RequestBodyPump } from './request-body-pump.ts';
+
+/** Idle connections are given up before common servers close them (5 s), so that fewer requests race. */
+const idleMsMax = 4_000;
+/** So much earlier than the origin says that it closes them. */
+const idleMarginMs = 1_000;
+
+/** A connection after the origin switched protocols; `head` came behind its answer. */
+export interface SwitchedConnection {
+  readonly rawHeaders: readonly string[];
+  readonly socket: Socket;
+  readonly head: Buffer;
+}
+
+interface Exchange {
+  readonly request: ForwardRequest;
+  readonly receiver: ResponseReceiver;
+  readonly pump: RequestBodyPump | undefined;
+  readonly resolve: (switched: SwitchedConnection | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What the dialer gave. */
+type DialedConnection = Pick<DialResult, 'socket' | 'address' | 'aliases'>;
+
+export class Http1Connection implements OriginConnection {
+  readonly address: string;
+  readonly aliases: OriginConnection['aliases'];
+  /** Whether it waited for an exchange; the pool says so. */
+  wasIdle = false;
+  readonly #socket: Socket;
+  readonly #limits: Limits;
+  readonly #onEnd: () => void;
+  readonly #parser: ResponseParser;
+  #exchange: Exchange | undefined;
+  #switched: readonly string[] | undefined;
+  /** What came while the receiver could not take it; the socket is paused. */
+  #held: Buffer | undefined;
+  #isPaused = false;
+  #hasHead = false;
+  #served = 0;
+  /** When something last moved. */
+  #activeMs = performance.now();
+  #idleMs = idleMsMax;
+  #lost: Error | undefined;
+  /** The origin sends nothing more. */
+  #hasEnded = false;
+  #isOpen = true;
+
+  /** `onEnd` is told once, when the connection can carry no exchange any more. */
+  constructor({ socket, address, aliases }: DialedConnection, limits: Limits, onEnd: () => void) {
+    this.#socket = socket;
+    this.address = address;
+    this.aliases = aliases;
+    this.#limits = limits;
+    this.#onEnd = onEnd;
+    this.#parser = new ResponseParser(
+      {
+        onInformation: (status, raw) => this.#exchange?.receiver.onInformation(status, raw),
+        onHead: (status, raw) => {
+          this.#hasHead = true;
+          this.#exchange?.receiver.onHead(status, raw);
+        },
+        onData: (piece) => this.#receiveData(piece),
+        onEnd: (trailers) => {
+          this.#exchange?.receiver.onTrailers(trailers);
+          this.#exchange?.receiver.onComplete?.();
+        },
+        onSwitch: (raw) => (this.#switched = raw),
+      },
+      limits,
+    );
+    socket.on('data', this.#onData).on('end', this.#onSocketEnd);
+    socket.on('error', this.#onError).on('close', this.#onClose);
+  }
+
+  /** Whether the origin may be closing it: it carried an exchange before, or waited for one. */
+  get wasKept(): boolean {
+    return this.#served > 0 || this.wasIdle;
+  }
+
+  /** Whether a byte of the answer to the last request came. */
+  get hasAnswered(): boolean {
+    return this.#parser.hasBegun;
+  }
+
+  /** Whether another exchange can begin. */
+  get isReady(): boolean {
+    return this.#isOpen && this.#exchange === undefined && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /**
+   * Sends a request and hands its answer on. Resolves when the answer is whole, with the connection itself if it was
+   * switched to `switchTo`. @throws ProxyError origin_malformed, origin_truncated, timeout, cancelled, what the receiver throws
+   */
+  async run(
+    request: ForwardRequest,
+    receiver: ResponseReceiver,
+    switchTo?: string,
+  ): Promise<SwitchedConnection | undefined> {
+    const { body, bodyLength, signal, head } = request;
+    this.#parser.begin({ method: head.method, asksToSwitch: switchTo !== undefined });
+    requireClient(request);
+    if (!this.isReady) throw this.#truncated(head.destination.host);
+    const { promise, resolve, reject } = Promise.withResolvers<SwitchedConnection | undefined>();
+    const framing = body === undefined ? 'none' : (bodyLength ?? 'chunked');
+    const text = encodeRequestHead(head, framing, switchTo);
+    const pump =
+      body === undefined
+        ? undefined
+        : new RequestBodyPump(this.#socket, request, body, (error) => this.#fail(error));
+    request.onConnection?.(this);
+    this.#exchange = { request, receiver, pump, resolve, reject };
+    this.#served += 1;
+    this.#hasHead = false;
+    this.#switched = undefined;
+    this.#activeMs = performance.now();
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (pump === undefined) this.#socket.write(text, 'latin1');
+    else pump.start(text);
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener('abort', this.#onAbort);
+    }
+  }
+
+  /** Looked at again and again: whether a deadline has passed. */
+  checkDeadline(nowMs: number): void {
+    const quietMs = nowMs - Math.max(this.#activeMs, this.#exchange?.pump?.activeMs ?? 0);
+    const { responseHeadTimeoutMs, idleTimeoutMs } = this.#limits;
+    if (this.#exchange === undefined) {
+      if (quietMs >= this.#idleMs) this.destroy();
+      return;
+    }
+    const { host } = this.#exchange.request.head.destination;
+    const { pump } = this.#exchange;
+    if (!this.#hasHead && pump?.awaitsClient !== true) {
+      if (quietMs >= responseHeadTimeoutMs) this.#fail(answerLate(host));
+    } else if (quietMs >= idleTimeoutMs) {
+      const what = this.#isPaused ? 'the client took nothing' : `${host} sent nothing`;
+      this.#fail(idleFor(this.#hasHead ? `${what} of the answer` : 'nothing came of the body'));
+    }
+  }
+
+  /** Ends the connection; an exchange on it fails with `error`. */
+  destroy(error?: ProxyError): void {
+    if (this.#exchange === undefined) this.#close();
+    else this.#fail(error ?? new ProxyError('shutting_down', 'the connection was closed'));
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    // Bytes that nobody asked for: whatever they are, the next answer could not be told from them.
+    if (this.#exchange === undefined) this.#close();
+    else this.#receive(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
+  };
+
+  #receive(chunk: Buffer): void {
+    this.#activeMs = performance.now();
+    this.#held = undefined;
+    let used: number;
+    try {
+      this.#isPaused = false;
+      used = this.#parser.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#exchange === undefined) return;
+    if (this.#switched !== undefined) {
+      this.#release(this.#switched, chunk.subarray(used));
+      return;
+    }
+    const rest = used === chunk.length ? undefined : chunk.subarray(used);
+    if (this.#parser.isOver) {
+      this.#finish(rest === undefined);
+      return;
+    }
+    this.#held = rest;
+    if (this.#isPaused) this.#socket.pause();
+  }
+
+  #receiveData(piece: Uint8Array): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return false;
+    const goesOn = exchange.receiver.onData(piece, () => this.#resume(exchange));
+    if (!goesOn) this.#isPaused = true;
+    return goesOn;
+  }
+
+  #resume(exchange: Exchange): void {
+    if (this.#exchange !== exchange || !this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#held === undefined) this.#activeMs = performance.now();
+    else this.#receive(this.#held);
+    // It may be paused again, over, or the connection of another exchange.
+    if (this.#exchange !== exchange || this.#isPaused) return;
+    if (this.#hasEnded) this.#onSocketEnd();
+    else this.#socket.resume();
+  }
+
+  readonly #onSocketEnd = (): void => {
+    if (this.#exchange === undefined) {
+      this.#close();
+      return;
+    }
+    this.#hasEnded = true;
+    // What came before is read first.
+    if (this.#held !== undefined) return;
+    try {
+      if (this.#parser.endOfConnection()) this.#finish(false);
+      else this.#fail(this.#truncated(this.#exchange.request.head.destination.host));
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#lost ??= error;
+    this.#onClose();
+  };
+
+  readonly #onClose = (): void => {
+    this.#hasEnded = true;
+    if (this.#exchange === undefined) this.#close();
+    else if (this.#lost !== undefined || this.#held === undefined)
+      this.#fail(this.#truncated(this.#exchange.request.head.destination.host));
+  };
+
+  readonly #onAbort = (): void => {
+    this.#fail(clientLeft());
+  };
+
+  #truncated(host: string): ProxyError {
+    const message = `${host} closed the connection before its answer was complete`;
+    return new ProxyError('origin_truncated', message, { cause: this.#lost });
+  }
+
+  /** The answer is whole. What is left of the body, or came behind the answer, must not get into another exchange. */
+  #finish(isClean: boolean): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#exchange = undefined;
+    exchange.pump?.stop();
+    const isSent = exchange.pump?.isSent !== false;
+    this.#idleMs = this.#idleTime();
+    if (!isClean || !isSent || !this.#parser.isReusable || this.#idleMs <= 0) this.#close();
+    else {
+      // Paused on the last bytes: what the origin says next has to be seen.
+      if (this.#socket.isPaused()) this.#socket.resume();
+      this.#isPaused = false;
+    }
+    exchange.resolve(undefined);
+  }
+
+  #idleTime(): number {
+    const { keepAliveSeconds } = this.#parser;
+    if (keepAliveSeconds === undefined) return idleMsMax;
+    return Math.min(idleMsMax, keepAliveSeconds * 1000 - idleMarginMs);
+  }
+
+  #fail(error: unknown): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    this.#exchange = undefined;
+    exchange.pump?.stop();
+    this.#close();
+    exchange.reject(asProxyError(error));
+  }
+
+  /** Gives the socket away. */
+  #release(rawHeaders: readonly string[], head: Buffer): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    const socket = this.#socket;
+    socket.pause();
+    socket.off('data', this.#onData).off('end', this.#onSocketEnd);
+    socket.off('error', this.#onError).off('close', this.#onClose);
+    // Who gets it does not listen yet.
+    socket.on('error', () => undefined);
+    this.#forget();
+    exchange?.resolve({ rawHeaders, socket, head });
+  }
+
+  #close(): void {
+    this.#held = undefined;
+    this.#socket.destroy();
+    this.#forget();
+  }
+
+  #forget(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#onEnd();
+  }
+}

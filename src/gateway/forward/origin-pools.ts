@@ -1,0 +1,159 @@
+// Connections to origins, kept apart by everything that must not be shared: principal, destination,
+// the networks that the rule opens and the TLS identity. One pool per such key, bounded and idle-closed.
+
+import { createHash } from 'node:crypto';
+import type { Destination } from '../../http/destination.ts';
+import { formatAuthority } from '../../http/authority.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { ForwardRequest, UpstreamTls } from './forwarder.ts';
+
+/** A pool without a request for this long is closed. */
+const poolIdleMs = 60_000;
+const sweepIntervalMs = 15_000;
+
+export interface OriginKey {
+  readonly destination: Destination;
+  readonly principalId: string;
+  readonly addresses: readonly string[];
+  readonly tls?: UpstreamTls;
+  /** Told to the proxy that the connection goes through. */
+  readonly via?: string;
+}
+
+interface Entry<P> {
+  readonly principalId: string;
+  readonly pool: P;
+  lastUsedMs: number;
+  inUse: number;
+}
+
+/** The key of a request, and nothing else of it: a pool keeps its key for as long as it lives. */
+export function originKeyOf({ head, principalId, addresses, tls, via }: ForwardRequest): OriginKey {
+  const { destination } = head;
+  return {
+    destination,
+    principalId,
+    addresses,
+    ...(tls === undefined ? {} : { tls }),
+    ...(via === undefined ? {} : { via }),
+  };
+}
+
+/** What differs here must never share a connection. */
+export function originKeyText(key: OriginKey): string {
+  const tls =
+    key.tls === undefined ? '' : createHash('sha256').update(JSON.stringify(key.tls)).digest('base64url');
+  const { destination } = key;
+  return JSON.stringify([
+    key.principalId,
+    destination.scheme,
+    formatAuthority(destination),
+    key.addresses,
+    tls,
+    key.via,
+  ]);
+}
+
+type PoolLimits = Pick<Limits, 'originPoolsMax' | 'originPoolsPerPrincipalMax'>;
+
+/**
+ * A bounded map of pools by key. `use` opens one on demand, for which the one unused for longest makes room; `release`
+ * ends the use. With every pool in use the next one is refused.
+ */
+export class OriginPools<P> implements Disposable {
+  readonly #entries = new Map<string, Entry<P>>();
+  readonly #open: (key: OriginKey) => P;
+  readonly #close: (pool: P) => void;
+  readonly #limits: PoolLimits;
+  /** Pools in use, by principal. */
+  readonly #inUse = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(open: (key: OriginKey) => P, close: (pool: P) => void, limits: PoolLimits = defaultLimits) {
+    this.#limits = limits;
+    this.#open = open;
+    this.#close = close;
+    this.#timer = setInterval(() => {
+      this.#sweep(Date.now());
+    }, sweepIntervalMs);
+    this.#timer.unref();
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** @throws ProxyError limit_exceeded */
+  use(key: OriginKey): { readonly pool: P; readonly release: () => void } {
+    const text = originKeyText(key);
+    const known = this.#entries.get(text);
+    if (known === undefined || known.inUse === 0) this.#admit(key.principalId);
+    if (known === undefined) this.#makeRoom();
+    else this.#entries.delete(text);
+    const { principalId } = key;
+    const used = known ?? { pool: this.#open(key), principalId, lastUsedMs: Date.now(), inUse: 0 };
+    // Re-inserted last: the map's order is the order of use.
+    this.#entries.set(text, used);
+    used.inUse += 1;
+    if (used.inUse === 1) this.#count(principalId, 1);
+    let released = false;
+    return {
+      pool: used.pool,
+      release: () => {
+        if (released) return;
+        released = true;
+        used.inUse -= 1;
+        used.lastUsedMs = Date.now();
+        if (used.inUse === 0) this.#count(principalId, -1);
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    for (const { pool } of this.#entries.values()) this.#close(pool);
+    this.#entries.clear();
+  }
+
+  #admit(principalId: string): void {
+    const max = this.#limits.originPoolsPerPrincipalMax;
+    if ((this.#inUse.get(principalId) ?? 0) < max) return;
+    throw new ProxyError(
+      'limit_exceeded',
+      `${max} destinations are in use at once (originPoolsPerPrincipalMax); end some first`,
+      { limit: 'originPoolsPerPrincipalMax' },
+    );
+  }
+
+  #count(principalId: string, change: 1 | -1): void {
+    const count = (this.#inUse.get(principalId) ?? 0) + change;
+    if (count > 0) this.#inUse.set(principalId, count);
+    else this.#inUse.delete(principalId);
+  }
+
+  #makeRoom(): void {
+    const { originPoolsMax } = this.#limits;
+    if (this.#entries.size < originPoolsMax) return;
+    for (const [text, entry] of this.#entries) {
+      if (entry.inUse > 0) continue;
+      this.#entries.delete(text);
+      this.#close(entry.pool);
+      return;
+    }
+    throw new ProxyError(
+      'limit_exceeded',
+      `all ${originPoolsMax} destinations of the gateway are in use (originPoolsMax); try again later`,
+      { limit: 'originPoolsMax', retryAfterSeconds: 1 },
+    );
+  }
+
+  #sweep(nowMs: number): void {
+    for (const [text, entry] of this.#entries) {
+      if (entry.inUse > 0 || nowMs - entry.lastUsedMs < poolIdleMs) continue;
+      this.#entries.delete(text);
+      this.#close(entry.pool);
+    }
+  }
+}

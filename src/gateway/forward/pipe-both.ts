@@ -1,0 +1,98 @@
+// Bytes both ways between two sockets, with half-close, backpressure and counts.
+
+import type { Duplex, Transform } from 'node:stream';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { LimitName, Limits } from '../../protocol/limits.ts';
+
+export interface PipedBytes {
+  readonly fromFirst: number;
+  readonly fromSecond: number;
+  /** Why the gateway itself ended them: a budget that was spent, or no byte for too long. */
+  readonly fault?: ProxyError;
+}
+
+export interface PipeOptions {
+  /** Throwing ends both sides. */
+  readonly spendBytes?: (bytes: number) => void;
+  /** The limit after which both sides end if no byte passed either way. */
+  readonly idle?: { readonly limits: Limits; readonly name: LimitName };
+  /** What the second side sends goes through this. */
+  readonly throughSecond?: Transform;
+}
+
+/** Resolves when both directions ended; a failure on one side destroys the other with the same error. */
+export async function pipeBoth(
+  first: Duplex,
+  second: Duplex,
+  { spendBytes = () => undefined, idle, throughSecond }: PipeOptions = {},
+): Promise<PipedBytes> {
+  if (first.destroyed || second.destroyed) return breakOff([first, second]);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const bytes = { fromFirst: 0, fromSecond: 0 };
+  let fault: ProxyError | undefined;
+  let open = 2;
+  const closed = (): void => {
+    open -= 1;
+    if (open === 0) resolve(undefined);
+  };
+  const end = (error: ProxyError): void => {
+    fault ??= error;
+    first.destroy(error);
+    second.destroy(error);
+  };
+  const timer = idle === undefined ? undefined : idleTimer(idle, end);
+  const count = (from: Duplex, name: 'fromFirst' | 'fromSecond'): void => {
+    from.on('data', (chunk: Buffer) => {
+      bytes[name] += chunk.length;
+      timer?.refresh();
+      try {
+        spendBytes(chunk.length);
+      } catch (error) {
+        end(asProxyError(error));
+      }
+    });
+  };
+  count(first, 'fromFirst');
+  count(second, 'fromSecond');
+  link(first, second, closed);
+  link(second, first, closed, throughSecond);
+  await promise;
+  clearTimeout(timer);
+  return fault === undefined ? bytes : { ...bytes, fault };
+}
+
+/** One side closed before it got here, so that none of its events would end the other. */
+function breakOff(sides: readonly Duplex[]): PipedBytes {
+  for (const side of sides) {
+    side.once('error', () => undefined);
+    side.destroy(new ProxyError('stream_reset', 'the other side broke off'));
+  }
+  return { fromFirst: 0, fromSecond: 0 };
+}
+
+function idleTimer(
+  { limits, name }: NonNullable<PipeOptions['idle']>,
+  end: (error: ProxyError) => void,
+): NodeJS.Timeout {
+  return setTimeout(() => {
+    end(new ProxyError('timeout', `no byte either way for ${limits[name]} ms (${name})`, { limit: name }));
+  }, limits[name]);
+}
+
+function link(from: Duplex, to: Duplex, closed: () => void, through?: Transform): void {
+  from.once('error', (error) => {
+    // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
+    if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
+  });
+  from.once('close', () => {
+    // Closed without an end: the other side must not take it for one.
+    if (!from.readableEnded && !to.destroyed)
+      to.destroy(asProxyError(from.errored ?? new Error('the other side broke off'), 'stream_reset'));
+    // Nobody takes what the other side still sends; it is read on so that its end is seen. Taken off first, since a
+    // pipe that loses its end stops reading.
+    else to.unpipe().resume();
+    closed();
+  });
+  if (through === undefined) from.pipe(to);
+  else from.pipe(through).pipe(to);
+}

@@ -1,0 +1,165 @@
+// One node:http2 server for every connection that chose h2; sockets are handed in, it never listens.
+
+import { constants, createServer } from 'node:http2';
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { ExchangeRecord } from '../exchange/exchange-record.ts';
+import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
+import { Http2Client, pseudoField } from './http2-client.ts';
+import { Http2Floods, resetOptions } from './http2-floods.ts';
+import type { FrontConnection } from './http-front.ts';
+import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
+
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 4 * 1024 * 1024;
+/** Megabytes of memory that node:http2 may hold for one session before it refuses more. */
+const sessionMemoryMegabytesMax = 8;
+/** Above its own bounds node resets a stream without telling; a head between ours and those gets an answer and an event. */
+const headRoom = 2;
+/** A SETTINGS frame has at most a handful of entries. */
+const settingsEntriesMax = 32;
+
+interface Adopted {
+  readonly connection: FrontConnection;
+  readonly floods: Http2Floods;
+}
+
+export class Http2Front {
+  readonly #server: Http2Server;
+  readonly #parts: ExchangeParts;
+  readonly #adopted = new WeakMap<ServerHttp2Session, Adopted>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  /** Set while a socket is handed over: node emits `session` before `emit` returns. */
+  #arriving: { readonly connection: FrontConnection; readonly socket: Duplex } | undefined;
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    this.#server = createHttp2Server(parts.limits);
+    this.#server.on('session', (session) => {
+      this.#adopt(session);
+    });
+    this.#server.on('sessionError', (error, session) => {
+      this.#malformed(error, session);
+    });
+    this.#server.on('stream', (stream, _headers, flags, rawHeaders) => {
+      // On a server every stream is a server's; the type of the event is the common one.
+      this.#serve(stream as ServerHttp2Stream, flags, rawHeaders);
+    });
+  }
+
+  /** Serves HTTP/2 on the socket until it ends. */
+  serve(socket: Duplex, connection: FrontConnection): void {
+    this.#arriving = { connection, socket };
+    try {
+      this.#server.emit('connection', socket);
+    } finally {
+      this.#arriving = undefined;
+    }
+  }
+
+  /** Asks every client to open no new stream here. */
+  drain(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
+  close(): void {
+    for (const session of this.#sessions) session.destroy();
+    this.#server.close();
+  }
+
+  #adopt(session: ServerHttp2Session): void {
+    if (this.#arriving === undefined) {
+      session.destroy();
+      return;
+    }
+    const { connection, socket } = this.#arriving;
+    // HTTP/2 has no half-closed connection: who sends nothing more grants no window either. Node would leave it open, and
+    // with it every WebSocket inside.
+    socket.once('end', () => {
+      session.destroy();
+    });
+    const { limits, clock } = this.#parts;
+    this.#adopted.set(session, { connection, floods: new Http2Floods(session, limits, clock) });
+    this.#sessions.add(session);
+    session.setLocalWindowSize(connectionWindowBytes);
+    session.setTimeout(limits.idleTimeoutMs, () => {
+      session.close();
+    });
+    session.once('close', () => this.#sessions.delete(session));
+  }
+
+  /** The frames are not HTTP/2, or a flood: the session has ended, and one event says why. */
+  #malformed(error: Error & { readonly code?: string }, session: ServerHttp2Session): void {
+    const adopted = this.#adopted.get(session);
+    if (adopted === undefined) return;
+    const { connection, floods } = adopted;
+    // The client going away is no attempt of anything.
+    if (!(error instanceof ProxyError) && error.code?.startsWith('ERR_HTTP2') !== true) return;
+    const { audit, clock } = this.#parts;
+    const { principal, destination, protocol } = connection.scene;
+    const record = new ExchangeRecord(audit, 'stream', principal, clock());
+    record.facts.verdict = 'deny';
+    record.facts.message = `the HTTP/2 connection was ended: ${error.message}`;
+    record.noteFault(floods.faultOf(error) ?? new ProxyError('request_malformed', error.message));
+    record.facts.protocol = protocol;
+    if (destination !== undefined) Object.assign(record.facts, destination);
+    record.finish(clock());
+  }
+
+  #serve(stream: ServerHttp2Stream, flags: number, rawHeaders: readonly string[]): void {
+    const { session } = stream;
+    // Whatever becomes of it: an error that nobody hears would end the process.
+    stream.on('error', () => undefined);
+    // As above: of a server.
+    const adopted = session === undefined ? undefined : this.#adopted.get(session as ServerHttp2Session);
+    if (adopted === undefined) {
+      // The session ended in the same read; its fault has the event.
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      return;
+    }
+    const { connection } = adopted;
+    const endsAtHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const client = new Http2Client(stream, rawHeaders, endsAtHead, this.#parts.limits);
+    if (pseudoField(rawHeaders, ':protocol') !== '') {
+      void runHttp2Upgrade(client, connection.scene, this.#parts, stream);
+      return;
+    }
+    void runExchange(client, connection.scene, this.#parts).then(() => {
+      if (!endsAtHead) stopReading(stream, client.answerEndedAtHead);
+    });
+  }
+}
+
+/**
+ * The answer is out: what the client still sends is not wanted (RFC 9113 §8.1). The reset comes behind the end of the answer;
+ * in its place, clients take the answer for a cut one.
+ */
+function stopReading(stream: ServerHttp2Stream, answerEndedAtHead: boolean): void {
+  if (stream.readableEnded || stream.closed) return;
+  const close = (): void => {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  // `finish` tells that node has the last byte, not that the end was sent: that is the trailers' part.
+  if (answerEndedAtHead || stream.sentTrailers !== undefined) setImmediate(close);
+  else stream.once('wantTrailers', () => setImmediate(close));
+}
+
+function createHttp2Server(limits: Limits): Http2Server {
+  return createServer({
+    settings: {
+      maxConcurrentStreams: limits.http2StreamsMax,
+      initialWindowSize: streamWindowBytes,
+      maxHeaderListSize: headRoom * limits.headBytesMax,
+      enableConnectProtocol: true,
+    },
+    maxSessionMemory: sessionMemoryMegabytesMax,
+    maxHeaderListPairs: headRoom * limits.headersCountMax,
+    maxSettings: settingsEntriesMax,
+    // Origins do say X-Content-Type-Options twice; an answer goes on as it is.
+    strictSingleValueFields: false,
+    ...resetOptions(limits),
+    unknownProtocolTimeout: limits.handshakeTimeoutMs,
+  });
+}

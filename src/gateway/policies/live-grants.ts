@@ -1,0 +1,94 @@
+// What runs longer than its decision: exchanges, WebSockets, passthrough and raw streams are judged again when the
+// policy changes.
+
+import type { AccessRequest, AllowDecision, Decision, Policy, Principal } from '../../policy/decision.ts';
+import { networkCovers } from '../../policy/network.ts';
+import { ProxyError } from '../../protocol/error.ts';
+
+export interface LiveGrant {
+  readonly principal: Principal;
+  readonly access: AccessRequest;
+  /** By which it runs, and with what it gave. */
+  readonly decision: AllowDecision;
+  end(error: ProxyError): void;
+}
+
+/** A workload can have thousands of grants that take long to judge: everybody else gets the thread between portions. */
+const portionMs = 5;
+
+/** Every grant that outlives its decision. As many as there are streams, so the limits of those bound it. */
+export class LiveGrants {
+  readonly #grants = new Set<LiveGrant>();
+  readonly #nowMs: () => number;
+  /** What is left to judge; a later review takes its place. */
+  #review:
+    | { readonly policy: Policy; readonly nowMs: number; readonly left: Iterator<LiveGrant> }
+    | undefined;
+
+  constructor(nowMs = (): number => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  get size(): number {
+    return this.#grants.size;
+  }
+
+  /** Keeps the grant until the returned function is called. */
+  add(grant: LiveGrant): () => void {
+    this.#grants.add(grant);
+    return () => {
+      this.#grants.delete(grant);
+    };
+  }
+
+  /** Ends what the policy would not grant any more: at once, or in the next turns of the event loop if there is much of it. */
+  review(policy: Policy, nowMs: number): void {
+    const earlier = this.#review;
+    // What the earlier one did not get to comes first, or frequent reviews would never get there.
+    const left = new Set([...Iterator.from(earlier?.left ?? []), ...this.#grants]).values();
+    this.#review = { policy, nowMs, left };
+    if (earlier === undefined) this.#judgePortion();
+  }
+
+  #judgePortion(): void {
+    const review = this.#review;
+    if (review === undefined) return;
+    const untilMs = this.#nowMs() + portionMs;
+    for (let next = review.left.next(); next.done !== true; next = review.left.next()) {
+      if (this.#grants.has(next.value)) this.#judge(next.value, review.policy, review.nowMs);
+      // Ending one can begin another review.
+      if (this.#review !== review || this.#nowMs() >= untilMs) {
+        setImmediate(() => this.#judgePortion());
+        return;
+      }
+    }
+    this.#review = undefined;
+  }
+
+  #judge(grant: LiveGrant, policy: Policy, nowMs: number): void {
+    const decision = policy.decide(grant.principal, grant.access, nowMs);
+    if (givesStill(decision, grant.decision)) return;
+    this.#grants.delete(grant);
+    grant.end(
+      new ProxyError(
+        'policy_denied',
+        'the policy changed, or a rule or grant ran out: this connection is no longer allowed',
+      ),
+    );
+  }
+}
+
+/**
+ * Whether what runs could begin anew with all that it has: bytes handled in the same way, its credentials, the private
+ * networks that it may be connected to, the certificates that may have verified its origin.
+ */
+function givesStill(now: Decision, given: AllowDecision): boolean {
+  if (now.effect === 'deny' || now.handling !== given.handling) return false;
+  const isInjected = new Set(now.inject.map(({ credential }) => credential));
+  const isTrusted = new Set(now.trust);
+  return (
+    given.inject.every(({ credential }) => isInjected.has(credential)) &&
+    given.addresses.every((inner) => now.addresses.some((outer) => networkCovers(outer, inner))) &&
+    (given.trust ?? []).every((name) => isTrusted.has(name))
+  );
+}

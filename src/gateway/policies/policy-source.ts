@@ -1,0 +1,291 @@
+// The policy files of a running gateway: read, checked, and swapped whole when they change. The last good one stays.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Policy } from '../../policy/decision.ts';
+import {
+  discoveredTools,
+  type KnownNames,
+  parsePolicy,
+  type ParsePolicyResult,
+  plainNames,
+} from '../../policy/parse-policy.ts';
+import { formatProblem, type PolicyProblem } from '../../policy/problem.ts';
+import type { YamlSource } from '../../policy/yaml-source.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
+import { versionOf } from './policy-version.ts';
+
+/** Folders are read flat; more files than this is the wrong folder. */
+const filesMax = 200;
+/** What a changed policy no longer allows ends within 5 s; one look is a few calls of stat(2). */
+export const policyLookIntervalMs = 1000;
+
+export interface PolicySourceOptions extends KnownNames {
+  /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
+  readonly discover?: Discover;
+  /** How often the files are looked at; 0 for never. By default `policyLookIntervalMs`, which also sees files that are replaced by renaming. */
+  readonly pollIntervalMs?: number;
+  readonly clock?: () => number;
+  /** Told of each failed reload once, and of warnings of each policy that is taken. */
+  readonly onProblems?: (problems: readonly PolicyProblem[]) => void;
+  /** Told once of each failed reload, after its problems: what stays in force. */
+  readonly onKept?: (state: PolicyState) => void;
+}
+
+/** What is in force, since when, and what is wrong with what is in the files now. */
+export interface PolicyState {
+  readonly version: string;
+  readonly loadedAtMs: number;
+  readonly files: readonly string[];
+  readonly warnings: readonly PolicyProblem[];
+  /** Set while the files hold something that cannot be taken; the policy in force is older than it. */
+  readonly failure?: { readonly sinceMs: number; readonly problems: readonly PolicyProblem[] };
+}
+
+export type ReloadOutcome =
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'replaced'; readonly version: string }
+  | { readonly kind: 'kept'; readonly problems: readonly PolicyProblem[] };
+
+/** What the files hold, or why they cannot be read. */
+type Sources = readonly YamlSource[] | Problems;
+
+interface Problems {
+  readonly problems: readonly PolicyProblem[];
+  /** It was not the files' fault: when asked for, the same files are read again. */
+  readonly isPassing?: boolean;
+}
+
+interface Loaded {
+  readonly policy: Policy;
+  readonly warnings: readonly PolicyProblem[];
+  readonly sources: readonly YamlSource[];
+}
+
+/** Keeps the policy of files or folders. Reloads run one after the other; listeners hear of each swap. */
+export class PolicySource implements AsyncDisposable {
+  readonly #paths: readonly string[];
+  readonly #options: PolicySourceOptions;
+  readonly #clock: () => number;
+  readonly #listeners = new Set<(policy: Policy) => void>();
+  #loaded: Loaded;
+  #loadedAtMs: number;
+  #failure: (Problems & { readonly sources: Sources; readonly sinceMs: number }) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #busy: Promise<unknown> = Promise.resolve();
+  readonly #closing = new AbortController();
+
+  private constructor(paths: readonly string[], options: PolicySourceOptions, loaded: Loaded) {
+    this.#paths = paths;
+    this.#options = options;
+    this.#clock = options.clock ?? Date.now;
+    this.#loaded = loaded;
+    this.#loadedAtMs = this.#clock();
+    this.#schedule();
+  }
+
+  /** Reads the files for the first time. Throws ProxyError `config_invalid` with every problem on a line of its own. */
+  static async open(
+    paths: string | readonly string[],
+    options: PolicySourceOptions = {},
+  ): Promise<PolicySource> {
+    const list = typeof paths === 'string' ? [paths] : [...paths];
+    const sources = await readSources(list);
+    const result = 'problems' in sources ? sources : await loadHere(sources, options);
+    if ('problems' in result)
+      throw new ProxyError('config_invalid', result.problems.map(formatProblem).join('\n'));
+    if (result.warnings.length > 0) options.onProblems?.(result.warnings);
+    return new PolicySource(list, options, result);
+  }
+
+  /** The policy in force. Ask again for each decision: it changes. */
+  get current(): Policy {
+    return this.#loaded.policy;
+  }
+
+  get state(): PolicyState {
+    const { policy, sources, warnings } = this.#loaded;
+    const files = sources.map(({ file }) => file);
+    const state = { version: policy.version, loadedAtMs: this.#loadedAtMs, files, warnings };
+    if (this.#failure === undefined) return state;
+    const { sinceMs, problems } = this.#failure;
+    return { ...state, failure: { sinceMs, problems } };
+  }
+
+  /** Calls the listener after each swap; the result takes it off again. */
+  onChange(listener: (policy: Policy) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Reads the files now, and asks tools for their hosts again. What cannot be taken leaves the policy in force as it is;
+   * never rejects for bad files.
+   */
+  reload(): Promise<ReloadOutcome> {
+    return this.#enqueue(true);
+  }
+
+  #enqueue(isAsked: boolean): Promise<ReloadOutcome> {
+    const run = this.#busy.then(() => this.#reload(isAsked));
+    this.#busy = run;
+    return run;
+  }
+
+  /** Stops looking at the files, and gives up a policy that is being read. Harmless when repeated. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+    this.#listeners.clear();
+    await this.#busy;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #reload(isAsked: boolean): Promise<ReloadOutcome> {
+    if (this.#closing.signal.aborted) return { kind: 'unchanged' };
+    const sources = await readSources(this.#paths);
+    // Tools are asked when the files change or an operator wants it, not once a second.
+    const askAgain = isAsked && !('problems' in sources) && asksTools(sources);
+    if (isSame(sources, this.#loaded.sources) && !askAgain) {
+      this.#failure = undefined;
+      return { kind: 'unchanged' };
+    }
+    // The same bad files again: told already.
+    const failure = this.#failure;
+    const readsAgain = askAgain || (isAsked && failure?.isPassing === true);
+    if (failure !== undefined && isSame(sources, failure.sources) && !readsAgain)
+      return { kind: 'kept', problems: failure.problems };
+    const { signal } = this.#closing;
+    const result = 'problems' in sources ? sources : await load(sources, this.#options, signal);
+    if (signal.aborted) return { kind: 'unchanged' };
+    if ('problems' in result) {
+      const sinceMs = failure?.sinceMs ?? this.#clock();
+      this.#failure = { ...result, sources, sinceMs };
+      this.#options.onProblems?.(result.problems);
+      this.#options.onKept?.(this.state);
+      return { kind: 'kept', problems: result.problems };
+    }
+    this.#failure = undefined;
+    const isSamePolicy = result.policy.version === this.#loaded.policy.version;
+    // The same rules from files of other names: their places are others.
+    this.#loaded = result;
+    if (isSamePolicy) return { kind: 'unchanged' };
+    this.#loadedAtMs = this.#clock();
+    if (result.warnings.length > 0) this.#options.onProblems?.(result.warnings);
+    for (const listener of this.#listeners) listener(result.policy);
+    return { kind: 'replaced', version: result.policy.version };
+  }
+
+  #schedule(): void {
+    const { pollIntervalMs = policyLookIntervalMs } = this.#options;
+    if (pollIntervalMs === 0 || this.#closing.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      void this.#enqueue(false).finally(() => this.#schedule());
+    }, pollIntervalMs);
+    this.#timer.unref();
+  }
+}
+
+/** A thread takes longer to start than a small policy to be read; tools of `discover` are waited for beside it. */
+function load(
+  sources: readonly YamlSource[],
+  options: PolicySourceOptions,
+  signal: AbortSignal,
+): Promise<Loaded | Problems> {
+  const bytes = sources.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  const isSmall = bytes <= defaultLimits.policyReadHereBytesMax && !asksTools(sources);
+  return isSmall ? loadHere(sources, options) : loadAside(sources, options, signal);
+}
+
+/** Whether a group may name a tool; one that does not is only read the longer way. */
+function asksTools(sources: readonly YamlSource[]): boolean {
+  return sources.some(({ text }) => text.includes('discover'));
+}
+
+async function loadAside(
+  sources: readonly YamlSource[],
+  options: PolicySourceOptions,
+  signal: AbortSignal,
+): Promise<Loaded | Problems> {
+  const deadline = AbortSignal.timeout(defaultLimits.policyReadTimeoutMs);
+  try {
+    return loadedOf(sources, await readPolicyAside(sources, options, AbortSignal.any([signal, deadline])));
+  } catch (error) {
+    const { message } = asProxyError(error, 'config_invalid');
+    const file = sources[0]?.file ?? 'policy';
+    return { problems: [{ file, line: 1, column: 1, message, severity: 'error' }], isPassing: true };
+  }
+}
+
+/** At once, in the thread that serves: for what is small, and for a gateway that serves nobody yet. */
+async function loadHere(
+  sources: readonly YamlSource[],
+  options: PolicySourceOptions,
+): Promise<Loaded | Problems> {
+  const { discover } = options;
+  const discovered =
+    discover === undefined ? undefined : await discoverAll(discoveredTools(sources), discover);
+  const result = parsePolicy(sources, {
+    version: versionOf(sources, discovered),
+    ...plainNames(options),
+    ...(discovered === undefined ? {} : { discovered }),
+  });
+  return loadedOf(sources, result);
+}
+
+function loadedOf(sources: readonly YamlSource[], result: ParsePolicyResult): Loaded | Problems {
+  if ('problems' in result) return result;
+  return { ...result, sources };
+}
+
+/** Of what stands in the files; a hash would take longer than to compare, and this is asked once a second. */
+function isSame(a: Sources, b: Sources | undefined): boolean {
+  if (b === undefined) return false;
+  if ('problems' in a || 'problems' in b) {
+    if (!('problems' in a && 'problems' in b)) return false;
+    return a.problems.map(formatProblem).join('\n') === b.problems.map(formatProblem).join('\n');
+  }
+  return a.length === b.length && a.every(({ file, text }, i) => file === b[i]?.file && text === b[i]?.text);
+}
+
+/** Files as they are named; of a folder its `.yaml` and `.yml` files by name, hidden ones left out. */
+async function readSources(paths: readonly string[]): Promise<Sources> {
+  const sources: YamlSource[] = [];
+  const problems: PolicyProblem[] = [];
+  for (const path of paths) {
+    const problem = (message: string): void => {
+      problems.push({ file: path, line: 1, column: 1, message, severity: 'error' });
+    };
+    try {
+      const files = (await stat(path)).isDirectory() ? await policyFiles(path) : [path];
+      if (files.length === 0) problem('the folder has no .yaml file; put the policy there, or name a file');
+      if (files.length > filesMax)
+        problem(`the folder has more than ${filesMax} files; is it the right one?`);
+      else for (const file of files) sources.push({ file, text: await readPolicyFile(file) });
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      problem(`the policy cannot be read (${code}); give the path of a readable file or folder`);
+    }
+  }
+  return problems.length > 0 ? { problems } : sources;
+}
+
+async function policyFiles(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory);
+  return names
+    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
+    .toSorted()
+    .map((name) => join(directory, name));
+}
+
+async function readPolicyFile(file: string): Promise<string> {
+  const { size } = await stat(file);
+  // The reader reports the length with its place; what is longer is not read into memory for that.
+  if (size > defaultLimits.policyBytesMax * 2) return ' '.repeat(defaultLimits.policyBytesMax + 1);
+  return readFile(file, 'utf8');
+}

@@ -1,0 +1,15 @@
+// What tells one policy from another.
+
+import { createHash } from 'node:crypto';
+import type { YamlSource } from '../../policy/yaml-source.ts';
+
+/** Of what the files say and what was discovered, not of where the files are: a policy is checked elsewhere than it serves. */
+export function versionOf(
+  sources: readonly YamlSource[],
+  discovered: ReadonlyMap<string, unknown> = new Map(),
+): string {
+  return createHash('sha256')
+    .update(JSON.stringify([sources.map(({ text }) => text), [...discovered]]))
+    .digest('hex')
+    .slice(0, 12);
+}

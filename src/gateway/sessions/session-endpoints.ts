@@ -1,0 +1,197 @@
+// HTTP in front of the session service: POST …/session, POST …/session/commit, DELETE …/session.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
+import { sessionCommitPath, sessionPath, type SessionProblem } from '../../protocol/session-messages.ts';
+import { newTraceId } from '../audit/audit-log.ts';
+import type { SessionRequest } from './session-authenticator.ts';
+import type { SessionService } from './session-service.ts';
+
+export interface SessionEndpointContext {
+  readonly sessions: SessionService;
+  /**
+   * Origins (`https://host:port`) under which agents reach this gateway; a proof must name one of them.
+   * Empty: the `Host` field is believed, which is enough where a proof can only be used once.
+   */
+  readonly publicOrigins: readonly string[];
+  readonly limits?: Limits;
+  readonly clock?: () => number;
+  /** Told of answers with status 500 and above: the agent gets no details of those. */
+  readonly onLimit?: (limit: LimitName) => void;
+  readonly onFault?: (error: ProxyError, traceId: string) => void;
+}
+
+/** Whether a path is one that `handleSessionRequest` answers. */
+export function isSessionPath(path: string): boolean {
+  return path === sessionPath || path === sessionCommitPath;
+}
+
+/** Answers one request; never throws. Every refusal is a `SessionProblem`, and nothing of a token is in it. */
+export async function handleSessionRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: SessionEndpointContext,
+): Promise<void> {
+  const traceId = newTraceId();
+  try {
+    const answer = await serve(request, context, traceId);
+    send(response, 200, answer);
+  } catch (error) {
+    const refusal = asProxyError(error);
+    if (refusal.limit !== undefined) context.onLimit?.(refusal.limit);
+    if (isOurFault(refusal)) context.onFault?.(refusal, traceId);
+    // A body that was not read to its end would be taken for the next request.
+    if (!request.complete) response.setHeader('connection', 'close');
+    sendProblem(response, refusal, traceId);
+  }
+}
+
+/**
+ * The URL that a proof for this request must name, without query. Throws ProxyError `authority_mismatch`
+ * if the `Host` field is not one of the gateway's public origins. Also right for the tunnel's upgrade request.
+ */
+export function publicUrlOf(request: IncomingMessage, publicOrigins: readonly string[]): string {
+  // `encrypted` is there on TLS sockets only.
+  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
+  const claimed = `${scheme}://${request.headers.host ?? ''}`;
+  const host = URL.canParse(claimed) ? new URL(claimed).host : undefined;
+  const path = (request.url ?? '/').split('?', 1)[0];
+  if (publicOrigins.length === 0 && host !== undefined) return `${scheme}://${host}${path}`;
+  // Behind a load balancer that ends TLS the schemes differ, so hosts are compared.
+  const origin = publicOrigins.find((candidate) => new URL(candidate).host === host);
+  if (origin === undefined) {
+    throw new ProxyError(
+      'authority_mismatch',
+      'The Host field is not a public name of this gateway; see its configuration.',
+    );
+  }
+  return `${new URL(origin).origin}${path}`;
+}
+
+/** The parts of a request that authenticate it. */
+export function sessionRequestOf(
+  request: IncomingMessage,
+  publicOrigins: readonly string[],
+  at: { readonly nowMs: number; readonly traceId?: string },
+): SessionRequest {
+  return {
+    ...at,
+    authorization: onlyField(request, 'authorization'),
+    proof: onlyField(request, 'dpop'),
+    method: request.method ?? '',
+    url: publicUrlOf(request, publicOrigins),
+  };
+}
+
+async function serve(
+  request: IncomingMessage,
+  context: SessionEndpointContext,
+  traceId: string,
+): Promise<object> {
+  const { sessions, clock = Date.now } = context;
+  const path = (request.url ?? '').split('?', 1)[0];
+  const body = await readBody(request, context.limits ?? defaultLimits);
+  const parts = sessionRequestOf(request, context.publicOrigins, { nowMs: clock(), traceId });
+  switch (`${request.method} ${path}`) {
+    case `POST ${sessionPath}`: {
+      const token = /^Bearer ([^ ]+)$/i.exec(parts.authorization ?? '')?.[1];
+      if (token === undefined) return sessions.renew(parts);
+      return sessions.enrol({ ...parts, token, body: parseJson(body) });
+    }
+    case `POST ${sessionCommitPath}`:
+      await sessions.commit(parts);
+      return { committed: true };
+    case `DELETE ${sessionPath}`:
+      await sessions.end(parts);
+      return { ended: true };
+    default:
+      throw new ProxyError(
+        'request_malformed',
+        `There is no ${request.method} on this path; see the session API.`,
+      );
+  }
+}
+
+/** The value of a field that stands exactly once. */
+function onlyField(request: IncomingMessage, name: string): string | undefined {
+  const values = request.headersDistinct[name] ?? [];
+  return values.length === 1 ? values[0] : undefined;
+}
+
+async function readBody(request: IncomingMessage, limits: Limits): Promise<Buffer> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(
+      new ProxyError(
+        'timeout',
+        `The body did not arrive within ${limits.enrolTimeoutMs} ms (enrolTimeoutMs).`,
+        { limit: 'enrolTimeoutMs' },
+      ),
+    );
+  }, limits.enrolTimeoutMs);
+  try {
+    return await Promise.race([collect(request, limits.agentBodyBytesMax), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // The request must stay usable for the answer, which leaving the loop early would prevent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    if (!(chunk instanceof Buffer))
+      throw new ProxyError('internal', 'The request gives text where bytes are expected.');
+    bytes += chunk.length;
+    if (bytes > bytesMax) {
+      throw new ProxyError(
+        'request_malformed',
+        `The body is longer than ${bytesMax} bytes (agentBodyBytesMax).`,
+        { limit: 'agentBodyBytesMax' },
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    // The parser's own message quotes the text.
+    throw new ProxyError('request_malformed', 'The body is not JSON.');
+  }
+}
+
+/** Faults of ours, whose messages may name what is none of the agent's business. */
+function isOurFault({ code, httpStatus }: ProxyError): boolean {
+  return httpStatus >= 500 && code !== 'timeout' && code !== 'shutting_down' && code !== 'audit_unavailable';
+}
+
+function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: string): void {
+  const { code, httpStatus } = refusal;
+  // RFC 9449 §7.1: a 401 says which scheme and algorithms would do.
+  if (httpStatus === 401) response.setHeader('www-authenticate', 'DPoP algs="EdDSA Ed25519 ES256"');
+  const problem: SessionProblem = {
+    error: code,
+    message: isOurFault(refusal)
+      ? `The gateway failed; its log has the cause under trace id ${traceId}.`
+      : refusal.message,
+    trace_id: traceId,
+  };
+  send(response, httpStatus, problem);
+}
+
+function send(response: ServerResponse, status: number, answer: object): void {
+  if (response.headersSent || response.destroyed) return;
+  const body = Buffer.from(JSON.stringify(answer));
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}

@@ -1,0 +1,376 @@
+// The life of sessions on the gateway: enrol, commit, renew, end, revoke, and who a request belongs to.
+
+import { randomUUID } from 'node:crypto';
+import type { Principal } from '../../policy/decision.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { SessionAnswer } from '../../protocol/session-messages.ts';
+import type { SessionRecord, Store } from '../../store/store.ts';
+import type { DurableAuditSink } from '../audit/audit-log.ts';
+import { thumbprintOf } from './dpop-proof.ts';
+import { issueAccessToken, type AccessTokenIssuer } from './session-access-token.ts';
+import { SessionAudit } from '../audit/session-audit.ts';
+import {
+  assertAlive,
+  principalOf,
+  SessionAuthenticator,
+  type SessionRequest,
+} from './session-authenticator.ts';
+import { parseEnrolRequest, type ValidEnrolRequest } from './session-request.ts';
+import { verifySessionToken, type TokenIssuer, type VerifiedToken } from './session-token.ts';
+import { SessionWatch, type EndedListener } from './session-watch.ts';
+import type { SigningKey } from './signing-key.ts';
+
+/** What the policy says of a session, for the agent. */
+export interface SessionFacts {
+  readonly placeholders: Readonly<Record<string, string>>;
+  readonly capturePorts: readonly number[];
+  readonly modes: readonly string[];
+}
+
+export interface SessionServiceOptions {
+  readonly store: Store;
+  readonly audit: DurableAuditSink;
+  readonly signingKey: SigningKey;
+  /** `iss` of the access tokens. */
+  readonly issuer: string;
+  /** The audience that session tokens must name; also that of the access tokens. */
+  readonly audience: string;
+  /** Issuers whose session tokens are taken: usually `ownIssuer(signingKey, issuer)` and OIDC issuers. */
+  readonly trust: readonly TokenIssuer[];
+  readonly sessionFacts: (principal: Principal) => SessionFacts;
+  readonly limits?: Limits;
+  readonly clock?: () => number;
+  /** Told of faults that no request waits for. */
+  readonly onFault?: (error: ProxyError) => void;
+}
+
+export interface EnrolInput {
+  readonly token: string;
+  readonly proof: string | undefined;
+  /** URL of the request, as `htu` of the proof must name it. */
+  readonly url: string;
+  /** The parsed JSON body, of any form. */
+  readonly body: unknown;
+  readonly nowMs: number;
+  readonly traceId?: string;
+}
+
+export interface AuthenticatedSession {
+  readonly principal: Principal;
+  /** When the session ends at the latest; the access token of the request may expire earlier. */
+  readonly expiresMs: number;
+}
+
+/** Opens the service and begins to watch for endings. The store and the audit belong to the caller. */
+export async function openSessionService(options: SessionServiceOptions): Promise<SessionService> {
+  const audit = new SessionAudit(options.audit);
+  const watch = await SessionWatch.open({
+    store: options.store,
+    clock: options.clock ?? Date.now,
+    onFault: options.onFault ?? (() => {}),
+    onExpired: ({ id, principalId, reason, overMs = 0 }) =>
+      audit.record({
+        action: 'ended',
+        nowMs: overMs,
+        sessionId: id,
+        principal: principalId,
+        message: `The session ended: ${reason}.`,
+      }),
+  });
+  return new SessionService(options, audit, watch);
+}
+
+/** Each method throws ProxyError; the codes are those of docs/reference/session-api.md. */
+export class SessionService implements AsyncDisposable {
+  readonly #options: SessionServiceOptions;
+  readonly #limits: Limits;
+  readonly #accessTokens: AccessTokenIssuer;
+  readonly #authenticator: SessionAuthenticator;
+  readonly #audit: SessionAudit;
+  readonly #watch: SessionWatch;
+
+  /** Use `openSessionService`. */
+  constructor(options: SessionServiceOptions, audit: SessionAudit, watch: SessionWatch) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#accessTokens = { key: options.signingKey, issuer: options.issuer, audience: options.audience };
+    this.#authenticator = new SessionAuthenticator({
+      store: options.store,
+      limits: this.#limits,
+      accessTokens: this.#accessTokens,
+    });
+    this.#audit = audit;
+    this.#watch = watch;
+  }
+
+  /** Exchanges a session token for a session that is bound to the key of the proof. */
+  async enrol(input: EnrolInput): Promise<SessionAnswer> {
+    this.#assertAudited();
+    const token = await this.#verifyToken(input);
+    const principalId = `${token.issuer}|${token.subject}`;
+    try {
+      const { request, keyThumbprint } = await this.#verifyHolder(input);
+      return await this.#enrol(input, { token, principalId, request, keyThumbprint });
+    } catch (error) {
+      const refusal = asProxyError(error);
+      // A reused token has its alarm, and a fault of the store or the audit is no refusal.
+      if (refusal.httpStatus < 500 && refusal.code !== 'token_reused') {
+        await this.#audit.record({
+          ...stepOf(input),
+          action: 'refused',
+          principal: principalId,
+          error: refusal,
+        });
+      }
+      throw refusal;
+    }
+  }
+
+  async #verifyToken({ token, nowMs, traceId }: EnrolInput): Promise<VerifiedToken> {
+    try {
+      const { trust, audience } = this.#options;
+      return await verifySessionToken(token, { trust, audience, nowMs });
+    } catch (error) {
+      const refusal = asProxyError(error);
+      this.#audit.strangerRefused(refusal, nowMs, traceId);
+      throw refusal;
+    }
+  }
+
+  /** The proof's key is the one that the body enrols. */
+  async #verifyHolder(
+    input: EnrolInput,
+  ): Promise<{ readonly request: ValidEnrolRequest; readonly keyThumbprint: string }> {
+    const { proof, url, nowMs } = input;
+    const request = parseEnrolRequest(input.body);
+    const keyThumbprint = await thumbprintOf(request.key);
+    await this.#authenticator.verifyProof({
+      proof,
+      method: 'POST',
+      url,
+      nowMs,
+      expectedThumbprint: keyThumbprint,
+    });
+    return { request, keyThumbprint };
+  }
+
+  async #enrol(
+    input: EnrolInput,
+    verified: {
+      readonly token: VerifiedToken;
+      readonly principalId: string;
+      readonly request: ValidEnrolRequest;
+      readonly keyThumbprint: string;
+    },
+  ): Promise<SessionAnswer> {
+    const { nowMs } = input;
+    const { token, principalId, request, keyThumbprint } = verified;
+    const session = {
+      id: randomUUID(),
+      tokenKey: token.tokenKey,
+      tokenExpiresMs: token.expiresMs,
+      principalId,
+      claims: token.claims,
+      posture: request.posture,
+      keyThumbprint,
+      agentVersion: request.agent.version,
+      enrolledMs: nowMs,
+      commitByMs: nowMs + this.#limits.commitTimeoutMs,
+      endsMs: nowMs + this.#limits.sessionLifetimeMs,
+    };
+    const { enrolmentsPerTokenMax } = this.#limits;
+    const outcome = await this.#options.store.sessions.enrol(session, { enrolmentsPerTokenMax });
+    switch (outcome.kind) {
+      case 'enrolled': {
+        // The earlier session's streams end first: whoever holds it must not go on while the audit is written.
+        if (outcome.superseded.length > 0) await this.#watch.look();
+        await this.#recordEnrolment(input, { ...session, state: 'enrolled' }, outcome.superseded);
+        return this.#answer({ ...session, state: 'enrolled' }, nowMs);
+      }
+      case 'token_consumed':
+        throw await this.#alarm(input, principalId, outcome.sessionId);
+      case 'too_many_enrolments':
+        throw new ProxyError(
+          'limit_exceeded',
+          `The session token was enrolled ${enrolmentsPerTokenMax} times without a commit (enrolmentsPerTokenMax); get a new one.`,
+          { limit: 'enrolmentsPerTokenMax' },
+        );
+    }
+  }
+
+  async #recordEnrolment(
+    input: EnrolInput,
+    session: SessionRecord,
+    superseded: readonly string[],
+  ): Promise<void> {
+    const { id, principalId, claims, posture, agentVersion } = session;
+    for (const earlier of superseded) {
+      const message = `Revoked: session ${id} enrolled with the same token before the commit.`;
+      await this.#audit.record({
+        ...stepOf(input),
+        action: 'revoked',
+        sessionId: earlier,
+        principal: principalId,
+        message,
+      });
+    }
+    await this.#audit.record({
+      ...stepOf(input),
+      action: 'enrolled',
+      sessionId: id,
+      principal: principalId,
+      details: { claims, posture, agentVersion, ...(superseded.length > 0 ? { superseded } : {}) },
+    });
+  }
+
+  /** A second use after the commit: somebody has a copy of the token. */
+  async #alarm(input: EnrolInput, principal: string, sessionId: string): Promise<ProxyError> {
+    const error = new ProxyError(
+      'token_reused',
+      'The session token was already used and its session is committed. ' +
+        'If this was not a second start with an old token, the token was copied: revoke the session and issue a new one.',
+    );
+    await this.#audit.record({ ...stepOf(input), action: 'token_reused', sessionId, principal, error });
+    return error;
+  }
+
+  /** A new access token for a living session; the old one may have expired, the key is what counts. */
+  async renew(request: SessionRequest): Promise<SessionAnswer> {
+    this.#assertAudited();
+    const session = await this.#authenticator.authenticate(request, 'renewable');
+    await this.#audit.record({
+      ...stepOf(request),
+      action: 'renewed',
+      sessionId: session.id,
+      principal: session.principalId,
+    });
+    return this.#answer(session, request.nowMs);
+  }
+
+  /** Consumes the session's token for good. Repeating it is harmless. */
+  async commit(request: SessionRequest): Promise<void> {
+    this.#assertAudited();
+    const session = await this.#authenticator.authenticate(request);
+    const outcome = await this.#options.store.sessions.commit(session.id, request.nowMs);
+    switch (outcome.kind) {
+      case 'committed':
+        await this.#audit.record({
+          ...stepOf(request),
+          action: 'committed',
+          sessionId: session.id,
+          principal: session.principalId,
+        });
+        return;
+      case 'already_committed':
+        return;
+      case 'over':
+        assertAlive(outcome.session, request.nowMs);
+        throw new ProxyError('internal', 'The store refused to commit a session that is alive.');
+      case 'token_consumed':
+        throw new ProxyError('token_reused', 'Another session committed the same token; this one ends.');
+    }
+  }
+
+  /** Ends the session at the wish of its agent. */
+  async end(request: SessionRequest): Promise<void> {
+    const session = await this.#authenticator.authenticate(request, 'renewable');
+    await this.#end(session, { state: 'ended', reason: 'its agent ended it' }, request);
+  }
+
+  /** Ends a session at the wish of an operator. False if there is none of that id that is alive. */
+  async revoke(sessionId: string, reason: string): Promise<boolean> {
+    const session = await this.#options.store.sessions.find(sessionId);
+    if (session === undefined) return false;
+    return this.#end(session, { state: 'revoked', reason }, { nowMs: this.#now() });
+  }
+
+  /** Newest first. */
+  async list(
+    query: { readonly living?: boolean; readonly limit?: number } = {},
+  ): Promise<readonly SessionRecord[]> {
+    return this.#options.store.sessions.list({ limit: 1000, ...query });
+  }
+
+  /** Whose request this is; for the tunnel. Throws `token_…`, `proof_invalid`, `session_unknown` or `session_revoked`. */
+  async authenticate(request: SessionRequest): Promise<AuthenticatedSession> {
+    const session = await this.#authenticator.authenticate(request);
+    return { principal: principalOf(session), expiresMs: session.endsMs };
+  }
+
+  /** Throws `session_unknown` or `session_revoked` for one that is over. */
+  async requireAlive(sessionId: string): Promise<void> {
+    assertAlive(await this.#options.store.sessions.find(sessionId), this.#now());
+  }
+
+  /** Tells of each session that ended or was revoked, by this process at once, by another within a second. */
+  onEnded(listener: EndedListener): () => void {
+    return this.#watch.onEnded(listener);
+  }
+
+  async close(): Promise<void> {
+    await this.#watch.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #end(
+    session: SessionRecord,
+    ending: { readonly state: 'ended' | 'revoked'; readonly reason: string },
+    at: { readonly nowMs: number; readonly traceId?: string },
+  ): Promise<boolean> {
+    const { id, principalId } = session;
+    if (!(await this.#options.store.sessions.end(id, ending, at.nowMs))) return false;
+    // The streams end first: a failing audit must not keep a revoked session alive.
+    await this.#watch.look();
+    const message = `The session was ${ending.state}: ${ending.reason}.`;
+    await this.#audit.record({
+      ...stepOf(at),
+      action: ending.state,
+      sessionId: id,
+      principal: principalId,
+      message,
+    });
+    return true;
+  }
+
+  #answer(session: SessionRecord, nowMs: number): SessionAnswer {
+    const { id, keyThumbprint, endsMs } = session;
+    const expiresMs = Math.min(nowMs + this.#limits.accessTokenLifetimeMs, endsMs);
+    const facts = this.#options.sessionFacts(principalOf(session));
+    return {
+      session_id: id,
+      access_token: issueAccessToken(
+        this.#accessTokens,
+        { sessionId: id, keyThumbprint },
+        { nowMs, expiresMs },
+      ),
+      token_type: 'DPoP',
+      expires_in: Math.floor((expiresMs - nowMs) / 1000),
+      placeholders: facts.placeholders,
+      capture_ports: facts.capturePorts,
+      modes: facts.modes,
+    };
+  }
+
+  #assertAudited(): void {
+    if (this.#audit.healthy) return;
+    throw new ProxyError(
+      'audit_unavailable',
+      'The audit cannot be written, so no session is served; try again later.',
+    );
+  }
+
+  #now(): number {
+    return (this.#options.clock ?? Date.now)();
+  }
+}
+
+function stepOf({ nowMs, traceId }: { readonly nowMs: number; readonly traceId?: string }): {
+  readonly nowMs: number;
+  readonly traceId?: string;
+} {
+  return traceId === undefined ? { nowMs } : { nowMs, traceId };
+}

@@ -1,0 +1,102 @@
+// Notices the end of sessions, also those that another process on the same store ended.
+
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { SessionRecord, Store } from '../../store/store.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+
+/** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
+export const watchIntervalMs = 500;
+const pruneIntervalMs = 3_600_000;
+/** How long sessions that are over, and what they asked for, stay listed. */
+const sessionRetentionMs = 30 * 24 * 3_600_000;
+
+export type EndedListener = (sessionId: string, reason: string) => void;
+
+export interface SessionWatchOptions {
+  readonly store: Store;
+  readonly clock: () => number;
+  /** Called once for each session that reached its time, in the one process that ended it. */
+  readonly onExpired: (session: SessionRecord) => Promise<void>;
+  readonly onFault: (error: ProxyError) => void;
+}
+
+/** Looks at the store's change counter at an interval until it is closed. */
+export class SessionWatch implements AsyncDisposable {
+  readonly #options: SessionWatchOptions;
+  readonly #listeners = new Set<EndedListener>();
+  #sequence: number;
+  #nextPruneMs = 0;
+  readonly #repeated: RepeatedLook;
+
+  private constructor(options: SessionWatchOptions, sequence: number) {
+    this.#options = options;
+    this.#sequence = sequence;
+    const { onFault } = options;
+    this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: watchIntervalMs, onFault });
+  }
+
+  /** Endings from now on are noticed. */
+  static async open(options: SessionWatchOptions): Promise<SessionWatch> {
+    const { sequence } = await options.store.sessions.endingsSince(undefined);
+    const watch = new SessionWatch(options, sequence);
+    watch.#repeated.start();
+    return watch;
+  }
+
+  /** Gives the function that takes the listener away again. */
+  onEnded(listener: EndedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks now. Faults of the store go to `onFault`; the next look tries again. */
+  look(): Promise<void> {
+    // One look at a time: an ending is told once.
+    return this.#repeated.now();
+  }
+
+  close(): Promise<void> {
+    return this.#repeated.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #look(): Promise<void> {
+    const { sessions } = this.#options.store;
+    const nowMs = this.#options.clock();
+    const expired = await sessions.expire(nowMs);
+    for (;;) {
+      const { sequence, endings } = await sessions.endingsSince(this.#sequence);
+      this.#sequence = sequence;
+      for (const { sessionId, reason } of endings) this.#tell(sessionId, reason);
+      if (endings.length === 0) break;
+    }
+    // After the streams have ended: a failing audit must not keep them open.
+    for (const session of expired) await this.#options.onExpired(session);
+    if (nowMs < this.#nextPruneMs) return;
+    this.#nextPruneMs = nowMs + pruneIntervalMs;
+    await this.#prune(nowMs);
+  }
+
+  /** What a call leaves over, the next one takes: each is bounded. */
+  async #prune(nowMs: number): Promise<void> {
+    const { sessions, tokens, proofs, access } = this.#options.store;
+    await sessions.prune(nowMs - sessionRetentionMs);
+    await access.prune(nowMs - sessionRetentionMs);
+    await tokens.prune(nowMs);
+    await proofs.prune(nowMs);
+  }
+
+  #tell(sessionId: string, reason: string): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(sessionId, reason);
+      } catch (error) {
+        // One listener's fault must not keep the others from ending their streams.
+        this.#options.onFault(asProxyError(error));
+      }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+// The gateway's own Ed25519 key: it signs session tokens and access tokens.
+
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, mkdir, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProxyError } from '../../protocol/error.ts';
+
+/** Name of the key file in its directory. */
+export const signingKeyFile = 'signing-key.pem';
+/** A PKCS#8 Ed25519 key in PEM is 119 bytes. */
+const keyFileBytesMax = 4096;
+
+/** Claims or header of a JWT, before they are signed. */
+export type JwtMembers = Readonly<Record<string, unknown>>;
+
+/** Signs JWTs. The private half is never given out. */
+export interface SigningKey {
+  /** RFC 7638 thumbprint of the public key. */
+  readonly kid: string;
+  readonly publicKey: KeyObject;
+  /** A compact JWS (RFC 7515) with `alg: EdDSA` and this key's `kid`. */
+  signJwt(typ: string, claims: JwtMembers): string;
+}
+
+/**
+ * Opens the key in the directory, or creates both (0700, 0600) if there is none.
+ * A key that exists and cannot be used is ProxyError `signing_key_unusable`, never a new key:
+ * a new one would silently void every token that is out.
+ */
+export async function openSigningKey(directory: string): Promise<SigningKey> {
+  const path = join(directory, signingKeyFile);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const existing = await readKeyFile(path);
+    return signingKeyOf(existing ?? (await createKeyFile(directory, path)), path);
+  } catch (error) {
+    if (error instanceof ProxyError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw unusable(path, why, error);
+  }
+}
+
+/** A key that lives in memory only, for tokens that need not outlive the process; a fresh one if none is given. */
+export function createSigningKey(
+  privateKey: KeyObject = generateKeyPairSync('ed25519').privateKey,
+): SigningKey {
+  return signingKeyOf(privateKey, 'in memory');
+}
+
+async function readKeyFile(path: string): Promise<KeyObject | undefined> {
+  let file;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) throw unusable(path, 'it is not a regular file');
+    if ((status.mode & 0o077) !== 0) throw unusable(path, 'others may read it; make it mode 600');
+    if (status.uid !== process.geteuid?.() && status.uid !== 0)
+      throw unusable(path, 'it belongs to another user');
+    if (status.size > keyFileBytesMax) throw unusable(path, 'it is too large for a key');
+    return createPrivateKey(await file.readFile());
+  } finally {
+    await file.close();
+  }
+}
+
+/** Written whole under another name and then linked: nobody ever sees half a key, and the first of two wins. */
+async function createKeyFile(directory: string, path: string): Promise<KeyObject> {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const temporary = join(directory, `.${signingKeyFile}.${randomBytes(8).toString('hex')}`);
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    await file.sync();
+    await link(temporary, path);
+    return privateKey;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    const theirs = await readKeyFile(path);
+    if (theirs === undefined) throw unusable(path, 'it vanished while it was opened', error);
+    return theirs;
+  } finally {
+    await file.close();
+    await unlink(temporary);
+  }
+}
+
+function signingKeyOf(privateKey: KeyObject, path: string): SigningKey {
+  if (privateKey.type !== 'private' || privateKey.asymmetricKeyType !== 'ed25519') {
+    throw unusable(path, 'it is not an Ed25519 private key');
+  }
+  const publicKey = createPublicKey(privateKey);
+  const { crv, kty, x } = publicKey.export({ format: 'jwk' });
+  // RFC 7638 §3: the required members in lexicographic order, without space.
+  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
+  const signJwt = (typ: string, claims: JwtMembers): string => {
+    const input = `${encode({ alg: 'EdDSA', typ, kid })}.${encode(claims)}`;
+    return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`;
+  };
+  return { kid, publicKey, signJwt };
+}
+
+function encode(members: JwtMembers): string {
+  return Buffer.from(JSON.stringify(members)).toString('base64url');
+}
+
+function unusable(path: string, why: string, cause?: unknown): ProxyError {
+  return new ProxyError(
+    'signing_key_unusable',
+    `The signing key ${path} cannot be used: ${why}. Correct or restore the file; ` +
+      'moving it away makes a new key and voids all session tokens.',
+    { cause },
+  );
+}

@@ -1,0 +1,315 @@
+// One stream of a tunnel from its `open` to HTTP: classify, terminate TLS, hand to the front; or blind bytes by rule.
+
+import type { Duplex } from 'node:stream';
+import type { Destination } from '../../http/destination.ts';
+import { parseAuthority } from '../../http/authority.ts';
+import { peekFirstBytes } from '../../intercept/peek.ts';
+import type { FirstBytes } from '../../intercept/peek.ts';
+import { abortTls } from '../../intercept/tls-terminator.ts';
+import type { TlsTerminator } from '../../intercept/tls-terminator.ts';
+import type { Dialer } from '../../net/dialer.ts';
+import type { AllowDecision, Decision, Principal } from '../../policy/decision.ts';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { LimitName } from '../../protocol/limits.ts';
+import type { OpenFields } from '../../protocol/frame.ts';
+import { confirmDecision } from '../exchange/confirm-decision.ts';
+import { operatorDetail } from '../exchange/refusal.ts';
+import { type ExchangeParts, requireAudit } from '../exchange/exchange.ts';
+import { ExchangeRecord } from '../exchange/exchange-record.ts';
+import type { HttpFront } from '../front/http-front.ts';
+import type { Http2Front } from '../front/http2-front.ts';
+import { requireFieldValue } from '../forward/loop-guard.ts';
+import { pipeBoth } from '../forward/pipe-both.ts';
+
+/** In the order of preference. */
+const supportedProtocols = ['h2', 'http/1.1'] as const;
+/** Fatal alert unrecognized_name (RFC 8446 §6), as one plaintext TLS record. */
+const unrecognizedNameAlert = Uint8Array.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70);
+
+/** A stream as the handler sees it: of the multiplexed tunnel or of the chunk protocol. */
+export interface StreamPort {
+  readonly duplex: Duplex;
+  readonly fields: OpenFields;
+  accept(): void;
+  refuse(error: ProxyError): void;
+  /** Ends both directions at once; the client sees a reset. */
+  reset(error: ProxyError): void;
+}
+
+export interface StreamParts extends ExchangeParts {
+  readonly front: HttpFront;
+  readonly http2Front: Http2Front;
+  readonly terminator: TlsTerminator;
+  readonly dialer: Dialer;
+  /** Told of limits that are reached without an audit event of their own. */
+  readonly onLimit?: (limit: LimitName) => void;
+}
+
+interface Scene {
+  readonly port: StreamPort;
+  readonly principal: Principal;
+  readonly parts: StreamParts;
+}
+
+/** Serves one stream; never throws. */
+export async function handleStream(
+  port: StreamPort,
+  principal: Principal,
+  parts: StreamParts,
+): Promise<void> {
+  const scene = { port, principal, parts };
+  if (!admitStream(scene)) return;
+  const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
+  record.facts.host = port.fields.authority.slice(0, 300);
+  try {
+    await route(scene, record);
+  } catch (error) {
+    // A stream that never became an exchange still leaves one event.
+    const fault = asProxyError(error);
+    record.facts.verdict = fault.code === 'cancelled' || fault.code === 'timeout' ? 'error' : 'deny';
+    record.noteFault(fault);
+    const detail = operatorDetail(fault);
+    if (detail !== undefined) record.facts.details = { operator: detail };
+    record.finish(parts.clock());
+    port.refuse(fault);
+  }
+}
+
+/** Before anything is done for it: a flood of streams must not cost more than their refusals. */
+function admitStream({ port, principal, parts }: Scene): boolean {
+  const nowMs = parts.clock();
+  try {
+    parts.budgets.admitStream(principal.sessionId, nowMs);
+    return true;
+  } catch (error) {
+    const fault = asProxyError(error);
+    if (fault.limit !== undefined) parts.onLimit?.(fault.limit);
+    const refused = parts.budgets.takeRefusedStreams(principal.sessionId, nowMs);
+    if (refused !== undefined) {
+      const record = new ExchangeRecord(parts.audit, 'stream', principal, nowMs);
+      record.facts.verdict = 'deny';
+      record.facts.errorCode = fault.code;
+      record.facts.message = fault.message;
+      record.facts.details = { refused };
+      record.finish(nowMs);
+    }
+    port.refuse(fault);
+    return false;
+  }
+}
+
+async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
+  const { port, principal, parts } = scene;
+  const { mode, authority: claimed } = port.fields;
+  requireFieldValue(port.fields.via);
+  if (mode === 'http1' || mode === 'http2') {
+    throw new ProxyError('frame_unexpected', `stream mode ${mode} was not agreed for this session`);
+  }
+  if (mode === 'proxy') {
+    port.accept();
+    serveHttp(scene, undefined, port.duplex, 'http/1.1 proxy');
+    return;
+  }
+  const authority = parseAuthority(claimed);
+  record.facts.host = authority.host;
+  record.facts.port = authority.port;
+  if (mode === 'raw') parts.loops?.check(authority, port.fields.via);
+  const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
+  port.accept();
+  if (raw.effect === 'allow' && raw.handling === 'raw') {
+    await blind(scene, { ...authority, scheme: 'tcp' }, raw, record);
+    return;
+  }
+  const first = await peekFirstBytes(port.duplex, {
+    // Server-first protocols would wait for ever.
+    timeoutMs: parts.limits.headTimeoutMs,
+    limits: parts.limits,
+  });
+  await byFirstBytes({ scene, record, raw, principal }, authority, first);
+}
+
+interface Routing {
+  readonly scene: Scene;
+  readonly record: ExchangeRecord;
+  /** The decision for raw TCP, whose rule explains a refusal. */
+  readonly raw: Decision;
+  readonly principal: Principal;
+}
+
+async function byFirstBytes(
+  { scene, record, raw }: Routing,
+  authority: { readonly host: string; readonly port: number },
+  first: FirstBytes,
+): Promise<void> {
+  switch (first.kind) {
+    case 'tls':
+      await serveTls(scene, { ...authority, scheme: 'https' }, first, record);
+      return;
+    case 'http':
+      serveHttp(scene, { ...authority, scheme: 'http' }, scene.port.duplex, 'http/1.1 cleartext');
+      return;
+    case 'ended':
+      // Opened and closed without a byte, as port scans and health checks do: nothing was asked for.
+      record.facts.verdict = 'info';
+      record.facts.message = 'the client sent nothing';
+      record.finish(scene.parts.clock());
+      scene.port.duplex.end();
+      scene.port.duplex.resume();
+      return;
+    case 'http2':
+    case 'other':
+    case 'silent':
+      record.facts.rule = raw.rule.name;
+      throw new ProxyError(
+        'protocol_denied',
+        `${authority.host}:${String(authority.port)}: the connection is neither TLS nor HTTP/1.1, and no rule allows raw TCP there`,
+      );
+  }
+}
+
+function connectDecision({ principal, parts }: Scene, destination: Destination): Decision {
+  return parts.policy().decide(principal, { depth: 'connect', destination }, parts.clock());
+}
+
+async function serveTls(
+  scene: Scene,
+  destination: Destination,
+  first: Extract<FirstBytes, { kind: 'tls' }>,
+  record: ExchangeRecord,
+): Promise<void> {
+  const { port, parts } = scene;
+  const { sni, alpn } = first.hello;
+  record.facts.scheme = 'https';
+  if (sni !== undefined && !sameHost(sni, destination.host)) {
+    refuseName(scene, destination, sni, record);
+    return;
+  }
+  const decision = connectDecision(scene, destination);
+  if (decision.effect === 'allow' && decision.handling === 'passthrough') {
+    if (sni === undefined)
+      throw new ProxyError(
+        'authority_mismatch',
+        `${destination.host} is passed through, which needs its name in SNI`,
+      );
+    await blind(scene, destination, decision, record);
+    return;
+  }
+  // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
+  const common = supportedProtocols.filter((protocol) => alpn.includes(protocol));
+  // A client that offers nothing of ours gets the alert for that (RFC 7301 §3.2).
+  const offered = common.length === 0 && alpn.length > 0 ? supportedProtocols : common;
+  const terminated = await parts.terminator.terminate(port.duplex, {
+    owner: scene.principal.id,
+    host: destination.host,
+    alpn: offered,
+  });
+  const abort = (error: ProxyError): void => {
+    abortTls(terminated.socket, error);
+    port.reset(error);
+  };
+  const isHttp2 = terminated.alpn === 'h2';
+  const served = {
+    principal: scene.principal,
+    destination,
+    protocol: isHttp2 ? 'h2' : 'http/1.1',
+    via: port.fields.via,
+  };
+  (isHttp2 ? parts.http2Front : parts.front).serve(terminated.socket, { scene: served, abort });
+}
+
+/** SNI is a claim as well; it must say the same as CONNECT. The client gets the alert that TLS has for it. */
+function refuseName(
+  { port, parts }: Scene,
+  destination: Destination,
+  sni: string,
+  record: ExchangeRecord,
+): void {
+  record.facts.verdict = 'deny';
+  record.facts.errorCode = 'authority_mismatch';
+  record.facts.claimed = { connect: destination.host, sni: sni.slice(0, 300) };
+  record.facts.message = `the connection was opened to ${destination.host}, but its TLS asks for another name`;
+  record.finish(parts.clock());
+  port.duplex.end(unrecognizedNameAlert);
+  port.duplex.resume();
+}
+
+function sameHost(name: string, host: string): boolean {
+  try {
+    return parseAuthority(name, { defaultPort: 443 }).host === host;
+  } catch {
+    // A name that cannot be parsed is not the name of the destination.
+    return false;
+  }
+}
+
+function serveHttp(
+  scene: Scene,
+  destination: Destination | undefined,
+  socket: Duplex,
+  protocol: string,
+): void {
+  const abort = (error: ProxyError): void => {
+    scene.port.reset(error);
+  };
+  scene.parts.front.serve(socket, {
+    scene: { principal: scene.principal, destination, protocol, via: scene.port.fields.via },
+    abort,
+  });
+}
+
+/** Passthrough and raw TCP: one decision, one dial to the checked address, bytes counted, one event. */
+async function blind(
+  scene: Scene,
+  judged: Destination,
+  decision: AllowDecision,
+  record: ExchangeRecord,
+): Promise<void> {
+  const { port, principal, parts } = scene;
+  // Whatever the bytes are, they are not ours to wrap: plain TCP.
+  const destination = { ...judged, scheme: 'tcp' } as const;
+  record.facts.rule = decision.rule.name;
+  record.facts.policyVersion = parts.policy().version;
+  record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
+  record.facts.protocol = decision.handling;
+  record.decided = 'allow';
+  record.keep();
+  const { sessionId } = principal;
+  requireAudit(parts, sessionId);
+  const spendBytes = parts.budgets.admit(sessionId, decision.rule.name, decision.limits, parts.clock());
+  const dialed = await parts.dialer.dial({
+    destination,
+    addresses: decision.addresses,
+    principalId: principal.id,
+    ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
+  });
+  record.noteConnection(dialed);
+  const { socket } = dialed;
+  const access = { depth: 'connect', destination: judged } as const;
+  let isEnded = false;
+  const release = parts.live.add({
+    principal,
+    access,
+    decision,
+    end: (error) => {
+      isEnded = true;
+      record.noteFault(error);
+      socket.destroy(error);
+      port.reset(error);
+    },
+  });
+  try {
+    // From here on a change of the policy ends it.
+    confirmDecision({ access, decision }, principal, parts);
+  } catch (error) {
+    release();
+    socket.destroy();
+    throw error;
+  }
+  const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
+  const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
+  if (bytes.fault !== undefined) record.noteFault(bytes.fault);
+  record.facts.verdict = isEnded ? 'deny' : 'allow';
+  record.facts.requestBytes = bytes.fromFirst;
+  record.facts.responseBytes = bytes.fromSecond;
+  record.finish(parts.clock());
+}

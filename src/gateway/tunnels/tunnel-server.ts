@@ -1,0 +1,309 @@
+// The gateway's end of the tunnels: authenticated upgrades, one link or one chunk stream each, ended with their session.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { formatAuthority } from '../../http/authority.ts';
+import { parseProxyHead } from '../../http/proxy-head.ts';
+import type { ProxyHead } from '../../http/proxy-head.ts';
+import { chunkStream } from '../../net/chunk-stream.ts';
+import { TunnelLink } from '../../net/tunnel-link.ts';
+import type { TunnelStream } from '../../net/tunnel-stream.ts';
+import { acceptWebSocket, refuseUpgrade } from '../../net/websocket-handshake.ts';
+import type { WebSocketConnection } from '../../net/websocket-connection.ts';
+import type { Principal } from '../../policy/decision.ts';
+import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
+import { tunnelPath } from '../../protocol/session-messages.ts';
+import { handleStream } from './stream-handler.ts';
+import type { StreamParts, StreamPort } from './stream-handler.ts';
+import { sessionRequestOf } from '../sessions/session-endpoints.ts';
+import type { SessionService } from '../sessions/session-service.ts';
+
+export interface TunnelServerOptions {
+  readonly sessions: SessionService;
+  readonly parts: StreamParts;
+  /** Origins under which agents reach us, for the DPoP proof; empty believes Host. */
+  readonly publicOrigins: readonly string[];
+}
+
+interface OpenTunnel {
+  readonly sessionId: string;
+  drain(deadlineMs: number): Promise<void>;
+  /** Ends it now; the agent learns the reason, where the protocol of the tunnel can say it. */
+  dismiss(error: ProxyError): void;
+  destroy(error: ProxyError): void;
+}
+
+export class TunnelServer {
+  readonly #options: TunnelServerOptions;
+  readonly #tunnels = new Set<OpenTunnel>();
+  #draining = false;
+
+  constructor(options: TunnelServerOptions) {
+    this.#options = options;
+    options.sessions.onEnded((sessionId, reason) => {
+      this.#endSession(sessionId, reason);
+    });
+  }
+
+  get tunnelCount(): number {
+    return this.#tunnels.size;
+  }
+
+  /** How many tunnels each session has here; sessions without any are left out. */
+  tunnelsBySession(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { sessionId } of this.#tunnels) counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
+    return counts;
+  }
+
+  /** Takes an HTTP upgrade on the tunnel path; never throws. */
+  async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => {
+      socket.destroy();
+    });
+    try {
+      await this.#open(request, socket, head);
+    } catch (error) {
+      const fault = asProxyError(error);
+      const { httpStatus } = fault;
+      this.#count(fault);
+      refuseUpgrade(socket, httpStatus, { error: fault.code, message: fault.message });
+    }
+  }
+
+  /** New streams go elsewhere; the old ones may finish until the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    await Promise.all([...this.#tunnels].map((tunnel) => tunnel.drain(deadlineMs)));
+  }
+
+  destroy(): void {
+    this.#draining = true;
+    for (const tunnel of this.#tunnels)
+      tunnel.destroy(new ProxyError('shutting_down', 'the gateway is ending'));
+  }
+
+  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (this.#draining)
+      throw new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
+    const { pathname } = new URL(request.url ?? '/', 'https://gateway.invalid');
+    if (pathname !== tunnelPath)
+      throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
+    const { sessions, parts, publicOrigins } = this.#options;
+    const { principal } = await sessions.authenticate(
+      sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
+    );
+    this.#checkCount(principal.sessionId);
+    const webSocket = acceptWebSocket({
+      request,
+      socket,
+      head,
+      subprotocols: [tunnelSubprotocol, chunkSubprotocol],
+      // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
+      allowZeroMask: 'encrypted' in socket,
+      limits: parts.limits,
+    });
+    const isChunks = webSocket.subprotocol === chunkSubprotocol;
+    const tunnel = isChunks ? this.#serveChunks(webSocket, principal) : this.#serveLink(webSocket, principal);
+    await this.#endIfOver(tunnel);
+  }
+
+  /** The session may have ended since it was asked for: nobody could tell a tunnel that was not there yet. */
+  async #endIfOver(tunnel: OpenTunnel): Promise<void> {
+    try {
+      await this.#options.sessions.requireAlive(tunnel.sessionId);
+    } catch (error) {
+      tunnel.dismiss(asProxyError(error));
+    }
+  }
+
+  /** What ends a tunnel or refuses it has no audit event, but may be a limit that was reached. */
+  #count(fault: ProxyError | undefined): void {
+    if (fault?.limit !== undefined) this.#options.parts.onLimit?.(fault.limit);
+  }
+
+  #checkCount(sessionId: string): void {
+    const { tunnelsPerSessionMax, streamsMax } = this.#options.parts.limits;
+    const own = [...this.#tunnels].filter((tunnel) => tunnel.sessionId === sessionId);
+    const links = own.filter((tunnel) => tunnel instanceof LinkTunnel).length;
+    if (links >= tunnelsPerSessionMax)
+      throw new ProxyError(
+        'limit_exceeded',
+        `the session already has ${String(tunnelsPerSessionMax)} tunnels (tunnelsPerSessionMax)`,
+        { limit: 'tunnelsPerSessionMax' },
+      );
+    // Of the seed protocol each is one connection of a client, as a stream is.
+    if (own.length - links >= streamsMax)
+      throw new ProxyError(
+        'stream_limit',
+        `the session already has ${String(streamsMax)} connections (streamsMax)`,
+        { limit: 'streamsMax' },
+      );
+  }
+
+  #serveLink(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
+    const { parts } = this.#options;
+    const link = new TunnelLink({
+      webSocket,
+      role: 'gateway',
+      limits: parts.limits,
+      onStream: (stream) => {
+        void handleStream(linkPort(stream), principal, parts);
+      },
+      onRefused: (error) => {
+        this.#count(error);
+      },
+    });
+    const tunnel = new LinkTunnel(principal.sessionId, link);
+    this.#tunnels.add(tunnel);
+    void link.closed.then((fault) => {
+      this.#count(fault);
+      this.#tunnels.delete(tunnel);
+    });
+    return tunnel;
+  }
+
+  #serveChunks(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
+    const duplex = chunkStream(webSocket, this.#options.parts.limits);
+    const destroy = (error: ProxyError): void => {
+      duplex.destroy(error);
+    };
+    const tunnel: OpenTunnel = {
+      sessionId: principal.sessionId,
+      drain: () => Promise.resolve(),
+      dismiss: destroy,
+      destroy,
+    };
+    this.#tunnels.add(tunnel);
+    duplex.once('close', () => this.#tunnels.delete(tunnel));
+    duplex.on('error', () => {
+      // The stream's end is told by 'close'.
+    });
+    void serveChunkStream(duplex, principal, this.#options.parts);
+    return tunnel;
+  }
+
+  #endSession(sessionId: string, reason: string): void {
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.sessionId === sessionId)
+        tunnel.dismiss(new ProxyError('session_revoked', `the session ended: ${reason}`));
+    }
+  }
+}
+
+class LinkTunnel implements OpenTunnel {
+  readonly sessionId: string;
+  readonly #link: TunnelLink;
+
+  constructor(sessionId: string, link: TunnelLink) {
+    this.sessionId = sessionId;
+    this.#link = link;
+  }
+
+  drain(deadlineMs: number): Promise<void> {
+    return this.#link.drain(deadlineMs);
+  }
+
+  dismiss(error: ProxyError): void {
+    this.#link.dismiss(error);
+  }
+
+  destroy(error: ProxyError): void {
+    this.#link.destroy(error);
+  }
+}
+
+function linkPort(stream: TunnelStream): StreamPort {
+  stream.on('error', () => {
+    // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
+  });
+  let accepted = false;
+  return {
+    duplex: stream,
+    fields: stream.fields,
+    accept: () => {
+      accepted = true;
+      stream.accept();
+    },
+    refuse: (error) => {
+      if (accepted) stream.reset(error);
+      else stream.refuse(error);
+    },
+    reset: (error) => {
+      stream.reset(error);
+    },
+  };
+}
+
+/** `upstreamproxy.chunk`: the client speaks the proxy conversation itself, beginning with CONNECT. */
+async function serveChunkStream(duplex: Duplex, principal: Principal, parts: StreamParts): Promise<void> {
+  try {
+    const { bytes, head } = await readProxyHead(duplex, parts);
+    const rest = head.state === 'connect' ? bytes.subarray(head.headBytes) : bytes;
+    if (rest.length > 0) duplex.unshift(rest);
+    const authority = head.state === 'connect' ? formatAuthority(head.authority) : '';
+    const hops = head.state === 'connect' && head.via !== undefined ? { via: head.via } : {};
+    await handleStream(chunkPort(duplex, authority, hops), principal, parts);
+  } catch (error) {
+    const fault = asProxyError(error);
+    answerHead(duplex, fault.httpStatus, fault);
+  }
+}
+
+function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: string }): StreamPort {
+  let answered = authority === '';
+  return {
+    duplex,
+    fields: { authority, mode: authority === '' ? 'proxy' : 'raw', ...hops },
+    accept: () => {
+      if (!answered) duplex.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      answered = true;
+    },
+    refuse: (error) => {
+      if (answered) duplex.destroy(error);
+      else answerHead(duplex, error.httpStatus, error);
+      answered = true;
+    },
+    reset: (error) => {
+      duplex.destroy(error);
+    },
+  };
+}
+
+function answerHead(duplex: Duplex, status: number, error: ProxyError): void {
+  const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
+  duplex.end(
+    `HTTP/1.1 ${String(status)} Refused\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+      `x-deny-reason: ${error.code}\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+  );
+}
+
+interface FirstHead {
+  readonly bytes: Buffer;
+  readonly head: Exclude<ProxyHead, { state: 'incomplete' }>;
+}
+
+async function readProxyHead(duplex: Duplex, parts: StreamParts): Promise<FirstHead> {
+  const signal = AbortSignal.timeout(parts.limits.headTimeoutMs);
+  let bytes: Buffer = Buffer.alloc(0);
+  const onAbort = (): void => {
+    duplex.destroy(
+      new ProxyError('timeout', 'the first request head did not arrive in time', {
+        limit: 'headTimeoutMs',
+      }),
+    );
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for await (const chunk of duplex.iterator({ destroyOnReturn: false })) {
+      // The stream gives Buffers: no encoding is set on it.
+      bytes = Buffer.concat([bytes, chunk as Buffer]);
+      const head = parseProxyHead(bytes, parts.limits);
+      if (head.state !== 'incomplete') return { bytes, head };
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  throw new ProxyError('cancelled', 'the client ended before its first request');
+}

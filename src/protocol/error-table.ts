@@ -1,0 +1,141 @@
+// The closed set of error codes: one table from code to HTTP status, reset code and exit code.
+
+interface ErrorRow {
+  /** Status of the HTTP answer when the code ends a request that can still be answered. */
+  readonly http: number;
+  /** Number in `refuse`, `reset` and `goaway` frames. Never reused once released. */
+  readonly wire: number;
+  /** Exit code of a command that ends with this error (sysexits(3) where one fits). */
+  readonly exit: number;
+  /** What it means, for docs/reference/errors.md, which a test compares with this table. */
+  readonly meaning: string;
+}
+
+const row = (http: number, wire: number, exit: number, meaning: string): ErrorRow => ({
+  http,
+  wire,
+  exit,
+  meaning,
+});
+
+/** Every error code of the product. docs/reference/errors.md is checked against this table. */
+export const errorTable = {
+  internal: row(500, 1, 70, 'A fault of our own. The log has the cause under the same trace id.'),
+  usage: row(400, 2, 64, 'The command line is wrong.'),
+  config_invalid: row(
+    500,
+    3,
+    78,
+    'The configuration or policy file is wrong; the message names file, line and column.',
+  ),
+  cancelled: row(499, 4, 130, 'The other side went away or the caller cancelled.'),
+  shutting_down: row(503, 5, 75, 'The agent or the gateway is draining and takes nothing new.'),
+  timeout: row(504, 6, 75, 'A deadline passed; the message names which one.'),
+  limit_exceeded: row(429, 7, 75, 'A named limit was reached; the message names it with its value.'),
+
+  // Tunnel protocol
+  frame_malformed: row(400, 20, 76, 'A frame does not follow the wire format.'),
+  frame_truncated: row(400, 21, 76, 'A message ended inside a frame.'),
+  frame_too_large: row(400, 22, 76, 'A frame is longer than its limit.'),
+  frame_unexpected: row(400, 23, 76, 'A frame arrived in a state in which it is not allowed.'),
+  flow_control: row(400, 24, 76, 'More data arrived than the window allows, or a window overflowed.'),
+  stream_limit: row(429, 25, 75, 'Too many streams are open on the tunnel.'),
+  websocket_malformed: row(400, 26, 76, 'The WebSocket peer broke RFC 6455.'),
+  websocket_refused: row(502, 27, 76, 'The WebSocket handshake was refused; the message has the status.'),
+  tunnel_lost: row(502, 28, 75, 'The connection to the gateway was lost.'),
+  stream_reset: row(502, 29, 75, 'The other side ended the stream abruptly.'),
+
+  // Session
+  token_unreadable: row(
+    500,
+    40,
+    77,
+    'The token file cannot be read safely; the message says which check failed.',
+  ),
+  token_malformed: row(401, 41, 77, 'The session token is not a well-formed token.'),
+  token_invalid: row(
+    401,
+    42,
+    77,
+    'The session token is not acceptable: signature, issuer, audience or algorithm.',
+  ),
+  token_expired: row(401, 43, 77, 'The session token is expired or not valid yet.'),
+  token_reused: row(409, 44, 77, 'The session token was already used for a committed session.'),
+  session_unknown: row(401, 45, 77, 'There is no such session, or it ended.'),
+  session_revoked: row(403, 46, 77, 'The session was revoked.'),
+  proof_invalid: row(401, 47, 77, 'The DPoP proof is missing, wrong, stale or was used before.'),
+  access_unknown: row(404, 57, 65, 'There is no such request for access, or not in the state for this.'),
+  hardening_failed: row(500, 48, 77, 'The agent could not harden itself, so the token was not read.'),
+  jail_refused: row(500, 56, 77, 'The kernel refuses a layer of the jail that was required.'),
+  gateway_unreachable: row(502, 49, 69, 'The gateway cannot be reached.'),
+  gateway_untrusted: row(502, 50, 76, 'The certificate of the gateway is not the expected one.'),
+  gateway_protocol: row(502, 51, 76, 'The gateway answered something that is not an answer.'),
+  ca_invalid: row(502, 52, 76, 'The CA answer of the gateway is not made of certificates.'),
+  trust_unwritable: row(500, 53, 73, 'A trust file cannot be written.'),
+  gateway_port_unusable: row(500, 55, 69, 'The gateway cannot listen on its address and port.'),
+  relay_port_in_use: row(500, 54, 69, 'The relay port is taken by another process.'),
+
+  // State of the gateway
+  store_unavailable: row(503, 80, 74, 'The store of sessions and audit cannot be opened, read or written.'),
+  signing_key_unusable: row(
+    500,
+    81,
+    78,
+    'The key that signs session tokens cannot be read safely or is not ours.',
+  ),
+  audit_unavailable: row(503, 82, 74, 'The audit cannot be written, so nothing new is served.'),
+  issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
+
+  // Request path
+  request_malformed: row(400, 60, 65, 'The request breaks HTTP; the message says where.'),
+  authority_malformed: row(400, 61, 65, 'A host or port is not a valid authority.'),
+  authority_mismatch: row(421, 62, 65, 'CONNECT host, SNI and Host do not name the same destination.'),
+  policy_denied: row(403, 63, 77, 'No rule allows the request, or a rule denies it.'),
+  address_denied: row(403, 64, 77, 'The name resolves to an address that the rule does not open.'),
+  protocol_denied: row(403, 65, 77, 'The bytes are neither TLS nor HTTP and no rule allows raw TCP there.'),
+  name_not_found: row(502, 66, 68, 'The name of the origin does not resolve.'),
+  origin_unreachable: row(502, 67, 68, 'The origin refuses the connection or cannot be reached.'),
+  origin_untrusted: row(502, 68, 76, 'The certificate of the origin does not verify.'),
+  origin_malformed: row(502, 69, 76, 'The answer of the origin breaks HTTP.'),
+  origin_truncated: row(502, 70, 76, 'The origin ended the answer before it was complete.'),
+  credential_unavailable: row(
+    502,
+    71,
+    69,
+    'The credential of the rule cannot be had, so the request was not sent.',
+  ),
+  tls_handshake: row(400, 72, 76, 'The TLS handshake of the client failed.'),
+  body_too_large: row(413, 73, 65, 'The body is larger than the rule or the limit allows.'),
+  head_too_large: row(431, 74, 65, 'The request head is larger than its limit.'),
+  method_refused: row(
+    405,
+    76,
+    65,
+    'The method (TRACE, CONNECT …) is never forwarded, whatever the rules say.',
+  ),
+  signature_refused: row(
+    400,
+    77,
+    65,
+    'The request is signed for AWS in a way that the gateway cannot sign again; the message says why.',
+  ),
+  loop_detected: row(
+    508,
+    78,
+    65,
+    'The destination is the gateway itself, or the connection came through it before.',
+  ),
+  ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+const codeByWire = new Map<number, ErrorCode>(
+  // The table's keys are the codes; Object.entries forgets that.
+  (Object.entries(errorTable) as [ErrorCode, ErrorRow][]).map(([code, { wire }]) => [wire, code]),
+);
+
+/** The code of a number from the wire; a number of a later version is `internal`. */
+export function errorCodeOfWire(wire: number): ErrorCode {
+  return codeByWire.get(wire) ?? 'internal';
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { agentVersion, enrol, problemOf } from '../../../src/agent/uplink/enrol.ts';
+import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
+import { SessionKey } from '../../../src/agent/uplink/session-key.ts';
+import { SessionToken } from '../../../src/agent/uplink/token.ts';
+import { errorTable, type ErrorCode } from '../../../src/protocol/error-table.ts';
+import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
+import type { Posture } from '../../../src/protocol/session-messages.ts';
+import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
+import { FakeGateway } from '../support/fake-gateway.ts';
+
+const posture: Posture = {
+  runtime: 'node',
+  runtimeVersion: '26.10.0',
+  platform: 'linux-x64',
+  nondumpable: true,
+  execOnly: false,
+  untraced: true,
+  coreLimitZero: true,
+  inspectorClosed: true,
+  environmentClean: true,
+  jailed: false,
+  uid: 1000,
+  notes: [],
+};
+
+function tokenOf(text: string): SessionToken {
+  const memory = Buffer.alloc(text.length);
+  memory.write(text, 'latin1');
+  return new SessionToken(memory, text.length);
+}
+
+const gatewayOf = (fake: FakeGateway) => openGateway(fake.url, { ca: fake.authority.caPem });
+const enrolAt = async (fake: FakeGateway, token = tokenOf('a.b.c'), limits: Limits = defaultLimits) =>
+  enrol({ gateway: gatewayOf(fake), token, key: await SessionKey.generate(), posture, limits });
+
+describe('enrolment', () => {
+  test('carries token, key and posture, and gives a session bound to the key', async () => {
+    await using fake = await FakeGateway.start({ placeholders: { GITHUB_TOKEN: 'placeholder' } });
+    const session = await enrolAt(fake);
+    assert.equal(fake.session.token, 'a.b.c');
+    assert.deepEqual(fake.session.posture, posture);
+    assert.equal(session.id, fake.session.id);
+    assert.deepEqual(session.answer.placeholders, { GITHUB_TOKEN: 'placeholder' });
+    assert.deepEqual(session.answer.capture_ports, [5432]);
+    assert.ok(session.expiresInMs > 890_000 && session.expiresInMs <= 900_000);
+  });
+
+  test('zeroes the token, however it goes', async () => {
+    await using fake = await FakeGateway.start();
+    fake.failNext('enrol', { kind: 'refuse', code: 'token_expired' });
+    for (const expected of [false, true]) {
+      const token = tokenOf('a.b.c');
+      const went = await enrolAt(fake, token).then(
+        () => true,
+        () => false,
+      );
+      assert.equal(went, expected);
+      assert.ok(token.bytes.every((byte) => byte === 0));
+    }
+  });
+
+  for (const code of ['token_expired', 'token_invalid', 'token_reused', 'proof_invalid'] as const) {
+    test(`a refusal with ${code} keeps its code`, async () => {
+      await using fake = await FakeGateway.start();
+      fake.failNext('enrol', { kind: 'refuse', code });
+      await assert.rejects(enrolAt(fake), { code });
+    });
+  }
+
+  test('an answer that is not one is told, and nothing of the token with it', async () => {
+    await using fake = await FakeGateway.start();
+    const answers: readonly (readonly [status: number, body: string, code: ErrorCode])[] = [
+      [200, '<html>a.b.c</html>', 'gateway_protocol'],
+      [200, '{}', 'gateway_protocol'],
+      [200, '{"session_id":"x","access_token":"a b","token_type":"DPoP","expires_in":9}', 'gateway_protocol'],
+      [200, '{"session_id":"x","access_token":"a","token_type":"Bearer","expires_in":9}', 'gateway_protocol'],
+      [200, '{"session_id":"x","access_token":"a","token_type":"DPoP","expires_in":-1}', 'gateway_protocol'],
+      [
+        200,
+        '{"session_id":"x","access_token":"a","token_type":"DPoP","expires_in":9,"placeholders":{"A=B":"c"}}',
+        'gateway_protocol',
+      ],
+      [
+        200,
+        '{"session_id":"x","access_token":"a","token_type":"DPoP","expires_in":9,"capture_ports":[0]}',
+        'gateway_protocol',
+      ],
+      [404, 'not here', 'gateway_protocol'],
+      [302, '', 'gateway_protocol'],
+    ];
+    for (const [status, body, code] of answers) {
+      fake.failNext('enrol', { kind: 'raw', status, type: 'text/html', body });
+      await assert.rejects(enrolAt(fake), (error: Error & { code: string }) => {
+        assert.equal(error.code, code, body);
+        assert.doesNotMatch(error.message, /a\.b\.c/);
+        return true;
+      });
+    }
+  });
+
+  test('a gateway that goes away or is silent ends it in time, and nothing stays open', async () => {
+    const baseline = resourceBaseline();
+    {
+      await using fake = await FakeGateway.start();
+      fake.failNext('enrol', { kind: 'reset' }, { kind: 'silence' });
+      await assert.rejects(enrolAt(fake), { code: 'gateway_unreachable' });
+      const short = { ...defaultLimits, enrolTimeoutMs: 300 };
+      await assert.rejects(enrolAt(fake, undefined, short), { code: 'timeout', message: /300 ms/ });
+    }
+    await resourcesSettled(baseline);
+  });
+});
+
+describe('a session', () => {
+  test('renews with its key, and the new access token is the one in force', async () => {
+    await using fake = await FakeGateway.start();
+    const session = await enrolAt(fake);
+    const before = fake.session.accessToken;
+    await session.renew();
+    assert.notEqual(fake.session.accessToken, before);
+    await session.commit();
+    await session.commit();
+    assert.equal(fake.session.state, 'committed');
+    await session.end();
+    assert.equal(fake.session.state, 'ended');
+    assert.deepEqual(fake.requests, ['enrol', 'renew', 'commit', 'commit', 'end']);
+  });
+
+  test('that was revoked learns it', async () => {
+    await using fake = await FakeGateway.start();
+    const session = await enrolAt(fake);
+    fake.session.state = 'revoked';
+    await assert.rejects(session.renew(), { code: 'session_revoked' });
+    await assert.rejects(session.commit(), { code: 'session_revoked' });
+  });
+});
+
+test('a problem keeps each code of the table, and an unknown one is gateway_protocol', () => {
+  const body = (error: string) => Buffer.from(JSON.stringify({ error, message: 'why\u0007\nso' }));
+  for (const code of Object.keys(errorTable)) assert.equal(problemOf(400, body(code)).code, code);
+  assert.equal(problemOf(400, body('toString')).code, 'gateway_protocol');
+  assert.equal(problemOf(400, body('later_code')).code, 'gateway_protocol');
+  assert.match(problemOf(400, body('timeout')).message, /why so$/);
+});
+
+test('the version that the agent tells is that of the package', () => {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  assert.equal(agentVersion, (JSON.parse(text) as { version: string }).version);
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { launcher } from '../../support/program.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+test('the authority is shown as PEM and as stores that keytool reads', async (context) => {
+  await withTemporaryDirectory(async (folder) => {
+    writeFileSync(join(folder, 'policy.yaml'), 'rules: []\n');
+    writeFileSync(
+      join(folder, 'gateway.yaml'),
+      'listen: { address: 127.0.0.1, port: 0 }\npublicNames: [127.0.0.1]\nstateDirectory: state\npolicy: policy.yaml\n',
+    );
+    const show = (...options: readonly string[]) =>
+      spawnSync(launcher, ['ca', 'show', '--config', join(folder, 'gateway.yaml'), ...options]);
+    const pem = show();
+    assert.match(pem.stdout.toString(), /^-----BEGIN CERTIFICATE-----\n/, pem.stderr.toString());
+    assert.equal(show('--format', 'jks', '--summary').status, 64);
+    const hasKeytool = spawnSync('keytool', ['-help']).error === undefined;
+    if (!hasKeytool) context.diagnostic('keytool is not installed: the stores are not read');
+    for (const format of ['jks', 'pkcs12']) {
+      const store = show('--format', format);
+      assert.equal(store.status, 0, store.stderr.toString());
+      assert.ok(store.stdout.length > 200);
+      if (!hasKeytool) continue;
+      const file = join(folder, format);
+      writeFileSync(file, store.stdout);
+      const args = ['-list', '-keystore', file, '-storetype', format, '-storepass', 'changeit'];
+      const listed = execFileSync('keytool', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+      assert.equal(listed.match(/trustedCertEntry/g)?.length, 1);
+    }
+  });
+});

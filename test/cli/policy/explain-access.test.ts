@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { judgedAccess, postureOption, requestAccess } from '../../../src/cli/policy/explain-access.ts';
+import { nowMs, policyOf, principal } from '../../policy/fixture.ts';
+import { runCommand } from '../../support/command.ts';
+import { launcher } from '../../support/program.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+test('a request is explained in the form in which the gateway decides about it', () => {
+  for (const [url, path, query] of [
+    ['https://api.example.com/a/%7euser', '/a/~user', ''],
+    ['https://api.example.com/a/../b?x=%zz#part', '/b', '?x=%25zz'],
+    ['https://api.example.com/ü', '/%C3%BC', ''],
+    ['wss://API.example.com.', '/', ''],
+  ] as const) {
+    const access = requestAccess('GET', url);
+    assert.deepEqual([access.path, access.query, access.destination.host], [path, query, 'api.example.com']);
+  }
+  const fields = requestAccess('GET', 'https://a.example.com/', ['X-Tag: a: b', 'x-forwarded-host: other']);
+  assert.deepEqual([...fields.headers], [['X-Tag', 'a: b']]);
+});
+
+test('what the gateway would refuse before it asks the policy is refused here, and not explained', () => {
+  for (const [method, url, code] of [
+    ['TRACE', 'https://api.example.com/', 'method_refused'],
+    ['GET', 'https://api.example.com\\x/', 'request_malformed'],
+    ['GET', 'https://api.example.com/%5c', 'request_malformed'],
+    ['GET', 'https://user:pass@api.example.com/', 'authority_malformed'],
+    ['GET', 'https://0x7f.1/', 'authority_malformed'],
+    ['GET', 'api.example.com/', 'usage'],
+  ] as const)
+    assert.throws(() => requestAccess(method, url), { code }, url);
+  assert.throws(() => requestAccess('GET', 'https://a.example.com/', ['no field']), { code: 'usage' });
+});
+
+test('where TLS passes unopened the connection is what is decided about', () => {
+  const policy = policyOf(`rules:
+  - { name: pass, hosts: pin.example.com, tls: passthrough }
+  - { name: raw, hosts: db.example.com, scheme: tcp, ports: 5432 }
+  - { name: read, hosts: api.example.com }`);
+  const judged = (url: string): string => {
+    const access = judgedAccess(requestAccess('GET', url), (asked) =>
+      policy.decide(principal(), asked, nowMs),
+    );
+    return `${access.depth} ${access.destination.scheme}`;
+  };
+  assert.equal(judged('https://pin.example.com/x'), 'connect https');
+  assert.equal(judged('https://db.example.com:5432/x'), 'connect tcp');
+  assert.equal(judged('https://api.example.com/x'), 'request https');
+  // To a proxy it is sent as a request.
+  assert.equal(judged('http://pin.example.com/x'), 'request http');
+});
+
+test('facts of the posture are those that a policy can ask for', () => {
+  assert.deepEqual(postureOption('jailed, exec-only'), ['jailed', 'exec-only']);
+  assert.deepEqual(postureOption(undefined), []);
+  assert.throws(() => postureOption('jaild'), { code: 'usage', message: /network-isolated, not "jaild"/ });
+});
+
+test('the command explains connections, and requests of a session with facts and fields', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const file = join(directory, 'policy.yaml');
+    await writeFile(
+      file,
+      `rules:
+  - { name: raw, hosts: db.example.com, scheme: tcp, ports: 5432 }
+  - { name: read, hosts: api.example.com, require: jailed, when: '"x-tag" in request.headers' }`,
+    );
+    const explain = (...args: readonly string[]) =>
+      runCommand(launcher, ['policy', 'explain', ...args, '--policy', file]);
+    const raw = await explain('CONNECT', 'db.example.com:5432');
+    assert.match(raw.stdout, /^ALLOW db\.example\.com:5432\n[^]*connection: raw/);
+    const request = ['GET', 'https://api.example.com/', '--header', 'X-Tag: 1'];
+    assert.equal((await explain(...request)).code, 77);
+    const allowed = await explain(...request, '--posture', 'jailed');
+    assert.deepEqual([allowed.code, allowed.stdout.slice(0, 5)], [0, 'ALLOW']);
+  });
+});

@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { replay, replayText, type Replay } from '../../../src/cli/policy/policy-replay.ts';
+import type { SessionFacts } from '../../../src/cli/operator/session-facts.ts';
+import { sessionsOfEvents } from '../../../src/cli/operator/session-facts.ts';
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { policyOf } from '../../policy/fixture.ts';
+import { exchange, refused } from '../policy-events.ts';
+
+const known: SessionFacts = new Map([['s', { claims: { team: 'a' }, posture: ['jailed'] }]]);
+
+function run(events: readonly AuditEvent[], policy: string, sessions = known): Replay {
+  return replay(events, policyOf(policy), sessions);
+}
+
+const changes = ({ flips, others }: Replay): readonly string[] =>
+  [...flips, ...others].map(({ count, change, request }) => `${count} ${change} ${request}`);
+
+describe('what flips is told, and what does not flip is not', () => {
+  const policy = `
+rules:
+  - { name: read, hosts: a.example.com, methods: GET, paths: /x/* }
+  - { name: api, hosts: api.example.com, inject: token }
+`;
+  const rows: readonly (readonly [string, AuditEvent, readonly string[]])[] = [
+    ['allowed before and after', exchange({ rule: 'read', path: '/x/1' }), []],
+    [
+      'allowed, denied after',
+      exchange({ rule: 'read', path: '/y?q=1' }),
+      ['1 allow → deny GET https://a.example.com/y'],
+    ],
+    ['denied, allowed after', refused({ path: '/x/1' }), ['1 deny → allow GET https://a.example.com/x/1']],
+    ['denied before and after', refused({ path: '/y' }), []],
+    ['another rule', exchange({ rule: 'old', path: '/x/1' }), ['1 rule GET https://a.example.com/x/1']],
+    ['another rule denies', refused({ rule: 'no-y', path: '/y' }), ['1 rule GET https://a.example.com/y']],
+    [
+      'a credential more',
+      exchange({ rule: 'api', host: 'api.example.com' }),
+      ['1 injection GET https://api.example.com/'],
+    ],
+    ['the same credential', exchange({ rule: 'api', host: 'api.example.com', injected: ['token'] }), []],
+    [
+      'a credential that was offered',
+      exchange({ rule: 'api', host: 'api.example.com', injected: [], offered: ['token'] }),
+      [],
+    ],
+    [
+      'a failure that is denied',
+      exchange({ rule: 'read', verdict: 'error', errorCode: 'timeout', path: '/y' }),
+      ['1 failed → deny GET https://a.example.com/y'],
+    ],
+    [
+      'allowed, and the gateway ended first',
+      exchange({ rule: 'read', verdict: 'unknown', decided: 'allow', path: '/y' }),
+      ['1 allow → deny GET https://a.example.com/y'],
+    ],
+    [
+      'denied, and the gateway ended first',
+      exchange({ rule: 'read', verdict: 'unknown', decided: 'deny', path: '/x/1' }),
+      ['1 deny → allow GET https://a.example.com/x/1'],
+    ],
+    ['not decided when the gateway ended', exchange({ verdict: 'unknown', path: '/x/1' }), []],
+    ['a grant for a time', exchange({ rule: 'access-grant:1', path: '/y' }), []],
+    [
+      'a WebSocket that the change of a policy ended',
+      exchange({ rule: 'read', verdict: 'deny', errorCode: 'policy_denied', status: 101, path: '/x/1' }),
+      [],
+    ],
+    [
+      'raw TCP',
+      exchange({ kind: 'stream', rule: 'db', scheme: 'tcp', protocol: 'raw', port: 22 }),
+      ['1 allow → deny a.example.com:22'],
+    ],
+  ];
+  for (const [name, event, expected] of rows)
+    test(name, () => {
+      const { observed: _, ...plain } = event;
+      assert.deepEqual(changes(run([plain], policy)), expected);
+    });
+});
+
+test('rules on trial and observing files let through what they would deny, so it does not flip', () => {
+  const result = run([exchange({ path: '/z' })], 'mode: observe\nrules: [{ name: r, hosts: b.example.com }]');
+  assert.deepEqual([result.unchanged, result.flips.length], [1, 0]);
+});
+
+test('equal changes are one group with their count, the most frequent first', () => {
+  const result = run(
+    [exchange({ path: '/b' }), exchange({ path: '/a?1' }), exchange({ path: '/a?2' })],
+    'rules: [{ name: r, hosts: b.example.com }]',
+  );
+  assert.deepEqual(changes(result), [
+    '2 allow → deny GET https://a.example.com/a',
+    '1 allow → deny GET https://a.example.com/b',
+  ]);
+  assert.match(replayText(result), /3 decisions replayed, 0 unchanged, 3 flip\n/);
+  assert.match(replayText(result), /was: allow by observe; would be: deny by default-deny \(trace t\d+\)/);
+});
+
+test('where only the rule differs the text counts by rules, and the result has each request', () => {
+  const result = run(
+    [exchange({ path: '/a' }), exchange({ path: '/b' })],
+    'rules: [{ name: r, hosts: a.example.com }]',
+  );
+  assert.equal(result.others.length, 2);
+  assert.match(replayText(result), /\nnot a flip:\n {2}2× allow by observe; would be by r\n$/);
+});
+
+describe('an event is decided only where the recorded facts say enough', () => {
+  const events = [exchange({ rule: 'r' })];
+  const none: SessionFacts = new Map();
+  const rows: readonly (readonly [string, string, SessionFacts, RegExp | 'sure'])[] = [
+    ['no rule asks for them', 'rules: [{ name: r, hosts: a.example.com }]', none, 'sure'],
+    [
+      'claims of a session that is unknown',
+      'rules: [{ name: r, hosts: a.example.com, for: { team: a } }]',
+      none,
+      /claims and posture.*allow by r or deny by default-deny/,
+    ],
+    [
+      'claims of a session that is known',
+      'rules: [{ name: r, hosts: a.example.com, for: { team: a } }]',
+      known,
+      'sure',
+    ],
+    ['posture', 'rules: [{ name: r, hosts: a.example.com, require: jailed }]', none, /posture/],
+    [
+      'a header field',
+      `rules: [{ name: r, hosts: a.example.com, when: '"x-a" in request.headers' }]`,
+      known,
+      /header fields/,
+    ],
+    [
+      'a condition without header fields',
+      'rules: [{ name: r, hosts: a.example.com, when: claims.team == "a" }]',
+      known,
+      'sure',
+    ],
+    [
+      'a header field of a rule behind one that decides',
+      `rules: [{ name: r, hosts: a.example.com }, { name: s, hosts: a.example.com, paths: /, when: '"x-a" in request.headers', deny: true }]`,
+      known,
+      /allow by r or deny by s/,
+    ],
+    [
+      'the mode of a file for some sessions',
+      'mode: observe\nfor: { team: a }\nrules: []',
+      none,
+      /allow by observe or deny by default-deny/,
+    ],
+  ];
+  for (const [name, policy, sessions, expected] of rows)
+    test(name, () => {
+      const { unsure } = run(events, policy, sessions);
+      if (expected === 'sure') assert.deepEqual(unsure, []);
+      else assert.match(unsure[0]?.reason ?? '', expected);
+    });
+});
+
+test('the time of an event counts, not the time of the replay', () => {
+  const policy = 'rules: [{ name: r, hosts: a.example.com, expires: 2026-01-01T11:00:00Z }]';
+  assert.deepEqual(run([exchange({ rule: 'r' })], policy).flips, []);
+  assert.equal(run([exchange({ rule: 'r', time: '2026-01-01T11:00:00Z' })], policy).flips.length, 1);
+});
+
+test('events without a decision are counted with the reason', () => {
+  const { rule: _, ...unjudged } = refused({ errorCode: 'request_malformed' });
+  const result = run(
+    [unjudged, exchange({ rule: 'access-requests' }), { ...exchange(), kind: 'session', action: 'renewed' }],
+    'rules: []',
+  );
+  assert.equal(result.replayed, 0);
+  assert.deepEqual(
+    result.notReplayed.map(({ reason }) => reason),
+    ['answered by the gateway itself', 'refused before the policy was asked (request_malformed)'],
+  );
+});
+
+test('claims and posture are known from the event of the enrolment', () => {
+  const posture = {
+    nondumpable: true,
+    execOnly: false,
+    untraced: true,
+    coreLimitZero: true,
+    inspectorClosed: true,
+    environmentClean: true,
+    jailed: true,
+  };
+  const enrolled = {
+    ...exchange(),
+    kind: 'session',
+    action: 'enrolled',
+    details: { claims: { team: 'a' }, posture },
+  } as const;
+  const sessions = sessionsOfEvents([enrolled, exchange({ sessionId: 'other' })]);
+  assert.deepEqual([...sessions.keys()], ['s']);
+  assert.deepEqual(sessions.get('s')?.claims, { team: 'a' });
+  assert.ok(sessions.get('s')?.posture.length === 6);
+  const policy = 'rules: [{ name: r, hosts: a.example.com, for: { team: a }, require: jailed }]';
+  assert.deepEqual(run([exchange({ rule: 'r' })], policy, sessions).unchanged, 1);
+});
+
+describe('a push by git is decided again by its refs', () => {
+  const policy = `
+rules:
+  - { name: agents, hosts: a.example.com, git: { repository: acme/app, operations: push, refs: refs/heads/agent/** } }
+`;
+  const push = (ref: string, more: object = {}) => ({
+    method: 'POST',
+    path: '/acme/app.git/git-receive-pack',
+    git: {
+      repository: 'acme/app',
+      operation: 'push' as const,
+      refs: [{ ref, change: 'update' as const }],
+      ...more,
+    },
+  });
+  const main = 'a push of refs/heads/main to https://a.example.com/acme/app';
+  const rows: readonly (readonly [string, AuditEvent, readonly string[]])[] = [
+    ['allowed before and after', exchange({ rule: 'agents', ...push('refs/heads/agent/a') }), []],
+    [
+      'allowed, denied after',
+      exchange({ rule: 'agents', ...push('refs/heads/main') }),
+      [`1 allow → deny ${main}`],
+    ],
+    ['refused by a report', refused({ status: 200, ...push('refs/heads/main') }), []],
+    [
+      'ended by a change of the policy while it ran',
+      refused({ status: 200, rule: 'agents', responseBytes: 0, ...push('refs/heads/agent/a') }),
+      [],
+    ],
+  ];
+  for (const [name, event, expected] of rows)
+    test(name, () => {
+      assert.deepEqual(changes(run([event], policy)), expected);
+    });
+  test('a ref cannot act on the terminal', () => {
+    const text = replayText(
+      run([exchange({ rule: 'agents', ...push('refs/heads/\u{9b}2J\u{202e}') })], policy),
+    );
+    assert.match(text, /a push of refs\/heads\/\\u\{9b\}2J\\u\{202e\} to https/);
+  });
+
+  test('without its refs, or with some of them, it cannot be told', () => {
+    const { git: _, ...unread } = push('');
+    const some = push('refs/heads/agent/a', { refsTotal: 100 });
+    for (const fields of [unread, some])
+      assert.match(
+        run([exchange({ rule: 'r', ...fields })], policy).unsure[0]?.reason ?? '',
+        /refs of the push/,
+      );
+  });
+});

@@ -1,0 +1,398 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import {
+  embeddedConfig,
+  type GatewayConfig,
+  loadGatewayConfig,
+  parseGatewayConfig,
+} from '../../../src/gateway/config/config.ts';
+import { formatProblem } from '../../../src/policy/problem.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+function parse(text: string): GatewayConfig {
+  const result = parseGatewayConfig({ file: 'g', text }, '/etc/gateway');
+  if ('problems' in result) assert.fail(result.problems.map(formatProblem).join('\n'));
+  return result.config;
+}
+
+function problems(text: string): readonly string[] {
+  const result = parseGatewayConfig({ file: 'g', text }, '/etc/gateway');
+  return 'problems' in result ? result.problems.map(formatProblem) : [];
+}
+
+test('a file that says nothing means the defaults, and denies everything', () => {
+  assert.deepEqual(parse('{}'), {
+    listen: { address: '0.0.0.0', port: 8443 },
+    publicNames: ['localhost'],
+    stateDirectory: '/var/lib/upstreamproxy',
+    tls: 'self',
+    certificateAuthority: { directory: '/var/lib/upstreamproxy/ca' },
+    store: 'sqlite:/var/lib/upstreamproxy/state.db',
+    policy: { mode: 'files', paths: [] },
+    credentials: {},
+    trust: {},
+    discover: {},
+    tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
+    issuers: [],
+    upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {} },
+    audit: { keepDays: 90 },
+    access: { enabled: true },
+    limits: defaultLimits,
+    log: { level: 'info', format: 'text' },
+  });
+});
+
+test('everything that is written is taken, with paths counted from the folder of the file', () => {
+  const config = parse(`
+version: 1
+listen: { address: "::1", port: 0 }
+publicNames: [gateway.example.com, 192.0.2.1]
+stateDirectory: state
+tls: { certificate: tls.pem, key: /keys/tls.key }
+certificateAuthority: { directory: authority }
+store: sqlite:db/state.db
+policy: [policy.yaml, rules.d]
+credentials:
+  github:
+    kind: bearer
+    source: { env: GITHUB_TOKEN }
+    placeholder: { env: GH_TOKEN, value: placeholder }
+  git: { kind: basic, username: x-access-token, source: { file: secrets/git } }
+  key: { kind: header, header: X-Api-Key, prefix: "Key ", source: { command: [/bin/vault, read] } }
+trust: { internal: { file: internal.pem } }
+discover: { gems: { command: [gem, sources] }, mirrors: { file: mirrors.txt } }
+tokens: { issuer: me, audience: you, ttlSeconds: 60 }
+issuers:
+  - { issuer: "https://issuer.example.com", audience: them, jwksUrl: "https://issuer.example.com/jwks", for: { team: [a, b] }, algorithms: ES256 }
+upstream:
+  systemTrust: false
+  ca: corp.pem
+  resolvers: [192.0.2.53, "192.0.2.54:5353", "[2001:db8::53]:53"]
+  hosts: { internal.example.com: 10.1.2.3, two.example.com: [10.1.2.4, "fd00::1"] }
+audit: { file: audit.jsonl, keepDays: 7, keepEvents: 5000 }
+access: { enabled: false }
+limits: { streamsMax: 7 }
+log: { level: debug, format: json }
+`);
+  assert.deepEqual(config, {
+    listen: { address: '::1', port: 0 },
+    publicNames: ['gateway.example.com', '192.0.2.1'],
+    stateDirectory: '/etc/gateway/state',
+    tls: { certificate: '/etc/gateway/tls.pem', key: '/keys/tls.key' },
+    certificateAuthority: { directory: '/etc/gateway/authority' },
+    store: 'sqlite:/etc/gateway/db/state.db',
+    policy: { mode: 'files', paths: ['/etc/gateway/policy.yaml', '/etc/gateway/rules.d'] },
+    credentials: {
+      github: {
+        kind: 'bearer',
+        source: { env: 'GITHUB_TOKEN' },
+        placeholder: { env: 'GH_TOKEN', value: 'placeholder' },
+      },
+      git: { kind: 'basic', username: 'x-access-token', source: { file: '/etc/gateway/secrets/git' } },
+      key: {
+        kind: 'header',
+        header: 'X-Api-Key',
+        prefix: 'Key ',
+        source: { command: ['/bin/vault', 'read'] },
+      },
+    },
+    trust: { internal: '/etc/gateway/internal.pem' },
+    discover: { gems: { command: ['gem', 'sources'] }, mirrors: { file: '/etc/gateway/mirrors.txt' } },
+    tokens: { issuer: 'me', audience: 'you', ttlSeconds: 60 },
+    issuers: [
+      {
+        issuer: 'https://issuer.example.com',
+        audience: 'them',
+        jwksUrl: 'https://issuer.example.com/jwks',
+        for: { team: ['a', 'b'] },
+        algorithms: ['ES256'],
+      },
+    ],
+    upstream: {
+      systemTrust: false,
+      ca: ['/etc/gateway/corp.pem'],
+      resolvers: ['192.0.2.53', '192.0.2.54:5353', '[2001:db8::53]:53'],
+      hosts: { 'internal.example.com': ['10.1.2.3'], 'two.example.com': ['10.1.2.4', 'fd00::1'] },
+    },
+    audit: { file: '/etc/gateway/audit.jsonl', keepDays: 7, keepEvents: 5000 },
+    access: { enabled: false },
+    limits: { ...defaultLimits, streamsMax: 7 },
+    log: { level: 'debug', format: 'json' },
+  });
+});
+
+test('observing is said in so many words', () => {
+  assert.deepEqual(parse('policy: observe').policy, { mode: 'observe', paths: [] });
+  assert.equal(parse('store: "sqlite::memory:"').store, 'sqlite::memory:');
+});
+
+describe('what is wrong is told with its place and what to write', () => {
+  const rows: readonly [string, string, readonly RegExp[]][] = [
+    ['an unknown key', 'listn: {}', [/^g:1:1: error: unknown key "listn"; write "listen"$/]],
+    ['a port at the top', 'port: 1', [/unknown key "port"; write listen: \{ port: 8443 \}/]],
+    ['a name to listen on', 'listen: { address: localhost }', [/^g:1:20: error: not an IP address/]],
+    ['a port too high', 'listen: { port: 70000 }', [/"listen.port" is 70000; write a port/]],
+    ['a store of another kind', 'store: mysql:x', [/write sqlite:path/]],
+    ['a password in a store', 'store: postgres://u:hunter2@db.example.com/x', [/the URL has a password/]],
+    ['a certificate without key', 'tls: { certificate: a.pem }', [/"tls.key" is missing/]],
+    [
+      'an unknown kind',
+      'credentials: { a: { kind: magic, source: { env: A } } }',
+      [/write one of the kinds bearer, basic, header, query, placeholder, mtls, oauth/],
+    ],
+    [
+      'basic without user',
+      'credentials: { a: { kind: basic, source: { env: A } } }',
+      [/kind basic needs "username"/],
+    ],
+    [
+      'a user with a colon',
+      'credentials: { a: { kind: basic, username: "a:b", source: { env: A } } }',
+      [/cannot have a colon/],
+    ],
+    [
+      'header without name',
+      'credentials: { a: { kind: header, source: { env: A } } }',
+      [/kind header needs "header"/],
+    ],
+    [
+      'query without name',
+      'credentials: { a: { kind: query, source: { env: A } } }',
+      [/kind query needs "parameter"/],
+    ],
+    [
+      'placeholder without placeholder',
+      'credentials: { a: { kind: placeholder, source: { env: A } } }',
+      [/kind placeholder needs "placeholder"/],
+    ],
+    [
+      'a placeholder that is not rare',
+      'credentials: { a: { kind: placeholder, source: { env: A }, placeholder: { env: T, value: token } } }',
+      [/write 12 to 256 letters/],
+    ],
+    [
+      'mtls without certificate',
+      'credentials: { a: { kind: mtls, source: { file: key.pem } } }',
+      [/kind mtls needs "certificate"/],
+    ],
+    [
+      'oauth without issuer',
+      'credentials: { a: { kind: oauth, clientId: c, source: { env: A } } }',
+      [/kind oauth needs "tokenUrl"/],
+    ],
+    [
+      'an issuer of tokens in cleartext',
+      'credentials: { a: { kind: oauth, tokenUrl: "http://i.example.com/t", clientId: c, source: { env: A } } }',
+      [/write an https:\/\/ URL/],
+    ],
+    [
+      'two sources of a refresh token',
+      'credentials: { a: { kind: oauth, tokenUrl: "https://i.example.com/t", clientId: c, source: { env: A }, refreshToken: { env: B, file: c } } }',
+      [/exactly one of env, file, command/],
+    ],
+    [
+      'a field of the message',
+      'credentials: { a: { kind: header, header: Host, source: { env: A } } }',
+      [/Host belongs to the message/],
+    ],
+    [
+      'a key of another kind',
+      'credentials: { a: { kind: bearer, username: x, source: { env: A } } }',
+      [/"username" has no meaning for kind bearer/],
+    ],
+    ['no source', 'credentials: { a: { kind: bearer } }', [/source" is missing/]],
+    [
+      'two sources',
+      'credentials: { a: { kind: bearer, source: { env: A, file: b } } }',
+      [/exactly one of env, file, command/],
+    ],
+    [
+      'no source inside',
+      'credentials: { a: { kind: bearer, source: {} } }',
+      [/exactly one of env, file, command/],
+    ],
+    [
+      'a variable twice',
+      'credentials:\n  a: { kind: bearer, source: { env: A }, placeholder: { env: T } }\n  b: { kind: bearer, source: { env: B }, placeholder: { env: T } }',
+      [/^g:3:62: error: the placeholder of a has the same variable/],
+    ],
+    [
+      'a bad name',
+      'credentials: { "a b": { kind: bearer, source: { env: A } } }',
+      [/the name of a credential/],
+    ],
+    [
+      'an issuer in cleartext',
+      'issuers: [{ issuer: "http://issuer.example.com" }]',
+      [/write an https:\/\/ URL/],
+    ],
+    [
+      'an issuer twice',
+      'issuers: [{ issuer: "https://i.example.com" }, { issuer: "https://i.example.com", audience: b }]',
+      [/1:58: error: this issuer stands above already/],
+    ],
+    [
+      'the gateway as an issuer beside itself',
+      'publicNames: gw.example.com\nissuers: [{ issuer: "https://gw.example.com" }]',
+      [/write another tokens\.issuer/],
+    ],
+    [
+      'a symmetric algorithm',
+      'issuers: [{ issuer: "https://i.example.com", algorithms: [HS256] }]',
+      [/write asymmetric algorithms/],
+    ],
+    [
+      'a name as name server',
+      'upstream: { resolvers: dns.example.com }',
+      [/not an address of a name server/],
+    ],
+    [
+      'a name for a name',
+      'upstream: { hosts: { a.example.com: b.example.com } }',
+      [/not an IP address; names are mapped/],
+    ],
+    [
+      'a wildcard among names',
+      'upstream: { hosts: { "*.example.com": 10.0.0.1 } }',
+      [/not a canonical name/],
+    ],
+    [
+      'an unknown limit',
+      'limits: { frameByteMax: 1 }',
+      [/unknown key "frameByteMax"; write "frameBytesMax"/],
+    ],
+    [
+      'a limit that is no setting',
+      'limits: { policyRulesMax: 5 }',
+      [/"policyRulesMax" is fixed at 10000 and no setting; remove it/],
+    ],
+    ['a discovery without a place', 'discover: { gems: {} }', [/write exactly one of command and file/]],
+    ['a trust without file', 'trust: { internal: {} }', [/"trust.internal.file" is missing; write the path/]],
+    ['a trust of a bad name', 'trust: { "in ternal": { file: a.pem } }', [/the name of a trust is made of/]],
+    [
+      'a proxy of another scheme',
+      'upstream: { proxy: { url: socks5://p.example.com } }',
+      [/write http:\/\/host:port/],
+    ],
+    [
+      'a password in the URL of a proxy',
+      'upstream: { proxy: { url: "http://u:hunter2@p.example.com:1" } }',
+      [/without user and password/],
+    ],
+    [
+      'a path in the URL of a proxy',
+      'upstream: { proxy: { url: "http://p.example.com:1/x" } }',
+      [/write http:\/\/host:port/],
+    ],
+    [
+      'a user of a proxy without source',
+      'upstream: { proxy: { url: "http://p.example.com", username: u } }',
+      [/username and source go together/],
+    ],
+    [
+      'two sources for a proxy',
+      'upstream: { proxy: { url: "http://p.example.com", username: u, source: { env: A, file: b } } }',
+      [/a secret has one source/],
+    ],
+    [
+      'a password for a proxy',
+      'upstream: { proxy: { url: "http://p.example.com", password: x } }',
+      [/unknown key "password"; write "source"/],
+    ],
+    [
+      'exceptions by wildcard',
+      'upstream: { proxy: { url: "http://p.example.com", noProxy: ["*.example.com"] } }',
+      [/noProxy|not a host; write an exact name, \.suffix/],
+    ],
+    [
+      'exceptions by network',
+      'upstream: { proxy: { url: "http://p.example.com", noProxy: 10.0.0.0/8 } }',
+      [/not a host/],
+    ],
+    [
+      'exceptions with a port',
+      'upstream: { proxy: { url: "http://p.example.com", noProxy: "a.example.com:443" } }',
+      [/not a host/],
+    ],
+    ['a limit of zero', 'limits: { streamsMax: 0 }', [/write a whole number from 1 .* default is 4096/]],
+    ['a timer that would wrap', 'limits: { idleTimeoutMs: 2147483648 }', [/from 1 to 2147483647/]],
+    [
+      'several at once',
+      'listen: { port: x }\ntls: no\n',
+      [/^g:1:17: error: "listen.port"/, /^g:2:6: error: "tls"/],
+    ],
+  ];
+  for (const [name, text, patterns] of rows) {
+    test(name, () => {
+      const found = problems(text);
+      assert.equal(found.length, patterns.length, found.join('\n'));
+      for (const [i, pattern] of patterns.entries()) assert.match(found[i] ?? '', pattern);
+    });
+  }
+});
+
+test('a secret in the file is refused, and no message repeats it', () => {
+  const texts = [
+    'credentials: { a: { kind: bearer, token: hunter2 } }',
+    'credentials: { a: { kind: bearer, value: hunter2, source: { env: A } } }',
+    'credentials: { a: { kind: bearer, source: hunter2 } }',
+    'credentials: { a: { kind: bearer, source: { env: hunter2 } } }',
+    'credentials: { a: { kind: bearer, source: { value: hunter2 } } }',
+    'credentials: { a: hunter2 }',
+    'store: postgres://u:hunter2@db.example.com/x',
+  ];
+  for (const text of texts) {
+    const found = problems(text).join('\n');
+    assert.match(
+      found,
+      /write where the secret is|source: \{ env: NAME \}|a secret never stands|in upper case/,
+      text,
+    );
+    assert.doesNotMatch(found, /hunter2/);
+  }
+});
+
+test('a file that is there is loaded, and the files that it names must be there', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const file = join(directory, 'gateway.yaml');
+    await writeFile(join(directory, 'policy.yaml'), 'rules: []');
+    await writeFile(file, 'policy: policy.yaml\n');
+    assert.deepEqual((await loadGatewayConfig(file)).policy.paths, [join(directory, 'policy.yaml')]);
+    await writeFile(
+      file,
+      'policy: [policy.yaml, absent.yaml]\nupstream: { ca: absent.pem }\ntrust: { lab: { file: none.pem } }\n',
+    );
+    await assert.rejects(loadGatewayConfig(file), (error) => {
+      assert.ok(error instanceof ProxyError);
+      assert.equal(error.code, 'config_invalid');
+      assert.match(error.message, /gateway.yaml:1:23: error: there is no file .*absent\.yaml/);
+      assert.match(error.message, /gateway.yaml:2:17: error: there is no file .*absent\.pem/);
+      assert.match(error.message, /gateway.yaml:3:23: error: there is no file .*none\.pem/);
+      return true;
+    });
+  });
+});
+
+test('a file that cannot be read is one clear line', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const error = { code: 'config_invalid', message: /cannot be read \(ENOENT\); give the path/ };
+    await assert.rejects(loadGatewayConfig(join(directory, 'none.yaml')), error);
+    await assert.rejects(loadGatewayConfig(directory), { code: 'config_invalid', message: /EISDIR/ });
+    const long = join(directory, 'long.yaml');
+    await writeFile(long, `# ${'x'.repeat(defaultLimits.policyBytesMax)}`);
+    await assert.rejects(loadGatewayConfig(long), { code: 'config_invalid', message: /longer than/ });
+  });
+});
+
+test('the gateway of run listens on loopback, keeps all in its folder, and observes', () => {
+  const config = embeddedConfig('/tmp/state', { credentials: {} });
+  assert.deepEqual(config.listen, { address: '127.0.0.1', port: 0 });
+  assert.deepEqual(config.policy, { mode: 'observe', paths: [] });
+  assert.equal(config.store, 'sqlite:/tmp/state/state.db');
+  assert.equal(config.certificateAuthority.directory, '/tmp/state/ca');
+  assert.equal(config.audit.file, '/tmp/state/audit.jsonl');
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+
+import { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
+import type { Principal } from '../../../src/policy/decision.ts';
+import { openAccess } from '../../../src/gateway/access/open-access.ts';
+import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
+import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import { RecordingAudit } from '../session-fixture.ts';
+import { get, sendRaw } from '../support/raw-http.ts';
+import { compilePolicy, openRequestPath } from '../support/request-path.ts';
+
+const host = 'upstreamproxy.invalid';
+const yaml = 'rules: [{ name: open, hosts: open.test }]';
+
+async function openScene(limits: Partial<typeof defaultLimits> = {}) {
+  const store = await openStore('sqlite::memory:');
+  const desk = new AccessDesk({
+    store: store.access,
+    audit: new SessionAudit(new RecordingAudit()),
+    policy: () => new GrantedPolicy(compilePolicy(yaml), [], {}),
+    limits: { ...defaultLimits, ...limits },
+    clock: Date.now,
+  });
+  const path = openRequestPath({ policy: yaml, hosts: [], trust: [], desk, limits });
+  return {
+    path,
+    store,
+    [Symbol.asyncDispose]: async () => {
+      await path[Symbol.asyncDispose]();
+      await store.close();
+    },
+  };
+}
+
+const post = (body: string, ...fields: readonly string[]): string =>
+  [
+    `POST /access HTTP/1.1`,
+    `Host: ${host}`,
+    'Connection: close',
+    `Content-Length: ${body.length}`,
+    ...fields,
+    '',
+    body,
+  ].join('\r\n');
+const asked = JSON.stringify({ url: 'https://asked.test/x', method: 'GET', reason: 'x' });
+
+test('a request to the gateway itself is answered over TLS, recorded, and dials nothing', async () => {
+  await using scene = await openScene();
+  const answer = await sendRaw(await scene.path.tls(`${host}:443`), post(asked));
+  assert.equal(answer.status, 202);
+  assert.equal(answer.headers.get('content-type'), 'application/json');
+  const [event] = await scene.path.events(1);
+  assert.deepEqual(
+    [event?.verdict, event?.rule, event?.status, event?.host, event?.address],
+    ['info', 'access-requests', 202, host, undefined],
+  );
+  assert.equal(event?.traceId, answer.headers.get('x-trace-id'));
+  assert.equal((await scene.store.access.list({ limit: 10 })).length, 1);
+});
+
+test('it is answered over HTTP/2 and over cleartext as well', async () => {
+  await using scene = await openScene();
+  const socket = await scene.path.tls(`${host}:443`, { alpn: ['h2'] });
+  const session = connect(`https://${host}`, { createConnection: () => socket });
+  const stream = session.request({ ':method': 'POST', ':path': '/access' });
+  stream.end(asked);
+  const [head] = await once(stream, 'response');
+  assert.equal(head[':status'], 202);
+  assert.equal((JSON.parse(await text(stream)) as { status: string }).status, 'pending');
+  session.destroy();
+  const plain = scene.path.open({ authority: `${host}:80`, mode: 'raw' });
+  assert.equal((await sendRaw(plain.socket, get(host, '/access'))).status, 200);
+});
+
+test('HEAD has the head of GET, and other paths say what there is', async () => {
+  await using scene = await openScene();
+  const ask = async (request: string) => sendRaw(await scene.path.tls(`${host}:443`), request);
+  const head = await ask(get(host, '/access').replace('GET', 'HEAD'));
+  assert.deepEqual([head.status, head.body], [200, '']);
+  const unknown = await ask(get(host, '/admin'));
+  assert.equal(unknown.status, 404);
+  assert.match(unknown.body, /POST http:\/\/upstreamproxy\.invalid\/access/);
+});
+
+test('a body over the limit is refused, whether its length is told or not, and the reason is told', async () => {
+  await using scene = await openScene({ accessBodyBytesMax: 100 });
+  const ask = async (request: string) => sendRaw(await scene.path.tls(`${host}:443`), request);
+  assert.equal((await ask(post('x'.repeat(101)))).status, 413);
+  const chunked =
+    `POST /access HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n` +
+    `65\r\n${'x'.repeat(101)}\r\n0\r\n\r\n`;
+  assert.equal((await ask(chunked)).status, 413);
+  const wrong = await ask(post('{}'));
+  assert.equal(wrong.status, 400);
+  assert.match(wrong.body, /reason is not as expected; write \{"url"/);
+  assert.deepEqual(await scene.store.access.list({ limit: 10 }), []);
+});
+
+test('a body that does not come is not waited for', async () => {
+  await using scene = await openScene({ headTimeoutMs: 1_000 });
+  const head = `POST /access HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 10\r\n\r\n`;
+  const answer = await sendRaw(await scene.path.tls(`${host}:443`), head);
+  assert.equal(answer.headers.get('x-deny-reason'), 'timeout');
+});
+
+test('the gateway itself speaks no WebSocket', async () => {
+  await using scene = await openScene();
+  const upgrade = get(host, '/access').replace('Connection: close', 'Connection: Upgrade');
+  const fields =
+    'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+  const request = upgrade.replace(/\r\n\r\n$/, `\r\n${fields}`);
+  const answer = await sendRaw(await scene.path.tls(`${host}:443`), request);
+  assert.equal(answer.status, 400);
+});
+
+test('a denial names the way to ask only where there is a desk, and only where a grant could help', async () => {
+  await using scene = await openScene();
+  await using bare = openRequestPath({ policy: yaml, hosts: [], trust: [] });
+  const denial = async (path: typeof bare) =>
+    (await sendRaw(await path.tls('asked.test:443'), get('asked.test', '/x'))).body;
+  assert.match(await denial(scene.path), /^ask: POST http:\/\/upstreamproxy\.invalid\/access /m);
+  assert.doesNotMatch(await denial(bare), /ask:|upstreamproxy\.invalid/);
+  scene.path.setPolicy('rules: [{ name: closed, hosts: asked.test, deny: closed }]');
+  assert.doesNotMatch(await denial(scene.path), /ask:/);
+});
+
+test('turned off, there is no desk, and the policy is the one of the files beside the own name', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await using stack = new AsyncDisposableStack();
+  const policy = compilePolicy(yaml);
+  const access = await openAccess({
+    config: { access: { enabled: false }, limits: defaultLimits },
+    store,
+    audit: new RecordingAudit(),
+    base: () => policy,
+    clock: Date.now,
+    onFault: (error) => assert.fail(error),
+    stack,
+  });
+  const principal = { id: 'p', sessionId: 's', posture: undefined } as unknown as Principal;
+  const ruleFor = (name: string): string =>
+    access
+      .policy()
+      .decide(principal, { depth: 'connect', destination: { scheme: 'https', host: name, port: 443 } }, 0)
+      .rule.name;
+  assert.deepEqual([ruleFor('open.test'), ruleFor('other.test')], ['open', 'default-deny']);
+  assert.equal(ruleFor(host), 'access-requests');
+  assert.equal(access.policy().version, policy.version);
+  assert.equal(access.desk, undefined);
+});

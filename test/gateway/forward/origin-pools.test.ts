@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HeaderList } from '../../../src/http/header-list.ts';
+import { OriginPools, originKeyOf, originKeyText } from '../../../src/gateway/forward/origin-pools.ts';
+import type { OriginKey } from '../../../src/gateway/forward/origin-pools.ts';
+
+const key: OriginKey = {
+  destination: { scheme: 'https', host: 'example.com', port: 443 },
+  principalId: 'issuer|alice',
+  addresses: [],
+};
+
+test('nothing is shared where principal, destination, networks or TLS identity differ', () => {
+  const others: OriginKey[] = [
+    key,
+    { ...key, principalId: 'issuer|bob' },
+    { ...key, destination: { ...key.destination, port: 8443 } },
+    { ...key, destination: { ...key.destination, scheme: 'http' } },
+    { ...key, destination: { ...key.destination, host: 'example.org' } },
+    { ...key, addresses: ['10.0.0.0/8'] },
+    { ...key, tls: { ca: ['x'] } },
+    { ...key, tls: { ca: ['y'] } },
+  ];
+  assert.equal(new Set(others.map(originKeyText)).size, others.length);
+});
+
+test('the same key gets the same pool, and every pool is closed at the end', () => {
+  const closed: number[] = [];
+  let opened = 0;
+  const pools = new OriginPools<number>(
+    () => (opened += 1),
+    (pool) => closed.push(pool),
+  );
+  const first = pools.use(key);
+  const second = pools.use(key);
+  assert.equal(first.pool, second.pool);
+  assert.notEqual(pools.use({ ...key, principalId: 'issuer|bob' }).pool, first.pool);
+  pools[Symbol.dispose]();
+  assert.deepEqual(closed, [1, 2]);
+});
+
+test('the number of pools is bounded and a pool in use is never the one that goes', () => {
+  const closed = new Set<string>();
+  const pools = new OriginPools<string>(
+    ({ principalId }) => principalId,
+    (pool) => closed.add(pool),
+  );
+  pools.use({ ...key, principalId: 'busy' });
+  for (let i = 0; i < 5000; i += 1) pools.use({ ...key, principalId: `p${String(i)}` }).release();
+  assert.ok(pools.size <= 4096);
+  assert.equal(closed.has('busy'), false);
+  assert.ok(closed.has('p0'));
+  pools[Symbol.dispose]();
+});
+
+test('with every pool in use the next one is refused, and one that is given back makes room', () => {
+  const limits = { originPoolsMax: 3, originPoolsPerPrincipalMax: 2 };
+  const pools = new OriginPools<string>(
+    ({ principalId }) => principalId,
+    () => undefined,
+    limits,
+  );
+  const at = (principalId: string, port: number): OriginKey => ({
+    ...key,
+    principalId,
+    destination: { ...key.destination, port },
+  });
+  const first = pools.use(at('a', 1));
+  pools.use(at('a', 2));
+  // Its own share is used up, what it has goes on, and others are not concerned.
+  assert.throws(() => pools.use(at('a', 3)), { code: 'limit_exceeded', limit: 'originPoolsPerPrincipalMax' });
+  const again = pools.use(at('a', 1));
+  pools.use(at('b', 1));
+  assert.throws(() => pools.use(at('c', 1)), { code: 'limit_exceeded', limit: 'originPoolsMax' });
+  assert.equal(pools.size, 3);
+  first.release();
+  assert.throws(() => pools.use(at('c', 1)), { limit: 'originPoolsMax' });
+  again.release();
+  again.release();
+  pools.use(at('c', 1));
+  assert.equal(pools.size, 3);
+  assert.throws(() => pools.use(at('a', 3)), { limit: 'originPoolsMax' });
+  pools[Symbol.dispose]();
+});
+
+test('the key of a request holds neither its fields, which may be a credential, nor its signal', () => {
+  const destination = { scheme: 'https', host: 'origin.test', port: 443 } as const;
+  const key = originKeyOf({
+    head: {
+      method: 'GET',
+      destination,
+      path: '/',
+      query: '',
+      headers: new HeaderList([['authorization', 'Bearer secret']]),
+      httpVersion: '1.1',
+    },
+    body: undefined,
+    bodyLength: undefined,
+    principalId: 'p',
+    addresses: ['10.0.0.0/8'],
+    signal: new AbortController().signal,
+  });
+  assert.deepEqual(key, { destination, principalId: 'p', addresses: ['10.0.0.0/8'] });
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import type { SessionRecord } from '../../../src/store/store.ts';
+import { SessionWatch, watchIntervalMs } from '../../../src/gateway/sessions/session-watch.ts';
+import { newSession } from '../../conformance/store.ts';
+import { patienceMs } from '../../support/patience.ts';
+
+const bounds = { enrolmentsPerTokenMax: 10 };
+const revoked = { state: 'revoked', reason: 'operator' } as const;
+
+test('there are four looks in the two seconds in which streams end', () => {
+  assert.ok(4 * watchIntervalMs <= 2000);
+});
+
+test('a revocation through another connection to the same file is told by the next look, which comes by itself', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-watch-'));
+  try {
+    await using ours = await openStore(`sqlite:${join(folder, 'state.db')}`);
+    await using theirs = await openStore(`sqlite:${join(folder, 'state.db')}`);
+    await ours.sessions.enrol(newSession('a'), bounds);
+    await using watch = await open(ours);
+    const { promise: told, resolve } = Promise.withResolvers<string>();
+    watch.onEnded((sessionId, reason) => resolve(`${sessionId} ${reason}`));
+    await theirs.sessions.end('a', revoked, 2000);
+    // Each look begins with this.
+    let looks = 0;
+    const { expire } = ours.sessions;
+    ours.sessions.expire = (nowMs) => {
+      looks += 1;
+      return expire.call(ours.sessions, nowMs);
+    };
+    // The watch alone keeps no process alive, so the test does.
+    const alive = setTimeout(() => resolve('nothing'), patienceMs);
+    assert.equal(await told, 'a operator');
+    clearTimeout(alive);
+    assert.ok(looks <= 1, `${looks} looks`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('endings from before the watch are not told, later ones once', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a', { tokenKey: 'a' }), bounds);
+  await store.sessions.enrol(newSession('b', { tokenKey: 'b' }), bounds);
+  await store.sessions.end('a', revoked, 2000);
+  await using watch = await open(store);
+  const told: string[] = [];
+  watch.onEnded((sessionId) => told.push(sessionId));
+  const stop = watch.onEnded((sessionId) => told.push(`also ${sessionId}`));
+  await store.sessions.end('b', revoked, 2000);
+  await Promise.all([watch.look(), watch.look()]);
+  assert.deepEqual(told, ['b', 'also b']);
+  stop();
+  await store.sessions.enrol(newSession('c', { tokenKey: 'c' }), bounds);
+  await store.sessions.end('c', revoked, 2000);
+  await watch.look();
+  assert.deepEqual(told, ['b', 'also b', 'c']);
+});
+
+test('a session past its time is told and reported as expired', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a', { commitByMs: 5000 }), bounds);
+  const expired: SessionRecord[] = [];
+  let nowMs = 4999;
+  await using watch = await SessionWatch.open({
+    store,
+    clock: () => nowMs,
+    onFault: (error) => assert.fail(error),
+    onExpired: async (session) => void expired.push(session),
+  });
+  const told: string[] = [];
+  watch.onEnded((_, reason) => told.push(reason));
+  await watch.look();
+  assert.deepEqual(told, []);
+  nowMs = 5000;
+  await watch.look();
+  await watch.look();
+  assert.deepEqual(told, ['it was not committed in time']);
+  assert.deepEqual(
+    expired.map(({ id }) => id),
+    ['a'],
+  );
+});
+
+test('a listener that throws keeps no other from being told', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a'), bounds);
+  const faults: ProxyError[] = [];
+  await using watch = await open(store, faults);
+  const told: string[] = [];
+  watch.onEnded(() => {
+    throw new Error('broken listener');
+  });
+  watch.onEnded((sessionId) => told.push(sessionId));
+  await store.sessions.end('a', revoked, 2000);
+  await watch.look();
+  assert.deepEqual(told, ['a']);
+  assert.match(faults[0]!.message, /broken listener/);
+});
+
+test('a store that fails is reported, and the next look goes on where the last good one was', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a'), bounds);
+  const faults: ProxyError[] = [];
+  await using watch = await open(store, faults);
+  const told: string[] = [];
+  watch.onEnded((sessionId) => told.push(sessionId));
+  const { endingsSince } = store.sessions;
+  store.sessions.endingsSince = () => Promise.reject(new ProxyError('store_unavailable', 'gone for now'));
+  await store.sessions.end('a', revoked, 2000);
+  await watch.look();
+  assert.deepEqual([told, faults.map(({ code }) => code)], [[], ['store_unavailable']]);
+  store.sessions.endingsSince = endingsSince;
+  await watch.look();
+  assert.deepEqual(told, ['a']);
+});
+
+test('after closing nothing is told any more and no timer is left', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a'), bounds);
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const watch = await open(store);
+  const told: string[] = [];
+  watch.onEnded((sessionId) => told.push(sessionId));
+  await watch.close();
+  await watch.close();
+  await store.sessions.end('a', revoked, 2000);
+  await watch.look();
+  assert.deepEqual(told, []);
+  assert.equal(timers(), before);
+});
+
+function open(store: Awaited<ReturnType<typeof openStore>>, faults?: ProxyError[]): Promise<SessionWatch> {
+  return SessionWatch.open({
+    store,
+    clock: () => 1000,
+    onExpired: () => Promise.resolve(),
+    onFault: (error) => {
+      if (faults === undefined) assert.fail(error);
+      faults.push(error);
+    },
+  });
+}

@@ -1,0 +1,118 @@
+// Upgrades of sessions as an agent asks for them, over plain HTTP: what is asked here is who gets a tunnel and who keeps it.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+
+import { WebSocket } from 'ws';
+
+import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
+import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
+import { defaultLimits, type LimitName, type Limits } from '../../../src/protocol/limits.ts';
+import { tunnelPath } from '../../../src/protocol/session-messages.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import type { SessionRecord, Store } from '../../../src/store/store.ts';
+import { waitUntil } from '../../support/program.ts';
+import { openTestSessions, origin, type TestAgent, type TestSessions } from '../session-fixture.ts';
+
+interface Scene extends AsyncDisposable {
+  readonly sessions: TestSessions;
+  readonly tunnels: TunnelServer;
+  readonly reached: readonly LimitName[];
+  /** A WebSocket of the agent: open, or what it was refused with. */
+  open(agent: TestAgent, subprotocol: string): Promise<WebSocket | number>;
+}
+
+async function openScene(options: { store?: Store; limits?: Partial<Limits> } = {}): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const limits = { ...defaultLimits, ...options.limits };
+  const sessions = stack.use(
+    await openTestSessions({ ...(options.store === undefined ? {} : { store: options.store }), limits }),
+  );
+  const reached: LimitName[] = [];
+  // No stream is opened here, so of its parts nothing else is used.
+  const parts = {
+    limits,
+    budgets: new SessionBudgets(limits),
+    clock: () => sessions.nowMs(),
+    onLimit: (limit: LimitName) => reached.push(limit),
+  } as unknown as StreamParts;
+  const tunnels = new TunnelServer({ sessions: sessions.service, parts, publicOrigins: [origin] });
+  const server = createServer();
+  server.on('upgrade', (request, socket, head) => void tunnels.handleUpgrade(request, socket, head));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stack.defer(() => void server.close());
+  stack.defer(() => tunnels.destroy());
+  const { port } = server.address() as AddressInfo;
+  const owned = stack.move();
+  return {
+    sessions,
+    tunnels,
+    reached,
+    open: async (agent, subprotocol) => {
+      const { authorization, proof } = agent.request('GET', tunnelPath);
+      const headers = { host: new URL(origin).host, authorization: authorization!, dpop: proof! };
+      const socket = new WebSocket(`ws://127.0.0.1:${port}${tunnelPath}`, subprotocol, { headers });
+      const { promise, resolve } = Promise.withResolvers<WebSocket | number>();
+      socket.on('open', () => resolve(socket));
+      socket.on('unexpected-response', (request, response) => {
+        resolve(response.statusCode ?? 0);
+        request.destroy();
+      });
+      socket.on('error', () => undefined);
+      return await promise;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A store in which somebody revokes a session right after it was found alive. */
+async function revokingStore(revoke: (id: string) => Promise<void>): Promise<Store & { arm(): void }> {
+  const store = await openStore('sqlite::memory:');
+  let armed = false;
+  const find = async (id: string): Promise<SessionRecord | undefined> => {
+    const found = await store.sessions.find(id);
+    if (armed) {
+      armed = false;
+      await revoke(id);
+    }
+    return found;
+  };
+  const sessions = new Proxy(store.sessions, {
+    // Methods of the real store, but for one.
+    get: (target, name) =>
+      name === 'find' ? find : (Reflect.get(target, name) as () => unknown).bind(target),
+  });
+  return { ...store, sessions, arm: () => void (armed = true) };
+}
+
+for (const subprotocol of ['upstreamproxy.v1', 'upstreamproxy.chunk']) {
+  test(`a session that is revoked while its tunnel opens does not keep the tunnel (${subprotocol})`, async () => {
+    const store = await revokingStore(async (id) => void (await scene.sessions.service.revoke(id, 'stolen')));
+    // Nothing else ends it.
+    const limits = { pingTimeoutMs: 600_000, headTimeoutMs: 600_000 };
+    await using scene = await openScene({ store, limits });
+    const agent = await scene.sessions.enrol(scene.sessions.token());
+    store.arm();
+    const socket = await scene.open(agent, subprotocol);
+    assert.ok(socket instanceof WebSocket);
+    await waitUntil('the tunnel is gone', () => scene.tunnels.tunnelCount === 0);
+    if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
+    assert.equal(await scene.open(agent, subprotocol), 403);
+  });
+}
+
+test('a session has no more connections of the seed protocol than streams, and others still get theirs', async () => {
+  await using scene = await openScene({ limits: { streamsMax: 3 } });
+  const agent = await scene.sessions.enrol(scene.sessions.token());
+  const other = await scene.sessions.enrol(scene.sessions.token());
+  for (let count = 0; count < 3; count++)
+    assert.ok((await scene.open(agent, 'upstreamproxy.chunk')) instanceof WebSocket);
+  assert.equal(await scene.open(agent, 'upstreamproxy.chunk'), 429);
+  assert.deepEqual(scene.reached, ['streamsMax']);
+  assert.ok((await scene.open(other, 'upstreamproxy.chunk')) instanceof WebSocket);
+});

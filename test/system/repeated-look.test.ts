@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { RepeatedLook } from '../../src/system/repeated-look.ts';
+
+const silent = (): void => {};
+
+test('looks go on at their interval, a failing one too, until it is closed', async () => {
+  const faults: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let looks = 0;
+  const look = async (): Promise<void> => {
+    looks += 1;
+    if (looks === 4) resolve();
+    throw new Error(`fault ${looks}`);
+  };
+  const repeated = new RepeatedLook({ look, intervalMs: 1, onFault: ({ message }) => faults.push(message) });
+  repeated.start();
+  // The timer keeps no process alive, the test must.
+  const alive = setInterval(silent, 1_000);
+  await promise;
+  clearInterval(alive);
+  await repeated.close();
+  const before = looks;
+  await repeated.now();
+  assert.equal(looks, before);
+  assert.equal(faults.length, before);
+});
+
+test('one look begins when the one before has ended, and closing waits for it', async () => {
+  const log: string[] = [];
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let next = 0;
+  const look = async (): Promise<void> => {
+    const number = next++;
+    log.push(`begin ${number}`);
+    await gates[number]?.promise;
+    log.push(`end ${number}`);
+  };
+  const repeated = new RepeatedLook({ look, intervalMs: 60_000, onFault: silent });
+  const both = [repeated.now(), repeated.now()];
+  gates[1]?.resolve();
+  gates[0]?.resolve();
+  await Promise.all(both);
+  assert.deepEqual(log, ['begin 0', 'end 0', 'begin 1', 'end 1']);
+  gates.push(Promise.withResolvers<void>());
+  const last = repeated.now();
+  await Promise.resolve();
+  const closing = repeated.close().then(() => log.push('closed'));
+  gates[2]?.resolve();
+  await Promise.all([last, closing]);
+  assert.equal(log.at(-1), 'closed');
+  assert.equal(log.at(-2), 'end 2');
+});
