@@ -55,6 +55,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['access', 'policies', 'sessions', 'git'],
     ['config'],
     ['credentials'],
+    ['credentials/kinds'],
     ['credentials/sigv4', 'credentials/vault'],
     ['credentials/sources', 'credentials/request'],
     ['forward', 'audit', 'scrub'],

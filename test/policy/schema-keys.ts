@@ -1,5 +1,6 @@
 // The keys of a schema, as the references name them.
 
+import assert from 'node:assert/strict';
 import type { z } from 'zod';
 import { jsonSchemaOf } from '../../src/policy/json-schema.ts';
 
@@ -20,9 +21,16 @@ export function keysOf(schema: z.ZodType): readonly string[] {
     readonly additionalProperties?: Node | false;
     readonly items?: Node;
     readonly anyOf?: readonly Node[];
+    readonly oneOf?: readonly Node[];
+    readonly $ref?: string;
+    readonly $defs?: Readonly<Record<string, Node>>;
   }
   const keys = new Set<string>();
+  // The schema of a map is a map.
+  const root = jsonSchemaOf(schema, { title: '', id: '' }) as Node;
   const walk = (node: Node, path: string): void => {
+    const [, shared] = /^#\/\$defs\/(.+)$/.exec(node.$ref ?? '') ?? [];
+    if (shared !== undefined) walk(root.$defs?.[shared] ?? assert.fail(`no definition ${shared}`), path);
     for (const [key, value] of Object.entries(node.properties ?? {})) {
       const name = path === '' ? key : `${path}.${key}`;
       keys.add(name);
@@ -30,9 +38,8 @@ export function keysOf(schema: z.ZodType): readonly string[] {
     }
     if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}.<name>`);
     if (node.items !== undefined) walk(node.items, `${path}[]`);
-    for (const one of node.anyOf ?? []) walk(one, path);
+    for (const one of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) walk(one, path);
   };
-  // The schema of a map is a map.
-  walk(jsonSchemaOf(schema, { title: '', id: '' }) as Node, '');
+  walk(root, '');
   return [...keys].filter((key) => !key.startsWith('limits.'));
 }

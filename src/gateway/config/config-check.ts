@@ -33,12 +33,6 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
   }
-  if (proxy?.source !== undefined && Object.keys(proxy.source).length !== 1) {
-    report(
-      ['upstream', 'proxy', 'source'],
-      'a secret has one source; write exactly one of env, file and command',
-    );
-  }
   for (const [i, entry] of asList(proxy?.noProxy).entries()) {
     const at = Array.isArray(proxy?.noProxy)
       ? ['upstream', 'proxy', 'noProxy', i]

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
-import { credentialSchema } from '../credentials/credential-schema.ts';
-import { plainSourceSchema } from '../credentials/source-schema.ts';
+import { credentialSchema } from '../credentials/credential-kinds.ts';
+import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
 
 /** The largest value of a timer in Node; more would fire at once. */

@@ -3,7 +3,8 @@
 
 import { cgiName } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
-import type { CredentialConfig } from './credential-config.ts';
+import { foreignDefaults } from './credential-kinds.ts';
+import type { CredentialConfig } from './credential-kinds.ts';
 import { withoutParameter } from '../../http/query-parameter.ts';
 
 /** Fields, in lower case, and parameters of the query that are taken off. */
@@ -35,21 +36,18 @@ const none: ForeignCredentials = { headers: [], parameters: [] };
 
 /** What is taken off requests that get the credentials: what each says, else the usual. */
 export function foreignCredentials(configs: readonly CredentialConfig[]): ForeignCredentials {
-  // The client's own fields are what such a credential is put into.
-  const base = configs.some(({ kind }) => kind === 'placeholder') ? none : usual;
-  const all = configs.map(({ kind, strip }): ForeignCredentials => {
-    const { headers, parameters } = kind === 'mtls' || kind === 'placeholder' ? none : base;
+  const defaults = configs.map(foreignDefaults);
+  const usualHere = defaults.some(({ what }) => what === 'none-beside-it') ? none : usual;
+  const all = configs.map(({ strip }, i): ForeignCredentials => {
+    const { headers, parameters } = defaults[i]?.what === 'usual' ? usualHere : none;
     return {
       headers: strip?.headers?.map((name) => name.toLowerCase()) ?? headers,
       parameters: strip?.parameters ?? parameters,
     };
   });
-  // What the client's signature says of region and service is still to be read; it is taken off with that.
-  const isSigned = configs.some(({ kind }) => kind === 'sigv4');
+  const stillRead = new Set(defaults.map(({ reads }) => reads));
   return {
-    headers: unique(all.flatMap(({ headers }) => headers)).filter(
-      (name) => !isSigned || name !== 'authorization',
-    ),
+    headers: unique(all.flatMap(({ headers }) => headers)).filter((name) => !stillRead.has(name)),
     parameters: unique(all.flatMap(({ parameters }) => parameters)),
   };
 }

@@ -142,7 +142,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'an unknown kind',
       'credentials: { a: { kind: magic, source: { env: A } } }',
-      [/write one of the kinds bearer, basic, header, query, placeholder, mtls, oauth/],
+      [/write one of the kinds bearer, basic, header, query, placeholder, oauth, github-app, mtls, sigv4$/],
     ],
     [
       'basic without user',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
-import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../src/gateway/credentials/credential-kinds.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
 import type { RequestHead } from '../../../src/http/message-head.ts';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 
-import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../src/gateway/credentials/credential-kinds.ts';
 import { canary, findCanary } from '../../support/canary.ts';
 import { compilePolicy } from '../support/request-path.ts';
 import { sendRaw } from '../support/raw-http.ts';

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { AccessDesk } from '../../../src/gateway/access/access-desk.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
-import type { CredentialConfig } from '../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../src/gateway/credentials/credential-kinds.ts';
 import { openServiceFetch } from '../../../src/gateway/forward/service-fetch.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
 import { HttpFront } from '../../../src/gateway/front/http-front.ts';

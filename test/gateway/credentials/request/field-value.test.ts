@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
 import { canary, findCanary } from '../../../support/canary.ts';
 import { openCredentialScene } from '../support/credential-scene.ts';
 

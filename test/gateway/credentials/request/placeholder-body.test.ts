@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { test } from 'node:test';
 
-import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
 import { canary } from '../../../support/canary.ts';
 import { openCredentialScene } from '../support/credential-scene.ts';
 import type { CredentialScene } from '../support/credential-scene.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 
 import { BackgroundRenewals } from '../../../../src/gateway/credentials/sources/background-renewals.ts';
-import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
 import { GithubAppTokens } from '../../../../src/gateway/credentials/sources/github-app-tokens.ts';
 import type { GithubAppTokensOptions } from '../../../../src/gateway/credentials/sources/github-app-tokens.ts';
 import { ProxyError } from '../../../../src/protocol/error.ts';

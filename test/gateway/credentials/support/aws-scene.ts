@@ -8,7 +8,7 @@ import { sendRaw } from '../../support/raw-http.ts';
 import type { RawAnswer } from '../../support/raw-http.ts';
 import { openRequestPath } from '../../support/request-path.ts';
 import type { RequestPath } from '../../support/request-path.ts';
-import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
 
 export const dummyKeys = {
   accessKeyId: 'upstreamproxy-placeholder-aws',

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
 
-import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-config.ts';
+import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
 import { findCanary } from '../../../support/canary.ts';
 import { createTestAuthority } from '../../../support/test-authority.ts';
 import { get, sendRaw } from '../../support/raw-http.ts';

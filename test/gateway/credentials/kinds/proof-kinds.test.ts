@@ -3,14 +3,14 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { mustRun } from '../../support/command.ts';
-import { waitUntil } from '../../support/program.ts';
-import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { skipWithout } from '../../support/tools.ts';
-import { get, sendRaw } from '../support/raw-http.ts';
-import { openRequestPath } from '../support/request-path.ts';
-import { authority, openCredentialScene } from './support/credential-scene.ts';
-import { startNginx } from './support/nginx.ts';
+import { mustRun } from '../../../support/command.ts';
+import { waitUntil } from '../../../support/program.ts';
+import { temporaryDirectory } from '../../../support/temporary-directory.ts';
+import { skipWithout } from '../../../support/tools.ts';
+import { get, sendRaw } from '../../support/raw-http.ts';
+import { openRequestPath } from '../../support/request-path.ts';
+import { authority, openCredentialScene } from '../support/credential-scene.ts';
+import { startNginx } from '../support/nginx.ts';
 
 async function clientCertificate(directory: string, name: string): Promise<string> {
   const key = join(directory, `${name}.key`);

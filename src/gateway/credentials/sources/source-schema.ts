@@ -1,8 +1,9 @@
 // The shape of `source:` in the configuration: where a secret is, never the secret itself.
 
 import { z } from 'zod';
-import { strictMap } from '../../policy/yaml-source.ts';
-import { pathHint, text } from '../../policy/schema-parts.ts';
+import { strictMap } from '../../../policy/yaml-source.ts';
+import { pathHint, text } from '../../../policy/schema-parts.ts';
+import { isServiceUrl } from '../../forward/service-fetch.ts';
 
 /** Upper case only, so that a token pasted here by mistake is not taken for a name. */
 export const environmentName = (hint: string) =>
@@ -39,11 +40,18 @@ const plainShape = {
 };
 const synonyms = { value: inlineSecret, environment: 'env', path: 'file', exec: 'command' };
 
+const hasOneKey = (map: object): boolean => Object.keys(map).length === 1;
+/** Unknown keys are told first: one of them may be the one that is missing. */
+const oneKey = (error: string) => ({
+  error,
+  when: ({ issues }: { readonly issues: readonly unknown[] }) => issues.length === 0,
+});
+
 /** What this machine alone can give. */
 export const plainSourceSchema = strictMap(plainShape, {
   hint: 'write where the secret is: { env: NAME }, { file: path } or { command: [program, argument] }; a secret never stands in this file',
   synonyms,
-});
+}).refine(hasOneKey, oneKey('a secret has one source; write exactly one of env, file and command'));
 
 const addressHint = 'write https://host:port, or http:// with a loopback address';
 const mountHint = 'write where the log-in is mounted, such as kubernetes';
@@ -84,15 +92,27 @@ const authSchema = strictMap(
     hint: 'write one of { tokenSource: { file: path } }, { kubernetes: … } and { approle: … }',
     synonyms: { token: 'tokenSource', k8s: 'kubernetes', appRole: 'approle' },
   },
+).refine(
+  hasOneKey,
+  oneKey('there is one way to log in; write exactly one of tokenSource, kubernetes and approle'),
 );
 const vaultPathHint = 'write the path of the HTTP API behind /v1/, such as secret/data/NAME';
 const refreshHint = 'write seconds from 1 to 86400';
 const vaultSchema = strictMap(
   {
-    address: z.string({ error: addressHint }).regex(/^https?:\/\/[^\s@#?]+$/, { error: addressHint }),
+    address: z
+      .string({ error: addressHint })
+      .regex(/^https?:\/\/[^\s@#?]+$/, { error: addressHint, abort: true })
+      .refine(isServiceUrl, {
+        error:
+          'a secret never travels in the clear; write https://, or http:// with a loopback address such as 127.0.0.1',
+      }),
     path: z
       .string({ error: vaultPathHint })
-      .regex(/^(?!v1\/)[A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)+$/, { error: vaultPathHint })
+      .regex(/^(?!v1\/)[A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)+$/, { error: vaultPathHint, abort: true })
+      .refine((path) => !path.split('/').some((segment) => segment === '.' || segment === '..'), {
+        error: 'a path without "." and ".." is what the server sees; write it so',
+      })
       .describe('As in the HTTP API, behind /v1/. KV version 2 has data/ behind its mount.'),
     field: text('write the name of the field').describe('Which field of the secret.'),
     auth: authSchema.describe('How the gateway logs in.'),
@@ -123,7 +143,9 @@ export const sourceSchema = strictMap(
     hint: 'write where the secret is: { env: NAME }, { file: path }, { command: [program, argument] } or { vault: … }; a secret never stands in this file',
     synonyms: { ...synonyms, openbao: 'vault' },
   },
-);
+)
+  .refine(hasOneKey, oneKey('a secret has one source; write exactly one of env, file, command and vault'))
+  .meta({ id: 'source' });
 
 export type PlainSourceDocument = z.infer<typeof plainSourceSchema>;
 export type SourceDocument = z.infer<typeof sourceSchema>;

@@ -1,12 +1,12 @@
 // A source of any kind, opened with what the gateway reaches sources with.
 
-import type { BackgroundRenewals } from './sources/background-renewals.ts';
-import { openCredentialSource } from './sources/credential-source.ts';
-import type { CredentialSource, SecretForm } from './sources/credential-source.ts';
-import type { CredentialSourceConfig } from './sources/source-config.ts';
-import type { HeldBodies } from './request/held-bodies.ts';
-import type { ServiceFetch } from '../forward/service-fetch.ts';
-import type { Vaults } from './vault/vaults.ts';
+import type { BackgroundRenewals } from '../sources/background-renewals.ts';
+import { openCredentialSource } from '../sources/credential-source.ts';
+import type { CredentialSource, SecretForm } from '../sources/credential-source.ts';
+import type { CredentialSourceConfig } from '../sources/source-config.ts';
+import type { HeldBodies } from '../request/held-bodies.ts';
+import type { ServiceFetch } from '../../forward/service-fetch.ts';
+import type { Vaults } from '../vault/vaults.ts';
 
 /** What sources and issuers are reached with. */
 export interface CredentialContext {

@@ -1,0 +1,79 @@
+// What there is to a kind of credential. Each is one entry in one file of this folder, and the registry (credential-kinds.ts) has
+// all that a kind needs from there: no other file knows which kinds there are.
+
+import type { z } from 'zod';
+import type { RequestHead } from '../../../http/message-head.ts';
+import type { BodyFacts } from '../request/body-rewrite.ts';
+import type { Injected } from '../request/injected.ts';
+import type { CredentialSourceConfig } from '../sources/source-config.ts';
+import type { CredentialContext } from './open-source.ts';
+import type { PlaceholderForm } from './placeholder-form.ts';
+
+/** What every credential has; the secret itself is only ever behind `source`. File paths are absolute. */
+export interface CommonSettings {
+  readonly source: CredentialSourceConfig;
+  readonly placeholder?: PlaceholderSettings;
+  /** `decode`: responses may come encoded, at the cost of decoding them here. */
+  readonly scrub?: { readonly decode: boolean };
+  /** Fields and parameters by which the client could be somebody else; absent: what the kind has for usual. */
+  readonly strip?: { readonly headers?: readonly string[]; readonly parameters?: readonly string[] };
+}
+
+/** What the workload sees in a variable of its environment. */
+export interface PlaceholderSettings {
+  readonly env: string;
+  readonly value?: string;
+  /** Kind placeholder: whether bodies are searched too. */
+  readonly body?: boolean;
+}
+
+/** Turns a path of the configuration into an absolute one. */
+export type Absolute = (path: string) => string;
+
+/** A credential, opened: how it gets its secret, and what it does to a request. */
+export interface Credential {
+  /** Whether the request is one that gets it; no source is asked for those that are not. */
+  applies(head: RequestHead, body: BodyFacts | undefined): boolean;
+  /** `body` is undefined if the request has none. @throws ProxyError credential_unavailable */
+  apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined): Promise<Injected>;
+}
+
+/** What of the client's own goes from requests that get the credential, where `strip` says nothing. */
+export interface ForeignDefaults {
+  /** `none-beside-it`: the client's own fields are what it is put into, so nothing goes for other credentials of the rule either. */
+  readonly what: 'usual' | 'none' | 'none-beside-it';
+  /** A field, in lower case, that the kind itself has still to read, and takes off with that. */
+  readonly reads?: string;
+}
+
+/**
+ * `Shape` is what the configuration may say of it beside the common keys, `Own` the same with defaults filled in and paths made
+ * absolute. The members are methods, so that one table has all kinds: the registry gives each only what its own schema let through.
+ */
+export interface CredentialKind<
+  Kind extends string = string,
+  Shape extends z.ZodRawShape = z.ZodRawShape,
+  Own extends object = object,
+> {
+  readonly kind: Kind;
+  /** Where the secret goes, in a few words, for editors. */
+  readonly summary: string;
+  readonly shape: Shape;
+  readonly foreign: ForeignDefaults;
+  readonly placeholder: PlaceholderForm;
+  settings(written: z.infer<z.ZodObject<Shape>>, absolute: Absolute): Own;
+  /** `name` is the credential's, for errors. @throws ProxyError config_invalid if a source cannot be opened */
+  open(name: string, config: Own & CommonSettings, context: CredentialContext): Credential;
+}
+
+/** The kind as it is given, with the types that follow from it. */
+export function credentialKind<const Kind extends string, Shape extends z.ZodRawShape, Own extends object>(
+  kind: CredentialKind<Kind, Shape, Own>,
+): CredentialKind<Kind, Shape, Own> {
+  return kind;
+}
+
+/** What is said where a key is missing that the kind cannot do without. */
+export function needed(kind: string, key: string, hint: string): string {
+  return `kind ${kind} needs "${key}"; ${hint}`;
+}

@@ -1,0 +1,108 @@
+// Kinds by which the secret of the source proves who the gateway is, and never travels.
+
+import { z } from 'zod';
+import { pathHint, text } from '../../../policy/schema-parts.ts';
+import { Sigv4Injector } from '../sigv4/sigv4-injector.ts';
+import { AwsKeySet } from '../sigv4/aws-keys.ts';
+import type { CredentialSource } from '../sources/credential-source.ts';
+import type { CredentialSourceConfig } from '../sources/source-config.ts';
+import { environmentName, sourceSchema } from '../sources/source-schema.ts';
+import { sourceSettings } from '../sources/source-settings.ts';
+import { credentialKind, needed } from './credential-kind.ts';
+import { openSource } from './open-source.ts';
+import { standIn } from './placeholder-form.ts';
+
+/** The source has the private key, `certificate` is the file of the chain, both PEM. There is nothing to search responses for. */
+const mtls = credentialKind({
+  kind: 'mtls',
+  summary: 'A client certificate.',
+  shape: {
+    certificate: text(needed('mtls', 'certificate', pathHint)).describe(
+      'For kind mtls: PEM file of the chain; the source has the key, PEM too.',
+    ),
+  },
+  foreign: { what: 'none' },
+  placeholder: standIn(),
+  settings: ({ certificate }, absolute) => ({ certificate: absolute(certificate) }),
+  open: (name, { source, certificate: file }, context) => {
+    const key = openSource(name, source, context, 'pem');
+    const certificate = openSource(name, { file }, context, 'pem');
+    return {
+      applies: () => true,
+      apply: async (head, nowMs) => ({
+        head,
+        values: [],
+        tls: { cert: (await certificate.read(nowMs)).reveal(), key: (await key.read(nowMs)).reveal() },
+      }),
+    };
+  },
+});
+
+const regionHint = 'write a region of AWS, such as eu-central-1';
+const serviceHint = 'write the name that signatures have for the service, such as s3';
+/** How a variable ends that holds an access key id; the one for the secret begins alike, and a program that has one wants both. */
+const keyIdVariable = /ACCESS_KEY_ID$/;
+
+/**
+ * The source has the secret access key; region and service are the client's to say where they are not fixed. A session token
+ * travels, and is what responses are searched for.
+ */
+const sigv4 = credentialKind({
+  kind: 'sigv4',
+  summary: 'A signature of AWS.',
+  shape: {
+    accessKeyId: sourceSchema.describe(
+      'For kind sigv4: where the access key id is; the source has the secret access key.',
+    ),
+    sessionToken: sourceSchema
+      .optional()
+      .describe('For kind sigv4: where the session token of temporary keys is.'),
+    region: z
+      .string({ error: regionHint })
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: regionHint })
+      .optional()
+      .describe(
+        'For kind sigv4: the only region to sign for; without it the one that the request is signed for.',
+      ),
+    service: z
+      .string({ error: serviceHint })
+      .regex(/^[A-Za-z0-9._-]{1,64}$/, { error: serviceHint })
+      .optional()
+      .describe(
+        'For kind sigv4: the only service to sign for; without it the one that the request is signed for.',
+      ),
+    copies: z
+      .boolean({ error: 'write true or false' })
+      .optional()
+      .describe('For kind sigv4: whether a request may copy another object of S3, wherever that is.'),
+  },
+  foreign: { what: 'usual', reads: 'authorization' },
+  placeholder: standIn({
+    env: environmentName(
+      'write the environment variable that the workload sees, such as AWS_ACCESS_KEY_ID',
+    ).regex(keyIdVariable, {
+      error: 'the variable for AWS keys ends in ACCESS_KEY_ID; write placeholder: { env: AWS_ACCESS_KEY_ID }',
+    }),
+    variables: (env) => [env, env.replace(keyIdVariable, 'SECRET_ACCESS_KEY')],
+  }),
+  settings: ({ accessKeyId, sessionToken, ...written }, absolute) => ({
+    ...written,
+    accessKeyId: sourceSettings(accessKeyId, absolute),
+    ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
+  }),
+  open: (name, { accessKeyId, source, sessionToken, region, service, copies = false }, context) => {
+    const open = (one: CredentialSourceConfig): CredentialSource => openSource(name, one, context);
+    const keys = new AwsKeySet(name, {
+      keyId: open(accessKeyId),
+      secret: open(source),
+      token: sessionToken === undefined ? undefined : open(sessionToken),
+    });
+    const injector = new Sigv4Injector({ name, region, service, copies }, context.held);
+    return {
+      applies: () => true,
+      apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),
+    };
+  },
+});
+
+export const proofKinds = [mtls, sigv4] as const;

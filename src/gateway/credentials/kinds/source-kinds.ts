@@ -1,0 +1,116 @@
+// Kinds by which the secret of the source itself goes to the origin, in the head or where a placeholder stands.
+
+import { z } from 'zod';
+import { withParameter } from '../../../http/query-parameter.ts';
+import { text } from '../../../policy/schema-parts.ts';
+import { strictMap } from '../../../policy/yaml-source.ts';
+import { placeholderPattern } from '../request/placeholder.ts';
+import { placeholderText } from './placeholder-text.ts';
+import { credentialKind, needed } from './credential-kind.ts';
+import { fieldName } from './field-name.ts';
+import { basicInjector, bearerInjector, fieldInjector, injecting } from './head-injection.ts';
+import { openSource } from './open-source.ts';
+import { placeholderEnvironment, placeholderOptions, standIn } from './placeholder-form.ts';
+import { placeholderAnywhere, placeholderInHead } from './placeholder-injection.ts';
+
+const bearer = credentialKind({
+  kind: 'bearer',
+  summary: 'The Authorization field.',
+  shape: {},
+  foreign: { what: 'usual' },
+  placeholder: standIn(),
+  settings: () => ({}),
+  open: (name, { source }, context) => injecting(openSource(name, source, context), bearerInjector),
+});
+
+const usernameHint = needed('basic', 'username', 'write the user name that goes with the secret');
+
+const basic = credentialKind({
+  kind: 'basic',
+  summary: 'The Authorization field, with a user name.',
+  shape: {
+    username: text(usernameHint)
+      .regex(/^[^:]*$/, { error: 'a user name of Basic cannot have a colon (RFC 7617)' })
+      .describe('For kind basic.'),
+  },
+  foreign: { what: 'usual' },
+  placeholder: standIn(),
+  settings: ({ username }) => ({ username }),
+  open: (name, { source, username }, context) =>
+    injecting(openSource(name, source, context), basicInjector(username)),
+});
+
+const header = credentialKind({
+  kind: 'header',
+  summary: 'A field of its own name.',
+  shape: {
+    header: fieldName(
+      needed('header', 'header', 'write the name of a header field, such as X-Api-Key'),
+      'write the field that the origin expects',
+    ).describe('For kind header.'),
+    prefix: z
+      .string({ error: 'write the text that stands before the secret' })
+      .regex(/^[\x20-\x7e]{0,128}$/, { error: 'write printable ASCII' })
+      .optional()
+      .describe('For kind header: text before the secret, with its space.'),
+  },
+  foreign: { what: 'usual' },
+  placeholder: standIn(),
+  settings: (written) => written,
+  open: (name, { source, header: field, prefix }, context) =>
+    injecting(openSource(name, source, context), fieldInjector(field, prefix)),
+});
+
+const query = credentialKind({
+  kind: 'query',
+  summary: 'A parameter of the URL.',
+  shape: {
+    parameter: text(
+      needed('query', 'parameter', 'write the name of a query parameter, such as api_key'),
+    ).describe('For kind query.'),
+  },
+  foreign: { what: 'usual' },
+  placeholder: standIn(),
+  settings: ({ parameter }) => ({ parameter }),
+  open: (name, { source, parameter }, context) =>
+    injecting(openSource(name, source, context), {
+      inject: (head, secret) => ({
+        head: { ...head, query: withParameter(head.query, parameter, secret.reveal()) },
+        values: [secret],
+      }),
+    }),
+});
+
+const rareHint = 'it is searched for in requests; write 12 to 256 letters, digits, ".", "_", "~" or "-"';
+
+/** It is searched for in requests, so it must be rare and the same in every encoding. */
+const placeholder = credentialKind({
+  kind: 'placeholder',
+  summary: 'Wherever the workload put its placeholder.',
+  shape: {},
+  foreign: { what: 'none-beside-it' },
+  placeholder: {
+    schema: strictMap(
+      {
+        env: placeholderEnvironment,
+        value: z.string({ error: rareHint }).regex(placeholderPattern, { error: rareHint }).optional(),
+        body: z
+          .boolean({ error: 'write true or false' })
+          .optional()
+          .describe('For kind placeholder: also in bodies of JSON, forms and plain text.'),
+      },
+      { ...placeholderOptions, hint: needed('placeholder', 'placeholder', placeholderOptions.hint) },
+    ).describe('What the workload sees in its environment instead, and what is replaced.'),
+    variables: (env) => [env],
+  },
+  settings: () => ({}),
+  open: (name, { source, placeholder: settings }, context) => {
+    const sought = placeholderText(name, settings);
+    return injecting(
+      openSource(name, source, context),
+      settings?.body === true ? placeholderAnywhere(sought, context.held) : placeholderInHead(sought),
+    );
+  },
+});
+
+export const sourceKinds = [bearer, basic, header, query, placeholder] as const;
