@@ -31,7 +31,7 @@ export async function open(to: Target): Promise<TLSSocket> {
     const authority = `${to.host}:${to.originPort}`;
     socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
     const head = await readHead(socket);
-    if (!head.startsWith('HTTP/1.1 200')) throw new Error(`CONNECT was answered ${head.slice(0, 60)}`);
+    if (!head.startsWith('HTTP/1.1 200')) throw new Error(`CONNECT got a response ${head.slice(0, 60)}`);
   }
   const secured = connectTls({
     socket,
@@ -49,21 +49,21 @@ export function get(socket: TLSSocket, to: Target, path: string): Promise<number
   return readBody(socket);
 }
 
-/** Uploads `bytes`; the origin answers with the count and the hash that it saw. */
+/** Uploads `bytes`; the origin responds with the count and the hash that it saw. */
 export async function upload(socket: TLSSocket, to: Target, bytes: number): Promise<string> {
   const chunk = Buffer.alloc(256 * 1024, 0x61);
   socket.write(
     `POST /sink HTTP/1.1\r\nHost: ${to.host}:${to.originPort}\r\nContent-Length: ${bytes}\r\n\r\n`,
   );
-  const answer = readText(socket);
+  const response = readText(socket);
   for (let left = bytes; left > 0; left -= chunk.length) {
     const piece = left < chunk.length ? chunk.subarray(0, left) : chunk;
     if (!socket.write(piece)) await event(socket, 'drain');
   }
-  return answer;
+  return response;
 }
 
-/** What `upload` should be answered with. */
+/** What `upload` should get a response with. */
 export function expectedUpload(bytes: number): string {
   const chunk = Buffer.alloc(256 * 1024, 0x61);
   const hash = createHash('sha256');
@@ -127,7 +127,7 @@ function consume(socket: TLSSocket, take: (chunk: Buffer) => void): Promise<numb
     if (error === undefined) resolve(received);
     else reject(error);
   };
-  const timer = setTimeout(() => finish(new Error(`no complete answer within ${waitMsMax} ms`)), waitMsMax);
+  const timer = setTimeout(() => finish(new Error(`no complete response within ${waitMsMax} ms`)), waitMsMax);
   const onClose = (): void => finish(new Error(`closed after ${received} of ${expected} bytes`));
   const onError = (error: Error): void => finish(error);
   const body = (chunk: Buffer): void => {
@@ -146,7 +146,7 @@ function consume(socket: TLSSocket, take: (chunk: Buffer) => void): Promise<numb
     const text = head.toString('latin1', 0, end);
     const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
     if (!text.startsWith('HTTP/1.1 200') || length === undefined) {
-      finish(new Error(`unexpected answer: ${text.slice(0, 200)}`));
+      finish(new Error(`unexpected response: ${text.slice(0, 200)}`));
       return;
     }
     expected = Number(length);

@@ -68,9 +68,9 @@ async function bulk(contender: Contender, to: Target, row: Row): Promise<void> {
   put(row, 'down CPU s/GB', down.cpu, 1 / gigabytes);
   const up = await withCpu(contender, async () => {
     const socket = await open(to);
-    let answer = '';
-    const seconds = await timed(async () => (answer = await upload(socket, to, bulkBytes)));
-    if (answer !== expectedUpload(bulkBytes)) throw new Error(`upload arrived as ${answer}`);
+    let response = '';
+    const seconds = await timed(async () => (response = await upload(socket, to, bulkBytes)));
+    if (response !== expectedUpload(bulkBytes)) throw new Error(`upload arrived as ${response}`);
     socket.destroy();
     return bulkBytes / 1e6 / seconds;
   });

@@ -1,5 +1,5 @@
 // Fuzz target: bytes as the other end of a tunnel would send them, into both roles and into the chunk codec.
-// An input is hexadecimal; its first four octets say how the owner of the tunnel answers. Options as in run-target.ts.
+// An input is hexadecimal; its first four octets say how the owner of the tunnel responses. Options as in run-target.ts.
 
 import { decodeChunk } from '../src/protocol/chunk-codec.ts';
 import { ProxyError } from '../src/protocol/error.ts';
@@ -63,7 +63,7 @@ function randomInput(random: Random): Uint8Array {
     : new Uint8Array(bytes);
 }
 
-/** Feeds the bytes and plays an owner that answers at random. Throws what must never be thrown; false if the tunnel failed. */
+/** Feeds the bytes and plays an owner that responds at random. Throws what must never be thrown; false if the tunnel failed. */
 function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random): boolean {
   const connection = new TunnelConnection({ role, limits, nowMs: 0 });
   let nowMs = 0;
@@ -84,7 +84,7 @@ function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random)
       }
       if (event.type === 'data')
         held.set(event.streamId, (held.get(event.streamId) ?? 0) + event.data.length);
-      if (event.type === 'open') answer(connection, event.streamId, random);
+      if (event.type === 'open') respond(connection, event.streamId, random);
     }
     const id = 1 + random(4);
     if (random(2) === 0 && connection.streamState(id) !== undefined) {
@@ -100,7 +100,7 @@ function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random)
   return failures === 0;
 }
 
-function answer(connection: TunnelConnection, id: number, random: Random): void {
+function respond(connection: TunnelConnection, id: number, random: Random): void {
   switch (random(5)) {
     case 0:
       return connection.refuse(id, 63, 'no');

@@ -94,7 +94,7 @@ function attempt<T>(run: () => T): T | undefined {
   }
 }
 
-/** However the bytes arrive, the answer is the same, and a refusal stays one. */
+/** However the bytes arrive, the response is the same, and a refusal stays one. */
 function checkPrefixes(bytes: Uint8Array): void {
   const whole = attempt(() => parseProxyHead(bytes, limits));
   for (let length = 1; length < bytes.length; length += 7) {

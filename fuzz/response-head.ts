@@ -96,7 +96,7 @@ await runTarget({
     assert.ok(lengths.length <= 1 && lengths.every((length) => /^\d+$/.test(length)));
     if (head.status === 101) return true;
     const again = validateResponse({ ...common, rawHeaders: head.headers.toRaw() });
-    assert.deepEqual(again.headers.toRaw(), head.headers.toRaw(), 'read again, it is another answer');
+    assert.deepEqual(again.headers.toRaw(), head.headers.toRaw(), 'read again, it is another response');
     return true;
   },
 });

@@ -1,12 +1,12 @@
-// Fuzz target: bytes of an origin into the parser of answers. In any split they mean the same; what is accepted, node:http accepts
-// too and reads the same in it; and no more is used than belongs to the answer. An input is the method and the bytes as latin1, with
+// Fuzz target: bytes of an origin into the parser of responses. In any split they mean the same; what is accepted, node:http accepts
+// too and reads the same in it; and no more is used than belongs to the response. An input is the method and the bytes as latin1, with
 // `|` between. Options as in run-target.ts.
 
 import assert from 'node:assert/strict';
 
 import { ResponseParser } from '../src/http/response-parser.ts';
 import { ProxyError } from '../src/protocol/error.ts';
-import { readByNode, type ParsedAnswer } from '../test/support/node-response-parser.ts';
+import { readByNode, type ParsedResponse } from '../test/support/node-response-parser.ts';
 import { pick, pieces, randomFrom, runTarget, type Random } from './run-target.ts';
 
 const limits = {
@@ -137,7 +137,7 @@ function generate(random: Random): string {
 }
 
 interface Reading {
-  readonly answers: readonly ParsedAnswer[];
+  readonly responses: readonly ParsedResponse[];
   readonly outcome: 'whole' | 'switched' | 'cut' | 'refused';
   readonly used: number;
   readonly endsWithConnection: boolean;
@@ -145,24 +145,24 @@ interface Reading {
 
 /** Reads the bytes in parts that end where `isEnd` says, with a pause of the receiver behind some of them. */
 function read(bytes: Buffer, method: string, isEnd: (at: number) => boolean): Reading {
-  const answers: { -readonly [K in keyof ParsedAnswer]: ParsedAnswer[K] }[] = [];
+  const responses: { -readonly [K in keyof ParsedResponse]: ParsedResponse[K] }[] = [];
   let outcome: Reading['outcome'] = 'cut';
   const parser = new ResponseParser(
     {
-      onInformation: (status, raw) => answers.push({ status, raw, body: '', trailers: [], isWhole: true }),
-      onHead: (status, raw) => answers.push({ status, raw, body: '', trailers: [], isWhole: false }),
+      onInformation: (status, raw) => responses.push({ status, raw, body: '', trailers: [], isWhole: true }),
+      onHead: (status, raw) => responses.push({ status, raw, body: '', trailers: [], isWhole: false }),
       onData: (piece) => {
-        const answer = answers.at(-1);
-        if (answer !== undefined) answer.body += Buffer.from(piece).toString('latin1');
+        const response = responses.at(-1);
+        if (response !== undefined) response.body += Buffer.from(piece).toString('latin1');
         return piece.length % 2 === 0;
       },
       onEnd: (trailers) => {
         outcome = 'whole';
-        Object.assign(answers.at(-1) ?? {}, { isWhole: true, trailers });
+        Object.assign(responses.at(-1) ?? {}, { isWhole: true, trailers });
       },
       onSwitch: (raw) => {
         outcome = 'switched';
-        answers.push({ status: 101, raw, body: '', trailers: [], isWhole: true });
+        responses.push({ status: 101, raw, body: '', trailers: [], isWhole: true });
       },
     },
     limits,
@@ -184,9 +184,9 @@ function read(bytes: Buffer, method: string, isEnd: (at: number) => boolean): Re
     if (!parser.isOver) endsWithConnection = parser.endOfConnection();
   } catch (error) {
     if (!(error instanceof ProxyError) || error.code !== 'origin_malformed') throw error;
-    return { answers, outcome: 'refused', used: 0, endsWithConnection };
+    return { responses, outcome: 'refused', used: 0, endsWithConnection };
   }
-  return { answers, outcome, used, endsWithConnection };
+  return { responses, outcome, used, endsWithConnection };
 }
 
 await runTarget({
@@ -199,16 +199,16 @@ await runTarget({
     const whole = read(bytes, method, () => false);
     const random = randomFrom(bytes.length);
     for (const isEnd of [() => true, () => random(5) === 0])
-      assert.deepEqual(read(bytes, method, isEnd), whole, 'in another split it is another answer');
+      assert.deepEqual(read(bytes, method, isEnd), whole, 'in another split it is another response');
     if (whole.outcome === 'refused' || whole.outcome === 'cut') return false;
     const node = readByNode(bytes.subarray(0, whole.used), method);
     assert.equal(node.isRefused, false, 'node:http refuses what we take');
-    assert.deepEqual(node.answers, whole.answers, 'node:http reads another answer');
+    assert.deepEqual(node.responses, whole.responses, 'node:http reads another response');
     if (whole.endsWithConnection) return true;
     const shorter = readByNode(bytes.subarray(0, whole.used - 1), method);
     assert.notEqual(
-      shorter.answers.filter((one) => one.isWhole).length,
-      whole.answers.length,
+      shorter.responses.filter((one) => one.isWhole).length,
+      whole.responses.length,
       'it ends earlier',
     );
     return true;

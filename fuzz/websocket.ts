@@ -1,4 +1,4 @@
-// Fuzz target: bytes of a WebSocket peer into the parser of either role, and answers to a handshake. An input is
+// Fuzz target: bytes of a WebSocket peer into the parser of either role, and responds to a handshake. An input is
 // hexadecimal: the first octet says what the rest is for.
 // node fuzz/websocket.ts [--seed N] [--runs N] [--repro '"<hex>"']
 
@@ -126,7 +126,7 @@ function report(role: 'client' | 'server', bytes: Buffer, pieceBytes: number): s
   return lines.join('\n');
 }
 
-/** An answer is only an answer when its head is whole, whatever has arrived before. */
+/** A response is only a response when its head is whole, whatever has arrived before. */
 function checkResponse(bytes: Buffer): boolean {
   try {
     const response = parseHandshakeResponse(bytes, headBytesMax);

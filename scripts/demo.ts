@@ -184,7 +184,7 @@ async function jobChecks({ inside, container, git, api, secret }: Stage): Promis
       detail: await failure('curl'),
     },
     {
-      claim: 'an answer that echoes the credential arrives without it',
+      claim: 'a response that echoes the credential arrives without it',
       holds: (await ok('reflect')) && findCanary(await text('reflect.out'), secret).length === 0,
     },
     {

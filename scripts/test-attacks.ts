@@ -1,16 +1,16 @@
 // `npm run test:attacks`: every case at full size; a table by group, and one line that sums it up.
 // `--random` plays generated requests instead: `--seed N`, `--runs N`, and `--repro INDEX` for one alone.
-// `--answers` plays generated answers of an origin, with the same options.
+// `--responses` plays generated responses of an origin, with the same options.
 // Arguments are ids or beginnings of ids (AUTH, SMUG-0) to play instead of all; `--short` plays them as `npm test` does.
 
 import { attacks, cases } from '../test/attacks/attacks.ts';
-import { playAnswers } from '../test/attacks/random-answers.ts';
+import { playResponses } from '../test/attacks/random-responses.ts';
 import { playRandom } from '../test/attacks/random-run.ts';
 import { playCase, type Outcome } from '../test/attacks/support/play.ts';
 
 const args = process.argv.slice(2);
 const scale = args.includes('--short') ? 'short' : 'full';
-if (args.includes('--answers')) await playGeneratedAnswers();
+if (args.includes('--responses')) await playGeneratedResponses();
 if (args.includes('--random') || args.includes('--repro')) await playGenerated();
 const wanted = args.filter((argument) => !argument.startsWith('--'));
 const chosen = cases.filter(
@@ -38,16 +38,16 @@ async function playGenerated(): Promise<never> {
   process.exit(failures.length === 0 ? 0 : 1);
 }
 
-async function playGeneratedAnswers(): Promise<never> {
+async function playGeneratedResponses(): Promise<never> {
   const seed = numberOf('--seed') ?? Date.now() % 1_000_000;
   const runs = numberOf('--runs') ?? 1_000;
-  const { answers, allowed, failures } = await playAnswers({ seed, runs, only: numberOf('--repro') });
+  const { responses, allowed, failures } = await playResponses({ seed, runs, only: numberOf('--repro') });
   for (const { index, message } of failures) {
-    console.log(`✖ seed ${seed}, answer ${index}: ${message}`);
-    console.log(`  npm run test:attacks -- --answers --seed ${seed} --repro ${index}`);
+    console.log(`✖ seed ${seed}, response ${index}: ${message}`);
+    console.log(`  npm run test:attacks -- --responses --seed ${seed} --repro ${index}`);
   }
-  console.log(`seed ${seed}: ${answers} answers, ${allowed} passed on`);
-  console.log(`\n${answers - failures.length} passed, ${failures.length} failed`);
+  console.log(`seed ${seed}: ${responses} responses, ${allowed} passed on`);
+  console.log(`\n${responses - failures.length} passed, ${failures.length} failed`);
   process.exit(failures.length === 0 ? 0 : 1);
 }
 

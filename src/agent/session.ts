@@ -166,7 +166,7 @@ export async function openSession(
   proof.catch(() => {});
   const relay = await listening;
   const capture = await openCapture({
-    ports: entrancePorts(relay.port, session.answer.capture_ports, limits.capturePortsMax),
+    ports: entrancePorts(relay.port, session.response.capture_ports, limits.capturePortsMax),
     context: { tunnel: client, limits, logger },
     entrances: options.entrances,
     onLoopback: options.captureLoopback === true,
@@ -260,7 +260,7 @@ class RunningSession implements OpenSession {
     this.port = relay.port;
     this.posture = posture;
     this.files = trust.paths;
-    this.capturePorts = session.answer.capture_ports;
+    this.capturePorts = session.response.capture_ports;
     this.loopbackCapture = capture?.form === 'loopback' ? { takenPorts: capture.takenPorts } : undefined;
     this.tokenErased = erased;
     this.ended = client.ended;
@@ -268,7 +268,7 @@ class RunningSession implements OpenSession {
       port: relay.port,
       files: trust.paths,
       base: options.baseEnvironment,
-      placeholders: session.answer.placeholders,
+      placeholders: session.response.placeholders,
     };
     const environment = workloadEnvironment(facts);
     this.displaced = displacedVariables(facts, environment, systemBundlePaths);
@@ -320,7 +320,7 @@ async function proveTunnel(
     await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));
   } catch (error) {
     if (!deadline.aborted) throw error;
-    const message = `the tunnel carried no answer within ${limits.enrolTimeoutMs} ms`;
+    const message = `the tunnel carried no response within ${limits.enrolTimeoutMs} ms`;
     throw new ProxyError('gateway_protocol', message, { cause: error });
   }
 }

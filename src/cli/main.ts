@@ -38,7 +38,7 @@ const overview = `upstreamproxy gives code in a locked-down container the intern
   upstreamproxy ca show [options]            prints the certificates of the gateway's authority
   upstreamproxy audit tail [options]         prints what went through the gateway
   upstreamproxy session list|revoke          lists sessions, ends one
-  upstreamproxy access list|grant|deny|revoke   what workloads asked for, and the answers
+  upstreamproxy access list|grant|deny|revoke   what workloads asked for, and the responses
   upstreamproxy policy check|explain|learn|replay|diff   checks, explains, proposes, tries and compares policies
   upstreamproxy help [command]               more about a command
   upstreamproxy version

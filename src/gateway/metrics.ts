@@ -104,7 +104,7 @@ export class Metrics {
   #histogram(): string[] {
     const name = 'upstreamproxy_exchange_duration_seconds';
     return [
-      `# HELP ${name} From the request's head to the end of the answer.`,
+      `# HELP ${name} From the request's head to the end of the response.`,
       `# TYPE ${name} histogram`,
       ...durationBounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${this.#durations[i] ?? 0}`),
       `${name}_bucket{le="+Inf"} ${this.#durationCount}`,

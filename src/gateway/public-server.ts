@@ -50,7 +50,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
     const timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs).unref();
     socket.once('close', () => clearTimeout(timer));
   });
-  // Comes behind `clientError`, whose answer no client could read: it would wait for a handshake that does not come.
+  // Comes behind `clientError`, whose response no client could read: it would wait for a handshake that does not come.
   server.on('tlsClientError', (_error, socket) => {
     socket.destroy();
   });

@@ -1,4 +1,4 @@
-// How long a request body is (RFC 9112 §6): one answer or none, never a guess.
+// How long a request body is (RFC 9112 §6): one reading or none, never a guess.
 
 import { ProxyError } from '../protocol/error.ts';
 import type { HeaderList } from './header-list.ts';

@@ -1,4 +1,4 @@
-// The head of an origin's answer from its lines (RFC 9112 §4, §5), and where its body ends (§6.3): one answer or none.
+// The head of an origin's response from its lines (RFC 9112 §4, §5), and where its body ends (§6.3): one reading or none.
 
 import { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
@@ -6,7 +6,7 @@ import { parseContentLength } from './framing.ts';
 import { printable } from './printable.ts';
 
 /** `close`: the body ends with the connection. */
-export type AnswerFraming =
+export type ResponseFraming =
   | { readonly kind: 'none' }
   | { readonly kind: 'length'; readonly length: number }
   | { readonly kind: 'chunked' }
@@ -18,9 +18,9 @@ export interface StatusLine {
 }
 
 /** What a head says of its body and of its connection. */
-export interface AnswerHead {
-  readonly framing: AnswerFraming;
-  /** The origin ends the connection behind this answer, or may. */
+export interface ResponseHead {
+  readonly framing: ResponseFraming;
+  /** The origin ends the connection behind this response, or may. */
   readonly closes: boolean;
   /** For how long the origin keeps the idle connection, if it says so. */
   readonly keepAliveSeconds: number | undefined;
@@ -36,7 +36,7 @@ const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** A line without its CRLF. @throws ProxyError origin_malformed */
 export function parseStatusLine(line: string): StatusLine {
   const match = statusLine.exec(line);
-  if (match === null) throw malformedAnswer('its first line is no status line of HTTP/1');
+  if (match === null) throw malformedResponse('its first line is no status line of HTTP/1');
   return { status: Number(match[2]), httpVersion: match[1] === '1' ? '1.1' : '1.0' };
 }
 
@@ -45,10 +45,10 @@ export function parseFieldLine(line: string, raw: string[]): void {
   const colon = line.indexOf(':');
   const name = colon === -1 ? line : line.slice(0, colon);
   if (colon === -1 || !fieldName.test(name))
-    throw malformedAnswer(`${printable(name)} is no name of a header field`);
+    throw malformedResponse(`${printable(name)} is no name of a header field`);
   const value = withoutBlanks(line.slice(colon + 1));
   if (!fieldValue.test(value))
-    throw malformedAnswer(`the header field ${printable(name)} has a control character in its value`);
+    throw malformedResponse(`the header field ${printable(name)} has a control character in its value`);
   raw.push(name, value);
 }
 
@@ -56,11 +56,11 @@ export function parseFieldLine(line: string, raw: string[]): void {
  * What the fields (name, value, …) say. Whatever two parsers could read in two ways is refused: two lengths, a length beside
  * chunks, another coding than `chunked`, chunks in HTTP/1.0. @throws ProxyError origin_malformed
  */
-export function answerHead(
+export function responseHead(
   { status, httpVersion }: StatusLine,
   raw: readonly string[],
   requestMethod: string,
-): AnswerHead {
+): ResponseHead {
   let length: number | undefined;
   let isChunked = false;
   let closes = httpVersion === '1.0';
@@ -70,14 +70,14 @@ export function answerHead(
     const value = raw[at + 1] ?? '';
     switch (namedAs(raw[at] ?? '')) {
       case 'content-length':
-        if (length !== undefined) throw malformedAnswer('Content-Length stands more than once');
+        if (length !== undefined) throw malformedResponse('Content-Length stands more than once');
         length = parseContentLength(value);
         if (length === undefined)
-          throw malformedAnswer(`its Content-Length ${printable(value)} is no plain number`);
+          throw malformedResponse(`its Content-Length ${printable(value)} is no plain number`);
         break;
       case 'transfer-encoding':
         if (isChunked || value.toLowerCase() !== 'chunked')
-          throw malformedAnswer('its Transfer-Encoding is not "chunked", once');
+          throw malformedResponse('its Transfer-Encoding is not "chunked", once');
         isChunked = true;
         break;
       case 'connection':
@@ -95,9 +95,9 @@ export function answerHead(
     }
   }
   if (isChunked && length !== undefined)
-    throw malformedAnswer('Content-Length and Transfer-Encoding stand together');
+    throw malformedResponse('Content-Length and Transfer-Encoding stand together');
   if (isChunked && httpVersion === '1.0')
-    throw malformedAnswer('Transfer-Encoding does not exist in HTTP/1.0');
+    throw malformedResponse('Transfer-Encoding does not exist in HTTP/1.0');
   const framing = framingOf(status, requestMethod, length, isChunked);
   return {
     framing,
@@ -112,16 +112,16 @@ function framingOf(
   requestMethod: string,
   length: number | undefined,
   isChunked: boolean,
-): AnswerFraming {
+): ResponseFraming {
   // RFC 9112 §6.3: these have no body, whatever the fields say.
   if (status < 200 || status === 204 || status === 304 || requestMethod === 'HEAD') return noBody;
   if (isChunked) return chunkedBody;
   return length === undefined ? closeDelimited : { kind: 'length', length };
 }
 
-const noBody: AnswerFraming = { kind: 'none' };
-const chunkedBody: AnswerFraming = { kind: 'chunked' };
-const closeDelimited: AnswerFraming = { kind: 'close' };
+const noBody: ResponseFraming = { kind: 'none' };
+const chunkedBody: ResponseFraming = { kind: 'chunked' };
+const closeDelimited: ResponseFraming = { kind: 'close' };
 
 const names = ['upgrade', 'connection', 'keep-alive', 'content-length', 'transfer-encoding'] as const;
 type Named = (typeof names)[number];
@@ -150,8 +150,8 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** The fault of an answer that breaks HTTP. */
-export function malformedAnswer(reason: string, limit?: LimitName): ProxyError {
-  const message = `The answer of the origin is refused: ${reason}${limit === undefined ? '' : ` (${limit})`}.`;
+/** The fault of a response that breaks HTTP. */
+export function malformedResponse(reason: string, limit?: LimitName): ProxyError {
+  const message = `The response of the origin is refused: ${reason}${limit === undefined ? '' : ` (${limit})`}.`;
   return new ProxyError('origin_malformed', message, limit === undefined ? {} : { limit });
 }

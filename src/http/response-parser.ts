@@ -1,19 +1,19 @@
-// The parser of answers of HTTP/1.1 (RFC 9112): takes bytes in any split and hands on heads, pieces of the body and trailers.
+// The parser of responses of HTTP/1.1 (RFC 9112): takes bytes in any split and hands on heads, pieces of the body and trailers.
 // It holds no more than a part of one line, and believes no length before its bytes are there.
 
 import type { Limits } from '../protocol/limits.ts';
 import { framingBytesPerByteMax } from './framing.ts';
-import { answerHead, malformedAnswer, parseFieldLine, parseStatusLine } from './response-framing.ts';
-import type { AnswerHead, StatusLine } from './response-framing.ts';
+import { responseHead, malformedResponse, parseFieldLine, parseStatusLine } from './response-framing.ts';
+import type { ResponseHead, StatusLine } from './response-framing.ts';
 
-/** What comes out of an answer, in this order. Field arrays are name, value, name, value … */
+/** What comes out of a response, in this order. Field arrays are name, value, name, value … */
 export interface ResponseSink {
-  /** An interim answer (1xx), but not 101 where a switch was asked for. */
+  /** An interim response (1xx), but not 101 where a switch was asked for. */
   onInformation(status: number, raw: readonly string[]): void;
   onHead(status: number, raw: readonly string[]): void;
   /** A view of the bytes that were pushed. False: nothing more is parsed before the next `push`. */
   onData(piece: Uint8Array): boolean;
-  /** The answer is whole. */
+  /** The response is whole. */
   onEnd(trailers: readonly string[]): void;
   /** The origin switched protocols; what follows in the bytes is not HTTP. */
   onSwitch(raw: readonly string[]): void;
@@ -24,9 +24,9 @@ export type ResponseParserLimits = Pick<
   'headBytesMax' | 'headersCountMax' | 'chunkOverheadBytesMax' | 'chunkLineBytesMax' | 'interimHeadsMax'
 >;
 
-export interface AnsweredRequest {
+export interface RequestOfResponse {
   readonly method: string;
-  /** Whether 101 is an answer to it. */
+  /** Whether 101 is a response to it. */
   readonly asksToSwitch: boolean;
 }
 
@@ -36,20 +36,20 @@ type State = 'status' | 'fields' | 'length' | 'close' | 'size' | 'chunk' | 'chun
 const chunkLine =
   /^([0-9a-fA-F]{1,16})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 
-/** Parses the answers of one connection, one after the other; `begin` starts each. After a throw it must not be used again. */
+/** Parses the responses of one connection, one after the other; `begin` starts each. After a throw it must not be used again. */
 export class ResponseParser {
   readonly #sink: ResponseSink;
   readonly #limits: ResponseParserLimits;
-  #request: AnsweredRequest = { method: '', asksToSwitch: false };
+  #request: RequestOfResponse = { method: '', asksToSwitch: false };
   #state: State = 'over';
   #status: StatusLine = { status: 0, httpVersion: '1.1' };
-  #head: AnswerHead | undefined;
+  #head: ResponseHead | undefined;
   #raw: string[] = [];
   /** The part of a line that is there. */
   #line = '';
   /** Bytes of the head or of the trailers so far. */
   #headBytes = 0;
-  #interimAnswers = 0;
+  #interimResponses = 0;
   /** Bytes that are missing of the body or of the chunk. */
   #left = 0;
   #bodyBytes = 0;
@@ -61,17 +61,17 @@ export class ResponseParser {
     this.#limits = limits;
   }
 
-  /** Whether the answer is whole. */
+  /** Whether the response is whole. */
   get isOver(): boolean {
     return this.#state === 'over';
   }
 
-  /** Whether a byte of the answer came. */
+  /** Whether a byte of the response came. */
   get hasBegun(): boolean {
     return this.#begun;
   }
 
-  /** Whether another request may follow on the connection (RFC 9112 §9.3), as far as the answer says. */
+  /** Whether another request may follow on the connection (RFC 9112 §9.3), as far as the response says. */
   get isReusable(): boolean {
     return this.#state === 'over' && this.#head?.closes === false;
   }
@@ -80,14 +80,14 @@ export class ResponseParser {
     return this.#head?.keepAliveSeconds;
   }
 
-  /** The next answer is the one to this request. */
-  begin(request: AnsweredRequest): void {
+  /** The next response is the one to this request. */
+  begin(request: RequestOfResponse): void {
     this.#request = request;
     this.#state = 'status';
     this.#head = undefined;
     this.#line = '';
     this.#headBytes = 0;
-    this.#interimAnswers = 0;
+    this.#interimResponses = 0;
     this.#bodyBytes = 0;
     this.#overheadBytes = 0;
     this.#begun = false;
@@ -110,7 +110,7 @@ export class ResponseParser {
     return at;
   }
 
-  /** The connection ended. True if that ends an answer, which then is whole. */
+  /** The connection ended. True if that ends a response, which then is whole. */
   endOfConnection(): boolean {
     if (this.#state !== 'close') return false;
     this.#finish([]);
@@ -139,7 +139,7 @@ export class ResponseParser {
     if (newline === -1) return end;
     const line = this.#line;
     this.#line = '';
-    if (!line.endsWith('\r\n')) throw malformedAnswer('a line of it ends without CR');
+    if (!line.endsWith('\r\n')) throw malformedResponse('a line of it ends without CR');
     this.#endLine(line.slice(0, -2));
     return end;
   }
@@ -149,15 +149,15 @@ export class ResponseParser {
     const { headBytesMax, chunkOverheadBytesMax, chunkLineBytesMax } = this.#limits;
     if (this.#state === 'size' || this.#state === 'chunkEnd') {
       if (this.#line.length + bytes > chunkLineBytesMax)
-        throw malformedAnswer('a chunk has an endless size or extension', 'chunkLineBytesMax');
+        throw malformedResponse('a chunk has an endless size or extension', 'chunkLineBytesMax');
       this.#overheadBytes += bytes;
       if (this.#overheadBytes > chunkOverheadBytesMax + this.#bodyBytes * framingBytesPerByteMax)
-        throw malformedAnswer('its chunks are nearly all sizes and extensions', 'chunkOverheadBytesMax');
+        throw malformedResponse('its chunks are nearly all sizes and extensions', 'chunkOverheadBytesMax');
       return;
     }
     this.#headBytes += bytes;
     if (this.#headBytes > headBytesMax)
-      throw malformedAnswer(`its head is larger than ${headBytesMax} bytes`, 'headBytesMax');
+      throw malformedResponse(`its head is larger than ${headBytesMax} bytes`, 'headBytesMax');
   }
 
   #endLine(line: string): void {
@@ -175,7 +175,7 @@ export class ResponseParser {
         this.#startChunk(line);
         return;
       case 'chunkEnd':
-        if (line !== '') throw malformedAnswer('a chunk is longer than its size');
+        if (line !== '') throw malformedResponse('a chunk is longer than its size');
         this.#state = 'size';
         return;
       case 'trailers':
@@ -194,18 +194,18 @@ export class ResponseParser {
   #takeField(line: string): void {
     const { headersCountMax } = this.#limits;
     if (this.#raw.length / 2 >= headersCountMax)
-      throw malformedAnswer(`it has more than ${headersCountMax} header fields`, 'headersCountMax');
+      throw malformedResponse(`it has more than ${headersCountMax} header fields`, 'headersCountMax');
     parseFieldLine(line, this.#raw);
   }
 
   #endHead(): void {
     const { status } = this.#status;
     const raw = this.#raw;
-    const head = answerHead(this.#status, raw, this.#request.method);
+    const head = responseHead(this.#status, raw, this.#request.method);
     if (status === 101) {
       if (!this.#request.asksToSwitch)
-        throw malformedAnswer('it switches to a protocol that was not asked for');
-      if (!head.namesProtocol) throw malformedAnswer('it switches to a protocol and does not say to which');
+        throw malformedResponse('it switches to a protocol that was not asked for');
+      if (!head.namesProtocol) throw malformedResponse('it switches to a protocol and does not say to which');
       this.#state = 'over';
       this.#sink.onSwitch(raw);
       return;
@@ -227,9 +227,9 @@ export class ResponseParser {
   }
 
   #endInterim(status: number, raw: readonly string[]): void {
-    this.#interimAnswers += 1;
-    if (this.#interimAnswers > this.#limits.interimHeadsMax)
-      throw malformedAnswer('it has no end of interim answers', 'interimHeadsMax');
+    this.#interimResponses += 1;
+    if (this.#interimResponses > this.#limits.interimHeadsMax)
+      throw malformedResponse('it has no end of interim responses', 'interimHeadsMax');
     this.#headBytes = 0;
     this.#state = 'status';
     this.#sink.onInformation(status, raw);
@@ -239,7 +239,7 @@ export class ResponseParser {
     const size = chunkLine.exec(line)?.[1];
     // Beyond 2^53 a number is not exact; no body is that long.
     const bytes = size === undefined ? Number.NaN : Number.parseInt(size, 16);
-    if (!Number.isSafeInteger(bytes)) throw malformedAnswer('a chunk has no valid size');
+    if (!Number.isSafeInteger(bytes)) throw malformedResponse('a chunk has no valid size');
     this.#left = bytes;
     if (bytes > 0) {
       this.#state = 'chunk';

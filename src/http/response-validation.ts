@@ -1,4 +1,4 @@
-// The strict layer behind the parser of an origin's answer.
+// The strict layer behind the parser of an origin's response.
 
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
@@ -71,5 +71,5 @@ function contentLength(fields: HeaderList): string | undefined {
 }
 
 function malformed(reason: string): ProxyError {
-  return new ProxyError('origin_malformed', `The answer of the origin is refused: ${reason}.`);
+  return new ProxyError('origin_malformed', `The response of the origin is refused: ${reason}.`);
 }

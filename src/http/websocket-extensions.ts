@@ -18,7 +18,7 @@ export function agreesCompression(values: readonly string[]): boolean {
   if (others.length > 0 || !isDeflate(taken))
     throw new ProxyError(
       'origin_malformed',
-      'The answer of the origin is refused: it agrees to an extension of WebSocket that was not offered.',
+      'The response of the origin is refused: it agrees to an extension of WebSocket that was not offered.',
     );
   return true;
 }

@@ -155,7 +155,7 @@ class GuardedDialer implements Dialer {
     return fixed?.[0] ?? host;
   }
 
-  /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
+  /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all responses checked. */
   async #resolveAndCheck(request: DialRequest): Promise<readonly string[]> {
     const { destination, addresses: opened, principalId, signal } = request;
     const { host } = destination;
@@ -173,7 +173,7 @@ class GuardedDialer implements Dialer {
     const own = this.#ownAddresses();
     for (const address of found) {
       const verdict = checkAddress(address, opened, own);
-      // One forbidden answer refuses the name: an honest name does not mix, a rebinding one does.
+      // One forbidden address refuses the name: an honest name does not mix, a rebinding one does.
       if (!verdict.allowed) throw denied(host, address, await this.#detail(verdict.reason, request));
     }
     return [...new Set(found.map(plainAddress))];
@@ -293,7 +293,7 @@ const metadataNames: ReadonlySet<string> = new Set([
   'instance-data.ec2.internal',
 ]);
 
-/** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
+/** IPv6 and IPv4 in turn, each in the order of the response (RFC 8305 §4). */
 function interleaveFamilies(addresses: readonly string[]): readonly string[] {
   const families = [6, 4].map((family) =>
     addresses.filter((address) => isAddressLiteral(address) === family),

@@ -11,8 +11,8 @@ import type { Limits } from '../protocol/limits.ts';
 import type { Secret } from '../protocol/secret.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
 
-/** The answer to CONNECT is a short head. */
-const answerBytesMax = 16 * 1024;
+/** The response to CONNECT is a short head. */
+const responseBytesMax = 16 * 1024;
 
 export interface ProxyChainOptions {
   /** Where the proxy listens. It is the operator's own, so the address guard does not judge it. */
@@ -82,11 +82,11 @@ export class ProxyChain {
     try {
       if (signal?.aborted === true) stop();
       socket.write(connectHead({ ...destination, host: target }, secret, this.#options.via?.(via)));
-      await this.#readAnswer(socket, destination);
+      await this.#readResponse(socket, destination);
       return socket;
     } catch (error) {
       socket.destroy();
-      throw deadline.aborted ? this.#fault('timeout', destination, 'did not answer in time', error) : error;
+      throw deadline.aborted ? this.#fault('timeout', destination, 'did not respond in time', error) : error;
     } finally {
       signal?.removeEventListener('abort', stop);
       deadline.removeEventListener('abort', stop);
@@ -107,7 +107,7 @@ export class ProxyChain {
     });
   }
 
-  async #readAnswer(socket: Socket, destination: Destination): Promise<void> {
+  async #readResponse(socket: Socket, destination: Destination): Promise<void> {
     let text = '';
     for (;;) {
       // A paused socket gives Buffers: no encoding is set.
@@ -121,8 +121,8 @@ export class ProxyChain {
       text += chunk.toString('latin1');
       const end = text.indexOf('\r\n\r\n');
       if (end === -1) {
-        if (text.length > answerBytesMax)
-          throw this.#fault('origin_unreachable', destination, 'did not answer with HTTP');
+        if (text.length > responseBytesMax)
+          throw this.#fault('origin_unreachable', destination, 'did not respond with HTTP');
         continue;
       }
       const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];

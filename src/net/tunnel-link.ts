@@ -87,7 +87,7 @@ export class TunnelLink implements AsyncDisposable {
   }
 
   /**
-   * Agent: opens a stream; it may be written at once, before the gateway answers. Emits `accept` when it did.
+   * Agent: opens a stream; it may be written at once, before the gateway responds. Emits `accept` when it did.
    * Throws `shutting_down` after a goaway, `stream_limit`, or `tunnel_lost`.
    */
   openStream(fields: OpenFields): TunnelStream {
@@ -95,7 +95,7 @@ export class TunnelLink implements AsyncDisposable {
     return this.#addStream(this.#connection.openStream(fields), fields);
   }
 
-  /** Milliseconds of a ping and its answer. Rejects with `timeout` after `pingTimeoutMs`, `cancelled` or `tunnel_lost`. */
+  /** Milliseconds of a ping and its response. Rejects with `timeout` after `pingTimeoutMs`, `cancelled` or `tunnel_lost`. */
   async roundTrip(signal?: AbortSignal): Promise<number> {
     if (this.#isOver) throw tunnelClosed();
     if (signal?.aborted === true) throw cancelled(signal);
@@ -103,7 +103,7 @@ export class TunnelLink implements AsyncDisposable {
     const { pingTimeoutMs } = this.#limits;
     const timer = setTimeout(() => {
       waiter.reject(
-        new ProxyError('timeout', `No answer to a ping of the tunnel within ${pingTimeoutMs} ms.`),
+        new ProxyError('timeout', `No response to a ping of the tunnel within ${pingTimeoutMs} ms.`),
       );
     }, pingTimeoutMs);
     const onAbort = (): void => waiter.reject(cancelled(signal));

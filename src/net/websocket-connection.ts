@@ -72,7 +72,7 @@ export class WebSocketConnection {
       sink: {
         data: (part) => this.#handlers?.onData(part),
         messageEnd: () => this.#handlers?.onMessageEnd(),
-        ping: (payload) => this.#answerPing(payload),
+        ping: (payload) => this.#respondToPing(payload),
         pong: () => this.#handlers?.onPong?.(),
         close: (status) => this.#peerClosed(status),
       },
@@ -190,7 +190,7 @@ export class WebSocketConnection {
   }
 
   #peerClosed(status: CloseStatus): void {
-    // RFC 6455 §5.5.1: the answer carries the code that was received.
+    // RFC 6455 §5.5.1: the echo carries the code that was received.
     this.#sendClose(status.code === 1005 ? closeCode.normal : status.code, '');
     const isOrderly =
       status.code === closeCode.normal || status.code === closeCode.goingAway || status.code === 1005;
@@ -215,8 +215,8 @@ export class WebSocketConnection {
     this.#writer.control(opcode.close, encodeClose(code, reason));
   }
 
-  /** RFC 6455 §5.5.3 lets an endpoint answer only the latest ping, which bounds what a flood of pings can queue. */
-  #answerPing(payload: Uint8Array): void {
+  /** RFC 6455 §5.5.3 lets an endpoint respond to the latest ping only, which bounds what a flood of pings can queue. */
+  #respondToPing(payload: Uint8Array): void {
     if (this.#closeSent || this.#ended !== undefined) return;
     if (this.#isFull()) this.#pendingPong = payload;
     else this.#writer.control(opcode.pong, payload);

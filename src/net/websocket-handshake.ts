@@ -28,7 +28,7 @@ export interface ConnectWebSocketOptions {
   /** Value of the Host field. */
   readonly host: string;
   readonly path: string;
-  /** Offered in this order; the answer must name one of them. */
+  /** Offered in this order; the response must name one of them. */
   readonly subprotocols: readonly string[];
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Ask for a mask of zero; has no effect outside TLS. */
@@ -38,7 +38,7 @@ export interface ConnectWebSocketOptions {
 }
 
 /**
- * Makes the client's handshake. Rejects with `WebSocketRefusedError` for an answer other than 101, `gateway_protocol`
+ * Makes the client's handshake. Rejects with `WebSocketRefusedError` for a response other than 101, `gateway_protocol`
  * for one that breaks the handshake, `timeout` after `handshakeTimeoutMs`, `tunnel_lost` or `cancelled`.
  */
 export async function connectWebSocket(options: ConnectWebSocketOptions): Promise<WebSocketConnection> {
@@ -90,7 +90,7 @@ function requestHead(options: ConnectWebSocketOptions, key: string, asksZeroMask
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-/** Writes the request and collects the answer, with the body of a refusal, until the deadline. */
+/** Writes the request and collects the response, with the body of a refusal, until the deadline. */
 function exchangeHeads(options: ConnectWebSocketOptions, request: Buffer): Promise<HandshakeResponse> {
   const { socket, limits, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<HandshakeResponse>();
@@ -155,7 +155,7 @@ function rejectInTime(options: ConnectWebSocketOptions, reject: (error: ProxyErr
     reject(
       new ProxyError(
         'timeout',
-        `${host} did not answer the WebSocket handshake within ${handshakeTimeoutMs} ms.`,
+        `${host} did not respond to the WebSocket handshake within ${handshakeTimeoutMs} ms.`,
       ),
     );
   }, limits.handshakeTimeoutMs);
@@ -174,20 +174,20 @@ function checkResponse(response: HandshakeResponse, key: string): void {
   if (!has('upgrade', 'websocket') || !has('connection', 'upgrade')) {
     throw new ProxyError(
       'gateway_protocol',
-      'The answer to the WebSocket handshake does not upgrade to websocket.',
+      'The response to the WebSocket handshake does not upgrade to websocket.',
     );
   }
   const accepts = response.fields.filter(([name]) => name === 'sec-websocket-accept');
   if (accepts.length !== 1 || accepts[0]?.[1] !== acceptValue(key)) {
     throw new ProxyError(
       'gateway_protocol',
-      'The answer to the WebSocket handshake does not belong to this request (Sec-WebSocket-Accept).',
+      'The response to the WebSocket handshake does not belong to this request (Sec-WebSocket-Accept).',
     );
   }
   if (fieldTokens(response, 'sec-websocket-extensions').length > 0) {
     throw new ProxyError(
       'gateway_protocol',
-      'The answer to the WebSocket handshake names an extension, but none was offered.',
+      'The response to the WebSocket handshake names an extension, but none was offered.',
     );
   }
 }
@@ -221,7 +221,7 @@ export interface AcceptWebSocketOptions {
 }
 
 /**
- * Answers an upgrade request with 101. Throws `request_malformed` before anything is written if it is not a valid
+ * Responds to an upgrade request with 101. Throws `request_malformed` before anything is written if it is not a valid
  * handshake or offers no subprotocol that is spoken here.
  */
 export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConnection {
@@ -272,10 +272,10 @@ function headerTokens(value: string | undefined): readonly string[] {
   return (value ?? '').split(',').map((token) => token.trim());
 }
 
-/** How long a refused client may take to read the answer. */
+/** How long a refused client may take to read the response. */
 const lingerMs = 2000;
 
-/** Answers an upgrade request with `status` and the problem as JSON, then closes the connection. */
+/** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. */
 export function refuseUpgrade(socket: Duplex, status: number, problem: SessionProblem): void {
   const body = Buffer.from(JSON.stringify(problem), 'utf8');
   const head = [
@@ -287,7 +287,7 @@ export function refuseUpgrade(socket: Duplex, status: number, problem: SessionPr
     // RFC 6455 §4.4: the version that would have been understood.
     ...(status === 426 ? ['Sec-WebSocket-Version: 13', 'Upgrade: websocket'] : []),
   ];
-  // The answer is all that matters: an error of the socket now has nobody left to tell.
+  // The response is all that matters: an error of the socket now has nobody left to tell.
   socket.on('error', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.on('close', () => clearTimeout(timer));

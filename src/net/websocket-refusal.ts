@@ -6,7 +6,7 @@ import { ProxyError } from '../protocol/error.ts';
 import { printable } from '../protocol/printable.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
 
-/** The other side answered the handshake with something else than 101. `problem` is its body, if it was one of ours. */
+/** The other side responded to the handshake with something else than 101. `problem` is its body, if it was one of ours. */
 export class WebSocketRefusedError extends ProxyError {
   readonly status: number;
   readonly problem: SessionProblem | undefined;

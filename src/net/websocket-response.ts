@@ -1,4 +1,4 @@
-// Reads the answer to a WebSocket handshake from a socket: a bounded head, and a bounded body of a refusal.
+// Reads the response to a WebSocket handshake from a socket: a bounded head, and a bounded body of a refusal.
 
 import { Buffer } from 'node:buffer';
 
@@ -26,7 +26,7 @@ export function parseHandshakeResponse(bytes: Buffer, headBytesMax: number): Han
   if (end === -1 || end > headBytesMax) {
     throw new ProxyError(
       'gateway_protocol',
-      `The answer to the WebSocket handshake has a head above ${headBytesMax} bytes.`,
+      `The response to the WebSocket handshake has a head above ${headBytesMax} bytes.`,
     );
   }
   const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
@@ -34,7 +34,7 @@ export function parseHandshakeResponse(bytes: Buffer, headBytesMax: number): Han
   if (status === undefined) {
     throw new ProxyError(
       'gateway_protocol',
-      'The answer to the WebSocket handshake is not HTTP/1.1. Is the address the one of a gateway?',
+      'The response to the WebSocket handshake is not HTTP/1.1. Is the address the one of a gateway?',
     );
   }
   const fields = lines.map((line): readonly [string, string] => {
@@ -42,7 +42,7 @@ export function parseHandshakeResponse(bytes: Buffer, headBytesMax: number): Han
     if (match === null)
       throw new ProxyError(
         'gateway_protocol',
-        'The answer to the WebSocket handshake has a malformed field.',
+        'The response to the WebSocket handshake has a malformed field.',
       );
     return [(match[1] ?? '').toLowerCase(), match[2] ?? ''];
   });

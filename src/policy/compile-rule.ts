@@ -241,7 +241,7 @@ function checkInjection(
   }
 }
 
-/** An origin keeps texts that it is sent, and gives them back in answers that nobody searches. */
+/** An origin keeps texts that it is sent, and gives them back in responses that nobody searches. */
 function checkPlaceholders(document: RuleDocument, { placeholders, report }: RuleContext): void {
   const { inject, paths } = document;
   if (paths !== undefined || document.git !== undefined || !takesBodies(document)) return;

@@ -1,4 +1,4 @@
-// A policy ready to decide: rules indexed by host, denies before allows, and always a rule behind the answer.
+// A policy ready to decide: rules indexed by host, denies before allows, and always a rule behind the decision.
 
 import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleReference } from './decision.ts';
 import { defaultLimits } from '../protocol/limits.ts';

@@ -1,4 +1,4 @@
-// Who asks, what for, and the answer: always with the rule that made it.
+// Who asks, what for, and the decision: always with the rule that made it.
 
 import type { Destination } from '../http/destination.ts';
 import type { HeaderList } from '../http/header-list.ts';
@@ -94,6 +94,6 @@ export interface Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
   /** Ports other than 80 and 443 that some rule opens for this principal. */
   capturePorts(principal: Principal): readonly number[];
-  /** Whether an answer may be another one at the second time, though nothing but the time is. */
+  /** Whether a decision may be another one at the second time, though nothing but the time is. */
   changesBetween(fromMs: number, toMs: number): boolean;
 }

@@ -14,7 +14,7 @@ export interface RefUpdate {
 
 export interface PushCommands {
   readonly updates: readonly RefUpdate[];
-  /** What the client says that it understands; it decides how an answer looks. */
+  /** What the client says that it understands; it decides how a response looks. */
   readonly capabilities: ReadonlySet<string>;
 }
 

@@ -4,10 +4,10 @@ import { defaultDenyName } from './compiled-policy.ts';
 import { type AccessGrant, grantCovers } from './access-grant.ts';
 import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleLimits } from './decision.ts';
 
-/** Names of the rules behind what the gateway answers itself at `accessHost`. */
+/** Names of the rules behind what the gateway serves itself at `accessHost`. */
 export const accessRequestsName = 'access-requests';
 export const doctorName = 'doctor';
-/** Below it every session is answered, so that clients can be seen to reach the gateway. */
+/** Below it every session is served, so that clients can be seen to reach the gateway. */
 export const doctorPath = '/doctor';
 /**
  * Where a workload leaves requests for access. RFC 6761 §6.4 keeps names below `invalid` out of the DNS for ever, and
@@ -60,7 +60,7 @@ export class GrantedPolicy implements Policy {
     return this.#base.changesBetween(fromMs, toMs);
   }
 
-  /** Never dialled, whatever the rules say; the gateway answers requests to it. */
+  /** Never dialled, whatever the rules say; the gateway serves requests to it. */
   #decideOwnHost(access: AccessRequest): Decision {
     const { scheme, port } = access.destination;
     if (!((scheme === 'https' && port === 443) || (scheme === 'http' && port === 80))) return otherPort;
@@ -81,7 +81,7 @@ const otherPort: Decision = {
   effect: 'deny',
   rule: { name: accessRequestsName },
   reason: `${accessHost} is the gateway itself: http on port 80 and https on port 443.`,
-  operatorReason: `${accessHost} is answered by the gateway on ports 80 and 443 only.`,
+  operatorReason: `${accessHost} is served by the gateway on ports 80 and 443 only.`,
 };
 
 /** No credential and no private network: a grant opens the way to a public origin and nothing else. */

@@ -74,7 +74,7 @@ export function mismatchOf(
   return measuredMismatch(rule, access, { principal, nowMs, work: unmeasured });
 }
 
-/** Who asks, when, and what the answer may cost. */
+/** Who asks, when, and what the decision may cost. */
 export interface Asking {
   readonly principal: Principal;
   readonly nowMs: number;

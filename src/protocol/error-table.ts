@@ -1,7 +1,7 @@
 // The closed set of error codes: one table from code to HTTP status, reset code and exit code.
 
 interface ErrorRow {
-  /** Status of the HTTP answer when the code ends a request that can still be answered. */
+  /** Status of the HTTP response when the code ends a request that can still get one. */
   readonly http: number;
   /** Number in `refuse`, `reset` and `goaway` frames. Never reused once released. */
   readonly wire: number;
@@ -69,8 +69,8 @@ export const errorTable = {
   jail_refused: row(500, 56, 77, 'The kernel refuses a layer of the jail that was required.'),
   gateway_unreachable: row(502, 49, 69, 'The gateway cannot be reached.'),
   gateway_untrusted: row(502, 50, 76, 'The certificate of the gateway is not the expected one.'),
-  gateway_protocol: row(502, 51, 76, 'The gateway answered something that is not an answer.'),
-  ca_invalid: row(502, 52, 76, 'The CA answer of the gateway is not made of certificates.'),
+  gateway_protocol: row(502, 51, 76, 'The gateway sent something that is not a response.'),
+  ca_invalid: row(502, 52, 76, 'The CA response of the gateway is not made of certificates.'),
   trust_unwritable: row(500, 53, 73, 'A trust file cannot be written.'),
   gateway_port_unusable: row(500, 55, 69, 'The gateway cannot listen on its address and port.'),
   relay_port_in_use: row(500, 54, 69, 'The relay port is taken by another process.'),
@@ -96,8 +96,8 @@ export const errorTable = {
   name_not_found: row(502, 66, 68, 'The name of the origin does not resolve.'),
   origin_unreachable: row(502, 67, 68, 'The origin refuses the connection or cannot be reached.'),
   origin_untrusted: row(502, 68, 76, 'The certificate of the origin does not verify.'),
-  origin_malformed: row(502, 69, 76, 'The answer of the origin breaks HTTP.'),
-  origin_truncated: row(502, 70, 76, 'The origin ended the answer before it was complete.'),
+  origin_malformed: row(502, 69, 76, 'The response of the origin breaks HTTP.'),
+  origin_truncated: row(502, 70, 76, 'The origin ended the response before it was complete.'),
   credential_unavailable: row(
     502,
     71,

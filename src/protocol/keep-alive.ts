@@ -2,7 +2,7 @@
 
 import type { Limits } from './limits.ts';
 
-/** Pings that may be unanswered at a time; older ones are forgotten. */
+/** Pings that may be without a response at a time; older ones are forgotten. */
 const pingsMax = 8;
 
 /** Clockless: every method is told the time. */
@@ -23,7 +23,7 @@ export class KeepAlive {
     this.#lastPingMs = options.nowMs;
   }
 
-  /** Smoothed; undefined before the first answer. */
+  /** Smoothed; undefined before the first response. */
   get roundTripMs(): number | undefined {
     return this.#roundTripMs;
   }
@@ -55,7 +55,7 @@ export class KeepAlive {
     return this.#nonce;
   }
 
-  /** The round trip of an answered ping; undefined for a nonce that nobody waits for. */
+  /** The round trip of a ping that came back; undefined for a nonce that nobody waits for. */
   pong(nonce: number, nowMs: number): number | undefined {
     const sentMs = this.#sentMs.get(nonce);
     if (sentMs === undefined) return undefined;

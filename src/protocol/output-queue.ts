@@ -27,7 +27,7 @@ export class OutputQueue {
   }
 
   /**
-   * Queues a frame that is not data. Throws limit_exceeded once so much waits that the peer must be provoking answers
+   * Queues a frame that is not data. Throws limit_exceeded once so much waits that the peer must be provoking responses
    * (pings, refused opens) without reading them.
    */
   pushControl(frame: Exclude<Frame, { readonly type: 'data' }>): void {

@@ -43,8 +43,8 @@ export interface EnrolRequest {
   readonly agent: { readonly version: string };
 }
 
-/** Answer to enrolment and renewal. */
-export interface SessionAnswer {
+/** Response to enrolment and renewal. */
+export interface SessionResponse {
   readonly session_id: string;
   readonly access_token: string;
   readonly token_type: 'DPoP';
@@ -57,7 +57,7 @@ export interface SessionAnswer {
   readonly modes: readonly string[];
 }
 
-/** Body of every answer of these endpoints that is not a success. */
+/** Body of every response of these endpoints that is not a success. */
 export interface SessionProblem {
   readonly error: string;
   readonly message: string;

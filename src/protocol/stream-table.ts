@@ -11,7 +11,7 @@ export type StreamState = 'open' | 'half-closed-local' | 'half-closed-remote' | 
 export class StreamRecord {
   readonly id: number;
   readonly receive: ReceiveWindow;
-  /** The gateway answered, by `accept` or by what implies it. */
+  /** The gateway responded, by `accept` or by what implies it. */
   accepted = false;
   localEnded = false;
   remoteEnded = false;

@@ -263,7 +263,7 @@ export class TunnelConnection {
         return this.#handleOpen(frame.streamId, frame.fields);
       case 'accept':
       case 'refuse':
-        return this.#handleAnswer(frame);
+        return this.#handleResponse(frame);
       case 'end':
         return this.#handleEnd(frame.streamId);
       case 'reset':
@@ -332,12 +332,12 @@ export class TunnelConnection {
     this.#events.push({ type: 'open', streamId, fields });
   }
 
-  #handleAnswer(frame: Extract<ParsedFrame, { type: 'accept' | 'refuse' }>): void {
+  #handleResponse(frame: Extract<ParsedFrame, { type: 'accept' | 'refuse' }>): void {
     const { type, streamId } = frame;
     if (this.#role !== 'agent') throw unexpected(`${type} from the agent`);
     const stream = this.#streams.find(streamId, type);
     if (stream === undefined) return;
-    if (stream.accepted) throw unexpected(`${type} on stream ${streamId}, which is answered already`);
+    if (stream.accepted) throw unexpected(`${type} on stream ${streamId}, which is accepted already`);
     if (frame.type === 'accept') return this.#implyAccept(stream);
     this.#streams.forget(stream);
     this.#events.push({ type: 'refused', streamId, code: frame.code, message: frame.message });

@@ -1,4 +1,4 @@
-// What the kernel answers, as an error that says what was asked.
+// What the kernel said, as an error that says what was asked.
 
 import { constants } from 'node:os';
 

@@ -16,7 +16,7 @@ const allowed = new Set([
 ]);
 /** What is loaded only where files in HOME are asked for, to run programs that write stores of their own form. */
 const allowedForHomeFiles = new Set(['node:child_process', 'node:util']);
-/** What is loaded only where capture on loopback is asked for, to answer names and to look up the gateway's. */
+/** What is loaded only where capture on loopback is asked for, to respond to names and to look up the gateway's. */
 const allowedForLoopback: Readonly<Record<string, readonly string[]>> = {
   'agent/capture/loopback-entrances.ts': ['node:dgram', 'node:events'],
   'net/resolver.ts': ['node:dns'],

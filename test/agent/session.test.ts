@@ -103,7 +103,7 @@ describe('a session', () => {
     assert.equal(await session.ended, undefined);
   });
 
-  test('that is revoked says so, and its relay answers with the reason', async () => {
+  test('that is revoked says so, and its relay responds with the reason', async () => {
     await using setting = await sessionSetting();
     const session = await openSession(setting.options());
     setting.fake.link.goaway(new ProxyError('session_revoked', 'by the operator'));

@@ -25,7 +25,7 @@ async function listening(server: Server | TcpServer | ReturnType<typeof createHt
 }
 
 /** What a connection that says these bytes gets until it ends. */
-async function answerTo(port: number, bytes: Buffer | string): Promise<string> {
+async function responseTo(port: number, bytes: Buffer | string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
   socket.write(bytes);
@@ -102,10 +102,10 @@ export const controls: Readonly<Record<string, () => Promise<void>>> = {
     assert.ok(victim.rawHeaders.includes('DELETE'));
   },
   'CRED-01': async () => {
-    // An origin that repeats what it got, behind a proxy that injects and passes the answer on.
+    // An origin that repeats what it got, behind a proxy that injects and passes the response on.
     const server = createServer((request, response) => response.end(request.headers.authorization));
     const port = await listening(server);
-    const text = await answerTo(
+    const text = await responseTo(
       port,
       'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer injected\r\n\r\n',
     );
@@ -116,9 +116,9 @@ export const controls: Readonly<Record<string, () => Promise<void>>> = {
     // A cache that asks for the URL alone, and believes `public`.
     const cache = new Map<string, string>();
     const ask = (principal: string, url: string): string => {
-      const answer = cache.get(url) ?? `secrets of ${principal}`;
-      cache.set(url, answer);
-      return answer;
+      const response = cache.get(url) ?? `secrets of ${principal}`;
+      cache.set(url, response);
+      return response;
     };
     ask('alice', '/me');
     assert.equal(ask('bob', '/me'), 'secrets of alice');
@@ -132,7 +132,7 @@ export const controls: Readonly<Record<string, () => Promise<void>>> = {
     const port = await listening(server);
     const piece = `1;${'e'.repeat(10_000)}\r\nx\r\n`.repeat(400);
     const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
-    const text = await answerTo(port, `${head}${piece}0\r\n\r\n`);
+    const text = await responseTo(port, `${head}${piece}0\r\n\r\n`);
     server.close();
     assert.match(text, /^HTTP\/1\.1 200 /);
     assert.equal(body, 400, '4 MB for 400 bytes were taken');
@@ -143,7 +143,7 @@ export const controls: Readonly<Record<string, () => Promise<void>>> = {
     assert.equal(UnsecuredJWT.decode(token).payload.sub, 'anybody');
   },
   'CA-04': async () => {
-    // Appended as it came, an answer that begins like a certificate takes the roots behind it with it.
+    // Appended as it came, a response that begins like a certificate takes the roots behind it with it.
     const { caPem } = createTestAuthority();
     const cut = `${caPem.slice(0, 200)}\n${caPem}`;
     assert.throws(() => createSecureContext({ ca: cut, cert: cut }));
@@ -173,12 +173,12 @@ export const controls: Readonly<Record<string, () => Promise<void>>> = {
       upstream.on('data', (chunk: Buffer) => (text += String(chunk)));
       upstream.on('close', () => response.end(text.split('\r\n\r\n')[1]));
     });
-    const answer = await answerTo(
+    const response = await responseTo(
       await listening(proxy),
       'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
     );
     origin.close();
     proxy.close();
-    assert.match(answer, /Content-Length: 5\r\n[\s\S]*12345$/i);
+    assert.match(response, /Content-Length: 5\r\n[\s\S]*12345$/i);
   },
 };

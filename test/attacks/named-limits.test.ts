@@ -1,4 +1,4 @@
-// Each named limit under attack by one principal, beside another whose answers and latency must hold: the oracles of the
+// Each named limit under attack by one principal, beside another whose responses and latency must hold: the oracles of the
 // cases. Floods and slow clients that are cases of the table themselves are named there: DOS-01, DOS-02, DOS-03, H2-01, H2-03, H2-05.
 
 import assert from 'node:assert/strict';
@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 
 import { usualPolicy, type Arena, type Ports } from './support/arena.ts';
-import { answered, get, post, type Attack } from './support/attack.ts';
+import { responded, get, post, type Attack } from './support/attack.ts';
 import { playCase } from './support/play.ts';
 
 const neighbourMsMax = 2_000;
@@ -51,11 +51,11 @@ const attacks: Readonly<Record<string, Attack>> = {
     run: async (a) => {
       const at = a.at('allowed.test');
       for (const fields of [['Content-Length: 5000000'], ['Content-Length: 10001']])
-        answered(await a.send(at, post(at, '/body', fields, 'x'.repeat(5_000)), { keepOpen: true }), 413);
+        responded(await a.send(at, post(at, '/body', fields, 'x'.repeat(5_000)), { keepOpen: true }), 413);
       const chunks = `1000\r\n${'x'.repeat(4_096)}\r\n`.repeat(20);
       const reply = await a.send(at, post(at, '/body', ['Transfer-Encoding: chunked'], `${chunks}0\r\n\r\n`));
-      answered(reply, 413);
-      answered(await a.send(at, post(at, '/body', ['Content-Length: 10'], '0123456789')), 200);
+      responded(reply, 413);
+      responded(await a.send(at, post(at, '/body', ['Content-Length: 10'], '0123456789')), 200);
     },
   },
   'requestsPerSecond of a rule': {
@@ -114,7 +114,7 @@ const attacks: Readonly<Record<string, Attack>> = {
         refused.every(({ limit, verdict }) => limit === 'openExchangesPerSessionMax' && verdict === 'deny'),
       );
       // What has ended makes room.
-      answered(await a.send(at, get(at, '/again')), 200);
+      responded(await a.send(at, get(at, '/again')), 200);
     },
   },
   webSocketIdleTimeoutMs: {
@@ -127,7 +127,7 @@ const attacks: Readonly<Record<string, Attack>> = {
         Array.from({ length: 20 }, () => a.send(at, upgradeOf(at), { keepOpen: true })),
       );
       for (const reply of replies) {
-        answered(reply, 101);
+        responded(reply, 101);
         assert.notEqual(reply.ending, 'open');
       }
       assert.ok((await a.events(20)).every(({ errorCode }) => errorCode === 'timeout'));
@@ -145,7 +145,7 @@ const attacks: Readonly<Record<string, Attack>> = {
         ),
       );
       for (const reply of replies) {
-        answered(reply, 200);
+        responded(reply, 200);
         assert.notEqual(reply.ending, 'open');
       }
     },
@@ -154,11 +154,11 @@ const attacks: Readonly<Record<string, Attack>> = {
     neighbourMsMax,
     limits: { lookupsPendingMax: 8, resolveTimeoutMs: 500 },
     run: async (a) => {
-      // Names whose answers never come: refused at a bound, or given up after their time.
+      // Names whose responses never come: refused at a bound, or given up after their time.
       a.names.set('slow.wild.test', 'silence');
       const at = a.at('slow.wild.test');
       const replies = await Promise.all(Array.from({ length: 40 }, () => a.send(at, get(at, '/'))));
-      for (const reply of replies) answered(reply, 429, 502, 503, 504);
+      for (const reply of replies) responded(reply, 429, 502, 503, 504);
     },
   },
 };

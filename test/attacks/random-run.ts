@@ -89,7 +89,7 @@ async function playOne(arena: Arena, seed: number, index: number, lenientPort: n
   if (isHttp2(index)) return await playHttp2(arena, seed, index, at);
   const reply = await arena.send(at, bytesOf(seed, index, at, 'evil.test'), { events: 0, deadlineMs: 5_000 });
   assert.ok(reply.bytes.length < 1_000_000);
-  return reply.answers.length;
+  return reply.responses.length;
 }
 
 /** A third of the connections is HTTP/2, to both origins. */
@@ -152,8 +152,11 @@ function check(
     assert.deepEqual(findCanary(JSON.stringify(arena.audit), arena.secret), [], 'the audit has the secret');
     checkLenient(arena, lenient.seen.flatMap(readConnection));
     checkLogs(arena, ({ host }) => host !== 'b.allowed.test');
-    const answers = played.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
-    assert.ok(answers <= arena.ownEvents.length, `${answers} answers have ${arena.ownEvents.length} events`);
+    const responses = played.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
+    assert.ok(
+      responses <= arena.ownEvents.length,
+      `${responses} responses have ${arena.ownEvents.length} events`,
+    );
     const traces = new Set(arena.ownEvents.map(({ traceId }) => traceId));
     assert.equal(traces.size, arena.ownEvents.length, 'an attempt has more than one verdict');
   });
@@ -190,7 +193,7 @@ interface LenientOrigin extends AsyncDisposable {
   readonly seen: Buffer[][];
 }
 
-/** Answers every head that it finds, and keeps all bytes. */
+/** Responds to every head that it finds, and keeps all bytes. */
 async function startLenient(): Promise<LenientOrigin> {
   const seen: Buffer[][] = [];
   const sockets = new Set<Socket>();

@@ -27,7 +27,7 @@ export interface ClientCheck {
   /** What stdout and stderr together must show. Placeholders are filled in its source, with special characters escaped. */
   readonly expect: RegExp;
   /**
-   * `job` (default): the exit code must be 0 as well. `reached`: only that the origin's own answer came to the
+   * `job` (default): the exit code must be 0 as well. `reached`: only that the origin's own response came to the
    * client is shown, whatever the exit code.
    */
   readonly proves?: 'job' | 'reached';

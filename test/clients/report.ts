@@ -124,7 +124,7 @@ gateway's audit has the requests.
   can be reached. As root, with \`--home-files\` and \`--system-store\`.
 - **capture**: \`run --isolate=require --capture-only\`: no variable names the proxy ([capture](capture.md)).
 - **h2**: the client spoke HTTP/2 with the gateway.
-- *reached* behind a name: only that the origin's own answer came to the client is shown.
+- *reached* behind a name: only that the origin's own response came to the client is shown.
 - skip: not judged, with the reason; it counts as neither.
 
 \`scripts/install-clients.sh\` installs what is missing. \`npm run test:clients -- curl git\` runs some; \`--write\` writes this page.

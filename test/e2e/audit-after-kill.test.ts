@@ -66,8 +66,8 @@ test('what runs when the gateway is killed has one event each after the next sta
     stack.defer(() => connection.destroy());
     const request = https.get({ agent: connection, host: 'api.test', port: 443, path });
     request.on('error', () => undefined);
-    const [answer] = (await once(request, 'response')) as [IncomingMessage];
-    return answer;
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return response;
   };
   const open = async (host: string, head: string, own: string): Promise<void> => {
     const socket = await tlsThrough({ relayPort, host, port: 443, ca: own });

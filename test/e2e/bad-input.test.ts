@@ -240,7 +240,7 @@ const enrolled = JSON.stringify({
   modes: ['raw'],
 });
 
-test('a CA answer that is a web page is refused, and no trust file is written', async () => {
+test('a CA response that is a web page is refused, and no trust file is written', async () => {
   await withTemporaryDirectory(async (directory) => {
     await using gateway = await falseGateway(directory, (request, response) => {
       request.resume();

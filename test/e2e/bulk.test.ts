@@ -18,10 +18,10 @@ const bulkBytes = 1024 ** 3;
 const seed = 7;
 /** The tunnel's connection window, both socket buffers and the garbage between two collections. */
 const growthBytesMax = 256 * 1024 ** 2;
-/** What may be ahead of a small answer: the tunnel's connection window. Without flow control it is all of the bulk. */
+/** What may be ahead of a small response: the tunnel's connection window. Without flow control it is all of the bulk. */
 const behindBytesMax = 64 * 1024 ** 2;
-/** So many answers come on the other stream while a reader stands still: without flow control, none. */
-const answersHeld = 20;
+/** So many responses come on the other stream while a reader stands still: without flow control, none. */
+const responsesHeld = 20;
 
 let origin: Origin;
 let set: Deployment;
@@ -33,7 +33,7 @@ let watched: Watch;
 before(async () => {
   const authority = createTestAuthority();
   // It writes its pattern as fast as it is read.
-  origin = await httpsOrigin({ authority, hold: () => watched.answers(answersHeld) });
+  origin = await httpsOrigin({ authority, hold: () => watched.responses(responsesHeld) });
   const rule = { name: 'bulk', hosts: ['bulk.test'], ports: [origin.port], addresses: ['127.0.0.1/32'] };
   set = await deploy({ rules: [rule], hosts: { 'bulk.test': '127.0.0.1' }, authority });
   agent = await set.startAgent();
@@ -48,8 +48,8 @@ after(async () => {
 });
 
 interface Watch {
-  /** Resolves when so many questions were asked on the other stream from now on, and answered. */
-  answers(count: number): Promise<void>;
+  /** Resolves when so many questions were asked on the other stream from now on, and responded. */
+  responses(count: number): Promise<void>;
   /** Ends the watch; gives the growth of each process and the latencies of the other stream. */
   stop(): Promise<{
     readonly growth: Readonly<Record<string, number>>;
@@ -85,7 +85,7 @@ async function watch(moved: () => number): Promise<Watch> {
     }
   })();
   return {
-    answers: async (count) => {
+    responses: async (count) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       // One more: a question may be on its way, asked before.
       waiting.set(resolve, latenciesMs.length + count + 1);
@@ -110,16 +110,16 @@ async function assertBounded(name: string): Promise<void> {
   const behind = shareOf(behindBytes, 0.99);
   const megabytes = (bytes = 0): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
   const facts = `${name}: agent +${megabytes(growth['agent'])}, gateway +${megabytes(growth['gateway'])}; other stream p50 ${at(0.5)} ms, p99 ${at(0.99)} ms of ${latenciesMs.length}, behind ${megabytes(behind)}`;
-  assert.ok(latenciesMs.length > answersHeld, facts);
+  assert.ok(latenciesMs.length > responsesHeld, facts);
   for (const bytes of Object.values(growth)) assert.ok(bytes < growthBytesMax, facts);
   // How soon is a matter of the machine; behind how much of the bulk is not.
   assert.ok(behind < behindBytesMax, facts);
   console.log(facts);
 }
 
-/** Stands still for so many answers at the beginning and now and then, as a reader does whose disk is full. */
+/** Stands still for so many responses at the beginning and now and then, as a reader does whose disk is full. */
 function standsStillFor(received: number): number {
-  if (received < 1024 ** 2) return answersHeld;
+  if (received < 1024 ** 2) return responsesHeld;
   return received % (256 * 1024 ** 2) < 64 * 1024 ? 4 : 0;
 }
 
@@ -130,17 +130,17 @@ test(
     let received = 0;
     watched = await watch(() => received);
     const client = await agentThrough(target);
-    const answer = await requestThrough(client, target, { path: `/bytes/${bulkBytes}?seed=${seed}` });
-    assert.equal(answer.statusCode, 200);
+    const response = await requestThrough(client, target, { path: `/bytes/${bulkBytes}?seed=${seed}` });
+    assert.equal(response.statusCode, 200);
     const hash = createHash('sha256');
     let pauses = 0;
-    for await (const chunk of answer) {
+    for await (const chunk of response) {
       hash.update(chunk as Buffer);
       received += (chunk as Buffer).length;
-      const answers = standsStillFor(received);
-      if (received < 1024 ** 2 ? pauses === 0 : answers > 0) {
+      const responses = standsStillFor(received);
+      if (received < 1024 ** 2 ? pauses === 0 : responses > 0) {
         pauses += 1;
-        await watched.answers(answers);
+        await watched.responses(responses);
       }
     }
     client.destroy();
@@ -157,7 +157,7 @@ test(
   async () => {
     watched = await watch(() => origin.requests.find(({ method }) => method === 'POST')?.bodyBytes ?? 0);
     const client = await agentThrough(target);
-    const answer = await requestThrough(client, target, {
+    const response = await requestThrough(client, target, {
       method: 'POST',
       path: '/sink?held',
       // Chunked: the length is not known.
@@ -165,8 +165,8 @@ test(
         yield* patternPieces(bulkBytes, seed);
       })(),
     });
-    assert.equal(answer.statusCode, 200);
-    assert.partialDeepStrictEqual(JSON.parse(await text(answer)), { bytes: bulkBytes, sha256: expected });
+    assert.equal(response.statusCode, 200);
+    assert.partialDeepStrictEqual(JSON.parse(await text(response)), { bytes: bulkBytes, sha256: expected });
     client.destroy();
     await assertBounded('up');
   },

@@ -25,7 +25,7 @@ for (const user of users) {
   const skip = (...tools: readonly string[]): string | false => oneOf(skipWithout(...tools), obstacle(user));
 
   test(
-    `${user.name}: HTTP/2 stays HTTP/2, captured and by the relay, and the gateway's own host answers`,
+    `${user.name}: HTTP/2 stays HTTP/2, captured and by the relay, and the gateway's own host responds`,
     { skip: skip('curl') },
     async () => {
       const authority = createTestAuthority();

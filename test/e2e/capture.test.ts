@@ -111,7 +111,7 @@ for (const user of users) {
     },
   );
 
-  test(`${user.name}: a flood of names is answered, by UDP and by TCP`, { skip: refused }, async () => {
+  test(`${user.name}: a flood of names gets a response, by UDP and by TCP`, { skip: refused }, async () => {
     await using set = await scene(user);
     const flood = node(`
       const { Resolver } = require("dns").promises;

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { relayFixture } from '../agent/support/relay-fixture.ts';
 import { launcher } from '../support/program.ts';
 
-test('input goes there, the answer comes back, and each direction ends by itself', async () => {
+test('input goes there, the response comes back, and each direction ends by itself', async () => {
   await using fixture = await relayFixture();
   const env = { PATH: process.env['PATH'], https_proxy: `http://127.0.0.1:${fixture.relay.port}` };
   const child = spawn(launcher, ['connect', 'db.test', '5432'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
@@ -22,7 +22,7 @@ test('input goes there, the answer comes back, and each direction ends by itself
   stream.on('data', (bytes: Buffer) => (asked += bytes.toString()));
   await once(stream, 'end');
   assert.equal(asked, 'question');
-  // The client has said everything and still gets the whole answer.
+  // The client has said everything and still gets the whole response.
   stream.end('a'.repeat(1_000_000));
   assert.equal((await text(child.stdout)).length, 1_000_000);
   assert.deepEqual(await once(child, 'exit'), [0, null]);

@@ -148,10 +148,10 @@ test('no secret of any kind is in what the workload received, the audit, the log
       headers: { ...fields, host: `api.test:${origin.port}`, connection: 'close' },
     });
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    request.once('error', reject).once('response', (answer) => {
-      text(answer).then((said) => {
-        received.push(`${answer.rawHeaders.join('\n')}\n${said}`);
-        resolve(answer.statusCode ?? 0);
+    request.once('error', reject).once('response', (response) => {
+      text(response).then((said) => {
+        received.push(`${response.rawHeaders.join('\n')}\n${said}`);
+        resolve(response.statusCode ?? 0);
       }, reject);
     });
     request.end(body);

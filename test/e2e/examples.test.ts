@@ -37,7 +37,7 @@ test('the examples lead the commands that they start through the gateway', async
     process.execPath,
     '--disable-warning=ExperimentalWarning',
     '-e',
-    `fetch(${JSON.stringify(origin.url('api.test', '/hello'))}).then(async (answer) => console.log(await answer.text()))`,
+    `fetch(${JSON.stringify(origin.url('api.test', '/hello'))}).then(async (response) => console.log(await response.text()))`,
   ];
   const file = join(set.directory, 'library.mjs');
   const source = join(root, 'src/index.ts');

@@ -17,14 +17,14 @@ interface Client {
   readonly name: string;
   /** Words of a shell, with $URL. */
   readonly command: string;
-  /** What shows that the origin's own answer came through verified TLS. */
+  /** What shows that the origin's own response came through verified TLS. */
   readonly expected: RegExp;
 }
 
 const clients: readonly Client[] = [
   {
     name: 'aria2c',
-    command: 'aria2c -q -d "$HOME/out" -o answer "$URL/hello" && cat "$HOME/out/answer"',
+    command: 'aria2c -q -d "$HOME/out" -o response "$URL/hello" && cat "$HOME/out/response"',
     expected: /^hello$/m,
   },
   { name: 'lftp', command: 'lftp -c "cat $URL/hello"', expected: /^hello$/m },

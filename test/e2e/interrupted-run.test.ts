@@ -22,7 +22,7 @@ interface Start extends AsyncDisposable {
   readonly ended: Promise<{ readonly code: unknown; readonly signal: unknown; readonly said: string }>;
 }
 
-/** Starts `run` against a gateway that does not answer `request`, and waits until it is made. */
+/** Starts `run` against a gateway that does not respond with `request`, and waits until it is made. */
 async function start(
   request: 'enrol' | 'end' | 'nothing',
   options: readonly string[],

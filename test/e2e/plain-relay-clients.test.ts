@@ -90,7 +90,7 @@ test('clients of the relay without CONNECT', async (context) => {
   );
 
   await context.test(
-    'HTTP/1.0 is answered without chunks, and the end of the connection is the end',
+    'HTTP/1.0 gets a response without chunks, and the end of the connection is the end',
     async () => {
       for (const [scheme, at] of [
         ['http', plain.port],
@@ -107,7 +107,7 @@ test('clients of the relay without CONNECT', async (context) => {
   );
 
   await context.test(
-    'a cut answer is a reset for HTTP/1.0, which takes every end for a complete answer',
+    'a cut response is a reset for HTTP/1.0, which takes every end for a complete response',
     async () => {
       const host = `api.test:${plain.port}`;
       const { ending } = await talk(port, `GET http://${host}/cut HTTP/1.0\r\nHost: ${host}\r\n\r\n`);
@@ -116,7 +116,7 @@ test('clients of the relay without CONNECT', async (context) => {
   );
 
   await context.test(
-    'a client that shuts its sending side down after the request gets the whole answer',
+    'a client that shuts its sending side down after the request gets the whole response',
     async () => {
       const size = 1_000_000;
       for (const [scheme, at] of [

@@ -65,14 +65,14 @@ async function request(host: string, path: string, method = 'GET'): Promise<Inco
   const sent = https.request({ agent: connection, host, port: 443, path, method });
   sent.on('error', () => undefined);
   sent.end();
-  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-  return answer;
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response;
 }
 
 async function statusOf(host: string, path = '/', method = 'GET'): Promise<number | undefined> {
-  const answer = await request(host, path, method);
-  await text(answer);
-  return answer.statusCode;
+  const response = await request(host, path, method);
+  await text(response);
+  return response.statusCode;
 }
 
 /** As plain HTTP through the relay. */
@@ -83,9 +83,9 @@ async function plainStatusOf(url: string): Promise<number | undefined> {
     path: url,
     headers: { host: new URL(url).host },
   });
-  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-  await text(answer);
-  return answer.statusCode;
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  await text(response);
+  return response.statusCode;
 }
 
 interface Running {
@@ -103,9 +103,9 @@ function watch(stream: IncomingMessage | TLSSocket): Running {
 }
 
 async function download(host: string): Promise<Running> {
-  const answer = await request(host, '/endless');
-  assert.equal(answer.statusCode, 200);
-  return watch(answer);
+  const response = await request(host, '/endless');
+  assert.equal(response.statusCode, 200);
+  return watch(response);
 }
 
 /** `own`: the gateway does not open TLS there, so it is the origin's. */
@@ -114,7 +114,7 @@ async function socketTo(host: string, head: string, own: string): Promise<Runnin
   connections.push(socket);
   const running = watch(socket);
   socket.write(`GET /endless HTTP/1.1\r\nHost: ${host}\r\n${head}\r\n`);
-  await waitUntil(`${host} answers`, () => running.bytes() > 0);
+  await waitUntil(`${host} responses`, () => running.bytes() > 0);
   return running;
 }
 

@@ -64,7 +64,7 @@ async function embedded(secret: string, authority: TestAuthority = createTestAut
 
 for (const runtime of ['node', 'bun']) {
   test(
-    `a command gets an allowed answer with an injected credential that it never sees (${runtime})`,
+    `a command gets an allowed response with an injected credential that it never sees (${runtime})`,
     { skip },
     async () => {
       const secret = canary('api');
@@ -86,7 +86,7 @@ for (const runtime of ['node', 'bun']) {
 }
 
 test(
-  'a request that no rule allows is answered 403 inside TLS, and the origin never hears of it',
+  'a request that no rule allows gets a response 403 inside TLS, and the origin never hears of it',
   { skip },
   async () => {
     await using setUp = await embedded(canary());
@@ -248,8 +248,8 @@ test('the agent serves commands that others start, and drains at SIGTERM', { ski
   await using set = await deploy({ rules: [rule], hosts: { 'api.test': '127.0.0.1' }, authority });
   await using agent = await set.startAgent();
   const env = { PATH: process.env['PATH'], ...agent.env };
-  const answer = await runCommand('curl', ['-sS', origin.url('api.test', '/hello')], { env });
-  assert.deepEqual([answer.code, answer.stdout], [0, 'hello\n']);
+  const response = await runCommand('curl', ['-sS', origin.url('api.test', '/hello')], { env });
+  assert.deepEqual([response.code, response.stdout], [0, 'hello\n']);
   assert.equal(await agent.close(), 0);
   const refused = await runCommand('curl', ['-sS', origin.url('api.test', '/hello')], { env });
   assert.equal(refused.code, 7);

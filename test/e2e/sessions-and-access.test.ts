@@ -56,19 +56,19 @@ async function get(host: string, path: string, of = agent): Promise<IncomingMess
   const connection = await agentThrough(target);
   connections.push(connection);
   const request = https.get({ agent: connection, host, port: target.port, path });
-  // Of an answer that breaks off the end is what counts.
+  // Of a response that breaks off the end is what counts.
   request.on('error', () => undefined);
-  const [answer] = (await once(request, 'response')) as [IncomingMessage];
-  return answer;
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
 }
 
 /** A running download: resolves when it breaks off. Gives the time of it. */
 async function download(host: string, of = agent): Promise<{ readonly ended: Promise<number> }> {
-  const answer = await get(host, '/endless', of);
-  assert.equal(answer.statusCode, 200);
-  await once(answer, 'data');
-  answer.resume();
-  return { ended: endOf(answer) };
+  const response = await get(host, '/endless', of);
+  assert.equal(response.statusCode, 200);
+  await once(response, 'data');
+  response.resume();
+  return { ended: endOf(response) };
 }
 
 async function webSocket(host: string, of = agent): Promise<{ readonly ended: Promise<number> }> {
@@ -98,7 +98,7 @@ async function ask(
   method: string,
   path: string,
   body?: unknown,
-): Promise<{ readonly status: number | undefined; readonly answer: Record<string, unknown> }> {
+): Promise<{ readonly status: number | undefined; readonly response: Record<string, unknown> }> {
   const url = path.startsWith('http') ? path : `http://upstreamproxy.invalid${path}`;
   const request = http.request({
     host: '127.0.0.1',
@@ -109,7 +109,7 @@ async function ask(
   });
   request.end(body === undefined ? undefined : JSON.stringify(body));
   const [response] = (await once(request, 'response')) as [IncomingMessage];
-  return { status: response.statusCode, answer: (await json(response)) as Record<string, unknown> };
+  return { status: response.statusCode, response: (await json(response)) as Record<string, unknown> };
 }
 
 /** The moment at which a stream ended that has no end of its own. */
@@ -167,14 +167,14 @@ test('a denial names the way to ask; a grant opens that one request and nothing 
   assert.equal(denied.statusCode, 403);
   const told = await text(denied);
   const [, url = '', body = '{}'] = /^ask: POST (\S+) (\{.*\})$/m.exec(told) ?? [];
-  const { status, answer } = await ask('POST', url, {
+  const { status, response } = await ask('POST', url, {
     ...(JSON.parse(body) as object),
     reason: 'the build reads this file',
   });
-  assert.equal(status, 202, JSON.stringify(answer));
-  assert.equal(answer['status'], 'pending');
-  assert.match(String(answer['message']), /stays refused until/);
-  const id = String(answer['id']);
+  assert.equal(status, 202, JSON.stringify(response));
+  assert.equal(response['status'], 'pending');
+  assert.match(String(response['message']), /stays refused until/);
+  const id = String(response['id']);
   assert.equal((await get('asked.test', '/hello')).statusCode, 403);
 
   assert.match(
@@ -189,8 +189,8 @@ test('a denial names the way to ask; a grant opens that one request and nothing 
   for (const path of ['/other', '/hello/more', '/admin'])
     assert.equal((await get('asked.test', path)).statusCode, 403, path);
   const state = await ask('GET', `/access/${id}`);
-  assert.equal(state.answer['status'], 'granted');
-  assert.equal(state.answer['note'], 'fine');
+  assert.equal(state.response['status'], 'granted');
+  assert.equal(state.response['note'], 'fine');
 
   await control('access', 'revoke', id);
   await waitUntil('the grant is gone', async () => (await get('asked.test', '/hello')).statusCode === 403);
@@ -204,7 +204,7 @@ test('a denial names the way to ask; a grant opens that one request and nothing 
 
 test('a download and a WebSocket that live on a grant end with it, and not before', async (context) => {
   const asked = await ask('POST', '/access', { host: 'live.test', reason: 'a long test' });
-  const id = String(asked.answer['id']);
+  const id = String(asked.response['id']);
   // Long enough for a busy machine to start two commands in.
   await control('access', 'grant', id, '--for', '15s', '--scope', 'host');
   const record = JSON.parse((await control('access', 'list', '--json')).split('\n')[0] ?? '{}') as {
@@ -232,23 +232,23 @@ test('what a rule refuses, and what is open already, is said at once and not lef
     reason: 'x',
   });
   assert.equal(refused.status, 403);
-  assert.equal(refused.answer['status'], 'refused');
+  assert.equal(refused.response['status'], 'refused');
   const open = await ask('POST', '/access', { url: 'https://open.test/', method: 'GET', reason: 'x' });
-  assert.equal(open.answer['status'], 'allowed');
+  assert.equal(open.response['status'], 'allowed');
   assert.doesNotMatch(await control('access', 'list', '--all'), /open\.test|\/admin/);
 });
 
-test('the gateway answers its own name over https too, and dials nothing for it', async () => {
+test('the gateway responds to its own name over https too, and dials nothing for it', async () => {
   const before = origin.requests.length;
-  const answer = await get('upstreamproxy.invalid', '/');
-  assert.equal(answer.statusCode, 200);
-  assert.match(await text(answer), /To ask for access/);
+  const response = await get('upstreamproxy.invalid', '/');
+  assert.equal(response.statusCode, 200);
+  assert.match(await text(response), /To ask for access/);
   assert.equal(origin.requests.length, before);
 });
 
 test('commands refuse what they cannot do, and say why', async () => {
   const asked = await ask('POST', '/access', { host: 'other.test', reason: 'x' });
-  const id = String(asked.answer['id']);
+  const id = String(asked.response['id']);
   const refusals: readonly [args: readonly string[], message: RegExp][] = [
     [['access', 'grant', id], /for how long/],
     [['access', 'grant', id, '--for', 'soon'], /takes a duration/],
@@ -268,6 +268,6 @@ test('commands refuse what they cannot do, and say why', async () => {
     }),
   );
   assert.match(await control('access', 'deny', id, '--note', 'not today'), /^denied/);
-  const { answer } = await ask('GET', `/access/${id}`);
-  assert.deepEqual([answer['status'], answer['note']], ['denied', 'not today']);
+  const { response } = await ask('GET', `/access/${id}`);
+  assert.deepEqual([response['status'], response['note']], ['denied', 'not today']);
 });

@@ -261,10 +261,10 @@ test('a proxy that does not take the credentials, and one whose certificate is o
     await using inner = new AsyncDisposableStack();
     const deployment = await deployBehind(proxy.port, origins, inner);
     const client = await clientOf(inner.use(await deployment.startAgent()));
-    const answer = await statusAndBody(client, 'allowed.test', origins.http1);
-    assert.equal(answer.status, 502);
-    assert.match(answer.body, message);
-    assert.equal(answer.body.includes(String(proxy.port)), false);
+    const response = await statusAndBody(client, 'allowed.test', origins.http1);
+    assert.equal(response.status, 502);
+    assert.match(response.body, message);
+    assert.equal(response.body.includes(String(proxy.port)), false);
   }
   assert.deepEqual(other.targets, []);
 });

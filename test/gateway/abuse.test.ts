@@ -66,10 +66,10 @@ async function scene(limits: RequestPathOptions['limits'] = {}): Promise<Scene> 
   };
 }
 
-/** Another principal, meanwhile: answered, whatever the attacker does. */
+/** Another principal, meanwhile: responded, whatever the attacker does. */
 async function neighbourIsServed({ path, at }: Scene): Promise<void> {
-  const answer = await sendRaw(await path.tls(at, { principal: 'neighbour' }), get(at, '/hello'));
-  assert.equal(answer.status, 200);
+  const response = await sendRaw(await path.tls(at, { principal: 'neighbour' }), get(at, '/hello'));
+  assert.equal(response.status, 200);
 }
 
 /** The attacker's connection has one event, which names the limit that ended it. */
@@ -99,11 +99,11 @@ for (const [what, fields] of [
   ['too large', [`X-Big: ${'x'.repeat(70_000)}`]],
   ['of too many fields', Array.from({ length: 300 }, (_, i) => `X-${i}: 1`)],
 ] as const) {
-  test(`a request head ${what} is answered 431 and nothing is dialled`, async () => {
+  test(`a request head ${what} gets a response 431 and nothing is dialled`, async () => {
     await using one = await scene();
-    const answer = await sendRaw(await one.path.tls(one.at), get(one.at, '/', ...fields));
-    assert.equal(answer.status, 431);
-    assert.equal(answer.headers.get('x-deny-reason'), 'head_too_large');
+    const response = await sendRaw(await one.path.tls(one.at), get(one.at, '/', ...fields));
+    assert.equal(response.status, 431);
+    assert.equal(response.headers.get('x-deny-reason'), 'head_too_large');
     assert.equal(one.connections(), 0);
     await neighbourIsServed(one);
   });
@@ -167,7 +167,7 @@ for (const [what, fields] of [
   ['bytes', { 'x-big': 'y'.repeat(40_000), 'x-more': 'z'.repeat(40_000) }],
   ['number of fields', Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`x-${i}`, '1']))],
 ] as const) {
-  test(`a head over HTTP/2 that is too large by its ${what} is answered 431, and the audit names the limit`, async () => {
+  test(`a head over HTTP/2 that is too large by its ${what} gets a response 431, and the audit names the limit`, async () => {
     await using one = await scene();
     const socket = await one.path.tls(one.at, { alpn: ['h2'], principal: 'attacker' });
     const session = connect(`https://${one.at}`, {
@@ -196,13 +196,13 @@ test('a header block far over the limit ends its stream, not the process', async
   await neighbourIsServed(one);
 });
 
-test('a head of a megabyte gets an answer that can be read, and the audit names the limit', async () => {
+test('a head of a megabyte gets a response that can be read, and the audit names the limit', async () => {
   await using one = await scene();
   const socket = await one.path.tls(one.at, { principal: 'attacker' });
   const head = `GET / HTTP/1.1\r\nHost: ${one.at}\r\nX-Big: ${'y'.repeat(1_000_000)}\r\n\r\n`;
-  const answer = await sendRaw(socket, head);
-  assert.equal(answer.status, 431);
-  assert.equal(answer.headers.get('x-deny-reason'), 'head_too_large');
+  const response = await sendRaw(socket, head);
+  assert.equal(response.status, 431);
+  assert.equal(response.headers.get('x-deny-reason'), 'head_too_large');
   const [event] = await one.path.events(1);
   assert.deepEqual([event?.status, event?.limit], [431, 'headBytesMax']);
   await neighbourIsServed(one);

@@ -44,7 +44,7 @@ for (const [name, ask] of [
     assert.deepEqual([event?.errorCode, event?.address], ['origin_truncated', '127.0.0.1']);
   });
 
-  test(`${name} without its answer is kept with the address of its connection`, { timeout }, async () => {
+  test(`${name} without its response is kept with the address of its connection`, { timeout }, async () => {
     await using origin = await rawOrigin(authority, () => undefined);
     await using path = pathTo(origin.port);
     const at = `allowed.test:${origin.port}`;
@@ -63,7 +63,7 @@ for (const [name, ask] of [
   });
 }
 
-test('over HTTP/2, too, a cut answer has the address of its connection', { timeout }, async () => {
+test('over HTTP/2, too, a cut response has the address of its connection', { timeout }, async () => {
   await using origin = await http2Origin(authority, true);
   await using path = pathTo(origin.port);
   const at = `allowed.test:${origin.port}`;

@@ -18,13 +18,13 @@ test(
       trust: [],
     });
     const hostile = `/${'q'.repeat(42_000)}${all.map((n) => `.x${n}/`).join('')}b/y`;
-    const answer = await sendRaw(await path.tls('allowed.test:443'), get('allowed.test', hostile));
-    assert.deepEqual([answer.status, answer.headers.get('x-deny-reason')], [431, 'head_too_large']);
+    const response = await sendRaw(await path.tls('allowed.test:443'), get('allowed.test', hostile));
+    assert.deepEqual([response.status, response.headers.get('x-deny-reason')], [431, 'head_too_large']);
     assert.match(
-      answer.body,
+      response.body,
       /too long to be compared with the rules for allowed\.test \(decisionStepsMax\)/,
     );
-    assert.doesNotMatch(answer.body, /upstreamproxy\.invalid/);
+    assert.doesNotMatch(response.body, /upstreamproxy\.invalid/);
     const [event] = await path.events(1);
     assert.deepEqual(
       [event?.verdict, event?.rule, event?.errorCode, event?.limit, event?.address],

@@ -40,11 +40,11 @@ interface Scene extends AsyncDisposable {
 }
 
 async function openScene(
-  answer: Parameters<typeof rawOrigin>[1],
+  response: Parameters<typeof rawOrigin>[1],
   limits: Parameters<typeof openRequestPath>[0]['limits'] = {},
 ): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
-  const origin = stack.use(await rawOrigin(authority, answer));
+  const origin = stack.use(await rawOrigin(authority, response));
   const path = stack.use(pathTo(origin.port, limits));
   const owned = stack.move();
   return {
@@ -90,19 +90,19 @@ for (const [fields, expected] of [
 }
 
 for (const method of ['GET', 'POST'] as const) {
-  test(`an interim answer to ${method} that is refused ends its exchange and nothing else`, async () => {
+  test(`an interim response to ${method} that is refused ends its exchange and nothing else`, async () => {
     await using scene = await openScene((socket) =>
       socket.end(`HTTP/1.1 103 Early Hints\r\nConnection: host\r\n\r\n${ok}`),
     );
-    const answer = await sendRaw(
+    const response = await sendRaw(
       await scene.path.tls(scene.at),
       method === 'GET' ? get(scene.at, '/') : post(scene.at),
     );
-    assert.equal(answer.status, 502);
+    assert.equal(response.status, 502);
     assert.deepEqual((await scene.path.events(1)).map(outcome), [['error', 'origin_malformed']]);
   });
 
-  test(`interim answers to ${method} have an end`, async () => {
+  test(`interim responses to ${method} have an end`, async () => {
     await using scene = await openScene((socket) => {
       const send = (): void => {
         while (!socket.destroyed && socket.write('HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n'));
@@ -110,18 +110,18 @@ for (const method of ['GET', 'POST'] as const) {
       };
       send();
     });
-    const answer = await sendRaw(
+    const response = await sendRaw(
       await scene.path.tls(scene.at),
       method === 'GET' ? get(scene.at, '/') : post(scene.at),
     );
-    const text = `${answer.head}\r\n\r\n${answer.body}`;
+    const text = `${response.head}\r\n\r\n${response.body}`;
     assert.equal(text.split('HTTP/1.1 103 ').length - 1, 64);
     assert.match(text, /HTTP\/1\.1 502 [^]*interimHeadsMax/);
     const [event] = await scene.path.events(1);
     assert.deepEqual([event?.errorCode, event?.limit], ['origin_malformed', 'interimHeadsMax']);
   });
 
-  test(`an interim answer to ${method} over HTTP/2 says its own fields, whatever they are called`, async () => {
+  test(`an interim response to ${method} over HTTP/2 says its own fields, whatever they are called`, async () => {
     await using scene = await openScene((socket) =>
       socket.end(`HTTP/1.1 103 Early Hints\r\nconstructor: x\r\netag: a\r\netag: b\r\n\r\n${ok}`),
     );
@@ -135,21 +135,21 @@ for (const method of ['GET', 'POST'] as const) {
     assert.equal(Object.getOwnPropertyDescriptor(hints, 'constructor')?.value, 'x');
   });
 
-  test(`a switch of protocols that ${method} did not ask for is no answer`, async () => {
+  test(`a switch of protocols that ${method} did not ask for is no response`, async () => {
     await using scene = await openScene((socket) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
     );
-    const answer = await sendRaw(
+    const response = await sendRaw(
       await scene.path.tls(scene.at),
       method === 'GET' ? get(scene.at, '/') : post(scene.at),
     );
-    assert.equal(answer.status, 502);
+    assert.equal(response.status, 502);
     assert.equal((await scene.path.events(1))[0]?.verdict, 'error');
     await waitUntil('the connection is gone', () => scene.origin.sockets.size === 0);
   });
 }
 
-test('a field of an answer that stands twice stands twice over HTTP/2 as well', async () => {
+test('a field of a response that stands twice stands twice over HTTP/2 as well', async () => {
   await using scene = await openScene((socket) =>
     socket.end(
       ok.replace(
@@ -160,9 +160,9 @@ test('a field of an answer that stands twice stands twice over HTTP/2 as well', 
   );
   const session = await http2Client(scene.path, scene.at);
   const stream = session.request({ ':path': '/' });
-  const answered = once(stream, 'response');
+  const responded = once(stream, 'response');
   assert.equal(await text(stream), 'ok');
-  const [head] = (await answered) as [IncomingHttpHeaders & { ':status'?: number }];
+  const [head] = (await responded) as [IncomingHttpHeaders & { ':status'?: number }];
   assert.equal(head[':status'], 200);
   session.destroy();
 });
@@ -176,7 +176,7 @@ for (const fields of [
   'Upgrade: websocket, x\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
   'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: another',
 ]) {
-  test(`a WebSocket whose answer is refused leaves no connection behind: ${JSON.stringify(fields)}`, async () => {
+  test(`a WebSocket whose response is refused leaves no connection behind: ${JSON.stringify(fields)}`, async () => {
     await using scene = await openScene((socket) =>
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n\r\n`),
     );
@@ -284,7 +284,7 @@ for (const [how, leave] of breaks) {
   });
 }
 
-test('a WebSocket that is answered when the policy has taken it back does not begin', async () => {
+test('a WebSocket that gets a response when the policy has taken it back does not begin', async () => {
   let change = (): void => undefined;
   await using scene = await openScene((socket) => {
     change();

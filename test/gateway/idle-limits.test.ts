@@ -170,12 +170,12 @@ test('a WebSocket over HTTP/2 ends when the client closes its connection, withou
   session.destroy();
 });
 
-test('answers and refusals over HTTP/2 that a client never takes end by the idle limit, whatever else moves', async () => {
+test('responses and refusals over HTTP/2 that a client never takes end by the idle limit, whatever else moves', async () => {
   await using origin = await httpsOrigin({ authority });
   await using path = pathTo(origin.port, ', methods: GET', { idleTimeoutMs: idleMs });
   const at = `allowed.test:${origin.port}`;
   const socket = await path.tls(at, { alpn: ['h2'] });
-  // No window: the head of an answer comes, and nothing of its body.
+  // No window: the head of a response comes, and nothing of its body.
   const session = connectHttp2(`https://${at}`, {
     createConnection: () => socket,
     settings: { initialWindowSize: 0 },
@@ -207,7 +207,7 @@ test('answers and refusals over HTTP/2 that a client never takes end by the idle
 const okHead = 'HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n';
 
 for (const isHttp2 of [false, true]) {
-  test(`a client that takes nothing of its answer is given up, over HTTP/${isHttp2 ? '2' : '1.1'}`, async () => {
+  test(`a client that takes nothing of its response is given up, over HTTP/${isHttp2 ? '2' : '1.1'}`, async () => {
     await using origin = await rawOrigin(authority, (socket) => {
       socket.write(okHead);
       socket.write(Buffer.alloc(50_000_000));
@@ -233,7 +233,7 @@ for (const isHttp2 of [false, true]) {
   });
 }
 
-test('an answer that is whole is not kept for ever for a client that does not take it', async () => {
+test('a response that is whole is not kept for ever for a client that does not take it', async () => {
   await using origin = await rawOrigin(authority, (socket) =>
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole'),
   );
@@ -248,7 +248,7 @@ test('an answer that is whole is not kept for ever for a client that does not ta
   session.destroy();
 });
 
-test('an answer over HTTP/2 has its own limit behind its head', async () => {
+test('a response over HTTP/2 has its own limit behind its head', async () => {
   await using origin = await http2Origin(authority, true);
   await using path = pathTo(origin.port, '', { idleTimeoutMs: 3 * idleMs, responseHeadTimeoutMs: idleMs });
   const { session, stream } = await startHttp2(path, `allowed.test:${origin.port}`, '/events');
@@ -258,7 +258,7 @@ test('an answer over HTTP/2 has its own limit behind its head', async () => {
   session.destroy();
 });
 
-/** A request over HTTP/2 whose body does not end, by a client that takes two bytes of an answer. */
+/** A request over HTTP/2 whose body does not end, by a client that takes two bytes of a response. */
 async function startHttp2(path: RequestPath, at: string, target: string) {
   const socket = await path.tls(at, { alpn: ['h2'] });
   const session = connectHttp2(`https://${at}`, {

@@ -30,8 +30,8 @@ interface RawOrigin extends AsyncDisposable {
   readonly heads: string[];
 }
 
-/** Answers each request head with what `answer` says, byte for byte, on a connection that stays open. */
-async function rawOrigin(answer: (head: string, socket: TLSSocket) => string): Promise<RawOrigin> {
+/** Responds to each request head with what `response` says, byte for byte, on a connection that stays open. */
+async function rawOrigin(respond: (head: string, socket: TLSSocket) => string): Promise<RawOrigin> {
   let connections = 0;
   const heads: string[] = [];
   const sockets = new Set<TLSSocket>();
@@ -48,7 +48,7 @@ async function rawOrigin(answer: (head: string, socket: TLSSocket) => string): P
           const head = pending.slice(0, end);
           pending = pending.slice(end + 4);
           heads.push(head);
-          socket.write(answer(head, socket), 'latin1');
+          socket.write(respond(head, socket), 'latin1');
         }
       });
     },
@@ -93,7 +93,7 @@ test('principals never share a connection over HTTP/2', async () => {
   assert.equal(origin.sessions(), 2);
 });
 
-test('a second answer behind the first is not given to the next request', async () => {
+test('a second response behind the first is not given to the next request', async () => {
   const poison = 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned';
   await using origin = await rawOrigin((head) =>
     head.startsWith('GET /first')
@@ -124,7 +124,7 @@ test('the same with a request that had a body', async () => {
   assert.equal((await sendRaw(await path.tls(at), post('/second'))).body, 'mine');
 });
 
-test('after an early final answer the connection, which still has half a body on it, is not used again', async () => {
+test('after an early final response the connection, which still has half a body on it, is not used again', async () => {
   await using origin = await rawOrigin((head) =>
     head.startsWith('POST')
       ? 'HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno'
@@ -135,8 +135,8 @@ test('after an early final answer the connection, which still has half a body on
   const socket = await path.tls(at);
   const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: allowed.test\r\n\r\n';
   socket.write(`POST /upload HTTP/1.1\r\nHost: ${at}\r\nContent-Length: 100000\r\n\r\nstart`);
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  assert.match(answer.toString(), /^HTTP\/1\.1 413/);
+  const [response] = (await once(socket, 'data')) as [Buffer];
+  assert.match(response.toString(), /^HTTP\/1\.1 413/);
   socket.write(smuggled);
   const next = await sendRaw(await path.tls(at), get(at, '/next'));
   assert.equal(next.body, 'mine');
@@ -148,7 +148,7 @@ test('after an early final answer the connection, which still has half a body on
   socket.destroy();
 });
 
-test('an answer with both lengths, or with two, is refused and its connection closed', async () => {
+test('a response with both lengths, or with two, is refused and its connection closed', async () => {
   for (const fields of [
     'Content-Length: 2\r\nTransfer-Encoding: chunked',
     'Content-Length: 2\r\nContent-Length: 3',
@@ -156,7 +156,7 @@ test('an answer with both lengths, or with two, is refused and its connection cl
     await using origin = await rawOrigin(() => `HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`);
     await using path = pathTo(origin.port);
     const at = `allowed.test:${origin.port}`;
-    const answer = await sendRaw(await path.tls(at), get(at, '/'));
-    assert.equal(answer.status, 502, fields);
+    const response = await sendRaw(await path.tls(at), get(at, '/'));
+    assert.equal(response.status, 502, fields);
   }
 });

@@ -41,12 +41,12 @@ for (const [what, head] of heads) {
       const request = get(at, '/', ...fields);
       const asked =
         fields.length === 0 ? request : request.replace('Connection: close', 'Connection: Upgrade');
-      const answer = await sendRaw(await path.tls(at), asked);
+      const response = await sendRaw(await path.tls(at), asked);
       assert.ok(origin.seen.join('').includes(secret));
-      const told = `${answer.head}\n${answer.body}\n${JSON.stringify(await path.events(1))}`;
+      const told = `${response.head}\n${response.body}\n${JSON.stringify(await path.events(1))}`;
       assert.deepEqual(findCanary(told, secret), []);
       assert.equal(told.includes(secret.slice(0, 20)), false, told);
-      assert.equal(answer.headers.get('x-deny-reason'), 'origin_malformed');
+      assert.equal(response.headers.get('x-deny-reason'), 'origin_malformed');
     });
   }
 }

@@ -148,16 +148,16 @@ export async function openTestSessions(
       ...(claims === undefined ? {} : { claims }),
     });
   const enrol = async (sessionToken: string, key = createAgentKey()): Promise<TestAgent> => {
-    const answer = await service.enrol({
+    const response = await service.enrol({
       token: sessionToken,
       proof: proofOf(key, { nowMs: now }),
       url: enrolUrl,
       body: { key: key.jwk, posture, agent: { version: '0.1.0' } },
       nowMs: now,
     });
-    const accessToken = answer.access_token;
+    const accessToken = response.access_token;
     return {
-      sessionId: answer.session_id,
+      sessionId: response.session_id,
       accessToken,
       key,
       request: (method, path) => ({

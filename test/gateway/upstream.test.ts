@@ -50,7 +50,7 @@ async function openProxy(port: number): Promise<Proxy> {
   };
 }
 
-/** Answers every request as an issuer of tokens and as one of keys. */
+/** Responds to every request as an issuer of tokens and as one of keys. */
 const openIssuer = (): Promise<Origin> =>
   httpsOrigin({
     authority,

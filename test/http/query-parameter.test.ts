@@ -33,12 +33,12 @@ test('a query credential replaces what the client sent, and comes back in nothin
     credential: { kind: 'query', parameter: 'api_key', source: { env: 'KEY' } },
     environment: { KEY: secret },
   });
-  const answer = await scene.get('/in/list?api_key=own&page=2&api%5Fkey=own');
-  assert.equal(answer.status, 200);
+  const response = await scene.get('/in/list?api_key=own&page=2&api%5Fkey=own');
+  assert.equal(response.status, 200);
   const expected = `/in/list?page=2&api_key=${encodeURIComponent(secret)}`;
   assert.equal(scene.seen[0]?.target, expected);
-  assert.equal(answer.headers.get('x-target')?.length, expected.length);
-  assert.match(answer.headers.get('x-target') ?? '', /^\/in\/list\?page=2&api_key=\*+$/);
+  assert.equal(response.headers.get('x-target')?.length, expected.length);
+  assert.match(response.headers.get('x-target') ?? '', /^\/in\/list\?page=2&api_key=\*+$/);
   scene.assertKept(secret);
   const [event] = await scene.path.events(1);
   assert.deepEqual(event?.injected, ['it']);

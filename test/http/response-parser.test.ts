@@ -53,13 +53,13 @@ const accepted: readonly (readonly [string, string, readonly string[], string, O
     '!',
   ],
   [
-    'interim answers',
+    'interim responses',
     `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.1 304 N\r\nContent-Length: 9\r\n\r\n!`,
     ['interim 100 ', 'interim 103 Link=a', 'head 304 Content-Length=9', 'end '],
     '!',
   ],
   [
-    'the answer to HEAD, whose length is of another one',
+    'the response to HEAD, whose length is of another one',
     `${ok}Content-Length: 9\r\n\r\n!`,
     ['head 200 Content-Length=9', 'end '],
     '!',
@@ -81,7 +81,7 @@ const accepted: readonly (readonly [string, string, readonly string[], string, O
 ];
 
 for (const [name, text, expected, rest, options] of accepted) {
-  test(`an answer with ${name} is read, in one piece and byte by byte`, () => {
+  test(`a response with ${name} is read, in one piece and byte by byte`, () => {
     for (const step of [undefined, 1]) {
       const result = read(text, { ...options, ...(step === undefined ? {} : { step }) });
       assert.deepEqual(result.seen, expected);
@@ -122,7 +122,7 @@ const refused: readonly (readonly [string, string])[] = [
 ];
 
 for (const [name, text] of refused) {
-  test(`an answer with ${name} is refused`, () => {
+  test(`a response with ${name} is refused`, () => {
     for (const step of [1, 1000])
       assert.throws(() => read(text, { step }), { name: 'ProxyError', code: 'origin_malformed' });
   });
@@ -138,7 +138,7 @@ const bounded: readonly (readonly [keyof Limits, string])[] = [
 ];
 
 for (const [limit, text] of bounded) {
-  test(`an answer beyond ${limit} is refused before it is whole: ${JSON.stringify(text.slice(-20))}`, () => {
+  test(`a response beyond ${limit} is refused before it is whole: ${JSON.stringify(text.slice(-20))}`, () => {
     const limits = {
       headBytesMax: 150,
       headersCountMax: 10,
@@ -207,17 +207,17 @@ test('what the table accepts, node:http reads the same way', () => {
   let compared = 0;
   for (const [name, text, seen, rest, { method = 'GET' } = {}] of accepted) {
     const bytes = Buffer.from(text.slice(0, text.length - rest.length), 'latin1');
-    const { answers, isRefused } = readByNode(bytes, method);
+    const { responses, isRefused } = readByNode(bytes, method);
     assert.equal(isRefused, false, name);
     assert.deepEqual(
-      answers.map(({ status }) => status),
+      responses.map(({ status }) => status),
       seen
         .flatMap((one) => /^(?:head|interim) (\d+)/.exec(one)?.[1] ?? (one.startsWith('switch') ? 101 : []))
         .map(Number),
       name,
     );
     const body = seen.find((one) => one.startsWith('body '))?.slice(5) ?? '';
-    assert.equal(answers.at(-1)?.body, body, name);
+    assert.equal(responses.at(-1)?.body, body, name);
     compared += 1;
   }
   assert.equal(compared, accepted.length);

@@ -48,7 +48,7 @@ test('one length is kept, equal repeats are one, different ones are refused', ()
   for (const value of ['5, 6', '-1', '+5', '0x5', '', '5,']) refused(200, 'Content-Length', value);
 });
 
-test('the length of an answer without a body stays only where it describes the body that would be', () => {
+test('the length of a response without a body stays only where it describes the body that would be', () => {
   assert.deepEqual(headers(304, 'Content-Length', '5'), ['Content-Length', '5']);
   assert.deepEqual(headers(204, 'Content-Length', '5'), []);
   assert.deepEqual(headers(103, 'Content-Length', '5', 'Link', '</a>'), ['Link', '</a>']);

@@ -22,7 +22,7 @@ const cases: readonly (readonly [name: string, bytes: Uint8Array, kind: FirstByt
   ['a method without a space yet', latin1('DELET'), 'incomplete'],
   ['a method with punctuation', latin1('M-SEARCH * HTTP/1.1'), 'http'],
   ['CONNECT inside', latin1('CONNECT a:443 HTTP/1.1'), 'http'],
-  ['a method in lower case, which the parser answers', latin1('get / HTTP/1.1'), 'http'],
+  ['a method in lower case, which the parser responses', latin1('get / HTTP/1.1'), 'http'],
   ['a method that begins like the preface', latin1('PROPFIND / HTTP/1.1'), 'http'],
   ['a method PRI', latin1('PRI /x HTTP/1.1'), 'http'],
   ['the preface', latin1(preface), 'http2'],

@@ -174,10 +174,10 @@ for (const [kind, make] of pairKinds) {
       });
     });
 
-    test('answers a client that has shut its side down', async () => {
+    test('responses a client that has shut its side down', async () => {
       await withScene(make, async ({ shake }) => {
         const http = createHttpServer((request, response) => {
-          setImmediate(() => response.end('answer'));
+          setImmediate(() => response.end('response'));
           request.resume();
         });
         // Node's types do not know this switch.
@@ -185,7 +185,7 @@ for (const [kind, make] of pairKinds) {
         const { near, far } = await shake();
         http.emit('connection', near.socket);
         far.end('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-        assert.match((await outcome(far)).text, /answer$/);
+        assert.match((await outcome(far)).text, /response$/);
       });
     });
 
@@ -341,7 +341,7 @@ for (const [kind, make] of pairKinds) {
         });
       });
 
-      test('cut when a node:http answer is destroyed half-way', async () => {
+      test('cut when a node:http response is destroyed half-way', async () => {
         await withScene(make, async ({ shake }) => {
           const http = new Server((_, response) => {
             response.writeHead(200);
@@ -589,16 +589,20 @@ describe('real clients', () => {
     });
   });
 
-  test('curl sees that an answer was cut, with HTTP/1.0 as well', { skip: skipWithout('curl') }, async () => {
-    await withListener(async (port, bundle) => {
-      for (const version of ['--http1.0', '--http1.1']) {
-        const result = await curl(port, bundle, '/cut', version);
-        // A reset may overtake what was sent before it.
-        assert.ok('part'.startsWith(result.stdout), result.stdout);
-        assert.equal(result.code, 56, result.stderr);
-      }
-    });
-  });
+  test(
+    'curl sees that a response was cut, with HTTP/1.0 as well',
+    { skip: skipWithout('curl') },
+    async () => {
+      await withListener(async (port, bundle) => {
+        for (const version of ['--http1.0', '--http1.1']) {
+          const result = await curl(port, bundle, '/cut', version);
+          // A reset may overtake what was sent before it.
+          assert.ok('part'.startsWith(result.stdout), result.stdout);
+          assert.equal(result.code, 56, result.stderr);
+        }
+      });
+    },
+  );
 
   test('curl without the bundle', { skip: skipWithout('curl') }, async () => {
     await withListener(async (port) => {

@@ -13,7 +13,7 @@ function classes(class_: AddressClass, ...addresses: readonly string[]): void {
   for (const address of addresses) assert.equal(classifyAddress(address), class_, address);
 }
 
-test('addresses of the internet are public, and the one documentation range that mirrors of registries answer from', () => {
+test('addresses of the internet are public, and the one documentation range that mirrors of registries response from', () => {
   classes(
     'public',
     '1.1.1.1',

@@ -52,8 +52,8 @@ test('a conversation runs in both directions and ends on both sides', async () =
   const [request] = (await once(far, 'data')) as [Buffer];
   assert.equal(String(request), 'CONNECT origin.test:443 HTTP/1.1\r\n\r\n');
   far.write('HTTP/1.1 200 OK\r\n\r\n');
-  const [answer] = (await once(near, 'data')) as [Buffer];
-  assert.equal(String(answer), 'HTTP/1.1 200 OK\r\n\r\n');
+  const [response] = (await once(near, 'data')) as [Buffer];
+  assert.equal(String(response), 'HTTP/1.1 200 OK\r\n\r\n');
   far.resume();
   near.resume();
   far.end('bye');
@@ -102,9 +102,9 @@ test('messages are protobuf chunks, in fragments too; an empty one keeps alive',
   peer.sendBinary(encodeChunk(Buffer.alloc(0)));
   peer.sendBinary([]);
   peer.sendBinary(encodeChunk(Buffer.from('two')));
-  stream.write('answer');
+  stream.write('response');
   const [message] = await recorder.received(1);
-  assert.equal(String(decodeChunk(message!)), 'answer');
+  assert.equal(String(decodeChunk(message!)), 'response');
   const read = readAll(stream);
   void peer.close();
   assert.equal(String(await read), 'one two');
@@ -148,7 +148,7 @@ for (const error of [undefined, new Error('origin reset')]) {
     near.on('end', () => assert.fail('a dropped connection looked like an end'));
     near.resume();
     far.on('error', () => undefined);
-    far.write('half an answer');
+    far.write('half a response');
     await once(near, 'data');
     far.destroy(error);
     assert.equal(((await failure(near)) as ProxyError).code, 'tunnel_lost');

@@ -21,14 +21,14 @@ import { type DnsReply, startDnsServer } from './dns-server.ts';
 const authority = createTestAuthority();
 const loopback = ['127.0.0.0/8'];
 
-/** Answers with the given lists one after another, the last one for good, and counts. */
-function resolverOf(...answers: readonly (readonly string[])[]): Resolver & { asked: string[] } {
+/** Responds with the given lists one after another, the last one for good, and counts. */
+function resolverOf(...responses: readonly (readonly string[])[]): Resolver & { asked: string[] } {
   const asked: string[] = [];
   return {
     asked,
     resolve(host) {
       asked.push(host);
-      return Promise.resolve(answers[Math.min(asked.length, answers.length) - 1] ?? []);
+      return Promise.resolve(responses[Math.min(asked.length, responses.length) - 1] ?? []);
     },
   };
 }
@@ -138,18 +138,18 @@ test('a forbidden address is never dialled, and the workload does not learn it',
 
 test('one forbidden address among good ones refuses the name', async (t) => {
   const port = await listen(t, createServer());
-  for (const answer of [
+  for (const response of [
     ['127.0.0.1', '169.254.169.254'],
     ['10.0.0.1', '127.0.0.1'],
     ['64:ff9b::7f00:1', '127.0.0.1'],
   ]) {
-    await assert.rejects(dialerOf(resolverOf(answer)).dial(request('http', port)), {
+    await assert.rejects(dialerOf(resolverOf(response)).dial(request('http', port)), {
       code: 'address_denied',
     });
   }
 });
 
-test('a name that is rebound after the first answer is judged again at each dial', async (t) => {
+test('a name that is rebound after the first response is judged again at each dial', async (t) => {
   const port = await listen(t, createServer());
   const dialer = dialerOf(resolverOf(['127.0.0.1'], ['169.254.169.254']));
   await withSocket(dialer.dial(request('http', port)), () => undefined);
@@ -418,11 +418,11 @@ test('a chain of names is judged by the addresses at its end, however long it is
 
 test('a connection waits for no name behind its host', async (t) => {
   const port = await listen(t, createServer());
-  const { promise: asked, resolve: answer } = Promise.withResolvers<readonly string[]>();
+  const { promise: asked, resolve: respond } = Promise.withResolvers<readonly string[]>();
   const dialer = dialerOf({ ...resolverOf(['127.0.0.1']), aliases: () => asked });
   await withSocket(dialer.dial(request('tcp', port)), async ({ aliases }) => {
     assert.deepEqual(aliases?.(), []);
-    answer(['late.test']);
+    respond(['late.test']);
     await asked;
     assert.deepEqual(aliases?.(), ['late.test']);
   });

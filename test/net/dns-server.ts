@@ -1,4 +1,4 @@
-// A name server on loopback that answers from a function and keeps a log of what was asked.
+// A name server on loopback that responds from a function and keeps a log of what was asked.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -9,11 +9,11 @@ export interface DnsRecord {
   readonly ttl: number;
   /** IPv4 and IPv6 addresses; each query gets those of its family. */
   readonly addresses: readonly string[];
-  /** The answer is a chain: this name first, the addresses under it. Of several, each leads to the next. */
+  /** The response is a chain: this name first, the addresses under it. Of several, each leads to the next. */
   readonly cname?: string | readonly string[];
 }
 
-/** What is done with a query: records, `nxdomain`, or no answer at all. */
+/** What is done with a query: records, `nxdomain`, or no response at all. */
 export type DnsReply = DnsRecord | 'nxdomain' | 'silence';
 
 export interface DnsServer extends AsyncDisposable {
@@ -26,7 +26,7 @@ export interface DnsServer extends AsyncDisposable {
 }
 
 export async function startDnsServer(
-  answer: (name: string, type: 'A' | 'AAAA') => DnsReply,
+  respond: (name: string, type: 'A' | 'AAAA') => DnsReply,
 ): Promise<DnsServer> {
   const socket = createSocket('udp4');
   const queries: string[] = [];
@@ -44,7 +44,7 @@ export async function startDnsServer(
     }
     const type = query.readUInt16BE(end) === 28 ? 'AAAA' : 'A';
     queries.push(`${type} ${name}`);
-    const reply = answer(name, type);
+    const reply = respond(name, type);
     if (reply === 'silence') return;
     if (reply !== 'nxdomain') {
       const chain = [name, ...[reply.cname ?? []].flat()];

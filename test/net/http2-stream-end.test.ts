@@ -25,9 +25,9 @@ function pathTo(port: number): RequestPath {
 
 const outcome = ({ verdict, errorCode }: AuditEvent): unknown => [verdict, errorCode];
 
-/** Speaks HTTP/2 in frames: `answer` is called with the first request of a connection, which has the stream 1. */
+/** Speaks HTTP/2 in frames: `response` is called with the first request of a connection, which has the stream 1. */
 async function frameOrigin(
-  answer: (socket: TLSSocket) => void,
+  respond: (socket: TLSSocket) => void,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const sockets = new Set<TLSSocket>();
   const server = createServer({ ...authority.issue('allowed.test'), ALPNProtocols: ['h2'] }, (socket) => {
@@ -39,7 +39,7 @@ async function frameOrigin(
       bytes = Buffer.concat([bytes, chunk]);
       if (!parseFrames(bytes.subarray(preface.length)).some(({ type }) => type === frameType.headers)) return;
       socket.off('data', onData).resume();
-      answer(socket);
+      respond(socket);
     };
     socket.on('data', onData);
   });
@@ -62,27 +62,27 @@ const begun = Buffer.concat([
 ]);
 
 const cuts: readonly (readonly [string, (socket: TLSSocket) => void, boolean])[] = [
-  ['a reset without an error before any answer', (socket) => socket.write(resetWithoutError), false],
+  ['a reset without an error before any response', (socket) => socket.write(resetWithoutError), false],
   [
     'a reset without an error in the body',
     (socket) => socket.write(Buffer.concat([begun, resetWithoutError])),
     true,
   ],
   ['the end of the connection in the body', (socket) => socket.end(begun), true],
-  ['the end of the connection before any answer', (socket) => socket.end(), false],
+  ['the end of the connection before any response', (socket) => socket.end(), false],
 ];
 
 for (const [what, cut, hasHead] of cuts) {
-  test(`${what} of an origin over HTTP/2 is not the end of an answer`, async () => {
+  test(`${what} of an origin over HTTP/2 is not the end of a response`, async () => {
     await using origin = await frameOrigin(cut);
     const at = `allowed.test:${origin.port}`;
     {
       await using path = pathTo(origin.port);
-      const answer = await sendRaw(await path.tls(at), get(at, '/')).catch((error: Error) => error);
-      // A cut body is a reset to the client, and anything else an answer that says so.
-      if (!(answer instanceof Error)) {
-        assert.equal(answer.status, hasHead ? 200 : 502);
-        assert.doesNotMatch(answer.body, /\r\n0\r\n/);
+      const response = await sendRaw(await path.tls(at), get(at, '/')).catch((error: Error) => error);
+      // A cut body is a reset to the client, and anything else a response that says so.
+      if (!(response instanceof Error)) {
+        assert.equal(response.status, hasHead ? 200 : 502);
+        assert.doesNotMatch(response.body, /\r\n0\r\n/);
       }
       assert.deepEqual((await path.events(1)).map(outcome), [['error', 'origin_truncated']]);
     }

@@ -172,7 +172,7 @@ test('what the proxy says no to is told by what can be done about it', async () 
   }
 });
 
-test('a proxy that does not answer is a timeout', async () => {
+test('a proxy that does not response is a timeout', async () => {
   const server = createServer();
   server.on('connect', (_request, socket) => socket.on('error', () => undefined));
   server.listen(0, '127.0.0.1');

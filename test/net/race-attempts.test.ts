@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { raceAttempts, type RaceOptions } from '../../src/net/race-attempts.ts';
 import { patienceMs } from '../support/patience.ts';
 
-/** Connects to what stands behind an invented address: a server, a closed port, or nothing that ever answers. */
+/** Connects to what stands behind an invented address: a server, a closed port, or nothing that ever responses. */
 async function network(
   t: TestContext,
 ): Promise<{ connect: RaceOptions['connect']; tried: string[]; sockets: Socket[] }> {
@@ -34,7 +34,7 @@ async function network(
 
 const quick = { delayMs: 10, timeoutMs: patienceMs, signal: undefined };
 
-test('the first address that answers wins, and no other is tried', async (t) => {
+test('the first address that responds to wins, and no other is tried', async (t) => {
   const { connect, tried } = await network(t);
   const outcome = await raceAttempts(['up1', 'up2'], { ...quick, delayMs: 2000, connect });
   assert.equal(outcome.kind, 'connected');

@@ -86,7 +86,7 @@ suite('many streams', () => {
     for (const stream of stalled) stream.destroy();
   });
 
-  test('a small answer does not wait behind a bulk stream', async () => {
+  test('a small response does not wait behind a bulk stream', async () => {
     const limits = { ...defaultLimits, writeBufferBytesMax: 256 * 1024 };
     await using pair = await tunnelPair({ limits });
     const bulk = await pair.open();
@@ -219,7 +219,7 @@ suite('the end of a tunnel', () => {
     });
   }
 
-  test('a peer that stops answering is given up after pingTimeoutMs', async () => {
+  test('a peer that stops responding to is given up after pingTimeoutMs', async () => {
     const limits = { ...defaultLimits, pingIntervalMs: 10, pingTimeoutMs: 40, closeTimeoutMs: 20 };
     const { client, server } = await socketPair();
     const agent = new TunnelLink({

@@ -42,8 +42,8 @@ suite('ending', () => {
       early.end('question');
       assert.equal(String(await readAll(late)), 'question');
       late.write('long ');
-      late.end('answer');
-      assert.equal(String(await readAll(early)), 'long answer');
+      late.end('response');
+      assert.equal(String(await readAll(early)), 'long response');
     }
     assert.deepEqual([pair.agent.streamCount, pair.gateway.streamCount], [0, 0]);
   });
@@ -68,7 +68,7 @@ suite('ending', () => {
       const other = side === 'near' ? ends.far : ends.near;
       other.on('end', () => assert.fail('a reset looked like an end'));
       other.resume();
-      ends[side].write('half an answer');
+      ends[side].write('half a response');
       ends[side].reset(new ProxyError('origin_truncated', 'The origin ended too early.'));
       const error = await streamFailure(other);
       assert.ok(error instanceof ProxyError);

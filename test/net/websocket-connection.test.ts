@@ -88,11 +88,11 @@ test('a random mask differs from frame to frame and hides the payload', async ()
   assert.equal(bytes.includes('secret payload'), false);
 });
 
-test('a ping is answered with its payload', async () => {
+test('a ping gets a response with its payload', async () => {
   const { peer, server } = await bareClient();
   peer.write(rawFrame({ opcode: 9, payload: Buffer.from('are you there'), mask: testMask }));
-  const [answer] = (await once(peer, 'data')) as [Buffer];
-  assert.deepEqual(answer, rawFrame({ opcode: 10, payload: Buffer.from('are you there') }));
+  const [response] = (await once(peer, 'data')) as [Buffer];
+  assert.deepEqual(response, rawFrame({ opcode: 10, payload: Buffer.from('are you there') }));
   server.destroy();
   peer.destroy();
 });
@@ -145,7 +145,7 @@ test('bytes behind the handshake are read first', async () => {
   await recorder.closed;
 });
 
-test('an orderly close is answered, reported without an error, and ends the connection on both sides', async () => {
+test('an orderly close gets a response, reported without an error, and ends the connection on both sides', async () => {
   for (const closer of ['client', 'server'] as const) {
     const pair = await webSocketPair();
     const [client, server] = [new Recorder(), new Recorder()];
@@ -170,7 +170,7 @@ test('a close with an error code is reported as one, with its reason', async () 
   assert.match(error.message, /1011: out of paper/);
 });
 
-test('a peer that does not answer a close is cut off after closeTimeoutMs', async () => {
+test('a peer that does not respond to a close is cut off after closeTimeoutMs', async () => {
   const { peer, server, recorder } = await bareClient({ ...defaultLimits, closeTimeoutMs: 30 });
   peer.resume();
   await server.close();
@@ -223,7 +223,7 @@ const breaches = [
   },
 ] as const;
 for (const { name, bytes, code } of breaches) {
-  test(`${name} is answered with ${code} and an end, and reported once`, async () => {
+  test(`${name} gets a response with ${code} and an end, and reported once`, async () => {
     const { peer, recorder } = await bareClient();
     const received = bytesUntilEnd(peer);
     peer.write(bytes);
@@ -231,10 +231,10 @@ for (const { name, bytes, code } of breaches) {
     const error = await recorder.closed;
     assert.ok(error instanceof ProxyError);
     assert.equal(error.code, 'websocket_malformed');
-    const answer = await received;
-    assert.equal(answer[0], 0x88);
-    assert.equal(answer.readUInt16BE(2), code);
-    assert.equal(answer.subarray(4).toString(), error.message);
+    const response = await received;
+    assert.equal(response[0], 0x88);
+    assert.equal(response.readUInt16BE(2), code);
+    assert.equal(response.subarray(4).toString(), error.message);
     assert.deepEqual(recorder.messages, []);
   });
 }

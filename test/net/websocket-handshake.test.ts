@@ -132,7 +132,7 @@ test('frames right behind the 101 and right behind the request are not lost', as
   const [clientEnd, serverEnd] = duplexPair();
   serverEnd.once('data', (head: Buffer) => {
     const key = /sec-websocket-key: (.*)\r\n/i.exec(head.toString())![1]!;
-    const answer = [
+    const response = [
       'HTTP/1.1 101 Switching Protocols',
       'UPGRADE: WebSocket',
       'connection: keep-alive, upgrade',
@@ -140,7 +140,7 @@ test('frames right behind the 101 and right behind the request are not lost', as
       'Sec-WebSocket-Protocol: two.v1',
     ];
     serverEnd.write(
-      Buffer.concat([Buffer.from(`${answer.join('\r\n')}\r\n\r\n`), Buffer.from([0x82, 2, 0x68, 0x69])]),
+      Buffer.concat([Buffer.from(`${response.join('\r\n')}\r\n\r\n`), Buffer.from([0x82, 2, 0x68, 0x69])]),
     );
     serverEnd.write(Buffer.from([0x82, 1, 0x21]));
   });
@@ -162,8 +162,8 @@ test('the accept value is the one of the example in RFC 6455 §1.3', () => {
   assert.equal(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
 });
 
-/** Answers a handshake with the given text; `{accept}` stands for the right accept value. */
-async function answered(text: string, options: { end?: boolean } = {}): Promise<ProxyError> {
+/** Responds to a handshake with the given text; `{accept}` stands for the right accept value. */
+async function responded(text: string, options: { end?: boolean } = {}): Promise<ProxyError> {
   const [clientEnd, serverEnd] = duplexPair();
   serverEnd.once('data', (head: Buffer) => {
     const key = /sec-websocket-key: (.*)\r\n/i.exec(head.toString())![1]!;
@@ -182,7 +182,7 @@ const switching = 'HTTP/1.1 101 Switching Protocols\r\n';
 const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
 const acceptField = 'Sec-WebSocket-Accept: {accept}\r\n';
 const protocolField = 'Sec-WebSocket-Protocol: two.v1\r\n';
-const badAnswers: readonly (readonly [name: string, answer: string])[] = [
+const badResponses: readonly (readonly [name: string, response: string])[] = [
   ['no upgrade field', `${switching}Connection: Upgrade\r\n${acceptField}${protocolField}\r\n`],
   ['no connection field', `${switching}Upgrade: websocket\r\n${acceptField}${protocolField}\r\n`],
   [
@@ -213,9 +213,9 @@ const badAnswers: readonly (readonly [name: string, answer: string])[] = [
   ['a folded field', `${switching}${upgrade}X-A: b\r\n c\r\n\r\n`],
   ['a head above the limit', `${switching}X-A: ${'x'.repeat(70_000)}`],
 ];
-for (const [name, answer] of badAnswers) {
-  test(`an answer with ${name} fails the handshake`, async () => {
-    assert.equal((await answered(answer)).code, 'gateway_protocol');
+for (const [name, response] of badResponses) {
+  test(`a response with ${name} fails the handshake`, async () => {
+    assert.equal((await responded(response)).code, 'gateway_protocol');
   });
 }
 
@@ -226,7 +226,7 @@ test('a refusal gives the status and the problem of its body', async () => {
     trace_id: 't1',
     other: 1,
   });
-  const error = await answered(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  const error = await responded(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   assert.ok(error instanceof WebSocketRefusedError);
   assert.equal(error.code, 'websocket_refused');
   assert.equal(error.status, 403);
@@ -238,30 +238,32 @@ test('a refusal gives the status and the problem of its body', async () => {
   assert.match(error.message, /403.*session_revoked: The session was revoked\./);
 });
 
-for (const [name, answer] of [
+for (const [name, response] of [
   ['without a body', 'HTTP/1.1 503 \r\n\r\n'],
   ['with a page', 'HTTP/1.1 503 Unavailable\r\nContent-Length: 16\r\n\r\n<html>no</html>\n'],
   ['with JSON that is no problem', 'HTTP/1.1 503 Unavailable\r\nContent-Length: 16\r\n\r\n{"error":12345} '],
   ['in chunks', 'HTTP/1.0 503 Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'],
 ] as const) {
   test(`a refusal ${name} gives the status`, async () => {
-    const error = await answered(answer);
+    const error = await responded(response);
     assert.ok(error instanceof WebSocketRefusedError);
     assert.deepEqual([error.status, error.problem], [503, undefined]);
   });
 }
 
 test('a refusal that is cut short gives the status', async () => {
-  const error = await answered('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 100\r\n\r\n{"err', { end: true });
+  const error = await responded('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 100\r\n\r\n{"err', {
+    end: true,
+  });
   assert.ok(error instanceof WebSocketRefusedError);
   assert.equal(error.status, 502);
 });
 
-test('a connection that ends before the answer is lost', async () => {
-  assert.equal((await answered('HTTP/1.1 101 Switch', { end: true })).code, 'tunnel_lost');
+test('a connection that ends before the response is lost', async () => {
+  assert.equal((await responded('HTTP/1.1 101 Switch', { end: true })).code, 'tunnel_lost');
 });
 
-test('a gateway that does not answer is given up after handshakeTimeoutMs', async () => {
+test('a gateway that does not response is given up after handshakeTimeoutMs', async () => {
   const [socket] = duplexPair();
   const short = { ...limits, handshakeTimeoutMs: 20 };
   await assert.rejects(connectWebSocket({ ...request, socket, limits: short }), {
@@ -388,9 +390,9 @@ suite('the mask of zero', () => {
       ([name, value]) => `${name}: ${value}\r\n`,
     );
     socket.write(`GET /v1/ws HTTP/1.1\r\n${fields.join('')}\r\n`);
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    assert.match(String(answer), /^HTTP\/1\.1 101 /);
-    assert.doesNotMatch(String(answer), /upstreamproxy-mask/i);
+    const [response] = (await once(socket, 'data')) as [Buffer];
+    assert.match(String(response), /^HTTP\/1\.1 101 /);
+    assert.doesNotMatch(String(response), /upstreamproxy-mask/i);
   });
 
   const authority = createTestAuthority();

@@ -51,7 +51,7 @@ for (const text of [
   'HTTP/1.1 200 OK\r\nA: x\0y\r\n\r\n',
   'HTTP/1.1 200 OK\r\nA: x\ny: z\r\n\r\n',
 ]) {
-  test(`${JSON.stringify(text)} is not an answer`, () => {
+  test(`${JSON.stringify(text)} is not a response`, () => {
     assert.throws(() => parseHandshakeResponse(Buffer.from(text, 'latin1'), 1000), {
       code: 'gateway_protocol',
     });

@@ -231,8 +231,8 @@ describe('real clients verify the leaf against the root in their bundle', () => 
     await withServer(authority, '127.0.0.1', async ({ bundle, port }) => {
       const program = `
         const ca = await Bun.file(${JSON.stringify(bundle)}).text();
-        const answer = await fetch('https://127.0.0.1:${String(port)}/', { tls: { ca }, proxy: undefined });
-        console.log(await answer.text());`;
+        const response = await fetch('https://127.0.0.1:${String(port)}/', { tls: { ca }, proxy: undefined });
+        console.log(await response.text());`;
       const env = { ...process.env, NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' };
       const result = await runCommand('bun', ['-e', program], { env });
       assert.equal(result.stdout.trim(), 'ok', result.stderr);

@@ -1,4 +1,4 @@
-// What a decision may cost: a request picks what rules are matched against, and every other session waits for the answer.
+// What a decision may cost: a request picks what rules are matched against, and every other session waits for the response.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -55,7 +55,7 @@ describe('the chunk codec', () => {
     assert.equal(decodeChunk(message).buffer, message.buffer);
   });
 
-  test('answers any bytes with data or with frame_malformed', () => {
+  test('responses any bytes with data or with frame_malformed', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (message) => {
         try {

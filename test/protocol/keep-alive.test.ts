@@ -63,7 +63,7 @@ describe('keep-alive', () => {
     assert.equal(keepAlive.roundTripMs, 16);
   });
 
-  test('pings without an answer are forgotten, oldest first', () => {
+  test('pings without a response are forgotten, oldest first', () => {
     const keepAlive = ofAgent();
     const nonces = Array.from({ length: 9 }, () => keepAlive.ping(1000));
     assert.equal(keepAlive.pong(nonces[0]!, 1001), undefined);

@@ -67,8 +67,8 @@ describe('a fault of the peer', () => {
     ['gateway', 'every frame for a stream that is over', [open, reset, data, end, reset, windowOfStream]],
     ['gateway', 'an ack', [{ type: 'ack', receivedBytes: 5n }]],
     ['gateway', 'a pong that nobody asked for', [{ type: 'pong', nonce: 99 }]],
-    ['agent', 'credit before the answer', [windowOfStream, accept]],
-    ['agent', 'a reset instead of an answer', [reset]],
+    ['agent', 'credit before the response', [windowOfStream, accept]],
+    ['agent', 'a reset instead of a response', [reset]],
     [
       'agent',
       'two goaways',
@@ -120,7 +120,7 @@ describe('a fault of the peer', () => {
     assert.equal(connection.streamCount, 0);
   });
 
-  test('a peer that provokes answers and reads none of them is cut off at a bound', () => {
+  test('a peer that provokes responses and reads none of them is cut off at a bound', () => {
     const { connection } = alone('gateway', { controlQueueBytesMax: 1200 });
     const ping = encodeFrame({ type: 'ping', nonce: 1 });
     let pings = 0;

@@ -39,7 +39,7 @@ describe('a conversation', () => {
     assert.equal(talk.agent.streamCount, 3);
   });
 
-  for (const [how, answer] of [
+  for (const [how, respond] of [
     ['data', (talk: Conversation, id: number) => void talk.gateway.sendData(id, bytes('x'))],
     ['an end', (talk: Conversation, id: number) => talk.gateway.end(id)],
   ] as const) {
@@ -47,7 +47,7 @@ describe('a conversation', () => {
       const talk = new Conversation();
       const id = talk.agent.openStream(someFields);
       talk.toGateway();
-      answer(talk, id);
+      respond(talk, id);
       talk.gateway.accept(id);
       assert.deepEqual(typesOf(talk.toAgent())[0], 'accepted');
       assert.equal(drainEvents(talk.agent).length, 0);
@@ -87,14 +87,14 @@ describe('a conversation', () => {
     assert.equal(talk.agent.streamState(id), 'half-closed-local');
     assert.deepEqual(typesOf(talk.toGateway()), ['data', 'end']);
     assert.equal(talk.gateway.streamState(id), 'half-closed-remote');
-    talk.gateway.sendData(id, bytes('long answer'));
-    assert.equal(textOf(talk.toAgent()), 'long answer');
+    talk.gateway.sendData(id, bytes('long response'));
+    assert.equal(textOf(talk.toAgent()), 'long response');
     talk.gateway.end(id);
     talk.gateway.consumed(id, 8, 0);
     assert.equal(talk.gateway.streamState(id), undefined);
     assert.deepEqual(typesOf(talk.toAgent()), ['end']);
     assert.equal(talk.agent.streamState(id), 'closed');
-    talk.agent.consumed(id, 11, 0);
+    talk.agent.consumed(id, 13, 0);
     assert.equal(talk.agent.streamState(id), undefined);
   });
 
@@ -121,7 +121,7 @@ describe('a conversation', () => {
     const talk = new Conversation();
     const id = talk.openStream();
     talk.gateway.sendData(id, bytes('cut'));
-    talk.gateway.reset(id, 70, 'the origin cut the answer');
+    talk.gateway.reset(id, 70, 'the origin cut the response');
     talk.gateway.reset(id, 70, 'again');
     assert.equal(talk.gateway.streamState(id), undefined);
     const events = talk.toAgent();
@@ -130,7 +130,7 @@ describe('a conversation', () => {
       type: 'reset',
       streamId: id,
       code: 70,
-      message: 'the origin cut the answer',
+      message: 'the origin cut the response',
     });
     assert.equal(talk.agent.streamState(id), undefined);
     assert.equal(talk.agent.sendData(id, bytes('x')), 0);
@@ -278,7 +278,7 @@ describe('goaway', () => {
 describe('silence', () => {
   const limits = { pingIntervalMs: 20, pingTimeoutMs: 45 };
 
-  test('makes the agent ping, and the answer keeps both alive', () => {
+  test('makes the agent ping, and the response keeps both alive', () => {
     const talk = new Conversation(limits);
     for (let pings = 0; pings < 5; pings++) {
       talk.nowMs = talk.agent.deadlineMs!;

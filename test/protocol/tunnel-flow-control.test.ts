@@ -47,7 +47,7 @@ describe('credit', () => {
     assert.equal(fill(talk.agent, id), windowBytesInitial - reserve);
   });
 
-  test('is there for a whole initial window of the answer when the gateway sees the open', () => {
+  test('is there for a whole initial window of the response when the gateway sees the open', () => {
     const talk = new Conversation();
     const id = talk.agent.openStream(someFields);
     talk.toGateway();
@@ -233,7 +233,7 @@ describe('a stalled stream', () => {
     assert.ok(roundTrips <= 20, `${roundTrips} round trips`);
   });
 
-  test('does not delay a small answer by a single round trip, even with the most streams that there may be', () => {
+  test('does not delay a small response by a single round trip, even with the most streams that there may be', () => {
     const talk = distantConversation();
     stall(talk, defaultLimits.streamsMax - 1);
     const id = talk.openStream();

@@ -63,7 +63,7 @@ describe('a tunnel connection', () => {
       );
     });
 
-    test(`the ${role} answers any bytes with events or one fault, octet by octet as in one piece`, () => {
+    test(`the ${role} responses any bytes with events or one fault, octet by octet as in one piece`, () => {
       const damaged = fc
         .tuple(
           plausibleFrames,

@@ -26,7 +26,7 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
     'code u16, message',
     'Both directions are over at once. What was received without an `end` must not look complete.',
   ],
-  ping: ['both', 'nonce u32', 'Answer with `pong`.'],
+  ping: ['both', 'nonce u32', 'Respond with `pong`.'],
   pong: ['both', 'nonce u32', 'The nonce of the `ping`.'],
   goaway: [
     'both',

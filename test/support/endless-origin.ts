@@ -17,7 +17,7 @@ export interface EndlessOrigin extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-/** `/endless` and every WebSocket send a beat for as long as somebody listens; other paths answer `hello`. */
+/** `/endless` and every WebSocket send a beat for as long as somebody listens; other paths response `hello`. */
 export async function endlessOrigin(authority: TestAuthority): Promise<EndlessOrigin> {
   const requests: string[] = [];
   const sockets = new Set<Duplex>();

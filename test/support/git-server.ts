@@ -68,7 +68,7 @@ interface Backend {
   readonly root: string;
 }
 
-function answerByBackend(
+function respondByBackend(
   request: IncomingMessage,
   response: ServerResponse,
   { program, root }: Backend,
@@ -128,7 +128,7 @@ export async function gitServer(options: {
           response.end('Authentication required\n');
           return;
         }
-        answerByBackend(request, response, { program, root });
+        respondByBackend(request, response, { program, root });
       },
     }),
   );

@@ -49,7 +49,7 @@ export async function openGuideStage(options: { readonly lockedGit?: boolean } =
   const git = stack.use(
     await gitServer({ authority, ...(options.lockedGit === true ? { expectedAuthorization } : {}) }),
   );
-  const api = stack.use(await httpsOrigin({ authority, handler: answerApi }));
+  const api = stack.use(await httpsOrigin({ authority, handler: respondAsApi }));
   const files = stack.use(await httpsOrigin({ authority, handler: endless }));
   const issuing = await tokenIssuer();
   const issuer = stack.use(await httpsOrigin({ authority, handler: issuing.handler }));
@@ -115,7 +115,7 @@ async function userEnvironment(root: string): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-const answerApi: RequestListener = ({ url, headers }, response) => {
+const respondAsApi: RequestListener = ({ url, headers }, response) => {
   const { authorization } = headers;
   if (url === '/v1/items') response.end('[{"item":1}]\n');
   else if (url === '/v1/echo') response.end(`you sent ${authorization ?? 'no credential'}\n`);

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 
-export interface ParsedAnswer {
+export interface ParsedResponse {
   readonly status: number;
   readonly raw: readonly string[];
   readonly body: string;
@@ -25,17 +25,17 @@ type NativeParserClass = { new (): NativeParser } & Readonly<
 const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: NativeParserClass };
 
 /**
- * What node:http reads in these bytes, in which the connection then ends: the interim answers and the answer, up to the first
+ * What node:http reads in these bytes, in which the connection then ends: the interim responses and the response, up to the first
  * fault. `isRefused` tells of one.
  */
 export function readByNode(
   bytes: Buffer,
   requestMethod: string,
-): { readonly answers: readonly ParsedAnswer[]; readonly isRefused: boolean } {
-  const answers: { -readonly [K in keyof ParsedAnswer]: ParsedAnswer[K] }[] = [];
+): { readonly responses: readonly ParsedResponse[]; readonly isRefused: boolean } {
+  const responses: { -readonly [K in keyof ParsedResponse]: ParsedResponse[K] }[] = [];
   const parser = new HTTPParser();
   parser.initialize(HTTPParser.RESPONSE, {}, 64 * 1024, 0);
-  const latest = (): (typeof answers)[number] | undefined => answers.at(-1);
+  const latest = (): (typeof responses)[number] | undefined => responses.at(-1);
   // Fields come in parts where there are many, and trailers always.
   let raw: string[] = [];
   parser[HTTPParser.kOnHeaders] = (...[part]) => {
@@ -47,23 +47,23 @@ export function readByNode(
     const [, , whole, , , status] = values;
     const fields = whole === undefined ? raw : (whole as string[]);
     raw = [];
-    answers.push({ status: Number(status), raw: fields, body: '', trailers: [], isWhole: false });
+    responses.push({ status: Number(status), raw: fields, body: '', trailers: [], isWhole: false });
     return requestMethod === 'HEAD' ? 1 : 0;
   };
   parser[HTTPParser.kOnBody] = (...[piece]) => {
-    const answer = latest();
-    if (answer !== undefined) answer.body += (piece as Buffer).toString('latin1');
+    const response = latest();
+    if (response !== undefined) response.body += (piece as Buffer).toString('latin1');
     return undefined;
   };
   parser[HTTPParser.kOnMessageComplete] = () => {
-    const answer = latest();
-    if (answer !== undefined) {
-      answer.isWhole = true;
-      answer.trailers = raw;
+    const response = latest();
+    if (response !== undefined) {
+      response.isWhole = true;
+      response.trailers = raw;
     }
     raw = [];
     return undefined;
   };
   const isRefused = parser.execute(bytes) instanceof Error || parser.finish() instanceof Error;
-  return { answers, isRefused };
+  return { responses, isRefused };
 }

@@ -36,7 +36,7 @@ export interface Origin extends AsyncDisposable {
 export interface OriginOptions {
   /** Called instead of the built-in paths. */
   readonly handler?: RequestListener;
-  /** `/auth` answers 200 only if `Authorization` has this value. */
+  /** `/auth` responds with 200 only if `Authorization` has this value. */
   readonly expectedAuthorization?: string;
   /** Called for each `?held`. */
   readonly hold?: () => Promise<unknown>;

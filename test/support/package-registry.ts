@@ -27,7 +27,7 @@ export async function packageRegistry(options: {
     'dist-tags': { latest: '1.0.0' },
     versions: { '1.0.0': { name, version: '1.0.0', dist } },
   };
-  const answers: Readonly<Record<string, Buffer>> = {
+  const responses: Readonly<Record<string, Buffer>> = {
     [`/${name}`]: Buffer.from(JSON.stringify(packument)),
     [`/${name}/-/${file}`]: tarball,
     '/-/npm/v1/security/advisories/bulk': Buffer.from('{}'),
@@ -35,7 +35,7 @@ export async function packageRegistry(options: {
   return await httpsOrigin({
     authority,
     handler: (request, response) => {
-      const body = answers[request.url ?? ''];
+      const body = responses[request.url ?? ''];
       response.writeHead(body === undefined ? 404 : 200, {
         'content-type': request.url?.endsWith('.tgz') === true ? 'application/gzip' : 'application/json',
       });

@@ -14,18 +14,18 @@ export interface ProxyTarget {
   readonly ca: string;
 }
 
-/** Asks the relay for a tunnel by CONNECT. Gives the socket behind the answer. */
+/** Asks the relay for a tunnel by CONNECT. Gives the socket behind the response. */
 export async function connectThrough({ relayPort, host, port }: ProxyTarget): Promise<Socket> {
   const socket = connectTcp({ host: '127.0.0.1', port: relayPort });
   // What breaks it is told by what is asked of it; in between nobody else may listen.
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.write(`CONNECT ${host}:${port} HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
-  const [answer] = (await once(socket, 'data')) as [Buffer];
+  const [response] = (await once(socket, 'data')) as [Buffer];
   // The relay sends nothing behind its head before the client speaks.
-  if (!/^HTTP\/1\.1 200 [^\n]*\r\n\r\n$/.test(answer.toString('latin1'))) {
+  if (!/^HTTP\/1\.1 200 [^\n]*\r\n\r\n$/.test(response.toString('latin1'))) {
     socket.destroy();
-    throw new Error(`the relay answered ${answer.toString('latin1')}`);
+    throw new Error(`the relay responded with ${response.toString('latin1')}`);
   }
   return socket;
 }
@@ -53,7 +53,7 @@ export async function agentThrough(target: ProxyTarget): Promise<https.Agent> {
   return agent;
 }
 
-/** One request; gives the answer with its head read and its body not. */
+/** One request; gives the response with its head read and its body not. */
 export async function requestThrough(
   agent: https.Agent,
   target: ProxyTarget,
@@ -61,14 +61,14 @@ export async function requestThrough(
 ): Promise<IncomingMessage> {
   const { method = 'GET', path, body } = options;
   const request = https.request({ agent, host: target.host, port: target.port, method, path });
-  const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+  const responded = once(request, 'response') as Promise<[IncomingMessage]>;
   if (body === undefined) request.end();
   else {
     for await (const chunk of body) {
-      if (!request.write(chunk)) await Promise.race([once(request, 'drain'), answered]);
+      if (!request.write(chunk)) await Promise.race([once(request, 'drain'), responded]);
     }
     request.end();
   }
-  const [answer] = await answered;
-  return answer;
+  const [response] = await responded;
+  return response;
 }

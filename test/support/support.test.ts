@@ -55,12 +55,12 @@ test('an origin serves pattern bytes and logs what it saw', async () => {
   const baseline = resourceBaseline();
   {
     await using origin = await httpOrigin({ expectedAuthorization: 'Bearer x' });
-    const answer = await fetch(origin.url('127.0.0.1', '/bytes/200000'), {
+    const response = await fetch(origin.url('127.0.0.1', '/bytes/200000'), {
       headers: { connection: 'close' },
     });
     assert.equal(
       createHash('sha256')
-        .update(Buffer.from(await answer.arrayBuffer()))
+        .update(Buffer.from(await response.arrayBuffer()))
         .digest('hex'),
       patternHash(200_000),
     );
@@ -90,9 +90,9 @@ test('a TLS origin has a certificate for any name, which verifies against its au
       https
         .get(
           { host: '127.0.0.1', port: origin.port, servername: 'name.test', path: '/hello', ca, agent: false },
-          (answer) => {
-            answer.resume();
-            resolve(answer.statusCode);
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
           },
         )
         .on('error', reject);

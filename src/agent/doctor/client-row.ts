@@ -33,8 +33,8 @@ export type TrustSource =
   | { readonly kind: 'system' };
 
 /**
- * A real request, without effects. In arguments, variables and files `@url@` is the gateway's answer to the doctor, `@status@` a
- * URL below which it answers 418, `@word@` a word that no other run has, `@base@` where the gateway answers, `@temporary@` an
+ * A real request, without effects. In arguments, variables and files `@url@` is the gateway's response to the doctor, `@status@` a
+ * URL below which it responds with 418, `@word@` a word that no other run has, `@base@` where the gateway responds, `@temporary@` an
  * empty folder that is removed again.
  */
 export interface ClientProof {
@@ -46,7 +46,7 @@ export interface ClientProof {
   readonly files?: Readonly<Record<string, string>>;
   /** A file in the temporary folder that counts as output. */
   readonly output?: string;
-  /** What must be in the output; default: the word as the gateway's answer has it, which no echo of the URL can be. */
+  /** What must be in the output; default: the word as the gateway's response has it, which no echo of the URL can be. */
   readonly expect?: string;
   /** Another command that must be there, or there is no proof. */
   readonly needs?: string;

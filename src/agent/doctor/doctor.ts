@@ -203,7 +203,7 @@ async function prove(
 ): Promise<Proved | undefined> {
   const { proof } = row;
   const needed = [proof?.command, proof?.needs].filter((name) => name !== undefined);
-  // Where the gateway does not answer the doctor, it answers nobody.
+  // Where the gateway does not respond to the doctor, it responds to nobody.
   if (proof === undefined || !reached) return undefined;
   if (needed.some((name) => findCommand(name, environment['PATH']) === undefined)) return undefined;
   return await proveClient(proof, { command, environment, word: newWord(), timeoutMs });

@@ -10,7 +10,7 @@ export interface Scene {
   readonly environment: Readonly<Record<string, string>>;
   readonly home: string;
   readonly relay: RelayAddress | undefined;
-  /** The gateway answers. */
+  /** The gateway responds. */
   readonly reached: boolean;
   /** Connections are led to the gateway by the network. */
   readonly captured: boolean;
@@ -96,7 +96,7 @@ export function examineTrust(row: ClientRow, scene: Scene): Finding {
   const toRelay = examineProxy(row, { ...scene, captured: false }).holds;
   if (row.trust === 'relay' && toRelay) return { holds: true, by: 'leaves TLS to the relay' };
   if (!scene.reached)
-    return { holds: false, by: 'nothing', reason: 'not known: the gateway does not answer' };
+    return { holds: false, by: 'nothing', reason: 'not known: the gateway does not respond' };
   const sources: readonly TrustSource[] = row.trust === 'relay' ? [{ kind: 'system' }] : row.trust;
   const looked: string[] = [];
   for (const source of sources) {

@@ -1,4 +1,4 @@
-// The doctor's own request: whether the gateway answers on this way, and who signs for it here.
+// The doctor's own request: whether the gateway responds on this way, and who signs for it here.
 
 import type { X509Certificate } from 'node:crypto';
 import { promises as dns } from 'node:dns';
@@ -9,8 +9,8 @@ import { connectThroughRelay } from '../relay/connect-through-relay.ts';
 
 /** The gateway's own name (RFC 6761 §6.4: no DNS has it). */
 export const gatewayHost = 'upstreamproxy.invalid';
-/** The answer is a few lines; what is longer comes from somebody else. */
-const answerBytesMax = 65_536;
+/** The response is a few lines; what is longer comes from somebody else. */
+const responseBytesMax = 65_536;
 
 export interface RelayAddress {
   readonly host: string;
@@ -45,7 +45,7 @@ export async function isCaptured(): Promise<boolean> {
   }
 }
 
-/** Asks the gateway. Throws why it could not be asked, or gave no answer of its kind. */
+/** Asks the gateway. Throws why it could not be asked, or gave no response of its kind. */
 export async function contactGateway({ relay, word, timeoutMs }: ContactOptions): Promise<GatewayContact> {
   const startedMs = Date.now();
   const tcp =
@@ -58,11 +58,11 @@ export async function contactGateway({ relay, word, timeoutMs }: ContactOptions)
     socket.write(`GET /doctor/${word} HTTP/1.1\r\nHost: ${gatewayHost}\r\nConnection: close\r\n\r\n`);
     const text = await readAll(socket, timeoutMs);
     const endedMs = Date.now();
-    const answer = parseAnswer(text, word);
+    const response = parseResponse(text, word);
     return {
-      session: answer.session,
-      protocol: answer.protocol,
-      clockSkewMs: Math.round(Date.parse(answer.time) - (startedMs + endedMs) / 2),
+      session: response.session,
+      protocol: response.protocol,
+      clockSkewMs: Math.round(Date.parse(response.time) - (startedMs + endedMs) / 2),
       durationMs: endedMs - startedMs,
       chain,
     };
@@ -97,7 +97,7 @@ async function readAll(socket: TLSSocket, timeoutMs: number): Promise<string> {
   await within(socket, timeoutMs, (resolve) => {
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
-      if (text.length > answerBytesMax) socket.destroy(new RangeError('the answer is too long'));
+      if (text.length > responseBytesMax) socket.destroy(new RangeError('the response is too long'));
     });
     for (const event of ['end', 'close']) socket.once(event, () => resolve(undefined));
   });
@@ -112,7 +112,7 @@ async function within(
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const timer = setTimeout(
-    () => reject(new ProxyError('timeout', `no answer in ${timeoutMs} ms`)),
+    () => reject(new ProxyError('timeout', `no response in ${timeoutMs} ms`)),
     timeoutMs,
   );
   socket.once('error', reject);
@@ -124,17 +124,17 @@ async function within(
   }
 }
 
-function parseAnswer(text: string, word: string): { session: string; protocol: string; time: string } {
+function parseResponse(text: string, word: string): { session: string; protocol: string; time: string } {
   const [head = '', ...body] = text.split('\r\n\r\n');
-  const answer: unknown = safeParse(body.join('\r\n\r\n'));
-  if (typeof answer === 'object' && answer !== null && 'doctor' in answer && answer.doctor === word) {
-    const { session, protocol, time } = answer as Record<string, unknown>;
+  const response: unknown = safeParse(body.join('\r\n\r\n'));
+  if (typeof response === 'object' && response !== null && 'doctor' in response && response.doctor === word) {
+    const { session, protocol, time } = response as Record<string, unknown>;
     return { session: String(session), protocol: String(protocol), time: String(time) };
   }
   const [status = 'nothing'] = head.split('\r\n');
   throw new ProxyError(
     'gateway_unreachable',
-    `something else than the gateway answered: ${status.slice(0, 100)}`,
+    `something else than the gateway is there: ${status.slice(0, 100)}`,
   );
 }
 

@@ -31,7 +31,7 @@ const nodeManagerTrust: readonly TrustSource[] = [
   ...nodeTrust,
   system,
 ];
-const fetchScript = `fetch('@url@').then((answer) => answer.text()).then((text) => console.log(text))`;
+const fetchScript = `fetch('@url@').then((response) => response.text()).then((text) => console.log(text))`;
 
 const javascript: readonly ClientRow[] = [
   {
@@ -48,7 +48,7 @@ const javascript: readonly ClientRow[] = [
     version,
     proxy: nodeProxy,
     trust: nodeTrust,
-    proof: { args: ['-e', `require('https').get('@url@', (answer) => answer.pipe(process.stdout))`] },
+    proof: { args: ['-e', `require('https').get('@url@', (response) => response.pipe(process.stdout))`] },
   },
   {
     id: 'npm',
@@ -332,8 +332,8 @@ const machines: readonly ClientRow[] = [
     trust: files('SSL_CERT_FILE'),
     proof: {
       args: ['-P', 'program.cmake'],
-      files: { 'program.cmake': 'file(DOWNLOAD @url@ @temporary@/answer TLS_VERIFY ON)\n' },
-      output: 'answer',
+      files: { 'program.cmake': 'file(DOWNLOAD @url@ @temporary@/response TLS_VERIFY ON)\n' },
+      output: 'response',
     },
   },
   { id: 'racket', commands: ['racket'], version, proxy: environmentProxy, trust: 'unverified' },
@@ -349,8 +349,8 @@ const systems: readonly ClientRow[] = [
     trust: files('SSL_CERT_FILE'),
     proof: {
       command: '/usr/lib/apt/apt-helper',
-      args: ['download-file', '@url@', '@temporary@/answer', '-o', 'Acquire::Retries=0'],
-      output: 'answer',
+      args: ['download-file', '@url@', '@temporary@/response', '-o', 'Acquire::Retries=0'],
+      output: 'response',
     },
   },
   { id: 'dnf', commands: ['dnf'], version, proxy: environmentProxy, trust: [system], fix: 'system-store' },

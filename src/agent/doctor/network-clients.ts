@@ -52,10 +52,10 @@ const fetchers: readonly ClientRow[] = [
         '--console-log-level=error',
         '--summary-interval=0',
         '--dir=@temporary@',
-        '--out=answer',
+        '--out=response',
         '@url@',
       ],
-      output: 'answer',
+      output: 'response',
     },
   },
   {
@@ -64,7 +64,7 @@ const fetchers: readonly ClientRow[] = [
     version,
     proxy: environmentProxy,
     trust: 'unverified',
-    proof: { args: ['-q', '-n', '1', '-o', '@temporary@/answer', '@url@'], output: 'answer' },
+    proof: { args: ['-q', '-n', '1', '-o', '@temporary@/response', '@url@'], output: 'response' },
   },
   {
     id: 'httpie',

@@ -199,7 +199,7 @@ function readLine<T>(): T | undefined {
     const read = chunk.subarray(0, count);
     chunks.push(read);
     bytes += count;
-    // The agent sends a line only after the answer to the one before, so a line ends with the chunk.
+    // The agent sends a line only after the response to the one before, so a line ends with the chunk.
     // It was written by our own program: the type is what jail-process.ts writes.
     if (read.at(-1) === 0x0a) return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
     if (bytes > controlLineBytesMax)

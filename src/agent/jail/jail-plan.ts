@@ -45,10 +45,10 @@ export interface JailPlan {
   readonly landlockAbiMax?: number;
 }
 
-/** A line of the helper before its answer: it is in a user namespace that has no users yet. The agent's is empty. */
+/** A line of the helper before its response: it is in a user namespace that has no users yet. The agent's is empty. */
 export type JailMap = Readonly<Record<string, never>>;
 
-/** Answer of the helper: what holds, before any command runs. */
+/** Response of the helper: what holds, before any command runs. */
 export interface JailReport {
   readonly layers: readonly LayerReport[];
   /** The helper left the agent's namespaces and has no network: it must not become the command. */

@@ -54,7 +54,7 @@ const load = (offset: number): Instruction => [0x20, 0, 0, offset];
 const jumpIfEqual = (value: number, yes: number, no: number): Instruction => [0x15, yes, no, value];
 const jumpIfAtLeast = (value: number, yes: number, no: number): Instruction => [0x35, yes, no, value];
 const jumpIfAnyBit = (value: number, yes: number, no: number): Instruction => [0x45, yes, no, value];
-const answer = (value: number): Instruction => [0x06, 0, 0, value];
+const verdict = (value: number): Instruction => [0x06, 0, 0, value];
 
 /** The filter as the kernel takes it: eight bytes an instruction. Throws an Error for another architecture. */
 export function seccompProgram(architecture: string = process.arch): Uint8Array {
@@ -65,47 +65,47 @@ export function seccompProgram(architecture: string = process.arch): Uint8Array 
     load(offsetOf.architecture),
     // A 32-bit program would reach the same calls under other numbers.
     jumpIfEqual(auditArchitecture[architecture] ?? 0, 1, 0),
-    answer(killProcess),
+    verdict(killProcess),
     load(offsetOf.number),
   ];
-  if (architecture === 'x64') instructions.push(jumpIfAtLeast(x32Bit, 0, 1), answer(failWith(EPERM)));
-  for (const name of refused) instructions.push(jumpIfEqual(numbers[name], 0, 1), answer(failWith(EPERM)));
+  if (architecture === 'x64') instructions.push(jumpIfAtLeast(x32Bit, 0, 1), verdict(failWith(EPERM)));
+  for (const name of refused) instructions.push(jumpIfEqual(numbers[name], 0, 1), verdict(failWith(EPERM)));
   instructions.push(
     // Its flags stand in memory, where a filter cannot look; libc falls back to clone.
     jumpIfEqual(numbers.clone3, 0, 1),
-    answer(failWith(ENOSYS)),
+    verdict(failWith(ENOSYS)),
     ...whenCalled(numbers.clone, [
       load(offsetOf.lowOf(0)),
       jumpIfAnyBit(CLONE_NEWUSER, 0, 1),
-      answer(failWith(EPERM)),
+      verdict(failWith(EPERM)),
     ]),
     // Limits of others: the agent's descriptors and processor time are not the workload's to set.
     ...whenCalled(numbers.prlimit64, [
       load(offsetOf.lowOf(0)),
       jumpIfEqual(0, 1, 0),
-      answer(failWith(EPERM)),
+      verdict(failWith(EPERM)),
     ]),
     // Others, such as AF_VSOCK to the host of a virtual machine, lead out of every namespace. As a kernel without them.
     ...whenCalled(numbers.socket, [
       load(offsetOf.lowOf(0)),
       ...allowedFamilies.map((family, index) => jumpIfEqual(family, allowedFamilies.length - index, 0)),
-      answer(failWith(EAFNOSUPPORT)),
+      verdict(failWith(EAFNOSUPPORT)),
     ]),
     // The kernel reads 32 bits of the command, so the filter must look at just these (CVE-2019-10063).
     ...whenCalled(numbers.ioctl, [
       load(offsetOf.lowOf(1)),
       jumpIfEqual(TIOCSTI, 1, 0),
       jumpIfEqual(TIOCLINUX, 0, 1),
-      answer(failWith(EPERM)),
+      verdict(failWith(EPERM)),
     ]),
-    answer(allow),
+    verdict(allow),
   );
   return encode(instructions);
 }
 
 /** A block for one call; what falls through it is allowed. */
 function whenCalled(number: number, block: readonly Instruction[]): readonly Instruction[] {
-  return [jumpIfEqual(number, 0, block.length + 1), ...block, answer(allow)];
+  return [jumpIfEqual(number, 0, block.length + 1), ...block, verdict(allow)];
 }
 
 function encode(instructions: readonly Instruction[]): Uint8Array {

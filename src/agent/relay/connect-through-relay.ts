@@ -4,20 +4,20 @@ import { connect, type Socket } from 'node:net';
 import { ProxyError } from '../../protocol/error.ts';
 import { type ErrorCode, errorTable } from '../../protocol/error-table.ts';
 
-/** More than any answer of a relay to CONNECT. */
-const answerBytesMax = 16 * 1024;
+/** More than any response of a relay to CONNECT. */
+const responseBytesMax = 16 * 1024;
 
 export interface ConnectThroughRelay {
   /** Where the relay listens. */
   readonly relay: { readonly host: string; readonly port: number };
   /** `host:port` in canonical form. */
   readonly authority: string;
-  /** From the first packet to the relay's answer, which waits for the origin. */
+  /** From the first packet to the relay's response, which waits for the origin. */
   readonly timeoutMs: number;
 }
 
 /**
- * A socket to the destination, half-open at either end; what came behind the relay's answer is in it.
+ * A socket to the destination, half-open at either end; what came behind the relay's response is in it.
  * Throws what refused it, by the code that the relay gives as its reason; gateway_protocol where it gives none;
  * gateway_unreachable where no relay listens; timeout.
  */
@@ -28,24 +28,24 @@ export async function connectThroughRelay(options: ConnectThroughRelay): Promise
   const timer = setTimeout(() => {
     reject(new ProxyError('timeout', `no way to ${authority} after ${String(timeoutMs)} ms`));
   }, timeoutMs);
-  let answer = Buffer.alloc(0);
+  let response = Buffer.alloc(0);
   const onData = (chunk: Buffer): void => {
-    answer = Buffer.concat([answer, chunk]);
-    const end = answer.indexOf('\r\n\r\n');
+    response = Buffer.concat([response, chunk]);
+    const end = response.indexOf('\r\n\r\n');
     if (end < 0) {
-      if (answer.length > answerBytesMax) reject(noRelay(relay, 'it answers something else than HTTP'));
+      if (response.length > responseBytesMax) reject(noRelay(relay, 'it speaks something else than HTTP'));
       return;
     }
-    const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(answer.toString('latin1', 0, end))?.[1];
-    if (status === undefined) reject(noRelay(relay, 'it answers something else than HTTP'));
+    const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(response.toString('latin1', 0, end))?.[1];
+    if (status === undefined) reject(noRelay(relay, 'it speaks something else than HTTP'));
     else if (status.startsWith('2')) {
       socket.pause();
-      if (answer.length > end + 4) socket.unshift(answer.subarray(end + 4));
+      if (response.length > end + 4) socket.unshift(response.subarray(end + 4));
       resolve(socket);
-    } else reject(refused(authority, status, answer));
+    } else reject(refused(authority, status, response));
   };
   const onError = (error: Error): void => reject(noRelay(relay, error.message));
-  const onEnd = (): void => reject(noRelay(relay, 'it closed the connection without an answer'));
+  const onEnd = (): void => reject(noRelay(relay, 'it closed the connection without a response'));
   socket.on('data', onData).on('error', onError).on('end', onEnd);
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
   try {
@@ -64,8 +64,8 @@ function noRelay({ host, port }: ConnectThroughRelay['relay'], reason: string): 
 }
 
 /** The relay says why in a field, so that clients that drop the body of a refusal can show it. */
-function refused(authority: string, status: string, answer: Buffer): ProxyError {
-  const head = answer.toString('latin1', 0, answer.indexOf('\r\n\r\n'));
+function refused(authority: string, status: string, response: Buffer): ProxyError {
+  const head = response.toString('latin1', 0, response.indexOf('\r\n\r\n'));
   const reason = /^x-deny-reason: *([^\r\n]+)/im.exec(head)?.[1];
   return new ProxyError(
     knownCode(reason) ?? 'gateway_protocol',

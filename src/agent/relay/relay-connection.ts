@@ -33,7 +33,7 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
   let received: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => {
     finish();
-    answerError(
+    respondWithError(
       socket,
       new ProxyError('timeout', `no request head within ${limits.headTimeoutMs} ms`),
       limits,
@@ -78,7 +78,7 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
       }
     } catch (error) {
       finish();
-      answerError(socket, asProxyError(error, 'request_malformed'), limits);
+      respondWithError(socket, asProxyError(error, 'request_malformed'), limits);
     }
   };
   // A client that resets is no fault; what follows is told by 'close'.
@@ -99,7 +99,7 @@ interface Opening {
   readonly greeting: string;
   /** Bytes that the client sent along with its head. */
   readonly first: Buffer;
-  /** The client did not speak to a proxy, so it would not understand a proxy's answer. */
+  /** The client did not speak to a proxy, so it would not understand a proxy's response. */
   readonly resetsOnFault?: boolean;
 }
 
@@ -114,7 +114,7 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
     const fault = asProxyError(error, 'tunnel_lost');
     context.logger.warn(`a connection of the workload was refused: ${fault.message}`);
     if (opening.resetsOnFault === true) return void socket.resetAndDestroy();
-    return answerError(socket, fault, limits, 503);
+    return respondWithError(socket, fault, limits, 503);
   }
   // Optimistic: the client's next bytes travel with the open instead of a round trip later. A refusal then comes
   // inside the client's TLS, or as a reset.
@@ -125,15 +125,15 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
 
 /** Pipes both ways so that an end stays an end and a reset stays a reset. */
 function join(socket: Socket, stream: TunnelStream, limits: Limits): void {
-  let answered = false;
+  let responded = false;
   stream.once('end', () => {
-    answered = true;
+    responded = true;
   });
   stream.once('error', () => {});
   stream.once('close', () => {
     if (socket.destroyed) return;
-    // A cut answer must never look complete, so it gets no FIN (HTTP/1.0 takes that for its end).
-    if (!answered) socket.resetAndDestroy();
+    // A cut response must never look complete, so it gets no FIN (HTTP/1.0 takes that for its end).
+    if (!responded) socket.resetAndDestroy();
     else if (!socket.readableEnded) linger(socket, limits);
   });
   socket.once('close', () => {
@@ -154,7 +154,7 @@ function join(socket: Socket, stream: TunnelStream, limits: Limits): void {
   stream.pipe(socket);
 }
 
-/** The client still sends what nobody takes any more: drop it for a moment, or the kernel would answer with a reset. */
+/** The client still sends what nobody takes any more: drop it for a moment, or the kernel would respond with a reset. */
 function linger(socket: Socket, limits: Limits): void {
   socket.unpipe();
   let timer: NodeJS.Timeout | undefined;
@@ -168,8 +168,8 @@ function linger(socket: Socket, limits: Limits): void {
   socket.resume();
 }
 
-/** An answer in words, then the end. */
-function answerError(socket: Socket, error: ProxyError, limits: Limits, status = 400): void {
+/** A response in words, then the end. */
+function respondWithError(socket: Socket, error: ProxyError, limits: Limits, status = 400): void {
   if (socket.destroyed || socket.writableEnded) return;
   const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
   socket.end(

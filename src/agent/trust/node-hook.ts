@@ -12,9 +12,9 @@ const net = require('node:net');
 const tls = require('node:tls');
 const { Duplex } = require('node:stream');
 
-const answerBytesMax = 16384;
+const responseBytesMax = 16384;
 // Longer than the proxy itself waits for an origin.
-const answerTimeoutMs = 120000;
+const responseTimeoutMs = 120000;
 const mark = Symbol.for('upstreamproxy.hook');
 if (!globalThis[mark]) {
   Object.defineProperty(globalThis, mark, { value: true });
@@ -84,7 +84,7 @@ function relayFor(host, port) {
 function tunnel(relay, host, port, callback) {
   const authority = (net.isIPv6(host) ? '[' + host + ']' : host) + ':' + port;
   const socket = net.connect({ ...relay, allowHalfOpen: true });
-  let answer = Buffer.alloc(0);
+  let respond to = Buffer.alloc(0);
   const done = (error) => {
     socket.setTimeout(0);
     socket.off('data', onData).off('error', done).off('end', onEnd).off('timeout', onTimeout);
@@ -94,19 +94,19 @@ function tunnel(relay, host, port, callback) {
     callback(error);
   };
   const onEnd = () => done(new Error('the proxy closed the connection to ' + authority));
-  const onTimeout = () => done(new Error('the proxy gives no answer for ' + authority));
+  const onTimeout = () => done(new Error('the proxy gives no response for ' + authority));
   const onData = (chunk) => {
-    answer = Buffer.concat([answer, chunk]);
-    const end = answer.indexOf('\\r\\n\\r\\n');
-    if (end < 0) return answer.length > answerBytesMax ? done(new Error('the proxy answers something else than HTTP')) : undefined;
-    const status = answer.toString('latin1', 0, answer.indexOf('\\r\\n'));
+    response = Buffer.concat([response, chunk]);
+    const end = response.indexOf('\\r\\n\\r\\n');
+    if (end < 0) return response.length > responseBytesMax ? done(new Error('the proxy speaks something else than HTTP')) : undefined;
+    const status = response.toString('latin1', 0, response.indexOf('\\r\\n'));
     if (!/^HTTP\\/1\\.[01] 2/.test(status)) return done(new Error('the proxy refuses ' + authority + ': ' + status));
     socket.pause();
-    if (answer.length > end + 4) socket.unshift(answer.subarray(end + 4));
+    if (response.length > end + 4) socket.unshift(response.subarray(end + 4));
     done();
     socket.resume();
   };
-  socket.setTimeout(answerTimeoutMs);
+  socket.setTimeout(responseTimeoutMs);
   socket.on('data', onData).on('error', done).on('end', onEnd).on('timeout', onTimeout);
   socket.write('CONNECT ' + authority + ' HTTP/1.1\\r\\nHost: ' + authority + '\\r\\n\\r\\n');
   return socket;

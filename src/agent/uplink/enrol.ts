@@ -7,7 +7,7 @@ import { printable } from '../../protocol/printable.ts';
 import {
   type EnrolRequest,
   type Posture,
-  type SessionAnswer,
+  type SessionResponse,
   sessionCommitPath,
   sessionPath,
 } from '../../protocol/session-messages.ts';
@@ -32,7 +32,7 @@ export interface EnrolOptions {
 
 /**
  * Exchanges the token for a session that is bound to a fresh key. The token's memory is zeroed, whatever happens.
- * Throws what the gateway answered (token_expired, token_reused …) or why it could not be asked.
+ * Throws what the gateway responded with (token_expired, token_reused …) or why it could not be asked.
  */
 export async function enrol(options: EnrolOptions): Promise<AgentSession> {
   const { gateway, token, key, posture, limits, signal } = options;
@@ -47,8 +47,8 @@ export async function enrol(options: EnrolOptions): Promise<AgentSession> {
       body,
       bodyBytesMax: limits.agentBodyBytesMax,
     };
-    const answer = sessionAnswer(await sendRequest(gateway, request, limits, signal));
-    return new AgentSession({ gateway, key, posture, limits, answer });
+    const response = sessionResponse(await sendRequest(gateway, request, limits, signal));
+    return new AgentSession({ gateway, key, posture, limits, response });
   } finally {
     token.zero();
   }
@@ -59,7 +59,7 @@ interface AgentSessionParts {
   readonly key: SessionKey;
   readonly posture: Posture;
   readonly limits: Limits;
-  readonly answer: SessionAnswer;
+  readonly response: SessionResponse;
 }
 
 /** A session as the agent holds it: the access token in force and the key that signs with it. */
@@ -68,7 +68,7 @@ export class AgentSession {
   readonly #key: SessionKey;
   readonly #limits: Limits;
   readonly #posture: Posture;
-  #answer: SessionAnswer;
+  #response: SessionResponse;
   #renewedMs: number;
 
   constructor(parts: AgentSessionParts) {
@@ -76,33 +76,33 @@ export class AgentSession {
     this.#key = parts.key;
     this.#limits = parts.limits;
     this.#posture = parts.posture;
-    this.#answer = parts.answer;
+    this.#response = parts.response;
     this.#renewedMs = performance.now();
   }
 
-  /** The gateway's latest answer: placeholders, capture ports, modes. */
-  get answer(): SessionAnswer {
-    return this.#answer;
+  /** The gateway's latest response: placeholders, capture ports, modes. */
+  get response(): SessionResponse {
+    return this.#response;
   }
 
   get id(): string {
-    return this.#answer.session_id;
+    return this.#response.session_id;
   }
 
   /** Milliseconds until the access token expires; negative after that. Counted on the monotonic clock. */
   get expiresInMs(): number {
-    return this.#renewedMs + this.#answer.expires_in * 1000 - performance.now();
+    return this.#renewedMs + this.#response.expires_in * 1000 - performance.now();
   }
 
   /** Lifetime of the current access token in milliseconds. */
   get lifetimeMs(): number {
-    return this.#answer.expires_in * 1000;
+    return this.#response.expires_in * 1000;
   }
 
   /** `Authorization` and `DPoP` for one request with the access token. */
   async authorize(method: string, path: string): Promise<readonly (readonly [string, string])[]> {
     const url = `${this.gateway.address.baseUrl}${path}`;
-    const accessToken = this.#answer.access_token;
+    const accessToken = this.#response.access_token;
     const proof = await this.#key.proof({ method, url, accessToken });
     return [
       ['Authorization', `DPoP ${accessToken}`],
@@ -118,11 +118,11 @@ export class AgentSession {
       agent: { version: agentVersion },
     };
     const startedMs = performance.now();
-    const answer = sessionAnswer(await this.#send('POST', sessionPath, { body, signal }));
-    if (answer.session_id !== this.id) {
+    const response = sessionResponse(await this.#send('POST', sessionPath, { body, signal }));
+    if (response.session_id !== this.id) {
       throw new ProxyError('gateway_protocol', 'the gateway renewed another session than was asked for');
     }
-    this.#answer = answer;
+    this.#response = response;
     this.#renewedMs = startedMs;
   }
 
@@ -163,18 +163,18 @@ export function problemOf(status: number, body: Uint8Array): ProxyError {
       `the gateway refused: ${typeof message === 'string' ? printable(message) : code}`,
     );
   }
-  return new ProxyError('gateway_protocol', `the gateway answered with status ${status} and no reason`);
+  return new ProxyError('gateway_protocol', `the gateway responded with status ${status} and no reason`);
 }
 
 function requireSuccess(response: HttpResponse): void {
   if (response.status < 200 || response.status > 299) throw problemOf(response.status, response.body);
 }
 
-function sessionAnswer(response: HttpResponse): SessionAnswer {
+function sessionResponse(response: HttpResponse): SessionResponse {
   requireSuccess(response);
   const json = jsonOf(response.body);
   const refuse = (name: string): never => {
-    throw new ProxyError('gateway_protocol', `the session answer of the gateway has no valid ${name}`);
+    throw new ProxyError('gateway_protocol', `the session response of the gateway has no valid ${name}`);
   };
   const text = (name: string): string => {
     const value = json[name];
@@ -229,7 +229,7 @@ function jsonOf(body: Uint8Array): Readonly<Record<string, unknown>> {
     // An object literal of JSON has string keys; its values are checked one by one.
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
-    // Not JSON: an answer of something that is not our gateway, handled as an empty one.
+    // Not JSON: a response of something that is not our gateway, handled as an empty one.
   }
   return {};
 }

@@ -15,13 +15,13 @@ export interface HttpRequest {
   readonly authorization?: { readonly scheme: 'Bearer' | 'DPoP'; readonly credential: Uint8Array };
   /** JSON, sent as UTF-8. */
   readonly body?: unknown;
-  /** Bytes of a response body above which the answer is refused. */
+  /** Bytes of a response body above which the response is refused. */
   readonly bodyBytesMax: number;
 }
 
 /**
- * Sends one request and reads its answer, all within `enrolTimeoutMs`.
- * Throws the errors of `dialGateway`, and gateway_protocol for an answer that is not one.
+ * Sends one request and reads its response, all within `enrolTimeoutMs`.
+ * Throws the errors of `dialGateway`, and gateway_protocol for a response that is not one.
  */
 export async function sendRequest(
   gateway: Gateway,
@@ -39,7 +39,7 @@ export async function sendRequest(
   } finally {
     if (reusable) gateway.kept.keep(socket);
     else {
-      // A late error after the answer concerns nobody.
+      // A late error after the response concerns nobody.
       socket.on('error', () => {});
       socket.destroy();
     }
@@ -63,14 +63,17 @@ async function converse(socket: Socket, bytes: Buffer, context: Conversation): P
   });
   const timer = setTimeout(() => {
     reject(
-      new ProxyError('timeout', `${place} did not answer ${request.path} within ${limits.enrolTimeoutMs} ms`),
+      new ProxyError(
+        'timeout',
+        `${place} did not respond to ${request.path} within ${limits.enrolTimeoutMs} ms`,
+      ),
     );
   }, limits.enrolTimeoutMs);
   const abort = (): void => reject(new ProxyError('cancelled', `the request to ${place} was cancelled`));
   signal?.addEventListener('abort', abort, { once: true });
   const lost = (cause?: unknown): void => {
     reject(
-      new ProxyError('gateway_unreachable', `${place} closed the connection before its answer`, { cause }),
+      new ProxyError('gateway_unreachable', `${place} closed the connection before its response`, { cause }),
     );
   };
   const onData = (chunk: Buffer): void => {

@@ -165,5 +165,5 @@ function framingOf(status: number, fields: ReadonlyMap<string, string>): Framing
 }
 
 function malformed(reason: string): ProxyError {
-  return new ProxyError('gateway_protocol', `the answer of the gateway is not acceptable: ${reason}`);
+  return new ProxyError('gateway_protocol', `the response of the gateway is not acceptable: ${reason}`);
 }

@@ -38,10 +38,10 @@ export class KeptConnections implements Disposable {
     return idle.socket;
   }
 
-  /** Keeps a connection whose answer was read whole, or ends it. */
+  /** Keeps a connection whose response was read whole, or ends it. */
   keep(socket: Socket): void {
     if (!this.#isOpen || this.#idle.size >= connectionsMax || socket.destroyed || !socket.writable) {
-      // A late error after the answer concerns nobody.
+      // A late error after the response concerns nobody.
       socket.on('error', () => {});
       socket.destroy();
       return;

@@ -40,7 +40,7 @@ export async function keepRenewed(options: RenewalOptions): Promise<ProxyError |
   }
 }
 
-/** One renewal, tried until it is answered. */
+/** One renewal, tried until it gets a response. */
 async function renewOnce(
   session: AgentSession,
   limits: Limits,

@@ -22,7 +22,7 @@ export interface TunnelClientOptions {
   readonly random?: () => number;
 }
 
-/** What stops the client for good: only a new token would be answered differently. */
+/** What stops the client for good: only a new token would change that. */
 const finalCodes: ReadonlySet<string> = new Set<ErrorCode>([
   'session_revoked',
   'session_unknown',
@@ -102,7 +102,7 @@ export class TunnelClient implements AsyncDisposable {
     return this.#link.openStream(fields);
   }
 
-  /** One ping and its answer, in milliseconds: proves that the gateway serves this tunnel. */
+  /** One ping and its response, in milliseconds: proves that the gateway serves this tunnel. */
   async roundTrip(signal?: AbortSignal): Promise<number> {
     if (this.#link === undefined)
       throw new ProxyError('tunnel_lost', 'there is no tunnel to the gateway now');

@@ -7,7 +7,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { numberOption, parseOptions, type Command } from '../terminal/command.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
-/** The gateway answers when the origin did; a name that does not resolve takes the longest. */
+/** The gateway responds when the origin did; a name that does not resolve takes the longest. */
 const timeoutSecondsDefault = 60;
 
 const usage = `upstreamproxy connect [options] HOST PORT

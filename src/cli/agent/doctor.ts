@@ -14,7 +14,7 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 const usage = `upstreamproxy doctor [options] [CLIENT …]
 
 Inside the container, in the environment of a session: finds every client that is present, says by which variable or
-file it finds the relay and trusts the gateway's certificates, proves it with a request that the gateway answers
+file it finds the relay and trusts the gateway's certificates, proves it with a request that the gateway serves
 itself, and prints what helps where it does not. Ends with 1 if something does not work.
 
   --json                one object instead of text
@@ -100,7 +100,7 @@ function summary({
   const reached =
     session === undefined
       ? 'the gateway was not reached'
-      : `the gateway answers in session ${session} (${way.join(', ')}; clock ${(clockSkewMs ?? 0) / 1000} s apart)`;
+      : `the gateway responds in session ${session} (${way.join(', ')}; clock ${(clockSkewMs ?? 0) / 1000} s apart)`;
   const told = problems.map(
     ({ message, fix }) => `✗ ${printableText(message)}\n    fix: ${printableText(fix)}\n`,
   );

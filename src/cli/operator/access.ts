@@ -1,4 +1,4 @@
-// `upstreamproxy access`: what workloads asked for, and the operator's answers.
+// `upstreamproxy access`: what workloads asked for, and what the operator decides.
 
 import { describeAsked } from '../../gateway/access/access-request.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';

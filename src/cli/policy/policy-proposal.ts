@@ -35,7 +35,7 @@ interface ProposedRule {
 }
 
 /**
- * A policy in YAML: for each destination that answered one rule a set of methods, with the paths as templates; most used
+ * A policy in YAML: for each destination that one rule served a set of methods, with the paths as templates; most used
  * first. Denied and failed exchanges are left out, and no template admits what was denied. The text is deterministic.
  */
 export function proposePolicy(events: Iterable<AuditEvent>): string {

@@ -1,4 +1,4 @@
-// `policy replay`: what a policy would have answered to what was recorded, and where that differs.
+// `policy replay`: what a policy would have decided of what was recorded, and where that differs.
 
 import type { SessionFacts } from '../operator/session-facts.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
@@ -40,9 +40,9 @@ export interface Replay {
   /** Events that hold a decision. */
   readonly replayed: number;
   readonly unchanged: number;
-  /** Requests whose answer, or whose credentials, differ. */
+  /** Requests whose decision, or whose credentials, differ. */
   readonly flips: readonly ChangeGroup[];
-  /** The same answer by another rule, or refused by something else then. */
+  /** The same decision by another rule, or refused by something else then. */
   readonly others: readonly ChangeGroup[];
   /** Requests about which the recorded facts do not say enough. */
   readonly unsure: readonly UnsureGroup[];

@@ -142,7 +142,7 @@ function accessesOf(
       : [requestAccess(method.toUpperCase(), url, header)];
   return (decide) => {
     const judged = requests.map((access) => judgedAccess(access, decide));
-    // A connection that is not opened is one answer for all that passes in it.
+    // A connection that is not opened is one decision for all that passes in it.
     return judged.every(({ depth }) => depth === 'connect') ? judged.slice(0, 1) : judged;
   };
 }

@@ -1,4 +1,4 @@
-// What an audit event says of a decision: what was asked, by whom, and what was answered.
+// What an audit event says of a decision: what was asked, by whom, and what was decided.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { HeaderList } from '../../http/header-list.ts';
@@ -27,7 +27,7 @@ export function recordedDecision(event: AuditEvent): RecordedDecision | string |
   if (event.verdict === 'unknown' && event.decided === undefined)
     return 'the gateway ended before the policy was asked';
   if (rule === undefined) return `refused before the policy was asked (${event.errorCode ?? event.verdict})`;
-  if (rule === accessRequestsName) return 'answered by the gateway itself';
+  if (rule === accessRequestsName) return 'served by the gateway itself';
   const access = accessOf(event);
   if (typeof access === 'string') return access;
   const timeMs = Date.parse(event.time);
@@ -80,7 +80,7 @@ function effectOf({
   if (errorCode === 'protocol_denied') return 'deny';
   if (errorCode !== 'policy_denied') return 'failed';
   // What had begun was allowed; it ended because the policy changed.
-  // A push is refused with the status 200 and git's own report, which is no answer of the origin.
+  // A push is refused with the status 200 and git's own report, which is no response of the origin.
   const isReport = git?.refs !== undefined && responseBytes === undefined;
   const hadBegun = kind === 'stream' ? protocol !== undefined : status !== 403 && !isReport;
   return hadBegun ? 'allow' : 'deny';

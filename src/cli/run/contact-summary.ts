@@ -17,7 +17,7 @@ function contacts(events: Iterable<AuditEvent>): readonly Contact[] {
   const byName = new Map<string, Contact>();
   for (const event of events) {
     if ((event.kind !== 'exchange' && event.kind !== 'stream') || event.host === undefined) continue;
-    // Answered by the gateway itself, which no policy has to allow.
+    // Served by the gateway itself, which no policy has to allow.
     if (event.host === accessHost) continue;
     const port = event.port === 443 || event.port === 80 ? '' : `:${event.port ?? '?'}`;
     const name = printableText(`${event.scheme ?? 'tcp'}://${event.host}${port}`);

@@ -1,4 +1,4 @@
-// What the gateway answers at its own name: a workload that was denied leaves a request, and reads what became of it.
+// What the gateway serves at its own name: a workload that was denied leaves a request, and reads what became of it.
 
 import { randomInt } from 'node:crypto';
 import { HeaderList } from '../../http/header-list.ts';
@@ -36,7 +36,7 @@ export interface DeskRequest {
   readonly principal: Principal;
 }
 
-export interface DeskAnswer {
+export interface DeskResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -48,8 +48,8 @@ export class AccessDesk {
     this.#options = options;
   }
 
-  /** Answers at once: nobody is waited for. Throws ProxyError for what cannot be taken. */
-  async answer(request: DeskRequest): Promise<DeskAnswer> {
+  /** Responds at once: nobody is waited for. Throws ProxyError for what cannot be taken. */
+  async respond(request: DeskRequest): Promise<DeskResponse> {
     const { method, path, principal } = request;
     const id = /^\/access\/([a-z0-9]{1,40})$/.exec(path)?.[1];
     if (path === '/access' && method === 'POST') return this.#file(request);
@@ -60,11 +60,11 @@ export class AccessDesk {
     }
     throw new ProxyError(
       'access_unknown',
-      `The gateway answers POST ${accessUrl}, GET ${accessUrl} and GET ${accessUrl}/ID here, and nothing else.`,
+      `The gateway responds to POST ${accessUrl}, GET ${accessUrl} and GET ${accessUrl}/ID here, and nothing else.`,
     );
   }
 
-  async #file({ body, principal }: DeskRequest): Promise<DeskAnswer> {
+  async #file({ body, principal }: DeskRequest): Promise<DeskResponse> {
     const { limits, clock, store } = this.#options;
     const asked = parseAccessRequest(body, limits);
     const nowMs = clock();
@@ -95,7 +95,7 @@ export class AccessDesk {
   }
 
   /** What the policy says by a rule needs no operator, and cannot be changed by a grant. */
-  #alreadyDecided(asked: AskedAccess, principal: Principal, nowMs: number): DeskAnswer | undefined {
+  #alreadyDecided(asked: AskedAccess, principal: Principal, nowMs: number): DeskResponse | undefined {
     const decision = this.#decide(asked, principal, nowMs);
     const request = describeAsked(asked);
     if (decision.effect === 'allow') {
@@ -130,19 +130,19 @@ export class AccessDesk {
     return policy.decide(principal, access, nowMs);
   }
 
-  async #state(id: string, principal: Principal): Promise<DeskAnswer> {
+  async #state(id: string, principal: Principal): Promise<DeskResponse> {
     const record = await this.#options.store.find(id);
     if (record === undefined || !isTheirs(record, principal))
       throw new ProxyError('access_unknown', `There is no request for access ${id} of this session.`);
     return { status: 200, body: stateOf(record) };
   }
 
-  async #list({ sessionId }: Principal): Promise<DeskAnswer> {
+  async #list({ sessionId }: Principal): Promise<DeskResponse> {
     const records = await this.#options.store.list({ sessionId, limit: listedMax });
     return { status: 200, body: { requests: records.map(stateOf) } };
   }
 
-  /** Stored before the workload gets its answer, as the steps of a session are. */
+  /** Stored before the workload gets its response, as the steps of a session are. */
   async #record(request: NewAccessRequest): Promise<void> {
     const { id, sessionId, principalId, reason, traceId, createdMs } = request;
     const asked = describeAsked(request);
@@ -164,7 +164,7 @@ const openQuestion = {
   operatorReason: '',
 } as const;
 
-const help: DeskAnswer = {
+const help: DeskResponse = {
   status: 200,
   body: {
     message: `This is the gateway. To ask for access to something that was denied, POST JSON to ${accessUrl}.`,

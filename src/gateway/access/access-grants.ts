@@ -93,7 +93,7 @@ export class AccessGrants implements AsyncDisposable {
   }
 }
 
-/** A policy under which the gateway answers at its own name, with these grants on top. */
+/** A policy under which the gateway responds at its own name, with these grants on top. */
 export function withOwnHost(base: Policy, grants: readonly AccessGrant[], limits: Limits): GrantedPolicy {
   const { accessBodyBytesMax: bodyBytes } = limits;
   return new GrantedPolicy(

@@ -57,7 +57,7 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
   };
 }
 
-/** The gateway still answers at its own name, so that clients can be seen to reach it. */
+/** The gateway still responds at its own name, so that clients can be seen to reach it. */
 function withoutGrants(base: () => Policy, limits: Limits): () => Policy {
   let made: { readonly base: Policy; readonly policy: Policy } | undefined;
   return () => {

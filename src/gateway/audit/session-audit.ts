@@ -32,7 +32,7 @@ export interface SessionStep {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** Turns steps into events and waits until they are stored: no answer to an agent without its event. */
+/** Turns steps into events and waits until they are stored: no response to an agent without its event. */
 export class SessionAudit {
   readonly #sink: DurableAuditSink;
   #minuteStartMs = 0;

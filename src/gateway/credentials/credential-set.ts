@@ -23,16 +23,16 @@ export interface InjectedRequest {
   /** The credentials that were put on it. */
   readonly names: readonly string[];
   readonly values: readonly Secret<string>[];
-  /** Whether all of them let an encoded answer be decoded to be searched. */
+  /** Whether all of them let an encoded response be decoded to be searched. */
   readonly decode: boolean;
   readonly tls?: UpstreamTls;
   /** Absent: the body passes as it is. */
   readonly body?: BodyRewrite;
-  /** Whether none of their origins repeats the values in parts of an answer. */
+  /** Whether none of their origins repeats the values in parts of a response. */
   readonly keepsRange: boolean;
   /** What the client sent to be somebody else with, and that is gone. */
   readonly stripped: readonly string[];
-  /** The origin answered 401: values that can be had anew are, for the next request. */
+  /** The origin responded with 401: values that can be had anew are, for the next request. */
   onRejected(nowMs: number): void;
 }
 

@@ -2,7 +2,7 @@
 
 import { ProxyError } from '../../protocol/error.ts';
 
-/** The error for the answer, with the reason for the audit only; others as they are. */
+/** The error for the response, with the reason for the audit only; others as they are. */
 export function withoutReason(error: unknown): unknown {
   if (!(error instanceof ProxyError) || error.code !== 'credential_unavailable') return error;
   const cause = error.operatorDetail ?? (error.cause instanceof Error ? error.cause.message : undefined);

@@ -17,7 +17,7 @@ export interface ClientExchange {
   trailers(): readonly string[];
   /** Aborts when the client goes away before the response is complete. */
   readonly signal: AbortSignal;
-  /** Answers `Expect: 100-continue`. */
+  /** Sends the 100 that `Expect: 100-continue` asks for. */
   sendContinue(): void;
   sendInformation(status: number, rawHeaders: readonly string[]): void;
   /** `endsAtHead`: nothing follows; gRPC over HTTP/2 tells an error by such a head. */
@@ -33,7 +33,7 @@ export interface ClientExchange {
   /** What broke the request while it was read; it is then the reason of the refusal. */
   readonly fault?: ProxyError | undefined;
   /** Nothing behind this request is read: where a message ends is not agreed, so no other can begin there. */
-  closeAfterAnswer(): void;
+  closeAfterResponse(): void;
   /** Ends the response abruptly: the client must see that it is not complete. */
   abort(error: ProxyError): void;
 }

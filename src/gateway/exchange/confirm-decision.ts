@@ -9,7 +9,7 @@ interface Decided {
   readonly decision: AllowDecision;
 }
 
-/** Asks again. @throws ProxyError policy_denied if the answer is another one now */
+/** Asks again. @throws ProxyError policy_denied if the decision is another one now */
 export function confirmDecision(
   { access, decision }: Decided,
   principal: Principal,

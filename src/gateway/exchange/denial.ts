@@ -20,7 +20,7 @@ export interface Denial {
   readonly retryAfterSeconds?: number | undefined;
 }
 
-export interface DenialAnswer {
+export interface DenialResponse {
   readonly head: ResponseHead;
   readonly body: string;
 }
@@ -63,8 +63,8 @@ function accessRequestOf({
   return { method: 'POST', url: accessUrl, body };
 }
 
-/** The answer as HTTP: text, or JSON if the request's Accept asks for it. */
-export function denialAnswer(denial: Denial, accept: string | undefined): DenialAnswer {
+/** The response as HTTP: text, or JSON if the request's Accept asks for it. */
+export function denialResponse(denial: Denial, accept: string | undefined): DenialResponse {
   const wantsJson = accept !== undefined && /\bapplication\/(?:[a-z0-9.+-]+\+)?json\b/i.test(accept);
   const body = wantsJson ? denialJson(denial) : denialText(denial);
   const headers = new HeaderList([
@@ -101,7 +101,7 @@ function denialJson(denial: Denial): string {
       title: errorTable[denial.code].meaning,
       status: errorTable[denial.code].http,
       detail: denial.message,
-      // What npm prints of an answer.
+      // What npm prints of a response.
       error: `upstreamproxy: ${denial.message} (trace ${denial.traceId})`,
       code: denial.code,
       method: denial.method,

@@ -18,7 +18,7 @@ export class ExchangeRecord implements OpenExchange {
   readonly facts: Facts = {};
   /** Set where the denial is one that a request for access could change. */
   mayAskAccess = false;
-  /** Set where the refs of a push were refused: git gets its own form of answer. */
+  /** Set where the refs of a push were refused: git gets its own form of response. */
   refusedPush: RefusedPush | undefined;
   /** What the policy said, where it was asked. */
   decided: 'allow' | 'deny' | undefined;

@@ -13,7 +13,7 @@ import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
-import { answerOwnHost } from './own-host.ts';
+import { respondForOwnHost } from './own-host.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision, denied } from './confirm-decision.ts';
@@ -75,7 +75,7 @@ export interface Admitted {
   readonly spendBytes: SpendBytes;
 }
 
-/** Runs one exchange to its end; never throws: every outcome is an answer and one audit event. */
+/** Runs one exchange to its end; never throws: every outcome is a response and one audit event. */
 export async function runExchange(
   client: ClientExchange,
   scene: ExchangeScene,
@@ -89,7 +89,7 @@ export async function runExchange(
     if (head.destination.host === accessHost) {
       const { principal } = scene;
       const { limits, clock } = parts;
-      await answerOwnHost(parts.desk, { client, head, principal, limits, clock, record });
+      await respondForOwnHost(parts.desk, { client, head, principal, limits, clock, record });
     } else {
       await forward(client, scene, parts, { admitted, record });
     }

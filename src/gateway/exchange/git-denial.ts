@@ -1,4 +1,4 @@
-// The answer to a push that is not allowed, in git's own words, so that git prints the reason beside each ref.
+// The response to a push that is not allowed, in git's own words, so that git prints the reason beside each ref.
 // https://git-scm.com/docs/pack-protocol ("Report Status", "side-band")
 
 import type { RefusedPush } from '../git/refused-push.ts';
@@ -12,14 +12,14 @@ import type { ClientExchange } from './client-exchange.ts';
 import { type Denial, denialText } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { refuse } from './refusal.ts';
-import type { RefusalAnswer } from './refusal.ts';
+import type { RefusalResponse } from './refusal.ts';
 
 /** Bytes of a packet of side-band-64k behind its length and its band. */
 const bandBytesMax = 65_515;
 /** git prints a reason on one line. */
 const reasonCharactersMax = 400;
 
-/** Takes what is left of the push, up to a limit, and answers. */
+/** Takes what is left of the push, up to a limit, and responds. */
 export async function refusePush(
   client: ClientExchange,
   error: ProxyError,
@@ -32,14 +32,14 @@ export async function refusePush(
     return;
   }
   await dropRest(client.body, client.signal, limits);
-  refuse(client, error, record, (denial) => reportAnswer(denial, push));
+  refuse(client, error, record, (denial) => reportResponse(denial, push));
 }
 
 function isReported({ capabilities }: PushCommands): boolean {
   return capabilities.has('report-status') || capabilities.has('report-status-v2');
 }
 
-/** Resolves when the body is over or broken, at the limit, or at the deadline: the answer then goes out as it is. */
+/** Resolves when the body is over or broken, at the limit, or at the deadline: the response then goes out as it is. */
 async function dropRest(body: Readable, signal: AbortSignal, limits: Limits): Promise<void> {
   if (body.readableEnded || body.destroyed || signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -64,7 +64,7 @@ async function dropRest(body: Readable, signal: AbortSignal, limits: Limits): Pr
   }
 }
 
-function reportAnswer(denial: Denial, push: RefusedPush): RefusalAnswer {
+function reportResponse(denial: Denial, push: RefusedPush): RefusalResponse {
   const body = reportBody(denial, push);
   const headers = new HeaderList([
     ['content-type', 'application/x-git-receive-pack-result'],

@@ -1,4 +1,4 @@
-// A refusal as gRPC says an error: by its own status in a head that is the whole answer ("Trailers-Only"). Clients show
+// A refusal as gRPC says an error: by its own status in a head that is the whole response ("Trailers-Only"). Clients show
 // its message, where of an HTTP status they show the number at most.
 
 import { errorTable } from '../../protocol/error-table.ts';
@@ -19,7 +19,7 @@ const statusCodes = {
   unavailable: 14,
 } as const;
 
-/** The media type to answer with; undefined if the request is no gRPC. `grpc` proper exists over HTTP/2 alone. */
+/** The media type to respond with; undefined if the request is no gRPC. `grpc` proper exists over HTTP/2 alone. */
 export function grpcTypeOf(contentType: string | undefined, httpVersion: string): string | undefined {
   const [type, web] = /^application\/grpc(-web(?:-text)?)?(?:\+[a-z0-9.-]{1,32})?(?=$|[\s;])/i.exec(
     contentType ?? '',
@@ -27,7 +27,7 @@ export function grpcTypeOf(contentType: string | undefined, httpVersion: string)
   return type !== '' && (web !== undefined || httpVersion === '2') ? type.toLowerCase() : undefined;
 }
 
-/** The head that is the answer; its status of HTTP says nothing. */
+/** The head that is the response; its status of HTTP says nothing. */
 export function grpcDenial(denial: Denial, type: string): ResponseHead {
   const text = denialText(denial).trimEnd().slice(0, messageCharactersMax);
   const headers = new HeaderList([

@@ -1,4 +1,4 @@
-// One exchange with the gateway itself: it reads the body within its bounds and lets the desk or the doctor answer. Nothing is
+// One exchange with the gateway itself: it reads the body within its bounds and lets the desk or the doctor respond. Nothing is
 // dialled.
 
 import { Buffer } from 'node:buffer';
@@ -11,7 +11,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { doctorAnswer, type DoctorAnswer } from './doctor-answer.ts';
+import { doctorResponse, type DoctorResponse } from './doctor-response.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 
 export interface AccessExchange {
@@ -23,22 +23,25 @@ export interface AccessExchange {
   readonly record: ExchangeRecord;
 }
 
-/** Answers a request to the gateway's own name; without a desk only the doctor's. Throws ProxyError for what cannot be taken. */
-export async function answerOwnHost(desk: AccessDesk | undefined, exchange: AccessExchange): Promise<void> {
+/** Responds to a request to the gateway's own name; without a desk only the doctor's. Throws ProxyError for what cannot be taken. */
+export async function respondForOwnHost(
+  desk: AccessDesk | undefined,
+  exchange: AccessExchange,
+): Promise<void> {
   const { client, head, limits, record } = exchange;
   client.sendContinue();
   const body = await readBody(client, limits);
   const { method } = head;
-  const answer = await ownAnswer(desk, exchange, body);
-  const bytes = Buffer.from(answer.text);
+  const response = await ownResponse(desk, exchange, body);
+  const bytes = Buffer.from(response.text);
   record.facts.verdict = 'info';
-  record.facts.status = answer.status;
+  record.facts.status = response.status;
   record.facts.requestBytes = body.length;
   record.facts.responseBytes = method === 'HEAD' ? 0 : bytes.length;
   client.sendHead({
-    status: answer.status,
+    status: response.status,
     headers: new HeaderList([
-      ['content-type', answer.type],
+      ['content-type', response.type],
       ['cache-control', 'no-store'],
       ['x-trace-id', record.traceId],
       ['content-length', String(bytes.length)],
@@ -48,25 +51,25 @@ export async function answerOwnHost(desk: AccessDesk | undefined, exchange: Acce
   client.sendEnd([]);
 }
 
-async function ownAnswer(
+async function ownResponse(
   desk: AccessDesk | undefined,
   { head, principal, clock, record }: AccessExchange,
   body: Buffer,
-): Promise<DoctorAnswer> {
+): Promise<DoctorResponse> {
   const { method, path, query, destination } = head;
   if (isDoctorPath(path)) {
     const { scheme } = destination;
     const protocol = record.facts.protocol ?? '';
-    return doctorAnswer({ method, path, query, scheme, protocol, principal, nowMs: clock() });
+    return doctorResponse({ method, path, query, scheme, protocol, principal, nowMs: clock() });
   }
   if (desk === undefined)
     throw new ProxyError(
       'access_unknown',
-      `Requests for access are turned off; GET ${doctorPath} is answered.`,
+      `Requests for access are turned off; GET ${doctorPath} is served.`,
     );
-  const answer = await desk.answer({ method, path, body: body.toString(), principal });
-  const text = `${JSON.stringify(answer.body, undefined, 2)}\n`;
-  return { status: answer.status, type: 'application/json', text };
+  const response = await desk.respond({ method, path, body: body.toString(), principal });
+  const text = `${JSON.stringify(response.body, undefined, 2)}\n`;
+  return { status: response.status, type: 'application/json', text };
 }
 
 async function readBody({ body }: ClientExchange, limits: Limits): Promise<Buffer> {
@@ -84,7 +87,7 @@ async function readBody({ body }: ClientExchange, limits: Limits): Promise<Buffe
 async function collect(body: Readable, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // The connection must stay usable for the answer, which leaving the loop early would prevent.
+  // The connection must stay usable for the response, which leaving the loop early would prevent.
   for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     if (!(chunk instanceof Buffer))
       throw new ProxyError('internal', 'the body gives text where bytes are expected');

@@ -1,4 +1,4 @@
-// How a request that is not served is answered: why for the workload, what the operator needs for the audit.
+// How a request that is not served is refused: why for the workload, what the operator needs for the audit.
 
 import { Buffer } from 'node:buffer';
 import { hostField } from '../../http/authority.ts';
@@ -9,23 +9,23 @@ import { errorTable } from '../../protocol/error-table.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import { accessUrl } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { denialAnswer } from './denial.ts';
+import { denialResponse } from './denial.ts';
 import type { Denial } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { grpcDenial, grpcTypeOf } from './grpc-denial.ts';
 
-/** An answer in a form that only the client's protocol knows. */
-export interface RefusalAnswer {
+/** A response in a form that only the client's protocol knows. */
+export interface RefusalResponse {
   readonly head: ResponseHead;
   readonly body: Uint8Array;
 }
 
-/** Answers with the reason if the head is not out yet; else the client must see a broken connection. */
+/** Responds with the reason if the head is not out yet; else the client must see a broken connection. */
 export function refuse(
   client: ClientExchange,
   given: ProxyError,
   record: ExchangeRecord,
-  answerTo?: (denial: Denial) => RefusalAnswer,
+  responseTo?: (denial: Denial) => RefusalResponse,
 ): void {
   const { facts } = record;
   const error = client.fault ?? given;
@@ -33,35 +33,35 @@ export function refuse(
   record.noteFault(error);
   const detail = operatorDetail(error);
   if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
-  if (error.code === 'request_malformed') client.closeAfterAnswer();
+  if (error.code === 'request_malformed') client.closeAfterResponse();
   if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
     client.abort(error);
     return;
   }
   try {
-    answer(client, denialOf(error, record), { facts, answerTo });
+    respond(client, denialOf(error, record), { facts, responseTo });
   } catch (fault) {
     // The last resort of every exchange: what is thrown from here would end the process.
     client.abort(asProxyError(fault));
   }
 }
 
-interface AnswerOptions {
+interface ResponseOptions {
   readonly facts: ExchangeRecord['facts'];
-  readonly answerTo: ((denial: Denial) => RefusalAnswer) | undefined;
+  readonly responseTo: ((denial: Denial) => RefusalResponse) | undefined;
 }
 
-function answer(client: ClientExchange, denial: Denial, { facts, answerTo }: AnswerOptions): void {
+function respond(client: ClientExchange, denial: Denial, { facts, responseTo }: ResponseOptions): void {
   const fields = new Map(pairs(client.rawHeaders));
   const grpcType = grpcTypeOf(fields.get('content-type'), client.httpVersion);
-  if (grpcType !== undefined && answerTo === undefined) {
-    // What would have been said without gRPC, whose answers all have the status of success.
+  if (grpcType !== undefined && responseTo === undefined) {
+    // What would have been said without gRPC, whose responses all have the status of success.
     facts.status = errorTable[denial.code].http;
     client.sendHead(grpcDenial(denial, grpcType), true);
     client.sendEnd([]);
     return;
   }
-  const { head, body } = answerTo?.(denial) ?? denialAnswer(denial, fields.get('accept'));
+  const { head, body } = responseTo?.(denial) ?? denialResponse(denial, fields.get('accept'));
   facts.status = head.status;
   client.sendHead(head);
   if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);

@@ -20,7 +20,7 @@ export interface ResponseRelayOptions {
   readonly client: ClientExchange;
   /** What was injected and must not come back. */
   readonly secrets: readonly Secret<string>[];
-  /** Whether an encoded answer may be decoded to be searched. */
+  /** Whether an encoded response may be decoded to be searched. */
   readonly decode?: boolean;
   readonly request: RequestHead;
   readonly limits: Limits;
@@ -68,7 +68,7 @@ export class ResponseRelay implements ResponseReceiver {
     if (code !== 'origin_malformed' || !message.includes('"')) return error;
     return new ProxyError(
       code,
-      `the answer of ${this.#request.destination.host} is malformed; its text is not repeated, for a credential was on the request`,
+      `the response of ${this.#request.destination.host} is malformed; its text is not repeated, for a credential was on the request`,
     );
   }
 
@@ -76,10 +76,10 @@ export class ResponseRelay implements ResponseReceiver {
     this.#interimHeads += 1;
     const max = this.#limits.interimHeadsMax;
     if (this.#interimHeads > max) {
-      const message = `${this.#request.destination.host} sent more than ${max} interim answers (interimHeadsMax)`;
+      const message = `${this.#request.destination.host} sent more than ${max} interim responses (interimHeadsMax)`;
       throw new ProxyError('origin_malformed', message, { limit: 'interimHeadsMax' });
     }
-    // 100 is the gateway's own business: the client got its answer when the request was admitted.
+    // 100 is the gateway's own business: the client got its response when the request was admitted.
     if (status === 100 || status === 101) return;
     this.#client.sendInformation(status, this.#clean(status, rawHeaders).headers.toRaw());
   }
@@ -119,7 +119,7 @@ export class ResponseRelay implements ResponseReceiver {
     if (this.#decoder === undefined) this.#end();
   }
 
-  /** The origin's answer was complete. */
+  /** The origin's response was complete. */
   async end(): Promise<void> {
     await this.#decoder?.end();
     this.#end();
@@ -173,8 +173,8 @@ export class ResponseRelay implements ResponseReceiver {
   #unsearchable(how: string): ProxyError {
     return (this.#unsearchableFault = new ProxyError(
       'origin_malformed',
-      `${this.#request.destination.host} answered ${how} which was not asked for, ` +
-        'so the answer cannot be searched for the injected credential and is not passed on',
+      `${this.#request.destination.host} responded with ${how} which was not asked for, ` +
+        'so the response cannot be searched for the injected credential and is not passed on',
     ));
   }
 }

@@ -58,8 +58,8 @@ export function runUpgrade(
 }
 
 /**
- * Nothing reads the socket before the answer, so that the end of a client that gave up would be seen with that only. An
- * answer that comes soon is still for it: programs exist that send a request and their end at once. What the client sends
+ * Nothing reads the socket before the response, so that the end of a client that gave up would be seen with that only. An
+ * response that comes soon is still for it: programs exist that send a request and their end at once. What the client sends
  * stays where it is. Gives what ends this.
  */
 function endWithClient(socket: Duplex, { closeTimeoutMs }: Limits): () => void {
@@ -84,7 +84,7 @@ export function runHttp2Upgrade(
   parts: ExchangeParts,
   stream: ServerHttp2Stream,
 ): Promise<void> {
-  // RFC 8441 §5 has neither key nor answer; a client that sends a key all the same (the WebSocket of Node 26) wants the answer.
+  // RFC 8441 §5 has no key and no Sec-WebSocket-Accept; a client that sends a key all the same (the WebSocket of Node 26) wants one.
   const asked = HeaderList.fromRaw(client.rawHeaders).has('sec-websocket-key');
   const switched = (headers: HeaderList): void => {
     client.sendHead({ status: 200, headers: asked ? headers : headers.without('sec-websocket-accept') });
@@ -100,7 +100,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
   let ended: ProxyError | undefined;
   let origin: Duplex | undefined;
   let relay: ResponseRelay | undefined;
-  const unanswered = new AbortController();
+  const noResponse = new AbortController();
   let release = (): void => undefined;
   try {
     const admitted = await admit(client, scene, parts, record);
@@ -127,8 +127,8 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
       decision: admitted.decision,
       end: (error) => {
         ended = error;
-        // Before its answer there is still room for one that says why.
-        if (origin === undefined) unanswered.abort();
+        // Before its response there is still room for one that says why.
+        if (origin === undefined) noResponse.abort();
         else client.abort(error);
         origin?.destroy(error);
       },
@@ -136,7 +136,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     // From here on a change of the policy ends it.
     confirmDecision(admitted, scene.principal, parts);
     throwIfGone(client);
-    const signal = AbortSignal.any([request.signal, unanswered.signal]);
+    const signal = AbortSignal.any([request.signal, noResponse.signal]);
     const result = await parts.forwarder.upgrade({ ...request, head, signal }, 'websocket', relay);
     record.facts.verdict = 'allow';
     record.facts.upstreamProtocol = result.protocol;
@@ -170,7 +170,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
   } finally {
     release();
-    // An answer that is refused leaves nobody who would end it.
+    // A response that is refused leaves nobody who would end it.
     origin?.destroy();
     record.finish(parts.clock());
   }
@@ -184,7 +184,7 @@ function noteEnd(record: ExchangeRecord, ended: ProxyError | undefined): void {
 }
 
 /**
- * An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks the answer to it. Of extensions
+ * An extended CONNECT has no key; HTTP/1.1 needs one. The client's own is kept: it checks what fits it. Of extensions
  * those go on whose frames can be told from what is none, and none where messages are searched.
  */
 function handshakeFields(headers: HeaderList, isSearched: boolean): HeaderList {
@@ -276,13 +276,13 @@ function acceptSwitch({ result, key, forms }: Switched): FrameGuards {
   if (fields.all('sec-websocket-accept').join() !== accept)
     throw new ProxyError(
       'origin_malformed',
-      'The answer of the origin is refused: its Sec-WebSocket-Accept is not the answer to the key.',
+      'The response of the origin is refused: its Sec-WebSocket-Accept does not fit the key.',
     );
   const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
   if (isCompressed && forms.length > 0)
     throw new ProxyError(
       'origin_malformed',
-      'The answer of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
+      'The response of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
     );
   return {
     client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),

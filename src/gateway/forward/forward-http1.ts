@@ -46,7 +46,7 @@ export class Http1Forwarder implements Forwarder {
     }
   }
 
-  /** Sends an upgrade request; an answer other than 101 goes to the receiver as usual. */
+  /** Sends an upgrade request; a response other than 101 goes to the receiver as usual. */
   async upgrade(
     request: ForwardRequest,
     protocol: string,
@@ -77,7 +77,7 @@ export class Http1Forwarder implements Forwarder {
 function mayTryAgain(request: ForwardRequest, connection: Http1Connection, error: unknown): boolean {
   const { method } = request.head;
   return (
-    !connection.hasAnswered &&
+    !connection.hasResponded &&
     request.body === undefined &&
     (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') &&
     error instanceof ProxyError &&

@@ -6,7 +6,7 @@ import { hostField } from '../../http/authority.ts';
 import type { DialResult } from '../../net/dialer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { answerLate, bodyFault, idleFor, requireClient } from './forwarder.ts';
+import { respondLate, bodyFault, idleFor, requireClient } from './forwarder.ts';
 import type {
   ForwardRequest,
   ForwardResult,
@@ -104,7 +104,7 @@ export class Http2Origin implements OriginConnection {
     }
   }
 
-  /** Opens a WebSocket as an extended CONNECT; an answer other than 200 goes to the receiver. */
+  /** Opens a WebSocket as an extended CONNECT; a response other than 200 goes to the receiver. */
   async upgrade(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<UpgradeResult> {
     const active: ActiveStream = { peerLeft: () => this.destroy() };
     this.#active.add(active);
@@ -160,7 +160,7 @@ async function exchange(
   request.signal.addEventListener('abort', onAbort, { once: true });
   let hasHead = false;
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(hasHead ? idleFor(`nothing of the answer of ${host} moved`) : answerLate(host));
+    fail(hasHead ? idleFor(`nothing of the response of ${host} moved`) : respondLate(host));
   });
   stream.once('response', () => {
     hasHead = true;
@@ -170,7 +170,7 @@ async function exchange(
   active.peerLeft = () => {
     if (!isEnded())
       fail(
-        new ProxyError('origin_truncated', `${host} closed the connection before its answer was complete`),
+        new ProxyError('origin_truncated', `${host} closed the connection before its response was complete`),
       );
   };
   sendBody(stream, request, fail);
@@ -179,7 +179,7 @@ async function exchange(
   } finally {
     request.signal.removeEventListener('abort', onAbort);
     request.body?.unpipe(stream);
-    // An early final answer: nobody waits for the rest of the body.
+    // An early final response: nobody waits for the rest of the body.
     if (!stream.closed && !stream.writableFinished) cancel.abort();
   }
 }

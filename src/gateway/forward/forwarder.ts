@@ -56,7 +56,7 @@ export interface ResponseReceiver {
   /** False means: stop until `resume` is called. */
   onData(chunk: Uint8Array, resume: () => void): boolean;
   onTrailers(rawTrailers: readonly string[]): void;
-  /** The answer is whole, told in the same turn as its last bytes by engines that know. */
+  /** The response is whole, told in the same turn as its last bytes by engines that know. */
   onComplete?(): void;
 }
 
@@ -67,7 +67,7 @@ export interface ForwardResult {
 export interface UpgradeResult {
   readonly status: number;
   readonly rawHeaders: readonly string[];
-  /** Present if the origin switched protocols; else the answer went to the receiver. */
+  /** Present if the origin switched protocols; else the response went to the receiver. */
   readonly socket?: Duplex;
   readonly head?: Buffer;
   readonly protocol: ForwardResult['protocol'];
@@ -83,19 +83,19 @@ export interface Forwarder extends AsyncDisposable {
   upgrade(request: ForwardRequest, protocol: string, receiver: ResponseReceiver): Promise<UpgradeResult>;
 }
 
-/** @throws ProxyError cancelled if nobody waits for an answer any more */
+/** @throws ProxyError cancelled if nobody waits for a response any more */
 export function requireClient({ signal }: Pick<ForwardRequest, 'signal'>): void {
   if (signal.aborted) throw clientLeft();
 }
 
-/** Nobody waits for an answer any more. */
+/** Nobody waits for a response any more. */
 export function clientLeft(): ProxyError {
   return new ProxyError('cancelled', 'the client went away');
 }
 
 /** The origin sent no head within `responseHeadTimeoutMs`. */
-export function answerLate(host: string, cause?: unknown): ProxyError {
-  const message = `${host} did not answer in time (responseHeadTimeoutMs)`;
+export function respondLate(host: string, cause?: unknown): ProxyError {
+  const message = `${host} did not respond in time (responseHeadTimeoutMs)`;
   return new ProxyError('timeout', message, { cause, limit: 'responseHeadTimeoutMs' });
 }
 

@@ -6,7 +6,7 @@ import { ResponseParser } from '../../http/response-parser.ts';
 import type { DialResult } from '../../net/dialer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { answerLate, clientLeft, idleFor, requireClient } from './forwarder.ts';
+import { respondLate, clientLeft, idleFor, requireClient } from './forwarder.ts';
 import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
 import { RequestBodyPump } from './request-body-pump.ts';
 
@@ -15,7 +15,7 @@ const idleMsMax = 4_000;
 /** So much earlier than the origin says that it closes them. */
 const idleMarginMs = 1_000;
 
-/** A connection after the origin switched protocols; `head` came behind its answer. */
+/** A connection after the origin switched protocols; `head` came behind its response. */
 export interface SwitchedConnection {
   readonly rawHeaders: readonly string[];
   readonly socket: Socket;
@@ -89,8 +89,8 @@ export class Http1Connection implements OriginConnection {
     return this.#served > 0 || this.wasIdle;
   }
 
-  /** Whether a byte of the answer to the last request came. */
-  get hasAnswered(): boolean {
+  /** Whether a byte of the response to the last request came. */
+  get hasResponded(): boolean {
     return this.#parser.hasBegun;
   }
 
@@ -100,7 +100,7 @@ export class Http1Connection implements OriginConnection {
   }
 
   /**
-   * Sends a request and hands its answer on. Resolves when the answer is whole, with the connection itself if it was
+   * Sends a request and hands its response on. Resolves when the response is whole, with the connection itself if it was
    * switched to `switchTo`. @throws ProxyError origin_malformed, origin_truncated, timeout, cancelled, what the receiver throws
    */
   async run(
@@ -146,10 +146,10 @@ export class Http1Connection implements OriginConnection {
     const { host } = this.#exchange.request.head.destination;
     const { pump } = this.#exchange;
     if (!this.#hasHead && pump?.awaitsClient !== true) {
-      if (quietMs >= responseHeadTimeoutMs) this.#fail(answerLate(host));
+      if (quietMs >= responseHeadTimeoutMs) this.#fail(respondLate(host));
     } else if (quietMs >= idleTimeoutMs) {
       const what = this.#isPaused ? 'the client took nothing' : `${host} sent nothing`;
-      this.#fail(idleFor(this.#hasHead ? `${what} of the answer` : 'nothing came of the body'));
+      this.#fail(idleFor(this.#hasHead ? `${what} of the response` : 'nothing came of the body'));
     }
   }
 
@@ -160,7 +160,7 @@ export class Http1Connection implements OriginConnection {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    // Bytes that nobody asked for: whatever they are, the next answer could not be told from them.
+    // Bytes that nobody asked for: whatever they are, the next response could not be told from them.
     if (this.#exchange === undefined) this.#close();
     else this.#receive(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
   };
@@ -242,11 +242,11 @@ export class Http1Connection implements OriginConnection {
   };
 
   #truncated(host: string): ProxyError {
-    const message = `${host} closed the connection before its answer was complete`;
+    const message = `${host} closed the connection before its response was complete`;
     return new ProxyError('origin_truncated', message, { cause: this.#lost });
   }
 
-  /** The answer is whole. What is left of the body, or came behind the answer, must not get into another exchange. */
+  /** The response is whole. What is left of the body, or came behind the response, must not get into another exchange. */
   #finish(isClean: boolean): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return;

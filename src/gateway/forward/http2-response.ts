@@ -1,4 +1,4 @@
-// The answer on a stream of HTTP/2 towards an origin.
+// The response on a stream of HTTP/2 towards an origin.
 
 import { constants } from 'node:http2';
 import type { ClientHttp2Stream } from 'node:http2';
@@ -39,17 +39,17 @@ export function receiveResponse(
   });
   stream.on('error', (error) => {
     end.fail(
-      new ProxyError('origin_truncated', `${host} reset the stream before its answer was complete`, {
+      new ProxyError('origin_truncated', `${host} reset the stream before its response was complete`, {
         cause: error,
       }),
     );
   });
   stream.once('close', () => {
-    // A reset without an error may follow a complete answer, and is none.
+    // A reset without an error may follow a complete response, and is none.
     if (isEnded() && stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR) end.resolve();
     else
       end.fail(
-        new ProxyError('origin_truncated', `${host} closed the stream before its answer was complete`),
+        new ProxyError('origin_truncated', `${host} closed the stream before its response was complete`),
       );
   });
   return isEnded;
@@ -75,7 +75,7 @@ function guard(end: StreamEnd, step: () => void): void {
     end.fail(
       error instanceof ProxyError
         ? error
-        : new ProxyError('internal', 'the answer could not be passed on', { cause: error }),
+        : new ProxyError('internal', 'the response could not be passed on', { cause: error }),
     );
   }
 }

@@ -1,11 +1,11 @@
-// A WebSocket towards an origin that speaks HTTP/2 only (RFC 8441): what comes back is as HTTP/1.1 would have answered.
+// A WebSocket towards an origin that speaks HTTP/2 only (RFC 8441): what comes back is as HTTP/1.1 would have responded.
 
 import { createHash } from 'node:crypto';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { hostField } from '../../http/authority.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { answerLate } from './forwarder.ts';
+import { respondLate } from './forwarder.ts';
 import type { ForwardRequest, ResponseReceiver, UpgradeResult } from './forwarder.ts';
 import { receiveResponse } from './http2-response.ts';
 
@@ -19,7 +19,7 @@ export interface Http2Connection {
 }
 
 /**
- * Sends the extended CONNECT. Resolves with the stream as the socket if the origin agrees, else when its answer went
+ * Sends the extended CONNECT. Resolves with the stream as the socket if the origin agrees, else when its response went
  * to the receiver. Throws `origin_unreachable` if the origin does not offer RFC 8441.
  */
 export async function openHttp2WebSocket(
@@ -47,14 +47,14 @@ export async function openHttp2WebSocket(
   };
   request.signal.addEventListener('abort', onAbort, { once: true });
   stream.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(answerLate(host));
+    fail(respondLate(host));
   });
   receiveResponse(stream, receiver, {
     host,
     fail,
     resolve: () => resolve({ status: 0, rawHeaders: [], protocol: 'h2' }),
     takesOver: (status, fields) => {
-      // Anything else is an answer to read, and nothing more is sent to it.
+      // Anything else is a response to read, and nothing more is sent to it.
       if (status !== 200) stream.end();
       else resolve(switched(stream, request, fields));
       return status === 200;

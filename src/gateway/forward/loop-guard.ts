@@ -17,7 +17,7 @@ export class LoopGuard {
   readonly pseudonym = randomBytes(9).toString('hex');
   #own: ReadonlySet<string> = new Set();
 
-  /** Under which the gateway itself answers. */
+  /** Under which the gateway itself responds. */
   listensAs(hosts: readonly string[], port: number): void {
     this.#own = new Set(hosts.map((host) => formatAuthority({ host: host.toLowerCase(), port })));
   }

@@ -8,8 +8,8 @@ import type { Dialer } from '../../net/dialer.ts';
 import { asProxyError } from '../../protocol/error.ts';
 
 const usualTimeoutMs = 10_000;
-/** A token answer is a few kilobytes; GitHub's repeats every repository that the token is for. */
-const answerBytesMax = 1024 * 1024;
+/** A token response is a few kilobytes; GitHub's repeats every repository that the token is for. */
+const responseBytesMax = 1024 * 1024;
 /** The operator wrote the URL, so a private network is as good as a public one. */
 const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
 
@@ -24,13 +24,13 @@ export interface ServiceRequest {
   readonly signal?: AbortSignal;
 }
 
-export interface ServiceAnswer {
+export interface ServiceResponse {
   readonly status: number;
   readonly text: string;
 }
 
-/** Throws for anything but a whole answer; the error has nothing of what was sent. */
-export type ServiceFetch = (url: string, request: ServiceRequest) => Promise<ServiceAnswer>;
+/** Throws for anything but a whole response; the error has nothing of what was sent. */
+export type ServiceFetch = (url: string, request: ServiceRequest) => Promise<ServiceResponse>;
 
 export interface ServiceDialers {
   /** The way out, with the addresses of this machine not closed: the operator may run a service beside the gateway. */
@@ -52,14 +52,14 @@ export function openServiceFetch(
   dialers: ServiceDialers,
 ): { readonly fetch: ServiceFetch } & AsyncDisposable {
   const closing = new AbortController();
-  const running = new Set<Promise<ServiceAnswer>>();
+  const running = new Set<Promise<ServiceResponse>>();
   return {
     fetch: (url, request) => {
-      const answer = ask(url, request, dialers, closing.signal);
-      running.add(answer);
-      const forget = (): void => void running.delete(answer);
-      answer.then(forget, forget);
-      return answer;
+      const response = ask(url, request, dialers, closing.signal);
+      running.add(response);
+      const forget = (): void => void running.delete(response);
+      response.then(forget, forget);
+      return response;
     },
     [Symbol.asyncDispose]: async () => {
       closing.abort();
@@ -73,7 +73,7 @@ async function ask(
   request: ServiceRequest,
   dialers: ServiceDialers,
   closing: AbortSignal,
-): Promise<ServiceAnswer> {
+): Promise<ServiceResponse> {
   if (!isServiceUrl(url)) throw new Error('its URL is not https');
   const given = request.signal === undefined ? [] : [request.signal];
   const signal = AbortSignal.any([
@@ -84,7 +84,7 @@ async function ask(
   const agent = openAgent(new URL(url), request, dialers, signal);
   try {
     const { method, headers, body } = request;
-    const answer = await fetch(url, {
+    const response = await fetch(url, {
       method,
       headers: { ...headers },
       ...(body === undefined ? {} : { body }),
@@ -92,7 +92,7 @@ async function ask(
       signal,
       dispatcher: agent,
     });
-    return { status: answer.status, text: await textOf(answer.body) };
+    return { status: response.status, text: await textOf(response.body) };
   } finally {
     await agent.destroy();
   }
@@ -142,7 +142,8 @@ async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
   let bytes = 0;
   for await (const chunk of body ?? []) {
     bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error(`its answer is longer than ${String(answerBytesMax)} bytes`);
+    if (bytes > responseBytesMax)
+      throw new Error(`its response is longer than ${String(responseBytesMax)} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

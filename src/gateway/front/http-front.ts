@@ -32,8 +32,8 @@ export class HttpFront {
   readonly #connections = new WeakMap<Duplex, FrontConnection>();
   /** The exchange whose request was read last on a connection, and its end. */
   readonly #latest = new WeakMap<Duplex, RunningExchange>();
-  /** Connections that got their last answer: what still comes on them is nobody's request. */
-  readonly #answered = new WeakSet<Duplex>();
+  /** Connections that got their last response: what still comes on them is nobody's request. */
+  readonly #responded = new WeakSet<Duplex>();
   readonly #readCounts = new WeakMap<Duplex, () => number>();
   readonly #parts: ExchangeParts;
 
@@ -103,12 +103,12 @@ export class HttpFront {
     const done = runExchange(client, connection.scene, this.#parts).then(() => {
       discardBody(request);
     });
-    const { promise: answered, resolve } = Promise.withResolvers<undefined>();
+    const { promise: responded, resolve } = Promise.withResolvers<undefined>();
     response.once('close', () => resolve(undefined));
-    this.#latest.set(request.socket, { client, done: Promise.all([done, answered]) });
+    this.#latest.set(request.socket, { client, done: Promise.all([done, responded]) });
   }
 
-  /** A socket carries one response at a time: what takes it over waits for the answers before it. */
+  /** A socket carries one response at a time: what takes it over waits for the responses before it. */
   #afterEarlier(socket: Duplex, next: () => void): void {
     const latest = this.#latest.get(socket);
     if (latest === undefined) {
@@ -187,14 +187,14 @@ export class HttpFront {
     };
   }
 
-  /** The parser gave up: the bytes are not HTTP. One answer, one event, and the connection ends. */
+  /** The parser gave up: the bytes are not HTTP. One response, one event, and the connection ends. */
   #malformed(error: Error & { readonly code?: string }, socket: Duplex): void {
     const connection = this.#connections.get(socket);
     if (connection === undefined || socket.destroyed) {
       socket.destroy();
       return;
     }
-    if (this.#answered.has(socket)) return;
+    if (this.#responded.has(socket)) return;
     // The client going away between requests is not an exchange.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error instanceof ProxyError) {
       socket.destroy();
@@ -210,27 +210,27 @@ export class HttpFront {
     // Behind a request that closes the connection nothing is read (RFC 9112 §9.6).
     if (latest?.client.closing === true || error.code === 'HPE_CLOSED_CONNECTION') return;
     if (latest === undefined) {
-      this.#answerMalformed(error, socket, connection);
+      this.#respondMalformed(error, socket, connection);
       return;
     }
-    // Earlier requests get their own answers first.
-    void this.#answerAfter(latest, error, socket, connection);
+    // Earlier requests get their own responses first.
+    void this.#respondAfter(latest, error, socket, connection);
   }
 
-  async #answerAfter(
+  async #respondAfter(
     { done }: RunningExchange,
     error: Error,
     socket: Duplex,
     connection: FrontConnection,
   ): Promise<void> {
     await done;
-    if (!socket.destroyed) this.#answerMalformed(error, socket, connection);
+    if (!socket.destroyed) this.#respondMalformed(error, socket, connection);
   }
 
-  #answerMalformed(error: Error, socket: Duplex, connection: FrontConnection): void {
+  #respondMalformed(error: Error, socket: Duplex, connection: FrontConnection): void {
     const { audit, clock } = this.#parts;
     const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
-    this.#answered.add(socket);
+    this.#responded.add(socket);
     const { status, reason, fault } = parserFault(error);
     record.facts.verdict = 'deny';
     record.noteFault(fault);
@@ -258,7 +258,7 @@ function countRead(socket: Duplex): () => number {
 
 interface RunningExchange {
   readonly client: Http1Client;
-  /** The exchange is over and its answer is out. */
+  /** The exchange is over and its response is out. */
   readonly done: Promise<unknown>;
 }
 
@@ -279,7 +279,7 @@ function createServer(limits: Limits): Server {
   server.timeout = limits.idleTimeoutMs;
   // Heads are timed by a timer that starts with this event; the server itself never listens.
   server.emit('listening');
-  // A client that shuts its write side down still wants the answer; Node's types do not know this switch.
+  // A client that shuts its write side down still wants the response; Node's types do not know this switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;
 }

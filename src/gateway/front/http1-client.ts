@@ -73,7 +73,7 @@ export class Http1Client implements ClientExchange {
     return this.#fault;
   }
 
-  /** Whether the answer is the last thing on the connection. */
+  /** Whether the response is the last thing on the connection. */
   get closing(): boolean {
     return this.#closing;
   }
@@ -94,11 +94,11 @@ export class Http1Client implements ClientExchange {
   /** The bytes of the body are not HTTP: ends the exchange, whose refusal then says so. */
   fail(fault: ProxyError): void {
     this.#fault ??= fault;
-    this.closeAfterAnswer();
+    this.closeAfterResponse();
     this.#abort.abort(fault);
   }
 
-  closeAfterAnswer(): void {
+  closeAfterResponse(): void {
     this.#closing = true;
     if (!this.headSent) this.#response.shouldKeepAlive = false;
   }

@@ -21,10 +21,10 @@ export class Http2Client implements ClientExchange {
   #requestTrailers: readonly string[] = [];
   #responseTrailers: readonly string[] = [];
   #ended = false;
-  #answerEndedAtHead = false;
+  #responseEndedAtHead = false;
   #fault: ProxyError | undefined;
   readonly #idleTimeoutMs: number;
-  /** Runs while an answer is sent. Node's own timer of a stream takes an answered PING for progress of the stream. */
+  /** Runs while a response is sent. Node's own timer of a stream takes an acknowledged PING for progress of the stream. */
   #untaken: NodeJS.Timeout | undefined;
   readonly #onTaken = (): void => void this.#untaken?.refresh();
 
@@ -89,9 +89,9 @@ export class Http2Client implements ClientExchange {
     return this.#fault;
   }
 
-  /** The answer was a head alone, with the end of the stream in it. */
-  get answerEndedAtHead(): boolean {
-    return this.#answerEndedAtHead;
+  /** The response was a head alone, with the end of the stream in it. */
+  get responseEndedAtHead(): boolean {
+    return this.#responseEndedAtHead;
   }
 
   sendContinue(): void {
@@ -114,7 +114,7 @@ export class Http2Client implements ClientExchange {
     const bodyless = this.#method === 'HEAD' || head.status === 204 || head.status === 304;
     const endStream = endsAtHead || bodyless;
     this.#ended ||= endStream;
-    this.#answerEndedAtHead = endStream;
+    this.#responseEndedAtHead = endStream;
     this.#stream.respond(fields, { waitForTrailers: !endStream, endStream });
   }
 
@@ -136,19 +136,19 @@ export class Http2Client implements ClientExchange {
     if (this.#stream.writable) this.#stream.end();
   }
 
-  closeAfterAnswer(): void {
+  closeAfterResponse(): void {
     // Frames bound every stream: a malformed one says nothing about the next.
   }
 
   abort(error: ProxyError): void {
-    // Not `close(code)`: node ends the stream first, and the client would take the cut answer for a complete one.
+    // Not `close(code)`: node ends the stream first, and the client would take the cut response for a complete one.
     this.#stream.destroy(error);
   }
 
   /** A client that grants no window would hold the origin, and the refusal, for ever. */
   #giveUpUntaken(): void {
     if (this.#stream.bufferSize === 0) return;
-    const message = `the client took nothing of its answer for ${this.#idleTimeoutMs} ms (idleTimeoutMs)`;
+    const message = `the client took nothing of its response for ${this.#idleTimeoutMs} ms (idleTimeoutMs)`;
     this.#fault = new ProxyError('timeout', message, { limit: 'idleTimeoutMs' });
     this.#abort.abort(this.#fault);
     this.abort(this.#fault);

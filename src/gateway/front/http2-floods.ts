@@ -1,4 +1,4 @@
-// Frames of one HTTP/2 connection that cost more to answer than to send: counted, and told by the name of their limit.
+// Frames of one HTTP/2 connection that cost more to respond to than to send: counted, and told by the name of their limit.
 
 import { constants } from 'node:http2';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
@@ -9,7 +9,7 @@ import { TokenBucket } from '../../protocol/token-bucket.ts';
 
 type FloodLimits = Pick<Limits, 'http2ResetsPerSecondMax' | 'http2ControlFramesPerSecondMax'>;
 
-/** nghttp2's own bounds (nghttp2.h): a thousand answers that wait to be written, eight frames of one header block. */
+/** nghttp2's own bounds (nghttp2.h): a thousand responses that wait to be written, eight frames of one header block. */
 const floodedErrno = -904;
 const continuationsErrno = -905;
 

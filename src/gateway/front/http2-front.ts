@@ -16,7 +16,7 @@ const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 4 * 1024 * 1024;
 /** Megabytes of memory that node:http2 may hold for one session before it refuses more. */
 const sessionMemoryMegabytesMax = 8;
-/** Above its own bounds node resets a stream without telling; a head between ours and those gets an answer and an event. */
+/** Above its own bounds node resets a stream without telling; a head between ours and those gets a response and an event. */
 const headRoom = 2;
 /** A SETTINGS frame has at most a handful of entries. */
 const settingsEntriesMax = 32;
@@ -127,22 +127,22 @@ export class Http2Front {
       return;
     }
     void runExchange(client, connection.scene, this.#parts).then(() => {
-      if (!endsAtHead) stopReading(stream, client.answerEndedAtHead);
+      if (!endsAtHead) stopReading(stream, client.responseEndedAtHead);
     });
   }
 }
 
 /**
- * The answer is out: what the client still sends is not wanted (RFC 9113 §8.1). The reset comes behind the end of the answer;
- * in its place, clients take the answer for a cut one.
+ * The response is out: what the client still sends is not wanted (RFC 9113 §8.1). The reset comes behind the end of the response;
+ * in its place, clients take the response for a cut one.
  */
-function stopReading(stream: ServerHttp2Stream, answerEndedAtHead: boolean): void {
+function stopReading(stream: ServerHttp2Stream, responseEndedAtHead: boolean): void {
   if (stream.readableEnded || stream.closed) return;
   const close = (): void => {
     stream.close(constants.NGHTTP2_NO_ERROR);
   };
   // `finish` tells that node has the last byte, not that the end was sent: that is the trailers' part.
-  if (answerEndedAtHead || stream.sentTrailers !== undefined) setImmediate(close);
+  if (responseEndedAtHead || stream.sentTrailers !== undefined) setImmediate(close);
   else stream.once('wantTrailers', () => setImmediate(close));
 }
 
@@ -157,7 +157,7 @@ function createHttp2Server(limits: Limits): Http2Server {
     maxSessionMemory: sessionMemoryMegabytesMax,
     maxHeaderListPairs: headRoom * limits.headersCountMax,
     maxSettings: settingsEntriesMax,
-    // Origins do say X-Content-Type-Options twice; an answer goes on as it is.
+    // Origins do say X-Content-Type-Options twice; a response goes on as it is.
     strictSingleValueFields: false,
     ...resetOptions(limits),
     unknownProtocolTimeout: limits.handshakeTimeoutMs,

@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { parseAuthority } from '../../http/authority.ts';
 import { commandOutput } from '../../system/command-output.ts';
 
-/** Tools answer from their configuration; one that hangs must not keep the gateway from starting. */
+/** Tools tell from their configuration; one that hangs must not keep the gateway from starting. */
 const timeoutMs = 15_000;
 const outputBytesMax = 256 * 1024;
 /** More hosts than this come from the wrong file. */

@@ -1,4 +1,4 @@
-// What runs is judged again when the policy or a grant changes, and when time alone changes an answer: a rule expires, or its
+// What runs is judged again when the policy or a grant changes, and when time alone changes a decision: a rule expires, or its
 // condition looks at the clock.
 
 import type { Policy } from '../../policy/decision.ts';
@@ -37,7 +37,7 @@ export class LiveReview implements AsyncDisposable {
     live.review(policy(), clock());
   }
 
-  /** Judges again if the time since the last look may have changed an answer. */
+  /** Judges again if the time since the last look may have changed a decision. */
   look(): void {
     const nowMs = this.#options.clock();
     const isChanged = this.#options.policy().changesBetween(this.#lookedMs, nowMs);

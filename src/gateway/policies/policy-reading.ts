@@ -40,7 +40,7 @@ export async function readPolicyAside(
       rules.push(rule);
       index.add(rule);
     }
-    // Answers of the thread alone would not do: several of them can be handled in one turn of the loop.
+    // Messages of the thread alone would not do: several of them can be handled in one turn of the loop.
     await setImmediate();
   }
   const { version, files, warnings } = frame;

@@ -39,7 +39,7 @@ type Question =
   | { readonly ask: 'frame'; readonly discovered: Discovered | undefined }
   | { readonly ask: 'rules' };
 
-/** One thread for one reading. Each question has one answer; the thread ends with its disposal. */
+/** One thread for one reading. Each question has one reply; the thread ends with its disposal. */
 export class PolicyThread implements AsyncDisposable {
   readonly #worker: Worker;
   #pending: PromiseWithResolvers<unknown> | undefined;
@@ -54,10 +54,10 @@ export class PolicyThread implements AsyncDisposable {
       resourceLimits: { maxOldGenerationSizeMb: defaultLimits.policyReadMemoryBytesMax / 1024 / 1024 },
     });
     this.#worker.unref();
-    this.#worker.on('message', (answer: unknown) => {
+    this.#worker.on('message', (response: unknown) => {
       const pending = this.#pending;
       this.#pending = undefined;
-      pending?.resolve(answer);
+      pending?.resolve(response);
     });
     this.#worker.on('error', (error: unknown) => this.#fail(reasonOf(error)));
     this.#worker.once('exit', () => this.#fail('its thread has ended'));
@@ -72,7 +72,7 @@ export class PolicyThread implements AsyncDisposable {
 
   /** The tools that groups name under `discover`. */
   async tools(): Promise<readonly string[]> {
-    // The thread answers `tools` with this, below.
+    // The thread replies to `tools` with this, below.
     return (await this.#ask({ ask: 'tools' })) as readonly string[];
   }
 
@@ -80,7 +80,7 @@ export class PolicyThread implements AsyncDisposable {
   async frame(
     discovered: Discovered | undefined,
   ): Promise<PolicyFrame | { readonly problems: readonly PolicyProblem[] }> {
-    // The thread answers `frame` with this, below.
+    // The thread replies to `frame` with this, below.
     return (await this.#ask({ ask: 'frame', discovered })) as
       | PolicyFrame
       | { readonly problems: readonly PolicyProblem[] };
@@ -88,7 +88,7 @@ export class PolicyThread implements AsyncDisposable {
 
   /** The next rules in their order; an empty portion is the end. */
   async rules(): Promise<readonly PlainRule[]> {
-    // The thread answers `rules` with this, below.
+    // The thread replies to `rules` with this, below.
     return (await this.#ask({ ask: 'rules' })) as readonly PlainRule[];
   }
 

@@ -32,7 +32,7 @@ export interface ResponseDecoderOptions {
 
 export class ResponseDecoder {
   readonly #options: ResponseDecoderOptions;
-  /** Opened with the first byte: an answer to HEAD names a coding and has no body. */
+  /** Opened with the first byte: a response to HEAD names a coding and has no body. */
   #stream: Transform | undefined;
   #fault: ProxyError | undefined;
 
@@ -99,7 +99,7 @@ export class ResponseDecoder {
 
   #broken(cause: unknown): ProxyError {
     const { host, coding } = this.#options;
-    return new ProxyError('origin_malformed', `${host} answered with ${coding} that cannot be decoded`, {
+    return new ProxyError('origin_malformed', `${host} responded with ${coding} that cannot be decoded`, {
       cause,
     });
   }

@@ -1,4 +1,4 @@
-// An answer is searched for injected values as bytes: all of it, not encoded, in a charset in which ASCII is ASCII. A client that
+// A response is searched for injected values as bytes: all of it, not encoded, in a charset in which ASCII is ASCII. A client that
 // could ask for half of it, or for another alphabet, would read the value past the search.
 
 import { HeaderList } from '../../http/header-list.ts';
@@ -15,13 +15,13 @@ const asciiCharset =
 const charsetParameter = /[ \t]*;[ \t]*charset[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s;,]*)/gi;
 
 export interface SearchOptions {
-  /** Whether an encoded answer is decoded to be searched. */
+  /** Whether an encoded response is decoded to be searched. */
   readonly decode: boolean;
   /** Whether the origin never repeats the values in what it serves in ranges. */
   readonly keepsRange: boolean;
 }
 
-/** The fields of a request whose answer will be searched. */
+/** The fields of a request whose response will be searched. */
 export function askSearchable(headers: HeaderList, { decode, keepsRange }: SearchOptions): HeaderList {
   const whole = keepsRange ? headers : headers.without(...rangeFields);
   return withoutCharsets(whole.without(...formFields)).with(
@@ -30,7 +30,7 @@ export function askSearchable(headers: HeaderList, { decode, keepsRange }: Searc
   );
 }
 
-/** Some frameworks write the answer in the charset that Accept names beside a type. */
+/** Some frameworks write the response in the charset that Accept names beside a type. */
 function withoutCharsets(headers: HeaderList): HeaderList {
   const isForeign = (value: string): boolean => foreignCharset(value) !== undefined;
   if (!headers.all('accept').some(isForeign)) return headers;

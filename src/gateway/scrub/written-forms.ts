@@ -22,7 +22,7 @@ const jsonEscapes: readonly RegExp[] = [/[&<>]/g, /[&<>']/g, /[&<>=']/g, /[\u008
 /** .NET writes its escapes in upper case, also of what others write behind a backslash. */
 const dotNetEscapes = /["&'+<>`]|[\u0080-\uffff]/g;
 
-/** The text as it may stand in an answer, also unchanged; every form once. */
+/** The text as it may stand in a response, also unchanged; every form once. */
 export function writtenForms(text: string): ReadonlySet<string> {
   const json = JSON.stringify(text).slice(1, -1);
   const escaped = [

@@ -47,7 +47,7 @@ export async function fetchIssuerJson(fetch: IssuerFetch, url: string, limits: L
     if (error instanceof ProxyError) throw error;
     const cause = { cause: error };
     if (signal.aborted) {
-      const why = `no answer within ${limits.jwksTimeoutMs} ms (jwksTimeoutMs)`;
+      const why = `no response within ${limits.jwksTimeoutMs} ms (jwksTimeoutMs)`;
       throw fail(why, { ...cause, limit: 'jwksTimeoutMs' });
     }
     if (error instanceof SyntaxError) throw fail('it is not JSON', cause);

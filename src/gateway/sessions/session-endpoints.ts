@@ -17,17 +17,17 @@ export interface SessionEndpointContext {
   readonly publicOrigins: readonly string[];
   readonly limits?: Limits;
   readonly clock?: () => number;
-  /** Told of answers with status 500 and above: the agent gets no details of those. */
+  /** Told of responses with status 500 and above: the agent gets no details of those. */
   readonly onLimit?: (limit: LimitName) => void;
   readonly onFault?: (error: ProxyError, traceId: string) => void;
 }
 
-/** Whether a path is one that `handleSessionRequest` answers. */
+/** Whether a path is one that `handleSessionRequest` serves. */
 export function isSessionPath(path: string): boolean {
   return path === sessionPath || path === sessionCommitPath;
 }
 
-/** Answers one request; never throws. Every refusal is a `SessionProblem`, and nothing of a token is in it. */
+/** Serves one request; never throws. Every refusal is a `SessionProblem`, and nothing of a token is in it. */
 export async function handleSessionRequest(
   request: IncomingMessage,
   response: ServerResponse,
@@ -35,8 +35,7 @@ export async function handleSessionRequest(
 ): Promise<void> {
   const traceId = newTraceId();
   try {
-    const answer = await serve(request, context, traceId);
-    send(response, 200, answer);
+    send(response, 200, await serve(request, context, traceId));
   } catch (error) {
     const refusal = asProxyError(error);
     if (refusal.limit !== undefined) context.onLimit?.(refusal.limit);
@@ -140,7 +139,7 @@ async function readBody(request: IncomingMessage, limits: Limits): Promise<Buffe
 async function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // The request must stay usable for the answer, which leaving the loop early would prevent.
+  // The request must stay usable for the response, which leaving the loop early would prevent.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     if (!(chunk instanceof Buffer))
       throw new ProxyError('internal', 'The request gives text where bytes are expected.');
@@ -185,13 +184,13 @@ function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: str
   send(response, httpStatus, problem);
 }
 
-function send(response: ServerResponse, status: number, answer: object): void {
+function send(response: ServerResponse, status: number, body: object): void {
   if (response.headersSent || response.destroyed) return;
-  const body = Buffer.from(JSON.stringify(answer));
+  const bytes = Buffer.from(JSON.stringify(body));
   response.writeHead(status, {
     'content-type': 'application/json',
-    'content-length': body.length,
+    'content-length': bytes.length,
     'cache-control': 'no-store',
   });
-  response.end(body);
+  response.end(bytes);
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Principal } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
-import type { SessionAnswer } from '../../protocol/session-messages.ts';
+import type { SessionResponse } from '../../protocol/session-messages.ts';
 import type { SessionRecord, Store } from '../../store/store.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
 import { thumbprintOf } from './dpop-proof.ts';
@@ -105,7 +105,7 @@ export class SessionService implements AsyncDisposable {
   }
 
   /** Exchanges a session token for a session that is bound to the key of the proof. */
-  async enrol(input: EnrolInput): Promise<SessionAnswer> {
+  async enrol(input: EnrolInput): Promise<SessionResponse> {
     this.#assertAudited();
     const token = await this.#verifyToken(input);
     const principalId = `${token.issuer}|${token.subject}`;
@@ -163,7 +163,7 @@ export class SessionService implements AsyncDisposable {
       readonly request: ValidEnrolRequest;
       readonly keyThumbprint: string;
     },
-  ): Promise<SessionAnswer> {
+  ): Promise<SessionResponse> {
     const { nowMs } = input;
     const { token, principalId, request, keyThumbprint } = verified;
     const session = {
@@ -186,7 +186,7 @@ export class SessionService implements AsyncDisposable {
         // The earlier session's streams end first: whoever holds it must not go on while the audit is written.
         if (outcome.superseded.length > 0) await this.#watch.look();
         await this.#recordEnrolment(input, { ...session, state: 'enrolled' }, outcome.superseded);
-        return this.#answer({ ...session, state: 'enrolled' }, nowMs);
+        return this.#respond({ ...session, state: 'enrolled' }, nowMs);
       }
       case 'token_consumed':
         throw await this.#alarm(input, principalId, outcome.sessionId);
@@ -236,7 +236,7 @@ export class SessionService implements AsyncDisposable {
   }
 
   /** A new access token for a living session; the old one may have expired, the key is what counts. */
-  async renew(request: SessionRequest): Promise<SessionAnswer> {
+  async renew(request: SessionRequest): Promise<SessionResponse> {
     this.#assertAudited();
     const session = await this.#authenticator.authenticate(request, 'renewable');
     await this.#audit.record({
@@ -245,7 +245,7 @@ export class SessionService implements AsyncDisposable {
       sessionId: session.id,
       principal: session.principalId,
     });
-    return this.#answer(session, request.nowMs);
+    return this.#respond(session, request.nowMs);
   }
 
   /** Consumes the session's token for good. Repeating it is harmless. */
@@ -336,7 +336,7 @@ export class SessionService implements AsyncDisposable {
     return true;
   }
 
-  #answer(session: SessionRecord, nowMs: number): SessionAnswer {
+  #respond(session: SessionRecord, nowMs: number): SessionResponse {
     const { id, keyThumbprint, endsMs } = session;
     const expiresMs = Math.min(nowMs + this.#limits.accessTokenLifetimeMs, endsMs);
     const facts = this.#options.sessionFacts(principalOf(session));

@@ -247,23 +247,23 @@ async function serveChunkStream(duplex: Duplex, principal: Principal, parts: Str
     await handleStream(chunkPort(duplex, authority, hops), principal, parts);
   } catch (error) {
     const fault = asProxyError(error);
-    answerHead(duplex, fault.httpStatus, fault);
+    responseHead(duplex, fault.httpStatus, fault);
   }
 }
 
 function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: string }): StreamPort {
-  let answered = authority === '';
+  let responded = authority === '';
   return {
     duplex,
     fields: { authority, mode: authority === '' ? 'proxy' : 'raw', ...hops },
     accept: () => {
-      if (!answered) duplex.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      answered = true;
+      if (!responded) duplex.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      responded = true;
     },
     refuse: (error) => {
-      if (answered) duplex.destroy(error);
-      else answerHead(duplex, error.httpStatus, error);
-      answered = true;
+      if (responded) duplex.destroy(error);
+      else responseHead(duplex, error.httpStatus, error);
+      responded = true;
     },
     reset: (error) => {
       duplex.destroy(error);
@@ -271,7 +271,7 @@ function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: str
   };
 }
 
-function answerHead(duplex: Duplex, status: number, error: ProxyError): void {
+function responseHead(duplex: Duplex, status: number, error: ProxyError): void {
   const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
   duplex.end(
     `HTTP/1.1 ${String(status)} Refused\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +

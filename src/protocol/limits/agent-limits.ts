@@ -29,7 +29,7 @@ export const agentLimits = {
   doctorContactTimeoutMs: fixedRow(
     10_000,
     'timeout',
-    'Each step of the request by which the doctor sees whether the gateway answers; it dials nothing, so it is quick.',
+    'Each step of the request by which the doctor sees whether the gateway responds; it dials nothing, so it is quick.',
   ),
   doctorProofTimeoutMs: fixedRow(
     40_000,

@@ -1,4 +1,4 @@
-// Requests and answers: their heads, their bodies, and what is held of them.
+// Requests and responses: their heads, their bodies, and what is held of them.
 
 import { KiB, MiB, type LimitRow, fixedRow, row } from './limit-row.ts';
 
@@ -17,7 +17,7 @@ export const exchangeLimits = {
   interimHeadsMax: row(
     64,
     'origin_malformed',
-    'Answers of 1xx before the answer proper: they are passed on at once, and each begins the wait for the next anew.',
+    'Responses of 1xx before the response proper: they are passed on at once, and each begins the wait for the next anew.',
   ),
   chunkLineBytesMax: row(
     4 * KiB,
@@ -57,7 +57,11 @@ export const exchangeLimits = {
   ),
   http2StreamsMax: row(128, 'stream_limit', 'Requests at once on one client connection (RFC 9113 §6.5.2).'),
   http2ResetsPerSecondMax: row(50, 'limit_exceeded', 'Of one connection, four times as many at once.'),
-  http2ControlFramesPerSecondMax: row(2_000, 'limit_exceeded', 'PING, SETTINGS: each wants an answer.'),
+  http2ControlFramesPerSecondMax: row(
+    2_000,
+    'limit_exceeded',
+    'PING, SETTINGS: each wants an acknowledgement.',
+  ),
   awsChunkBytesMax: fixedRow(
     16 * MiB,
     'request_malformed',

@@ -7,13 +7,13 @@ export const networkLimits = {
   resolveTimeoutMs: row(
     5_000,
     'timeout',
-    'A name server that does not answer must not hold a stream for longer.',
+    'A name server that does not respond to must not hold a stream for longer.',
   ),
   handshakeTimeoutMs: row(10_000, 'timeout', 'A TLS or WebSocket handshake over a bad link.'),
   closeTimeoutMs: row(
     2_000,
     'timeout',
-    'A peer that does not answer a close in time is cut off; nothing is lost by then.',
+    'A peer that does not respond to a close in time is cut off; nothing is lost by then.',
   ),
   drainTimeoutMs: row(30_000, 'shutting_down', 'How long open exchanges may take to end after SIGTERM.'),
   clientHelloBytesMax: row(

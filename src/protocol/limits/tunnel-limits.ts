@@ -41,7 +41,7 @@ export const tunnelLimits = {
   controlQueueBytesMax: row(
     4 * MiB,
     'limit_exceeded',
-    'Every stream opened and reset at once fits; answers to a flood of pings do not.',
+    'Every stream opened and reset at once fits; responses to a flood of pings do not.',
   ),
   writeBufferBytesMax: row(1 * MiB, 'flow_control', 'Bytes queued on a socket before its source is paused.'),
   pingIntervalMs: row(

@@ -167,7 +167,7 @@ test(
       const socket = stack.adopt(connect({ host, port, localAddress: own }), (open) => void open.destroy());
       socket.write('hello');
       await assert.rejects(once(socket, 'data'), { code: 'ECONNRESET' });
-      // Nor does the resolver answer it; what is asked behind it, from loopback, is answered next.
+      // Nor does the resolver response it; what is asked behind it, from loopback, gets a response next.
       const stranger = stack.adopt(createSocket('udp4'), (open) => void open.close());
       stranger.bind({ address: own });
       await once(stranger, 'listening');

@@ -37,7 +37,7 @@ test('what a row takes from nowhere but files in HOME or the system store names 
   }
 });
 
-test('every proof asks the gateway and nobody else, and shows something that only its answer has', () => {
+test('every proof asks the gateway and nobody else, and shows something that only its response has', () => {
   for (const { id, proof } of clientTable) {
     if (proof === undefined) continue;
     const texts = [...proof.args, ...Object.values(proof.env ?? {}), ...Object.values(proof.files ?? {})];

@@ -16,7 +16,7 @@ const options = {
   timeoutMs: patienceMs,
 };
 
-test("the gateway's own answer is a proof, the URL in an error is none", async () => {
+test("the gateway's own response is a proof, the URL in an error is none", async () => {
   const say = (text: string) => proveClient({ args: ['-c', `printf '%s' '${text}'; exit 1`] }, options);
   assert.equal((await say('{ "doctor": "wooord" }')).passed, true);
   assert.equal((await say('"{\\"doctor\\":\\"wooord\\"}"')).passed, true, 'as JSON inside JSON');
@@ -28,9 +28,9 @@ test("the gateway's own answer is a proof, the URL in an error is none", async (
 test('it runs in a folder of its own, of which nothing stays', async () => {
   await using folder = await temporaryDirectory();
   const proof = {
-    args: ['-c', 'cat given > answer; cp given @temporary@/second'],
+    args: ['-c', 'cat given > response; cp given @temporary@/second'],
     files: { given: '"doctor": "@word@"' },
-    output: 'answer',
+    output: 'response',
   };
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = folder.path;

@@ -119,8 +119,8 @@ describe('hardening a process', () => {
     const seize =
       'import ctypes,sys\nlibc=ctypes.CDLL(None,use_errno=True)\nr=libc.ptrace(0x4206,int(sys.argv[1]),0,0)\nprint(r,flush=True)\nsys.stdin.read()';
     const tracer = spawn('python3', ['-c', seize, String(child.pid)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const [answer] = (await once(tracer.stdout, 'data')) as [Buffer];
-    assert.equal(answer.toString().trim(), '0', 'the tracer could attach');
+    const [response] = (await once(tracer.stdout, 'data')) as [Buffer];
+    assert.equal(response.toString().trim(), '0', 'the tracer could attach');
     const told = once(child.stdout!, 'data');
     child.stdin!.end('go\n');
     const [output] = (await told) as [Buffer];

@@ -7,7 +7,7 @@ import { seccompProgram } from '../../../src/agent/jail/seccomp.ts';
 import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 
 const architectures = { x64: 0xc000003e, arm64: 0xc00000b7 } as const;
-const answers = new Map([
+const responses = new Map([
   [0x7fff0000, 'allow'],
   [0x00050001, 'EPERM'],
   [0x00050026, 'ENOSYS'],
@@ -37,7 +37,7 @@ function judge(name: keyof typeof architectures, call: Call): string | undefined
     else if (code === 0x15) at += jump(accumulator === operand);
     else if (code === 0x35) at += jump(accumulator >= operand);
     else if (code === 0x45) at += jump((accumulator & operand) >>> 0 !== 0);
-    else if (code === 0x06) return answers.get(operand) ?? operand.toString(16);
+    else if (code === 0x06) return responses.get(operand) ?? operand.toString(16);
     else assert.fail(`code ${code.toString(16)}`);
   }
   return undefined;

@@ -10,15 +10,15 @@ import { patienceMs } from '../../support/patience.ts';
 const refusal = (status: number, reason: string): string =>
   `HTTP/1.1 ${status} no\r\nX-Deny-Reason: ${reason}\r\n\r\n`;
 
-/** A relay that gives one answer and says what it was asked. */
-async function relayThatSays(answer: string | undefined) {
+/** A relay that gives one response and says what it was asked. */
+async function relayThatSays(response: string | undefined) {
   const asked: string[] = [];
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.once('data', (bytes) => {
       asked.push(bytes.toString('latin1'));
-      if (answer === undefined) socket.end();
-      else socket.write(answer);
+      if (response === undefined) socket.end();
+      else socket.write(response);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -29,7 +29,7 @@ async function relayThatSays(answer: string | undefined) {
   return { options, asked, [Symbol.asyncDispose]: async () => void server.close() };
 }
 
-test('bytes that come with the answer are the first that are read', async () => {
+test('bytes that come with the response are the first that are read', async () => {
   await using relay = await relayThatSays('HTTP/1.1 200 OK\r\n\r\nSSH-2.0-early\r\n');
   const socket = await connectThroughRelay(relay.options);
   // It arrives paused, so that nothing is lost before a reader is there.
@@ -40,7 +40,7 @@ test('bytes that come with the answer are the first that are read', async () => 
   socket.destroy();
 });
 
-for (const [name, answer, code, message] of [
+for (const [name, response, code, message] of [
   ['a refusal', refusal(403, 'policy_denied'), 'policy_denied', /403: policy_denied/],
   ['a late origin', refusal(504, 'timeout'), 'timeout', /504/],
   ['an origin that is away', refusal(502, 'origin_unreachable'), 'origin_unreachable', /502/],
@@ -48,10 +48,10 @@ for (const [name, answer, code, message] of [
   ['no reason', 'HTTP/1.1 502 no\r\n\r\n', 'gateway_protocol', /with 502$/],
   ['another protocol', 'SSH-2.0-x\r\n\r\n', 'gateway_unreachable', /something else/],
   ['endless text', 'x'.repeat(20_000), 'gateway_unreachable', /something else/],
-  ['an end', undefined, 'gateway_unreachable', /without an answer/],
+  ['an end', undefined, 'gateway_unreachable', /without an response/],
 ] as const) {
   test(`${name} instead of a tunnel is told as ${code}`, async () => {
-    await using relay = await relayThatSays(answer);
+    await using relay = await relayThatSays(response);
     await assert.rejects(connectThroughRelay(relay.options), { code, message });
   });
 }

@@ -17,7 +17,7 @@ async function connected(fixture: RelayFixture, behind = '') {
 }
 
 describe('CONNECT', () => {
-  test('opens a raw stream to the authority and is answered at once', async () => {
+  test('opens a raw stream to the authority and gets a response at once', async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
     assert.deepEqual(stream.fields, { authority: 'origin.test:443', mode: 'raw' });
@@ -96,7 +96,7 @@ describe('what is not CONNECT', () => {
     ['a host of 2000 bytes', `CONNECT ${'a.'.repeat(1000)}test:443 HTTP/1.1\r\n\r\n`, 'authority_malformed'],
   ];
   for (const [name, text, code] of refused) {
-    test(`${name} is answered with 400 and the reason`, async () => {
+    test(`${name} gets a response with 400 and the reason`, async () => {
       await using fixture = await relayFixture();
       const client = new RelayClient(fixture.relay.port);
       client.socket.write(Buffer.from(text, 'latin1'));
@@ -117,7 +117,7 @@ describe('what is not CONNECT', () => {
     client.socket.end();
   });
 
-  test('a head that does not end in time is answered with 408', async () => {
+  test('a head that does not end in time gets a response with 408', async () => {
     await using fixture = await relayFixture({ headTimeoutMs: 40 });
     const client = new RelayClient(fixture.relay.port);
     client.socket.write('CONNECT a.test:443 HTTP/1.1\r\n');
@@ -136,7 +136,7 @@ describe('what is not CONNECT', () => {
 });
 
 describe('without a tunnel', () => {
-  test('a connection is answered with 503 and why', async () => {
+  test('a connection gets a response with 503 and why', async () => {
     await using fixture = await relayFixture();
     fixture.down = new ProxyError('session_revoked', 'the session was revoked');
     const client = new RelayClient(fixture.relay.port);
@@ -149,28 +149,28 @@ describe('without a tunnel', () => {
 });
 
 describe('how a connection ends', () => {
-  test("the client's end is an end, and the answer still arrives", async () => {
+  test("the client's end is an end, and the response still arrives", async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
     client.socket.end('question');
     assert.equal((await readAll(stream)).toString(), 'question');
-    stream.end('answer');
+    stream.end('response');
     assert.equal(await client.ending(), 'end');
-    assert.match(client.text, /answer$/);
+    assert.match(client.text, /response$/);
     await client.closed();
   });
 
   test("the origin's end is an end, and the client can still send", async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
-    stream.end('answer');
+    stream.end('response');
     assert.equal(await client.ending(), 'end');
     client.socket.end('late question');
     assert.equal((await readAll(stream)).toString(), 'late question');
     await client.closed();
   });
 
-  test('a reset of the stream resets the client: a cut answer never looks complete', async () => {
+  test('a reset of the stream resets the client: a cut response never looks complete', async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture, 'GET / HTTP/1.0\r\n\r\n');
     stream.write('HTTP/1.0 200 OK\r\n\r\nhalf of the fi');
@@ -186,7 +186,7 @@ describe('how a connection ends', () => {
     assert.equal(await client.ending(), 'ECONNRESET');
   });
 
-  test('a reset after the end of the answer lets the answer arrive whole', async () => {
+  test('a reset after the end of the response lets the response arrive whole', async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
     stream.end('x'.repeat(200_000));
@@ -198,10 +198,10 @@ describe('how a connection ends', () => {
     await client.closed();
   });
 
-  test('a slow reader gets the whole answer too, when the stream is gone before it has read', async () => {
-    const answer = Buffer.alloc(8_000_000);
+  test('a slow reader gets the whole response too, when the stream is gone before it has read', async () => {
+    const response = Buffer.alloc(8_000_000);
     const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-    stream.push(answer);
+    stream.push(response);
     stream.push(null);
     // The relay uses no more of a tunnel's stream than this.
     const openStream = (): TunnelStream =>
@@ -217,7 +217,7 @@ describe('how a connection ends', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     client.socket.resume();
     assert.equal(await client.ending(), 'end');
-    assert.equal(client.text.length, 'HTTP/1.1 200 Connection established\r\n\r\n'.length + answer.length);
+    assert.equal(client.text.length, 'HTTP/1.1 200 Connection established\r\n\r\n'.length + response.length);
     client.socket.end();
     await client.closed();
   });
@@ -231,7 +231,7 @@ describe('how a connection ends', () => {
     assert.equal(error.code, 'cancelled');
   });
 
-  test('a client that closes in the middle of an answer resets the stream', async () => {
+  test('a client that closes in the middle of a response resets the stream', async () => {
     await using fixture = await relayFixture();
     const { client, stream } = await connected(fixture);
     stream.write(Buffer.alloc(5_000_000));

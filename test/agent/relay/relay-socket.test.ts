@@ -13,7 +13,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { findTool } from '../../support/tools.ts';
 
-/** Answers in words, without a gateway. */
+/** Responses in words, without a gateway. */
 const tunnel: RelayTunnel = {
   isUp: false,
   whenUp: () => Promise.reject(new ProxyError('tunnel_lost', 'no tunnel in this test')),
@@ -22,7 +22,7 @@ const tunnel: RelayTunnel = {
   },
 };
 
-async function answerOf(path: string): Promise<string> {
+async function responseOf(path: string): Promise<string> {
   const socket: Socket = connect(path);
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -42,7 +42,7 @@ describe('the relay on a Unix socket', () => {
     assert.equal(relay.socketPath, path);
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.equal(statSync(join(directory.path, 'own')).mode & 0o777, 0o700);
-    assert.match(await answerOf(path), /^HTTP\/1\.1 503 [^]*no tunnel in this test/);
+    assert.match(await responseOf(path), /^HTTP\/1\.1 503 [^]*no tunnel in this test/);
     await relay.close();
     assert.equal(existsSync(path), false);
   });
@@ -74,7 +74,7 @@ describe('the relay on a Unix socket', () => {
       for (const server of servers)
         for (let round = 0; round < 3; round++) server.emit('error', new Error('accept EMFILE'));
       assert.equal(warnings.length, 6);
-      assert.match(await answerOf(path), /^HTTP\/1\.1 503 /);
+      assert.match(await responseOf(path), /^HTTP\/1\.1 503 /);
       assert.notEqual(relay.port, 0);
     },
   );
@@ -84,7 +84,7 @@ describe('the relay on a Unix socket', () => {
     const path = join(directory.path, 'relay.sock');
     await using relay = await startUpstreamProxyRelay({ tunnel, socketPath: path });
     assert.notEqual(relay.port, 0);
-    assert.match(await answerOf(path), /^HTTP\/1\.1 503 /);
+    assert.match(await responseOf(path), /^HTTP\/1\.1 503 /);
   });
 
   test(
@@ -106,7 +106,7 @@ describe('the relay on a Unix socket', () => {
         await once(child, 'exit');
         return child.exitCode;
       };
-      // Control: this user gets an answer.
+      // Control: this user gets a response.
       assert.equal(await play(request), 0);
       assert.notEqual(await play(drop), 0, 'the folder keeps others out');
       for (const [name, mode] of [
@@ -131,7 +131,7 @@ describe('the relay on a Unix socket', () => {
     await assert.rejects(startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path }), {
       code: 'relay_port_in_use',
     });
-    assert.match(await answerOf(path), /503/, 'the refusal of a second relay ended the first');
+    assert.match(await responseOf(path), /503/, 'the refusal of a second relay ended the first');
     await relay.close();
     writeFileSync(path, 'precious');
     const attempt = startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path });

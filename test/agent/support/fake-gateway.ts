@@ -24,7 +24,7 @@ import { createTestAuthority, type TestAuthority } from '../../support/test-auth
 /** The requests of a session, by the name that `faults` and `requests` use. */
 export type GatewayRequest = 'enrol' | 'renew' | 'commit' | 'end' | 'ca' | 'tunnel';
 
-/** What a request meets instead of an answer. */
+/** What a request meets instead of a response. */
 export type GatewayFault =
   | { readonly kind: 'refuse'; readonly code: ErrorCode }
   | { readonly kind: 'reset' }
@@ -145,7 +145,7 @@ export class FakeGateway implements AsyncDisposable {
       const session = this.#authenticate(request);
       if (kind === 'renew') session.accessToken = randomUUID();
       else session.state = kind === 'commit' ? 'committed' : 'ended';
-      return send(response, 200, kind === 'renew' ? this.#answer(session) : { ok: true });
+      return send(response, 200, kind === 'renew' ? this.#respond(session) : { ok: true });
     } catch (error) {
       const { code, message } = error as ProxyError;
       return send(response, errorTable[code].http, { error: code, message });
@@ -190,10 +190,10 @@ export class FakeGateway implements AsyncDisposable {
       state: 'enrolled',
     };
     this.sessions.set(session.id, session);
-    return this.#answer(session);
+    return this.#respond(session);
   }
 
-  #answer(session: FakeSession): object {
+  #respond(session: FakeSession): object {
     return {
       session_id: session.id,
       access_token: session.accessToken,
@@ -290,9 +290,9 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return body;
 }
 
-function send(response: ServerResponse, status: number, answer: object): void {
-  const body = JSON.stringify(answer);
+function send(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
   response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-    .end(body);
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+    .end(text);
 }

@@ -89,7 +89,7 @@ async function run(program: string, changes: Record<string, string> = {}): Promi
 }
 
 const request = (module: string, url: string, options = '{}'): string => `
-  require('${module}').get('${url}', ${options}, (answer) => answer.on('data', (data) => process.stdout.write(data)))
+  require('${module}').get('${url}', ${options}, (response) => response.on('data', (data) => process.stdout.write(data)))
     .on('error', (error) => console.log(error.message));`;
 
 const programs: readonly (readonly [name: string, program: string, expected: string, asked: string])[] = [
@@ -161,11 +161,11 @@ test('a connection that is cancelled is one error, on its way and later', { skip
   for (const moment of moments) assert.equal(await run(cancelled(moment)), 'AbortError\nclosed\n');
 });
 
-test('a proxy that never answers is an error of the request', { skip }, async () => {
+test('a proxy that never responds to is an error of the request', { skip }, async () => {
   const silent = `http://127.0.0.1:${String(await listen(createServer((socket) => socket.on('error', () => {}))))}`;
   await writeFile(
     join(folder, 'hasty.cjs'),
-    nodeHookSource.replace('answerTimeoutMs = 120000', 'answerTimeoutMs = 100'),
+    nodeHookSource.replace('responseTimeoutMs = 120000', 'responseTimeoutMs = 100'),
   );
   const hasty = {
     https_proxy: silent,
@@ -174,7 +174,7 @@ test('a proxy that never answers is an error of the request', { skip }, async ()
   for (const url of ['https://origin.test/', 'http://origin.test/'])
     assert.match(
       await run(request(url.split(':')[0] ?? '', url), hasty),
-      /the proxy gives no answer for origin\.test:/,
+      /the proxy gives no response for origin\.test:/,
     );
 });
 
@@ -193,7 +193,7 @@ test('who leads a connection to the proxy itself is not led there twice', { skip
   const program = `
     const http = require('http'); const { hostname, port } = new URL(process.env.https_proxy);
     http.request({ host: hostname, port, method: 'CONNECT', path: 'origin.test:443' })
-      .on('connect', (answer, socket) => require('tls').connect({ socket, servername: 'origin.test' }, function () {
+      .on('connect', (response, socket) => require('tls').connect({ socket, servername: 'origin.test' }, function () {
         console.log(this.authorized); this.destroy(); })).end();`;
   assert.equal(await run(program), 'true\n');
   assert.deepEqual(asked, ['origin.test:443']);
@@ -201,8 +201,8 @@ test('who leads a connection to the proxy itself is not led there twice', { skip
 
 test('a large body comes whole, and one that is sent too', { skip }, async () => {
   const program = `
-    const request = require('https').request('https://origin.test/big', { method: 'POST' }, (answer) => {
-      answer.resume().on('end', () => console.log(answer.statusCode)); });
+    const request = require('https').request('https://origin.test/big', { method: 'POST' }, (response) => {
+      response.resume().on('end', () => console.log(response.statusCode)); });
     request.end(Buffer.alloc(5_000_000));`;
   assert.equal(await run(program), '200\n');
 });

@@ -89,14 +89,14 @@ describe('downloadCaBundle', () => {
       assert.equal(statSync(out).isFile(), true);
     }));
 
-  const answers: readonly (readonly [name: string, body: string])[] = [
+  const responses: readonly (readonly [name: string, body: string])[] = [
     ['an HTML page', '<!doctype html><title>Sign in</title>'],
     ['nothing', ''],
     ['a certificate that is cut off', systemPem.slice(0, 200)],
     ['a certificate with garbage in it', systemPem.replace(/MII/, 'AAA')],
     ['text before a certificate', `hello\n${systemPem}`],
   ];
-  for (const [name, body] of answers) {
+  for (const [name, body] of responses) {
     test(`${name} is ca_invalid and nothing is written`, () =>
       withGateway(async ({ fake, folder, download }) => {
         const before = readdirSync(folder);
@@ -106,7 +106,7 @@ describe('downloadCaBundle', () => {
       }));
   }
 
-  test('an answer that does not end is refused at its limit', () =>
+  test('a response that does not end is refused at its limit', () =>
     withGateway(async ({ fake, folder }) => {
       fake.failNext('ca', { kind: 'raw', status: 200, type: 'text/plain', body: 'x'.repeat(5000) });
       const limits = { ...defaultLimits, caBytesMax: 4096 };

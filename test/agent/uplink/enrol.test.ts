@@ -43,8 +43,8 @@ describe('enrolment', () => {
     assert.equal(fake.session.token, 'a.b.c');
     assert.deepEqual(fake.session.posture, posture);
     assert.equal(session.id, fake.session.id);
-    assert.deepEqual(session.answer.placeholders, { GITHUB_TOKEN: 'placeholder' });
-    assert.deepEqual(session.answer.capture_ports, [5432]);
+    assert.deepEqual(session.response.placeholders, { GITHUB_TOKEN: 'placeholder' });
+    assert.deepEqual(session.response.capture_ports, [5432]);
     assert.ok(session.expiresInMs > 890_000 && session.expiresInMs <= 900_000);
   });
 
@@ -70,9 +70,9 @@ describe('enrolment', () => {
     });
   }
 
-  test('an answer that is not one is told, and nothing of the token with it', async () => {
+  test('a response that is not one is told, and nothing of the token with it', async () => {
     await using fake = await FakeGateway.start();
-    const answers: readonly (readonly [status: number, body: string, code: ErrorCode])[] = [
+    const responses: readonly (readonly [status: number, body: string, code: ErrorCode])[] = [
       [200, '<html>a.b.c</html>', 'gateway_protocol'],
       [200, '{}', 'gateway_protocol'],
       [200, '{"session_id":"x","access_token":"a b","token_type":"DPoP","expires_in":9}', 'gateway_protocol'],
@@ -91,7 +91,7 @@ describe('enrolment', () => {
       [404, 'not here', 'gateway_protocol'],
       [302, '', 'gateway_protocol'],
     ];
-    for (const [status, body, code] of answers) {
+    for (const [status, body, code] of responses) {
       fake.failNext('enrol', { kind: 'raw', status, type: 'text/html', body });
       await assert.rejects(enrolAt(fake), (error: Error & { code: string }) => {
         assert.equal(error.code, code, body);

@@ -7,15 +7,15 @@ import { sendRequest } from '../../../src/agent/uplink/http-request.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { quickLimits } from '../support/enrolled.ts';
 
-/** Answers the first bytes of each connection and keeps what it got. */
+/** Responds to the first bytes of each connection and keeps what it got. */
 async function plainGateway(
-  answer: string,
+  response: string,
 ): Promise<AsyncDisposable & { readonly url: string; received: string }> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       result.received += chunk.toString('latin1');
-      socket.write(answer);
+      socket.write(response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -64,7 +64,7 @@ test('a GET carries no length and a POST without body a length of zero', async (
   assert.match(gateway.received, /POST \/b [\s\S]*Content-Length: 0\r\n/);
 });
 
-test('an answer that ends too early, never comes or is cancelled is told, and nothing stays open', async () => {
+test('a response that ends too early, never comes or is cancelled is told, and nothing stays open', async () => {
   const baseline = resourceBaseline();
   {
     await using gateway = await plainGateway('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe');

@@ -15,8 +15,8 @@ function parse(text: string, pieceBytes = text.length): HttpResponse | undefined
 
 const ok = 'HTTP/1.1 200 OK\r\n';
 
-describe('an answer', () => {
-  const answers: readonly (readonly [name: string, text: string, status: number, body: string])[] = [
+describe('a response', () => {
+  const responses: readonly (readonly [name: string, text: string, status: number, body: string])[] = [
     ['with a length', `${ok}Content-Length: 5\r\n\r\nhello`, 200, 'hello'],
     ['with an empty body', `${ok}Content-Length: 0\r\n\r\n`, 200, ''],
     ['in chunks', `${ok}Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`, 200, 'hello'],
@@ -30,7 +30,7 @@ describe('an answer', () => {
     ['without a reason phrase', 'HTTP/1.1 401\r\nContent-Length: 2\r\n\r\n{}', 401, '{}'],
     ['of exactly the limit', `${ok}Content-Length: 64\r\n\r\n${'x'.repeat(64)}`, 200, 'x'.repeat(64)],
   ];
-  for (const [name, text, status, body] of answers) {
+  for (const [name, text, status, body] of responses) {
     test(`${name} is taken, whole or byte by byte`, () => {
       for (const pieceBytes of [text.length, 1, 3]) {
         const response = parse(text, pieceBytes);
@@ -51,7 +51,7 @@ describe('an answer', () => {
   });
 });
 
-describe('an answer is refused', () => {
+describe('a response is refused', () => {
   const refused: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
     ['with both framings', `${ok}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, /both/],
     ['with two lengths', `${ok}Content-Length: 1\r\nContent-Length: 1\r\n\r\n`, /twice/],

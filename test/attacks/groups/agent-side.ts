@@ -23,7 +23,7 @@ import { namespaceObstacle, networkNamespace } from '../../support/network-names
 import { patienceMs } from '../../support/patience.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import {
-  answered,
+  responded,
   CannotPlayHere,
   get,
   nothingDialled,
@@ -78,7 +78,7 @@ export const agentSide: AttackTable = {
   },
   'AGENT-04': async (a) => {
     const at = a.at('allowed.test');
-    answered(await a.send(at, get(at, '/httpoxy', 'Proxy: http://evil.test')), 200);
+    responded(await a.send(at, get(at, '/httpoxy', 'Proxy: http://evil.test')), 200);
     await using client = await openHttp2(a, at);
     await http2Send(a, client, [[...pseudo(at, '/httpoxy2'), ['proxy', 'http://evil.test']]]);
     const seen = a.origins.seen.filter(({ path }) => path.startsWith('/httpoxy'));
@@ -111,7 +111,7 @@ export const agentSide: AttackTable = {
       // Its certificate is of an authority that nobody pinned: nothing is asked of it.
       await assert.rejects(downloadCaBundle(gateway.url, undefined, out), { code: 'gateway_untrusted' });
       assert.deepEqual(gateway.requests, []);
-      // A redirect is an answer like any other that is not the right one.
+      // A redirect is a response like any other that is not the right one.
       gateway.faults.set('ca', [{ kind: 'raw', status: 302, type: 'text/plain', body: 'elsewhere' }]);
       await assert.rejects(
         downloadCaBundle(gateway.url, undefined, out, { gatewayCa: gateway.authority.caPem }),
@@ -140,14 +140,14 @@ export const agentSide: AttackTable = {
     limits: { headTimeoutMs: 500 },
     neighbourMsMax: 2_500,
     run: async (a, scale) => {
-      answered(
+      responded(
         await a.toRelay(`CONNECT ${a.at('allowed.test')} HTTP/1.1\r\nX: ${'y'.repeat(1_000_000)}\r\n\r\n`, {
           keepOpen: true,
         }),
         400,
         431,
       );
-      answered(await a.toRelay(`CONNECT ${a.at('allowed.test')} HTTP/1.1\n\n`), 400);
+      responded(await a.toRelay(`CONNECT ${a.at('allowed.test')} HTTP/1.1\n\n`), 400);
       const [count, wave] = scale === 'full' ? [10_000, 2_000] : [200, 200];
       for (let sent = 0; sent < count; sent += wave) {
         const replies = await Promise.all(
@@ -226,7 +226,7 @@ export const ca: AttackTable = {
         a.note(text);
         assert.doesNotMatch(text, /PRIVATE KEY|root:|heap/, path);
         assert.match(text, path === caPath ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 (?:200|4\d\d) /, path);
-        // Every 200 is the one fixed answer.
+        // Every 200 is the one fixed response.
         if (text.startsWith('HTTP/1.1 200')) assert.match(text, /BEGIN CERTIFICATE/);
       }
       let keys = 0;
@@ -271,7 +271,7 @@ export const ca: AttackTable = {
       a.sentry.permit(gateway.port);
       const out = join(directory, 'bundle.pem');
       const leaf = gateway.authority.issue('leaf.test').cert;
-      const answers = [
+      const responses = [
         '<html>no</html>',
         '{}',
         '',
@@ -281,7 +281,7 @@ export const ca: AttackTable = {
         'x'.repeat(50_000_000),
         gateway.caPem.slice(0, 200),
       ];
-      for (const body of answers) {
+      for (const body of responses) {
         gateway.faults.set('ca', [{ kind: 'raw', status: 200, type: 'application/x-pem-file', body }]);
         await assert.rejects(
           downloadCaBundle(gateway.url, undefined, out, { gatewayCa: gateway.authority.caPem }),

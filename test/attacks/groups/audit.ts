@@ -13,7 +13,7 @@ import type { AuditStore } from '../../../src/store/store.ts';
 import { nextTurn, type Arena } from '../support/arena.ts';
 import { patienceMs } from '../../support/patience.ts';
 import { waitUntil } from '../../support/program.ts';
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 
 /** The log itself with a store that takes nothing any more: it holds what fits, and then nobody is served. */
 async function fullDisk(a: Arena): Promise<void> {
@@ -52,7 +52,7 @@ async function fullDisk(a: Arena): Promise<void> {
   const deadline = performance.now() + patienceMs;
   while (!log.healthy && performance.now() < deadline) await nextTurn();
   assert.ok(log.healthy, 'there is room again, and nobody is served');
-  answered(await a.send(at, get(at, '/room')), 200);
+  responded(await a.send(at, get(at, '/room')), 200);
   Object.defineProperty(sink, 'healthy', { value: true });
   await log.close();
   // Nothing that was served is missing.
@@ -122,11 +122,11 @@ export const audit: AttackTable = {
     reset.resetAndDestroy();
     a.attempts += 1;
     await a.events(a.attempts);
-    answered(await a.inTunnel(a.at('evil.test'), get(a.at('evil.test'), '/')), 403);
+    responded(await a.inTunnel(a.at('evil.test'), get(a.at('evil.test'), '/')), 403);
     await assert.rejects(a.tls(at, { sni: 'evil.test' }));
     a.attempts += 1;
     a.origins.upgrade = (_request, socket) => {
-      // The answer to the key of RFC 6455 §1.3.
+      // The response to the key of RFC 6455 §1.3.
       const accept = 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
       socket.write(
         `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${accept}\r\n\r\n`,
@@ -147,8 +147,8 @@ export const audit: AttackTable = {
     run: async (a) => {
       Object.assign(a.parts.audit, { healthy: false });
       const at = a.at('allowed.test');
-      answered(await a.send(at, get(at, '/')), 503);
-      answered(
+      responded(await a.send(at, get(at, '/')), 503);
+      responded(
         await a.toRelay(get(a.plainAt('allowed.test'), `http://${a.plainAt('allowed.test')}/`), {
           events: 1,
         }),
@@ -156,7 +156,7 @@ export const audit: AttackTable = {
       );
       nothingDialled(a);
       Object.assign(a.parts.audit, { healthy: true });
-      answered(await a.send(at, get(at, '/again')), 200);
+      responded(await a.send(at, get(at, '/again')), 200);
       await fullDisk(a);
     },
   },
@@ -168,7 +168,7 @@ export const audit: AttackTable = {
       'traceparent: 00-11111111111111111111111111111111-2222222222222222-01',
       'X-Forwarded-For: 1.2.3.4',
     ];
-    answered(await a.send(at, get(at, '/who', ...forged)), 200);
+    responded(await a.send(at, get(at, '/who', ...forged)), 200);
     const event = (await a.events(1))[0];
     assert.equal(event?.principal, 'issuer|alice');
     assert.notEqual(event.traceId, '1'.repeat(32));

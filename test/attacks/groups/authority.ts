@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { frameType } from '../support/h2-frames.ts';
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import { naiveProxy, naiveRequest, victimOf } from '../support/naive-proxy.ts';
 import { http2Events, http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
@@ -15,7 +15,7 @@ export const authority: AttackTable = {
       assert.equal(victim.host, 'evil.test');
     },
     run: async (a) => {
-      answered(await a.send(a.at('allowed.test'), get(a.at('evil.test'), '/')), 421);
+      responded(await a.send(a.at('allowed.test'), get(a.at('evil.test'), '/')), 421);
       assert.match(JSON.stringify(a.lastEvent?.claimed), /allowed\.test.*evil\.test/);
       nothingDialled(a);
     },
@@ -46,11 +46,11 @@ export const authority: AttackTable = {
       assert.equal(victim.dialled, 'evil.test');
     },
     run: async (a) => {
-      answered(
+      responded(
         await a.send(a.at('allowed.test'), get(a.at('allowed.test'), `https://${a.at('evil.test')}/x`)),
         421,
       );
-      answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), 'http://evil.test/x')), 421);
+      responded(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), 'http://evil.test/x')), 421);
       nothingDialled(a);
     },
   },
@@ -58,7 +58,7 @@ export const authority: AttackTable = {
     const reply = await a.toRelay(get(a.plainAt('evil.test'), `http://${a.plainAt('allowed.test')}/`), {
       events: 1,
     });
-    answered(reply, 400, 421);
+    responded(reply, 400, 421);
     nothingDialled(a);
   },
   'AUTH-07': {
@@ -69,8 +69,8 @@ export const authority: AttackTable = {
     },
     run: async (a) => {
       const target = `http://${a.plainAt('evil.test')}/`;
-      answered(await a.toRelay(get(a.plainAt('allowed.test'), target), { events: 1 }), 403, 421);
-      answered(await a.toRelay(get(a.plainAt('evil.test'), target), { events: 1 }), 403);
+      responded(await a.toRelay(get(a.plainAt('allowed.test'), target), { events: 1 }), 403, 421);
+      responded(await a.toRelay(get(a.plainAt('evil.test'), target), { events: 1 }), 403);
       nothingDialled(a);
     },
   },
@@ -83,9 +83,9 @@ export const authority: AttackTable = {
     },
     run: async (a) => {
       const [good, evil] = [a.at('allowed.test'), a.at('evil.test')];
-      answered(await a.send(good, get(good, '/', `Host: ${evil}`)), 400);
-      answered(await a.send(good, get(evil, '/', `Host: ${good}`)), 400, 421);
-      answered(await a.send(good, get(`${good}, ${evil}`, '/')), 400);
+      responded(await a.send(good, get(good, '/', `Host: ${evil}`)), 400);
+      responded(await a.send(good, get(evil, '/', `Host: ${good}`)), 400, 421);
+      responded(await a.send(good, get(`${good}, ${evil}`, '/')), 400);
       nothingDialled(a);
     },
   },
@@ -104,40 +104,40 @@ export const authority: AttackTable = {
         '\\evil.test',
         '?evil.test',
       ])
-        answered(await a.send(a.at('allowed.test'), get(`allowed.test${tail}`, '/')), 400);
+        responded(await a.send(a.at('allowed.test'), get(`allowed.test${tail}`, '/')), 400);
       nothingDialled(a);
     },
   },
   'AUTH-10': async (a) => {
     const at = a.at('allowed.test');
-    answered(await a.send(at, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'), 400);
-    answered(await a.send(at, 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n'), 400);
+    responded(await a.send(at, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'), 400);
+    responded(await a.send(at, 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n'), 400);
     nothingDialled(a);
-    answered(await a.send(at, 'GET /old HTTP/1.0\r\n\r\n'), 200);
+    responded(await a.send(at, 'GET /old HTTP/1.0\r\n\r\n'), 200);
     assert.equal(a.origins.seen.find(({ path }) => path === '/old')?.host, 'allowed.test');
   },
   'AUTH-11': async (a) => {
     const { tls, plain } = a.ports;
-    answered(await a.toRelay(`CONNECT [evil.test]:${tls} HTTP/1.1\r\n\r\n`), 400);
-    answered(await a.toRelay(`CONNECT [allowed.test]:${tls} HTTP/1.1\r\nHost: [allowed.test]\r\n\r\n`), 400);
-    answered(await a.toRelay(get('[evil.test]', `http://[evil.test]:${plain}/`), { events: 1 }), 400);
-    answered(await a.send(a.at('allowed.test'), get('[allowed.test]', '/')), 400);
+    responded(await a.toRelay(`CONNECT [evil.test]:${tls} HTTP/1.1\r\n\r\n`), 400);
+    responded(await a.toRelay(`CONNECT [allowed.test]:${tls} HTTP/1.1\r\nHost: [allowed.test]\r\n\r\n`), 400);
+    responded(await a.toRelay(get('[evil.test]', `http://[evil.test]:${plain}/`), { events: 1 }), 400);
+    responded(await a.send(a.at('allowed.test'), get('[allowed.test]', '/')), 400);
     nothingDialled(a);
   },
   'AUTH-12': async (a) => {
     for (const name of ['EVIL.TEST.', 'eViL.tEsT']) {
       const reply = await a.send(a.at(name), get(a.at('evil.test'), '/'), { sni: 'evil.test' });
-      answered(reply, 403);
+      responded(reply, 403);
       assert.equal(a.lastEvent?.host, 'evil.test');
     }
     nothingDialled(a);
-    answered(await a.send(a.at('allowed.test'), get(a.at('ALLOWED.TEST.'), '/dot')), 200);
+    responded(await a.send(a.at('allowed.test'), get(a.at('ALLOWED.TEST.'), '/dot')), 200);
     const seen = a.origins.seen.find(({ path }) => path === '/dot');
     assert.ok(seen?.rawHeaders.includes(a.at('allowed.test')));
   },
   'AUTH-13': async (a) => {
     for (const name of ['allowed.test..', 'a..allowed.test', '.allowed.test'])
-      answered(await a.toRelay(`CONNECT ${a.at(name)} HTTP/1.1\r\n\r\n`), 400);
+      responded(await a.toRelay(`CONNECT ${a.at(name)} HTTP/1.1\r\n\r\n`), 400);
     nothingDialled(a);
   },
   'AUTH-14': async (a) => {
@@ -146,7 +146,7 @@ export const authority: AttackTable = {
       'allowed.test:443@evil.test:443',
       'evil.test:443#@allowed.test:443',
     ])
-      answered(await a.toRelay(`CONNECT ${text} HTTP/1.1\r\n\r\n`), 400);
+      responded(await a.toRelay(`CONNECT ${text} HTTP/1.1\r\n\r\n`), 400);
     nothingDialled(a);
   },
   'AUTH-15': async (a) => {
@@ -154,23 +154,23 @@ export const authority: AttackTable = {
       (tail) => `allowed.test${tail}`,
     );
     for (const text of [...texts, '/etc', ':443', '*:443'])
-      answered(await a.toRelay(`CONNECT ${text} HTTP/1.1\r\n\r\n`), 400);
+      responded(await a.toRelay(`CONNECT ${text} HTTP/1.1\r\n\r\n`), 400);
     nothingDialled(a);
   },
   'AUTH-16': async (a) => {
     for (const port of [22, 25, 6379, 8443]) {
       const at = `allowed.test:${port}`;
-      answered(await a.send(at, get(at, '/')), 403);
+      responded(await a.send(at, get(at, '/')), 403);
     }
     nothingDialled(a);
   },
   'AUTH-17': async (a) => {
     // TLS where the rule is for cleartext, and cleartext where it is for TLS.
-    answered(await a.send(a.plainAt('allowed.test'), get(a.plainAt('allowed.test'), '/')), 403);
-    answered(await a.inTunnel(a.at('allowed.test'), get(a.at('allowed.test'), '/')), 403);
-    answered(await a.inTunnel(a.at('api.allowed.test'), get(a.at('api.allowed.test'), '/')), 403);
+    responded(await a.send(a.plainAt('allowed.test'), get(a.plainAt('allowed.test'), '/')), 403);
+    responded(await a.inTunnel(a.at('allowed.test'), get(a.at('allowed.test'), '/')), 403);
+    responded(await a.inTunnel(a.at('api.allowed.test'), get(a.at('api.allowed.test'), '/')), 403);
     nothingDialled(a);
-    answered(await a.inTunnel(a.plainAt('allowed.test'), get(a.plainAt('allowed.test'), '/plain')), 200);
+    responded(await a.inTunnel(a.plainAt('allowed.test'), get(a.plainAt('allowed.test'), '/plain')), 200);
     assert.deepEqual(a.lastEvent?.injected, []);
   },
   'AUTH-18': async (a) => {
@@ -180,9 +180,9 @@ export const authority: AttackTable = {
     assert.deepEqual(reply.statuses, [200, 421]);
   },
   'AUTH-19': async (a) => {
-    answered(await a.toRelay(`CONNECT %61llowed.test:${a.ports.tls} HTTP/1.1\r\n\r\n`), 400);
+    responded(await a.toRelay(`CONNECT %61llowed.test:${a.ports.tls} HTTP/1.1\r\n\r\n`), 400);
     for (const name of ['evil%2etest', 'allo%77ed.test'])
-      answered(await a.toRelay(get(name, `http://${a.plainAt(name)}/`), { events: 1 }), 400);
+      responded(await a.toRelay(get(name, `http://${a.plainAt(name)}/`), { events: 1 }), 400);
     nothingDialled(a);
   },
   'AUTH-25': async (a) => {
@@ -190,9 +190,9 @@ export const authority: AttackTable = {
       a.at('allowed.test'),
       'CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n',
     );
-    answered(reply, 400, 405, 501);
+    responded(reply, 400, 405, 501);
     nothingDialled(a);
-    // Behind another request whose answer is still under way.
+    // Behind another request whose response is still under way.
     const at = a.at('allowed.test');
     const both = await a.send(
       at,
@@ -233,7 +233,7 @@ export const authority: AttackTable = {
     const good = pseudo(a.at('allowed.test'), '/odd');
     const change = (name: string, value: string): [string, string][] =>
       good.map(([key, old]) => [key, key === name ? value : old]);
-    // These reach validation: answered or reset, one event each.
+    // These reach validation: responded or reset, one event each.
     const judged = [
       change(':scheme', 'http'),
       change(':path', `https://${a.at('evil.test')}/`),
@@ -275,14 +275,14 @@ export const authority: AttackTable = {
   },
   'AUTH-29': async (a) => {
     for (const name of ['allowed.test', 'b.allowed.test'])
-      answered(await a.send(a.at(name), get(a.at(name), `/${name}`)), 200);
+      responded(await a.send(a.at(name), get(a.at(name), `/${name}`)), 200);
     const [first, second] = a.origins.seen.filter(({ host }) => host !== 'probe.test');
     assert.notEqual(first?.connection, second?.connection);
-    a.origins.answer = (_request, response) => response.writeHead(421).end();
+    a.origins.respond = (_request, response) => response.writeHead(421).end();
     const count = a.origins.seen.filter(({ host }) => host !== 'probe.test').length;
-    answered(await a.send(a.at('api.allowed.test'), get(a.at('api.allowed.test'), '/misdirected')), 421);
+    responded(await a.send(a.at('api.allowed.test'), get(a.at('api.allowed.test'), '/misdirected')), 421);
     assert.equal(a.origins.seen.filter(({ host }) => host !== 'probe.test').length, count + 1);
-    a.origins.answer = (_request, response) => response.end('hello\n');
+    a.origins.respond = (_request, response) => response.end('hello\n');
   },
   'AUTH-31': async (a) => {
     for (const url of [
@@ -292,7 +292,7 @@ export const authority: AttackTable = {
       'ws://allowed.test/',
       'http+unix://%2fvar%2frun%2fdocker.sock/',
     ])
-      answered(await a.toRelay(get('allowed.test', url), { events: 1 }), 400, 501);
+      responded(await a.toRelay(get('allowed.test', url), { events: 1 }), 400, 501);
     nothingDialled(a);
   },
 };

@@ -1,4 +1,4 @@
-// One principal's connections, answers and identifiers against another's.
+// One principal's connections, responses and identifiers against another's.
 
 import assert from 'node:assert/strict';
 
@@ -10,7 +10,7 @@ import { nextTurn, usualPolicy, type Arena } from '../support/arena.ts';
 import type { SeenByOrigin } from '../support/attack-origins.ts';
 import { keptAlive } from '../support/kept-alive.ts';
 import { openTestSessions } from '../../gateway/session-fixture.ts';
-import { answered, get, type AttackTable } from '../support/attack.ts';
+import { responded, get, type AttackTable } from '../support/attack.ts';
 import { patienceMs } from '../../support/patience.ts';
 
 export const cacheTenant: AttackTable = {
@@ -47,12 +47,12 @@ export const cacheTenant: AttackTable = {
   'TEN-03': async (a) => {
     const at = a.at('api.allowed.test');
     let count = 0;
-    a.origins.answer = (_request, response) => {
+    a.origins.respond = (_request, response) => {
       count += 1;
-      response.writeHead(200, { 'cache-control': 'public, max-age=3600' }).end(`answer ${count}`);
+      response.writeHead(200, { 'cache-control': 'public, max-age=3600' }).end(`response ${count}`);
     };
     for (const principal of ['alice', 'bob', 'alice'])
-      answered(await a.send(at, get(at, '/me'), { principal }), 200);
+      responded(await a.send(at, get(at, '/me'), { principal }), 200);
     assert.equal(count, 3);
   },
   'TEN-04': async (a) => {
@@ -82,7 +82,7 @@ export const cacheTenant: AttackTable = {
     }
     // Neither alice's tunnel nor bob's noticed.
     for (const principal of ['alice', 'bob'])
-      answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after'), { principal }), 200);
+      responded(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after'), { principal }), 200);
   },
   'TEN-05': async () => {
     await using sessions = await openTestSessions();

@@ -1,4 +1,4 @@
-// The injected credential: out of the origin's answers, off every other host, and nobody else's in its place.
+// The injected credential: out of the origin's responses, off every other host, and nobody else's in its place.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -10,7 +10,7 @@ import { Lab } from '../../hardening/support/lab.ts';
 import { rawFrame } from '../../net/websocket-frames.ts';
 import { findTool } from '../../support/tools.ts';
 import {
-  answered,
+  responded,
   CannotPlayHere,
   get,
   nothingDialled,
@@ -35,7 +35,7 @@ export const credential: AttackTable = {
   'CRED-01': async (a) => {
     const at = a.at('api.allowed.test');
     const reply = await a.send(at, get(at, '/reflect'));
-    answered(reply, 200);
+    responded(reply, 200);
     assert.deepEqual(valuesSeen(a, 'api.allowed.test', 'authorization'), [`Bearer ${a.secret}`]);
     assert.match(reply.text, /x-reflected: Bearer \*+/i);
     assert.match(reply.text, /you sent Bearer \*+/);
@@ -51,49 +51,49 @@ export const credential: AttackTable = {
     );
     const forms = [a.secret, ...offsets, encodeURIComponent(a.secret)];
     for (const form of forms) {
-      a.origins.answerRaw = (socket) => {
+      a.origins.respondRaw = (socket) => {
         socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n');
         for (const byte of form) socket.write(`1\r\n${byte}\r\n`);
         socket.end('0\r\n\r\n');
       };
       const reply = await a.send(at, get(at, '/split'));
-      answered(reply, 200);
-      assert.match(reply.answers[0]?.body ?? '', /\*{20}/);
+      responded(reply, 200);
+      assert.match(reply.responses[0]?.body ?? '', /\*{20}/);
     }
     // Reversed, hexadecimal and the like are not searched for: docs/reference/attacks.md says so.
   },
   'CRED-03': async (a) => {
     const at = a.at('api.allowed.test');
     for (const coding of ['gzip', 'br', 'zstd', 'deflate', 'gzip, gzip', 'x-unknown']) {
-      a.origins.answer = (request, response) => {
+      a.origins.respond = (request, response) => {
         assert.equal(request.headers['accept-encoding'], 'identity');
         response
           .writeHead(200, { 'content-encoding': coding })
           .end(gzipSync(request.headers.authorization ?? ''));
       };
-      answered(await a.send(at, get(at, '/zip', 'Accept-Encoding: br, zstd, gzip')), 502);
+      responded(await a.send(at, get(at, '/zip', 'Accept-Encoding: br, zstd, gzip')), 502);
     }
   },
   'CRED-05': async (a) => {
     const at = a.at('api.allowed.test');
     for (const status of [302, 307, 308]) {
-      a.origins.answer = (_request, response) =>
+      a.origins.respond = (_request, response) =>
         response.writeHead(status, { location: `https://${a.at('evil.test')}/` }).end();
-      answered(await a.send(at, get(at, '/go')), status);
+      responded(await a.send(at, get(at, '/go')), status);
     }
     // A page that refreshes itself elsewhere is for the client to follow, and that is judged like any request.
-    a.origins.answer = (_request, response) =>
+    a.origins.respond = (_request, response) =>
       response
         .writeHead(200, { refresh: `0; url=https://${a.at('evil.test')}/` })
         .end('<meta http-equiv="refresh">');
-    answered(await a.send(at, get(at, '/refresh')), 200);
+    responded(await a.send(at, get(at, '/refresh')), 200);
     assert.equal(a.origins.seen.filter(({ host }) => host === 'api.allowed.test').length, 4);
-    answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/')), 403);
+    responded(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/')), 403);
     assert.deepEqual(valuesSeen(a, 'evil.test', 'authorization'), []);
   },
   'CRED-06': async (a) => {
     const at = a.at('api.allowed.test');
-    a.origins.answer = (_request, response) =>
+    a.origins.respond = (_request, response) =>
       response
         .writeHead(302, {
           location: `https://evil.test/?t=${a.secret}`,
@@ -102,14 +102,14 @@ export const credential: AttackTable = {
         })
         .end();
     const reply = await a.send(at, get(at, '/go'));
-    answered(reply, 302);
+    responded(reply, 302);
     assert.match(reply.text, /location: https:\/\/evil\.test\/\?t=\*+/i);
   },
   'CRED-07': async (a) => {
     const at = a.at('api.allowed.test');
     const own = ['Authorization: Bearer ATTACKER', 'X-Api-Key: ATTACKER', 'Cookie: session=ATTACKER'];
     const upload = post(at, '/upload', [...own, 'Content-Length: 4'], 'data');
-    answered(await a.send(at, upload), 200);
+    responded(await a.send(at, upload), 200);
     assert.deepEqual(valuesSeen(a, 'api.allowed.test', 'authorization'), [`Bearer ${a.secret}`]);
     const seen = a.origins.seen.filter(({ host }) => host === 'api.allowed.test');
     assert.doesNotMatch(JSON.stringify(seen), /ATTACKER/);
@@ -120,8 +120,8 @@ export const credential: AttackTable = {
     refused(await a.send(at, get(at, '/a', `authorization: ${attack}`, `Authorization: ${attack}`)), 400);
     refused(await a.send(at, get(at, '/b', `Authorization : ${attack}`)), 400);
     nothingDialled(a);
-    answered(await a.send(at, get(at, '/c', `AUTHORIZATION: ${attack}`)), 200);
-    answered(
+    responded(await a.send(at, get(at, '/c', `AUTHORIZATION: ${attack}`)), 200);
+    responded(
       await a.send(
         at,
         post(at, '/d', ['Transfer-Encoding: chunked'], `1\r\nx\r\n0\r\nAuthorization: ${attack}\r\n\r\n`),
@@ -144,7 +144,7 @@ export const credential: AttackTable = {
   'CRED-10': async (a) => {
     const basic = Buffer.from(`user:${placeholder}`).toString('base64');
     const bound = a.at('tool.test');
-    answered(await a.send(bound, get(bound, '/reflect', `Authorization: Bearer ${placeholder}`)), 200);
+    responded(await a.send(bound, get(bound, '/reflect', `Authorization: Bearer ${placeholder}`)), 200);
     assert.deepEqual(valuesSeen(a, 'tool.test', 'authorization'), [`Bearer ${a.secret}`]);
     // Anywhere else it is the worthless text that it looks like.
     const other = a.at('allowed.test');
@@ -154,7 +154,7 @@ export const credential: AttackTable = {
       `Cookie: t=${placeholder}`,
     ];
     for (const field of fields)
-      answered(await a.send(other, get(other, `/${placeholder}?t=${placeholder}`, field)), 200);
+      responded(await a.send(other, get(other, `/${placeholder}?t=${placeholder}`, field)), 200);
     for (const seen of a.origins.seen.filter(({ host }) => host === 'allowed.test'))
       assert.ok(!JSON.stringify(seen).includes(a.secret));
   },
@@ -173,7 +173,7 @@ export const credential: AttackTable = {
       // An origin that nobody vouches for: it gets a handshake, and not a byte of a request.
       await using stranger = await strangeOrigin(9_977);
       const at = `api.allowed.test:${stranger.port}`;
-      answered(await a.send(at, get(at, '/')), 502);
+      responded(await a.send(at, get(at, '/')), 502);
       assert.equal(a.lastEvent?.errorCode, 'origin_untrusted');
       assert.ok(stranger.handshakes() > 0);
       assert.equal(stranger.bytes(), 0);
@@ -186,8 +186,8 @@ export const credential: AttackTable = {
       'Proxy-Connection: keep-alive',
       'Proxy: http://evil.test',
     ];
-    answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/t', ...hop)), 200);
-    answered(
+    responded(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/t', ...hop)), 200);
+    responded(
       await a.toRelay(get(a.plainAt('allowed.test'), `http://${a.plainAt('allowed.test')}/p`, ...hop), {
         events: 1,
       }),
@@ -203,7 +203,7 @@ export const credential: AttackTable = {
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     ];
     const at = a.at('allowed.test');
-    answered(
+    responded(
       await a.send(
         at,
         get(at, '/up', ...upgrade, 'Sec-WebSocket-Version: 13', ...hop).replace('Connection: close\r\n', ''),
@@ -215,10 +215,10 @@ export const credential: AttackTable = {
   },
   'CRED-14': async (a) => {
     const at = a.at('api.allowed.test');
-    answered(await a.send(at, get(at, '/reflect')), 200);
-    a.origins.answer = (_request, response) => response.destroy();
+    responded(await a.send(at, get(at, '/reflect')), 200);
+    a.origins.respond = (_request, response) => response.destroy();
     const broken = await a.send(at, get(at, '/broken'), { principal: 'second' });
-    answered(broken, 502);
+    responded(broken, 502);
     // The oracle looks through every byte that came back and through the whole audit.
     assert.ok(a.audit.length > 0);
   },
@@ -243,12 +243,12 @@ export const credential: AttackTable = {
   'CRED-18': async (a) => {
     const at = a.at('paths.test');
     // Fetch and push are different paths; a redirect on info/refs is passed on, not followed.
-    answered(await a.send(at, get(at, '/public/repo.git/info/refs?service=git-upload-pack')), 200);
+    responded(await a.send(at, get(at, '/public/repo.git/info/refs?service=git-upload-pack')), 200);
     refused(
       await a.send(at, post(at, '/other/repo.git/git-receive-pack', ['Content-Length: 4'], '0000')),
       403,
     );
-    answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/sub.git/info/refs')), 403);
+    responded(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/sub.git/info/refs')), 403);
     for (const seen of a.origins.seen) assert.ok(!JSON.stringify(seen.rawHeaders).includes(a.secret));
   },
   'CRED-19': async (a) => {
@@ -277,7 +277,7 @@ export const credential: AttackTable = {
         socket.end(rawFrame({ opcode: 8 }));
       };
       const reply = await a.send(at, request, { keepOpen: true });
-      answered(reply, 101);
+      responded(reply, 101);
       const text = messageOf(reply.bytes.subarray(reply.bytes.indexOf('\r\n\r\n') + 4));
       a.note(text);
       assert.equal(text, '*'.repeat(a.secret.length), `cut at ${cut}`);

@@ -8,10 +8,10 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 
-import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
 import { nextTurn, usualPolicy, type Arena } from '../support/arena.ts';
 import { blackHolePort, startBlackHole } from '../support/black-hole.ts';
-import { readReply } from '../support/answers.ts';
+import { readReply } from '../support/responses.ts';
 import { keptAlive } from '../support/kept-alive.ts';
 import { patienceMs } from '../../support/patience.ts';
 
@@ -39,12 +39,12 @@ async function dripped(socket: Socket, text: string): Promise<void> {
   socket.destroy();
 }
 
-/** An answer that its client does not read: the origin is not read either, and the exchange ends. */
+/** A response that its client does not read: the origin is not read either, and the exchange ends. */
 async function slowReader(a: Arena): Promise<void> {
   const at = a.at('allowed.test');
   const total = 256 * MiB;
   let written = 0;
-  a.origins.answer = (_request, response) => {
+  a.origins.respond = (_request, response) => {
     const chunk = Buffer.alloc(MiB / 4);
     const write = (): void => {
       while (written < total && !response.destroyed) {
@@ -65,7 +65,7 @@ async function slowReader(a: Arena): Promise<void> {
   socket.destroy();
 }
 
-/** So many chunks of one byte, sent as fast as they are taken; the answer is 200. */
+/** So many chunks of one byte, sent as fast as they are taken; the response is 200. */
 async function tinyChunks(a: Arena, head: string, count: number): Promise<void> {
   const socket = await a.tls(a.at('allowed.test'));
   a.attempts += 1;
@@ -75,7 +75,7 @@ async function tinyChunks(a: Arena, head: string, count: number): Promise<void> 
   for (let sent = 0; sent < count; sent += 5_000)
     if (!socket.write(piece)) await once(socket, 'drain', { signal: AbortSignal.timeout(patienceMs) });
   socket.end('0\r\n\r\n');
-  answered(await reply, 200);
+  responded(await reply, 200);
 }
 
 /** A gigabyte of extensions, each short enough by itself, or as much of it as is taken: far less. */
@@ -178,7 +178,7 @@ export const exhaustion: AttackTable = {
   },
   'DOS-02': async (a) => {
     const at = a.at('allowed.test');
-    // The rest of so large a head is not read: the answer may be lost in the reset.
+    // The rest of so large a head is not read: the response may be lost in the reset.
     refused(await a.send(at, get(at, '/', `X: ${'y'.repeat(1_000_000)}`)), 431);
     refused(await a.send(at, get(at, '/', ...Array.from({ length: 10_000 }, (_, i) => `X${i}: y`))), 431);
     refused(await a.send(at, get(at, `/${'p'.repeat(100_000)}`)), 431, 414);
@@ -226,21 +226,21 @@ export const exhaustion: AttackTable = {
       `${usualPolicy(ports).replace('inject: api,', 'inject: api, paths: /bomb,')}  - { name: unpacks, hosts: api.allowed.test, ports: ${ports.tls}, inject: unpacked, addresses: 127.0.0.10/32 }\n`,
     run: async (a, scale) => {
       // Where it is not asked for, nothing is decompressed: a bomb is bytes, and with a credential it does not pass.
-      a.origins.answer = (_request, response) =>
+      a.origins.respond = (_request, response) =>
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(Buffer.alloc(100_000));
       const api = a.at('api.allowed.test');
-      answered(await a.send(api, get(api, '/bomb')), 502);
+      responded(await a.send(api, get(api, '/bomb')), 502);
       const at = a.at('allowed.test');
       const reply = await a.send(at, get(at, '/bomb', 'Accept-Encoding: gzip'));
-      answered(reply, 200);
-      assert.equal(reply.answers[0]?.body.length, 100_000);
+      responded(reply, 200);
+      assert.equal(reply.responses[0]?.body.length, 100_000);
       // As a request it is a body of its own length.
       const packed = gzipSync(Buffer.alloc(10_000_000)).toString('latin1');
       const fields = ['Content-Encoding: gzip', `Content-Length: ${packed.length}`];
-      answered(await a.send(at, post(at, '/packed', fields, packed)), 200);
-      // Where answers are decoded to be searched: no faster than the client takes it, and twenty codings do not pass.
+      responded(await a.send(at, post(at, '/packed', fields, packed)), 200);
+      // Where responses are decoded to be searched: no faster than the client takes it, and twenty codings do not pass.
       const bomb = gzipSync(Buffer.alloc(scale === 'full' ? 1_000_000_000 : 100_000_000));
-      a.origins.answer = (_request, response) =>
+      a.origins.respond = (_request, response) =>
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
       const before = process.memoryUsage().rss;
       const socket = await a.tls(api);
@@ -251,11 +251,11 @@ export const exhaustion: AttackTable = {
       const grown = process.memoryUsage().rss - before;
       assert.ok(grown < 100 * MiB, `${grown} bytes for a bomb of ${bomb.length}`);
       socket.destroy();
-      a.origins.answer = (_request, response) =>
+      a.origins.respond = (_request, response) =>
         response
           .writeHead(200, { 'content-encoding': Array(20).fill('gzip').join(', ') })
           .end(bomb.subarray(0, 1_000));
-      answered(await a.send(api, get(api, '/nested')), 502);
+      responded(await a.send(api, get(api, '/nested')), 502);
     },
   },
   'DOS-05': {
@@ -312,16 +312,16 @@ rules:
       const replies = await Promise.all(
         Array.from({ length: count }, () => a.inTunnel(at, get(at, '/'))),
       ).finally(dials.stop);
-      for (const reply of replies) answered(reply, 429, 502, 503, 504);
+      for (const reply of replies) responded(reply, 429, 502, 503, 504);
       assert.ok(
         dials.most() > 0 && dials.most() <= 2 * a.limits.dialsPendingMax,
         `${dials.most()} dials at once`,
       );
       const codes = new Set(a.ownEvents.map(({ errorCode }) => errorCode));
       assert.ok(codes.has('timeout') || codes.has('origin_unreachable'), [...codes].join());
-      // Nothing of it is remembered as an answer, and a name beside it is served at once.
+      // Nothing of it is remembered as a response, and a name beside it is served at once.
       const beside = a.plainAt('allowed.test');
-      answered(await a.inTunnel(beside, get(beside, '/beside')), 200);
+      responded(await a.inTunnel(beside, get(beside, '/beside')), 200);
     },
   },
   'DOS-09': async (a) => {

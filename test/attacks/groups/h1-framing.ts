@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
 import { frameType, type SeenFrame } from '../support/h2-frames.ts';
 import { http2Send, openHttp2, pseudo, type Fields, type RawHttp2 } from '../support/http2-client.ts';
@@ -16,9 +16,9 @@ async function allRefused(
 ): Promise<void> {
   for (const request of requests) {
     const reply = await a.send(a.at('allowed.test'), request);
-    assert.notEqual(reply.bytes.length, 0, `no answer to ${JSON.stringify(request)}`);
-    answered(reply, ...(statuses.length === 0 ? [400] : statuses));
-    assert.equal(reply.answers.length, 1, `more than one answer to ${JSON.stringify(request)}`);
+    assert.notEqual(reply.bytes.length, 0, `no response to ${JSON.stringify(request)}`);
+    responded(reply, ...(statuses.length === 0 ? [400] : statuses));
+    assert.equal(reply.responses.length, 1, `more than one response to ${JSON.stringify(request)}`);
   }
   nothingDialled(a);
 }
@@ -40,7 +40,7 @@ async function brokenBodies(a: Arena, bodies: readonly string[]): Promise<void> 
 }
 
 /** By a frame; or by the end of the connection, which on a busy machine overtakes the frame that Node sends before it. */
-function isAnswered(client: RawHttp2, frames: readonly SeenFrame[]): boolean {
+function hasResponded(client: RawHttp2, frames: readonly SeenFrame[]): boolean {
   const ends: ReadonlySet<number> = new Set([frameType.rstStream, frameType.goaway, frameType.headers]);
   return client.closed || frames.some(({ type }) => ends.has(type));
 }
@@ -179,7 +179,7 @@ export const h1Framing: AttackTable = {
     assert.ok(a.origins.seen.every(({ path }) => path === '/spaced' || path.startsWith('/probe')));
   },
   'SMUG-18': async (a) => {
-    answered(await a.toRelay('CONNECT allowed.test:443%0d%0aX-Tenant:%20b HTTP/1.1\r\n\r\n'), 400);
+    responded(await a.toRelay('CONNECT allowed.test:443%0d%0aX-Tenant:%20b HTTP/1.1\r\n\r\n'), 400);
     const at = a.at('allowed.test');
     await using client = await openHttp2(a, at);
     const frames = await client.exchange([pseudo(at, '/a\r\nX-Tenant: b')]);
@@ -196,7 +196,7 @@ export const h1Framing: AttackTable = {
   'SMUG-19': async (a, scale) => {
     const at = a.rawAt('raw.test');
     const count = scale === 'full' ? 1_000 : 200;
-    a.origins.answerRaw = (socket) => {
+    a.origins.respondRaw = (socket) => {
       const early = `HTTP/1.1 103 Early Hints\r\nLink: ${'x'.repeat(8_000)}\r\n\r\n`;
       socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 199 Odd\r\n\r\n${early.repeat(count)}`);
       socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok');
@@ -219,7 +219,7 @@ export const h1Framing: AttackTable = {
       await using client = await openHttp2(a, at);
       const before = a.ownEvents.length;
       const frames = await client.exchange([fields], smuggled);
-      assert.ok(isAnswered(client, frames));
+      assert.ok(hasResponded(client, frames));
       a.attempts += (await client.settle(before)).length - before;
     }
     assert.ok(a.ownEvents.every(({ verdict }) => verdict !== 'allow'));
@@ -248,7 +248,7 @@ export const h1Framing: AttackTable = {
       await using client = await openHttp2(a, at);
       const before = a.ownEvents.length;
       const frames = await client.exchange([fields]);
-      assert.ok(isAnswered(client, frames));
+      assert.ok(hasResponded(client, frames));
       a.attempts += (await client.settle(before)).length - before;
     }
     // nghttp2 drops a regular field that is not HTTP, and resets a stream whose pseudo-field is not: nothing odd goes on.

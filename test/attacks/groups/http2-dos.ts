@@ -204,7 +204,7 @@ export const http2Dos: AttackTable = {
     neighbourMsMax,
     run: async (a) => {
       const chunk = Buffer.alloc(40_000, 0x7a);
-      a.origins.answer = (_request, response) => {
+      a.origins.respond = (_request, response) => {
         response.on('error', () => undefined);
         Readable.from(Array.from({ length: 100 }, () => chunk)).pipe(response);
       };
@@ -217,7 +217,7 @@ export const http2Dos: AttackTable = {
       const grown = process.memoryUsage().rss - before;
       assert.ok(
         grown < 100_000_000,
-        `${Math.round(grown / 1e6)} MB for 100 answers of 4 MB that may not be sent`,
+        `${Math.round(grown / 1e6)} MB for 100 responses of 4 MB that may not be sent`,
       );
       // Whoever never takes what it asked for is cut off by the idle limit.
       await client.until(() => false, patienceMs);
@@ -246,7 +246,7 @@ export const http2Dos: AttackTable = {
   'H2-08': attack(async (a) => {
     const at = a.at('allowed.test');
     let wholes = 0;
-    a.origins.answer = (_request, response) => {
+    a.origins.respond = (_request, response) => {
       wholes += 1;
       response.end();
     };

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
-import { answered, get, nothingDialled, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, type AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
 
 async function deniedNames(a: Arena, names: readonly string[]): Promise<void> {
-  for (const name of names) answered(await a.send(a.at(name), get(a.at(name), '/')), 403);
+  for (const name of names) responded(await a.send(a.at(name), get(a.at(name), '/')), 403);
   nothingDialled(a);
 }
 
@@ -31,7 +31,7 @@ export const matching: AttackTable = {
       assert.notDeepEqual(problemsOf(rule(hosts)), [], hosts);
     assert.deepEqual(problemsOf(rule('*.allowed.test')), []);
     a.names.set('x.y.wild.test', { ttl: 60, addresses: ['127.0.0.10'] });
-    answered(await a.send(a.at('x.y.wild.test'), get(a.at('x.y.wild.test'), '/many-labels')), 200);
+    responded(await a.send(a.at('x.y.wild.test'), get(a.at('x.y.wild.test'), '/many-labels')), 200);
   },
   'MATCH-03': (a) => deniedNames(a, ['apixallowed.test', 'allowedxtest.test']),
   'MATCH-04': async (a) => {
@@ -46,9 +46,9 @@ export const matching: AttackTable = {
   },
   'MATCH-06': async (a) => {
     for (const path of ['/public-leak', '/publicity/x', '/Public/x', '/'])
-      answered(await a.send(a.at('paths.test'), get(a.at('paths.test'), path)), 403);
+      responded(await a.send(a.at('paths.test'), get(a.at('paths.test'), path)), 403);
     nothingDialled(a);
-    answered(await a.send(a.at('paths.test'), get(a.at('paths.test'), '/public/ok')), 200);
+    responded(await a.send(a.at('paths.test'), get(a.at('paths.test'), '/public/ok')), 200);
   },
   'MATCH-07': {
     withoutAudit: true,
@@ -65,7 +65,7 @@ export const matching: AttackTable = {
       // Nothing can be audited, so nothing is served.
       Object.assign(a.parts.audit, { healthy: false });
       const at = a.at('allowed.test');
-      answered(await a.send(at, get(at, '/')), 503);
+      responded(await a.send(at, get(at, '/')), 503);
       nothingDialled(a);
       Object.assign(a.parts.audit, { healthy: true });
     },

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 
-import { answered, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, post, refused, type AttackTable } from '../support/attack.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
 export const method: AttackTable = {
@@ -36,7 +36,7 @@ export const method: AttackTable = {
       );
     nothingDialled(a);
     // The query is the origin's own language: passed as it is, and the documentation says so.
-    answered(
+    responded(
       await a.send(at, post(at, '/public/x?_method=DELETE', ['Content-Length: 14'], '_method=DELETE')),
       200,
     );
@@ -55,7 +55,7 @@ rules:
       nothingDialled(a);
       // A body on GET is framed by the gateway and judged as the GET that it is.
       const reply = await a.send(at, get(at, '/public/x', 'Content-Length: 4').concat('body'));
-      answered(reply, 200);
+      responded(reply, 200);
       assert.equal(a.origins.seen.find(({ host }) => host === 'paths.test')?.bodyBytes, 4);
     },
   },

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
 import { naiveProxy, victimOf } from '../support/naive-proxy.ts';
 
@@ -16,7 +16,7 @@ async function refusedPaths(a: Arena, paths: readonly string[]): Promise<void> {
 /** Whatever reaches the origin stays below `/public`. */
 async function staysPublic(a: Arena, paths: readonly string[]): Promise<void> {
   const at = a.at('paths.test');
-  for (const path of paths) answered(await a.send(at, get(at, path)), 200, 400, 403);
+  for (const path of paths) responded(await a.send(at, get(at, path)), 200, 400, 403);
   for (const seen of a.origins.seen.filter(({ host }) => host === 'paths.test'))
     assert.match(seen.path, /^\/public(?:\/|\?|$)/);
 }

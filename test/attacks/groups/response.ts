@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { waitUntil } from '../../support/program.ts';
-import { answered, get, post, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, post, refused, type AttackTable } from '../support/attack.ts';
 import { originAuthority } from '../support/arena.ts';
 import { allowedAddress } from '../support/sentry.ts';
 import { frameType } from '../support/h2-frames.ts';
@@ -30,7 +30,7 @@ export const response: AttackTable = {
       'ICY 200 OK\r\n\r\n',
     ];
     for (const head of heads) {
-      a.origins.answerRaw = (socket) => socket.end(Buffer.from(head, 'latin1'));
+      a.origins.respondRaw = (socket) => socket.end(Buffer.from(head, 'latin1'));
       const reply = await a.send(at, get(at, '/bad'));
       refused(reply, 502, 504);
       assert.ok(reply.bytes.length < 10_000);
@@ -42,7 +42,7 @@ export const response: AttackTable = {
       [`X: ${'y'.repeat(1024 * 1024)}\r\n`, megabytes],
     ] as const) {
       let sent = 0;
-      a.origins.answerRaw = (socket) => {
+      a.origins.respondRaw = (socket) => {
         const more = (): void => {
           for (let isTaken = true; isTaken && sent < count && !socket.destroyed; sent += 1)
             isTaken = socket.write(piece);
@@ -66,7 +66,7 @@ export const response: AttackTable = {
       ];
       for (const body of bodies) {
         for (const ends of [true, false]) {
-          a.origins.answerRaw = (socket) => {
+          a.origins.respondRaw = (socket) => {
             socket.write(`HTTP/1.1 200 OK\r\n${body}`);
             if (ends) setImmediate(() => socket.destroy());
           };
@@ -104,7 +104,7 @@ export const response: AttackTable = {
       assert.ok(
         error !== undefined && ['timeout', 'origin_unreachable', 'origin_untrusted'].includes(error.code),
       );
-      answered(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after')), 200);
+      responded(await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/after')), 200);
       // A hundred certificates, and a megabyte of them: more than any chain is, so it is no handshake.
       const { cert, key } = originAuthority.issue('bad.test');
       for (const count of [100, 2_000]) {
@@ -130,27 +130,27 @@ export const response: AttackTable = {
   'RESP-04': async (a) => {
     const at = a.rawAt('raw.test');
     const odd = 'constructor: x\r\n__proto__: y\r\netag: a\r\netag: b\r\nhttp2-settings: z\r\n';
-    a.origins.answerRaw = (socket) =>
+    a.origins.respondRaw = (socket) =>
       socket.end(
         `HTTP/1.1 103 Early Hints\r\n${odd}\r\nHTTP/1.1 200 OK\r\n${odd}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${odd}\r\n`,
       );
-    answered(await a.send(at, get(at, '/odd')), 200);
+    responded(await a.send(at, get(at, '/odd')), 200);
     await using client = await openHttp2(a, at);
     const frames = await http2Send(a, client, [pseudo(at, '/odd2')]);
     assert.ok(frames.every(({ type }) => type !== frameType.rstStream && type !== frameType.goaway));
-    // An interim answer that is refused, to a request with a body and to one without.
-    a.origins.answerRaw = (socket) =>
+    // A interim response that is refused, to a request with a body and to one without.
+    a.origins.respondRaw = (socket) =>
       socket.end(
         'HTTP/1.1 103 Early Hints\r\nConnection: host\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
       );
-    answered(await a.send(at, get(at, '/refused')), 502);
-    answered(await a.send(at, post(at, '/refused', ['Content-Length: 1'], 'x')), 502);
+    responded(await a.send(at, get(at, '/refused')), 502);
+    responded(await a.send(at, post(at, '/refused', ['Content-Length: 1'], 'x')), 502);
   },
   'RESP-05': async (a, scale) => {
     const at = a.rawAt('raw.test');
     const one = `HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(8_000)}>\r\n\r\n`;
     let sent = 0;
-    a.origins.answerRaw = (socket) => {
+    a.origins.respondRaw = (socket) => {
       const more = (): void => {
         while (!socket.destroyed && sent < (scale === 'full' ? 100_000 : 10_000) && socket.write(one))
           sent += 1;
@@ -161,18 +161,18 @@ export const response: AttackTable = {
     for (const request of [get(at, '/hints'), post(at, '/hints', ['Content-Length: 1'], 'x')]) {
       sent = 0;
       const reply = await a.send(at, request);
-      answered(reply, 502);
+      responded(reply, 502);
       assert.equal(reply.interim.length, a.limits.interimHeadsMax);
-      assert.ok(sent * one.length < 16_000_000, `${sent * one.length} bytes of interim answers were taken`);
+      assert.ok(sent * one.length < 16_000_000, `${sent * one.length} bytes of interim responses were taken`);
     }
     assert.ok((await a.events(2)).every(({ limit }) => limit === 'interimHeadsMax'));
   },
   'RESP-06': async (a) => {
     const raw = a.rawAt('raw.test');
-    a.origins.answerRaw = (socket) =>
+    a.origins.respondRaw = (socket) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    answered(await a.send(raw, get(raw, '/unasked')), 502);
-    answered(await a.send(raw, post(raw, '/unasked', ['Content-Length: 1'], 'x')), 502);
+    responded(await a.send(raw, get(raw, '/unasked')), 502);
+    responded(await a.send(raw, post(raw, '/unasked', ['Content-Length: 1'], 'x')), 502);
     const at = a.at('allowed.test');
     let switched: Socket | undefined;
     a.origins.upgrade = (request, socket) => {
@@ -185,7 +185,7 @@ export const response: AttackTable = {
     };
     const fields =
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
-    answered(
+    responded(
       await a.send(at, `GET /ws HTTP/1.1\r\nHost: ${at}\r\n${fields}\r\n\r\n`, { keepOpen: true }),
       502,
     );

@@ -12,7 +12,7 @@ import { createTestAuthority } from '../../support/test-authority.ts';
 import { findTool } from '../../support/tools.ts';
 import { originAuthority, usualPolicy, type Arena } from '../support/arena.ts';
 import { strangeOrigin } from '../support/strange-origin.ts';
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import { preface } from '../support/h2-frames.ts';
 import { http2Send, openHttp2, pseudo } from '../support/http2-client.ts';
 
@@ -65,8 +65,8 @@ export const tls: AttackTable = {
   'TLS-01': async (a) => {
     const at = a.at('allowed.test');
     assert.equal((await leafOf(a, at, undefined)).subjectAltName, 'DNS:allowed.test');
-    answered(await a.send(at, get(at, '/no-sni'), { sni: undefined }), 200);
-    answered(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/'), { sni: undefined }), 403);
+    responded(await a.send(at, get(at, '/no-sni'), { sni: undefined }), 200);
+    responded(await a.send(a.at('evil.test'), get(a.at('evil.test'), '/'), { sni: undefined }), 403);
   },
   'TLS-02': async (a) => {
     const name = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -80,11 +80,11 @@ export const tls: AttackTable = {
       clientHello(serverNames([1, name('allowed.test')])),
     ]);
     // Case and a dot at the end are the same name.
-    answered(
+    responded(
       await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/case'), { sni: 'ALLOWED.test' }),
       200,
     );
-    answered(
+    responded(
       await a.send(a.at('allowed.test'), get(a.at('allowed.test'), '/dot'), { sni: 'allowed.test.' }),
       200,
     );
@@ -150,7 +150,7 @@ export const tls: AttackTable = {
     a.attempts += 1;
     await assert.rejects(a.tls(at, { alpn: ['foo'] }), /no application protocol/i);
     nothingDialled(a);
-    answered(await a.send(at, get(at, '/no-alpn')), 200);
+    responded(await a.send(at, get(at, '/no-alpn')), 200);
     // HTTP/2 to an origin of HTTP/1.1: each stream is one request there, and one event.
     await using client = await openHttp2(a, at);
     await http2Send(a, client, [pseudo(at, '/one'), pseudo(at, '/two'), pseudo(at, '/three')]);
@@ -209,7 +209,7 @@ export const tls: AttackTable = {
       for (const [what, identity] of Object.entries(bad)) {
         await using origin = await strangeOrigin(9_976, identity);
         const at = `bad.test:${origin.port}`;
-        answered(await a.send(at, get(at, '/'), { principal: `asks-${what.replaceAll(' ', '-')}` }), 502);
+        responded(await a.send(at, get(at, '/'), { principal: `asks-${what.replaceAll(' ', '-')}` }), 502);
         assert.equal(a.lastEvent?.errorCode, 'origin_untrusted', what);
         assert.deepEqual([origin.handshakes() > 0, origin.bytes()], [true, 0], what);
       }
@@ -245,7 +245,7 @@ async function renegotiations(a: Arena): Promise<void> {
   socket.destroy();
 }
 
-/** KeyUpdate after KeyUpdate (RFC 8446 §4.6.3) by openssl's client: a line of `K` asks for an answer to each. */
+/** KeyUpdate after KeyUpdate (RFC 8446 §4.6.3) by openssl's client: a line of `K` asks for a response to each. */
 async function keyUpdates(a: Arena, count: number): Promise<void> {
   const openssl = findTool('openssl');
   if (openssl === undefined) return;

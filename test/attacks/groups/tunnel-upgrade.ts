@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 
-import { answered, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
+import { responded, get, nothingDialled, refused, type AttackTable } from '../support/attack.ts';
 import type { Arena } from '../support/arena.ts';
 import { naiveProxy, victimOf } from '../support/naive-proxy.ts';
 import { patienceMs } from '../../support/patience.ts';
@@ -86,7 +86,7 @@ export const tunnelUpgrade: AttackTable = {
       // The origin's side is watched as well.
       a.origins.upgrade = (request, duplex) =>
         void duplex.write(`${accepted(request)}HTTP/1.1 200 OK\r\n\r\n`);
-      await notFrames(a, handshake(at, '/answers', ...upgradeFields));
+      await notFrames(a, handshake(at, '/responses', ...upgradeFields));
     },
   },
   'TUN-02': async (a) => {
@@ -113,17 +113,17 @@ export const tunnelUpgrade: AttackTable = {
   },
   'TUN-03': async (a) => {
     const at = a.rawAt('raw.test');
-    a.origins.answerRaw = (socket) => {
+    a.origins.respondRaw = (socket) => {
       socket.write(
         'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbytes',
       );
     };
-    answered(await a.send(at, get(at, '/plain')), 502);
+    responded(await a.send(at, get(at, '/plain')), 502);
   },
   'TUN-06': async (a) => {
     const at = a.at('allowed.test');
     for (const field of ['Content-Length: 5', 'Transfer-Encoding: chunked'])
-      answered(await a.toRelay(`CONNECT ${at} HTTP/1.1\r\n${field}\r\n\r\nEARLY`), 400);
+      responded(await a.toRelay(`CONNECT ${at} HTTP/1.1\r\n${field}\r\n\r\nEARLY`), 400);
     nothingDialled(a);
   },
   'TUN-08': {
@@ -140,14 +140,14 @@ export const tunnelUpgrade: AttackTable = {
     acceptWebSockets(a);
     refused(await a.send(at, handshake(at, '/two', ...upgradeFields, `Sec-WebSocket-Key: ${key}`)), 400);
     nothingDialled(a);
-    // An origin that answers with the wrong key is not passed on as an upgrade.
+    // An origin that responds with the wrong key is not passed on as an upgrade.
     a.origins.upgrade = (_request, socket) => {
       socket.end(
         'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: d3Jvbmc=\r\n\r\n',
       );
     };
     const wrong = await a.send(at, handshake(at, '/wrong', ...upgradeFields));
-    answered(wrong, 502);
+    responded(wrong, 502);
     // Of extensions only the known one goes on, and only with numbers that it may have.
     const offered: (string | undefined)[] = [];
     a.origins.upgrade = (request, socket) => {
@@ -164,7 +164,7 @@ export const tunnelUpgrade: AttackTable = {
     // An origin that agrees to what nobody offered is not switched to.
     a.origins.upgrade = (request, socket) =>
       void socket.end(accepted(request).replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: x-evil\r\n\r\n'));
-    answered(await a.send(at, handshake(at, '/agrees', ...upgradeFields)), 502);
+    responded(await a.send(at, handshake(at, '/agrees', ...upgradeFields)), 502);
   },
   'TUN-10': async (a) => {
     const at = a.at('allowed.test');
@@ -193,7 +193,7 @@ export const tunnelUpgrade: AttackTable = {
       Buffer.alloc(9),
     ]);
     const reply = await a.send(at, handshake(at, '/long', ...upgradeFields) + long.toString('latin1'));
-    answered(reply, 101);
+    responded(reply, 101);
     assert.ok(process.memoryUsage().rss - before < 100_000_000);
   },
   'TUN-11': {
@@ -228,7 +228,7 @@ export const tunnelUpgrade: AttackTable = {
   'TUN-12': async (a) => {
     const at = a.at('allowed.test');
     let late: (() => void) | undefined;
-    a.origins.answer = (_request, response) => {
+    a.origins.respond = (_request, response) => {
       response.write('first ');
       late = () => response.end('last');
     };
@@ -242,11 +242,11 @@ export const tunnelUpgrade: AttackTable = {
     socket.end(`GET /slow HTTP/1.1\r\nHost: ${at}\r\n\r\n`);
     await once(socket, 'end');
     assert.match(body, /first [\s\S]*last/);
-    // The origin ends its side while the client goes on: the answer is whole, and both sides end.
+    // The origin ends its side while the client goes on: the response is whole, and both sides end.
     const raw = a.rawAt('raw.test');
-    a.origins.answerRaw = (duplex) => duplex.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    a.origins.respondRaw = (duplex) => duplex.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     const reply = await a.send(raw, get(raw, '/early'), { keepOpen: true });
-    answered(reply, 200);
+    responded(reply, 200);
     assert.notEqual(reply.ending, 'open');
     const pair = await a.pairOf('alice');
     assert.ok(pair.agent.isOpen);

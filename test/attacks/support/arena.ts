@@ -26,7 +26,7 @@ import { tunnelPair, type TunnelPair } from '../../net/tunnel-pair.ts';
 import { canary } from '../../support/canary.ts';
 import { patienceMs } from '../../support/patience.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
-import { readReply, type Reply } from './answers.ts';
+import { readReply, type Reply } from './responses.ts';
 import type { AttackOrigins } from './attack-origins.ts';
 import { startGuardedOrigins } from './guarded-origins.ts';
 import { allowedAddress, forbiddenAddress, startSentry, type Sentry } from './sentry.ts';
@@ -47,7 +47,7 @@ export interface TlsOptions {
 export interface SendOptions extends TlsOptions {
   /** Audit events that the bytes must leave: one for each attempt that the gateway saw. */
   readonly events?: number;
-  /** Leave the client's side open, for answers that end by themselves. */
+  /** Leave the client's side open, for responses that end by themselves. */
   readonly keepOpen?: boolean;
   readonly deadlineMs?: number;
 }
@@ -95,7 +95,7 @@ export class Arena implements AsyncDisposable {
   readonly dns: DnsServer;
   readonly parts: StreamParts;
   readonly caPem: string;
-  /** Answers of the name server beside the usual ones. */
+  /** Responses of the name server beside the usual ones. */
   readonly names = new Map<string, DnsReply | (() => DnsReply)>();
   readonly #relays = new Map<string, Promise<{ readonly relay: Relay; readonly pair: TunnelPair }>>();
   readonly #owned: AsyncDisposableStack;
@@ -109,7 +109,7 @@ export class Arena implements AsyncDisposable {
     this.#limits = built.limits;
     this.#owned = built.owned;
     for (const [name, reply] of built.names) this.names.set(name, reply);
-    built.answer.current = (name) => this.#resolve(name);
+    built.response.current = (name) => this.#resolve(name);
     this.audit = built.sink.events;
     this.#sink = built.sink;
     this.parts = built.parts(this.secret);
@@ -137,7 +137,7 @@ export class Arena implements AsyncDisposable {
     return `${name}:${String(this.origins.plainPort)}`;
   }
 
-  /** `name:port` of the origin that answers raw bytes. */
+  /** `name:port` of the origin that responds to raw bytes. */
   rawAt(name: string): string {
     return `${name}:${String(this.origins.rawPort)}`;
   }
@@ -168,7 +168,7 @@ export class Arena implements AsyncDisposable {
     return this.#sendOn(socket, bytes, keepOpen, deadlineMs);
   }
 
-  /** CONNECT through the relay. @throws if the answer is not 200 */
+  /** CONNECT through the relay. @throws if the response is not 200 */
   async connect(authority: string, principal?: string): Promise<Socket> {
     const socket = await this.dialRelay(principal);
     socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
@@ -316,7 +316,7 @@ interface Built {
   readonly sink: RecordingSink;
   readonly owned: AsyncDisposableStack;
   readonly names: ReadonlyMap<string, DnsReply>;
-  readonly answer: { current: (name: string) => DnsReply };
+  readonly response: { current: (name: string) => DnsReply };
   parts(secret: string): StreamParts;
 }
 
@@ -337,8 +337,8 @@ async function build(options: ArenaOptions): Promise<Built> {
   const limits = { ...defaultLimits, ...options.limits };
   const sentry = stack.use(startSentry());
   const origins = stack.use(await startGuardedOrigins(sentry, originAuthority));
-  const answer = { current: (_name: string): DnsReply => 'nxdomain' };
-  const dns = stack.use(await startDnsServer((name) => answer.current(name)));
+  const response = { current: (_name: string): DnsReply => 'nxdomain' };
+  const dns = stack.use(await startDnsServer((name) => response.current(name)));
   const ports = { tls: origins.tlsPort, plain: origins.plainPort, raw: origins.rawPort };
   const policy = compilePolicy((options.policy ?? usualPolicy)(ports), ['api', 'bob', 'tool', 'unpacked']);
   const authority = createEphemeralAuthority(Date.now());
@@ -394,7 +394,7 @@ async function build(options: ArenaOptions): Promise<Built> {
     sink,
     owned,
     names,
-    answer,
+    response,
     parts,
   };
 }

@@ -1,4 +1,4 @@
-// The origins of the cases: TLS and cleartext by node:http, and one that answers raw bytes. All keep one log.
+// The origins of the cases: TLS and cleartext by node:http, and one that responds to raw bytes. All keep one log.
 
 import { once } from 'node:events';
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -31,15 +31,15 @@ export interface AttackOrigins extends AsyncDisposable {
   readonly faults: readonly string[];
   /** Connections to any origin. */
   connections(): number;
-  /** Replaces the usual answer, which is 200 and `hello`. */
-  answer: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Answers the raw origin's requests; gets the socket when the head is complete. */
-  answerRaw: (socket: Duplex, entry: SeenByOrigin) => void;
+  /** Replaces the usual response, which is 200 and `hello`. */
+  respond: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Responds to the raw origin's requests; gets the socket when the head is complete. */
+  respondRaw: (socket: Duplex, entry: SeenByOrigin) => void;
   /** Serves a WebSocket upgrade; the default refuses. */
   upgrade: (request: IncomingMessage, socket: Duplex) => void;
 }
 
-function usualAnswer(request: IncomingMessage, response: ServerResponse): void {
+function usualResponse(request: IncomingMessage, response: ServerResponse): void {
   const secret = request.headers.authorization ?? 'none';
   const reflects = request.url?.startsWith('/reflect') === true;
   if (reflects) response.setHeader('x-reflected', secret);
@@ -57,9 +57,9 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
   const sockets = new Set<Socket>();
   let connections = 0;
   const numbers = new WeakMap<object, number>();
-  const origins: Pick<AttackOrigins, 'answer' | 'answerRaw' | 'upgrade'> = {
-    answer: usualAnswer,
-    answerRaw: (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+  const origins: Pick<AttackOrigins, 'respond' | 'respondRaw' | 'upgrade'> = {
+    respond: usualResponse,
+    respondRaw: (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
     upgrade: (_request, socket) => socket.end('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n'),
   };
   const note = (request: IncomingMessage): SeenByOrigin => {
@@ -84,10 +84,10 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
       if (entry.body.length < 10_000) entry.body += chunk.toString('latin1');
     });
     // The neighbour is served by the same origin, and never attacked by it.
-    const answer = entry.host === 'probe.test' ? usualAnswer : origins.answer;
+    const respond = entry.host === 'probe.test' ? usualResponse : origins.respond;
     request.on('end', () => {
       entry.rawTrailers = request.rawTrailers;
-      answer(request, response);
+      respond(request, response);
     });
   };
   const tls = {
@@ -139,7 +139,7 @@ export async function startAttackOrigins(authority: TestAuthority): Promise<Atta
       };
       seen.push(entry);
       socket.off('data', onData).resume();
-      origins.answerRaw(socket, entry);
+      origins.respondRaw(socket, entry);
     });
   });
   const servers: readonly Server[] = [secure, plain, raw];

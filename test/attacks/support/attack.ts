@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import type { Arena, ArenaOptions } from './arena.ts';
-import type { Reply } from './answers.ts';
+import type { Reply } from './responses.ts';
 
 /** How large a case is played: `short` inside `npm test`, `full` in `npm run test:attacks`. */
 export type Scale = 'short' | 'full';
@@ -14,7 +14,7 @@ export interface Attack extends ArenaOptions {
   readonly control?: () => Promise<void>;
   /** The case takes the audit away, without which nobody is served, the neighbour no more than others. */
   readonly withoutAudit?: true;
-  /** Bound of one answer to the neighbour, where the attack itself burns this very process. */
+  /** Bound of one response to the neighbour, where the attack itself burns this very process. */
   readonly neighbourMsMax?: number;
   /** Between two questions of the neighbour; default: 5. */
   readonly neighbourPauseMs?: number;
@@ -29,18 +29,18 @@ export interface NotApplicable {
 
 export type AttackTable = Readonly<Record<string, Attack['run'] | Attack | NotApplicable>>;
 
-/** The first answer is one of the statuses. */
-export function answered(reply: Reply, ...statuses: readonly number[]): void {
+/** The first response is one of the statuses. */
+export function responded(reply: Reply, ...statuses: readonly number[]): void {
   assert.ok(
     statuses.includes(reply.status),
     `${reply.status} instead of ${statuses.join(' or ')} (${reply.ending}): ${reply.text.slice(0, 400)}`,
   );
 }
 
-/** Refused: one of the statuses, or a connection that ended without any answer. */
+/** Refused: one of the statuses, or a connection that ended without any response. */
 export function refused(reply: Reply, ...statuses: readonly number[]): void {
   if (reply.bytes.length === 0 && reply.ending !== 'open') return;
-  answered(reply, ...(statuses.length === 0 ? [400, 403, 421] : statuses));
+  responded(reply, ...(statuses.length === 0 ? [400, 403, 421] : statuses));
 }
 
 /** No origin got a request, but for those of one path. */

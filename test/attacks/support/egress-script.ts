@@ -6,7 +6,7 @@ import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
 
-/** Of what must not answer. The way that is open has as long as the machine needs. */
+/** Of what must not respond. The way that is open has as long as the machine needs. */
 const deadlineMs = 1_500;
 const [, , port = '', address = ''] = process.argv;
 

@@ -22,7 +22,7 @@ export interface Outcome {
   readonly hasControl: boolean;
 }
 
-/** Longest answer to the neighbour: all of it runs in this one process, so this is no measure of a deployment. */
+/** Longest response to the neighbour: all of it runs in this one process, so this is no measure of a deployment. */
 const neighbourMsMaxUsual = 750;
 
 export async function playCase(entry: AttackTable[string], scale: Scale): Promise<Outcome> {
@@ -124,7 +124,7 @@ function checkSecret(arena: Arena): void {
 
 type NeighbourOptions = Pick<Attack, 'withoutAudit' | 'neighbourPauseMs'>;
 
-/** Fifth oracle: another principal, on a tunnel of its own, asks all the time and is always answered. */
+/** Fifth oracle: another principal, on a tunnel of its own, asks all the time and is always responded. */
 export class Neighbour {
   readonly #arena: Arena;
   #socket: TLSSocket;
@@ -170,7 +170,7 @@ export class Neighbour {
   }
 
   async #ask(): Promise<void> {
-    let answered = unscheduledMs();
+    let responded = unscheduledMs();
     do {
       const [started, unscheduled] = [performance.now(), unscheduledMs()];
       try {
@@ -188,20 +188,20 @@ export class Neighbour {
         if (response.statusCode !== 200 || body !== 'hello\n')
           throw new Error(`${response.statusCode}: ${body.slice(0, 200)}`);
       } catch (error) {
-        if (unscheduledMs() - answered > starvedMs(this.#arena)) {
-          answered = unscheduledMs();
+        if (unscheduledMs() - responded > starvedMs(this.#arena)) {
+          responded = unscheduledMs();
           const again = await connectionOf(this.#arena).catch(() => undefined);
           if (again !== undefined) {
             this.#socket = again;
             continue;
           }
         }
-        this.#failure = new Error('the neighbour was not answered', { cause: error });
+        this.#failure = new Error('the neighbour got no response', { cause: error });
         return;
       }
       // A machine that had no processor for us is no effect of the attack.
-      answered = unscheduledMs();
-      this.#latencies.push(performance.now() - started - (answered - unscheduled));
+      responded = unscheduledMs();
+      this.#latencies.push(performance.now() - started - (responded - unscheduled));
       await new Promise((resolve) => {
         setTimeout(resolve, this.#pauseMs);
       });

@@ -85,11 +85,11 @@ test(
     // Closed memory: what belongs to a process that is not dumpable belongs to root.
     assert.equal(statSync(`/proc/${gateway.pid}/environ`).uid, 0);
     assert.match(gateway.url, new RegExp(`:${port}$`));
-    const answer = spawnSync('ls', ['-lnR', join(directory, 'state')], { encoding: 'utf8' }).stdout;
-    const owners = [...answer.matchAll(/^[-d]\S+ +\d+ (\d+) (\d+) .* (\S+)$/gm)].map(
+    const response = spawnSync('ls', ['-lnR', join(directory, 'state')], { encoding: 'utf8' }).stdout;
+    const owners = [...response.matchAll(/^[-d]\S+ +\d+ (\d+) (\d+) .* (\S+)$/gm)].map(
       ([, user, group]) => `${user}:${group}`,
     );
-    assert.ok(owners.length >= 4, answer);
+    assert.ok(owners.length >= 4, response);
     assert.deepEqual([...new Set(owners)], [`${uid}:${gid}`]);
     const folder = statSync(join(directory, 'state'));
     assert.deepEqual([folder.uid, folder.gid, folder.mode & 0o777], [uid, gid, 0o700]);

@@ -2,7 +2,7 @@
 
 import type { ClientCheck } from '../check.ts';
 
-const pageFetch = `fetch('@https:web@/hello').then((answer) => answer.text())`;
+const pageFetch = `fetch('@https:web@/hello').then((response) => response.text())`;
 const pageSocket = `new Promise((done, failed) => {
   const socket = new WebSocket('@wss:web@/ws');
   socket.onmessage = ({ data }) => done(data);

@@ -63,13 +63,13 @@ import (
 )
 
 func main() {
-	answer, err := http.Get("${url}/hello")
+	response, err := http.Get("${url}/hello")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(answer.Proto)
-	if _, err := io.Copy(os.Stdout, answer.Body); err != nil {
+	fmt.Println(response.Proto)
+	if _, err := io.Copy(os.Stdout, response.Body); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -137,8 +137,8 @@ console.log(await Body.transformToString());`,
     how: environmentProxy,
     expect: /hello from api/,
     program: `const client = new (load('openai'))({ apiKey: 'placeholder', baseURL: '@https:api@/v1', maxRetries: 0 });
-const answer = await client.chat.completions.create({ model: 'example', messages: [{ role: 'user', content: 'hello' }] });
-console.log(answer.choices[0].message.content);`,
+const response = await client.chat.completions.create({ model: 'example', messages: [{ role: 'user', content: 'hello' }] });
+console.log(response.choices[0].message.content);`,
   },
   {
     id: 'js-anthropic',
@@ -146,8 +146,8 @@ console.log(answer.choices[0].message.content);`,
     how: environmentProxy,
     expect: /hello from api/,
     program: `const client = new (load('@anthropic-ai/sdk'))({ apiKey: 'placeholder', baseURL: '@https:api@', maxRetries: 0 });
-const answer = await client.messages.create({ model: 'example', max_tokens: 16, messages: [{ role: 'user', content: 'hello' }] });
-console.log(answer.content[0].text);`,
+const response = await client.messages.create({ model: 'example', max_tokens: 16, messages: [{ role: 'user', content: 'hello' }] });
+console.log(response.content[0].text);`,
   },
   {
     id: 'js-octokit',
@@ -165,8 +165,8 @@ console.log(JSON.stringify((await new Octokit({ auth: 'placeholder', baseUrl: '@
     program: `const grpc = require('@grpc/grpc-js');
 const client = new grpc.Client('@host:grpc@:@port:https@', grpc.credentials.createSsl());
 const pass = (value) => value;
-client.makeUnaryRequest('/example.Echo/Say', pass, pass, Buffer.from('hello from grpc'), { deadline: Date.now() + 20000 }, (error, answer) => {
-  if (error) { console.error(error); process.exitCode = 1; } else console.log(answer.toString());
+client.makeUnaryRequest('/example.Echo/Say', pass, pass, Buffer.from('hello from grpc'), { deadline: Date.now() + 20000 }, (error, response) => {
+  if (error) { console.error(error); process.exitCode = 1; } else console.log(response.toString());
   client.close();
 });`,
   },

@@ -120,7 +120,7 @@ console.log(readFileSync(path, 'latin1'));
     how: 'NODE_USE_ENV_PROXY; NODE_EXTRA_CA_CERTS',
     env: { MCP_REMOTE_CONFIG_DIR: '@dir@/settings' },
     files: { request: `${initialize}\n` },
-    // It ends with its standard input, and answers when it likes.
+    // It ends with its standard input, and responds when it likes.
     command: [
       'sh',
       '-c',

@@ -17,9 +17,9 @@ const releases: readonly Release[] = [
 ];
 
 const scripts = {
-  fetch: `fetch('@https:web@/hello').then((answer) => answer.text()).then((text) => console.log(text.trim()))`,
-  https: `require('https').get('@https:web@/hello', (answer) => answer.pipe(process.stdout))`,
-  http: `require('http').get('@http:web@/hello', (answer) => answer.pipe(process.stdout))`,
+  fetch: `fetch('@https:web@/hello').then((response) => response.text()).then((text) => console.log(text.trim()))`,
+  https: `require('https').get('@https:web@/hello', (response) => response.pipe(process.stdout))`,
+  http: `require('http').get('@http:web@/hello', (response) => response.pipe(process.stdout))`,
   websocket: `
     // Over HTTP/2 an open socket alone does not keep Node 26 from ending.
     const alive = setTimeout(() => {}, 20000);

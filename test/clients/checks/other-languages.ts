@@ -117,7 +117,7 @@ remote-repo-cache: @dir@/packages
     needs: ['emacs'],
     how: 'https_proxy; the system store',
     systemStore: ['environment', 'capture'],
-    // Where it keeps what it has seen of servers. Several tries: now and then its wait for an answer over TLS never ends, without
+    // Where it keeps what it has seen of servers. Several tries: now and then its wait for a response over TLS never ends, without
     // any proxy too.
     files: { '~/.emacs.d/init.el': '' },
     command: [
@@ -125,10 +125,10 @@ remote-repo-cache: @dir@/packages
       '--batch',
       '--eval',
       `(progn (setq gnutls-verify-error t)
-         (let (answer (tries 3))
-           (while (and (not answer) (> tries 0))
-             (setq tries (1- tries) answer (url-retrieve-synchronously "@https:web@/hello" t t 8)))
-           (with-current-buffer answer (princ (buffer-string)))))`,
+         (let (response (tries 3))
+           (while (and (not respond) (> tries 0))
+             (setq tries (1- tries) response (url-retrieve-synchronously "@https:web@/hello" t t 8)))
+           (with-current-buffer response (princ (buffer-string)))))`,
     ],
     expect: text,
   },

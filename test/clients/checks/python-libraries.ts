@@ -64,8 +64,8 @@ print(httpx.get('@https:web@/hello', timeout=20).text)
     expect: /HTTP\/2 hello from web/,
     program: `import httpx
 with httpx.Client(http2=True, timeout=20) as client:
-    answer = client.get('@https:web@/hello')
-    print(answer.http_version, answer.text)
+    response = client.get('@https:web@/hello')
+    print(response.http_version, response.text)
 `,
   },
   {
@@ -78,8 +78,8 @@ with httpx.Client(http2=True, timeout=20) as client:
     program: `import asyncio, aiohttp
 async def main():
     async with aiohttp.ClientSession() as session:
-        async with session.get('@https:web@/hello') as answer:
-            print(await answer.text())
+        async with session.get('@https:web@/hello') as response:
+            print(await response.text())
 asyncio.run(main())
 `,
   },
@@ -92,8 +92,8 @@ asyncio.run(main())
     program: `import asyncio, aiohttp
 async def main():
     async with aiohttp.ClientSession(trust_env=True) as session:
-        async with session.get('@https:web@/hello') as answer:
-            print(await answer.text())
+        async with session.get('@https:web@/hello') as response:
+            print(await response.text())
 asyncio.run(main())
 `,
   },

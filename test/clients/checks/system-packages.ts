@@ -108,7 +108,7 @@ Server = @https:pacman@
       '-c',
       'flatpak --user remote-add --no-gpg-verify fixture @https:flatpak@/repo; flatpak --user remote-ls fixture',
     ],
-    // How it says that the origin answered 404.
+    // How it says that the origin responded with 404.
     expect: /server has no summary file/,
   },
   {

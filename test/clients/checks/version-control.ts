@@ -4,7 +4,7 @@ import type { ClientCheck } from '../check.ts';
 
 export const versionControlChecks: readonly ClientCheck[] = [
   {
-    // As Debian's git has it; the answer is read by git.
+    // As Debian's git has it; the response is read by git.
     id: 'curl-gnutls',
     client: 'libcurl with GnuTLS',
     version: ['git', '--version'],

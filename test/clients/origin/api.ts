@@ -2,7 +2,7 @@
 
 import { completionStream, eventStream, messageObject, messageStream } from './event-stream.ts';
 import { responseObject, responseStream } from './event-stream.ts';
-import type { OriginAnswer, OriginHandler, OriginRequest } from './handler.ts';
+import type { OriginResponse, OriginHandler, OriginRequest } from './handler.ts';
 
 const words = 'hello from api';
 const user = { id: 1, login: 'example', username: 'example', name: words };
@@ -38,25 +38,25 @@ function wantsStream({ body }: OriginRequest): boolean {
   return /"stream"\s*:\s*true/.test(body.toString('utf8'));
 }
 
-function completion(): OriginAnswer {
+function completion(): OriginResponse {
   const choice = { index: 0, message: { role: 'assistant', content: words }, finish_reason: 'stop' };
   const usage = { prompt_tokens: 1, completion_tokens: 3, total_tokens: 4 };
   const about = { id: 'chatcmpl-1', object: 'chat.completion', created: 1_577_836_800, model: 'example' };
   return { body: { ...about, choices: [choice], usage } };
 }
 
-function gemini(path: string): OriginAnswer | undefined {
+function gemini(path: string): OriginResponse | undefined {
   const [, verb] = /^\/v1(?:beta)?\/models\/[^/:]+(?::|%3A)(\w+)$/i.exec(path) ?? [];
   const content = { role: 'model', parts: [{ text: words }] };
-  const answer = {
+  const response = {
     candidates: [{ index: 0, content, finishReason: 'STOP' }],
     usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 3, totalTokenCount: 4 },
   };
   switch (verb) {
     case 'generateContent':
-      return { body: answer };
+      return { body: response };
     case 'streamGenerateContent':
-      return eventStream([answer], false);
+      return eventStream([response], false);
     case 'countTokens':
       return { body: { totalTokens: 1 } };
     default:

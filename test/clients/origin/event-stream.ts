@@ -1,10 +1,10 @@
-// The answer `hello from api` in the forms in which APIs of language models stream it.
+// The response `hello from api` in the forms in which APIs of language models stream it.
 
-import type { OriginAnswer } from './handler.ts';
+import type { OriginResponse } from './handler.ts';
 
 const words = 'hello from api';
 
-export function eventStream(events: readonly (object | string)[], named: boolean): OriginAnswer {
+export function eventStream(events: readonly (object | string)[], named: boolean): OriginResponse {
   const lines = events.map((event) => {
     const data = typeof event === 'string' ? event : JSON.stringify(event);
     const name =
@@ -15,7 +15,7 @@ export function eventStream(events: readonly (object | string)[], named: boolean
 }
 
 /** Chat completions. */
-export function completionStream(): OriginAnswer {
+export function completionStream(): OriginResponse {
   const chunk = (delta: object, reason: string | null): object => ({
     id: 'chatcmpl-1',
     object: 'chat.completion.chunk',
@@ -35,7 +35,7 @@ const outputItem = {
   content: [{ type: 'output_text', text: words, annotations: [] }],
 };
 
-/** The whole answer of the Responses API. */
+/** The whole response of the Responses API. */
 export const responseObject = {
   id: 'resp_1',
   object: 'response',
@@ -52,7 +52,7 @@ export const responseObject = {
   },
 };
 
-export function responseStream(): OriginAnswer {
+export function responseStream(): OriginResponse {
   const started = { ...responseObject, status: 'in_progress', output: [] };
   const at = { item_id: 'msg_1', output_index: 0, content_index: 0 };
   const events = [
@@ -79,7 +79,7 @@ export function responseStream(): OriginAnswer {
   );
 }
 
-/** The whole answer of the Messages API. */
+/** The whole response of the Messages API. */
 export const messageObject = {
   id: 'msg_1',
   type: 'message',
@@ -91,7 +91,7 @@ export const messageObject = {
   usage: { input_tokens: 1, output_tokens: 3 },
 };
 
-export function messageStream(): OriginAnswer {
+export function messageStream(): OriginResponse {
   const events = [
     { type: 'message_start', message: { ...messageObject, content: [], stop_reason: null } },
     { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },

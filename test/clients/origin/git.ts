@@ -9,7 +9,7 @@ import { mustRun } from '../../support/command.ts';
 import { findTool } from '../../support/tools.ts';
 import { crateFiles } from './crates.ts';
 import { largeFiles } from './git-lfs.ts';
-import type { OriginAnswer, OriginHandler, OriginRequest } from './handler.ts';
+import type { OriginResponse, OriginHandler, OriginRequest } from './handler.ts';
 
 // Nothing of the machine's or the user's git configuration may matter.
 const environment = {
@@ -70,9 +70,9 @@ function cgiEnvironment({ method, path, query, headers }: OriginRequest, root: s
   };
 }
 
-function parseCgi(output: Buffer): OriginAnswer {
+function parseCgi(output: Buffer): OriginResponse {
   const end = output.indexOf('\r\n\r\n');
-  if (end < 0) return { status: 500, body: 'git http-backend gave no answer\n' };
+  if (end < 0) return { status: 500, body: 'git http-backend gave no response\n' };
   const headers: Record<string, string> = {};
   let status = 200;
   for (const line of output.subarray(0, end).toString('latin1').split('\r\n')) {
@@ -84,7 +84,7 @@ function parseCgi(output: Buffer): OriginAnswer {
   return { status, headers, body: output.subarray(end + 4) };
 }
 
-async function answerByBackend(request: OriginRequest, root: string): Promise<OriginAnswer> {
+async function respondByBackend(request: OriginRequest, root: string): Promise<OriginResponse> {
   const env = { ...cgiEnvironment(request, root), CONTENT_LENGTH: String(request.body.length) };
   const child = spawn('git', ['http-backend'], {
     env,
@@ -100,7 +100,7 @@ async function answerByBackend(request: OriginRequest, root: string): Promise<Or
   return parseCgi(Buffer.concat(output));
 }
 
-/** Makes the repositories below `root`. Without git on this machine the host answers nothing. */
+/** Makes the repositories below `root`. Without git on this machine the host responds to nothing. */
 export async function gitHost(root: string): Promise<OriginHandler> {
   if (findTool('git') === undefined) return () => undefined;
   await makeRepository(root, 'project', { README: 'A repository that was fetched through the proxy.\n' });
@@ -110,7 +110,7 @@ export async function gitHost(root: string): Promise<OriginHandler> {
   return async (request) => {
     if (request.path.includes('/info/lfs/')) return await largeFiles(request);
     return /^\/(?:project|crate|erlang|hooks)\.git\//.test(request.path)
-      ? await answerByBackend(request, root)
+      ? await respondByBackend(request, root)
       : undefined;
   };
 }

@@ -1,4 +1,4 @@
-// What an origin of the matrix is: a function from a request to an answer.
+// What an origin of the matrix is: a function from a request to a response.
 
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -9,12 +9,12 @@ export interface OriginRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly httpVersion: string;
-  /** Scheme and authority as the client wrote them, for URLs in answers. */
+  /** Scheme and authority as the client wrote them, for URLs in responses. */
   readonly base: string;
   readonly body: Buffer;
 }
 
-export interface OriginAnswer {
+export interface OriginResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Objects are sent as JSON. */
@@ -23,21 +23,21 @@ export interface OriginAnswer {
   readonly trailers?: Readonly<Record<string, string>>;
 }
 
-/** No answer means 404. */
+/** No response means 404. */
 export type OriginHandler = (
   request: OriginRequest,
-) => OriginAnswer | undefined | Promise<OriginAnswer | undefined>;
+) => OriginResponse | undefined | Promise<OriginResponse | undefined>;
 
-/** Answers GET and HEAD from a table of paths; a value is made when it is first asked for. */
-export function staticFiles(files: Readonly<Record<string, OriginAnswer>>): OriginHandler {
+/** Responds to GET and HEAD from a table of paths; a value is made when it is first asked for. */
+export function staticFiles(files: Readonly<Record<string, OriginResponse>>): OriginHandler {
   return ({ method, path }) =>
     method === 'GET' || method === 'HEAD' ? files[decodeURIComponent(path)] : undefined;
 }
 
-export function binary(body: Uint8Array, type = 'application/octet-stream'): OriginAnswer {
+export function binary(body: Uint8Array, type = 'application/octet-stream'): OriginResponse {
   return { body, headers: { 'content-type': type } };
 }
 
-export function text(body: string, type = 'text/plain; charset=utf-8'): OriginAnswer {
+export function text(body: string, type = 'text/plain; charset=utf-8'): OriginResponse {
   return { body, headers: { 'content-type': type } };
 }

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 
 import { zip } from './archive.ts';
-import type { OriginAnswer, OriginHandler } from './handler.ts';
+import type { OriginResponse, OriginHandler } from './handler.ts';
 import { binary, staticFiles, text } from './handler.ts';
 
 const folder = '/maven2/com/example/library';
@@ -42,11 +42,11 @@ export function mavenRepository(): OriginHandler {
   return staticFiles(Object.fromEntries(files.flatMap(([path, content]) => withSums(path, content))));
 }
 
-function withSums(path: string, content: string | Buffer): [string, OriginAnswer][] {
-  const answer = typeof content === 'string' ? text(content, 'text/xml') : binary(content);
-  const sums = ['sha1', 'md5', 'sha256', 'sha512'].map((name): [string, OriginAnswer] => [
+function withSums(path: string, content: string | Buffer): [string, OriginResponse][] {
+  const response = typeof content === 'string' ? text(content, 'text/xml') : binary(content);
+  const sums = ['sha1', 'md5', 'sha256', 'sha512'].map((name): [string, OriginResponse] => [
     `${path}.${name}`,
     text(createHash(name).update(content).digest('hex')),
   ]);
-  return [[path, answer], ...sums];
+  return [[path, response], ...sums];
 }

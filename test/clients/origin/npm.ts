@@ -61,8 +61,8 @@ export function npmRegistry(): OriginHandler {
     if (request.path === '/-/ping' || request.path === '/-/npm/v1/security/advisories/bulk')
       return { body: {} };
     for (const handler of handlers) {
-      const answer = await handler(request);
-      if (answer !== undefined) return answer;
+      const response = await handler(request);
+      if (response !== undefined) return response;
     }
     return undefined;
   };

@@ -4,7 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
 import { tar } from './archive.ts';
-import type { OriginAnswer, OriginHandler, OriginRequest } from './handler.ts';
+import type { OriginResponse, OriginHandler, OriginRequest } from './handler.ts';
 
 interface Stored {
   readonly bytes: Buffer;
@@ -51,7 +51,7 @@ class Registry {
     this.#addManifest('latest', { bytes: manifest, type: manifestType });
   }
 
-  answer(request: OriginRequest): OriginAnswer | undefined {
+  respond(request: OriginRequest): OriginResponse | undefined {
     const { path } = request;
     if (path === '/v2/' || path === '/v2') return { body: {} };
     const [, name = '', kind, reference = ''] =
@@ -70,7 +70,7 @@ class Registry {
     }
   }
 
-  #manifest({ method, headers, body, path }: OriginRequest, reference: string): OriginAnswer | undefined {
+  #manifest({ method, headers, body, path }: OriginRequest, reference: string): OriginResponse | undefined {
     if (method !== 'PUT') {
       const stored = this.#manifests.get(reference);
       return fromStore(stored, stored === undefined ? reference : digestOf(stored.bytes));
@@ -80,7 +80,7 @@ class Registry {
     return { status: 201, headers: { location: path, 'docker-content-digest': digest } };
   }
 
-  #upload({ method, body, query }: OriginRequest, name: string, id: string): OriginAnswer | undefined {
+  #upload({ method, body, query }: OriginRequest, name: string, id: string): OriginResponse | undefined {
     if (method === 'POST') {
       const started = randomUUID();
       if (this.#uploads.size < storedMax) this.#uploads.set(started, []);
@@ -117,7 +117,7 @@ class Registry {
   }
 }
 
-function accepted(name: string, id: string, size: number): OriginAnswer {
+function accepted(name: string, id: string, size: number): OriginResponse {
   return {
     status: 202,
     headers: {
@@ -128,7 +128,7 @@ function accepted(name: string, id: string, size: number): OriginAnswer {
   };
 }
 
-function fromStore(stored: Stored | undefined, digest: string): OriginAnswer | undefined {
+function fromStore(stored: Stored | undefined, digest: string): OriginResponse | undefined {
   if (stored === undefined) return undefined;
   return {
     body: stored.bytes,
@@ -139,5 +139,5 @@ function fromStore(stored: Stored | undefined, digest: string): OriginAnswer | u
 export function imageRegistry(): OriginHandler {
   const registry = new Registry();
   registry.addImage();
-  return (request) => registry.answer(request);
+  return (request) => registry.respond(request);
 }

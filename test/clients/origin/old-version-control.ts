@@ -17,7 +17,7 @@ export const mercurialServer: OriginHandler = ({ path, query }) => {
     case 'heads':
       return text(`${noRevision}\n`, mercurialType);
     case 'batch':
-      // The answers of `heads` and `known`.
+      // The responses of `heads` and `known`.
       return text(`${noRevision}\n;`, mercurialType);
     case 'lookup':
       return text(`1 ${noRevision}\n`, mercurialType);

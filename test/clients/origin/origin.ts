@@ -24,7 +24,7 @@ import { gitHost } from './git.ts';
 import { goProxy } from './go-proxy.ts';
 import { grpcService } from './grpc.ts';
 import { hackageServer } from './hackage.ts';
-import type { OriginAnswer, OriginHandler } from './handler.ts';
+import type { OriginResponse, OriginHandler } from './handler.ts';
 import { keyServer } from './key-server.ts';
 import { kubernetesApi } from './kubernetes.ts';
 import { luarocksServer } from './luarocks.ts';
@@ -173,7 +173,7 @@ async function serve(hosts: Hosts, scheme: string, request: Incoming, response: 
     const name = authority.split(/[.:]/)[0] ?? '';
     const [path = '/', query] = (request.url ?? '/').split('?');
     const handler = Object.hasOwn(hosts, name) ? hosts[name] : undefined;
-    const answer = await handler?.({
+    const given = await handler?.({
       method: request.method ?? 'GET',
       path,
       query: new URLSearchParams(query),
@@ -182,14 +182,14 @@ async function serve(hosts: Hosts, scheme: string, request: Incoming, response: 
       base: `${scheme}://${authority}`,
       body: await buffer(request),
     });
-    send(request, response, answer ?? { status: 404, body: `no such path on ${name}\n` });
+    send(request, response, given ?? { status: 404, body: `no such path on ${name}\n` });
   } catch {
     response.destroy();
   }
 }
 
-function send(request: Incoming, response: Outgoing, answer: OriginAnswer): void {
-  const { status = 200, body = '', headers = {}, trailers } = answer;
+function send(request: Incoming, response: Outgoing, given: OriginResponse): void {
+  const { status = 200, body = '', headers = {}, trailers } = given;
   const isJson = typeof body === 'object' && !(body instanceof Uint8Array);
   const bytes = isJson ? Buffer.from(JSON.stringify(body)) : Buffer.from(body as Uint8Array);
   response.statusCode = status;

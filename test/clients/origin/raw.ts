@@ -73,7 +73,7 @@ function queryAnswer(): Buffer {
 const sslRequest = 80_877_103;
 const gssRequest = 80_877_104;
 
-/** PostgreSQL's protocol 3.0: no TLS, no password, one answer to every query. */
+/** PostgreSQL's protocol 3.0: no TLS, no password, one response to every query. */
 function servePostgres(socket: Socket): void {
   const state = { started: false };
   onBytes(socket, (bytes) => {
@@ -115,7 +115,7 @@ function answerQuery(socket: Socket, bytes: Buffer): number {
 
 /** RESP: `PONG` to PING, `hello from redis` to GET, an empty list to what is asked about commands. */
 function serveRedis(socket: Socket): void {
-  const answers: Readonly<Record<string, string>> = {
+  const responses: Readonly<Record<string, string>> = {
     ping: '+PONG\r\n',
     get: '$16\r\nhello from redis\r\n',
     command: '*0\r\n',
@@ -129,7 +129,7 @@ function serveRedis(socket: Socket): void {
       // The bulk strings of a command, two lines each.
       if (found === null || found[0].split('\r\n').length - 2 < Number(found[1]) * 2) return taken;
       const [, , name = ''] = found[0].split('\r\n');
-      socket.write(answers[name.toLowerCase()] ?? '+OK\r\n');
+      socket.write(responses[name.toLowerCase()] ?? '+OK\r\n');
       taken += found[0].length;
     }
   });

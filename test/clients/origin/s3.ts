@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 
-import type { OriginAnswer, OriginHandler, OriginRequest } from './handler.ts';
+import type { OriginResponse, OriginHandler, OriginRequest } from './handler.ts';
 import { text } from './handler.ts';
 
 const bucket = 'example-bucket';
@@ -11,7 +11,7 @@ const modified = 'Wed, 01 Jan 2020 00:00:00 GMT';
 const namespace = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"';
 
 const etag = (bytes: Uint8Array): string => `"${createHash('md5').update(bytes).digest('hex')}"`;
-const xml = (body: string, status = 200): OriginAnswer => ({
+const xml = (body: string, status = 200): OriginResponse => ({
   ...text(`<?xml version="1.0" encoding="UTF-8"?>\n${body}`, 'application/xml'),
   status,
 });
@@ -28,14 +28,14 @@ export function objectStorage(): OriginHandler {
   };
 }
 
-function listBuckets(): OriginAnswer {
+function listBuckets(): OriginResponse {
   const entry = `<Bucket><Name>${bucket}</Name><CreationDate>2020-01-01T00:00:00.000Z</CreationDate></Bucket>`;
   return xml(
     `<ListAllMyBucketsResult ${namespace}><Owner><ID>test</ID></Owner><Buckets>${entry}</Buckets></ListAllMyBucketsResult>`,
   );
 }
 
-function ofBucket({ query }: OriginRequest, objects: ReadonlyMap<string, Buffer>): OriginAnswer {
+function ofBucket({ query }: OriginRequest, objects: ReadonlyMap<string, Buffer>): OriginResponse {
   if (query.has('location')) return xml(`<LocationConstraint ${namespace}></LocationConstraint>`);
   const prefix = query.get('prefix') ?? '';
   const found = [...objects].filter(([key]) => key.startsWith(prefix));
@@ -65,7 +65,7 @@ function payload({ headers, body }: OriginRequest): Buffer {
   return Buffer.concat(parts);
 }
 
-function ofObject(request: OriginRequest, objects: Map<string, Buffer>, key: string): OriginAnswer {
+function ofObject(request: OriginRequest, objects: Map<string, Buffer>, key: string): OriginResponse {
   const { method } = request;
   if (method === 'PUT') {
     const bytes = payload(request);

@@ -90,20 +90,20 @@ function node(cell: Cell, what: string, path: string): Promise<unknown> {
   return runNode(cell.scene, 'node-client.ts', [what, cell.client, urlOf(cell, path, 'node')]);
 }
 
-function sinkAnswer(method: string, body: string | Uint8Array): string {
+function sinkResponse(method: string, body: string | Uint8Array): string {
   const sha256 = createHash('sha256').update(body).digest('hex');
   return `${JSON.stringify({ method, bytes: Buffer.from(body).length, sha256 })}\n`;
 }
 
 /** File of the large upload and what the origin has to say about it; made once a scene. */
-async function uploadFile(scene: Scene): Promise<{ readonly path: string; readonly answer: string }> {
+async function uploadFile(scene: Scene): Promise<{ readonly path: string; readonly response: string }> {
   const path = join(scene.deployment.directory, 'upload');
   await pipeline(patternStream(scene.uploadBytes), async (source) => await writeFile(path, source));
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return {
     path,
-    answer: `${JSON.stringify({ method: 'POST', bytes: scene.uploadBytes, sha256: hash.digest('hex') })}\n`,
+    response: `${JSON.stringify({ method: 'POST', bytes: scene.uploadBytes, sha256: hash.digest('hex') })}\n`,
   };
 }
 
@@ -123,7 +123,7 @@ const grpcKind = (title: string, what: string, expected: unknown): MatrixCase =>
   },
 });
 
-const echoes = sinkAnswer('POST', 'something');
+const echoes = sinkResponse('POST', 'something');
 const somethingSha256 = createHash('sha256').update('something').digest('hex');
 
 /** All rows, in the order of the table. */
@@ -132,11 +132,11 @@ export const matrixCases: readonly MatrixCase[] = [
     name: 'GET',
     clients: { h1: 'curl, Node fetch', h2: 'curl, Node http2, nghttp' },
     run: async (cell) => {
-      assert.equal(await curl(cell, '/sink', [], { method: 'GET' }), sinkAnswer('GET', ''));
-      assert.deepEqual(await node(cell, 'get', '/sink'), { status: 200, body: sinkAnswer('GET', '') });
+      assert.equal(await curl(cell, '/sink', [], { method: 'GET' }), sinkResponse('GET', ''));
+      assert.deepEqual(await node(cell, 'get', '/sink'), { status: 200, body: sinkResponse('GET', '') });
       checkOrigin(cell, 'GET', 'node');
       if (cell.client === 'h1') return;
-      assert.equal(await nghttp(cell, '/sink', []), sinkAnswer('GET', ''));
+      assert.equal(await nghttp(cell, '/sink', []), sinkResponse('GET', ''));
       checkOrigin(cell, 'GET', 'nghttp');
     },
   },
@@ -144,10 +144,10 @@ export const matrixCases: readonly MatrixCase[] = [
     name: 'POST of 100 MiB',
     clients: { h1: 'curl', h2: 'curl, nghttp' },
     run: async (cell) => {
-      const { path, answer } = await uploadFile(cell.scene);
+      const { path, response } = await uploadFile(cell.scene);
       const args = ['-X', 'POST', '-H', 'Expect:', '-T', path];
-      assert.equal(await curl(cell, '/sink', args, { method: 'POST' }), answer);
-      if (cell.client === 'h2') assert.equal(await nghttp(cell, '/sink', ['-d', path]), answer);
+      assert.equal(await curl(cell, '/sink', args, { method: 'POST' }), response);
+      if (cell.client === 'h2') assert.equal(await nghttp(cell, '/sink', ['-d', path]), response);
     },
   },
   {
@@ -225,9 +225,9 @@ export const matrixCases: readonly MatrixCase[] = [
     clients: { h1: 'curl', h2: 'curl' },
     run: async (cell) => {
       const args = ['-r', '10-19', '-D', '-'];
-      const answer = await curl(cell, '/range', args, { method: 'GET', status: 206 });
-      assert.match(answer, /^content-range: bytes 10-19\/36\r$/im);
-      assert.match(answer, /\r\n\r\nabcdefghij$/);
+      const response = await curl(cell, '/range', args, { method: 'GET', status: 206 });
+      assert.match(response, /^content-range: bytes 10-19\/36\r$/im);
+      assert.match(response, /\r\n\r\nabcdefghij$/);
     },
   },
   {
@@ -235,8 +235,8 @@ export const matrixCases: readonly MatrixCase[] = [
     clients: { h1: 'curl, Node https', h2: 'nghttp, Node http2' },
     run: async (cell) => {
       const body = 'sent after 100\n';
-      const answered = await node(cell, 'expect-continue', '/sink');
-      assert.deepEqual(answered, { status: 200, body: sinkAnswer('POST', body) });
+      const responded = await node(cell, 'expect-continue', '/sink');
+      assert.deepEqual(responded, { status: 200, body: sinkResponse('POST', body) });
       const file = join(cell.scene.deployment.directory, 'something');
       await writeFile(file, 'something');
       if (cell.client === 'h1') {
@@ -251,9 +251,9 @@ export const matrixCases: readonly MatrixCase[] = [
           '--expect100-timeout',
           '30',
         ];
-        const answer = await curl(cell, '/sink', [...args, '-T', file], { method: 'POST' });
-        assert.match(answer, /HTTP\/1\.1 100 Continue/);
-        assert.ok(answer.includes(echoes.trim()));
+        const response = await curl(cell, '/sink', [...args, '-T', file], { method: 'POST' });
+        assert.match(response, /HTTP\/1\.1 100 Continue/);
+        assert.ok(response.includes(echoes.trim()));
       } else {
         assert.equal(await nghttp(cell, '/sink', ['--expect-continue', '-d', file]), echoes);
       }

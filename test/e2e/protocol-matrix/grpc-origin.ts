@@ -1,4 +1,4 @@
-// A gRPC server of grpc-js with one method of each kind, and one that never answers.
+// A gRPC server of grpc-js with one method of each kind, and one that never responds.
 
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type {

@@ -32,8 +32,8 @@ async function tunnel(url: URL, alpn: string): Promise<TLSSocket> {
   });
   connecting.end();
   // Emitted with these three.
-  const [answer, socket] = (await once(connecting, 'connect')) as [IncomingMessage, Duplex];
-  assert.equal(answer.statusCode, 200);
+  const [response, socket] = (await once(connecting, 'connect')) as [IncomingMessage, Duplex];
+  assert.equal(response.statusCode, 200);
   const secured = connectTls({ socket, servername: url.hostname, ALPNProtocols: [alpn] });
   await once(secured, 'secureConnect');
   assert.equal(secured.alpnProtocol, alpn);
@@ -47,12 +47,12 @@ async function http2Session(url: URL): Promise<ClientHttp2Session> {
   return session;
 }
 
-interface Http2Answer {
+interface Http2Response {
   readonly stream: ClientHttp2Stream;
   readonly headers: IncomingHttpHeaders;
 }
 
-async function http2Answer(stream: ClientHttp2Stream): Promise<Http2Answer> {
+async function http2Response(stream: ClientHttp2Stream): Promise<Http2Response> {
   // Emitted with the fields first.
   const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
   return { stream, headers };
@@ -68,7 +68,7 @@ async function get(version: HttpVersion, url: URL): Promise<unknown> {
     return { status: response.status, body: await response.text() };
   }
   const session = await http2Session(url);
-  const { stream, headers } = await http2Answer(session.request(pathOf(url)));
+  const { stream, headers } = await http2Response(session.request(pathOf(url)));
   const body = await text(stream);
   session.close();
   return { status: headers[':status'], body };
@@ -96,10 +96,10 @@ async function events(version: HttpVersion, url: URL): Promise<unknown> {
     return { lags };
   }
   const session = await http2Session(url);
-  await text((await http2Answer(session.request(pathOf(warmUp)))).stream);
-  const { stream } = await http2Answer(session.request(pathOf(url)));
+  await text((await http2Response(session.request(pathOf(warmUp)))).stream);
+  const { stream } = await http2Response(session.request(pathOf(url)));
   const tell = async (): Promise<unknown> =>
-    await text((await http2Answer(session.request(pathOf(heard)))).stream);
+    await text((await http2Response(session.request(pathOf(heard)))).stream);
   for await (const chunk of stream.setEncoding('utf8')) await take(String(chunk), tell);
   session.close();
   return { lags };
@@ -124,7 +124,7 @@ async function trailers(version: HttpVersion, url: URL): Promise<unknown> {
   stream.end('something');
   let received: unknown;
   stream.once('trailers', (fields) => (received = { 'x-sum': fields['x-sum'], 'x-seen': fields['x-seen'] }));
-  const { headers } = await http2Answer(stream);
+  const { headers } = await http2Response(stream);
   assert.equal(headers[':status'], 200);
   const body = await text(stream);
   session.close();
@@ -150,10 +150,10 @@ async function expectContinue(version: HttpVersion, url: URL): Promise<unknown> 
   const stream = session.request({ ...pathOf(url), ':method': 'POST', expect: '100-continue' });
   await once(stream, 'continue');
   stream.end(body);
-  const { headers } = await http2Answer(stream);
-  const answered = await text(stream);
+  const { headers } = await http2Response(stream);
+  const responded = await text(stream);
   session.close();
-  return { status: headers[':status'], body: answered };
+  return { status: headers[':status'], body: responded };
 }
 
 async function earlyHints(version: HttpVersion, url: URL): Promise<unknown> {
@@ -169,7 +169,7 @@ async function earlyHints(version: HttpVersion, url: URL): Promise<unknown> {
   const session = await http2Session(url);
   const stream = session.request(pathOf(url));
   const information = once(stream, 'headers');
-  await http2Answer(stream);
+  await http2Response(stream);
   const [hint] = (await information) as [IncomingHttpHeaders];
   const body = await text(stream);
   session.close();
@@ -197,7 +197,7 @@ async function webSocket(version: HttpVersion, url: URL): Promise<unknown> {
       ':protocol': 'websocket',
       'sec-websocket-version': '13',
     });
-    const { headers } = await http2Answer(stream);
+    const { headers } = await http2Response(stream);
     assert.equal(headers[':status'], 200);
     socket = clientWebSocket(stream);
     // RFC 8441 §5: the orderly end of the connection is END_STREAM.

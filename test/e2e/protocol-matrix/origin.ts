@@ -38,7 +38,7 @@ export function preciseNowMs(): number {
 /**
  * Paths: `/sink` says length and hash of the body; `/echo` sends it back; `/events` sends its own time ten times,
  * each once `/heard` says that the client has the one before;
- * `/trailers` reads the body and answers with trailers `x-sum` and `x-seen`; `/range` has 36 bytes; `/hints` sends a 103
+ * `/trailers` reads the body and responds with trailers `x-sum` and `x-seen`; `/range` has 36 bytes; `/hints` sends a 103
  * first; `/ws` is a WebSocket that sends back what it gets.
  */
 export async function startMatrixOrigin(
@@ -48,7 +48,7 @@ export async function startMatrixOrigin(
   const seen = new Map<string, SeenByOrigin>();
   const waiting = new Map<string, () => void>();
   const listener: RequestListener = (request, response) => {
-    void answer(request, response, { seen, waiting }).catch(() => response.destroy());
+    void respond(request, response, { seen, waiting }).catch(() => response.destroy());
   };
   const identity = authority.issue(`${version}.test`);
   const server =
@@ -122,7 +122,7 @@ function note(request: IncomingMessage, seen: Map<string, SeenByOrigin>): void {
   seen.set(idOf(request.url), { httpVersion, method, trailers: { ...trailers } });
 }
 
-async function answer(
+async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   { seen, waiting }: { readonly seen: Map<string, SeenByOrigin>; readonly waiting: Map<string, () => void> },
@@ -166,7 +166,7 @@ async function answer(
       response.end();
       return;
     case '/range':
-      answerRange(request, response);
+      respondWithRange(request, response);
       return;
     case '/hints':
       response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' });
@@ -178,7 +178,7 @@ async function answer(
   }
 }
 
-function answerRange(request: IncomingMessage, response: ServerResponse): void {
+function respondWithRange(request: IncomingMessage, response: ServerResponse): void {
   const [, first, last] = /^bytes=([0-9]+)-([0-9]+)$/.exec(request.headers.range ?? '') ?? [];
   if (first === undefined || last === undefined) {
     response.setHeader('content-length', rangeText.length);

@@ -80,7 +80,7 @@ export async function openForwarder(
   const server = createServer((client) => {
     const relay = connect(relayPort, '127.0.0.1');
     relay.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
-    relay.once('readable', () => passAnswer(relay, client));
+    relay.once('readable', () => passResponse(relay, client));
     relay.on('error', () => client.destroy());
     client.on('error', () => relay.destroy());
   });
@@ -93,10 +93,10 @@ export async function openForwarder(
   };
 }
 
-/** The relay's answer to CONNECT comes in one piece and before any other byte. */
-function passAnswer(relay: Socket, client: Socket): void {
-  const answer = String(relay.read());
-  if (!/^HTTP\/1\.1 200 [^\r]*\r\n\r\n$/.test(answer)) {
+/** The relay's response to CONNECT comes in one piece and before any other byte. */
+function passResponse(relay: Socket, client: Socket): void {
+  const response = String(relay.read());
+  if (!/^HTTP\/1\.1 200 [^\r]*\r\n\r\n$/.test(response)) {
     client.destroy();
     return;
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AccessDesk, type DeskAnswer } from '../../../src/gateway/access/access-desk.ts';
+import { AccessDesk, type DeskResponse } from '../../../src/gateway/access/access-desk.ts';
 import { AccessGrants, accessLookIntervalMs } from '../../../src/gateway/access/access-grants.ts';
 import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
 import type { ProxyError } from '../../../src/protocol/error.ts';
@@ -43,8 +43,8 @@ async function openDesk(limits = defaultLimits) {
     limits,
     clock: () => state.nowMs,
   });
-  const call = (method: string, path: string, body: unknown = '', from = who): Promise<DeskAnswer> =>
-    desk.answer({
+  const call = (method: string, path: string, body: unknown = '', from = who): Promise<DeskResponse> =>
+    desk.respond({
       method,
       path,
       body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -87,9 +87,9 @@ test('a request is left at once, audited with its reason, and nothing is opened 
   assert.deepEqual([again.status, again.body['id']], [200, body['id']]);
 });
 
-test('what a rule decides is answered by the rule', async () => {
+test('what a rule decides gets a response from the rule', async () => {
   await using desk = await openDesk();
-  const ask = (host: string): Promise<DeskAnswer> =>
+  const ask = (host: string): Promise<DeskResponse> =>
     desk.call('POST', '/access', { url: `https://${host}/`, method: 'GET', reason: 'x' });
   assert.deepEqual((await ask('open.example.com')).body['status'], 'allowed');
   const refused = await ask('no.example.com');

@@ -158,10 +158,10 @@ for (const row of rows) {
       await using kind = await row.open();
       await using scene = await sceneOf(kind);
       for (const name of [row.field ?? 'authorization', 'Authorization, X-Api-Key, close']) {
-        const answer = await scene.get(target, `Connection: ${name}`, ...lines);
-        if (answer.status === 200)
+        const response = await scene.get(target, `Connection: ${name}`, ...lines);
+        if (response.status === 200)
           assert.equal(row.found(scene.seen.at(-1) ?? assert.fail()), row.expected(kind.secret()));
-        else assert.equal(answer.headers.get('x-deny-reason'), 'request_malformed');
+        else assert.equal(response.headers.get('x-deny-reason'), 'request_malformed');
       }
       assert.equal(JSON.stringify(scene.seen).includes(own), false);
     });
@@ -179,8 +179,8 @@ for (const row of rows) {
       scene.assertKept(secret);
       const { socket } = scene.path.open({ authority: '', mode: 'proxy' });
       const request = [`GET http://${scene.at}${target} HTTP/1.1`, `Host: ${scene.at}`, 'Connection: close'];
-      const answer = await sendRaw(socket, [...request, ...lines, '', ''].join('\r\n'));
-      assert.equal(answer.headers.get('x-deny-reason'), 'policy_denied');
+      const response = await sendRaw(socket, [...request, ...lines, '', ''].join('\r\n'));
+      assert.equal(response.headers.get('x-deny-reason'), 'policy_denied');
       assert.equal(scene.seen.length, 2);
     });
   });

@@ -70,8 +70,8 @@ test('Connection: authorization cannot take the injected field off again', async
     credential: { kind: 'bearer', source: { env: 'S' } },
     environment: { S: secret },
   });
-  const answer = await scene.get('/in/a', 'Connection: authorization', 'Authorization: Bearer own');
+  const response = await scene.get('/in/a', 'Connection: authorization', 'Authorization: Bearer own');
   // Either it is refused as a trick, or the origin gets the injected value: never the client's, never none.
-  if (answer.status === 200) assert.equal(scene.seen[0]?.headers.authorization, `Bearer ${secret}`);
+  if (response.status === 200) assert.equal(scene.seen[0]?.headers.authorization, `Bearer ${secret}`);
   else assert.equal(scene.seen.length, 0);
 });

@@ -17,8 +17,8 @@ interface Waiting extends AsyncDisposable {
   readonly secret: string;
   /** Resolves when the source of the credential is asked. */
   asked(): Promise<void>;
-  /** Lets the source answer. */
-  answer(): Promise<void>;
+  /** Lets the source response. */
+  respond(): Promise<void>;
 }
 
 async function openWaiting(): Promise<Waiting> {
@@ -43,7 +43,7 @@ async function openWaiting(): Promise<Waiting> {
           () => false,
         ),
       ),
-    answer: () => writeFile(go, ''),
+    respond: () => writeFile(go, ''),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -60,11 +60,11 @@ for (const [what, policy] of [
   test(`a policy that ${what} while its credential is waited for keeps it back`, async () => {
     await using waiting = await openWaiting();
     const { scene, secret } = waiting;
-    const answer = scene.get('/in/a');
+    const response = scene.get('/in/a');
     await waiting.asked();
     scene.path.setPolicy(policy ?? ruleOf(scene.at, ''));
-    await waiting.answer();
-    assert.match((await answer).head, /^HTTP\/1\.1 403 /);
+    await waiting.respond();
+    assert.match((await response).head, /^HTTP\/1\.1 403 /);
     assert.deepEqual(scene.seen, []);
     const [event] = await scene.path.events(1);
     assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
@@ -85,7 +85,7 @@ for (const protocol of ['http/1.1', 'h2'] as const) {
     } else socket.write(get(scene.at, '/in/a'));
     await waiting.asked();
     socket.destroy();
-    await waiting.answer();
+    await waiting.respond();
     const [event] = await scene.path.events(1);
     assert.equal(event?.errorCode, 'cancelled');
     assert.deepEqual(scene.seen, []);
@@ -95,10 +95,10 @@ for (const protocol of ['http/1.1', 'h2'] as const) {
 test('a policy that changed and still gives the same goes on as if it had not', async () => {
   await using waiting = await openWaiting();
   const { scene, secret } = waiting;
-  const answer = scene.get('/in/a');
+  const response = scene.get('/in/a');
   await waiting.asked();
   scene.path.setPolicy(ruleOf(scene.at, ', inject: it'));
-  await waiting.answer();
-  assert.match((await answer).head, /^HTTP\/1\.1 200 /);
+  await waiting.respond();
+  assert.match((await response).head, /^HTTP\/1\.1 200 /);
   assert.equal(scene.seen[0]?.headers.authorization, `Bearer ${secret}`);
 });

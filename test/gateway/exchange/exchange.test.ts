@@ -50,8 +50,8 @@ ${more}`;
 
 test('an allowed request reaches the origin and leaves one event that says what the origin saw', async () => {
   await using scene = await openScene(allow);
-  const answer = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/echo?a=1'));
-  assert.equal(answer.status, 200);
+  const response = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/echo?a=1'));
+  assert.equal(response.status, 200);
   const [event] = await scene.path.events(1);
   const [seen] = scene.origin.requests;
   assert.equal(event?.verdict, 'allow');
@@ -68,15 +68,15 @@ test('an allowed request reaches the origin and leaves one event that says what 
 test('a denied host is never dialled, and the denial is said inside TLS', async () => {
   await using scene = await openScene(allow);
   const at = `other.test:${scene.origin.port}`;
-  const answer = await sendRaw(await scene.path.tls(at), get(at, '/'));
-  assert.equal(answer.status, 403);
-  assert.equal(answer.headers.get('x-deny-reason'), 'policy_denied');
-  assert.match(answer.body, /other\.test/);
-  assert.match(answer.body, /rule: default-deny/);
+  const response = await sendRaw(await scene.path.tls(at), get(at, '/'));
+  assert.equal(response.status, 403);
+  assert.equal(response.headers.get('x-deny-reason'), 'policy_denied');
+  assert.match(response.body, /other\.test/);
+  assert.match(response.body, /rule: default-deny/);
   const [event] = await scene.path.events(1);
   assert.equal(event?.verdict, 'deny');
   assert.equal(event.rule, 'default-deny');
-  assert.ok(answer.body.includes(event.traceId));
+  assert.ok(response.body.includes(event.traceId));
   assert.equal(scene.origin.connections(), 0);
 });
 
@@ -89,10 +89,10 @@ rules:
     ports: ${port}
 `,
   );
-  const answer = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
-  assert.equal(answer.status, 403);
-  assert.equal(answer.headers.get('x-deny-reason'), 'address_denied');
-  assert.equal(answer.body.includes('127.0.0.1'), false);
+  const response = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
+  assert.equal(response.status, 403);
+  assert.equal(response.headers.get('x-deny-reason'), 'address_denied');
+  assert.equal(response.body.includes('127.0.0.1'), false);
   assert.equal(scene.origin.connections(), 0);
   const [event] = await scene.path.events(1);
   assert.match(JSON.stringify(event), /127\.0\.0\.1/);
@@ -151,7 +151,7 @@ test('a credential is put on the request of its rule and is in nothing that the 
   assert.equal(JSON.stringify(events).includes(canary), false);
 });
 
-test('an encoded answer to a credentialed request does not pass, because it cannot be searched', async () => {
+test('an encoded response to a credentialed request does not pass, because it cannot be searched', async () => {
   const credentials = { api: { kind: 'bearer', source: { env: 'API_TOKEN' } } } as const;
   const options = { credentials, environment: { API_TOKEN: canary } };
   await using scene = await openScene(
@@ -162,12 +162,12 @@ test('an encoded answer to a credentialed request does not pass, because it cann
       response.writeHead(200, { 'content-encoding': 'gzip' }).end('not really');
     },
   );
-  const answer = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/', 'Accept-Encoding: gzip'));
-  assert.equal(answer.status, 502);
-  assert.equal(answer.headers.get('x-deny-reason'), 'origin_malformed');
+  const response = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/', 'Accept-Encoding: gzip'));
+  assert.equal(response.status, 502);
+  assert.equal(response.headers.get('x-deny-reason'), 'origin_malformed');
 });
 
-test('a part of an answer cannot be asked for with a credential, since half a secret would not be found', async () => {
+test('a part of a response cannot be asked for with a credential, since half a secret would not be found', async () => {
   const credentials = { api: { kind: 'bearer', source: { env: 'API_TOKEN' } } } as const;
   const policy = (port: number): string =>
     allow(port, '    inject: api\n    paths: /with\n') +
@@ -195,25 +195,25 @@ test('a name in TLS other than that of CONNECT gets an alert, and audit says bot
   assert.equal(scene.origin.connections(), 0);
 });
 
-test('a Host other than the destination is answered 421 and nothing is dialled', async () => {
+test('a Host other than the destination gets a response 421 and nothing is dialled', async () => {
   await using scene = await openScene(allow);
-  const answer = await sendRaw(await scene.path.tls(scene.at), get('evil.test', '/'));
-  assert.equal(answer.status, 421);
+  const response = await sendRaw(await scene.path.tls(scene.at), get('evil.test', '/'));
+  assert.equal(response.status, 421);
   assert.equal(scene.origin.connections(), 0);
   const [event] = await scene.path.events(1);
   assert.equal(event?.verdict, 'deny');
   assert.match(JSON.stringify(event), /evil\.test/);
 });
 
-test('bytes that are not HTTP get one clear answer and one event', async () => {
+test('bytes that are not HTTP get one clear response and one event', async () => {
   await using scene = await openScene(allow);
-  const answer = await sendRaw(await scene.path.tls(scene.at), 'GET / HTTP/1.1\r\nbad header\r\n\r\n');
-  assert.equal(answer.status, 400);
-  assert.equal(answer.headers.get('x-deny-reason'), 'request_malformed');
+  const response = await sendRaw(await scene.path.tls(scene.at), 'GET / HTTP/1.1\r\nbad header\r\n\r\n');
+  assert.equal(response.status, 400);
+  assert.equal(response.headers.get('x-deny-reason'), 'request_malformed');
   assert.equal((await scene.path.events(1)).length, 1);
 });
 
-test('an answer that breaks off is a broken connection for the client, never a complete answer', async () => {
+test('a response that breaks off is a broken connection for the client, never a complete response', async () => {
   await using scene = await openScene(allow);
   for (const version of ['1.0', '1.1']) {
     const socket = await scene.path.tls(scene.at);
@@ -232,7 +232,7 @@ test('an answer that breaks off is a broken connection for the client, never a c
   );
 });
 
-test('a client that shuts its side down after the request still gets the answer', async () => {
+test('a client that shuts its side down after the request still gets the response', async () => {
   await using scene = await openScene(allow);
   const socket = await scene.path.tls(scene.at);
   socket.end(`GET /hello HTTP/1.1\r\nHost: ${scene.at}\r\n\r\n`);
@@ -249,8 +249,8 @@ test('requests follow one another on one connection, bodies of both framings arr
   socket.write(
     `POST /sink HTTP/1.1\r\nHost: ${scene.at}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
   );
-  const answer = await sendRaw(socket, get(scene.at, '/hello'));
-  assert.match(answer.body, /hello\n\r\n0\r\n\r\n$/);
+  const response = await sendRaw(socket, get(scene.at, '/hello'));
+  assert.match(response.body, /hello\n\r\n0\r\n\r\n$/);
   assert.deepEqual(
     scene.origin.requests.map((seen) => seen.bodyBytes),
     [100_000, 5, 0],
@@ -262,7 +262,7 @@ test('requests follow one another on one connection, bodies of both framings arr
   );
 });
 
-test('Expect: 100-continue is answered by the gateway once the request is admitted, and not if it is refused', async () => {
+test('Expect: 100-continue gets a response from the gateway once the request is admitted, and not if it is refused', async () => {
   await using scene = await openScene(allow);
   const ask = (at: string): string =>
     `POST /sink HTTP/1.1\r\nHost: ${at}\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`;
@@ -314,13 +314,13 @@ rules:
   });
   await using _path = path;
   const { socket } = path.open({ authority: '', mode: 'proxy' });
-  const answer = await sendRaw(
+  const response = await sendRaw(
     socket,
     `GET http://allowed.test:${origin.port}/hello HTTP/1.1\r\nHost: allowed.test:${origin.port}\r\nProxy-Connection: keep-alive\r\n\r\n` +
       `GET http://evil.test/ HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n`,
   );
-  assert.equal(answer.status, 200);
-  assert.match(answer.body, /hello\n\r\n0\r\n\r\nHTTP\/1\.1 403 /);
+  assert.equal(response.status, 200);
+  assert.match(response.body, /hello\n\r\n0\r\n\r\nHTTP\/1\.1 403 /);
   assert.equal(origin.requests[0]?.rawHeaders.includes('Proxy-Connection'), false);
   assert.deepEqual((await path.events(2)).map((event) => event.verdict).toSorted(), ['allow', 'deny']);
 });
@@ -343,12 +343,12 @@ test('a body over the limit of the rule is refused by its declared length and wh
 test('without a healthy audit nothing is forwarded', async () => {
   await using scene = await openScene(allow);
   Object.assign(scene.path.parts.audit, { healthy: false });
-  const answer = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
-  assert.equal(answer.status, 503);
+  const response = await sendRaw(await scene.path.tls(scene.at), get(scene.at, '/'));
+  assert.equal(response.status, 503);
   assert.equal(scene.origin.connections(), 0);
 });
 
-test('a rule with a rate answers 429 with retry-after, and another session is not touched', async () => {
+test('a rule with a rate responses 429 with retry-after, and another session is not touched', async () => {
   await using scene = await openScene((port) => allow(port, '    limits: { requestsPerSecond: 0.01 }\n'));
   const ask = async (principal: string): ReturnType<typeof sendRaw> =>
     sendRaw(await scene.path.tls(scene.at, { principal }), get(scene.at, '/hello'));
@@ -359,7 +359,7 @@ test('a rule with a rate answers 429 with retry-after, and another session is no
   assert.equal((await ask('bob')).status, 200);
 });
 
-test('a session that has used up the bytes of a rule gets a broken answer, then a refusal', async () => {
+test('a session that has used up the bytes of a rule gets a broken response, then a refusal', async () => {
   await using scene = await openScene((port) => allow(port, '    limits: { bytesPerSession: 100000 }\n'));
   const socket = await scene.path.tls(scene.at);
   socket.write(get(scene.at, '/bytes/200000'));
@@ -371,7 +371,7 @@ test('a session that has used up the bytes of a rule gets a broken answer, then 
   assert.equal(next.status, 429);
 });
 
-test('a small chunked answer leaves in one piece, its end too', async () => {
+test('a small chunked response leaves in one piece, its end too', async () => {
   const handler: Parameters<typeof httpsOrigin>[0]['handler'] = (_request, response) => {
     response.writeHead(200, { connection: 'keep-alive', 'transfer-encoding': 'chunked' });
     response.end('hello');

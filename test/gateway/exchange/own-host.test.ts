@@ -50,21 +50,21 @@ const post = (body: string, ...fields: readonly string[]): string =>
   ].join('\r\n');
 const asked = JSON.stringify({ url: 'https://asked.test/x', method: 'GET', reason: 'x' });
 
-test('a request to the gateway itself is answered over TLS, recorded, and dials nothing', async () => {
+test('a request to the gateway itself gets a response over TLS, recorded, and dials nothing', async () => {
   await using scene = await openScene();
-  const answer = await sendRaw(await scene.path.tls(`${host}:443`), post(asked));
-  assert.equal(answer.status, 202);
-  assert.equal(answer.headers.get('content-type'), 'application/json');
+  const response = await sendRaw(await scene.path.tls(`${host}:443`), post(asked));
+  assert.equal(response.status, 202);
+  assert.equal(response.headers.get('content-type'), 'application/json');
   const [event] = await scene.path.events(1);
   assert.deepEqual(
     [event?.verdict, event?.rule, event?.status, event?.host, event?.address],
     ['info', 'access-requests', 202, host, undefined],
   );
-  assert.equal(event?.traceId, answer.headers.get('x-trace-id'));
+  assert.equal(event?.traceId, response.headers.get('x-trace-id'));
   assert.equal((await scene.store.access.list({ limit: 10 })).length, 1);
 });
 
-test('it is answered over HTTP/2 and over cleartext as well', async () => {
+test('it gets a response over HTTP/2 and over cleartext as well', async () => {
   await using scene = await openScene();
   const socket = await scene.path.tls(`${host}:443`, { alpn: ['h2'] });
   const session = connect(`https://${host}`, { createConnection: () => socket });
@@ -105,8 +105,8 @@ test('a body over the limit is refused, whether its length is told or not, and t
 test('a body that does not come is not waited for', async () => {
   await using scene = await openScene({ headTimeoutMs: 1_000 });
   const head = `POST /access HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 10\r\n\r\n`;
-  const answer = await sendRaw(await scene.path.tls(`${host}:443`), head);
-  assert.equal(answer.headers.get('x-deny-reason'), 'timeout');
+  const response = await sendRaw(await scene.path.tls(`${host}:443`), head);
+  assert.equal(response.headers.get('x-deny-reason'), 'timeout');
 });
 
 test('the gateway itself speaks no WebSocket', async () => {
@@ -115,8 +115,8 @@ test('the gateway itself speaks no WebSocket', async () => {
   const fields =
     'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
   const request = upgrade.replace(/\r\n\r\n$/, `\r\n${fields}`);
-  const answer = await sendRaw(await scene.path.tls(`${host}:443`), request);
-  assert.equal(answer.status, 400);
+  const response = await sendRaw(await scene.path.tls(`${host}:443`), request);
+  assert.equal(response.status, 400);
 });
 
 test('a denial names the way to ask only where there is a desk, and only where a grant could help', async () => {

@@ -5,7 +5,7 @@ import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
-import { get, parseAnswer, sendRaw } from '../support/raw-http.ts';
+import { get, parseResponse, sendRaw } from '../support/raw-http.ts';
 import { openRequestPath } from '../support/request-path.ts';
 import type { RequestPath } from '../support/request-path.ts';
 
@@ -28,10 +28,10 @@ test('more requests a second than a session may make get 429 with the time to wa
   // Far more than can be refilled while they are read, however slow the machine is.
   const asked = 40;
   const one = `GET /hello HTTP/1.1\r\nHost: ${at}\r\n\r\n`;
-  const answers = sendRaw(socket, one.repeat(asked - 1) + get(at, '/hello'));
+  const responses = sendRaw(socket, one.repeat(asked - 1) + get(at, '/hello'));
   const neighbour = await sendRaw(await path.tls(at, { principal: 'bob' }), get(at, '/hello'));
   assert.equal(neighbour.status, 200);
-  await answers;
+  await responses;
   const events = await path.events(asked + 1);
   const own = events.filter(({ principal }) => principal === 'issuer|alice');
   const refused = own.filter(({ status }) => status === 429);
@@ -45,7 +45,7 @@ test('more requests a second than a session may make get 429 with the time to wa
     );
   }
   const again = await sendRaw(await path.tls(at), one.repeat(9) + get(at, '/hello'));
-  const last = parseAnswer(again.body.slice(again.body.lastIndexOf('HTTP/1.1 ')));
+  const last = parseResponse(again.body.slice(again.body.lastIndexOf('HTTP/1.1 ')));
   assert.equal(last.status, 429);
   assert.equal(last.headers.get('retry-after'), '1');
   assert.match(last.body, /requestsPerSecondMax/);

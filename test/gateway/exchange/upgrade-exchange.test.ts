@@ -13,7 +13,7 @@ const authority = createTestAuthority();
 
 interface SilentOrigin extends AsyncDisposable {
   readonly port: number;
-  /** The next request to upgrade, which nobody answers. */
+  /** The next request to upgrade, which nobody responds. */
   asked(): Promise<Socket>;
 }
 
@@ -40,7 +40,7 @@ const departures: readonly (readonly [string, (socket: TLSSocket) => void])[] = 
 
 for (const [how, leave] of departures) {
   test(
-    `a client that ${how} while its WebSocket is not answered takes the connection to the origin with it`,
+    `a client that ${how} while its WebSocket gets no response takes the connection to the origin with it`,
     {
       timeout: 20_000,
     },
@@ -70,7 +70,7 @@ for (const [how, leave] of departures) {
   );
 }
 
-test('a WebSocket that the origin has not answered ends when the policy no longer allows it', async () => {
+test('a WebSocket that the origin has not responded to ends when the policy no longer allows it', async () => {
   await using origin = await silentOrigin();
   await using path = openRequestPath({
     policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
@@ -95,7 +95,7 @@ test('a WebSocket that the origin has not answered ends when the policy no longe
   assert.deepEqual([event?.verdict, event?.errorCode], ['deny', 'policy_denied']);
 });
 
-test('frames that a client sends before its WebSocket is answered arrive behind the answer', async () => {
+test('frames that a client sends before its WebSocket gets a response arrive behind the response', async () => {
   const server = createServer(authority.issue('allowed.test'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -134,7 +134,7 @@ interface SwitchedWebSocket extends AsyncDisposable {
 const switching =
   'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n';
 
-/** A WebSocket whose request comes with frames, and whose answer does. */
+/** A WebSocket whose request comes with frames, and whose response does. */
 async function openWebSocket(limits = ''): Promise<SwitchedWebSocket> {
   await using stack = new AsyncDisposableStack();
   const origin = stack.use(await silentOrigin());
@@ -155,7 +155,7 @@ async function openWebSocket(limits = ''): Promise<SwitchedWebSocket> {
   client.write(Buffer.concat([Buffer.from(head), clientFrame('with the request')]));
   const upstream = await asked;
   upstream.on('error', () => undefined);
-  upstream.write(Buffer.concat([Buffer.from(switching), serverFrame('with the answer')]));
+  upstream.write(Buffer.concat([Buffer.from(switching), serverFrame('with the response')]));
   const owned = stack.move();
   return { path, client, upstream, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -173,7 +173,7 @@ test('frames that come together with the heads count as all others', { timeout: 
   const ended = once(scene.upstream, 'end');
   let received = '';
   scene.client.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
-  while (!received.endsWith('with the answer')) await once(scene.client, 'data');
+  while (!received.endsWith('with the response')) await once(scene.client, 'data');
   scene.client.end();
   scene.upstream.resume();
   await ended;
@@ -181,7 +181,7 @@ test('frames that come together with the heads count as all others', { timeout: 
   const [event] = await scene.path.events(1);
   assert.deepEqual(
     [event?.requestBytes, event?.responseBytes, event?.verdict],
-    [clientFrame('with the request').length, serverFrame('with the answer').length, 'allow'],
+    [clientFrame('with the request').length, serverFrame('with the response').length, 'allow'],
   );
 });
 

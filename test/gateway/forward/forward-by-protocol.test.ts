@@ -33,7 +33,7 @@ function countedBytes(length: number): Buffer {
 
 async function post(path: RequestPath, port: number, fields: OutgoingHttpHeaders): Promise<ClientRequest> {
   const socket = await path.tls(`allowed.test:${port}`);
-  // Its connection ends with the answer.
+  // Its connection ends with the response.
   const agent = new Agent();
   agent.createConnection = () => socket;
   return httpsRequest({
@@ -64,10 +64,10 @@ for (const [name, length] of bodies) {
         await using origin = await http2Origin(authority, true);
         await using path = pathTo(origin.port);
         const outgoing = await post(path, origin.port, fields);
-        const answered = once(outgoing, 'response');
+        const responded = once(outgoing, 'response');
         outgoing.end(body);
-        const [response] = (await answered) as [IncomingMessage];
-        // With the answer there it does not matter how the connection ends.
+        const [response] = (await responded) as [IncomingMessage];
+        // With the response there it does not matter how the connection ends.
         outgoing.on('error', () => undefined);
         assert.equal(response.statusCode, 200);
         assert.deepEqual(await buffer(response), body);

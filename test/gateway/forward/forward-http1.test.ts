@@ -18,7 +18,7 @@ const timeout = patienceMs;
 const empty = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
 /** Told of every head that arrives, with the number of its connection; what it gives is sent. */
-type Answer = (socket: Socket, head: string, connection: number) => string | undefined;
+type Respond = (socket: Socket, head: string, connection: number) => string | undefined;
 
 interface Scene extends AsyncDisposable {
   readonly forwarder: Http1Forwarder;
@@ -29,7 +29,7 @@ interface Scene extends AsyncDisposable {
 }
 
 /** An origin that is a script, and an engine that dials it. */
-async function openScene(answer: Answer, limits: Partial<Limits> = {}): Promise<Scene> {
+async function openScene(respond: Respond, limits: Partial<Limits> = {}): Promise<Scene> {
   const sockets: Socket[] = [];
   let received = '';
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -43,7 +43,7 @@ async function openScene(answer: Answer, limits: Partial<Limits> = {}): Promise<
         const head = text.slice(0, end);
         text = text.slice(end + 4);
         // What is no head is of a body.
-        const sent = /^[A-Z]+ \/.* HTTP\/1\.1\r\n/.test(head) ? answer(socket, head, connection) : undefined;
+        const sent = /^[A-Z]+ \/.* HTTP\/1\.1\r\n/.test(head) ? respond(socket, head, connection) : undefined;
         if (sent !== undefined) socket.write(sent, 'latin1');
       }
     });
@@ -113,7 +113,7 @@ async function forward(scene: Scene, one: ForwardRequest = request()): Promise<C
 }
 
 test(
-  'requests one after the other go over one connection, each with its own answer',
+  'requests one after the other go over one connection, each with its own response',
   { timeout },
   async () => {
     let count = 0;
@@ -142,12 +142,12 @@ const notKept: readonly (readonly [string, string, boolean?])[] = [
   ],
 ];
 
-for (const [name, answer, ends] of notKept) {
-  test(`a connection is not used again behind an answer if ${name}`, { timeout }, async () => {
+for (const [name, response, ends] of notKept) {
+  test(`a connection is not used again behind a response if ${name}`, { timeout }, async () => {
     await using scene = await openScene((socket, _head, connection) => {
       if (connection > 1) return empty;
-      if (ends !== true) return answer;
-      socket.end(answer);
+      if (ends !== true) return response;
+      socket.end(response);
       return undefined;
     });
     assert.deepEqual((await forward(scene)).words, ['head 200', 'end ']);
@@ -156,7 +156,7 @@ for (const [name, answer, ends] of notKept) {
   });
 }
 
-test('bytes on an idle connection are nobody’s answer', { timeout }, async () => {
+test('bytes on an idle connection are nobody’s response', { timeout }, async () => {
   await using scene = await openScene(() => empty);
   await forward(scene);
   const [first] = scene.sockets;
@@ -188,7 +188,7 @@ test('a request that a kept connection loses is sent once more, if it may be', {
 });
 
 test(
-  'an answer that is lost is not asked for again: on a new connection, or once a byte of it came',
+  'a response that is lost is not asked for again: on a new connection, or once a byte of it came',
   { timeout },
   async () => {
     for (const first of ['', empty]) {
@@ -254,17 +254,17 @@ const cut: readonly (readonly [string, string])[] = [
   ['before the end of the trailers', `${once200}Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n`],
 ];
 
-for (const [name, answer] of cut) {
-  test(`an answer that is cut ${name} is not complete`, { timeout }, async () => {
+for (const [name, response] of cut) {
+  test(`a response that is cut ${name} is not complete`, { timeout }, async () => {
     await using scene = await openScene((socket) => {
-      socket.end(answer);
+      socket.end(response);
       return undefined;
     });
     await assert.rejects(forward(scene), { code: 'origin_truncated' });
   });
 }
 
-test('an answer that breaks HTTP ends its connection', { timeout }, async () => {
+test('a response that breaks HTTP ends its connection', { timeout }, async () => {
   await using scene = await openScene((_socket, _head, connection) =>
     connection === 1 ? `${once200}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx` : empty,
   );
@@ -277,11 +277,11 @@ test('a body arrives as its head frames it', { timeout }, async () => {
   for (const length of [6, undefined]) {
     await using scene = await openScene(() => undefined);
     const body = Readable.from([Buffer.from('abc'), Buffer.from('def')], { objectMode: false });
-    const answered = forward(scene, { ...post(body, length), trailers: () => ['Digest', 'x'] });
+    const responded = forward(scene, { ...post(body, length), trailers: () => ['Digest', 'x'] });
     const isWhole = length === undefined ? /\r\n0\r\n[^]*\r\n\r\n$/ : /abcdef$/;
     while (!isWhole.test(scene.received())) await turn();
     scene.sockets[0]?.write(empty);
-    await answered;
+    await responded;
     const [head = '', ...rest] = scene.received().split('\r\n\r\n');
     assert.ok(head.endsWith(length === undefined ? 'transfer-encoding: chunked' : 'content-length: 6'), head);
     const text = rest.join('\r\n\r\n');
@@ -304,7 +304,7 @@ test(
   },
 );
 
-test('an early answer ends the upload and its connection', { timeout }, async () => {
+test('an early response ends the upload and its connection', { timeout }, async () => {
   await using scene = await openScene((_socket, _head, connection) =>
     connection === 1 ? 'HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n' : empty,
   );
@@ -322,10 +322,10 @@ test(
     await using scene = await openScene(() => undefined);
     const body = new PassThrough();
     body.write('the first');
-    const answered = forward(scene, post(body, undefined));
+    const responded = forward(scene, post(body, undefined));
     while (!scene.received().includes('the first')) await turn();
     body.destroy();
-    await assert.rejects(answered, { code: 'cancelled' });
+    await assert.rejects(responded, { code: 'cancelled' });
     const [socket] = scene.sockets;
     if (socket?.readableEnded === false) await once(socket, 'end');
     assert.ok(!scene.received().includes('\r\n0\r\n'), scene.received());
@@ -335,9 +335,9 @@ test(
 test('a body that was found wrong while the origin was dialled is not sent', { timeout }, async () => {
   await using scene = await openScene(() => empty);
   const body = new PassThrough();
-  const answered = forward(scene, post(body, undefined));
+  const responded = forward(scene, post(body, undefined));
   body.destroy(new ProxyError('body_too_large', 'too large'));
-  await assert.rejects(answered, { code: 'body_too_large' });
+  await assert.rejects(responded, { code: 'body_too_large' });
 });
 
 test('what the receiver does not take, the origin keeps', { timeout }, async () => {
@@ -360,17 +360,17 @@ test('what the receiver does not take, the origin keeps', { timeout }, async () 
       return false;
     },
   };
-  const answered = scene.forwarder.forward(request(), receiver);
+  const responded = scene.forwarder.forward(request(), receiver);
   await paused;
   for (let i = 0; i < 20; i += 1) await turn();
   assert.ok((scene.sockets[0]?.writableLength ?? 0) > 0, 'the origin could send all of it');
   assert.ok(bytes < 1024 * 1024, `${bytes} bytes were handed on`);
   resume?.();
-  await answered;
+  await responded;
   assert.equal(bytes, total);
 });
 
-test('an answer whose connection ended while its receiver waited is whole', { timeout }, async () => {
+test('a response whose connection ended while its receiver waited is whole', { timeout }, async () => {
   await using scene = await openScene((socket) => {
     socket.end(`${once200}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n`);
     return undefined;
@@ -400,8 +400,8 @@ test('an origin that takes no body holds the client back', { timeout }, async ()
     },
   });
   // Nothing moves any more, and the deadline for that passes.
-  const answered = scene.forwarder.forward(post(body, total), anyReceiver);
-  await assert.rejects(answered, { code: 'timeout', limit: 'responseHeadTimeoutMs' });
+  const responded = scene.forwarder.forward(post(body, total), anyReceiver);
+  await assert.rejects(responded, { code: 'timeout', limit: 'responseHeadTimeoutMs' });
   assert.ok(drawn < total / 2, `${drawn} bytes were drawn from the client`);
 });
 
@@ -411,12 +411,12 @@ const deadlines: readonly (readonly ['responseHeadTimeoutMs' | 'idleTimeoutMs', 
   ['idleTimeoutMs', `${once200}Content-Length: 5\r\n\r\nhell`],
 ];
 
-for (const [limit, answer] of deadlines) {
+for (const [limit, response] of deadlines) {
   test(
-    `an origin that is silent behind ${JSON.stringify(answer)} is given up by ${limit}`,
+    `an origin that is silent behind ${JSON.stringify(response)} is given up by ${limit}`,
     { timeout },
     async () => {
-      await using scene = await openScene(() => answer, { [limit]: 300 });
+      await using scene = await openScene(() => response, { [limit]: 300 });
       await assert.rejects(forward(scene), { code: 'timeout', limit });
     },
   );
@@ -565,14 +565,14 @@ test('a connection that only waited may be closing as one that was used', { time
 
 test('disposing ends what is under way', { timeout }, async () => {
   await using scene = await openScene(() => undefined);
-  const answered = forward(scene);
+  const responded = forward(scene);
   while (scene.sockets.length === 0) await turn();
-  const failed = assert.rejects(answered, { code: 'shutting_down' });
+  const failed = assert.rejects(responded, { code: 'shutting_down' });
   await scene.forwarder[Symbol.asyncDispose]();
   await failed;
 });
 
-test('a switched connection is given away with what came behind the answer', { timeout }, async () => {
+test('a switched connection is given away with what came behind the response', { timeout }, async () => {
   const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
   await using scene = await openScene((socket, asked) => {
     assert.match(asked, /\r\nconnection: Upgrade\r\nupgrade: websocket$/);
@@ -589,7 +589,7 @@ test('a switched connection is given away with what came behind the answer', { t
   socket.destroy();
 });
 
-test('an origin that does not switch answers as usual', { timeout }, async () => {
+test('an origin that does not switch responses as usual', { timeout }, async () => {
   await using scene = await openScene(() => 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n');
   const collector = new Collector();
   const { socket } = await scene.forwarder.upgrade(request(), 'websocket', collector);

@@ -34,7 +34,7 @@ test(
     const { connection, origin } = openConnection();
     const body = new PassThrough();
     const request = { ...forwardRequestTo('origin.test', new AbortController().signal), body };
-    const answered = connection.run(request, anyReceiver);
+    const responded = connection.run(request, anyReceiver);
     body.write('a');
     let received = '';
     const { promise: isSent, resolve } = Promise.withResolvers<undefined>();
@@ -48,14 +48,14 @@ test(
     // As long after what came before the end.
     connection.checkDeadline(endsAfterMs + defaultLimits.responseHeadTimeoutMs);
     origin.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
-    assert.equal(await answered, undefined);
+    assert.equal(await responded, undefined);
   },
 );
 
 test('a request is told of its connection before it goes out', { timeout }, async () => {
   const { connection, origin } = openConnection();
   const told: unknown[] = [];
-  const answered = connection.run(
+  const responded = connection.run(
     {
       ...forwardRequestTo('origin.test', new AbortController().signal),
       onConnection: ({ address, aliases }) => told.push(address, aliases?.(), origin.readableLength),
@@ -63,6 +63,6 @@ test('a request is told of its connection before it goes out', { timeout }, asyn
     anyReceiver,
   );
   origin.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
-  await answered;
+  await responded;
   assert.deepEqual(told, ['192.0.2.1', ['www.provider.test'], 0]);
 });

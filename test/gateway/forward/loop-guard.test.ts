@@ -56,9 +56,9 @@ test('hops are found in every field of a request that says them', async () => {
     loops,
   });
   const { socket } = path.open({ authority: 'allowed.test:80', mode: 'raw' });
-  const answer = await sendRaw(
+  const response = await sendRaw(
     socket,
     get('allowed.test', '/', 'Via: 1.1 other', `Via: ${loops.next(undefined)}`),
   );
-  assert.equal(answer.headers.get('x-deny-reason'), 'loop_detected');
+  assert.equal(response.headers.get('x-deny-reason'), 'loop_detected');
 });

@@ -50,7 +50,7 @@ after(() => {
   server.close();
 });
 
-test('an answer is bounded, whole, and not from elsewhere', async () => {
+test('a response is bounded, whole, and not from elsewhere', async () => {
   await using services = openTestServices([authority.caPem]);
   const secret = canary('sent');
   const ask = (path: string) =>
@@ -64,7 +64,7 @@ test('an answer is bounded, whole, and not from elsewhere', async () => {
   }
 });
 
-test('a service that does not answer is given up by its time, by the signal, and at the end', async () => {
+test('a service that does not response is given up by its time, by the signal, and at the end', async () => {
   await using services = openTestServices([authority.caPem]);
   const ask = { method: 'GET', headers: {} } as const;
   await assert.rejects(services.fetch(`${origin}/silent`, { ...ask, timeoutMs: 50 }));

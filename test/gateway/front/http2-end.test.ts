@@ -51,7 +51,7 @@ const ends = ({ type, flags }: SeenFrame): boolean =>
   (type === frameType.data || type === frameType.headers) && (flags & flag.endStream) !== 0;
 const resets = ({ type }: SeenFrame): boolean => type === frameType.rstStream;
 
-test('an answer over HTTP/2 ends by its own end, not by a reset', async () => {
+test('a response over HTTP/2 ends by its own end, not by a reset', async () => {
   await using secure = await httpsOrigin({ authority });
   await using http2 = await http2Origin(authority, true);
   for (const { port } of [secure, http2]) {
@@ -63,7 +63,7 @@ test('an answer over HTTP/2 ends by its own end, not by a reset', async () => {
     const socket = await path.tls(`allowed.test:${port}`, { alpn: ['h2'] });
     socket.write(request(`allowed.test:${port}`, '/hello', 'GET'));
     const frames = await framesOf(socket, (seen) => ends(seen) || resets(seen));
-    assert.equal(frames.some(resets), false, 'clients take a reset for a cut answer');
+    assert.equal(frames.some(resets), false, 'clients take a reset for a cut response');
     socket.destroy();
   }
 });
@@ -74,13 +74,13 @@ test('a refusal is complete before the rest of an upload is refused', async () =
     hosts: ['allowed.test'],
     trust: [authority.caPem],
   });
-  // HEAD has its end in the head of the answer, and here a body that is still to come.
+  // HEAD has its end in the head of the response, and here a body that is still to come.
   for (const method of ['POST', 'HEAD']) {
     const socket = await path.tls('allowed.test:443', { alpn: ['h2'] });
     socket.write(request('allowed.test', '/upload', method));
     const frames = await framesOf(socket, resets);
     const [end, reset] = [frames.findIndex(ends), frames.findIndex(resets)];
-    assert.ok(end >= 0 && end < reset, `${method}: the answer ended at ${end}, the reset came at ${reset}`);
+    assert.ok(end >= 0 && end < reset, `${method}: the response ended at ${end}, the reset came at ${reset}`);
     assert.equal(frames[reset]?.payload.readUInt32BE(0), 0, 'NO_ERROR (RFC 9113 §8.1)');
     socket.destroy();
   }

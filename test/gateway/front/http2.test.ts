@@ -86,9 +86,9 @@ test('an HTTP/1.1 client reaches an origin that only speaks HTTP/2', async () =>
   await using path = pathTo(origin.port);
   const at = `allowed.test:${origin.port}`;
   for (const target of ['/one', '/two']) {
-    const answer = await sendRaw(await path.tls(at), get(at, target));
-    assert.equal(answer.status, 200);
-    assert.match(answer.body, new RegExp(target));
+    const response = await sendRaw(await path.tls(at), get(at, target));
+    assert.equal(response.status, 200);
+    assert.match(response.body, new RegExp(target));
   }
   const events = await path.events(2);
   assert.deepEqual(
@@ -97,7 +97,7 @@ test('an HTTP/1.1 client reaches an origin that only speaks HTTP/2', async () =>
   );
 });
 
-test('an answer that ends with its head does so for the client too, as gRPC says an error', async () => {
+test('a response that ends with its head does so for the client too, as gRPC says an error', async () => {
   await using origin = await http2Origin(authority, true);
   await using path = pathTo(origin.port);
   const session = await http2Client(path, `allowed.test:${origin.port}`);
@@ -165,7 +165,7 @@ test('a denial inside HTTP/2 ends its stream with 403 and leaves the connection 
   assert.equal(origin.seen.length, 0);
 });
 
-test('an :authority other than the destination is answered 421', async () => {
+test('an :authority other than the destination gets a response 421', async () => {
   await using origin = await http2Origin(authority, false);
   await using path = pathTo(origin.port);
   const session = await http2Client(path, `allowed.test:${origin.port}`);
@@ -245,7 +245,7 @@ test('a WebSocket over HTTP/1.1 and one over HTTP/2 (RFC 8441) reach the origin 
   );
 });
 
-test('a client that sends a key over HTTP/2, as the WebSocket of Node does, gets the answer to it', async () => {
+test('a client that sends a key over HTTP/2, as the WebSocket of Node does, gets the response to it', async () => {
   await using origin = await echoOrigin();
   await using path = pathTo(origin.port);
   const session = await http2Client(path, `allowed.test:${origin.port}`);
@@ -256,7 +256,7 @@ test('a client that sends a key over HTTP/2, as the WebSocket of Node does, gets
     ':path': '/ws',
     ':scheme': 'https',
     'sec-websocket-version': '13',
-    // With its answer from RFC 6455 §1.3.
+    // With its response from RFC 6455 §1.3.
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
   });
   const headers = await head(stream);
@@ -270,7 +270,7 @@ test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, a
   await using path = pathTo(origin.port);
   const at = `allowed.test:${origin.port}`;
   const socket = await path.tls(at);
-  // The key and its answer are those of RFC 6455 §1.3.
+  // The key and its response are those of RFC 6455 §1.3.
   const key = 'dGhlIHNhbXBsZSBub25jZQ==';
   socket.write(
     `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
@@ -318,12 +318,12 @@ test('an origin that speaks HTTP/2 only and offers no WebSocket is a clear 502',
   await using origin = await http2Origin(authority, true, { enableConnectProtocol: false });
   await using path = pathTo(origin.port);
   const at = `allowed.test:${origin.port}`;
-  const answer = await sendRaw(
+  const response = await sendRaw(
     await path.tls(at),
     `GET /ws HTTP/1.1\r\nHost: ${at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
   );
-  assert.equal(answer.status, 502);
-  assert.match(answer.body, /RFC 8441/);
+  assert.equal(response.status, 502);
+  assert.match(response.body, /RFC 8441/);
   assert.equal(origin.seen.length, 0);
 });
 

@@ -292,13 +292,13 @@ describe('a push by hand', () => {
   test('that is not allowed gets a report, also for a client without side bands', async () => {
     await using scene = await openGitScene(agentRule);
     const body = commands('refs/heads/main');
-    const answer = await sendRaw(
+    const response = await sendRaw(
       await scene.path.tls(`git.test:${scene.server.port}`),
       head(scene, length(body)) + body,
     );
-    assert.equal(answer.headers.get('content-type'), 'application/x-git-receive-pack-result');
+    assert.equal(response.headers.get('content-type'), 'application/x-git-receive-pack-result');
     assert.match(
-      answer.body,
+      response.body,
       /^000eunpack ok\n[0-9a-f]{4}ng refs\/heads\/main upstreamproxy: No rule allows .*\n0000$/,
     );
     assert.equal(scene.server.connections(), 0);
@@ -307,11 +307,11 @@ describe('a push by hand', () => {
   test('of a client that knows no reports is refused with 403', async () => {
     await using scene = await openGitScene(agentRule);
     const sent = commands('refs/heads/main').replace('report-status', 'push-options!');
-    const answer = await sendRaw(
+    const response = await sendRaw(
       await scene.path.tls(`git.test:${scene.server.port}`),
       head(scene, length(sent)) + sent,
     );
-    assert.equal(answer.status, 403, answer.body);
+    assert.equal(response.status, 403, response.body);
     assert.equal(scene.server.connections(), 0);
   });
 
@@ -327,8 +327,8 @@ describe('a push by hand', () => {
     ];
     for (const [body, status, ...fields] of rows) {
       const socket = await scene.path.tls(`git.test:${scene.server.port}`);
-      const answer = await sendRaw(socket, head(scene, length(body), ...fields) + body);
-      assert.equal(answer.status, status, answer.body);
+      const response = await sendRaw(socket, head(scene, length(body), ...fields) + body);
+      assert.equal(response.status, status, response.body);
     }
     assert.equal(scene.server.connections(), 0);
     assert.ok(scene.path.audit.every(({ verdict }) => verdict === 'deny'));
@@ -340,12 +340,15 @@ describe('a push by hand', () => {
     ['time', { refusedPushBytesMax: 1_000_000, refusedPushTimeoutMs: 50 }, 0],
   ];
   for (const [bound, limits, more] of bounds) {
-    test(`is answered at the bound of ${bound}, though more of it is to come`, async () => {
+    test(`gets a response at the bound of ${bound}, though more of it is to come`, async () => {
       await using scene = await openGitScene(agentRule, { limits });
       const body = commands('refs/heads/main') + 'x'.repeat(more);
       const socket = await scene.path.tls(`git.test:${scene.server.port}`);
-      const answer = await sendRaw(socket, head(scene, `Content-Length: ${body.length + 1_000_000}`) + body);
-      assert.match(answer.body, /ng refs\/heads\/main upstreamproxy: No rule allows/);
+      const response = await sendRaw(
+        socket,
+        head(scene, `Content-Length: ${body.length + 1_000_000}`) + body,
+      );
+      assert.match(response.body, /ng refs\/heads\/main upstreamproxy: No rule allows/);
       assert.equal(scene.server.connections(), 0);
     });
   }

@@ -224,15 +224,15 @@ test('others are served while thousands of rules are read, checked and taken', a
     const reloaded = source.reload().finally(() => {
       reading.isOver = true;
     });
-    let answered = 0;
+    let responded = 0;
     // Read on the thread that serves, all of it would be one turn of the loop, and one exchange.
     while (!reading.isOver) {
       await (await fetch(`http://127.0.0.1:${port}/`)).text();
-      answered += 1;
+      responded += 1;
     }
     assert.equal((await reloaded).kind, 'replaced');
     assert.equal(source.state.version, source.current.version);
-    assert.ok(answered > 20, `${answered} exchanges`);
+    assert.ok(responded > 20, `${responded} exchanges`);
   });
 });
 

@@ -6,7 +6,7 @@ import { canary, findCanary } from '../../support/canary.ts';
 import { httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
-import type { RawAnswer } from '../support/raw-http.ts';
+import type { RawResponse } from '../support/raw-http.ts';
 import { openRequestPath } from '../support/request-path.ts';
 
 const authority = createTestAuthority();
@@ -18,13 +18,13 @@ const codings: Readonly<Record<string, (text: string) => Buffer>> = {
   zstd: (text) => zstdCompressSync(text),
 };
 
-interface Answered {
-  readonly answer: RawAnswer;
+interface Responded {
+  readonly response: RawResponse;
   readonly acceptEncoding: string | undefined;
 }
 
-/** One credentialed request to an origin that answers these bytes with these codings. */
-async function ask(decode: boolean, encodings: readonly string[], body: Buffer): Promise<Answered> {
+/** One credentialed request to an origin that responds to these bytes with these codings. */
+async function ask(decode: boolean, encodings: readonly string[], body: Buffer): Promise<Responded> {
   await using origin = await httpsOrigin({
     authority,
     handler: (_request, response) => {
@@ -48,31 +48,31 @@ rules:
     environment: { S: secret },
   });
   const at = `origin.test:${origin.port}`;
-  const answer = await sendRaw(await path.tls(at), get(at, '/', 'Accept-Encoding: deflate'));
+  const response = await sendRaw(await path.tls(at), get(at, '/', 'Accept-Encoding: deflate'));
   assert.deepEqual(findCanary(JSON.stringify(path.audit), secret), []);
-  return { answer, acceptEncoding: origin.requests[0]?.headers['accept-encoding'] };
+  return { response, acceptEncoding: origin.requests[0]?.headers['accept-encoding'] };
 }
 
 for (const [coding, encode] of Object.entries(codings)) {
-  test(`an answer in ${coding} is decoded and searched where the credential accepts the cost`, async () => {
+  test(`a response in ${coding} is decoded and searched where the credential accepts the cost`, async () => {
     const text = `${padding}<${secret}>${padding}`;
-    const { answer, acceptEncoding } = await ask(true, [coding], encode(text));
+    const { response, acceptEncoding } = await ask(true, [coding], encode(text));
     assert.equal(acceptEncoding, 'gzip, br, zstd');
-    assert.equal(answer.status, 200);
-    assert.equal(answer.headers.has('content-encoding'), false);
-    assert.equal(answer.headers.has('etag'), false);
-    assert.ok(answer.body.includes(`<${'*'.repeat(secret.length)}>`));
-    assert.deepEqual(findCanary(`${answer.head}${answer.body}`, secret), []);
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.has('content-encoding'), false);
+    assert.equal(response.headers.has('etag'), false);
+    assert.ok(response.body.includes(`<${'*'.repeat(secret.length)}>`));
+    assert.deepEqual(findCanary(`${response.head}${response.body}`, secret), []);
   });
 
-  test(`an answer in ${coding} does not pass where it does not`, async () => {
-    const { answer, acceptEncoding } = await ask(false, [coding], encode(secret));
+  test(`a response in ${coding} does not pass where it does not`, async () => {
+    const { response, acceptEncoding } = await ask(false, [coding], encode(secret));
     assert.equal(acceptEncoding, 'identity');
-    assert.equal(answer.status, 502);
-    assert.equal(answer.headers.get('x-deny-reason'), 'origin_malformed');
+    assert.equal(response.status, 502);
+    assert.equal(response.headers.get('x-deny-reason'), 'origin_malformed');
   });
 
-  test(`an answer in ${coding} that breaks off is a broken connection for the client`, async () => {
+  test(`a response in ${coding} that breaks off is a broken connection for the client`, async () => {
     const whole = encode(`${padding}${secret}`);
     await assert.rejects(ask(true, [coding], whole.subarray(0, whole.length - 8)));
   });
@@ -80,7 +80,7 @@ for (const [coding, encode] of Object.entries(codings)) {
 
 test('two codings on top of each other do not pass, in one field or in two', async () => {
   for (const encodings of [['gzip, gzip'], ['identity', 'gzip'], ['gzip', 'gzip']]) {
-    const { answer } = await ask(true, encodings, gzipSync(gzipSync(secret)));
-    assert.equal(answer.status, 502, encodings.join(' and '));
+    const { response } = await ask(true, encodings, gzipSync(gzipSync(secret)));
+    assert.equal(response.status, 502, encodings.join(' and '));
   }
 });

@@ -28,53 +28,53 @@ async function askThrough(
     environment: { S: secret },
   });
   const at = `allowed.test:${origin.port}`;
-  const answer = await sendRaw(await path.tls(at), get(at, '/', ...fields));
+  const response = await sendRaw(await path.tls(at), get(at, '/', ...fields));
   await origin.close();
-  return answer;
+  return response;
 }
 
 const repeated = (request: IncomingMessage): string => `you sent ${request.headers.authorization}`;
 
 for (const field of ['Range', 'Request-Range', 'X-MS-Range', 'x-ms-range']) {
-  test(`half an answer is not had by ${field}`, async () => {
-    const answer = await askThrough((request, response) => {
+  test(`half a response is not had by ${field}`, async () => {
+    const response = await askThrough((request, response) => {
       const asked = request.headers[field.toLowerCase()];
       // Cuts inside of the value, as an origin does that knows the field.
       response.end(asked === undefined ? repeated(request) : repeated(request).slice(0, -4));
     }, `${field}: bytes=0-30`);
-    assert.match(answer.body, /^you sent Bearer \*+$/);
+    assert.match(response.body, /^you sent Bearer \*+$/);
   });
 }
 
-test('an answer in a charset that the client names is not had', async () => {
+test('a response in a charset that the client names is not had', async () => {
   for (const field of ['Accept-Charset: utf-16', 'Accept: text/html, text/plain ; charset="UTF-16LE";q=1']) {
-    const answer = await askThrough((request, response) => {
+    const response = await askThrough((request, response) => {
       const { accept = '', 'accept-charset': charset = '' } = request.headers;
       const isWide = /utf-16/i.test(`${accept} ${String(charset)}`);
       response.end(Buffer.from(repeated(request), isWide ? 'utf16le' : 'utf8'));
     }, field);
-    assert.match(answer.body, /^you sent Bearer \*+$/, field);
+    assert.match(response.body, /^you sent Bearer \*+$/, field);
   }
 });
 
-test('an answer that says that it is in such a charset does not pass', async () => {
-  const answer = await askThrough((request, response) => {
+test('a response that says that it is in such a charset does not pass', async () => {
+  const response = await askThrough((request, response) => {
     response.setHeader('content-type', 'text/plain; charset=UTF-16LE');
     response.end(Buffer.from(repeated(request), 'utf16le'));
   });
-  assert.deepEqual([answer.status, answer.headers.get('x-deny-reason')], [502, 'origin_malformed']);
-  assert.match(answer.body, /in the charset "UTF-16LE"/);
-  assert.equal(answer.body.includes('\0'), false);
+  assert.deepEqual([response.status, response.headers.get('x-deny-reason')], [502, 'origin_malformed']);
+  assert.match(response.body, /in the charset "UTF-16LE"/);
+  assert.equal(response.body.includes('\0'), false);
 });
 
-test('a field of the answer whose name holds the value is left out, whatever its letters', async () => {
-  const answer = await askThrough((_request, response) => {
+test('a field of the response whose name holds the value is left out, whatever its letters', async () => {
+  const response = await askThrough((_request, response) => {
     response.setHeader(`X-${secret.toUpperCase()}`, 'here');
     response.setHeader('x-plain', 'there');
     response.end('done');
   });
-  assert.equal(answer.headers.get('x-plain'), 'there');
-  assert.equal(answer.head.toLowerCase().includes(secret.toLowerCase()), false);
+  assert.equal(response.headers.get('x-plain'), 'there');
+  assert.equal(response.head.toLowerCase().includes(secret.toLowerCase()), false);
 });
 
 test('charsets in which ASCII is ASCII stay', () => {

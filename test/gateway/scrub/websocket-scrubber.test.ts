@@ -28,8 +28,8 @@ interface Mirror extends AsyncDisposable {
   readonly extensions: readonly (string | undefined)[];
 }
 
-/** Says what it got in the head of its answer, right behind it, and in pieces. */
-async function mirrorOrigin(answerFields = ''): Promise<Mirror> {
+/** Says what it got in the head of its response, right behind it, and in pieces. */
+async function mirrorOrigin(responseFields = ''): Promise<Mirror> {
   const server = createHttps(authority.issue('allowed.test'));
   const extensions: (string | undefined)[] = [];
   server.on('upgrade', (request, socket) => {
@@ -41,7 +41,7 @@ async function mirrorOrigin(answerFields = ''): Promise<Mirror> {
     const frame = serverFrame(`in pieces: ${shown}`);
     socket.on('error', () => undefined).on('end', () => socket.end());
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${answerFields}` +
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${responseFields}` +
         `Sec-WebSocket-Accept: ${accept}\r\nX-Shown: ${shown}\r\n\r\n${serverFrame(`at once: ${shown}`).toString('latin1')}`,
       'latin1',
       () => {
@@ -156,9 +156,9 @@ test('an origin that compresses all the same is refused', async () => {
   const at = `allowed.test:${origin.port}`;
   const socket = await path.tls(at);
   socket.write(upgrade(at));
-  const answer = await buffer(socket);
-  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 502 [^]*x-deny-reason: origin_malformed/);
-  assert.equal(answer.includes(secret), false);
+  const response = await buffer(socket);
+  assert.match(response.toString('latin1'), /^HTTP\/1\.1 502 [^]*x-deny-reason: origin_malformed/);
+  assert.equal(response.includes(secret), false);
 });
 
 test('frames keep their bytes and their lengths wherever chunks are cut', async () => {

@@ -47,13 +47,13 @@ class Documents {
   readonly fetch: IssuerFetch = async (url) => {
     this.asked.push(url);
     if (this.isDown) throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
-    if (url === metadataUrl) return answer(200, this.metadata);
-    if (url === keysUrl) return answer(200, { keys: this.keys });
-    return answer(404, {});
+    if (url === metadataUrl) return respond(200, this.metadata);
+    if (url === keysUrl) return respond(200, { keys: this.keys });
+    return respond(404, {});
   };
 }
 
-function answer(status: number, document: unknown): Awaited<ReturnType<IssuerFetch>> {
+function respond(status: number, document: unknown): Awaited<ReturnType<IssuerFetch>> {
   return { status, body: new Blob([JSON.stringify(document)]).stream() };
 }
 
@@ -179,7 +179,7 @@ test('a key set that is too large or no key set is refused', async () => {
   const documents = new Documents();
   documents.keys = Array.from({ length: 101 }, () => first.jwk);
   await assert.rejects(verify(await sign(first), trustOf(documents)), { code: 'issuer_unavailable' });
-  const wrong: IssuerFetch = async () => answer(200, { keys: 'none' });
+  const wrong: IssuerFetch = async () => respond(200, { keys: 'none' });
   const trust = oidcIssuer({ issuer, algorithms: ['RS256'], fetch: wrong, jwksUrl: keysUrl });
   await assert.rejects(verify(await sign(first), trust), { code: 'issuer_unavailable' });
 });

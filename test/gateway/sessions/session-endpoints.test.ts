@@ -41,7 +41,7 @@ afterEach(async () => {
   await sessions[Symbol.asyncDispose]();
 });
 
-interface Answer {
+interface Response {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Record<string, unknown>;
@@ -52,7 +52,7 @@ async function ask(
   path: string,
   headers: Record<string, string | string[]>,
   body: string = '',
-): Promise<Answer> {
+): Promise<Response> {
   const request = send(`${url}${path}`, { method, headers, agent: false });
   request.end(body);
   const [response] = await once(request, 'response');
@@ -63,9 +63,9 @@ const key = createAgentKey();
 const enrolBody = JSON.stringify({ key: key.jwk, posture, agent: { version: '0.1.0' } });
 const proof = (method: string, path: string, accessToken?: string): string =>
   proofOf(key, { method, url: `${url}${path}`, ...(accessToken === undefined ? {} : { accessToken }) });
-const enrol = (token: string, body = enrolBody): Promise<Answer> =>
+const enrol = (token: string, body = enrolBody): Promise<Response> =>
   ask('POST', sessionPath, { authorization: `Bearer ${token}`, dpop: proof('POST', sessionPath) }, body);
-const withAccess = (method: string, path: string, accessToken: string): Promise<Answer> =>
+const withAccess = (method: string, path: string, accessToken: string): Promise<Response> =>
   ask(method, path, { authorization: `DPoP ${accessToken}`, dpop: proof(method, path, accessToken) });
 
 test('a session enrols, commits, renews and ends over HTTP', async () => {
@@ -153,10 +153,10 @@ test('a body that does not end is refused after its deadline', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   const host = new URL(url).host;
   socket.write(`POST ${sessionPath} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 100\r\n\r\n{`);
-  const answer = await text(socket);
-  assert.match(answer, /^HTTP\/1\.1 504 /);
-  assert.match(answer, /connection: close/i);
-  assert.match(answer, /enrolTimeoutMs/);
+  const response = await text(socket);
+  assert.match(response, /^HTTP\/1\.1 504 /);
+  assert.match(response, /connection: close/i);
+  assert.match(response, /enrolTimeoutMs/);
 });
 
 test('a proof for another name of the same server does not pass, whatever the Host field says', async () => {

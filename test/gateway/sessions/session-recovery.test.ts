@@ -111,7 +111,7 @@ test('an agent that crashed after it enrolled starts again with the same token',
   });
 });
 
-test('an agent whose commit was answered into the void repeats it and goes on', async () => {
+test('an agent whose commit got a response into the void repeats it and goes on', async () => {
   await using inner = await openStore('sqlite::memory:');
   const signingKey = createSigningKey();
   const opened = await openTestSessions({ store: inner, signingKey });

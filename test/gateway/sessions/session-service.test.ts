@@ -35,10 +35,10 @@ test('an enrolled agent is authenticated as the principal of its token', async (
   assert.equal((posture as Record<string, unknown>)['nondumpable'], true);
 });
 
-test('the answer carries what the policy says of the session', async () => {
+test('the response carries what the policy says of the session', async () => {
   await using sessions = await openTestSessions();
   const key = createAgentKey();
-  const answer = await sessions.service.enrol({
+  const response = await sessions.service.enrol({
     token: sessions.token(),
     proof: proofOf(key),
     url: enrolUrl,
@@ -46,7 +46,7 @@ test('the answer carries what the policy says of the session', async () => {
     nowMs: sessions.nowMs(),
   });
   assert.deepEqual(
-    { ...answer, session_id: '', access_token: '' },
+    { ...response, session_id: '', access_token: '' },
     {
       session_id: '',
       access_token: '',
@@ -123,9 +123,9 @@ test('renewal takes an expired access token, other requests do not', async () =>
     sessions.service.authenticate(agent.request('GET', tunnelPath)),
     code('token_expired'),
   );
-  const answer = await sessions.service.renew(agent.request('POST', sessionPath));
-  assert.equal(answer.session_id, agent.sessionId);
-  const accessToken = answer.access_token;
+  const response = await sessions.service.renew(agent.request('POST', sessionPath));
+  assert.equal(response.session_id, agent.sessionId);
+  const accessToken = response.access_token;
   const url = enrolUrl.replace(sessionPath, tunnelPath);
   await sessions.service.authenticate({
     authorization: `DPoP ${accessToken}`,
@@ -142,8 +142,8 @@ test('no renewal carries a session beyond its longest life', async () => {
   const agent = await sessions.enrol(sessions.token());
   await sessions.service.commit(commitOf(agent));
   sessions.advance(900_000);
-  const answer = await sessions.service.renew(agent.request('POST', sessionPath));
-  assert.equal(answer.expires_in, 100);
+  const response = await sessions.service.renew(agent.request('POST', sessionPath));
+  assert.equal(response.expires_in, 100);
   sessions.advance(100_000);
   await assert.rejects(sessions.service.renew(agent.request('POST', sessionPath)), code('session_unknown'));
 });

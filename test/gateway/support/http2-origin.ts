@@ -41,7 +41,7 @@ export async function http2Origin(
     // On a server every stream is a server's.
     const path =
       headers[':protocol'] === undefined ? String(headers[':path']) : `extended ${headers[':path']}`;
-    void answer(stream as ServerHttp2Stream, path);
+    void respond(stream as ServerHttp2Stream, path);
   });
   let sessions = 0;
   server.on('session', () => (sessions += 1));
@@ -58,7 +58,7 @@ export async function http2Origin(
   };
 }
 
-async function answer(stream: ServerHttp2Stream, path: string): Promise<void> {
+async function respond(stream: ServerHttp2Stream, path: string): Promise<void> {
   switch (path) {
     case '/echo': {
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
@@ -69,7 +69,7 @@ async function answer(stream: ServerHttp2Stream, path: string): Promise<void> {
     case '/events':
       stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
       stream.write('data: first\n\n');
-      // A client that cancels ends the answer.
+      // A client that cancels ends the response.
       if ((await text(stream).catch(() => undefined)) === undefined) return;
       stream.end('data: second\n\n');
       return;

@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly head: string;
   readonly headers: ReadonlyMap<string, string>;
@@ -10,14 +10,14 @@ export interface RawAnswer {
 }
 
 /** Sends the bytes and reads until the connection ends; for requests with `Connection: close`. */
-export async function sendRaw(socket: Duplex, bytes: string | Buffer): Promise<RawAnswer> {
+export async function sendRaw(socket: Duplex, bytes: string | Buffer): Promise<RawResponse> {
   socket.write(bytes);
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk as Buffer);
-  return parseAnswer(Buffer.concat(chunks).toString('latin1'));
+  return parseResponse(Buffer.concat(chunks).toString('latin1'));
 }
 
-export function parseAnswer(text: string): RawAnswer {
+export function parseResponse(text: string): RawResponse {
   const split = text.indexOf('\r\n\r\n');
   const head = split === -1 ? text : text.slice(0, split);
   const [statusLine = '', ...lines] = head.split('\r\n');

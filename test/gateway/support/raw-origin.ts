@@ -13,10 +13,10 @@ export interface RawOrigin extends AsyncDisposable {
   readonly seen: readonly string[];
 }
 
-/** `answer` is called once for each connection, with the first head on it and what came with it. */
+/** `response` is called once for each connection, with the first head on it and what came with it. */
 export async function rawOrigin(
   authority: TestAuthority,
-  answer: (socket: TLSSocket, text: string) => void,
+  respond: (socket: TLSSocket, text: string) => void,
 ): Promise<RawOrigin> {
   const sockets = new Set<TLSSocket>();
   const seen: string[] = [];
@@ -24,13 +24,13 @@ export async function rawOrigin(
   const server = createServer(identity, (socket) => {
     const index = seen.push('') - 1;
     sockets.add(socket);
-    let isAnswered = false;
+    let hasResponded = false;
     socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
     socket.on('data', (chunk: Buffer) => {
       seen[index] += chunk.toString('latin1');
-      if (isAnswered || seen[index]?.includes('\r\n\r\n') !== true) return;
-      isAnswered = true;
-      answer(socket, seen[index]);
+      if (hasResponded || seen[index]?.includes('\r\n\r\n') !== true) return;
+      hasResponded = true;
+      respond(socket, seen[index]);
     });
   });
   server.listen(0, '127.0.0.1');

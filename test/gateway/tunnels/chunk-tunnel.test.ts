@@ -101,13 +101,13 @@ async function enrol(gateway: Gateway, token: string): Promise<Session> {
     notes: ['another client'],
   };
   const url = `${gateway.url}${basePath}/session`;
-  const answer = await post(
+  const response = await post(
     gateway,
     `${basePath}/session`,
     { authorization: `Bearer ${token}`, dpop: await proof('POST', url) },
     { key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x }, posture, agent: { version: '9.9' } },
   );
-  return { accessToken: String(answer['access_token']), proof };
+  return { accessToken: String(response['access_token']), proof };
 }
 
 /** One WebSocket for one connection; what is written goes out in chunks. */
@@ -140,9 +140,9 @@ async function openChunks(gateway: Gateway, session: Session): Promise<Duplex> {
 
 async function connectVia(duplex: Duplex, at: string): Promise<string> {
   duplex.write(`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`);
-  const [answer] = (await once(duplex, 'data')) as [Buffer];
+  const [response] = (await once(duplex, 'data')) as [Buffer];
   duplex.removeAllListeners('data');
-  return answer.toString();
+  return response.toString();
 }
 
 test('a client of another make gets its requests through, and its refusals, over the seed protocol', async () => {
@@ -170,23 +170,23 @@ test('a client of another make gets its requests through, and its refusals, over
   const at = `allowed.test:${origin.port}`;
   const tunnel = await openChunks(gateway, session);
   assert.match(await connectVia(tunnel, at), /^HTTP\/1\.1 200 /);
-  const response = await fetch(gateway.url.replace('https', 'http')).catch(() => undefined);
-  assert.equal(response, undefined, 'the public port speaks TLS only');
+  const plain = await fetch(gateway.url.replace('https', 'http')).catch(() => undefined);
+  assert.equal(plain, undefined, 'the public port speaks TLS only');
   const interceptCa = await (
     await import('node:fs/promises')
   ).readFile(join(base.certificateAuthority.directory, 'ca.pem'), 'utf8');
   const secured = connectTls({ socket: tunnel, servername: 'allowed.test', ca: interceptCa });
   await once(secured, 'secureConnect');
-  const answer = await sendRaw(secured, get(at, '/hello'));
-  assert.equal(answer.status, 200);
-  assert.match(answer.body, /hello/);
+  const response = await sendRaw(secured, get(at, '/hello'));
+  assert.equal(response.status, 200);
+  assert.match(response.body, /hello/);
 
   const other = await openChunks(gateway, session);
   assert.match(await connectVia(other, 'bad host'), /^HTTP\/1\.1 4\d\d .*x-deny-reason/s);
 
-  const plain = await openChunks(gateway, session);
+  const inner = await openChunks(gateway, session);
   const denied = await sendRaw(
-    plain,
+    inner,
     'GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\nConnection: close\r\n\r\n',
   );
   assert.equal(denied.status, 403);

@@ -209,7 +209,7 @@ async function squatter(bench: Bench): Promise<Verdict> {
   const { worked } = await bench.attack(['signal', agent.pid, 9]);
   assert.ok(worked);
   await agent.ended;
-  // The squatter answers CONNECT, and has a certificate of its own making for every name.
+  // The squatter responses CONNECT, and has a certificate of its own making for every name.
   const seen: string[] = [];
   const authority = createTestAuthority();
   const secureContext = authority.context('api.test');

@@ -29,7 +29,7 @@ export interface AttackCase {
 
 export interface AgentOptions extends StartOptions {
   readonly installation?: Installation;
-  /** Default: the bench's own, which answers no enrolment. */
+  /** Default: the bench's own, which responds no enrolment. */
   readonly gateway?: FakeGateway;
   readonly gatewayUrl?: string;
   /** `false`: no --gateway-ca. */
@@ -64,7 +64,7 @@ export class Bench implements AsyncDisposable {
     return this.#stack.use(resource);
   }
 
-  /** A gateway; `silent`: it reads enrolments and never answers, so that the agent has to keep its token. */
+  /** A gateway; `silent`: it reads enrolments and never responds, so that the agent has to keep its token. */
   async gateway(silent = false): Promise<FakeGateway> {
     const gateway = this.#stack.use(await FakeGateway.start());
     if (silent) gateway.failNext('enrol', ...Array.from({ length: 9 }, () => ({ kind: 'silence' }) as const));

@@ -4,7 +4,7 @@ import { ProxyError } from '../../../protocol/error.ts';
 
 /**
  * The text itself. Beyond ASCII a field is bytes that some origins take for Latin-1 and some for UTF-8 (RFC 9110 §5.5), and write
- * anew in their answers: a value in all those forms would not be found there.
+ * anew in their responses: a value in all those forms would not be found there.
  * @throws ProxyError credential_unavailable
  */
 export function asFieldValue(secret: string): string {

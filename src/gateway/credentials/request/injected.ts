@@ -17,6 +17,6 @@ export interface Injected {
   readonly keepsRange?: boolean;
   /** It turned out that the request has no place for it. */
   readonly isUnused?: boolean;
-  /** To be told if the origin answers 401. */
+  /** To be told if the origin responds with 401. */
   readonly onRejected?: (nowMs: number) => void;
 }

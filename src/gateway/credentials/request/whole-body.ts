@@ -1,4 +1,4 @@
-// Reads a short body to its end. The stream is left alone when that fails: its connection has to carry the answer.
+// Reads a short body to its end. The stream is left alone when that fails: its connection has to carry the response.
 
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';

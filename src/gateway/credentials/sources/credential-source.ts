@@ -11,7 +11,7 @@ const secretBytesMax = 64 * 1024;
 /** A file is looked at again at most this often. */
 const fileCheckIntervalMs = 1_000;
 const commandTimeoutMs = 10_000;
-/** A command's answer is used for this long. */
+/** A command's output is used for this long. */
 const commandValueMs = 60_000;
 
 /** `read` gives the current value. @throws ProxyError credential_unavailable */
@@ -19,7 +19,7 @@ export interface CredentialSource {
   read(nowMs: number): Promise<Secret<string>>;
   /** The value of this moment, whatever is remembered. Absent: `read` gives that. */
   readAnew?(nowMs: number): Promise<Secret<string>>;
-  /** An origin answered 401 to this value. Absent: another read would give the same. */
+  /** An origin responded with 401 to this value. Absent: another read would give the same. */
   reject?(secret: Secret<string>, nowMs: number): void;
 }
 

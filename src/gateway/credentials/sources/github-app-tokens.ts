@@ -17,7 +17,7 @@ const issuedBeforeSeconds = 60;
 /** GitHub takes at most 600 from its own clock on; the rest is for a clock that is behind. */
 const statementSeconds = 540;
 
-const answerSchema = z.object({
+const responseSchema = z.object({
   token: z.string().regex(/^[\x21-\x7e]{1,4096}$/),
   expires_at: z.iso.datetime({ offset: true }),
 });
@@ -86,8 +86,8 @@ export class GithubAppTokens implements CredentialSource {
       const words = said.success ? `, ${said.data.message}` : '';
       throw this.#unavailable(`${host} refused an installation token (status ${String(status)}${words})`);
     }
-    const parsed = answerSchema.safeParse(json);
-    if (!parsed.success) throw this.#unavailable(`${host} answered with no installation token`);
+    const parsed = responseSchema.safeParse(json);
+    if (!parsed.success) throw this.#unavailable(`${host} responded with no installation token`);
     const lifetimeMs = Date.parse(parsed.data.expires_at) - nowMs;
     if (lifetimeMs <= 0) throw this.#unavailable(`${host} gave a token that has ended; is the clock right?`);
     return timedValue(new Secret(parsed.data.token), nowMs, lifetimeMs);

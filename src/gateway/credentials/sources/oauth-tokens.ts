@@ -13,7 +13,7 @@ import type { ServiceFetch } from '../../forward/service-fetch.ts';
 /** RFC 6749 §5.1 lets an issuer say nothing about the lifetime. */
 const unstatedLifetimeMs = 300_000;
 
-const tokenAnswerSchema = z.object({
+const tokenResponseSchema = z.object({
   access_token: z.string().regex(/^[\x21-\x7e]{1,16384}$/),
   token_type: z.string().regex(/^bearer$/i),
   expires_in: z.coerce.number().positive().optional(),
@@ -22,8 +22,8 @@ const tokenAnswerSchema = z.object({
     .regex(/^[\x21-\x7e]{1,16384}$/)
     .optional(),
 });
-/** RFC 6749 §5.2: a word, which is all of the issuer's answer that is ever told on. */
-const errorAnswerSchema = z.object({ error: z.string().regex(/^[a-z_]{1,64}$/) });
+/** RFC 6749 §5.2: a word, which is all of the issuer's response that is ever told on. */
+const errorResponseSchema = z.object({ error: z.string().regex(/^[a-z_]{1,64}$/) });
 
 export interface OAuthTokensOptions {
   readonly name: string;
@@ -95,12 +95,12 @@ export class OAuthTokens implements CredentialSource {
     const host = hostOf(this.#options.tokenUrl);
     const json = jsonOf(text);
     if (status !== 200) {
-      const said = errorAnswerSchema.safeParse(json);
+      const said = errorResponseSchema.safeParse(json);
       const word = said.success ? `, ${said.data.error}` : '';
       throw this.#unavailable(`the issuer ${host} refused a token (status ${String(status)}${word})`);
     }
-    const parsed = tokenAnswerSchema.safeParse(json);
-    if (!parsed.success) throw this.#unavailable(`the issuer ${host} answered with no bearer token`);
+    const parsed = tokenResponseSchema.safeParse(json);
+    if (!parsed.success) throw this.#unavailable(`the issuer ${host} responded with no bearer token`);
     const { access_token: token, expires_in: seconds, refresh_token: next } = parsed.data;
     if (next !== undefined && refresh !== undefined)
       this.#rotated = { instead: refresh.given, value: new Secret(next) };
@@ -137,7 +137,7 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // What is no JSON fails the schema like any other wrong answer; the parser's message would quote it.
+    // What is no JSON fails the schema like any other wrong response; the parser's message would quote it.
     return undefined;
   }
 }

@@ -7,8 +7,8 @@ import { openCredentialSource } from '../sources/credential-source.ts';
 import type { CredentialSource } from '../sources/credential-source.ts';
 import { RenewedValue } from '../sources/renewed-value.ts';
 import type { TimedValue } from '../sources/renewed-value.ts';
-import type { ServiceAnswer, ServiceFetch, ServiceRequest } from '../../forward/service-fetch.ts';
-import { readAuth, readTokenFacts, refusal } from './vault-answer.ts';
+import type { ServiceResponse, ServiceFetch, ServiceRequest } from '../../forward/service-fetch.ts';
+import { readAuth, readTokenFacts, refusal } from './vault-response.ts';
 import type { VaultAuthConfig, VaultServerConfig } from '../sources/source-config.ts';
 
 /** The operator's token is compared with its source this often. */
@@ -68,13 +68,13 @@ export class VaultClient {
   }
 
   /** Asks with the token; a token that the server does not take any more is replaced once. */
-  async ask(request: VaultRequest, nowMs: number): Promise<ServiceAnswer> {
+  async ask(request: VaultRequest, nowMs: number): Promise<ServiceResponse> {
     const known = await this.#tokens.read(nowMs);
-    const answer = await this.#send(request, nowMs, known.token);
-    if (answer.status !== 403) return answer;
+    const response = await this.#send(request, nowMs, known.token);
+    if (response.status !== 403) return response;
     this.#tokens.reject(known, nowMs);
     const next = await this.#tokens.read(nowMs);
-    return next.token.reveal() === known.token.reveal() ? answer : this.#send(request, nowMs, next.token);
+    return next.token.reveal() === known.token.reveal() ? response : this.#send(request, nowMs, next.token);
   }
 
   /** Gives leases back, then the token of our log-in. What fails then is left to end by itself. */
@@ -100,9 +100,9 @@ export class VaultClient {
   /** Undefined if the server does not renew it, or by so little that a new one is due. */
   async #renew(known: VaultToken, nowMs: number): Promise<LiveToken | undefined> {
     const request = { method: 'POST', path: 'auth/token/renew-self', body: {} } as const;
-    const answer = await this.#send(request, nowMs, known.token);
-    if (answer.status !== 200) return undefined;
-    const { lifetimeMs, renewable } = readAuth(answer);
+    const response = await this.#send(request, nowMs, known.token);
+    if (response.status !== 200) return undefined;
+    const { lifetimeMs, renewable } = readAuth(response);
     if (lifetimeMs < known.lifetimeMs / 3) return undefined;
     return living({ ...known, renewable }, nowMs, lifetimeMs);
   }
@@ -130,18 +130,18 @@ export class VaultClient {
   }
 
   async #logIn(path: string, body: Readonly<Record<string, string>>, nowMs: number): Promise<LiveToken> {
-    const answer = await this.#send({ method: 'POST', path, body }, nowMs);
-    if (answer.status !== 200) throw refusal(`Vault ${this.host} refused the log-in`, answer);
-    const { token, lifetimeMs, renewable } = readAuth(answer);
+    const response = await this.#send({ method: 'POST', path, body }, nowMs);
+    if (response.status !== 200) throw refusal(`Vault ${this.host} refused the log-in`, response);
+    const { token, lifetimeMs, renewable } = readAuth(response);
     this.#own = token;
     return living({ token, renewable, lifetimeMs }, nowMs, lifetimeMs);
   }
 
   /** The operator's token: read again from its source, and prolonged in the last third of its life. */
   async #givenToken(token: Secret<string>, nowMs: number): Promise<LiveToken> {
-    const answer = await this.#send({ method: 'GET', path: 'auth/token/lookup-self' }, nowMs, token);
-    if (answer.status !== 200) throw refusal(`Vault ${this.host} does not know the token`, answer);
-    const { leftMs, lifetimeMs, renewable } = readTokenFacts(answer);
+    const response = await this.#send({ method: 'GET', path: 'auth/token/lookup-self' }, nowMs, token);
+    if (response.status !== 200) throw refusal(`Vault ${this.host} does not know the token`, response);
+    const { leftMs, lifetimeMs, renewable } = readTokenFacts(response);
     const facts = { token, renewable, lifetimeMs };
     const isDue = renewable && leftMs <= lifetimeMs / 3;
     const renewed = isDue ? await this.#renew(facts, nowMs) : undefined;
@@ -154,7 +154,7 @@ export class VaultClient {
     nowMs: number,
     token?: Secret<string>,
     timeoutMs?: number,
-  ): Promise<ServiceAnswer> {
+  ): Promise<ServiceResponse> {
     this.#lastMs = nowMs;
     const { server, fetch } = this.#options;
     const ca = await this.#ca?.read(nowMs);

@@ -4,11 +4,11 @@ import { ProxyError } from '../../../protocol/error.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
 import { RenewedValue } from '../sources/renewed-value.ts';
 import type { TimedValue } from '../sources/renewed-value.ts';
-import { readLeaseDurationMs, readSecret, refusal } from './vault-answer.ts';
-import type { VaultReading } from './vault-answer.ts';
+import { readLeaseDurationMs, readSecret, refusal } from './vault-response.ts';
+import type { VaultReading } from './vault-response.ts';
 import type { VaultClient } from './vault-client.ts';
 
-/** A value without a lease is used for this long while the server does not answer. */
+/** A value without a lease is used for this long while the server does not respond. */
 const outageMs = 3_600_000;
 /** Leases that have not ended; the oldest are then left to end by themselves. */
 const leasesMax = 16;
@@ -59,9 +59,9 @@ export class VaultSecret {
     const { lease } = reading;
     if (lease === undefined || !lease.renewable) return undefined;
     const body = { lease_id: lease.id, increment: Math.ceil(lease.durationMs / 1000) };
-    const answer = await this.#options.client.ask({ method: 'PUT', path: 'sys/leases/renew', body }, nowMs);
-    if (answer.status !== 200) return undefined;
-    const durationMs = readLeaseDurationMs(answer);
+    const response = await this.#options.client.ask({ method: 'PUT', path: 'sys/leases/renew', body }, nowMs);
+    if (response.status !== 200) return undefined;
+    const durationMs = readLeaseDurationMs(response);
     this.#keepLease(lease.id, nowMs + durationMs, nowMs);
     if (durationMs < lease.durationMs / 3) return undefined;
     return leased(reading, nowMs, durationMs);
@@ -69,9 +69,9 @@ export class VaultSecret {
 
   async #read(nowMs: number): Promise<TimedValue<VaultReading>> {
     const { client, path, refreshSeconds } = this.#options;
-    const answer = await client.ask({ method: 'GET', path }, nowMs);
-    if (answer.status !== 200) throw refusal(`Vault ${client.host} gave nothing for ${path}`, answer);
-    const reading = readSecret(answer);
+    const response = await client.ask({ method: 'GET', path }, nowMs);
+    if (response.status !== 200) throw refusal(`Vault ${client.host} gave nothing for ${path}`, response);
+    const reading = readSecret(response);
     if (reading.lease === undefined) {
       const refreshMs = refreshSeconds * 1000;
       return { value: reading, renewAtMs: nowMs + refreshMs, endsAtMs: nowMs + refreshMs + outageMs };

@@ -5,7 +5,7 @@ import { ProxyError } from '../../../protocol/error.ts';
 import type { Secret } from '../../../protocol/secret.ts';
 import { usableSecret } from '../sources/credential-source.ts';
 import type { CredentialSource, SecretForm } from '../sources/credential-source.ts';
-import type { VaultReading } from './vault-answer.ts';
+import type { VaultReading } from './vault-response.ts';
 import { VaultClient } from './vault-client.ts';
 import type { VaultClientOptions } from './vault-client.ts';
 import type { VaultSourceConfig } from '../sources/source-config.ts';

@@ -20,8 +20,8 @@ test('a secret beyond ASCII goes into no field, where an origin could give it ba
     ];
     for (const [credential, ...fields] of rows) {
       await using scene = await openCredentialScene({ credential, environment: { KEY: secret } });
-      const answer = await scene.get('/in/a', ...fields);
-      assert.equal(answer.headers.get('x-deny-reason'), 'credential_unavailable', credential.kind);
+      const response = await scene.get('/in/a', ...fields);
+      assert.equal(response.headers.get('x-deny-reason'), 'credential_unavailable', credential.kind);
       assert.equal(scene.seen.length, 0);
       const [event] = await scene.path.events(1);
       assert.match(String(event?.details?.['operator']), /outside of ASCII/);

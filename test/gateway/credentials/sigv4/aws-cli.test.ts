@@ -122,7 +122,7 @@ test(
       credential: { accessKeyId: { env: 'ID' }, source: { env: 'SECRET' } },
     });
     await using cli = await openCli(scene);
-    // The origin's answer is no answer of these services, so only what it found counts.
+    // The origin's response is no response of these services, so only what it found counts.
     await cli.run('sts', 'get-caller-identity');
     await cli.run('dynamodb', 'list-tables');
     await cli.run('ec2', 'describe-regions');

@@ -66,9 +66,9 @@ async function use(
 ): Promise<{ readonly status: number | undefined; readonly body: string }> {
   const { hostname: host, port, pathname, search } = new URL(presigned);
   const outgoing = httpsRequest({ agent, host, port, method, path: pathname + search, headers });
-  const answered = once(outgoing, 'response');
+  const responded = once(outgoing, 'response');
   outgoing.end(body);
-  const [response] = (await answered) as [IncomingMessage];
+  const [response] = (await responded) as [IncomingMessage];
   return { status: response.statusCode, body: await text(response) };
 }
 
@@ -89,12 +89,12 @@ for (const [how, clientOf, host] of clients) {
       expiresIn: 60,
       signableHeaders: new Set(['content-type']),
     });
-    const answer = await use(scene, url, {
+    const response = await use(scene, url, {
       method: 'PUT',
       headers: { 'content-type': 'text/plain', 'content-length': '5' },
       body: 'hello',
     });
-    assert.equal(answer.status, 200, answer.body);
+    assert.equal(response.status, 200, response.body);
     const got = await use(scene, await getSignedUrl(client, new GetObjectCommand(place), { expiresIn: 60 }));
     assert.equal(got.status, 200, got.body);
     assert.deepEqual(origin.verdicts, ['ok', 'ok']);
@@ -120,13 +120,13 @@ test('the session token of a presigned URL is replaced by the real one, which co
   const { origin, scene } = opened;
   for (const credentials of [dummyKeys, { ...dummyKeys, sessionToken: 'of-the-client' }]) {
     const url = await getSignedUrl(scene.client({ credentials }), put(), { expiresIn: 60 });
-    const answer = await use(scene, url, {
+    const response = await use(scene, url, {
       method: 'PUT',
       headers: { 'content-length': '5' },
       body: 'hello',
     });
-    assert.equal(answer.status, 200, answer.body);
-    assert.match(answer.body, /X-Amz-Security-Token=\*+/);
+    assert.equal(response.status, 200, response.body);
+    assert.match(response.body, /X-Amz-Security-Token=\*+/);
   }
   assert.deepEqual(origin.verdicts, ['ok', 'ok']);
   assert.ok(origin.seen.every(({ url }) => !url.includes('of-the-client')));
@@ -155,9 +155,9 @@ test('signed chunks pass over HTTP/2 on both sides, and broken ones end the stre
       'x-amz-decoded-content-length': data.length,
       'content-encoding': 'aws-chunked',
     });
-    const answered = once(stream, 'response');
+    const responded = once(stream, 'response');
     stream.end(body);
-    const [headers] = (await answered) as [Record<string, unknown>];
+    const [headers] = (await responded) as [Record<string, unknown>];
     return { status: headers[':status'], body: await text(stream) };
   };
   const chunk = (bytes: Buffer): string =>

@@ -11,7 +11,7 @@ import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { defaultLimits } from '../../../../src/protocol/limits.ts';
 import { canary, findCanary } from '../../../support/canary.ts';
 import { createTestAuthority } from '../../../support/test-authority.ts';
-import type { RawAnswer } from '../../support/raw-http.ts';
+import type { RawResponse } from '../../support/raw-http.ts';
 import { openAwsScene } from '../support/aws-scene.ts';
 import type { AwsScene, AwsSceneOptions } from '../support/aws-scene.ts';
 import { openVerifyingOrigin } from '../support/verifying-origin.ts';
@@ -54,7 +54,7 @@ function signedFor(service: string, region = 'us-east-1'): string {
   return `Authorization: AWS4-HMAC-SHA256 Credential=DUMMY/20200101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=${dummy}`;
 }
 
-function send(scene: AwsScene, line: string, fields: readonly string[], body = ''): Promise<RawAnswer> {
+function send(scene: AwsScene, line: string, fields: readonly string[], body = ''): Promise<RawResponse> {
   const head = [`${line} HTTP/1.1`, `Host: ${scene.at}`, 'Connection: close', ...fields, '', ''].join('\r\n');
   return scene.raw(head + body);
 }
@@ -69,9 +69,9 @@ test('an object is not copied from where the rule does not reach, unless the cre
   {
     await using opened = await open();
     for (const name of ['x-amz-copy-source', 'X-Amz_Copy-Source']) {
-      const answer = await send(opened.scene, line, fields(name));
-      assert.equal(answer.headers.get('x-deny-reason'), 'signature_refused', name);
-      assert.match(answer.body, /copies: true/);
+      const response = await send(opened.scene, line, fields(name));
+      assert.equal(response.headers.get('x-deny-reason'), 'signature_refused', name);
+      assert.match(response.body, /copies: true/);
     }
     assert.equal(opened.origin.seen.length, 0);
   }
@@ -88,13 +88,13 @@ test('requests that another implementation verifies: awkward paths, queries, rep
     ['GET /a%20b/c:d//e?Action=x&Version=1 ', 'execute-api'],
   ] as const;
   for (const [line, service] of lines) {
-    const answer = await send(scene, line.trim(), [
+    const response = await send(scene, line.trim(), [
       signedFor(service),
       'X-Amz-Date: 20200101T000000Z',
       'X-Amz-Meta-A:   two   words ',
       'X-Amz-Security-Token: of-the-client',
     ]);
-    assert.equal(answer.body.split('\n')[0], 'ok', line);
+    assert.equal(response.body.split('\n')[0], 'ok', line);
   }
   assert.ok(origin.seen.every(({ headers }) => headers['x-amz-security-token'] === undefined));
 });
@@ -184,9 +184,9 @@ test('what cannot be signed again is refused with the reason, and no origin sees
   await using opened = await open({ region: 'us-east-1', service: 's3' });
   const { origin, scene } = opened;
   for (const [name, fields, code, reason] of refusals) {
-    const answer = await send(scene, 'PUT /k', [...fields, 'Content-Length: 0']);
-    assert.equal(answer.status, 400, name);
-    assert.ok(answer.body.includes(code) && answer.body.includes(reason), `${name}: ${answer.body}`);
+    const response = await send(scene, 'PUT /k', [...fields, 'Content-Length: 0']);
+    assert.equal(response.status, 400, name);
+    assert.ok(response.body.includes(code) && response.body.includes(reason), `${name}: ${response.body}`);
   }
   const twice = await send(scene, 'GET /k?X-Amz-Signature=00', [signedFor('s3')]);
   assert.match(twice.body, /in Authorization and in its URL/);
@@ -195,9 +195,9 @@ test('what cannot be signed again is refused with the reason, and no origin sees
 
 test('without region and service, a request that is not signed is refused', async () => {
   await using opened = await open();
-  const answer = await send(opened.scene, 'GET /k', []);
-  assert.equal(answer.status, 400);
-  assert.match(answer.body, /names region and service/);
+  const response = await send(opened.scene, 'GET /k', []);
+  assert.equal(response.status, 400);
+  assert.match(response.body, /names region and service/);
 });
 
 const brokenBodies: readonly (readonly [string, string, number])[] = [
@@ -216,16 +216,16 @@ test('signed chunks that are not what they say end the request, and the origin g
   const { origin, scene } = opened;
   for (const [reason, body, length] of brokenBodies) {
     const fields = [signedFor('s3'), ...stream, `X-Amz-Decoded-Content-Length: ${length}`];
-    const answer = await send(scene, 'PUT /k', [...fields, `Content-Length: ${body.length}`], body);
-    assert.equal(answer.status, 400, reason);
-    assert.ok(answer.body.includes(reason), `${reason}: ${answer.body}`);
+    const response = await send(scene, 'PUT /k', [...fields, `Content-Length: ${body.length}`], body);
+    assert.equal(response.status, 400, reason);
+    assert.ok(response.body.includes(reason), `${reason}: ${response.body}`);
   }
   assert.ok(!origin.verdicts.includes('ok'));
   // Positive control.
   const body = chunk + last;
   const fields = [signedFor('s3'), ...stream, 'X-Amz-Decoded-Content-Length: 5'];
-  const answer = await send(scene, 'PUT /k', [...fields, `Content-Length: ${body.length}`], body);
-  assert.equal(answer.status, 200, answer.body);
+  const response = await send(scene, 'PUT /k', [...fields, `Content-Length: ${body.length}`], body);
+  assert.equal(response.status, 200, response.body);
 });
 
 test(
@@ -253,7 +253,7 @@ test(
         'transfer-encoding': 'chunked',
       },
     });
-    const answered = once(outgoing, 'response');
+    const responded = once(outgoing, 'response');
     for (let sent = 0; sent < size;) {
       if (sent % chunkBytes === 0) outgoing.write(`${chunkBytes.toString(16)};chunk-signature=${dummy}\r\n`);
       outgoing.write(piece);
@@ -263,7 +263,7 @@ test(
       if (sent % chunkBytes === 0) outgoing.write('\r\n');
     }
     outgoing.end(last);
-    const [response] = await answered;
+    const [response] = await responded;
     assert.match(await text(response), /^ok\n/);
     assert.equal(origin.seen[0]?.headers['content-length'], String(origin.arrivedBytes));
   },

@@ -115,9 +115,11 @@ async function presigned(scene: AwsScene, client: S3Client): Promise<void> {
     await getSignedUrl(client, new GetObjectCommand({ Bucket, Key: 'stream' }), { expiresIn: 60 }),
   );
   const target = `${url.pathname}${url.search}`;
-  const answer = await scene.raw(`GET ${target} HTTP/1.1\r\nHost: ${scene.at}\r\nConnection: close\r\n\r\n`);
-  assert.equal(answer.status, 200, answer.body.slice(0, 1000));
-  assert.deepEqual(Buffer.from(answer.body, 'latin1'), data);
+  const response = await scene.raw(
+    `GET ${target} HTTP/1.1\r\nHost: ${scene.at}\r\nConnection: close\r\n\r\n`,
+  );
+  assert.equal(response.status, 200, response.body.slice(0, 1000));
+  assert.deepEqual(Buffer.from(response.body, 'latin1'), data);
 }
 
 test(
@@ -149,16 +151,16 @@ test(
     await t.test('a presigned URL', () => presigned(scene, client));
     for (const withTrailer of [false, true]) {
       await t.test(`signed chunks ${withTrailer ? 'with' : 'without'} a trailer`, async () => {
-        const answer = await scene.raw(signedChunks(scene.at, '/bucket/chunks', data, withTrailer));
-        assert.equal(answer.status, 200, answer.body);
+        const response = await scene.raw(signedChunks(scene.at, '/bucket/chunks', data, withTrailer));
+        assert.equal(response.status, 200, response.body);
         assert.deepEqual(await stored(client, 'chunks'), data);
       });
     }
     await t.test('a request without any signature is signed too', async () => {
-      const answer = await scene.raw(
+      const response = await scene.raw(
         `GET /bucket/chunks HTTP/1.1\r\nHost: ${scene.at}\r\nConnection: close\r\n\r\n`,
       );
-      assert.equal(answer.status, 200);
+      assert.equal(response.status, 200);
     });
     await t.test('the server does verify: with a wrong key it takes nothing', async () => {
       await using wrong = openAwsScene({
@@ -166,8 +168,8 @@ test(
         credential: { accessKeyId: { env: 'ID' }, source: { env: 'WRONG' } },
       });
       await assert.rejects(stored(wrong.client(), 'chunks'), { name: 'SignatureDoesNotMatch' });
-      const answer = await wrong.raw(signedChunks(wrong.at, '/bucket/chunks', data, true));
-      assert.equal(answer.status, 403);
+      const response = await wrong.raw(signedChunks(wrong.at, '/bucket/chunks', data, true));
+      assert.equal(response.status, 403);
     });
     // Positive control: the same search finds what does travel.
     assert.notDeepEqual(findCanary(swift.received(), swift.accessKeyId), []);

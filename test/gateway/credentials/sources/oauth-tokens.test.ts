@@ -9,7 +9,7 @@ import { Provider } from 'oidc-provider';
 import { BackgroundRenewals } from '../../../../src/gateway/credentials/sources/background-renewals.ts';
 import { CredentialSet } from '../../../../src/gateway/credentials/credential-set.ts';
 import { OAuthTokens } from '../../../../src/gateway/credentials/sources/oauth-tokens.ts';
-import type { ServiceAnswer } from '../../../../src/gateway/forward/service-fetch.ts';
+import type { ServiceResponse } from '../../../../src/gateway/forward/service-fetch.ts';
 import { HeaderList } from '../../../../src/http/header-list.ts';
 import { ProxyError } from '../../../../src/protocol/error.ts';
 import { Secret } from '../../../../src/protocol/secret.ts';
@@ -52,10 +52,10 @@ async function openIssuer(): Promise<Issuer> {
     jwks: undefined,
   });
   let requests = 0;
-  const answer = provider.callback();
+  const respond = provider.callback();
   server.on('request', (request, response) => {
     requests += 1;
-    answer(request, response);
+    respond(request, response);
   });
   return {
     provider,
@@ -116,10 +116,10 @@ test('a wrong client secret is told to the operator as the issuer told it, and t
     credential: { kind: 'oauth', tokenUrl: issuer.tokenUrl, clientId: 'workload', source: { env: 'S' } },
     environment: { S: wrong },
   });
-  const answer = await scene.get('/in/a');
-  assert.equal(answer.headers.get('x-deny-reason'), 'credential_unavailable');
+  const response = await scene.get('/in/a');
+  assert.equal(response.headers.get('x-deny-reason'), 'credential_unavailable');
   assert.doesNotMatch(
-    answer.body,
+    response.body,
     /localhost|\b401\b|invalid_client/,
     'the issuer is the business of the operator',
   );
@@ -191,7 +191,7 @@ interface Script {
   readonly asked: string[];
 }
 
-function scripted(answers: readonly (ServiceAnswer | Error)[]): Script {
+function scripted(responses: readonly (ServiceResponse | Error)[]): Script {
   const asked: string[] = [];
   const tokens = new OAuthTokens({
     background: background(),
@@ -200,23 +200,23 @@ function scripted(answers: readonly (ServiceAnswer | Error)[]): Script {
     clientId: 'workload',
     clientSecret: sourceOf('s3cret'),
     fetch: (_url, { body = '' }) => {
-      const answer = answers[asked.length];
+      const response = responses[asked.length];
       asked.push(body);
-      return answer instanceof Error || answer === undefined
-        ? Promise.reject(answer)
-        : Promise.resolve(answer);
+      return response instanceof Error || response === undefined
+        ? Promise.reject(response)
+        : Promise.resolve(response);
     },
   });
   return { tokens, asked };
 }
 
-const answerOf = (token: string, seconds?: number): ServiceAnswer => ({
+const responseOf = (token: string, seconds?: number): ServiceResponse => ({
   status: 200,
   text: JSON.stringify({ access_token: token, token_type: 'bearer', expires_in: seconds }),
 });
 
 test('a token is renewed before its end, and outlives an issuer that fails meanwhile', async () => {
-  const { tokens, asked } = scripted([answerOf('one', 600), new Error('down'), answerOf('two', 600)]);
+  const { tokens, asked } = scripted([responseOf('one', 600), new Error('down'), responseOf('two', 600)]);
   const at = async (seconds: number): Promise<string> => (await tokens.read(seconds * 1000)).reveal();
   assert.equal(await at(0), 'one');
   assert.equal(await at(539), 'one');
@@ -230,14 +230,14 @@ test('a token is renewed before its end, and outlives an issuer that fails meanw
 });
 
 test('what is no bearer token is refused without repeating it', async () => {
-  const rows: readonly ServiceAnswer[] = [
+  const rows: readonly ServiceResponse[] = [
     { status: 200, text: 'secret-page' },
     { status: 200, text: '{"access_token":"secret page\\r\\nx: y","token_type":"bearer"}' },
     { status: 200, text: '{"access_token":"secret","token_type":"mac"}' },
     { status: 400, text: '{"error":"secret value","error_description":"secret"}' },
   ];
-  for (const answer of rows) {
-    const error: unknown = await scripted([answer])
+  for (const response of rows) {
+    const error: unknown = await scripted([response])
       .tokens.read(0)
       .catch((thrown: unknown) => thrown);
     assert.ok(error instanceof ProxyError && error.code === 'credential_unavailable');

@@ -81,7 +81,7 @@ test('a rejected value stays in use while the service is down', async () => {
   assert.equal(await script.at(8), 'v3');
 });
 
-test('a service that hangs delays one request by a second while the value holds, and its answer still counts', async () => {
+test('a service that hangs delays one request by a second while the value holds, and its response still counts', async () => {
   const hanging = Promise.withResolvers<string>();
   let asked = 0;
   const values = new RenewedValue<string>(async (nowMs) => {

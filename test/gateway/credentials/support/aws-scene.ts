@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 
 import { sendRaw } from '../../support/raw-http.ts';
-import type { RawAnswer } from '../../support/raw-http.ts';
+import type { RawResponse } from '../../support/raw-http.ts';
 import { openRequestPath } from '../../support/request-path.ts';
 import type { RequestPath } from '../../support/request-path.ts';
 import type { CredentialConfig } from '../../../../src/gateway/credentials/credential-kinds.ts';
@@ -21,7 +21,7 @@ export interface AwsScene extends AsyncDisposable {
   readonly agent: Agent;
   client(options?: ConstructorParameters<typeof S3Client>[0]): S3Client;
   /** A request written by hand, with `Connection: close`. */
-  raw(bytes: string | Buffer): Promise<RawAnswer>;
+  raw(bytes: string | Buffer): Promise<RawResponse>;
   /** Everything that the workload's connections received. */
   readonly received: () => string;
 }
@@ -80,9 +80,9 @@ rules:
         ...options,
       }),
     raw: async (bytes) => {
-      const answer = await sendRaw(await path.tls(at), bytes);
-      chunks.push(Buffer.from(`${answer.head}\n${answer.body}`));
-      return answer;
+      const response = await sendRaw(await path.tls(at), bytes);
+      chunks.push(Buffer.from(`${response.head}\n${response.body}`));
+      return response;
     },
     received: () => Buffer.concat(chunks).toString('latin1'),
     [Symbol.asyncDispose]: async () => {

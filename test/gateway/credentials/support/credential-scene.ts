@@ -14,7 +14,7 @@ import type { CredentialConfig } from '../../../../src/gateway/credentials/crede
 import { findCanary } from '../../../support/canary.ts';
 import { createTestAuthority } from '../../../support/test-authority.ts';
 import { get, sendRaw } from '../../support/raw-http.ts';
-import type { RawAnswer } from '../../support/raw-http.ts';
+import type { RawResponse } from '../../support/raw-http.ts';
 import { openRequestPath } from '../../support/request-path.ts';
 import type { RequestPath } from '../../support/request-path.ts';
 
@@ -34,11 +34,11 @@ export interface CredentialScene extends AsyncDisposable {
   readonly seen: readonly Seen[];
   /** Everything that the workload received. */
   readonly received: () => string;
-  get(target: string, ...fields: readonly string[]): Promise<RawAnswer>;
+  get(target: string, ...fields: readonly string[]): Promise<RawResponse>;
   /** A request with a body, framed as the fields say. */
-  post(target: string, fields: readonly string[], body: string): Promise<RawAnswer>;
+  post(target: string, fields: readonly string[], body: string): Promise<RawResponse>;
   /** A GET over HTTP/2, or a POST of the body. */
-  get2(target: string, fields?: Readonly<Record<string, string>>, body?: string): Promise<RawAnswer>;
+  get2(target: string, fields?: Readonly<Record<string, string>>, body?: string): Promise<RawResponse>;
   /** The secret reached the origin, and is in nothing that the workload, the audit or a log got. */
   assertKept(secret: string): void;
 }
@@ -48,13 +48,13 @@ export interface CredentialSceneOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Options of the origin's TLS beside its certificate. */
   readonly tls?: ServerOptions;
-  /** What the origin answers; 200 for all if absent. */
+  /** What the origin responds; 200 for all if absent. */
   readonly status?: (seen: Seen) => number;
   /** Names of 127.0.0.1 beside the origin's. */
   readonly hosts?: readonly string[];
 }
 
-/** The origin repeats the target and all fields it saw, in its answer's head and body. */
+/** The origin repeats the target and all fields it saw, in its response's head and body. */
 export async function openCredentialScene(options: CredentialSceneOptions): Promise<CredentialScene> {
   const seen: Seen[] = [];
   const server = createServer({ ...authority.issue('origin.test'), ...options.tls }, (request, response) => {
@@ -83,14 +83,14 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
     environment: options.environment ?? {},
   });
   const at = `origin.test:${port}`;
-  const answers: RawAnswer[] = [];
+  const responses: RawResponse[] = [];
   const logs = captureLogs();
-  const send = async (bytes: string): Promise<RawAnswer> => {
-    const answer = await sendRaw(await path.tls(at), bytes);
-    answers.push(answer);
-    return answer;
+  const send = async (bytes: string): Promise<RawResponse> => {
+    const response = await sendRaw(await path.tls(at), bytes);
+    responses.push(response);
+    return response;
   };
-  const received = (): string => answers.map(({ head, body }) => `${head}\n${body}`).join('\n');
+  const received = (): string => responses.map(({ head, body }) => `${head}\n${body}`).join('\n');
   return {
     path,
     at,
@@ -100,9 +100,9 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
     post: (target, fields, body) =>
       send([`POST ${target} HTTP/1.1`, `Host: ${at}`, 'Connection: close', ...fields, '', body].join('\r\n')),
     get2: async (target, fields = {}, body = '') => {
-      const answer = await getOverHttp2(await path.tls(at, { alpn: ['h2'] }), at, { target, fields, body });
-      answers.push(answer);
-      return answer;
+      const response = await getOverHttp2(await path.tls(at, { alpn: ['h2'] }), at, { target, fields, body });
+      responses.push(response);
+      return response;
     },
     assertKept: (secret) => {
       // Positive control: the same search finds it in what the origin saw.
@@ -111,7 +111,7 @@ export async function openCredentialScene(options: CredentialSceneOptions): Prom
         [],
         'it never reached the origin',
       );
-      assert.ok(answers.length > 0 && path.audit.length >= answers.length);
+      assert.ok(responses.length > 0 && path.audit.length >= responses.length);
       assert.deepEqual(findCanary(decoded(received()), secret), []);
       assert.deepEqual(findCanary(JSON.stringify(path.audit), secret), []);
       assert.deepEqual(findCanary(inspect(path.parts, { depth: 12 }), secret), []);
@@ -180,7 +180,7 @@ async function getOverHttp2(
     readonly fields: Readonly<Record<string, string>>;
     readonly body: string;
   },
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const session = connectHttp2(`https://${authorityOfUrl}`, { createConnection: () => socket });
   try {
     const method = body === '' ? 'GET' : 'POST';

@@ -52,7 +52,7 @@ export async function openGithubApi(options: GithubApiOptions): Promise<GithubAp
     }
   };
 
-  const answer = async ({ method, path, headers, body }: ServiceCall): Promise<ServiceReply> => {
+  const respond = async ({ method, path, headers, body }: ServiceCall): Promise<ServiceReply> => {
     const fault = await faultOf(headers.authorization ?? '');
     if (fault !== undefined) return { status: 401, body: { message: fault } };
     if (headers['user-agent'] === undefined) return { status: 403, body: { message: 'Forbidden' } };
@@ -69,7 +69,7 @@ export async function openGithubApi(options: GithubApiOptions): Promise<GithubAp
     };
   };
 
-  const service = await openService(answer);
+  const service = await openService(respond);
   return {
     ...service,
     get tokens() {

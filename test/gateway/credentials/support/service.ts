@@ -27,7 +27,7 @@ export interface TestService extends AsyncDisposable {
 }
 
 export async function openService(
-  answer: (call: ServiceCall) => ServiceReply | Promise<ServiceReply>,
+  respond: (call: ServiceCall) => ServiceReply | Promise<ServiceReply>,
 ): Promise<TestService> {
   const calls: ServiceCall[] = [];
   const server = createServer(authority.issue('localhost'), (request, response) => {
@@ -41,7 +41,7 @@ export async function openService(
         body: given === '' ? undefined : isJson ? JSON.parse(given) : given,
       };
       calls.push(call);
-      const { status, body } = await answer(call);
+      const { status, body } = await respond(call);
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(body === undefined ? '' : JSON.stringify(body));
     })();

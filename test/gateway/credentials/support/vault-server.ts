@@ -39,7 +39,7 @@ export interface VaultServer extends TestService {
   isLive(secret: string): boolean;
   readonly secrets: readonly string[];
   readonly liveTokens: readonly string[];
-  /** Answers all with 503, as a sealed one. */
+  /** Responds to all with 503, as a sealed one. */
   isSealed: boolean;
 }
 
@@ -48,7 +48,7 @@ export const approle = { roleId: 'role-of-the-gateway', secretId: 'f3a9c1-secret
 
 export async function openVaultServer(options: VaultServerOptions): Promise<VaultServer> {
   const vault = new FakeVault(options);
-  const service = await openService((call) => vault.answer(call));
+  const service = await openService((call) => vault.respond(call));
   return Object.assign(vault, service);
 }
 
@@ -102,7 +102,7 @@ class FakeVault {
     );
   }
 
-  answer({ method, path, headers, body }: ServiceCall): ServiceReply {
+  respond({ method, path, headers, body }: ServiceCall): ServiceReply {
     if (this.isSealed) return errors(503, 'Vault is sealed');
     // CLI and agents send it; a server behind an agent may demand it.
     if (headers['x-vault-request'] !== 'true') return errors(412, 'missing X-Vault-Request header');

@@ -91,9 +91,9 @@ export async function openVerifyingOrigin(
         seen.push({ headers, url, httpVersion, bodyBytes });
         response.statusCode = verdict === 'ok' ? 200 : 403;
         response.setHeader('x-told', JSON.stringify(headers['x-amz-security-token'] ?? ''));
-        const answer = `${verdict}\n${url}\n${JSON.stringify(headers)}`;
-        if ('stream' in response) response.end(answer);
-        else response.end(answer);
+        const body = `${verdict}\n${url}\n${JSON.stringify(headers)}`;
+        if ('stream' in response) response.end(body);
+        else response.end(body);
       });
   };
   const contexts = { SNICallback: contextFor(authority) };

@@ -329,7 +329,7 @@ test('without TLS a server is asked on loopback only', async () => {
 test('a lease in use and the token that it hangs on are renewed without a request, the token although nothing else needs it', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const asked: string[] = [];
-  const answers: Readonly<Record<string, unknown>> = {
+  const responses: Readonly<Record<string, unknown>> = {
     'auth/approle/login': { auth: { client_token: 'hvs.first', lease_duration: 600, renewable: true } },
     'auth/token/renew-self': { auth: { client_token: 'hvs.first', lease_duration: 600, renewable: true } },
     'database/creds/app': {
@@ -346,7 +346,7 @@ test('a lease in use and the token that it hangs on are renewed without a reques
     fetch: (url) => {
       const path = new URL(url).pathname.slice('/v1/'.length);
       asked.push(path);
-      return Promise.resolve({ status: 200, text: JSON.stringify(answers[path] ?? {}) });
+      return Promise.resolve({ status: 200, text: JSON.stringify(responses[path] ?? {}) });
     },
   });
   const config = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { doctorAnswer, type DoctorRequest } from '../../../src/gateway/exchange/doctor-answer.ts';
+import { doctorResponse, type DoctorRequest } from '../../../src/gateway/exchange/doctor-response.ts';
 
 const request = (path: string, more: Partial<DoctorRequest> = {}): DoctorRequest => ({
   method: 'GET',
@@ -9,14 +9,14 @@ const request = (path: string, more: Partial<DoctorRequest> = {}): DoctorRequest
   query: '',
   scheme: 'https',
   protocol: 'h2',
-  // The answer reads its session alone.
+  // The response reads its session alone.
   principal: { id: 'p', sessionId: 'ses_1' } as DoctorRequest['principal'],
   nowMs: 0,
   ...more,
 });
 
 test('it says by what the gateway was reached, and repeats the word of the client', () => {
-  assert.deepEqual(JSON.parse(doctorAnswer(request('/doctor/w0rd')).text), {
+  assert.deepEqual(JSON.parse(doctorResponse(request('/doctor/w0rd')).text), {
     ok: true,
     doctor: 'w0rd',
     session: 'ses_1',
@@ -24,7 +24,7 @@ test('it says by what the gateway was reached, and repeats the word of the clien
     protocol: 'h2',
     time: '1970-01-01T00:00:00.000Z',
   });
-  assert.equal('doctor' in JSON.parse(doctorAnswer(request('/doctor')).text), false);
+  assert.equal('doctor' in JSON.parse(doctorResponse(request('/doctor')).text), false);
 });
 
 test('every kind of client finds what its command asks for, with the word in it', () => {
@@ -37,20 +37,20 @@ test('every kind of client finds what its command asks for, with the word in it'
     '/doctor/status/w0rd/anything/below',
   ];
   for (const path of paths) {
-    const answer = doctorAnswer(request(path));
-    assert.match(answer.text, /w0rd/, path);
-    assert.equal(answer.status, path.includes('/status/') ? 418 : 200, path);
+    const response = doctorResponse(request(path));
+    assert.match(response.text, /w0rd/, path);
+    assert.equal(response.status, path.includes('/status/') ? 418 : 200, path);
   }
-  const references = doctorAnswer(request('/doctor.git/w0rd/info/refs')).text;
+  const references = doctorResponse(request('/doctor.git/w0rd/info/refs')).text;
   assert.match(
     references,
     /^001e# service=git-upload-pack\n00000[0-9a-f]{3}[0-9a-f]{40} refs\/heads\/w0rd\0\n0000$/,
   );
 });
 
-test('a word is short and plain, and nothing else is answered', () => {
+test('a word is short and plain, and nothing else gets a response', () => {
   for (const path of ['/doctor/<b>', `/doctor/${'a'.repeat(41)}`, '/doctor/a/b', '/doctor.git/a/HEAD'])
-    assert.throws(() => doctorAnswer(request(path)), { code: 'access_unknown' }, path);
-  assert.throws(() => doctorAnswer(request('/doctor', { method: 'POST' })), { code: 'access_unknown' });
-  assert.equal(doctorAnswer(request('/doctor/status/a', { method: 'OPTIONS' })).status, 418);
+    assert.throws(() => doctorResponse(request(path)), { code: 'access_unknown' }, path);
+  assert.throws(() => doctorResponse(request('/doctor', { method: 'POST' })), { code: 'access_unknown' });
+  assert.equal(doctorResponse(request('/doctor/status/a', { method: 'OPTIONS' })).status, 418);
 });

@@ -1,23 +1,23 @@
-// What a client got: every HTTP answer on a connection, and how the connection ended.
+// What a client got: every HTTP response on a connection, and how the connection ended.
 
 import type { Duplex } from 'node:stream';
 
-export interface Answer {
+export interface Response {
   readonly status: number;
   readonly head: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
-  /** The answer had all that its head promised. */
+  /** The response had all that its head promised. */
   readonly complete: boolean;
 }
 
 export interface Reply {
   readonly bytes: Buffer;
   readonly text: string;
-  /** Final answers; those with a 1xx status are in `interim`. */
-  readonly answers: readonly Answer[];
-  readonly interim: readonly Answer[];
-  /** Status of the first final answer; 0 if there is none. */
+  /** Final responses; those with a 1xx status are in `interim`. */
+  readonly responses: readonly Response[];
+  readonly interim: readonly Response[];
+  /** Status of the first final response; 0 if there is none. */
   readonly status: number;
   readonly statuses: readonly number[];
   /** `end` is a clean end, `reset` a broken one, `open` says that the deadline passed first. */
@@ -50,19 +50,19 @@ export function readReply(socket: Duplex, deadlineMs: number): Promise<Reply> {
 
 export function replyOf(bytes: Buffer, ending: Reply['ending']): Reply {
   const text = bytes.toString('latin1');
-  const all = parseAnswers(text);
-  const answers = all.filter(({ status }) => status >= 200 || status === 101);
+  const all = parseResponses(text);
+  const responses = all.filter(({ status }) => status >= 200 || status === 101);
   const interim = all.filter(({ status }) => status < 200 && status !== 101);
-  const statuses = answers.map(({ status }) => status);
-  return { bytes, text, answers, interim, status: statuses[0] ?? 0, statuses, ending };
+  const statuses = responses.map(({ status }) => status);
+  return { bytes, text, responses, interim, status: statuses[0] ?? 0, statuses, ending };
 }
 
-function parseAnswers(text: string): Answer[] {
-  const answers: Answer[] = [];
+function parseResponses(text: string): Response[] {
+  const responses: Response[] = [];
   let at = 0;
   for (;;) {
     const start = text.indexOf('HTTP/1.', at);
-    if (start !== at) return answers;
+    if (start !== at) return responses;
     const split = text.indexOf('\r\n\r\n', start);
     const headEnd = split === -1 ? text.length : split;
     const [statusLine = '', ...lines] = text.slice(start, headEnd).split('\r\n');
@@ -74,9 +74,9 @@ function parseAnswers(text: string): Answer[] {
       }),
     );
     const { body, next, complete } = bodyAt(text, headEnd + 4, status, headers, text.slice(start, headEnd));
-    answers.push({ status, head: text.slice(start, headEnd), headers, body, complete });
+    responses.push({ status, head: text.slice(start, headEnd), headers, body, complete });
     at = next;
-    if (at >= text.length) return answers;
+    if (at >= text.length) return responses;
   }
 }
 

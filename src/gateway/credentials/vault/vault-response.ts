@@ -1,9 +1,9 @@
-// What Vault's HTTP API answers: https://developer.hashicorp.com/vault/api-docs, the same in OpenBao.
+// What Vault's HTTP API responds with: https://developer.hashicorp.com/vault/api-docs, the same in OpenBao.
 
 import { z } from 'zod';
 import { ProxyError } from '../../../protocol/error.ts';
 import { Secret } from '../../../protocol/secret.ts';
-import type { ServiceAnswer } from '../../forward/service-fetch.ts';
+import type { ServiceResponse } from '../../forward/service-fetch.ts';
 
 const seconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -52,8 +52,8 @@ export interface VaultReading {
     | undefined;
 }
 
-export function readAuth(answer: ServiceAnswer): VaultAuth {
-  const { auth } = parsed(authSchema, answer, 'gave no token');
+export function readAuth(response: ServiceResponse): VaultAuth {
+  const { auth } = parsed(authSchema, response, 'gave no token');
   return {
     token: new Secret(auth.client_token),
     lifetimeMs: auth.lease_duration * 1000,
@@ -62,27 +62,27 @@ export function readAuth(answer: ServiceAnswer): VaultAuth {
 }
 
 /** What a token says about itself; a `leftMs` of 0 means that it has no end. */
-export function readTokenFacts(answer: ServiceAnswer): {
+export function readTokenFacts(response: ServiceResponse): {
   leftMs: number;
   lifetimeMs: number;
   renewable: boolean;
 } {
-  const { data } = parsed(tokenFactsSchema, answer, 'says nothing about the token');
+  const { data } = parsed(tokenFactsSchema, response, 'says nothing about the token');
   const { ttl, creation_ttl: created = ttl, renewable = false } = data;
   return { leftMs: ttl * 1000, lifetimeMs: created * 1000, renewable };
 }
 
-export function readLeaseDurationMs(answer: ServiceAnswer): number {
-  return parsed(leaseSchema, answer, 'did not renew the lease').lease_duration * 1000;
+export function readLeaseDurationMs(response: ServiceResponse): number {
+  return parsed(leaseSchema, response, 'did not renew the lease').lease_duration * 1000;
 }
 
-export function readSecret(answer: ServiceAnswer): VaultReading {
+export function readSecret(response: ServiceResponse): VaultReading {
   const {
     lease_id: id,
     lease_duration: duration,
     renewable,
     data,
-  } = parsed(secretSchema, answer, 'has none');
+  } = parsed(secretSchema, response, 'has none');
   const version = versionSchema.safeParse(data);
   const fields = Object.entries(version.success ? version.data.data : data);
   return {
@@ -92,7 +92,7 @@ export function readSecret(answer: ServiceAnswer): VaultReading {
 }
 
 /** Vault's refusal, with its words where they are plain words. */
-export function refusal(what: string, { status, text }: ServiceAnswer): ProxyError {
+export function refusal(what: string, { status, text }: ServiceResponse): ProxyError {
   const said = errorSchema.safeParse(jsonOf(text));
   const words = said.success
     ? said.data.errors.flatMap((error) => error.split('\n')).find(isPlain)
@@ -112,10 +112,10 @@ function isPlain(text: string): boolean {
   );
 }
 
-function parsed<T>(schema: z.ZodType<T>, { text }: ServiceAnswer, what: string): T {
+function parsed<T>(schema: z.ZodType<T>, { text }: ServiceResponse, what: string): T {
   const result = schema.safeParse(jsonOf(text));
   // No cause: what a parser says quotes what it read.
-  if (!result.success) throw new ProxyError('credential_unavailable', `the answer of Vault ${what}`);
+  if (!result.success) throw new ProxyError('credential_unavailable', `the response of Vault ${what}`);
   return result.data;
 }
 

@@ -1,4 +1,4 @@
-// Generated answers of an origin, to clients of both versions that stay or leave: each exchange ends with one event, nothing
+// Generated responses of an origin, to clients of both versions that stay or leave: each exchange ends with one event, nothing
 // stays open, the gateway never calls it a fault of its own, and its process goes on.
 
 import { once } from 'node:events';
@@ -10,12 +10,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openRequestPath, type RequestPath } from '../gateway/support/request-path.ts';
 import { RecordingSink } from '../gateway/support/recording-sink.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
-import { http1Answer, http2Answer } from './support/answer-grammar.ts';
+import { http1Response, http2Response } from './support/response-grammar.ts';
 import { seeded, type Random } from './support/grammar.ts';
 import { frame, frameType, parseFrames, preface } from './support/h2-frames.ts';
 
-export interface AnswersRun {
-  readonly answers: number;
+export interface ResponsesRun {
+  readonly responses: number;
   readonly allowed: number;
   readonly failures: readonly { readonly index: number; readonly message: string }[];
 }
@@ -34,26 +34,26 @@ const kinds = ['GET', 'GET', 'POST', 'POST', 'HEAD', 'OPTIONS', 'WebSocket'] as 
 const handshake =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
-/** Plays answers from a seed, each on connections of its own; `only` plays that one alone. */
-export async function playAnswers(options: {
+/** Plays responses from a seed, each on connections of its own; `only` plays that one alone. */
+export async function playResponses(options: {
   readonly seed: number;
   readonly runs: number;
   readonly only?: number | undefined;
-}): Promise<AnswersRun> {
+}): Promise<ResponsesRun> {
   const { seed, runs, only } = options;
   const failures: { index: number; message: string }[] = [];
   let allowed = 0;
   const [from, to] = only === undefined ? [0, runs] : [only, only + 1];
   for (let index = from; index < to && failures.length < 5; index += 1) {
     // What nobody hears ends this process: then this is the last thing that it says.
-    const tell = (): void => console.error(`seed ${seed}, answer ${index}`);
+    const tell = (): void => console.error(`seed ${seed}, response ${index}`);
     process.once('uncaughtExceptionMonitor', tell);
     const { verdict, message } = await playOne(seeded(seed ^ Math.imul(index + 1, 0x9e3779b1)));
     process.off('uncaughtExceptionMonitor', tell);
     if (verdict === 'allow') allowed += 1;
     if (message !== undefined) failures.push({ index, message });
   }
-  return { answers: to - from, allowed, failures };
+  return { responses: to - from, allowed, failures };
 }
 
 interface Played {
@@ -63,7 +63,7 @@ interface Played {
 
 async function playOne(random: Random): Promise<Played> {
   const isHttp2 = random() < 0.5;
-  const bytes = isHttp2 ? http2Answer(random) : http1Answer(random);
+  const bytes = isHttp2 ? http2Response(random) : http1Response(random);
   await using origin = await startOrigin(isHttp2, bytes, random);
   await using path = openRequestPath({
     policy: `rules:\n  - { name: allowed, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }\n`,
@@ -142,7 +142,7 @@ async function startOrigin(
   const cut = random() < 0.3 ? bytes.length : Math.floor(random() * (bytes.length + 1));
   const ending = Math.floor(random() * 3);
   const sockets = new Set<TLSSocket>();
-  const answer = (socket: TLSSocket): void => {
+  const respond = (socket: TLSSocket): void => {
     socket.write(bytes.subarray(0, cut));
     setTimeout(() => {
       if (socket.destroyed) return;
@@ -163,7 +163,7 @@ async function startOrigin(
         : seen.includes('\r\n\r\n');
       if (!isAsked) return;
       socket.off('data', onData).resume();
-      answer(socket);
+      respond(socket);
     };
     socket.on('error', () => undefined).on('data', onData);
   });

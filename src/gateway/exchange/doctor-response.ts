@@ -1,4 +1,4 @@
-// What the gateway answers below /doctor at its own name: something for each kind of client to succeed with.
+// What the gateway serves below /doctor at its own name: something for each kind of client to succeed with.
 
 import { createHash } from 'node:crypto';
 import type { Principal } from '../../policy/decision.ts';
@@ -16,24 +16,24 @@ export interface DoctorRequest {
   readonly nowMs: number;
 }
 
-export interface DoctorAnswer {
+export interface DoctorResponse {
   readonly status: number;
   readonly type: string;
   readonly text: string;
 }
 
-/** The word that the client chose, repeated in every answer, so that no cache and no other server can have given it. */
+/** The word that the client chose, repeated in every response, so that no cache and no other server can have given it. */
 const word = '([a-z0-9]{1,40})';
 
 const statusPath = pathOf(`/status/${word}(?:/.*)?`);
 
-type Answering = (word: string, request: DoctorRequest) => DoctorAnswer;
+type Responding = (word: string, request: DoctorRequest) => DoctorResponse;
 
 /**
- * Paths below `doctorPath`, each with an answer. The registries have what the cheapest command of their client asks for; 418 is
- * for clients that show no more of an answer than its status.
+ * Paths below `doctorPath`, each with a response. The registries have what the cheapest command of their client asks for; 418 is
+ * for clients that show no more of a response than its status.
  */
-const answers: readonly (readonly [path: RegExp, answer: Answering])[] = [
+const responses: readonly (readonly [path: RegExp, respond: Responding])[] = [
   [pathOf(''), (_, request) => report(undefined, request)],
   [pathOf(`/${word}`), report],
   [statusPath, (found) => plain(418, `doctor ${found}\n`)],
@@ -45,18 +45,18 @@ const answers: readonly (readonly [path: RegExp, answer: Answering])[] = [
   [new RegExp(`^${doctorPath}\\.git/${word}/info/refs$`), (found) => gitReferences(found)],
 ];
 
-/** Answers a request below `doctorPath`. Throws access_unknown for what is not there. */
-export function doctorAnswer(request: DoctorRequest): DoctorAnswer {
-  for (const [path, answer] of answers) {
+/** Responds to a request below `doctorPath`. Throws access_unknown for what is not there. */
+export function doctorResponse(request: DoctorRequest): DoctorResponse {
+  for (const [path, respond] of responses) {
     const match = path.exec(request.path);
     if (match === null) continue;
     // Some clients begin with methods of their own.
     if (request.method === 'GET' || request.method === 'HEAD' || path === statusPath)
-      return answer(match[1] ?? '', request);
+      return respond(match[1] ?? '', request);
   }
   throw new ProxyError(
     'access_unknown',
-    `The gateway answers GET https://${accessHost}${doctorPath} for those who see whether they reach it.`,
+    `The gateway responds to GET https://${accessHost}${doctorPath} for those who see whether they reach it.`,
   );
 }
 
@@ -64,7 +64,7 @@ function pathOf(pattern: string): RegExp {
   return new RegExp(`^${doctorPath}${pattern}$`);
 }
 
-function report(found: string | undefined, request: DoctorRequest): DoctorAnswer {
+function report(found: string | undefined, request: DoctorRequest): DoctorResponse {
   const { scheme, protocol, principal, nowMs } = request;
   return json(200, {
     ok: true,
@@ -96,21 +96,21 @@ function cratesNamed(found: string): object {
 }
 
 /** gitprotocol-http(5): one branch, named by the word, of a commit that nobody can fetch. */
-function gitReferences(found: string): DoctorAnswer {
+function gitReferences(found: string): DoctorResponse {
   const id = createHash('sha1').update(found).digest('hex');
   const line = (text: string): string => (text.length + 4).toString(16).padStart(4, '0') + text;
   const text = `${line('# service=git-upload-pack\n')}0000${line(`${id} refs/heads/${found}\0\n`)}0000`;
   return { status: 200, type: 'application/x-git-upload-pack-advertisement', text };
 }
 
-function json(status: number, body: object): DoctorAnswer {
+function json(status: number, body: object): DoctorResponse {
   return { status, type: 'application/json', text: `${JSON.stringify(body, undefined, 2)}\n` };
 }
 
-function plain(status: number, text: string): DoctorAnswer {
+function plain(status: number, text: string): DoctorResponse {
   return { status, type: 'text/plain; charset=utf-8', text };
 }
 
-function html(text: string): DoctorAnswer {
+function html(text: string): DoctorResponse {
   return { status: 200, type: 'text/html; charset=utf-8', text };
 }

@@ -1,4 +1,4 @@
-// Answers of an origin as nobody should give them: of HTTP/1.1 as text, of HTTP/2 as frames on the stream 1.
+// Responses of an origin as nobody should give them: of HTTP/1.1 as text, of HTTP/2 as frames on the stream 1.
 
 import type { Random } from './grammar.ts';
 import { flag, frame, frameType, headerBlock } from './h2-frames.ts';
@@ -54,7 +54,7 @@ function pick<T>(random: Random, from: readonly T[]): T {
 }
 
 /** One to three heads, some with a body, sometimes cut. */
-export function http1Answer(random: Random): Buffer {
+export function http1Response(random: Random): Buffer {
   let text = '';
   for (let heads = below(random, 3); heads >= 0; heads -= 1) {
     text += `HTTP/1.${below(random, 8) === 0 ? 0 : 1} ${pick(random, statuses)} X\r\n`;
@@ -67,7 +67,7 @@ export function http1Answer(random: Random): Buffer {
 }
 
 /** One to five frames, mostly heads and data. */
-export function http2Answer(random: Random): Buffer {
+export function http2Response(random: Random): Buffer {
   const frames: Buffer[] = [];
   for (let count = below(random, 5); count >= 0; count -= 1) {
     const kind = below(random, 9);
