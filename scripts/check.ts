@@ -1,4 +1,4 @@
-// `npm run check`: format, lint, types, dead code, tests. Runs all of them and fails if one failed.
+// `npm run check`: format, lint, words, types, dead code, tests. Runs all of them and fails if one failed.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ['format', 'oxfmt', '--check'],
   ['lint', 'oxlint', '--deny-warnings'],
+  ['words', 'node', 'scripts/check-words.ts'],
   ['types', 'tsc', '-b', 'tsconfig.json'],
   ['dead code', 'knip'],
   ['tests', 'node', '--disable-warning=ExperimentalWarning', 'scripts/test.ts'],

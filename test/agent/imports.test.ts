@@ -79,5 +79,5 @@ test('one file alone touches foreign functions', () => {
   const touching = [...files].filter((file) =>
     /['"](node|bun):ffi['"]/.test(readFileSync(new URL(file), 'utf8')),
   );
-  assert.deepEqual(touching, [new URL('agent/hardening/ffi.ts', root).href]);
+  assert.deepEqual(touching, [new URL('system/ffi.ts', root).href]);
 });

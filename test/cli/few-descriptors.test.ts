@@ -27,7 +27,7 @@ function withDescriptors(left: number, imports: string, script: string): string 
 test('the process that cleans up after a kill is done without', () => {
   const said = withDescriptors(
     1,
-    `const { cleanUpAfterKill } = await import(${source('cleanup-after-kill.ts')});`,
+    `const { cleanUpAfterKill } = await import(${source('agent/cleanup-after-kill.ts')});`,
     `cleanUpAfterKill(['true'], {})[Symbol.dispose]();
      await new Promise((resolve) => setImmediate(resolve));
      writeSync(1, 'went on');`,
@@ -40,7 +40,7 @@ test('an embedded gateway that cannot be started is a fault of the start', async
   const options = { stateDirectory: folder.path, args: [], environment: {} };
   const said = withDescriptors(
     1,
-    `const { startEmbeddedGateway } = await import(${source('embedded-gateway.ts')});`,
+    `const { startEmbeddedGateway } = await import(${source('run/embedded-gateway.ts')});`,
     `try { await startEmbeddedGateway(${JSON.stringify(options)}); }
      catch (error) { writeSync(1, error.code + ': ' + error.message); }`,
   );

@@ -36,21 +36,21 @@ test('clients that read no PEM bundle from the environment', async (context) => 
   const agent = stack.use(await set.startAgent());
   const urls = [secure.url('api.test', '/hello'), plain.url('api.test', '/hello')];
   const env = { PATH: process.env['PATH'], HOME: set.directory, ...agent.env };
-  const responses = async (program: string, ...args: readonly string[]): Promise<void> => {
+  const serves = async (program: string, ...args: readonly string[]): Promise<void> => {
     const { code, stdout, stderr } = await runCommand(program, args, { env });
     assert.equal(code, 0, stderr);
     assert.equal(stdout, 'hello\nhello\n');
   };
 
   await context.test('wget', async (t) => {
-    if (has(t, 'wget', '--version')) await responses('wget', '-q', '-O', '-', ...urls);
+    if (has(t, 'wget', '--version')) await serves('wget', '-q', '-O', '-', ...urls);
   });
 
   await context.test('PHP, by streams', async (t) => {
     if (!has(t, 'php', '-v')) return;
     const code = urls.map((url) => `echo file_get_contents(${JSON.stringify(url)});`).join(' ');
     writeFileSync(join(set.directory, 'fetch.php'), `<?php ${code}`);
-    await responses('php', join(set.directory, 'fetch.php'));
+    await serves('php', join(set.directory, 'fetch.php'));
   });
 
   await context.test('Java, by its own HTTP client', async (t) => {
@@ -61,7 +61,7 @@ test('clients that read no PEM bundle from the environment', async (context) => 
       `class Fetch { public static void main(String[] urls) throws Exception { for (String url : urls)
          System.out.print(new String(new java.net.URL(url).openStream().readAllBytes())); } }`,
     );
-    await responses('java', file, ...urls);
+    await serves('java', file, ...urls);
   });
 
   await context.test('Mercurial', async (t) => {

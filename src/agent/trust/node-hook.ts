@@ -84,7 +84,7 @@ function relayFor(host, port) {
 function tunnel(relay, host, port, callback) {
   const authority = (net.isIPv6(host) ? '[' + host + ']' : host) + ':' + port;
   const socket = net.connect({ ...relay, allowHalfOpen: true });
-  let respond to = Buffer.alloc(0);
+  let response = Buffer.alloc(0);
   const done = (error) => {
     socket.setTimeout(0);
     socket.off('data', onData).off('error', done).off('end', onEnd).off('timeout', onTimeout);

@@ -48,7 +48,7 @@ for (const [name, response, code, message] of [
   ['no reason', 'HTTP/1.1 502 no\r\n\r\n', 'gateway_protocol', /with 502$/],
   ['another protocol', 'SSH-2.0-x\r\n\r\n', 'gateway_unreachable', /something else/],
   ['endless text', 'x'.repeat(20_000), 'gateway_unreachable', /something else/],
-  ['an end', undefined, 'gateway_unreachable', /without an response/],
+  ['an end', undefined, 'gateway_unreachable', /without a response/],
 ] as const) {
   test(`${name} instead of a tunnel is told as ${code}`, async () => {
     await using relay = await relayThatSays(response);

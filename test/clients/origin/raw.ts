@@ -51,7 +51,7 @@ function uint32(...values: readonly number[]): Buffer {
 const readyForQuery = message('Z', Buffer.from('I'));
 
 /** One row of one column of text, whatever was asked. */
-function queryAnswer(): Buffer {
+function queryRows(): Buffer {
   const value = Buffer.from('hello from postgres');
   const column = Buffer.concat([
     Buffer.from('greeting\0'),
@@ -80,7 +80,7 @@ function servePostgres(socket: Socket): void {
     let taken = 0;
     for (;;) {
       const rest = bytes.subarray(taken);
-      const length = state.started ? answerQuery(socket, rest) : startUp(socket, rest, state);
+      const length = state.started ? serveQuery(socket, rest) : startUp(socket, rest, state);
       if (length === 0) return taken;
       taken += length;
     }
@@ -104,11 +104,11 @@ function startUp(socket: Socket, bytes: Buffer, state: { started: boolean }): nu
 }
 
 /** Takes one message. Gives its length, or 0 if it is not all there. */
-function answerQuery(socket: Socket, bytes: Buffer): number {
+function serveQuery(socket: Socket, bytes: Buffer): number {
   const length = bytes.length < 5 ? 0 : bytes.readUInt32BE(1) + 1;
   if (length < 5 || bytes.length < length) return 0;
   const type = String.fromCharCode(bytes[0] ?? 0);
-  if (type === 'Q') socket.write(queryAnswer());
+  if (type === 'Q') socket.write(queryRows());
   if (type === 'X') socket.end();
   return length;
 }
