@@ -172,7 +172,7 @@ test('events without a decision are counted with the reason', () => {
   assert.equal(result.replayed, 0);
   assert.deepEqual(
     result.notReplayed.map(({ reason }) => reason),
-    ['served by the gateway itself', 'refused before the policy was asked (request_malformed)'],
+    ['refused before the policy was asked (request_malformed)', 'served by the gateway itself'],
   );
 });
 
