@@ -2,11 +2,14 @@
 // Arguments are files or folders to run instead of all; `--node` or `--bun` runs one half only.
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { leftProcesses, markName } from './left-processes.ts';
+import { testEnvironment, testUmask } from './test-environment.ts';
 
 interface Counts {
   readonly passed: number;
@@ -18,10 +21,9 @@ interface Counts {
 const failures: string[] = [];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// The longest are the bulk transfer and the installation of the package.
-const testTimeoutMs = 180_000;
-const nodeTimeoutMs = 720_000;
-const bunTimeoutMs = 300_000;
+// For one file. The longest are the bulk transfer and the installation of the package; a busy machine takes twice as long.
+const fileTimeoutMs = 240_000;
+const killDelayMs = 5_000;
 const filesAtOnce = 2;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
 const bunPatterns = ['test/agent/**/*.test.ts'];
@@ -45,28 +47,28 @@ function describeError(error: unknown): string {
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }
 
-/** Runs the files under this Node; prints a line a file, every failure and every skip, and the runner's summary. */
-async function runUnderNode(files: readonly string[]): Promise<Counts> {
-  // A file that does not end by itself must not hold the run for ever.
-  const bound = AbortSignal.timeout(nodeTimeoutMs);
-  const stream = run({
-    cwd: root,
-    files: [...files],
-    concurrency: filesAtOnce,
-    timeout: testTimeoutMs,
-    signal: bound,
-    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'],
+/** Ends what a file that is over, or overdue, has left, and gives one line for each. */
+function endLeftProcesses(mark: string, file: string): string[] {
+  return leftProcesses(mark).map(({ pid, command }) => {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself meanwhile.
+    }
+    return `✖ ${file}: a process was left behind: ${pid} ${command}`;
   });
-  let total: Counts | undefined;
+}
+
+type RunEvents = ReturnType<typeof run>;
+
+/** Prints every failure, every skip and one line for the file; gives its counts. */
+async function report(stream: RunEvents, file: string): Promise<Counts> {
+  let total: Counts = { passed: 0, failed: 1, skipped: 0 };
   for await (const event of stream) {
     switch (event.type) {
       case 'test:fail':
         if (event.data.details.error.failureType === 'subtestsFailed') break;
-        failures.push(
-          bound.aborted && event.data.name === (event.data.file ?? '').replace(root, '')
-            ? `✖ ${event.data.name}: not ended within the ${nodeTimeoutMs / 1000} s of the whole run`
-            : `✖ ${(event.data.file ?? '').replace(root, '')}: ${event.data.name}\n${indent(describeError(event.data.details.error))}`,
-        );
+        failures.push(`✖ ${file}: ${event.data.name}\n${indent(describeError(event.data.details.error))}`);
         console.log(failures.at(-1));
         break;
       case 'test:pass':
@@ -77,81 +79,97 @@ async function runUnderNode(files: readonly string[]): Promise<Counts> {
       case 'test:stderr':
         process.stderr.write(event.data.message);
         break;
-      case 'test:diagnostic':
-        // The summary of the whole run has no file.
-        if (event.data.nesting === 0 && event.data.file === undefined) console.log(`# ${event.data.message}`);
-        break;
       case 'test:summary': {
-        const { counts, duration_ms: milliseconds, file } = event.data;
-        if (file === undefined) {
-          total = {
-            passed: counts.passed,
-            failed: counts.failed + counts.cancelled,
-            skipped: counts.skipped,
-          };
-        } else {
-          const name = file.replace(root, '');
-          console.log(
-            `${event.data.success ? '✔' : '✖'} ${name}  ${counts.passed}/${counts.tests}  ${Math.round(milliseconds)} ms`,
-          );
-        }
+        const { counts, duration_ms: milliseconds } = event.data;
+        if (event.data.file === undefined) break;
+        const failed = counts.failed + counts.cancelled;
+        total = { passed: counts.passed, failed, skipped: counts.skipped };
+        const sign = event.data.success ? '✔' : '✖';
+        console.log(`${sign} ${file}  ${counts.passed}/${counts.tests}  ${Math.round(milliseconds)} ms`);
         break;
       }
       default:
         break;
     }
   }
-  return total ?? { passed: 0, failed: 1, skipped: 0 };
+  return total;
 }
 
-/** Runs the files with `bun test`, whose own summary is printed and read. */
-async function runUnderBun(files: readonly string[]): Promise<Counts> {
-  const child = spawn(
-    'bun',
-    [
-      '--no-env-file',
-      'test',
-      '--parallel=2',
-      '--timeout',
-      String(testTimeoutMs),
-      ...files.map((file) => `./${file}`),
-    ],
-    {
-      cwd: root,
-      env: { ...process.env, NO_COLOR: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: bunTimeoutMs,
-      killSignal: 'SIGKILL',
-    },
-  );
+/** Runs one file in a process of its own under this Node. */
+async function runFileUnderNode(file: string): Promise<Counts> {
+  const mark = randomUUID();
+  const stream = run({
+    cwd: root,
+    files: [file],
+    timeout: fileTimeoutMs,
+    env: { ...environment, [markName]: mark },
+    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'],
+  });
+  // The runner ends an overdue file by SIGTERM, which one that hangs may not heed.
+  const bound = setTimeout(() => failures.push(...endLeftProcesses(mark, file)), fileTimeoutMs + killDelayMs);
+  const counts = await report(stream, file);
+  clearTimeout(bound);
+  const left = endLeftProcesses(mark, file);
+  failures.push(...left);
+  return { ...counts, failed: counts.failed + left.length };
+}
+
+/** Runs one file with `bun test`, whose own summary is printed and read. */
+async function runFileUnderBun(file: string): Promise<Counts> {
+  const mark = randomUUID();
+  const child = spawn('bun', ['--no-env-file', 'test', '--timeout', String(fileTimeoutMs), `./${file}`], {
+    cwd: root,
+    env: { ...environment, NO_COLOR: '1', [markName]: mark },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: fileTimeoutMs,
+    killSignal: 'SIGKILL',
+  });
   const counts = { pass: 0, fail: 0, skip: 0, todo: 0 };
   // `bun test` reports on stderr. A passed test needs no line, and a file of which nothing is said none either.
-  const report = createInterface({ input: child.stderr });
-  let file = '';
-  let said = '';
+  const said: string[] = [];
   let repeats = false;
-  report.on('line', (line) => {
+  createInterface({ input: child.stderr }).on('line', (line) => {
     // At its end it says the skipped and the failed ones again.
     repeats ||= /^[0-9]+ tests (?:skipped|failed):$/.test(line);
     if (line === '' || line.startsWith('(pass)') || (repeats && line.startsWith('('))) return;
-    if (/^\S+\.test\.ts:$/.test(line)) {
-      file = line;
-      return;
-    }
-    if (file !== said) console.log(file);
-    said = file;
     const match = /^\s*([0-9]+) (pass|fail|skip|todo)$/.exec(line);
     // The pattern admits these four words only.
     if (match !== null) counts[match[2] as keyof typeof counts] = Number(match[1]);
-    if (line.startsWith('(fail)')) failures.push(`✖ under Bun: ${file} ${line.slice('(fail) '.length)}`);
-    console.log(line);
+    else if (/^(?:bun test|Ran [0-9]+ tests?| *[0-9]+ expect\(\) calls|\S+\.test\.ts:)/.test(line)) return;
+    else said.push(line);
+    if (line.startsWith('(fail)')) failures.push(`✖ under Bun: ${file}: ${line.slice('(fail) '.length)}`);
   });
   child.stdout.resume();
-  const [code] = (await once(child, 'close')) as [number | null];
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  if (signal !== null) failures.push(`✖ under Bun: ${file}: not ended within ${fileTimeoutMs / 1000} s`);
   // A crash, or a file that cannot be loaded, is a failure even where no test failed.
   const failed = code === 0 ? counts.fail : Math.max(1, counts.fail);
-  return { passed: counts.pass, failed, skipped: counts.skip + counts.todo };
+  if (failed > 0 && counts.fail === 0)
+    failures.push(`✖ under Bun: ${file}\n${indent(said.slice(-20).join('\n'))}`);
+  if (said.length > 0 || failed > 0) console.log(`${file}\n${said.join('\n')}`);
+  const left = endLeftProcesses(mark, file);
+  failures.push(...left);
+  return { passed: counts.pass, failed: failed + left.length, skipped: counts.skip + counts.todo };
 }
+
+/** Runs the files, a few at once, and sums what became of them. */
+async function runAll(all: readonly string[], runFile: (file: string) => Promise<Counts>): Promise<Counts> {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const waiting = [...all];
+  const work = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const { passed, failed, skipped } = await runFile(file);
+      total.passed += passed;
+      total.failed += failed;
+      total.skipped += skipped;
+    }
+  };
+  await Promise.all(Array.from({ length: filesAtOnce }, work));
+  return total;
+}
+
+process.umask(testUmask);
+const environment = testEnvironment(process.env);
 
 const selection = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const only = new Set(process.argv.slice(2).filter((argument) => argument.startsWith('--')));
@@ -163,10 +181,10 @@ if (files.length === 0) {
   console.error('no test file matches');
   results.push({ passed: 0, failed: 1, skipped: 0 });
 }
-if (!only.has('--bun') && files.length > 0) results.push(await runUnderNode(files));
+if (!only.has('--bun') && files.length > 0) results.push(await runAll(files, runFileUnderNode));
 if (!only.has('--node') && bunFiles.length > 0) {
   console.log('\nThe same under Bun:');
-  results.push(await runUnderBun(bunFiles));
+  results.push(await runAll(bunFiles, runFileUnderBun));
 }
 
 const sum = (key: keyof Counts): number => results.reduce((total, counts) => total + counts[key], 0);

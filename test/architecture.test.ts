@@ -275,6 +275,36 @@ test('no file is longer than 400 lines, no test longer than 700, and none has a 
   }
 });
 
+test('a test that is named after a source file stands at the mirrored path, and every source file is loaded by a test', () => {
+  const tests = globSync('test/**/*.ts', { cwd: root });
+  const places = new Map<string, string[]>();
+  for (const file of sources) {
+    const [name = ''] = file.split('/').slice(-1);
+    places.set(name, [...(places.get(name) ?? []), file]);
+  }
+  const scenarios = /^test\/(?:e2e|attacks|hardening|clients|conformance|deploy|support)\//;
+  const misplaced = tests.filter((file) => {
+    const named = places.get((file.split('/').at(-1) ?? '').replace(/\.test\.ts$/, '.ts')) ?? [];
+    const mirrored = file.replace(/^test/, 'src').replace(/\.test\.ts$/, '.ts');
+    return (
+      file.endsWith('.test.ts') && named.length > 0 && !named.includes(mirrored) && !scenarios.test(file)
+    );
+  });
+  assert.deepEqual(misplaced, []);
+  const loaded = new Set<string>();
+  // The programs are started, not imported.
+  const waiting = [...tests, 'src/cli/main.ts', 'src/cli/single-file.ts'];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (loaded.has(file) || !existsSync(join(root, file))) continue;
+    loaded.add(file);
+    waiting.push(...importsOf(file).map(targetOf));
+  }
+  assert.deepEqual(
+    sources.filter((file) => !loaded.has(file) && !file.endsWith('.d.ts')),
+    [],
+  );
+});
+
 test('no file names this machine, nor the host of the registry that npm uses here', () => {
   const asked = spawnSync('npm', ['config', 'get', 'registry'], {
     cwd: root,
