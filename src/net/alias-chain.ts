@@ -4,7 +4,7 @@
 export const aliasesMax = 8;
 const nameLengthMax = 253;
 
-/** Asks for the alias of one name; a rejection or an empty response says that it is none. */
+/** Asks for the alias of one name; a rejection or an empty answer says that it is none. */
 export type AskAlias = (name: string) => Promise<readonly string[]>;
 
 /**

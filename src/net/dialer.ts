@@ -155,7 +155,7 @@ class GuardedDialer implements Dialer {
     return fixed?.[0] ?? host;
   }
 
-  /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all responses checked. */
+  /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
   async #resolveAndCheck(request: DialRequest): Promise<readonly string[]> {
     const { destination, addresses: opened, principalId, signal } = request;
     const { host } = destination;
@@ -293,7 +293,7 @@ const metadataNames: ReadonlySet<string> = new Set([
   'instance-data.ec2.internal',
 ]);
 
-/** IPv6 and IPv4 in turn, each in the order of the response (RFC 8305 §4). */
+/** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
 function interleaveFamilies(addresses: readonly string[]): readonly string[] {
   const families = [6, 4].map((family) =>
     addresses.filter((address) => isAddressLiteral(address) === family),

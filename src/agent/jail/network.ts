@@ -24,7 +24,7 @@ const MS_BIND = 0x1000;
 const MNT_DETACH = 2;
 
 const resolvConf = '/etc/resolv.conf';
-const resolvConfText = `# upstreamproxy: names get a response from the agent
+const resolvConfText = `# upstreamproxy: names are answered by the agent
 nameserver 127.0.0.1
 options timeout:5 attempts:2
 `;

@@ -17,7 +17,7 @@ export interface NameServers {
 const searchMax = 6;
 const dotsMax = 15;
 
-const firstLine = '# upstreamproxy: names get a response from the agent; session ';
+const firstLine = '# upstreamproxy: names are answered by the agent; session ';
 const keptLine = '# This stood here before, and is put back when the session ends:';
 const comment = '# ';
 

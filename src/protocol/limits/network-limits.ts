@@ -7,7 +7,7 @@ export const networkLimits = {
   resolveTimeoutMs: row(
     5_000,
     'timeout',
-    'A name server that does not respond to must not hold a stream for longer.',
+    'A name server that does not answer must not hold a stream for longer.',
   ),
   handshakeTimeoutMs: row(10_000, 'timeout', 'A TLS or WebSocket handshake over a bad link.'),
   closeTimeoutMs: row(
