@@ -1,7 +1,7 @@
 // From a store's URL to its engine.
 
 import { ProxyError } from '../protocol/error.ts';
-import { openSqliteStore } from './sqlite-store.ts';
+import { openSqliteStore } from './sqlite/sqlite-store.ts';
 import type { Store } from './store.ts';
 
 /**

@@ -2,7 +2,7 @@
 
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from './sqlite-row.ts';
-import type { ProofStore, SeenProof } from './store.ts';
+import type { ProofStore, SeenProof } from '../store.ts';
 
 /** Counting all proofs takes milliseconds when there are many, which every request of a session would wait for. */
 const countsBetween = 1_000;

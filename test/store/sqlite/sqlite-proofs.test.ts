@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { openStore } from '../../src/store/open-store.ts';
-import type { Store } from '../../src/store/store.ts';
-import { withTemporaryDirectory } from '../support/temporary-directory.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const bounds = { proofsPerKeyMax: 3, proofsMax: 5 };
 

@@ -1,6 +1,6 @@
 // Reading the columns of a row: a value of another type means a damaged store, and is said.
 
-import { ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import type { Row } from './sqlite-database.ts';
 
 export function textOf(row: Row, column: string): string {

@@ -2,9 +2,9 @@
 // for the fsyncs of a checkpoint, 10 ms and more, which on the main thread every stream would feel.
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
-import type { AuditBounds, AuditEntry } from './store.ts';
+import type { AuditBounds, AuditEntry } from '../store.ts';
 
 const checkpointIntervalMs = 1000;
 /** The thread ends between two batches; on a stuck disk it is not waited for. */

@@ -11,7 +11,7 @@ import type {
   SessionState,
   SessionStore,
   TokenStore,
-} from './store.ts';
+} from '../store.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
 export const supersededReason = 'a later enrolment with the same token replaced it before its commit';

@@ -7,7 +7,7 @@ import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
 import { migrate } from './sqlite-schema.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
-import type { Store } from './store.ts';
+import type { Store } from '../store.ts';
 
 /** Opens or creates the file (0600, its folder 0700); `:memory:` lives as long as the store. */
 export async function openSqliteStore(path: string): Promise<Store> {

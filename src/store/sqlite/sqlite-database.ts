@@ -4,7 +4,7 @@ import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync } from
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../../protocol/error.ts';
 
 /** How long a statement waits for another process that is writing. It blocks the event loop, so it is short. */
 const busyTimeoutMs = 2000;

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, constants, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 
 /** Another process looks whether the lock is held, for the time of a system call. */
 const lockTimeoutMs = 2000;

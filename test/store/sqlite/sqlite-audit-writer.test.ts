@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { startAuditWriter } from '../../src/store/sqlite-audit-writer.ts';
-import { openSqliteStore } from '../../src/store/sqlite-store.ts';
-import { auditEntry } from '../conformance/store.ts';
-import { patienceMs } from '../support/patience.ts';
+import { startAuditWriter } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { auditEntry } from '../../conformance/store.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 async function inFolder(body: (path: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-checkpoint-'));

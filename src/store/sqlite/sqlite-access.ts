@@ -10,7 +10,7 @@ import type {
   AccessTerms,
   FileOutcome,
   NewAccessRequest,
-} from './access-store.ts';
+} from '../access-store.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import { integerOf, textOf } from './sqlite-row.ts';
 

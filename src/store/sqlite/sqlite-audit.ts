@@ -1,11 +1,11 @@
 // Audit events in SQLite, in the order in which they were stored.
 
-import type { AuditEvent } from '../api/audit-event.ts';
+import type { AuditEvent } from '../../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { type AuditWriter, pruneAudit, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { SqliteHolders } from './sqlite-holder.ts';
 import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
-import type { AuditBounds, AuditEntry, AuditQuery, AuditStore } from './store.ts';
+import type { AuditBounds, AuditEntry, AuditQuery, AuditStore } from '../store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
 const batchesBeforeWriter = 20;

@@ -1,6 +1,6 @@
 // The schema of the SQLite store as migrations, which only go forward.
 
-import { ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from './sqlite-row.ts';
 

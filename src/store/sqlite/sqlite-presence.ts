@@ -2,7 +2,7 @@
 
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf, textOf } from './sqlite-row.ts';
-import type { PresenceStore, SessionPresence } from './store.ts';
+import type { PresenceStore, SessionPresence } from '../store.ts';
 
 export class SqlitePresence implements PresenceStore {
   readonly #database: SqliteDatabase;

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
-import { openSqliteStore } from '../../src/store/sqlite-store.ts';
-import { schemaVersion } from '../../src/store/sqlite-schema.ts';
-import { auditEntry, newSession } from '../conformance/store.ts';
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { schemaVersion } from '../../../src/store/sqlite/sqlite-schema.ts';
+import { auditEntry, newSession } from '../../conformance/store.ts';
 
 let root = '';
 before(async () => {
@@ -134,7 +134,7 @@ test('processes that open a new file at the same moment all get the whole schema
   const path = join(root, 'together', 'state.db');
   await mkdir(join(root, 'together'), { mode: 0o700 });
   const program = `
-    import { openSqliteStore } from ${JSON.stringify(new URL('../../src/store/sqlite-store.ts', import.meta.url).href)};
+    import { openSqliteStore } from ${JSON.stringify(new URL('../../../src/store/sqlite/sqlite-store.ts', import.meta.url).href)};
     process.stdout.write('ready');
     process.stdin.once('data', async () => {
       process.stdin.pause();

@@ -5,9 +5,9 @@ import { lstat, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SqliteHolders } from '../../src/store/sqlite-holder.ts';
-import { openSqliteStore } from '../../src/store/sqlite-store.ts';
-import { auditEntry } from '../conformance/store.ts';
+import { SqliteHolders } from '../../../src/store/sqlite/sqlite-holder.ts';
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { auditEntry } from '../../conformance/store.ts';
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-holder-'));
@@ -19,8 +19,8 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
 }
 
 const code = (text: string): string => `
-  import { SqliteHolders } from ${JSON.stringify(new URL('../../src/store/sqlite-holder.ts', import.meta.url).href)};
-  import { openSqliteStore } from ${JSON.stringify(new URL('../../src/store/sqlite-store.ts', import.meta.url).href)};
+  import { SqliteHolders } from ${JSON.stringify(new URL('../../../src/store/sqlite/sqlite-holder.ts', import.meta.url).href)};
+  import { openSqliteStore } from ${JSON.stringify(new URL('../../../src/store/sqlite/sqlite-store.ts', import.meta.url).href)};
   ${text}
   setInterval(() => {}, 1000);
 `;
