@@ -153,7 +153,9 @@ export async function openSession(
     limits,
     ...(signal === undefined ? {} : { signal }),
   });
-  stack.defer(() => endAtGateway(session, logger));
+  // Ending it would revoke the token, which the next start needs; without a commit the session ends by itself.
+  let isTokenErased = false;
+  stack.defer(() => (isTokenErased ? endAtGateway(session, logger) : undefined));
   await atStep('enrolled');
 
   if (system === undefined)
@@ -180,6 +182,7 @@ export async function openSession(
   await atStep('proven');
 
   const erasure = token.erase();
+  isTokenErased = true;
   if (!erasure.erased)
     logger.warn(`the token file could not be erased: ${erasure.reason}; the token is used up`);
   await atStep('token-erased');

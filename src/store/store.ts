@@ -38,6 +38,8 @@ export type EnrolOutcome =
   /** `superseded` are earlier uncommitted sessions of the same token, now revoked. */
   | { readonly kind: 'enrolled'; readonly superseded: readonly string[] }
   | { readonly kind: 'token_consumed'; readonly sessionId: string }
+  /** A session of this token was ended on purpose before its commit: the token went with it. */
+  | { readonly kind: 'token_revoked'; readonly sessionId: string }
   | { readonly kind: 'too_many_enrolments' };
 
 export type CommitOutcome =
@@ -58,9 +60,12 @@ export interface SessionStore {
   /** Marks the session committed and its token consumed, all or nothing; repeating it is harmless. */
   commit(id: string, nowMs: number): Promise<CommitOutcome>;
   find(id: string): Promise<SessionRecord | undefined>;
-  /** Ends a living session. False if there is none of that id. */
+  /**
+   * Ends a living session. False if there is none of that id. One that was not committed takes its token with it, all or nothing:
+   * whoever ended it on purpose did not mean that the token starts another.
+   */
   end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean>;
-  /** Ends every session past its time and gives those that this very call ended. */
+  /** Ends every session past its time and gives those that this very call ended. Tokens that were not committed stay fresh. */
   expire(nowMs: number): Promise<readonly SessionRecord[]>;
   /** Newest first. */
   list(query: { readonly living?: boolean; readonly limit: number }): Promise<readonly SessionRecord[]>;
@@ -90,7 +95,7 @@ export interface PresenceStore {
 }
 
 export interface TokenStore {
-  /** The session that consumed the token, if one did. */
+  /** The session that consumed the token, or with which it was revoked. */
   consumedBy(tokenKey: string): Promise<string | undefined>;
   /** Forgets tokens that could not be presented any more at this time. Gives how many. */
   prune(nowMs: number): Promise<number>;

@@ -116,6 +116,42 @@ function sessionConformance(open: () => Promise<Store>): void {
     assert.equal((await store.sessions.enrol(newSession('b'), bounds)).kind, 'token_consumed');
   });
 
+  for (const [how, end, fresh] of [
+    [
+      'an operator revokes it',
+      (store: Store) => store.sessions.end('a', { state: 'revoked', reason: 'x' }, 2000),
+      false,
+    ],
+    [
+      'its agent ends it',
+      (store: Store) => store.sessions.end('a', { state: 'ended', reason: 'x' }, 2000),
+      false,
+    ],
+    ['it is not committed in time', (store: Store) => store.sessions.expire(10_000), true],
+    ['its token enrols again', (store: Store) => store.sessions.enrol(newSession('b'), bounds), true],
+  ] as const) {
+    test(`when ${how} before the commit, the token ${fresh ? 'stays fresh' : 'goes with the session'}`, async () => {
+      await using store = await open();
+      await store.sessions.enrol(newSession('a'), bounds);
+      await end(store);
+      assert.equal(await store.tokens.consumedBy('token-1'), fresh ? undefined : 'a');
+      const next = await store.sessions.enrol(newSession('c'), bounds);
+      if (fresh) assert.equal(next.kind, 'enrolled');
+      else assert.deepEqual(next, { kind: 'token_revoked', sessionId: 'a' });
+    });
+
+    test(`when ${how} after the commit, the token is consumed`, async () => {
+      await using store = await open();
+      await store.sessions.enrol(newSession('a'), bounds);
+      await store.sessions.commit('a', 1500);
+      await end(store);
+      assert.deepEqual(await store.sessions.enrol(newSession('c'), bounds), {
+        kind: 'token_consumed',
+        sessionId: 'a',
+      });
+    });
+  }
+
   test('a session that is over, late or unknown does not commit', async () => {
     await using store = await open();
     await store.sessions.enrol(newSession('a'), bounds);
@@ -124,7 +160,6 @@ function sessionConformance(open: () => Promise<Store>): void {
     const outcome = await store.sessions.commit('a', 3000);
     assert.equal(outcome.kind === 'over' && outcome.session?.state, 'revoked');
     assert.deepEqual(await store.sessions.commit('b', 3000), { kind: 'over', session: undefined });
-    assert.equal(await store.tokens.consumedBy('token-1'), undefined);
   });
 
   test('a token enrols a bounded number of times', async () => {

@@ -16,6 +16,7 @@ import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { configurationWarnings } from './configuration-warnings.ts';
 import { policyWarnings } from './policy-warnings.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
@@ -51,10 +52,11 @@ function becomeUser(config: GatewayConfig, identity: Identity): void {
 async function checkConfiguration(config: GatewayConfig): Promise<readonly string[]> {
   await RuleTrust.open(config.trust);
   if (config.tls !== 'self') await openIdentity(config, Date.now());
-  if (config.policy.mode === 'observe') return [];
+  const warnings = configurationWarnings(config).map((warning) => `warning: ${warning}`);
+  if (config.policy.mode === 'observe') return warnings;
   const options = { ...policyNames(config), pollIntervalMs: 0 };
   await using source = await PolicySource.open(config.policy.paths, options);
-  return policyWarnings(source, Date.now());
+  return [...warnings, ...policyWarnings(source, Date.now())];
 }
 
 async function gateway(args: readonly string[]): Promise<number> {
@@ -78,6 +80,7 @@ async function gateway(args: readonly string[]): Promise<number> {
   using shutdown = listenForShutdown();
   const log = gatewayLog(config.log);
   const warn = (message: string): void => log('warn', message);
+  for (const warning of configurationWarnings(config)) warn(warning);
   protectProcess(warn);
   if (identity !== undefined) takeFiles(config);
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.

@@ -190,6 +190,11 @@ export class SessionService implements AsyncDisposable {
       }
       case 'token_consumed':
         throw await this.#alarm(input, principalId, outcome.sessionId);
+      case 'token_revoked':
+        throw new ProxyError(
+          'session_revoked',
+          `The session token was revoked with session ${outcome.sessionId}, which was ended before its commit; get a new one.`,
+        );
       case 'too_many_enrolments':
         throw new ProxyError(
           'limit_exceeded',

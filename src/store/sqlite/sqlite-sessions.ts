@@ -33,7 +33,7 @@ export class SqliteSessions implements SessionStore {
     const { tokenKey, enrolledMs } = session;
     return database.transaction((): EnrolOutcome => {
       const consumer = consumerOf(database, tokenKey);
-      if (consumer !== undefined) return { kind: 'token_consumed', sessionId: consumer };
+      if (consumer !== undefined) return this.#refusalOf(consumer);
       const count = database.get('SELECT count(*) AS count FROM session WHERE token_key = :tokenKey', {
         tokenKey,
       });
@@ -48,6 +48,13 @@ export class SqliteSessions implements SessionStore {
       this.#insert(session);
       return { kind: 'enrolled', superseded };
     });
+  }
+
+  /** A session that never committed did not consume the token: it was ended, and the token with it. */
+  #refusalOf(sessionId: string): EnrolOutcome {
+    const session = this.#find(sessionId);
+    const isRevoked = session !== undefined && session.committedMs === undefined;
+    return { kind: isRevoked ? 'token_revoked' : 'token_consumed', sessionId };
   }
 
   #insert(session: NewSession): void {
@@ -82,10 +89,7 @@ export class SqliteSessions implements SessionStore {
       const { tokenKey, tokenExpiresMs } = session;
       const consumer = consumerOf(database, tokenKey);
       if (consumer !== undefined) return { kind: 'token_consumed', sessionId: consumer };
-      database.run(
-        'INSERT INTO consumed_token (token_key, session_id, expires_ms) VALUES (:tokenKey, :id, :tokenExpiresMs)',
-        { tokenKey, id, tokenExpiresMs },
-      );
+      this.#useUp({ id, tokenKey, tokenExpiresMs });
       database.run(`UPDATE session SET state = 'committed', committed_ms = :nowMs WHERE id = :id`, {
         id,
         nowMs,
@@ -104,7 +108,19 @@ export class SqliteSessions implements SessionStore {
   }
 
   async end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
-    return this.#database.transaction(() => this.#end(id, ending, nowMs));
+    return this.#database.transaction(() => {
+      const session = this.#find(id);
+      if (session?.state === 'enrolled') this.#useUp(session);
+      return this.#end(id, ending, nowMs);
+    });
+  }
+
+  /** The token starts no session from here on. */
+  #useUp({ id, tokenKey, tokenExpiresMs }: Pick<NewSession, 'id' | 'tokenKey' | 'tokenExpiresMs'>): void {
+    this.#database.run(
+      'INSERT INTO consumed_token (token_key, session_id, expires_ms) VALUES (:tokenKey, :id, :tokenExpiresMs)',
+      { tokenKey, id, tokenExpiresMs },
+    );
   }
 
   #end(id: string, ending: SessionEnding, nowMs: number): boolean {

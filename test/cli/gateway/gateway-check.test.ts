@@ -41,6 +41,18 @@ test('warnings of the policy are printed by both checks, and fail where that is 
   });
 });
 
+test('a store that forgets used tokens while the signing key lasts is warned of', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const config = join(directory, 'gateway.yaml');
+    const check = () => runCommand(launcher, ['gateway', '--config', config, '--check']);
+    await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
+    await writeFile(config, 'policy: policy.yaml\nstore: "sqlite::memory:"\n');
+    assert.match((await check()).stdout, /^warning: store: sqlite::memory: forgets at each start/);
+    await writeFile(config, 'policy: policy.yaml\nstore: "sqlite:state.db"\n');
+    assert.doesNotMatch((await check()).stdout, /warning/);
+  });
+});
+
 test('a certificate without its key is found by the check, by the names of the files', async () => {
   await withTemporaryDirectory(async (directory) => {
     const file = (name: string): string => join(directory, name);

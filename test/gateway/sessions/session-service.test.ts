@@ -8,6 +8,7 @@ import {
   posture,
   proofOf,
   type TestAgent,
+  type TestSessions,
 } from '../session-fixture.ts';
 
 const commitOf = (agent: TestAgent) => agent.request('POST', sessionCommitPath);
@@ -71,6 +72,26 @@ test('a token enrols again before the commit, which revokes the earlier session'
   await sessions.service.commit(commitOf(second));
   assert.deepEqual(sessions.audit.actions, ['enrolled', 'revoked', 'enrolled', 'committed']);
 });
+
+for (const [how, end] of [
+  [
+    'an operator',
+    (sessions: TestSessions, agent: TestAgent) => sessions.service.revoke(agent.sessionId, 'seen twice'),
+  ],
+  [
+    'its agent',
+    (sessions: TestSessions, agent: TestAgent) => sessions.service.end(agent.request('DELETE', sessionPath)),
+  ],
+] as const) {
+  test(`a session that ${how} ends before its commit takes its token with it`, async () => {
+    await using sessions = await openTestSessions();
+    const token = sessions.token();
+    await end(sessions, await sessions.enrol(token));
+    await assert.rejects(sessions.enrol(token), { code: 'session_revoked', message: /get a new one/ });
+    assert.equal(sessions.audit.actions.at(-1), 'refused');
+    assert.equal((await sessions.enrol(sessions.token())).sessionId !== '', true);
+  });
+}
 
 test('a token that enrols after the commit is refused with an alarm, and the session lives on', async () => {
   await using sessions = await openTestSessions();
