@@ -18,7 +18,7 @@ import {
   type JailReport,
   type LayerReport,
 } from './jail-plan.ts';
-import { errnoName, requireDone } from '../../system/kernel-fault.ts';
+import { errnoName, isRefusal, requireDone } from '../../system/kernel-fault.ts';
 import { canSetKernel, closeKernelFiles, makeMountNamespace } from './kernel-files.ts';
 import { enterLandlock } from './landlock.ts';
 import { enterNetwork } from './network.ts';
@@ -101,9 +101,10 @@ export async function runJailHelper(): Promise<number> {
   const context = { plan, calls, numbers: systemCallNumbers() };
   if (plan.standardErrorFd !== undefined)
     requireDone('dup3', calls.call(context.numbers.dup3, plan.standardErrorFd, standardError, 0));
-  const layers = await enterLayers(context);
-  const report: JailReport = { layers, isStranded: isStranded(plan, layers) };
+  const report = await enter(context);
   writeSync(controlFd, `${JSON.stringify(report)}\n`);
+  if (report.fault !== undefined) return 0;
+  const { layers } = report;
   if (plan.earlyPorts !== undefined && layers.some(({ layer, held }) => layer === 'network' && held))
     await sendEarlyEntrances(context, plan.earlyPorts);
   let line = readLine<JailListen | JailCommand>();
@@ -115,11 +116,21 @@ export async function runJailHelper(): Promise<number> {
   return becomeCommand(context, line, agent);
 }
 
+async function enter(context: JailContext): Promise<JailReport> {
+  try {
+    const layers = await enterLayers(context);
+    return { layers, isStranded: isStranded(context.plan, layers) };
+  } catch (error) {
+    return { layers: [], fault: error instanceof Error ? error.message : String(error) };
+  }
+}
+
 function isStranded({ outside }: JailPlan, layers: readonly LayerReport[]): boolean {
   const network = layers.find(({ layer }) => layer === 'network');
   return network?.held === false && ownNamespaces() !== outside;
 }
 
+/** Throws what is no refusal of the kernel. */
 async function enterLayers(context: JailContext): Promise<readonly LayerReport[]> {
   const { plan } = context;
   const reports: LayerReport[] = [];
@@ -137,9 +148,11 @@ async function enterLayers(context: JailContext): Promise<readonly LayerReport[]
           { layer: step.layer, held: true },
           { layer: error.layer, held: false, reason: error.message },
         );
+      } else if (error instanceof Error && isRefusal(error)) {
+        reports.push({ layer: step.layer, held: false, reason: error.message });
       } else {
-        const reason = error instanceof Error ? error.message : String(error);
-        reports.push({ layer: step.layer, held: false, reason });
+        // A state that another process can bring about must not cost a layer.
+        throw error;
       }
     }
   }
@@ -155,8 +168,9 @@ function closeKernel({ plan, calls, numbers }: JailContext): void {
   try {
     makeMountNamespace(calls, numbers);
     closeKernelFiles(calls, numbers);
-  } catch {
+  } catch (error) {
     // A container's root may not, and its runtime has done the same.
+    if (!isRefusal(error)) throw error;
   }
 }
 

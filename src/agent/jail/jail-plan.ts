@@ -53,6 +53,8 @@ export interface JailReport {
   readonly layers: readonly LayerReport[];
   /** The helper left the agent's namespaces and has no network: it must not become the command. */
   readonly isStranded?: boolean;
+  /** What went wrong that is no refusal: with it nothing may start, whatever holds. */
+  readonly fault?: string;
 }
 
 export interface LayerReport {

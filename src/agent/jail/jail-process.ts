@@ -17,7 +17,10 @@ import {
   type JailReport,
 } from './jail-plan.ts';
 import { EntranceReceiver } from './network-entrances.ts';
-import { mapAllUsers, namespaceStart, ownNamespaces } from './network-namespace.ts';
+import { mapUsers, namespaceStart, ownNamespaces, refusesUserNamespace } from './network-namespace.ts';
+import { openSystemCalls } from '../../system/ffi.ts';
+import { isRefusal } from '../../system/kernel-fault.ts';
+import { systemCallNumbers } from '../../system/system-call-numbers.ts';
 
 /** A helper that is inside the jail and waits. */
 export interface Jail extends AsyncDisposable {
@@ -60,7 +63,7 @@ export async function openJail(plan: JailPlan, program: HelperProgram): Promise<
   return await openWithoutNetwork(plan, program, network?.reason ?? 'refused');
 }
 
-/** The program that was to start the helper ended instead; the message is its own. */
+/** The kernel refuses the namespace that the helper was to be started in. */
 class StarterRefused extends Error {}
 
 async function openWithoutNetwork(plan: JailPlan, program: HelperProgram, reason: string): Promise<Jail> {
@@ -102,6 +105,7 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
     const report = await (starter
       ? reportOrRefusal(child, control, { startedBy, needsMap: plan.needsMap })
       : readLine<JailReport>(control));
+    if (report.fault !== undefined) throw new ProxyError('jail_refused', `a layer failed: ${report.fault}`);
     return jailOf({ child, control, report, receiver, plan });
   } catch (error) {
     child.kill('SIGKILL');
@@ -128,7 +132,7 @@ async function reportOrRefusal(
   try {
     if (needsMap) {
       await readLine<JailMap>(control);
-      mapAllUsers(child.pid ?? 0);
+      giveUsers(child.pid ?? 0);
       control.write('{}\n');
     }
     const report = await readLine<JailReport>(control);
@@ -137,13 +141,32 @@ async function reportOrRefusal(
   } catch (error) {
     child.kill('SIGKILL');
     await closed;
+    if (error instanceof StarterRefused) throw error;
     const [line = ''] = text.slice(0, refusalBytesMax).split('\n');
-    if (line === '' && error instanceof ProxyError) throw error;
-    if (line === '') throw new StarterRefused(String(error), { cause: error });
-    throw new StarterRefused(line.startsWith(`${startedBy}:`) ? line : `${startedBy}: ${line}`, {
+    const said = line === '' || line.startsWith(`${startedBy}:`) ? line : `${startedBy}: ${line}`;
+    // What a tool says is for people. Whether the kernel refuses is asked of the kernel.
+    if (isUserNamespaceRefused())
+      throw new StarterRefused(said === '' ? 'the kernel refuses a user namespace' : said, { cause: error });
+    if (said === '') throw error;
+    throw new ProxyError('jail_refused', `the helper of the jail cannot be started: ${said}`, {
       cause: error,
     });
   }
+}
+
+/** Throws StarterRefused where the kernel refuses. */
+function giveUsers(pid: number): void {
+  try {
+    mapUsers(pid);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    throw new StarterRefused(`no users in a namespace: ${String(error)}`, { cause: error });
+  }
+}
+
+function isUserNamespaceRefused(): boolean {
+  using calls = openSystemCalls();
+  return refusesUserNamespace(calls, systemCallNumbers());
 }
 
 interface JailParts {

@@ -2,10 +2,11 @@
 // namespace, in which it may.
 
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { SystemCalls } from '../../system/ffi.ts';
 import { findProgram } from './become-program.ts';
 import type { HelperProgram } from './jail-plan.ts';
-import { requireDone } from '../../system/kernel-fault.ts';
+import { isRefusal, KernelFault, requireDone } from '../../system/kernel-fault.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 /** How the helper is started so that it can make namespaces, or why it cannot. */
@@ -13,7 +14,7 @@ export type NamespaceStart =
   | {
       readonly program: HelperProgram;
       readonly startedBy?: string;
-      /** The helper waits until `mapAllUsers` was called for it. */
+      /** The helper waits until `mapUsers` was called for it. */
       readonly needsMap?: boolean;
     }
   | { readonly reason: string };
@@ -21,6 +22,8 @@ export type NamespaceStart =
 /** Not the PATH of the environment: what stands before our own program must be the system's. */
 const toolPath = '/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin';
 const CLONE_NEWNS = 0x00020000;
+const CLONE_VFORK = 0x00004000;
+const CLONE_NEWUSER = 0x10000000;
 const CLONE_NEWNET = 0x40000000;
 const CAP_SYS_ADMIN = 21;
 const MS_REC = 0x4000;
@@ -39,14 +42,24 @@ export function namespaceStart(
   if (isRoot && hasCapability(CAP_SYS_ADMIN)) return { program };
   const unshare = findProgram('unshare', toolPath);
   if ('code' in unshare) return { reason: 'there is no unshare(1) of util-linux' };
-  // In a namespace of one user, root could not become another and would not own their files.
-  const map = isRoot ? [] : ['--map-current-user'];
-  const args = ['--user', ...map, '--keep-caps', '--', program.file, ...program.args];
-  return { program: { file: unshare.path, args }, startedBy: 'unshare', needsMap: isRoot };
+  // Its users are written by us: of a refusal the errno is told, and not a text.
+  const args = ['--user', '--keep-caps', '--', program.file, ...program.args];
+  return { program: { file: unshare.path, args }, startedBy: 'unshare', needsMap: true };
 }
 
-/** Gives a process in a new user namespace all users and groups of this one. Throws an Error if the kernel refuses. */
-export function mapAllUsers(pid: number): void {
+/**
+ * Gives a process in a new user namespace its users: all of this one's from root, for in a namespace of one user root could not become
+ * another and would not own their files; its own from anybody else. Throws an Error with the errno if the kernel refuses.
+ */
+export function mapUsers(pid: number): void {
+  if (process.geteuid?.() === 0) return mapAllUsers(pid);
+  // user_namespaces(7): who has no right to groups gives up setgroups(2) first.
+  writeFileSync(`/proc/${pid}/setgroups`, 'deny');
+  writeFileSync(`/proc/${pid}/uid_map`, `${process.geteuid?.()} ${process.geteuid?.()} 1\n`);
+  writeFileSync(`/proc/${pid}/gid_map`, `${process.getegid?.()} ${process.getegid?.()} 1\n`);
+}
+
+function mapAllUsers(pid: number): void {
   for (const kind of ['uid', 'gid']) {
     const ranges = readFileSync(`/proc/self/${kind}_map`, 'latin1').trim().split('\n');
     // First of this namespace, first of the one outside it, how many.
@@ -54,6 +67,35 @@ export function mapAllUsers(pid: number): void {
       .map((line) => line.trim().split(/\s+/))
       .map(([first, , count]) => `${first} ${first} ${count}\n`);
     writeFileSync(`/proc/${pid}/${kind}_map`, lines.join(''));
+  }
+}
+
+/**
+ * Whether the kernel refuses a user namespace: asked of the kernel itself, by a process that ends at once. Throws a KernelFault for
+ * what is no refusal, such as a limit that is reached.
+ */
+export function refusesUserNamespace(calls: SystemCalls, numbers: SystemCallNumbers): boolean {
+  const flags = CLONE_NEWUSER | CLONE_VFORK | constants.signals.SIGCHLD;
+  const pid = calls.call(numbers.clone, flags, 0, 0, 0, 0);
+  // In the new process.
+  if (pid === 0) calls.call(numbers.exit_group, 0);
+  if (pid > 0) {
+    calls.call(numbers.wait4, pid, 0, 0, 0);
+    return false;
+  }
+  const fault = new KernelFault('clone', -pid);
+  // user_namespaces(7): ENOSPC where a limit is reached, which can be 0.
+  if (isRefusal(fault) || (fault.code === 'ENOSPC' && isNoneAllowed('user'))) return true;
+  throw fault;
+}
+
+/** Whether the administrator allows none of these namespaces (namespaces(7), /proc/sys/user). */
+export function isNoneAllowed(kind: 'user' | 'net' | 'mnt' | 'pid' | 'ipc'): boolean {
+  try {
+    return Number(readFileSync(`/proc/sys/user/max_${kind}_namespaces`, 'latin1')) === 0;
+  } catch {
+    // Without the file there is no such limit.
+    return false;
   }
 }
 
@@ -73,8 +115,11 @@ export function ownNamespaces(): string {
  * Throws an Error that says what the kernel refuses.
  */
 export function makeNamespaces(calls: SystemCalls, numbers: SystemCallNumbers): void {
-  requireDone('unshare', calls.call(numbers.unshare, CLONE_NEWNET | CLONE_NEWNS));
+  const result = calls.call(numbers.unshare, CLONE_NEWNET | CLONE_NEWNS);
+  if (-result === constants.errno.ENOSPC && (isNoneAllowed('net') || isNoneAllowed('mnt')))
+    throw new Error('unshare: no namespaces of networks and mounts are allowed here (/proc/sys/user)');
+  requireDone('unshare', result);
   // Else the mounts to come would be seen outside.
-  const result = calls.call(numbers.mount, 0, Buffer.from('/\0'), 0, MS_REC | MS_PRIVATE, 0);
-  requireDone('cannot make mounts private', result);
+  const made = calls.call(numbers.mount, 0, Buffer.from('/\0'), 0, MS_REC | MS_PRIVATE, 0);
+  requireDone('cannot make mounts private', made);
 }

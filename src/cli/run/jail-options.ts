@@ -9,7 +9,7 @@ import { jailLayers, type JailLayer, type JailPlan } from '../../agent/jail/jail
 import { openJail, type Jail } from '../../agent/jail/jail-process.ts';
 import type { HelperProgram } from '../../agent/jail/jail-plan.ts';
 import { openFilesSoft } from '../../agent/kernel/process-table.ts';
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import { isSingleFile, markArguments } from '../terminal/argument-marks.ts';
 import { choiceOption } from '../terminal/command.ts';
 
@@ -111,43 +111,40 @@ function readLayers(text: string): readonly JailLayer[] {
 }
 
 /**
- * Starts the helper, before this process hardens itself. Undefined where there is to be no jail, or with `auto` where
- * none can be had. What was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`, `--capture-ports all`) must hold: throws jail_refused,
- * and so it does where the interruption has come.
+ * Starts the helper, before this process hardens itself. Undefined where there is to be no jail. With `auto` what the kernel refuses is
+ * left out, as long as a layer is left; what was asked for by name (`require`, `--fs-write`, `--user`, `--capture-only`,
+ * `--capture-ports all`) must hold. Throws jail_refused otherwise, and for all that is no refusal of the kernel: a helper that is
+ * late, stopped or killed, and a lack of processes or memory, which a command of this user could bring about for the next one.
  */
 export async function openJailFor(
-  options: JailOptions & { readonly relayPort?: number },
+  options: JailOptions & { readonly relayPort?: number; readonly helper?: HelperProgram },
   quiet: boolean,
-  interruption?: AbortSignal,
 ): Promise<Jail | undefined> {
-  const { isolate, plan, captureOnly, captureLoopback } = options;
+  const { isolate, plan } = options;
   if (isolate === 'off') return undefined;
-  const asked =
-    isolate === 'require' ||
-    (captureOnly && !captureLoopback) ||
-    plan.hasAllPorts === true ||
-    plan.fsWrite !== undefined ||
-    plan.identity !== undefined;
   try {
     const early = { earlyPorts: earlyPorts(options.relayPort) };
-    const jail = await openJail({ ...plan, ...early }, helperProgram());
+    const jail = await openJail({ ...plan, ...early }, options.helper ?? helperProgram());
     const missing = jail.report.layers.filter(({ held }) => !held);
-    if (missing.length === 0) return jail;
     const text = missing.map(({ layer, reason }) => `${layer} (${reason ?? 'refused'})`).join('; ');
     const must = isolate === 'require' ? missing : missing.filter(({ layer }) => isAskedFor(layer, options));
     if (must.length > 0) {
       await jail.close();
       throw new ProxyError('jail_refused', `the kernel refuses a layer of the jail: ${text}`);
     }
-    if (!quiet) process.stderr.write(`upstreamproxy: the jail is without ${text}\n`);
+    if (missing.length === jail.report.layers.length) {
+      await jail.close();
+      throw new ProxyError(
+        'jail_refused',
+        `the kernel refuses every layer of the jail: ${text}; only --isolate=off runs a command without one`,
+      );
+    }
+    if (missing.length > 0 && !quiet) process.stderr.write(`upstreamproxy: the jail is without ${text}\n`);
     return jail;
   } catch (error) {
     // A key of the terminal ends the helper too, and that is no word about the kernel. Of the two, either may be heard first.
     await nextTurn();
-    if (asked || interruption?.aborted === true) throw error;
-    const { message, code } = asProxyError(error);
-    process.stderr.write(`upstreamproxy: there is no jail: ${message} [${code}]\n`);
-    return undefined;
+    throw error;
   }
 }
 

@@ -109,7 +109,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
-  const jail = openJailFor(jailOptions, options.quiet, interruption.signal);
+  const jail = openJailFor(jailOptions, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   let session: RunSession;

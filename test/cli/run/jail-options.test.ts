@@ -1,0 +1,49 @@
+// What `--isolate=auto` goes on without, and what ends the start. The helpers here are of the shell and say what a test wants.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { openJailFor, readJailOptions } from '../../../src/cli/run/jail-options.ts';
+
+const skip =
+  process.versions['bun'] === undefined
+    ? false
+    : 'bun test does not deliver what comes on a fourth descriptor';
+/** One layer that needs no namespace. */
+const options = readJailOptions({ 'jail-layers': 'landlock' });
+
+const open = (script: string, isolate: 'auto' | 'require' = 'auto') =>
+  openJailFor({ ...options, isolate, helper: { file: '/bin/sh', args: ['-c', script] } }, true);
+const reporting = (report: unknown): string =>
+  `read -r _ <&3; echo '${JSON.stringify(report)}' >&3; read -r _ <&3`;
+
+test('a layer that the kernel refuses is left out as long as one is left', { skip }, async () => {
+  const layers = [
+    { layer: 'landlock', held: false, reason: 'the kernel has none' },
+    { layer: 'seccomp', held: true },
+  ];
+  await using jail = await open(reporting({ layers }));
+  assert.deepEqual(jail?.report.layers, layers);
+  await assert.rejects(open(reporting({ layers }), 'require'), { code: 'jail_refused' });
+});
+
+test('with no layer left nothing starts', { skip }, async () => {
+  const layers = [{ layer: 'landlock', held: false, reason: 'the kernel has none' }];
+  await assert.rejects(open(reporting({ layers })), { code: 'jail_refused', message: /only --isolate=off/ });
+});
+
+test('a helper that cannot be started, ends or is killed ends the start', { skip }, async () => {
+  for (const script of ['exit 0', 'exit 1', 'kill -9 $$', 'read -r _ <&3; exit 71'])
+    await assert.rejects(open(script), { code: 'jail_refused' }, script);
+  const helper = { file: '/nonexistent/helper', args: [] };
+  await assert.rejects(openJailFor({ ...options, helper }, true), { code: 'jail_refused' });
+});
+
+test('a layer that fails for another reason than a refusal ends the start', { skip }, async () => {
+  const report = { layers: [{ layer: 'seccomp', held: true }], fault: 'unshare: ENOMEM' };
+  await assert.rejects(open(reporting(report)), { code: 'jail_refused', message: /unshare: ENOMEM/ });
+});
+
+test('without a jail only by --isolate=off', async () => {
+  assert.equal(await openJailFor({ ...readJailOptions({ isolate: 'off' }) }, true), undefined);
+});
