@@ -2,10 +2,10 @@
 // hexadecimal: the first octet says what the rest is for.
 // node fuzz/websocket.ts [--seed N] [--runs N] [--repro '"<hex>"']
 
+import { ResponseReader } from '../src/http/response-reader.ts';
 import { WebSocketFault } from '../src/net/websocket-frame.ts';
 import { WebSocketParser } from '../src/net/websocket-parser.ts';
 import { parseProblem } from '../src/net/websocket-refusal.ts';
-import { bodyLength, fieldTokens, parseHandshakeResponse } from '../src/net/websocket-response.ts';
 import { ProxyError } from '../src/protocol/error.ts';
 
 import { pieces, runTarget } from './run-target.ts';
@@ -126,28 +126,39 @@ function report(role: 'client' | 'server', bytes: Buffer, pieceBytes: number): s
   return lines.join('\n');
 }
 
-/** A response is only a response when its head is whole, whatever has arrived before. */
+/** A refusal is told alike in every split, with no more of it than the limits, and no head before its end. */
 function checkResponse(bytes: Buffer): boolean {
-  try {
-    const response = parseHandshakeResponse(bytes, headBytesMax);
-    if (response === undefined) return false;
-    const headBytes = bytes.length - response.rest.length;
-    for (let length = 0; length < headBytes; length += 1) {
-      if (parseHandshakeResponse(bytes.subarray(0, length), headBytesMax) !== undefined)
-        throw new Error('a head before its end');
-    }
-    for (const [name, value] of response.fields) {
-      if (/[\r\n\0]/.test(name + value) || name === '' || value !== value.trim())
-        throw new Error(`the field ${JSON.stringify([name, value])}`);
-      fieldTokens(response, name);
-    }
-    if (bodyLength(response, 100) > 100) throw new Error('a body above the limit');
-    parseProblem(response.rest);
-    return true;
-  } catch (error) {
-    if (error instanceof ProxyError && error.code === 'gateway_protocol') return false;
-    throw error;
+  const whole = responseOf(bytes, bytes.length);
+  for (const pieceBytes of [1, 3, 7]) {
+    const split = responseOf(bytes, pieceBytes);
+    if (split !== whole) throw new Error(`in pieces of ${pieceBytes}:\n${split}\nin one piece:\n${whole}`);
   }
+  return whole.startsWith('response');
+}
+
+function responseOf(bytes: Buffer, pieceBytes: number): string {
+  const reader = new ResponseReader({
+    request: { method: 'GET', asksToSwitch: true },
+    limits: { headBytesMax, headersCountMax: 20 },
+    bodyBytesMax: 100,
+    fault: (reason) => new ProxyError('gateway_protocol', reason),
+  });
+  let fault = '';
+  try {
+    for (let at = 0; at < bytes.length; at += pieceBytes) reader.push(bytes.subarray(at, at + pieceBytes));
+  } catch (error) {
+    if (!(error instanceof ProxyError && error.code === 'gateway_protocol')) throw error;
+    fault = 'fault';
+  }
+  const { head, bodySoFar } = reader;
+  if (bodySoFar.length > 100) throw new Error('a body above the limit');
+  for (const [name, value] of head?.headers ?? []) {
+    if (/[\r\n\0]/.test(name + value) || name === '' || value !== value.trim())
+      throw new Error(`the field ${JSON.stringify([name, value])}`);
+  }
+  parseProblem(Buffer.from(bodySoFar));
+  const said = head === undefined ? 'nothing' : `response ${head.status} ${head.headers.toRaw().join('=')}`;
+  return `${said} ${fault}${fault === '' ? Buffer.from(reader.rest).toString('hex') : ''}`;
 }
 
 await runTarget({ name: 'websocket', generate, check });

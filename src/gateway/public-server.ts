@@ -4,6 +4,7 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { encodeLastResponse } from '../http/response-writer.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { caCertPath, sessionCommitPath, sessionPath } from '../protocol/session-messages.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
@@ -45,7 +46,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   });
   server.on('clientError', (_error, socket) => {
     if (!socket.writable) return void socket.destroy();
-    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    socket.end(encodeLastResponse(400, [], ''));
     // Who does not end its own side is not waited for.
     const timer = setTimeout(() => socket.destroy(), limits.lingerTimeoutMs).unref();
     socket.once('close', () => clearTimeout(timer));

@@ -1,15 +1,12 @@
 // The bytes of a request of HTTP/1.1, made from its validated head: nothing that a client wrote passes as it came.
 
-import { ProxyError } from '../protocol/error.ts';
 import { hostField } from './authority.ts';
+import { fieldLine, isToken, unwritable } from './field-line.ts';
 import type { RequestHead } from './message-head.ts';
-import { printable } from './printable.ts';
 
 /** How the body is framed: its length, in chunks, or no body. */
 export type BodyFraming = number | 'chunked' | 'none';
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 const target = /^[\x21-\x7e]+$/;
 
 /**
@@ -18,8 +15,8 @@ const target = /^[\x21-\x7e]+$/;
  */
 export function encodeRequestHead(head: RequestHead, framing: BodyFraming, switchTo?: string): string {
   const { method, path, query, destination, headers } = head;
-  if (!token.test(method)) throw notOne(method);
-  if (!target.test(path + query)) throw notOne(path);
+  if (!isToken(method)) throw unwritable(method);
+  if (!target.test(path + query)) throw unwritable(path);
   let text = `${method} ${path}${query} HTTP/1.1\r\nhost: ${hostField(destination)}\r\n${
     switchTo === undefined ? 'connection: keep-alive' : `connection: Upgrade\r\nupgrade: ${switchTo}`
   }\r\n`;
@@ -35,14 +32,4 @@ export function encodeBodyEnd(trailers: readonly string[]): string {
   for (let at = 0; at + 1 < trailers.length; at += 2)
     text += fieldLine(trailers[at] ?? '', trailers[at + 1] ?? '');
   return `${text}\r\n`;
-}
-
-function fieldLine(name: string, value: string): string {
-  if (!token.test(name) || !fieldValue.test(value)) throw notOne(name);
-  return `${name}: ${value}\r\n`;
-}
-
-/** The value may be a secret: only the name is told. */
-function notOne(what: string): ProxyError {
-  return new ProxyError('internal', `${printable(what)} cannot be written into the head of a request`);
 }

@@ -33,33 +33,36 @@ const statusLine = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** A line without its CRLF. @throws ProxyError origin_malformed */
-export function parseStatusLine(line: string): StatusLine {
+/** Makes the fault of a response that breaks HTTP or a limit: whose response it is, decides its code and its words. */
+export type ResponseFault = (reason: string, limit?: LimitName) => ProxyError;
+
+/** A line without its CRLF. */
+export function parseStatusLine(line: string, fault: ResponseFault = malformedResponse): StatusLine {
   const match = statusLine.exec(line);
-  if (match === null) throw malformedResponse('its first line is no status line of HTTP/1');
+  if (match === null) throw fault('its first line is no status line of HTTP/1');
   return { status: Number(match[2]), httpVersion: match[1] === '1' ? '1.1' : '1.0' };
 }
 
-/** Adds name and value of a field line to `raw`. A line that goes on with the next one (obs-fold) is none. @throws ProxyError origin_malformed */
-export function parseFieldLine(line: string, raw: string[]): void {
+/** Adds name and value of a field line to `raw`. A line that goes on with the next one (obs-fold) is none. */
+export function parseFieldLine(line: string, raw: string[], fault: ResponseFault = malformedResponse): void {
   const colon = line.indexOf(':');
   const name = colon === -1 ? line : line.slice(0, colon);
-  if (colon === -1 || !fieldName.test(name))
-    throw malformedResponse(`${printable(name)} is no name of a header field`);
+  if (colon === -1 || !fieldName.test(name)) throw fault(`${printable(name)} is no name of a header field`);
   const value = withoutBlanks(line.slice(colon + 1));
   if (!fieldValue.test(value))
-    throw malformedResponse(`the header field ${printable(name)} has a control character in its value`);
+    throw fault(`the header field ${printable(name)} has a control character in its value`);
   raw.push(name, value);
 }
 
 /**
  * What the fields (name, value, …) say. Whatever two parsers could read in two ways is refused: two lengths, a length beside
- * chunks, another coding than `chunked`, chunks in HTTP/1.0. @throws ProxyError origin_malformed
+ * chunks, another coding than `chunked`, chunks in HTTP/1.0.
  */
 export function responseHead(
   { status, httpVersion }: StatusLine,
   raw: readonly string[],
   requestMethod: string,
+  fault: ResponseFault = malformedResponse,
 ): ResponseHead {
   let length: number | undefined;
   let isChunked = false;
@@ -70,14 +73,13 @@ export function responseHead(
     const value = raw[at + 1] ?? '';
     switch (namedAs(raw[at] ?? '')) {
       case 'content-length':
-        if (length !== undefined) throw malformedResponse('Content-Length stands more than once');
+        if (length !== undefined) throw fault('Content-Length stands more than once');
         length = parseContentLength(value);
-        if (length === undefined)
-          throw malformedResponse(`its Content-Length ${printable(value)} is no plain number`);
+        if (length === undefined) throw fault(`its Content-Length ${printable(value)} is no plain number`);
         break;
       case 'transfer-encoding':
         if (isChunked || value.toLowerCase() !== 'chunked')
-          throw malformedResponse('its Transfer-Encoding is not "chunked", once');
+          throw fault('its Transfer-Encoding is not "chunked", once');
         isChunked = true;
         break;
       case 'connection':
@@ -94,10 +96,8 @@ export function responseHead(
         break;
     }
   }
-  if (isChunked && length !== undefined)
-    throw malformedResponse('Content-Length and Transfer-Encoding stand together');
-  if (isChunked && httpVersion === '1.0')
-    throw malformedResponse('Transfer-Encoding does not exist in HTTP/1.0');
+  if (isChunked && length !== undefined) throw fault('Content-Length and Transfer-Encoding stand together');
+  if (isChunked && httpVersion === '1.0') throw fault('Transfer-Encoding does not exist in HTTP/1.0');
   const framing = framingOf(status, requestMethod, length, isChunked);
   return {
     framing,
@@ -115,6 +115,8 @@ function framingOf(
 ): ResponseFraming {
   // RFC 9112 §6.3: these have no body, whatever the fields say.
   if (status < 200 || status === 204 || status === 304 || requestMethod === 'HEAD') return noBody;
+  // RFC 9110 §9.3.6: what follows is the tunnel's.
+  if (requestMethod === 'CONNECT' && status < 300) return noBody;
   if (isChunked) return chunkedBody;
   return length === undefined ? closeDelimited : { kind: 'length', length };
 }

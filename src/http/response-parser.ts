@@ -4,12 +4,14 @@
 import type { Limits } from '../protocol/limits.ts';
 import { framingBytesPerByteMax } from './framing.ts';
 import { responseHead, malformedResponse, parseFieldLine, parseStatusLine } from './response-framing.ts';
-import type { ResponseHead, StatusLine } from './response-framing.ts';
+import type { ResponseFault, ResponseHead, StatusLine } from './response-framing.ts';
 
 /** What comes out of a response, in this order. Field arrays are name, value, name, value … */
 export interface ResponseSink {
   /** An interim response (1xx), but not 101 where a switch was asked for. */
   onInformation(status: number, raw: readonly string[]): void;
+  /** A head of any kind, before it is judged what its fields say of the body. */
+  onFields?(status: number, raw: readonly string[]): void;
   onHead(status: number, raw: readonly string[]): void;
   /** A view of the bytes that were pushed. False: nothing more is parsed before the next `push`. */
   onData(piece: Uint8Array): boolean;
@@ -22,7 +24,10 @@ export interface ResponseSink {
 export type ResponseParserLimits = Pick<
   Limits,
   'headBytesMax' | 'headersCountMax' | 'chunkOverheadBytesMax' | 'chunkLineBytesMax' | 'interimHeadsMax'
->;
+> & {
+  /** Where a body is held: refused as soon as it is said to be longer. */
+  readonly bodyBytesMax?: number;
+};
 
 export interface RequestOfResponse {
   readonly method: string;
@@ -40,6 +45,7 @@ const chunkLine =
 export class ResponseParser {
   readonly #sink: ResponseSink;
   readonly #limits: ResponseParserLimits;
+  readonly #fault: ResponseFault;
   #request: RequestOfResponse = { method: '', asksToSwitch: false };
   #state: State = 'over';
   #status: StatusLine = { status: 0, httpVersion: '1.1' };
@@ -56,9 +62,11 @@ export class ResponseParser {
   #overheadBytes = 0;
   #begun = false;
 
-  constructor(sink: ResponseSink, limits: ResponseParserLimits) {
+  /** `fault` makes what is thrown for a response that is none: by default that of an origin. */
+  constructor(sink: ResponseSink, limits: ResponseParserLimits, fault: ResponseFault = malformedResponse) {
     this.#sink = sink;
     this.#limits = limits;
+    this.#fault = fault;
   }
 
   /** Whether the response is whole. */
@@ -74,6 +82,11 @@ export class ResponseParser {
   /** Whether another request may follow on the connection (RFC 9112 §9.3), as far as the response says. */
   get isReusable(): boolean {
     return this.#state === 'over' && this.#head?.closes === false;
+  }
+
+  /** Whether only the end of the connection is the end of the body. */
+  get endsWithConnection(): boolean {
+    return this.#state === 'close';
   }
 
   get keepAliveSeconds(): number | undefined {
@@ -93,7 +106,7 @@ export class ResponseParser {
     this.#begun = false;
   }
 
-  /** Gives how many of the bytes were used: less than all if the sink paused, or behind the end. @throws ProxyError origin_malformed */
+  /** Gives how many of the bytes were used: less than all if the sink paused, or behind the end. @throws what `fault` makes */
   push(bytes: Uint8Array): number {
     if (bytes.length > 0 && this.#state !== 'over') this.#begun = true;
     let at = 0;
@@ -119,6 +132,7 @@ export class ResponseParser {
 
   #takeData(piece: Uint8Array): boolean {
     const { length } = piece;
+    if (this.#state === 'close') this.#checkBody(length);
     this.#bodyBytes += length;
     if (this.#state === 'close') return this.#sink.onData(piece);
     this.#left -= length;
@@ -136,10 +150,15 @@ export class ResponseParser {
     this.#count(end - start);
     const text = latin1(bytes, start, end);
     this.#line = this.#line === '' ? text : this.#line + text;
-    if (newline === -1) return end;
+    if (newline === -1) {
+      // What is not HTTP is known by its first bytes, before any deadline.
+      if (this.#state === 'status' && !startsAsHttp(this.#line))
+        throw this.#fault('it does not start as HTTP/1');
+      return end;
+    }
     const line = this.#line;
     this.#line = '';
-    if (!line.endsWith('\r\n')) throw malformedResponse('a line of it ends without CR');
+    if (!line.endsWith('\r\n')) throw this.#fault('a line of it ends without CR');
     this.#endLine(line.slice(0, -2));
     return end;
   }
@@ -149,21 +168,21 @@ export class ResponseParser {
     const { headBytesMax, chunkOverheadBytesMax, chunkLineBytesMax } = this.#limits;
     if (this.#state === 'size' || this.#state === 'chunkEnd') {
       if (this.#line.length + bytes > chunkLineBytesMax)
-        throw malformedResponse('a chunk has an endless size or extension', 'chunkLineBytesMax');
+        throw this.#fault('a chunk has an endless size or extension', 'chunkLineBytesMax');
       this.#overheadBytes += bytes;
       if (this.#overheadBytes > chunkOverheadBytesMax + this.#bodyBytes * framingBytesPerByteMax)
-        throw malformedResponse('its chunks are nearly all sizes and extensions', 'chunkOverheadBytesMax');
+        throw this.#fault('its chunks are nearly all sizes and extensions', 'chunkOverheadBytesMax');
       return;
     }
     this.#headBytes += bytes;
     if (this.#headBytes > headBytesMax)
-      throw malformedResponse(`its head is larger than ${headBytesMax} bytes`, 'headBytesMax');
+      throw this.#fault(`its head is larger than ${headBytesMax} bytes`, 'headBytesMax');
   }
 
   #endLine(line: string): void {
     switch (this.#state) {
       case 'status':
-        this.#status = parseStatusLine(line);
+        this.#status = parseStatusLine(line, this.#fault);
         this.#raw = [];
         this.#state = 'fields';
         return;
@@ -175,7 +194,7 @@ export class ResponseParser {
         this.#startChunk(line);
         return;
       case 'chunkEnd':
-        if (line !== '') throw malformedResponse('a chunk is longer than its size');
+        if (line !== '') throw this.#fault('a chunk is longer than its size');
         this.#state = 'size';
         return;
       case 'trailers':
@@ -194,18 +213,18 @@ export class ResponseParser {
   #takeField(line: string): void {
     const { headersCountMax } = this.#limits;
     if (this.#raw.length / 2 >= headersCountMax)
-      throw malformedResponse(`it has more than ${headersCountMax} header fields`, 'headersCountMax');
-    parseFieldLine(line, this.#raw);
+      throw this.#fault(`it has more than ${headersCountMax} header fields`, 'headersCountMax');
+    parseFieldLine(line, this.#raw, this.#fault);
   }
 
   #endHead(): void {
     const { status } = this.#status;
     const raw = this.#raw;
-    const head = responseHead(this.#status, raw, this.#request.method);
+    this.#sink.onFields?.(status, raw);
+    const head = responseHead(this.#status, raw, this.#request.method, this.#fault);
     if (status === 101) {
-      if (!this.#request.asksToSwitch)
-        throw malformedResponse('it switches to a protocol that was not asked for');
-      if (!head.namesProtocol) throw malformedResponse('it switches to a protocol and does not say to which');
+      if (!this.#request.asksToSwitch) throw this.#fault('it switches to a protocol that was not asked for');
+      if (!head.namesProtocol) throw this.#fault('it switches to a protocol and does not say to which');
       this.#state = 'over';
       this.#sink.onSwitch(raw);
       return;
@@ -217,6 +236,7 @@ export class ResponseParser {
     this.#head = head;
     const { framing } = head;
     this.#sink.onHead(status, raw);
+    if (framing.kind === 'length') this.#checkBody(framing.length);
     this.#headBytes = 0;
     if (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)) this.#finish([]);
     else if (framing.kind === 'chunked') this.#state = 'size';
@@ -229,7 +249,7 @@ export class ResponseParser {
   #endInterim(status: number, raw: readonly string[]): void {
     this.#interimResponses += 1;
     if (this.#interimResponses > this.#limits.interimHeadsMax)
-      throw malformedResponse('it has no end of interim responses', 'interimHeadsMax');
+      throw this.#fault('it has no end of interim responses', 'interimHeadsMax');
     this.#headBytes = 0;
     this.#state = 'status';
     this.#sink.onInformation(status, raw);
@@ -239,7 +259,8 @@ export class ResponseParser {
     const size = chunkLine.exec(line)?.[1];
     // Beyond 2^53 a number is not exact; no body is that long.
     const bytes = size === undefined ? Number.NaN : Number.parseInt(size, 16);
-    if (!Number.isSafeInteger(bytes)) throw malformedResponse('a chunk has no valid size');
+    if (!Number.isSafeInteger(bytes)) throw this.#fault('a chunk has no valid size');
+    this.#checkBody(bytes);
     this.#left = bytes;
     if (bytes > 0) {
       this.#state = 'chunk';
@@ -249,10 +270,22 @@ export class ResponseParser {
     this.#state = 'trailers';
   }
 
+  /** Before more of a body is taken. */
+  #checkBody(bytes: number): void {
+    const { bodyBytesMax } = this.#limits;
+    if (bodyBytesMax !== undefined && this.#bodyBytes + bytes > bodyBytesMax)
+      throw this.#fault(`its body is longer than ${bodyBytesMax} bytes`);
+  }
+
   #finish(trailers: readonly string[]): void {
     this.#state = 'over';
     this.#sink.onEnd(trailers);
   }
+}
+
+function startsAsHttp(line: string): boolean {
+  const start = line.slice(0, 'HTTP/1.'.length);
+  return 'HTTP/1.'.startsWith(start);
 }
 
 /** So many arguments a call takes everywhere. */

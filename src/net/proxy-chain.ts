@@ -6,13 +6,11 @@ import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
 import type { Authority, Destination } from '../http/destination.ts';
+import { ResponseReader } from '../http/response-reader.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Secret } from '../protocol/secret.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
-
-/** The response to CONNECT is a short head. */
-const responseBytesMax = 16 * 1024;
 
 export interface ProxyChainOptions {
   /** Where the proxy listens. It is the operator's own, so the address guard does not judge it. */
@@ -108,7 +106,14 @@ export class ProxyChain {
   }
 
   async #readResponse(socket: Socket, destination: Destination): Promise<void> {
-    let text = '';
+    const { limits } = this.#options;
+    const reader = new ResponseReader({
+      request: { method: 'CONNECT', asksToSwitch: false },
+      limits: { ...limits, headBytesMax: limits.connectHeadBytesMax },
+      bodyBytesMax: 0,
+      fault: (reason) =>
+        this.#fault('origin_unreachable', destination, `did not respond with HTTP: ${reason}`),
+    });
     for (;;) {
       // A paused socket gives Buffers: no encoding is set.
       const chunk = socket.read() as Buffer | null;
@@ -118,19 +123,16 @@ export class ProxyChain {
         });
         continue;
       }
-      text += chunk.toString('latin1');
-      const end = text.indexOf('\r\n\r\n');
-      if (end === -1) {
-        if (text.length > responseBytesMax)
-          throw this.#fault('origin_unreachable', destination, 'did not respond with HTTP');
-        continue;
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        // What follows the head of a refusal says nothing that counts.
+        if ((reader.head?.status ?? 0) < 300) throw error;
       }
-      const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
-      if (status === undefined || !status.startsWith('2')) {
-        throw this.#fault('origin_unreachable', destination, refusalOf(status));
-      }
-      const rest = Buffer.from(text.slice(end + 4), 'latin1');
-      if (rest.length > 0) socket.unshift(rest);
+      if (reader.head === undefined) continue;
+      const { status } = reader.head;
+      if (status >= 300) throw this.#fault('origin_unreachable', destination, refusalOf(status));
+      if (reader.rest.length > 0) socket.unshift(reader.rest);
       return;
     }
   }
@@ -151,18 +153,18 @@ export class ProxyChain {
 }
 
 /** What the operator, or who reads it in the container, can do about it. */
-function refusalOf(status: string | undefined): string {
+function refusalOf(status: number): string {
   switch (status) {
-    case '407':
+    case 407:
       return "does not accept the gateway's credentials (407)";
-    case '403':
+    case 403:
       return 'does not allow this destination (403)';
-    case '502':
-    case '503':
-    case '504':
+    case 502:
+    case 503:
+    case 504:
       return `cannot reach the destination (${status})`;
     default:
-      return `refused the connection (${status ?? 'no status'})`;
+      return `refused the connection (${status})`;
   }
 }
 

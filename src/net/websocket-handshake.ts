@@ -5,18 +5,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+import { HeaderList } from '../http/header-list.ts';
+import { ResponseReader } from '../http/response-reader.ts';
+import { encodeLastResponse, encodeResponseHead } from '../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
 
 import { WebSocketConnection } from './websocket-connection.ts';
 import { parseProblem, WebSocketRefusedError } from './websocket-refusal.ts';
-import {
-  bodyLength,
-  fieldTokens,
-  type HandshakeResponse,
-  parseHandshakeResponse,
-} from './websocket-response.ts';
 
 /** Asks for, and grants, a mask of zero: inside TLS nobody between the two ends can be confused by the payload. */
 const maskField = 'upstreamproxy-mask';
@@ -49,17 +46,18 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     const request = requestHead(options, key, asksZeroMask);
     prepareSocket(socket);
     const response = await exchangeHeads(options, request);
-    if (response.status !== 101)
-      throw new WebSocketRefusedError(response.status, parseProblem(response.rest));
-    checkResponse(response, key);
-    const subprotocol = agreedSubprotocol(response, options.subprotocols);
-    const zeroMask = asksZeroMask && fieldTokens(response, maskField).includes('zero');
+    const { status = 0, headers = new HeaderList() } = response.head ?? {};
+    if (status !== 101)
+      throw new WebSocketRefusedError(status, parseProblem(Buffer.from(response.bodySoFar)));
+    checkResponse(headers, key);
+    const subprotocol = agreedSubprotocol(headers, options.subprotocols);
+    const zeroMask = asksZeroMask && fieldTokens(headers, maskField).includes('zero');
     return new WebSocketConnection({
       socket,
       role: 'client',
       zeroMask,
       limits,
-      head: response.rest,
+      head: Buffer.from(response.rest),
       subprotocol,
     });
   } catch (error) {
@@ -91,29 +89,36 @@ function requestHead(options: ConnectWebSocketOptions, key: string, asksZeroMask
 }
 
 /** Writes the request and collects the response, with the body of a refusal, until the deadline. */
-function exchangeHeads(options: ConnectWebSocketOptions, request: Buffer): Promise<HandshakeResponse> {
+function exchangeHeads(options: ConnectWebSocketOptions, request: Buffer): Promise<ResponseReader> {
   const { socket, limits, signal } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<HandshakeResponse>();
-  let received = Buffer.alloc(0);
-  let refusal: HandshakeResponse | undefined;
+  const { promise, resolve, reject } = Promise.withResolvers<ResponseReader>();
+  const reader = new ResponseReader({
+    request: { method: 'GET', asksToSwitch: true },
+    limits,
+    bodyBytesMax: limits.agentBodyBytesMax,
+    fault: (reason) =>
+      new ProxyError(
+        'gateway_protocol',
+        `The response to the WebSocket handshake is not acceptable: ${reason}. Is the address the one of a gateway?`,
+      ),
+  });
   const onData = (chunk: Uint8Array): void => {
-    received = Buffer.concat([received, chunk]);
+    let isOver = false;
     try {
-      const response = parseHandshakeResponse(received, limits.headBytesMax);
-      if (response === undefined) return;
-      refusal = response.status === 101 ? undefined : response;
-      if (refusal === undefined || refusal.rest.length >= bodyLength(refusal, limits.agentBodyBytesMax)) {
-        // Before anything else is awaited, or the next chunk has no reader and is lost.
-        socket.pause();
-        resolve(response);
-      }
+      reader.push(chunk);
+      isOver = reader.response !== undefined;
     } catch (error) {
-      reject(error);
+      if ((reader.head?.status ?? 0) < 200) return reject(asProxyError(error));
+      // A refusal may be cut short, or say nothing of its length; its status is what counts.
+      isOver = true;
     }
+    if (!isOver) return;
+    // Before anything else is awaited, or the next chunk has no reader and is lost.
+    socket.pause();
+    resolve(reader);
   };
   const onEnd = (): void => {
-    // A refusal may be cut short; its status is what counts.
-    if (refusal !== undefined) resolve(refusal);
+    if (reader.head !== undefined) resolve(reader);
     else
       reject(
         new ProxyError(
@@ -168,23 +173,23 @@ function rejectInTime(options: ConnectWebSocketOptions, reject: (error: ProxyErr
 }
 
 /** RFC 6455 §4.1, the client's list of what fails the connection. */
-function checkResponse(response: HandshakeResponse, key: string): void {
+function checkResponse(headers: HeaderList, key: string): void {
   const has = (name: string, token: string): boolean =>
-    fieldTokens(response, name).some((value) => value.toLowerCase() === token);
+    fieldTokens(headers, name).some((value) => value.toLowerCase() === token);
   if (!has('upgrade', 'websocket') || !has('connection', 'upgrade')) {
     throw new ProxyError(
       'gateway_protocol',
       'The response to the WebSocket handshake does not upgrade to websocket.',
     );
   }
-  const accepts = response.fields.filter(([name]) => name === 'sec-websocket-accept');
-  if (accepts.length !== 1 || accepts[0]?.[1] !== acceptValue(key)) {
+  const accepts = headers.all('sec-websocket-accept');
+  if (accepts.length !== 1 || accepts[0] !== acceptValue(key)) {
     throw new ProxyError(
       'gateway_protocol',
       'The response to the WebSocket handshake does not belong to this request (Sec-WebSocket-Accept).',
     );
   }
-  if (fieldTokens(response, 'sec-websocket-extensions').length > 0) {
+  if (fieldTokens(headers, 'sec-websocket-extensions').length > 0) {
     throw new ProxyError(
       'gateway_protocol',
       'The response to the WebSocket handshake names an extension, but none was offered.',
@@ -192,14 +197,22 @@ function checkResponse(response: HandshakeResponse, key: string): void {
   }
 }
 
-function agreedSubprotocol(response: HandshakeResponse, offered: readonly string[]): string {
-  const chosen = fieldTokens(response, 'sec-websocket-protocol');
+function agreedSubprotocol(headers: HeaderList, offered: readonly string[]): string {
+  const chosen = fieldTokens(headers, 'sec-websocket-protocol');
   const [subprotocol] = chosen;
   if (chosen.length === 1 && subprotocol !== undefined && offered.includes(subprotocol)) return subprotocol;
   throw new ProxyError(
     'gateway_protocol',
     `The gateway speaks none of the subprotocols ${offered.join(', ')}.`,
   );
+}
+
+/** All values of a field, its comma-separated lists taken apart. */
+function fieldTokens(headers: HeaderList, name: string): readonly string[] {
+  return headers
+    .all(name)
+    .flatMap(headerTokens)
+    .filter((token) => token !== '');
 }
 
 function acceptValue(key: string): string {
@@ -229,17 +242,16 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
   const key = checkRequest(request);
   const subprotocol = chooseSubprotocol(request, options.subprotocols);
   const zeroMask = options.allowZeroMask && isEncrypted(socket) && request.headers[maskField] === 'zero';
-  const lines = [
-    'HTTP/1.1 101 Switching Protocols',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    `Sec-WebSocket-Accept: ${acceptValue(key)}`,
-    `Sec-WebSocket-Protocol: ${subprotocol}`,
-    ...(zeroMask ? [`${maskField}: zero`] : []),
-  ];
+  const fields = [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+    ['Sec-WebSocket-Accept', acceptValue(key)],
+    ['Sec-WebSocket-Protocol', subprotocol],
+    ...(zeroMask ? [[maskField, 'zero'] as const] : []),
+  ] as const;
   prepareSocket(socket);
   const connection = new WebSocketConnection({ socket, role: 'server', zeroMask, limits, head, subprotocol });
-  socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'));
+  socket.write(encodeResponseHead(101, fields), 'latin1');
   return connection;
 }
 
@@ -277,23 +289,24 @@ const lingerMs = 2000;
 
 /** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. */
 export function refuseUpgrade(socket: Duplex, status: number, problem: SessionProblem): void {
-  const body = Buffer.from(JSON.stringify(problem), 'utf8');
-  const head = [
-    `HTTP/1.1 ${status} `,
-    'Content-Type: application/json',
-    `Content-Length: ${body.length}`,
-    'Cache-Control: no-store',
-    'Connection: close',
+  const fields = [
+    ['Content-Type', 'application/json'],
+    ['Cache-Control', 'no-store'],
     // RFC 6455 §4.4: the version that would have been understood.
-    ...(status === 426 ? ['Sec-WebSocket-Version: 13', 'Upgrade: websocket'] : []),
-  ];
+    ...(status === 426
+      ? ([
+          ['Sec-WebSocket-Version', '13'],
+          ['Upgrade', 'websocket'],
+        ] as const)
+      : []),
+  ] as const;
   // The response is all that matters: an error of the socket now has nobody left to tell.
   socket.on('error', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.on('close', () => clearTimeout(timer));
   // Read on, or the end of the client is never seen.
   socket.resume();
-  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]));
+  socket.end(encodeLastResponse(status, fields, JSON.stringify(problem)));
 }
 
 function malformed(what: string): ProxyError {

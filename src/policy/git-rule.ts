@@ -4,8 +4,7 @@ import type { AccessRequest, RequestAccess } from './decision.ts';
 import type { RefChange, RefUpdate } from './git-commands.ts';
 import { anyCaseSegments, type GitPattern } from './git-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
-import { type GitOperation, type GitRequest, gitRequestsOf } from './git-request.ts';
-import { readingsOf } from './path-matching.ts';
+import { type GitOperation, type GitRequest, gitRequestOf } from './git-request.ts';
 
 /** Absent conditions are undefined. */
 export interface GitCondition {
@@ -39,16 +38,16 @@ export function gitMismatch(
   access: RequestAccess,
   work: MatchingWork = unmeasured,
 ): GitMismatch | undefined {
-  const asked = askedOf(access, work).filter((one) => concerns(git, effect, one, work));
-  if (asked.length === 0) return 'git';
+  const asked = askedOf(access);
+  if (asked === undefined || !concerns(git, effect, asked, work)) return 'git';
+  const { request } = asked;
   if (!looksAtCommands(git)) return undefined;
   const { pushed } = access;
-  const carriesCommands = asked.some(({ request }) => request.carriesCommands);
   if (effect === 'allow') {
-    if (!carriesCommands || pushed === undefined) return undefined;
+    if (!request.carriesCommands || pushed === undefined) return undefined;
     return pushed.every((update) => fits(git, effect, update, work)) ? undefined : 'refs';
   }
-  if (!carriesCommands) return 'git';
+  if (!request.carriesCommands) return 'git';
   if (pushed === undefined) return 'unread';
   return pushed.some((update) => fits(git, effect, update, work)) ? undefined : 'refs';
 }
@@ -56,7 +55,7 @@ export function gitMismatch(
 /** Whether a rule that allows did so without having seen what it looks at. */
 export function awaitsCommands(git: GitCondition | undefined, access: AccessRequest): boolean {
   if (git === undefined || access.depth === 'connect' || access.pushed !== undefined) return false;
-  return looksAtCommands(git) && askedOf(access, unmeasured).some(({ request }) => request.carriesCommands);
+  return looksAtCommands(git) && askedOf(access)?.request.carriesCommands === true;
 }
 
 /** What is asked of git, and the segments of its repository, as they are and for servers that ignore case. */
@@ -66,24 +65,25 @@ interface Asked {
   readonly anyCase: readonly string[];
 }
 
-/** Of requests that are decided; many rules ask for the same ones, and a path may be long. */
-const known = new WeakMap<RequestAccess, readonly Asked[]>();
+/** Of requests that are decided; many rules ask for the same one, and a path may be long. */
+const known = new WeakMap<RequestAccess, { readonly asked: Asked | undefined }>();
 
-/** More than one where servers could read the path in more than one way. */
-function askedOf(access: RequestAccess, work: MatchingWork): readonly Asked[] {
+function askedOf(access: RequestAccess): Asked | undefined {
   let found = known.get(access);
   if (found === undefined) {
-    const readings = work.isSpent ? [] : readingsOf(access).texts(work);
-    // What was not read to its end is not kept.
-    if (work.isSpent) return [];
-    found = gitRequestsOf(access, readings).map((request) => ({
-      request,
-      segments: request.repository.split('/'),
-      anyCase: anyCaseSegments(request.repository),
-    }));
+    const request = gitRequestOf(access);
+    const asked =
+      request === undefined
+        ? undefined
+        : {
+            request,
+            segments: request.repository.split('/'),
+            anyCase: anyCaseSegments(request.repository),
+          };
+    found = { asked };
     known.set(access, found);
   }
-  return found;
+  return found.asked;
 }
 
 function concerns(

@@ -4,13 +4,14 @@ import type { X509Certificate } from 'node:crypto';
 import { promises as dns } from 'node:dns';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { ResponseReader } from '../../http/response-reader.ts';
+import type { ReadResponse } from '../../http/response-reader.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { connectThroughRelay } from '../relay/connect-through-relay.ts';
 
 /** The gateway's own name (RFC 6761 §6.4: no DNS has it). */
 export const gatewayHost = 'upstreamproxy.invalid';
-/** The response is a few lines; what is longer comes from somebody else. */
-const responseBytesMax = 65_536;
 
 export interface RelayAddress {
   readonly host: string;
@@ -56,9 +57,9 @@ export async function contactGateway({ relay, word, timeoutMs }: ContactOptions)
     const socket = await secured(tcp, timeoutMs);
     const chain = chainOf(socket);
     socket.write(`GET /doctor/${word} HTTP/1.1\r\nHost: ${gatewayHost}\r\nConnection: close\r\n\r\n`);
-    const text = await readAll(socket, timeoutMs);
+    const read = await readResponse(socket, timeoutMs);
     const endedMs = Date.now();
-    const response = parseResponse(text, word);
+    const response = parseContact(read, word);
     return {
       session: response.session,
       protocol: response.protocol,
@@ -92,23 +93,44 @@ function chainOf(socket: TLSSocket): readonly X509Certificate[] {
   return chain;
 }
 
-async function readAll(socket: TLSSocket, timeoutMs: number): Promise<string> {
-  let text = '';
-  await within(socket, timeoutMs, (resolve) => {
+/** The response, however little of it came: what is no HTTP says so. */
+async function readResponse(socket: TLSSocket, timeoutMs: number): Promise<ReadResponse> {
+  const reader = new ResponseReader({
+    request: { method: 'GET', asksToSwitch: false },
+    limits: defaultLimits,
+    bodyBytesMax: defaultLimits.agentBodyBytesMax,
+    fault: otherThanTheGateway,
+  });
+  await within(socket, timeoutMs, (resolve, reject) => {
     socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (text.length > responseBytesMax) socket.destroy(new RangeError('the response is too long'));
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        reject(asProxyError(error));
+      }
+      if (reader.response !== undefined) resolve(undefined);
     });
     for (const event of ['end', 'close']) socket.once(event, () => resolve(undefined));
   });
-  return text;
+  return reader.response ?? fail(otherThanTheGateway('nothing'));
+}
+
+function otherThanTheGateway(what: string): ProxyError {
+  return new ProxyError(
+    'gateway_unreachable',
+    `something else than the gateway is there: ${what.slice(0, 100)}`,
+  );
+}
+
+function fail(error: ProxyError): never {
+  throw error;
 }
 
 /** Waits for what `listen` resolves, the socket's error, or the deadline. */
 async function within(
   socket: Socket,
   timeoutMs: number,
-  listen: (resolve: (nothing: undefined) => void) => void,
+  listen: (resolve: (nothing: undefined) => void, reject: (error: Error) => void) => void,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const timer = setTimeout(
@@ -116,7 +138,7 @@ async function within(
     timeoutMs,
   );
   socket.once('error', reject);
-  listen(resolve);
+  listen(resolve, reject);
   try {
     await promise;
   } finally {
@@ -124,18 +146,16 @@ async function within(
   }
 }
 
-function parseResponse(text: string, word: string): { session: string; protocol: string; time: string } {
-  const [head = '', ...body] = text.split('\r\n\r\n');
-  const response: unknown = safeParse(body.join('\r\n\r\n'));
-  if (typeof response === 'object' && response !== null && 'doctor' in response && response.doctor === word) {
-    const { session, protocol, time } = response as Record<string, unknown>;
+function parseContact(
+  { status, body }: ReadResponse,
+  word: string,
+): { session: string; protocol: string; time: string } {
+  const said: unknown = safeParse(Buffer.from(body).toString('utf8'));
+  if (typeof said === 'object' && said !== null && 'doctor' in said && said.doctor === word) {
+    const { session, protocol, time } = said as Record<string, unknown>;
     return { session: String(session), protocol: String(protocol), time: String(time) };
   }
-  const [status = 'nothing'] = head.split('\r\n');
-  throw new ProxyError(
-    'gateway_unreachable',
-    `something else than the gateway is there: ${status.slice(0, 100)}`,
-  );
+  throw otherThanTheGateway(`status ${String(status)}`);
 }
 
 function safeParse(text: string): unknown {

@@ -1,11 +1,11 @@
 // The client's side of the relay's CONNECT: a TCP connection to a named destination, for programs that cannot ask for one.
 
 import { connect, type Socket } from 'node:net';
-import { ProxyError } from '../../protocol/error.ts';
+import { ResponseReader } from '../../http/response-reader.ts';
+import type { ReadHead } from '../../http/response-reader.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { type ErrorCode, errorTable } from '../../protocol/error-table.ts';
-
-/** More than any response of a relay to CONNECT. */
-const responseBytesMax = 16 * 1024;
 
 export interface ConnectThroughRelay {
   /** Where the relay listens. */
@@ -28,21 +28,24 @@ export async function connectThroughRelay(options: ConnectThroughRelay): Promise
   const timer = setTimeout(() => {
     reject(new ProxyError('timeout', `no way to ${authority} after ${String(timeoutMs)} ms`));
   }, timeoutMs);
-  let response = Buffer.alloc(0);
+  const reader = new ResponseReader({
+    request: { method: 'CONNECT', asksToSwitch: false },
+    limits: { ...defaultLimits, headBytesMax: defaultLimits.connectHeadBytesMax },
+    bodyBytesMax: 0,
+    fault: (reason) => noRelay(relay, `it speaks something else than HTTP: ${reason}`),
+  });
   const onData = (chunk: Buffer): void => {
-    response = Buffer.concat([response, chunk]);
-    const end = response.indexOf('\r\n\r\n');
-    if (end < 0) {
-      if (response.length > responseBytesMax) reject(noRelay(relay, 'it speaks something else than HTTP'));
-      return;
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      // What follows the head of a refusal says nothing that counts.
+      if ((reader.head?.status ?? 0) < 300) return reject(asProxyError(error));
     }
-    const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(response.toString('latin1', 0, end))?.[1];
-    if (status === undefined) reject(noRelay(relay, 'it speaks something else than HTTP'));
-    else if (status.startsWith('2')) {
-      socket.pause();
-      if (response.length > end + 4) socket.unshift(response.subarray(end + 4));
-      resolve(socket);
-    } else reject(refused(authority, status, response));
+    if (reader.head === undefined) return;
+    if (reader.head.status >= 300) return reject(refused(authority, reader.head));
+    socket.pause();
+    if (reader.rest.length > 0) socket.unshift(reader.rest);
+    resolve(socket);
   };
   const onError = (error: Error): void => reject(noRelay(relay, error.message));
   const onEnd = (): void => reject(noRelay(relay, 'it closed the connection without a response'));
@@ -64,12 +67,11 @@ function noRelay({ host, port }: ConnectThroughRelay['relay'], reason: string): 
 }
 
 /** The relay says why in a field, so that clients that drop the body of a refusal can show it. */
-function refused(authority: string, status: string, response: Buffer): ProxyError {
-  const head = response.toString('latin1', 0, response.indexOf('\r\n\r\n'));
-  const reason = /^x-deny-reason: *([^\r\n]+)/im.exec(head)?.[1];
+function refused(authority: string, { status, headers }: ReadHead): ProxyError {
+  const reason = headers.first('x-deny-reason');
   return new ProxyError(
     knownCode(reason) ?? 'gateway_protocol',
-    `the relay refuses ${authority} with ${status}${reason === undefined ? '' : `: ${reason}`}`,
+    `the relay refuses ${authority} with ${String(status)}${reason === undefined ? '' : `: ${reason}`}`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { Limits } from '../../protocol/limits.ts';
 import { formatAuthority } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
 import { parseProxyHead } from '../../http/proxy-head.ts';
+import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import type { Logger } from '../../system/logger.ts';
 
@@ -25,7 +26,7 @@ export interface RelayContext {
   readonly logger: Logger;
 }
 
-const established = 'HTTP/1.1 200 Connection established\r\n\r\n';
+const established = encodeResponseHead(200);
 
 /** Serves one accepted socket to its end. Never throws; every fault ends this connection alone. */
 export function serveRelayConnection(socket: Socket, context: RelayContext): void {
@@ -171,17 +172,6 @@ function linger(socket: Socket, limits: Limits): void {
 /** A response in words, then the end. */
 function respondWithError(socket: Socket, error: ProxyError, limits: Limits, status = 400): void {
   if (socket.destroyed || socket.writableEnded) return;
-  const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
-  socket.end(
-    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Error'}\r\n` +
-      'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
-      `X-Deny-Reason: ${error.code}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  socket.end(encodeRefusal(error, status));
   linger(socket, limits);
 }
-
-const reasonPhrases: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  503: 'Service Unavailable',
-};

@@ -106,7 +106,7 @@ export async function fetchCertificates(
   const certificates = checkCertificates(response.body.toString('latin1'));
   if (certificates.every((pem) => Date.parse(new X509Certificate(pem).validTo) < Date.now()))
     throw new ProxyError('ca_invalid', 'every certificate that the gateway serves has expired');
-  const served = response.fields.get('etag');
+  const served = response.headers.first('etag');
   return {
     pem: certificates.map((pem) => pem.trimEnd()).join('\n') + '\n',
     count: certificates.length,

@@ -12,8 +12,7 @@ import {
   sessionPath,
 } from '../../protocol/session-messages.ts';
 import type { Gateway } from './gateway-connection.ts';
-import { type HttpRequest, sendRequest } from './http-request.ts';
-import type { HttpResponse } from './http-response.ts';
+import { type HttpRequest, type HttpResponse, sendRequest } from './http-request.ts';
 import { SessionKey } from './session-key.ts';
 import type { SessionToken } from './token.ts';
 

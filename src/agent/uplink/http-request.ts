@@ -1,10 +1,11 @@
 // One hand-written HTTP/1.1 request: a single Buffer that is zeroed once it is written, for it holds a secret.
 
 import type { Socket } from 'node:net';
+import { ResponseReader } from '../../http/response-reader.ts';
+import type { ReadResponse } from '../../http/response-reader.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { dialGateway, type Gateway } from './gateway-connection.ts';
-import { type HttpResponse, HttpResponseParser } from './http-response.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -17,6 +18,11 @@ export interface HttpRequest {
   readonly body?: unknown;
   /** Bytes of a response body above which the response is refused. */
   readonly bodyBytesMax: number;
+}
+
+/** A whole response; its body as text is UTF-8. */
+export interface HttpResponse extends ReadResponse {
+  readonly body: Buffer;
 }
 
 /**
@@ -57,9 +63,12 @@ async function converse(socket: Socket, bytes: Buffer, context: Conversation): P
   const { gateway, request, limits, signal } = context;
   const place = `gateway ${gateway.address.hostField}`;
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
-  const parser = new HttpResponseParser({
+  const reader = new ResponseReader({
+    request: { method: request.method, asksToSwitch: false },
+    limits,
     bodyBytesMax: request.bodyBytesMax,
-    headBytesMax: limits.headBytesMax,
+    fault: (reason) =>
+      new ProxyError('gateway_protocol', `the response of the gateway is not acceptable: ${reason}`),
   });
   const timer = setTimeout(() => {
     reject(
@@ -78,8 +87,9 @@ async function converse(socket: Socket, bytes: Buffer, context: Conversation): P
   };
   const onData = (chunk: Buffer): void => {
     try {
-      const response = parser.push(chunk);
-      if (response !== undefined) resolve(response);
+      reader.push(chunk);
+      const { response } = reader;
+      if (response !== undefined) resolve({ ...response, body: Buffer.from(response.body) });
     } catch (error) {
       reject(error instanceof Error ? error : new Error(String(error)));
     }

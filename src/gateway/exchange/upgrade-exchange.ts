@@ -11,6 +11,7 @@ import { validateResponse } from '../../http/response-validation.ts';
 import { agreesCompression, offeredExtensions } from '../../http/websocket-extensions.ts';
 import { WebSocketFrameGuard } from '../../net/websocket-frame-guard.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
+import { encodeResponseHead } from '../../http/response-writer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
@@ -50,9 +51,8 @@ export function runUpgrade(
   const stopWatching = endWithClient(socket, parts.limits);
   const switched = (headers: HeaderList): void => {
     stopWatching();
-    let lines = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
-    for (const [name, value] of headers) lines += `${name}: ${value}\r\n`;
-    socket.write(`${lines}\r\n`, 'latin1');
+    const fields = [['connection', 'Upgrade'], ['upgrade', 'websocket'], ...headers] as const;
+    socket.write(encodeResponseHead(101, fields), 'latin1');
   };
   return run({ client, socket, head, switched }, scene, parts).finally(stopWatching);
 }

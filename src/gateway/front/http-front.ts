@@ -4,6 +4,7 @@ import { Server, ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { encodeRefusal } from '../../http/response-writer.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { ClientExchange } from '../exchange/client-exchange.ts';
@@ -231,20 +232,15 @@ export class HttpFront {
     const { audit, clock } = this.#parts;
     const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
     this.#responded.add(socket);
-    const { status, reason, fault } = parserFault(error);
+    const { status, fault } = parserFault(error);
     record.facts.verdict = 'deny';
     record.noteFault(fault);
     record.facts.status = status;
     noteDestination(record, connection.scene);
     record.finish(clock());
-    const body = `upstreamproxy: ${fault.message}\nreason: ${fault.code}\ntrace: ${record.traceId}\n`;
     // A client that does not close its own side after the refusal is cut off.
     setTimeout(() => socket.destroy(), refusedLingerMs).unref();
-    socket.end(
-      `HTTP/1.1 ${String(status)} ${reason}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
-        `x-deny-reason: ${fault.code}\r\nx-trace-id: ${record.traceId}\r\n` +
-        `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
-    );
+    socket.end(encodeRefusal(fault, status, record.traceId));
   }
 }
 
@@ -294,7 +290,6 @@ function noteDestination(record: ExchangeRecord, scene: ExchangeScene): void {
 
 interface ParserFault {
   readonly status: number;
-  readonly reason: string;
   readonly fault: ProxyError;
 }
 
@@ -303,19 +298,19 @@ function parserFault(error: Error & { readonly code?: string }): ParserFault {
     const fault = new ProxyError('head_too_large', 'the request head is too large (headBytesMax)', {
       limit: 'headBytesMax',
     });
-    return { status: 431, reason: 'Request Header Fields Too Large', fault };
+    return { status: 431, fault };
   }
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     const fault = new ProxyError('timeout', 'the request head did not arrive in time (headTimeoutMs)', {
       limit: 'headTimeoutMs',
     });
-    return { status: 408, reason: 'Request Timeout', fault };
+    return { status: 408, fault };
   }
   const detail = error.message.replace(/^Parse Error: */, '');
   const fault = new ProxyError('request_malformed', `the request is not valid HTTP: ${detail}`, {
     cause: error,
   });
-  return { status: 400, reason: 'Bad Request', fault };
+  return { status: 400, fault };
 }
 
 /** A small rest of an unread body is dropped, a large one ends the connection. */

@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { framingBytesPerByteMax } from '../../http/framing.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { HeaderList } from '../../http/header-list.ts';
+import { encodeResponseHead } from '../../http/response-writer.ts';
 import type { ResponseHead } from '../../http/message-head.ts';
 import type { ClientExchange } from '../exchange/client-exchange.ts';
 
@@ -113,10 +115,8 @@ export class Http1Client implements ClientExchange {
     // HTTP/1.0 has no 1xx (RFC 9110 §15.2).
     if (this.httpVersion === '1.0' || this.headSent) return;
     if (status !== 102 && status !== 103) return;
-    let head = `HTTP/1.1 ${String(status)} ${status === 103 ? 'Early Hints' : 'Processing'}\r\n`;
-    for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-      head += `${rawHeaders[i] ?? ''}: ${rawHeaders[i + 1] ?? ''}\r\n`;
-    this.#response.socket?.write(`${head}\r\n`, 'latin1');
+    const head = encodeResponseHead(status, HeaderList.fromRaw(rawHeaders));
+    this.#response.socket?.write(head, 'latin1');
   }
 
   sendHead(head: ResponseHead): void {

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { formatAuthority } from '../../http/authority.ts';
 import { parseProxyHead } from '../../http/proxy-head.ts';
+import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
 import type { ProxyHead } from '../../http/proxy-head.ts';
 import { chunkStream } from '../../net/chunk-stream.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
@@ -247,7 +248,7 @@ async function serveChunkStream(duplex: Duplex, principal: Principal, parts: Str
     await handleStream(chunkPort(duplex, authority, hops), principal, parts);
   } catch (error) {
     const fault = asProxyError(error);
-    responseHead(duplex, fault.httpStatus, fault);
+    duplex.end(encodeRefusal(fault, fault.httpStatus));
   }
 }
 
@@ -257,26 +258,18 @@ function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: str
     duplex,
     fields: { authority, mode: authority === '' ? 'proxy' : 'raw', ...hops },
     accept: () => {
-      if (!responded) duplex.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      if (!responded) duplex.write(encodeResponseHead(200));
       responded = true;
     },
     refuse: (error) => {
       if (responded) duplex.destroy(error);
-      else responseHead(duplex, error.httpStatus, error);
+      else duplex.end(encodeRefusal(error, error.httpStatus));
       responded = true;
     },
     reset: (error) => {
       duplex.destroy(error);
     },
   };
-}
-
-function responseHead(duplex: Duplex, status: number, error: ProxyError): void {
-  const body = `upstreamproxy: ${error.message}\nreason: ${error.code}\n`;
-  duplex.end(
-    `HTTP/1.1 ${String(status)} Refused\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
-      `x-deny-reason: ${error.code}\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
-  );
 }
 
 interface FirstHead {

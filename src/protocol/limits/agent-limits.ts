@@ -6,7 +6,7 @@ export const agentLimits = {
   connectHeadBytesMax: row(
     16 * KiB,
     'head_too_large',
-    'The first head on the relay: CONNECT with a few fields.',
+    'The head of a CONNECT on the relay, or of the response to one: a few fields.',
   ),
   captureNamesMax: fixedRow(
     16_384,
@@ -24,7 +24,11 @@ export const agentLimits = {
     'A dozen certificates are 20 KB; an HTML page or a stream is refused.',
   ),
   tokenBytesMax: fixedRow(16 * KiB, 'token_unreadable', 'The largest OIDC token seen is 4 KB.'),
-  agentBodyBytesMax: row(64 * KiB, 'request_malformed', 'Body of a session request: a key and a posture.'),
+  agentBodyBytesMax: row(
+    64 * KiB,
+    'request_malformed',
+    'Body of a session request, a key and a posture; and of a refusal that the agent reads, a code and a sentence.',
+  ),
   enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
   doctorContactTimeoutMs: fixedRow(
     10_000,
