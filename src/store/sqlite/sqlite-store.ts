@@ -5,7 +5,7 @@ import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
-import { migrate } from './sqlite-schema.ts';
+import { migrate } from './sqlite-migrate.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
 import type { Store } from '../store.ts';
 

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
-import { schemaVersion } from '../../../src/store/sqlite/sqlite-schema.ts';
 import { auditEntry, newSession } from '../../conformance/store.ts';
 
 let root = '';
@@ -80,30 +79,6 @@ test('a file that is no database is refused and left as it is', async () => {
   });
   await assert.rejects(openSqliteStore(path), unavailable(/not a database/));
   assert.equal((await lstat(path)).size, 256);
-});
-
-test('a schema of a newer program is refused with both versions, and not touched', async () => {
-  const path = join(root, 'newer', 'state.db');
-  await tamper(path, (database) => database.exec('UPDATE schema_version SET version = 99'));
-  await assert.rejects(openSqliteStore(path), unavailable(new RegExp(`version 99.*up to ${schemaVersion}`)));
-  const database = new DatabaseSync(path);
-  assert.equal(database.prepare('SELECT version FROM schema_version').get()?.['version'], 99);
-  database.close();
-});
-
-test('a file of the first schema version is brought to this one, with everything that was in it', async () => {
-  const path = join(root, 'older', 'state.db');
-  await tamper(path, (database) =>
-    database.exec(
-      `DROP TABLE session_presence; DROP TABLE access_request; DROP TABLE audit_open;
-       UPDATE schema_version SET version = 1`,
-    ),
-  );
-  await using store = await openSqliteStore(path);
-  assert.equal((await store.sessions.find('a'))?.id, 'a');
-  assert.deepEqual(await store.access.list({ limit: 10 }), []);
-  assert.deepEqual(await store.presence.of('a'), []);
-  assert.deepEqual(await store.audit.leftOpen(10), []);
 });
 
 test('a damaged row is said, not guessed', async () => {
