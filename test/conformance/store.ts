@@ -195,7 +195,7 @@ function endingConformance(open: () => Promise<Store>): void {
 
   test('a follower of the change counter sees each ending once, in order', async () => {
     await using store = await open();
-    await store.sessions.enrol(newSession('a'), bounds);
+    await store.sessions.enrol(newSession('a', { tokenKey: 'token-0' }), bounds);
     await store.sessions.end('a', { state: 'ended', reason: 'before' }, 2000);
     const start = await store.sessions.endingsSince(undefined);
     assert.deepEqual(start.endings, []);
