@@ -4,6 +4,9 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AccessStore } from './access-store.ts';
 
+/** How many rows one call of a `prune` takes at the most: removing holds up other writers. */
+export const pruneBatch = 1000;
+
 /** `enrolled` until its token is consumed by the commit; `ended` and `revoked` are final. */
 export type SessionState = 'enrolled' | 'committed' | 'ended' | 'revoked';
 
@@ -74,7 +77,7 @@ export interface SessionStore {
     readonly sequence: number;
     readonly endings: readonly (SessionEnding & { readonly sessionId: string })[];
   }>;
-  /** Forgets sessions that were over before this time, at most a thousand in one call. Gives how many. */
+  /** Forgets sessions that were over before this time, at most `pruneBatch` in one call. Gives how many. */
   prune(beforeMs: number): Promise<number>;
 }
 
@@ -97,7 +100,7 @@ export interface PresenceStore {
 export interface TokenStore {
   /** The session that consumed the token, or with which it was revoked. */
   consumedBy(tokenKey: string): Promise<string | undefined>;
-  /** Forgets tokens that could not be presented any more at this time. Gives how many. */
+  /** Forgets tokens that could not be presented any more at this time, at most `pruneBatch`. Gives how many. */
   prune(nowMs: number): Promise<number>;
 }
 
@@ -114,7 +117,7 @@ export interface ProofStore {
     proof: SeenProof,
     bounds: { readonly nowMs: number; readonly proofsPerKeyMax: number; readonly proofsMax: number },
   ): Promise<'new' | 'seen' | 'full'>;
-  /** Forgets proofs that would be too old anyway. Gives how many. */
+  /** Forgets proofs that would be too old anyway, at most `pruneBatch`. Gives how many. */
   prune(nowMs: number): Promise<number>;
 }
 

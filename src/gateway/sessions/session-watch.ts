@@ -1,12 +1,13 @@
 // Notices the end of sessions, also those that another process on the same store ended.
 
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
-import type { SessionRecord, Store } from '../../store/store.ts';
+import { pruneBatch, type SessionRecord, type Store } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
 /** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
 export const watchIntervalMs = 500;
-const pruneIntervalMs = 3_600_000;
+/** Nearly always nothing is due, and each kind is one indexed look. */
+const pruneIntervalMs = 60_000;
 /** How long sessions that are over, and what they asked for, stay listed. */
 const sessionRetentionMs = 30 * 24 * 3_600_000;
 
@@ -76,17 +77,20 @@ export class SessionWatch implements AsyncDisposable {
     // After the streams have ended: a failing audit must not keep them open.
     for (const session of expired) await this.#options.onExpired(session);
     if (nowMs < this.#nextPruneMs) return;
-    this.#nextPruneMs = nowMs + pruneIntervalMs;
-    await this.#prune(nowMs);
+    // A full batch means that more is due: the next look goes on, so forgetting keeps up with a thousand endings a look.
+    if (!(await this.#prune(nowMs))) this.#nextPruneMs = nowMs + pruneIntervalMs;
   }
 
-  /** What a call leaves over, the next one takes: each is bounded. */
-  async #prune(nowMs: number): Promise<void> {
+  /** One bounded batch of each kind. Whether one of them was full. */
+  async #prune(nowMs: number): Promise<boolean> {
     const { sessions, tokens, proofs, access } = this.#options.store;
-    await sessions.prune(nowMs - sessionRetentionMs);
-    await access.prune(nowMs - sessionRetentionMs);
-    await tokens.prune(nowMs);
-    await proofs.prune(nowMs);
+    const pruned = [
+      await sessions.prune(nowMs - sessionRetentionMs),
+      await access.prune(nowMs - sessionRetentionMs),
+      await tokens.prune(nowMs),
+      await proofs.prune(nowMs),
+    ];
+    return pruned.some((count) => count >= pruneBatch);
   }
 
   #tell(sessionId: string, reason: string): void {

@@ -11,6 +11,7 @@ import type {
   FileOutcome,
   NewAccessRequest,
 } from '../access-store.ts';
+import { pruneBatch } from '../store.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import { integerOf, textOf } from './sqlite-row.ts';
 
@@ -20,7 +21,6 @@ const livingSession = `EXISTS (SELECT 1 FROM session
 const due = `(
   (state = 'pending' AND (pending_until_ms <= :nowMs OR NOT ${livingSession})) OR
   (state = 'granted' AND (ends_ms <= :nowMs OR (subject = 'session' AND NOT ${livingSession}))))`;
-const pruneBatch = 1000;
 
 export class SqliteAccess implements AccessStore {
   readonly #database: SqliteDatabase;

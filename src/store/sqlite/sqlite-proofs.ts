@@ -2,7 +2,7 @@
 
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { integerOf } from './sqlite-row.ts';
-import type { ProofStore, SeenProof } from '../store.ts';
+import { type ProofStore, pruneBatch, type SeenProof } from '../store.ts';
 
 /** Counting all proofs takes milliseconds when there are many, which every request of a session would wait for. */
 const countsBetween = 1_000;
@@ -45,7 +45,11 @@ export class SqliteProofs implements ProofStore {
   }
 
   async prune(nowMs: number): Promise<number> {
-    const pruned = this.#database.run('DELETE FROM seen_proof WHERE expires_ms <= :nowMs', { nowMs });
+    const pruned = this.#database.run(
+      `DELETE FROM seen_proof WHERE (key_thumbprint, jti) IN
+         (SELECT key_thumbprint, jti FROM seen_proof WHERE expires_ms <= :nowMs ORDER BY expires_ms LIMIT ${pruneBatch})`,
+      { nowMs },
+    );
     this.#total -= pruned;
     return pruned;
   }

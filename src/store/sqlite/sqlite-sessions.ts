@@ -2,15 +2,16 @@
 
 import type { SqliteDatabase, Row } from './sqlite-database.ts';
 import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
-import type {
-  CommitOutcome,
-  EnrolOutcome,
-  NewSession,
-  SessionEnding,
-  SessionRecord,
-  SessionState,
-  SessionStore,
-  TokenStore,
+import {
+  type CommitOutcome,
+  type EnrolOutcome,
+  type NewSession,
+  type SessionEnding,
+  type SessionRecord,
+  type SessionState,
+  type SessionStore,
+  type TokenStore,
+  pruneBatch,
 } from '../store.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
@@ -191,7 +192,7 @@ export class SqliteSessions implements SessionStore {
   async prune(beforeMs: number): Promise<number> {
     return this.#database.run(
       `DELETE FROM session WHERE id IN
-         (SELECT id FROM session WHERE over_ms < :beforeMs ORDER BY over_ms LIMIT 1000)`,
+         (SELECT id FROM session WHERE over_ms < :beforeMs ORDER BY over_ms LIMIT ${pruneBatch})`,
       { beforeMs },
     );
   }
@@ -209,7 +210,11 @@ export class SqliteTokens implements TokenStore {
   }
 
   async prune(nowMs: number): Promise<number> {
-    return this.#database.run('DELETE FROM consumed_token WHERE expires_ms <= :nowMs', { nowMs });
+    return this.#database.run(
+      `DELETE FROM consumed_token WHERE token_key IN
+         (SELECT token_key FROM consumed_token WHERE expires_ms <= :nowMs ORDER BY expires_ms LIMIT ${pruneBatch})`,
+      { nowMs },
+    );
   }
 }
 

@@ -44,6 +44,33 @@ test('a revocation through another connection to the same file is told by the ne
   }
 });
 
+test('what is over is forgotten as fast as it ends, however much that is', async () => {
+  await using store = await openStore('sqlite::memory:');
+  const ended = 2_500;
+  for (let i = 0; i < ended; i += 1) {
+    await store.sessions.enrol(newSession(`s${i}`, { tokenKey: `t${i}` }), bounds);
+    await store.sessions.end(`s${i}`, revoked, 2000);
+  }
+  const left = async (): Promise<number> => (await store.sessions.list({ limit: 10_000 })).length;
+  let nowMs = 2000;
+  await using watch = await SessionWatch.open({
+    store,
+    clock: () => nowMs,
+    onExpired: () => Promise.resolve(),
+    onFault: (error) => assert.fail(error),
+  });
+  await watch.look();
+  assert.equal(await left(), ended);
+  // A month later: one look after the other takes a batch, without another hour between them.
+  nowMs += 40 * 24 * 3_600_000;
+  const seen: number[] = [];
+  while ((await left()) > 0 && seen.length < 10) {
+    await watch.look();
+    seen.push(await left());
+  }
+  assert.equal(seen.at(-1), 0, seen.join(' '));
+});
+
 test('endings from before the watch are not told, later ones once', async () => {
   await using store = await openStore('sqlite::memory:');
   await store.sessions.enrol(newSession('a', { tokenKey: 'a' }), bounds);
