@@ -6,8 +6,8 @@ import type { OpenFields } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { formatAuthority } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
-import { parseProxyHead } from '../../http/proxy-head.ts';
 import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
+import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import type { Logger } from '../../system/logger.ts';
 
@@ -31,7 +31,7 @@ const established = encodeResponseHead(200);
 /** Serves one accepted socket to its end. Never throws; every fault ends this connection alone. */
 export function serveRelayConnection(socket: Socket, context: RelayContext): void {
   const { limits } = context;
-  let received: Buffer = Buffer.alloc(0);
+  const reader = new ProxyHeadReader(limits);
   const timer = setTimeout(() => {
     finish();
     respondWithError(
@@ -50,14 +50,10 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
     socket.off('data', onData).off('end', onEnd).off('close', finish);
   };
   const onData = (chunk: Buffer): void => {
-    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     try {
-      // Only a line's end or an excess can change the outcome; a head sent byte by byte must not cost its square.
-      const isFirst = received.length === chunk.length;
-      if (!isFirst && !chunk.includes(0x0a) && received.length <= limits.connectHeadBytesMax) return;
-      const head = parseProxyHead(received, limits);
+      const head = reader.push(chunk);
       if (head.state === 'incomplete') {
-        if (received.length <= limits.connectHeadBytesMax) return;
+        if (reader.bytes.length <= limits.connectHeadBytesMax) return;
         throw new ProxyError(
           'head_too_large',
           `the request head is longer than ${limits.connectHeadBytesMax} bytes`,
@@ -65,6 +61,7 @@ export function serveRelayConnection(socket: Socket, context: RelayContext): voi
       }
       finish();
       socket.pause();
+      const received = Buffer.from(reader.bytes);
       if (head.state === 'connect') {
         const hops = head.via === undefined ? {} : { via: head.via };
         const fields: OpenFields = { authority: formatAuthority(head.authority), mode: 'raw', ...hops };

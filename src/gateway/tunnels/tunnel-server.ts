@@ -3,8 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { formatAuthority } from '../../http/authority.ts';
-import { parseProxyHead } from '../../http/proxy-head.ts';
 import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
+import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import type { ProxyHead } from '../../http/proxy-head.ts';
 import { chunkStream } from '../../net/chunk-stream.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
@@ -279,7 +279,7 @@ interface FirstHead {
 
 async function readProxyHead(duplex: Duplex, parts: StreamParts): Promise<FirstHead> {
   const signal = AbortSignal.timeout(parts.limits.headTimeoutMs);
-  let bytes: Buffer = Buffer.alloc(0);
+  const reader = new ProxyHeadReader(parts.limits);
   const onAbort = (): void => {
     duplex.destroy(
       new ProxyError('timeout', 'the first request head did not arrive in time', {
@@ -291,9 +291,8 @@ async function readProxyHead(duplex: Duplex, parts: StreamParts): Promise<FirstH
   try {
     for await (const chunk of duplex.iterator({ destroyOnReturn: false })) {
       // The stream gives Buffers: no encoding is set on it.
-      bytes = Buffer.concat([bytes, chunk as Buffer]);
-      const head = parseProxyHead(bytes, parts.limits);
-      if (head.state !== 'incomplete') return { bytes, head };
+      const head = reader.push(chunk as Buffer);
+      if (head.state !== 'incomplete') return { bytes: Buffer.from(reader.bytes), head };
     }
   } finally {
     signal.removeEventListener('abort', onAbort);

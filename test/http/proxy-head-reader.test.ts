@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ProxyHeadReader } from '../../src/http/proxy-head-reader.ts';
+import { parseProxyHead } from '../../src/http/proxy-head.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+
+const limits = { ...defaultLimits, connectHeadBytesMax: 200, headBytesMax: 300 };
+
+/** The outcome of one reader, as text: a state, or the code and message of what is thrown. */
+function outcomeOf(read: () => unknown): string {
+  try {
+    return JSON.stringify(read());
+  } catch (error) {
+    return String(error);
+  }
+}
+
+const line = fc.constantFrom(
+  'CONNECT a.test:443 HTTP/1.1\r\n',
+  'GET http://a.test/ HTTP/1.1\r\n',
+  'host: a.test\r\n',
+  'x: y\n',
+  'a\rb: c\r\n',
+  'no colon\r\n',
+  'content-length: 5\r\n',
+  '\r\n',
+  '\u0016\u0003\u0001',
+  'x'.repeat(150),
+);
+
+test('in any pieces it says what the whole says, as soon as that can be known', () => {
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 8 }),
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+      (lines, sizes) => {
+        const bytes = Buffer.from(`${lines.join('')}\r\n\r\n`, 'latin1');
+        const reader = new ProxyHeadReader(limits);
+        let last = '{"state":"incomplete"}';
+        let at = 0;
+        for (let i = 0; at < bytes.length; i++) {
+          const piece = bytes.subarray(at, at + sizes[i % sizes.length]!);
+          at += piece.length;
+          last = outcomeOf(() => reader.push(piece));
+          assert.deepEqual(Buffer.from(reader.bytes), bytes.subarray(0, at));
+          if (last !== '{"state":"incomplete"}') break;
+        }
+        assert.equal(
+          last,
+          outcomeOf(() => parseProxyHead(bytes.subarray(0, at), limits)),
+        );
+      },
+    ),
+    { seed: 20261126, numRuns: 2000 },
+  );
+});
+
+test('a head that comes octet by octet costs what its octets cost', () => {
+  const wide = {
+    ...defaultLimits,
+    connectHeadBytesMax: 1 << 22,
+    headersCountMax: 1 << 20,
+    headBytesMax: 1 << 22,
+  };
+  /** Processor time of the cheapest of a few runs, in microseconds. */
+  const cost = (octets: number): number => {
+    const head = Buffer.from(`CONNECT a.test:443 HTTP/1.1\r\n${'a: b\r\n'.repeat(octets / 6)}`);
+    const once = (): number => {
+      const reader = new ProxyHeadReader(wide);
+      const { user } = process.cpuUsage();
+      for (let i = 0; i < head.length; i++) reader.push(head.subarray(i, i + 1));
+      return process.cpuUsage().user - user;
+    };
+    return Math.min(once(), once(), once(), once());
+  };
+  cost(10_000);
+  const ratio = cost(240_000) / Math.max(1, cost(60_000));
+  // Four times the octets; their square would be sixteen times as much.
+  assert.ok(ratio < 10, `four times the octets cost ${ratio.toFixed(1)} times as much`);
+});
