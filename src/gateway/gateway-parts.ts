@@ -16,6 +16,7 @@ import { LiveGrants } from './policies/live-grants.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 import type { RuleTrust } from './forward/rule-trust.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
+import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
 import type { StreamParts } from './tunnels/stream-handler.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -33,6 +34,7 @@ export interface PartsInput {
   readonly loops: LoopGuard;
   readonly stack: AsyncDisposableStack;
   readonly onLimit: (limit: LimitName) => void;
+  readonly onStall: (stall: LoopStall) => void;
 }
 
 export function readFiles(paths: readonly string[]): Promise<readonly string[]> {
@@ -71,5 +73,6 @@ export function openParts(input: PartsInput): StreamParts {
   };
   const http1 = stack.adopt(new HttpFront(front), close);
   const http2 = stack.adopt(new Http2Front(front), close);
-  return { ...front, front: http1, http2Front: http2, terminator, dialer, onLimit: input.onLimit };
+  const loopWatch = new LoopWatch({ stallMs: limits.loopStallMs, onStall: input.onStall });
+  return { ...front, front: http1, http2Front: http2, terminator, dialer, onLimit: input.onLimit, loopWatch };
 }

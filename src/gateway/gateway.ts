@@ -123,6 +123,10 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     onLimit: (limit) => {
       metrics.countLimit(limit);
     },
+    onStall: ({ sessionId, durationMs }) => {
+      metrics.countLimit('loopStallMs');
+      log('warn', `session ${sessionId} held the loop for ${durationMs} ms, in which no other was served`);
+    },
   });
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);

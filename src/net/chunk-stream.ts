@@ -18,8 +18,13 @@ type WriteCallback = (error?: Error | null) => void;
  * no half-close: `end()` closes the WebSocket, and the peer's close ends both directions. `destroy` drops the connection,
  * which the peer sees as an error.
  */
-export function chunkStream(webSocket: WebSocketConnection, limits: Limits): Duplex {
-  return new ChunkStream(webSocket, limits);
+export function chunkStream(
+  webSocket: WebSocketConnection,
+  limits: Limits,
+  /** Bytes of the peer came: what the loop does next is for it. */
+  onReceive?: () => void,
+): Duplex {
+  return new ChunkStream(webSocket, limits, onReceive);
 }
 
 class ChunkStream extends Duplex {
@@ -32,7 +37,7 @@ class ChunkStream extends Duplex {
   /** The peer closed in an orderly way. */
   #isClosed = false;
 
-  constructor(webSocket: WebSocketConnection, limits: Limits) {
+  constructor(webSocket: WebSocketConnection, limits: Limits, onReceive?: () => void) {
     super({ allowHalfOpen: false, highWaterMark: limits.frameBytesMax });
     // A stream that fails before its user listens must not end the process.
     this.on('error', () => undefined);
@@ -40,6 +45,7 @@ class ChunkStream extends Duplex {
     this.#chunkBytesMax = limits.frameBytesMax;
     webSocket.start({
       onData: (part) => {
+        onReceive?.();
         this.#message.push(part);
       },
       onMessageEnd: () => this.#receiveMessage(),

@@ -19,13 +19,13 @@ export interface TunnelLinkOptions {
   readonly onStream?: (stream: TunnelStream) => void;
   /** Gateway: a stream of the agent that was refused before anybody saw it. */
   readonly onRefused?: (error: ProxyError) => void;
+  /** Bytes of the peer came: what the loop does next is for it. */
+  readonly onReceive?: () => void;
   /** The peer takes no new streams: open them on another tunnel. */
   readonly onGoaway?: (code: number, message: string) => void;
   /** Monotonic clock in milliseconds. */
   readonly nowMs?: () => number;
 }
-
-type PongWaiter = PromiseWithResolvers<number>;
 
 /** A tunnel: many streams on one WebSocket, which it owns. */
 export class TunnelLink implements AsyncDisposable {
@@ -42,7 +42,7 @@ export class TunnelLink implements AsyncDisposable {
   readonly #waiting = new Set<TunnelStream>();
   /** Streams whose reader may have consumed something since the last flush. */
   readonly #consuming = new Set<TunnelStream>();
-  readonly #pongWaiters = new Set<PongWaiter>();
+  readonly #pongWaiters = new Set<PromiseWithResolvers<number>>();
   readonly #idleWaiters = new Set<() => void>();
   readonly #resolveClosed: (error: ProxyError | undefined) => void;
   #flushScheduled = false;
@@ -101,11 +101,8 @@ export class TunnelLink implements AsyncDisposable {
     if (signal?.aborted === true) throw cancelled(signal);
     const waiter = Promise.withResolvers<number>();
     const { pingTimeoutMs } = this.#limits;
-    const timer = setTimeout(() => {
-      waiter.reject(
-        new ProxyError('timeout', `No response to a ping of the tunnel within ${pingTimeoutMs} ms.`),
-      );
-    }, pingTimeoutMs);
+    const late = `No response to a ping of the tunnel within ${pingTimeoutMs} ms.`;
+    const timer = setTimeout(() => waiter.reject(new ProxyError('timeout', late)), pingTimeoutMs);
     const onAbort = (): void => waiter.reject(cancelled(signal));
     signal?.addEventListener('abort', onAbort);
     this.#pongWaiters.add(waiter);
@@ -175,6 +172,7 @@ export class TunnelLink implements AsyncDisposable {
   }
 
   #receive(chunk: Uint8Array): void {
+    this.#options.onReceive?.();
     this.#connection.receive(chunk, this.#nowMs());
     this.#handleEvents();
   }

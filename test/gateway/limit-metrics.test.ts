@@ -31,6 +31,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   accessTokenLifetimeMs: 'a lifetime: the agent renews in time',
   sessionLifetimeMs: 'a lifetime: its end is an event of the session',
   proofsMax: 'the store says that it is full, not of which of the two; counted as proofsPerKeyMax',
+  logLinesPerSecondMax: 'the log itself says how many lines it left out',
   auditFlushDelayMs: 'how long an event waits for company',
   leafContextsMax: 'the oldest entry makes room',
   resolverCacheMax: 'the oldest entry makes room',

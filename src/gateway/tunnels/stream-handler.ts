@@ -20,6 +20,7 @@ import type { HttpFront } from '../front/http-front.ts';
 import type { Http2Front } from '../front/http2-front.ts';
 import { requireFieldValue } from '../forward/loop-guard.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
+import type { LoopWatch } from './loop-watch.ts';
 
 /** In the order of preference. */
 const supportedProtocols = ['h2', 'http/1.1'] as const;
@@ -43,6 +44,8 @@ export interface StreamParts extends ExchangeParts {
   readonly dialer: Dialer;
   /** Told of limits that are reached without an audit event of their own. */
   readonly onLimit?: (limit: LimitName) => void;
+  /** Told whose bytes the loop works on. */
+  readonly loopWatch?: LoopWatch;
 }
 
 interface Scene {

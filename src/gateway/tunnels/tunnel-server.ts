@@ -155,6 +155,7 @@ export class TunnelServer {
       onRefused: (error) => {
         this.#count(error);
       },
+      onReceive: () => parts.loopWatch?.enter(principal.sessionId),
     });
     const tunnel = new LinkTunnel(principal.sessionId, link);
     this.#tunnels.add(tunnel);
@@ -166,7 +167,8 @@ export class TunnelServer {
   }
 
   #serveChunks(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
-    const duplex = chunkStream(webSocket, this.#options.parts.limits);
+    const { parts } = this.#options;
+    const duplex = chunkStream(webSocket, parts.limits, () => parts.loopWatch?.enter(principal.sessionId));
     const destroy = (error: ProxyError): void => {
       duplex.destroy(error);
     };
@@ -181,7 +183,7 @@ export class TunnelServer {
     duplex.on('error', () => {
       // The stream's end is told by 'close'.
     });
-    void serveChunkStream(duplex, principal, this.#options.parts);
+    void serveChunkStream(duplex, principal, parts);
     return tunnel;
   }
 

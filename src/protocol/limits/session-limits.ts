@@ -1,6 +1,6 @@
 // Sessions, their proofs and issuers, and what workloads ask for.
 
-import { KiB, type LimitRow, row } from './limit-row.ts';
+import { fixedRow, KiB, type LimitRow, row } from './limit-row.ts';
 
 export const sessionLimits = {
   proofAgeMsMax: row(60_000, 'proof_invalid', 'Clock skew between container and gateway plus the way there.'),
@@ -35,6 +35,16 @@ export const sessionLimits = {
     5_000,
     'issuer_unavailable',
     'An enrolment waits for this fetch and has its own deadline of enrolTimeoutMs.',
+  ),
+  loopStallMs: row(
+    250,
+    'limit_exceeded',
+    'Work of one session that holds the one thread for longer is a stall of all others: it is logged and counted, and nothing is ended.',
+  ),
+  logLinesPerSecondMax: fixedRow(
+    50,
+    'limit_exceeded',
+    'Log lines of a gateway, with a burst of one second: people read fewer, and faults that strangers cause must not fill a disk.',
   ),
   accessBodyBytesMax: row(
     16 * KiB,

@@ -10,8 +10,10 @@ import { WebSocket } from 'ws';
 
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
+import { LoopWatch } from '../../../src/gateway/tunnels/loop-watch.ts';
 import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../../src/protocol/limits.ts';
+import { chunkSubprotocol, tunnelSubprotocol } from '../../../src/protocol/frame.ts';
 import { tunnelPath } from '../../../src/protocol/session-messages.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { SessionRecord, Store } from '../../../src/store/store.ts';
@@ -22,6 +24,8 @@ interface Scene extends AsyncDisposable {
   readonly sessions: TestSessions;
   readonly tunnels: TunnelServer;
   readonly reached: readonly LimitName[];
+  /** Sessions whose bytes the loop worked on. */
+  readonly held: ReadonlySet<string>;
   /** A WebSocket of the agent: open, or what it was refused with. */
   open(agent: TestAgent, subprotocol: string): Promise<WebSocket | number>;
 }
@@ -33,12 +37,15 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
     await openTestSessions({ ...(options.store === undefined ? {} : { store: options.store }), limits }),
   );
   const reached: LimitName[] = [];
+  const held = new Set<string>();
   // No stream is opened here, so of its parts nothing else is used.
   const parts = {
     limits,
     budgets: new SessionBudgets(limits),
     clock: () => sessions.nowMs(),
     onLimit: (limit: LimitName) => reached.push(limit),
+    // Every turn counts as a stall.
+    loopWatch: new LoopWatch({ stallMs: 0, onStall: ({ sessionId }) => held.add(sessionId) }),
   } as unknown as StreamParts;
   const tunnels = new TunnelServer({ sessions: sessions.service, parts, publicOrigins: [origin] });
   const server = createServer();
@@ -53,6 +60,7 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
     sessions,
     tunnels,
     reached,
+    held,
     open: async (agent, subprotocol) => {
       const { authorization, proof } = agent.request('GET', tunnelPath);
       const headers = { host: new URL(origin).host, authorization: authorization!, dpop: proof! };
@@ -116,3 +124,16 @@ test('a session has no more connections of the seed protocol than streams, and o
   assert.deepEqual(scene.reached, ['streamsMax']);
   assert.ok((await scene.open(other, 'upstreamproxy.chunk')) instanceof WebSocket);
 });
+
+for (const protocol of [tunnelSubprotocol, chunkSubprotocol]) {
+  test(`what arrives by ${protocol} is work of its session`, async () => {
+    await using scene = await openScene();
+    const agent = await scene.sessions.enrol(scene.sessions.token());
+    const socket = await scene.open(agent, protocol);
+    assert.ok(socket instanceof WebSocket);
+    // No frame and no chunk, which is all the same here.
+    socket.send(Buffer.from([0xff, 0xff, 0xff]));
+    await waitUntil('the loop worked on it', () => Promise.resolve(scene.held.has(agent.sessionId)));
+    socket.terminate();
+  });
+}
