@@ -7,6 +7,7 @@ import { createSecureContext } from 'node:tls';
 import { openServerIdentity } from '../pki/server-identity.ts';
 import type { ServerIdentity } from '../pki/server-identity.ts';
 import { ProxyError } from '../protocol/error.ts';
+import { RepeatedLook } from '../system/repeated-look.ts';
 import type { GatewayConfig } from './config/config.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
@@ -54,28 +55,19 @@ export function renewIdentity(
   server: Server,
   identity: ServerIdentity,
   clock: () => number,
-): Disposable {
+): AsyncDisposable {
   let untilMs = identity.notAfterMs - identityRenewBeforeMs;
-  const timer = setInterval(() => {
-    if (clock() < untilMs) return;
-    openIdentity(config, clock()).then(
-      ({ identity: fresh }) => {
-        server.setSecureContext({
-          cert: fresh.certificatePem,
-          key: fresh.keyPem,
-          minVersion: 'TLSv1.2',
-        });
-        untilMs = fresh.notAfterMs - identityRenewBeforeMs;
-      },
-      () => {
-        // Tried again at the next check; the old certificate still has most of its life.
-      },
-    );
-  }, identityCheckMs);
-  timer.unref();
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer);
+  const renewal = new RepeatedLook({
+    look: async () => {
+      if (clock() < untilMs) return;
+      const { identity: fresh } = await openIdentity(config, clock());
+      server.setSecureContext({ cert: fresh.certificatePem, key: fresh.keyPem, minVersion: 'TLSv1.2' });
+      untilMs = fresh.notAfterMs - identityRenewBeforeMs;
     },
-  };
+    intervalMs: identityCheckMs,
+    // Tried again at the next check; the old certificate still has most of its life.
+    onFault: () => undefined,
+  });
+  renewal.start();
+  return renewal;
 }

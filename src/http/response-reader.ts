@@ -4,6 +4,7 @@
 import type { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { HeaderList } from './header-list.ts';
+import { joinedBytes } from './joined-bytes.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { RequestOfResponse } from './response-parser.ts';
 
@@ -70,7 +71,7 @@ export class ResponseReader {
 
   /** What came of the body. */
   get bodySoFar(): Uint8Array {
-    return joined(this.#parts);
+    return joinedBytes(this.#parts);
   }
 
   /** The whole response, or undefined while it is not. */
@@ -81,7 +82,7 @@ export class ResponseReader {
 
   /** What came behind a head with which the connection is handed over: a switch of protocols, or a tunnel. */
   get rest(): Uint8Array {
-    return joined(this.#rest);
+    return joinedBytes(this.#rest);
   }
 
   /** @throws the fault of a response that is malformed, too large, without an end of its own, or followed by what belongs to none */
@@ -107,15 +108,4 @@ export class ResponseReader {
     if (twice !== undefined) throw this.#options.fault(`${twice} stands more than once`);
     this.#head = { status, headers };
   }
-}
-
-/** A copy: nobody's pool is held by a few bytes. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -3,6 +3,7 @@
 import { coveringKeys, formatHostPattern } from './host-pattern.ts';
 import { selectPath, wholeSegments } from './path-prefix.ts';
 import { decidesBefore, portsOf } from './rule-cover.ts';
+import { append } from './lists-by-key.ts';
 import type { Rule } from './rule.ts';
 
 /** A rule with more ports than this is looked at for every port. */
@@ -124,10 +125,4 @@ class Facet {
 
 function repositoryKey(segments: readonly string[]): string {
   return segments.map((segment) => `/${segment}`).join('');
-}
-
-function append(map: Map<string, Rule[]>, key: string, rule: Rule): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [rule]);
-  else if (list.at(-1) !== rule) list.push(rule);
 }

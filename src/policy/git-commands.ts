@@ -1,6 +1,7 @@
 // What a push asks for: the list of commands that its body begins with, before the pack.
 // https://git-scm.com/docs/pack-protocol ("Reference Update Request"), https://git-scm.com/docs/protocol-common (pkt-line)
 
+import { joinedBytes } from '../http/joined-bytes.ts';
 import { ProxyError } from '../protocol/error.ts';
 
 export type RefChange = 'create' | 'update' | 'delete';
@@ -37,7 +38,7 @@ export class PushCommandReader {
     this.#pieces.push(piece);
     this.#length += piece.length;
     if (this.#length < this.#needed) return undefined;
-    const bytes = joined(this.#pieces, this.#length);
+    const bytes = joinedBytes(this.#pieces);
     let at = 0;
     this.#needed = 4;
     while (bytes.length >= at + 4) {
@@ -54,16 +55,6 @@ export class PushCommandReader {
     this.#length = bytes.length - at;
     return undefined;
   }
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 function packetLength(digits: Uint8Array): number {

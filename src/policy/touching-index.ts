@@ -3,6 +3,7 @@
 import type { ClaimSelector } from './claim-selector.ts';
 import { coveringKeys, formatHostPattern, type HostPattern, suffixesOf } from './host-pattern.ts';
 import { portsOf } from './rule-cover.ts';
+import { append } from './lists-by-key.ts';
 import type { Rule } from './rule.ts';
 
 /** Undefined: any. */
@@ -61,10 +62,4 @@ function* facetsAsked({ ports, selectors }: Where): Generator<string> {
   for (const port of ports === undefined ? ['any'] : [...ports, 'many']) {
     for (const session of sessions) yield `${port} ${session}`;
   }
-}
-
-function append(map: Map<string, Rule[]>, key: string, rule: Rule): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [rule]);
-  else if (list.at(-1) !== rule) list.push(rule);
 }

@@ -3,9 +3,12 @@
 import { asProxyError, type ProxyError } from '../protocol/error.ts';
 
 export interface RepeatedLookOptions {
-  readonly look: () => Promise<void>;
+  /** The signal aborts when nothing more is to be looked at. */
+  readonly look: (signal: AbortSignal) => Promise<void> | void;
   /** From the end of one look to the beginning of the next. */
   readonly intervalMs: number;
+  /** Before the first look, where that is another time. */
+  readonly firstMs?: number;
   /** A look that fails is told here; the next tries again. */
   readonly onFault: (error: ProxyError) => void;
 }
@@ -15,26 +18,23 @@ export class RepeatedLook implements AsyncDisposable {
   readonly #options: RepeatedLookOptions;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #stop = new AbortController();
 
   constructor(options: RepeatedLookOptions) {
     this.#options = options;
   }
 
   start(): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      void this.now().then(() => this.start());
-    }, this.#options.intervalMs);
-    // Looking alone keeps no process alive.
-    this.#timer.unref();
+    const { intervalMs, firstMs = intervalMs } = this.#options;
+    this.#schedule(firstMs);
   }
 
   /** Resolves when a look that began after this call is over; never rejects. */
   now(): Promise<void> {
     this.#looking = this.#looking
       .then(async () => {
-        if (!this.#closed) await this.#options.look();
+        const { signal } = this.#stop;
+        if (!signal.aborted) await this.#options.look(signal);
       })
       .catch((error: unknown) => {
         this.#options.onFault(asProxyError(error));
@@ -44,12 +44,21 @@ export class RepeatedLook implements AsyncDisposable {
 
   /** Waits for the look that goes on. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     clearTimeout(this.#timer);
     await this.#looking;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stop.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      void this.now().then(() => this.#schedule(this.#options.intervalMs));
+    }, delayMs);
+    // Looking alone keeps no process alive.
+    this.#timer.unref();
   }
 }

@@ -52,3 +52,24 @@ test('one look begins when the one before has ended, and closing waits for it', 
   assert.equal(log.at(-1), 'closed');
   assert.equal(log.at(-2), 'end 2');
 });
+
+test('the first look may come at another time than the next, and closing tells a look that goes on', async () => {
+  const first = Promise.withResolvers<AbortSignal>();
+  const repeated = new RepeatedLook({
+    look: (signal) => {
+      first.resolve(signal);
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+    intervalMs: 3_600_000,
+    firstMs: 1,
+    onFault: silent,
+  });
+  repeated.start();
+  // The timer keeps no process alive, the test must.
+  const alive = setInterval(silent, 1_000);
+  const signal = await first.promise;
+  clearInterval(alive);
+  assert.equal(signal.aborted, false);
+  await repeated.close();
+  assert.equal(signal.aborted, true);
+});

@@ -1,8 +1,9 @@
 // Keeps the audit in the store within the bounds of the configuration, a small batch at a time.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { ProxyError } from '../../protocol/error.ts';
 import type { AuditStore } from '../../store/store.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
 
 const lookIntervalMs = 60_000;
 /** One transaction: on the thread that writes the audit it takes a few milliseconds. */
@@ -24,45 +25,33 @@ export interface AuditRetentionOptions {
 /** Looks every minute until it is closed. */
 export class AuditRetention implements AsyncDisposable {
   readonly #options: AuditRetentionOptions;
-  readonly #stop = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  readonly #repeated: RepeatedLook;
 
   constructor(options: AuditRetentionOptions) {
     this.#options = options;
-    this.#schedule(lookIntervalMs / 10);
+    this.#repeated = new RepeatedLook({
+      look: (signal) => this.#look(signal),
+      intervalMs: lookIntervalMs,
+      firstMs: lookIntervalMs / 10,
+      onFault: options.onFault,
+    });
+    this.#repeated.start();
   }
 
   /** Removes what is out of bounds now. Faults of the store go to `onFault`. */
   look(): Promise<void> {
-    this.#looking = this.#looking
-      .then(() => this.#look())
-      .catch((error: unknown) => {
-        this.#options.onFault(asProxyError(error));
-      });
-    return this.#looking;
+    return this.#repeated.now();
   }
 
-  async close(): Promise<void> {
-    this.#stop.abort();
-    clearTimeout(this.#timer);
-    await this.#looking;
+  close(): Promise<void> {
+    return this.#repeated.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #schedule(delayMs: number): void {
-    this.#timer = setTimeout(() => {
-      void this.look().then(() => {
-        if (!this.#stop.signal.aborted) this.#schedule(lookIntervalMs);
-      });
-    }, delayMs);
-    this.#timer.unref();
-  }
-
-  async #look(): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { store, keepDays, keepEvents, clock } = this.#options;
     if (keepDays === undefined && keepEvents === undefined) return;
     const bounds = {
@@ -70,10 +59,10 @@ export class AuditRetention implements AsyncDisposable {
       ...(keepDays === undefined ? {} : { beforeMs: clock() - keepDays * dayMs }),
       ...(keepEvents === undefined ? {} : { keepEvents }),
     };
-    for (let batches = 0; batches < batchesMax && !this.#stop.signal.aborted; batches += 1) {
+    for (let batches = 0; batches < batchesMax && !signal.aborted; batches += 1) {
       if ((await store.prune(bounds)) < batchEvents) return;
       // An abort means that the gateway ends.
-      await wait(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await wait(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
 }

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Destination } from '../../http/destination.ts';
 import { formatAuthority } from '../../http/authority.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -69,16 +70,19 @@ export class OriginPools<P> implements Disposable {
   readonly #limits: PoolLimits;
   /** Pools in use, by principal. */
   readonly #inUse = new Map<string, number>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #sweeping: RepeatedLook;
 
   constructor(open: (key: OriginKey) => P, close: (pool: P) => void, limits: PoolLimits = defaultLimits) {
     this.#limits = limits;
     this.#open = open;
     this.#close = close;
-    this.#timer = setInterval(() => {
-      this.#sweep(Date.now());
-    }, sweepIntervalMs);
-    this.#timer.unref();
+    this.#sweeping = new RepeatedLook({
+      look: () => this.#sweep(Date.now()),
+      intervalMs: sweepIntervalMs,
+      // It closes what nobody uses; whoever closes hears of its own faults.
+      onFault: () => undefined,
+    });
+    this.#sweeping.start();
   }
 
   get size(): number {
@@ -112,7 +116,7 @@ export class OriginPools<P> implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    void this.#sweeping.close();
     for (const { pool } of this.#entries.values()) this.#close(pool);
     this.#entries.clear();
   }

@@ -26,8 +26,7 @@ export class LiveReview implements AsyncDisposable {
     this.#options = options;
     this.#lookedMs = options.clock();
     const { onFault } = options;
-    const look = async (): Promise<void> => this.look();
-    this.#repeated = new RepeatedLook({ look, intervalMs: timeLookIntervalMs, onFault });
+    this.#repeated = new RepeatedLook({ look: () => this.look(), intervalMs: timeLookIntervalMs, onFault });
     this.#repeated.start();
   }
 

@@ -12,6 +12,7 @@ import {
 } from '../../policy/parse-policy.ts';
 import { formatProblem, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
@@ -73,7 +74,7 @@ export class PolicySource implements AsyncDisposable {
   #loaded: Loaded;
   #loadedAtMs: number;
   #failure: (Problems & { readonly sources: Sources; readonly sinceMs: number }) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #looking: RepeatedLook;
   #busy: Promise<unknown> = Promise.resolve();
   readonly #closing = new AbortController();
 
@@ -83,7 +84,18 @@ export class PolicySource implements AsyncDisposable {
     this.#clock = options.clock ?? Date.now;
     this.#loaded = loaded;
     this.#loadedAtMs = this.#clock();
-    this.#schedule();
+    const { pollIntervalMs = policyLookIntervalMs } = options;
+    this.#looking = new RepeatedLook({
+      look: async () => {
+        await this.#enqueue(false);
+      },
+      intervalMs: pollIntervalMs,
+      onFault: ({ message }) => {
+        const file = paths[0] ?? 'policy';
+        options.onProblems?.([{ file, line: 1, column: 1, message, severity: 'error' }]);
+      },
+    });
+    if (pollIntervalMs > 0) this.#looking.start();
   }
 
   /** Reads the files for the first time. Throws ProxyError `config_invalid` with every problem on a line of its own. */
@@ -137,8 +149,8 @@ export class PolicySource implements AsyncDisposable {
   /** Stops looking at the files, and gives up a policy that is being read. Harmless when repeated. */
   async close(): Promise<void> {
     this.#closing.abort();
-    clearTimeout(this.#timer);
     this.#listeners.clear();
+    await this.#looking.close();
     await this.#busy;
   }
 
@@ -179,15 +191,6 @@ export class PolicySource implements AsyncDisposable {
     if (result.warnings.length > 0) this.#options.onProblems?.(result.warnings);
     for (const listener of this.#listeners) listener(result.policy);
     return { kind: 'replaced', version: result.policy.version };
-  }
-
-  #schedule(): void {
-    const { pollIntervalMs = policyLookIntervalMs } = this.#options;
-    if (pollIntervalMs === 0 || this.#closing.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      void this.#enqueue(false).finally(() => this.#schedule());
-    }, pollIntervalMs);
-    this.#timer.unref();
   }
 }
 

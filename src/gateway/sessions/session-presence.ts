@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { PresenceStore } from '../../store/store.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
 
 /** Often, so that a new session is soon seen; what did not change is written more rarely. */
 const lookIntervalMs = 500;
@@ -23,64 +24,59 @@ export class SessionPresenceWriter implements AsyncDisposable {
   readonly #gatewayId = randomUUID();
   #written: ReadonlyMap<string, number> = new Map();
   #writtenMs = 0;
-  #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #repeated: RepeatedLook;
 
   constructor(options: SessionPresenceOptions) {
     this.#options = options;
-    this.#schedule();
+    const { onFault } = options;
+    this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: lookIntervalMs, onFault });
+    this.#repeated.start();
   }
 
   /** Writes if tunnels came or went, or the last time is long ago. Faults of the store go to `onFault`. */
-  async look(): Promise<void> {
-    const tunnels = this.#options.tunnels();
-    const isOld = this.#options.clock() - this.#writtenMs >= refreshIntervalMs;
-    if (isOld || !sameCounts(tunnels, this.#written)) await this.#note(tunnels);
+  look(): Promise<void> {
+    return this.#repeated.now();
   }
 
   close(): Promise<void> {
-    clearTimeout(this.#timer);
-    return (this.#closed ??= this.#note(new Map()));
+    return (this.#closed ??= this.#leave());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #note(tunnels: ReadonlyMap<string, number>): Promise<void> {
-    this.#writing = this.#writing
-      .then(async () => {
-        const { store, policyVersion, clock } = this.#options;
-        // Those that had tunnels the last time are told once more, with none.
-        const sessions = new Set([...this.#written.keys(), ...tunnels.keys()]);
-        const seenMs = clock();
-        const version = policyVersion();
-        await store.note(
-          [...sessions].map((sessionId) => ({
-            sessionId,
-            gatewayId: this.#gatewayId,
-            tunnels: tunnels.get(sessionId) ?? 0,
-            seenMs,
-            policyVersion: version,
-          })),
-        );
-        this.#written = tunnels;
-        this.#writtenMs = seenMs;
-      })
-      .catch((error: unknown) => {
-        this.#options.onFault(asProxyError(error));
-      });
-    return this.#writing;
+  async #look(): Promise<void> {
+    const tunnels = this.#options.tunnels();
+    const isOld = this.#options.clock() - this.#writtenMs >= refreshIntervalMs;
+    if (isOld || !sameCounts(tunnels, this.#written)) await this.#note(tunnels);
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(() => {
-      void this.look().then(() => {
-        if (this.#closed === undefined) this.#schedule();
-      });
-    }, lookIntervalMs);
-    this.#timer.unref();
+  async #leave(): Promise<void> {
+    await this.#repeated.close();
+    await this.#note(new Map()).catch((error: unknown) => {
+      this.#options.onFault(asProxyError(error));
+    });
+  }
+
+  async #note(tunnels: ReadonlyMap<string, number>): Promise<void> {
+    const { store, policyVersion, clock } = this.#options;
+    // Those that had tunnels the last time are told once more, with none.
+    const sessions = new Set([...this.#written.keys(), ...tunnels.keys()]);
+    const seenMs = clock();
+    const version = policyVersion();
+    await store.note(
+      [...sessions].map((sessionId) => ({
+        sessionId,
+        gatewayId: this.#gatewayId,
+        tunnels: tunnels.get(sessionId) ?? 0,
+        seenMs,
+        policyVersion: version,
+      })),
+    );
+    this.#written = tunnels;
+    this.#writtenMs = seenMs;
   }
 }
 

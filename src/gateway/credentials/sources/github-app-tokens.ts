@@ -8,6 +8,7 @@ import { ProxyError } from '../../../protocol/error.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import type { BackgroundRenewals } from './background-renewals.ts';
 import type { CredentialSource } from './credential-source.ts';
+import { hostOf, jsonOf } from './issuer-text.ts';
 import { RenewedValue, timedValue } from './renewed-value.ts';
 import type { TimedValue } from './renewed-value.ts';
 import type { ServiceFetch } from '../../forward/service-fetch.ts';
@@ -122,17 +123,4 @@ export class GithubAppTokens implements CredentialSource {
   #unavailable(what: string, cause?: unknown): ProxyError {
     return new ProxyError('credential_unavailable', `credential ${this.#options.name}: ${what}`, { cause });
   }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What is no JSON fails the schema; the parser's message would quote it.
-    return undefined;
-  }
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : 'the API';
 }

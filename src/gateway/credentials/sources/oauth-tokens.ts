@@ -6,6 +6,7 @@ import { ProxyError } from '../../../protocol/error.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import type { BackgroundRenewals } from './background-renewals.ts';
 import type { CredentialSource } from './credential-source.ts';
+import { hostOf, jsonOf } from './issuer-text.ts';
 import { RenewedValue, timedValue } from './renewed-value.ts';
 import type { TimedValue } from './renewed-value.ts';
 import type { ServiceFetch } from '../../forward/service-fetch.ts';
@@ -131,17 +132,4 @@ interface RefreshInUse {
 
 function formEncoded(text: string): string {
   return new URLSearchParams({ x: text }).toString().slice('x='.length);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What is no JSON fails the schema like any other wrong response; the parser's message would quote it.
-    return undefined;
-  }
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : 'in the configuration';
 }
