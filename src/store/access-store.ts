@@ -53,6 +53,9 @@ export type FileOutcome =
 export interface AccessBounds {
   readonly accessPendingPerSessionMax: number;
   readonly accessRequestsPerSessionMax: number;
+  readonly accessPendingPerPrincipalMax: number;
+  readonly accessRequestsPerPrincipalMax: number;
+  /** Beyond it a request makes room by the oldest decided one of the principal that has most. */
   readonly accessRequestsMax: number;
 }
 

@@ -321,7 +321,13 @@ function presenceConformance(open: () => Promise<Store>): void {
   });
 }
 
-const accessBounds = { accessPendingPerSessionMax: 3, accessRequestsPerSessionMax: 5, accessRequestsMax: 6 };
+const accessBounds = {
+  accessPendingPerSessionMax: 3,
+  accessRequestsPerSessionMax: 5,
+  accessPendingPerPrincipalMax: 4,
+  accessRequestsPerPrincipalMax: 7,
+  accessRequestsMax: 9,
+};
 const accessTerms = { scope: 'exact', subject: 'session', endsMs: 5000 } as const;
 
 export function accessRequest(id: string, changes: Partial<NewAccessRequest> = {}): NewAccessRequest {
@@ -371,18 +377,43 @@ function accessConformance(open: () => Promise<Store>): void {
     assert.equal((await file(store, 's', { path: '/x' })).kind, 'filed');
   });
 
-  test('pending requests and all requests of a session are bounded, and so are those of all sessions', async () => {
+  test('pending requests and all requests of a session are bounded', async () => {
     await using store = await openWithSession();
     for (const id of ['1', '2', '3']) assert.equal((await file(store, id)).kind, 'filed');
     assert.deepEqual(await file(store, '4'), { kind: 'full', bound: 'accessPendingPerSessionMax' });
     for (const id of ['1', '2', '3']) await store.access.deny(id, { nowMs: 2000 });
     for (const id of ['4', '5']) assert.equal((await file(store, id)).kind, 'filed');
     assert.deepEqual(await file(store, '6'), { kind: 'full', bound: 'accessRequestsPerSessionMax' });
-    assert.equal((await file(store, '6', { sessionId: 'b' })).kind, 'filed');
-    assert.deepEqual(await file(store, '7', { sessionId: 'c' }), {
-      kind: 'full',
-      bound: 'accessRequestsMax',
-    });
+  });
+
+  test('so are those of all sessions of a principal', async () => {
+    await using store = await openWithSession();
+    const next = (id: string) => file(store, id, { sessionId: `s${id}` });
+    for (const id of ['1', '2', '3', '4']) assert.equal((await next(id)).kind, 'filed');
+    assert.deepEqual(await next('5'), { kind: 'full', bound: 'accessPendingPerPrincipalMax' });
+    assert.equal((await file(store, '5', { sessionId: 'o', principalId: 'other' })).kind, 'filed');
+    for (const id of ['1', '2', '3', '4']) await store.access.deny(id, { nowMs: 2000 });
+    for (const id of ['6', '7', '8']) assert.equal((await next(id)).kind, 'filed');
+    assert.deepEqual(await next('9'), { kind: 'full', bound: 'accessRequestsPerPrincipalMax' });
+  });
+
+  test('where the store is full, the oldest decided request of whoever has most makes room', async () => {
+    await using store = await openWithSession();
+    for (const id of ['1', '2', '3', '4', '5', '6']) {
+      await file(store, id, { sessionId: `s${id}`, principalId: 'greedy', createdMs: 1000 + Number(id) });
+      await store.access.deny(id, { nowMs: 2000 });
+    }
+    await file(store, 'm', { sessionId: 'm', principalId: 'modest' });
+    await store.access.deny('m', { nowMs: 2000 });
+    const others = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+    const full = async (id: string) => (await file(store, id, { sessionId: id, principalId: id })).kind;
+    for (const id of others.slice(0, 3)) assert.equal(await full(id), 'filed');
+    assert.equal(await store.access.find('1'), undefined);
+    assert.equal((await store.access.find('2'))?.state, 'denied');
+    assert.equal((await store.access.find('m'))?.state, 'denied');
+    for (const id of others.slice(3)) assert.equal(await full(id), 'filed');
+    // All that is left is open, and what is open goes for nobody.
+    assert.equal(await full('z'), 'full');
   });
 
   test('a grant holds until its time is over or it is taken back', async () => {

@@ -76,10 +76,20 @@ export const sessionLimits = {
     'limit_exceeded',
     'Requests for access of one session in all, so that one session cannot fill the store.',
   ),
+  accessPendingPerPrincipalMax: row(
+    100,
+    'limit_exceeded',
+    'Requests for access of all sessions of one principal that wait for a decision, so that many sessions of one do not bury the others.',
+  ),
+  accessRequestsPerPrincipalMax: row(
+    1000,
+    'limit_exceeded',
+    'Requests for access of all sessions of one principal that the store keeps: a tenth of what there is room for.',
+  ),
   accessRequestsMax: row(
     10_000,
     'limit_exceeded',
-    'Requests for access of all sessions that the store keeps; about 10 MB.',
+    'Requests for access of all sessions that the store keeps, about 10 MB; then the oldest decided one of who has most makes room.',
   ),
   accessPendingLifetimeMs: row(
     86_400_000,

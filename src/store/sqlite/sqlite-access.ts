@@ -33,7 +33,7 @@ export class SqliteAccess implements AccessStore {
     return this.#database.transaction((): FileOutcome => {
       const same = this.#same(request);
       if (same !== undefined) return { kind: 'already', record: same };
-      const bound = this.#exceeded(request.sessionId, bounds);
+      const bound = this.#exceeded(request, bounds);
       if (bound !== undefined) return { kind: 'full', bound };
       const { method = null, path = null, traceId = null, ...rest } = request;
       this.#database.run(
@@ -56,16 +56,41 @@ export class SqliteAccess implements AccessStore {
     return row === undefined ? undefined : recordOf(row);
   }
 
-  #exceeded(sessionId: string, bounds: AccessBounds): keyof AccessBounds | undefined {
-    const count = (where: string, parameters: Readonly<Record<string, string>>): number => {
-      const row = this.#database.get(`SELECT count(*) AS count FROM access_request ${where}`, parameters);
-      return row === undefined ? 0 : integerOf(row, 'count');
-    };
-    const pending = count(`WHERE session_id = :sessionId AND state = 'pending'`, { sessionId });
-    if (pending >= bounds.accessPendingPerSessionMax) return 'accessPendingPerSessionMax';
-    if (count('WHERE session_id = :sessionId', { sessionId }) >= bounds.accessRequestsPerSessionMax)
-      return 'accessRequestsPerSessionMax';
-    return count('', {}) >= bounds.accessRequestsMax ? 'accessRequestsMax' : undefined;
+  #exceeded(
+    { sessionId, principalId }: NewAccessRequest,
+    bounds: AccessBounds,
+  ): keyof AccessBounds | undefined {
+    const ofSession = this.#counts('session_id = :id', { id: sessionId });
+    if (ofSession.pending >= bounds.accessPendingPerSessionMax) return 'accessPendingPerSessionMax';
+    if (ofSession.all >= bounds.accessRequestsPerSessionMax) return 'accessRequestsPerSessionMax';
+    const ofPrincipal = this.#counts('principal_id = :id', { id: principalId });
+    if (ofPrincipal.pending >= bounds.accessPendingPerPrincipalMax) return 'accessPendingPerPrincipalMax';
+    if (ofPrincipal.all >= bounds.accessRequestsPerPrincipalMax) return 'accessRequestsPerPrincipalMax';
+    if (this.#counts('true', {}).all < bounds.accessRequestsMax || this.#makeRoom()) return undefined;
+    return 'accessRequestsMax';
+  }
+
+  #counts(
+    where: string,
+    parameters: Readonly<Record<string, string>>,
+  ): { readonly all: number; readonly pending: number } {
+    const row = this.#database.get(
+      `SELECT count(*) AS total, count(*) FILTER (WHERE state = 'pending') AS pending FROM access_request WHERE ${where}`,
+      parameters,
+    );
+    if (row === undefined) return { all: 0, pending: 0 };
+    return { all: integerOf(row, 'total'), pending: integerOf(row, 'pending') };
+  }
+
+  /** Forgets the oldest decided request of the principal that has most of them. False if all are still open. */
+  #makeRoom(): boolean {
+    const removed = this.#database.run(
+      `DELETE FROM access_request WHERE id = (SELECT id FROM access_request
+         WHERE state NOT IN ('pending', 'granted') AND principal_id = (SELECT principal_id FROM access_request
+           WHERE state NOT IN ('pending', 'granted') GROUP BY principal_id ORDER BY count(*) DESC, principal_id LIMIT 1)
+         ORDER BY created_ms, id LIMIT 1)`,
+    );
+    return removed > 0;
   }
 
   async find(id: string): Promise<AccessRecord | undefined> {

@@ -114,4 +114,11 @@ export const migrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    version: 4,
+    servesFrom: 3,
+    script: `
+      CREATE INDEX access_request_by_principal ON access_request (principal_id, created_ms);
+    `,
+  },
 ];

@@ -9,7 +9,13 @@ import { mustRun, runCommand } from '../../support/command.ts';
 import { launcher } from '../../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
 
-const bounds = { accessPendingPerSessionMax: 10, accessRequestsPerSessionMax: 10, accessRequestsMax: 10 };
+const bounds = {
+  accessPendingPerSessionMax: 10,
+  accessRequestsPerSessionMax: 10,
+  accessPendingPerPrincipalMax: 10,
+  accessRequestsPerPrincipalMax: 10,
+  accessRequestsMax: 10,
+};
 
 let directory: TemporaryDirectory;
 let configFile: string;
