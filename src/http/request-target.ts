@@ -3,6 +3,7 @@
 import { ProxyError } from '../protocol/error.ts';
 import { defaultPortOf, parseAuthority } from './authority.ts';
 import type { Destination } from './destination.ts';
+import { hiddenFault, pathFeatures } from './path-reading.ts';
 import { printable } from './printable.ts';
 
 export interface CanonicalTarget {
@@ -53,26 +54,15 @@ export function parseAbsoluteTarget(target: string): AbsoluteTarget | undefined 
 
 /**
  * Why origins may differ about this canonical path (encoded slash, path parameter, empty segment, double
- * encoding); undefined if all read it alike. A rule that is bounded by a path should refuse what this names.
+ * encoding, an encoded reserved character); undefined if all read it alike. What the readings are: `path-reading.ts`.
  */
 export function pathAmbiguity(path: string): string | undefined {
+  if (pathFeatures(path) === 0) return undefined;
   if (path.includes('%2F')) return 'an encoded slash, which some origins read as a separator';
-  if (/;|%3B/.test(path)) return 'a path parameter (;), which some origins leave out';
+  if (path.includes(';') || path.includes('%3B')) return 'a path parameter (;), which some origins leave out';
   if (path.includes('//')) return 'an empty segment, which some origins leave out';
-  if (/%25[0-9A-Fa-f]{2}/.test(path))
-    return 'a percent sign that was encoded twice, which some origins decode twice';
-  return undefined;
-}
-
-/**
- * How the most liberal origin reads a canonical path: ASCII decoded once, parameters left out, slashes merged. A
- * deny rule should match this as well as the path itself.
- */
-export function liberalReading(path: string): string {
-  const decoded = path
-    .replace(/(?:;|%3B)[^/]*/g, '')
-    .replace(/%([2-7][0-9A-F])/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return decoded.replace(/\/{2,}/g, '/');
+  if (path.includes('%25')) return 'a percent sign that was encoded twice, which some origins decode twice';
+  return 'a reserved character in its encoded form, which some origins decode';
 }
 
 function canonicalPath(target: string, path: string): string {
@@ -90,7 +80,10 @@ function canonicalPath(target: string, path: string): string {
       out.push(segment);
     }
   }
-  return `/${out.join('/')}`;
+  const canonical = `/${out.join('/')}`;
+  const fault = hiddenFault(canonical);
+  if (fault !== undefined) throw malformed(target, fault);
+  return canonical;
 }
 
 /** Decodes what is unreserved, encodes what may not stand plain, refuses what origins read differently. */

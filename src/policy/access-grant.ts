@@ -1,6 +1,6 @@
 // What an operator granted for a time, and whether it covers a connection or a request.
 
-import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
+import { pathFeatures, readingsFor, readPath } from '../http/path-reading.ts';
 import type { AccessRequest, Principal } from './decision.ts';
 
 /** A temporary permission for one destination: only what was asked for, as far as the operator went. */
@@ -37,11 +37,13 @@ export function grantCovers(
   return grant.path === undefined || pathCovers(grant.path, access.path);
 }
 
-/** What may be read in two ways must be covered in both, as for rules. */
+/** What may be read in several ways must be covered in all, as for rules. */
 function pathCovers({ path, below }: NonNullable<AccessGrant['path']>, asked: string): boolean {
   if (asked === path) return true;
   if (!below || !isBelow(path, asked)) return false;
-  return pathAmbiguity(asked) === undefined || isBelow(liberalReading(path), liberalReading(asked));
+  return readingsFor(pathFeatures(asked)).every((reading) =>
+    isBelow(readPath(path, reading), readPath(asked, reading)),
+  );
 }
 
 function isBelow(path: string, asked: string): boolean {

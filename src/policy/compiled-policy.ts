@@ -7,7 +7,7 @@ import { selects } from './claim-selector.ts';
 import { defaultDenial, ruleDenial, workDenial } from './denial.ts';
 import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
-import { HostIndex, type RuleList } from './rule-index.ts';
+import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequests } from './rule.ts';
 
 /** Name of the rule behind a denial that no written rule made. */
@@ -68,8 +68,8 @@ export class CompiledPolicy implements Policy {
    */
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const lists = this.#index.all.listsFor(access.destination.host);
-    const selected = selectFrom(lists, principal, access);
     const work = new MatchingWork(defaultLimits.decisionStepsMax);
+    const selected = selectFrom(lists, { principal, access, work });
     const asking = { principal, nowMs, work };
     const verdict = judge(selected, access, asking);
     // Rules that were not looked at could deny.
@@ -124,13 +124,9 @@ export class CompiledPolicy implements Policy {
   }
 }
 
-function selectFrom(
-  lists: readonly RuleList[],
-  principal: Principal,
-  access: AccessRequest,
-): readonly (readonly Rule[])[] {
+function selectFrom(lists: readonly RuleList[], asked: Asked): readonly (readonly Rule[])[] {
   const selected: (readonly Rule[])[] = [];
-  for (const list of lists) list.select(principal, access, selected);
+  for (const list of lists) list.select(asked, selected);
   return selected;
 }
 

@@ -4,7 +4,8 @@ import type { AccessRequest, RequestAccess } from './decision.ts';
 import type { RefChange, RefUpdate } from './git-commands.ts';
 import { anyCaseSegments, type GitPattern } from './git-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
-import { type GitOperation, type GitRequest, gitRequestOf } from './git-request.ts';
+import { type GitOperation, type GitRequest, gitRequestsOf } from './git-request.ts';
+import { readingsOf } from './path-matching.ts';
 
 /** Absent conditions are undefined. */
 export interface GitCondition {
@@ -38,16 +39,16 @@ export function gitMismatch(
   access: RequestAccess,
   work: MatchingWork = unmeasured,
 ): GitMismatch | undefined {
-  const asked = askedOf(access);
-  if (asked === undefined || !concerns(git, effect, asked, work)) return 'git';
-  const { request } = asked;
+  const asked = askedOf(access, work).filter((one) => concerns(git, effect, one, work));
+  if (asked.length === 0) return 'git';
   if (!looksAtCommands(git)) return undefined;
   const { pushed } = access;
+  const carriesCommands = asked.some(({ request }) => request.carriesCommands);
   if (effect === 'allow') {
-    if (!request.carriesCommands || pushed === undefined) return undefined;
+    if (!carriesCommands || pushed === undefined) return undefined;
     return pushed.every((update) => fits(git, effect, update, work)) ? undefined : 'refs';
   }
-  if (!request.carriesCommands) return 'git';
+  if (!carriesCommands) return 'git';
   if (pushed === undefined) return 'unread';
   return pushed.some((update) => fits(git, effect, update, work)) ? undefined : 'refs';
 }
@@ -55,7 +56,7 @@ export function gitMismatch(
 /** Whether a rule that allows did so without having seen what it looks at. */
 export function awaitsCommands(git: GitCondition | undefined, access: AccessRequest): boolean {
   if (git === undefined || access.depth === 'connect' || access.pushed !== undefined) return false;
-  return looksAtCommands(git) && askedOf(access)?.request.carriesCommands === true;
+  return looksAtCommands(git) && askedOf(access, unmeasured).some(({ request }) => request.carriesCommands);
 }
 
 /** What is asked of git, and the segments of its repository, as they are and for servers that ignore case. */
@@ -65,25 +66,24 @@ interface Asked {
   readonly anyCase: readonly string[];
 }
 
-/** Of requests that are decided; many rules ask for the same one, and a path may be long. */
-const known = new WeakMap<RequestAccess, { readonly asked: Asked | undefined }>();
+/** Of requests that are decided; many rules ask for the same ones, and a path may be long. */
+const known = new WeakMap<RequestAccess, readonly Asked[]>();
 
-function askedOf(access: RequestAccess): Asked | undefined {
+/** More than one where servers could read the path in more than one way. */
+function askedOf(access: RequestAccess, work: MatchingWork): readonly Asked[] {
   let found = known.get(access);
   if (found === undefined) {
-    const request = gitRequestOf(access);
-    const asked =
-      request === undefined
-        ? undefined
-        : {
-            request,
-            segments: request.repository.split('/'),
-            anyCase: anyCaseSegments(request.repository),
-          };
-    found = { asked };
+    const readings = work.isSpent ? [] : readingsOf(access).texts(work);
+    // What was not read to its end is not kept.
+    if (work.isSpent) return [];
+    found = gitRequestsOf(access, readings).map((request) => ({
+      request,
+      segments: request.repository.split('/'),
+      anyCase: anyCaseSegments(request.repository),
+    }));
     known.set(access, found);
   }
-  return found.asked;
+  return found;
 }
 
 function concerns(

@@ -1,7 +1,7 @@
 // Path patterns with the meaning of URLPattern pathnames, matched in time linear in the path: a workload picks the
 // path, so a matcher that backtracks would let it burn the gateway's CPU.
 
-import { liberalReading } from '../http/request-target.ts';
+import { asWritten, pathFeatures, type PathReading, readingsFor, readPath } from '../http/path-reading.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 import { PathAutomaton } from './path-automaton.ts';
 import { parsePathSyntax, type PathPart } from './path-syntax.ts';
@@ -25,7 +25,10 @@ export class PathPattern {
   readonly #isBySegments: boolean;
   /** Built when it is first asked: most patterns of a large policy are told apart by their prefix alone. */
   #automaton: PathAutomaton | undefined;
-  #liberal: PathPattern | undefined;
+  /** The pattern as an origin reads it that reads paths so; made when it is first asked for. */
+  readonly #read = new Map<number, PathPattern>();
+  /** What its texts have that origins read in more than one way; see `pathFeatures`. */
+  readonly features: number;
 
   private constructor(source: string, parts: readonly PathPart[]) {
     this.source = source;
@@ -42,6 +45,7 @@ export class PathPattern {
     const isOpen = tail?.kind === 'any' && tail.modifier === '' && more.length === 0;
     this.shape = tail === undefined ? 'exact' : isOpen ? 'open' : 'general';
     this.#isBySegments = parts.every(isBySegment);
+    this.features = parts.reduce((features, part) => features | partFeatures(part), 0);
   }
 
   /** Reads a pattern; a string is the reason why it is none, and what to write. */
@@ -64,17 +68,27 @@ export class PathPattern {
     return this.#automaton.matches(path, work);
   }
 
-  /** Whether the pattern, read as the most liberal origin reads paths, matches such a reading of a path. */
-  matchesReading(reading: string, work: MatchingWork = unmeasured): boolean {
-    this.#liberal ??= new PathPattern(this.source, liberalParts(this.#parts));
-    return this.#liberal.matches(reading, work);
+  /** The pattern for paths that are read so. What its author wrote encoded is then read as it is in a path. */
+  readAs(reading: PathReading): PathPattern {
+    if (this.features === 0 || reading.key === asWritten.key) return this;
+    let known = this.#read.get(reading.key);
+    if (known === undefined) {
+      known = new PathPattern(this.source, readParts(this.#parts, reading));
+      this.#read.set(reading.key, known);
+    }
+    return known;
   }
 
   /** Whether every path that `inner` matches is known to be matched by this pattern too. False when in doubt. */
   covers(inner: PathPattern): boolean {
     if (this.source === inner.source) return true;
-    if (this.shape === 'open') return inner.literalPrefix.startsWith(this.literalPrefix);
-    return inner.shape === 'exact' && this.matches(inner.literalPrefix);
+    if (this.shape === 'general' && inner.shape !== 'exact') return false;
+    // In every reading: a path that is read otherwise has to be matched by both in each.
+    return readingsFor(this.features | inner.features).every((reading) => {
+      const [own, other] = [this.readAs(reading), inner.readAs(reading)];
+      if (own.shape === 'open') return other.literalPrefix.startsWith(own.literalPrefix);
+      return other.shape === 'exact' && own.matches(other.literalPrefix);
+    });
   }
 
   /** Where the next slash ends each `:name` there is one way to match, and the runtime finds slashes. */
@@ -123,15 +137,35 @@ function isBySegment(part: PathPart, at: number, parts: readonly PathPart[]): bo
   return next === undefined || (next.kind === 'literal' && next.text.startsWith('/'));
 }
 
-function liberalParts(parts: readonly PathPart[]): readonly PathPart[] {
-  return parts.map((part) =>
-    part.kind === 'literal'
-      ? { kind: part.kind, text: liberalReading(part.text) }
-      : {
-          kind: part.kind,
-          prefix: liberalReading(part.prefix),
-          suffix: liberalReading(part.suffix),
-          modifier: part.modifier,
-        },
-  );
+function partFeatures(part: PathPart): number {
+  if (part.kind === 'literal') return pathFeatures(part.text);
+  return pathFeatures(part.prefix) | pathFeatures(part.suffix);
 }
+
+/**
+ * Read as one text, in which a character stands for each wildcard: what is cut off goes on behind a wildcard. A wildcard
+ * that is cut off matches nothing any more, though `*` could have held a slash; fewer paths are admitted then.
+ */
+function readParts(parts: readonly PathPart[], reading: PathReading): readonly PathPart[] {
+  const text = parts
+    .map((part, i) => (part.kind === 'literal' ? part.text : String.fromCharCode(wildcardBase + i)))
+    .join('');
+  const read: PathPart[] = [];
+  let literal = '';
+  for (const char of readPath(text, reading)) {
+    const part = parts[char.charCodeAt(0) - wildcardBase];
+    if (part === undefined || part.kind === 'literal') {
+      literal += char;
+      continue;
+    }
+    if (literal !== '') read.push({ kind: 'literal', text: literal });
+    literal = '';
+    const { kind, prefix, suffix, modifier } = part;
+    read.push({ kind, prefix: readPath(prefix, reading), suffix: readPath(suffix, reading), modifier });
+  }
+  if (literal !== '') read.push({ kind: 'literal', text: literal });
+  return read;
+}
+
+/** Of the characters for private use, which stand in no path. */
+const wildcardBase = 0xe000;

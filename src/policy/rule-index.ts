@@ -1,16 +1,24 @@
 // Which rules can match at all: by host, then by port, and then by the first segments of the path or a claim, so that a
 // decision looks at few rules however many there are.
 
-import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
+import { readingsFor } from '../http/path-reading.ts';
 import type { AccessRequest, Principal } from './decision.ts';
+import type { MatchingWork } from './matching-work.ts';
+import { readingsOf } from './path-matching.ts';
 import { selectPath, wholeSegments } from './path-prefix.ts';
-import { append } from './lists-by-key.ts';
 import type { Rule } from './rule.ts';
 
 /** Up to so many rules are faster looked through than looked up. */
 const plainRulesMax = 12;
 /** A rule with more ports than this is looked at for every port. */
 const portsIndexedMax = 16;
+
+/** For whom rules are looked up, for what, and what it may cost. */
+export interface Asked {
+  readonly principal: Principal;
+  readonly access: AccessRequest;
+  readonly work: MatchingWork;
+}
 
 /** Finds the rules of a policy by host. */
 export class HostIndex {
@@ -84,9 +92,9 @@ export class RuleList {
   }
 
   /** Adds to `found` lists that hold every rule that can match this access, and few others; each is in order. */
-  select(principal: Principal, access: AccessRequest, found: (readonly Rule[])[]): void {
+  select(asked: Asked, found: (readonly Rule[])[]): void {
     if (this.#facets === undefined) found.push(this.#rules);
-    else this.#facets.select(principal, access, found);
+    else this.#facets.select(asked, found);
   }
 }
 
@@ -108,9 +116,9 @@ class Facets {
     }
   }
 
-  select(principal: Principal, access: AccessRequest, found: (readonly Rule[])[]): void {
-    this.#byPort.get(access.destination.port)?.select(principal, access, found);
-    this.#anyPort.select(principal, access, found);
+  select(asked: Asked, found: (readonly Rule[])[]): void {
+    this.#byPort.get(asked.access.destination.port)?.select(asked, found);
+    this.#anyPort.select(asked, found);
   }
 }
 
@@ -126,7 +134,6 @@ function portsOf(rule: Rule): ReadonlySet<number> | undefined {
 class Facet {
   readonly #byClaim = new Map<string, Map<unknown, Rule[]>>();
   readonly #byPath = new Map<string, Rule[]>();
-  readonly #byLiberalPath = new Map<string, Rule[]>();
   /** Those of `#byPath`, for connections, whose path is not known. */
   readonly #withPaths: Rule[] = [];
   readonly #others: Rule[] = [];
@@ -145,19 +152,21 @@ class Facet {
       for (const path of repositories) append(this.#byPath, wholeSegments(path, true), rule);
       return;
     }
-    const prefixes = rule.paths?.map(({ literalPrefix, shape }) => ({ literalPrefix, shape }));
-    if (prefixes === undefined || prefixes.length === 0) {
+    if (rule.paths === undefined || rule.paths.length === 0) {
       this.#others.push(rule);
       return;
     }
     this.#withPaths.push(rule);
-    for (const { literalPrefix, shape } of prefixes) {
-      append(this.#byPath, wholeSegments(literalPrefix, shape === 'exact'), rule);
-      append(this.#byLiberalPath, wholeSegments(liberalReading(literalPrefix), false), rule);
+    for (const pattern of rule.paths) {
+      for (const reading of readingsFor(pattern.features)) {
+        const { literalPrefix, shape } = pattern.readAs(reading);
+        append(this.#byPath, wholeSegments(literalPrefix, shape === 'exact'), rule);
+      }
     }
   }
 
-  select(principal: Principal, access: AccessRequest, found: (readonly Rule[])[]): void {
+  select(asked: Asked, found: (readonly Rule[])[]): void {
+    const { principal, access, work } = asked;
     if (this.#others.length > 0) found.push(this.#others);
     for (const [name, byValue] of this.#byClaim) selectClaim(principal.claims[name], byValue, found);
     if (this.#withPaths.length === 0) return;
@@ -165,10 +174,10 @@ class Facet {
       found.push(this.#withPaths);
       return;
     }
-    selectPath(access.path, this.#byPath, found);
-    // What origins read in two ways is judged in both, so rules are looked up by both.
-    if (pathAmbiguity(access.path) !== undefined)
-      selectPath(liberalReading(access.path), this.#byLiberalPath, found);
+    // What origins read in several ways is judged in all of them, so rules are looked up by all.
+    const lists: (readonly Rule[])[] = [];
+    for (const path of readingsOf(access).texts(work)) selectPath(path, this.#byPath, lists);
+    found.push(...new Set(lists));
   }
 }
 
@@ -182,6 +191,12 @@ function repositoryPaths({ effect, git }: Rule): readonly string[] | undefined {
     const path = literalSegments.map((segment) => `/${segment}`).join('');
     return isLiteral ? [path, `${path}.git`] : [path];
   });
+}
+
+function append<K>(map: Map<K, Rule[]>, key: K, rule: Rule): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [rule]);
+  else if (list.at(-1) !== rule) list.push(rule);
 }
 
 /** A claim at the top that must have exactly one value. */

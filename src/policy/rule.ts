@@ -1,11 +1,11 @@
 // A rule ready to be matched, and the one function that says whether it matches and, if not, why.
 
 import type { AccessRequest, Principal, RequestAccess, RuleLimits, RuleReference } from './decision.ts';
-import { liberalReading, pathAmbiguity } from '../http/request-target.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
+import { pathsMatch, readingsOf } from './path-matching.ts';
 import type { PathPattern } from './path-pattern.ts';
 
 export type RuleScheme = 'https' | 'http' | 'tcp';
@@ -116,7 +116,8 @@ function requestMismatch(
   if (access.depth === 'request') {
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
     if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
-    if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, access, work)) return 'paths';
+    if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, readingsOf(access), work))
+      return 'paths';
     const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access, work);
     if (git !== undefined) return git;
     if (rule.when !== undefined) {
@@ -126,36 +127,6 @@ function requestMismatch(
     }
   }
   return missingFacts(rule, principal).length === 0 ? undefined : 'require';
-}
-
-/**
- * Origins read some paths in two ways (an encoded slash, an empty segment). A rule that allows needs both readings to
- * match, one that denies needs either: what is judged must hold for whatever the origin makes of it.
- */
-function pathsMatch(
-  effect: Rule['effect'],
-  patterns: readonly PathPattern[],
-  access: RequestAccess,
-  work: MatchingWork,
-): boolean {
-  const matches = patterns.some((pattern) => pattern.matches(access.path, work));
-  if (matches === (effect === 'deny')) return matches;
-  const reading = otherReading(access);
-  return reading === undefined ? matches : patterns.some((pattern) => pattern.matchesReading(reading, work));
-}
-
-/** Of requests that are decided; many rules ask for the same one, and a path may be long. */
-const readings = new WeakMap<RequestAccess, { readonly reading: string | undefined }>();
-
-/** The path as origins read it that read it otherwise; undefined if all read it alike. */
-function otherReading(access: RequestAccess): string | undefined {
-  let known = readings.get(access);
-  if (known === undefined) {
-    const { path } = access;
-    known = { reading: pathAmbiguity(path) === undefined ? undefined : liberalReading(path) };
-    readings.set(access, known);
-  }
-  return known.reading;
 }
 
 /** A condition can look at all of this as often as it has operations, at most. */

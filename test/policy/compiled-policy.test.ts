@@ -79,7 +79,7 @@ rules:
   );
 });
 
-describe('a path with two readings is allowed only if both are, and denied if either is', () => {
+describe('a path with several readings is allowed only if all are, and denied if any is', () => {
   table(
     `
 rules:
@@ -97,7 +97,40 @@ rules:
       'GET https://b.test.example//my%20admin/x': 'deny secret',
       'GET https://b.test.example/my%20admin%2Fx': 'deny secret',
       'GET https://b.test.example/my%20admin;v=1/x': 'deny secret',
-      'GET https://b.test.example/my%2520admin/x': 'allow all',
+      'GET https://b.test.example/my%2520admin/x': 'deny secret',
+    },
+  );
+});
+
+describe('a character that was encoded, once or twice, is the character to a rule that denies, and to one that allows as its author wrote it', () => {
+  table(
+    `
+rules:
+  - { name: at, hosts: b.test.example, paths: ["/@evil/*", '/a\\:b', '/c=d,e/*'], deny: true }
+  - { name: written, hosts: b.test.example, paths: "/%40closed/*", deny: true }
+  - { name: rest, hosts: b.test.example }
+  - { name: scoped, hosts: a.test.example, paths: "/@:scope%2F:name" }
+  - { name: plain, hosts: a.test.example, paths: ["/users/:name", "/%40me/:x", "/p%3Bq/:x", "/@a/:x"] }
+`,
+    {
+      'GET https://b.test.example/%40evil/a': 'deny at',
+      'GET https://b.test.example/%2540evil/a': 'deny at',
+      'GET https://b.test.example/a%3Ab': 'deny at',
+      'GET https://b.test.example/c%3Dd%2Ce/x': 'deny at',
+      'GET https://b.test.example/c%253Dd%2Ce%2Fx': 'deny at',
+      'GET https://b.test.example/@closed/x': 'deny written',
+      'GET https://b.test.example/%40closed/x': 'deny written',
+      'GET https://b.test.example/%2540closed//x': 'deny written',
+      'GET https://b.test.example/x%40y': 'allow rest',
+      'GET https://a.test.example/@acme%2Ftool': 'allow scoped',
+      'GET https://a.test.example/@acme%252Ftool': 'deny default-deny',
+      'GET https://a.test.example/@acme%2Fx%2Fy': 'deny default-deny',
+      'GET https://a.test.example/users/a%40b.test': 'allow plain',
+      'GET https://a.test.example/users/a%252Fb': 'deny default-deny',
+      'GET https://a.test.example/%40me/1': 'allow plain',
+      'GET https://a.test.example/@me/1': 'deny default-deny',
+      'GET https://a.test.example/p%3Bq/1': 'allow plain',
+      'GET https://a.test.example/%40a/1': 'deny default-deny',
     },
   );
 });

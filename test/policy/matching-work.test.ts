@@ -53,6 +53,16 @@ const cases: Readonly<Record<string, Case>> = {
     short: requestTo('/abab'),
     hostile: requestTo(`${everyEnding}/y`),
   },
+  'all readings of a path': {
+    keys: (n) => `deny: yes, paths: '/:a.x${n}/:b/y'`,
+    short: requestTo('/abc%40;x//d%3F%2Fe%252Ff%3Bg'),
+    hostile: requestTo(`/${'%40;x//d%3F%2Fe%252Ff%3Bg'.repeat(1800)}`),
+  },
+  'readings that a server could take for git': {
+    keys: (n) => `git: { repository: 'r${n}*' }`,
+    short: requestTo('/abc%40/info/refs'),
+    hostile: requestTo(`/${'%40;x//d%3F%2Fe%252Ff%3Bg'.repeat(1800)}/info/refs`),
+  },
   'repositories with stars': {
     keys: (n) => `git: { repository: '*a*aaaaaaaaaaaaaaaaaaaaaab${n}' }`,
     short: requestTo('/aaaa/info/refs', { query: '?service=git-upload-pack' }),

@@ -1,6 +1,7 @@
 // Paths that were seen, as a pattern that stands for their like: ids, hashes, UUIDs and versions become named segments.
 
-import { liberalReading, pathAmbiguity } from '../../http/request-target.ts';
+import { unmeasured } from '../../policy/matching-work.ts';
+import { PathReadings, pathsMatch } from '../../policy/path-matching.ts';
 import { PathPattern } from '../../policy/path-pattern.ts';
 
 /** What a whole segment must look like to be told from a word, in order. */
@@ -59,8 +60,7 @@ const beginningMax = 200;
 /** Whether a rule with this pattern would allow the path, in every reading that it has. */
 export function admits(pattern: string, path: string): boolean {
   const parsed = PathPattern.parse(pattern);
-  if (typeof parsed === 'string' || !parsed.matches(path)) return false;
-  return pathAmbiguity(path) === undefined || parsed.matchesReading(liberalReading(path));
+  return typeof parsed !== 'string' && pathsMatch('allow', [parsed], new PathReadings(path), unmeasured);
 }
 
 /** Whether a rule with this pattern would allow what may be read as the path. */

@@ -1,0 +1,242 @@
+// How origins may read one canonical path: docs/reference/policy.md has the table. Nobody reads a path in a way that is
+// not in it, as far as servers are known; what is judged by a path is judged in all of them.
+
+/** One way to read a path. In every one what comes first is decoded, then cut, then merged. */
+export interface PathReading {
+  /** How often octets are decoded that are no slash. */
+  readonly octets: 0 | 1 | 2;
+  /** How often slashes are. */
+  readonly slashes: 0 | 1 | 2;
+  /** Whether what follows a decoded `?` or `#` is left out. */
+  readonly endsAtMark: boolean;
+  /** Whether parameters (`;v=1`) are left out, and whether they are looked for before or after decoding. */
+  readonly parameters: 'kept' | 'cutBefore' | 'cutAfter';
+  readonly mergesSlashes: boolean;
+  /** Tells one reading from another. */
+  readonly key: number;
+}
+
+/** What a path has that is read in more than one way; bits of a set. */
+const reserved = 1;
+const slash = 2;
+const twice = 4;
+const slashTwice = 8;
+const parameter = 16;
+const parameterEncoded = 32;
+const emptySegment = 64;
+const mark = 128;
+
+/** Octets that may stand plain as well as encoded, so that both mean the same to an origin that decodes. */
+const reservedOctets: ReadonlySet<number> = new Set([..."!$&'()*+,;=:@/?#"].map((c) => c.charCodeAt(0)));
+
+/** The path as it is written. */
+export const asWritten: PathReading = {
+  octets: 0,
+  slashes: 0,
+  endsAtMark: false,
+  parameters: 'kept',
+  mergesSlashes: false,
+  key: 0,
+};
+
+/** What makes the readings of a canonical path differ; 0 if all origins read it alike. */
+export function pathFeatures(path: string): number {
+  let features = path.includes('//') ? emptySegment : 0;
+  for (let at = path.indexOf(';'); at >= 0; at = path.indexOf(';', at + 1)) {
+    features |= parameter;
+    if (path[at - 1] === '/') features |= emptySegment;
+  }
+  for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 3)) {
+    const octet = octetAt(path, at + 1);
+    if (octet === 0x25) features |= featuresOfTwice(octetAt(path, at + 3), path[at - 1]);
+    else if (octet !== undefined && reservedOctets.has(octet)) features |= featuresOf(octet, path[at - 1]);
+  }
+  return features;
+}
+
+function featuresOf(octet: number, before: string | undefined): number {
+  if (octet === 0x2f) return slash;
+  if (octet === 0x3f || octet === 0x23) return reserved | mark;
+  if (octet === 0x3b) return reserved | parameterEncoded | (before === '/' ? emptySegment : 0);
+  return reserved;
+}
+
+function featuresOfTwice(octet: number | undefined, before: string | undefined): number {
+  if (octet === undefined) return 0;
+  if (octet === 0x2f) return twice | slashTwice | emptySegment;
+  if (!reservedOctets.has(octet)) return twice;
+  return twice | (featuresOf(octet, before) & ~reserved);
+}
+
+/** What the readings of a path, or of two things that are compared, can be. The first is the path as it is written. */
+export function readingsFor(features: number): readonly PathReading[] {
+  if (features === 0) return plain;
+  let known = readings[features];
+  if (known === undefined) {
+    known = combine(features);
+    readings[features] = known;
+  }
+  return known;
+}
+
+const plain: readonly PathReading[] = [asWritten];
+/** By features: at most 256 lists. */
+const readings: (readonly PathReading[] | undefined)[] = [];
+
+type Levels = readonly [octets: 0 | 1 | 2, slashes: 0 | 1 | 2];
+
+function combine(features: number): readonly PathReading[] {
+  const has = (feature: number): boolean => (features & feature) !== 0;
+  const levels: Levels[] = [[0, 0]];
+  if (has(slash)) levels.push([0, 1]);
+  if (has(reserved)) levels.push([1, 0]);
+  if (has(reserved) && has(slash)) levels.push([1, 1]);
+  if (has(twice)) levels.push([2, 2]);
+  if (has(slash) && has(slashTwice)) levels.push([2, 1]);
+  if (has(twice) && (has(slash) || has(slashTwice))) levels.push([2, 0]);
+  const cuts: PathReading['parameters'][] = ['kept'];
+  if (has(parameter)) cuts.push('cutBefore');
+  const all: PathReading[] = [];
+  for (const [octets, slashes] of levels)
+    for (const endsAtMark of has(mark) && octets > 0 ? [false, true] : [false])
+      for (const parameters of has(parameterEncoded) && octets > 0 ? [...cuts, 'cutAfter' as const] : cuts)
+        for (const mergesSlashes of has(emptySegment) ? [false, true] : [false])
+          all.push({
+            octets,
+            slashes,
+            endsAtMark,
+            parameters,
+            mergesSlashes,
+            key: keyOf({ octets, slashes, endsAtMark, parameters, mergesSlashes }),
+          });
+  return all;
+}
+
+function keyOf(reading: Omit<PathReading, 'key'>): number {
+  const cut = { kept: 0, cutBefore: 1, cutAfter: 2 }[reading.parameters];
+  const flags = (reading.endsAtMark ? 2 : 0) + (reading.mergesSlashes ? 1 : 0);
+  return ((reading.octets * 3 + reading.slashes) * 3 + cut) * 4 + flags;
+}
+
+/**
+ * A canonical path, or a piece of a pattern for such paths, as an origin reads it, and in canonical form again: octets
+ * that never stand plain stay encoded, so that no two readings are one text.
+ */
+export function readPath(path: string, reading: PathReading): string {
+  if (reading.key === asWritten.key) return path;
+  const { octets, slashes, endsAtMark, parameters, mergesSlashes } = reading;
+  let text = parameters === 'cutBefore' ? withoutParameters(path) : path;
+  if (octets > 0 || slashes > 0) text = decoded(text, octets, slashes);
+  if (endsAtMark) text = untilMark(text);
+  if (parameters === 'cutAfter') text = withoutParameters(text);
+  return mergesSlashes ? withMergedSlashes(text) : text;
+}
+
+/** The reading that sees every octet and every border between names. */
+const deepest: PathReading = { ...asWritten, octets: 2, slashes: 2, key: -1 };
+
+/** Why some reading of the path must not reach an origin: it has a dot segment, a backslash or a control octet. */
+export function hiddenFault(path: string): string | undefined {
+  const features = pathFeatures(path);
+  if (features === 0) return undefined;
+  const text = readPath(path, deepest);
+  if ((features & twice) !== 0) {
+    if (text.includes('%5C')) return 'a backslash that was encoded twice is a separator to some origins';
+    if (text.includes('%0') || text.includes('%1') || text.includes('%7F'))
+      return 'it has a control character that was encoded twice';
+  }
+  for (const segment of text.split('/')) {
+    const name = segment.slice(0, nameEnd(segment));
+    if (name === '.' || name === '..') return 'a dot segment is hidden in it';
+  }
+  return undefined;
+}
+
+/** Where what some origins leave out begins. */
+function nameEnd(segment: string): number {
+  for (let at = 0; at < segment.length; at++) {
+    const char = segment[at];
+    if (char === ';' || char === '?' || char === '#') return at;
+  }
+  return segment.length;
+}
+
+/** Decodes so often what may stand plain. */
+function decoded(text: string, octets: number, slashes: number): string {
+  let out = '';
+  let from = 0;
+  for (let at = text.indexOf('%'); at >= 0; at = text.indexOf('%', Math.max(from, at + 1))) {
+    let octet = octetAt(text, at + 1);
+    let length = 3;
+    const inner = octet === 0x25 ? octetAt(text, at + 3) : undefined;
+    const isTwice = inner !== undefined && (octets > 1 || slashes > 1);
+    if (isTwice) {
+      octet = inner;
+      length = 5;
+    }
+    const isPlain = octet === 0x2f ? slashes >= (isTwice ? 2 : 1) : octets >= 1;
+    if (octet === undefined || (!isPlain && !isTwice)) continue;
+    out +=
+      text.slice(from, at) + (isPlain && mayStandPlain(octet) ? String.fromCharCode(octet) : encoded(octet));
+    from = at + length;
+  }
+  return from === 0 ? text : out + text.slice(from);
+}
+
+function mayStandPlain(octet: number): boolean {
+  return reservedOctets.has(octet) || isUnreserved(octet);
+}
+
+function isUnreserved(octet: number): boolean {
+  const lower = octet | 0x20;
+  if ((lower >= 0x61 && lower <= 0x7a && octet >= 0x41 && octet < 0x80) || (octet >= 0x30 && octet <= 0x39))
+    return true;
+  return octet === 0x2d || octet === 0x2e || octet === 0x5f || octet === 0x7e;
+}
+
+/** The value of two hex digits; undefined if there are none. */
+function octetAt(text: string, at: number): number | undefined {
+  const high = hexValue(text.charCodeAt(at));
+  const low = hexValue(text.charCodeAt(at + 1));
+  return high < 0 || low < 0 ? undefined : high * 16 + low;
+}
+
+function hexValue(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+function encoded(octet: number): string {
+  return `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function untilMark(text: string): string {
+  const [question, hash] = [text.indexOf('?'), text.indexOf('#')];
+  if (question < 0 && hash < 0) return text;
+  return text.slice(0, question < 0 ? hash : hash < 0 ? question : Math.min(question, hash));
+}
+
+/** Each `;` and what follows it up to the next slash. */
+function withoutParameters(text: string): string {
+  let out = '';
+  let from = 0;
+  for (let at = text.indexOf(';'); at >= 0; at = text.indexOf(';', from)) {
+    out += text.slice(from, at);
+    const next = text.indexOf('/', at);
+    if (next < 0) return out;
+    from = next;
+  }
+  return out + text.slice(from);
+}
+
+function withMergedSlashes(text: string): string {
+  let out = '';
+  let from = 0;
+  for (let at = text.indexOf('//'); at >= 0; at = text.indexOf('//', from)) {
+    out += text.slice(from, at + 1);
+    from = at + 1;
+    while (text[from] === '/') from += 1;
+  }
+  return out + text.slice(from);
+}
