@@ -1,6 +1,8 @@
 // How origins may read one canonical path: docs/reference/policy.md has the table. Nobody reads a path in a way that is
 // not in it, as far as servers are known; what is judged by a path is judged in all of them.
 
+import { encodeOctet, isUnreserved, octetAt } from './percent-octet.ts';
+
 /** One way to read a path. In every one what comes first is decoded, then cut, then merged. */
 export interface PathReading {
   /** How often octets are decoded that are no slash. */
@@ -177,7 +179,8 @@ function decoded(text: string, octets: number, slashes: number): string {
     const isPlain = octet === 0x2f ? slashes >= (isTwice ? 2 : 1) : octets >= 1;
     if (octet === undefined || (!isPlain && !isTwice)) continue;
     out +=
-      text.slice(from, at) + (isPlain && mayStandPlain(octet) ? String.fromCharCode(octet) : encoded(octet));
+      text.slice(from, at) +
+      (isPlain && mayStandPlain(octet) ? String.fromCharCode(octet) : encodeOctet(octet));
     from = at + length;
   }
   return from === 0 ? text : out + text.slice(from);
@@ -185,30 +188,6 @@ function decoded(text: string, octets: number, slashes: number): string {
 
 function mayStandPlain(octet: number): boolean {
   return reservedOctets.has(octet) || isUnreserved(octet);
-}
-
-function isUnreserved(octet: number): boolean {
-  const lower = octet | 0x20;
-  if ((lower >= 0x61 && lower <= 0x7a && octet >= 0x41 && octet < 0x80) || (octet >= 0x30 && octet <= 0x39))
-    return true;
-  return octet === 0x2d || octet === 0x2e || octet === 0x5f || octet === 0x7e;
-}
-
-/** The value of two hex digits; undefined if there are none. */
-function octetAt(text: string, at: number): number | undefined {
-  const high = hexValue(text.charCodeAt(at));
-  const low = hexValue(text.charCodeAt(at + 1));
-  return high < 0 || low < 0 ? undefined : high * 16 + low;
-}
-
-function hexValue(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
-
-function encoded(octet: number): string {
-  return `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function untilMark(text: string): string {

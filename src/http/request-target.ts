@@ -4,6 +4,7 @@ import { ProxyError } from '../protocol/error.ts';
 import { defaultPortOf, parseAuthority } from './authority.ts';
 import type { Destination } from './destination.ts';
 import { hiddenFault, pathFeatures } from './path-reading.ts';
+import { encodeOctet, isUnreserved } from './percent-octet.ts';
 import { printable } from './printable.ts';
 
 export interface CanonicalTarget {
@@ -102,14 +103,13 @@ function canonicalSegment(target: string, raw: string): string {
 
 function encodePlain(target: string, character: string): string {
   if (character === '\\') throw malformed(target, 'a backslash is a separator to some origins');
-  return percentEncode(character.charCodeAt(0));
+  return encodeOctet(character.charCodeAt(0));
 }
 
 function canonicalByte(target: string, byte: number): string {
   if (byte < 0x20 || byte === 0x7f) throw malformed(target, 'it has an encoded control character');
   if (byte === 0x5c) throw malformed(target, 'an encoded backslash is a separator to some origins');
-  const character = String.fromCharCode(byte);
-  return /[A-Za-z0-9._~-]/.test(character) ? character : percentEncode(byte);
+  return isUnreserved(byte) ? String.fromCharCode(byte) : encodeOctet(byte);
 }
 
 /** Dot segments that only some origins see: behind an encoded slash or before a path parameter. */
@@ -128,11 +128,7 @@ function refuseHiddenDots(target: string, segment: string): void {
 function canonicalQuery(query: string): string {
   return query
     .replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
-    .replace(/[\x80-\xff]/g, (character) => percentEncode(character.charCodeAt(0)));
-}
-
-function percentEncode(byte: number): string {
-  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    .replace(/[\x80-\xff]/g, (character) => encodeOctet(character.charCodeAt(0)));
 }
 
 const continuation = '%[89AB][0-9A-F]';

@@ -2,8 +2,11 @@
 // What makes its cost depend on more than its length is refused when it is read, so that no request can make it slow.
 
 import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js';
+import { cgiName } from '../http/header-list.ts';
+import { canonicalQueryText } from '../http/query-parameter.ts';
+import { parametersOf, type RequestView } from './rule-condition.ts';
 import type { AccessRequest, Principal } from './decision.ts';
-import type { RuleCondition } from './rule.ts';
+import type { RuleCondition } from './rule-condition.ts';
 
 /** Reads an expression; a string is the reason why it is none, and what to write. */
 export type CompileCondition = (source: string) => RuleCondition | string;
@@ -20,7 +23,7 @@ export const compileCondition: CompileCondition = (source) => conditionCompiler(
 
 /**
  * Compiles many conditions in one environment, which takes longer to make than a condition to read. Each is checked against
- * the types of `request` (method, scheme, host, port, path, query, headers), `claims`, `posture` and `now`; it must be a
+ * the types of `request` (method, scheme, host, port, path, query, parameters, headers), `claims`, `posture` and `now`; it must be a
  * bool.
  */
 export function conditionCompiler(): CompileCondition {
@@ -42,15 +45,17 @@ function compileIn(environment: Environment, source: string): RuleCondition | st
   }
   const problem = costProblem(parsed.ast, false);
   if (problem !== undefined) return problem;
-  const usesHeaders = mentionsHeaders(parsed.ast);
+  const usesHeaders = mentions(parsed.ast, 'headers');
   return {
     source,
     usesHeaders,
+    usesPath: mentions(parsed.ast, 'path'),
+    usesParameters: mentions(parsed.ast, 'parameters'),
     // In a text it does no harm: what runs is judged again for nothing.
     usesTime: /\bnow\b/.test(source),
-    evaluate: (principal, access, nowMs) => {
+    evaluate: (principal, access, nowMs, view = writtenView(access)) => {
       try {
-        const outcome: unknown = parsed(contextOf(principal, access, { nowMs, usesHeaders }));
+        const outcome: unknown = parsed(contextOf(principal, access, { nowMs, usesHeaders, view }));
         return typeof outcome === 'boolean' ? outcome : 'fault';
       } catch {
         // A claim that is absent, a value of another type: the caller decides against the request.
@@ -71,6 +76,7 @@ function createEnvironment(): Environment {
         path: 'string',
         query: 'string',
         headers: 'map<string, list<string>>',
+        parameters: 'map<string, list<string>>',
       },
     })
     .registerVariable('claims', 'map<string, dyn>')
@@ -112,11 +118,16 @@ function mentionsSplit(node: ASTNode): boolean {
   return (node.op === 'rcall' && node.args[0] === 'split') || childrenOf(node).some(mentionsSplit);
 }
 
-function mentionsHeaders(node: ASTNode): boolean {
-  if ((node.op === '.' || node.op === '.?') && node.args[1] === 'headers') return true;
-  // `request` as a whole, or by index, could reach them too.
+function mentions(node: ASTNode, key: string): boolean {
+  if ((node.op === '.' || node.op === '.?') && node.args[1] === key) return true;
+  // `request` as a whole, or by index, could reach it too.
   if (node.op === '[]' || node.op === '[?]') return true;
-  return childrenOf(node).some(mentionsHeaders);
+  return childrenOf(node).some((child) => mentions(child, key));
+}
+
+function writtenView(access: AccessRequest): RequestView {
+  if (access.depth === 'connect') return { path: '', parameters: new Map() };
+  return { path: access.path, parameters: parametersOf(access)[0] ?? new Map() };
 }
 
 /** The nodes below one; operands that are names or literals are none. */
@@ -134,10 +145,16 @@ function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 }
 
+interface ViewedAt {
+  readonly nowMs: number;
+  readonly usesHeaders: boolean;
+  readonly view: RequestView;
+}
+
 function contextOf(
   principal: Principal,
   access: AccessRequest,
-  { nowMs, usesHeaders }: { readonly nowMs: number; readonly usesHeaders: boolean },
+  { nowMs, usesHeaders, view }: ViewedAt,
 ): Record<string, unknown> {
   const { scheme, host, port } = access.destination;
   const isRequest = access.depth === 'request';
@@ -147,8 +164,9 @@ function contextOf(
       scheme,
       host,
       port: BigInt(port),
-      path: isRequest ? access.path : '',
-      query: isRequest ? access.query : '',
+      path: view.path,
+      query: isRequest ? canonicalQueryText(access.query) : '',
+      parameters: view.parameters,
       headers: isRequest && usesHeaders ? headerLists(access.headers) : new Map(),
     },
     claims: principal.claims,
@@ -157,14 +175,19 @@ function contextOf(
   };
 }
 
-/** Names in lower case, each with its values in order. A Map, for a field may be named `__proto__`. */
+/**
+ * Names in lower case, each with its values in order. A Map, for a field may be named `__proto__`. To origins that make
+ * variables of fields (CGI, WSGI, PHP) an underscore is a hyphen: each name has the values of all that are alike.
+ */
 function headerLists(headers: Iterable<readonly [string, string]>): ReadonlyMap<string, readonly string[]> {
   const lists = new Map<string, string[]>();
   for (const [name, value] of headers) {
-    const key = name.toLowerCase();
-    const list = lists.get(key);
-    if (list === undefined) lists.set(key, [value]);
-    else list.push(value);
+    const key = cgiName(name);
+    const list = lists.get(key) ?? [];
+    if (list.length === 0) lists.set(key, list);
+    list.push(value);
+    const written = name.toLowerCase();
+    if (written !== key) lists.set(written, list);
   }
   return lists;
 }

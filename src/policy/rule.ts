@@ -1,10 +1,12 @@
 // A rule ready to be matched, and the one function that says whether it matches and, if not, why.
 
-import type { AccessRequest, Principal, RequestAccess, RuleLimits, RuleReference } from './decision.ts';
+import type { AccessRequest, Principal, RuleLimits, RuleReference } from './decision.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
+
+import { conditionHolds, type RuleCondition } from './rule-condition.ts';
 import { pathsMatch, readingsOf } from './path-matching.ts';
 import type { PathPattern } from './path-pattern.ts';
 
@@ -39,16 +41,6 @@ export interface Rule {
   readonly trust: readonly string[];
   readonly reason: string | undefined;
   readonly operatorReason: string | undefined;
-}
-
-/** A compiled `when`. A fault while it runs counts against the request: an allow does not match, a deny does. */
-export interface RuleCondition {
-  readonly source: string;
-  /** Whether it may look at the request's header fields. */
-  readonly usesHeaders: boolean;
-  /** Whether it may look at the time. */
-  readonly usesTime: boolean;
-  evaluate(principal: Principal, access: AccessRequest, nowMs: number): boolean | 'fault';
 }
 
 /** Why a rule does not match; undefined if it does. `handling`: the rule decides about connections only. */
@@ -108,11 +100,8 @@ function portMatches(rule: Rule, scheme: RuleScheme, port: number): boolean {
   return rule.effect === 'deny' || port === (scheme === 'http' ? 80 : 443);
 }
 
-function requestMismatch(
-  rule: Rule,
-  access: AccessRequest,
-  { principal, nowMs, work }: Asking,
-): Mismatch | undefined {
+function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mismatch | undefined {
+  const { principal, work } = asking;
   if (access.depth === 'request') {
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
     if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
@@ -120,26 +109,10 @@ function requestMismatch(
       return 'paths';
     const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access, work);
     if (git !== undefined) return git;
-    if (rule.when !== undefined) {
-      if (!work.spend(stepsOf(rule.when, access))) return 'when';
-      const outcome = rule.when.evaluate(principal, access, nowMs);
-      if (outcome === false || (outcome === 'fault' && rule.effect === 'allow')) return 'when';
-    }
+    if (rule.when !== undefined && !conditionHolds(rule.when, rule.effect, access, asking)) return 'when';
   }
   return missingFacts(rule, principal).length === 0 ? undefined : 'require';
 }
-
-/** A condition can look at all of this as often as it has operations, at most. */
-function stepsOf({ source, usesHeaders }: RuleCondition, { path, query, headers }: RequestAccess): number {
-  let length = path.length + query.length;
-  if (usesHeaders) for (const [name, value] of headers) length += fieldLength + name.length + value.length;
-  return (length / charactersPerStep) * (1 + source.length / operationLength);
-}
-
-/** A field has a place in a map, too. */
-const fieldLength = 16;
-const charactersPerStep = 16;
-const operationLength = 32;
 
 /** The demanded facts of the posture that the session does not have. */
 export function missingFacts(rule: Rule, principal: Principal): readonly string[] {

@@ -28,6 +28,8 @@ describe('a condition sees the request, the claims, the posture and the time', (
     ['request.host.endsWith(".example.com") && request.port == 443', true],
     ['request.path.startsWith("/a/") && request.query == "?x=1"', true],
     ['request.headers["x-tag"] == ["1", "2"]', true],
+    ['request.parameters["x"] == ["1"] && request["parameters"]["x"].size() == 1', true],
+    ['request.parameters["y"] == ["1"]', 'fault'],
     ['"__proto__" in request.headers && !("absent" in request.headers)', true],
     ['request["headers"]["x-tag"].size() == 2', true],
     ['claims.n == 1 && claims.deep.k == "v" && "dev" in claims.groups', true],
@@ -45,6 +47,46 @@ describe('a condition sees the request, the claims, the posture and the time', (
       const condition = compileCondition(source);
       if (typeof condition === 'string') assert.fail(condition);
       assert.equal(condition.evaluate(who, asked, nowMs), expected);
+    });
+  }
+});
+
+describe('a condition is judged in every reading of the path and of the parameters', () => {
+  const policy = policyOf(`
+rules:
+  - { name: admin, hosts: a.example.com, when: request.path.startsWith("/admin/"), deny: true }
+  - { name: parameter, hosts: a.example.com, when: '"role" in request.parameters && request.parameters["role"].exists(v, v == "owner")', deny: true }
+  - { name: text, hosts: a.example.com, when: request.query.contains("delete"), deny: true }
+  - { name: field, hosts: a.example.com, when: '"x-act-as" in request.headers', deny: true }
+  - { name: rest, hosts: a.example.com }
+  - { name: public, hosts: b.example.com, when: request.path.startsWith("/public/") && !request.path.contains("//") && request.path.split("/").size() == 3 }
+  - { name: page, hosts: b.example.com, when: '!("raw" in request.parameters) && request.path == "/page"' }
+`);
+  const rows: readonly [method: string, expected: string, fields?: readonly [string, string][]][] = [
+    ['a.example.com/admin/x', 'admin'],
+    ['a.example.com/%2561dmin/x', 'admin'],
+    ['a.example.com//admin/x', 'admin'],
+    ['a.example.com/x?role=owner', 'parameter'],
+    ['a.example.com/x?r%6Fle=o%77ner', 'parameter'],
+    ['a.example.com/x?a=1;role=owner', 'parameter'],
+    ['a.example.com/x?role=reader', 'rest'],
+    ['a.example.com/x?do=d%65lete', 'text'],
+    ['a.example.com/x', 'field', [['X-Act-As', 'root']]],
+    ['a.example.com/x', 'field', [['x_act_as', 'root']]],
+    ['a.example.com/x', 'rest', [['x-act', 'root']]],
+    ['b.example.com/public/a', 'public'],
+    ['b.example.com/public/a%2Fb', 'default-deny'],
+    ['b.example.com/public/a%40b', 'public'],
+    ['b.example.com/page?a=1', 'page'],
+    ['b.example.com/page?a=1&raw', 'default-deny'],
+    ['b.example.com/page?a=1;raw=1', 'default-deny'],
+  ];
+  for (const [text, expected, fields = []] of rows) {
+    test(`${text} ${fields.flat().join(': ')} → ${expected}`, () => {
+      const [, host = '', path = '', query = ''] = /^([^/]*)([^?]*)(.*)$/.exec(text) ?? [];
+      const destination = { scheme: 'https', host, port: 443 } as const;
+      const request = { ...asked, destination, path, query, headers: new HeaderList(fields) };
+      assert.equal(policy.decide(who, request, nowMs).rule.name, expected);
     });
   }
 });

@@ -1,0 +1,88 @@
+// Whether a condition holds for a request in all the ways in which origins may read its path and its query.
+
+import { type Parameters, readParameters } from '../http/query-parameter.ts';
+import type { AccessRequest, Principal, RequestAccess } from './decision.ts';
+import { readingsOf } from './path-matching.ts';
+import type { MatchingWork } from './matching-work.ts';
+
+/** A compiled `when`. A fault while it runs counts against the request: an allow does not match, a deny does. */
+export interface RuleCondition {
+  readonly source: string;
+  /** Whether it may look at the request's header fields. */
+  readonly usesHeaders: boolean;
+  /** Whether it may look at the path, or at the parameters of the query: origins can read these in several ways. */
+  readonly usesPath: boolean;
+  readonly usesParameters: boolean;
+  /** Whether it may look at the time. */
+  readonly usesTime: boolean;
+  /** `view`: as which the path and the query are read; by default as they are written. */
+  evaluate(principal: Principal, access: AccessRequest, nowMs: number, view?: RequestView): boolean | 'fault';
+}
+
+/** One way to read a request. */
+export interface RequestView {
+  readonly path: string;
+  readonly parameters: Parameters;
+}
+
+interface Asking {
+  readonly principal: Principal;
+  readonly nowMs: number;
+  readonly work: MatchingWork;
+}
+
+/**
+ * As for the paths of a rule: a rule that allows needs its condition to be true in every view, one that denies in any. A
+ * fault counts against the request.
+ */
+export function conditionHolds(
+  condition: RuleCondition,
+  effect: 'allow' | 'deny',
+  access: RequestAccess,
+  asking: Asking,
+): boolean {
+  const { principal, nowMs, work } = asking;
+  const steps = stepsOf(condition, access);
+  for (const view of viewsOf(condition, access, asking)) {
+    if (!work.spend(steps)) return false;
+    const outcome = condition.evaluate(principal, access, nowMs, view);
+    if (effect === 'deny' ? outcome !== false : outcome !== true) return effect === 'deny';
+  }
+  return effect === 'allow' && !work.isSpent;
+}
+
+function viewsOf(
+  { usesPath, usesParameters }: RuleCondition,
+  access: RequestAccess,
+  { work }: Asking,
+): readonly RequestView[] {
+  const paths = usesPath ? readingsOf(access).texts(work) : [access.path];
+  const queries = usesParameters ? parametersOf(access) : [noParameters];
+  return paths.flatMap((path) => queries.map((parameters) => ({ path, parameters })));
+}
+
+const noParameters: Parameters = new Map();
+
+/** Of requests that are decided; many rules ask for the same ones, and a query may be long. */
+const known = new WeakMap<RequestAccess, readonly Parameters[]>();
+
+export function parametersOf(access: RequestAccess): readonly Parameters[] {
+  let all = known.get(access);
+  if (all === undefined) {
+    all = readParameters(access.query);
+    known.set(access, all);
+  }
+  return all;
+}
+
+/** A condition can look at all of this as often as it has operations, at most. */
+function stepsOf({ source, usesHeaders }: RuleCondition, { path, query, headers }: RequestAccess): number {
+  let length = path.length + query.length;
+  if (usesHeaders) for (const [name, value] of headers) length += fieldLength + name.length + value.length;
+  return (length / charactersPerStep) * (1 + source.length / operationLength);
+}
+
+/** A field has a place in a map, too. */
+const fieldLength = 16;
+const charactersPerStep = 16;
+const operationLength = 32;
