@@ -6,6 +6,7 @@ import type { AccessRequest, Principal } from './decision.ts';
 import type { MatchingWork } from './matching-work.ts';
 import { readingsOf } from './path-matching.ts';
 import { selectPath, wholeSegments } from './path-prefix.ts';
+import { append } from './lists-by-key.ts';
 import type { Rule } from './rule.ts';
 
 /** Up to so many rules are faster looked through than looked up. */
@@ -191,12 +192,6 @@ function repositoryPaths({ effect, git }: Rule): readonly string[] | undefined {
     const path = literalSegments.map((segment) => `/${segment}`).join('');
     return isLiteral ? [path, `${path}.git`] : [path];
   });
-}
-
-function append<K>(map: Map<K, Rule[]>, key: K, rule: Rule): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [rule]);
-  else if (list.at(-1) !== rule) list.push(rule);
 }
 
 /** A claim at the top that must have exactly one value. */
