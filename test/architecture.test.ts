@@ -60,7 +60,16 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials/sources', 'credentials/request'],
     ['forward', 'audit', 'scrub'],
   ],
-  cli: [['.'], ['run'], ['policy', 'agent'], ['operator'], ['gateway'], ['terminal']],
+  cli: [
+    ['.'],
+    ['run'],
+    ['policy', 'agent'],
+    ['operator'],
+    ['gateway'],
+    ['terminal'],
+    ['commands'],
+    ['definition'],
+  ],
 };
 
 /** Packages, by the folders that may use them. The agent uses none. */

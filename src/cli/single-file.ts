@@ -14,19 +14,14 @@ const commands: CommandTable = new Map([
   ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
 ]);
 
-const overview = `upstreamproxy-agent gives code in a locked-down container the internet that a policy allows.
-
-  upstreamproxy-agent run --gateway URL [options] -- command …   runs a command behind the proxy
-  upstreamproxy-agent agent --gateway URL [options]              the agent alone; prints the environment for others
-  upstreamproxy-agent env [options]                              prints the environment for a relay that runs
-  upstreamproxy-agent doctor [CLIENT …]                          which clients find the relay here, and what helps the others
-  upstreamproxy-agent connect HOST PORT                          standard input and output through the relay
-  upstreamproxy-agent cleanup                                    removes what killed sessions have left
-  upstreamproxy-agent help [command]                             more about a command
-  upstreamproxy-agent version
-`;
-
 // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
 setAsideForWorkload(process.env);
 // Not awaited: the bundle is CommonJS, whose modules load their built-in ones late. It ends the process itself.
-void runProgram({ commands, overview });
+void runProgram({
+  name: 'upstreamproxy-agent',
+  commands,
+  definitions: async () => {
+    const { definitions } = await import('./commands/definitions.ts');
+    return definitions.filter(({ name }) => commands.has(name));
+  },
+});

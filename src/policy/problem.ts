@@ -1,5 +1,7 @@
 // A problem in a policy or configuration file: where it is, what is wrong, and what to write instead.
 
+import { ProxyError } from '../protocol/error.ts';
+
 /** One finding. `message` says what is wrong and what to write instead; `line` and `column` count from 1. */
 export interface PolicyProblem {
   readonly file: string;
@@ -18,6 +20,16 @@ export interface Place {
 /** `file:line:column: severity: message`, the form that editors and terminals make clickable. */
 export function formatProblem(problem: PolicyProblem): string {
   return `${problem.file}:${problem.line}:${problem.column}: ${problem.severity}: ${problem.message}`;
+}
+
+/** `config_invalid`, with every problem on a line of its message and as a value. */
+export class InvalidFilesError extends ProxyError {
+  readonly problems: readonly PolicyProblem[];
+
+  constructor(problems: readonly PolicyProblem[]) {
+    super('config_invalid', problems.map(formatProblem).join('\n'));
+    this.problems = problems;
+  }
 }
 
 /** Errors before warnings, then by file and position. */

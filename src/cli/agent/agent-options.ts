@@ -6,67 +6,13 @@ import { fileURLToPath } from 'node:url';
 
 import type { InitOptions } from '../../agent/init.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { agentOptionTable } from '../commands/agent-options-table.ts';
+import type { OptionValues } from '../definition/command-definition.ts';
 import { isSingleFile } from '../terminal/argument-marks.ts';
-import { choiceOption, numberOption } from '../terminal/command.ts';
 import { standardErrorLog } from '../terminal/standard-error-log.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
-/** For parseArgs. Each that has a variable in the usage text below can come from the environment. */
-export const agentOptionTable = {
-  gateway: { type: 'string' },
-  'gateway-ca': { type: 'string' },
-  'gateway-pin': { type: 'string', multiple: true },
-  'token-file': { type: 'string' },
-  'token-fd': { type: 'string' },
-  'relay-port': { type: 'string' },
-  'relay-socket': { type: 'string' },
-  'home-files': { type: 'boolean' },
-  'system-store': { type: 'boolean' },
-  'capture-loopback': { type: 'boolean' },
-  'on-failure': { type: 'string' },
-  'dangerously-allow-unhardened': { type: 'boolean' },
-  quiet: { type: 'boolean', short: 'q' },
-} as const;
-
-export const agentOptionUsage = `  --gateway URL         https:// address of the gateway (UPSTREAMPROXY_GATEWAY)
-  --gateway-ca FILE     PEM of the authority that the gateway's certificate must come from
-                        (UPSTREAMPROXY_GATEWAY_CA); default: the system's
-  --gateway-pin PIN     sha256/BASE64 of a public key that must be in the gateway's chain too; may be given several
-                        times, one of them must fit; \`upstreamproxy ca show --server --summary\` prints it
-  --token-file FILE     session token, mode 0600; it is erased once the session stands
-                        (UPSTREAMPROXY_TOKEN_FILE)
-  --token-fd N          session token from an inherited file descriptor instead
-  --relay-port PORT     port of the relay on the loopback address; default: any free one
-  --relay-socket PATH   a Unix socket for the relay too, for this user alone (curl --unix-socket);
-                        for \`agent\`, --relay-port off then leaves the port out
-  --home-files          files in HOME for svn, ssh, aria2, lftp, links, s3cmd, yt-dlp and Chromium, where there are
-                        none; removed again
-  --system-store        as root: the gateway's CA in the system's trust stores; removed again
-  --capture-loopback    clients that know of no proxy are served too, where the command has no network of its own:
-                        /etc/resolv.conf leads all of this container to the agent, and is put back
-                        (docs/reference/capture.md)
-  --on-failure WHAT     exit (default): without a session nothing is started;
-                        continue: the command runs without the proxy
-  --dangerously-allow-unhardened
-                        reads the token even where the process cannot be protected
-  -q, --quiet           no lines about what was done
-`;
-
-interface ParsedAgentOptions {
-  readonly gateway?: string | undefined;
-  readonly 'gateway-ca'?: string | undefined;
-  readonly 'gateway-pin'?: readonly string[] | undefined;
-  readonly 'token-file'?: string | undefined;
-  readonly 'token-fd'?: string | undefined;
-  readonly 'relay-port'?: string | undefined;
-  readonly 'relay-socket'?: string | undefined;
-  readonly 'home-files'?: boolean | undefined;
-  readonly 'system-store'?: boolean | undefined;
-  readonly 'capture-loopback'?: boolean | undefined;
-  readonly 'on-failure'?: string | undefined;
-  readonly 'dangerously-allow-unhardened'?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
-}
+type AgentValues = OptionValues<typeof agentOptionTable>;
 
 export interface AgentOptions {
   /** Undefined: none was named. */
@@ -91,7 +37,7 @@ type OwnEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Reads and checks the shared options; options win over the environment. Throws `usage`. */
 export async function readAgentOptions(
-  values: ParsedAgentOptions,
+  values: AgentValues,
   environment: OwnEnvironment,
 ): Promise<AgentOptions> {
   const gatewayUrl = values.gateway ?? nonEmpty(environment['UPSTREAMPROXY_GATEWAY']);
@@ -120,29 +66,22 @@ export async function readAgentOptions(
     gatewayCa: caFile === undefined ? undefined : await readCa(caFile),
     gatewayPins: values['gateway-pin'],
     tokenFile,
-    tokenFd:
-      tokenFd === undefined
-        ? undefined
-        : numberOption('token-fd', tokenFd, { min: 3, max: 65_535, otherwise: 3 }),
+    tokenFd,
     ...relayPlace(values),
-    homeFiles: values['home-files'] ?? false,
-    systemStore: values['system-store'] ?? false,
-    captureLoopback: values['capture-loopback'] ?? false,
-    onFailure: choiceOption('on-failure', values['on-failure'], ['exit', 'continue']),
-    dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'] ?? false,
-    quiet: values.quiet ?? false,
+    homeFiles: values['home-files'],
+    systemStore: values['system-store'],
+    captureLoopback: values['capture-loopback'],
+    onFailure: values['on-failure'],
+    dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'],
+    quiet: values.quiet,
   };
 }
 
-function relayPlace(values: ParsedAgentOptions): Pick<AgentOptions, 'relayPort' | 'relaySocket'> {
+function relayPlace(values: AgentValues): Pick<AgentOptions, 'relayPort' | 'relaySocket'> {
   const { 'relay-port': port, 'relay-socket': socket } = values;
   if (port === 'off' && socket === undefined)
     throw new ProxyError('usage', '--relay-port off needs --relay-socket PATH');
-  const bounds = { min: 0, max: 65_535, otherwise: 0 };
-  return {
-    relayPort: port === 'off' ? port : numberOption('relay-port', port, bounds),
-    relaySocket: socket === undefined ? undefined : resolve(socket),
-  };
+  return { relayPort: port, relaySocket: socket === undefined ? undefined : resolve(socket) };
 }
 
 /** The options as the library takes them. This process is the agent's own, so its environment is scrubbed. */

@@ -6,9 +6,9 @@ import { harden, requireHardened } from '../../agent/hardening/posture.ts';
 import { initUpstreamProxy } from '../../agent/init.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { agentDefinition } from '../commands/agent-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
 import {
-  agentOptionTable,
-  agentOptionUsage,
   changesContainer,
   initOptions,
   ownCommand,
@@ -17,27 +17,15 @@ import {
 } from './agent-options.ts';
 import { captureNote } from './capture-note.ts';
 import { cleanUpAfterKill } from './cleanup-after-kill.ts';
-import { choiceOption, parseOptions, type Command } from '../terminal/command.ts';
+import { commandOf } from '../terminal/command.ts';
 import { displacedNames, displacedNote } from './displaced-note.ts';
 import { without } from './env.ts';
 import { openEnvironmentFile } from './environment-file.ts';
-import { environmentFormats, formatEnvironment } from './environment-format.ts';
+import { formatEnvironment } from './environment-format.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-
-const usage = `upstreamproxy agent --gateway URL --token-file FILE [options]
-
-Brings a session up, prints the environment for the commands of this container, and serves until SIGTERM.
-
-${agentOptionUsage}  --format FORM         sh (default), fish, json, dotenv, docker or github; see \`upstreamproxy help env\`
-  --without NAME        leaves this variable out; may be given several times
-  --env-file FILE       writes the environment there, once the relay serves, instead of printing it; removed before that
-                        and at the end
-  --state DIR           folder for the CA bundle and other trust files; default: a temporary one
-  --posture             prints on stderr what could be hardened; without --gateway that is all it does
-`;
 
 /**
  * Prints it, and gives what keeps it from being printed, if that comes. A reader that went away may know what it needs, as by
@@ -68,21 +56,9 @@ function printOwnPosture(): number {
   return 0;
 }
 
-async function agent(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('agent', args, {
-    ...agentOptionTable,
-    format: { type: 'string' },
-    without: { type: 'string', multiple: true },
-    'env-file': { type: 'string' },
-    state: { type: 'string' },
-    posture: { type: 'boolean' },
-  });
-  if (positionals.length > 0) {
-    throw new ProxyError('usage', `"${positionals[0]}" is not an option; see: upstreamproxy help agent`);
-  }
-  const format = choiceOption('format', values.format, environmentFormats);
+async function agent({ options: values }: Input<typeof agentDefinition>): Promise<number> {
   const options = await readAgentOptions(values, process.env);
-  if (options.gatewayUrl === undefined && values.posture === true) return printOwnPosture();
+  if (options.gatewayUrl === undefined && values.posture) return printOwnPosture();
   if (options.gatewayUrl === undefined) throw new ProxyError('usage', 'name the gateway: --gateway URL');
   outliveStandardError();
   if (options.tokenFd !== undefined) closeOnExec(options.tokenFd);
@@ -100,10 +76,10 @@ async function agent(args: readonly string[]): Promise<number> {
   });
   countBuffersInHeapLimit();
   const chosen = proxy.enabled ? without(proxy.env, values.without ?? []) : proxy.env;
-  const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, format);
+  const text = formatEnvironment({ ...chosen, ...displacedNames(proxy.displaced) }, values.format);
   const unprinted = file === undefined ? print(text) : undefined;
   await file?.write(text);
-  if (values.posture === true) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);
+  if (values.posture) process.stderr.write(`${JSON.stringify(proxy.posture, undefined, 2)}\n`);
   if (!proxy.enabled) {
     // Who waits for the file goes on without the proxy.
     files.move();
@@ -124,4 +100,4 @@ async function agent(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-export const agentCommand: Command = { usage, run: agent };
+export const agentCommand = commandOf(agentDefinition, agent);

@@ -4,35 +4,19 @@ import { pipeline } from 'node:stream/promises';
 import { connectThroughRelay } from '../../agent/relay/connect-through-relay.ts';
 import { formatAuthority, parseAuthority } from '../../http/authority.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { numberOption, parseOptions, type Command } from '../terminal/command.ts';
+import { connectDefinition } from '../commands/connect-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { commandOf } from '../terminal/command.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
-/** The gateway responds when the origin did; a name that does not resolve takes the longest. */
-const timeoutSecondsDefault = 60;
-
-const usage = `upstreamproxy connect [options] HOST PORT
-
-Connects its standard input and output to HOST:PORT through the relay; the policy needs a rule for raw TCP, or for
-what is spoken there. For ssh: ProxyCommand upstreamproxy connect %h %p
-
-  --relay URL           the relay; default: the proxy of the environment (https_proxy, HTTPS_PROXY)
-  --timeout SECONDS     how long to wait for the connection; default ${String(timeoutSecondsDefault)}
-`;
-
-async function connect(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('connect', args, {
-    relay: { type: 'string' },
-    timeout: { type: 'string' },
-  });
-  const [host, port, ...rest] = positionals;
-  if (host === undefined || port === undefined || rest.length > 0)
-    throw new ProxyError('usage', 'name host and port: upstreamproxy connect HOST PORT');
+async function connect(input: Input<typeof connectDefinition>): Promise<number> {
+  const { relay, timeout } = input.options;
+  const { HOST: host, PORT: port } = input.arguments;
   const environment = workloadEnvironment(process.env);
-  const bounds = { min: 1, max: 3_600, otherwise: timeoutSecondsDefault };
   const socket = await connectThroughRelay({
-    relay: relayAddress(values.relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
+    relay: relayAddress(relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
     authority: formatAuthority(parseAuthority(`${host.includes(':') ? `[${host}]` : host}:${port}`)),
-    timeoutMs: numberOption('timeout', values.timeout, bounds) * 1_000,
+    timeoutMs: timeout * 1_000,
   });
   try {
     // Each direction ends by itself: a client that has said everything may still be listening.
@@ -64,4 +48,4 @@ function relayAddress(text: string | undefined): { host: string; port: number } 
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }
 
-export const connectCommand: Command = { usage, run: connect };
+export const connectCommand = commandOf(connectDefinition, connect);

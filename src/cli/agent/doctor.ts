@@ -6,49 +6,36 @@ import { type ClientReport, type DoctorReport, examine } from '../../agent/docto
 import { relayAddressOf } from '../../agent/doctor/examine-settings.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { parseOptions, type Command } from '../terminal/command.ts';
+import { doctorDefinition } from '../commands/doctor-definition.ts';
+import { suggestion } from '../definition/nearest-name.ts';
+import { quoted } from '../definition/option-value.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { commandOf } from '../terminal/command.ts';
 import { displacedNote } from './displaced-note.ts';
 import { jsonLine, printableText } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
-const usage = `upstreamproxy doctor [options] [CLIENT …]
-
-Inside the container, in the environment of a session: finds every client that is present, says by which variable or
-file it finds the relay and trusts the gateway's certificates, proves it with a request that the gateway serves
-itself, and prints what helps where it does not. Ends with 1 if something does not work.
-
-  --json                one object instead of text
-  --no-proof            judges by settings alone and sends no request but its own
-  --relay URL           the relay; default: the proxy of the environment (https_proxy, HTTPS_PROXY)
-  --list                prints the clients that it knows
-`;
-
-async function doctor(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('doctor', args, {
-    json: { type: 'boolean' },
-    'no-proof': { type: 'boolean' },
-    relay: { type: 'string' },
-    list: { type: 'boolean' },
-  });
+async function doctor({ options, arguments: named }: Input<typeof doctorDefinition>): Promise<number> {
+  const { json, list } = options;
   const known = clientTable.map(({ id }) => id);
-  if (values.list === true) {
-    process.stdout.write(`${known.join('\n')}\n`);
+  if (list) {
+    const clients = clientTable.map(({ id: client, commands }) => ({ client, commands }));
+    process.stdout.write(json ? clients.map(jsonLine).join('') : `${known.join('\n')}\n`);
     return 0;
   }
-  const unknown = positionals.find((name) => !known.includes(name));
+  const unknown = named.CLIENT.find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw new ProxyError(
       'usage',
-      `"${unknown}" is not a client that it knows; see: upstreamproxy doctor --list`,
+      `${quoted(unknown)} is not a client that it knows${suggestion(unknown, known)}; see: upstreamproxy doctor --list`,
     );
   const environment = workloadEnvironment(process.env);
-  const json = values.json === true;
   const report = await examine({
     environment,
     home: environment['HOME'] ?? homedir(),
-    relay: relayOption(values.relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
-    clients: positionals,
-    prove: values['no-proof'] !== true,
+    relay: relayOption(options.relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
+    clients: named.CLIENT,
+    prove: !options['no-proof'],
     limits: defaultLimits,
     ...(json ? {} : { onClient: (client: ClientReport) => void process.stdout.write(clientText(client)) }),
   });
@@ -117,4 +104,4 @@ function jailText({ noNewPrivileges, seccomp, capabilities, networkIsolated }: D
   return `around this command: ${held.length === 0 ? 'no jail' : held.join(', ')}`;
 }
 
-export const doctorCommand: Command = { usage, run: doctor };
+export const doctorCommand = commandOf(doctorDefinition, doctor);

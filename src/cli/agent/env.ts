@@ -5,43 +5,26 @@ import { join, resolve } from 'node:path';
 import { workloadEnvironment as environmentTableFor } from '../../agent/environment.ts';
 import { storesIn } from '../../agent/trust/workload-stores.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { choiceOption, numberOption, parseOptions, type Command } from '../terminal/command.ts';
-import { environmentFormats, formatEnvironment } from './environment-format.ts';
+import { envDefinition } from '../commands/env-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { commandOf } from '../terminal/command.ts';
+import { formatEnvironment } from './environment-format.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
-const usage = `upstreamproxy env --relay-port PORT --state DIR [options]
-
-Prints the variables by which clients find the relay and trust the gateway's certificates.
-
-  --relay-port PORT     the relay's
-  --state DIR           the agent's folder (\`agent --state DIR\`): all variables whose files are there
-  --ca-bundle FILE      instead: a PEM bundle alone
-  --format FORM         sh (default), fish, json, dotenv, docker (--env-file) or github ($GITHUB_ENV)
-  --without NAME        leaves this variable out; may be given several times
-`;
-
-async function env(args: readonly string[]): Promise<number> {
-  const { values } = parseOptions('env', args, {
-    'relay-port': { type: 'string' },
-    'ca-bundle': { type: 'string' },
-    state: { type: 'string' },
-    format: { type: 'string' },
-    without: { type: 'string', multiple: true },
-  });
+async function env({ options: values }: Input<typeof envDefinition>): Promise<number> {
   const { 'relay-port': port, 'ca-bundle': bundle, state } = values;
-  if (port === undefined || (bundle === undefined) === (state === undefined))
+  if ((bundle === undefined) === (state === undefined))
     throw new ProxyError(
       'usage',
       'name the relay and its files: --relay-port PORT --state DIR (or --ca-bundle FILE)',
     );
-  const format = choiceOption('format', values.format, environmentFormats);
   const environment = environmentTableFor({
-    port: numberOption('relay-port', port, { min: 1, max: 65_535, otherwise: 1 }),
+    port,
     files: state === undefined ? { bundle: resolve(bundle ?? '') } : await filesOf(resolve(state)),
     base: workloadEnvironment(process.env),
     placeholders: {},
   });
-  process.stdout.write(formatEnvironment(without(environment, values.without ?? []), format));
+  process.stdout.write(formatEnvironment(without(environment, values.without ?? []), values.format));
   return 0;
 }
 
@@ -63,4 +46,4 @@ export function without(
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !names.includes(name)));
 }
 
-export const envCommand: Command = { usage, run: env };
+export const envCommand = commandOf(envDefinition, env);

@@ -3,10 +3,8 @@
 import { randomBytes } from 'node:crypto';
 
 import { ProxyError } from '../../protocol/error.ts';
+import type { EnvironmentFormat } from '../commands/environment-options.ts';
 import type { Environment } from '../terminal/workload-environment.ts';
-
-export const environmentFormats = ['sh', 'fish', 'json', 'dotenv', 'docker', 'github'] as const;
-export type EnvironmentFormat = (typeof environmentFormats)[number];
 
 /**
  * `sh` and `fish` are for `eval` and `source`, `dotenv` for files that quote, `docker` for `--env-file`, `github` for

@@ -10,27 +10,32 @@ import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';
 import { openServerIdentity } from '../../pki/server-identity.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { join } from 'node:path';
-import { choiceOption, parseOptions, type Command } from '../terminal/command.ts';
-import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
+import { caDefinition } from '../commands/ca-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { groupOf } from '../terminal/command.ts';
+import { jsonLine } from '../terminal/text-table.ts';
+import { gatewayOfOptions } from './gateway-configuration.ts';
 
-const usage = `upstreamproxy ca show --config FILE [--server] [--summary | --format FORM]
+/** What is shown of a certificate instead of itself. */
+interface CertificateSummary {
+  readonly subject: string;
+  readonly validFrom: string;
+  readonly validTo: string;
+  readonly sha256: string;
+  readonly pin: string;
+}
 
-Prints the certificates of the authority that signs for intercepted hosts, as PEM. They are made on first use.
+function summariesOf(pem: string): readonly CertificateSummary[] {
+  return splitPemCertificates(pem).map((text) => {
+    const certificate = new X509Certificate(text);
+    const { validFrom, validTo, fingerprint256: sha256 } = certificate;
+    const subject = certificate.subject.replaceAll('\n', ', ');
+    return { subject, validFrom, validTo, sha256, pin: pinOf(certificate) };
+  });
+}
 
-${gatewayPlaceUsage}  --server              instead, what an agent pins as --gateway-ca: the authority of the gateway's own port
-  --format FORM         pem (default), or, for images that are made without an agent, a store of Java with the
-                        password changeit: jks or pkcs12
-  --summary             subject, validity, SHA-256 fingerprint and pin of the key instead of PEM
-`;
-
-function summary(pem: string): string {
-  return splitPemCertificates(pem)
-    .map((text) => {
-      const certificate = new X509Certificate(text);
-      const subject = certificate.subject.replaceAll('\n', ', ');
-      return `${subject}\n  valid  ${certificate.validFrom} to ${certificate.validTo}\n  sha256 ${certificate.fingerprint256}\n  pin    ${pinOf(certificate)}\n`;
-    })
-    .join('');
+function summaryText({ subject, validFrom, validTo, sha256, pin }: CertificateSummary): string {
+  return `${subject}\n  valid  ${validFrom} to ${validTo}\n  sha256 ${sha256}\n  pin    ${pin}\n`;
 }
 
 /** Java opens none without a password. */
@@ -43,22 +48,17 @@ function inForm(pem: string, format: 'pem' | 'jks' | 'pkcs12'): string | Uint8Ar
   return javaKeyStore(certificates, storePassword, 0);
 }
 
-async function ca(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('ca', args, {
-    ...gatewayPlaceOptions,
-    server: { type: 'boolean' },
-    summary: { type: 'boolean' },
-    format: { type: 'string' },
-  });
-  const format = choiceOption('format', values.format, ['pem', 'jks', 'pkcs12']);
-  if (values.summary === true && format !== 'pem')
-    throw new ProxyError('usage', 'a summary is text: leave --summary or --format away');
-  if (positionals.join(' ') !== 'show')
-    throw new ProxyError('usage', 'what about the authority? upstreamproxy ca show');
+type ShowInput = Input<(typeof caDefinition)['actions'][0]>;
+
+async function show({ options: values }: ShowInput): Promise<number> {
+  const { format, json } = values;
+  const summary = values.summary || json;
+  if (summary && format !== 'pem')
+    throw new ProxyError('usage', 'a summary is text: leave --summary and --json away, or --format');
   const config = await gatewayOfOptions(values);
   const nowMs = Date.now();
   let pem: string;
-  if (values.server !== true) {
+  if (!values.server) {
     pem = (await openCertificateAuthority(config.certificateAuthority.directory, { nowMs })).certificatesPem;
   } else if (config.tls === 'self') {
     pem = (
@@ -70,8 +70,14 @@ async function ca(args: readonly string[]): Promise<number> {
       `the certificate of the gateway's port is your own, ${config.tls.certificate}; pin its authority`,
     );
   }
-  process.stdout.write(values.summary === true ? summary(pem) : inForm(pem, format));
+  process.stdout.write(
+    summary
+      ? summariesOf(pem)
+          .map(json ? jsonLine : summaryText)
+          .join('')
+      : inForm(pem, format),
+  );
   return 0;
 }
 
-export const caCommand: Command = { usage, run: ca };
+export const caCommand = groupOf(caDefinition, { show });

@@ -6,15 +6,6 @@ import { resolve } from 'node:path';
 import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
-export const gatewayPlaceOptions = {
-  config: { type: 'string', short: 'c' },
-  state: { type: 'string' },
-} as const;
-
-export const gatewayPlaceUsage = `  -c, --config FILE     the gateway's configuration
-  --state DIR           or the folder of a gateway without one, such as that of a run
-`;
-
 /** The configuration of the gateway that the options name. Throws `usage` or `config_invalid`. */
 export async function gatewayOfOptions(values: {
   readonly config?: string | undefined;

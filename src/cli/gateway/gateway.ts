@@ -10,28 +10,21 @@ import { policyNames } from '../../gateway/policies/open-policies.ts';
 import { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { RuleTrust } from '../../gateway/forward/rule-trust.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { parseOptions, type Command } from '../terminal/command.ts';
+import { errorTable } from '../../protocol/error-table.ts';
+import { gatewayDefinition } from '../commands/gateway-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { commandOf } from '../terminal/command.ts';
+import { jsonLine } from '../terminal/text-table.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
-import { policyWarnings } from './policy-warnings.ts';
+import { type CheckProblem, policyWarnings, problemsOf, problemText } from './policy-warnings.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
-
-const usage = `upstreamproxy gateway --config FILE [--check] [--user USER[:GROUP]]
-
-Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also
-looked at by themselves, and the certificates that rules pin.
-
-  -c, --config FILE     configuration in YAML; see docs/reference/configuration.md
-  --user USER[:GROUP]   becomes that user, by name or number, once ports and files are open; the state folder is
-                        given to it. For a gateway that is started by root
-  --check               checks the configuration with the files that it names, prints the warnings of its policy, and ends
-`;
 
 /** In one step: nothing is served between the opening of the port and the change of user. */
 function becomeUser(config: GatewayConfig, identity: Identity): void {
@@ -49,31 +42,37 @@ function becomeUser(config: GatewayConfig, identity: Identity): void {
 }
 
 /** Gives the warnings. Throws `config_invalid` for what would keep the gateway from starting with these files. */
-async function checkConfiguration(config: GatewayConfig): Promise<readonly string[]> {
+async function checkConfiguration(config: GatewayConfig): Promise<readonly CheckProblem[]> {
   await RuleTrust.open(config.trust);
   if (config.tls !== 'self') await openIdentity(config, Date.now());
-  const warnings = configurationWarnings(config).map((warning) => `warning: ${warning}`);
+  const warnings = configurationWarnings(config).map((message): CheckProblem => {
+    return { severity: 'warning', message };
+  });
   if (config.policy.mode === 'observe') return warnings;
   const options = { ...policyNames(config), pollIntervalMs: 0 };
   await using source = await PolicySource.open(config.policy.paths, options);
   return [...warnings, ...policyWarnings(source, Date.now())];
 }
 
-async function gateway(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('gateway', args, {
-    config: { type: 'string', short: 'c' },
-    check: { type: 'boolean' },
-    user: { type: 'string' },
-  });
-  if (values.config === undefined || positionals.length > 0) {
-    throw new ProxyError('usage', 'name the configuration: upstreamproxy gateway --config FILE');
+type GatewayInput = Input<typeof gatewayDefinition>;
+
+async function check(file: string, json: boolean): Promise<number> {
+  let problems: readonly CheckProblem[];
+  try {
+    problems = await checkConfiguration(await loadGatewayConfig(file));
+  } catch (error) {
+    if (!json) throw error;
+    process.stdout.write(jsonLine({ file, ok: false, problems: problemsOf(error) }));
+    return errorTable.config_invalid.exit;
   }
+  if (json) process.stdout.write(jsonLine({ file, ok: true, problems }));
+  else process.stdout.write(`${[...problems.map(problemText), `${file} is good`].join('\n')}\n`);
+  return 0;
+}
+
+async function gateway({ options: values }: GatewayInput): Promise<number> {
+  if (values.check) return await check(values.config, values.json);
   const config = await loadGatewayConfig(values.config);
-  if (values.check === true) {
-    for (const warning of await checkConfiguration(config)) process.stdout.write(`${warning}\n`);
-    process.stdout.write(`${values.config} is good\n`);
-    return 0;
-  }
   const identity = values.user === undefined ? undefined : parseIdentity(values.user);
   if (identity !== undefined) requireDroppable(identity);
   outliveStandardError();
@@ -102,4 +101,4 @@ async function gateway(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-export const gatewayCommand: Command = { usage, run: gateway };
+export const gatewayCommand = commandOf(gatewayDefinition, gateway);

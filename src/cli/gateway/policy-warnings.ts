@@ -1,19 +1,37 @@
-// What `policy check` and `gateway --check` warn of: what the reader found, and rules whose time is over.
+// What `policy check` and `gateway --check` say of files: what the reader found, and rules whose time is over.
 
 import type { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import { formatProblem } from '../../policy/problem.ts';
+import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
+import { asProxyError } from '../../protocol/error.ts';
 
-/** One line each, with its place. */
-export function policyWarnings(source: PolicySource, nowMs: number): readonly string[] {
+/** One finding, as `--json` prints it. Its place is as exact as it is known. */
+export type CheckProblem = Pick<PolicyProblem, 'message' | 'severity'> &
+  Partial<Pick<PolicyProblem, 'file' | 'line' | 'column'>>;
+
+export function policyWarnings(source: PolicySource, nowMs: number): readonly CheckProblem[] {
   const { current, state } = source;
   const rules = current instanceof CompiledPolicy ? current.rules : [];
-  const expired = rules.flatMap(({ expiresMs, reference: { name, place = 'policy' } }) => {
+  const expired = rules.flatMap(({ expiresMs, reference: { name, place = 'policy' } }): CheckProblem[] => {
     if (expiresMs === undefined || expiresMs > nowMs) return [];
     const when = new Date(expiresMs).toISOString();
-    return [
-      `${place}: warning: the rule ${name} expired at ${when} and does nothing; remove it, or give it more time`,
-    ];
+    const message = `the rule ${name} expired at ${when} and does nothing; remove it, or give it more time`;
+    const [, file = place, line] = /^(.*):(\d+)$/s.exec(place) ?? [];
+    return [{ severity: 'warning', message, file, ...(line === undefined ? {} : { line: Number(line) }) }];
   });
-  return [...state.warnings.map(formatProblem), ...expired];
+  return [...state.warnings, ...expired];
+}
+
+/** The form of `formatProblem`, with as much of the place as there is. */
+export function problemText({ file, line, column, severity, message }: CheckProblem): string {
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  return place === '' ? `${severity}: ${message}` : `${place}: ${severity}: ${message}`;
+}
+
+/** What is wrong with the files that were to be read. Throws again what is no fault of theirs. */
+export function problemsOf(thrown: unknown): readonly CheckProblem[] {
+  if (thrown instanceof InvalidFilesError) return thrown.problems;
+  const { code, message } = asProxyError(thrown);
+  if (code !== 'config_invalid') throw thrown;
+  return [{ severity: 'error', message }];
 }

@@ -3,20 +3,11 @@
 import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { numberOption, parseOptions, type Command } from '../terminal/command.ts';
-import { gatewayOfOptions, gatewayPlaceOptions, gatewayPlaceUsage } from './gateway-configuration.ts';
+import { tokenDefinition } from '../commands/token-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { groupOf } from '../terminal/command.ts';
+import { gatewayOfOptions } from './gateway-configuration.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
-
-const usage = `upstreamproxy token issue --config FILE --subject NAME [options]
-
-Makes a token that starts one session. Whoever holds it can start that session, so hand it over as a file of mode
-0600 or by a descriptor, never in an argument or a variable.
-
-${gatewayPlaceUsage}  --subject NAME        whose session it is, such as the container's name
-  --claim NAME=VALUE    a further claim, for policies to look at; may be given several times
-  --ttl SECONDS         until when the session must be started; default: as configured
-  --out FILE            writes a new file of mode 0600 instead of printing it
-`;
 
 /** `name=value` pairs; a name that stands twice becomes a list. Values are strings. */
 function readClaims(pairs: readonly string[]): Readonly<Record<string, string | readonly string[]>> {
@@ -32,26 +23,17 @@ function readClaims(pairs: readonly string[]): Readonly<Record<string, string | 
   );
 }
 
-async function token(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('token', args, {
-    ...gatewayPlaceOptions,
-    subject: { type: 'string' },
-    claim: { type: 'string', multiple: true },
-    ttl: { type: 'string' },
-    out: { type: 'string' },
-  });
-  if (positionals.join(' ') !== 'issue')
-    throw new ProxyError('usage', 'what about tokens? upstreamproxy token issue');
-  if (values.subject === undefined) throw new ProxyError('usage', 'whose session? --subject NAME');
+type IssueInput = Input<(typeof tokenDefinition)['actions'][0]>;
+
+async function issue({ options: values }: IssueInput): Promise<number> {
   const config = await gatewayOfOptions(values);
-  const bounds = { min: 1, max: 86_400, otherwise: config.tokens.ttlSeconds };
   const text = issueSessionToken({
     key: await openSigningKey(config.stateDirectory),
     issuer: config.tokens.issuer,
     audience: config.tokens.audience,
     subject: values.subject,
     claims: readClaims(values.claim ?? []),
-    ttlSeconds: numberOption('ttl', values.ttl, bounds),
+    ttlSeconds: values.ttl ?? config.tokens.ttlSeconds,
     nowMs: Date.now(),
   });
   if (values.out === undefined) process.stdout.write(`${text}\n`);
@@ -59,4 +41,4 @@ async function token(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-export const tokenCommand: Command = { usage, run: token };
+export const tokenCommand = groupOf(tokenDefinition, { issue });

@@ -5,51 +5,25 @@ import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { AccessRecord, AccessScope, AccessState, AccessTerms } from '../../store/access-store.ts';
 import { openStore } from '../../store/open-store.ts';
-import { choiceOption, numberOption, parseOptions, type Command } from '../terminal/command.ts';
-import { durationOption } from '../terminal/duration.ts';
-import {
-  gatewayOfOptions,
-  gatewayPlaceOptions,
-  gatewayPlaceUsage,
-} from '../gateway/gateway-configuration.ts';
+import { accessDefinition } from '../commands/access-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { groupOf } from '../terminal/command.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { withOperatorDesk, type OperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
 
-const usage = `upstreamproxy access list --config FILE [--all] [--json]
-  lists what waits for a decision, and the grants in force
+type Actions = (typeof accessDefinition)['actions'];
+type GrantInput = Input<Actions[1]>;
+type CloseInput = Input<Actions[2]>;
 
-upstreamproxy access grant ID --for 15m --config FILE [--scope exact|path|host] [--principal] [--note TEXT]
-upstreamproxy access deny ID --config FILE [--note TEXT]
-upstreamproxy access revoke ID --config FILE [--note TEXT]
-  decide; the note is told to the workload
-
-A grant opens what was asked for and nothing else: no credential, no private address, and nothing that a rule denies.
-The reasons are the words of workloads, which may be written to mislead.
-
-${gatewayPlaceUsage}  --for DURATION        how long: 90s, 15m, 2h; at most a day
-  --scope SCOPE         exact: the path that was asked for (default); path: it and all below; host: every path
-  --principal           for every session of the principal, not only the one that asked
-  --all                 list: decided and ended ones too
-  -n, --number N        list: how many at most; default 100
-  --json                list: one JSON object a line
-`;
-
-interface Values {
-  readonly for?: string | undefined;
-  readonly scope?: string | undefined;
-  readonly principal?: boolean | undefined;
-  readonly note?: string | undefined;
-}
+/** What each decision can say. */
+type Values = Pick<CloseInput['options'], 'note'>;
 
 const noteCharactersMax = 1000;
-const scopes = ['exact', 'path', 'host'] as const satisfies readonly AccessScope[];
 
-async function list(
-  config: GatewayConfig,
-  options: { all: boolean; limit: number; json: boolean },
-): Promise<void> {
-  const { all, limit, json } = options;
-  await using store = await openStore(config.store);
+async function list({ options }: Input<Actions[0]>): Promise<number> {
+  const { all, number: limit, json } = options;
+  await using store = await openStore((await gatewayOfOptions(options)).store);
   const open: readonly AccessState[] = ['pending', 'granted'];
   const lists = all
     ? [await store.access.list({ limit })]
@@ -58,10 +32,11 @@ async function list(
   const records = lists.flat();
   if (json) {
     process.stdout.write(records.map(jsonLine).join(''));
-    return;
+    return 0;
   }
   const title = ['id', 'state', 'asked', 'request', 'scope', 'ends', 'principal', 'reason'];
   process.stdout.write(textTable([title, ...records.map(rowOf)]));
+  return 0;
 }
 
 function rowOf(record: AccessRecord): readonly string[] {
@@ -74,15 +49,24 @@ function rowOf(record: AccessRecord): readonly string[] {
 }
 
 /** The terms of a grant. Throws `usage` for those that the request cannot have. */
-function termsOf(record: AccessRecord, values: Values, at: { nowMs: number; maxMs: number }): AccessTerms {
+function termsOf(
+  record: AccessRecord,
+  values: GrantInput['options'],
+  at: { nowMs: number; maxMs: number },
+): AccessTerms {
   if (values.for === undefined) throw new ProxyError('usage', 'for how long? --for 15m');
   const hasPath = record.path !== undefined;
-  const scope = values.scope === undefined && !hasPath ? 'host' : choiceOption('scope', values.scope, scopes);
+  const scope: AccessScope = values.scope ?? (hasPath ? 'exact' : 'host');
   if (!hasPath && scope !== 'host') {
     throw new ProxyError('usage', `the request asks for all of ${record.host}: --scope host, or deny it`);
   }
-  const subject = values.principal === true ? 'principal' : 'session';
-  return { scope, subject, endsMs: at.nowMs + durationOption('for', values.for, at.maxMs) };
+  if (values.for > at.maxMs)
+    throw new ProxyError(
+      'usage',
+      `--for is at most ${at.maxMs / 1000}s; what should hold longer is a rule of the policy`,
+    );
+  const subject = values.principal ? 'principal' : 'session';
+  return { scope, subject, endsMs: at.nowMs + values.for };
 }
 
 interface Decision {
@@ -92,15 +76,15 @@ interface Decision {
   readonly nowMs: number;
 }
 
-async function grant({ desk, record, values, nowMs }: Decision, maxMs: number): Promise<string> {
+async function open(decision: Decision, terms: AccessTerms): Promise<string> {
+  const { desk, record, values, nowMs } = decision;
   const { id } = record;
-  const terms = termsOf(record, values, { nowMs, maxMs });
   if (!['pending', 'denied', 'granted'].includes(record.state)) throw wrongState(record, 'granted');
   const asked = describeAsked(record);
   const ends = new Date(terms.endsMs).toISOString();
   const message = `Access ${id} was granted until ${ends}: ${asked}, scope ${terms.scope}, for the ${terms.subject}.`;
   // Stored first: no grant without its event.
-  await desk.record({ ...stepOf('access_granted', { desk, record, values, nowMs }), message });
+  await desk.record({ ...stepOf('access_granted', decision), message });
   if (!(await desk.store.access.grant(id, terms, decisionOf(values, nowMs))))
     throw wrongState(record, 'granted');
   return `granted ${id} until ${ends}: ${asked}, scope ${terms.scope}, for the ${terms.subject}`;
@@ -137,51 +121,43 @@ function wrongState({ id, state }: AccessRecord, to: string): ProxyError {
   return new ProxyError('access_unknown', `the request ${id} is ${state} and cannot be ${to}`);
 }
 
+/** Finds the request, lets the action decide, and prints what became of it. */
 async function decide(
-  action: string,
-  { id, config, values }: { id: string; config: GatewayConfig; values: Values },
-): Promise<string> {
-  if (action === 'grant' && !config.access.enabled)
+  { ID: id }: { readonly ID: string },
+  { config, values }: { readonly config: GatewayConfig; readonly values: Values },
+  action: (decision: Decision) => Promise<string>,
+): Promise<number> {
+  const done = await withOperatorDesk(config, async (desk) => {
+    const record = await desk.store.access.find(id);
+    if (record === undefined)
+      throw new ProxyError('access_unknown', `there is no request for access ${printableText(id)}`);
+    return await action({ desk, record, values, nowMs: Date.now() });
+  });
+  process.stdout.write(`${done}\n`);
+  return 0;
+}
+
+async function grant({ options, arguments: named }: GrantInput): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  if (!config.access.enabled)
     throw new ProxyError(
       'config_invalid',
       'access.enabled is false in the configuration, so no grant would hold',
     );
-  return await withOperatorDesk(config, async (desk) => {
-    const record = await desk.store.access.find(id);
-    if (record === undefined)
-      throw new ProxyError('access_unknown', `there is no request for access ${printableText(id)}`);
-    const decision = { desk, record, values, nowMs: Date.now() };
-    if (action === 'grant') return await grant(decision, config.limits.accessGrantLifetimeMsMax);
-    return await close(decision, action === 'deny' ? 'denied' : 'revoked');
-  });
+  const maxMs = config.limits.accessGrantLifetimeMsMax;
+  return await decide(named, { config, values: options }, (decision) =>
+    open(decision, termsOf(decision.record, options, { nowMs: decision.nowMs, maxMs })),
+  );
 }
 
-async function access(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('access', args, {
-    ...gatewayPlaceOptions,
-    for: { type: 'string' },
-    scope: { type: 'string' },
-    principal: { type: 'boolean' },
-    note: { type: 'string' },
-    all: { type: 'boolean' },
-    number: { type: 'string', short: 'n' },
-    json: { type: 'boolean' },
-  });
-  const [action = '', id, ...more] = positionals;
-  const config = (): Promise<GatewayConfig> => gatewayOfOptions(values);
-  if (action === 'list' && id === undefined) {
-    const limit = numberOption('number', values.number, { min: 1, max: 10_000, otherwise: 100 });
-    await list(await config(), { all: values.all === true, limit, json: values.json === true });
-    return 0;
-  }
-  if (!['grant', 'deny', 'revoke'].includes(action) || id === undefined || more.length > 0) {
-    throw new ProxyError(
-      'usage',
-      'what about access? upstreamproxy access list, grant ID, deny ID or revoke ID',
-    );
-  }
-  process.stdout.write(`${await decide(action, { id, config: await config(), values })}\n`);
-  return 0;
+async function end({ options, arguments: named }: CloseInput, to: 'denied' | 'revoked'): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  return await decide(named, { config, values: options }, (decision) => close(decision, to));
 }
 
-export const accessCommand: Command = { usage, run: access };
+export const accessCommand = groupOf(accessDefinition, {
+  list,
+  grant,
+  deny: (input) => end(input, 'denied'),
+  revoke: (input) => end(input, 'revoked'),
+});

@@ -5,22 +5,19 @@ import { ProxyError } from '../../protocol/error.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { AuditStore } from '../../store/store.ts';
 import { readAuditFile } from './audit-file.ts';
-import { durationOption } from '../terminal/duration.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import type { SessionFacts } from './session-facts.ts';
 import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
 
 /** Events that are read from the store at a time. */
 const auditBatch = 10_000;
-/** As long as the store can be told to keep events. */
-const sinceMsMax = 36_500 * 86_400_000;
 
 export interface RecordOptions {
   readonly audit?: string | undefined;
   readonly state?: string | undefined;
   readonly config?: string | undefined;
-  /** A duration before `nowMs`; absent: all that there is. */
-  readonly since?: string | undefined;
+  /** Milliseconds before `nowMs`; absent: all that there is. */
+  readonly since?: number | undefined;
 }
 
 export interface Records {
@@ -31,8 +28,7 @@ export interface Records {
 /** All of it is in memory, so `since` bounds that too. Throws `usage`, `config_invalid` or a fault of the store. */
 export async function readRecords(options: RecordOptions, nowMs: number): Promise<Records> {
   const { audit, state, config, since } = options;
-  const fromMs =
-    since === undefined ? Number.NEGATIVE_INFINITY : nowMs - durationOption('since', since, sinceMsMax);
+  const fromMs = since === undefined ? Number.NEGATIVE_INFINITY : nowMs - since;
   if (audit !== undefined) {
     const { events, enrolments } = await collect(readAuditFile(audit), fromMs);
     return { events, sessions: sessionsOfEvents(enrolments) };

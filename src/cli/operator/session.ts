@@ -3,27 +3,13 @@
 import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { openStore } from '../../store/open-store.ts';
-import type { SessionPresence, SessionRecord, Store } from '../../store/store.ts';
-import { numberOption, parseOptions, type Command } from '../terminal/command.ts';
-import {
-  gatewayOfOptions,
-  gatewayPlaceOptions,
-  gatewayPlaceUsage,
-} from '../gateway/gateway-configuration.ts';
+import type { SessionPresence, SessionRecord } from '../../store/store.ts';
+import { sessionDefinition } from '../commands/session-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { groupOf } from '../terminal/command.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
-
-const usage = `upstreamproxy session list --config FILE [options]
-  lists living sessions, newest first
-
-upstreamproxy session revoke ID --config FILE [--reason TEXT]
-  ends a session: its streams end within 2 s, and its token starts no other
-
-${gatewayPlaceUsage}  --all                 list: also those that are over, for 30 days
-  -n, --number N        list: how many at most; default 1000
-  --json                list: one JSON object a line, with the claims of each
-  --reason TEXT         revoke: for the audit and the agent
-`;
 
 /** A gateway that wrote nothing for so long is gone, and its tunnels with it. */
 const presenceAgeMsMax = 20_000;
@@ -71,11 +57,11 @@ export function summaryOf(
   };
 }
 
-async function list(
-  store: Store,
-  options: { readonly all: boolean; readonly limit: number; readonly json: boolean },
-): Promise<void> {
-  const { all, limit, json } = options;
+type Actions = (typeof sessionDefinition)['actions'];
+
+async function list({ options }: Input<Actions[0]>): Promise<number> {
+  const { all, number: limit, json } = options;
+  await using store = await openStore((await gatewayOfOptions(options)).store);
   const nowMs = Date.now();
   const sessions = await store.sessions.list({ limit, ...(all ? {} : { living: true }) });
   noteFullList(sessions.length, limit);
@@ -84,7 +70,7 @@ async function list(
     summaries.push(summaryOf(session, await store.presence.of(session.id), nowMs));
   if (json) {
     process.stdout.write(summaries.map(jsonLine).join(''));
-    return;
+    return 0;
   }
   const title = [
     'id',
@@ -111,6 +97,7 @@ async function list(
     ],
   );
   process.stdout.write(textTable([title, ...rows]));
+  return 0;
 }
 
 /** To the second, in UTC. */
@@ -118,12 +105,9 @@ function shortTime(time: string): string {
   return time.replace(/\.\d+Z$/, 'Z');
 }
 
-async function revoke(
-  id: string,
-  reason: string,
-  values: Parameters<typeof gatewayOfOptions>[0],
-): Promise<void> {
-  await withOperatorDesk(await gatewayOfOptions(values), async ({ store, operator, record }) => {
+async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Promise<number> {
+  const reason = (options.reason ?? 'an operator revoked it').slice(0, 1000);
+  await withOperatorDesk(await gatewayOfOptions(options), async ({ store, operator, record }) => {
     const session = await store.sessions.find(id);
     const nowMs = Date.now();
     const ended = await store.sessions.end(id, { state: 'revoked', reason }, nowMs);
@@ -143,29 +127,7 @@ async function revoke(
     });
   });
   process.stdout.write(`revoked ${id}\n`);
+  return 0;
 }
 
-async function session(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('session', args, {
-    ...gatewayPlaceOptions,
-    all: { type: 'boolean' },
-    number: { type: 'string', short: 'n' },
-    json: { type: 'boolean' },
-    reason: { type: 'string' },
-  });
-  const [action, id, ...more] = positionals;
-  if (action === 'list' && id === undefined) {
-    const config = await gatewayOfOptions(values);
-    const limit = numberOption('number', values.number, { min: 1, max: 100_000, otherwise: 1000 });
-    await using store = await openStore(config.store);
-    await list(store, { all: values.all === true, limit, json: values.json === true });
-    return 0;
-  }
-  if (action === 'revoke' && id !== undefined && more.length === 0) {
-    await revoke(id, (values.reason ?? 'an operator revoked it').slice(0, 1000), values);
-    return 0;
-  }
-  throw new ProxyError('usage', 'what about sessions? upstreamproxy session list, or session revoke ID');
-}
-
-export const sessionCommand: Command = { usage, run: session };
+export const sessionCommand = groupOf(sessionDefinition, { list, revoke });

@@ -5,12 +5,10 @@ import { PushCommandReader } from '../../policy/git-commands.ts';
 import type { RefChange, RefUpdate } from '../../policy/git-commands.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 
-const changes: readonly string[] = ['create', 'update', 'delete'] satisfies readonly RefChange[];
-
 /** A fetch, or a push of these refs, at the URL of a repository, as `requestOf` makes requests. */
 export function gitAccesses(
   operation: string | undefined,
-  { url, refs, change = 'update' }: { url: string; refs: readonly string[]; change?: string | undefined },
+  { url, refs, change }: { url: string; refs: readonly string[]; change: RefChange },
   requestOf: (method: string, url: string) => RequestAccess,
 ): readonly RequestAccess[] {
   const base = url.replace(/\/+$/, '');
@@ -39,9 +37,7 @@ export function gitAccesses(
 }
 
 /** Read as the gateway reads a push, so that a ref which it refuses is refused here. */
-function updateOf(ref: string, change: string): RefUpdate {
-  if (!changes.includes(change))
-    throw new ProxyError('usage', `--change is ${changes.join(', ')}, not ${JSON.stringify(change)}`);
+function updateOf(ref: string, change: RefChange): RefUpdate {
   const [none, some] = ['0'.repeat(40), '1'.repeat(40)];
   const line = `${change === 'create' ? none : some} ${change === 'delete' ? none : some} ${ref}`;
   const bytes = new TextEncoder().encode(line);

@@ -9,74 +9,34 @@ import { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Principal } from '../../policy/decision.ts';
 import { diffPolicies, diffText } from '../../policy/diff-policy.ts';
+import { describeAccess } from '../../policy/denial.ts';
 import { explain } from '../../policy/explain.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { readRecords } from '../operator/audit-records.ts';
-import { parseOptions, type Command } from '../terminal/command.ts';
+import { policyDefinition } from '../commands/policy-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { groupOf } from '../terminal/command.ts';
 import { connectionAccess, judgedAccess, postureOption, requestAccess } from './explain-access.ts';
 import { gitAccesses } from './git-accesses.ts';
 import { proposePolicy } from './policy-proposal.ts';
-import { policyWarnings } from '../gateway/policy-warnings.ts';
+import { type CheckProblem, policyWarnings, problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { replay, replayText } from './policy-replay.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 
-const usage = `upstreamproxy policy check [--config FILE] FILE …
-  checks policy files or folders; every problem and warning on a line, with its place
-
-upstreamproxy policy explain METHOD URL --policy FILE [--claims FILE] [--posture FACTS] [--header FIELD] …
-  says which rule decides about a request, why, and what would be injected; exits with 77 if it is denied
-
-upstreamproxy policy explain CONNECT HOST:PORT --policy FILE
-  says what becomes of a connection: raw TCP, TLS that is passed through, or requests that are decided
-
-upstreamproxy policy explain git fetch URL | git push URL [REF …] --policy FILE [--change create|update|delete]
-  says that about each request of git to a repository; a push of refs is an update if --change does not say otherwise
-
-upstreamproxy policy learn AUDIT | --state DIR | --config FILE
-  prints a policy that allows what an audit has seen, with ids, hashes and versions in paths as patterns
-
-upstreamproxy policy replay FILE … --audit AUDIT | --state DIR | --config FILE
-  says which recorded requests a policy would decide otherwise
-
-upstreamproxy policy diff OLD NEW
-  says what a change of the policy opens, closes, widens and narrows, and which hosts get credentials
-
-  --config FILE         a gateway's configuration: its credentials and trust are known then, and its policy is the default
-  --policy FILE         policy file or folder; may be given several times
-  --change CHANGE       what explain git push takes the refs for
-  --claims FILE         explain: claims of the session, as a JSON object
-  --posture FACTS       explain: facts of the session that "require" can ask for, with commas between them
-  --header FIELD        explain: a field of the request, "Name: value"; may be given several times
-  --audit FILE          an audit in JSON lines
-  --state DIR           the folder of a gateway without a configuration, such as that of a run
-  --since DURATION      learn and replay: only what is not older, such as 12h or 7d
-  --fail-on-warning     check exits with 1 if there is a warning
-  --fail-on-flip        replay exits with 1 if a request flips
-  --json                replay and diff: one JSON object
-`;
-
-interface Options {
-  readonly config?: string | undefined;
-  readonly policy?: string[] | undefined;
-  readonly claims?: string | undefined;
-  readonly posture?: string | undefined;
-  readonly header?: string[] | undefined;
-  readonly audit?: string | undefined;
-  readonly state?: string | undefined;
-  readonly since?: string | undefined;
-  readonly change?: string | undefined;
-  readonly json?: boolean | undefined;
-  readonly 'fail-on-warning'?: boolean | undefined;
-  readonly 'fail-on-flip'?: boolean | undefined;
-}
+type Actions = (typeof policyDefinition)['actions'];
+type CheckInput = Input<Actions[0]>;
+type ExplainInput = Input<Actions[1]>;
+type LearnInput = Input<Actions[2]>;
+type ReplayInput = Input<Actions[3]>;
+type DiffInput = Input<Actions[4]>;
 
 /** The policy of the files, or of the configuration. Throws `config_invalid` with every problem. */
 async function openPolicy(
   files: readonly string[],
-  options: Options,
-): Promise<{ policy: CompiledPolicy; warnings: readonly string[] }> {
-  const config = options.config === undefined ? undefined : await loadGatewayConfig(options.config);
+  configFile: string | undefined,
+): Promise<{ policy: CompiledPolicy; warnings: readonly CheckProblem[] }> {
+  const config = configFile === undefined ? undefined : await loadGatewayConfig(configFile);
   const paths = files.length > 0 ? files : (config?.policy.paths ?? []);
   if (paths.length === 0)
     throw new ProxyError('usage', 'which policy? name a file or folder, or a --config that has one');
@@ -88,13 +48,26 @@ async function openPolicy(
   return { policy, warnings: policyWarnings(source, Date.now()) };
 }
 
-async function check(files: readonly string[], options: Options): Promise<number> {
-  const { policy, warnings } = await openPolicy([...files, ...(options.policy ?? [])], options);
-  for (const warning of warnings) process.stdout.write(`${warning}\n`);
-  const count = policy.rules.length;
-  if (options['fail-on-warning'] === true && warnings.length > 0) return 1;
-  process.stdout.write(`good: ${count} ${count === 1 ? 'rule' : 'rules'}, version ${policy.version}\n`);
-  return 0;
+async function check({ options, arguments: { FILE: files } }: CheckInput): Promise<number> {
+  const { json, config } = options;
+  let opened: Awaited<ReturnType<typeof openPolicy>>;
+  try {
+    opened = await openPolicy([...files, ...(options.policy ?? [])], config);
+  } catch (error) {
+    if (!json) throw error;
+    process.stdout.write(jsonLine({ ok: false, problems: problemsOf(error) }));
+    return errorTable.config_invalid.exit;
+  }
+  const { policy, warnings: problems } = opened;
+  const ok = !options['fail-on-warning'] || problems.length === 0;
+  const { version } = policy;
+  const rules = policy.rules.length;
+  if (json) process.stdout.write(jsonLine({ ok, rules, version, problems }));
+  else {
+    for (const problem of problems) process.stdout.write(`${problemText(problem)}\n`);
+    if (ok) process.stdout.write(`good: ${rules} ${rules === 1 ? 'rule' : 'rules'}, version ${version}\n`);
+  }
+  return ok ? 0 : 1;
 }
 
 async function readClaims(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
@@ -112,29 +85,32 @@ async function readClaims(file: string | undefined): Promise<Readonly<Record<str
   }
 }
 
-async function explainRequest(positionals: readonly string[], options: Options): Promise<number> {
+async function explainRequest(input: ExplainInput): Promise<number> {
+  const { options } = input;
   const posture = postureOption(options.posture);
-  const asked = accessesOf(positionals, options);
-  const { policy } = await openPolicy(options.policy ?? [], options);
+  const asked = accessesOf(input);
+  const { policy } = await openPolicy(options.policy ?? [], options.config);
   const claims = await readClaims(options.claims);
   const principal: Principal = { id: 'explain', sessionId: 'explain', claims, posture };
   const nowMs = Date.now();
   const decide = (access: AccessRequest): Decision => policy.decide(principal, access, nowMs);
-  const explanations = asked(decide).map((access) => explain(policy, principal, access, nowMs));
-  for (const { text } of explanations) process.stdout.write(text);
+  const explanations = asked(decide).map((access) => {
+    const { decision, steps, text } = explain(policy, principal, access, nowMs);
+    return { request: describeAccess(access), decision, steps, text };
+  });
+  for (const { request, decision, steps, text } of explanations)
+    process.stdout.write(options.json ? jsonLine({ request, decision, steps }) : text);
   const isAllowed = explanations.every(({ decision }) => decision.effect === 'allow');
   return isAllowed ? 0 : errorTable.policy_denied.exit;
 }
 
 /** What is asked about, once there is a policy that says whether connections are opened. */
-function accessesOf(
-  positionals: readonly string[],
-  { change, header }: Options,
-): (decide: (access: AccessRequest) => Decision) => readonly AccessRequest[] {
-  const [method, url, ...more] = positionals;
-  if (method === undefined || url === undefined || (method !== 'git' && more.length > 0)) {
-    throw new ProxyError('usage', 'name the request: upstreamproxy policy explain METHOD URL --policy FILE');
-  }
+function accessesOf({
+  options: { change, header },
+  arguments: { METHOD: method, URL: url, REF: more },
+}: ExplainInput): (decide: (access: AccessRequest) => Decision) => readonly AccessRequest[] {
+  if (method !== 'git' && more.length > 0)
+    throw new ProxyError('usage', 'name one request: upstreamproxy policy explain METHOD URL --policy FILE');
   if (method.toUpperCase() === 'CONNECT') return (decide) => [connectionAccess(url, decide)];
   const requests =
     method === 'git'
@@ -147,9 +123,7 @@ function accessesOf(
   };
 }
 
-async function learn(positionals: readonly string[], options: Options): Promise<number> {
-  const [file, ...more] = positionals;
-  if (more.length > 0) throw new ProxyError('usage', 'name one audit: upstreamproxy policy learn AUDIT');
+async function learn({ options, arguments: { AUDIT: file } }: LearnInput): Promise<number> {
   const { events } = await readRecords(
     { ...options, ...(file === undefined ? {} : { audit: file }) },
     Date.now(),
@@ -158,54 +132,28 @@ async function learn(positionals: readonly string[], options: Options): Promise<
   return 0;
 }
 
-async function replayPolicy(positionals: readonly string[], options: Options): Promise<number> {
-  const files = [...positionals, ...(options.policy ?? [])];
+async function replayPolicy({ options, arguments: { FILE: named } }: ReplayInput): Promise<number> {
+  const files = [...named, ...(options.policy ?? [])];
   if (files.length === 0)
     throw new ProxyError('usage', 'which policy? upstreamproxy policy replay FILE --audit AUDIT');
-  const { policy } = await openPolicy(files, options);
+  const { policy } = await openPolicy(files, options.config);
   const { events, sessions } = await readRecords(options, Date.now());
   const result = replay(events, policy, sessions);
-  process.stdout.write(options.json === true ? jsonLine(result) : replayText(result));
-  return options['fail-on-flip'] === true && result.flips.length > 0 ? 1 : 0;
+  process.stdout.write(options.json ? jsonLine(result) : replayText(result));
+  return options['fail-on-flip'] && result.flips.length > 0 ? 1 : 0;
 }
 
-async function diff(positionals: readonly string[], options: Options): Promise<number> {
-  const [before, after, ...more] = positionals;
-  if (before === undefined || after === undefined || more.length > 0)
-    throw new ProxyError('usage', 'name two policies: upstreamproxy policy diff OLD NEW');
-  const old = await openPolicy([before], options);
-  const result = diffPolicies(old.policy, (await openPolicy([after], options)).policy);
-  process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : diffText(result));
+async function diff({ options, arguments: { OLD: before, NEW: after } }: DiffInput): Promise<number> {
+  const old = await openPolicy([before], options.config);
+  const result = diffPolicies(old.policy, (await openPolicy([after], options.config)).policy);
+  process.stdout.write(options.json ? jsonLine(result) : diffText(result));
   return 0;
 }
 
-const actions: Readonly<
-  Record<string, (rest: readonly string[], options: Options) => number | Promise<number>>
-> = { check, explain: explainRequest, learn, replay: replayPolicy, diff };
-
-async function policy(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions('policy', args, {
-    config: { type: 'string', short: 'c' },
-    policy: { type: 'string', multiple: true },
-    change: { type: 'string' },
-    claims: { type: 'string' },
-    posture: { type: 'string' },
-    header: { type: 'string', multiple: true, short: 'H' },
-    audit: { type: 'string' },
-    state: { type: 'string' },
-    since: { type: 'string' },
-    json: { type: 'boolean' },
-    'fail-on-warning': { type: 'boolean' },
-    'fail-on-flip': { type: 'boolean' },
-  });
-  const [action = '', ...rest] = positionals;
-  const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
-  if (run === undefined)
-    throw new ProxyError(
-      'usage',
-      'what about policies? upstreamproxy policy check, explain, learn, replay or diff',
-    );
-  return await run(rest, values);
-}
-
-export const policyCommand: Command = { usage, run: policy };
+export const policyCommand = groupOf(policyDefinition, {
+  check,
+  explain: explainRequest,
+  learn,
+  replay: replayPolicy,
+  diff,
+});

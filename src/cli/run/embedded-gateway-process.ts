@@ -9,8 +9,10 @@ import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../../gat
 import { startGateway } from '../../gateway/gateway.ts';
 import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import { parseOptions, type Command } from '../terminal/command.ts';
+import { asProxyError } from '../../protocol/error.ts';
+import { embeddedGatewayDefinition } from '../commands/inner-definitions.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { commandOf } from '../terminal/command.ts';
 import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
 import { gatewayLog } from '../gateway/gateway-log.ts';
 import { forgetSecrets, protectProcess } from '../gateway/gateway-protection.ts';
@@ -21,8 +23,6 @@ import { outliveStandardError } from '../terminal/standard-error.ts';
 import { keepAuditOnly } from './state-directory.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
-const usage = `upstreamproxy embedded-gateway is started by "upstreamproxy run"; use that, or "upstreamproxy gateway"
-`;
 /** Enrolment follows at once; a token that is left behind is soon worthless. */
 const tokenTtlSeconds = 120;
 const drainMs = 1_000;
@@ -99,17 +99,12 @@ async function serve(state: string, config: GatewayConfig): Promise<void> {
   await gateway.close({ drainMs });
 }
 
-async function embeddedGateway(args: readonly string[]): Promise<number> {
-  const { values } = parseOptions('embedded-gateway', args, {
-    state: { type: 'string' },
-    config: { type: 'string' },
-    policy: { type: 'string', multiple: true },
-    'keep-name-servers': { type: 'boolean' },
-  });
-  if (values.state === undefined) throw new ProxyError('usage', usage.trim());
+async function embeddedGateway({
+  options: values,
+}: Input<typeof embeddedGatewayDefinition>): Promise<number> {
   try {
     const config = await configure(values.state, values.config, values.policy ?? []);
-    await serve(values.state, values['keep-name-servers'] === true ? withNameServers(config) : config);
+    await serve(values.state, values['keep-name-servers'] ? withNameServers(config) : config);
   } catch (error) {
     reportFault(error);
     throw error;
@@ -120,4 +115,4 @@ async function embeddedGateway(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-export const embeddedGatewayCommand: Command = { usage, run: embeddedGateway };
+export const embeddedGatewayCommand = commandOf(embeddedGatewayDefinition, embeddedGateway);

@@ -1,9 +1,8 @@
 // `upstreamproxy jail-helper`: the process that becomes the command of `run`. Not for people.
 
 import { runJailHelper } from '../../agent/jail/jail-helper.ts';
+import { jailHelperDefinition } from '../commands/inner-definitions.ts';
 import type { Command } from '../terminal/command.ts';
 
-const usage = `upstreamproxy jail-helper is started by "upstreamproxy run"; use that
-`;
-
-export const jailHelperCommand: Command = { usage, run: runJailHelper };
+// Its arguments are read by nobody: what it is to do comes on a descriptor.
+export const jailHelperCommand: Command = { definition: jailHelperDefinition, run: runJailHelper };

@@ -5,47 +5,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { earlyPorts } from '../../agent/capture/entrances.ts';
 import { parseIdentity } from '../../agent/jail/identity.ts';
-import { jailLayers, type JailLayer, type JailPlan } from '../../agent/jail/jail-plan.ts';
+import type { JailLayer, JailPlan } from '../../agent/jail/jail-plan.ts';
 import { openJail, type Jail } from '../../agent/jail/jail-process.ts';
 import type { HelperProgram } from '../../agent/jail/jail-plan.ts';
 import { openFilesSoft } from '../../agent/kernel/process-table.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { namedLayers, type jailOptionTable } from '../commands/jail-options-table.ts';
+import type { runDefinition } from '../commands/run-definition.ts';
+import type { OptionValues } from '../definition/command-definition.ts';
 import { isSingleFile, markArguments } from '../terminal/argument-marks.ts';
-import { choiceOption } from '../terminal/command.ts';
 
-/** For parseArgs. */
-export const jailOptionTable = {
-  isolate: { type: 'string' },
-  'jail-layers': { type: 'string' },
-  'fs-write': { type: 'string', multiple: true },
-  user: { type: 'string' },
-  'capture-only': { type: 'boolean' },
-  'capture-ports': { type: 'string' },
-} as const;
-
-export const jailOptionUsage = `
-The command runs in a jail, from which it cannot read or signal the agent (docs/reference/jail.md):
-  --isolate WHAT        auto (default): each layer that the kernel has; one line says what is missing
-                        require: without all of them nothing is started
-                        off: no jail
-  --jail-layers LIST    only these, with commas between: network,no-new-privs,landlock,seccomp,capabilities
-  --fs-write PATH       the command can write only there; may be given several times
-  --user USER[:GROUP]   the command runs as that user, where this is root
-  --capture-only        no variable names the proxy: the command's connections are captured
-                        (docs/reference/capture.md); needs the layer network, or --capture-loopback
-  --capture-ports WHAT  policy (default): 80, 443 and the ports that its rules name
-                        all: every port, where nft(8) is
-`;
-
-interface ParsedJailOptions {
-  readonly isolate?: string | undefined;
-  readonly 'jail-layers'?: string | undefined;
-  readonly 'fs-write'?: readonly string[] | undefined;
-  readonly user?: string | undefined;
-  readonly 'capture-only'?: boolean | undefined;
-  readonly 'capture-ports'?: string | undefined;
-  readonly 'capture-loopback'?: boolean | undefined;
-}
+type JailValues = Pick<
+  OptionValues<(typeof runDefinition)['options']>,
+  keyof typeof jailOptionTable | 'capture-loopback'
+>;
 
 export interface JailOptions {
   readonly isolate: 'auto' | 'require' | 'off';
@@ -56,24 +29,21 @@ export interface JailOptions {
   readonly captureLoopback: boolean;
 }
 
-const knownLayers: readonly JailLayer[] = ['network', 'no-new-privs', 'landlock', 'seccomp', 'capabilities'];
-
 /** Who is not root has none to give up. */
 function defaultLayers(): readonly JailLayer[] {
-  return process.geteuid?.() === 0 ? knownLayers : knownLayers.filter((layer) => layer !== 'capabilities');
+  return process.geteuid?.() === 0 ? namedLayers : namedLayers.filter((layer) => layer !== 'capabilities');
 }
 
 /** Checks the options. Throws `usage`. */
-export function readJailOptions(values: ParsedJailOptions): JailOptions {
-  const isolate = choiceOption('isolate', values.isolate, ['auto', 'require', 'off']);
-  const { user } = values;
+export function readJailOptions(values: JailValues): JailOptions {
+  const { isolate, user } = values;
   const fsWrite = values['fs-write']?.map((path) => resolve(path));
   if (
     isolate === 'off' &&
     (user !== undefined ||
       fsWrite !== undefined ||
       values['jail-layers'] !== undefined ||
-      (values['capture-only'] === true && values['capture-loopback'] !== true) ||
+      (values['capture-only'] && !values['capture-loopback']) ||
       values['capture-ports'] !== undefined)
   )
     throw new ProxyError(
@@ -84,30 +54,21 @@ export function readJailOptions(values: ParsedJailOptions): JailOptions {
     throw new ProxyError('usage', '--user can be given by root alone');
   const openFiles = openFilesSoft(process.ppid);
   const plan: JailPlan = {
-    layers: values['jail-layers'] === undefined ? defaultLayers() : readLayers(values['jail-layers']),
+    layers: values['jail-layers'] ?? defaultLayers(),
     ...(fsWrite === undefined ? {} : { fsWrite }),
     ...(user === undefined ? {} : { identity: parseIdentity(user) }),
     ...(openFiles === undefined ? {} : { openFilesSoft: openFiles }),
-    hasAllPorts: choiceOption('capture-ports', values['capture-ports'], ['policy', 'all']) === 'all',
+    hasAllPorts: values['capture-ports'] === 'all',
   };
   if (fsWrite !== undefined && !plan.layers.includes('landlock'))
     throw new ProxyError('usage', '--fs-write needs the layer landlock');
-  const captureOnly = values['capture-only'] ?? false;
-  const captureLoopback = values['capture-loopback'] ?? false;
+  const captureOnly = values['capture-only'];
+  const captureLoopback = values['capture-loopback'];
   if (captureOnly && !captureLoopback && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-only needs the layer network, or --capture-loopback');
   if (plan.hasAllPorts === true && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-ports all needs the layer network');
   return { isolate, plan, captureOnly, captureLoopback };
-}
-
-function readLayers(text: string): readonly JailLayer[] {
-  const words = text.split(',').map((word) => word.trim());
-  return words.map((word) => {
-    const layer = jailLayers.find((known) => known === word);
-    if (layer !== undefined && knownLayers.includes(layer)) return layer;
-    throw new ProxyError('usage', `--jail-layers takes ${knownLayers.join(', ')}, not "${word}"`);
-  });
 }
 
 /**

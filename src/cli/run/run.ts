@@ -2,24 +2,15 @@
 
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import {
-  agentOptionTable,
-  agentOptionUsage,
-  type AgentOptions,
-  readAgentOptions,
-} from '../agent/agent-options.ts';
+import { type AgentOptions, readAgentOptions } from '../agent/agent-options.ts';
+import { runDefinition } from '../commands/run-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
 import { isSingleFile } from '../terminal/argument-marks.ts';
 import { withoutProxyVariables } from './capture-only.ts';
-import { parseOptions, type Command } from '../terminal/command.ts';
+import { commandOf } from '../terminal/command.ts';
 import { displacedNames } from '../agent/displaced-note.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
-import {
-  jailOptionTable,
-  jailOptionUsage,
-  openJailFor,
-  type JailOptions,
-  readJailOptions,
-} from './jail-options.ts';
+import { openJailFor, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
@@ -27,20 +18,6 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
 /** How long streams of the command's children may go on after the command ended. */
 const drainMs = 1_000;
-
-const usage = `upstreamproxy run [options] -- command [argument …]
-
-Runs the command so that all its HTTP and HTTPS goes through the gateway. Its exit code is the command's own.
-
-Without --gateway a gateway of its own is started, with a private folder below $XDG_STATE_HOME/upstreamproxy:
-  --policy FILE         what is allowed; may be given several times
-                        without one: public destinations are allowed and recorded, no credential is used, and at
-                        the end it is said what was contacted
-  --config FILE         a gateway's configuration, for credentials and authorities
-
-With a gateway outside:
-${agentOptionUsage}${jailOptionUsage}  --posture             prints on stderr what could be hardened
-`;
 
 async function printContacts(auditFile: string): Promise<void> {
   const { readAuditFile } = await import('../operator/audit-file.ts');
@@ -63,20 +40,9 @@ interface RunRequest {
   readonly posture: boolean;
 }
 
-async function readRequest(args: readonly string[]): Promise<RunRequest> {
-  const separator = args.indexOf('--');
-  const own = separator < 0 ? args : args.slice(0, separator);
-  const { values, positionals } = parseOptions('run', own, {
-    ...agentOptionTable,
-    ...jailOptionTable,
-    posture: { type: 'boolean' },
-    policy: { type: 'string', multiple: true },
-    config: { type: 'string' },
-  });
-  const [file, ...rest] = separator < 0 ? positionals : args.slice(separator + 1);
-  if (file === undefined || (separator >= 0 && positionals.length > 0)) {
-    throw new ProxyError('usage', 'name the command behind --: upstreamproxy run [options] -- command …');
-  }
+type RunInput = Input<typeof runDefinition>;
+
+async function readRequest({ options: values, command }: RunInput): Promise<RunRequest> {
   const options = await readAgentOptions(values, process.env);
   const policies = values.policy ?? [];
   if (options.gatewayUrl !== undefined && (policies.length > 0 || values.config !== undefined)) {
@@ -95,12 +61,12 @@ async function readRequest(args: readonly string[]): Promise<RunRequest> {
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jailOptions = { ...readJailOptions(values), relayPort: options.relayPort };
   return {
-    command: [file, ...rest],
+    command,
     options,
     jailOptions,
     policies,
     config: values.config,
-    posture: values.posture ?? false,
+    posture: values.posture,
   };
 }
 
@@ -152,8 +118,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   return end;
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const request = await readRequest(args);
+async function run(input: RunInput): Promise<number> {
+  const request = await readRequest(input);
   const { tokenFd } = request.options;
   outliveStandardError();
   // The runtime does so for the first few descriptors; the helper is not protected as the agent is.
@@ -166,4 +132,4 @@ async function run(args: readonly string[]): Promise<number> {
   return exitAs(end);
 }
 
-export const runCommand: Command = { usage, run };
+export const runCommand = commandOf(runDefinition, run);

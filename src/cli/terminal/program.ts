@@ -2,6 +2,8 @@
 
 import { harmlessText } from './text-table.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import type { Definition } from '../definition/command-definition.ts';
+import type { ProgramName } from '../definition/render-help.ts';
 import { typedArguments } from './argument-marks.ts';
 import type { Command } from './command.ts';
 import { packageVersion } from './version.ts';
@@ -10,9 +12,10 @@ import { packageVersion } from './version.ts';
 export type CommandTable = ReadonlyMap<string, () => Promise<Command>>;
 
 export interface Program {
+  readonly name: ProgramName;
   readonly commands: CommandTable;
-  /** Printed by `help`. */
-  readonly overview: string;
+  /** What `help` shows, and mistyped names are compared with; loaded for these alone. */
+  readonly definitions: () => Promise<readonly Definition[]>;
 }
 
 /** Runs the command that the arguments name, and ends the process. */
@@ -41,30 +44,41 @@ async function outputTaken(): Promise<void> {
   });
 }
 
-async function main({ commands, overview }: Program, args: readonly string[]): Promise<number> {
+async function main(program: Program, args: readonly string[]): Promise<number> {
   const [name = 'help', ...rest] = args;
   if (name === 'version' || name === '--version' || name === '-v') {
     process.stdout.write(`upstreamproxy ${packageVersion()} (${runtimeName()})\n`);
     return 0;
   }
-  if (name === 'help' || name === '--help' || name === '-h')
-    return await printHelp({ commands, overview }, rest[0]);
-  const load = commands.get(name);
-  if (load === undefined)
-    throw new ProxyError('usage', `there is no command "${name}"; see: upstreamproxy help`);
+  if (name === 'help' || name === '--help' || name === '-h') return await printHelp(program, rest);
+  const load = program.commands.get(name);
+  if (load === undefined) throw await unknownCommand(program, name);
   const command = await load();
   // What stands behind `--` belongs to the workload.
   const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
-  if (own.includes('--help') || own.includes('-h')) return await printHelp({ commands, overview }, name);
+  if (own.includes('--help') || own.includes('-h')) return await printHelp(program, [name, ...own]);
   return await command.run(rest);
 }
 
-async function printHelp({ commands, overview }: Program, name: string | undefined): Promise<number> {
-  const load = name === undefined ? undefined : commands.get(name);
-  if (name !== undefined && load === undefined) {
-    throw new ProxyError('usage', `there is no command "${name}"; see: upstreamproxy help`);
-  }
-  process.stdout.write(load === undefined ? overview : (await load()).usage);
+async function unknownCommand({ definitions }: Program, name: string): Promise<ProxyError> {
+  const { suggestion } = await import('../definition/nearest-name.ts');
+  const { quoted } = await import('../definition/option-value.ts');
+  const known = (await definitions()).filter(({ hidden }) => hidden !== true).map((one) => one.name);
+  const hint = suggestion(name, [...known, 'help', 'version']);
+  return new ProxyError('usage', `there is no command ${quoted(name)}${hint}; see: upstreamproxy help`);
+}
+
+/** About a command, and of a group about the action that is named too. */
+async function printHelp(program: Program, [name, ...more]: readonly string[]): Promise<number> {
+  const { renderHelp, renderOverview } = await import('../definition/render-help.ts');
+  const definitions = await program.definitions();
+  const definition = definitions.find((one) => one.name === name);
+  if (name !== undefined && definition === undefined) throw await unknownCommand(program, name);
+  const text =
+    definition === undefined
+      ? renderOverview(program.name, definitions)
+      : renderHelp(program.name, definition, more);
+  process.stdout.write(text);
   return 0;
 }
 

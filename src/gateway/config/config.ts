@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ClaimSelector } from '../../policy/claim-selector.ts';
-import { formatProblem, type PolicyProblem } from '../../policy/problem.ts';
+import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import { readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
@@ -111,14 +111,10 @@ export function embeddedConfig(
  */
 export async function loadGatewayConfig(file: string): Promise<GatewayConfig> {
   const result = parseGatewayConfig({ file, text: await readBounded(file) }, dirname(resolve(file)));
-  if ('problems' in result) throw invalid(result.problems);
+  if ('problems' in result) throw new InvalidFilesError(result.problems);
   const missing = await missingFiles(result.references, file);
-  if (missing.length > 0) throw invalid(missing);
+  if (missing.length > 0) throw new InvalidFilesError(missing);
   return result.config;
-}
-
-function invalid(problems: readonly PolicyProblem[]): ProxyError {
-  return new ProxyError('config_invalid', problems.map(formatProblem).join('\n'));
 }
 
 async function readBounded(file: string): Promise<string> {

@@ -10,10 +10,10 @@ import {
   type ParsePolicyResult,
   plainNames,
 } from '../../policy/parse-policy.ts';
-import { formatProblem, type PolicyProblem } from '../../policy/problem.ts';
+import { formatProblem, InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
 import { versionOf } from './policy-version.ts';
@@ -106,8 +106,7 @@ export class PolicySource implements AsyncDisposable {
     const list = typeof paths === 'string' ? [paths] : [...paths];
     const sources = await readSources(list);
     const result = 'problems' in sources ? sources : await loadHere(sources, options);
-    if ('problems' in result)
-      throw new ProxyError('config_invalid', result.problems.map(formatProblem).join('\n'));
+    if ('problems' in result) throw new InvalidFilesError(result.problems);
     if (result.warnings.length > 0) options.onProblems?.(result.warnings);
     return new PolicySource(list, options, result);
   }

@@ -19,6 +19,14 @@ test('the authority is shown as PEM and as stores that keytool reads', async (co
     const pem = show();
     assert.match(pem.stdout.toString(), /^-----BEGIN CERTIFICATE-----\n/, pem.stderr.toString());
     assert.equal(show('--format', 'jks', '--summary').status, 64);
+    assert.equal(show('--format', 'jks', '--json').status, 64);
+    const [listed = '', ...others] = show('--json').stdout.toString().trimEnd().split('\n');
+    assert.deepEqual(others, []);
+    // Printed by our own command.
+    const certificate = JSON.parse(listed) as Readonly<Record<string, string>>;
+    assert.deepEqual(Object.keys(certificate), ['subject', 'validFrom', 'validTo', 'sha256', 'pin']);
+    const summary = show('--summary').stdout.toString();
+    for (const value of Object.values(certificate)) assert.ok(summary.includes(value), value);
     const hasKeytool = spawnSync('keytool', ['-help']).error === undefined;
     if (!hasKeytool) context.diagnostic('keytool is not installed: the stores are not read');
     for (const format of ['jks', 'pkcs12']) {
@@ -29,8 +37,11 @@ test('the authority is shown as PEM and as stores that keytool reads', async (co
       const file = join(folder, format);
       writeFileSync(file, store.stdout);
       const args = ['-list', '-keystore', file, '-storetype', format, '-storepass', 'changeit'];
-      const listed = execFileSync('keytool', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-      assert.equal(listed.match(/trustedCertEntry/g)?.length, 1);
+      const trusted = execFileSync('keytool', args, {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      assert.equal(trusted.match(/trustedCertEntry/g)?.length, 1);
     }
   });
 });

@@ -20,6 +20,10 @@ test('warnings of the policy are printed by both checks, and fail where that is 
     assert.equal(gateway.code, 0, gateway.stderr);
     assert.match(gateway.stdout, warning);
     assert.match(gateway.stdout, /gateway\.yaml is good\n$/);
+    const json = await runCommand(launcher, ['gateway', '--config', config, '--check', '--json']);
+    const { problems, ...rest } = JSON.parse(json.stdout) as { problems: Record<string, unknown>[] };
+    assert.deepEqual([json.code, rest], [0, { file: config, ok: true }]);
+    assert.deepEqual([problems.length, problems[0]?.['line'], problems[0]?.['severity']], [1, 1, 'warning']);
     const check = ['policy', 'check', '--config', config];
     const policy = await runCommand(launcher, check);
     assert.equal(policy.code, 0, policy.stderr);
@@ -63,6 +67,11 @@ test('a certificate without its key is found by the check, by the names of the f
     await writeFile(file('tls.key'), createTestAuthority().issue('gateway.example.com').key);
     const mixed = await check();
     assert.equal(mixed.code, 78);
+    const args = ['gateway', '--config', file('gateway.yaml'), '--check', '--json'];
+    const json = await runCommand(launcher, args);
+    const { ok, problems } = JSON.parse(json.stdout) as { ok: boolean; problems: { message: string }[] };
+    assert.deepEqual([json.code, json.stderr, ok], [78, '', false]);
+    assert.match(problems[0]?.message ?? '', /no certificate and its key/);
     assert.match(
       mixed.stderr,
       /tls: .*tls\.crt and .*tls\.key are no certificate and its key: .*\[config_invalid\]/,

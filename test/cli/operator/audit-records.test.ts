@@ -37,13 +37,12 @@ test('what is older is left out, of a file and of a store, and what its session 
     for (const place of [{ audit }, { config }]) {
       const all = await readRecords(place, nowMs);
       assert.equal(all.events.length, 4);
-      const recent = await readRecords({ ...place, since: '2d' }, nowMs);
+      const recent = await readRecords({ ...place, since: 2 * 86_400_000 }, nowMs);
       assert.deepEqual(
         recent.events.map(({ path }) => path),
         ['/edge', '/new'],
       );
       assert.deepEqual(recent.sessions.get('s'), { claims: { team: 'red' }, posture: ['jailed'] });
     }
-    await assert.rejects(readRecords({ audit, since: 'soon' }, nowMs), { code: 'usage' });
   });
 });

@@ -62,7 +62,7 @@ test('without an audit, a policy or a known word the command says what to write'
     [['replay'], /which policy\?/],
     [['replay', 'x.yaml'], /./],
     [['learn'], /which audit\?/],
-    [['diff', 'one.yaml'], /name two policies/],
+    [['diff', 'one.yaml'], /name NEW, .*: upstreamproxy policy diff OLD NEW/],
     [['constructor'], /check, explain, learn, replay or diff/],
   ] as const) {
     const { code, stderr } = await policy(...args);
@@ -103,5 +103,82 @@ test('explain says of a push of git which rule decides about its refs', async ()
     const short = await explain('push', url, 'main');
     assert.equal(short.code, 64);
     assert.match(short.stderr, /"main"/);
+  });
+});
+
+test('check and explain say the same as JSON', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const file = (name: string): string => join(directory, name);
+    await writeFile(
+      file('policy.yaml'),
+      `rules:
+  - { name: old, hosts: old.example.com, expires: 2020-01-01T00:00:00Z }
+  - { name: reads, hosts: api.example.com, methods: GET }
+`,
+    );
+    const checked = await policy('check', file('policy.yaml'), '--json');
+    assert.equal(checked.code, 0, checked.stderr);
+    const { version, ...found } = JSON.parse(checked.stdout) as Record<string, unknown>;
+    assert.match(String(version), /^[0-9a-f]{12}$/);
+    const message =
+      'the rule old expired at 2020-01-01T00:00:00.000Z and does nothing; remove it, or give it more time';
+    const problem = { severity: 'warning', message, file: file('policy.yaml'), line: 2 };
+    assert.deepEqual(found, { ok: true, rules: 2, problems: [problem] });
+    const strict = await policy('check', file('policy.yaml'), '--json', '--fail-on-warning');
+    assert.deepEqual([strict.code, JSON.parse(strict.stdout).ok], [1, false]);
+    const text = await policy('check', file('policy.yaml'));
+    assert.match(text.stdout, new RegExp(`^${file('policy.yaml')}:2: warning: ${message}\ngood: 2 rules`));
+
+    await writeFile(file('bad.yaml'), 'rules: [{ name: x, hosts: a.example.com, nothing: 1 }]\n');
+    const bad = await policy('check', file('bad.yaml'), '--json');
+    const { ok, problems } = JSON.parse(bad.stdout) as { ok: boolean; problems: Record<string, unknown>[] };
+    assert.deepEqual([bad.code, bad.stderr, ok, problems.length], [78, '', false, 1]);
+    assert.deepEqual(
+      [
+        problems[0]?.['file'],
+        problems[0]?.['line'],
+        problems[0]?.['severity'],
+        typeof problems[0]?.['column'],
+      ],
+      [file('bad.yaml'), 1, 'error', 'number'],
+    );
+    assert.equal((await policy('check', file('bad.yaml'))).code, 78);
+
+    const explain = async (method: string) => {
+      const { code, stdout } = await policy(
+        'explain',
+        method,
+        'https://api.example.com/x',
+        '--json',
+        '--policy',
+        file('policy.yaml'),
+      );
+      const { request, decision, steps } = JSON.parse(stdout) as {
+        request: string;
+        decision: { effect: string; rule: { name: string } };
+        steps: { rule: string; outcome: string }[];
+      };
+      return [
+        code,
+        request,
+        decision.effect,
+        decision.rule.name,
+        steps.map(({ rule, outcome }) => `${rule} ${outcome}`),
+      ];
+    };
+    assert.deepEqual(await explain('GET'), [
+      0,
+      'GET https://api.example.com/x',
+      'allow',
+      'reads',
+      ['reads decides'],
+    ]);
+    assert.deepEqual(await explain('PUT'), [
+      77,
+      'PUT https://api.example.com/x',
+      'deny',
+      'default-deny',
+      ['reads does not match'],
+    ]);
   });
 });

@@ -1,16 +1,21 @@
-// What `--isolate=auto` goes on without, and what ends the start. The helpers here are of the shell and say what a test wants.
+// What the options ask for, what `--isolate=auto` goes on without, and what ends the start. The helpers here are of the shell and say what a test wants.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { openJailFor, readJailOptions } from '../../../src/cli/run/jail-options.ts';
+import { runDefinition } from '../../../src/cli/commands/run-definition.ts';
+import { parseCommand } from '../../../src/cli/definition/parse-arguments.ts';
+import { type JailOptions, openJailFor, readJailOptions } from '../../../src/cli/run/jail-options.ts';
 
 const skip =
   process.versions['bun'] === undefined
     ? false
     : 'bun test does not deliver what comes on a fourth descriptor';
+const read = (...args: readonly string[]): JailOptions =>
+  readJailOptions(parseCommand(runDefinition, [...args, '--', 'true']).options);
+
 /** One layer that needs no namespace. */
-const options = readJailOptions({ 'jail-layers': 'landlock' });
+const options = read('--jail-layers', 'landlock');
 
 const open = (script: string, isolate: 'auto' | 'require' = 'auto') =>
   openJailFor({ ...options, isolate, helper: { file: '/bin/sh', args: ['-c', script] } }, true);
@@ -45,5 +50,39 @@ test('a layer that fails for another reason than a refusal ends the start', { sk
 });
 
 test('without a jail only by --isolate=off', async () => {
-  assert.equal(await openJailFor({ ...readJailOptions({ isolate: 'off' }) }, true), undefined);
+  assert.equal(await openJailFor({ ...read('--isolate', 'off') }, true), undefined);
+});
+
+test('without a jail only what does not need one can be given', () => {
+  assert.equal(read('--isolate', 'off').isolate, 'off');
+  assert.equal(read('--isolate=off', '--capture-only', '--capture-loopback').captureOnly, true);
+  for (const args of [
+    ['--user', '0'],
+    ['--fs-write', '/tmp'],
+    ['--jail-layers', 'landlock'],
+    ['--capture-only'],
+    ['--capture-ports', 'policy'],
+    ['--capture-ports', 'all'],
+  ])
+    assert.throws(() => read('--isolate', 'off', ...args), { code: 'usage', message: /need the jail/ });
+});
+
+test('layers are those that are named, in the order in which they are written', () => {
+  assert.deepEqual(read('--jail-layers', 'seccomp, landlock').plan.layers, ['seccomp', 'landlock']);
+  assert.throws(() => read('--jail-layers', 'signals'), {
+    code: 'usage',
+    message: '--jail-layers takes network, no-new-privs, landlock, seccomp, capabilities, not "signals"',
+  });
+  assert.ok(read().plan.layers.includes('network'));
+});
+
+test('what an option needs has to be among the layers', () => {
+  assert.equal(read('--capture-ports', 'all').plan.hasAllPorts, true);
+  assert.equal(read().plan.hasAllPorts, false);
+  for (const args of [
+    ['--fs-write', '/tmp', '--jail-layers', 'seccomp'],
+    ['--capture-only', '--jail-layers', 'seccomp'],
+    ['--capture-ports', 'all', '--jail-layers', 'seccomp'],
+  ])
+    assert.throws(() => read(...args), { code: 'usage', message: /needs the layer/ });
 });

@@ -1,41 +1,61 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 
-import { choiceOption, numberOption, parseOptions } from '../../../src/cli/terminal/command.ts';
-import { ProxyError } from '../../../src/protocol/error.ts';
+import type { CommandDefinition, GroupDefinition } from '../../../src/cli/definition/command-definition.ts';
+import { commandOf, groupOf } from '../../../src/cli/terminal/command.ts';
 
-const isUsage = (text: RegExp) => (error: unknown) =>
-  error instanceof ProxyError &&
-  error.code === 'usage' &&
-  text.test(error.message) &&
-  !error.message.includes('\n');
+const list = {
+  kind: 'command',
+  name: 'list',
+  summary: 'lists',
+  arguments: [],
+  options: { all: { kind: 'flag', help: 'everything' } },
+  examples: [],
+} as const satisfies CommandDefinition;
 
-test('an unknown option is a usage error of one line that says where to look', () => {
-  assert.throws(() => parseOptions('run', ['--nope'], {}), isUsage(/--nope.*upstreamproxy help run$/));
-  assert.throws(() => parseOptions('run', ['--policy'], { policy: { type: 'string' } }), isUsage(/policy/));
+const end = {
+  kind: 'command',
+  name: 'end',
+  summary: 'ends',
+  arguments: [{ name: 'ID', help: 'which one', required: true }],
+  options: {},
+  examples: [],
+} as const satisfies CommandDefinition;
+
+const group = {
+  kind: 'group',
+  name: 'thing',
+  summary: 'things',
+  question: 'what about things?',
+  actions: [list, end],
+} as const satisfies GroupDefinition;
+
+const standardError = (context: TestContext): (() => string) => {
+  const written = context.mock.method(process.stderr, 'write', () => true);
+  return () => written.mock.calls.map(({ arguments: [text] }) => String(text)).join('');
+};
+
+test('a command gets what its definition says, and gives its exit code', async () => {
+  const command = commandOf(list, ({ options }) => Promise.resolve(options.all ? 3 : 4));
+  assert.equal(command.definition, list);
+  assert.equal(await command.run(['--all']), 3);
+  assert.equal(await command.run([]), 4);
+  await assert.rejects(command.run(['--nope']), {
+    code: 'usage',
+    message: /^upstreamproxy list has no option/,
+  });
 });
 
-test('options and positional arguments are told apart', () => {
-  const { values, positionals } = parseOptions('x', ['--a', '1', 'b'], { a: { type: 'string' } });
-  assert.equal(values.a, '1');
-  assert.deepEqual(positionals, ['b']);
-});
-
-test('a number outside its bounds, with a sign, a fraction or letters is refused', () => {
-  const bounds = { min: 0, max: 65_535, otherwise: 7 };
-  assert.equal(numberOption('port', undefined, bounds), 7);
-  assert.equal(numberOption('port', '65535', bounds), 65_535);
-  for (const text of ['65536', '-1', '+1', '1.5', '0x10', '', ' 1', '1e3', '9'.repeat(40)]) {
-    assert.throws(
-      () => numberOption('port', text, bounds),
-      isUsage(/--port takes a number from 0 to 65535/),
-      text,
-    );
-  }
-});
-
-test('a choice is one of its words and the first by default', () => {
-  assert.equal(choiceOption('format', undefined, ['sh', 'json']), 'sh');
-  assert.equal(choiceOption('format', 'json', ['sh', 'json']), 'json');
-  assert.throws(() => choiceOption('format', 'yaml', ['sh', 'json']), isUsage(/sh, json, not "yaml"/));
+test('each action of a group gets its own input, and what it has no use for is said', async (context) => {
+  const said = standardError(context);
+  const seen: unknown[] = [];
+  const command = groupOf(group, {
+    list: ({ options }) => Promise.resolve(seen.push(options)),
+    end: ({ arguments: { ID } }) => Promise.resolve(seen.push(ID)),
+  });
+  assert.equal(await command.run(['list', '--all']), 1);
+  assert.equal(said(), '');
+  assert.equal(await command.run(['--all', 'end', 'x']), 2);
+  assert.deepEqual(seen, [{ all: true }, 'x']);
+  assert.equal(said(), 'upstreamproxy: --all does nothing for thing end\n');
 });

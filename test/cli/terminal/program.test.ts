@@ -8,7 +8,9 @@ const program = fileURLToPath(new URL('../../../src/cli/terminal/program.ts', im
 const bytes = 3_000_000;
 const script = `
   const { runProgram } = await import(${JSON.stringify(program)});
-  await runProgram({ commands: new Map(), overview: 'x'.repeat(${bytes}) });`;
+  const run = async () => { process.stdout.write('x'.repeat(${bytes})); return 0; };
+  process.argv.push('[eval]', '=print');
+  await runProgram({ name: 'upstreamproxy', commands: new Map([['print', async () => ({ run })]]), definitions: async () => [] });`;
 
 test('what a command prints arrives whole in a pipe that is read late', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -1,0 +1,26 @@
+// The commands by their names.
+
+import type { CommandTable } from './terminal/program.ts';
+
+// Each is loaded when it is used: the agent must not load a gateway, and `run` starts in few milliseconds.
+export const commands: CommandTable = new Map([
+  ['run', async () => (await import('./run/run.ts')).runCommand],
+  ['agent', async () => (await import('./agent/agent.ts')).agentCommand],
+  ['gateway', async () => (await import('./gateway/gateway.ts')).gatewayCommand],
+  ['token', async () => (await import('./gateway/token.ts')).tokenCommand],
+  ['env', async () => (await import('./agent/env.ts')).envCommand],
+  ['doctor', async () => (await import('./agent/doctor.ts')).doctorCommand],
+  ['connect', async () => (await import('./agent/connect.ts')).connectCommand],
+  ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
+  ['ca', async () => (await import('./gateway/ca.ts')).caCommand],
+  ['audit', async () => (await import('./operator/audit.ts')).auditCommand],
+  ['session', async () => (await import('./operator/session.ts')).sessionCommand],
+  ['access', async () => (await import('./operator/access.ts')).accessCommand],
+  ['policy', async () => (await import('./policy/policy.ts')).policyCommand],
+  // Not for people: `run` starts them, the first without --gateway.
+  [
+    'embedded-gateway',
+    async () => (await import('./run/embedded-gateway-process.ts')).embeddedGatewayCommand,
+  ],
+  ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
+]);

@@ -1,0 +1,101 @@
+// `upstreamproxy access`, as a definition.
+
+import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
+import type { AccessScope } from '../../store/access-store.ts';
+import { gatewayPlaceOptions, jsonLinesOption } from './gateway-place-options.ts';
+
+const id = [{ name: 'ID', help: 'of the request, as `access list` shows it', required: true }] as const;
+const note = { kind: 'value', placeholder: 'TEXT', help: 'told to the workload' } as const;
+
+const list = {
+  kind: 'command',
+  name: 'list',
+  summary: 'lists what waits for a decision, and the grants in force',
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    all: { kind: 'flag', help: 'decided and ended ones too' },
+    number: {
+      kind: 'number',
+      short: 'n',
+      placeholder: 'N',
+      min: 1,
+      max: 10_000,
+      otherwise: 100,
+      help: 'how many at most',
+    },
+    json: jsonLinesOption,
+  },
+  examples: [{ line: 'upstreamproxy access list --config gateway.yaml', purpose: 'what workloads ask for' }],
+  lists: { what: 'requests for access and grants', as: 'lines' },
+} as const satisfies CommandDefinition;
+
+const grant = {
+  kind: 'command',
+  name: 'grant',
+  summary: 'opens what was asked for, for a time',
+  arguments: id,
+  options: {
+    ...gatewayPlaceOptions,
+    for: {
+      kind: 'duration',
+      placeholder: 'DURATION',
+      // The configuration has the bound; this is the longest that any can have.
+      msMax: 9_999_999 * 86_400_000,
+      help: 'how long: 90s, 15m, 2h; at most a day',
+    },
+    scope: {
+      kind: 'choice',
+      placeholder: 'SCOPE',
+      help: 'how much of the host',
+      choices: {
+        exact: 'the path that was asked for, which is the default where one was',
+        path: 'it and all below',
+        host: 'every path',
+      } satisfies Record<AccessScope, string>,
+    },
+    principal: { kind: 'flag', help: 'for every session of the principal, not only the one that asked' },
+    note,
+  },
+  examples: [
+    {
+      line: 'upstreamproxy access grant ID --for 15m --config gateway.yaml',
+      purpose: 'for a quarter of an hour',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const deny = {
+  kind: 'command',
+  name: 'deny',
+  summary: 'refuses what was asked for',
+  arguments: id,
+  options: { ...gatewayPlaceOptions, note },
+  examples: [
+    {
+      line: "upstreamproxy access deny ID --config gateway.yaml --note 'use the mirror'",
+      purpose: 'says what to do instead',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const revoke = {
+  kind: 'command',
+  name: 'revoke',
+  summary: 'ends a grant before its time',
+  arguments: id,
+  options: { ...gatewayPlaceOptions, note },
+  examples: [{ line: 'upstreamproxy access revoke ID --config gateway.yaml', purpose: 'ends it now' }],
+} as const satisfies CommandDefinition;
+
+export const accessDefinition = {
+  kind: 'group',
+  name: 'access',
+  summary: 'what workloads asked for, and what operators say to it',
+  description: [
+    'A grant opens what was asked for and nothing else: no credential, no private address, and nothing that a rule denies.',
+    'The reasons are the words of workloads, which may be written to mislead.',
+  ],
+  question: 'what about access?',
+  actions: [list, grant, deny, revoke],
+} as const satisfies GroupDefinition;

@@ -1,0 +1,23 @@
+// `upstreamproxy cleanup`, as a definition.
+
+import type { CommandDefinition } from '../definition/command-definition.ts';
+import { jsonObjectOption } from './gateway-place-options.ts';
+
+export const cleanupDefinition = {
+  kind: 'command',
+  name: 'cleanup',
+  summary: 'removes what killed sessions have left',
+  description: [
+    "Removes what sessions of this user have left that were killed: files in HOME (--home-files), changes of the system's trust stores (--system-store) and of /etc/resolv.conf (--capture-loopback), and folders of trust files. What somebody has changed since stays and is told; so is what no session places. The next session does the same.",
+  ],
+  arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],
+  options: {
+    quiet: { kind: 'flag', short: 'q', help: 'no lines about what was done' },
+    json: jsonObjectOption,
+  },
+  examples: [{ line: 'upstreamproxy cleanup', purpose: 'after sessions were killed' }],
+  lists: {
+    what: 'how many sessions had left something, the folders that were removed, and what stays',
+    as: 'object',
+  },
+} as const satisfies CommandDefinition;

@@ -1,0 +1,35 @@
+// All commands, in the order in which people meet them. Loaded by what shows or compares them, never by a command that runs.
+
+import type { Definition } from '../definition/command-definition.ts';
+import { accessDefinition } from './access-definition.ts';
+import { agentDefinition } from './agent-definition.ts';
+import { auditDefinition } from './audit-definition.ts';
+import { caDefinition } from './ca-definition.ts';
+import { cleanupDefinition } from './cleanup-definition.ts';
+import { connectDefinition } from './connect-definition.ts';
+import { doctorDefinition } from './doctor-definition.ts';
+import { envDefinition } from './env-definition.ts';
+import { gatewayDefinition } from './gateway-definition.ts';
+import { embeddedGatewayDefinition, jailHelperDefinition } from './inner-definitions.ts';
+import { policyDefinition } from './policy-definition.ts';
+import { runDefinition } from './run-definition.ts';
+import { sessionDefinition } from './session-definition.ts';
+import { tokenDefinition } from './token-definition.ts';
+
+export const definitions: readonly Definition[] = [
+  runDefinition,
+  agentDefinition,
+  gatewayDefinition,
+  tokenDefinition,
+  envDefinition,
+  doctorDefinition,
+  connectDefinition,
+  cleanupDefinition,
+  caDefinition,
+  auditDefinition,
+  sessionDefinition,
+  accessDefinition,
+  policyDefinition,
+  embeddedGatewayDefinition,
+  jailHelperDefinition,
+];

@@ -1,0 +1,34 @@
+// `upstreamproxy doctor`, as a definition.
+
+import type { CommandDefinition } from '../definition/command-definition.ts';
+
+export const doctorDefinition = {
+  kind: 'command',
+  name: 'doctor',
+  summary: 'which clients find the relay here, and what helps the others',
+  description: [
+    "Inside the container, in the environment of a session: finds every client that is present, says by which variable or file it finds the relay and trusts the gateway's certificates, proves it with a request that the gateway serves itself, and prints what helps where it does not.",
+  ],
+  arguments: [
+    { name: 'CLIENT', help: 'one that --list prints; all that are present if none is named', repeated: true },
+  ],
+  options: {
+    json: { kind: 'flag', help: 'one object instead of text; with --list an object a line' },
+    'no-proof': { kind: 'flag', help: 'judges by settings alone and sends no request but its own' },
+    relay: {
+      kind: 'value',
+      placeholder: 'URL',
+      help: 'the relay; default: the proxy of the environment (https_proxy, HTTPS_PROXY)',
+    },
+    list: { kind: 'flag', help: 'prints the clients that it knows' },
+  },
+  examples: [
+    { line: 'upstreamproxy doctor', purpose: 'every client that is present' },
+    { line: 'upstreamproxy doctor npm git', purpose: 'two of them' },
+  ],
+  lists: {
+    what: 'the report on relay, session, jail and clients; with --list the clients that it knows, an object a line',
+    as: 'object',
+  },
+  exits: { 1: 'something does not work' },
+} as const satisfies CommandDefinition;

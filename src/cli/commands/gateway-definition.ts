@@ -1,0 +1,39 @@
+// `upstreamproxy gateway`, as a definition.
+
+import type { CommandDefinition } from '../definition/command-definition.ts';
+import { jsonObjectOption } from './gateway-place-options.ts';
+
+export const gatewayDefinition = {
+  kind: 'command',
+  name: 'gateway',
+  summary: 'the gateway, outside the container',
+  description: [
+    'Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also looked at by themselves, and the certificates that rules pin.',
+  ],
+  arguments: [],
+  options: {
+    config: {
+      kind: 'path',
+      short: 'c',
+      placeholder: 'FILE',
+      holds: 'file',
+      required: true,
+      help: 'configuration in YAML (docs/reference/configuration.md)',
+    },
+    user: {
+      kind: 'value',
+      placeholder: 'USER[:GROUP]',
+      help: 'becomes that user, by name or number, once ports and files are open; the state folder is given to it; for a gateway that is started by root',
+    },
+    check: {
+      kind: 'flag',
+      help: 'checks the configuration with the files that it names, prints the warnings of its policy, and ends',
+    },
+    json: { ...jsonObjectOption, help: 'with --check: one JSON object instead of text' },
+  },
+  examples: [
+    { line: 'upstreamproxy gateway --config gateway.yaml', purpose: 'serves until it is told to end' },
+    { line: 'upstreamproxy gateway --config gateway.yaml --check', purpose: 'before a restart' },
+  ],
+  lists: { what: 'with --check: the file, whether it is good, and the warnings', as: 'object' },
+} as const satisfies CommandDefinition;

@@ -1,0 +1,34 @@
+// Commands that the program starts itself, as definitions.
+
+import type { CommandDefinition } from '../definition/command-definition.ts';
+
+export const jailHelperDefinition = {
+  kind: 'command',
+  name: 'jail-helper',
+  summary: 'is started by "upstreamproxy run"; use that',
+  arguments: [],
+  options: {},
+  examples: [],
+  hidden: true,
+} as const satisfies CommandDefinition;
+
+export const embeddedGatewayDefinition = {
+  kind: 'command',
+  name: 'embedded-gateway',
+  summary: 'is started by "upstreamproxy run"; use that, or "upstreamproxy gateway"',
+  arguments: [{ name: 'OTHERS', help: 'not used', repeated: true, hidden: true }],
+  options: {
+    state: {
+      kind: 'path',
+      placeholder: 'DIR',
+      holds: 'folder',
+      required: true,
+      help: 'the folder of the run',
+    },
+    config: { kind: 'path', placeholder: 'FILE', holds: 'file', help: 'of a gateway' },
+    policy: { kind: 'repeated', each: 'path', placeholder: 'FILE', help: 'what is allowed' },
+    'keep-name-servers': { kind: 'flag', help: 'those of this moment' },
+  },
+  examples: [],
+  hidden: true,
+} as const satisfies CommandDefinition;

@@ -1,0 +1,67 @@
+// The options of the jail that `run` starts its command in.
+
+import type { JailLayer } from '../../agent/jail/jail-plan.ts';
+import type { OptionTable } from '../definition/command-definition.ts';
+
+/** The layers that can be named, in the order in which they are entered. */
+export const namedLayers = [
+  'network',
+  'no-new-privs',
+  'landlock',
+  'seccomp',
+  'capabilities',
+] as const satisfies readonly JailLayer[];
+
+const section =
+  'The command runs in a jail, from which it cannot read or signal the agent (docs/reference/jail.md)';
+
+export const jailOptionTable = {
+  isolate: {
+    kind: 'choice',
+    section,
+    placeholder: 'WHAT',
+    help: 'how much of the jail there must be',
+    choices: {
+      auto: 'each layer that the kernel has, one at least; one line says what is missing',
+      require: 'without all of them nothing is started',
+      off: 'no jail',
+    },
+    otherwise: 'auto',
+  },
+  'jail-layers': {
+    kind: 'list',
+    section,
+    placeholder: 'LIST',
+    choices: namedLayers,
+    help: 'only these layers, with commas between',
+  },
+  'fs-write': {
+    kind: 'repeated',
+    each: 'path',
+    section,
+    placeholder: 'PATH',
+    help: 'the command can write only there',
+  },
+  user: {
+    kind: 'value',
+    section,
+    placeholder: 'USER[:GROUP]',
+    help: 'the command runs as that user, where this is root',
+  },
+  'capture-only': {
+    kind: 'flag',
+    section,
+    help: "no variable names the proxy: the command's connections are captured (docs/reference/capture.md); needs the layer network, or --capture-loopback",
+  },
+  'capture-ports': {
+    kind: 'choice',
+    section,
+    placeholder: 'WHAT',
+    help: 'which ports are captured',
+    // No value by default: with --isolate=off it may not be given.
+    choices: {
+      policy: '80, 443 and the ports that its rules name, which is the default',
+      all: 'every port, where nft(8) is',
+    },
+  },
+} as const satisfies OptionTable;

@@ -1,0 +1,153 @@
+// `upstreamproxy policy`, as a definition.
+
+import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
+import { jsonObjectOption } from './gateway-place-options.ts';
+import { policyConfigOption, policyFilesOption, recordOptions } from './policy-options.ts';
+
+const check = {
+  kind: 'command',
+  name: 'check',
+  summary: 'checks policy files or folders; every problem and warning on a line, with its place',
+  arguments: [{ name: 'FILE', help: 'policy file or folder', repeated: true, takes: 'path' }],
+  options: {
+    config: policyConfigOption,
+    policy: policyFilesOption,
+    'fail-on-warning': { kind: 'flag', help: 'exits with 1 if there is a warning' },
+    json: jsonObjectOption,
+  },
+  examples: [
+    { line: 'upstreamproxy policy check policy.yaml --fail-on-warning', purpose: 'in a build' },
+    {
+      line: 'upstreamproxy policy check --config gateway.yaml',
+      purpose: 'with the credentials that the configuration has',
+    },
+  ],
+  lists: {
+    what: 'whether the policy is good, its rules and version, and every problem with its place',
+    as: 'object',
+  },
+  exits: { 1: 'there is a warning, with --fail-on-warning' },
+} as const satisfies CommandDefinition;
+
+const explain = {
+  kind: 'command',
+  name: 'explain',
+  summary: 'says which rule decides about a request, why, and what would be injected',
+  description: [
+    'Of CONNECT it says what becomes of a connection: raw TCP, TLS that is passed through, or requests that are decided. Of git it says that about each request to a repository; a push of refs is an update if --change does not say otherwise.',
+  ],
+  forms: [
+    'policy explain METHOD URL --policy FILE [options]',
+    'policy explain CONNECT HOST:PORT --policy FILE [options]',
+    'policy explain git fetch URL --policy FILE [options]',
+    'policy explain git push URL [REF …] --policy FILE [options]',
+  ],
+  arguments: [
+    { name: 'METHOD', help: 'of the request, or CONNECT, or git', required: true },
+    { name: 'URL', help: 'of the request, or HOST:PORT, or what git does', required: true },
+    { name: 'REF', help: 'for git: the URL of the repository, and the refs that are pushed', repeated: true },
+  ],
+  options: {
+    policy: policyFilesOption,
+    config: policyConfigOption,
+    change: {
+      kind: 'choice',
+      placeholder: 'CHANGE',
+      help: 'what git push does to the refs',
+      choices: { create: 'they are new', update: 'they are there', delete: 'they go' },
+      otherwise: 'update',
+    },
+    claims: {
+      kind: 'path',
+      placeholder: 'FILE',
+      holds: 'file',
+      help: 'claims of the session, as a JSON object',
+    },
+    posture: {
+      kind: 'value',
+      placeholder: 'FACTS',
+      help: 'facts of the session that "require" can ask for, with commas between them',
+    },
+    header: {
+      kind: 'repeated',
+      each: 'text',
+      short: 'H',
+      placeholder: 'FIELD',
+      help: 'a field of the request, "Name: value"',
+    },
+    json: { kind: 'flag', help: 'one JSON object for each request that is decided' },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy policy explain GET https://api.example.com/v1/users --policy policy.yaml',
+      purpose: 'one request',
+    },
+    {
+      line: 'upstreamproxy policy explain git push https://git.example.com/acme/app refs/heads/main --policy policy.yaml',
+      purpose: 'the requests of a push',
+    },
+  ],
+  lists: { what: 'the requests, each with its decision and what became of every rule', as: 'lines' },
+  exits: { 77: 'a request is denied' },
+} as const satisfies CommandDefinition;
+
+const learn = {
+  kind: 'command',
+  name: 'learn',
+  summary: 'prints a policy that allows what an audit has seen',
+  description: ['Ids, hashes and versions in paths become patterns.'],
+  forms: ['policy learn AUDIT | --state DIR | --config FILE [options]'],
+  arguments: [{ name: 'AUDIT', help: 'an audit in JSON lines', takes: 'path' }],
+  options: recordOptions,
+  examples: [
+    {
+      line: 'upstreamproxy policy learn --config gateway.yaml --since 7d > learned.yaml',
+      purpose: 'from a week of work',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const replay = {
+  kind: 'command',
+  name: 'replay',
+  summary: 'says which recorded requests a policy would decide otherwise',
+  forms: ['policy replay FILE … --audit AUDIT | --state DIR | --config FILE [options]'],
+  arguments: [{ name: 'FILE', help: 'policy file or folder', repeated: true, takes: 'path' }],
+  options: {
+    policy: policyFilesOption,
+    ...recordOptions,
+    'fail-on-flip': { kind: 'flag', help: 'exits with 1 if a request flips' },
+    json: jsonObjectOption,
+  },
+  examples: [
+    {
+      line: 'upstreamproxy policy replay new.yaml --config gateway.yaml --since 1d --fail-on-flip',
+      purpose: 'before a policy is taken into use',
+    },
+  ],
+  lists: { what: 'the requests that flip or change, and how many did not', as: 'object' },
+  exits: { 1: 'a request flips, with --fail-on-flip' },
+} as const satisfies CommandDefinition;
+
+const diff = {
+  kind: 'command',
+  name: 'diff',
+  summary:
+    'says what a change of the policy opens, closes, widens and narrows, and which hosts get credentials',
+  arguments: [
+    { name: 'OLD', help: 'policy file or folder', required: true, takes: 'path' },
+    { name: 'NEW', help: 'the policy that is to follow it', required: true, takes: 'path' },
+  ],
+  options: { config: policyConfigOption, json: jsonObjectOption },
+  examples: [{ line: 'upstreamproxy policy diff policy.yaml new.yaml', purpose: 'for a review' }],
+  lists: { what: 'what opens, closes, widens and narrows', as: 'object' },
+} as const satisfies CommandDefinition;
+
+export const policyDefinition = {
+  kind: 'group',
+  name: 'policy',
+  summary: 'checks, explains, proposes, tries and compares policies',
+  description: ['Nothing is contacted.'],
+  question: 'what about policies?',
+  actions: [check, explain, learn, replay, diff],
+} as const satisfies GroupDefinition;

@@ -1,0 +1,49 @@
+// `upstreamproxy run`, as a definition.
+
+import type { CommandDefinition } from '../definition/command-definition.ts';
+import { agentOptionTable } from './agent-options-table.ts';
+import { jailOptionTable } from './jail-options-table.ts';
+
+const own =
+  'Without --gateway a gateway of its own is started, with a private folder below $XDG_STATE_HOME/upstreamproxy';
+
+export const runDefinition = {
+  kind: 'command',
+  name: 'run',
+  summary: 'runs a command behind the proxy',
+  description: [
+    "Runs the command so that all its HTTP and HTTPS goes through the gateway. Its exit code is the command's own.",
+  ],
+  arguments: [],
+  command: 'the command that is to run, with its arguments',
+  options: {
+    policy: {
+      kind: 'repeated',
+      each: 'path',
+      section: own,
+      placeholder: 'FILE',
+      help: 'what is allowed; without one, public destinations are allowed and recorded, no credential is used, and at the end it is said what was contacted',
+    },
+    config: {
+      kind: 'path',
+      section: own,
+      placeholder: 'FILE',
+      holds: 'file',
+      help: "a gateway's configuration, for credentials and authorities",
+    },
+    ...agentOptionTable,
+    ...jailOptionTable,
+    posture: { kind: 'flag', help: 'prints on stderr what could be hardened' },
+  },
+  examples: [
+    { line: 'upstreamproxy run -- npm ci', purpose: 'observes what an installation contacts' },
+    {
+      line: 'upstreamproxy run --policy policy.yaml -- npm ci',
+      purpose: 'allows what the policy allows, and nothing else',
+    },
+    {
+      line: 'upstreamproxy run --gateway https://gateway.example.com:8443 --gateway-ca gateway-ca.pem --token-file token -- npm ci',
+      purpose: 'in a container, with a gateway outside',
+    },
+  ],
+} as const satisfies CommandDefinition;

@@ -1,0 +1,141 @@
+// What `help` prints, made from definitions.
+
+import type {
+  CommandDefinition,
+  Definition,
+  Example,
+  GroupDefinition,
+  OptionDefinition,
+} from './command-definition.ts';
+import { isHidden, optionFacts, optionGroups, type OptionGroup } from './option-facts.ts';
+import { optionText, synopsis } from './synopsis.ts';
+
+const width = 110;
+const optionColumn = 24;
+
+/** How this form of the program is called. */
+export type ProgramName = 'upstreamproxy' | 'upstreamproxy-agent';
+
+/** The list of all commands. */
+export function renderOverview(program: ProgramName, definitions: readonly Definition[]): string {
+  const shown = definitions.filter((definition) => !isHidden(definition));
+  const rows = [
+    ...shown.map((definition) => [overviewLine(definition), definition.summary] as const),
+    ['help [command [action]]', 'more about a command'] as const,
+    ['version', 'which version this is'] as const,
+  ];
+  const column = Math.max(...rows.map(([line]) => line.length)) + 2;
+  const text = rows.map(([line, summary]) => `  ${program} ${line.padEnd(column)}${summary}\n`);
+  return `${program} gives code in a locked-down container the internet that a policy allows.\n\n${text.join('')}`;
+}
+
+function overviewLine(definition: Definition): string {
+  if (definition.kind === 'command') return synopsis(definition, definition.name);
+  return `${definition.name} ${definition.actions.map(({ name }) => name).join('|')}`;
+}
+
+/** All about a command, or about one action of a group where one of the words names it. */
+export function renderHelp(
+  program: ProgramName,
+  definition: Definition,
+  words: readonly string[] = [],
+): string {
+  const text = textOf(definition, words);
+  return program === 'upstreamproxy' ? text : text.replaceAll(/\bupstreamproxy (?=[a-z])/g, `${program} `);
+}
+
+function textOf(definition: Definition, words: readonly string[]): string {
+  if (isHidden(definition)) return `upstreamproxy ${definition.name} ${definition.summary}\n`;
+  if (definition.kind === 'command') return commandHelp(definition, definition.name);
+  const one = definition.actions.find(({ name }) => words.includes(name));
+  if (one !== undefined) return commandHelp(one, `${definition.name} ${one.name}`);
+  return groupHelp(definition);
+}
+
+function commandHelp(command: CommandDefinition, path: string): string {
+  const description = command.description ?? [sentence(command.summary)];
+  return [
+    lines(command, path),
+    ...description.map((text) => wrapped(text, 0)),
+    ...(argumentLines(command) === '' ? [] : [argumentLines(command)]),
+    ...optionGroups([command]).map((group) => optionBlock(group)),
+    ...(exampleLines(command.examples) === '' ? [] : [exampleLines(command.examples)]),
+    ...exitBlock([command]),
+  ].join('\n');
+}
+
+function groupHelp(group: GroupDefinition): string {
+  const actions = group.actions.map((action) => {
+    const text = [action.summary, ...(action.description ?? [])].map((part) => wrapped(part, 2));
+    return lines(action, `${group.name} ${action.name}`) + text.join('');
+  });
+  const examples = exampleLines(group.actions.flatMap((action) => action.examples));
+  return [
+    ...actions,
+    ...(group.description ?? []).map((text) => wrapped(text, 0)),
+    ...optionGroups(group.actions).map((found) => optionBlock(found)),
+    ...(examples === '' ? [] : [examples]),
+    ...exitBlock(group.actions),
+  ].join('\n');
+}
+
+function lines(command: CommandDefinition, path: string): string {
+  const forms = command.forms ?? [synopsis(command, path)];
+  return forms.map((form) => `upstreamproxy ${form}\n`).join('');
+}
+
+function argumentLines({ arguments: args }: CommandDefinition): string {
+  return args
+    .filter(({ hidden }) => hidden !== true)
+    .map(({ name, help }) => row(name, help))
+    .join('');
+}
+
+function optionBlock({ heading, options }: OptionGroup): string {
+  const rows = options.map(([name, option]) => row(optionTitle(name, option), optionFacts(option)));
+  return `${heading === undefined ? 'Options:\n' : wrapped(`${heading}:`, 0)}${rows.join('')}`;
+}
+
+function optionTitle(name: string, option: OptionDefinition): string {
+  const text = optionText(name, option);
+  return option.short === undefined ? text : `-${option.short}, ${text}`;
+}
+
+function exampleLines(examples: readonly Example[]): string {
+  if (examples.length === 0) return '';
+  return `Examples:\n${examples.map(({ line, purpose }) => `  # ${purpose}\n  ${line}\n`).join('')}`;
+}
+
+/** The codes that say something of what was asked, not of a fault. */
+function exitBlock(commands: readonly CommandDefinition[]): readonly string[] {
+  const lines = commands.flatMap(({ name, exits = {} }) =>
+    Object.entries(exits).map(([code, meaning]) => `  ${name} ends with ${code}: ${meaning}\n`),
+  );
+  return lines.length === 0 ? [] : [`Exit codes:\n${lines.join('')}`];
+}
+
+function row(title: string, text: string): string {
+  const first = `  ${title}`;
+  const block = wrapped(text, optionColumn);
+  // A long title has its line for itself.
+  if (first.length >= optionColumn) return `${first}\n${block}`;
+  return first + block.slice(first.length);
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+/** Lines of at most `width` characters that begin behind `indent` spaces. */
+function wrapped(text: string, indent: number): string {
+  const space = ' '.repeat(indent);
+  const all: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent + line.length + 1 + word.length > width) {
+      all.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...all, line].map((one) => `${space}${one}\n`).join('');
+}
