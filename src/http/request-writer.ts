@@ -9,16 +9,30 @@ export type BodyFraming = number | 'chunked' | 'none';
 
 const target = /^[\x21-\x7e]+$/;
 
+/** What is said of the connection: to be kept unless it says otherwise. */
+export interface ConnectionUse {
+  /** The protocol that is asked for. */
+  readonly switchTo?: string | undefined;
+  /** No request follows this one: what comes behind it is its body. */
+  readonly closes?: boolean;
+}
+
 /**
- * Head of a request, to be written as latin1. `switchTo` is the protocol that is asked for.
+ * Head of a request, to be written as latin1.
  * @throws ProxyError internal for what would not be one head; validation lets nothing such through
  */
-export function encodeRequestHead(head: RequestHead, framing: BodyFraming, switchTo?: string): string {
+export function encodeRequestHead(
+  head: RequestHead,
+  framing: BodyFraming,
+  { switchTo, closes = false }: ConnectionUse = {},
+): string {
   const { method, path, query, destination, headers } = head;
   if (!isToken(method)) throw unwritable(method);
   if (!target.test(path + query)) throw unwritable(path);
   let text = `${method} ${path}${query} HTTP/1.1\r\nhost: ${hostField(destination)}\r\n${
-    switchTo === undefined ? 'connection: keep-alive' : `connection: Upgrade\r\nupgrade: ${switchTo}`
+    switchTo === undefined
+      ? `connection: ${closes ? 'close' : 'keep-alive'}`
+      : `connection: Upgrade\r\nupgrade: ${switchTo}`
   }\r\n`;
   for (const [name, value] of headers) text += fieldLine(name, value);
   if (typeof framing === 'number') text += `content-length: ${framing}\r\n`;

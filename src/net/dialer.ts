@@ -13,6 +13,7 @@ import { knownSoFar, namesInTime } from './names-in-time.ts';
 import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
+import type { TlsSessions } from './tls-sessions.ts';
 import { TrustContexts } from './trust-contexts.ts';
 
 export interface DialTls {
@@ -31,6 +32,8 @@ export interface DialRequest {
   readonly principalId: string;
   readonly alpn?: readonly string[];
   readonly tls?: DialTls;
+  /** Sessions of TLS of those who share connections with this dial; without it every handshake is a full one. */
+  readonly sessions?: TlsSessions;
   /** Hops before this one, for a proxy in between. */
   readonly via?: string;
   readonly signal?: AbortSignal;
@@ -66,7 +69,7 @@ export interface DialerOptions {
   readonly ownAddresses?: () => ReadonlySet<string>;
 }
 
-/** Creates the dialer; it holds no connection and no TLS session between dials. */
+/** Creates the dialer; it holds no connection between dials, and TLS sessions where the request brings a place for them. */
 export function createDialer(options: DialerOptions): Dialer {
   return new GuardedDialer(options);
 }
@@ -207,16 +210,18 @@ class GuardedDialer implements Dialer {
     throw connectError(destination, outcome, connectTimeoutMs);
   }
 
-  #secure(socket: Socket, { destination, alpn, tls, signal }: DialRequest): Promise<TLSSocket> {
+  #secure(socket: Socket, { destination, alpn, tls, signal, sessions }: DialRequest): Promise<TLSSocket> {
     const { host } = destination;
     const { handshakeTimeoutMs } = this.#options.limits;
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
     let secured: TLSSocket;
+    const resumed = sessions?.take();
     try {
       secured = connectTls({
         socket,
         secureContext: this.#contexts.get(tls),
-        // No `session`: nothing that one principal negotiated is offered for another.
+        // Of the same key of pools: nothing that one session negotiated is offered for another. What it resumes was verified.
+        ...(resumed === undefined ? {} : { session: resumed.session }),
         ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
         ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
         rejectUnauthorized: true,
@@ -230,6 +235,7 @@ class GuardedDialer implements Dialer {
         { cause },
       );
     }
+    sessions?.collect(secured, resumed);
     const fail = (error: ProxyError): void => {
       done();
       // A late error of a socket that is being destroyed has no one else to go to.

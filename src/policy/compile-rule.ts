@@ -81,6 +81,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     inject,
     addresses: addresses.map(({ text }) => text),
     limits: compileLimits(document),
+    bodies: document.bodies ?? 'any',
     trust: [...new Set(asList(document.trust))],
     reason: denial.reason,
     operatorReason: denial.operator,
@@ -192,14 +193,14 @@ function checkCombination(
   report: Report,
 ): void {
   if (effect === 'deny') {
-    for (const key of ['inject', 'tls', 'trust', 'addresses', 'limits', 'require'] as const) {
+    for (const key of ['inject', 'tls', 'trust', 'addresses', 'bodies', 'limits', 'require'] as const) {
       if (document[key] !== undefined)
         report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
     }
   }
   if (handling !== 'intercept') {
     const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
-    for (const key of ['methods', 'paths', 'git', 'when', 'inject', 'trust'] as const) {
+    for (const key of ['methods', 'paths', 'git', 'when', 'inject', 'bodies', 'trust'] as const) {
       if (document[key] !== undefined)
         report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
     }

@@ -80,9 +80,12 @@ export class CompiledPolicy implements Policy {
       verdict.isUnread || awaitsCommands(verdict.allow?.git, access)
         ? ({ awaits: 'git-commands' } as const)
         : {};
-    if (verdict.allow !== undefined) return { ...allowBy(verdict.allow, access, observed), ...awaits };
+    const isPlain = access.depth === 'request' && lists.every((list) => list.isByDestination);
+    const plain = isPlain ? ({ isByDestination: true } as const) : {};
+    if (verdict.allow !== undefined)
+      return { ...allowBy(verdict.allow, access, observed), ...awaits, ...plain };
     const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
-    if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits };
+    if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits, ...plain };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };
     return { ...defaultDenial(rules, access, asking), ...awaits };
   }
@@ -181,6 +184,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     inject: isRequest ? rule.inject.map((credential) => ({ credential })) : [],
     addresses: isFinal ? rule.addresses : [],
     limits: isFinal ? rule.limits : {},
+    ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
     ...(observed === undefined ? {} : { observed }),
   };

@@ -47,6 +47,9 @@ export interface RuleLimits {
   readonly bytesPerSession?: number;
 }
 
+/** `where-defined`: a method for which HTTP defines no body has none. */
+export type RuleBodies = 'any' | 'where-defined';
+
 /** The rule that decided. Default deny and the address guard are rules too. */
 export interface RuleReference {
   /** Name, or `default-deny`, `observe`. */
@@ -64,10 +67,17 @@ export interface AllowDecision {
   /** Private networks (CIDR) that this one rule may reach. */
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
+  /** Absent: any. */
+  readonly bodies?: RuleBodies;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
   readonly trust?: readonly string[];
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
+  /**
+   * No rule that could be for this host looks at more of a request than its destination, counts it, or gives it a credential:
+   * what else is sent there could be a request that nobody decided about, and gains nothing.
+   */
+  readonly isByDestination?: true;
   /** A rule looks at what is not there yet; nothing may go out before the decision is made again with it. */
   readonly awaits?: 'git-commands';
 }

@@ -44,6 +44,7 @@ const pathHint = 'write a path pattern such as /simple/:name or /repos/acme/*, o
 const networkHint = 'write a private network such as 10.1.0.0/16, or a list of them';
 const credentialHint = "write the name of a credential of the gateway's configuration";
 const trustHint = "write a name of the gateway's trust, or a list of them";
+const bodiesHint = 'write where-defined, to refuse bodies where HTTP defines none, or any';
 const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
 const requireHint = `write facts of the posture: ${postureFacts.join(', ')}`;
 const requireSchema = oneOrMany(z.enum(postureFacts, { error: requireHint }), requireHint);
@@ -221,6 +222,12 @@ const ruleSchema = strictMap(
     addresses: oneOrMany(text(networkHint), networkHint)
       .optional()
       .describe('Private networks that the hosts of this rule may resolve to.'),
+    bodies: z
+      .enum(['any', 'where-defined'], { error: bodiesHint })
+      .optional()
+      .describe(
+        'where-defined: a request with a body is refused for GET, HEAD, DELETE and OPTIONS, where HTTP defines none. any by default.',
+      ),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),
   },
@@ -252,6 +259,7 @@ const ruleSchema = strictMap(
       ca: 'trust',
       cas: 'trust',
       limit: 'limits',
+      body: 'bodies',
       id: 'name',
     },
   },

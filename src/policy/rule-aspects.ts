@@ -136,6 +136,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     text: ({ trust }) => list(trust),
     covers: (outer, inner) => includesAll(outer.trust, inner.trust),
   },
+  {
+    key: 'bodies',
+    isMatch: false,
+    text: ({ bodies }) => (bodies === 'any' ? undefined : bodies),
+    covers: (outer, inner) => outer.bodies === 'any' || inner.bodies === outer.bodies,
+  },
   { key: 'limits', isMatch: false, text: limitsText, covers: limitsCover },
   {
     key: 'tls',

@@ -7,6 +7,7 @@ import type { MatchingWork } from './matching-work.ts';
 import { readingsOf } from './path-matching.ts';
 import { selectPath, wholeSegments } from './path-prefix.ts';
 import { append } from './lists-by-key.ts';
+import { isByDestination } from './rule.ts';
 import type { Rule } from './rule.ts';
 
 /** Up to so many rules are faster looked through than looked up. */
@@ -68,6 +69,7 @@ export class HostIndex {
 export class RuleList {
   readonly #rules: Rule[] = [];
   readonly #allows: Rule[] = [];
+  #isByDestination = true;
   #facets: Facets | undefined;
 
   get rules(): readonly Rule[] {
@@ -79,10 +81,16 @@ export class RuleList {
     return this.#allows;
   }
 
+  /** Whether to all of them one request to a destination is as good as another. */
+  get isByDestination(): boolean {
+    return this.#isByDestination;
+  }
+
   /** A rule that names a host twice is kept once. */
   add(rule: Rule): void {
     if (this.#rules.at(-1) === rule) return;
     this.#rules.push(rule);
+    this.#isByDestination &&= isByDestination(rule);
     if (rule.effect === 'allow') this.#allows.push(rule);
     if (this.#facets === undefined && this.#rules.length > plainRulesMax) {
       this.#facets = new Facets();

@@ -1,6 +1,6 @@
 // A rule ready to be matched, and the one function that says whether it matches and, if not, why.
 
-import type { AccessRequest, Principal, RuleLimits, RuleReference } from './decision.ts';
+import type { AccessRequest, Principal, RuleBodies, RuleLimits, RuleReference } from './decision.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
@@ -37,6 +37,7 @@ export interface Rule {
   readonly inject: readonly string[];
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
+  readonly bodies: RuleBodies;
   /** Names in the configuration's `trust`. */
   readonly trust: readonly string[];
   readonly reason: string | undefined;
@@ -127,4 +128,11 @@ export function missingFacts(rule: Rule, principal: Principal): readonly string[
 export function seesRequests(rule: Rule): boolean {
   const { methods, paths, git, when } = rule;
   return methods !== undefined || paths !== undefined || git !== undefined || when !== undefined;
+}
+
+/** Whether a request gets nothing by the rule, and is not counted by it, that another to the same destination would not. */
+export function isByDestination(rule: Rule): boolean {
+  const { requestsPerSecond, requestsPerSession, bodyBytes } = rule.limits;
+  const counts = [requestsPerSecond, requestsPerSession, bodyBytes].some((limit) => limit !== undefined);
+  return !seesRequests(rule) && rule.inject.length === 0 && rule.bodies === 'any' && !counts;
 }

@@ -29,7 +29,7 @@ test('the framing is the one that is given, once', () => {
 });
 
 test('a request to switch says to what', () => {
-  const text = encodeRequestHead(head, 'none', 'websocket');
+  const text = encodeRequestHead(head, 'none', { switchTo: 'websocket' });
   assert.equal(text, `${first}connection: Upgrade\r\nupgrade: websocket\r\n${fields}\r\n`);
 });
 

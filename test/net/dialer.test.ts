@@ -275,7 +275,7 @@ test('certificates of a rule count beside the trust for its dial, and its own ce
   );
 });
 
-test('no TLS session is offered again, not even to the same principal', async (t) => {
+test('no TLS session is offered again where the dial brings no place for it, not even to the same principal', async (t) => {
   const server = tlsServer('origin.test');
   const reused: boolean[] = [];
   server.on('secureConnection', (socket: TLSSocket) => {

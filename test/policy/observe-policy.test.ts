@@ -10,6 +10,8 @@ test('without a policy TLS and HTTP go through opened and recorded, with no cred
     'GET https://a.example.com/',
     'GET http://192.0.2.1/',
   ]) {
+    // A connection is no request yet.
+    const isRequest = text.startsWith('GET');
     assert.deepEqual(observePolicy().decide(principal(), access(text), nowMs), {
       effect: 'allow',
       rule: { name: 'observe' },
@@ -18,6 +20,7 @@ test('without a policy TLS and HTTP go through opened and recorded, with no cred
       addresses: [],
       limits: {},
       observed: 'default-deny',
+      ...(isRequest ? { isByDestination: true } : {}),
     });
   }
 });

@@ -29,6 +29,6 @@ export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
 }
 
 /** What a request gets by the decision. */
-function givenBy({ rule, handling, inject, addresses, trust }: AllowDecision): string {
-  return JSON.stringify([rule.name, handling, inject, addresses, trust]);
+function givenBy({ rule, handling, inject, addresses, bodies, trust }: AllowDecision): string {
+  return JSON.stringify([rule.name, handling, inject, addresses, bodies, trust]);
 }

@@ -18,6 +18,7 @@ import type { ExchangeSink } from '../audit/audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision, denied } from './confirm-decision.ts';
 import { bodyFacts } from './body-facts.ts';
+import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
@@ -120,7 +121,7 @@ export async function admit(
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
   const { decision, access } = await decide({ client, head: validated.head }, scene, parts, record);
-  enforceDeclaredLength(validated, decision);
+  await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = parts.budgets.admit(
     scene.principal.sessionId,
     decision.rule.name,
@@ -245,12 +246,6 @@ function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
   return decision;
 }
 
-function enforceDeclaredLength(validated: ValidatedRequest, decision: AllowDecision): void {
-  const { bodyBytes } = decision.limits;
-  if (bodyBytes === undefined || validated.framing.kind !== 'length') return;
-  if (validated.framing.length > bodyBytes) throw bodyTooLarge(bodyBytes, decision);
-}
-
 /** Invariant: a credential goes only on a request that its own rule admitted, and never in the clear. */
 async function inject(
   { head, body }: { readonly head: RequestHead; readonly body: BodyFacts | undefined },
@@ -359,7 +354,10 @@ export function forwardRequest(
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
     principalId: scene.principal.id,
+    sessionId: scene.principal.sessionId,
     addresses: decision.addresses,
+    credentials: decision.inject.map(({ credential }) => credential),
+    isKeptAfterBody: decision.isByDestination === true,
     ...(tls === undefined ? {} : { tls }),
     ...(scene.via === undefined ? {} : { via: scene.via }),
     signal: client.signal,
@@ -386,8 +384,4 @@ function upstreamBody(
   if (facts === undefined) return { body: undefined, bodyLength: undefined };
   if (injected.body === undefined) return { body: client.body, bodyLength: facts.length };
   return { body: injected.body.rewrite(client.body), bodyLength: injected.body.length };
-}
-
-function bodyTooLarge(max: number, decision: AllowDecision): ProxyError {
-  return new ProxyError('body_too_large', `rule ${decision.rule.name} allows ${String(max)} bytes of body`);
 }

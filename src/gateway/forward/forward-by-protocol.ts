@@ -1,11 +1,13 @@
 // Chooses how a request reaches its origin: HTTP/1.1, or HTTP/2 where the origin chose it.
 
 import { hostField } from '../../http/authority.ts';
-import type { DialRequest, DialResult, Dialer } from '../../net/dialer.ts';
+import type { DialRequest, DialResult } from '../../net/dialer.ts';
+import { TlsSessions } from '../../net/tls-sessions.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { Http1Forwarder } from './forward-http1.ts';
 import { Http2Origin } from './forward-http2.ts';
+import { endsConnection } from './forwarder.ts';
 import type {
   ForwardRequest,
   ForwardResult,
@@ -14,7 +16,7 @@ import type {
   UpgradeResult,
 } from './forwarder.ts';
 import { OriginPools, originKeyOf, originKeyText } from './origin-pools.ts';
-import type { OriginKey } from './origin-pools.ts';
+import type { OriginDialer, OriginKey } from './origin-pools.ts';
 
 /** How long it is remembered that an origin does not speak HTTP/2 (or only that). */
 const protocolMemoryMs = 300_000;
@@ -22,9 +24,10 @@ const protocolMemoryMax = 8192;
 
 type OriginProtocol = 'http/1.1' | 'h2';
 
-/** The HTTP/2 connections of one origin and principal. */
+/** The HTTP/2 connections of one key. */
 interface Http2Pool {
   readonly origins: Http2Origin[];
+  readonly sessions: TlsSessions;
   opening: Promise<Http2Origin | undefined> | undefined;
 }
 
@@ -35,12 +38,12 @@ export class ByProtocolForwarder implements Forwarder {
   readonly #http2: OriginPools<Http2Pool>;
   readonly #known = new Map<string, { readonly protocol: OriginProtocol; readonly untilMs: number }>();
 
-  constructor(dialer: Dialer, limits: Limits) {
+  constructor(dialer: OriginDialer, limits: Limits) {
     this.#dialer = new SpareSocketDialer(dialer);
     this.#limits = limits;
     this.#http1 = new Http1Forwarder(this.#dialer, limits);
     this.#http2 = new OriginPools<Http2Pool>(
-      () => ({ origins: [], opening: undefined }),
+      () => ({ origins: [], sessions: new TlsSessions(), opening: undefined }),
       (pool) => {
         for (const origin of pool.origins) origin.destroy();
       },
@@ -84,13 +87,16 @@ export class ByProtocolForwarder implements Forwarder {
     this.#dialer.destroy();
   }
 
-  /** HTTP/1.1 is cheaper here, so HTTP/2 is used by clients of HTTP/2, and where the origin speaks nothing else. */
+  /**
+   * HTTP/1.1 is cheaper here, so HTTP/2 is used by clients of HTTP/2, where the origin speaks nothing else, and for a request
+   * that would cost HTTP/1.1 its connection.
+   */
   #prefersHttp2(key: OriginKey, request: ForwardRequest): boolean {
     // Most gateways never meet an origin that makes them remember one.
     const known = this.#known.size === 0 ? undefined : this.#known.get(originKeyText(key));
     const current = known !== undefined && known.untilMs > Date.now() ? known.protocol : undefined;
     if (current === 'http/1.1') return false;
-    return current === 'h2' || request.head.httpVersion === '2';
+    return current === 'h2' || request.head.httpVersion === '2' || endsConnection(request);
   }
 
   async #overHttp1(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
@@ -144,7 +150,7 @@ export class ByProtocolForwarder implements Forwarder {
   }
 
   async #open(pool: Http2Pool, key: OriginKey): Promise<Http2Origin | undefined> {
-    const result = await this.#dialer.dial({ ...key, alpn: ['h2', 'http/1.1'] });
+    const result = await this.#dialer.dial({ ...key, alpn: ['h2', 'http/1.1'], sessions: pool.sessions });
     if (result.alpn !== 'h2') {
       this.#remember(key, 'http/1.1');
       // Verified and checked like any other: the HTTP/1.1 engine takes it as its next connection.
@@ -180,15 +186,15 @@ function isProtocolRefusal(error: unknown): boolean {
 const spareMs = 4_000;
 
 /** A dialer with one slot a key for a connection that was dialled and turned out to speak HTTP/1.1. */
-class SpareSocketDialer implements Dialer {
-  readonly #dialer: Dialer;
+class SpareSocketDialer implements OriginDialer {
+  readonly #dialer: OriginDialer;
   readonly #spares = new Map<string, { readonly result: DialResult; readonly timer: NodeJS.Timeout }>();
 
-  constructor(dialer: Dialer) {
+  constructor(dialer: OriginDialer) {
     this.#dialer = dialer;
   }
 
-  dial(request: DialRequest): Promise<DialResult> {
+  dial(request: DialRequest & OriginKey): Promise<DialResult> {
     const text = originKeyText(request);
     const spare = this.#spares.get(text);
     if (spare === undefined || request.alpn?.includes('h2') === true) return this.#dialer.dial(request);

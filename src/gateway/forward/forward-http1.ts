@@ -1,6 +1,5 @@
 // The engine for origins of HTTP/1.1: requests with and without a body, and the switch to WebSocket.
 
-import type { Dialer } from '../../net/dialer.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type {
@@ -10,14 +9,18 @@ import type {
   ResponseReceiver,
   UpgradeResult,
 } from './forwarder.ts';
+import { withoutEmptyBody } from './empty-body.ts';
 import { Http1Pool } from './http1-pool.ts';
 import type { Http1Connection } from './http1-connection.ts';
 import { OriginPools, originKeyOf } from './origin-pools.ts';
+import type { OriginDialer } from './origin-pools.ts';
 
 export class Http1Forwarder implements Forwarder {
   readonly #pools: OriginPools<Http1Pool>;
+  readonly #limits: Limits;
 
-  constructor(dialer: Dialer, limits: Limits) {
+  constructor(dialer: OriginDialer, limits: Limits) {
+    this.#limits = limits;
     this.#pools = new OriginPools(
       (key) => new Http1Pool(key, dialer, limits),
       (pool) => pool[Symbol.dispose](),
@@ -25,10 +28,11 @@ export class Http1Forwarder implements Forwarder {
     );
   }
 
-  async forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
-    const { pool, release } = this.#pools.use(originKeyOf(request));
+  async forward(given: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult> {
     // A rewritten body can fail while the connection is waited for, which the exchange then finds.
-    request.body?.on('error', () => undefined);
+    given.body?.on('error', () => undefined);
+    const request = given.body === undefined ? given : await withoutEmptyBody(given, this.#limits);
+    const { pool, release } = this.#pools.use(originKeyOf(request));
     try {
       const connection = await pool.take(request.signal);
       const { wasKept } = connection;
@@ -57,7 +61,8 @@ export class Http1Forwarder implements Forwarder {
       // A request to switch is not sent twice, so it gets no connection that the origin may be closing.
       const connection = await pool.take(request.signal, true);
       try {
-        const switched = await connection.run({ ...request, body: undefined }, receiver, protocol);
+        const bodyless = { ...request, body: undefined, bodyLength: undefined };
+        const switched = await connection.run(bodyless, receiver, protocol);
         if (switched === undefined) return { status: 0, rawHeaders: [], protocol: 'http/1.1' };
         return { status: 101, ...switched, protocol: 'http/1.1' };
       } finally {

@@ -25,7 +25,7 @@ export interface ForwardRequest {
   readonly head: RequestHead;
   /** Undefined if the request has no body. */
   readonly body: Readable | undefined;
-  /** Length of the body if it was declared; undefined means chunked. */
+  /** Length of the body if it was declared; undefined means chunked. Without a body, 0 is said where it is not undefined. */
   readonly bodyLength: number | undefined;
   /** The client said `te: trailers`. */
   readonly acceptsTrailers?: boolean;
@@ -34,8 +34,16 @@ export interface ForwardRequest {
    * @throws ProxyError if they cannot be sent, or the body only broke off: the request then has no end
    */
   readonly trailers?: () => readonly string[];
-  /** Nothing is shared between principals. */
   readonly principalId: string;
+  /** Nothing is shared between sessions, of one principal either. */
+  readonly sessionId: string;
+  /** The credentials of the rule that admitted it: only requests that may get the same ones share a connection. */
+  readonly credentials: readonly string[];
+  /**
+   * A connection may be used again behind a body: an origin that takes an unread body for the next request gives the workload
+   * nothing by it, for here no request is judged by more than its destination, and none gets a credential.
+   */
+  readonly isKeptAfterBody?: boolean;
   /** Private networks (CIDR) that the admitting rule opens. */
   readonly addresses: readonly string[];
   readonly tls?: UpstreamTls;
@@ -81,6 +89,11 @@ export interface Forwarder extends AsyncDisposable {
   forward(request: ForwardRequest, receiver: ResponseReceiver): Promise<ForwardResult>;
   /** Sends a request that asks to switch protocols; the connection is the caller's if the origin agrees. */
   upgrade(request: ForwardRequest, protocol: string, receiver: ResponseReceiver): Promise<UpgradeResult>;
+}
+
+/** Whether a connection of HTTP/1.1 is used up by it, if its body has octets. */
+export function endsConnection({ body, bodyLength, isKeptAfterBody }: ForwardRequest): boolean {
+  return body !== undefined && bodyLength !== 0 && isKeptAfterBody !== true;
 }
 
 /** @throws ProxyError cancelled if nobody waits for a response any more */

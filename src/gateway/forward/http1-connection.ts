@@ -6,7 +6,7 @@ import { ResponseParser } from '../../http/response-parser.ts';
 import type { DialResult } from '../../net/dialer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { respondLate, clientLeft, idleFor, requireClient } from './forwarder.ts';
+import { respondLate, clientLeft, endsConnection, idleFor, requireClient } from './forwarder.ts';
 import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
 import { RequestBodyPump } from './request-body-pump.ts';
 
@@ -26,6 +26,8 @@ interface Exchange {
   readonly request: ForwardRequest;
   readonly receiver: ResponseReceiver;
   readonly pump: RequestBodyPump | undefined;
+  /** The origin was told that nothing follows; it could take what it did not read of the body for the next request. */
+  readonly closes: boolean;
   readonly resolve: (switched: SwitchedConnection | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -113,14 +115,15 @@ export class Http1Connection implements OriginConnection {
     requireClient(request);
     if (!this.isReady) throw this.#truncated(head.destination.host);
     const { promise, resolve, reject } = Promise.withResolvers<SwitchedConnection | undefined>();
-    const framing = body === undefined ? 'none' : (bodyLength ?? 'chunked');
-    const text = encodeRequestHead(head, framing, switchTo);
+    const framing = bodyLength ?? (body === undefined ? 'none' : 'chunked');
+    const closes = endsConnection(request);
+    const text = encodeRequestHead(head, framing, { switchTo, closes });
     const pump =
       body === undefined
         ? undefined
         : new RequestBodyPump(this.#socket, request, body, (error) => this.#fail(error));
     request.onConnection?.(this);
-    this.#exchange = { request, receiver, pump, resolve, reject };
+    this.#exchange = { request, receiver, pump, closes, resolve, reject };
     this.#served += 1;
     this.#hasHead = false;
     this.#switched = undefined;
@@ -254,7 +257,8 @@ export class Http1Connection implements OriginConnection {
     exchange.pump?.stop();
     const isSent = exchange.pump?.isSent !== false;
     this.#idleMs = this.#idleTime();
-    if (!isClean || !isSent || !this.#parser.isReusable || this.#idleMs <= 0) this.#close();
+    const isReusable = isClean && isSent && !exchange.closes && this.#parser.isReusable;
+    if (!isReusable || this.#idleMs <= 0) this.#close();
     else {
       // Paused on the last bytes: what the origin says next has to be seen.
       if (this.#socket.isPaused()) this.#socket.resume();

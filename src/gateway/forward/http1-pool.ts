@@ -1,11 +1,11 @@
-// The connections of one principal to one origin: those that wait for a request, those that are used, and who waits for one.
+// The connections of one key to one origin: those that wait for a request, those that are used, and who waits for one.
 
-import type { Dialer } from '../../net/dialer.ts';
+import { TlsSessions } from '../../net/tls-sessions.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { clientLeft } from './forwarder.ts';
 import { Http1Connection } from './http1-connection.ts';
-import type { OriginKey } from './origin-pools.ts';
+import type { OriginDialer, OriginKey } from './origin-pools.ts';
 
 /** How often deadlines are looked at, and so how late they may come. */
 const checkIntervalMs = 500;
@@ -18,7 +18,7 @@ interface Waiter {
 
 export class Http1Pool implements Disposable {
   readonly #key: OriginKey;
-  readonly #dialer: Dialer;
+  readonly #dialer: OriginDialer;
   readonly #limits: Limits;
   readonly #closing = new AbortController();
   readonly #all = new Set<Http1Connection>();
@@ -26,10 +26,11 @@ export class Http1Pool implements Disposable {
   readonly #idle: Http1Connection[] = [];
   readonly #waiters = new Set<Waiter>();
   readonly #nowMs: () => number;
+  readonly #sessions = new TlsSessions();
   #dialing = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(key: OriginKey, dialer: Dialer, limits: Limits, nowMs = (): number => performance.now()) {
+  constructor(key: OriginKey, dialer: OriginDialer, limits: Limits, nowMs = (): number => performance.now()) {
     this.#key = key;
     this.#dialer = dialer;
     this.#limits = limits;
@@ -95,7 +96,12 @@ export class Http1Pool implements Disposable {
     this.#dialing += 1;
     const { signal } = this.#closing;
     try {
-      const dialed = await this.#dialer.dial({ ...this.#key, alpn: ['http/1.1'], signal });
+      const dialed = await this.#dialer.dial({
+        ...this.#key,
+        alpn: ['http/1.1'],
+        sessions: this.#sessions,
+        signal,
+      });
       const connection: Http1Connection = new Http1Connection(dialed, this.#limits, () => {
         this.#all.delete(connection);
         this.#wakeOne();

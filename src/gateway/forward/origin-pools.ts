@@ -1,10 +1,11 @@
-// Connections to origins, kept apart by everything that must not be shared: principal, destination,
-// the networks that the rule opens and the TLS identity. One pool per such key, bounded and idle-closed.
+// Connections to origins, kept apart by everything that must not be shared: session, destination, the networks that the rule
+// opens, its credentials and the TLS identity. One pool per such key, bounded and idle-closed.
 
 import { createHash } from 'node:crypto';
 import type { Destination } from '../../http/destination.ts';
 import { formatAuthority } from '../../http/authority.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
+import type { DialRequest, DialResult } from '../../net/dialer.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -17,10 +18,20 @@ const sweepIntervalMs = 15_000;
 export interface OriginKey {
   readonly destination: Destination;
   readonly principalId: string;
+  readonly sessionId: string;
   readonly addresses: readonly string[];
+  /** What may be on its requests: authentication of a whole connection (NTLM, Negotiate) stays with one set of credentials. */
+  readonly credentials: readonly string[];
+  /** Behind a body another request may follow, which then is none that is judged. */
+  readonly isKeptAfterBody: boolean;
   readonly tls?: UpstreamTls;
   /** Told to the proxy that the connection goes through. */
   readonly via?: string;
+}
+
+/** Dials for the pool of a key. */
+export interface OriginDialer {
+  dial(request: DialRequest & OriginKey): Promise<DialResult>;
 }
 
 interface Entry<P> {
@@ -31,12 +42,16 @@ interface Entry<P> {
 }
 
 /** The key of a request, and nothing else of it: a pool keeps its key for as long as it lives. */
-export function originKeyOf({ head, principalId, addresses, tls, via }: ForwardRequest): OriginKey {
+export function originKeyOf(request: ForwardRequest): OriginKey {
+  const { head, principalId, sessionId, addresses, credentials, tls, via } = request;
   const { destination } = head;
   return {
     destination,
     principalId,
+    sessionId,
     addresses,
+    credentials: credentials.toSorted(),
+    isKeptAfterBody: request.isKeptAfterBody === true,
     ...(tls === undefined ? {} : { tls }),
     ...(via === undefined ? {} : { via }),
   };
@@ -49,9 +64,12 @@ export function originKeyText(key: OriginKey): string {
   const { destination } = key;
   return JSON.stringify([
     key.principalId,
+    key.sessionId,
     destination.scheme,
     formatAuthority(destination),
     key.addresses,
+    key.credentials,
+    key.isKeptAfterBody,
     tls,
     key.via,
   ]);

@@ -38,24 +38,24 @@ export const networkLimits = {
     'Connections that one principal may have in the making: black holes hold a socket each.',
   ),
   originPoolsMax: row(
-    4096,
+    16_384,
     'limit_exceeded',
-    'Destinations with open connections, over all principals; one that nobody uses makes room.',
+    'Destinations with open connections, each for each session and set of credentials, over all principals; one that nobody uses makes room.',
   ),
   originPoolsPerPrincipalMax: row(
-    1024,
+    4096,
     'limit_exceeded',
-    'Destinations that one principal uses at once: the others must find room too.',
+    'Destinations that one principal uses at once, counted for each of its sessions: the others must find room too.',
   ),
   http1ConnectionsPerOriginMax: row(
     128,
     'limit_exceeded',
-    'Connections over HTTP/1.1 of one principal to one origin, each one request: package managers use up to 50, and event streams hold theirs.',
+    'Connections over HTTP/1.1 of one session to one origin, each one request: package managers use up to 50, and event streams hold theirs.',
   ),
   http2ConnectionsPerOriginMax: row(
     8,
     'limit_exceeded',
-    'Connections over HTTP/2 of one principal to one origin: each carries about a hundred requests at once.',
+    'Connections over HTTP/2 of one session to one origin: each carries about a hundred requests at once.',
   ),
   resolverCacheMax: row(4096, 'limit_exceeded', 'Cached names over all principals; the oldest makes room.'),
   resolverTtlMsMax: row(

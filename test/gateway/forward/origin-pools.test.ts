@@ -7,13 +7,21 @@ import type { OriginKey } from '../../../src/gateway/forward/origin-pools.ts';
 const key: OriginKey = {
   destination: { scheme: 'https', host: 'example.com', port: 443 },
   principalId: 'issuer|alice',
+  sessionId: 'first',
   addresses: [],
+  credentials: ['token'],
+  isKeptAfterBody: false,
 };
 
-test('nothing is shared where principal, destination, networks or TLS identity differ', () => {
+test('nothing is shared where session, destination, networks, credentials or TLS identity differ', () => {
   const others: OriginKey[] = [
     key,
     { ...key, principalId: 'issuer|bob' },
+    { ...key, sessionId: 'second' },
+    { ...key, credentials: [] },
+    { ...key, credentials: ['other'] },
+    { ...key, credentials: ['token', 'other'] },
+    { ...key, isKeptAfterBody: true },
     { ...key, destination: { ...key.destination, port: 8443 } },
     { ...key, destination: { ...key.destination, scheme: 'http' } },
     { ...key, destination: { ...key.destination, host: 'example.org' } },
@@ -46,8 +54,8 @@ test('the number of pools is bounded and a pool in use is never the one that goe
     (pool) => closed.add(pool),
   );
   pools.use({ ...key, principalId: 'busy' });
-  for (let i = 0; i < 5000; i += 1) pools.use({ ...key, principalId: `p${String(i)}` }).release();
-  assert.ok(pools.size <= 4096);
+  for (let i = 0; i < 20_000; i += 1) pools.use({ ...key, principalId: `p${String(i)}` }).release();
+  assert.ok(pools.size <= 16_384);
   assert.equal(closed.has('busy'), false);
   assert.ok(closed.has('p0'));
   pools[Symbol.dispose]();
@@ -97,8 +105,18 @@ test('the key of a request holds neither its fields, which may be a credential, 
     body: undefined,
     bodyLength: undefined,
     principalId: 'p',
+    sessionId: 's',
     addresses: ['10.0.0.0/8'],
+    credentials: ['b', 'a'],
     signal: new AbortController().signal,
   });
-  assert.deepEqual(key, { destination, principalId: 'p', addresses: ['10.0.0.0/8'] });
+  assert.deepEqual(key, {
+    destination,
+    principalId: 'p',
+    sessionId: 's',
+    addresses: ['10.0.0.0/8'],
+    // In whatever order a rule names them.
+    credentials: ['a', 'b'],
+    isKeptAfterBody: false,
+  });
 });

@@ -17,6 +17,8 @@ export function forwardRequestTo(host: string, signal: AbortSignal): ForwardRequ
     bodyLength: undefined,
     acceptsTrailers: false,
     principalId: 'p',
+    sessionId: 's',
+    credentials: [],
     addresses: [],
     signal,
   };
