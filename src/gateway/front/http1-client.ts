@@ -19,6 +19,8 @@ export interface Http1Options {
   readonly chunkOverheadBytesMax: number;
 }
 
+const noBytes = new Uint8Array();
+
 export class Http1Client implements ClientExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -27,6 +29,7 @@ export class Http1Client implements ClientExchange {
   readonly #bytesAtHead: number;
   #continueSent = false;
   #closing = false;
+  #bodyBegun = false;
   #fault: ProxyError | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: Http1Options) {
@@ -125,13 +128,14 @@ export class Http1Client implements ClientExchange {
     // Asked for and not read: the connection cannot be used for another request.
     if (this.#options.expectsContinue && !this.#continueSent) response.shouldKeepAlive = false;
     response.writeHead(head.status, head.headers.toRaw());
-    // An event stream's head must not wait for its first event.
+    // An event stream's head must not wait for its first event. `flushHeaders` would write its octets above ASCII as UTF-8.
     setImmediate(() => {
-      if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+      if (!this.#bodyBegun && !response.writableEnded && !response.destroyed) response.write(noBytes);
     });
   }
 
   sendData(chunk: Uint8Array): boolean {
+    this.#bodyBegun = true;
     return this.#response.write(chunk);
   }
 
