@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ['format', 'oxfmt', '--check'],
-  ['lint', 'oxlint', '--deny-warnings'],
+  ['lint', 'oxlint', '--deny-warnings', '--report-unused-disable-directives'],
   ['words', 'node', 'scripts/check-words.ts'],
   ['types', 'tsc', '-b', 'tsconfig.json'],
   ['dead code', 'knip'],

@@ -8,7 +8,8 @@ import type { Environment } from './hardening/environment-scrub.ts';
 import type { CaptureStarter } from './capture/capture.ts';
 import type { JailFacts } from './jail/jail-facts.ts';
 import { type Logger, standardErrorLogger } from '../system/logger.ts';
-import { type LoopbackFacts, type OpenSession, openSession, type TokenSource } from './session.ts';
+import type { TokenSource } from './session-steps.ts';
+import { type LoopbackFacts, type OpenSession, openSession } from './session.ts';
 
 export interface InitOptions {
   /** `https://host[:port][/prefix]`. Without it, and without a token, the proxy is off and nothing happens. */

@@ -1,12 +1,11 @@
 // The life of a session in its fixed order; each step is real before the next one begins.
 
-import { ProxyError, asProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { Capture, CaptureStarter } from './capture/capture.ts';
 import { entrancePorts } from './capture/entrances.ts';
 import { openCapture } from './capture/open-capture.ts';
-import { delay, reconnectDelayMs } from './uplink/delay.ts';
 import { type AgentSession, enrol } from './uplink/enrol.ts';
 import {
   captureVariable,
@@ -15,22 +14,27 @@ import {
   workloadEnvironment,
 } from './environment.ts';
 import type { WorkloadFiles } from './trust/workload-stores.ts';
-import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
-import { harden, requireHardened } from './hardening/posture.ts';
+import type { Environment } from './hardening/environment-scrub.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from '../system/logger.ts';
 import { type Relay, startUpstreamProxyRelay } from './relay/relay.ts';
 import type { RelayTunnel } from './relay/relay-connection.ts';
-import { keepRenewed } from './uplink/renewal.ts';
 import { openSessionGateway, reachGateway } from './session-gateway.ts';
 import { SessionKey } from './uplink/session-key.ts';
-import { readTokenDescriptor, readTokenFile, type SessionToken } from './uplink/token.ts';
+import {
+  commit,
+  endAtGateway,
+  eraseToken,
+  hardenProcess,
+  openTrustAhead,
+  proveTunnel,
+  readToken,
+  superviseRenewal,
+  type TokenSource,
+} from './session-steps.ts';
 import { readSystemBundle, systemBundlePaths } from './trust/trust.ts';
-import { TrustFiles } from './trust/trust-files.ts';
+import type { TrustFiles } from './trust/trust-files.ts';
 import { TunnelClient } from './uplink/tunnel-client.ts';
-
-/** Where the session token waits: a file, or a descriptor that was inherited. */
-export type TokenSource = { readonly file: string } | { readonly fd: number };
 
 export interface SessionOptions {
   readonly gatewayUrl: string;
@@ -109,10 +113,7 @@ export async function openSession(
   const system = readSystemBundle(options.systemCaPath);
   const gateway = await openSessionGateway(options, system, stack);
 
-  if (options.scrubEnvironment) scrubEnvironment(options.environment);
-  const hardening = stack.use(harden({ environment: options.environment }));
-  if (!options.dangerouslyAllowUnhardened) requireHardened(hardening);
-  for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
+  const hardening = stack.use(hardenProcess(options));
   await atStep('hardened');
 
   const ahead = new AbortController();
@@ -127,32 +128,12 @@ export async function openSession(
   // While the jail gets ready: what needs no session.
   const key = SessionKey.generate();
   key.catch(() => {});
-  const opening = TrustFiles.open({ ...options, gateway, system, first: certificates });
-  opening.catch(() => {});
-  stack.defer(async () => {
-    // What is still asked for is not waited for.
-    ahead.abort();
-    await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
-  });
+  const opening = openTrustAhead({ ...options, gateway, system, first: certificates }, ahead, stack);
   let client: TunnelClient | undefined;
-  const listening = startUpstreamProxyRelay({
-    tunnel: laterTunnel(() => client),
-    port: options.relayPort,
-    ...(options.relaySocket === undefined ? {} : { socketPath: options.relaySocket }),
-    limits,
-    logger,
-  });
-  listening.catch(() => {});
-  stack.defer(async () => await (await listening.catch(() => undefined))?.close());
+  const listening = listenAhead(options, () => client, stack);
   const posture = postureWithJail(hardening.posture, await options.jail);
-  const session = await enrol({
-    gateway,
-    token,
-    key: await key,
-    posture,
-    limits,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const cancel = signal === undefined ? {} : { signal };
+  const session = await enrol({ gateway, token, key: await key, posture, limits, ...cancel });
   // Ending it would revoke the token, which the next start needs; without a commit the session ends by itself.
   let isTokenErased = false;
   stack.defer(() => (isTokenErased ? endAtGateway(session, logger) : undefined));
@@ -167,24 +148,15 @@ export async function openSession(
   const proof = proveTunnel(client, limits, signal);
   proof.catch(() => {});
   const relay = await listening;
-  const capture = await openCapture({
-    ports: entrancePorts(relay.port, session.response.capture_ports, limits.capturePortsMax),
-    context: { tunnel: client, limits, logger },
-    entrances: options.entrances,
-    onLoopback: options.captureLoopback === true,
-    base: options.baseEnvironment,
-  });
-  stack.use(capture);
+  const capture = stack.use(await openSessionCapture(options, relay, session, client));
   if (options.homeFiles === true || options.systemStore === true)
     stack.use(await placeOutside(options, relay.port, trust));
   await atStep('relay-up');
   await proof;
   await atStep('proven');
 
-  const erasure = token.erase();
+  const erased = eraseToken(token, logger);
   isTokenErased = true;
-  if (!erasure.erased)
-    logger.warn(`the token file could not be erased: ${erasure.reason}; the token is used up`);
   await atStep('token-erased');
   await commit(session, limits, signal);
   await atStep('committed');
@@ -192,17 +164,41 @@ export async function openSession(
   const life = new AbortController();
   stack.defer(() => life.abort());
   void superviseRenewal({ session, client, trust, limits, logger, signal: life.signal });
-  return new RunningSession({
-    stack: stack.move(),
-    session,
-    client,
-    relay,
-    capture,
-    trust,
-    posture,
-    options,
-    erased: erasure.erased,
+  const running = { session, client, relay, capture, trust, posture, options, erased };
+  return new RunningSession({ stack: stack.move(), ...running });
+}
+
+function openSessionCapture(
+  { limits, logger, entrances, captureLoopback, baseEnvironment: base }: SessionOptions,
+  relay: Relay,
+  session: AgentSession,
+  tunnel: TunnelClient,
+): Promise<Capture | undefined> {
+  return openCapture({
+    ports: entrancePorts(relay.port, session.response.capture_ports, limits.capturePortsMax),
+    context: { tunnel, limits, logger },
+    entrances,
+    onLoopback: captureLoopback === true,
+    base,
   });
+}
+
+/** The relay, before there is a session: it refuses until there is a tunnel. */
+function listenAhead(
+  { relayPort: port, relaySocket, limits, logger }: SessionOptions,
+  current: () => TunnelClient | undefined,
+  stack: AsyncDisposableStack,
+): Promise<Relay> {
+  const listening = startUpstreamProxyRelay({
+    tunnel: laterTunnel(current),
+    port,
+    ...(relaySocket === undefined ? {} : { socketPath: relaySocket }),
+    limits,
+    logger,
+  });
+  listening.catch(() => {});
+  stack.defer(async () => await (await listening.catch(() => undefined))?.close());
+  return listening;
 }
 
 /** Loaded where it is asked for, which is seldom. */
@@ -306,69 +302,4 @@ function laterTunnel(current: () => TunnelClient | undefined): RelayTunnel {
     whenUp: async () => await tunnel().whenUp(),
     openStream: (fields) => tunnel().openStream(fields),
   };
-}
-
-async function readToken(source: TokenSource, limits: Limits): Promise<SessionToken> {
-  return 'fd' in source ? readTokenDescriptor(source.fd, limits) : readTokenFile(source.file, limits);
-}
-
-/** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
-async function proveTunnel(
-  client: TunnelClient,
-  limits: Limits,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
-  try {
-    await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));
-  } catch (error) {
-    if (!deadline.aborted) throw error;
-    const message = `the tunnel carried no response within ${limits.enrolTimeoutMs} ms`;
-    throw new ProxyError('gateway_protocol', message, { cause: error });
-  }
-}
-
-// The token is gone by now, so an unlucky moment must not cost the session; the gateway takes a commit twice.
-const commitAttemptsMax = 4;
-
-async function commit(session: AgentSession, limits: Limits, signal: AbortSignal | undefined): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await session.commit(signal);
-    } catch (error) {
-      const { code } = asProxyError(error);
-      const isPassing = code === 'gateway_unreachable' || code === 'timeout' || code === 'shutting_down';
-      if (!isPassing || attempt + 1 >= commitAttemptsMax) throw error;
-      await delay(reconnectDelayMs(attempt, limits, Math.random), signal ?? new AbortController().signal);
-    }
-  }
-}
-
-interface Supervision {
-  readonly session: AgentSession;
-  readonly client: TunnelClient;
-  readonly trust: TrustFiles;
-  readonly limits: Limits;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-}
-
-async function superviseRenewal({ client, trust, ...renewal }: Supervision): Promise<void> {
-  const failure = await keepRenewed({
-    ...renewal,
-    // The gateway may have begun to rotate its CA.
-    onRenewed: async () => void (await trust.refresh(renewal.signal)),
-  });
-  if (failure !== undefined) client.destroy(failure);
-}
-
-/** Ending is a courtesy: a gateway that does not hear it ends the session by its expiry. */
-const endTimeoutMs = 2_000;
-
-async function endAtGateway(session: AgentSession, logger: Logger): Promise<void> {
-  try {
-    await session.end(AbortSignal.timeout(endTimeoutMs));
-  } catch (error) {
-    logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
-  }
 }

@@ -214,27 +214,8 @@ class GuardedDialer implements Dialer {
     const { host } = destination;
     const { handshakeTimeoutMs } = this.#options.limits;
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-    let secured: TLSSocket;
     const resumed = sessions?.take();
-    try {
-      secured = connectTls({
-        socket,
-        secureContext: this.#contexts.get(tls),
-        // Of the same key of pools: nothing that one session negotiated is offered for another. What it resumes was verified.
-        ...(resumed === undefined ? {} : { session: resumed.session }),
-        ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
-        ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
-        rejectUnauthorized: true,
-        checkServerIdentity: (_name, certificate) => checkOriginCertificate(host, certificate),
-      });
-    } catch (cause) {
-      socket.destroy();
-      throw new ProxyError(
-        'config_invalid',
-        `The certificates for ${host} in the configuration cannot be used.`,
-        { cause },
-      );
-    }
+    const secured = this.#startTls(socket, { host, alpn, tls }, resumed);
     sessions?.collect(secured, resumed);
     const fail = (error: ProxyError): void => {
       done();
@@ -275,6 +256,32 @@ class GuardedDialer implements Dialer {
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted === true) onAbort();
     return promise;
+  }
+
+  #startTls(
+    socket: Socket,
+    { host, alpn, tls }: Pick<DialRequest, 'alpn' | 'tls'> & { readonly host: string },
+    resumed: ReturnType<NonNullable<DialRequest['sessions']>['take']>,
+  ): TLSSocket {
+    try {
+      return connectTls({
+        socket,
+        secureContext: this.#contexts.get(tls),
+        // Of the same key of pools: nothing that one session negotiated is offered for another. What it resumes was verified.
+        ...(resumed === undefined ? {} : { session: resumed.session }),
+        ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
+        ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+        rejectUnauthorized: true,
+        checkServerIdentity: (_name, certificate) => checkOriginCertificate(host, certificate),
+      });
+    } catch (cause) {
+      socket.destroy();
+      throw new ProxyError(
+        'config_invalid',
+        `The certificates for ${host} in the configuration cannot be used.`,
+        { cause },
+      );
+    }
   }
 }
 

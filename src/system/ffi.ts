@@ -127,6 +127,7 @@ function libraryNames(): readonly string[] {
 
 /** What both runtimes give for system calls. */
 interface RawSystemCalls {
+  // eslint-disable-next-line max-params -- syscall(2) takes its number and six words
   readonly syscall: (
     number: bigint,
     a: bigint,
@@ -150,6 +151,7 @@ export function openSystemCalls(): SystemCalls {
     return BigInt.asUintN(64, argument instanceof Uint8Array ? raw.address(argument) : BigInt(argument));
   };
   return {
+    // eslint-disable-next-line max-params -- syscall(2) takes its number and six words
     call(number, a, b, c, d, e, f) {
       const result = raw.syscall(BigInt(number), value(a), value(b), value(c), value(d), value(e), value(f));
       return Number(result) === -1 ? -raw.errno() : Number(result);
@@ -169,6 +171,7 @@ function openSystemCallsInNode(): RawSystemCalls {
     __errno_location: { arguments: [], return: 'pointer' },
   });
   return {
+    // eslint-disable-next-line max-params -- syscall(2) takes its number and six words
     syscall: (number, a, b, c, d, e, f) => functions.syscall(number, a, b, c, d, e, f),
     errno: () => ffi.getInt32(functions.__errno_location(), 0),
     address: (memory) => ffi.getRawPointer(memory),
@@ -211,6 +214,7 @@ function openSystemCallsInBun(): RawSystemCalls {
       });
       const { symbols } = library;
       return {
+        // eslint-disable-next-line max-params -- syscall(2) takes its number and six words
         syscall: (number, a, b, c, d, e, f) => symbols.syscall(number, a, b, c, d, e, f),
         errno: () => ffi.read.i32(symbols.__errno_location(), 0),
         address: (memory) => BigInt(ffi.ptr(memory)),

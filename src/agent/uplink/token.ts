@@ -75,7 +75,10 @@ export function readTokenFile(path: string, limits: Limits): SessionToken {
     checkTokenFile(path, stats, limits);
     const memory = Buffer.alloc(limits.tokenBytesMax + 1);
     const length = readAll(fd, memory);
-    return tokenFrom(memory, length, `token file ${path}`, limits, { path, identity: identityOf(stats) });
+    return tokenFrom({ memory, read: length }, `token file ${path}`, limits, {
+      path,
+      identity: identityOf(stats),
+    });
   } finally {
     closeSync(fd);
   }
@@ -100,7 +103,7 @@ export async function readTokenDescriptor(fd: number, limits: Limits): Promise<S
       cause: error,
     });
   }
-  return tokenFrom(memory, length, place, limits);
+  return tokenFrom({ memory, read: length }, place, limits);
 }
 
 // Linux gives it no name in node:fs on every runtime; the number is that of <fcntl.h> on x86_64 and aarch64.
@@ -217,8 +220,7 @@ function readWithThread(
 }
 
 function tokenFrom(
-  memory: Buffer,
-  read: number,
+  { memory, read }: { readonly memory: Buffer; readonly read: number },
   place: string,
   limits: Limits,
   file?: { readonly path: string; readonly identity: FileIdentity },

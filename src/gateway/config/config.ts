@@ -177,7 +177,7 @@ function completeConfig(
   const defaults = gatewayConfigDefaults;
   const absolute = (path: string): string => resolve(directory, path);
   const publicNames = document.publicNames === undefined ? ['localhost'] : asList(document.publicNames);
-  const { tls = 'self', upstream = {}, tokens = {}, audit, log } = document;
+  const { tls = 'self', tokens = {}, audit, log } = document;
   return {
     listen: {
       address: document.listen?.address ?? defaults.address,
@@ -212,15 +212,7 @@ function completeConfig(
       ttlSeconds: tokens.ttlSeconds ?? defaults.ttlSeconds,
     },
     issuers: (document.issuers ?? []).map(issuerSettings),
-    upstream: {
-      systemTrust: upstream.systemTrust ?? true,
-      ca: asList(upstream.ca).map(absolute),
-      resolvers: asList(upstream.resolvers),
-      ...(upstream.proxy === undefined ? {} : { proxy: proxySettings(upstream.proxy, absolute) }),
-      hosts: Object.fromEntries(
-        Object.entries(upstream.hosts ?? {}).map(([host, list]) => [host, asList(list)]),
-      ),
-    },
+    upstream: upstreamSettings(document, absolute),
     ...(document.metrics === undefined
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
@@ -247,6 +239,21 @@ function policySettings(
 ): GatewayConfig['policy'] {
   if (policy === 'observe') return { mode: 'observe', paths: [] };
   return { mode: 'files', paths: asList(policy).map(absolute) };
+}
+
+function upstreamSettings(
+  { upstream = {} }: GatewayConfigDocument,
+  absolute: (path: string) => string,
+): GatewayConfig['upstream'] {
+  return {
+    systemTrust: upstream.systemTrust ?? true,
+    ca: asList(upstream.ca).map(absolute),
+    resolvers: asList(upstream.resolvers),
+    ...(upstream.proxy === undefined ? {} : { proxy: proxySettings(upstream.proxy, absolute) }),
+    hosts: Object.fromEntries(
+      Object.entries(upstream.hosts ?? {}).map(([host, list]) => [host, asList(list)]),
+    ),
+  };
 }
 
 function proxySettings(

@@ -18,9 +18,9 @@ import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision } from './confirm-decision.ts';
 import { admit, forwardRequest } from './exchange.ts';
 import { refuse } from './refusal.ts';
-import type { ExchangeParts, ExchangeScene } from './exchange.ts';
+import type { Admitted, ExchangeParts, ExchangeScene } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import type { UpgradeResult } from '../forward/forwarder.ts';
+import type { ForwardRequest, UpgradeResult } from '../forward/forwarder.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
 import { scrubFields, secretForms } from '../scrub/response-scrubber.ts';
@@ -104,23 +104,8 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
   let release = (): void => undefined;
   try {
     const admitted = await admit(client, scene, parts, record);
-    const { validated, injected } = admitted;
-    if (validated.upgrade === undefined)
-      throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
-    if (validated.head.destination.host === accessHost)
-      throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
-    relay = new ResponseRelay({
-      client,
-      secrets: injected.values,
-      decode: injected.decode,
-      request: validated.head,
-      limits,
-      spendBytes: admitted.spendBytes,
-    });
-    const request = { ...forwardRequest(client, scene, parts, { admitted, record }), body: undefined };
-    const forms = secretForms(injected.values);
-    const headers = handshakeFields(request.head.headers, forms.length > 0);
-    const head = { ...request.head, headers };
+    const handshake = openingHandshake(client, scene, parts, { admitted, record });
+    ({ relay } = handshake);
     release = parts.live.add({
       principal: scene.principal,
       access: admitted.access,
@@ -136,14 +121,15 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     // From here on a change of the policy ends it.
     confirmDecision(admitted, scene.principal, parts);
     throwIfGone(client);
+    const { request } = handshake;
     const signal = AbortSignal.any([request.signal, noResponse.signal]);
-    const result = await parts.forwarder.upgrade({ ...request, head, signal }, 'websocket', relay);
+    const result = await parts.forwarder.upgrade({ ...request, signal }, 'websocket', relay);
     record.facts.verdict = 'allow';
     record.facts.upstreamProtocol = result.protocol;
     if (result.socket === undefined) {
       await relay.end();
       if (relay.status !== undefined) record.facts.status = relay.status;
-      if (relay.status === 401) injected.onRejected(parts.clock());
+      if (relay.status === 401) admitted.injected.onRejected(parts.clock());
       return;
     }
     result.socket.on('error', () => undefined);
@@ -154,16 +140,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     origin = result.socket;
     record.facts.status = result.status;
     record.keep();
-    await connectBoth({
-      upgrade,
-      result,
-      key: headers.first('sec-websocket-key') ?? '',
-      origin,
-      forms,
-      record,
-      spendBytes: admitted.spendBytes,
-      limits,
-    });
+    await connectBoth({ upgrade, result, origin, record, limits, ...handshake });
     noteEnd(record, ended);
   } catch (error) {
     // What broke is the consequence of that.
@@ -174,6 +151,43 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     origin?.destroy();
     record.finish(parts.clock());
   }
+}
+
+interface OpeningHandshake {
+  /** For a response that is no switch. */
+  readonly relay: ResponseRelay;
+  readonly request: ForwardRequest;
+  /** What messages are searched for. */
+  readonly forms: ReturnType<typeof secretForms>;
+  readonly key: string;
+  readonly spendBytes: Admitted['spendBytes'];
+}
+
+/** What goes to the origin, and how its response is taken. @throws ProxyError request_malformed */
+function openingHandshake(
+  client: ClientExchange,
+  scene: ExchangeScene,
+  parts: ExchangeParts,
+  known: { readonly admitted: Admitted; readonly record: ExchangeRecord },
+): OpeningHandshake {
+  const { validated, injected, spendBytes } = known.admitted;
+  if (validated.upgrade === undefined)
+    throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
+  if (validated.head.destination.host === accessHost)
+    throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
+  const relay = new ResponseRelay({
+    client,
+    secrets: injected.values,
+    decode: injected.decode,
+    request: validated.head,
+    limits: parts.limits,
+    spendBytes,
+  });
+  const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
+  const forms = secretForms(injected.values);
+  const headers = handshakeFields(request.head.headers, forms.length > 0);
+  const key = headers.first('sec-websocket-key') ?? '';
+  return { relay, request: { ...request, head: { ...request.head, headers } }, forms, key, spendBytes };
 }
 
 /** The policy ended what it had allowed; there is nobody left to tell but the audit. */

@@ -1,0 +1,130 @@
+// The steps of a session's life that need no other's state, each with the reason for its place.
+
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { Logger } from '../system/logger.ts';
+import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
+import { harden, requireHardened } from './hardening/posture.ts';
+import { TrustFiles } from './trust/trust-files.ts';
+import { delay, reconnectDelayMs } from './uplink/delay.ts';
+import type { AgentSession } from './uplink/enrol.ts';
+import { keepRenewed } from './uplink/renewal.ts';
+import { readTokenDescriptor, readTokenFile, type SessionToken } from './uplink/token.ts';
+import type { TunnelClient } from './uplink/tunnel-client.ts';
+
+/** Where the session token waits: a file, or a descriptor that was inherited. */
+export type TokenSource = { readonly file: string } | { readonly fd: number };
+
+export interface HardeningOptions {
+  readonly environment: Environment;
+  readonly scrubEnvironment: boolean;
+  readonly dangerouslyAllowUnhardened: boolean;
+  readonly logger: Logger;
+}
+
+/** Before any secret is touched. @throws ProxyError of what could not be hardened, unless that was allowed */
+export function hardenProcess(options: HardeningOptions): ReturnType<typeof harden> {
+  const { environment, dangerouslyAllowUnhardened, logger } = options;
+  if (options.scrubEnvironment) scrubEnvironment(environment);
+  const hardening = harden({ environment });
+  try {
+    if (!dangerouslyAllowUnhardened) requireHardened(hardening);
+  } catch (error) {
+    hardening[Symbol.dispose]();
+    throw error;
+  }
+  for (const failure of hardening.failures) logger.warn(`not hardened: ${failure}`);
+  return hardening;
+}
+
+/** The trust files, begun before the session is there; `ahead` ends what is still asked for, which is not waited for. */
+export function openTrustAhead(
+  options: Parameters<typeof TrustFiles.open>[0],
+  ahead: AbortController,
+  stack: AsyncDisposableStack,
+): Promise<TrustFiles> {
+  const opening = TrustFiles.open(options);
+  opening.catch(() => {});
+  stack.defer(async () => {
+    ahead.abort();
+    await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
+  });
+  return opening;
+}
+
+/** Whether the file is gone; the token is used up in any case. */
+export function eraseToken(token: SessionToken, logger: Logger): boolean {
+  const erasure = token.erase();
+  if (!erasure.erased)
+    logger.warn(`the token file could not be erased: ${erasure.reason}; the token is used up`);
+  return erasure.erased;
+}
+
+export async function readToken(source: TokenSource, limits: Limits): Promise<SessionToken> {
+  return 'fd' in source ? readTokenDescriptor(source.fd, limits) : readTokenFile(source.file, limits);
+}
+
+/** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
+export async function proveTunnel(
+  client: TunnelClient,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
+  try {
+    await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (!deadline.aborted) throw error;
+    const message = `the tunnel carried no response within ${limits.enrolTimeoutMs} ms`;
+    throw new ProxyError('gateway_protocol', message, { cause: error });
+  }
+}
+
+// The token is gone by now, so an unlucky moment must not cost the session; the gateway takes a commit twice.
+const commitAttemptsMax = 4;
+
+export async function commit(
+  session: AgentSession,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await session.commit(signal);
+    } catch (error) {
+      const { code } = asProxyError(error);
+      const isPassing = code === 'gateway_unreachable' || code === 'timeout' || code === 'shutting_down';
+      if (!isPassing || attempt + 1 >= commitAttemptsMax) throw error;
+      await delay(reconnectDelayMs(attempt, limits, Math.random), signal ?? new AbortController().signal);
+    }
+  }
+}
+
+interface Supervision {
+  readonly session: AgentSession;
+  readonly client: TunnelClient;
+  readonly trust: TrustFiles;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+export async function superviseRenewal({ client, trust, ...renewal }: Supervision): Promise<void> {
+  const failure = await keepRenewed({
+    ...renewal,
+    // The gateway may have begun to rotate its CA.
+    onRenewed: async () => void (await trust.refresh(renewal.signal)),
+  });
+  if (failure !== undefined) client.destroy(failure);
+}
+
+/** Ending is a courtesy: a gateway that does not hear it ends the session by its expiry. */
+const endTimeoutMs = 2_000;
+
+export async function endAtGateway(session: AgentSession, logger: Logger): Promise<void> {
+  try {
+    await session.end(AbortSignal.timeout(endTimeoutMs));
+  } catch (error) {
+    logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
+  }
+}
