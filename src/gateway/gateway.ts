@@ -1,38 +1,38 @@
 // The gateway put together: everything is opened here, in order, and ends in the reverse order.
 
-import type { Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { openCertificateAuthority } from '../pki/certificate-authority.ts';
+import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
-import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { ProxyError } from '../protocol/error.ts';
+import type { LimitName } from '../protocol/limits.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
+import { openAccess } from './access/open-access.ts';
 import { openAuditLog } from './audit/audit-log.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import { AuditRetention } from './audit/audit-retention.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
-import { FollowedIdentity } from './followed-identity.ts';
-import { openAccess } from './access/open-access.ts';
-import { openIdentity, renewIdentity } from './gateway-identity.ts';
-import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
-import { LiveReview } from './policies/live-review.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
+import { RuleTrust } from './forward/rule-trust.ts';
+import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { Metrics, countingSink } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
-import { issuerFetch } from './sessions/oidc-fetch.ts';
-import type { IssuerFetch } from './sessions/oidc-fetch.ts';
-import { oidcIssuer } from './sessions/oidc-issuer.ts';
+import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
-import { createPublicServer } from './public-server.ts';
-import { RuleTrust } from './forward/rule-trust.ts';
-import { handleSessionRequest } from './sessions/session-endpoints.ts';
+import type { Policies } from './policies/open-policies.ts';
+import { openPublicPort } from './public-port.ts';
+import { issuerFetch } from './sessions/oidc-fetch.ts';
+import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
 import { openSessionService } from './sessions/session-service.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import { ownIssuer } from './sessions/session-token.ts';
 import { openSigningKey } from './sessions/signing-key.ts';
+import type { StreamParts } from './tunnels/stream-handler.ts';
 import { TunnelServer } from './tunnels/tunnel-server.ts';
 import { openUpstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 
 export interface GatewayOptions {
   /** The environment at start, for credentials of source `env`. */
@@ -56,73 +56,201 @@ export interface Gateway extends AsyncDisposable {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
-/** Opens and starts a gateway. @throws ProxyError config_invalid, ca_key_unusable, store_*, relay_port_in_use */
+/** What every phase of the start has at hand. */
+interface Start {
+  readonly config: GatewayConfig;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: NonNullable<GatewayOptions['log']>;
+  readonly clock: () => number;
+  readonly metrics: Metrics;
+  /** What is opened goes here, and ends in the reverse order. */
+  readonly stack: AsyncDisposableStack;
+  readonly onFault: (error: ProxyError) => void;
+  readonly onLimit: (limit: LimitName) => void;
+}
+
+/**
+ * Opens and starts a gateway, phase by phase: what it remembers, what it decides by, how it goes out, who may come in, how requests
+ * are served, and only then the port. @throws ProxyError config_invalid, ca_key_unusable, store_*, relay_port_in_use
+ */
 export async function startGateway(config: GatewayConfig, options: GatewayOptions = {}): Promise<Gateway> {
-  const clock = options.clock ?? Date.now;
-  const log = options.log ?? (() => undefined);
   await using stack = new AsyncDisposableStack();
+  const start = beginStart(config, options, stack);
+  const records = await openRecords(start);
+  const rules = await openRules(start);
+  const ways = await openWays(start);
+  const sessions = await openSessions(start, records, ways, rules.policies.current);
+  const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
+  const tunnels = openTunnels(start, { ...records, parts, sessions, policies: rules.policies });
+  await openMetrics(start, { ...records, parts, tunnels, policies: rules.policies });
+  const { port, serverCaPem, server, stopBeingReady } = await openPublicPort({
+    ...start,
+    authority: ways.authority,
+    audit: records.audit,
+    sessions,
+    tunnels,
+  });
+  ways.loops.listensAs([...config.publicNames, config.listen.address], port);
+  const owned = stack.move();
+  let closing: Promise<void> | undefined;
+  const close = (drainMs: number): Promise<void> =>
+    (closing ??= (async () => {
+      stopBeingReady();
+      // New connections are refused from here on; tunnels drain on theirs.
+      server.close();
+      parts.http2Front.drain();
+      if (drainMs > 0) await tunnels.drain(drainMs);
+      await owned.disposeAsync();
+    })());
+  return {
+    url: `https://${urlHost(config)}:${String(port)}`,
+    port,
+    serverCaPem,
+    sessions,
+    store: records.store,
+    policy: rules.policies.current,
+    reloadPolicy: rules.policies.reload,
+    close: ({ drainMs = 0 } = {}) => close(drainMs),
+    [Symbol.asyncDispose]: () => close(0),
+  };
+}
+
+function beginStart(config: GatewayConfig, options: GatewayOptions, stack: AsyncDisposableStack): Start {
+  const { environment = {}, log = () => undefined, clock = Date.now } = options;
   const metrics = new Metrics();
+  return {
+    config,
+    environment,
+    log,
+    clock,
+    metrics,
+    stack,
+    onFault: (error) => {
+      log('error', error.message);
+    },
+    onLimit: (limit) => {
+      metrics.countLimit(limit);
+    },
+  };
+}
+
+interface Records {
+  readonly store: Store;
+  readonly audit: AuditLog;
+}
+
+/** What the gateway remembers: the store, and the audit with what an earlier process left open in it. */
+async function openRecords({ config, stack, metrics, onFault, onLimit }: Start): Promise<Records> {
   const store = stack.use(await openStore(config.store));
+  const { file } = config.audit;
   const audit = stack.use(
     await openAuditLog({
       store: store.audit,
       limits: config.limits,
-      onFault: (error) => {
-        log('error', error.message);
-      },
-      onLimit: (limit) => {
-        metrics.countLimit(limit);
-      },
-      ...(config.audit.file === undefined ? {} : { file: config.audit.file }),
+      onFault,
+      onLimit,
+      ...(file === undefined ? {} : { file }),
     }),
   );
   await audit.recover((event) => {
     metrics.count(event);
   });
+  return { store, audit };
+}
+
+interface Rules {
+  readonly policies: Policies;
+  /** The certificates that rules pin. */
+  readonly ruleTrust: RuleTrust;
+}
+
+/** What it decides by. */
+async function openRules({ config, stack, log, clock }: Start): Promise<Rules> {
   const ruleTrust = await RuleTrust.open(config.trust);
-  const policies = await openPolicies(config, { stack, log, ruleTrust, clock });
+  return { ruleTrust, policies: await openPolicies(config, { stack, log, ruleTrust, clock }) };
+}
+
+interface Ways {
+  readonly authority: CertificateAuthority;
+  readonly upstream: Upstream;
+  readonly loops: LoopGuard;
+  readonly credentials: CredentialSet;
+}
+
+/** How it goes out, as whom, and how it is believed inside. */
+async function openWays({ config, stack, clock, environment }: Start): Promise<Ways> {
   const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
   const trust = await loadTrust(config);
-  const environment = options.environment ?? {};
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const credentials = stack.use(
     new CredentialSet(config.credentials, environment, upstream.fetch, config.limits),
   );
-  const sessions = stack.use(
-    await openSessions({
-      config,
-      fetch: issuerFetch(upstream.fetch),
+  return { authority, upstream, loops, credentials };
+}
+
+/** Who may come in. */
+async function openSessions(
+  { config, stack, clock, onFault }: Start,
+  { store, audit }: Records,
+  { upstream, credentials }: Ways,
+  policy: () => Policy,
+): Promise<SessionService> {
+  const { limits, tokens, issuers, stateDirectory } = config;
+  const signingKey = await openSigningKey(stateDirectory);
+  const fetch = issuerFetch(upstream.fetch);
+  return stack.use(
+    await openSessionService({
       store,
       audit,
+      signingKey,
+      issuer: tokens.issuer,
+      audience: tokens.audience,
+      trust: [
+        ownIssuer(signingKey, tokens.issuer),
+        ...issuers.map((issuer) => oidcIssuer({ ...issuer, fetch, limits })),
+      ],
+      sessionFacts: (principal) => factsOf(principal, policy(), credentials),
+      limits,
       clock,
-      log,
-      facts: (principal) => factsOf(principal, policies.current(), credentials),
+      onFault,
     }),
   );
-  const onFault = (error: ProxyError): void => {
-    log('error', error.message);
-  };
+}
+
+/** How requests are served: what decides them, what carries them, and what judges again those that run. */
+async function openServing(
+  { config, stack, clock, log, metrics, onFault, onLimit }: Start,
+  {
+    store,
+    audit,
+    policies,
+    ruleTrust,
+    authority,
+    upstream,
+    loops,
+    credentials,
+    sessions,
+  }: Records & Rules & Ways & { readonly sessions: SessionService },
+): Promise<StreamParts> {
   const { keepDays, keepEvents } = config.audit;
   stack.use(new AuditRetention({ store: store.audit, keepDays, keepEvents, clock, onFault }));
-  const base = policies.current;
-  const access = await openAccess({ config, store, audit, base, clock, onFault, stack });
+  const access = await openAccess({ config, store, audit, base: policies.current, clock, onFault, stack });
+  const { policy, desk } = access;
   const parts = openParts({
     config,
     audit: countingSink(audit, metrics),
     clock,
-    policy: access.policy,
-    desk: access.desk,
+    policy,
+    desk,
     credentials,
     authority,
     upstream,
     ruleTrust,
     loops,
     stack,
-    onLimit: (limit) => {
-      metrics.countLimit(limit);
-    },
+    onLimit,
     onStall: ({ sessionId, durationMs }) => {
       metrics.countLimit('loopStallMs');
       log('warn', `session ${sessionId} held the loop for ${durationMs} ms, in which no other was served`);
@@ -131,88 +259,59 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
   });
-  const review = stack.use(new LiveReview({ live: parts.live, policy: access.policy, clock, onFault }));
+  const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));
   policies.onChange(() => review.now());
   access.onChange(() => review.now());
+  return parts;
+}
+
+type TunnelNeeds = Records & {
+  readonly parts: StreamParts;
+  readonly sessions: SessionService;
+  readonly policies: Policies;
+};
+
+/** The tunnels, and what tells others of them. */
+function openTunnels(
+  { stack, clock, onFault }: Start,
+  { store, parts, sessions, policies }: TunnelNeeds,
+): TunnelServer {
   const tunnels = new TunnelServer({ sessions, parts, publicOrigins: [] });
   stack.defer(() => {
     tunnels.destroy();
   });
-  const policyVersion = (): string => policies.current().version;
-  const tunnelsBySession = (): ReadonlyMap<string, number> => tunnels.tunnelsBySession();
   stack.use(
     new SessionPresenceWriter({
       store: store.presence,
-      tunnels: tunnelsBySession,
-      policyVersion,
+      tunnels: () => tunnels.tunnelsBySession(),
+      policyVersion: () => policies.current().version,
       clock,
       onFault,
     }),
   );
-  if (config.metrics !== undefined) {
-    const text = (): string =>
-      metrics.text({
-        tunnels: () => tunnels.tunnelCount,
-        liveGrants: () => parts.live.size,
-        auditHealthy: () => audit.healthy,
-        policyAgeSeconds: () => policies.ageMs() / 1000,
-        policyStaleSeconds: () => policies.staleMs() / 1000,
-      });
-    stack.use(await listenMetrics({ ...config.metrics, text }));
-  }
-  const state = { ready: true };
-  const { identity, renewable } = await openIdentity(config, clock());
-  const server = createPublicServer({
-    certificatePem: identity.certificatePem,
-    keyPem: identity.keyPem,
-    limits: config.limits,
-    caCertificates: () => ({ pem: authority.certificatesPem, etag: authority.etag }),
-    isReady: () => state.ready && audit.healthy,
-    handleSession: (request, response) =>
-      handleSessionRequest(request, response, {
-        sessions,
-        publicOrigins: [],
-        limits: config.limits,
-        clock,
-        onLimit: (limit) => {
-          metrics.countLimit(limit);
-        },
-        onFault: (error, traceId) => {
-          log('error', `${traceId}: ${error.message}`);
-        },
-      }),
-    handleUpgrade: (request, socket, head) => tunnels.handleUpgrade(request, socket, head),
-  });
-  await listen(server, config);
-  stack.defer(() => closeServer(server));
-  const { certificatePem } = identity;
-  if (renewable) stack.use(renewIdentity(config, server, identity, clock));
-  else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
-  const owned = stack.move();
-  let closing: Promise<void> | undefined;
-  const close = (drainMs: number): Promise<void> =>
-    (closing ??= (async () => {
-      state.ready = false;
-      // New connections are refused from here on; tunnels drain on theirs.
-      server.close();
-      parts.http2Front.drain();
-      if (drainMs > 0) await tunnels.drain(drainMs);
-      await owned.disposeAsync();
-    })());
-  // A TLS server that listens has a port.
-  const { port } = server.address() as AddressInfo;
-  loops.listensAs([...config.publicNames, config.listen.address], port);
-  return {
-    url: `https://${urlHost(config)}:${String(port)}`,
-    port,
-    serverCaPem: renewable ? identity.caPem : undefined,
-    sessions,
-    store,
-    policy: policies.current,
-    reloadPolicy: policies.reload,
-    close: ({ drainMs = 0 } = {}) => close(drainMs),
-    [Symbol.asyncDispose]: () => close(0),
-  };
+  return tunnels;
+}
+
+type MeasuredParts = Records & {
+  readonly parts: StreamParts;
+  readonly tunnels: TunnelServer;
+  readonly policies: Policies;
+};
+
+async function openMetrics(
+  { config, stack, metrics }: Start,
+  { audit, parts, tunnels, policies }: MeasuredParts,
+): Promise<void> {
+  if (config.metrics === undefined) return;
+  const text = (): string =>
+    metrics.text({
+      tunnels: () => tunnels.tunnelCount,
+      liveGrants: () => parts.live.size,
+      auditHealthy: () => audit.healthy,
+      policyAgeSeconds: () => policies.ageMs() / 1000,
+      policyStaleSeconds: () => policies.staleMs() / 1000,
+    });
+  stack.use(await listenMetrics({ ...config.metrics, text }));
 }
 
 function factsOf(
@@ -229,75 +328,6 @@ function factsOf(
     capturePorts: policy.capturePorts(principal),
     modes: ['raw', 'tls', 'proxy'],
   };
-}
-
-interface SessionParts {
-  readonly config: GatewayConfig;
-  readonly fetch: IssuerFetch;
-  readonly store: Store;
-  readonly audit: Awaited<ReturnType<typeof openAuditLog>>;
-  readonly clock: () => number;
-  readonly log: NonNullable<GatewayOptions['log']>;
-  readonly facts: (principal: Principal) => ReturnType<typeof factsOf>;
-}
-
-async function openSessions({
-  config,
-  fetch,
-  store,
-  audit,
-  clock,
-  log,
-  facts,
-}: SessionParts): Promise<SessionService> {
-  const signingKey = await openSigningKey(config.stateDirectory);
-  return openSessionService({
-    store,
-    audit,
-    signingKey,
-    issuer: config.tokens.issuer,
-    audience: config.tokens.audience,
-    trust: [
-      ownIssuer(signingKey, config.tokens.issuer),
-      ...config.issuers.map((issuer) => oidcIssuer({ ...issuer, fetch, limits: config.limits })),
-    ],
-    sessionFacts: facts,
-    limits: config.limits,
-    clock,
-    onFault: (error) => {
-      log('error', error.message);
-    },
-  });
-}
-
-async function listen(server: Server, config: GatewayConfig): Promise<void> {
-  const { address, port } = config.listen;
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  server.once('error', reject);
-  server.listen({ host: address, port }, () => {
-    resolve(undefined);
-  });
-  try {
-    await promise;
-  } catch (error) {
-    const reason = asProxyError(error).message;
-    throw new ProxyError(
-      'gateway_port_unusable',
-      `the gateway cannot listen on ${address}:${String(port)}: ${reason}`,
-      { cause: error },
-    );
-  } finally {
-    server.off('error', reject);
-  }
-}
-
-function closeServer(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
 }
 
 /** A wildcard address is no host to connect to: the first public name is. */

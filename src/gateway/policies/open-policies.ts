@@ -5,6 +5,7 @@ import { observePolicy } from '../../policy/observe-policy.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import type { GatewayConfig } from '../config/config.ts';
+import { foreignDefaults } from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
 import { PolicySource } from './policy-source.ts';
@@ -36,8 +37,8 @@ export function policyNames({
 }: Pick<GatewayConfig, 'credentials' | 'trust' | 'issuers' | 'discover'>): PolicyReadingOptions {
   return {
     credentials: Object.keys(credentials),
-    placeholders: Object.entries(credentials).flatMap(([name, { kind }]) =>
-      kind === 'placeholder' ? [name] : [],
+    placeholders: Object.entries(credentials).flatMap(([name, one]) =>
+      foreignDefaults(one).what === 'none-beside-it' ? [name] : [],
     ),
     trust: Object.keys(trust),
     // Of those with "for" it is said who is meant.

@@ -1,0 +1,106 @@
+// The port on which agents come: its server, its certificate, and the end of both.
+
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { CertificateAuthority } from '../pki/certificate-authority.ts';
+import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { LimitName } from '../protocol/limits.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import type { GatewayConfig } from './config/config.ts';
+import { FollowedIdentity } from './followed-identity.ts';
+import { openIdentity, renewIdentity } from './gateway-identity.ts';
+import { createPublicServer } from './public-server.ts';
+import { handleSessionRequest } from './sessions/session-endpoints.ts';
+import type { SessionService } from './sessions/session-service.ts';
+import type { TunnelServer } from './tunnels/tunnel-server.ts';
+
+export interface PublicPort {
+  readonly port: number;
+  readonly serverCaPem: string | undefined;
+  readonly server: Server;
+  /** From then on load balancers are told to go elsewhere. */
+  stopBeingReady(): void;
+}
+
+export interface PublicPortNeeds {
+  readonly config: GatewayConfig;
+  readonly stack: AsyncDisposableStack;
+  readonly clock: () => number;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
+  readonly onLimit: (limit: LimitName) => void;
+  readonly authority: CertificateAuthority;
+  readonly audit: AuditLog;
+  readonly sessions: SessionService;
+  readonly tunnels: TunnelServer;
+}
+
+/** The port on which agents come, and its certificate, kept fresh. */
+export async function openPublicPort({
+  config,
+  stack,
+  clock,
+  log,
+  onLimit,
+  authority,
+  audit,
+  sessions,
+  tunnels,
+}: PublicPortNeeds): Promise<PublicPort> {
+  let isReady = true;
+  const { identity, renewable } = await openIdentity(config, clock());
+  const { certificatePem, keyPem, caPem } = identity;
+  const { limits } = config;
+  const onFault = (error: ProxyError, traceId: string): void => {
+    log('error', `${traceId}: ${error.message}`);
+  };
+  const endpoints = { sessions, publicOrigins: [], limits, clock, onLimit, onFault };
+  const server = createPublicServer({
+    certificatePem,
+    keyPem,
+    limits,
+    caCertificates: () => ({ pem: authority.certificatesPem, etag: authority.etag }),
+    isReady: () => isReady && audit.healthy,
+    handleSession: (request, response) => handleSessionRequest(request, response, endpoints),
+    handleUpgrade: (request, socket, head) => tunnels.handleUpgrade(request, socket, head),
+  });
+  await listen(server, config);
+  stack.defer(() => closeServer(server));
+  if (renewable) stack.use(renewIdentity(config, server, identity, clock));
+  else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
+  // A TLS server that listens has a port.
+  const { port } = server.address() as AddressInfo;
+  const stopBeingReady = (): void => {
+    isReady = false;
+  };
+  return { port, server, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
+}
+
+async function listen(server: Server, config: GatewayConfig): Promise<void> {
+  const { address, port } = config.listen;
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  server.once('error', reject);
+  server.listen({ host: address, port }, () => {
+    resolve(undefined);
+  });
+  try {
+    await promise;
+  } catch (error) {
+    const reason = asProxyError(error).message;
+    throw new ProxyError(
+      'gateway_port_unusable',
+      `the gateway cannot listen on ${address}:${String(port)}: ${reason}`,
+      { cause: error },
+    );
+  } finally {
+    server.off('error', reject);
+  }
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}
