@@ -3,6 +3,7 @@
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AccessStore } from './access-store.ts';
+import type { BudgetStore } from './budget-store.ts';
 
 /** How many rows one call of a `prune` takes at the most: removing holds up other writers. */
 export const pruneBatch = 1000;
@@ -174,6 +175,7 @@ export interface Store extends AsyncDisposable {
   readonly tokens: TokenStore;
   readonly proofs: ProofStore;
   readonly access: AccessStore;
+  readonly budgets: BudgetStore;
   readonly audit: AuditStore;
   /** Ends the engine; ending twice is harmless. */
   close(): Promise<void>;

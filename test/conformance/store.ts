@@ -3,40 +3,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { NewAccessRequest } from '../../src/store/access-store.ts';
-import type { AuditEntry, NewSession, Store } from '../../src/store/store.ts';
+import type { AuditEntry, Store } from '../../src/store/store.ts';
+import { budgetConformance } from './budgets.ts';
+import { newSession } from './new-session.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
 const proofBounds = { nowMs: 1000, proofsPerKeyMax: 3, proofsMax: 5 };
-
-export function newSession(id: string, changes: Partial<NewSession> = {}): NewSession {
-  return {
-    id,
-    tokenKey: 'token-1',
-    tokenExpiresMs: 50_000,
-    principalId: 'issuer|subject',
-    claims: { sub: 'subject', groups: ['a', 'b'] },
-    posture: {
-      runtime: 'node',
-      runtimeVersion: '26',
-      platform: 'linux',
-      nondumpable: true,
-      execOnly: false,
-      untraced: true,
-      coreLimitZero: true,
-      inspectorClosed: true,
-      environmentClean: true,
-      jailed: false,
-      uid: 1000,
-      notes: [],
-    },
-    keyThumbprint: 'thumbprint',
-    agentVersion: '0.1.0',
-    enrolledMs: 1000,
-    commitByMs: 10_000,
-    endsMs: 100_000,
-    ...changes,
-  };
-}
 
 export function auditEntry(id: string, changes: Partial<AuditEntry> = {}): AuditEntry {
   const { sessionId, verdict = 'allow', kind = 'exchange' } = changes;
@@ -61,6 +33,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     auditConformance(open);
     presenceConformance(open);
     accessConformance(open);
+    budgetConformance(open);
   });
 }
 

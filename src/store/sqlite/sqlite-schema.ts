@@ -121,4 +121,16 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX access_request_by_principal ON access_request (principal_id, created_ms);
     `,
   },
+  {
+    version: 5,
+    servesFrom: 3,
+    script: `
+      CREATE TABLE session_budget (
+        session_id TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+        budget TEXT NOT NULL,
+        taken INTEGER NOT NULL CHECK (taken >= 0),
+        PRIMARY KEY (session_id, budget)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

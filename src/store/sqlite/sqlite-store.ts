@@ -2,6 +2,7 @@
 
 import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
+import { SqliteBudgets } from './sqlite-budgets.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
@@ -30,6 +31,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
       tokens: new SqliteTokens(state),
       proofs: new SqliteProofs(state),
       access: new SqliteAccess(state),
+      budgets: new SqliteBudgets(state),
       audit,
       close,
       [Symbol.asyncDispose]: close,

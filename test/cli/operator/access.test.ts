@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { openStore } from '../../../src/store/open-store.ts';
-import { accessRequest, newSession } from '../../conformance/store.ts';
+import { newSession } from '../../conformance/new-session.ts';
+import { accessRequest } from '../../conformance/store.ts';
 import { mustRun, runCommand } from '../../support/command.ts';
 import { launcher } from '../../support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';

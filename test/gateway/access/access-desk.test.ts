@@ -7,7 +7,7 @@ import type { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AccessRecord } from '../../../src/store/access-store.ts';
-import { newSession } from '../../conformance/store.ts';
+import { newSession } from '../../conformance/new-session.ts';
 import { access, policyOf, principal } from '../../policy/fixture.ts';
 import { RecordingAudit } from '../session-fixture.ts';
 

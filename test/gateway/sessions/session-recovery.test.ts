@@ -39,6 +39,7 @@ function failingStore(
     presence: wrap(inner.presence),
     proofs: wrap(inner.proofs),
     access: wrap(inner.access),
+    budgets: wrap(inner.budgets),
     audit: wrap(inner.audit),
     close,
     [Symbol.asyncDispose]: close,

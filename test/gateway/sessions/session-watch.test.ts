@@ -7,7 +7,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { SessionRecord } from '../../../src/store/store.ts';
 import { SessionWatch, watchIntervalMs } from '../../../src/gateway/sessions/session-watch.ts';
-import { newSession } from '../../conformance/store.ts';
+import { newSession } from '../../conformance/new-session.ts';
 import { patienceMs } from '../../support/patience.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };

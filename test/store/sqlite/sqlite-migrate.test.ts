@@ -9,7 +9,7 @@ import { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.ts';
 import { migrate } from '../../../src/store/sqlite/sqlite-migrate.ts';
 import { migrations } from '../../../src/store/sqlite/sqlite-schema.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
-import { newSession } from '../../conformance/store.ts';
+import { newSession } from '../../conformance/new-session.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
 const known = migrations.length;

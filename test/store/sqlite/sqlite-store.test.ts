@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
-import { auditEntry, newSession } from '../../conformance/store.ts';
+import { newSession } from '../../conformance/new-session.ts';
+import { auditEntry } from '../../conformance/store.ts';
 
 let root = '';
 before(async () => {
