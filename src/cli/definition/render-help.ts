@@ -16,8 +16,14 @@ const optionColumn = 24;
 /** How this form of the program is called. */
 export type ProgramName = 'upstreamproxy' | 'upstreamproxy-agent';
 
+/** A form of the program: its name, and its commands in their order. */
+export interface HelpProgram {
+  readonly name: ProgramName;
+  readonly definitions: readonly Definition[];
+}
+
 /** The list of all commands. */
-export function renderOverview(program: ProgramName, definitions: readonly Definition[]): string {
+export function renderOverview({ name: program, definitions }: HelpProgram): string {
   const shown = definitions.filter((definition) => !isHidden(definition));
   const rows = [
     ...shown.map((definition) => [overviewLine(definition), definition.summary] as const),
@@ -36,12 +42,15 @@ function overviewLine(definition: Definition): string {
 
 /** All about a command, or about one action of a group where one of the words names it. */
 export function renderHelp(
-  program: ProgramName,
+  { name, definitions }: HelpProgram,
   definition: Definition,
   words: readonly string[] = [],
 ): string {
-  const text = textOf(definition, words);
-  return program === 'upstreamproxy' ? text : text.replaceAll(/\bupstreamproxy (?=[a-z])/g, `${program} `);
+  const own = new Set(definitions.map((one) => one.name));
+  // What this form has no command for is said of the other one.
+  return textOf(definition, words).replaceAll(/\bupstreamproxy ([a-z-]+)/g, (line, command: string) => {
+    return own.has(command) ? `${name} ${command}` : line;
+  });
 }
 
 function textOf(definition: Definition, words: readonly string[]): string {

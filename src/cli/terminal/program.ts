@@ -60,24 +60,21 @@ async function main(program: Program, args: readonly string[]): Promise<number> 
   return await command.run(rest);
 }
 
-async function unknownCommand({ definitions }: Program, name: string): Promise<ProxyError> {
+async function unknownCommand({ name: program, definitions }: Program, name: string): Promise<ProxyError> {
   const { suggestion } = await import('../definition/nearest-name.ts');
   const { quoted } = await import('../definition/option-value.ts');
   const known = (await definitions()).filter(({ hidden }) => hidden !== true).map((one) => one.name);
   const hint = suggestion(name, [...known, 'help', 'version']);
-  return new ProxyError('usage', `there is no command ${quoted(name)}${hint}; see: upstreamproxy help`);
+  return new ProxyError('usage', `there is no command ${quoted(name)}${hint}; see: ${program} help`);
 }
 
 /** About a command, and of a group about the action that is named too. */
 async function printHelp(program: Program, [name, ...more]: readonly string[]): Promise<number> {
   const { renderHelp, renderOverview } = await import('../definition/render-help.ts');
-  const definitions = await program.definitions();
-  const definition = definitions.find((one) => one.name === name);
+  const shown = { name: program.name, definitions: await program.definitions() };
+  const definition = shown.definitions.find((one) => one.name === name);
   if (name !== undefined && definition === undefined) throw await unknownCommand(program, name);
-  const text =
-    definition === undefined
-      ? renderOverview(program.name, definitions)
-      : renderHelp(program.name, definition, more);
+  const text = definition === undefined ? renderOverview(shown) : renderHelp(shown, definition, more);
   process.stdout.write(text);
   return 0;
 }

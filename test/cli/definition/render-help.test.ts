@@ -34,9 +34,11 @@ const definition: CommandDefinition = {
   exits: { 3: 'it did not arrive' },
 };
 
+const program = { name: 'upstreamproxy', definitions } as const;
+
 test('help says how a command is called, what it takes, an example and its exit codes', () => {
   assert.equal(
-    renderHelp('upstreamproxy', definition),
+    renderHelp(program, definition),
     `upstreamproxy send PLACE [options]
 
 Sends a thing.
@@ -61,20 +63,22 @@ Exit codes:
   );
 });
 
-test('the single file names itself in its help', () => {
+test('the single file names itself in its help, and the other form for what it does not have', () => {
+  const single = { name: 'upstreamproxy-agent', definitions: [definition] } as const;
+  const text = renderHelp(single, { ...definition, description: ['See `upstreamproxy ca show`.'] });
   assert.match(
-    renderHelp('upstreamproxy-agent', definition),
-    /^upstreamproxy-agent send [^]*\n {2}upstreamproxy-agent send home\n/,
+    text,
+    /^upstreamproxy-agent send [^]*See `upstreamproxy ca show`[^]*\n {2}upstreamproxy-agent send home\n/,
   );
-  assert.match(renderOverview('upstreamproxy-agent', [definition]), /^ {2}upstreamproxy-agent send /m);
+  assert.match(renderOverview(single), /^ {2}upstreamproxy-agent send /m);
 });
 
 test('help of a group has every option of its actions, and help of an action its own alone', () => {
   for (const one of definitions) {
     if (one.kind !== 'group') continue;
-    const whole = renderHelp('upstreamproxy', one);
+    const whole = renderHelp(program, one);
     for (const action of one.actions) {
-      const text = renderHelp('upstreamproxy', one, [action.name]);
+      const text = renderHelp(program, one, [action.name]);
       assert.ok(text.startsWith(`upstreamproxy ${one.name} ${action.name}`), text);
       for (const name of Object.keys(action.options)) {
         assert.match(whole, new RegExp(`--${name}\\b`));
@@ -86,13 +90,13 @@ test('help of a group has every option of its actions, and help of an action its
 
 test('no line of help is longer than a terminal, but for command lines', () => {
   for (const one of definitions) {
-    for (const line of renderHelp('upstreamproxy', one).split('\n'))
+    for (const line of renderHelp(program, one).split('\n'))
       assert.ok(line.length <= 110 || /^ {0,2}upstreamproxy /.test(line), line);
   }
 });
 
 test('the list of commands has each once, without those that the program starts itself', () => {
-  const text = renderOverview('upstreamproxy', definitions);
+  const text = renderOverview(program);
   for (const { name, hidden } of definitions) {
     const found = text.match(new RegExp(`^ {2}upstreamproxy ${name}\\b`, 'gm')) ?? [];
     assert.equal(found.length, hidden === true ? 0 : 1, name);
