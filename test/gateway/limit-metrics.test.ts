@@ -75,7 +75,7 @@ test('every limit of the table is counted where it is reached, or says why not',
 
 test('limits are counted by name, from the audit and beside it', () => {
   const metrics = new Metrics();
-  const event = { id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
+  const event = { v: 1, id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, limit: 'no limit of ours"} 1' });
