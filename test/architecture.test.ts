@@ -59,7 +59,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['credentials/kinds'],
     ['credentials/sigv4', 'credentials/vault'],
     ['credentials/sources', 'credentials/request'],
-    ['forward', 'audit', 'scrub'],
+    ['forward', 'audit', 'scrub', 'admission'],
   ],
   cli: [
     ['.'],

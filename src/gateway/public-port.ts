@@ -1,10 +1,16 @@
 // The port on which agents come: its server, its certificate, and the end of both.
 
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
+import { descriptorShare } from './admission/descriptor-share.ts';
+import { EnrolmentFailures } from './admission/enrolment-failures.ts';
+import { networkList } from './admission/networks.ts';
+import { PublicConnections } from './admission/public-connections.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { FollowedIdentity } from './followed-identity.ts';
@@ -53,7 +59,30 @@ export async function openPublicPort({
   const onFault = (error: ProxyError, traceId: string): void => {
     log('error', `${traceId}: ${error.message}`);
   };
-  const endpoints = { sessions, publicOrigins: [], limits, clock, onLimit, onFault };
+  const connections = new PublicConnections({
+    limits,
+    descriptorShare: descriptorShare(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
+    isTrustedProxy: networkList(config.trustedProxies) ?? (() => false),
+    requiresProxyProtocol: config.listen.proxyProtocol === 'required',
+    onLimit,
+  });
+  const failures = new EnrolmentFailures({
+    perSecondMax: limits.enrolFailuresPerSecondMax,
+    sourcesMax: limits.enrolFailureSourcesMax,
+    delayMs: limits.enrolFailureDelayMs,
+    clock,
+  });
+  const endpoints = {
+    sessions,
+    publicOrigins: [],
+    limits,
+    clock,
+    onLimit,
+    onFault,
+    onServed: ({ socket }: IncomingMessage) => connections.showedSession(socket),
+    onTokenRefused: (request: IncomingMessage, refusal: ProxyError) =>
+      failures.told(connections.sourceOf(request), refusal),
+  };
   const server = createPublicServer({
     certificatePem,
     keyPem,
@@ -61,8 +90,10 @@ export async function openPublicPort({
     caCertificates: () => ({ pem: authority.certificatesPem, etag: authority.etag }),
     isReady: () => isReady && audit.healthy,
     handleSession: (request, response) => handleSessionRequest(request, response, endpoints),
-    handleUpgrade: (request, socket, head) => tunnels.handleUpgrade(request, socket, head),
+    handleUpgrade: (request, socket, head) =>
+      tunnels.handleUpgrade(request, socket, head, () => connections.showedSession(socket)),
   });
+  connections.guard(server);
   await listen(server, config);
   stack.defer(() => closeServer(server));
   if (renewable) stack.use(renewIdentity(config, server, identity, clock));

@@ -39,14 +39,6 @@ export interface DialRequest {
   readonly signal?: AbortSignal;
 }
 
-/** When a step of a dial was over, by `performance.now()`. */
-export interface DialTimes {
-  /** Absent behind a proxy, which resolves. */
-  readonly resolvedMs?: number;
-  readonly dialledMs: number;
-  readonly securedMs?: number;
-}
-
 export interface DialResult {
   /** Open, half-open allowed, without listeners of the dialer. */
   readonly socket: Socket | TLSSocket;
@@ -55,7 +47,6 @@ export interface DialResult {
   readonly alpn: string | undefined;
   /** The names that the host led to, as far as they are known by now: a connection does not wait for them. */
   readonly aliases?: () => readonly string[];
-  readonly dialTimes?: DialTimes;
 }
 
 /**
@@ -120,8 +111,7 @@ class GuardedDialer implements Dialer {
   async #dial(request: DialRequest): Promise<DialResult> {
     const { destination, signal } = request;
     if (signal?.aborted === true) throw cancelled(destination);
-    const { socket, address, aliases, resolvedMs } = await this.#open(request);
-    const dialledMs = performance.now();
+    const { socket, address, aliases } = await this.#open(request);
     const secured = destination.scheme === 'https' ? await this.#secure(socket, request) : undefined;
     return {
       socket: secured ?? socket,
@@ -131,11 +121,6 @@ class GuardedDialer implements Dialer {
           ? undefined
           : (secured.alpnProtocol ?? undefined),
       ...(aliases === undefined ? {} : { aliases: knownSoFar(aliases) }),
-      dialTimes: {
-        dialledMs,
-        ...(resolvedMs === undefined ? {} : { resolvedMs }),
-        ...(secured === undefined ? {} : { securedMs: performance.now() }),
-      },
     };
   }
 
@@ -147,8 +132,7 @@ class GuardedDialer implements Dialer {
       const isName = isAddressLiteral(destination.host) === 0;
       // While the connection is made.
       const aliases = isName ? resolver.aliases?.(destination.host, principalId) : undefined;
-      const resolvedMs = performance.now();
-      return { ...(await this.#connect(addresses, destination, signal)), aliases, resolvedMs };
+      return { ...(await this.#connect(addresses, destination, signal)), aliases };
     }
     const target = this.#chainTarget(request);
     return {
@@ -306,7 +290,6 @@ interface OpenedSocket {
   readonly address: string;
   /** Being asked for. */
   readonly aliases: Promise<readonly string[]> | undefined;
-  readonly resolvedMs?: number;
 }
 
 /** Names that mean the same everywhere (RFC 6761 §6.3, clouds), whoever resolves them. */

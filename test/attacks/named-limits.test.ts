@@ -99,7 +99,7 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
   openExchangesPerSessionMax: {
     neighbourMsMax,
-    limits: { openExchangesPerSessionMax: 10, webSocketIdleTimeoutMs: 1_500 },
+    limits: { openExchangesPerSessionMax: 10, webSocketIdleTimeoutMs: 6_000 },
     run: async (a) => {
       acceptUpgrades(a);
       const at = a.at('allowed.test');

@@ -31,6 +31,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   accessTokenLifetimeMs: 'a lifetime: the agent renews in time',
   sessionLifetimeMs: 'a lifetime: its end is an event of the session',
   proofsMax: 'the store says that it is full, not of which of the two; counted as proofsPerKeyMax',
+  enrolFailureDelayMs: 'how long a refusal waits',
+  enrolFailureSourcesMax: 'the oldest entry makes room',
   logLinesPerSecondMax: 'the log itself says how many lines it left out',
   auditFlushDelayMs: 'how long an event waits for company',
   leafContextsMax: 'the oldest entry makes room',
@@ -75,7 +77,7 @@ test('every limit of the table is counted where it is reached, or says why not',
 
 test('limits are counted by name, from the audit and beside it', () => {
   const metrics = new Metrics();
-  const event = { v: 1, id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
+  const event = { id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, limit: 'no limit of ours"} 1' });

@@ -1,7 +1,6 @@
 // What an audit event says of a decision: what was asked, by whom, and what was decided.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { isOfLaterVersion } from '../../api/read-audit-event.ts';
 import { HeaderList } from '../../http/header-list.ts';
 import type { AccessRequest } from '../../policy/decision.ts';
 import { accessRequestsName } from '../../policy/granted-policy.ts';
@@ -23,7 +22,6 @@ export interface RecordedDecision {
 /** The decision of an event, or why there is none in it; undefined for events in the life of a session. */
 export function recordedDecision(event: AuditEvent): RecordedDecision | string | undefined {
   if (event.kind !== 'exchange' && event.kind !== 'stream') return undefined;
-  if (isOfLaterVersion(event)) return 'written by a newer program, which this one cannot read';
   if (event.verdict === 'info') return undefined;
   const { rule } = event;
   if (event.verdict === 'unknown' && event.decided === undefined)

@@ -3,7 +3,6 @@
 import { randomFillSync, randomUUIDv7 } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { auditEventVersion } from '../../api/audit-event-version.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../../store/store.ts';
@@ -315,7 +314,6 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#lost = 0;
     this.#push(
       entryOf({
-        v: auditEventVersion,
         id: newEventId(),
         time: new Date().toISOString(),
         kind: 'alarm',

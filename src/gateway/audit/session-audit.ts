@@ -1,7 +1,6 @@
 // Audit events in the life of a session, and of the access that it asked for.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { auditEventVersion } from '../../api/audit-event-version.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import { newEventId, newTraceId, type DurableAuditSink } from './audit-log.ts';
 
@@ -79,7 +78,6 @@ function eventOf(step: SessionStep): AuditEvent {
   const message = step.message ?? error?.message;
   const alarm = action === 'token_reused';
   return {
-    v: auditEventVersion,
     id: newEventId(),
     time: new Date(nowMs).toISOString(),
     kind: alarm ? 'alarm' : 'session',

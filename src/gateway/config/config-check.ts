@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { YamlPath } from '../../policy/yaml-source.ts';
+import { networkList } from '../admission/networks.ts';
 import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
 import { asList } from '../../policy/schema-parts.ts';
@@ -12,6 +13,17 @@ type Report = (path: YamlPath, message: string) => void;
 export function checkConfigDocument(document: GatewayConfigDocument, report: Report): void {
   if (document.listen?.address !== undefined && isIP(document.listen.address) === 0) {
     report(['listen', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
+  }
+  for (const [i, network] of asList(document.trustedProxies).entries()) {
+    if (networkList([network]) !== undefined) continue;
+    const at = Array.isArray(document.trustedProxies) ? ['trustedProxies', i] : ['trustedProxies'];
+    report(at, 'not a network; write an IP address, or one with the length of a prefix, such as 10.0.0.0/8');
+  }
+  if (document.listen?.proxyProtocol === 'required' && asList(document.trustedProxies).length === 0) {
+    report(
+      ['listen', 'proxyProtocol'],
+      'a PROXY head is believed from trustedProxies alone; name the networks of the balancers there',
+    );
   }
   if (/^postgres(ql)?:\/\/[^/]*:[^/]*@/.test(document.store ?? '')) {
     report(['store'], 'the URL has a password; a secret never stands in this file');

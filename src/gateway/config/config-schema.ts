@@ -19,6 +19,10 @@ const listenSchema = strictMap(
       .min(0, { error: 'write a port from 0 to 65535 (0 lets the system choose)' })
       .max(65_535, { error: 'write a port from 0 to 65535 (0 lets the system choose)' })
       .optional(),
+    proxyProtocol: z
+      .enum(['required', 'refused'], { error: 'write required or refused' })
+      .optional()
+      .describe('Whether each connection begins with a PROXY head of version 2, by one of trustedProxies.'),
   },
   { hint: 'write listen: { address: 0.0.0.0, port: 8443 }', synonyms: { host: 'address', ip: 'address' } },
 );
@@ -206,6 +210,12 @@ export const gatewayConfigSchema = strictMap(
   {
     version: z.literal(1, { error: 'write version: 1, the only version there is' }).optional(),
     listen: listenSchema.optional().describe('The one public TLS port.'),
+    trustedProxies: oneOrMany(
+      text('write a network such as 10.0.0.0/8'),
+      'write the networks of the balancers before the gateway, such as [10.0.0.0/8]',
+    )
+      .optional()
+      .describe('Networks of balancers whose word on who is behind them is taken.'),
     publicNames: oneOrMany(
       text('write a name or address of the gateway'),
       'write the names of the gateway, or one',

@@ -42,7 +42,13 @@ export interface UpstreamProxySettings {
 
 /** Everything that the gateway is told. Paths are absolute; nothing in it is a secret. */
 export interface GatewayConfig {
-  readonly listen: { readonly address: string; readonly port: number };
+  readonly listen: {
+    readonly address: string;
+    readonly port: number;
+    readonly proxyProtocol?: 'required' | 'refused';
+  };
+  /** Networks of balancers whose word on who is behind them is taken. */
+  readonly trustedProxies: readonly string[];
   readonly publicNames: readonly string[];
   readonly stateDirectory: string;
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
@@ -97,6 +103,7 @@ export function embeddedConfig(
   return {
     ...completeConfig({}, directory, directory),
     listen: { address: '127.0.0.1', port: 0 },
+    trustedProxies: [],
     publicNames: ['localhost', '127.0.0.1'],
     policy: { mode: 'observe', paths: [] },
     audit: { file: join(directory, 'audit.jsonl'), keepDays: gatewayConfigDefaults.auditKeepDays },
@@ -182,7 +189,9 @@ function completeConfig(
     listen: {
       address: document.listen?.address ?? defaults.address,
       port: document.listen?.port ?? defaults.port,
+      proxyProtocol: document.listen?.proxyProtocol ?? 'refused',
     },
+    trustedProxies: asList(document.trustedProxies),
     publicNames,
     stateDirectory,
     tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },

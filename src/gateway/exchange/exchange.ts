@@ -8,6 +8,7 @@ import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
+import type { RefUpdate } from '../../policy/git-commands.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -22,6 +23,7 @@ import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { gitFacts } from '../git/git-facts.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusePush } from './git-denial.ts';
@@ -99,7 +101,7 @@ export async function runExchange(
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
     // Invariant 4: exactly one audit event for each exchange, on every path.
-    record.ended();
+    record.finish(parts.clock());
   }
 }
 
@@ -110,16 +112,11 @@ export async function admit(
   parts: ExchangeParts,
   record: ExchangeRecord,
 ): Promise<Admitted> {
-  record.asked({
-    method: client.method,
-    target: client.target,
-    protocol: scene.protocol,
-    destination: scene.destination,
-  });
+  noteClaims(client, scene, record);
   requireAudit(parts, scene.principal.sessionId);
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const validated = validate(client, scene, parts.limits);
-  record.validated(validated.head);
+  noteHead(validated.head, record);
   const { destination, headers } = validated.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
@@ -133,10 +130,12 @@ export async function admit(
   );
   const body = bodyFacts(client, scene.principal, validated);
   const injected = await inject({ head: validated.head, body }, decision, parts);
-  record.injected(
-    injected,
-    decision.inject.map(({ credential }) => credential),
-  );
+  record.facts.injected = injected.names;
+  const { stripped } = injected;
+  if (stripped.length > 0) record.facts.details = { ...record.facts.details, stripped };
+  if (injected.names.length < decision.inject.length)
+    record.facts.offered = decision.inject.map(({ credential }) => credential);
+  record.keep();
   return { validated, access, decision, injected, spendBytes };
 }
 
@@ -156,12 +155,37 @@ export function requireAudit(
   );
 }
 
+/** What the client said, in case validation refuses it. */
+function noteClaims(client: ClientExchange, scene: ExchangeScene, record: ExchangeRecord): void {
+  record.facts.method = client.method.slice(0, 64);
+  record.facts.path = client.target.slice(0, 2048);
+  record.facts.protocol = scene.protocol;
+  if (scene.destination === undefined) return;
+  record.facts.scheme = scene.destination.scheme;
+  record.facts.host = scene.destination.host;
+  record.facts.port = scene.destination.port;
+}
+
 function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits): ValidatedRequest {
   const { method, target, rawHeaders, httpVersion } = client;
   const ended = client.endsAtHead === undefined ? {} : { ended: client.endsAtHead };
   const input = { method, target, rawHeaders, httpVersion, limits, ...ended };
   const { destination } = scene;
   return destination === undefined ? validateProxyRequest(input) : validateRequest({ ...input, destination });
+}
+
+function noteHead(head: RequestHead, record: ExchangeRecord): void {
+  record.facts.method = head.method;
+  record.facts.scheme = head.destination.scheme;
+  record.facts.host = head.destination.host;
+  record.facts.port = head.destination.port;
+  record.facts.path = head.path + head.query;
+  noteGit(head, undefined, record);
+}
+
+function noteGit(head: RequestHead, pushed: readonly RefUpdate[] | undefined, record: ExchangeRecord): void {
+  const git = gitFacts(head, pushed);
+  if (git !== undefined) record.facts.git = git;
 }
 
 /**
@@ -178,22 +202,22 @@ async function decide(
   const access = { depth: 'request', destination, method, path, query, headers } as const;
   const first = judge(access, principal, parts, record);
   if (first.effect === 'deny' || first.awaits === undefined) {
-    const decision = allowed(first);
+    const decision = allowed(first, record);
     if (decision.observed !== undefined)
-      record.pushRead(head, await observedPush(client, head, parts.limits));
+      noteGit(head, await observedPush(client, head, parts.limits), record);
     return { decision, access };
   }
   client.sendContinue();
   const commands = await readPush(client.body, headers, parts.limits);
   const push = { ...access, pushed: commands.updates };
-  record.pushRead(head, commands.updates);
+  noteGit(head, commands.updates, record);
   const decision = judge(push, principal, parts, record);
   if (decision.effect === 'deny') {
     const isAllowed = (one: RequestAccess): boolean =>
       parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
-    record.pushRefused(refusedPush(commands, push, isAllowed));
+    record.refusedPush = refusedPush(commands, push, isAllowed);
   }
-  return { decision: allowed(decision), access: push };
+  return { decision: allowed(decision, record), access: push };
 }
 
 function judge(
@@ -204,15 +228,21 @@ function judge(
 ): Decision {
   const policy = parts.policy();
   const decision = policy.decide(principal, access, parts.clock());
-  const mayAskAccess =
+  record.facts.rule = decision.rule.name;
+  record.facts.policyVersion = policy.version;
+  record.mayAskAccess =
     decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
-  record.decided(decision, { policyVersion: policy.version, mayAskAccess });
   return decision;
 }
 
 /** @throws ProxyError policy_denied */
-function allowed(decision: Decision): AllowDecision {
-  if (decision.effect === 'deny') throw denied(decision);
+function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
+  record.decided = decision.effect;
+  if (decision.effect === 'deny') {
+    record.facts.message = decision.operatorReason;
+    throw denied(decision);
+  }
+  if (decision.observed !== undefined) record.facts.observed = decision.observed;
   return decision;
 }
 
@@ -266,7 +296,6 @@ async function forward(
     request: admitted.validated.head,
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
-    onStatus: (status) => record.responded(status),
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });
   let ended: ProxyError | undefined;
@@ -286,7 +315,8 @@ async function forward(
     client.sendContinue();
     const { protocol } = await parts.forwarder.forward(request, relay);
     await relay.end();
-    record.succeeded(protocol);
+    record.facts.upstreamProtocol = protocol;
+    record.facts.verdict = 'allow';
   } catch (error) {
     // What broke is the consequence of that.
     throw ended ?? relay.harmless(error);
@@ -294,8 +324,9 @@ async function forward(
     release();
     releaseBody(client, request);
     if (relay.status === 401) admitted.injected.onRejected(parts.clock());
-    record.received(relay.bodyBytes);
-    record.scrubbed(relay.scrubbed);
+    if (relay.status !== undefined) record.facts.status = relay.status;
+    record.facts.responseBytes = relay.bodyBytes;
+    if (relay.scrubbed > 0) record.facts.details = { ...record.facts.details, scrubbed: relay.scrubbed };
   }
 }
 
@@ -316,7 +347,7 @@ export function forwardRequest(
   const { validated, decision, injected, spendBytes } = admitted;
   const tls = ruleTrust.tlsOf(decision, injected.tls);
   let bodyBytes = 0;
-  record.sent(0);
+  record.facts.requestBytes = 0;
   return {
     head: injected.head,
     ...upstreamBody(client, scene, admitted),
@@ -331,12 +362,12 @@ export function forwardRequest(
     ...(scene.via === undefined ? {} : { via: scene.via }),
     signal: client.signal,
     onConnection: (connection) => {
-      record.dialled(connection);
+      record.noteConnection(connection);
     },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;
       spendBytes(bytes);
-      record.sent(bodyBytes);
+      record.facts.requestBytes = bodyBytes;
       client.checkFraming?.(bodyBytes);
       const max = decision.limits.bodyBytes;
       if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);

@@ -27,16 +27,19 @@ export function refuse(
   record: ExchangeRecord,
   responseTo?: (denial: Denial) => RefusalResponse,
 ): void {
+  const { facts } = record;
   const error = client.fault ?? given;
-  if (isDenial(error)) record.refused(error, { operatorDetail: operatorDetail(error) });
-  else record.failed(error, { operatorDetail: operatorDetail(error) });
+  facts.verdict = isDenial(error) ? 'deny' : 'error';
+  record.noteFault(error);
+  const detail = operatorDetail(error);
+  if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
   if (error.code === 'request_malformed') client.closeAfterResponse();
   if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
     client.abort(error);
     return;
   }
   try {
-    respond(client, denialOf(error, record), { record, responseTo });
+    respond(client, denialOf(error, record), { facts, responseTo });
   } catch (fault) {
     // The last resort of every exchange: what is thrown from here would end the process.
     client.abort(asProxyError(fault));
@@ -44,22 +47,22 @@ export function refuse(
 }
 
 interface ResponseOptions {
-  readonly record: ExchangeRecord;
+  readonly facts: ExchangeRecord['facts'];
   readonly responseTo: ((denial: Denial) => RefusalResponse) | undefined;
 }
 
-function respond(client: ClientExchange, denial: Denial, { record, responseTo }: ResponseOptions): void {
+function respond(client: ClientExchange, denial: Denial, { facts, responseTo }: ResponseOptions): void {
   const fields = new Map(pairs(client.rawHeaders));
   const grpcType = grpcTypeOf(fields.get('content-type'), client.httpVersion);
   if (grpcType !== undefined && responseTo === undefined) {
     // What would have been said without gRPC, whose responses all have the status of success.
-    record.refusedWith(errorTable[denial.code].http);
+    facts.status = errorTable[denial.code].http;
     client.sendHead(grpcDenial(denial, grpcType), true);
     client.sendEnd([]);
     return;
   }
   const { head, body } = responseTo?.(denial) ?? denialResponse(denial, fields.get('accept'));
-  record.refusedWith(head.status);
+  facts.status = head.status;
   client.sendHead(head);
   if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
   client.sendEnd([]);

@@ -25,8 +25,6 @@ export interface ResponseRelayOptions {
   readonly request: RequestHead;
   readonly limits: Limits;
   readonly spendBytes: SpendBytes;
-  /** Told of the head of the response that goes to the client. */
-  readonly onStatus?: (status: number) => void;
 }
 
 export class ResponseRelay implements ResponseReceiver {
@@ -34,7 +32,6 @@ export class ResponseRelay implements ResponseReceiver {
   readonly #request: RequestHead;
   readonly #limits: Limits;
   readonly #spendBytes: SpendBytes;
-  readonly #onStatus: ((status: number) => void) | undefined;
   readonly #forms: readonly Buffer[];
   readonly #scrubber: ResponseScrubber | undefined;
   readonly #decode: boolean;
@@ -51,7 +48,6 @@ export class ResponseRelay implements ResponseReceiver {
     this.#request = options.request;
     this.#limits = options.limits;
     this.#spendBytes = options.spendBytes;
-    this.#onStatus = options.onStatus;
     this.#decode = options.decode ?? false;
     this.#forms = secretForms(options.secrets);
     this.#scrubber = this.#forms.length === 0 ? undefined : new ResponseScrubber(this.#forms);
@@ -92,7 +88,6 @@ export class ResponseRelay implements ResponseReceiver {
     const head = this.#clean(status, rawHeaders);
     const coding = this.#codingToTakeOff(head);
     this.status = status;
-    this.#onStatus?.(status);
     if (coding === undefined) {
       this.#client.sendHead(head, endsAtHead);
       return;

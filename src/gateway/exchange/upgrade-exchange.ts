@@ -124,9 +124,11 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     const { request } = handshake;
     const signal = AbortSignal.any([request.signal, noResponse.signal]);
     const result = await parts.forwarder.upgrade({ ...request, signal }, 'websocket', relay);
+    record.facts.verdict = 'allow';
+    record.facts.upstreamProtocol = result.protocol;
     if (result.socket === undefined) {
       await relay.end();
-      record.succeeded(result.protocol);
+      if (relay.status !== undefined) record.facts.status = relay.status;
       if (relay.status === 401) admitted.injected.onRejected(parts.clock());
       return;
     }
@@ -136,10 +138,10 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
       throw ended;
     }
     origin = result.socket;
-    record.switched(result.status, result.protocol);
+    record.facts.status = result.status;
+    record.keep();
     await connectBoth({ upgrade, result, origin, record, limits, ...handshake });
-    // The policy ended what it had allowed; there is nobody left to tell but the audit.
-    if (ended !== undefined) record.refused(ended);
+    noteEnd(record, ended);
   } catch (error) {
     // What broke is the consequence of that.
     refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
@@ -147,7 +149,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     release();
     // A response that is refused leaves nobody who would end it.
     origin?.destroy();
-    record.ended();
+    record.finish(parts.clock());
   }
 }
 
@@ -180,13 +182,19 @@ function openingHandshake(
     request: validated.head,
     limits: parts.limits,
     spendBytes,
-    onStatus: (status) => known.record.responded(status),
   });
   const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
   const forms = secretForms(injected.values);
   const headers = handshakeFields(request.head.headers, forms.length > 0);
   const key = headers.first('sec-websocket-key') ?? '';
   return { relay, request: { ...request, head: { ...request.head, headers } }, forms, key, spendBytes };
+}
+
+/** The policy ended what it had allowed; there is nobody left to tell but the audit. */
+function noteEnd(record: ExchangeRecord, ended: ProxyError | undefined): void {
+  if (ended === undefined) return;
+  record.facts.verdict = 'deny';
+  record.noteFault(ended);
 }
 
 /**
@@ -254,12 +262,15 @@ async function connectBoth(switched: Switched): Promise<void> {
   const idle = { limits, name: 'webSocketIdleTimeoutMs' } as const;
   const through = scrubber === undefined ? {} : { throughSecond: scrubber };
   const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle, ...through });
-  record.scrubbed(scrubber?.replaced ?? 0);
+  if (scrubber !== undefined && scrubber.replaced > 0)
+    record.facts.details = { ...record.facts.details, scrubbed: scrubber.replaced };
   const spent = unpaid ?? bytes.fault;
-  if (spent !== undefined) record.cutShort(spent);
-  record.sent(early.client.length + bytes.fromFirst);
-  record.received(early.origin.length + bytes.fromSecond);
-  if (fault !== undefined) record.failed(fault);
+  if (spent !== undefined) record.noteFault(spent);
+  record.facts.requestBytes = early.client.length + bytes.fromFirst;
+  record.facts.responseBytes = early.origin.length + bytes.fromSecond;
+  if (fault === undefined) return;
+  record.facts.verdict = 'error';
+  record.noteFault(fault);
 }
 
 interface FrameGuards {

@@ -29,19 +29,15 @@ export class Http2Origin implements OriginConnection {
   readonly session: ClientHttp2Session;
   readonly address: string;
   readonly aliases: OriginConnection['aliases'];
-  readonly dialTimes: OriginConnection['dialTimes'];
-  /** Whether it carried an exchange before. */
-  isKept = false;
   /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
   readonly settled: Promise<void>;
   /** Exchanges, and the WebSockets that came of them. */
   readonly #active = new Set<ActiveStream>();
   #usable = true;
 
-  constructor({ socket, address, aliases, dialTimes }: DialResult, authority: string) {
+  constructor({ socket, address, aliases }: DialResult, authority: string) {
     this.address = address;
     this.aliases = aliases;
-    this.dialTimes = dialTimes;
     const options = {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
@@ -100,17 +96,12 @@ export class Http2Origin implements OriginConnection {
     this.#active.add(active);
     try {
       requireClient(request);
-      this.#tell(request);
+      request.onConnection?.(this);
       await exchange({ session: this.session, active }, request, receiver, limits);
       return { protocol: 'h2' };
     } finally {
       this.#active.delete(active);
     }
-  }
-
-  #tell({ onConnection }: ForwardRequest): void {
-    onConnection?.(this);
-    this.isKept = true;
   }
 
   /** Opens a WebSocket as an extended CONNECT; a response other than 200 goes to the receiver. */
@@ -120,7 +111,7 @@ export class Http2Origin implements OriginConnection {
     const release = (): void => {
       this.#active.delete(active);
     };
-    this.#tell(request);
+    request.onConnection?.(this);
     try {
       const result = await openHttp2WebSocket(this, request, receiver, limits);
       if (result.socket === undefined) release();

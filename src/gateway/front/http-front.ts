@@ -156,10 +156,11 @@ export class HttpFront {
   ): void {
     const { audit, clock } = this.#parts;
     const record = new ExchangeRecord(audit, 'exchange', scene.principal, clock());
-    const { protocol, destination } = scene;
-    record.asked({ method: request.method ?? '', target: request.url ?? '', protocol, destination });
+    noteDestination(record, scene);
+    record.facts.method = (request.method ?? '').slice(0, 64);
+    record.facts.path = (request.url ?? '').slice(0, 2048);
     refuse(client, error, record);
-    record.ended();
+    record.finish(clock());
   }
 
   /** For the events that come without a ServerResponse. */
@@ -232,10 +233,11 @@ export class HttpFront {
     const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
     this.#responded.add(socket);
     const { status, fault } = parserFault(error);
-    record.asked(connection.scene);
-    record.refused(fault);
-    record.refusedWith(status);
-    record.ended();
+    record.facts.verdict = 'deny';
+    record.noteFault(fault);
+    record.facts.status = status;
+    noteDestination(record, connection.scene);
+    record.finish(clock());
     // A client that does not close its own side after the refusal is cut off.
     setTimeout(() => socket.destroy(), refusedLingerMs).unref();
     socket.end(encodeRefusal(fault, status, record.traceId));
@@ -276,6 +278,14 @@ function createServer(limits: Limits): Server {
   // A client that shuts its write side down still wants the response; Node's types do not know this switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;
+}
+
+function noteDestination(record: ExchangeRecord, scene: ExchangeScene): void {
+  record.facts.protocol = scene.protocol;
+  if (scene.destination === undefined) return;
+  record.facts.scheme = scene.destination.scheme;
+  record.facts.host = scene.destination.host;
+  record.facts.port = scene.destination.port;
 }
 
 interface ParserFault {

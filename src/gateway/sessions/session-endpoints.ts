@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import type { ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import { sessionCommitPath, sessionPath, type SessionProblem } from '../../protocol/session-messages.ts';
 import { newTraceId } from '../audit/audit-log.ts';
@@ -18,8 +19,25 @@ export interface SessionEndpointContext {
   readonly limits?: Limits;
   readonly clock?: () => number;
   /** Told of responses with status 500 and above: the agent gets no details of those. */
+  /** A request of a living session was served. */
+  readonly onServed?: (request: IncomingMessage) => void;
+  /** A session token did not verify: gives what the stranger is told, when it is told. */
+  readonly onTokenRefused?: (request: IncomingMessage, refusal: ProxyError) => Promise<ProxyError>;
   readonly onLimit?: (limit: LimitName) => void;
   readonly onFault?: (error: ProxyError, traceId: string) => void;
+}
+
+/** Codes of tokens that are not of an issuer that is trusted, or not any more. */
+const strangerCodes: ReadonlySet<ErrorCode> = new Set(['token_malformed', 'token_invalid', 'token_expired']);
+
+async function toldTo(
+  request: IncomingMessage,
+  refusal: ProxyError,
+  { onTokenRefused }: SessionEndpointContext,
+): Promise<ProxyError> {
+  const isEnrolment = /^Bearer /i.test(onlyField(request, 'authorization') ?? '');
+  if (onTokenRefused === undefined || !isEnrolment || !strangerCodes.has(refusal.code)) return refusal;
+  return onTokenRefused(request, refusal);
 }
 
 /** Whether a path is one that `handleSessionRequest` serves. */
@@ -35,9 +53,11 @@ export async function handleSessionRequest(
 ): Promise<void> {
   const traceId = newTraceId();
   try {
-    send(response, 200, await serve(request, context, traceId));
+    const body = await serve(request, context, traceId);
+    context.onServed?.(request);
+    send(response, 200, body);
   } catch (error) {
-    const refusal = asProxyError(error);
+    const refusal = await toldTo(request, asProxyError(error), context);
     if (refusal.limit !== undefined) context.onLimit?.(refusal.limit);
     if (isOurFault(refusal)) context.onFault?.(refusal, traceId);
     // A body that was not read to its end would be taken for the next request.

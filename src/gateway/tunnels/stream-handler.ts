@@ -63,16 +63,17 @@ export async function handleStream(
   const scene = { port, principal, parts };
   if (!admitStream(scene)) return;
   const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
-  record.reached({ host: port.fields.authority.slice(0, 300) });
+  record.facts.host = port.fields.authority.slice(0, 300);
   try {
     await route(scene, record);
   } catch (error) {
     // A stream that never became an exchange still leaves one event.
     const fault = asProxyError(error);
-    const notes = { operatorDetail: operatorDetail(fault) };
-    if (fault.code === 'cancelled' || fault.code === 'timeout') record.failed(fault, notes);
-    else record.refused(fault, notes);
-    record.ended();
+    record.facts.verdict = fault.code === 'cancelled' || fault.code === 'timeout' ? 'error' : 'deny';
+    record.noteFault(fault);
+    const detail = operatorDetail(fault);
+    if (detail !== undefined) record.facts.details = { operator: detail };
+    record.finish(parts.clock());
     port.refuse(fault);
   }
 }
@@ -89,10 +90,11 @@ function admitStream({ port, principal, parts }: Scene): boolean {
     const refused = parts.budgets.takeRefusedStreams(principal.sessionId, nowMs);
     if (refused !== undefined) {
       const record = new ExchangeRecord(parts.audit, 'stream', principal, nowMs);
-      // Without the limit, which is counted above for each of them.
-      record.refused(new ProxyError(fault.code, fault.message));
-      record.refusedBefore(refused);
-      record.ended();
+      record.facts.verdict = 'deny';
+      record.facts.errorCode = fault.code;
+      record.facts.message = fault.message;
+      record.facts.details = { refused };
+      record.finish(nowMs);
     }
     port.refuse(fault);
     return false;
@@ -112,7 +114,8 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
     return;
   }
   const authority = parseAuthority(claimed);
-  record.reached(authority);
+  record.facts.host = authority.host;
+  record.facts.port = authority.port;
   if (mode === 'raw') parts.loops?.check(authority, port.fields.via);
   const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
   port.accept();
@@ -150,15 +153,16 @@ async function byFirstBytes(
       return;
     case 'ended':
       // Opened and closed without a byte, as port scans and health checks do: nothing was asked for.
-      record.stayedSilent();
-      record.ended();
+      record.facts.verdict = 'info';
+      record.facts.message = 'the client sent nothing';
+      record.finish(scene.parts.clock());
       scene.port.duplex.end();
       scene.port.duplex.resume();
       return;
     case 'http2':
     case 'other':
     case 'silent':
-      record.explainedBy(raw.rule.name);
+      record.facts.rule = raw.rule.name;
       throw new ProxyError(
         'protocol_denied',
         `${authority.host}:${String(authority.port)}: the connection is neither TLS nor HTTP/1.1, and no rule allows raw TCP there`,
@@ -178,7 +182,7 @@ async function serveTls(
 ): Promise<void> {
   const { port, parts } = scene;
   const { sni, alpn } = first.hello;
-  record.reached({ scheme: 'https' });
+  record.facts.scheme = 'https';
   if (sni !== undefined && !sameHost(sni, destination.host)) {
     refuseName(scene, destination, sni, record);
     return;
@@ -217,15 +221,17 @@ async function serveTls(
 }
 
 /** SNI is a claim as well; it must say the same as CONNECT. The client gets the alert that TLS has for it. */
-function refuseName({ port }: Scene, destination: Destination, sni: string, record: ExchangeRecord): void {
-  record.refused(
-    new ProxyError(
-      'authority_mismatch',
-      `the connection was opened to ${destination.host}, but its TLS asks for another name`,
-      { claimed: { connect: destination.host, sni: sni.slice(0, 300) } },
-    ),
-  );
-  record.ended();
+function refuseName(
+  { port, parts }: Scene,
+  destination: Destination,
+  sni: string,
+  record: ExchangeRecord,
+): void {
+  record.facts.verdict = 'deny';
+  record.facts.errorCode = 'authority_mismatch';
+  record.facts.claimed = { connect: destination.host, sni: sni.slice(0, 300) };
+  record.facts.message = `the connection was opened to ${destination.host}, but its TLS asks for another name`;
+  record.finish(parts.clock());
   port.duplex.end(unrecognizedNameAlert);
   port.duplex.resume();
 }
@@ -264,9 +270,11 @@ async function blind(
   const { port, principal, parts } = scene;
   // Whatever the bytes are, they are not ours to wrap: plain TCP.
   const destination = { ...judged, scheme: 'tcp' } as const;
-  record.reached({ scheme: decision.handling === 'raw' ? 'tcp' : 'https' });
-  record.asked({ protocol: decision.handling });
-  record.decided(decision, { policyVersion: parts.policy().version });
+  record.facts.rule = decision.rule.name;
+  record.facts.policyVersion = parts.policy().version;
+  record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
+  record.facts.protocol = decision.handling;
+  record.decided = 'allow';
   record.keep();
   const { sessionId } = principal;
   requireAudit(parts, sessionId);
@@ -277,17 +285,17 @@ async function blind(
     principalId: principal.id,
     ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
   });
-  record.dialled(dialed);
+  record.noteConnection(dialed);
   const { socket } = dialed;
   const access = { depth: 'connect', destination: judged } as const;
-  let ended: ProxyError | undefined;
+  let isEnded = false;
   const release = parts.live.add({
     principal,
     access,
     decision,
     end: (error) => {
-      ended = error;
-      record.cutShort(error);
+      isEnded = true;
+      record.noteFault(error);
       socket.destroy(error);
       port.reset(error);
     },
@@ -302,10 +310,9 @@ async function blind(
   }
   const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
   const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
-  record.succeeded();
-  if (bytes.fault !== undefined) record.cutShort(bytes.fault);
-  if (ended !== undefined) record.refused(ended);
-  record.sent(bytes.fromFirst);
-  record.received(bytes.fromSecond);
-  record.ended();
+  if (bytes.fault !== undefined) record.noteFault(bytes.fault);
+  record.facts.verdict = isEnded ? 'deny' : 'allow';
+  record.facts.requestBytes = bytes.fromFirst;
+  record.facts.responseBytes = bytes.fromSecond;
+  record.finish(parts.clock());
 }

@@ -27,6 +27,13 @@ export interface TunnelServerOptions {
   readonly publicOrigins: readonly string[];
 }
 
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly onSession: () => void;
+}
+
 interface OpenTunnel {
   readonly sessionId: string;
   drain(deadlineMs: number): Promise<void>;
@@ -58,13 +65,18 @@ export class TunnelServer {
     return counts;
   }
 
-  /** Takes an HTTP upgrade on the tunnel path; never throws. */
-  async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  /** Takes an HTTP upgrade on the tunnel path; never throws. `onSession` is told once it is known to be one of a living session. */
+  async handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    onSession: () => void = () => undefined,
+  ): Promise<void> {
     socket.on('error', () => {
       socket.destroy();
     });
     try {
-      await this.#open(request, socket, head);
+      await this.#open({ request, socket, head, onSession });
     } catch (error) {
       const fault = asProxyError(error);
       const { httpStatus } = fault;
@@ -85,7 +97,7 @@ export class TunnelServer {
       tunnel.destroy(new ProxyError('shutting_down', 'the gateway is ending'));
   }
 
-  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async #open({ request, socket, head, onSession }: Upgrade): Promise<void> {
     if (this.#draining)
       throw new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
     const { pathname } = new URL(request.url ?? '/', 'https://gateway.invalid');
@@ -95,6 +107,7 @@ export class TunnelServer {
     const { principal } = await sessions.authenticate(
       sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
     );
+    onSession();
     this.#checkCount(principal.sessionId);
     const webSocket = acceptWebSocket({
       request,

@@ -36,6 +36,31 @@ export const sessionLimits = {
     'issuer_unavailable',
     'An enrolment waits for this fetch and has its own deadline of enrolTimeoutMs.',
   ),
+  strangersMax: row(
+    2048,
+    'limit_exceeded',
+    'Connections of the public port that have not shown a living session; at most a quarter of the descriptors, whatever stands here.',
+  ),
+  strangersPerSourceMax: row(
+    512,
+    'limit_exceeded',
+    'Those of one address (IPv6: /64), so that one source leaves room; behind a balancer see trustedProxies.',
+  ),
+  enrolFailuresPerSecondMax: row(
+    5,
+    'limit_exceeded',
+    'Enrolments of one source whose token does not verify; those above wait, and get 429. One whose token verifies is never refused for them.',
+  ),
+  enrolFailureDelayMs: row(
+    1000,
+    'limit_exceeded',
+    'How long a failed enrolment above the rate waits for its refusal: whoever guesses is slow, and holds a connection that is counted.',
+  ),
+  enrolFailureSourcesMax: row(
+    10_000,
+    'limit_exceeded',
+    'Sources of failed enrolments that are remembered; the one that failed longest ago makes room.',
+  ),
   loopStallMs: row(
     250,
     'limit_exceeded',

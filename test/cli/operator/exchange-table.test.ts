@@ -5,7 +5,6 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { exchangeTable } from '../../../src/cli/operator/exchange-table.ts';
 
 const event: AuditEvent = {
-  v: 1,
   id: '1',
   time: '2026-01-01T10:20:30.456Z',
   kind: 'exchange',

@@ -26,7 +26,8 @@ function problems(text: string): readonly string[] {
 
 test('a file that says nothing means the defaults, and denies everything', () => {
   assert.deepEqual(parse('{}'), {
-    listen: { address: '0.0.0.0', port: 8443 },
+    listen: { address: '0.0.0.0', port: 8443, proxyProtocol: 'refused' },
+    trustedProxies: [],
     publicNames: ['localhost'],
     stateDirectory: '/var/lib/upstreamproxy',
     tls: 'self',
@@ -49,7 +50,8 @@ test('a file that says nothing means the defaults, and denies everything', () =>
 test('everything that is written is taken, with paths counted from the folder of the file', () => {
   const config = parse(`
 version: 1
-listen: { address: "::1", port: 0 }
+listen: { address: "::1", port: 0, proxyProtocol: required }
+trustedProxies: [10.0.0.0/8, 192.0.2.1]
 publicNames: [gateway.example.com, 192.0.2.1]
 stateDirectory: state
 tls: { certificate: tls.pem, key: /keys/tls.key }
@@ -79,7 +81,8 @@ limits: { streamsMax: 7 }
 log: { level: debug, format: json }
 `);
   assert.deepEqual(config, {
-    listen: { address: '::1', port: 0 },
+    listen: { address: '::1', port: 0, proxyProtocol: 'required' },
+    trustedProxies: ['10.0.0.0/8', '192.0.2.1'],
     publicNames: ['gateway.example.com', '192.0.2.1'],
     stateDirectory: '/etc/gateway/state',
     tls: { certificate: '/etc/gateway/tls.pem', key: '/keys/tls.key' },
@@ -134,6 +137,16 @@ describe('what is wrong is told with its place and what to write', () => {
   const rows: readonly [string, string, readonly RegExp[]][] = [
     ['an unknown key', 'listn: {}', [/^g:1:1: error: unknown key "listn"; write "listen"$/]],
     ['a port at the top', 'port: 1', [/unknown key "port"; write listen: \{ port: 8443 \}/]],
+    [
+      'a network that is none',
+      'trustedProxies: [10.0.0.0/8, 10.0.0.0/99]',
+      [/^g:1:29: error: not a network/],
+    ],
+    [
+      'a PROXY head by nobody',
+      'listen: { proxyProtocol: required }',
+      [/^g:1:26: error: a PROXY head is believed from/],
+    ],
     ['a name to listen on', 'listen: { address: localhost }', [/^g:1:20: error: not an IP address/]],
     ['a port too high', 'listen: { port: 70000 }', [/"listen.port" is 70000; write a port/]],
     ['a store of another kind', 'store: mysql:x', [/write sqlite:path/]],

@@ -1,0 +1,54 @@
+// Failed enrolments by source: a stranger who guesses tokens is slowed down, then refused. Successful ones do not count, and an enrolment
+// whose token verifies is never refused for those that failed.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { ProxyError } from '../../protocol/error.ts';
+import { TokenBucket } from '../../protocol/token-bucket.ts';
+import { sourceKey } from './source-key.ts';
+
+export interface EnrolmentFailureOptions {
+  readonly perSecondMax: number;
+  /** Sources that are remembered; the one that failed longest ago makes room. */
+  readonly sourcesMax: number;
+  /** How long a source above its rate waits for its refusal. */
+  readonly delayMs: number;
+  readonly clock: () => number;
+}
+
+export class EnrolmentFailures {
+  readonly #options: EnrolmentFailureOptions;
+  /** In the order of their last failure. */
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(options: EnrolmentFailureOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Counts a failure of a source. Resolves with what it is told: `refusal` itself, or, above the rate and after a delay, that it is
+   * too fast.
+   */
+  async told(address: string | undefined, refusal: ProxyError): Promise<ProxyError> {
+    const { perSecondMax, delayMs, clock } = this.#options;
+    const secondsLeft = this.#bucketOf(sourceKey(address)).take(perSecondMax, clock());
+    if (secondsLeft === 0) return refusal;
+    await wait(delayMs, undefined, { ref: false });
+    return new ProxyError(
+      'limit_exceeded',
+      `Too many enrolments of this address failed (enrolFailuresPerSecondMax); try again in ${secondsLeft} s.`,
+      { limit: 'enrolFailuresPerSecondMax', cause: refusal },
+    );
+  }
+
+  #bucketOf(source: string): TokenBucket {
+    const { perSecondMax, sourcesMax, clock } = this.#options;
+    const bucket = this.#buckets.get(source) ?? new TokenBucket(perSecondMax, clock());
+    this.#buckets.delete(source);
+    this.#buckets.set(source, bucket);
+    if (this.#buckets.size > sourcesMax) {
+      const [oldest] = this.#buckets.keys();
+      if (oldest !== undefined) this.#buckets.delete(oldest);
+    }
+    return bucket;
+  }
+}
