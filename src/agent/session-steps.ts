@@ -1,7 +1,7 @@
 // The steps of a session's life that need no other's state, each with the reason for its place.
 
 import { ProxyError, asProxyError } from '../protocol/error.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import type { Logger } from '../system/logger.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
@@ -80,9 +80,6 @@ export async function proveTunnel(
   }
 }
 
-// The token is gone by now, so an unlucky moment must not cost the session; the gateway takes a commit twice.
-const commitAttemptsMax = 4;
-
 export async function commit(
   session: AgentSession,
   limits: Limits,
@@ -94,7 +91,7 @@ export async function commit(
     } catch (error) {
       const { code } = asProxyError(error);
       const isPassing = code === 'gateway_unreachable' || code === 'timeout' || code === 'shutting_down';
-      if (!isPassing || attempt + 1 >= commitAttemptsMax) throw error;
+      if (!isPassing || attempt + 1 >= defaultLimits.commitAttemptsMax) throw error;
       await delay(reconnectDelayMs(attempt, limits, Math.random), signal ?? new AbortController().signal);
     }
   }
@@ -118,12 +115,9 @@ export async function superviseRenewal({ client, trust, ...renewal }: Supervisio
   if (failure !== undefined) client.destroy(failure);
 }
 
-/** Ending is a courtesy: a gateway that does not hear it ends the session by its expiry. */
-const endTimeoutMs = 2_000;
-
 export async function endAtGateway(session: AgentSession, logger: Logger): Promise<void> {
   try {
-    await session.end(AbortSignal.timeout(endTimeoutMs));
+    await session.end(AbortSignal.timeout(defaultLimits.sessionEndTimeoutMs));
   } catch (error) {
     logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
   }

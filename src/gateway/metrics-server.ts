@@ -1,5 +1,6 @@
 // `GET /metrics` on a port of its own, so that it is never on the public one.
 
+import { defaultLimits } from '../protocol/limits.ts';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
@@ -10,16 +11,14 @@ export interface MetricsServerOptions {
   readonly text: () => string;
 }
 
-const requestTimeoutMs = 5_000;
-
 /** Listens at once. @throws ProxyError gateway_port_unusable */
 export async function listenMetrics(
   options: MetricsServerOptions,
 ): Promise<{ readonly port: number } & AsyncDisposable> {
   const { address, port, text } = options;
   const server = createServer({
-    requestTimeout: requestTimeoutMs,
-    headersTimeout: requestTimeoutMs,
+    requestTimeout: defaultLimits.metricsRequestTimeoutMs,
+    headersTimeout: defaultLimits.metricsRequestTimeoutMs,
     keepAliveTimeout: 1_000,
   });
   server.on('request', (request, response) => {

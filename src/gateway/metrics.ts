@@ -2,11 +2,9 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import { limitTable } from '../protocol/limits.ts';
-import type { LimitName } from '../protocol/limits.ts';
+import { defaultLimits, type LimitName } from '../protocol/limits.ts';
 import type { ExchangeSink } from './audit/audit-log.ts';
 
-/** A label combination is made of our own words only, so this many cannot be reached by traffic. */
-const seriesMax = 2_000;
 /** Upper bounds of the durations, in seconds. */
 const durationBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 
@@ -35,7 +33,7 @@ export class Metrics {
       code: event.errorCode ?? '',
       action: event.action ?? '',
     });
-    if (this.#events.has(key) || this.#events.size < seriesMax)
+    if (this.#events.has(key) || this.#events.size < defaultLimits.metricsSeriesMax)
       this.#events.set(key, (this.#events.get(key) ?? 0) + 1);
     if (isLimitName(event.limit)) this.countLimit(event.limit);
     this.#requestBytes += event.requestBytes ?? 0;

@@ -5,13 +5,9 @@ import type { Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { encodeLastResponse } from '../http/response-writer.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { caCertPath, sessionCommitPath, sessionPath } from '../protocol/session-messages.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
-
-/** A session request is one small body. */
-const requestTimeoutMs = 20_000;
-const keepAliveMs = 5_000;
 
 export interface PublicServerOptions {
   readonly certificatePem: string;
@@ -33,9 +29,9 @@ export function createPublicServer(options: PublicServerOptions): Server {
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: limits.handshakeTimeoutMs,
     maxHeaderSize: limits.connectHeadBytesMax,
-    headersTimeout: Math.min(limits.headTimeoutMs, requestTimeoutMs),
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveMs,
+    headersTimeout: Math.min(limits.headTimeoutMs, defaultLimits.publicRequestTimeoutMs),
+    requestTimeout: defaultLimits.publicRequestTimeoutMs,
+    keepAliveTimeout: defaultLimits.publicKeepAliveMs,
     noDelay: true,
   });
   server.on('request', (request, response) => {

@@ -1,7 +1,7 @@
 // Reads a TLS ClientHello (RFC 8446 §4.1.2) without taking part in the handshake. All it says is the client's claim.
 
 import { ProxyError } from '../protocol/error.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { ByteReader, ByteReaderError } from './byte-reader.ts';
 
 export interface ClientHello {
@@ -26,8 +26,6 @@ export type ClientHelloResult =
 
 const recordHeaderBytes = 5;
 const recordBytesMax = 16_384;
-/** Real hellos are split over two or three records; one split into its octets only costs time. */
-const recordsMax = 64;
 const handshakeHeaderBytes = 4;
 const versionNames: ReadonlyMap<number, string> = new Map([
   [0x0304, 'TLSv1.3'],
@@ -71,7 +69,7 @@ function collectMessage(bytes: Uint8Array, bytesMax: number): Uint8Array | numbe
   const fragments: Uint8Array[] = [];
   let collected = 0;
   let offset = 0;
-  for (let records = 0; records < recordsMax; records++) {
+  for (let records = 0; records < defaultLimits.clientHelloRecordsMax; records++) {
     if (bytes.length - offset < recordHeaderBytes) return offset + recordHeaderBytes;
     const record = new ByteReader(bytes.subarray(offset));
     if (record.number(1) !== 22) throw malformed('it does not begin with a handshake record');
@@ -90,7 +88,7 @@ function collectMessage(bytes: Uint8Array, bytesMax: number): Uint8Array | numbe
     }
     needed(offset, bytesMax);
   }
-  throw malformed(`it is split over more than ${String(recordsMax)} records`);
+  throw malformed(`it is split over more than ${String(defaultLimits.clientHelloRecordsMax)} records`);
 }
 
 /** Header and body of the message together; undefined while the header itself is incomplete. */

@@ -1,11 +1,8 @@
 // How many leaves each owner may cause to be made: a bucket of tokens, refilled with time.
 
 import { ProxyError } from '../protocol/error.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { TokenBucket } from '../protocol/token-bucket.ts';
-
-/** Owners remembered at once. A forgotten one starts with a full bucket, so the oldest goes first. */
-const ownersMax = 1024;
 
 export class MintingRate {
   readonly #perSecond: number;
@@ -28,7 +25,7 @@ export class MintingRate {
     this.#buckets.delete(owner);
     this.#buckets.set(owner, bucket);
     for (const oldest of this.#buckets.keys()) {
-      if (this.#buckets.size <= ownersMax) break;
+      if (this.#buckets.size <= defaultLimits.mintingOwnersMax) break;
       this.#buckets.delete(oldest);
     }
   }

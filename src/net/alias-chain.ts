@@ -1,14 +1,14 @@
 // The names that a name leads to (CNAME), asked for beside its addresses. For the audit alone: nothing is decided by them.
 
-/** More links than this are nobody's set-up. */
-export const aliasesMax = 8;
+import { defaultLimits } from '../protocol/limits.ts';
+
 const nameLengthMax = 253;
 
 /** Asks for the alias of one name; a rejection or an empty answer says that it is none. */
 export type AskAlias = (name: string) => Promise<readonly string[]>;
 
 /**
- * The chain behind `host`, in canonical form: up to `aliasesMax` names, up to one that is no name or was there before, and as
+ * The chain behind `host`, in canonical form: up to `defaultLimits.aliasesMax` names, up to one that is no name or was there before, and as
  * far as `mayGoOn`. Never rejects.
  */
 export async function followAliases(
@@ -17,7 +17,7 @@ export async function followAliases(
   mayGoOn: () => boolean,
 ): Promise<readonly string[]> {
   const chain: string[] = [];
-  for (let name = host; chain.length < aliasesMax && mayGoOn();) {
+  for (let name = host; chain.length < defaultLimits.aliasesMax && mayGoOn();) {
     const next = canonicalName(await ask(name).catch(() => []));
     if (next === undefined || next === host || chain.includes(next)) break;
     chain.push(next);

@@ -1,7 +1,6 @@
 // The names behind a host are for the audit alone: no connection waits for them, and a refusal for a moment only.
 
-/** They were asked for together with the addresses, so most are there by then. */
-const graceMs = 300;
+import { defaultLimits } from '../protocol/limits.ts';
 
 /** What is known of the names by the time at which it is asked; none before that. */
 export function knownSoFar(names: Promise<readonly string[]>): () => readonly string[] {
@@ -18,7 +17,7 @@ export async function namesInTime(
 ): Promise<readonly string[]> {
   const { promise: over, resolve } = Promise.withResolvers<readonly string[]>();
   const stop = (): void => resolve([]);
-  const timer = setTimeout(stop, graceMs);
+  const timer = setTimeout(stop, defaultLimits.aliasGraceMs);
   signal?.addEventListener('abort', stop, { once: true });
   try {
     return await Promise.race([names, over]);

@@ -3,7 +3,7 @@
 import { promises as dns } from 'node:dns';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { ProxyError } from '../protocol/error.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { followAliases } from './alias-chain.ts';
 import { HostsFile } from './hosts-file.ts';
 
@@ -55,13 +55,6 @@ interface Answer {
   readonly addresses: readonly string[];
   readonly ttlMs: number;
 }
-
-/** How long the other address family may take once one has answered (RFC 8305 §3 has 50 ms for the same wait). */
-const familyGraceMs = 300;
-/** An unanswered query is repeated by c-ares after this time; two tries fit into the deadline. */
-const queryTimeoutMs = 2000;
-/** The system's name servers are read again after this time: resolv.conf may change under a long-lived process. */
-const serversAgeMsMax = 30_000;
 
 class QueryingResolver implements OwnedResolver {
   readonly #options: ResolverOptions;
@@ -161,8 +154,9 @@ class QueryingResolver implements OwnedResolver {
 
   #resolver(): dns.Resolver {
     const nowMs = this.#clock();
-    if (this.#dns !== undefined && nowMs - this.#dnsCreatedMs < serversAgeMsMax) return this.#dns;
-    const fresh = new dns.Resolver({ timeout: queryTimeoutMs, tries: 2 });
+    if (this.#dns !== undefined && nowMs - this.#dnsCreatedMs < defaultLimits.nameServersAgeMsMax)
+      return this.#dns;
+    const fresh = new dns.Resolver({ timeout: defaultLimits.dnsQueryTimeoutMs, tries: 2 });
     if (this.#options.servers !== undefined) fresh.setServers(this.#options.servers);
     this.#retired = this.#dns;
     this.#dns = fresh;
@@ -222,7 +216,8 @@ async function settleWithGrace(families: readonly Promise<unknown>[]): Promise<r
   const each = families.map(async (family) => {
     const result = await family;
     settled.push(result);
-    if (isRecords(result) && result.addresses.length > 0) timer ??= setTimeout(endGrace, familyGraceMs);
+    if (isRecords(result) && result.addresses.length > 0)
+      timer ??= setTimeout(endGrace, defaultLimits.familyGraceMs);
   });
   try {
     await Promise.race([Promise.all(each), graceOver]);

@@ -1,5 +1,6 @@
 // Secure contexts by what they trust: parsing a bundle of roots costs milliseconds, so it is done once for each set.
 
+import { defaultLimits } from '../protocol/limits.ts';
 import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 
@@ -10,9 +11,6 @@ export interface TrustSet {
   readonly cert?: string;
   readonly key?: string;
 }
-
-/** Rules with certificates of their own are few; a reload of the configuration may bring new ones. */
-const contextsMax = 64;
 
 export class TrustContexts {
   readonly #trust: readonly string[];
@@ -41,7 +39,8 @@ export class TrustContexts {
     });
     this.#contexts.set(key, context);
     const [oldest] = this.#contexts.keys();
-    if (this.#contexts.size > contextsMax && oldest !== undefined) this.#contexts.delete(oldest);
+    if (this.#contexts.size > defaultLimits.certificateContextsMax && oldest !== undefined)
+      this.#contexts.delete(oldest);
     return context;
   }
 }

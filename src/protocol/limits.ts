@@ -1,6 +1,7 @@
 // Every limit of the product in one table, by what it bounds: name with its unit, value, reason, and the error that it raises.
 
 import { agentLimits } from './limits/agent-limits.ts';
+import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
@@ -12,6 +13,7 @@ export const limitTable = {
   ...agentLimits,
   ...sessionLimits,
   ...exchangeLimits,
+  ...credentialLimits,
   ...networkLimits,
 };
 

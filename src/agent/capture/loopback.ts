@@ -1,5 +1,6 @@
 // Capture on the container's own loopback: for all of its processes, and a wall against none. Only where it is asked for.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { randomBytes } from 'node:crypto';
 import { asProxyError } from '../../protocol/error.ts';
 import { knownPlacements } from '../home-files/known-places.ts';
@@ -19,9 +20,6 @@ export interface LoopbackOptions {
   readonly resolvConf?: string;
   readonly namePort?: number;
 }
-
-/** A larger file is none that libc would read. */
-const resolvConfBytesMax = 64 * 1024;
 
 /** Opens everything or, with the reason for a person, nothing. `close` puts resolv.conf back first of all. */
 export async function openLoopbackCapture(
@@ -49,7 +47,7 @@ async function open(options: LoopbackOptions): Promise<Capture> {
   if (entrances.captured.length === 0) throw new Error('all ports to capture are taken');
   const mark = randomBytes(8).toString('hex');
   const isChanged = await placements.changeResolvConf(resolvConf, (text) => {
-    if (text.length > resolvConfBytesMax) throw new Error(`${resolvConf} is too large`);
+    if (text.length > defaultLimits.resolvConfBytesMax) throw new Error(`${resolvConf} is too large`);
     // Of a session that nobody remembers: the resolver's port is free, so it has ended.
     return agentResolvConf(originalResolvConf(text), loopbackNetwork.resolver, mark);
   });

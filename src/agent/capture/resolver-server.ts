@@ -1,17 +1,14 @@
 // The resolver on its sockets: UDP, and TCP with a length before each message (RFC 1035 §4.2.2, RFC 7766).
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import { dnsRequestBytesMax } from './dns-message.ts';
 import type { FakeAddresses } from './fake-addresses.ts';
 import { answerDns } from './resolver.ts';
 
-/** Answers that wait for the kernel; it takes them at once, so more is a flood, and UDP may lose. */
-const sendsMax = 256;
 /** Connections of TCP at once; hardly a client uses it. */
 export const resolverConnectionsMax = 32;
-/** A client of TCP asks at once, and again soon or never (RFC 7766 §6.2.3). */
-const tcpIdleTimeoutMs = 10_000;
 
 /** Answers what comes on the socket, from addresses that are served, until it is closed. */
 export function serveUdpResolver(
@@ -23,7 +20,7 @@ export function serveUdpResolver(
   // A client that is gone before its answer is no fault of anybody.
   socket.on('error', () => {});
   socket.on('message', (message, { port, address }) => {
-    if (sending >= sendsMax || !isServed(address)) return;
+    if (sending >= defaultLimits.captureDnsWaitingMax || !isServed(address)) return;
     const reply = answerDns(message, addresses);
     if (reply === undefined) return;
     sending += 1;
@@ -39,7 +36,7 @@ export function serveTcpResolver(socket: Socket, addresses: FakeAddresses): void
   socket.on('error', () => {});
   socket.on('drain', () => socket.resume());
   socket.on('end', () => socket.end());
-  socket.setTimeout(tcpIdleTimeoutMs, () => socket.destroy());
+  socket.setTimeout(defaultLimits.captureDnsIdleTimeoutMs, () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     while (received.length >= 2) {

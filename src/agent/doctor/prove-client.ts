@@ -1,5 +1,6 @@
 // Runs a client for the doctor: its version, and the request that proves it. Without effects, and never for longer than a deadline.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -7,11 +8,6 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { ClientProof, ClientRow } from './client-row.ts';
 import { gatewayHost } from './gateway-contact.ts';
-
-/** What a client says is read to be searched; the rest of it is thrown away. */
-const outputBytesMax = 262_144;
-/** For what is in the pipes when the client has ended. */
-const closeGraceMs = 1_000;
 
 export interface Proved {
   readonly passed: boolean;
@@ -113,7 +109,7 @@ function filled(text: string, word: string, temporary: string): string {
 
 async function readOutput(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).slice(0, outputBytesMax);
+    return (await readFile(path, 'utf8')).slice(0, defaultLimits.doctorOutputBytesMax);
   } catch {
     // The client made none, which the proof shows.
     return '';
@@ -150,7 +146,7 @@ async function runQuietly(run: QuietRun): Promise<{ readonly output: string; rea
   });
   let output = '';
   const take = (chunk: Buffer): void => {
-    if (output.length < outputBytesMax) output += chunk.toString('utf8');
+    if (output.length < defaultLimits.doctorOutputBytesMax) output += chunk.toString('utf8');
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
@@ -163,7 +159,7 @@ async function runQuietly(run: QuietRun): Promise<{ readonly output: string; rea
   child.once('exit', (code) => {
     // A server that it left behind, as build tools do, would hold the pipes.
     endGroup(child.pid);
-    grace = setTimeout(resolve, closeGraceMs, code);
+    grace = setTimeout(resolve, defaultLimits.doctorCloseGraceMs, code);
     child.once('close', () => resolve(code));
   });
   const timer = setTimeout(() => {

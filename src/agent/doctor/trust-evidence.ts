@@ -1,12 +1,9 @@
 // Whether files trust the gateway's authority: by the certificate itself, not by the names of files.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-
-/** Larger than any bundle or key store. */
-const fileBytesMax = 32 * 1024 * 1024;
-const folderFilesMax = 2_000;
 
 /** What is looked for: the certificates that signed for the gateway. */
 export type Authority = readonly X509Certificate[];
@@ -16,7 +13,7 @@ export type FileState = 'trusts' | 'other' | 'missing';
 /** The content of a file, or undefined if it is not there, not readable or too large. */
 export function readBounded(path: string): Buffer | undefined {
   try {
-    if (statSync(path).size > fileBytesMax) return undefined;
+    if (statSync(path).size > defaultLimits.doctorFileBytesMax) return undefined;
     return readFileSync(path);
   } catch {
     return undefined;
@@ -57,7 +54,7 @@ export function filesAt(path: string): readonly string[] | undefined {
   try {
     if (!statSync(path).isDirectory()) return readBounded(path) === undefined ? undefined : [path];
     return readdirSync(path)
-      .slice(0, folderFilesMax)
+      .slice(0, defaultLimits.doctorFolderFilesMax)
       .map((name) => join(path, name))
       .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
   } catch {

@@ -1,5 +1,6 @@
 // Chromium's store of certificates, made by certutil where it is there.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,8 +16,6 @@ export const nssFolder = '.pki/nssdb';
 /** A database has no place for a mark of ours, so a file beside it bears it. */
 export const nssMark = 'upstreamproxy';
 export const nssNames: readonly string[] = ['cert9.db', 'key4.db', 'pkcs11.txt'];
-/** certutil takes some hundredths of a second. */
-const timeoutMs = 10_000;
 
 export interface NssFile {
   /** Below HOME. */
@@ -29,7 +28,9 @@ export async function nssDatabase(home: string, pem: string): Promise<readonly N
   // By the name of the session's, so that the next start removes it after a kill.
   const scratch = await makeSessionFolder(tmpdir());
   const certutil = (...args: readonly string[]): Promise<unknown> =>
-    promisify(execFile)('certutil', ['-d', `sql:${scratch}`, ...args], { timeout: timeoutMs });
+    promisify(execFile)('certutil', ['-d', `sql:${scratch}`, ...args], {
+      timeout: defaultLimits.certutilTimeoutMs,
+    });
   try {
     await certutil('-N', '--empty-password');
     for (const [index, certificate] of splitPemCertificates(pem).entries()) {

@@ -1,5 +1,6 @@
 // Locks that the kernel takes away with the process that holds them (flock(2)), whatever namespaces that process is in.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
 import { constants as system } from 'node:os';
@@ -11,8 +12,6 @@ import { systemCallNumbers } from '../../system/system-call-numbers.ts';
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
-/** A change of a file takes milliseconds; the rest is for a loaded machine with several sessions that start at once. */
-const folderLockTimeoutMs = 20_000;
 const folderLockPollMs = 10;
 
 /** `impossible`: this runtime or this file system has no such locks. */
@@ -40,7 +39,7 @@ const lockName = '.upstreamproxy.lock';
  * Throws trust_unwritable if it cannot be had.
  */
 export async function lockFolder(path: string): Promise<AsyncDisposable> {
-  const deadlineMs = performance.now() + folderLockTimeoutMs;
+  const deadlineMs = performance.now() + defaultLimits.fileLockTimeoutMs;
   for (;;) {
     const lock = await tryLockFolder(join(path, lockName));
     if (typeof lock === 'object') return lock;

@@ -1,12 +1,11 @@
 // The folder of the manifests of one user. Manifests say what is to be removed, so nobody else may put one there.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { lstat, mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 const manifestName = /^placed-[0-9a-f]{16}\.json$/;
 const unfinishedName = /^\.placed-[0-9a-f]{16}\.json\.[0-9a-f]{12}$/;
-/** Writing one takes milliseconds. */
-const unfinishedAgeMs = 60_000;
 
 export async function makeManifestFolder(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -41,7 +40,7 @@ export async function manifestsIn(directory: string): Promise<readonly string[]>
 
 async function removeOld(path: string): Promise<void> {
   const status = await stat(path).catch(ignoreMissing);
-  if (status !== undefined && Date.now() - status.mtimeMs > unfinishedAgeMs)
+  if (status !== undefined && Date.now() - status.mtimeMs > defaultLimits.manifestUnfinishedAgeMs)
     await unlink(path).catch(ignoreMissing);
 }
 

@@ -1,5 +1,6 @@
 // The manifest of one session: what it has placed, in a file whose lock it holds as long as it runs.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
@@ -14,9 +15,6 @@ interface Manifest {
   readonly owner: Owner;
   readonly placements: readonly Placement[];
 }
-
-/** No session places as much; a larger file is not one of ours. */
-const manifestBytesMax = 8 * 1024 * 1024;
 
 /** Writes the manifest of this process. Disposing lets go of its lock. */
 export class ManifestWriter implements AsyncDisposable {
@@ -126,7 +124,7 @@ async function openOwn(path: string): Promise<FileHandle | undefined> {
   }
   const status = await file.stat();
   const isOwn = status.isFile() && status.uid === process.geteuid?.() && (status.mode & 0o077) === 0;
-  if (isOwn && status.size <= manifestBytesMax) return file;
+  if (isOwn && status.size <= defaultLimits.manifestBytesMax) return file;
   await file.close();
   return undefined;
 }

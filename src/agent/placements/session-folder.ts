@@ -1,12 +1,10 @@
 // The folder of a session below the temporary one: named by its process, so that the next start can remove one that was left.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { chmod, lstat, mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMarkAlive, processMark, processPlace } from '../kernel/process-mark.ts';
 import { removeTree } from '../../system/remove-tree.ts';
-
-/** More are not looked at: a start is not to be slow because of others. */
-const foldersLookedAtMax = 1_000;
 
 /** Makes an empty folder for the session of this process, which everybody may read and nobody else write. */
 export async function makeSessionFolder(temporary: string): Promise<string> {
@@ -26,7 +24,7 @@ export async function removeLeftFolders(temporary: string): Promise<readonly str
   const names = await readdir(temporary).catch(() => []);
   const left = names
     .filter((name) => name.startsWith(`upstreamproxy-${place ?? '?'}-`))
-    .slice(0, foldersLookedAtMax)
+    .slice(0, defaultLimits.sessionFoldersMax)
     .filter((name) => !isAlive(name));
   const removed: string[] = [];
   for (const name of left) {

@@ -114,9 +114,6 @@ function closeServer(server: Server): Promise<void> {
   return promise;
 }
 
-// A free port of 127.0.0.1 may be taken on ::1; then another is tried.
-const portAttemptsMax = 10;
-
 async function listenLoopback(
   { host: named, port }: { readonly host: string; readonly port: number },
   limits: Limits,
@@ -136,7 +133,7 @@ async function listenLoopback(
       return servers;
     } catch (error) {
       await Promise.all(servers.map(closeServer));
-      if (port !== 0 || servers.length === 0 || attempt === portAttemptsMax) throw error;
+      if (port !== 0 || servers.length === 0 || attempt === defaultLimits.relayPortAttemptsMax) throw error;
     }
   }
 }

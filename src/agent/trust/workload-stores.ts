@@ -1,5 +1,6 @@
 // Trust and configuration in the forms that clients want beside PEM: written into the folder of a session.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { open, readdir, realpath, rm, rmdir, stat, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
@@ -191,9 +192,6 @@ async function writeWgetrc(path: string, { bundlePath, base }: StoreContents): P
   await writeStore(path, wgetrc(bundlePath, own?.text), own === undefined ? 0o644 : own.mode & 0o644);
 }
 
-/** More than any such file has; what is larger is not copied. */
-const ownFileBytesMax = 262_144;
-
 /** A file of the user that ours takes the place of, or undefined if there is none. */
 async function readOwn(path: string): Promise<{ readonly text: string; readonly mode: number } | undefined> {
   let file;
@@ -205,7 +203,7 @@ async function readOwn(path: string): Promise<{ readonly text: string; readonly 
   }
   try {
     const status = await file.stat();
-    if (!status.isFile() || status.size > ownFileBytesMax)
+    if (!status.isFile() || status.size > defaultLimits.copiedFileBytesMax)
       throw new RangeError(`${path} is not a file that can be copied`);
     return { text: await file.readFile('utf8'), mode: status.mode };
   } finally {

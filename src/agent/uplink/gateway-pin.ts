@@ -1,12 +1,11 @@
 // Pins of the gateway's key: hashes of a SubjectPublicKeyInfo, as RFC 7469 §2.4 writes them.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { ProxyError } from '../../protocol/error.ts';
 
 const form = /^sha256\/[A-Za-z0-9+/]{43}=$/;
-/** More certificates than any real chain has. */
-const chainLengthMax = 10;
 
 /** Checks the form of a pin. Throws config_invalid. */
 export function checkPin(text: string): string {
@@ -35,7 +34,7 @@ export function hasPinnedKey(socket: TLSSocket, pins: ReadonlySet<string>): bool
   let shown = socket.getPeerCertificate(true);
   if (shown.raw === undefined) return false;
   let certificate = new X509Certificate(shown.raw);
-  for (let depth = 0; depth < chainLengthMax; depth++) {
+  for (let depth = 0; depth < defaultLimits.gatewayChainMax; depth++) {
     if (pins.has(pinOf(certificate))) return true;
     const next = shown.issuerCertificate;
     // A self-signed one names itself as its issuer.

@@ -1,11 +1,7 @@
 // Connections to the gateway that wait for their next request: a start costs two handshakes instead of five.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { Socket } from 'node:net';
-
-/** Below the five seconds after which the gateway ends an idle connection, with room for the way there. */
-const idleMsMax = 2_000;
-/** One for requests and one for the tunnel; a session never has more at a time. */
-const connectionsMax = 2;
 
 /** Verified connections without a request. `Disposable`: ends them. */
 export class KeptConnections implements Disposable {
@@ -14,7 +10,7 @@ export class KeptConnections implements Disposable {
 
   /** Dials for a request to come. A fault is told to the request that takes the connection. */
   warm(dial: () => Promise<Socket>): void {
-    if (!this.#isOpen || this.#idle.size >= connectionsMax) return;
+    if (!this.#isOpen || this.#idle.size >= defaultLimits.keptConnectionsMax) return;
     const socket = dial();
     socket.then(
       (ready) => {
@@ -40,7 +36,12 @@ export class KeptConnections implements Disposable {
 
   /** Keeps a connection whose response was read whole, or ends it. */
   keep(socket: Socket): void {
-    if (!this.#isOpen || this.#idle.size >= connectionsMax || socket.destroyed || !socket.writable) {
+    if (
+      !this.#isOpen ||
+      this.#idle.size >= defaultLimits.keptConnectionsMax ||
+      socket.destroyed ||
+      !socket.writable
+    ) {
       // A late error after the response concerns nobody.
       socket.on('error', () => {});
       socket.destroy();
@@ -65,7 +66,7 @@ export class KeptConnections implements Disposable {
       socket.on('error', () => {});
       socket.destroy();
     };
-    const timer = setTimeout(end, idleMsMax);
+    const timer = setTimeout(end, defaultLimits.keptConnectionIdleMs);
     idle.end = end;
     idle.unwatch = () => {
       clearTimeout(timer);

@@ -6,15 +6,13 @@ import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { Decision, Policy, Principal } from '../../policy/decision.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { AccessRecord, NewAccessRequest, AccessStore } from '../../store/access-store.ts';
 import { type AskedAccess, describeAsked, parseAccessRequest } from './access-request.ts';
 import type { SessionAudit } from '../audit/session-audit.ts';
 
 /** Where requests for access are left. Plain http: the way to the gateway is its own TLS. */
 export const accessUrl = `http://${accessHost}/access`;
-/** How many of its requests a session is shown. */
-const listedMax = 50;
 /** Letters and digits that nobody confuses when they are read to somebody. */
 const idAlphabet = 'abcdefghjkmnpqrstuvwxyz23456789';
 const idLength = 10;
@@ -138,7 +136,7 @@ export class AccessDesk {
   }
 
   async #list({ sessionId }: Principal): Promise<DeskResponse> {
-    const records = await this.#options.store.list({ sessionId, limit: listedMax });
+    const records = await this.#options.store.list({ sessionId, limit: defaultLimits.accessListedMax });
     return { status: 200, body: { requests: records.map(stateOf) } };
   }
 

@@ -9,14 +9,7 @@ import type { AuditEntry, AuditStore } from '../../store/store.ts';
 import { AuditFile } from './audit-file.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 
-/** Events in one transaction: small enough that storing them holds up no stream for a millisecond. */
-const batchEventsMax = 128;
-/** Events of an earlier process that are taken over at once; far fewer than fill the queue. */
-const recoveredBatchMax = 1000;
 const retryDelayMsInitial = 100;
-const retryDelayMsMax = 5_000;
-/** Attempts to write what is left when the log closes. */
-const closeAttemptsMax = 3;
 
 /** Where the request path leaves its events. */
 export interface AuditSink {
@@ -157,7 +150,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
    */
   async recover(onEvent: (event: AuditEvent) => void): Promise<void> {
     for (;;) {
-      const events = await this.#store.leftOpen(recoveredBatchMax);
+      const events = await this.#store.leftOpen(defaultLimits.auditRecoveredBatchMax);
       if (events.length === 0) return;
       for (const event of events) {
         this.#append(entryOf(event, true));
@@ -175,7 +168,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       return;
     }
     this.#push(entry);
-    if (!this.#running && this.#queue.length >= batchEventsMax) this.#start();
+    if (!this.#running && this.#queue.length >= defaultLimits.auditBatchEventsMax) this.#start();
     else this.#arm();
   }
 
@@ -217,7 +210,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       for (let failures = 0; this.#queue.length > 0;) {
         if (await this.#writeBatch()) continue;
         failures += 1;
-        if (failures >= closeAttemptsMax) throw this.#unavailable(`${this.#queue.length} events are lost`);
+        if (failures >= defaultLimits.auditCloseAttemptsMax)
+          throw this.#unavailable(`${this.#queue.length} events are lost`);
         await wait(retryDelayMsInitial);
       }
     } finally {
@@ -258,7 +252,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       } else {
         // An abort means that the log closes, which has its own last attempts.
         await wait(delayMs, undefined, { signal: this.#stop.signal }).catch(() => {});
-        delayMs = Math.min(delayMs * 2, retryDelayMsMax);
+        delayMs = Math.min(delayMs * 2, defaultLimits.auditRetryDelayMsMax);
       }
     }
     // In the same turn as the last look at the queue: an event that comes now starts a new run.
@@ -290,8 +284,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   #nextBatch(): Batch {
-    const entries = this.#queue.slice(0, batchEventsMax);
-    const due = this.#open.takeDue(batchEventsMax, performance.now());
+    const entries = this.#queue.slice(0, defaultLimits.auditBatchEventsMax);
+    const due = this.#open.takeDue(defaultLimits.auditBatchEventsMax, performance.now());
     const open = due.map((one) => entryOf(one.unfinished(), false));
     const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
     return { entries, open, stored: false, fileBytes: Buffer.from(lines) };

@@ -1,11 +1,10 @@
 // Audit events in the life of a session, and of the access that it asked for.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import { newEventId, newTraceId, type DurableAuditSink } from './audit-log.ts';
 
-/** Anybody who reaches the port can send a bad token: such refusals are recorded up to this many a minute. */
-const strangerRefusalsPerMinuteMax = 60;
 const minuteMs = 60_000;
 
 /** What the audit says of one step. */
@@ -59,8 +58,8 @@ export class SessionAudit {
       this.#strangerRefusals = 0;
     }
     this.#strangerRefusals += 1;
-    if (this.#strangerRefusals > strangerRefusalsPerMinuteMax) return;
-    const last = this.#strangerRefusals === strangerRefusalsPerMinuteMax;
+    if (this.#strangerRefusals > defaultLimits.strangerRefusalsPerMinuteMax) return;
+    const last = this.#strangerRefusals === defaultLimits.strangerRefusalsPerMinuteMax;
     this.#sink.append(
       eventOf({
         action: 'refused',

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
 import type { PushCommands } from '../../policy/git-commands.ts';
 import type { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { type Denial, denialText } from './denial.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
@@ -16,8 +16,6 @@ import type { RefusalResponse } from './refusal.ts';
 
 /** Bytes of a packet of side-band-64k behind its length and its band. */
 const bandBytesMax = 65_515;
-/** git prints a reason on one line. */
-const reasonCharactersMax = 400;
 
 /** Takes what is left of the push, up to a limit, and responds. */
 export async function refusePush(
@@ -77,7 +75,9 @@ function reportResponse(denial: Denial, push: RefusedPush): RefusalResponse {
 }
 
 function reportBody(denial: Denial, { commands, refused }: RefusedPush): Buffer {
-  const reason = `upstreamproxy: ${denial.message}`.replaceAll(/\s+/g, ' ').slice(0, reasonCharactersMax);
+  const reason = `upstreamproxy: ${denial.message}`
+    .replaceAll(/\s+/g, ' ')
+    .slice(0, defaultLimits.gitReasonCharactersMax);
   const others = 'upstreamproxy: refused together with the other refs of this push';
   const report = Buffer.concat([
     packet('unpack ok\n'),

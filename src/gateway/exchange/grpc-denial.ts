@@ -1,14 +1,12 @@
 // A refusal as gRPC says an error: by its own status in a head that is the whole response ("Trailers-Only"). Clients show
 // its message, where of an HTTP status they show the number at most.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { HeaderList } from '../../http/header-list.ts';
 import type { ResponseHead } from '../../http/message-head.ts';
 import { denialText } from './denial.ts';
 import type { Denial } from './denial.ts';
-
-/** Of the text for the client: heads of 8 KiB are what gRPC clients take, and encoding makes three bytes of one. */
-const messageCharactersMax = 2_000;
 
 /** https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
 const statusCodes = {
@@ -29,7 +27,7 @@ export function grpcTypeOf(contentType: string | undefined, httpVersion: string)
 
 /** The head that is the response; its status of HTTP says nothing. */
 export function grpcDenial(denial: Denial, type: string): ResponseHead {
-  const text = denialText(denial).trimEnd().slice(0, messageCharactersMax);
+  const text = denialText(denial).trimEnd().slice(0, defaultLimits.grpcMessageCharactersMax);
   const headers = new HeaderList([
     ['content-type', type],
     ['grpc-status', String(grpcStatusOf(errorTable[denial.code].http))],

@@ -7,8 +7,6 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { TokenBucket } from '../../protocol/token-bucket.ts';
 
-/** Rules with limits that one session can have running; a policy has far fewer. */
-const rulesPerSessionMax = 1_000;
 /** Streams that are refused for their rate are told in the audit this often: an event for each would be a flood too. */
 const reportIntervalMs = 1_000;
 
@@ -127,8 +125,8 @@ export class SessionBudgets {
     const { rules } = this.#session(sessionId, nowMs);
     let budget = rules.get(rule);
     if (budget === undefined) {
-      if (rules.size >= rulesPerSessionMax)
-        throw spent(rule, `${rulesPerSessionMax} rules with limits in a session`);
+      if (rules.size >= defaultLimits.budgetRulesPerSessionMax)
+        throw spent(rule, `${defaultLimits.budgetRulesPerSessionMax} rules with limits in a session`);
       budget = { rate: new TokenBucket(requestsPerSecond, nowMs), requests: 0, bytes: 0 };
       rules.set(rule, budget);
     }

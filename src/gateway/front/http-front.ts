@@ -6,7 +6,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { encodeRefusal } from '../../http/response-writer.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { ClientExchange } from '../exchange/client-exchange.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { runExchange } from '../exchange/exchange.ts';
@@ -14,13 +14,6 @@ import { refuse } from '../exchange/refusal.ts';
 import type { ExchangeParts, ExchangeScene } from '../exchange/exchange.ts';
 import { Http1Client, type Http1Options } from './http1-client.ts';
 import { runUpgrade } from '../exchange/upgrade-exchange.ts';
-
-/** Time to read a refusal before the connection is cut. */
-const refusedLingerMs = 2_000;
-/** An idle kept-alive client connection; the stream's own idle limit is longer. */
-const keepAliveMs = 120_000;
-/** What is left unread of a refused body up to this size is read and dropped, so that the connection can go on. */
-const discardBytesMax = 1024 * 1024;
 
 export interface FrontConnection {
   readonly scene: ExchangeScene;
@@ -239,7 +232,7 @@ export class HttpFront {
     noteDestination(record, connection.scene);
     record.finish(clock());
     // A client that does not close its own side after the refusal is cut off.
-    setTimeout(() => socket.destroy(), refusedLingerMs).unref();
+    setTimeout(() => socket.destroy(), this.#parts.limits.lingerTimeoutMs).unref();
     socket.end(encodeRefusal(fault, status, record.traceId));
   }
 }
@@ -264,7 +257,7 @@ function createServer(limits: Limits): Server {
     headersTimeout: limits.headTimeoutMs,
     // Uploads may take as long as they move; the idle limit of the stream watches them.
     requestTimeout: 0,
-    keepAliveTimeout: keepAliveMs,
+    keepAliveTimeout: defaultLimits.clientKeepAliveMs,
     connectionsCheckingInterval: Math.min(5_000, limits.headTimeoutMs),
     insecureHTTPParser: false,
     // The validation layer judges Host; a missing one gets its message.
@@ -316,7 +309,7 @@ function parserFault(error: Error & { readonly code?: string }): ParserFault {
 /** A small rest of an unread body is dropped, a large one ends the connection. */
 function discardBody(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
-  let left = discardBytesMax;
+  let left = defaultLimits.discardedBodyBytesMax;
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) request.destroy();

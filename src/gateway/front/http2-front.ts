@@ -4,7 +4,7 @@ import { constants, createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
 import { Http2Client, pseudoField } from './http2-client.ts';
@@ -12,14 +12,8 @@ import { Http2Floods, resetOptions } from './http2-floods.ts';
 import type { FrontConnection } from './http-front.ts';
 import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
 
-const streamWindowBytes = 1024 * 1024;
-const connectionWindowBytes = 4 * 1024 * 1024;
-/** Megabytes of memory that node:http2 may hold for one session before it refuses more. */
-const sessionMemoryMegabytesMax = 8;
 /** Above its own bounds node resets a stream without telling; a head between ours and those gets a response and an event. */
 const headRoom = 2;
-/** A SETTINGS frame has at most a handful of entries. */
-const settingsEntriesMax = 32;
 
 interface Adopted {
   readonly connection: FrontConnection;
@@ -83,7 +77,7 @@ export class Http2Front {
     const { limits, clock } = this.#parts;
     this.#adopted.set(session, { connection, floods: new Http2Floods(session, limits, clock) });
     this.#sessions.add(session);
-    session.setLocalWindowSize(connectionWindowBytes);
+    session.setLocalWindowSize(defaultLimits.http2ConnectionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
       session.close();
     });
@@ -150,13 +144,13 @@ function createHttp2Server(limits: Limits): Http2Server {
   return createServer({
     settings: {
       maxConcurrentStreams: limits.http2StreamsMax,
-      initialWindowSize: streamWindowBytes,
+      initialWindowSize: defaultLimits.http2WindowBytes,
       maxHeaderListSize: headRoom * limits.headBytesMax,
       enableConnectProtocol: true,
     },
-    maxSessionMemory: sessionMemoryMegabytesMax,
+    maxSessionMemory: defaultLimits.http2SessionMegabytesMax,
     maxHeaderListPairs: headRoom * limits.headersCountMax,
-    maxSettings: settingsEntriesMax,
+    maxSettings: defaultLimits.http2SettingsEntriesMax,
     // Origins do say X-Content-Type-Options twice; a response goes on as it is.
     strictSingleValueFields: false,
     ...resetOptions(limits),

@@ -1,12 +1,10 @@
 // What the audit says of a request by git.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { GitFacts } from '../../api/audit-event.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { RefUpdate } from '../../policy/git-commands.ts';
 import { gitRequestOf } from '../../policy/git-request.ts';
-
-/** An event is a line that people read; a mirror pushes thousands of refs. */
-const refsMax = 64;
 
 /** Undefined for what is not smart HTTP of git. */
 export function gitFacts(head: RequestHead, pushed?: readonly RefUpdate[]): GitFacts | undefined {
@@ -16,7 +14,7 @@ export function gitFacts(head: RequestHead, pushed?: readonly RefUpdate[]): GitF
     return undefined;
   const { repository } = request;
   if (pushed === undefined) return { repository, operation };
-  const refs = pushed.slice(0, refsMax);
+  const refs = pushed.slice(0, defaultLimits.auditedRefsMax);
   const refsTotal = pushed.length > refs.length ? { refsTotal: pushed.length } : {};
   return { repository, operation, refs, ...refsTotal };
 }

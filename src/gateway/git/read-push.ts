@@ -8,11 +8,9 @@ import type { HeaderList } from '../../http/header-list.ts';
 import { PushCommandReader } from '../../policy/git-commands.ts';
 import type { PushCommands } from '../../policy/git-commands.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { bodyFault } from '../forward/forwarder.ts';
 
-/** A compressed list is decoded from its beginning with each piece that arrives, so the pieces are counted. */
-const gzipPiecesMax = 64;
 const gzipStepBytes = 2048;
 /** A byte of deflate stands for no more than this many (zlib's technical details). */
 const deflateRatioMax = 1032;
@@ -71,7 +69,8 @@ function gunzipReader(
   let decoded = 0;
   return (piece) => {
     given = Buffer.concat([given, piece]);
-    if (++pieces > gzipPiecesMax) throw broken('its commands come compressed and in too many pieces');
+    if (++pieces > defaultLimits.pushPiecesMax)
+      throw broken('its commands come compressed and in too many pieces');
     while (tried < given.length) {
       tried = Math.min(tried + gzipStepBytes, given.length);
       if (tried > limits.pushCommandsBytesMax) throw tooLong(limits);

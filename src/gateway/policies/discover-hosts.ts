@@ -1,15 +1,10 @@
 // Hosts that tools on this machine are configured to use, for groups with `discover`: asked of the tools themselves.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { DiscoverySetting } from '../config/config.ts';
 import { readFile, stat } from 'node:fs/promises';
 import { parseAuthority } from '../../http/authority.ts';
 import { commandOutput } from '../../system/command-output.ts';
-
-/** Tools tell from their configuration; one that hangs must not keep the gateway from starting. */
-const timeoutMs = 15_000;
-const outputBytesMax = 256 * 1024;
-/** More hosts than this come from the wrong file. */
-const hostsMax = 200;
 
 /** The hosts of one tool, sorted. Rejects with the reason, which has nothing of what the tool printed. */
 export type DiscoverHosts = (tool: string) => Promise<readonly string[]>;
@@ -51,7 +46,8 @@ export function hostDiscovery(settings: Readonly<Record<string, DiscoverySetting
     const places = setting === undefined ? await askTool(known, tool) : lines(await readSetting(setting));
     const hosts = [...new Set(places.flatMap(hostOf))].toSorted();
     if (hosts.length === 0) throw new Error('it names no host');
-    if (hosts.length > hostsMax) throw new Error(`it names more than ${hostsMax} hosts`);
+    if (hosts.length > defaultLimits.discoveredHostsMax)
+      throw new Error(`it names more than ${defaultLimits.discoveredHostsMax} hosts`);
     return hosts;
   };
 }
@@ -63,7 +59,11 @@ async function askTool(tool: Tool | undefined, name: string): Promise<readonly s
     );
   // Python takes modules, npm and git take configuration from the folder in which they start, and a workload may write to
   // that of the gateway.
-  const limits = { timeoutMs, bytesMax: outputBytesMax, cwd: '/' };
+  const limits = {
+    timeoutMs: defaultLimits.discoverTimeoutMs,
+    bytesMax: defaultLimits.discoverOutputBytesMax,
+    cwd: '/',
+  };
   for (const command of tool.commands) {
     const places = tool.places(await commandOutput(command, limits));
     if (places.length > 0) return places;
@@ -72,9 +72,14 @@ async function askTool(tool: Tool | undefined, name: string): Promise<readonly s
 }
 
 async function readSetting(setting: DiscoverySetting): Promise<string> {
-  if ('command' in setting) return commandOutput(setting.command, { timeoutMs, bytesMax: outputBytesMax });
+  if ('command' in setting)
+    return commandOutput(setting.command, {
+      timeoutMs: defaultLimits.discoverTimeoutMs,
+      bytesMax: defaultLimits.discoverOutputBytesMax,
+    });
   const { size } = await stat(setting.file);
-  if (size > outputBytesMax) throw new Error(`its file is larger than ${outputBytesMax} bytes`);
+  if (size > defaultLimits.discoverOutputBytesMax)
+    throw new Error(`its file is larger than ${defaultLimits.discoverOutputBytesMax} bytes`);
   return readFile(setting.file, 'utf8');
 }
 

@@ -18,8 +18,6 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
 import { versionOf } from './policy-version.ts';
 
-/** Folders are read flat; more files than this is the wrong folder. */
-const filesMax = 200;
 /** What a changed policy no longer allows ends within 5 s; one look is a few calls of stat(2). */
 export const policyLookIntervalMs = 1000;
 
@@ -266,8 +264,8 @@ async function readSources(paths: readonly string[]): Promise<Sources> {
     try {
       const files = (await stat(path)).isDirectory() ? await policyFiles(path) : [path];
       if (files.length === 0) problem('the folder has no .yaml file; put the policy there, or name a file');
-      if (files.length > filesMax)
-        problem(`the folder has more than ${filesMax} files; is it the right one?`);
+      if (files.length > defaultLimits.policyFilesMax)
+        problem(`the folder has more than ${defaultLimits.policyFilesMax} files; is it the right one?`);
       else for (const file of files) sources.push({ file, text: await readPolicyFile(file) });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);

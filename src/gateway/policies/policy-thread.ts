@@ -15,8 +15,6 @@ import { versionOf } from './policy-version.ts';
 const marker = 'upstreamproxy-policy-thread';
 /** Hosts, paths and the like that are taken in one turn of the event loop: about a millisecond. */
 export const portionWeightMax = 256;
-/** More problems than this help nobody, and each is a line of the log. */
-const problemsMax = 100;
 
 /** What is to be read, and which names the rules may use. */
 export interface PolicyInput {
@@ -127,10 +125,14 @@ function serve(input: PolicyInput): void {
       ...names,
       ...(discovered === undefined ? {} : { discovered }),
     });
-    if ('problems' in result) return { problems: result.problems.slice(0, problemsMax) };
+    if ('problems' in result) return { problems: result.problems.slice(0, defaultLimits.policyProblemsMax) };
     const { policy, warnings } = result;
     rules = portionsOf(policy.rules.map(toPlain));
-    return { version: policy.version, files: policy.files, warnings: warnings.slice(0, problemsMax) };
+    return {
+      version: policy.version,
+      files: policy.files,
+      warnings: warnings.slice(0, defaultLimits.policyProblemsMax),
+    };
   };
   port?.on('message', (question: Question) => {
     switch (question.ask) {

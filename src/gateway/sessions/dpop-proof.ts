@@ -15,9 +15,6 @@ import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { ProofStore } from '../../store/store.ts';
 import { splitToken } from './session-token-parts.ts';
 
-/** A proof holds one key and five claims; the `htu` is the longest of them. */
-const proofBytesMax = 8 * 1024;
-
 // Strict objects: a member beyond these, above all the private `d`, is refused.
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 /** A public key that a session may have: Ed25519, or P-256 for hardware that has nothing else. */
@@ -96,7 +93,7 @@ async function keyOfProof(
   const { header } = splitToken(proof, {
     name: 'The DPoP proof',
     code: 'proof_invalid',
-    bytesMax: proofBytesMax,
+    bytesMax: defaultLimits.proofBytesMax,
   });
   if (header['typ'] !== 'dpop+jwt') throw invalid('its type is not dpop+jwt');
   if (Object.hasOwn(header, 'crit')) throw invalid('its header has an extension');

@@ -6,17 +6,10 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { fetchIssuerJson, type IssuerFetch } from './oidc-fetch.ts';
 
-/** After this time the keys are fetched again, so a key that was withdrawn is not taken for longer. */
-const freshMs = 10 * 60_000;
-/** While the issuer cannot be reached, its last keys are taken for so long. */
-const staleMs = 60 * 60_000;
-/** A token with an unknown `kid` makes us look for a new key at most this often: anybody can send such tokens. */
-const rotationCooldownMs = 30_000;
-const failureCooldownMs = 5_000;
-const keysMax = 100;
-
 const metadataSchema = z.object({ issuer: z.string(), jwks_uri: z.string() });
-const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(keysMax) });
+const keySetSchema = z.object({
+  keys: z.array(z.looseObject({ kty: z.string() })).max(defaultLimits.issuerKeysMax),
+});
 
 export interface KeySetOptions {
   readonly issuer: string;
@@ -52,7 +45,7 @@ export class OidcKeySet {
     const current = await this.#current(nowMs);
     const key = await keyFrom(current, wanted);
     if (key !== undefined) return key;
-    if (nowMs - current.atMs >= rotationCooldownMs) {
+    if (nowMs - current.atMs >= defaultLimits.issuerRotationCooldownMs) {
       const rotated = await keyFrom(await this.#refresh(nowMs), wanted);
       if (rotated !== undefined) return rotated;
     }
@@ -64,17 +57,17 @@ export class OidcKeySet {
 
   async #current(nowMs: number): Promise<Fetched> {
     const fetched = this.#fetched;
-    if (fetched !== undefined && nowMs - fetched.atMs < freshMs) return fetched;
+    if (fetched !== undefined && nowMs - fetched.atMs < defaultLimits.issuerKeysFreshMs) return fetched;
     try {
       return await this.#refresh(nowMs);
     } catch (error) {
-      if (fetched !== undefined && nowMs - fetched.atMs < staleMs) return fetched;
+      if (fetched !== undefined && nowMs - fetched.atMs < defaultLimits.issuerKeysStaleMs) return fetched;
       throw error;
     }
   }
 
   async #refresh(nowMs: number): Promise<Fetched> {
-    if (this.#failure !== undefined && nowMs - this.#failure.atMs < failureCooldownMs)
+    if (this.#failure !== undefined && nowMs - this.#failure.atMs < defaultLimits.issuerFailureCooldownMs)
       throw this.#failure.error;
     // One fetch, however many tokens wait for it.
     this.#fetching ??= this.#fetch(nowMs).finally(() => {
@@ -89,7 +82,10 @@ export class OidcKeySet {
       const url = this.#options.jwksUrl ?? (await this.#discover());
       const parsed = keySetSchema.safeParse(await fetchIssuerJson(fetch, url, this.#limits));
       if (!parsed.success)
-        throw unavailable(`The key set ${url} is not a JWK set of at most ${keysMax} keys.`, parsed.error);
+        throw unavailable(
+          `The key set ${url} is not a JWK set of at most ${defaultLimits.issuerKeysMax} keys.`,
+          parsed.error,
+        );
       // A symmetric key in a public document is no key.
       const keys: JWK[] = parsed.data.keys.filter(({ kty }) => kty !== 'oct');
       this.#fetched = { resolve: createLocalJWKSet({ keys }), atMs: nowMs };

@@ -11,8 +11,6 @@ import { sessionTokenType } from './token-issuer.ts';
 
 /** How far the clocks of issuer and gateway may differ. */
 export const clockSkewSeconds = 30;
-/** Longest `iss`, `sub`, `jti` and `kid` that are taken: they become keys in the store. */
-const nameCharactersMax = 512;
 
 /** An issuer that is trusted, and how. */
 export interface TokenIssuer {
@@ -98,7 +96,7 @@ function checkHeader(
   if (['jwk', 'jku', 'x5c', 'x5u', 'crit'].some((name) => Object.hasOwn(header, name))) {
     throw invalid('its header brings a key or an extension');
   }
-  if (kid !== undefined && (typeof kid !== 'string' || kid.length > nameCharactersMax))
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > defaultLimits.tokenNameCharactersMax))
     throw invalid('its kid is not a name');
   const typMatches = issuer.typ === undefined ? typ === undefined || typ === 'JWT' : typ === issuer.typ;
   if (!typMatches) throw invalid('its type is not that of a session token');
@@ -162,7 +160,7 @@ function verifiedTokenOf(claims: JWTPayload, nowMs: number): VerifiedToken {
 }
 
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= nameCharactersMax;
+  return typeof value === 'string' && value !== '' && value.length <= defaultLimits.tokenNameCharactersMax;
 }
 
 function notYetValid(): ProxyError {

@@ -1,5 +1,6 @@
 // Notices the end of sessions, also those that another process on the same store ended.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import { pruneBatch, type SessionRecord, type Store } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
@@ -8,8 +9,6 @@ import { RepeatedLook } from '../../system/repeated-look.ts';
 export const watchIntervalMs = 500;
 /** Nearly always nothing is due, and each kind is one indexed look. */
 const pruneIntervalMs = 60_000;
-/** How long sessions that are over, and what they asked for, stay listed. */
-const sessionRetentionMs = 30 * 24 * 3_600_000;
 
 export type EndedListener = (sessionId: string, reason: string) => void;
 
@@ -85,8 +84,8 @@ export class SessionWatch implements AsyncDisposable {
   async #prune(nowMs: number): Promise<boolean> {
     const { sessions, tokens, proofs, access } = this.#options.store;
     const pruned = [
-      await sessions.prune(nowMs - sessionRetentionMs),
-      await access.prune(nowMs - sessionRetentionMs),
+      await sessions.prune(nowMs - defaultLimits.sessionRetentionMs),
+      await access.prune(nowMs - defaultLimits.sessionRetentionMs),
       await tokens.prune(nowMs),
       await proofs.prune(nowMs),
     ];

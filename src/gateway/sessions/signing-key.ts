@@ -1,5 +1,6 @@
 // The gateway's own Ed25519 key: it signs session tokens and access tokens.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import {
   createHash,
   createPrivateKey,
@@ -16,8 +17,6 @@ import { ProxyError } from '../../protocol/error.ts';
 
 /** Name of the key file in its directory. */
 export const signingKeyFile = 'signing-key.pem';
-/** A PKCS#8 Ed25519 key in PEM is 119 bytes. */
-const keyFileBytesMax = 4096;
 
 /** Claims or header of a JWT, before they are signed. */
 export type JwtMembers = Readonly<Record<string, unknown>>;
@@ -70,7 +69,7 @@ async function readKeyFile(path: string): Promise<KeyObject | undefined> {
     if ((status.mode & 0o077) !== 0) throw unusable(path, 'others may read it; make it mode 600');
     if (status.uid !== process.geteuid?.() && status.uid !== 0)
       throw unusable(path, 'it belongs to another user');
-    if (status.size > keyFileBytesMax) throw unusable(path, 'it is too large for a key');
+    if (status.size > defaultLimits.signingKeyBytesMax) throw unusable(path, 'it is too large for a key');
     return createPrivateKey(await file.readFile());
   } finally {
     await file.close();

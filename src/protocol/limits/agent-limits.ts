@@ -1,6 +1,6 @@
 // What the agent takes from its container, its workload and its gateway.
 
-import { KiB, MiB, type LimitRow, fixedRow, row } from './limit-row.ts';
+import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const agentLimits = {
   connectHeadBytesMax: row(
@@ -44,5 +44,100 @@ export const agentLimits = {
     3,
     'limit_exceeded',
     'Clients that the doctor starts at a time; more make each of them slow on a small machine.',
+  ),
+  captureDnsWaitingMax: fixedRow(
+    256,
+    'limit_exceeded',
+    'Answers of the resolver that wait for the kernel; it takes them at once, so more is a flood, and UDP may lose.',
+  ),
+  captureDnsIdleTimeoutMs: fixedRow(
+    10_000,
+    'timeout',
+    'A client of the resolver over TCP asks at once, and again soon or never (RFC 7766 §6.2.3).',
+  ),
+  resolvConfBytesMax: fixedRow(
+    64 * KiB,
+    'limit_exceeded',
+    'A larger resolv.conf is none that libc would read.',
+  ),
+  doctorOutputBytesMax: fixedRow(
+    262_144,
+    'limit_exceeded',
+    'What a client says to the doctor is read to be searched; the rest of it is thrown away.',
+  ),
+  doctorCloseGraceMs: fixedRow(
+    1_000,
+    'timeout',
+    'For what is in the pipes when a client of the doctor has ended.',
+  ),
+  doctorFileBytesMax: fixedRow(
+    32 * MiB,
+    'limit_exceeded',
+    'A file that the doctor searches for certificates: larger than any bundle or key store.',
+  ),
+  doctorFolderFilesMax: fixedRow(
+    2_000,
+    'limit_exceeded',
+    'Files of a folder of certificates that the doctor looks at; a system has a few hundred.',
+  ),
+  certutilTimeoutMs: fixedRow(
+    10_000,
+    'timeout',
+    'A run of certutil, which takes some hundredths of a second.',
+  ),
+  fileLockTimeoutMs: fixedRow(
+    20_000,
+    'timeout',
+    'A change of a shared file takes milliseconds; the rest is for a loaded machine with several sessions that start at once.',
+  ),
+  manifestBytesMax: fixedRow(
+    8 * MiB,
+    'limit_exceeded',
+    'The list of what a session placed; a larger file is not one of ours.',
+  ),
+  manifestUnfinishedAgeMs: fixedRow(
+    60_000,
+    'timeout',
+    'A list that was begun and is older than this is left over: writing one takes milliseconds.',
+  ),
+  sessionFoldersMax: fixedRow(
+    1_000,
+    'limit_exceeded',
+    'Folders of earlier sessions that are looked at: a start is not to be slow because of others.',
+  ),
+  relayPortAttemptsMax: fixedRow(
+    10,
+    'relay_port_in_use',
+    'A free port of 127.0.0.1 may be taken on ::1; then another is tried.',
+  ),
+  commitAttemptsMax: fixedRow(
+    4,
+    'gateway_unreachable',
+    'The token is gone by the commit, so an unlucky moment must not cost the session; the gateway takes a commit twice.',
+  ),
+  sessionEndTimeoutMs: fixedRow(
+    2_000,
+    'timeout',
+    'Ending is a courtesy: a gateway that does not hear it ends the session by its expiry.',
+  ),
+  copiedFileBytesMax: fixedRow(
+    262_144,
+    'limit_exceeded',
+    'A configuration of the user that is copied beside ours; what is larger is not copied.',
+  ),
+  gatewayChainMax: fixedRow(
+    10,
+    'ca_invalid',
+    'Certificates in the chain of a gateway: more than any real chain has.',
+  ),
+  keptConnectionIdleMs: fixedRow(
+    2_000,
+    'timeout',
+    'Below the time after which the gateway ends an idle connection, with room for the way there.',
+  ),
+  keptConnectionsMax: fixedRow(
+    2,
+    'limit_exceeded',
+    'One for requests and one for the tunnel; a session never has more at a time.',
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -1,6 +1,6 @@
 // Requests and responses: their heads, their bodies, and what is held of them.
 
-import { KiB, MiB, type LimitRow, fixedRow, row } from './limit-row.ts';
+import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const exchangeLimits = {
   headBytesMax: row(
@@ -167,5 +167,72 @@ export const exchangeLimits = {
     1024 * MiB,
     'config_invalid',
     'Heap of the thread that reads a changed policy; the process that serves does not end with it.',
+  ),
+  auditBatchEventsMax: fixedRow(
+    128,
+    'audit_unavailable',
+    'Events in one transaction: small enough that storing them holds up no stream for a millisecond.',
+  ),
+  auditRecoveredBatchMax: fixedRow(
+    1000,
+    'audit_unavailable',
+    'Events of an earlier process that are taken over at once; far fewer than fill the queue.',
+  ),
+  auditRetryDelayMsMax: fixedRow(
+    5_000,
+    'audit_unavailable',
+    'The longest wait before the store is tried again.',
+  ),
+  auditCloseAttemptsMax: fixedRow(
+    3,
+    'audit_unavailable',
+    'Attempts to write what is left when the log closes.',
+  ),
+  budgetRulesPerSessionMax: fixedRow(
+    1_000,
+    'limit_exceeded',
+    'Rules with limits that one session can have running; a policy has far fewer.',
+  ),
+  auditedRefsMax: fixedRow(
+    64,
+    'limit_exceeded',
+    'Refs of a push that its event names: it is a line that people read, and a mirror pushes thousands.',
+  ),
+  pushPiecesMax: fixedRow(
+    64,
+    'body_too_large',
+    'A compressed list of commands is decoded from its beginning with each piece that arrives, so the pieces are counted.',
+  ),
+  gitReasonCharactersMax: fixedRow(400, 'limit_exceeded', 'Of a reason that git prints, on one line.'),
+  grpcMessageCharactersMax: fixedRow(
+    2_000,
+    'limit_exceeded',
+    'Of the text for the client: heads of 8 KiB are what gRPC clients take, and encoding makes three bytes of one.',
+  ),
+  metricsSeriesMax: fixedRow(
+    2_000,
+    'limit_exceeded',
+    'A label combination is made of our own words only, so this many cannot be reached by traffic.',
+  ),
+  discoverTimeoutMs: fixedRow(
+    15_000,
+    'config_invalid',
+    'Tools tell hosts from their configuration; one that hangs must not keep the gateway from starting.',
+  ),
+  discoverOutputBytesMax: fixedRow(
+    256 * KiB,
+    'config_invalid',
+    'What a tool prints, or a file holds, of hosts.',
+  ),
+  discoveredHostsMax: fixedRow(200, 'config_invalid', 'More hosts than this come from the wrong file.'),
+  policyFilesMax: fixedRow(
+    200,
+    'config_invalid',
+    'Folders are read flat; more files than this is the wrong folder.',
+  ),
+  policyProblemsMax: fixedRow(
+    100,
+    'config_invalid',
+    'More problems than this help nobody, and each is a line of the log.',
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -1,6 +1,6 @@
 // Connections: TLS towards workloads, names, and the way to origins.
 
-import { KiB, type LimitRow, row } from './limit-row.ts';
+import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const networkLimits = {
   connectTimeoutMs: row(10_000, 'timeout', 'Dialling an origin: a SYN lost twice still gets through.'),
@@ -72,5 +72,71 @@ export const networkLimits = {
     250,
     'timeout',
     'Head start of one address before the next is tried too (RFC 8305 §5).',
+  ),
+  aliasGraceMs: fixedRow(
+    300,
+    'timeout',
+    'For the names behind an alias: they were asked for together with the addresses, so most are there by then.',
+  ),
+  aliasesMax: fixedRow(8, 'origin_unreachable', "Links of a chain of CNAMEs; more are nobody's set-up."),
+  familyGraceMs: fixedRow(
+    300,
+    'timeout',
+    'How long the other address family may take once one has answered (RFC 8305 §3 has 50 ms for the same wait).',
+  ),
+  dnsQueryTimeoutMs: fixedRow(
+    2000,
+    'timeout',
+    'An unanswered query is repeated after this time; two tries fit into resolveTimeoutMs.',
+  ),
+  nameServersAgeMsMax: fixedRow(
+    30_000,
+    'timeout',
+    "The system's name servers are read again after this time: resolv.conf may change under a long-lived process.",
+  ),
+  certificateContextsMax: fixedRow(
+    64,
+    'limit_exceeded',
+    'Contexts for rules with certificates of their own, which are few; a reload may bring new ones.',
+  ),
+  mintingOwnersMax: fixedRow(
+    1024,
+    'limit_exceeded',
+    'Sessions whose rate of new host names is remembered. A forgotten one starts anew, so the oldest goes first.',
+  ),
+  clientHelloRecordsMax: fixedRow(
+    64,
+    'tls_handshake',
+    'Real hellos are split over two or three records; one split into its octets only costs time.',
+  ),
+  clientKeepAliveMs: fixedRow(
+    120_000,
+    'timeout',
+    "An idle kept-alive connection of a client; the stream's own idle limit is longer.",
+  ),
+  discardedBodyBytesMax: fixedRow(
+    1 * MiB,
+    'body_too_large',
+    'What is left unread of a refused body up to this size is read and dropped, so that the connection can go on.',
+  ),
+  http2WindowBytes: fixedRow(
+    1 * MiB,
+    'flow_control',
+    'What a client may send ahead on one stream of HTTP/2.',
+  ),
+  http2ConnectionWindowBytes: fixedRow(
+    4 * MiB,
+    'flow_control',
+    'What a client may send ahead on one connection of HTTP/2, over all of its streams.',
+  ),
+  http2SessionMegabytesMax: fixedRow(
+    8,
+    'limit_exceeded',
+    'Megabytes that one connection of HTTP/2 may hold before it is refused more.',
+  ),
+  http2SettingsEntriesMax: fixedRow(
+    32,
+    'limit_exceeded',
+    'A SETTINGS frame has at most a handful of entries.',
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -1,6 +1,6 @@
 // Sessions, their proofs and issuers, and what workloads ask for.
 
-import { fixedRow, KiB, type LimitRow, row } from './limit-row.ts';
+import { KiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const sessionLimits = {
   proofAgeMsMax: row(60_000, 'proof_invalid', 'Clock skew between container and gateway plus the way there.'),
@@ -125,5 +125,59 @@ export const sessionLimits = {
     86_400_000,
     'usage',
     'What should hold longer than a day belongs into the policy, where others review it.',
+  ),
+  publicRequestTimeoutMs: fixedRow(20_000, 'timeout', 'A session request is one small body.'),
+  publicKeepAliveMs: fixedRow(
+    5_000,
+    'timeout',
+    'An idle connection of an agent, which asks for its tunnel at once.',
+  ),
+  metricsRequestTimeoutMs: fixedRow(5_000, 'timeout', 'A request for /metrics has no body.'),
+  strangerRefusalsPerMinuteMax: fixedRow(
+    60,
+    'limit_exceeded',
+    'Anybody who reaches the port can send a bad token: such refusals are recorded up to this many a minute.',
+  ),
+  accessListedMax: fixedRow(50, 'limit_exceeded', 'How many of its requests for access a session is shown.'),
+  proofBytesMax: fixedRow(
+    8 * KiB,
+    'proof_invalid',
+    'A proof holds one key and five claims; the `htu` is the longest of them.',
+  ),
+  tokenNameCharactersMax: fixedRow(
+    512,
+    'token_malformed',
+    'Longest `iss`, `sub`, `jti` and `kid` that are taken: they become keys in the store.',
+  ),
+  signingKeyBytesMax: fixedRow(4096, 'signing_key_unusable', 'A PKCS#8 Ed25519 key in PEM is 119 bytes.'),
+  issuerKeysFreshMs: fixedRow(
+    10 * 60_000,
+    'issuer_unavailable',
+    'After this time the keys of an issuer are fetched again, so a key that was withdrawn is not taken for longer.',
+  ),
+  issuerKeysStaleMs: fixedRow(
+    60 * 60_000,
+    'issuer_unavailable',
+    'While an issuer cannot be reached, its last keys are taken for so long.',
+  ),
+  issuerRotationCooldownMs: fixedRow(
+    30_000,
+    'issuer_unavailable',
+    'A token with an unknown `kid` makes us look for a new key at most this often: anybody can send such tokens.',
+  ),
+  issuerFailureCooldownMs: fixedRow(
+    5_000,
+    'issuer_unavailable',
+    'An issuer that failed is not asked again for so long, however many tokens come.',
+  ),
+  issuerKeysMax: fixedRow(
+    100,
+    'issuer_unavailable',
+    'Keys of one issuer; one that rotates has two or three.',
+  ),
+  sessionRetentionMs: fixedRow(
+    30 * 24 * 3_600_000,
+    'session_unknown',
+    'How long sessions that are over, and what they asked for, stay listed.',
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -1,6 +1,7 @@
 // A secret in the place of its placeholder in a request's body: short bodies are held, so that their length can be said
 // and a body without the placeholder gets nothing; longer ones stream by and go on in chunks.
 
+import { defaultLimits } from '../../../protocol/limits.ts';
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { RequestHead } from '../../../http/message-head.ts';
@@ -10,9 +11,6 @@ import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import type { HeldBodies } from './held-bodies.ts';
 import { ScanTransform, createScanner } from './body-scanner.ts';
 import type { BodyForm } from './body-scanner.ts';
-
-/** A body of this many declared bytes is held; most that carry a secret are a few hundred. */
-const heldBytesMax = 64 * 1024;
 
 export interface SubstitutedBody {
   readonly body: BodyRewrite;
@@ -39,11 +37,11 @@ export async function substituteInBody(
   { placeholder, secret }: { readonly placeholder: string; readonly secret: Secret<string> },
 ): Promise<SubstitutedBody> {
   const scanner = createScanner(form, { placeholder, secret: secret.reveal() });
-  if (body.length === undefined || body.length > heldBytesMax) {
+  if (body.length === undefined || body.length > defaultLimits.placeholderBodyBytesMax) {
     const rewrite = (given: Readable): Readable => throughTransform(given, new ScanTransform(scanner));
     return { body: { length: undefined, rewrite }, isFound: undefined };
   }
-  const { bytes, sendOn } = await held.hold(body, heldBytesMax);
+  const { bytes, sendOn } = await held.hold(body, defaultLimits.placeholderBodyBytesMax);
   const { parts } = scanner.scan(bytes, true);
   return { body: sendOn(Buffer.concat(parts)), isFound: scanner.found > 0 };
 }

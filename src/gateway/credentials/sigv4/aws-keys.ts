@@ -1,12 +1,10 @@
 // The keys of AWS as one set: id, secret and session token have sources of their own, and a rotation changes all of them.
 
+import { defaultLimits } from '../../../protocol/limits.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import type { Secret } from '../../../protocol/secret.ts';
 import type { CredentialSource } from '../sources/credential-source.ts';
 import type { AwsKeys } from './signer.ts';
-
-/** Looks at all sources before they are found to change faster than they can be read; a rotation needs three. */
-const looksMax = 6;
 
 export interface AwsKeySources {
   readonly keyId: CredentialSource;
@@ -44,7 +42,7 @@ export class AwsKeySet {
     const lookAnew = (): Promise<AwsKeys> =>
       this.#look((source) => source.readAnew?.(nowMs) ?? source.read(nowMs));
     let last = await lookAnew();
-    for (let looks = 1; looks < looksMax; looks += 1) {
+    for (let looks = 1; looks < defaultLimits.awsKeyLooksMax; looks += 1) {
       const next = await lookAnew();
       if (areSame(last, next)) {
         this.#known = next;

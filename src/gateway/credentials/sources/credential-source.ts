@@ -1,18 +1,11 @@
 // Where a credential's value comes from: an environment variable, a file, or a command.
 
+import { defaultLimits } from '../../../protocol/limits.ts';
 import type { PlainSourceConfig } from './source-config.ts';
 import { open } from 'node:fs/promises';
 import { ProxyError } from '../../../protocol/error.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import { commandOutput } from '../../../system/command-output.ts';
-
-/** A secret of more than this is a mistake (a whole file given by accident). */
-const secretBytesMax = 64 * 1024;
-/** A file is looked at again at most this often. */
-const fileCheckIntervalMs = 1_000;
-const commandTimeoutMs = 10_000;
-/** A command's output is used for this long. */
-const commandValueMs = 60_000;
 
 /** `read` gives the current value. @throws ProxyError credential_unavailable */
 export interface CredentialSource {
@@ -72,7 +65,8 @@ function fileSource(name: string, path: string, form: SecretForm): CredentialSou
       const stat = await file.stat();
       const stamp = [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':');
       if (known?.stamp !== stamp) {
-        if (stat.size > secretBytesMax) throw new Error(`it is larger than ${String(secretBytesMax)} bytes`);
+        if (stat.size > defaultLimits.secretBytesMax)
+          throw new Error(`it is larger than ${String(defaultLimits.secretBytesMax)} bytes`);
         known = { stamp, secret: usableSecret(await file.readFile('utf8'), form) };
       }
       checkedMs = nowMs;
@@ -84,7 +78,7 @@ function fileSource(name: string, path: string, form: SecretForm): CredentialSou
   return {
     readAnew,
     read: (nowMs) =>
-      known !== undefined && nowMs - checkedMs < fileCheckIntervalMs
+      known !== undefined && nowMs - checkedMs < defaultLimits.secretFileCheckMs
         ? Promise.resolve(known.secret)
         : readAnew(nowMs),
   };
@@ -96,13 +90,16 @@ function commandSource(name: string, command: readonly string[], form: SecretFor
   const run = async (nowMs: number): Promise<Secret<string>> => {
     let printed: string;
     try {
-      printed = await commandOutput(command, { timeoutMs: commandTimeoutMs, bytesMax: secretBytesMax });
+      printed = await commandOutput(command, {
+        timeoutMs: defaultLimits.secretCommandTimeoutMs,
+        bytesMax: defaultLimits.secretBytesMax,
+      });
     } catch (error) {
       throw unavailable(name, `the command ${command[0] ?? ''} gave no value`, error);
     }
     try {
       const secret = usableSecret(printed, form);
-      known = { secret, untilMs: nowMs + commandValueMs };
+      known = { secret, untilMs: nowMs + defaultLimits.secretCommandValueMs };
       return secret;
     } catch (error) {
       throw unavailable(name, `what the command ${command[0] ?? ''} prints cannot be used`, error);

@@ -1,20 +1,8 @@
 // A value that ends: fetched ahead of its end, one fetch in flight, and kept while the fetch fails and it still holds. While
 // it is in use, it is renewed without waiting for a request.
 
+import { defaultLimits } from '../../../protocol/limits.ts';
 import type { BackgroundRenewals } from './background-renewals.ts';
-
-/** A value is renewed this long before its end, or in its last fifth if it lives shorter than five times that. */
-const renewalLeadMs = 60_000;
-/** A service that failed is not asked again for this long, however many requests come. */
-const failureHoldMs = 1_000;
-/** The same while there is a value: a service that hangs must not slow every request down. */
-const failureHoldWithValueMs = 5_000;
-/** A request waits this long for an early renewal, and then takes the value that still holds. */
-const earlyRenewalWaitMs = 1_000;
-/** What is renewed without a request is so no more often than this; what lives shorter waits for one. */
-const unaskedIntervalMs = 1_000;
-/** A workload can make an origin say 401; that must not become a stream of requests to the issuer. */
-const rejectionIntervalMs = 30_000;
 
 export interface TimedValue<T> {
   readonly value: T;
@@ -27,7 +15,7 @@ export interface TimedValue<T> {
 /** The value with the usual time of renewal. */
 export function timedValue<T>(value: T, nowMs: number, lifetimeMs: number): TimedValue<T> {
   const endsAtMs = nowMs + lifetimeMs;
-  return { value, endsAtMs, renewAtMs: endsAtMs - Math.min(renewalLeadMs, lifetimeMs / 5) };
+  return { value, endsAtMs, renewAtMs: endsAtMs - Math.min(defaultLimits.renewalLeadMs, lifetimeMs / 5) };
 }
 
 /** Gets the next value; `known` is the one of before, which may have ended. */
@@ -78,13 +66,13 @@ export class RenewedValue<T> {
   reject(value: T, nowMs: number): void {
     const known = this.#known;
     if (known?.value !== value || nowMs >= known.renewAtMs) return;
-    if (nowMs - this.#rejectedMs < rejectionIntervalMs) return;
+    if (nowMs - this.#rejectedMs < defaultLimits.rejectionIntervalMs) return;
     this.#rejectedMs = nowMs;
     this.#known = { ...known, renewAtMs: nowMs, rejected: true };
   }
 
   /** Sets the timer for the next renewal, unless it is set. */
-  #await(nowMs: number, leastMs = unaskedIntervalMs): void {
+  #await(nowMs: number, leastMs = defaultLimits.unaskedRenewalMs): void {
     const known = this.#known;
     if (this.#isAwaited || known === undefined || nowMs >= known.endsAtMs) return;
     if (known.renewAtMs === Number.POSITIVE_INFINITY) return;
@@ -99,13 +87,13 @@ export class RenewedValue<T> {
   async #renewUnasked(nowMs: number): Promise<void> {
     if (nowMs - this.#usedMs >= this.#background.unusedMs) return;
     const known = this.#known;
-    let leastMs = unaskedIntervalMs;
+    let leastMs = defaultLimits.unaskedRenewalMs;
     if (known !== undefined && nowMs >= known.renewAtMs && nowMs < known.endsAtMs) {
       try {
         await this.#renew(nowMs);
       } catch {
         // The request that finds no value says so.
-        leastMs = failureHoldWithValueMs;
+        leastMs = defaultLimits.issuerFailureHoldWithValueMs;
       }
     }
     this.#await(nowMs, leastMs);
@@ -122,7 +110,11 @@ export class RenewedValue<T> {
       })
       .catch((error: unknown) => {
         const holds = this.#known !== undefined && nowMs < this.#known.endsAtMs;
-        this.#failure = { error, untilMs: nowMs + (holds ? failureHoldWithValueMs : failureHoldMs) };
+        this.#failure = {
+          error,
+          untilMs:
+            nowMs + (holds ? defaultLimits.issuerFailureHoldWithValueMs : defaultLimits.issuerFailureHoldMs),
+        };
         throw error;
       })
       .finally(() => {
@@ -143,7 +135,7 @@ async function soonOr<T>(renewal: Promise<TimedValue<T>>, old: TimedValue<T>, no
     () => {
       resolve(undefined);
     },
-    Math.min(leftMs, earlyRenewalWaitMs),
+    Math.min(leftMs, defaultLimits.earlyRenewalWaitMs),
   );
   const settled = renewal.catch(() => old);
   try {
@@ -152,5 +144,5 @@ async function soonOr<T>(renewal: Promise<TimedValue<T>>, old: TimedValue<T>, no
   } finally {
     clearTimeout(timer);
   }
-  return leftMs > earlyRenewalWaitMs ? old.value : (await renewal).value;
+  return leftMs > defaultLimits.earlyRenewalWaitMs ? old.value : (await renewal).value;
 }

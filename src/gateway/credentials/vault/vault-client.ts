@@ -1,5 +1,6 @@
 // One Vault or OpenBao server with one way to log in: requests with a token that is had, renewed and given back here.
 
+import { defaultLimits } from '../../../protocol/limits.ts';
 import type { Secret } from '../../../protocol/secret.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
@@ -10,11 +11,6 @@ import type { TimedValue } from '../sources/renewed-value.ts';
 import type { ServiceResponse, ServiceFetch, ServiceRequest } from '../../forward/service-fetch.ts';
 import { readAuth, readTokenFacts, refusal } from './vault-response.ts';
 import type { VaultAuthConfig, VaultServerConfig } from '../sources/source-config.ts';
-
-/** The operator's token is compared with its source this often. */
-const tokenCheckMs = 60_000;
-/** Giving a token or a lease back must not hold the end of the gateway up. */
-const farewellTimeoutMs = 2_000;
 
 export interface VaultClientOptions {
   readonly server: VaultServerConfig;
@@ -83,9 +79,12 @@ export class VaultClient {
     const token = await this.#tokens.read(this.#lastMs).catch(() => undefined);
     if (token === undefined) return;
     const revoke = (path: string, body: Readonly<Record<string, string>>): Promise<unknown> =>
-      this.#send({ method: 'PUT', path, body }, this.#lastMs, token.token, farewellTimeoutMs).catch(
-        () => undefined,
-      );
+      this.#send(
+        { method: 'PUT', path, body },
+        this.#lastMs,
+        token.token,
+        defaultLimits.vaultFarewellTimeoutMs,
+      ).catch(() => undefined);
     await Promise.all(leaseIds.map((id) => revoke('sys/leases/revoke', { lease_id: id })));
     if (this.#own !== undefined) await revoke('auth/token/revoke-self', {});
     this.#own = undefined;
@@ -146,7 +145,7 @@ export class VaultClient {
     const isDue = renewable && leftMs <= lifetimeMs / 3;
     const renewed = isDue ? await this.#renew(facts, nowMs) : undefined;
     const live = renewed ?? living(facts, nowMs, leftMs);
-    return { ...live, renewAtMs: Math.min(live.renewAtMs, nowMs + tokenCheckMs) };
+    return { ...live, renewAtMs: Math.min(live.renewAtMs, nowMs + defaultLimits.vaultTokenCheckMs) };
   }
 
   async #send(

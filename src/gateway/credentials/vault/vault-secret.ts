@@ -1,5 +1,6 @@
 // One path of a Vault: read when it is needed, its lease renewed at two thirds, read anew when that is no longer possible.
 
+import { defaultLimits } from '../../../protocol/limits.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import type { BackgroundRenewals } from '../sources/background-renewals.ts';
 import { RenewedValue } from '../sources/renewed-value.ts';
@@ -7,11 +8,6 @@ import type { TimedValue } from '../sources/renewed-value.ts';
 import { readLeaseDurationMs, readSecret, refusal } from './vault-response.ts';
 import type { VaultReading } from './vault-response.ts';
 import type { VaultClient } from './vault-client.ts';
-
-/** A value without a lease is used for this long while the server does not respond. */
-const outageMs = 3_600_000;
-/** Leases that have not ended; the oldest are then left to end by themselves. */
-const leasesMax = 16;
 
 export interface VaultSecretOptions {
   readonly client: VaultClient;
@@ -74,7 +70,11 @@ export class VaultSecret {
     const reading = readSecret(response);
     if (reading.lease === undefined) {
       const refreshMs = refreshSeconds * 1000;
-      return { value: reading, renewAtMs: nowMs + refreshMs, endsAtMs: nowMs + refreshMs + outageMs };
+      return {
+        value: reading,
+        renewAtMs: nowMs + refreshMs,
+        endsAtMs: nowMs + refreshMs + defaultLimits.vaultOutageMs,
+      };
     }
     const { id, durationMs } = reading.lease;
     if (durationMs === 0)
@@ -88,7 +88,7 @@ export class VaultSecret {
     this.#leases.delete(id);
     this.#leases.set(id, endsAtMs);
     const [oldest] = this.#leases.keys();
-    if (this.#leases.size > leasesMax && oldest !== undefined) this.#leases.delete(oldest);
+    if (this.#leases.size > defaultLimits.vaultLeasesMax && oldest !== undefined) this.#leases.delete(oldest);
   }
 }
 

@@ -1,0 +1,145 @@
+// Limits stand in the table, src/protocol/limits/. What bounds something and stands elsewhere is listed here with its reason, and
+// leaves this list when it goes.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const src = fileURLToPath(new URL('../../src', import.meta.url));
+
+/** By reason: files with the names of their constants. */
+const elsewhere: Readonly<Record<string, readonly string[]>> = {
+  'a number of somebody else’s format or interface, which is not ours to choose': [
+    'agent/capture/dns-message.ts labelBytesMax nameBytesMax',
+    'agent/jail/become-program.ts signalMax',
+    'agent/jail/capabilities.ts capabilitiesMax',
+    'agent/placements/hashed-folder.ts hashNumbersMax',
+    'agent/placements/resolv-conf.ts searchMax dotsMax',
+    'agent/relay/relay-socket.ts pathBytesMax',
+    'agent/uplink/delay.ts timerMsMax',
+    'gateway/config/config-schema.ts timerMsMax',
+    'gateway/credentials/sigv4/aws-claim.ts presignSecondsMax',
+    'gateway/credentials/sources/background-renewals.ts delayMsMax',
+    'gateway/exchange/git-denial.ts bandBytesMax',
+    'gateway/git/read-push.ts deflateRatioMax',
+    'gateway/scrub/websocket-scrubber.ts headerBytesMax',
+    'http/authority.ts textLengthMax',
+    'http/response-parser.ts argumentsMax',
+    'intercept/client-hello.ts recordBytesMax',
+    'net/alias-chain.ts nameLengthMax',
+    'net/websocket-frame.ts controlPayloadBytesMax headerBytesMax',
+    'policy/git-commands.ts packetBytesMax',
+    'protocol/frame-codec.ts uint31Max',
+    'protocol/open-fields.ts fieldBytesMax',
+  ],
+  'part of the wire between agent and gateway, which neither side may choose alone': [
+    'protocol/chunk-codec.ts groupDepthMax',
+    'protocol/keep-alive.ts pingsMax',
+    'protocol/tunnel-fault.ts messageCharactersMax',
+  ],
+  'what one line for a person holds: it is cut, and refuses nothing': [
+    'cli/definition/nearest-name.ts typedLengthMax',
+    'cli/definition/option-value.ts quotedMax',
+    'cli/terminal/text-table.ts cellMax',
+    'http/printable.ts lengthMax',
+    'policy/denial.ts nearMissesMax examinedMax pathShownMax',
+    'policy/yaml-source.ts problemsMax',
+    'protocol/printable.ts charactersMax',
+  ],
+  'up to where one way is faster than another: both give the same': [
+    'gateway/policies/policy-thread.ts portionWeightMax',
+    'net/tunnel-stream.ts joinBytesMax',
+    'net/websocket-writer.ts copyBytesMax',
+    'policy/covering-index.ts portsIndexedMax',
+    'policy/path-pattern.ts shortPathMax',
+    'policy/path-prefix.ts segmentsMax',
+    'policy/rule-index.ts plainRulesMax portsIndexedMax',
+    'policy/touching-index.ts portsIndexedMax',
+  ],
+  'a part of a limit of the table, to which it stands in a fixed ratio': [
+    'gateway/audit/audit-retention.ts batchesMax',
+    'gateway/forward/loop-guard.ts viaCharactersMax',
+    'http/framing.ts framingBytesPerByteMax',
+    'http/response-reader.ts chunkLineBytesMax chunkOverheadBytesMax',
+    'intercept/first-bytes.ts methodBytesMax',
+  ],
+  'the size of what a policy may say, told by its reference beside the key': [
+    'policy/compiled-policy.ts capturePortsMax',
+    'policy/condition.ts nodesMax depthMax',
+    'policy/git-pattern.ts patternLengthMax',
+    'policy/host-pattern.ts pairsMax',
+    'policy/path-automaton.ts setsMax',
+    'policy/path-pattern.ts patternLengthMax',
+    'policy/yaml-source.ts depthMax',
+  ],
+  'not a row yet: it bounds what others make us hold or wait for': [
+    'agent/capture/dns-message.ts dnsRequestBytesMax',
+    'agent/capture/resolver-server.ts resolverConnectionsMax',
+    'agent/doctor/environment-problems.ts clockSkewMsMax',
+    'agent/jail/jail-plan.ts controlLineBytesMax',
+    'agent/jail/jail-process.ts enterTimeoutMs refusalBytesMax',
+    'agent/jail/network-entrances.ts openTimeoutMs',
+    'agent/jail/orphans.ts graceMs killRoundsMax',
+    'agent/jail/port-redirect.ts timeoutMs',
+    'agent/jail/raw-listener.ts backlogMax',
+    'agent/trust/node-hook.ts responseBytesMax responseTimeoutMs',
+    'cli/gateway/give-files.ts depthMax',
+    'cli/operator/access.ts noteCharactersMax',
+    'cli/operator/session-facts.ts sessionsMax',
+    'cli/operator/session.ts presenceAgeMsMax',
+    'cli/policy/git-proposal.ts refsMax',
+    'cli/policy/path-template.ts beginningMax',
+    'cli/policy/policy-proposal.ts patternsMax',
+    'cli/run/embedded-gateway.ts startTimeoutMs stopTimeoutMs',
+    'cli/terminal/standard-error-log.ts waitingBytesMax',
+    'gateway/credentials/request/body-scanner.ts spacesMax marginMax',
+    'gateway/credentials/sigv4/sigv4-injector.ts presignSecondsMax',
+    'gateway/forward/forward-by-protocol.ts protocolMemoryMax',
+    'gateway/forward/forward-http2.ts streamsPerSessionMax',
+    'gateway/forward/http1-connection.ts idleMsMax',
+    'gateway/forward/loop-guard.ts hopsMax',
+    'gateway/forward/request-body-pump.ts waitingBytesMax',
+    'gateway/forward/rule-trust.ts fileBytesMax',
+    'gateway/forward/service-fetch.ts usualTimeoutMs responseBytesMax',
+    'net/tls-sessions.ts sessionAgeMsMax sessionsMax',
+    'net/websocket-handshake.ts lingerMs',
+    'pki/authority-files.ts keyBytesMax certificateBytesMax creationWaitMs',
+    'store/sqlite/sqlite-audit-writer.ts stopTimeoutMs',
+    'store/sqlite/sqlite-database.ts busyTimeoutMs walPagesMax',
+    'store/sqlite/sqlite-holder.ts lockTimeoutMs attemptsMax',
+    'system/remove-tree.ts depthMax',
+  ],
+};
+
+/** Names that say of a number that it bounds something. */
+const bound =
+  /^(?:export )?const (\w*(?:Max|imeoutMs|[gG]raceMs|[lL]ingerMs|AgeMs|WaitMs)) = [^;\n]*\d[^;\n]*;/gm;
+
+test('a number that bounds something is a row of the table, or has a reason why not', () => {
+  const files = globSync('**/*.ts', { cwd: src })
+    .filter((file) => !file.startsWith('protocol/limits/'))
+    .toSorted();
+  assert.ok(files.length > 300, `only ${files.length} files`);
+  const found = files.flatMap((file) => {
+    const names = [...readFileSync(`${src}/${file}`, 'utf8').matchAll(bound)].map(([, name = '']) => name);
+    return names.map((name) => `${file} ${name}`);
+  });
+  const listed = Object.values(elsewhere)
+    .flat()
+    .flatMap((line) => {
+      const [file = '', ...names] = line.split(' ');
+      return names.map((name) => `${file} ${name}`);
+    });
+  assert.deepEqual(
+    found.filter((one) => !listed.includes(one)),
+    [],
+    'write a row in src/protocol/limits/',
+  );
+  assert.deepEqual(
+    listed.filter((one) => !found.includes(one)),
+    [],
+    'take it off this list',
+  );
+  assert.equal(new Set(listed).size, listed.length);
+});
