@@ -59,19 +59,7 @@ export async function openPublicPort({
   const onFault = (error: ProxyError, traceId: string): void => {
     log('error', `${traceId}: ${error.message}`);
   };
-  const connections = new PublicConnections({
-    limits,
-    descriptorShare: descriptorShare(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
-    isTrustedProxy: networkList(config.trustedProxies) ?? (() => false),
-    requiresProxyProtocol: config.listen.proxyProtocol === 'required',
-    onLimit,
-  });
-  const failures = new EnrolmentFailures({
-    perSecondMax: limits.enrolFailuresPerSecondMax,
-    sourcesMax: limits.enrolFailureSourcesMax,
-    delayMs: limits.enrolFailureDelayMs,
-    clock,
-  });
+  const { connections, failures } = await openAdmission(config, clock, onLimit);
   const endpoints = {
     sessions,
     publicOrigins: [],
@@ -104,6 +92,28 @@ export async function openPublicPort({
     isReady = false;
   };
   return { port, server, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
+}
+
+/** What strangers on the port may cost. */
+async function openAdmission(
+  { limits, trustedProxies, listen: { proxyProtocol } }: GatewayConfig,
+  clock: () => number,
+  onLimit: (limit: LimitName) => void,
+): Promise<{ readonly connections: PublicConnections; readonly failures: EnrolmentFailures }> {
+  const connections = new PublicConnections({
+    limits,
+    descriptorShare: descriptorShare(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
+    isTrustedProxy: networkList(trustedProxies) ?? (() => false),
+    requiresProxyProtocol: proxyProtocol === 'required',
+    onLimit,
+  });
+  const failures = new EnrolmentFailures({
+    perSecondMax: limits.enrolFailuresPerSecondMax,
+    sourcesMax: limits.enrolFailureSourcesMax,
+    delayMs: limits.enrolFailureDelayMs,
+    clock,
+  });
+  return { connections, failures };
 }
 
 async function listen(server: Server, config: GatewayConfig): Promise<void> {

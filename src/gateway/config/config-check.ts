@@ -14,17 +14,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   if (document.listen?.address !== undefined && isIP(document.listen.address) === 0) {
     report(['listen', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
   }
-  for (const [i, network] of asList(document.trustedProxies).entries()) {
-    if (networkList([network]) !== undefined) continue;
-    const at = Array.isArray(document.trustedProxies) ? ['trustedProxies', i] : ['trustedProxies'];
-    report(at, 'not a network; write an IP address, or one with the length of a prefix, such as 10.0.0.0/8');
-  }
-  if (document.listen?.proxyProtocol === 'required' && asList(document.trustedProxies).length === 0) {
-    report(
-      ['listen', 'proxyProtocol'],
-      'a PROXY head is believed from trustedProxies alone; name the networks of the balancers there',
-    );
-  }
+  checkProxies(document, report);
   if (/^postgres(ql)?:\/\/[^/]*:[^/]*@/.test(document.store ?? '')) {
     report(['store'], 'the URL has a password; a secret never stands in this file');
   }
@@ -83,5 +73,20 @@ function checkIssuers({ issuers = [], tokens, publicNames }: GatewayConfigDocume
       report(at, 'the gateway itself issues tokens by this name; write another tokens.issuer');
     if (issuers.findIndex((one) => one.issuer === issuer) < i)
       report(at, 'this issuer stands above already; keep one of the two');
+  }
+}
+
+/** Balancers before the gateway. */
+function checkProxies(document: GatewayConfigDocument, report: Report): void {
+  for (const [i, network] of asList(document.trustedProxies).entries()) {
+    if (networkList([network]) !== undefined) continue;
+    const at = Array.isArray(document.trustedProxies) ? ['trustedProxies', i] : ['trustedProxies'];
+    report(at, 'not a network; write an IP address, or one with the length of a prefix, such as 10.0.0.0/8');
+  }
+  if (document.listen?.proxyProtocol === 'required' && asList(document.trustedProxies).length === 0) {
+    report(
+      ['listen', 'proxyProtocol'],
+      'a PROXY head is believed from trustedProxies alone; name the networks of the balancers there',
+    );
   }
 }

@@ -140,7 +140,7 @@ describe('what is wrong is told with its place and what to write', () => {
     [
       'a network that is none',
       'trustedProxies: [10.0.0.0/8, 10.0.0.0/99]',
-      [/^g:1:29: error: not a network/],
+      [/^g:1:30: error: not a network/],
     ],
     [
       'a PROXY head by nobody',
