@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   api: ['protocol'],
   system: ['protocol'],
   pki: pure,
-  net: pure,
+  net: [...pure, 'pki'],
   store: pure,
   intercept: [...pure, 'pki'],
   agent: ['protocol', 'http', 'system', 'pki', 'net', 'intercept'],

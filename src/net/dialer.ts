@@ -9,6 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { checkAddress, plainAddress } from './address-guard.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
+import { checkOriginChain } from './origin-chain.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
 import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
@@ -264,7 +265,7 @@ class GuardedDialer implements Dialer {
     resumed: ReturnType<NonNullable<DialRequest['sessions']>['take']>,
   ): TLSSocket {
     try {
-      return connectTls({
+      const secured: TLSSocket = connectTls({
         socket,
         secureContext: this.#contexts.get(tls),
         // Of the same key of pools: nothing that one session negotiated is offered for another. What it resumes was verified.
@@ -272,8 +273,11 @@ class GuardedDialer implements Dialer {
         ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
         ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
         rejectUnauthorized: true,
-        checkServerIdentity: (_name, certificate) => checkOriginCertificate(host, certificate),
+        checkServerIdentity: (_name, certificate) =>
+          checkOriginCertificate(host, certificate) ??
+          checkOriginChain(host, secured.getPeerX509Certificate(), this.#contexts.anchors(tls), Date.now()),
       });
+      return secured;
     } catch (cause) {
       socket.destroy();
       throw new ProxyError(

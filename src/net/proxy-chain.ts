@@ -2,7 +2,7 @@
 
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
-import { connect as connectTls, createSecureContext } from 'node:tls';
+import { TLSSocket, connect as connectTls, createSecureContext } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
 import type { Authority, Destination } from '../http/destination.ts';
@@ -11,6 +11,8 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Secret } from '../protocol/secret.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
+import { checkOriginChain, trustAnchors } from './origin-chain.ts';
+import type { TrustAnchors } from './origin-chain.ts';
 
 export interface ProxyChainOptions {
   /** Where the proxy listens. It is the operator's own, so the address guard does not judge it. */
@@ -37,6 +39,7 @@ export interface ChainedConnection {
 export class ProxyChain {
   readonly #options: ProxyChainOptions;
   readonly #context: SecureContext | undefined;
+  readonly #anchors: TrustAnchors;
 
   constructor(options: ProxyChainOptions) {
     this.#options = options;
@@ -44,6 +47,7 @@ export class ProxyChain {
       options.tls === undefined
         ? undefined
         : createSecureContext({ ca: [...options.tls.ca], minVersion: 'TLSv1.2' });
+    this.#anchors = trustAnchors(options.tls?.ca ?? []);
   }
 
   /** For the audit, in the place of the origin's address, which only the proxy knows. */
@@ -79,6 +83,7 @@ export class ProxyChain {
     deadline.addEventListener('abort', stop, { once: true });
     try {
       if (signal?.aborted === true) stop();
+      await this.#verified(socket, destination);
       socket.write(connectHead({ ...destination, host: target }, secret, this.#options.via?.(via)));
       await this.#readResponse(socket, destination);
       return socket;
@@ -91,18 +96,31 @@ export class ProxyChain {
     }
   }
 
+  /** The credentials are written to nobody before: not by the runtime's order of events, by this wait. */
+  async #verified(socket: Socket, destination: Destination): Promise<void> {
+    if (!(socket instanceof TLSSocket)) return;
+    await happens(socket, 'secureConnect').catch((cause: unknown) => {
+      throw this.#fault('origin_unreachable', destination, 'cannot be reached', cause);
+    });
+    if (socket.authorized) return;
+    throw this.#fault('origin_unreachable', destination, 'cannot be reached', socket.authorizationError);
+  }
+
   #dial(): Socket {
     const { host, port } = this.#options.proxy;
     const tcp = connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
     if (this.#context === undefined) return tcp;
-    return connectTls({
+    const secured: TLSSocket = connectTls({
       socket: tcp,
       secureContext: this.#context,
       rejectUnauthorized: true,
       // The runtime would compare the certificate of an address with `localhost`.
-      checkServerIdentity: (_name, certificate) => checkOriginCertificate(host, certificate),
+      checkServerIdentity: (_name, certificate) =>
+        checkOriginCertificate(host, certificate) ??
+        checkOriginChain(host, secured.getPeerX509Certificate(), this.#anchors, Date.now()),
       ...(isAddressLiteral(host) === 0 ? { servername: host } : {}),
     });
+    return secured;
   }
 
   async #readResponse(socket: Socket, destination: Destination): Promise<void> {
@@ -118,7 +136,7 @@ export class ProxyChain {
       // A paused socket gives Buffers: no encoding is set.
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) {
-        await readable(socket).catch((cause: unknown) => {
+        await happens(socket, 'readable').catch((cause: unknown) => {
           throw this.#fault('origin_unreachable', destination, 'cannot be reached', cause);
         });
         continue;
@@ -182,15 +200,15 @@ function connectHead(
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-async function readable(socket: Socket): Promise<void> {
+async function happens(socket: Socket, event: 'readable' | 'secureConnect'): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const failed = (error: Error): void => reject(error);
   const closed = (): void => reject(new Error('the connection was closed'));
-  socket.once('readable', resolve).once('error', failed).once('end', closed).once('close', closed);
+  socket.once(event, resolve).once('error', failed).once('end', closed).once('close', closed);
   if (socket.destroyed) closed();
   try {
     await promise;
   } finally {
-    socket.off('readable', resolve).off('error', failed).off('end', closed).off('close', closed);
+    socket.off(event, resolve).off('error', failed).off('end', closed).off('close', closed);
   }
 }

@@ -2,17 +2,13 @@
 // by who keeps the connections, so that they are shared no further than these.
 
 import type { TLSSocket } from 'node:tls';
+import { defaultLimits } from '../protocol/limits.ts';
 
 /** A session, and when the certificate was verified that all of it rests on. */
 export interface ResumableSession {
   readonly session: Buffer;
   readonly verifiedMs: number;
 }
-
-/** A certificate that was revoked, or a root that was taken away, is noticed after this at the latest. */
-const sessionAgeMsMax = 300_000;
-/** One for each of some handshakes at once; servers send two. */
-const sessionsMax = 4;
 
 export class TlsSessions {
   readonly #sessions: ResumableSession[] = [];
@@ -30,7 +26,7 @@ export class TlsSessions {
   /** The newest one, for one handshake: RFC 8446 §C.4 wants none used twice. */
   take(nowMs = this.#nowMs()): ResumableSession | undefined {
     for (let found = this.#sessions.pop(); found !== undefined; found = this.#sessions.pop())
-      if (nowMs - found.verifiedMs < sessionAgeMsMax) return found;
+      if (nowMs - found.verifiedMs < defaultLimits.tlsSessionAgeMsMax) return found;
     return undefined;
   }
 
@@ -40,7 +36,7 @@ export class TlsSessions {
     let verifiedMs = 0;
     socket.on('session', (session: Buffer) => {
       if (early === undefined) this.#keep({ session, verifiedMs });
-      else if (early.length < sessionsMax) early.push(session);
+      else if (early.length < defaultLimits.tlsSessionsPerPoolMax) early.push(session);
     });
     socket.once('secureConnect', () => {
       const held = early ?? [];
@@ -53,6 +49,6 @@ export class TlsSessions {
 
   #keep(session: ResumableSession): void {
     this.#sessions.push(session);
-    if (this.#sessions.length > sessionsMax) this.#sessions.shift();
+    if (this.#sessions.length > defaultLimits.tlsSessionsPerPoolMax) this.#sessions.shift();
   }
 }

@@ -3,6 +3,7 @@
 import { defaultLimits } from '../protocol/limits.ts';
 import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { trustAnchors, type TrustAnchors } from './origin-chain.ts';
 
 /** Further roots and client identity of one dial, PEM. */
 export interface TrustSet {
@@ -12,9 +13,16 @@ export interface TrustSet {
   readonly key?: string;
 }
 
+interface Trusted {
+  readonly context: SecureContext;
+  anchors: TrustAnchors | undefined;
+}
+
 export class TrustContexts {
   readonly #trust: readonly string[];
-  readonly #contexts = new Map<string, SecureContext>();
+  readonly #contexts = new Map<string, Trusted>();
+  /** Once they are needed. */
+  #anchors: TrustAnchors | undefined;
 
   /** @param trust PEM certificates that every dial trusts */
   constructor(trust: readonly string[]) {
@@ -23,6 +31,19 @@ export class TrustContexts {
 
   /** The context of the set, made on first use. Throws OpenSSL's error for certificates or keys that do not parse. */
   get(set: TrustSet = {}): SecureContext {
+    return this.#trusted(set).context;
+  }
+
+  /** The certificates that the set trusts. */
+  anchors(set: TrustSet = {}): TrustAnchors {
+    const common = (this.#anchors ??= trustAnchors(this.#trust));
+    const { ca = [] } = set;
+    if (ca.length === 0) return common;
+    const trusted = this.#trusted(set);
+    return (trusted.anchors ??= [...common, ...trustAnchors(ca)]);
+  }
+
+  #trusted(set: TrustSet): Trusted {
     const key = fingerprint(set);
     const known = this.#contexts.get(key);
     if (known !== undefined) {
@@ -37,11 +58,12 @@ export class TrustContexts {
       ...(set.cert === undefined ? {} : { cert: set.cert }),
       ...(set.key === undefined ? {} : { key: set.key }),
     });
-    this.#contexts.set(key, context);
+    const trusted: Trusted = { context, anchors: undefined };
+    this.#contexts.set(key, trusted);
     const [oldest] = this.#contexts.keys();
     if (this.#contexts.size > defaultLimits.certificateContextsMax && oldest !== undefined)
       this.#contexts.delete(oldest);
-    return context;
+    return trusted;
   }
 }
 

@@ -16,6 +16,10 @@ export interface CertificateFields {
   /** keyUsage allows signing certificates; true as well where there is no keyUsage. */
   readonly signsCertificates: boolean;
   readonly subjectKeyId: Uint8Array | undefined;
+  /** DER of the extension's value (RFC 5280 §4.2.1.6). */
+  readonly subjectAltName: Uint8Array | undefined;
+  /** DER of the extension's value (RFC 5280 §4.2.1.10). */
+  readonly nameConstraints: Uint8Array | undefined;
 }
 
 /** Reads one certificate. Throws RangeError where it is not one; the signature is not checked. */
@@ -39,6 +43,8 @@ export function readCertificate(certificate: Uint8Array): CertificateFields {
     authority: readAuthority(extensions.get('2.5.29.19')),
     signsCertificates: readSignsCertificates(extensions.get('2.5.29.15')),
     subjectKeyId: readSubjectKeyId(extensions.get('2.5.29.14')),
+    subjectAltName: extensions.get('2.5.29.17'),
+    nameConstraints: extensions.get('2.5.29.30'),
   };
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 
 import { createDialer } from '../../src/net/dialer.ts';
 import { ProxyChain } from '../../src/net/proxy-chain.ts';
@@ -182,4 +183,84 @@ test('a proxy that does not response is a timeout', async () => {
   await assert.rejects(dialer.dial(request('allowed.test', 443)), { code: 'timeout' });
   server.closeAllConnections();
   server.close();
+});
+
+for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`a proxy that is not verified gets no octet, not even behind the handshake of ${maxVersion}`, async () => {
+    for (const [identity, isTrusted] of [
+      [createTestAuthority().issue('127.0.0.1'), false],
+      [authority.issue('other.test'), false],
+      [authority.issue('127.0.0.1'), true],
+    ] as const) {
+      const received: Buffer[] = [];
+      const server = createTlsServer({ ...identity, maxVersion }, (socket) => {
+        socket
+          .on('error', () => undefined)
+          .on('data', (chunk: Buffer) => {
+            received.push(chunk);
+            socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n');
+          });
+      });
+      server.on('tlsClientError', () => undefined);
+      const closed = new Promise((resolve) => {
+        server.once('connection', (socket: Socket) => socket.once('close', resolve));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const dialer = chained((server.address() as AddressInfo).port, {
+        tls: { ca: [authority.caPem] },
+        credentials: () => Promise.resolve(new Secret('agent:word')),
+      });
+      await assert.rejects(dialer.dial(request('far.test', 443)), { code: 'origin_unreachable' });
+      await closed;
+      server.close();
+      const text = Buffer.concat(received).toString();
+      if (isTrusted) assert.match(text, /^Proxy-Authorization: Basic /m);
+      else assert.equal(text, '');
+    }
+  });
+}
+
+test('the credentials wait for the verification of the proxy, however long that takes', async () => {
+  const received: string[] = [];
+  const proxy = createTlsServer(authority.issue('127.0.0.1'), (socket) => {
+    socket
+      .on('error', () => undefined)
+      .once('data', (chunk: Buffer) => {
+        received.push(chunk.toString());
+        socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n');
+      });
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const { promise: held, resolve: onHeld } = Promise.withResolvers<void>();
+  const fromClient: Buffer[] = [];
+  // Holds what the proxy says of itself.
+  const delay = createTcpServer((socket) => {
+    const onward = connect((proxy.address() as AddressInfo).port, '127.0.0.1');
+    for (const one of [socket, onward]) one.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => fromClient.push(chunk)).pipe(onward);
+    onward.once('readable', () => {
+      onHeld();
+      void released.then(() => onward.pipe(socket));
+    });
+  });
+  delay.listen(0, '127.0.0.1');
+  await once(delay, 'listening');
+  const dialer = chained((delay.address() as AddressInfo).port, {
+    tls: { ca: [authority.caPem] },
+    credentials: () => Promise.resolve(new Secret('agent:word')),
+  });
+  const refused = assert.rejects(dialer.dial(request('far.test', 443)), { code: 'origin_unreachable' });
+  await held;
+  // One record: the ClientHello.
+  const sent = Buffer.concat(fromClient);
+  assert.equal(sent.length, 5 + sent.readUInt16BE(3));
+  assert.deepEqual(received, []);
+  release();
+  await refused;
+  assert.match(received.join(''), /^Proxy-Authorization: Basic /m);
+  proxy.close();
+  delay.close();
 });

@@ -104,7 +104,6 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/forward/rule-trust.ts fileBytesMax',
     'gateway/forward/service-fetch.ts usualTimeoutMs responseBytesMax',
     'net/proxy-protocol.ts bodyBytesMax',
-    'net/tls-sessions.ts sessionAgeMsMax sessionsMax',
     'net/websocket-handshake.ts lingerMs',
     'pki/authority-files.ts keyBytesMax certificateBytesMax creationWaitMs',
     'store/sqlite/sqlite-audit-writer.ts stopTimeoutMs',

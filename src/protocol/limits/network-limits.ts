@@ -63,6 +63,31 @@ export const networkLimits = {
     'timeout',
     'A name that moves is found again within a minute, whatever its TTL claims.',
   ),
+  originChainCertificatesMax: fixedRow(
+    16,
+    'origin_untrusted',
+    'Certificates of an origin that are looked at for a chain, which is three or four long.',
+  ),
+  originChainDepthMax: fixedRow(
+    8,
+    'origin_untrusted',
+    'Certificates in one chain of an origin; those of the web have four at most.',
+  ),
+  originChainSignaturesMax: fixedRow(
+    32,
+    'origin_untrusted',
+    'Signatures that are verified for the chain of an origin: what an origin sends must not choose how long it is searched.',
+  ),
+  tlsSessionAgeMsMax: fixedRow(
+    300_000,
+    'origin_untrusted',
+    'For so long behind the verification of a certificate its TLS session is resumed: after it, what was revoked is noticed.',
+  ),
+  tlsSessionsPerPoolMax: fixedRow(
+    4,
+    'origin_untrusted',
+    'TLS sessions kept for one destination of a session: handshakes at once, each with a ticket of its own; the oldest makes room.',
+  ),
   dialAddressesMax: row(
     32,
     'limit_exceeded',
