@@ -5,6 +5,7 @@ import type { Limits } from '../protocol/limits.ts';
 import { formatAuthority, hostField, parseAuthority } from './authority.ts';
 import type { Destination } from './destination.ts';
 import { listMembers, parseFields } from './field-syntax.ts';
+import { fieldKey } from './request-field-table.ts';
 import { requestFraming, type MessageFraming } from './framing.ts';
 import type { HeaderList } from './header-list.ts';
 import { endToEndFields, withoutRoutingFields } from './hop-by-hop.ts';
@@ -252,12 +253,17 @@ function refuseRepeated(fields: HeaderList): void {
   }
 }
 
-const methodOverride = /^x[-_](?:http[-_])?method(?:[-_]override)?$/i;
+const methodOverrides: ReadonlySet<string> = new Set([
+  'x-method',
+  'x-method-override',
+  'x-http-method',
+  'x-http-method-override',
+]);
 
 /** The origin would run another method than the one that policy judges. */
 function refuseMethodOverride(fields: HeaderList, method: string): void {
   for (const [name, value] of fields) {
-    if (!methodOverride.test(name) || value.toUpperCase() === method) continue;
+    if (!methodOverrides.has(fieldKey(name)) || value.toUpperCase() === method) continue;
     throw malformed(`${printable(name)} asks for the method ${printable(value)}; send that method itself`);
   }
 }

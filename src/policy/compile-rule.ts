@@ -9,7 +9,8 @@ import type { RuleLimits } from './decision.ts';
 import { formatHostPattern, type HostPattern, parseHostPattern } from './host-pattern.ts';
 import { type Network, networkContains, parseAddress, parseNetwork, refusedNetwork } from './network.ts';
 import { PathPattern } from './path-pattern.ts';
-import type { RuleDocument } from './policy-schema.ts';
+import { compileRequestFields } from './compile-request-fields.ts';
+import type { PolicyDocument, RuleDocument } from './policy-schema.ts';
 import { isPublicSuffix } from './public-suffix.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 import type { YamlPath } from './yaml-source.ts';
@@ -23,6 +24,8 @@ export interface RuleContext {
   readonly fileSelectors: readonly ClaimSelector[];
   /** Facts that the file demands of rules that inject. */
   readonly fileRequire: readonly string[];
+  /** Names that the file adds to the tables of request fields. */
+  readonly fileRequestFields: PolicyDocument['requestFields'];
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** Names of the known credentials; undefined if they are not known here. */
   readonly credentials: ReadonlySet<string> | undefined;
@@ -82,6 +85,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     addresses: addresses.map(({ text }) => text),
     limits: compileLimits(document),
     bodies: document.bodies ?? 'any',
+    requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
     reason: denial.reason,
     operatorReason: denial.operator,
@@ -193,14 +197,32 @@ function checkCombination(
   report: Report,
 ): void {
   if (effect === 'deny') {
-    for (const key of ['inject', 'tls', 'trust', 'addresses', 'bodies', 'limits', 'require'] as const) {
+    for (const key of [
+      'inject',
+      'requestFields',
+      'tls',
+      'trust',
+      'addresses',
+      'bodies',
+      'limits',
+      'require',
+    ] as const) {
       if (document[key] !== undefined)
         report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
     }
   }
   if (handling !== 'intercept') {
     const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
-    for (const key of ['methods', 'paths', 'git', 'when', 'inject', 'bodies', 'trust'] as const) {
+    for (const key of [
+      'methods',
+      'paths',
+      'git',
+      'when',
+      'inject',
+      'requestFields',
+      'bodies',
+      'trust',
+    ] as const) {
       if (document[key] !== undefined)
         report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
     }

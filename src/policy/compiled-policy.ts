@@ -4,9 +4,10 @@ import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleRef
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
-import { defaultDenial, ruleDenial, workDenial } from './denial.ts';
+import { defaultDenial, fieldDenial, ruleDenial, workDenial } from './denial.ts';
 import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
+import { judgeFields } from './request-fields.ts';
 import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
 import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequests } from './rule.ts';
 
@@ -42,9 +43,6 @@ export class RulesByHost {
     if (rule.effect === 'allow' && rule.handling === 'intercept' && rule.hasOwnMode) this.ownModes.add(rule);
   }
 }
-
-/** Ports that one session can be told to capture; more than this is a list nobody meant. */
-const capturePortsMax = 256;
 
 /** The policy of one or more files. Made by `parsePolicy`; immutable. */
 export class CompiledPolicy implements Policy {
@@ -82,12 +80,38 @@ export class CompiledPolicy implements Policy {
         : {};
     const isPlain = access.depth === 'request' && lists.every((list) => list.isByDestination);
     const plain = isPlain ? ({ isByDestination: true } as const) : {};
-    if (verdict.allow !== undefined)
-      return { ...allowBy(verdict.allow, access, observed), ...awaits, ...plain };
+    if (verdict.allow !== undefined) {
+      const allow = { ...allowBy(verdict.allow, access, observed), ...awaits, ...plain };
+      return this.#withFields(verdict.allow, allow, principal, { access, nowMs });
+    }
     const lenient = access.destination.scheme !== 'tcp' && this.#isObserved(principal, access, nowMs);
     if (lenient) return { ...observedAllow(observed ?? defaultDenyName), ...awaits, ...plain };
     const rules = { selected, allows: lists.map(({ allows }) => allows) };
     return { ...defaultDenial(rules, access, asking), ...awaits };
+  }
+
+  /** The decision with what becomes of the fields of the request, or the denial for one of them. */
+  #withFields(
+    rule: Rule,
+    allow: AllowDecision,
+    principal: Principal,
+    { access, nowMs }: { readonly access: AccessRequest; readonly nowMs: number },
+  ): Decision {
+    if (access.depth === 'connect' || rule.requestFields === undefined) return allow;
+    const { refusal, removed, others } = judgeFields(rule.requestFields, access);
+    if (refusal !== undefined) return fieldDenial(rule, access, refusal);
+    for (const [first, ...alike] of others) {
+      if (first === undefined) continue;
+      const what = `${first.method} ${first.path} of ${first.destination.host}, which the request asks for in a field`;
+      const read = this.decide(principal, first, nowMs);
+      // With the credential of this rule: a rule that gives another one says nothing about what this one may read.
+      if (read.effect === 'deny' || !rule.inject.every((one) => gives(read, one)))
+        return fieldDenial(rule, access, `No rule with the same credential allows ${what}`);
+      const denied = alike.map((one) => this.decide(principal, one, nowMs)).find(isByRule);
+      if (denied !== undefined)
+        return fieldDenial(rule, access, `The rule ${denied.rule.name} denies ${what}`);
+    }
+    return removed.length === 0 ? allow : { ...allow, removedFields: removed };
   }
 
   capturePorts(principal: Principal): readonly number[] {
@@ -99,7 +123,7 @@ export class CompiledPolicy implements Policy {
     }
     ports.delete(80);
     ports.delete(443);
-    return [...ports].toSorted((a, b) => a - b).slice(0, capturePortsMax);
+    return [...ports].toSorted((a, b) => a - b).slice(0, defaultLimits.capturePortsMax);
   }
 
   changesBetween(fromMs: number, toMs: number): boolean {
@@ -125,6 +149,15 @@ export class CompiledPolicy implements Policy {
     );
     return files.length > 0 && files.every(({ mode }) => mode === 'observe');
   }
+}
+
+function gives({ inject }: AllowDecision, name: string): boolean {
+  return inject.some(({ credential }) => credential === name);
+}
+
+/** A denial that a rule was written for. */
+function isByRule(decision: Decision): boolean {
+  return decision.effect === 'deny' && decision.rule.name !== defaultDenyName;
 }
 
 function selectFrom(lists: readonly RuleList[], asked: Asked): readonly (readonly Rule[])[] {

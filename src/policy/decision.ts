@@ -71,6 +71,8 @@ export interface AllowDecision {
   readonly bodies?: RuleBodies;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
   readonly trust?: readonly string[];
+  /** Names of request fields that do not go on; absent: all do. */
+  readonly removedFields?: readonly string[];
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
   /**

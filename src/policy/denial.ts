@@ -40,6 +40,16 @@ export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
   };
 }
 
+/** The denial of a request that a rule would allow, but for a field that makes another request of it. */
+export function fieldDenial(rule: Rule, access: AccessRequest, refusal: string): DenyDecision {
+  return {
+    effect: 'deny',
+    rule: rule.reference,
+    reason: `${refusal}.`,
+    operatorReason: `${placeOf(rule)} would allow ${describeAccess(access)}, but: ${refusal}.`,
+  };
+}
+
 /** Name of the rule behind the denial of what would cost too much to judge. */
 const workLimitName = 'work-limit';
 
@@ -167,7 +177,9 @@ export function explainMismatch(
     case 'handling':
       return `${subject} passes connections through unopened and admits no request that the gateway sees`;
     case 'methods':
-      return `${subject} is for ${list(rule.methods ?? [])}, not ${access.depth === 'request' ? access.method : ''}`;
+      if (rule.methods === undefined)
+        return `${subject} names no methods, and ${access.depth === 'request' ? access.method : ''} acts on a second resource, so it has to be named`;
+      return `${subject} is for ${list(rule.methods)}, not ${access.depth === 'request' ? access.method : ''}`;
     case 'paths':
       return `${subject} is for the paths ${list((rule.paths ?? []).map(({ source }) => source))}${ambiguityNote(access)}`;
     case 'git':

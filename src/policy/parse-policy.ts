@@ -256,6 +256,7 @@ function compileFiles(
           fileMode: document.mode ?? 'enforce',
           fileSelectors: selectorsOf(document),
           fileRequire: asList(document.require),
+          fileRequestFields: document.requestFields,
           groups,
           credentials,
           placeholders,

@@ -168,6 +168,37 @@ const denySchema = z.union(
   { error: 'write deny: true, a reason, or { reason: …, operator: … }' },
 );
 
+const fieldHint = 'write the name of a request field such as x-amz-copy-source, or a list of them';
+const fieldName = text(fieldHint).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/, { error: fieldHint });
+const fieldsSchema = z.union(
+  [
+    oneOrMany(fieldName, fieldHint),
+    strictMap(
+      {
+        only: oneOrMany(fieldName, fieldHint).describe(
+          'The only request fields that are let through, beside those of every client.',
+        ),
+      },
+      { hint: 'write requestFields: { only: [x-request-id] }', synonyms: { allow: 'only', names: 'only' } },
+    ),
+  ],
+  { error: `${fieldHint}, or { only: [...] }` },
+);
+const fileFieldsSchema = strictMap(
+  {
+    removed: oneOrMany(fieldName, fieldHint)
+      .optional()
+      .describe('Fields that only tell who asks: removed as those of the table are.'),
+    refused: oneOrMany(fieldName, fieldHint)
+      .optional()
+      .describe('Fields that change what is asked: refused as those of the table are.'),
+  },
+  {
+    hint: 'write requestFields: { refused: [x-route-to] }',
+    synonyms: { remove: 'removed', refuse: 'refused', strip: 'removed', deny: 'refused' },
+  },
+);
+
 const denyHint = 'deny: … in a rule that denies; a rule without it allows';
 const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
 
@@ -210,6 +241,11 @@ const ruleSchema = strictMap(
     inject: oneOrMany(text(credentialHint), credentialHint)
       .optional()
       .describe('Credentials that the gateway puts on requests that this rule admits. https only.'),
+    requestFields: fieldsSchema
+      .optional()
+      .describe(
+        'Request fields that change what is asked and are let through, or { only: [...] }. None of them by default where the rule has paths, git or inject.',
+      ),
     tls: z
       .enum(['intercept', 'passthrough'], { error: 'write intercept or passthrough' })
       .optional()
@@ -256,6 +292,8 @@ const ruleSchema = strictMap(
       credential: 'inject',
       credentials: 'inject',
       networks: 'addresses',
+      headers: 'requestFields',
+      fields: 'requestFields',
       ca: 'trust',
       cas: 'trust',
       limit: 'limits',
@@ -290,6 +328,9 @@ export const policySchema = strictMap(
     require: requireSchema
       .optional()
       .describe('Facts of the posture without which no rule of this file injects a credential.'),
+    requestFields: fileFieldsSchema
+      .optional()
+      .describe('Names that this file adds to the tables of request fields, for its own rules.'),
     groups: z
       .record(z.string(), groupSchema, { error: 'write groups as a map from name to { hosts: [...] }' })
       .optional()

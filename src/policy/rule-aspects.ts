@@ -2,6 +2,7 @@
 
 import { gitCovers, gitText } from './git-rule.ts';
 import { formatHostPattern, hostCovers } from './host-pattern.ts';
+import type { RequestFields } from './request-fields.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
 /** One thing that a rule says. `covers`: what `b` lets through by it, `a` lets through too. */
@@ -46,6 +47,24 @@ function limitsCover({ limits: outer }: Rule, { limits: inner }: Rule): boolean 
     const [most, own] = [outer[limit], inner[limit]];
     return most === undefined || (own !== undefined && own <= most);
   });
+}
+
+function fieldsText(fields: RequestFields | undefined): string | undefined {
+  if (fields === undefined) return undefined;
+  const { named, only, removed, refused } = fields;
+  const parts = [
+    only === undefined ? list(named) : `only ${list(only) ?? ''}`,
+    ...[...removed].map((name) => `without ${name}`),
+    ...[...refused].map((name) => `never ${name}`),
+  ];
+  return list(parts.filter((part) => part !== undefined));
+}
+
+function fieldsCover(outer: RequestFields | undefined, inner: RequestFields | undefined): boolean {
+  if (outer === undefined) return true;
+  if (inner === undefined || !includesAll(outer.named, inner.named)) return false;
+  if (outer.only !== undefined && inner.only === undefined) return false;
+  return includesAll(inner.refused, outer.refused) && includesAll(inner.removed, outer.removed);
 }
 
 /** A condition that both have alike, or that only the inner has. */
@@ -123,6 +142,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     isMatch: false,
     text: ({ inject }) => list(inject),
     covers: (outer, inner) => includesAll(outer.inject, inner.inject),
+  },
+  {
+    key: 'requestFields',
+    isMatch: false,
+    text: ({ requestFields }) => fieldsText(requestFields),
+    covers: ({ requestFields: outer }, { requestFields: inner }) => fieldsCover(outer, inner),
   },
   {
     key: 'addresses',

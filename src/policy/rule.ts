@@ -1,12 +1,14 @@
 // A rule ready to be matched, and the one function that says whether it matches and, if not, why.
 
 import type { AccessRequest, Principal, RuleBodies, RuleLimits, RuleReference } from './decision.ts';
+import { actingOnTwo } from '../http/request-field-table.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
 import type { HostPattern } from './host-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
 import { conditionHolds, type RuleCondition } from './rule-condition.ts';
+import type { RequestFields } from './request-fields.ts';
 import { pathsMatch, readingsOf } from './path-matching.ts';
 import type { PathPattern } from './path-pattern.ts';
 
@@ -38,6 +40,8 @@ export interface Rule {
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
   readonly bodies: RuleBodies;
+  /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
+  readonly requestFields: RequestFields | undefined;
   /** Names in the configuration's `trust`. */
   readonly trust: readonly string[];
   readonly reason: string | undefined;
@@ -105,7 +109,7 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
   const { principal, work } = asking;
   if (access.depth === 'request') {
     if (rule.effect === 'allow' && rule.handling !== 'intercept') return 'handling';
-    if (rule.methods !== undefined && !rule.methods.has(access.method)) return 'methods';
+    if (!methodMatches(rule, access.method)) return 'methods';
     if (rule.paths !== undefined && !pathsMatch(rule.effect, rule.paths, readingsOf(access), work))
       return 'paths';
     const git = rule.git === undefined ? undefined : gitMismatch(rule.git, rule.effect, access, work);
@@ -113,6 +117,12 @@ function requestMismatch(rule: Rule, access: AccessRequest, asking: Asking): Mis
     if (rule.when !== undefined && !conditionHolds(rule.when, rule.effect, access, asking)) return 'when';
   }
   return missingFacts(rule, principal).length === 0 ? undefined : 'require';
+}
+
+/** A method that acts on a second resource needs its own word where a rule is bounded by the first. */
+function methodMatches({ methods, requestFields, effect }: Rule, method: string): boolean {
+  if (methods !== undefined) return methods.has(method);
+  return effect === 'deny' || requestFields === undefined || !actingOnTwo.has(method);
 }
 
 /** The demanded facts of the posture that the session does not have. */
@@ -134,5 +144,6 @@ export function seesRequests(rule: Rule): boolean {
 export function isByDestination(rule: Rule): boolean {
   const { requestsPerSecond, requestsPerSession, bodyBytes } = rule.limits;
   const counts = [requestsPerSecond, requestsPerSession, bodyBytes].some((limit) => limit !== undefined);
-  return !seesRequests(rule) && rule.inject.length === 0 && rule.bodies === 'any' && !counts;
+  const isOpen = rule.inject.length === 0 && rule.requestFields === undefined && rule.bodies === 'any';
+  return !seesRequests(rule) && isOpen && !counts;
 }

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { HeaderList } from '../../src/http/header-list.ts';
 import { parsePolicy } from '../../src/policy/parse-policy.ts';
-import type { Decision, Principal } from '../../src/policy/decision.ts';
+import type { AccessRequest, Decision, Principal } from '../../src/policy/decision.ts';
 import { policySchema } from '../../src/policy/policy-schema.ts';
 import { access, nowMs, policyOf, principal } from './fixture.ts';
 import { keysOf } from './schema-keys.ts';
@@ -13,6 +14,7 @@ interface Row {
   readonly with: string;
   readonly without: string;
   readonly asked?: string;
+  readonly fields?: readonly [string, string][];
   readonly who?: Principal;
   /** What of the decision the key is about; its effect and rule by default. */
   readonly sees?: (decision: Decision) => unknown;
@@ -218,6 +220,45 @@ const rows: readonly Row[] = [
     expected: [['token', 'other'], []],
   },
   {
+    key: 'rules[].requestFields',
+    with: rule(`${host}, paths: /x, requestFields: x-symlink-target`),
+    without: rule(`${host}, paths: /x`),
+    fields: [['X-Symlink-Target', 'a']],
+    expected: [allowed, 'deny r'],
+  },
+  {
+    key: 'rules[].requestFields.only',
+    with: rule(`${host}, requestFields: { only: [x-b] }`),
+    without: rule(host),
+    fields: [
+      ['x-b', '1'],
+      ['x-a', '1'],
+    ],
+    expected: ['deny r', allowed],
+  },
+  {
+    key: 'requestFields',
+    with: `requestFields: { refused: x-route-to }\n${rule(`${host}, paths: /x`)}`,
+    without: rule(`${host}, paths: /x`),
+    fields: [['X_Route_To', 'a']],
+    expected: ['deny r', allowed],
+  },
+  {
+    key: 'requestFields.refused',
+    with: `requestFields: { refused: [x-route-to] }\n${rule(`${host}, inject: token`)}`,
+    without: `requestFields: {}\n${rule(`${host}, inject: token`)}`,
+    fields: [['x.route.to', 'a']],
+    expected: ['deny r', allowed],
+  },
+  {
+    key: 'requestFields.removed',
+    with: `requestFields: { removed: x-tenant }\n${rule(`${host}, paths: /x`)}`,
+    without: rule(`${host}, paths: /x`),
+    fields: [['X-Tenant', 'a']],
+    sees: (decision) => decision.effect === 'allow' && decision.removedFields,
+    expected: [['x-tenant'], undefined],
+  },
+  {
     key: 'rules[].tls',
     with: rule(`${host}, tls: passthrough`),
     without: rule(host),
@@ -246,6 +287,13 @@ const rows: readonly Row[] = [
     sees: (decision) => decision.effect === 'allow' && decision.limits,
     expected: [{ bodyBytes: 1000, requestsPerSession: 3 }, {}],
   },
+  {
+    key: 'rules[].bodies',
+    with: rule(`${host}, bodies: where-defined`),
+    without: rule(host),
+    sees: (decision) => decision.effect === 'allow' && decision.bodies,
+    expected: ['where-defined', undefined],
+  },
   limit('bodyBytes', '2 MiB', 2 * 1024 * 1024),
   limit('requestsPerSecond', '0.5', 0.5),
   limit('requestsPerSession', '7', 7),
@@ -262,12 +310,16 @@ const rows: readonly Row[] = [
   },
 ];
 
+function withFields(asked: AccessRequest, fields: readonly [string, string][]): AccessRequest {
+  return asked.depth === 'connect' ? asked : { ...asked, headers: new HeaderList(fields) };
+}
+
 describe('every key changes what it says, and nothing without it', () => {
   const options = { discovered: new Map([['tool', ['a.example.com']]]) };
-  for (const { key, asked = get, who = principal(), sees, expected, ...texts } of rows) {
+  for (const { key, asked = get, fields = [], who = principal(), sees, expected, ...texts } of rows) {
     test(key, () => {
       const outcome = (text: string): unknown => {
-        const decision = policyOf(text, options).decide(who, access(asked), nowMs);
+        const decision = policyOf(text, options).decide(who, withFields(access(asked), fields), nowMs);
         return sees === undefined ? `${decision.effect} ${decision.rule.name}` : sees(decision);
       };
       assert.deepEqual([outcome(texts.with), outcome(texts.without)], expected);

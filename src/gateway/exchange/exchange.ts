@@ -115,12 +115,13 @@ export async function admit(
   noteClaims(client, scene, record);
   requireAudit(parts, scene.principal.sessionId);
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
-  const validated = validate(client, scene, parts.limits);
-  noteHead(validated.head, record);
-  const { destination, headers } = validated.head;
+  const asked = validate(client, scene, parts.limits);
+  noteHead(asked.head, record);
+  const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
-  const { decision, access } = await decide({ client, head: validated.head }, scene, parts, record);
+  const { decision, access } = await decide({ client, head: asked.head }, scene, parts, record);
+  const validated = withoutFields(asked, decision);
   await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = parts.budgets.admit(
     scene.principal.sessionId,
@@ -131,12 +132,18 @@ export async function admit(
   const body = bodyFacts(client, scene.principal, validated);
   const injected = await inject({ head: validated.head, body }, decision, parts);
   record.facts.injected = injected.names;
-  const { stripped } = injected;
+  const stripped = [...(decision.removedFields ?? []), ...injected.stripped];
   if (stripped.length > 0) record.facts.details = { ...record.facts.details, stripped };
   if (injected.names.length < decision.inject.length)
     record.facts.offered = decision.inject.map(({ credential }) => credential);
   record.keep();
   return { validated, access, decision, injected, spendBytes };
+}
+
+/** Without the fields that the rule lets no client say. */
+function withoutFields(asked: ValidatedRequest, { removedFields = [] }: AllowDecision): ValidatedRequest {
+  if (removedFields.length === 0) return asked;
+  return { ...asked, head: { ...asked.head, headers: asked.head.headers.without(...removedFields) } };
 }
 
 /** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */

@@ -50,8 +50,8 @@ const kinds: Readonly<Record<string, readonly [written: object, settings: object
   ],
   mtls: [{ certificate: 'c.pem' }, { certificate: '/etc/gateway/c.pem' }],
   sigv4: [
-    { accessKeyId: source, sessionToken: source, region: 'eu-central-1', service: 's3', copies: true },
-    { accessKeyId: absolute, sessionToken: absolute, region: 'eu-central-1', service: 's3', copies: true },
+    { accessKeyId: source, sessionToken: source, region: 'eu-central-1', service: 's3', acls: true },
+    { accessKeyId: absolute, sessionToken: absolute, region: 'eu-central-1', service: 's3', acls: true },
   ],
 };
 

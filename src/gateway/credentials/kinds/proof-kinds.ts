@@ -38,6 +38,8 @@ const mtls = credentialKind({
   },
 });
 
+const copiesHint =
+  'what may be copied is said by the rule now: remove copies, and write requestFields: [x-amz-copy-source] there';
 const regionHint = 'write a region of AWS, such as eu-central-1';
 const serviceHint = 'write the name that signatures have for the service, such as s3';
 /** How a variable ends that holds an access key id; the one for the secret begins alike, and a program that has one wants both. */
@@ -71,10 +73,15 @@ const sigv4 = credentialKind({
       .describe(
         'For kind sigv4: the only service to sign for; without it the one that the request is signed for.',
       ),
-    copies: z
+    acls: z
       .boolean({ error: 'write true or false' })
       .optional()
-      .describe('For kind sigv4: whether a request may copy another object of S3, wherever that is.'),
+      .describe('For kind sigv4: whether a request may say who else may read and write (x-amz-acl, ?acl).'),
+    copies: z
+      .boolean({ error: copiesHint })
+      .refine(() => false, { error: copiesHint })
+      .optional()
+      .describe('Not any more: the rule says it, with requestFields: [x-amz-copy-source].'),
   },
   foreign: { what: 'usual', reads: 'authorization' },
   placeholder: standIn({
@@ -90,14 +97,14 @@ const sigv4 = credentialKind({
     accessKeyId: sourceSettings(accessKeyId, absolute),
     ...(sessionToken === undefined ? {} : { sessionToken: sourceSettings(sessionToken, absolute) }),
   }),
-  open: (name, { accessKeyId, source, sessionToken, region, service, copies = false }, context) => {
+  open: (name, { accessKeyId, source, sessionToken, region, service, acls = false }, context) => {
     const open = (one: CredentialSourceConfig): CredentialSource => openSource(name, one, context);
     const keys = new AwsKeySet(name, {
       keyId: open(accessKeyId),
       secret: open(source),
       token: sessionToken === undefined ? undefined : open(sessionToken),
     });
-    const injector = new Sigv4Injector({ name, region, service, copies }, context.held);
+    const injector = new Sigv4Injector({ name, region, service, acls }, context.held);
     return {
       applies: () => true,
       apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),

@@ -1,10 +1,10 @@
 // Kind `sigv4`: the client signs with dummy keys; its signature is taken off and the request signed with the real ones.
 
-import { cgiName } from '../../../http/header-list.ts';
+import { fieldKey } from '../../../http/request-field-table.ts';
 import type { RequestHead } from '../../../http/message-head.ts';
 import type { BodyFacts } from '../request/body-rewrite.ts';
 import type { Injected } from '../request/injected.ts';
-import { decodeParameter } from '../../../http/query-parameter.ts';
+import { decodeParameter, readParameters } from '../../../http/query-parameter.ts';
 import { asFieldValue } from '../request/field-value.ts';
 import type { HeldBodies } from '../request/held-bodies.ts';
 import { contentHashField, signedPayload, unsignedPayload } from './signed-payload.ts';
@@ -16,7 +16,8 @@ import { resignChunks } from './resign-chunks.ts';
 import { Signer, algorithm } from './signer.ts';
 import type { AwsKeys, AwsScope } from './signer.ts';
 
-const copySourceField = 'x-amz-copy-source';
+/** Who may read and write an object, or a bucket: rights that outlive the session. */
+const isAclField = (name: string): boolean => name === 'x-amz-acl' || name.startsWith('x-amz-grant-');
 /** A presigned URL is used at once, so what the origin sees of it need not live longer. */
 const presignSecondsMax = 900;
 
@@ -25,8 +26,8 @@ export interface Sigv4Settings {
   readonly name: string;
   readonly region: string | undefined;
   readonly service: string | undefined;
-  /** Whether a request may name an object to copy from. */
-  readonly copies: boolean;
+  /** Whether a request may say who else may read and write. */
+  readonly acls: boolean;
 }
 
 export class Sigv4Injector {
@@ -46,7 +47,7 @@ export class Sigv4Injector {
   ): Promise<Injected> {
     const claim = awsClaimOf(head);
     const scope = this.#scopeOf(claim);
-    this.#checkCopy(head);
+    this.#checkAcl(head);
     const signer = new Signer(keys, scope, nowMs);
     const bare = withoutClientSignature(head);
     const injected =
@@ -71,12 +72,15 @@ export class Sigv4Injector {
     return { region, service };
   }
 
-  /** The rule was matched against the path that is written; what is read stands in this field, and is bounded by no rule. */
-  #checkCopy({ headers }: RequestHead): void {
-    if (this.#settings.copies) return;
-    if ([...headers].some(([name]) => cgiName(name) === copySourceField))
+  /** Rights that a request gives away are bounded by no rule and go on when the session has ended. */
+  #checkAcl({ headers, query }: RequestHead): void {
+    if (this.#settings.acls) return;
+    const field = [...headers].map(([name]) => fieldKey(name)).find(isAclField);
+    const parameter = readParameters(query).some((parameters) => parameters.has('acl')) ? '?acl' : undefined;
+    const found = field ?? parameter;
+    if (found !== undefined)
       throw refused(
-        `${copySourceField} reads another object than the one that the rule is about, which credential ${this.#settings.name} does not sign; get it and put it, or ask the operator for "copies: true"`,
+        `${found} says who may read and write, which credential ${this.#settings.name} does not sign; leave it out, or ask the operator for "acls: true"`,
       );
   }
 

@@ -59,24 +59,42 @@ function send(scene: AwsScene, line: string, fields: readonly string[], body = '
   return scene.raw(head + body);
 }
 
-test('an object is not copied from where the rule does not reach, unless the credential lets it', async () => {
-  const line = 'PUT /key';
-  const fields = (name: string): readonly string[] => [
-    signedFor('s3'),
-    `x-amz-content-sha256: ${createHash('sha256').update('').digest('hex')}`,
-    `${name}: /other-bucket/secret`,
+test('nobody else is given rights to an object, unless the credential lets it', async () => {
+  const hash = `x-amz-content-sha256: ${createHash('sha256').update('').digest('hex')}`;
+  const rows: readonly [line: string, fields: readonly string[], named: RegExp][] = [
+    ['PUT /key', ['x-amz-acl: public-read'], /x-amz-acl/],
+    [
+      'PUT /key',
+      ['X-Amz_Grant-Read: uri="http://acs.amazonaws.com/groups/global/AllUsers"'],
+      /x-amz-grant-read/,
+    ],
+    ['PUT /key?acl', [], /\?acl/],
+    ['PUT /key?versionId=1;%61cl=', [], /\?acl/],
   ];
   {
     await using opened = await open();
-    for (const name of ['x-amz-copy-source', 'X-Amz_Copy-Source']) {
-      const response = await send(opened.scene, line, fields(name));
-      assert.equal(response.headers.get('x-deny-reason'), 'signature_refused', name);
-      assert.match(response.body, /copies: true/);
+    for (const [line, fields, named] of rows) {
+      const response = await send(opened.scene, line, [signedFor('s3'), hash, ...fields]);
+      assert.equal(response.headers.get('x-deny-reason'), 'signature_refused', line);
+      assert.match(response.body, named);
     }
     assert.equal(opened.origin.seen.length, 0);
   }
-  await using opened = await open({ copies: true });
-  assert.equal((await send(opened.scene, line, fields('x-amz-copy-source'))).status, 200);
+  await using opened = await open({ acls: true });
+  assert.equal(
+    (await send(opened.scene, 'PUT /key', [signedFor('s3'), hash, 'x-amz-acl: private'])).status,
+    200,
+  );
+});
+
+test('an object is not copied where the rule does not name the field', async () => {
+  await using opened = await open();
+  for (const name of ['x-amz-copy-source', 'X-Amz_Copy-Source']) {
+    const response = await send(opened.scene, 'PUT /key', [signedFor('s3'), `${name}: /other-bucket/secret`]);
+    assert.equal(response.headers.get('x-deny-reason'), 'policy_denied', name);
+    assert.match(response.body, /changes what is asked/);
+  }
+  assert.equal(opened.origin.seen.length, 0);
 });
 
 test('requests that another implementation verifies: awkward paths, queries, repeated fields, wrong clocks', async () => {

@@ -61,7 +61,7 @@ function inject(example: Example): Promise<Injected> {
     httpVersion: '1.1',
   };
   const injector = new Sigv4Injector(
-    { name: 'aws', region: undefined, service: undefined, copies: false },
+    { name: 'aws', region: undefined, service: undefined, acls: false },
     new HeldBodies(defaultLimits),
   );
   return injector.inject(head, example.keys ?? keys, { nowMs, body: example.body });
