@@ -4,7 +4,7 @@ import { openCertificateAuthority } from '../pki/certificate-authority.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
-import type { LimitName } from '../protocol/limits.ts';
+import type { LimitName, Limits } from '../protocol/limits.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { openAccess } from './access/open-access.ts';
@@ -211,7 +211,7 @@ async function openSessions(
         ownIssuer(signingKey, tokens.issuer),
         ...issuers.map((issuer) => oidcIssuer({ ...issuer, fetch, limits })),
       ],
-      sessionFacts: (principal) => factsOf(principal, policy(), credentials),
+      sessionFacts: (principal) => factsOf(principal, policy(), { credentials, limits }),
       limits,
       clock,
       onFault,
@@ -314,10 +314,10 @@ async function openMetrics(
   stack.use(await listenMetrics({ ...config.metrics, text }));
 }
 
-function factsOf(
+export function factsOf(
   principal: Principal,
   policy: Policy,
-  credentials: CredentialSet,
+  { credentials, limits }: { readonly credentials: CredentialSet; readonly limits: Limits },
 ): {
   placeholders: Readonly<Record<string, string>>;
   capturePorts: readonly number[];
@@ -325,7 +325,8 @@ function factsOf(
 } {
   return {
     placeholders: credentials.placeholders,
-    capturePorts: policy.capturePorts(principal),
+    // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
+    capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
     modes: ['raw', 'tls', 'proxy'],
   };
 }

@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream';
 import { encodeLastResponse } from '../http/response-writer.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { caCertPath, sessionCommitPath, sessionPath } from '../protocol/session-messages.ts';
-import type { SessionProblem } from '../protocol/session-messages.ts';
+import { problemType } from '../protocol/problem-document.ts';
+import { sessionProblem } from '../protocol/session-messages.ts';
 
 export interface PublicServerOptions {
   readonly certificatePem: string;
@@ -59,7 +60,7 @@ function route(request: IncomingMessage, response: ServerResponse, options: Publ
   switch (path) {
     case caCertPath:
       if (isRead(request)) sendCertificates(request, response, options);
-      else sendProblem(response, 405, { error: 'request_malformed', message: 'use GET' });
+      else sendProblem(response, 405, 'use GET');
       return;
     case sessionPath:
     case sessionCommitPath:
@@ -73,7 +74,7 @@ function route(request: IncomingMessage, response: ServerResponse, options: Publ
       else sendText(response, 503, 'draining\n');
       return;
     default:
-      sendProblem(response, 404, { error: 'request_malformed', message: 'there is nothing at this path' });
+      sendProblem(response, 404, 'there is nothing at this path');
   }
 }
 
@@ -107,11 +108,11 @@ function sendText(response: ServerResponse, status: number, text: string): void 
     .end(text);
 }
 
-function sendProblem(response: ServerResponse, status: number, problem: SessionProblem): void {
-  const body = JSON.stringify(problem);
+function sendProblem(response: ServerResponse, status: number, message: string): void {
+  const body = JSON.stringify(sessionProblem('request_malformed', message, { status }));
   response
     .writeHead(status, {
-      'content-type': 'application/problem+json',
+      'content-type': problemType,
       'content-length': Buffer.byteLength(body),
     })
     .end(body);

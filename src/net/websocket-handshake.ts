@@ -10,6 +10,7 @@ import { ResponseReader } from '../http/response-reader.ts';
 import { encodeLastResponse, encodeResponseHead } from '../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { problemType } from '../protocol/problem-document.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
 
 import { WebSocketConnection } from './websocket-connection.ts';
@@ -290,7 +291,7 @@ const lingerMs = 2000;
 /** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. */
 export function refuseUpgrade(socket: Duplex, status: number, problem: SessionProblem): void {
   const fields = [
-    ['Content-Type', 'application/json'],
+    ['Content-Type', problemType],
     ['Cache-Control', 'no-store'],
     // RFC 6455 §4.4: the version that would have been understood.
     ...(status === 426

@@ -123,7 +123,7 @@ export class CompiledPolicy implements Policy {
     }
     ports.delete(80);
     ports.delete(443);
-    return [...ports].toSorted((a, b) => a - b).slice(0, defaultLimits.capturePortsMax);
+    return [...ports].toSorted((a, b) => a - b);
   }
 
   changesBetween(fromMs: number, toMs: number): boolean {

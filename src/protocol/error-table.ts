@@ -7,6 +7,8 @@ interface ErrorRow {
   readonly wire: number;
   /** Exit code of a command that ends with this error (sysexits(3) where one fits). */
   readonly exit: number;
+  /** Whether the audit calls the end of an exchange a denial: the gateway refused what was asked, and nothing failed. */
+  readonly isDenial: boolean;
   /** What it means, for docs/reference/errors.md, which a test compares with this table. */
   readonly meaning: string;
 }
@@ -16,7 +18,11 @@ const row = (http: number, wire: number, exit: number, meaning: string): ErrorRo
   wire,
   exit,
   meaning,
+  isDenial: false,
 });
+
+/** A row of what is refused. */
+const denial = (...cells: Parameters<typeof row>): ErrorRow => ({ ...row(...cells), isDenial: true });
 
 /** Every error code of the product. docs/reference/errors.md is checked against this table. */
 export const errorTable = {
@@ -31,7 +37,7 @@ export const errorTable = {
   cancelled: row(499, 4, 130, 'The other side went away or the caller cancelled.'),
   shutting_down: row(503, 5, 75, 'The agent or the gateway is draining and takes nothing new.'),
   timeout: row(504, 6, 75, 'A deadline passed; the message names which one.'),
-  limit_exceeded: row(429, 7, 75, 'A named limit was reached; the message names it with its value.'),
+  limit_exceeded: denial(429, 7, 75, 'A named limit was reached; the message names it with its value.'),
 
   // Tunnel protocol
   frame_malformed: row(400, 20, 76, 'A frame does not follow the wire format.'),
@@ -87,12 +93,17 @@ export const errorTable = {
   issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
 
   // Request path
-  request_malformed: row(400, 60, 65, 'The request breaks HTTP; the message says where.'),
-  authority_malformed: row(400, 61, 65, 'A host or port is not a valid authority.'),
-  authority_mismatch: row(421, 62, 65, 'CONNECT host, SNI and Host do not name the same destination.'),
-  policy_denied: row(403, 63, 77, 'No rule allows the request, or a rule denies it.'),
-  address_denied: row(403, 64, 77, 'The name resolves to an address that the rule does not open.'),
-  protocol_denied: row(403, 65, 77, 'The bytes are neither TLS nor HTTP and no rule allows raw TCP there.'),
+  request_malformed: denial(400, 60, 65, 'The request breaks HTTP; the message says where.'),
+  authority_malformed: denial(400, 61, 65, 'A host or port is not a valid authority.'),
+  authority_mismatch: denial(421, 62, 65, 'CONNECT host, SNI and Host do not name the same destination.'),
+  policy_denied: denial(403, 63, 77, 'No rule allows the request, or a rule denies it.'),
+  address_denied: denial(403, 64, 77, 'The name resolves to an address that the rule does not open.'),
+  protocol_denied: denial(
+    403,
+    65,
+    77,
+    'The bytes are neither TLS nor HTTP and no rule allows raw TCP there.',
+  ),
   name_not_found: row(502, 66, 68, 'The name of the origin does not resolve.'),
   origin_unreachable: row(502, 67, 68, 'The origin refuses the connection or cannot be reached.'),
   origin_untrusted: row(502, 68, 76, 'The certificate of the origin does not verify.'),
@@ -105,21 +116,21 @@ export const errorTable = {
     'The credential of the rule cannot be had, so the request was not sent.',
   ),
   tls_handshake: row(400, 72, 76, 'The TLS handshake of the client failed.'),
-  body_too_large: row(413, 73, 65, 'The body is larger than the rule or the limit allows.'),
-  head_too_large: row(431, 74, 65, 'The request head is larger than its limit.'),
+  body_too_large: denial(413, 73, 65, 'The body is larger than the rule or the limit allows.'),
+  head_too_large: denial(431, 74, 65, 'The request head is larger than its limit.'),
   method_refused: row(
     405,
     76,
     65,
     'The method (TRACE, CONNECT …) is never forwarded, whatever the rules say.',
   ),
-  signature_refused: row(
+  signature_refused: denial(
     400,
     77,
     65,
     'The request is signed for AWS in a way that the gateway cannot sign again; the message says why.',
   ),
-  loop_detected: row(
+  loop_detected: denial(
     508,
     78,
     65,

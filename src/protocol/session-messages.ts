@@ -1,5 +1,8 @@
 // The JSON of the session requests between agent and gateway (docs/reference/session-api.md).
 
+import type { ErrorCode } from './error-table.ts';
+import { type ProblemDocument, problemDocument } from './problem-document.ts';
+
 /** All endpoints of the gateway stand below this path. */
 export const basePath = '/v1/code/upstreamproxy';
 export const caCertPath = `${basePath}/ca-cert`;
@@ -57,9 +60,18 @@ export interface SessionResponse {
   readonly modes: readonly string[];
 }
 
-/** Body of every response of these endpoints that is not a success. */
+/** Body of every response of these endpoints that is not a success; the first agents read these members alone. */
 export interface SessionProblem {
   readonly error: string;
   readonly message: string;
   readonly trace_id?: string;
+}
+
+/** A problem in the form of all, with the members that the first agents read beside it. */
+export function sessionProblem(
+  code: ErrorCode,
+  message: string,
+  options: { readonly traceId?: string; readonly status?: number } = {},
+): SessionProblem & ProblemDocument {
+  return { ...problemDocument(code, message, options), error: code, message };
 }

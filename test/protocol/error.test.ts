@@ -23,12 +23,13 @@ describe('the error table', () => {
 
   test('is the table of docs/reference/errors.md', () => {
     const table = markdownTable(
-      ['code', 'HTTP status', 'wire number', 'exit code', 'meaning'],
-      rows.map(([code, { http, wire, exit, meaning }]) => [
+      ['code', 'HTTP status', 'wire number', 'exit code', 'verdict', 'meaning'],
+      rows.map(([code, { http, wire, exit, isDenial, meaning }]) => [
         `\`${code}\``,
         `${http}`,
         `${wire}`,
         `${exit}`,
+        isDenial ? '`deny`' : '`error`',
         meaning,
       ]),
     );

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from '../../protocol/error-table.ts';
 import { errorTable } from '../../protocol/error-table.ts';
+import { problemDocument, problemType } from '../../protocol/problem-document.ts';
 import type { Destination } from '../../http/destination.ts';
 import { HeaderList } from '../../http/header-list.ts';
 import type { ResponseHead } from '../../http/message-head.ts';
@@ -68,7 +69,7 @@ export function denialResponse(denial: Denial, accept: string | undefined): Deni
   const wantsJson = accept !== undefined && /\bapplication\/(?:[a-z0-9.+-]+\+)?json\b/i.test(accept);
   const body = wantsJson ? denialJson(denial) : denialText(denial);
   const headers = new HeaderList([
-    ['content-type', wantsJson ? 'application/problem+json' : 'text/plain; charset=utf-8'],
+    ['content-type', wantsJson ? problemType : 'text/plain; charset=utf-8'],
     ['cache-control', 'no-store'],
     ['x-deny-reason', denial.code],
     ['x-trace-id', denial.traceId],
@@ -97,20 +98,15 @@ export function denialText(denial: Denial): string {
 function denialJson(denial: Denial): string {
   return `${JSON.stringify(
     {
-      type: 'about:blank',
-      title: errorTable[denial.code].meaning,
-      status: errorTable[denial.code].http,
-      detail: denial.message,
+      ...problemDocument(denial.code, denial.message, { traceId: denial.traceId }),
       // What npm prints of a response.
       error: `upstreamproxy: ${denial.message} (trace ${denial.traceId})`,
-      code: denial.code,
       method: denial.method,
       url: denial.url,
       destination: denial.destination,
       rule: denial.rule,
       next: nextStepOf(denial),
       request_access: accessRequestOf(denial),
-      trace_id: denial.traceId,
     },
     undefined,
     2,

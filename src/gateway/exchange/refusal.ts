@@ -29,7 +29,7 @@ export function refuse(
 ): void {
   const { facts } = record;
   const error = client.fault ?? given;
-  facts.verdict = isDenial(error) ? 'deny' : 'error';
+  facts.verdict = errorTable[error.code].isDenial ? 'deny' : 'error';
   record.noteFault(error);
   const detail = operatorDetail(error);
   if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
@@ -87,25 +87,6 @@ function denialOf(error: ProxyError, { facts, traceId, mayAskAccess }: ExchangeR
 export function operatorDetail({ operatorDetail: detail, cause }: ProxyError): string | undefined {
   if (detail !== undefined) return detail;
   return cause instanceof Error ? cause.message : undefined;
-}
-
-function isDenial(error: ProxyError): boolean {
-  switch (error.code) {
-    case 'policy_denied':
-    case 'address_denied':
-    case 'authority_mismatch':
-    case 'authority_malformed':
-    case 'request_malformed':
-    case 'protocol_denied':
-    case 'body_too_large':
-    case 'head_too_large':
-    case 'limit_exceeded':
-    case 'loop_detected':
-    case 'signature_refused':
-      return true;
-    default:
-      return false;
-  }
 }
 
 function destinationOf({ scheme, host, port }: ExchangeRecord['facts']): { destination?: Destination } {

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
-import { sessionCommitPath, sessionPath, type SessionProblem } from '../../protocol/session-messages.ts';
+import { problemType } from '../../protocol/problem-document.ts';
+import { sessionCommitPath, sessionPath, sessionProblem } from '../../protocol/session-messages.ts';
 import { newTraceId } from '../audit/audit-log.ts';
 import type { SessionRequest } from './session-authenticator.ts';
 import type { SessionService } from './session-service.ts';
@@ -194,21 +195,17 @@ function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: str
   const { code, httpStatus } = refusal;
   // RFC 9449 §7.1: a 401 says which scheme and algorithms would do.
   if (httpStatus === 401) response.setHeader('www-authenticate', 'DPoP algs="EdDSA Ed25519 ES256"');
-  const problem: SessionProblem = {
-    error: code,
-    message: isOurFault(refusal)
-      ? `The gateway failed; its log has the cause under trace id ${traceId}.`
-      : refusal.message,
-    trace_id: traceId,
-  };
-  send(response, httpStatus, problem);
+  const message = isOurFault(refusal)
+    ? `The gateway failed; its log has the cause under trace id ${traceId}.`
+    : refusal.message;
+  send(response, httpStatus, sessionProblem(code, message, { traceId }), problemType);
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
+function send(response: ServerResponse, status: number, body: object, type = 'application/json'): void {
   if (response.headersSent || response.destroyed) return;
   const bytes = Buffer.from(JSON.stringify(body));
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': type,
     'content-length': bytes.length,
     'cache-control': 'no-store',
   });

@@ -1,5 +1,6 @@
 // The gateway's end of the tunnels: authenticated upgrades, one link or one chunk stream each, ended with their session.
 
+import { sessionProblem } from '../../protocol/session-messages.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { formatAuthority } from '../../http/authority.ts';
@@ -81,7 +82,7 @@ export class TunnelServer {
       const fault = asProxyError(error);
       const { httpStatus } = fault;
       this.#count(fault);
-      refuseUpgrade(socket, httpStatus, { error: fault.code, message: fault.message });
+      refuseUpgrade(socket, httpStatus, sessionProblem(fault.code, fault.message));
     }
   }
 
