@@ -57,6 +57,8 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   const addresses = compileNetworks(document, hosts, effect, context.report);
   checkCombination(document, effect, handling, context.report);
   checkInjection(document, schemes, hosts, context);
+  if (document.scrub !== undefined && document.inject === undefined)
+    context.report(['scrub'], 'responses are searched for what "inject" names; write it, or remove "scrub"');
   checkPlaceholders(document, context);
   checkTrust(document, schemes, context);
   const inject = asList(document.inject);
@@ -87,6 +89,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     bodies: document.bodies ?? 'any',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
+    scrub: document.scrub,
     reason: denial.reason,
     operatorReason: denial.operator,
   };

@@ -14,7 +14,7 @@ import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequ
 /** Name of the rule behind a denial that no written rule made. */
 export const defaultDenyName = 'default-deny';
 /** Name of the rule behind what observe mode lets through. */
-const observeName = 'observe';
+export const observeName = 'observe';
 
 /** What a file says beside its rules. */
 export interface PolicyFile {
@@ -219,12 +219,13 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     limits: isFinal ? rule.limits : {},
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
+    ...(isRequest && rule.scrub !== undefined ? { scrub: rule.scrub } : {}),
     ...(observed === undefined ? {} : { observed }),
   };
 }
 
 /** What observe mode lets through: opened, without a credential, without a private network. */
-function observedAllow(observed: string): AllowDecision {
+export function observedAllow(observed: string): AllowDecision {
   const rule: RuleReference = { name: observeName };
   return { effect: 'allow', rule, handling: 'intercept', inject: [], addresses: [], limits: {}, observed };
 }

@@ -50,6 +50,11 @@ export interface RuleLimits {
 /** `where-defined`: a method for which HTTP defines no body has none. */
 export type RuleBodies = 'any' | 'where-defined';
 
+export interface RuleScrub {
+  /** What is held back to be searched goes on when nothing came for so long. */
+  readonly quietMs: number;
+}
+
 /** The rule that decided. Default deny and the address guard are rules too. */
 export interface RuleReference {
   /** Name, or `default-deny`, `observe`. */
@@ -73,6 +78,8 @@ export interface AllowDecision {
   readonly trust?: readonly string[];
   /** Names of request fields that do not go on; absent: all do. */
   readonly removedFields?: readonly string[];
+  /** How responses are searched for credentials. */
+  readonly scrub?: RuleScrub;
   /** Set where observe mode let through what would have been denied. */
   readonly observed?: string;
   /**

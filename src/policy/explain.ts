@@ -101,6 +101,8 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
       lines.push(`  would inject: ${credentials === '' ? 'nothing' : credentials}`);
     if (addresses.length > 0) lines.push(`  private networks: ${addresses.join(', ')}`);
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
+    if (decision.scrub !== undefined)
+      lines.push(`  what is held to be searched goes on after: ${decision.scrub.quietMs} ms`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);
     if (decision.awaits !== undefined) lines.push('  then decided again by the refs of the push');

@@ -200,6 +200,7 @@ const fileFieldsSchema = strictMap(
 );
 
 const denyHint = 'deny: … in a rule that denies; a rule without it allows';
+const quietHint = 'write milliseconds from 1 to 60000';
 const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
 
 const ruleSchema = strictMap(
@@ -246,6 +247,20 @@ const ruleSchema = strictMap(
       .describe(
         'Request fields that change what is asked and are let through, or { only: [...] }. None of them by default where the rule has paths, git or inject.',
       ),
+    scrub: strictMap(
+      {
+        quietMs: z
+          .int({ error: quietHint })
+          .min(1, { error: quietHint })
+          .max(60_000, { error: quietHint })
+          .describe(
+            'Milliseconds without a byte after which what is held goes on; a secret in two pieces then gets through.',
+          ),
+      },
+      { hint: 'write scrub: { quietMs: 200 }' },
+    )
+      .optional()
+      .describe('How responses are searched for the credentials that the rule names.'),
     tls: z
       .enum(['intercept', 'passthrough'], { error: 'write intercept or passthrough' })
       .optional()

@@ -167,6 +167,14 @@ export const ruleAspects: readonly RuleAspect[] = [
     text: ({ bodies }) => (bodies === 'any' ? undefined : bodies),
     covers: (outer, inner) => outer.bodies === 'any' || inner.bodies === outer.bodies,
   },
+  {
+    key: 'scrub',
+    isMatch: false,
+    text: ({ scrub }) => (scrub === undefined ? undefined : `quietMs ${String(scrub.quietMs)}`),
+    // What waits less lets more through.
+    covers: (outer, inner) =>
+      inner.scrub === undefined || (outer.scrub !== undefined && outer.scrub.quietMs <= inner.scrub.quietMs),
+  },
   { key: 'limits', isMatch: false, text: limitsText, covers: limitsCover },
   {
     key: 'tls',

@@ -1,6 +1,13 @@
 // A rule ready to be matched, and the one function that says whether it matches and, if not, why.
 
-import type { AccessRequest, Principal, RuleBodies, RuleLimits, RuleReference } from './decision.ts';
+import type {
+  AccessRequest,
+  Principal,
+  RuleBodies,
+  RuleLimits,
+  RuleReference,
+  RuleScrub,
+} from './decision.ts';
 import { actingOnTwo } from '../http/request-field-table.ts';
 import { type ClaimSelector, selects } from './claim-selector.ts';
 import { type GitCondition, type GitMismatch, gitMismatch } from './git-rule.ts';
@@ -44,6 +51,7 @@ export interface Rule {
   readonly requestFields: RequestFields | undefined;
   /** Names in the configuration's `trust`. */
   readonly trust: readonly string[];
+  readonly scrub: RuleScrub | undefined;
   readonly reason: string | undefined;
   readonly operatorReason: string | undefined;
 }

@@ -3,7 +3,6 @@
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Injection } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Secret } from '../../protocol/secret.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { UpstreamTls } from '../forward/forwarder.ts';
 import { BackgroundRenewals } from './sources/background-renewals.ts';
@@ -14,6 +13,8 @@ import type { CredentialConfig } from './credential-kinds.ts';
 import type { Credential } from './kinds/credential-kind.ts';
 import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
+import { SearchedCredential, TableBudget, searchedValues } from '../scrub/searched-credential.ts';
+import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { HeldBodies } from './request/held-bodies.ts';
 import type { ServiceFetch } from '../forward/service-fetch.ts';
 import { Vaults } from './vault/vaults.ts';
@@ -22,7 +23,8 @@ export interface InjectedRequest {
   readonly head: RequestHead;
   /** The credentials that were put on it. */
   readonly names: readonly string[];
-  readonly values: readonly Secret<string>[];
+  /** The values of all credentials that the rule names, put on or not; undefined if none of them travels. */
+  readonly searched: SearchedValues | undefined;
   /** Whether all of them let an encoded response be decoded to be searched. */
   readonly decode: boolean;
   readonly tls?: UpstreamTls;
@@ -36,7 +38,11 @@ export interface InjectedRequest {
   onRejected(nowMs: number): void;
 }
 
-type Entry = Credential & { readonly decode: boolean; readonly config: CredentialConfig };
+type Entry = Credential & {
+  readonly decode: boolean;
+  readonly config: CredentialConfig;
+  readonly searched: SearchedCredential;
+};
 
 const unreachable: ServiceFetch = () => Promise.reject(new Error('there is no way to it'));
 
@@ -64,9 +70,11 @@ export class CredentialSet implements AsyncDisposable {
     this.#vaults = new Vaults({ environment, fetch, background });
     const placeholders: Record<string, string> = {};
     const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies(limits), background };
+    const tables = new TableBudget(limits);
     for (const [name, config] of Object.entries(configs)) {
+      const searched = new SearchedCredential(name, tables);
       const decode = config.scrub?.decode ?? false;
-      this.#entries.set(name, { ...openCredential(name, config, context), decode, config });
+      this.#entries.set(name, { ...openCredential(name, config, context), decode, config, searched });
       Object.assign(placeholders, placeholderVariables(name, config));
     }
     this.placeholders = placeholders;
@@ -90,7 +98,7 @@ export class CredentialSet implements AsyncDisposable {
   ): Promise<InjectedRequest> {
     const { head: own, stripped } = withoutForeign(head, this.#foreignTo(injections));
     let current = own;
-    const values: Secret<string>[] = [];
+    const searched: SearchedCredential[] = [];
     const names: string[] = [];
     let decode = true;
     let tls: UpstreamTls | undefined;
@@ -103,10 +111,17 @@ export class CredentialSet implements AsyncDisposable {
         if (entry === undefined)
           throw new ProxyError('credential_unavailable', `there is no credential ${credential}`);
         const facts = factsBehind(body, rewrite);
-        if (!entry.applies(current, facts)) continue;
+        searched.push(entry.searched);
+        if (!entry.applies(current, facts)) {
+          const values = await entry.values(nowMs);
+          entry.searched.note(values);
+          decode &&= entry.decode || values.length === 0;
+          keepsRange &&= values.length === 0;
+          continue;
+        }
         const injected = await entry.apply(current, nowMs, facts);
         current = injected.head;
-        values.push(...injected.values);
+        entry.searched.note(injected.values);
         decode &&= entry.decode || injected.values.length === 0;
         if (injected.isUnused !== true) names.push(credential);
         tls = injected.tls ?? tls;
@@ -121,7 +136,7 @@ export class CredentialSet implements AsyncDisposable {
     return {
       head: current,
       names,
-      values,
+      searched: searchedValues(searched),
       decode,
       keepsRange,
       stripped,

@@ -263,7 +263,7 @@ async function inject(
     return {
       head,
       names: [],
-      values: [],
+      searched: undefined,
       decode: false,
       keepsRange: true,
       stripped: [],
@@ -280,7 +280,7 @@ async function inject(
     .catch((error: unknown) => {
       throw withoutReason(error);
     });
-  if (injected.values.length === 0) return injected;
+  if (injected.searched === undefined) return injected;
   const headers = askSearchable(injected.head.headers, injected);
   return { ...injected, head: { ...injected.head, headers } };
 }
@@ -296,9 +296,10 @@ async function forward(
   parts: ExchangeParts,
   { admitted, record }: Forwarding,
 ): Promise<void> {
-  const relay = new ResponseRelay({
+  using relay = new ResponseRelay({
     client,
-    secrets: admitted.injected.values,
+    searched: admitted.injected.searched,
+    quietMs: admitted.decision.scrub?.quietMs,
     decode: admitted.injected.decode,
     request: admitted.validated.head,
     limits: parts.limits,

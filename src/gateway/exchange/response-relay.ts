@@ -1,6 +1,5 @@
 // The response on its way to the client: validated, freed of hop-by-hop fields, scrubbed, with backpressure.
 
-import type { Buffer } from 'node:buffer';
 import type { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead, ResponseHead } from '../../http/message-head.ts';
 import { printable } from '../../http/printable.ts';
@@ -8,18 +7,22 @@ import { validateResponse } from '../../http/response-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import type { Secret } from '../../protocol/secret.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ResponseReceiver } from '../forward/forwarder.ts';
-import { ResponseDecoder, isDecodable } from '../scrub/response-decoder.ts';
-import { ResponseScrubber, scrubFields, secretForms } from '../scrub/response-scrubber.ts';
-import { foreignCharset } from '../scrub/searchable-response.ts';
+import { bordersOf } from '../scrub/body-borders.ts';
+import { isDecodable } from '../scrub/response-decoder.ts';
+import type { SearchedValues } from '../scrub/response-scrubber.ts';
+import { scrubFields } from '../scrub/scrub-fields.ts';
+import { foreignCharset, messageCoding, withoutDigests } from '../scrub/searchable-response.ts';
+import { SearchedBody } from './searched-body.ts';
 import type { SpendBytes } from './session-budgets.ts';
 
 export interface ResponseRelayOptions {
   readonly client: ClientExchange;
-  /** What was injected and must not come back. */
-  readonly secrets: readonly Secret<string>[];
+  /** What may not come back: values of the credentials that the rule names. Undefined if it names none that travels. */
+  readonly searched: SearchedValues | undefined;
+  /** What is held goes on when nothing came for so long, as the rule asks. */
+  readonly quietMs?: number | undefined;
   /** Whether an encoded response may be decoded to be searched. */
   readonly decode?: boolean;
   readonly request: RequestHead;
@@ -27,15 +30,15 @@ export interface ResponseRelayOptions {
   readonly spendBytes: SpendBytes;
 }
 
-export class ResponseRelay implements ResponseReceiver {
+export class ResponseRelay implements ResponseReceiver, Disposable {
   readonly #client: ClientExchange;
   readonly #request: RequestHead;
   readonly #limits: Limits;
   readonly #spendBytes: SpendBytes;
-  readonly #forms: readonly Buffer[];
-  readonly #scrubber: ResponseScrubber | undefined;
+  readonly #searched: SearchedValues | undefined;
+  readonly #quietMs: number | undefined;
   readonly #decode: boolean;
-  #decoder: ResponseDecoder | undefined;
+  #body: SearchedBody | undefined;
   #trailers: readonly string[] = [];
   #unsearchableFault: ProxyError | undefined;
   #interimHeads = 0;
@@ -49,13 +52,13 @@ export class ResponseRelay implements ResponseReceiver {
     this.#limits = options.limits;
     this.#spendBytes = options.spendBytes;
     this.#decode = options.decode ?? false;
-    this.#forms = secretForms(options.secrets);
-    this.#scrubber = this.#forms.length === 0 ? undefined : new ResponseScrubber(this.#forms);
+    this.#searched = options.searched;
+    this.#quietMs = options.quietMs;
   }
 
   /** How many times an injected secret was replaced in the body. */
   get scrubbed(): number {
-    return this.#scrubber?.replaced ?? 0;
+    return this.#body?.replaced ?? 0;
   }
 
   /**
@@ -63,7 +66,7 @@ export class ResponseRelay implements ResponseReceiver {
    * the head malformed, maybe cut, so that nothing can be searched for (invariant 3).
    */
   harmless(error: unknown): unknown {
-    if (this.#forms.length === 0 || error === this.#unsearchableFault) return error;
+    if (this.#searched === undefined || error === this.#unsearchableFault) return error;
     const { code, message } = asProxyError(error);
     if (code !== 'origin_malformed' || !message.includes('"')) return error;
     return new ProxyError(
@@ -86,24 +89,30 @@ export class ResponseRelay implements ResponseReceiver {
 
   onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
     const head = this.#clean(status, rawHeaders);
-    const coding = this.#codingToTakeOff(head);
     this.status = status;
-    if (coding === undefined) {
+    const searched = this.#searched;
+    if (searched === undefined) {
       this.#client.sendHead(head, endsAtHead);
       return;
     }
-    this.#decoder = this.#openDecoder(coding);
-    // None of these holds for what the client gets: it is longer, and marked where a secret stood.
-    const headers = head.headers.without('content-encoding', 'content-length', 'content-digest', 'etag');
+    const coding = this.#codingToTakeOff(head);
+    const { host } = this.#request.destination;
+    const borders = bordersOf(head.headers.all('content-type').join(', '), host);
+    const quietMs = this.#quietMs;
+    this.#body = new SearchedBody({ client: this.#client, searched, borders, coding, host, quietMs });
+    // None of these holds for what the client gets where it is decoded: it is longer, and marked where a secret stood.
+    const headers =
+      coding === undefined
+        ? head.headers
+        : head.headers.without('content-encoding', 'content-length', 'etag');
     this.#client.sendHead({ ...head, headers }, endsAtHead);
   }
 
   onData(chunk: Uint8Array, resume: () => void): boolean {
     this.bodyBytes += chunk.byteLength;
     this.#spendBytes(chunk.byteLength);
-    if (this.#decoder !== undefined) return this.#decoder.push(chunk, resume);
-    const bytes = this.#scrubber === undefined ? chunk : this.#scrubber.push(chunk);
-    if (bytes.byteLength === 0 || this.#client.sendData(bytes)) return true;
+    if (this.#body !== undefined) return this.#body.push(chunk, resume);
+    if (chunk.byteLength === 0 || this.#client.sendData(chunk)) return true;
     this.#client.onDrain(resume);
     return false;
   }
@@ -116,20 +125,24 @@ export class ResponseRelay implements ResponseReceiver {
 
   /** What was written in this turn leaves together with the end. */
   onComplete(): void {
-    if (this.#decoder === undefined) this.#end();
+    if (this.#body?.isDirect !== false) this.#end();
   }
 
   /** The origin's response was complete. */
   async end(): Promise<void> {
-    await this.#decoder?.end();
+    await this.#body?.decoded();
     this.#end();
+  }
+
+  /** Of a response that broke off what is held goes nowhere: it could be the beginning of a secret. */
+  [Symbol.dispose](): void {
+    this.#body?.[Symbol.dispose]();
   }
 
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    const rest = this.#scrubber?.end();
-    if (rest !== undefined && rest.length > 0) this.#client.sendData(rest);
+    this.#body?.end();
     this.#client.sendEnd(this.#trailers);
   }
 
@@ -140,29 +153,16 @@ export class ResponseRelay implements ResponseReceiver {
   }
 
   #scrub(headers: HeaderList): HeaderList {
-    return scrubFields(headers, this.#forms);
-  }
-
-  #openDecoder(coding: string): ResponseDecoder {
-    return new ResponseDecoder({
-      coding,
-      host: this.#request.destination.host,
-      signal: this.#client.signal,
-      take: (chunk) => {
-        const bytes = this.#scrubber?.push(chunk) ?? chunk;
-        return bytes.byteLength === 0 || this.#client.sendData(bytes);
-      },
-      onDrain: (listener) => {
-        this.#client.onDrain(listener);
-      },
-    });
+    const searched = this.#searched;
+    return searched === undefined ? headers : withoutDigests(scrubFields(headers, searched.tables));
   }
 
   /** Encoded bytes, or letters, cannot be searched for the secret: they are decoded, or do not pass (fail closed). */
   #codingToTakeOff(head: ResponseHead): string | undefined {
-    if (this.#scrubber === undefined) return undefined;
     const charset = foreignCharset(head.headers.all('content-type').join(', '));
     if (charset !== undefined) throw this.#unsearchable(`in the charset ${printable(charset)}`);
+    const ofMessages = messageCoding(head.headers);
+    if (ofMessages !== undefined) throw this.#unsearchable(`with messages in ${printable(ofMessages)}`);
     const encoding = head.headers.all('content-encoding').join(', ').trim().toLowerCase();
     if (encoding === '' || encoding === 'identity') return undefined;
     if (this.#decode && isDecodable(encoding)) return encoding;

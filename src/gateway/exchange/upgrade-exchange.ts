@@ -23,7 +23,8 @@ import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, UpgradeResult } from '../forward/forwarder.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
-import { scrubFields, secretForms } from '../scrub/response-scrubber.ts';
+import type { SearchedValues } from '../scrub/response-scrubber.ts';
+import { scrubFields } from '../scrub/scrub-fields.ts';
 import type { SpendBytes } from './session-budgets.ts';
 import { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
 
@@ -147,6 +148,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
   } finally {
     release();
+    relay?.[Symbol.dispose]();
     // A response that is refused leaves nobody who would end it.
     origin?.destroy();
     record.finish(parts.clock());
@@ -158,7 +160,7 @@ interface OpeningHandshake {
   readonly relay: ResponseRelay;
   readonly request: ForwardRequest;
   /** What messages are searched for. */
-  readonly forms: ReturnType<typeof secretForms>;
+  readonly searched: SearchedValues | undefined;
   readonly key: string;
   readonly spendBytes: Admitted['spendBytes'];
 }
@@ -177,17 +179,18 @@ function openingHandshake(
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
   const relay = new ResponseRelay({
     client,
-    secrets: injected.values,
+    searched: injected.searched,
+    quietMs: known.admitted.decision.scrub?.quietMs,
     decode: injected.decode,
     request: validated.head,
     limits: parts.limits,
     spendBytes,
   });
   const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
-  const forms = secretForms(injected.values);
-  const headers = handshakeFields(request.head.headers, forms.length > 0);
+  const { searched } = injected;
+  const headers = handshakeFields(request.head.headers, searched !== undefined);
   const key = headers.first('sec-websocket-key') ?? '';
-  return { relay, request: { ...request, head: { ...request.head, headers } }, forms, key, spendBytes };
+  return { relay, request: { ...request, head: { ...request.head, headers } }, searched, key, spendBytes };
 }
 
 /** The policy ended what it had allowed; there is nobody left to tell but the audit. */
@@ -216,20 +219,20 @@ interface Switched {
   /** Sec-WebSocket-Key as the origin got it. */
   readonly key: string;
   readonly origin: Duplex;
-  /** Of the injected secrets, which must not come back. */
-  readonly forms: readonly Buffer[];
+  /** What may not come back. */
+  readonly searched: SearchedValues | undefined;
   readonly record: ExchangeRecord;
   readonly spendBytes: SpendBytes;
   readonly limits: Limits;
 }
 
 async function connectBoth(switched: Switched): Promise<void> {
-  const { upgrade, result, origin, forms, record, spendBytes, limits } = switched;
+  const { upgrade, result, origin, searched, record, spendBytes, limits } = switched;
   const { rawHeaders, status } = result;
   const guards = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
-  const scrubber = forms.length === 0 ? undefined : new WebSocketScrubber(forms);
-  upgrade.switched(scrubFields(headers, forms));
+  const scrubber = searched === undefined ? undefined : new WebSocketScrubber(searched);
+  upgrade.switched(searched === undefined ? headers : scrubFields(headers, searched.tables));
   let fault: ProxyError | undefined;
   const end = (error: ProxyError): void => {
     origin.destroy(error);
@@ -282,7 +285,7 @@ interface FrameGuards {
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
-function acceptSwitch({ result, key, forms }: Switched): FrameGuards {
+function acceptSwitch({ result, key, searched }: Switched): FrameGuards {
   const fields = HeaderList.fromRaw(result.rawHeaders);
   const accept = createHash('sha1')
     .update(key + acceptGuid)
@@ -293,7 +296,7 @@ function acceptSwitch({ result, key, forms }: Switched): FrameGuards {
       'The response of the origin is refused: its Sec-WebSocket-Accept does not fit the key.',
     );
   const isCompressed = agreesCompression(fields.all('sec-websocket-extensions'));
-  if (isCompressed && forms.length > 0)
+  if (isCompressed && searched !== undefined)
     throw new ProxyError(
       'origin_malformed',
       'The response of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',

@@ -1,80 +1,49 @@
-// Replaces injected secrets in a response by a marker of the same length, streaming, across chunk borders.
+// Replaces injected secrets in a body by a marker of the same length, streaming. How much of it leaves when depends on lengths and on
+// borders that the body itself sets, never on what is searched for: lengths of pieces are seen by the workload.
 
 import { Buffer } from 'node:buffer';
-import { HeaderList } from '../../http/header-list.ts';
-import type { Secret } from '../../protocol/secret.ts';
-import { writtenForms } from './written-forms.ts';
+import { noBorders, type Borders } from './borders.ts';
+import type { SearchTable } from './search-table.ts';
+import { SecretSearch, type Marked } from './secret-search.ts';
 
-/** A secret shorter than this is not searched for: it would match by chance. */
-const searchableBytesMin = 6;
-const markerByte = 0x2a;
+/** What is held back is a multiple of this, so that it tells the length of a secret no better. */
+const windowStepBytes = 64;
 
-/** The forms in which a credential's value can come back: as servers write texts, and as Base64 or inside of it. */
-export function secretForms(values: readonly Secret<string>[]): readonly Buffer[] {
-  const forms = new Set<string>();
-  for (const value of values) {
-    const text = value.reveal();
-    for (const form of [
-      ...writtenForms(text),
-      Buffer.from(text).toString('base64').replace(/=+$/, ''),
-      ...base64Cores(text),
-    ]) {
-      if (Buffer.byteLength(form) >= searchableBytesMin) forms.add(form);
-    }
-  }
-  return [...forms].map((form) => Buffer.from(form)).sort((a, b) => b.length - a.length);
+/** What a body is searched for; renewed values come in while it runs. */
+export interface SearchedValues {
+  readonly tables: readonly SearchTable[];
 }
 
-/**
- * What stands in Base64 for the value alone, whatever is before and behind it (RFC 4648 §4, §5): three bytes make four characters,
- * so there are three ways to lie, and the characters at the ends belong to the neighbours too.
- */
-function base64Cores(text: string): readonly string[] {
-  const bits = 8 * Buffer.byteLength(text);
-  return [0, 1, 2].flatMap((offset) => {
-    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]);
-    const [from, to] = [Math.ceil((8 * offset) / 6), Math.floor((8 * offset + bits) / 6)];
-    return (['base64', 'base64url'] as const).map((alphabet) => bytes.toString(alphabet).slice(from, to));
-  });
+/** The constant that is held back: less could be let go before the last octet of the longest form is seen. */
+export function windowBytes(tables: readonly SearchTable[]): number {
+  const longest = Math.max(windowStepBytes, ...tables.map(({ formBytesMax }) => formBytesMax - 1));
+  return Math.ceil(longest / windowStepBytes) * windowStepBytes;
 }
 
-/** Replaces every occurrence in the values; a field whose name holds one, in whatever letters, is left out. */
-export function scrubFields(fields: HeaderList, forms: readonly Buffer[]): HeaderList {
-  if (forms.length === 0) return fields;
-  const kept = fields.filter((name) => !isInName(name, forms));
-  return new HeaderList([...kept].map(([name, value]) => [name, scrubText(value, forms)] as const));
-}
-
-/** HTTP/2 has names in lower case only. */
-function isInName(lowerCaseName: string, forms: readonly Buffer[]): boolean {
-  return forms.some(
-    (form) =>
-      form.length <= lowerCaseName.length && lowerCaseName.includes(form.toString('latin1').toLowerCase()),
-  );
-}
-
-/** Replaces every occurrence in a header value. */
-function scrubText(text: string, forms: readonly Buffer[]): string {
-  let bytes: Buffer | undefined;
-  for (const form of forms) {
-    bytes ??= Buffer.from(text, 'latin1');
-    replaceAll(bytes, form);
-  }
-  return bytes === undefined ? text : bytes.toString('latin1');
-}
-
-/**
- * A streaming replacement. Bytes that could be the start of a secret are held back (fewer than the longest
- * secret's length) until the next chunk or the end decides; everything else passes at once.
- */
 export class ResponseScrubber {
-  readonly #forms: readonly Buffer[];
+  readonly #searched: SearchedValues;
+  readonly #borders: Borders;
+  /** What does not come as the origin sent it leaves in pieces of this. */
+  readonly #pieceBytes: number;
+  #tables: readonly SearchTable[] = [];
+  #searches: readonly SecretSearch[] = [];
+  #windowBytes = windowStepBytes;
   #held: Buffer = Buffer.alloc(0);
+  /** Where in `#held` the octets end that were marked last. */
+  #markedEnd = 0;
   /** How many occurrences were replaced. */
   replaced = 0;
 
-  constructor(forms: readonly Buffer[]) {
-    this.#forms = forms;
+  constructor(
+    searched: SearchedValues,
+    {
+      borders = noBorders,
+      pieceBytes = 1,
+    }: { readonly borders?: Borders; readonly pieceBytes?: number } = {},
+  ) {
+    this.#searched = searched;
+    this.#borders = borders;
+    this.#pieceBytes = pieceBytes;
   }
 
   /** How many bytes wait for what follows them. */
@@ -82,46 +51,61 @@ export class ResponseScrubber {
     return this.#held.length;
   }
 
-  /** The bytes that may go on now. */
+  /** The bytes that may go on now. @throws ProxyError origin_malformed for what cannot be searched */
   push(chunk: Uint8Array): Buffer {
-    // The chunk belongs to the engine: replace in a copy.
-    const bytes = Buffer.concat([this.#held, chunk]);
-    for (const form of this.#forms) this.replaced += replaceAll(bytes, form);
-    const keep = this.#undecidedLength(bytes);
-    this.#held = bytes.subarray(bytes.length - keep);
-    return bytes.subarray(0, bytes.length - keep);
+    this.#takeTables();
+    const from = this.#held.length;
+    // The chunk belongs to the engine, and all searches read it as it came: replace in a copy.
+    const text = Buffer.concat([this.#held, chunk]);
+    this.#note(
+      this.#searches.flatMap((search) => search.run(chunk, text, from)),
+      from,
+    );
+    const border = this.#borders.last(text, from);
+    const spare = Math.max(0, text.length - border - this.#windowBytes);
+    return this.#let(text, border + spare - (spare % this.#pieceBytes));
   }
 
+  /** The end of what is searched as one: all that was held, and the next octet begins anew. */
   end(): Buffer {
-    const rest = this.#held;
-    this.#held = Buffer.alloc(0);
-    return rest;
+    this.#searches = this.#tables.map((table) => new SecretSearch(table));
+    return this.letGo();
   }
 
-  #undecidedLength(bytes: Buffer): number {
-    let longest = 0;
-    const last = bytes.at(-1);
-    for (const form of this.#forms) {
-      for (let length = Math.min(form.length - 1, bytes.length); length > longest; length -= 1) {
-        // Nearly always the last byte tells already.
-        if (
-          form[length - 1] === last &&
-          bytes.subarray(bytes.length - length).equals(form.subarray(0, length))
-        ) {
-          longest = length;
-          break;
-        }
-      }
+  /** All that is held, before it is known what follows. */
+  letGo(): Buffer {
+    return this.#let(this.#held, this.#held.length);
+  }
+
+  #let(text: Buffer, length: number): Buffer {
+    // A copy, so that the few octets that wait do not keep the whole.
+    this.#held = Buffer.from(text.subarray(length));
+    this.#markedEnd = Math.max(0, this.#markedEnd - length);
+    return text.subarray(0, length);
+  }
+
+  #note(marked: readonly Marked[], from: number): void {
+    if (marked.length === 0) return;
+    for (const { start, end } of marked.toSorted((one, other) => one.end - other.end)) {
+      this.#borders.marked?.({ start, end }, from);
+      // Forms begin alike and lie in each other: what overlaps is one occurrence.
+      if (start >= this.#markedEnd) this.replaced += 1;
+      this.#markedEnd = Math.max(this.#markedEnd, end);
     }
-    return longest;
   }
-}
 
-function replaceAll(bytes: Buffer, form: Buffer): number {
-  let count = 0;
-  for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + form.length)) {
-    bytes.fill(markerByte, at, at + form.length);
-    count += 1;
+  /** A new value is searched for in what is held, too. */
+  #takeTables(): void {
+    const { tables } = this.#searched;
+    if (tables === this.#tables) return;
+    this.#searches = tables.map((table) => {
+      const running = this.#searches.find((search) => search.table === table);
+      if (running !== undefined) return running;
+      const search = new SecretSearch(table);
+      this.#note(search.run(Buffer.from(this.#held), this.#held, 0), this.#held.length);
+      return search;
+    });
+    this.#tables = tables;
+    this.#windowBytes = windowBytes(tables);
   }
-  return count;
 }

@@ -6,8 +6,24 @@ import { decodableCodings } from './response-decoder.ts';
 
 /** `Request-Range` is the draft's name, which Apache httpd still knows; `x-ms-range` is Azure's, and outranks Range there. */
 const rangeFields = ['range', 'if-range', 'request-range', 'x-ms-range'] as const;
-/** Other charsets (RFC 9110 §12.5.2), and deltas and ranges as instance manipulations (RFC 3229). */
-const formFields = ['accept-charset', 'a-im'] as const;
+/**
+ * Other charsets (RFC 9110 §12.5.2), deltas and ranges as instance manipulations (RFC 3229), and codings that lie above the content
+ * coding or beside it: of messages (gRPC, Connect), and by a dictionary (RFC 9842).
+ */
+const formFields = [
+  'accept-charset',
+  'a-im',
+  'accept-encoding',
+  'grpc-accept-encoding',
+  'connect-accept-encoding',
+  'x-accept-encoding',
+  'available-dictionary',
+  'dictionary-id',
+] as const;
+/** Fields by which a response tells the coding of its messages. */
+const messageCodings = ['grpc-encoding', 'connect-content-encoding'] as const;
+/** Digests of what the origin sent: of the value too, which could be guessed by them. */
+const digestFields = ['content-md5', 'digest', 'repr-digest', 'content-digest'] as const;
 
 /** In these a byte below 0x80 outside of a longer character is ASCII. UTF-16, UTF-7, EBCDIC and what nobody knows are not. */
 const asciiCharset =
@@ -23,8 +39,8 @@ export interface SearchOptions {
 
 /** The fields of a request whose response will be searched. */
 export function askSearchable(headers: HeaderList, { decode, keepsRange }: SearchOptions): HeaderList {
-  const whole = keepsRange ? headers : headers.without(...rangeFields);
-  return withoutCharsets(whole.without(...formFields)).with(
+  const whole = keepsRange ? headers : headers.withoutAlike(...rangeFields);
+  return withoutCharsets(whole.withoutAlike(...formFields)).with(
     'accept-encoding',
     decode ? decodableCodings : 'identity',
   );
@@ -49,4 +65,16 @@ export function foreignCharset(value: string): string | undefined {
     if (!asciiCharset.test(plain)) return plain;
   }
   return undefined;
+}
+
+/** The coding of its messages that a response names, other than none. */
+export function messageCoding(headers: HeaderList): string | undefined {
+  return messageCodings
+    .flatMap((name) => headers.all(name))
+    .find((coding) => coding.trim().toLowerCase() !== 'identity');
+}
+
+/** The fields of a searched response, or its trailers, without what tells of the octets that were there before. */
+export function withoutDigests(headers: HeaderList): HeaderList {
+  return headers.without(...digestFields);
 }

@@ -1,6 +1,6 @@
 // What an origin says on a WebSocket whose request got a credential, searched for it: in each message as a whole, however it
-// is cut into frames. A marker has the same length, so a message of one frame keeps that frame. Of one in several frames the
-// end of a frame may go with the next: an intermediary may change fragmentation where no extension was agreed (RFC 6455 §5.4).
+// is cut into frames. A marker has the same length, so a message of one frame keeps that frame. Of one in several frames as much
+// as of any body waits for the next frame: an intermediary may change fragmentation where no extension was agreed (RFC 6455 §5.4).
 
 import { Buffer } from 'node:buffer';
 import { Transform } from 'node:stream';
@@ -9,13 +9,14 @@ import type { TransformCallback } from 'node:stream';
 import { headerLength, opcode, writeHeader } from '../../net/websocket-frame.ts';
 import { WebSocketFrameGuard } from '../../net/websocket-frame-guard.ts';
 import { ResponseScrubber } from './response-scrubber.ts';
+import type { SearchedValues } from './response-scrubber.ts';
 
 /** Two bytes and a 64-bit length: a server does not mask. */
 const headerBytesMax = 10;
 
 /**
- * Takes the bytes of a server in any split. Held back are, inside of a message that goes on, the bytes that could be the
- * beginning of a secret, and the part of a PING, PONG or CLOSE that has come.
+ * Takes the bytes of a server in any split. Held back are a constant number of octets inside of a message that goes on, and the part
+ * of a PING, PONG or CLOSE that has come.
  */
 export class WebSocketScrubber extends Transform {
   readonly #messages: ResponseScrubber;
@@ -31,10 +32,10 @@ export class WebSocketScrubber extends Transform {
   #control: Buffer[] = [];
   #out: Buffer[] = [];
 
-  constructor(forms: readonly Buffer[]) {
+  constructor(searched: SearchedValues) {
     super();
-    this.#messages = new ResponseScrubber(forms);
-    this.#controls = new ResponseScrubber(forms);
+    this.#messages = new ResponseScrubber(searched);
+    this.#controls = new ResponseScrubber(searched);
     // What is no frame has ended both sides by then.
     this.on('error', () => undefined);
   }
@@ -57,14 +58,9 @@ export class WebSocketScrubber extends Transform {
     callback(null, this.#takeOut());
   }
 
-  /** The connection ended: what was held back goes out, as far as it came, and behind it the frame that is not whole. */
+  /** The connection ended inside of a frame or a message: what is held of it has no end, and is dropped. */
   override _flush(callback: TransformCallback): void {
-    const rest = this.#messages.end();
-    if (this.#frame === 'last') this.#out.push(rest);
-    else this.#putFragment(rest);
-    this.#out.push(this.#header.subarray(0, this.#headerBytes));
-    this.#out.push(...this.#control.map((part) => this.#controls.push(part)), this.#controls.end());
-    callback(null, this.#takeOut());
+    callback();
   }
 
   #takeOut(): Buffer {

@@ -30,18 +30,13 @@ export function writtenForms(text: string): ReadonlySet<string> {
     ...jsonEscapes.map((characters) => json.replaceAll(characters, unicodeEscape)),
     text.replaceAll('\\', '\\\\').replaceAll(dotNetEscapes, upperCaseEscape),
   ];
-  const percent = [
-    encodeURIComponent(text),
-    strictly(encodeURIComponent(text)),
-    formText(text),
-    encodeURI(text),
-  ];
   return new Set([
     text,
     ...escaped,
     ...escaped.map((one) => one.replaceAll('/', '\\/')),
-    ...percent,
-    ...percent.map((one) => one.replaceAll(/%../g, (escape) => escape.toLowerCase())),
+    ...percentForms(text),
+    javaScriptEscape(text),
+    lowerCaseEscapes(javaScriptEscape(text)),
     ...htmlNames.map((names) =>
       text.replaceAll(/[&<>"'+/`=]/g, (character) => names[character] ?? character),
     ),
@@ -56,14 +51,64 @@ function upperCaseEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** RFC 3986 §2.2 reserves these too. */
-function strictly(encoded: string): string {
-  return encoded.replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+/** What writers of percent-encoding leave as it is beside letters and digits, and whether a space becomes a plus. */
+const percentWriters: readonly { readonly plain: string; readonly plus?: true }[] = [
+  // RFC 3986 §2.3 to the letter: Python's quote with safe='', PHP's rawurlencode, .NET's EscapeDataString.
+  { plain: '-._~' },
+  // Python's quote_plus, Go's QueryEscape.
+  { plain: '-._~', plus: true },
+  // Python's quote.
+  { plain: '-._~/' },
+  // JavaScript's encodeURIComponent.
+  { plain: "-._~!'()*" },
+  // JavaScript's encodeURI; with brackets where they are left alone, too.
+  { plain: "-._~!'()*;,/?:@&=+$#" },
+  { plain: "-._~!'()*;,/?:@&=+$#[]" },
+  // Forms of browsers (URLSearchParams), Java's URLEncoder.
+  { plain: '-._*', plus: true },
+  // PHP's urlencode.
+  { plain: '-._', plus: true },
+  // .NET's UrlEncode.
+  { plain: '-._!*()', plus: true },
+  // Go's PathEscape, and the path of its URL.
+  { plain: '-._~$&+:=@' },
+  { plain: '-._~$&+,/:;=@' },
+  // Paths as RFC 3986 §3.3 lets them be.
+  { plain: "-._~!$&'()*+,;=:@" },
+  { plain: "-._~!$&'()*+,;=:@/" },
+  // The message of gRPC.
+  { plain: ' !"#$&\'()*+,-./:;<=>?@[\\]^_`{|}~' },
+];
+
+/** The text percent-encoded, with digits in upper and in lower case. */
+export function percentForms(text: string): ReadonlySet<string> {
+  const forms = new Set<string>();
+  for (const { plain, plus } of percentWriters) {
+    const form = percentEncoded(text, plain, plus === true ? '+' : '%20');
+    forms.add(form).add(lowerCaseEscapes(form));
+  }
+  return forms;
 }
 
-function formText(text: string): string {
-  return new URLSearchParams({ x: text }).toString().slice('x='.length);
+function percentEncoded(text: string, plain: string, space: string): string {
+  let form = '';
+  for (const octet of new TextEncoder().encode(text)) {
+    const character = String.fromCharCode(octet);
+    if (/[A-Za-z0-9]/.test(character) || plain.includes(character)) form += character;
+    else form += octet === 0x20 ? space : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return form;
+}
+
+/** JavaScript's `escape`: Latin-1, and UTF-16 beyond it. */
+function javaScriptEscape(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9@*_+\-./]/g, (character) => {
+    const code = character.charCodeAt(0);
+    const hex = code.toString(16).toUpperCase();
+    return code < 0x100 ? `%${hex.padStart(2, '0')}` : `%u${hex.padStart(4, '0')}`;
+  });
+}
+
+function lowerCaseEscapes(form: string): string {
+  return form.replaceAll(/%u....|%../g, (escape) => escape.toLowerCase());
 }

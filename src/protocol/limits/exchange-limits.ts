@@ -133,6 +133,16 @@ export const exchangeLimits = {
     'credential_unavailable',
     'A token or lease that no request has used for so long is not renewed by itself any more; the next request waits for a new one.',
   ),
+  scrubTableBytesMax: row(
+    32 * MiB,
+    'limit_exceeded',
+    'The table by which responses are searched for the value of one credential: 70 KB for a token of 40 characters, 4 MB for one of 1,600, 15 MB for Base64 of 2,000.',
+  ),
+  scrubTablesBytesMax: row(
+    256 * MiB,
+    'limit_exceeded',
+    'All of these tables together, up to four for a credential: values before the present one are kept for bodies that run.',
+  ),
   decisionStepsMax: fixedRow(
     1_000_000,
     'head_too_large',

@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import type { CredentialConfig } from '../../../src/gateway/credentials/credential-kinds.ts';
 import { HeaderList } from '../../../src/http/header-list.ts';
+import { scrubFields } from '../../../src/gateway/scrub/scrub-fields.ts';
 import type { RequestHead } from '../../../src/http/message-head.ts';
 
 const canary = 'canary-5f3c9e-secret';
@@ -38,13 +39,19 @@ test('a bearer credential replaces what the client sent', async () => {
 
 test('a basic credential is Base64 of user name and secret, and both forms are known for scrubbing', async () => {
   const set = setOf({ kind: 'basic', username: 'git', source: { env: 'TOKEN' } });
-  const { head: injected, values } = await set.inject(head, [{ credential: 'it' }], 0);
+  const { head: injected, searched } = await set.inject(head, [{ credential: 'it' }], 0);
   const pair = Buffer.from(`git:${canary}`).toString('base64');
   assert.deepEqual(injected.headers.all('authorization'), [`Basic ${pair}`]);
-  assert.deepEqual(
-    values.map((value) => value.reveal()),
-    [canary, pair],
-  );
+  const back = new HeaderList([
+    ['x-secret', canary],
+    ['x-pair', pair],
+  ]);
+  assert.deepEqual(scrubFields(back, searched?.tables ?? []).toRaw(), [
+    'x-secret',
+    '*'.repeat(canary.length),
+    'x-pair',
+    '*'.repeat(pair.length),
+  ]);
 });
 
 test('a header credential goes into its own field with its prefix', async () => {
@@ -95,7 +102,32 @@ test('a missing environment variable is an error at start-up that names it', () 
 
 test('a secret is in no printed form of the set or of what was injected', async () => {
   const set = setOf({ kind: 'bearer', source: { env: 'TOKEN' } });
-  const { names, values } = await set.inject(head, [{ credential: 'it' }], 0);
-  assert.equal(inspect({ set, names, values }, { depth: 9 }).includes(canary), false);
-  assert.equal(JSON.stringify({ names, values }).includes(canary), false);
+  const { names, searched } = await set.inject(head, [{ credential: 'it' }], 0);
+  assert.equal(inspect({ set, names, searched }, { depth: 9 }).includes(canary), false);
+  assert.equal(JSON.stringify({ names, searched }).includes(canary), false);
+});
+
+test('a value that is renewed is searched for in bodies that run', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'credential-'));
+  try {
+    const file = join(directory, 'secret');
+    await writeFile(file, 'first-value\n');
+    const set = setOf({ kind: 'bearer', source: { file } });
+    const { searched } = await set.inject(head, [{ credential: 'it' }], 0);
+    const scrubbed = (): string | undefined =>
+      scrubFields(new HeaderList([['x', 'first-value second-value']]), searched?.tables ?? []).first('x');
+    assert.equal(scrubbed(), `${'*'.repeat(11)} second-value`);
+    await writeFile(file, 'second-value\n');
+    await set.inject(head, [{ credential: 'it' }], 2_000);
+    assert.equal(scrubbed(), `${'*'.repeat(11)} ${'*'.repeat(12)}`);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('a request without the placeholder gets no secret, and its response is searched for it', async () => {
+  const set = setOf({ kind: 'placeholder', source: { env: 'TOKEN' }, placeholder: { env: 'P' } });
+  const { names, searched, head: injected } = await set.inject(head, [{ credential: 'it' }], 0);
+  assert.deepEqual([names, injected.headers.toRaw()], [[], head.headers.toRaw()]);
+  assert.equal(searched?.tables.length, 1);
 });

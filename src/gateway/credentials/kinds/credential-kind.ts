@@ -3,6 +3,7 @@
 
 import type { z } from 'zod';
 import type { RequestHead } from '../../../http/message-head.ts';
+import type { Secret } from '../../../protocol/secret.ts';
 import type { BodyFacts } from '../request/body-rewrite.ts';
 import type { Injected } from '../request/injected.ts';
 import type { CredentialSourceConfig } from '../sources/source-config.ts';
@@ -32,10 +33,12 @@ export type Absolute = (path: string) => string;
 
 /** A credential, opened: how it gets its secret, and what it does to a request. */
 export interface Credential {
-  /** Whether the request is one that gets it; no source is asked for those that are not. */
+  /** Whether the request is one that gets it. */
   applies(head: RequestHead, body: BodyFacts | undefined): boolean;
   /** `body` is undefined if the request has none. @throws ProxyError credential_unavailable */
   apply(head: RequestHead, nowMs: number, body: BodyFacts | undefined): Promise<Injected>;
+  /** What responses are searched for where it was not put on: an origin may keep what another request brought. @throws as `apply` */
+  values(nowMs: number): Promise<readonly Secret<string>[]>;
 }
 
 /** What of the client's own goes from requests that get the credential, where `strip` says nothing. */

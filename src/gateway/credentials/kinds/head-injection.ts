@@ -17,46 +17,57 @@ export interface HeadInjector {
     head: RequestHead,
     secret: Secret<string>,
     body: BodyFacts | undefined,
-  ): Injected | Promise<Injected>;
+  ): Unsearched | Promise<Unsearched>;
+  /** What responses are searched for beside the secret itself. */
+  readonly alsoSearched?: (secret: Secret<string>) => readonly Secret<string>[];
 }
+
+type Unsearched = Omit<Injected, 'values'>;
 
 /** What the source has, put on by the injector. */
 export function injecting(source: CredentialSource, injector: HeadInjector): Credential {
+  const valuesOf = (secret: Secret<string>): readonly Secret<string>[] => [
+    secret,
+    ...(injector.alsoSearched?.(secret) ?? []),
+  ];
   return {
     applies: (head, body) => injector.applies?.(head, body) ?? true,
+    values: async (nowMs) => valuesOf(await source.read(nowMs)),
     apply: async (head, nowMs, body) => {
       const secret = await source.read(nowMs);
       const injected = await injector.inject(head, secret, body);
-      return { ...injected, onRejected: (rejectedMs) => source.reject?.(secret, rejectedMs) };
+      return {
+        ...injected,
+        values: valuesOf(secret),
+        onRejected: (rejectedMs) => source.reject?.(secret, rejectedMs),
+      };
     },
   };
 }
 
 export const bearerInjector: HeadInjector = {
   inject: (head, secret) =>
-    withField(head, { name: 'authorization', value: `Bearer ${asFieldValue(secret.reveal())}` }, [secret]),
+    withField(head, { name: 'authorization', value: `Bearer ${asFieldValue(secret.reveal())}` }),
 };
 
 export function basicInjector(username: string): HeadInjector {
+  const pairOf = (secret: Secret<string>): string =>
+    Buffer.from(`${username}:${secret.reveal()}`).toString('base64');
   return {
-    inject: (head, secret) => {
-      const pair = Buffer.from(`${username}:${secret.reveal()}`).toString('base64');
-      return withField(head, { name: 'authorization', value: `Basic ${pair}` }, [secret, new Secret(pair)]);
-    },
+    inject: (head, secret) => withField(head, { name: 'authorization', value: `Basic ${pairOf(secret)}` }),
+    alsoSearched: (secret) => [new Secret(pairOf(secret))],
   };
 }
 
 export function fieldInjector(name: string, prefix = ''): HeadInjector {
   return {
-    inject: (head, secret) =>
-      withField(head, { name, value: `${prefix}${asFieldValue(secret.reveal())}` }, [secret]),
+    inject: (head, secret) => withField(head, { name, value: `${prefix}${asFieldValue(secret.reveal())}` }),
   };
 }
 
 function withField(
   head: RequestHead,
   { name, value }: { readonly name: string; readonly value: string },
-  values: readonly Secret<string>[],
-): Injected {
-  return { head: { ...head, headers: head.headers.withoutAlike(name).with(name, value) }, values };
+): Unsearched {
+  return { head: { ...head, headers: head.headers.withoutAlike(name).with(name, value) } };
 }

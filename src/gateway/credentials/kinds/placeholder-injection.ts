@@ -1,6 +1,5 @@
 // Puts a secret where the workload put its placeholder: in the head, and in bodies if they are searched.
 
-import { Secret } from '../../../protocol/secret.ts';
 import type { HeldBodies } from '../request/held-bodies.ts';
 import { bodyDigests, bodyFormOf, substituteInBody } from '../request/placeholder-body.ts';
 import { hasPlaceholder, substitutePlaceholder } from '../request/placeholder.ts';
@@ -20,15 +19,14 @@ export function placeholderAnywhere(placeholder: string, held: HeldBodies): Head
       hasPlaceholder(head, placeholder) || (body !== undefined && bodyFormOf(head) !== undefined),
     inject: async (head, secret, body) => {
       const isInHead = hasPlaceholder(head, placeholder);
-      const injected = isInHead ? substitutePlaceholder(head, placeholder, secret) : { head, values: [] };
+      const injected = isInHead ? substitutePlaceholder(head, placeholder, secret) : { head };
       const form = bodyFormOf(head);
       if (form === undefined || body === undefined) return injected;
       const { body: rewrite, isFound } = await substituteInBody(form, body, held, { placeholder, secret });
       // It was held and has none: it goes on as it came.
       if (isFound === false) return { ...injected, body: rewrite, isUnused: !isInHead };
       const headers = injected.head.headers.without(...bodyDigests);
-      const values = [secret, ...injected.values, new Secret(JSON.stringify(secret.reveal()).slice(1, -1))];
-      return { head: { ...injected.head, headers }, values, body: rewrite };
+      return { head: { ...injected.head, headers }, body: rewrite };
     },
   };
 }

@@ -29,6 +29,7 @@ const mtls = credentialKind({
     const certificate = openSource(name, { file }, context, 'pem');
     return {
       applies: () => true,
+      values: () => Promise.resolve([]),
       apply: async (head, nowMs) => ({
         head,
         values: [],
@@ -107,6 +108,7 @@ const sigv4 = credentialKind({
     const injector = new Sigv4Injector({ name, region, service, acls }, context.held);
     return {
       applies: () => true,
+      values: async (nowMs) => injector.values(await keys.read(nowMs)),
       apply: async (head, nowMs, body) => injector.inject(head, await keys.read(nowMs), { nowMs, body }),
     };
   },

@@ -76,7 +76,6 @@ const query = credentialKind({
     injecting(openSource(name, source, context), {
       inject: (head, secret) => ({
         head: { ...head, query: withParameter(head.query, parameter, secret.reveal()) },
-        values: [secret],
       }),
     }),
 });

@@ -7,7 +7,7 @@ import type { RequestHead } from '../../../http/message-head.ts';
 
 export interface Injected {
   readonly head: RequestHead;
-  /** Every form of the secret that is now on the request, for the scrubber. */
+  /** What responses are searched for; the same for every request, so that it is prepared once. */
   readonly values: readonly Secret<string>[];
   /** Who the gateway is to the origin on the connection itself. */
   readonly tls?: UpstreamTls;

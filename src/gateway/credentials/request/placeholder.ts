@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { HeaderList } from '../../../http/header-list.ts';
 import type { RequestHead } from '../../../http/message-head.ts';
 import { ProxyError } from '../../../protocol/error.ts';
-import { Secret } from '../../../protocol/secret.ts';
+import type { Secret } from '../../../protocol/secret.ts';
 import type { Injected } from './injected.ts';
 import { asFieldValue } from './field-value.ts';
 import { decodeParameter } from '../../../http/query-parameter.ts';
@@ -25,40 +25,35 @@ export function substitutePlaceholder(
   head: RequestHead,
   placeholder: string,
   secret: Secret<string>,
-): Injected {
-  const { pairs, ...result } = substitute(head, placeholder, secret.reveal());
-  return { head: result.head, values: [secret, ...pairs.map((pair) => new Secret(pair))] };
+): Pick<Injected, 'head'> {
+  return { head: substitute(head, placeholder, secret.reveal()).head };
 }
 
 interface Substitution {
   readonly head: RequestHead;
   readonly found: boolean;
-  /** What stands in Basic fields now. */
-  readonly pairs: readonly string[];
 }
 
 function substitute(head: RequestHead, placeholder: string, value: string): Substitution {
-  const pairs: string[] = [];
   let found = false;
   const place = (): string => {
     found = true;
     return value;
   };
   const headers = new HeaderList(
-    [...head.headers].map(([name, text]) => [name, inField(text, { placeholder, place, pairs })] as const),
+    [...head.headers].map(([name, text]) => [name, inField(text, { placeholder, place })] as const),
   );
   const query = inQuery(head.query, placeholder, place);
   const path = inPath(head.path, placeholder, place);
-  return { head: { ...head, headers, query, path }, found, pairs };
+  return { head: { ...head, headers, query, path }, found };
 }
 
 interface FieldPlaces {
   readonly placeholder: string;
   readonly place: () => string;
-  readonly pairs: string[];
 }
 
-function inField(text: string, { placeholder, place, pairs }: FieldPlaces): string {
+function inField(text: string, { placeholder, place }: FieldPlaces): string {
   if (text === placeholder) return asFieldValue(place());
   const [, scheme = '', space = '', rest = ''] = /^([A-Za-z][A-Za-z0-9-]*)( +)(\S+)$/.exec(text) ?? [];
   if (scheme === '') return text;
@@ -77,7 +72,6 @@ function inField(text: string, { placeholder, place, pairs }: FieldPlaces): stri
       'the secret has a colon, so it cannot be a user name of Basic (RFC 7617); use it as the password',
     );
   const replaced = Buffer.from(`${secretUser}:${password === placeholder ? place() : password}`);
-  pairs.push(replaced.toString('base64'));
   return `${scheme}${space}${replaced.toString('base64')}`;
 }
 

@@ -7,6 +7,7 @@ import type { Injected } from '../request/injected.ts';
 import { decodeParameter, readParameters } from '../../../http/query-parameter.ts';
 import { asFieldValue } from '../request/field-value.ts';
 import type { HeldBodies } from '../request/held-bodies.ts';
+import type { Secret } from '../../../protocol/secret.ts';
 import { contentHashField, signedPayload, unsignedPayload } from './signed-payload.ts';
 import type { SignedPayload } from './signed-payload.ts';
 import { canonicalRequest, hexHash, isS3, signedHeaderNames } from './canonical-request.ts';
@@ -54,8 +55,12 @@ export class Sigv4Injector {
       claim.place === 'query'
         ? presigned(bare, { claim, scope, signer, keys, nowMs })
         : await this.#signed(bare, { scope, signer, keys, body });
-    const values = keys.sessionToken === undefined ? [] : [keys.sessionToken];
-    return { ...injected, values, keepsRange: true };
+    return { ...injected, values: this.values(keys), keepsRange: true };
+  }
+
+  /** What travels, and is no signature. */
+  values({ sessionToken }: AwsKeys): readonly Secret<string>[] {
+    return sessionToken === undefined ? [] : [sessionToken];
   }
 
   #scopeOf(claim: AwsClaim): AwsScope {
