@@ -6,7 +6,9 @@ import { loadSystemTrust } from '../net/system-trust.ts';
 import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
 import type { AccessDesk } from './access/access-desk.ts';
+import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
+import type { BudgetStore } from '../store/budget-store.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward/forward-by-protocol.ts';
@@ -34,6 +36,8 @@ export interface PartsInput {
   readonly loops: LoopGuard;
   readonly stack: AsyncDisposableStack;
   readonly onLimit: (limit: LimitName) => void;
+  readonly budgetStore: BudgetStore;
+  readonly onFault: (error: ProxyError) => void;
   readonly onStall: (stall: LoopStall) => void;
 }
 
@@ -63,7 +67,7 @@ export function openParts(input: PartsInput): StreamParts {
     limits,
     clock,
     live: new LiveGrants(),
-    budgets: new SessionBudgets(limits),
+    budgets: stack.use(new SessionBudgets(input.budgetStore, { limits, onFault: input.onFault })),
     ruleTrust: input.ruleTrust,
     loops: input.loops,
     ...(input.desk === undefined ? {} : { desk: input.desk }),

@@ -251,6 +251,8 @@ async function openServing(
     loops,
     stack,
     onLimit,
+    budgetStore: store.budgets,
+    onFault,
     onStall: ({ sessionId, durationMs }) => {
       metrics.countLimit('loopStallMs');
       log('warn', `session ${sessionId} held the loop for ${durationMs} ms, in which no other was served`);

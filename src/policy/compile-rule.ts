@@ -11,6 +11,7 @@ import { type Network, networkContains, parseAddress, parseNetwork, refusedNetwo
 import { PathPattern } from './path-pattern.ts';
 import { compileRequestFields } from './compile-request-fields.ts';
 import type { PolicyDocument, RuleDocument } from './policy-schema.ts';
+import { budgetOf } from './rule-budget.ts';
 import { isPublicSuffix } from './public-suffix.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 import type { YamlPath } from './yaml-source.ts';
@@ -86,6 +87,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     inject,
     addresses: addresses.map(({ text }) => text),
     limits: compileLimits(document),
+    budget: budgetOf(document, context.report),
     bodies: document.bodies ?? 'any',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],

@@ -217,6 +217,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     inject: isRequest ? rule.inject.map((credential) => ({ credential })) : [],
     addresses: isFinal ? rule.addresses : [],
     limits: isFinal ? rule.limits : {},
+    ...(isFinal && rule.budget !== undefined ? { budget: rule.budget } : {}),
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
     ...(isRequest && rule.scrub !== undefined ? { scrub: rule.scrub } : {}),

@@ -72,6 +72,8 @@ export interface AllowDecision {
   /** Private networks (CIDR) that this one rule may reach. */
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
+  /** Whose the limits of a whole session are; absent: the rule's own, by its name. */
+  readonly budget?: string;
   /** Absent: any. */
   readonly bodies?: RuleBodies;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */

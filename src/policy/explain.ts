@@ -104,6 +104,7 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     if (decision.scrub !== undefined)
       lines.push(`  what is held to be searched goes on after: ${decision.scrub.quietMs} ms`);
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
+    if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);
     if (decision.awaits !== undefined) lines.push('  then decided again by the refs of the push');
     if (observed !== undefined) lines.push(`  let through by observe mode; else denied by: ${observed}`);

@@ -3,6 +3,7 @@
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { checkRules } from './check-rules.ts';
+import { checkBudgets } from './rule-budget.ts';
 import { checkSessions, type SessionProblem } from './check-sessions.ts';
 import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
 import { compileRule } from './compile-rule.ts';
@@ -89,7 +90,10 @@ export function parsePolicy(
         reportTo(place.file)(key === undefined ? place.path : [...place.path, key], message);
     }
     const policyFiles = files.flatMap(policyFile);
-    for (const problem of checkSessions(rules, policyFiles, [...(options.issuers ?? [])]))
+    for (const problem of [
+      ...checkBudgets(rules),
+      ...checkSessions(rules, policyFiles, [...(options.issuers ?? [])]),
+    ])
       warnOnce(problem, { files, places, reportTo });
   }
   const sorted = sortProblems(problems);

@@ -60,6 +60,9 @@ const sizeSchema = z.union(
 const countHint = 'write a whole number from 1';
 const rateHint = 'write a number of requests per second above 0, such as 5 or 0.5';
 
+const budgetHint =
+  'write a name of at most 64 lower-case letters, digits, ".", "_" and "-", such as search-api';
+
 const limitsSchema = strictMap(
   {
     requestsPerSecond: z
@@ -75,6 +78,13 @@ const limitsSchema = strictMap(
       .describe('Requests of one session through this rule, all in all.'),
     bodyBytes: sizeSchema.optional().describe('The largest request body, in bytes or with a unit.'),
     bytesPerSession: sizeSchema.optional().describe('Bytes of one session through this rule, both ways.'),
+    budget: z
+      .string({ error: budgetHint })
+      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, { error: budgetHint })
+      .optional()
+      .describe(
+        'What requestsPerSession and bytesPerSession are counted in: rules of the same budget share it, and a change of the rule keeps it.',
+      ),
   },
   {
     hint: 'write limits such as { requestsPerSecond: 5 }',

@@ -39,8 +39,12 @@ export function effectivePorts(rule: Rule): ReadonlySet<number> | undefined {
 const selectorsText = ({ selectors }: Rule): string | undefined =>
   selectors.length === 0 ? undefined : selectors.map((one) => JSON.stringify(one)).join(' and ');
 
-const limitsText = ({ limits }: Rule): string | undefined =>
-  list(Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`));
+const limitsText = ({ limits, budget }: Rule): string | undefined =>
+  list([
+    ...Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`),
+    // A hash says nothing to people, and changes with the rest.
+    ...(budget?.startsWith('budget ') === true ? [budget] : []),
+  ]);
 
 function limitsCover({ limits: outer }: Rule, { limits: inner }: Rule): boolean {
   return (Object.keys(outer) as (keyof typeof outer)[]).every((limit) => {

@@ -46,6 +46,8 @@ export interface Rule {
   readonly inject: readonly string[];
   readonly addresses: readonly string[];
   readonly limits: RuleLimits;
+  /** Names what its limits of a whole session are counted in; undefined if it has none. */
+  readonly budget: string | undefined;
   readonly bodies: RuleBodies;
   /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
   readonly requestFields: RequestFields | undefined;

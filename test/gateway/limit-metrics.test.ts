@@ -127,6 +127,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'awsKeyLooksMax',
     'pushPiecesMax',
     'budgetRulesPerSessionMax',
+    'budgetBlockRequestsMax',
+    'budgetBlockBytesMax',
   ),
   ...forAll(
     'told with its place when the file is read',

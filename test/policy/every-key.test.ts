@@ -299,6 +299,13 @@ const rows: readonly Row[] = [
   limit('requestsPerSession', '7', 7),
   limit('bytesPerSession', '1 GB', 1e9),
   {
+    key: 'rules[].limits.budget',
+    with: rule(`${host}, limits: { requestsPerSession: 7, budget: tickets }`),
+    without: rule(`${host}, limits: { requestsPerSession: 7 }`),
+    sees: (decision) => decision.effect === 'allow' && decision.budget?.split(' ')[0],
+    expected: ['budget', 'hash'],
+  },
+  {
     key: 'rules[].mode',
     with: rule(`${host}, methods: PUT, mode: observe`),
     without: rule(`${host}, methods: PUT`),

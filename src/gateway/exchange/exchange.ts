@@ -19,7 +19,7 @@ import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision, denied } from './confirm-decision.ts';
 import { bodyFacts } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
-import type { BodyFacts } from '../credentials/request/body-rewrite.ts';
+import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -35,7 +35,8 @@ import { refuse } from './refusal.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RuleTrust } from '../forward/rule-trust.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
-import type { SessionBudgets, SpendBytes } from './session-budgets.ts';
+import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
+import type { SessionBudgets } from './session-budgets.ts';
 
 /** What does not change between the exchanges of one client connection. */
 export interface ExchangeScene {
@@ -72,8 +73,8 @@ export interface Admitted {
   readonly access: RequestAccess;
   readonly decision: AllowDecision;
   readonly injected: InjectedRequest;
-  /** Counts bytes, of both directions, against the limits of the rule. */
-  readonly spendBytes: SpendBytes;
+  /** Pays for bytes, of both directions, where the rule limits them. */
+  readonly spendBytes: SpendBytes | undefined;
 }
 
 /** Runs one exchange to its end; never throws: every outcome is a response and one audit event. */
@@ -123,12 +124,7 @@ export async function admit(
   const { decision, access } = await decide({ client, head: asked.head }, scene, parts, record);
   const validated = withoutFields(asked, decision);
   await enforceBodies(client, validated, decision, parts.limits);
-  const spendBytes = parts.budgets.admit(
-    scene.principal.sessionId,
-    decision.rule.name,
-    decision.limits,
-    parts.clock(),
-  );
+  const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
   const body = bodyFacts(client, scene.principal, validated);
   const injected = await inject({ head: validated.head, body }, decision, parts);
   record.facts.injected = injected.names;
@@ -296,8 +292,14 @@ async function forward(
   parts: ExchangeParts,
   { admitted, record }: Forwarding,
 ): Promise<void> {
+  let ended: ProxyError | undefined;
+  const end = (error: ProxyError): void => {
+    ended = error;
+    client.abort(error);
+  };
   using relay = new ResponseRelay({
     client,
+    fail: end,
     searched: admitted.injected.searched,
     quietMs: admitted.decision.scrub?.quietMs,
     decode: admitted.injected.decode,
@@ -306,15 +308,11 @@ async function forward(
     spendBytes: admitted.spendBytes,
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });
-  let ended: ProxyError | undefined;
   const release = parts.live.add({
     principal: scene.principal,
     access: admitted.access,
     decision: admitted.decision,
-    end: (error) => {
-      ended = error;
-      client.abort(error);
-    },
+    end,
   });
   try {
     // From here on a change of the policy ends it.
@@ -352,7 +350,7 @@ export function forwardRequest(
   { limits, ruleTrust }: Pick<ExchangeParts, 'limits' | 'ruleTrust'>,
   { admitted, record }: Forwarding,
 ): ForwardRequest {
-  const { validated, decision, injected, spendBytes } = admitted;
+  const { validated, decision, injected } = admitted;
   const tls = ruleTrust.tlsOf(decision, injected.tls);
   let bodyBytes = 0;
   record.facts.requestBytes = 0;
@@ -374,7 +372,6 @@ export function forwardRequest(
     },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;
-      spendBytes(bytes);
       record.facts.requestBytes = bodyBytes;
       client.checkFraming?.(bodyBytes);
       const max = decision.limits.bodyBytes;
@@ -386,10 +383,15 @@ export function forwardRequest(
 function upstreamBody(
   client: ClientExchange,
   scene: ExchangeScene,
-  { validated, injected }: Admitted,
+  { validated, injected, spendBytes }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
   const facts = bodyFacts(client, scene.principal, validated);
   if (facts === undefined) return { body: undefined, bodyLength: undefined };
-  if (injected.body === undefined) return { body: client.body, bodyLength: facts.length };
-  return { body: injected.body.rewrite(client.body), bodyLength: injected.body.length };
+  const body = injected.body?.rewrite(client.body) ?? client.body;
+  const bodyLength = injected.body === undefined ? facts.length : injected.body.length;
+  if (spendBytes === undefined) return { body, bodyLength };
+  const metered = throughTransform(body, meteredStream(spendBytes));
+  // Nobody else knows of a rewritten body, and it may hold what has to be given back.
+  if (body !== client.body) metered.once('close', () => body.destroy());
+  return { body: metered, bodyLength };
 }

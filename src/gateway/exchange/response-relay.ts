@@ -9,13 +9,13 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ResponseReceiver } from '../forward/forwarder.ts';
+import type { SpendBytes } from '../forward/metered-stream.ts';
 import { bordersOf } from '../scrub/body-borders.ts';
 import { isDecodable } from '../scrub/response-decoder.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { scrubFields } from '../scrub/scrub-fields.ts';
 import { foreignCharset, messageCoding, withoutDigests } from '../scrub/searchable-response.ts';
 import { SearchedBody } from './searched-body.ts';
-import type { SpendBytes } from './session-budgets.ts';
 
 export interface ResponseRelayOptions {
   readonly client: ClientExchange;
@@ -27,14 +27,21 @@ export interface ResponseRelayOptions {
   readonly decode?: boolean;
   readonly request: RequestHead;
   readonly limits: Limits;
-  readonly spendBytes: SpendBytes;
+  /** Pays for the body, if the rule limits bytes. */
+  readonly spendBytes: SpendBytes | undefined;
+  /** Ends the exchange while nothing of the response comes any more. */
+  readonly fail: (error: ProxyError) => void;
 }
 
 export class ResponseRelay implements ResponseReceiver, Disposable {
   readonly #client: ClientExchange;
   readonly #request: RequestHead;
   readonly #limits: Limits;
-  readonly #spendBytes: SpendBytes;
+  readonly #spendBytes: SpendBytes | undefined;
+  readonly #fail: (error: ProxyError) => void;
+  /** What came before it was paid for, in order. */
+  #unpaid: Promise<void> | undefined;
+  #waiting = 0;
   readonly #searched: SearchedValues | undefined;
   readonly #quietMs: number | undefined;
   readonly #decode: boolean;
@@ -51,6 +58,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     this.#request = options.request;
     this.#limits = options.limits;
     this.#spendBytes = options.spendBytes;
+    this.#fail = options.fail;
     this.#decode = options.decode ?? false;
     this.#searched = options.searched;
     this.#quietMs = options.quietMs;
@@ -110,7 +118,28 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
 
   onData(chunk: Uint8Array, resume: () => void): boolean {
     this.bodyBytes += chunk.byteLength;
-    this.#spendBytes(chunk.byteLength);
+    const unpaid = this.#spendBytes?.(chunk.byteLength);
+    if (unpaid === undefined && this.#waiting === 0) return this.#pass(chunk, resume);
+    this.#passLater(chunk, resume, unpaid);
+    return false;
+  }
+
+  /** Budgets are debited before use: nothing goes on that is not paid for, nor before what came earlier. */
+  #passLater(chunk: Uint8Array, resume: () => void, unpaid: Promise<undefined> | undefined): void {
+    const earlier = this.#unpaid;
+    this.#waiting += 1;
+    const later = (async () => {
+      await Promise.all([earlier, unpaid]);
+      this.#waiting -= 1;
+      if (!this.#isEnded && this.#pass(chunk, resume)) resume();
+    })();
+    this.#unpaid = later;
+    later.catch((error: unknown) => {
+      this.#fail(asProxyError(error));
+    });
+  }
+
+  #pass(chunk: Uint8Array, resume: () => void): boolean {
     if (this.#body !== undefined) return this.#body.push(chunk, resume);
     if (chunk.byteLength === 0 || this.#client.sendData(chunk)) return true;
     this.#client.onDrain(resume);
@@ -125,17 +154,19 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
 
   /** What was written in this turn leaves together with the end. */
   onComplete(): void {
-    if (this.#body?.isDirect !== false) this.#end();
+    if (this.#waiting === 0 && this.#body?.isDirect !== false) this.#end();
   }
 
   /** The origin's response was complete. */
   async end(): Promise<void> {
+    await this.#unpaid;
     await this.#body?.decoded();
     this.#end();
   }
 
   /** Of a response that broke off what is held goes nowhere: it could be the beginning of a secret. */
   [Symbol.dispose](): void {
+    this.#isEnded = true;
     this.#body?.[Symbol.dispose]();
   }
 

@@ -1,40 +1,50 @@
 // What one session may still do: requests and streams a second at the gateway, and what the limits of each rule leave.
-// Never shared between sessions.
+// Never shared between sessions. What holds for all of a session is borrowed from the store, so that it outlives this process.
 
-import type { RuleLimits } from '../../policy/decision.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import type { AllowDecision } from '../../policy/decision.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { TokenBucket } from '../../protocol/token-bucket.ts';
+import type { BudgetStore } from '../../store/budget-store.ts';
+import type { SpendBytes } from '../forward/metered-stream.ts';
+import { BorrowedBudget } from './borrowed-budget.ts';
 
 /** Streams that are refused for their rate are told in the audit this often: an event for each would be a flood too. */
 const reportIntervalMs = 1_000;
 
-interface Budget {
-  readonly rate: TokenBucket;
-  requests: number;
-  bytes: number;
-}
-
 interface Session {
   readonly requests: TokenBucket;
   readonly streams: TokenBucket;
-  readonly rules: Map<string, Budget>;
+  readonly rates: Map<string, TokenBucket>;
+  readonly borrowed: Map<string, BorrowedBudget>;
   refusedStreams: number;
   reportedMs: number;
 }
 
-/** Spends bytes of an admitted request as they pass. @throws ProxyError limit_exceeded */
-export type SpendBytes = (bytes: number) => void;
+/** What of a decision says which limits hold, and whose they are. */
+type Limited = Pick<AllowDecision, 'rule' | 'limits' | 'budget'>;
 
-const unlimited: SpendBytes = () => undefined;
+export interface SessionBudgetsOptions {
+  readonly limits?: Limits;
+  readonly clock?: () => number;
+  /** The store did not take back what was left. */
+  readonly onFault?: (error: ProxyError) => void;
+}
 
-export class SessionBudgets {
+export class SessionBudgets implements AsyncDisposable {
+  readonly #store: BudgetStore;
   readonly #limits: Limits;
+  readonly #clock: () => number;
+  readonly #onFault: (error: ProxyError) => void;
   readonly #sessions = new Map<string, Session>();
+  readonly #releasing = new Set<Promise<void>>();
 
-  constructor(limits: Limits = defaultLimits) {
-    this.#limits = limits;
+  constructor(store: BudgetStore, options: SessionBudgetsOptions = {}) {
+    this.#store = store;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#onFault = options.onFault ?? (() => undefined);
   }
 
   /** Sessions with something counted. */
@@ -78,33 +88,51 @@ export class SessionBudgets {
     return refusedStreams;
   }
 
-  /** Counts a request against the limits of its rule. @throws ProxyError limit_exceeded, with when to try again */
-  admit(sessionId: string, rule: string, limits: RuleLimits, nowMs: number): SpendBytes {
+  /**
+   * Counts a request against the limits of its rule. Gives what its bytes are paid with, if there is a limit of them. The store is
+   * waited for only when a block is used up.
+   * @throws ProxyError limit_exceeded, with when to try again; store_unavailable
+   */
+  async admit(sessionId: string, decision: Limited, nowMs: number): Promise<SpendBytes | undefined> {
+    const { rule, limits } = decision;
     const { requestsPerSecond, requestsPerSession, bytesPerSession } = limits;
     if (requestsPerSecond === undefined && requestsPerSession === undefined && bytesPerSession === undefined)
-      return unlimited;
-    const budget = this.#budget(sessionId, rule, nowMs, requestsPerSecond ?? 1);
-    if (requestsPerSession !== undefined && budget.requests >= requestsPerSession) {
-      throw spent(rule, `${requestsPerSession} requests in a session (requestsPerSession)`);
+      return undefined;
+    const requests = this.#borrowed(sessionId, decision, 'requestsPerSession', nowMs);
+    const bytes = this.#borrowed(sessionId, decision, 'bytesPerSession', nowMs);
+    if (requests !== undefined && !(await requests.take(1))) {
+      throw spent(rule.name, `${requestsPerSession} requests in a session (requestsPerSession)`);
     }
-    if (bytesPerSession !== undefined && budget.bytes >= bytesPerSession)
-      throw bytesSpent(rule, bytesPerSession);
-    if (requestsPerSecond !== undefined) {
-      const waitSeconds = budget.rate.take(requestsPerSecond, nowMs);
-      if (waitSeconds > 0)
-        throw spent(rule, `${requestsPerSecond} requests a second (requestsPerSecond)`, waitSeconds);
+    try {
+      if (bytes !== undefined) {
+        if (!(await bytes.take(1))) throw bytesSpent(rule.name, bytesPerSession);
+        bytes.putBack(1);
+      }
+      if (requestsPerSecond !== undefined) this.#takeRate(sessionId, rule.name, requestsPerSecond, nowMs);
+    } catch (error) {
+      requests?.putBack(1);
+      throw error;
     }
-    budget.requests += 1;
-    if (bytesPerSession === undefined) return unlimited;
-    return (bytes) => {
-      budget.bytes += bytes;
-      if (budget.bytes > bytesPerSession) throw bytesSpent(rule, bytesPerSession);
-    };
+    return bytes === undefined ? undefined : payerOf(bytes, bytesSpent(rule.name, bytesPerSession));
   }
 
-  /** A session that ended has no budgets. */
+  /** A session that ended has no budgets; what it borrowed goes back. */
   forget(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
+    for (const budget of session?.borrowed.values() ?? []) {
+      const releasing = budget.release().catch((error: unknown) => {
+        this.#onFault(asProxyError(error));
+      });
+      this.#releasing.add(releasing);
+      void releasing.finally(() => this.#releasing.delete(releasing));
+    }
+  }
+
+  /** Gives back what was borrowed for all sessions. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const sessionId of this.#sessions.keys()) this.forget(sessionId);
+    await Promise.all(this.#releasing);
   }
 
   #session(sessionId: string, nowMs: number): Session {
@@ -113,7 +141,8 @@ export class SessionBudgets {
     const session = {
       requests: new TokenBucket(this.#limits.requestsPerSecondMax, nowMs),
       streams: new TokenBucket(this.#limits.streamsPerSecondMax, nowMs),
-      rules: new Map<string, Budget>(),
+      rates: new Map<string, TokenBucket>(),
+      borrowed: new Map<string, BorrowedBudget>(),
       refusedStreams: 0,
       reportedMs: Number.NEGATIVE_INFINITY,
     };
@@ -121,21 +150,73 @@ export class SessionBudgets {
     return session;
   }
 
-  #budget(sessionId: string, rule: string, nowMs: number, requestsPerSecond: number): Budget {
-    const { rules } = this.#session(sessionId, nowMs);
-    let budget = rules.get(rule);
-    if (budget === undefined) {
-      if (rules.size >= defaultLimits.budgetRulesPerSessionMax)
-        throw spent(rule, `${defaultLimits.budgetRulesPerSessionMax} rules with limits in a session`);
-      budget = { rate: new TokenBucket(requestsPerSecond, nowMs), requests: 0, bytes: 0 };
-      rules.set(rule, budget);
+  #takeRate(sessionId: string, rule: string, perSecond: number, nowMs: number): void {
+    const { rates } = this.#session(sessionId, nowMs);
+    let rate = rates.get(rule);
+    if (rate === undefined) {
+      if (rates.size >= defaultLimits.budgetRulesPerSessionMax) throw tooMany(rule);
+      rate = new TokenBucket(perSecond, nowMs);
+      rates.set(rule, rate);
     }
-    return budget;
+    const waitSeconds = rate.take(perSecond, nowMs);
+    if (waitSeconds > 0) throw spent(rule, `${perSecond} requests a second (requestsPerSecond)`, waitSeconds);
+  }
+
+  #borrowed(
+    sessionId: string,
+    { rule, limits, budget = `rule ${rule.name}` }: Limited,
+    limit: 'requestsPerSession' | 'bytesPerSession',
+    nowMs: number,
+  ): BorrowedBudget | undefined {
+    const max = limits[limit];
+    if (max === undefined) return undefined;
+    const { borrowed } = this.#session(sessionId, nowMs);
+    const name = `${limit} ${budget}`;
+    // Rules that share a budget may have different limits: what one of them borrowed is not for the other.
+    const key = `${max} ${name}`;
+    let found = borrowed.get(key);
+    if (found === undefined) {
+      const budgetsPerSessionMax = defaultLimits.budgetRulesPerSessionMax;
+      if (borrowed.size >= budgetsPerSessionMax) throw tooMany(rule.name);
+      found = new BorrowedBudget({
+        store: this.#store,
+        name: { sessionId, budget: name },
+        max,
+        blockMax:
+          limit === 'requestsPerSession'
+            ? defaultLimits.budgetBlockRequestsMax
+            : defaultLimits.budgetBlockBytesMax,
+        budgetsPerSessionMax,
+        clock: this.#clock,
+      });
+      borrowed.set(key, found);
+    }
+    return found;
   }
 }
 
-function bytesSpent(rule: string, max: number): ProxyError {
+function payerOf(budget: BorrowedBudget, refusal: ProxyError): SpendBytes {
+  return (bytes) => {
+    const taken = budget.take(bytes);
+    if (taken === true) return undefined;
+    return taken.then((isPaid) => {
+      if (!isPaid) throw refusal;
+      return undefined;
+    });
+  };
+}
+
+function bytesSpent(rule: string, max: number | undefined): ProxyError {
   return spent(rule, `${max} bytes in a session (bytesPerSession)`);
+}
+
+function tooMany(rule: string): ProxyError {
+  const { budgetRulesPerSessionMax } = defaultLimits;
+  return new ProxyError(
+    'limit_exceeded',
+    `rule ${rule} has limits, and so had ${budgetRulesPerSessionMax} in this session (budgetRulesPerSessionMax)`,
+    { limit: 'budgetRulesPerSessionMax' },
+  );
 }
 
 function spent(rule: string, what: string, retryAfterSeconds?: number): ProxyError {

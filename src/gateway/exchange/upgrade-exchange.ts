@@ -25,7 +25,7 @@ import { pipeBoth } from '../forward/pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { scrubFields } from '../scrub/scrub-fields.ts';
-import type { SpendBytes } from './session-budgets.ts';
+import type { SpendBytes } from '../forward/metered-stream.ts';
 import { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
 
 /** How the client's side is told that the protocol was switched. */
@@ -179,6 +179,9 @@ function openingHandshake(
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
   const relay = new ResponseRelay({
     client,
+    fail: (error) => {
+      client.abort(error);
+    },
     searched: injected.searched,
     quietMs: known.admitted.decision.scrub?.quietMs,
     decode: injected.decode,
@@ -222,7 +225,7 @@ interface Switched {
   /** What may not come back. */
   readonly searched: SearchedValues | undefined;
   readonly record: ExchangeRecord;
-  readonly spendBytes: SpendBytes;
+  readonly spendBytes: SpendBytes | undefined;
   readonly limits: Limits;
 }
 
@@ -250,7 +253,9 @@ async function connectBoth(switched: Switched): Promise<void> {
   const early = { client: upgrade.head, origin: result.head ?? Buffer.alloc(0) };
   let unpaid: ProxyError | undefined;
   try {
-    spendBytes(early.client.length + early.origin.length);
+    // Neither side is read meanwhile.
+    for (const socket of [upgrade.socket, origin]) socket.on('error', () => undefined);
+    await spendBytes?.(early.client.length + early.origin.length);
     if (isFramed(guards.origin, early.origin)) (scrubber ?? upgrade.socket).write(early.origin);
     if (isFramed(guards.client, early.client)) origin.write(early.client);
   } catch (error) {

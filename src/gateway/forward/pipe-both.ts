@@ -1,8 +1,10 @@
 // Bytes both ways between two sockets, with half-close, backpressure and counts.
 
 import type { Duplex, Transform } from 'node:stream';
+
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { LimitName, Limits } from '../../protocol/limits.ts';
+import { meteredStream, type SpendBytes } from './metered-stream.ts';
 
 export interface PipedBytes {
   readonly fromFirst: number;
@@ -12,8 +14,8 @@ export interface PipedBytes {
 }
 
 export interface PipeOptions {
-  /** Throwing ends both sides. */
-  readonly spendBytes?: (bytes: number) => void;
+  /** Bytes pass once they are paid for; what cannot be paid for ends both sides. */
+  readonly spendBytes?: SpendBytes | undefined;
   /** The limit after which both sides end if no byte passed either way. */
   readonly idle?: { readonly limits: Limits; readonly name: LimitName };
   /** What the second side sends goes through this. */
@@ -24,7 +26,7 @@ export interface PipeOptions {
 export async function pipeBoth(
   first: Duplex,
   second: Duplex,
-  { spendBytes = () => undefined, idle, throughSecond }: PipeOptions = {},
+  { spendBytes, idle, throughSecond }: PipeOptions = {},
 ): Promise<PipedBytes> {
   if (first.destroyed || second.destroyed) return breakOff([first, second]);
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -45,17 +47,20 @@ export async function pipeBoth(
     from.on('data', (chunk: Buffer) => {
       bytes[name] += chunk.length;
       timer?.refresh();
-      try {
-        spendBytes(chunk.length);
-      } catch (error) {
-        end(asProxyError(error));
-      }
     });
   };
   count(first, 'fromFirst');
   count(second, 'fromSecond');
-  link(first, second, closed);
-  link(second, first, closed, throughSecond);
+  const meter = (): readonly Transform[] => {
+    if (spendBytes === undefined) return [];
+    const metered = meteredStream(spendBytes);
+    metered.once('error', (error) => {
+      end(asProxyError(error));
+    });
+    return [metered];
+  };
+  link(first, second, closed, meter());
+  link(second, first, closed, [...meter(), ...(throughSecond === undefined ? [] : [throughSecond])]);
   await promise;
   clearTimeout(timer);
   return fault === undefined ? bytes : { ...bytes, fault };
@@ -79,7 +84,7 @@ function idleTimer(
   }, limits[name]);
 }
 
-function link(from: Duplex, to: Duplex, closed: () => void, through?: Transform): void {
+function link(from: Duplex, to: Duplex, closed: () => void, through: readonly Transform[]): void {
   from.once('error', (error) => {
     // Behind its end only the way back is broken: what it sent before is still on its way to the other side.
     if (!from.readableEnded) to.destroy(asProxyError(error, 'stream_reset'));
@@ -93,6 +98,7 @@ function link(from: Duplex, to: Duplex, closed: () => void, through?: Transform)
     else to.unpipe().resume();
     closed();
   });
-  if (through === undefined) from.pipe(to);
-  else from.pipe(through).pipe(to);
+  let last = from;
+  for (const next of through) last = last.pipe(next);
+  last.pipe(to);
 }

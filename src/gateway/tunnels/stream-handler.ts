@@ -278,7 +278,7 @@ async function blind(
   record.keep();
   const { sessionId } = principal;
   requireAudit(parts, sessionId);
-  const spendBytes = parts.budgets.admit(sessionId, decision.rule.name, decision.limits, parts.clock());
+  const spendBytes = await parts.budgets.admit(sessionId, decision, parts.clock());
   const dialed = await parts.dialer.dial({
     destination,
     addresses: decision.addresses,

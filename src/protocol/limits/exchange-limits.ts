@@ -203,6 +203,12 @@ export const exchangeLimits = {
     'limit_exceeded',
     'Rules with limits that one session can have running; a policy has far fewer.',
   ),
+  budgetBlockRequestsMax: fixedRow(
+    1_000,
+    'limit_exceeded',
+    'What is borrowed of a budget at once, and at most a sixteenth of it: the store is asked seldom, and a kill loses little.',
+  ),
+  budgetBlockBytesMax: fixedRow(16 * MiB, 'limit_exceeded', 'The same for bytes.'),
   auditedRefsMax: fixedRow(
     64,
     'limit_exceeded',

@@ -12,6 +12,7 @@ import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream, type StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
@@ -372,7 +373,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       limits,
       clock: Date.now,
       live: new LiveGrants(),
-      budgets: new SessionBudgets(limits),
+      budgets: new SessionBudgets(memoryBudgets(), { limits }),
       ruleTrust: new RuleTrust(),
     };
     const front = new HttpFront(common);

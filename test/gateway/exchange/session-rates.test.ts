@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import { memoryBudgets } from '../../support/budget-store.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -75,7 +76,9 @@ test('more streams a second than a session may open are refused, told once, and 
 });
 
 test('refused streams are told with their number, at most once a second', () => {
-  const budgets = new SessionBudgets({ ...defaultLimits, streamsPerSecondMax: 1 });
+  const budgets = new SessionBudgets(memoryBudgets(), {
+    limits: { ...defaultLimits, streamsPerSecondMax: 1 },
+  });
   budgets.admitStream('s', 0);
   const refuse = (nowMs: number): void =>
     assert.throws(() => budgets.admitStream('s', nowMs), { limit: 'streamsPerSecondMax' });
@@ -90,7 +93,9 @@ test('refused streams are told with their number, at most once a second', () => 
 });
 
 test('rates are of a session, refilled with time, and forgotten with it', () => {
-  const budgets = new SessionBudgets({ ...defaultLimits, requestsPerSecondMax: 2 });
+  const budgets = new SessionBudgets(memoryBudgets(), {
+    limits: { ...defaultLimits, requestsPerSecondMax: 2 },
+  });
   budgets.admitRequest('a', 0);
   budgets.admitRequest('a', 0);
   budgets.admitRequest('b', 0);

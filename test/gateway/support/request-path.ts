@@ -17,6 +17,7 @@ import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
@@ -115,7 +116,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     limits,
     clock: Date.now,
     live: new LiveGrants(),
-    budgets: new SessionBudgets(limits),
+    budgets: new SessionBudgets(memoryBudgets(), { limits }),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const front = new HttpFront(common);

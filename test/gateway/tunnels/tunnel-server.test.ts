@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
+import { memoryBudgets } from '../../support/budget-store.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
 import { LoopWatch } from '../../../src/gateway/tunnels/loop-watch.ts';
 import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
@@ -41,7 +42,7 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
   // No stream is opened here, so of its parts nothing else is used.
   const parts = {
     limits,
-    budgets: new SessionBudgets(limits),
+    budgets: new SessionBudgets(memoryBudgets(), { limits }),
     clock: () => sessions.nowMs(),
     onLimit: (limit: LimitName) => reached.push(limit),
     // Every turn counts as a stall.
