@@ -126,7 +126,6 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'secretCommandTimeoutMs',
     'awsKeyLooksMax',
     'pushPiecesMax',
-    'budgetRulesPerSessionMax',
     'budgetBlockRequestsMax',
     'budgetBlockBytesMax',
   ),

@@ -65,7 +65,6 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'intercept/first-bytes.ts methodBytesMax',
   ],
   'the size of what a policy may say, told by its reference beside the key': [
-    'policy/compiled-policy.ts capturePortsMax',
     'policy/condition.ts nodesMax depthMax',
     'policy/git-pattern.ts patternLengthMax',
     'policy/host-pattern.ts pairsMax',
