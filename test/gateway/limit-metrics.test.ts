@@ -78,6 +78,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   ...forAll(
     'a wait or an age, by which nobody is refused',
     'aliasGraceMs',
+    'tlsSessionAgeMsMax',
     'familyGraceMs',
     'dnsQueryTimeoutMs',
     'nameServersAgeMsMax',
@@ -101,7 +102,13 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'sessionRetentionMs',
     'auditRetryDelayMsMax',
   ),
-  ...forAll('the oldest entry makes room', 'certificateContextsMax', 'mintingOwnersMax', 'vaultLeasesMax'),
+  ...forAll(
+    'the oldest entry makes room',
+    'certificateContextsMax',
+    'tlsSessionsPerPoolMax',
+    'mintingOwnersMax',
+    'vaultLeasesMax',
+  ),
   ...forAll(
     'what is told is cut, or takes another turn',
     'accessListedMax',
@@ -118,6 +125,9 @@ const uncounted: Partial<Record<LimitName, string>> = {
   ...forAll(
     'counted among the events by code',
     'aliasesMax',
+    'originChainCertificatesMax',
+    'originChainDepthMax',
+    'originChainSignaturesMax',
     'clientHelloRecordsMax',
     'proofBytesMax',
     'tokenNameCharactersMax',

@@ -47,6 +47,10 @@ for (const [name, response, code, message] of [
   ['a reason of somebody else', refusal(403, 'toString'), 'gateway_protocol', /403: toString/],
   ['no reason', 'HTTP/1.1 502 no\r\n\r\n', 'gateway_protocol', /with 502$/],
   ['another protocol', 'SSH-2.0-x\r\n\r\n', 'gateway_unreachable', /something else/],
+  ['a line that ends without CR', 'HTTP/1.1 200 OK\nX: y\r\n\r\n', 'gateway_unreachable', /without CR/],
+  ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n', 'gateway_unreachable', /status line/],
+  ['a field that is none', 'HTTP/1.1 200 OK\r\nX y\r\n\r\n', 'gateway_unreachable', /header field/],
+  ['an interim response', 'HTTP/1.1 100 Continue\r\n\r\n', 'gateway_unreachable', /interim/],
   ['endless text', 'x'.repeat(20_000), 'gateway_unreachable', /something else/],
   ['an end', undefined, 'gateway_unreachable', /without a response/],
 ] as const) {
