@@ -25,13 +25,16 @@ export type ProxyHead =
  * that are not HTTP are told after the first few.
  */
 export function parseProxyHead(bytes: Uint8Array, limits: Limits): ProxyHead {
-  refuseForeignProtocol(bytes);
-  const lineEnd = endOfLine(bytes, 0);
+  // RFC 9112 §2.2: an empty line before the first request is ignored.
+  const start = bytes[0] === 0x0d && (bytes.length < 2 || bytes[1] === 0x0a) ? 2 : 0;
+  if (bytes.length < start) return { state: 'incomplete' };
+  refuseForeignProtocol(bytes.subarray(start));
+  const lineEnd = endOfLine(bytes, start);
   if (lineEnd === -1) {
     if (bytes.length > limits.headBytesMax) throw tooLarge('headBytesMax', limits);
     return { state: 'incomplete' };
   }
-  const line = text(bytes, 0, lineEnd);
+  const line = text(bytes, start, lineEnd);
   const parts = /^([A-Z][A-Z0-9-]{0,31}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.[01]$/.exec(line);
   if (parts === null) throw malformed(`the request line ${printable(line)} is not METHOD TARGET HTTP/1.1`);
   const [, method = '', target = ''] = parts;

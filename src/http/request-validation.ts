@@ -273,7 +273,10 @@ function readExpect(fields: HeaderList, httpVersion: RequestHead['httpVersion'])
   const expect = fields.first('expect');
   if (expect === undefined) return false;
   if (expect.toLowerCase() !== '100-continue')
-    throw malformed(`the expectation ${printable(expect)} is not known`);
+    throw new ProxyError(
+      'expectation_failed',
+      `The request is refused: the expectation ${printable(expect)} is not known.`,
+    );
   return httpVersion !== '1.0';
 }
 

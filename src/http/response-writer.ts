@@ -16,6 +16,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   408: 'Request Timeout',
   413: 'Content Too Large',
+  417: 'Expectation Failed',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',

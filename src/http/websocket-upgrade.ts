@@ -16,7 +16,7 @@ export interface UpgradeInput {
 /**
  * `websocket` for a well-formed opening handshake. Every other Upgrade, also a list that has websocket among others,
  * is undefined: the field is dropped and the request goes on as plain HTTP. Throws `request_malformed` for a
- * handshake that says websocket and breaks RFC 6455.
+ * handshake that says websocket and breaks RFC 6455, `upgrade_required` for one of another version.
  */
 export function websocketUpgrade({
   method,
@@ -26,7 +26,8 @@ export function websocketUpgrade({
 }: UpgradeInput): 'websocket' | undefined {
   if (httpVersion === '2') {
     if (protocol === undefined) return undefined;
-    requireVersion(fields);
+    // There 426 has no fields to say which version it wants (RFC 9113 §8.2.2).
+    if (fields.first('sec-websocket-version') !== '13') throw malformed('Sec-WebSocket-Version has to be 13');
     return 'websocket';
   }
   const offered = listMembers(fields, 'upgrade');
@@ -41,8 +42,11 @@ export function websocketUpgrade({
   return 'websocket';
 }
 
+/** RFC 6455 §4.4. @throws ProxyError upgrade_required */
 function requireVersion(fields: HeaderList): void {
-  if (fields.first('sec-websocket-version') !== '13') throw malformed('Sec-WebSocket-Version has to be 13');
+  if (fields.first('sec-websocket-version') === '13') return;
+  const message = 'The WebSocket handshake is refused: Sec-WebSocket-Version has to be 13.';
+  throw new ProxyError('upgrade_required', message);
 }
 
 function malformed(reason: string): ProxyError {

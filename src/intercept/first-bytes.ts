@@ -4,6 +4,7 @@ export type FirstBytesKind = 'tls' | 'http' | 'http2' | 'other' | 'incomplete';
 
 /** HTTP/2 connection preface (RFC 9113 §3.4). */
 const http2Preface = latin1('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+const lineEnd = latin1('\r\n');
 /** Longer than every registered method; a longer first word is not HTTP. */
 const methodBytesMax = 32;
 /** First octets of a TLS record that holds a handshake: type 22, version 3.x, at most 2^14 bytes. */
@@ -11,8 +12,9 @@ const handshakeType = 0x16;
 const space = 0x20;
 
 /**
- * Classifies the start of a connection: a TLS handshake record, a method and a space, the HTTP/2 preface, or other.
- * `incomplete` wants more bytes; no more than 32 are ever needed. It judges form, not whether the rest will be valid.
+ * Classifies the start of a connection: a TLS handshake record, a method and a space, the HTTP/2 preface, or other. One empty line may
+ * stand before a method (RFC 9112 §2.2).
+ * `incomplete` wants more bytes; no more than 34 are ever needed. It judges form, not whether the rest will be valid.
  */
 export function classifyFirstBytes(bytes: Uint8Array): FirstBytesKind {
   const first = bytes[0];
@@ -21,7 +23,9 @@ export function classifyFirstBytes(bytes: Uint8Array): FirstBytesKind {
   const matched = prefixLength(bytes, http2Preface);
   if (matched === http2Preface.length) return 'http2';
   if (matched === bytes.length) return 'incomplete';
-  return classifyMethod(bytes);
+  const emptyLine = prefixLength(bytes, lineEnd);
+  if (emptyLine === bytes.length) return 'incomplete';
+  return classifyMethod(emptyLine === lineEnd.length ? bytes.subarray(emptyLine) : bytes);
 }
 
 function classifyRecord(bytes: Uint8Array): FirstBytesKind {

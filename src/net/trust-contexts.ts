@@ -54,6 +54,8 @@ export class TrustContexts {
     const context = createSecureContext({
       // An empty list would mean the runtime's own roots; this one trusts nothing then.
       ca: [...this.#trust, ...(set.ca ?? [])],
+      // What is named as trusted is trusted, an intermediate too: not all know the root above theirs.
+      allowPartialTrustChain: true,
       minVersion: 'TLSv1.2',
       ...(set.cert === undefined ? {} : { cert: set.cert }),
       ...(set.key === undefined ? {} : { key: set.key }),

@@ -136,6 +136,8 @@ export const errorTable = {
     65,
     'The destination is the gateway itself, or the connection came through it before.',
   ),
+  expectation_failed: denial(417, 79, 65, 'The request expects something (Expect) that nobody here knows.'),
+  upgrade_required: denial(426, 84, 65, 'The WebSocket handshake is of a version other than 13.'),
   ca_key_unusable: row(500, 75, 78, 'The key of the certificate authority cannot be read or is not ours.'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -93,7 +93,19 @@ test('HTTP/0.9, other versions and odd request lines are refused', () => {
   ]) {
     refused(`${line}\r\n\r\n`);
   }
-  refused('\r\nGET / HTTP/1.1\r\n');
+  refused('\r\n\r\nGET / HTTP/1.1\r\n');
+  refused('\nGET / HTTP/1.1\r\n');
+});
+
+test('one empty line before the first request is ignored (RFC 9112 §2.2)', () => {
+  const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+  const head = '\r\nCONNECT a.test:443 HTTP/1.1\r\n\r\n';
+  const parsed = parseProxyHead(bytes(`${head}tunnel`), defaultLimits);
+  assert.equal(parsed.state, 'connect');
+  assert.equal(parsed.state === 'connect' && parsed.headBytes, head.length);
+  assert.equal(parseProxyHead(bytes('\r\nGET http://a.test/ HTTP/1.1\r\n'), defaultLimits).state, 'forward');
+  for (const start of ['\r', '\r\n', '\r\nGET'])
+    assert.equal(parseProxyHead(bytes(start), defaultLimits).state, 'incomplete');
 });
 
 test('another protocol is told at its first byte, and what to do', () => {

@@ -202,7 +202,7 @@ test('100-continue is a fact, and any other expectation is refused', () => {
   const request = withFields('Expect', '100-Continue', 'Content-Length', '1');
   assert.equal(request.expectContinue, true);
   assert.equal(request.head.headers.has('expect'), false);
-  refused('request_malformed', () => withFields('Expect', '200-ok'));
+  refused('expectation_failed', () => withFields('Expect', '200-ok'));
   refused('request_malformed', () => withFields('Expect', '100-continue', 'Expect', '100-continue'));
 });
 

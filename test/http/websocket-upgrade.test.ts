@@ -46,7 +46,7 @@ test('a handshake that breaks its own rules is refused', () => {
   for (const key of ['', 'short', 'AQIDBAUGBwgJCgsMDQ4PEA=', 'AQIDBAUGBwgJCgsMDQ4PEA==AA']) {
     assert.throws(() => upgrade({ 'Sec-WebSocket-Key': key }), { code: 'request_malformed' }, key);
   }
-  assert.throws(() => upgrade({ 'Sec-WebSocket-Version': '8' }), { code: 'request_malformed' });
+  assert.throws(() => upgrade({ 'Sec-WebSocket-Version': '8' }), { code: 'upgrade_required' });
   assert.throws(() => upgrade({}, 'POST'), { code: 'request_malformed' });
   assert.throws(() => upgrade({}, 'GET', '1.0'), { code: 'request_malformed' });
 });
@@ -54,4 +54,8 @@ test('a handshake that breaks its own rules is refused', () => {
 test('over HTTP/2 the protocol of the extended CONNECT decides', () => {
   assert.equal(upgrade({}, 'GET', '2', 'websocket'), 'websocket');
   assert.equal(upgrade({}, 'GET', '2'), undefined);
+  // 426 has no fields there that say what would do.
+  assert.throws(() => upgrade({ 'Sec-WebSocket-Version': '8' }, 'GET', '2', 'websocket'), {
+    code: 'request_malformed',
+  });
 });

@@ -204,3 +204,12 @@ describe('constraints are not lost behind a certificate', () => {
     });
   }
 });
+
+test('an intermediate that is trusted is an anchor, and what it did not sign is not', async () => {
+  const intermediate = makeCertificate({ subject: 'intermediate', isAuthority: true, issuer: root });
+  const leaf = makeCertificate({ subject: 'leaf', issuer: intermediate, names: own });
+  const foreign = makeCertificate({ subject: 'leaf', issuer: root, names: own });
+  assert.equal(await refusalOf({ leaf, others: [], trust: [intermediate] }), undefined);
+  assert.equal(await refusalOf({ leaf, others: [intermediate], trust: [intermediate] }), undefined);
+  assert.equal(await refusalOf({ leaf: foreign, others: [], trust: [intermediate] }), 'origin_untrusted');
+});

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../protocol/error-table.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { problemDocument, problemType } from '../../protocol/problem-document.ts';
 import type { Destination } from '../../http/destination.ts';
-import { HeaderList } from '../../http/header-list.ts';
+import { type HeaderField, HeaderList } from '../../http/header-list.ts';
 import type { ResponseHead } from '../../http/message-head.ts';
 
 export interface Denial {
@@ -64,6 +64,13 @@ function accessRequestOf({
   return { method: 'POST', url: accessUrl, body };
 }
 
+/** What a handshake of another version is told (RFC 6455 §4.4, RFC 9110 §15.5.22). */
+const versionFields: readonly HeaderField[] = [
+  ['sec-websocket-version', '13'],
+  ['upgrade', 'websocket'],
+  ['connection', 'upgrade, close'],
+];
+
 /** The response as HTTP: text, or JSON if the request's Accept asks for it. */
 export function denialResponse(denial: Denial, accept: string | undefined): DenialResponse {
   const wantsJson = accept !== undefined && /\bapplication\/(?:[a-z0-9.+-]+\+)?json\b/i.test(accept);
@@ -76,9 +83,12 @@ export function denialResponse(denial: Denial, accept: string | undefined): Deni
     ['content-length', String(new TextEncoder().encode(body).byteLength)],
   ]);
   const { retryAfterSeconds } = denial;
-  const complete =
-    retryAfterSeconds === undefined ? headers : headers.with('retry-after', String(retryAfterSeconds));
-  return { head: { status: errorTable[denial.code].http, headers: complete }, body };
+  const complete = [
+    ...headers,
+    ...(retryAfterSeconds === undefined ? [] : [['retry-after', String(retryAfterSeconds)] as const]),
+    ...(denial.code === 'upgrade_required' ? versionFields : []),
+  ];
+  return { head: { status: errorTable[denial.code].http, headers: new HeaderList(complete) }, body };
 }
 
 /** What a person or a model reads. */
