@@ -49,11 +49,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
   const effect: Effect = document.deny === undefined ? 'allow' : 'deny';
   const schemes = compileSchemes(document, effect, context.report);
   const handling =
-    schemes.has('tcp') && effect === 'allow'
-      ? 'raw'
-      : document.tls === 'passthrough'
-        ? 'passthrough'
-        : 'intercept';
+    schemes.has('tcp') && effect === 'allow' ? 'raw' : isPassthrough(document) ? 'passthrough' : 'intercept';
   const hosts = compileHosts(document, effect, context);
   const addresses = compileNetworks(document, hosts, effect, context.report);
   checkCombination(document, effect, handling, context.report);
@@ -89,12 +85,17 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     limits: compileLimits(document),
     budget: budgetOf(document, context.report),
     bodies: document.bodies ?? 'any',
+    refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
     scrub: document.scrub,
     reason: denial.reason,
     operatorReason: denial.operator,
   };
+}
+
+function isPassthrough({ tls }: RuleDocument): boolean {
+  return tls === 'passthrough' || typeof tls === 'object';
 }
 
 function compileSchemes(document: RuleDocument, effect: Effect, report: Report): ReadonlySet<RuleScheme> {
@@ -241,7 +242,7 @@ function checkCombination(
   }
   if (document.tls !== undefined && handling === 'raw')
     report(['tls'], 'raw TCP is never opened; remove "tls"');
-  if (document.tls === 'passthrough' && asList(document.scheme).includes('http')) {
+  if (isPassthrough(document) && asList(document.scheme).includes('http')) {
     report(['tls'], 'passthrough is for TLS; write scheme: https');
   }
 }

@@ -218,6 +218,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     addresses: isFinal ? rule.addresses : [],
     limits: isFinal ? rule.limits : {},
     ...(isFinal && rule.budget !== undefined ? { budget: rule.budget } : {}),
+    ...(rule.refusesEch && !isRequest ? { refusesEch: true } : {}),
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
     ...(isRequest && rule.scrub !== undefined ? { scrub: rule.scrub } : {}),

@@ -76,6 +76,8 @@ export interface AllowDecision {
   readonly budget?: string;
   /** Absent: any. */
   readonly bodies?: RuleBodies;
+  /** Of passthrough: a ClientHello that may hide another name is refused. */
+  readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */
   readonly trust?: readonly string[];
   /** Names of request fields that do not go on; absent: all do. */

@@ -213,6 +213,30 @@ const denyHint = 'deny: … in a rule that denies; a rule without it allows';
 const quietHint = 'write milliseconds from 1 to 60000';
 const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
 
+const tlsHint = 'write intercept, passthrough, or { passthrough: true, ech: refuse }';
+const echHint = 'write refuse, or allow';
+const tlsSchema = z.union(
+  [
+    z.enum(['intercept', 'passthrough'], { error: tlsHint }),
+    strictMap(
+      {
+        // A key alone in a flow map of YAML has the value null.
+        passthrough: z
+          .union([z.literal(true), z.null()], { error: 'write true' })
+          .describe('TLS is not opened.'),
+        ech: z
+          .enum(['refuse', 'allow'], { error: echHint })
+          .optional()
+          .describe(
+            'refuse: no hello with encrypted_client_hello passes. Browsers send one that only looks so (GREASE), and are refused too.',
+          ),
+      },
+      { hint: tlsHint, synonyms: { mode: 'passthrough', encryptedClientHello: 'ech' } },
+    ),
+  ],
+  { error: tlsHint },
+);
+
 const ruleSchema = strictMap(
   {
     name: nameSchema.describe('Names the rule in the audit and in denials. Unique over all files.'),
@@ -271,10 +295,11 @@ const ruleSchema = strictMap(
     )
       .optional()
       .describe('How responses are searched for the credentials that the rule names.'),
-    tls: z
-      .enum(['intercept', 'passthrough'], { error: 'write intercept or passthrough' })
+    tls: tlsSchema
       .optional()
-      .describe('passthrough: TLS is not opened, so nothing is checked or injected inside.'),
+      .describe(
+        'passthrough: TLS is not opened, so nothing but its outer name is checked, and nothing injected. With ech: refuse not even a hello that may hide another name.',
+      ),
     trust: oneOrMany(text(trustHint), trustHint)
       .optional()
       .describe(

@@ -183,8 +183,10 @@ export const ruleAspects: readonly RuleAspect[] = [
   {
     key: 'tls',
     isMatch: false,
-    text: ({ handling }) => handling,
-    covers: (outer, inner) => outer.handling === inner.handling || inner.handling === 'intercept',
+    text: ({ handling, refusesEch }) => (refusesEch ? `${handling} without ech` : handling),
+    covers: (outer, inner) =>
+      inner.handling === 'intercept' ||
+      (outer.handling === inner.handling && (inner.refusesEch || !outer.refusesEch)),
   },
   {
     key: 'mode',

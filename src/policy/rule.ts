@@ -49,6 +49,8 @@ export interface Rule {
   /** Names what its limits of a whole session are counted in; undefined if it has none. */
   readonly budget: string | undefined;
   readonly bodies: RuleBodies;
+  /** Passthrough: whether a hello may carry encrypted_client_hello, behind which another name can be. */
+  readonly refusesEch: boolean;
   /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
   readonly requestFields: RequestFields | undefined;
   /** Names in the configuration's `trust`. */

@@ -182,7 +182,9 @@ export const brokenConditions: readonly BrokenPolicy[] = [
   [
     'tls skip',
     rule('hosts: a.example.com\ntls: skip'),
-    ['p:4:10: error: "rules[0].tls" is "skip"; write intercept or passthrough'],
+    [
+      'p:4:10: error: "rules[0].tls" is "skip"; write intercept, passthrough, or { passthrough: true, ech: refuse }',
+    ],
   ],
   [
     'deny false',

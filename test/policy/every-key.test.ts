@@ -267,6 +267,22 @@ const rows: readonly Row[] = [
     expected: ['passthrough', 'intercept'],
   },
   {
+    key: 'rules[].tls.passthrough',
+    with: rule(`${host}, tls: { passthrough: true }`),
+    without: rule(host),
+    asked: 'https://a.example.com',
+    sees: (decision) => decision.effect === 'allow' && decision.handling,
+    expected: ['passthrough', 'intercept'],
+  },
+  {
+    key: 'rules[].tls.ech',
+    with: rule(`${host}, tls: { passthrough: true, ech: refuse }`),
+    without: rule(`${host}, tls: { passthrough: true }`),
+    asked: 'https://a.example.com',
+    sees: (decision) => decision.effect === 'allow' && decision.refusesEch,
+    expected: [true, undefined],
+  },
+  {
     key: 'rules[].trust',
     with: rule(`${host}, trust: internal`),
     without: rule(host),

@@ -29,6 +29,7 @@ export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
 }
 
 /** What a request gets by the decision. */
-function givenBy({ rule, handling, inject, addresses, bodies, trust }: AllowDecision): string {
-  return JSON.stringify([rule.name, handling, inject, addresses, bodies, trust]);
+function givenBy(decision: AllowDecision): string {
+  const { rule, handling, inject, addresses, bodies, refusesEch, trust } = decision;
+  return JSON.stringify([rule.name, handling, inject, addresses, bodies, refusesEch, trust]);
 }

@@ -181,7 +181,7 @@ async function serveTls(
   record: ExchangeRecord,
 ): Promise<void> {
   const { port, parts } = scene;
-  const { sni, alpn } = first.hello;
+  const { sni, alpn, ech } = first.hello;
   record.facts.scheme = 'https';
   if (sni !== undefined && !sameHost(sni, destination.host)) {
     refuseName(scene, destination, sni, record);
@@ -194,6 +194,13 @@ async function serveTls(
         'authority_mismatch',
         `${destination.host} is passed through, which needs its name in SNI`,
       );
+    if (ech && decision.refusesEch === true) {
+      record.facts.rule = decision.rule.name;
+      throw new ProxyError(
+        'protocol_denied',
+        `${destination.host} is passed through, and rule ${decision.rule.name} refuses a ClientHello that may hide another name (ech: refuse)`,
+      );
+    }
     await blind(scene, destination, decision, record);
     return;
   }

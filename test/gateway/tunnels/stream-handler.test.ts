@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { duplexPair } from 'node:stream';
+import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+
+import { openRequestPath } from '../support/request-path.ts';
+import { patienceMs } from '../../support/patience.ts';
+
+const timeout = patienceMs;
+
+/** The ClientHello of a real client, in one record. */
+async function clientHello(servername: string): Promise<Buffer> {
+  const [near, far] = duplexPair();
+  const client = connectTls({ socket: near, servername });
+  client.on('error', () => undefined);
+  const [hello] = (await once(far, 'data')) as [Buffer];
+  client.destroy();
+  return hello;
+}
+
+/** The same with an extension encrypted_client_hello at its end. */
+function withEch(hello: Buffer): Buffer {
+  const body = Buffer.concat([hello, Buffer.of(0xfe, 0x0d, 0, 4, 0, 1, 2, 3)]);
+  // Record, handshake, version and random; then session id, cipher suites and compression methods.
+  let at = 5 + 4 + 2 + 32;
+  at += 1 + body.readUInt8(at);
+  at += 2 + body.readUInt16BE(at);
+  at += 1 + body.readUInt8(at);
+  for (const [offset, length] of [
+    [3, 2],
+    [6, 3],
+    [at, 2],
+  ] as const)
+    body.writeUIntBE(body.readUIntBE(offset, length) + 8, offset, length);
+  return body;
+}
+
+test(
+  'a rule that passes TLS through refuses a hello that may hide a name only if it says so',
+  { timeout },
+  async () => {
+    const hello = await clientHello('allowed.test');
+    for (const [tls, isHidden, passes] of [
+      ['passthrough', false, true],
+      ['passthrough', true, true],
+      ['{ passthrough: true }', true, true],
+      ['{ passthrough: true, ech: allow }', true, true],
+      ['{ passthrough: true, ech: refuse }', false, true],
+      ['{ passthrough: true, ech: refuse }', true, false],
+      ['{ passthrough, ech: refuse }', true, false],
+    ] as const) {
+      const received = Promise.withResolvers<Buffer>();
+      let connections = 0;
+      const origin = createServer((socket) => {
+        connections += 1;
+        socket.on('error', () => undefined).once('data', (chunk: Buffer) => received.resolve(chunk));
+      });
+      origin.listen(0, '127.0.0.1');
+      await once(origin, 'listening');
+      // It listens on an address and a port.
+      const { port } = origin.address() as AddressInfo;
+      await using path = openRequestPath({
+        policy: `rules: [{ name: passed, hosts: allowed.test, ports: ${port}, addresses: 127.0.0.0/8, tls: ${tls} }]`,
+        hosts: ['allowed.test'],
+        trust: [],
+      });
+      const { socket, ended } = path.open({ authority: `allowed.test:${port}`, mode: 'raw' });
+      const sent = isHidden ? withEch(hello) : hello;
+      socket.write(sent);
+      if (passes) assert.deepEqual(await received.promise, sent, tls);
+      else {
+        assert.equal((await ended)?.code, 'protocol_denied', tls);
+        const [event] = await path.events(1);
+        assert.equal(event?.rule, 'passed');
+        assert.equal(connections, 0);
+      }
+      socket.destroy();
+      origin.close();
+    }
+  },
+);
