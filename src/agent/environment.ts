@@ -33,7 +33,7 @@ export const displacedVariable = 'UPSTREAMPROXY_DISPLACED';
 export const captureVariable = 'UPSTREAMPROXY_CAPTURE';
 
 /** What never goes through the relay; every client understands exact lower-case names without spaces. */
-export const noProxyDefault = 'localhost,127.0.0.1,::1';
+const noProxyDefault = 'localhost,127.0.0.1,::1';
 
 const proxyUrl = ({ port }: WorkloadFacts): string => `http://127.0.0.1:${port}`;
 const bundle = ({ files }: WorkloadFacts): string => files.bundle;

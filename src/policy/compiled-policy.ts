@@ -14,7 +14,7 @@ import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequ
 /** Name of the rule behind a denial that no written rule made. */
 export const defaultDenyName = 'default-deny';
 /** Name of the rule behind what observe mode lets through. */
-export const observeName = 'observe';
+const observeName = 'observe';
 
 /** What a file says beside its rules. */
 export interface PolicyFile {
@@ -227,7 +227,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
 }
 
 /** What observe mode lets through: opened, without a credential, without a private network. */
-export function observedAllow(observed: string): AllowDecision {
+function observedAllow(observed: string): AllowDecision {
   const rule: RuleReference = { name: observeName };
   return { effect: 'allow', rule, handling: 'intercept', inject: [], addresses: [], limits: {}, observed };
 }

@@ -6,7 +6,7 @@ import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleLim
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
 export const accessRequestsName = 'access-requests';
-export const doctorName = 'doctor';
+const doctorName = 'doctor';
 /** Below it every session is served, so that clients can be seen to reach the gateway. */
 export const doctorPath = '/doctor';
 /**

@@ -4,7 +4,7 @@ import type { ErrorCode } from './error-table.ts';
 import { type ProblemDocument, problemDocument } from './problem-document.ts';
 
 /** All endpoints of the gateway stand below this path. */
-export const basePath = '/v1/code/upstreamproxy';
+const basePath = '/v1/code/upstreamproxy';
 export const caCertPath = `${basePath}/ca-cert`;
 export const sessionPath = `${basePath}/session`;
 export const sessionCommitPath = `${basePath}/session/commit`;

@@ -35,7 +35,7 @@ export interface RandomOptions {
 }
 
 /** Number `index` of a run, by itself. */
-export function bytesOf(seed: number, index: number, host: string, evil: string): Buffer {
+function bytesOf(seed: number, index: number, host: string, evil: string): Buffer {
   if (isHttp2(index)) return http2Request(randomOf(seed, index), 1, host, evil);
   return generate(randomOf(seed, index), host, evil);
 }

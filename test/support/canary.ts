@@ -8,7 +8,7 @@ export function canary(label = 'secret'): string {
 }
 
 /** The forms in which a leaked value usually shows up, each with its name. */
-export function canaryForms(value: string): ReadonlyMap<string, string> {
+function canaryForms(value: string): ReadonlyMap<string, string> {
   const bytes = Buffer.from(value);
   return new Map([
     ['plain', value],

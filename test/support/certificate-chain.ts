@@ -67,10 +67,7 @@ export const commonName = '2.5.4.3';
 export const organization = '2.5.4.10';
 export const country = '2.5.4.6';
 
-export function nameConstraints({
-  permitted,
-  excluded,
-}: NonNullable<CertificateShape['constraints']>): Uint8Array {
+function nameConstraints({ permitted, excluded }: NonNullable<CertificateShape['constraints']>): Uint8Array {
   const subtrees = (tag: number, bases: readonly Uint8Array[] | undefined): readonly Uint8Array[] =>
     bases === undefined ? [] : [der(tag, ...bases.map((base) => derSequence(base)))];
   return derSequence(...subtrees(0xa0, permitted), ...subtrees(0xa1, excluded));

@@ -20,7 +20,7 @@ import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestAuthority } from './test-authority.ts';
 
 /** The secret that the guides put into a file; the API and the git server let in who has it. */
-export const guideSecret = 'example-secret-1';
+const guideSecret = 'example-secret-1';
 
 export interface GuideStage extends AsyncDisposable {
   /** The folder that the guide's commands run in. */

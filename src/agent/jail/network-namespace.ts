@@ -90,7 +90,7 @@ export function refusesUserNamespace(calls: SystemCalls, numbers: SystemCallNumb
 }
 
 /** Whether the administrator allows none of these namespaces (namespaces(7), /proc/sys/user). */
-export function isNoneAllowed(kind: 'user' | 'net' | 'mnt' | 'pid' | 'ipc'): boolean {
+function isNoneAllowed(kind: 'user' | 'net' | 'mnt' | 'pid' | 'ipc'): boolean {
   try {
     return Number(readFileSync(`/proc/sys/user/max_${kind}_namespaces`, 'latin1')) === 0;
   } catch {

@@ -1,7 +1,7 @@
 // The line by which what this program places is known as its own, whoever says so.
 
 /** What comment signs stand before. */
-export const ownNote = 'Written by upstreamproxy for one session; removed when it ends.';
+const ownNote = 'Written by upstreamproxy for one session; removed when it ends.';
 
 const markLine = `# ${ownNote}\n`;
 

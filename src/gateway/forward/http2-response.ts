@@ -81,7 +81,7 @@ function guard(end: StreamEnd, step: () => void): void {
 }
 
 /** The fields of a head or trailer without the pseudo-fields: name, value, name, value … */
-export function plainFields(raw: readonly string[] | undefined): string[] {
+function plainFields(raw: readonly string[] | undefined): string[] {
   const fields: string[] = [];
   if (raw === undefined) return fields;
   for (let i = 0; i + 1 < raw.length; i += 2) {

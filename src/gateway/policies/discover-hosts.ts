@@ -36,7 +36,7 @@ const builtIn: Readonly<Record<string, Tool>> = {
 };
 
 /** Names of the tools that are known without being configured. */
-export const discoverableTools: readonly string[] = Object.keys(builtIn);
+const discoverableTools: readonly string[] = Object.keys(builtIn);
 
 /** `settings` are the configuration's own, and come before the tools that are known. */
 export function hostDiscovery(settings: Readonly<Record<string, DiscoverySetting>> = {}): DiscoverHosts {

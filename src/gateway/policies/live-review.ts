@@ -7,7 +7,7 @@ import type { LiveGrants } from './live-grants.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
 /** What is no longer allowed ends within 5 s. Where no rule speaks of time, a look costs nothing. */
-export const timeLookIntervalMs = 2_000;
+const timeLookIntervalMs = 2_000;
 
 export interface LiveReviewOptions {
   readonly live: LiveGrants;

@@ -41,11 +41,6 @@ async function toldTo(
   return onTokenRefused(request, refusal);
 }
 
-/** Whether a path is one that `handleSessionRequest` serves. */
-export function isSessionPath(path: string): boolean {
-  return path === sessionPath || path === sessionCommitPath;
-}
-
 /** Serves one request; never throws. Every refusal is a `SessionProblem`, and nothing of a token is in it. */
 export async function handleSessionRequest(
   request: IncomingMessage,
@@ -71,7 +66,7 @@ export async function handleSessionRequest(
  * The URL that a proof for this request must name, without query. Throws ProxyError `authority_mismatch`
  * if the `Host` field is not one of the gateway's public origins. Also right for the tunnel's upgrade request.
  */
-export function publicUrlOf(request: IncomingMessage, publicOrigins: readonly string[]): string {
+function publicUrlOf(request: IncomingMessage, publicOrigins: readonly string[]): string {
   // `encrypted` is there on TLS sockets only.
   const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const claimed = `${scheme}://${request.headers.host ?? ''}`;

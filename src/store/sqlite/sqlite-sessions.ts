@@ -15,7 +15,7 @@ import {
 } from '../store.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
-export const supersededReason = 'a later enrolment with the same token replaced it before its commit';
+const supersededReason = 'a later enrolment with the same token replaced it before its commit';
 
 const living = `state IN ('enrolled', 'committed')`;
 

@@ -19,7 +19,7 @@ export const quickLimits: Limits = {
   tunnelWaitTimeoutMs: 3000,
 };
 
-export const somePosture: Posture = {
+const somePosture: Posture = {
   runtime: 'node',
   runtimeVersion: '26.10.0',
   platform: 'linux-x64',

@@ -48,7 +48,7 @@ export function readReply(socket: Duplex, deadlineMs: number): Promise<Reply> {
   return promise;
 }
 
-export function replyOf(bytes: Buffer, ending: Reply['ending']): Reply {
+function replyOf(bytes: Buffer, ending: Reply['ending']): Reply {
   const text = bytes.toString('latin1');
   const all = parseResponses(text);
   const responses = all.filter(({ status }) => status >= 200 || status === 101);
