@@ -56,9 +56,12 @@ export function openParts(input: PartsInput): StreamParts {
   const { limits } = config;
   const { dialer } = input.upstream;
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
-  const terminator = stack.adopt(new TlsTerminator({ issuer: authority, limits, clock }), (one) => {
-    one.close();
-  });
+  const terminator = stack.adopt(
+    new TlsTerminator({ issuer: authority, limits, clock, isOwnName: (host) => input.loops.isOwnName(host) }),
+    (one) => {
+      one.close();
+    },
+  );
   const front = {
     policy,
     credentials,

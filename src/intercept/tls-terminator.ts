@@ -22,6 +22,8 @@ export interface TlsTerminatorOptions {
   readonly issuer: LeafIssuer;
   readonly limits: Limits;
   readonly clock: () => number;
+  /** Names that no leaf is made for; default: none. */
+  readonly isOwnName?: (host: string) => boolean;
 }
 
 export interface TerminateOptions {
@@ -50,7 +52,7 @@ export class TlsTerminator {
 
   /**
    * Does the handshake. Throws ProxyError `tls_handshake` with OpenSSL's reason, `timeout` after `handshakeTimeoutMs`, or
-   * `cancelled`, and the stream is destroyed then. With `limit_exceeded`, `shutting_down` and what the issuer throws, the
+   * `cancelled`, and the stream is destroyed then. With `limit_exceeded`, `loop_detected`, `shutting_down` and what the issuer throws, the
    * stream was not touched.
    */
   async terminate(stream: Duplex, options: TerminateOptions): Promise<TerminatedTls> {
@@ -59,6 +61,8 @@ export class TlsTerminator {
     if (signal?.aborted === true) throw asProxyError(signal.reason, 'cancelled');
     if (stream.destroyed)
       throw new ProxyError('cancelled', `the client of ${host} closed the connection before TLS began`);
+    if (this.#options.isOwnName?.(host) === true)
+      throw new ProxyError('loop_detected', `${host} is the gateway itself, which is no destination`);
     const server = this.#servers.get({ host, alpn, owner, nowMs: this.#options.clock() });
     const handshake = new Handshake(stream, {
       host,

@@ -1,7 +1,7 @@
 // Connections that come back to this gateway: to its own port, or through the proxy that is its way out (RFC 9110 §7.6.3).
 
 import { randomBytes } from 'node:crypto';
-import { formatAuthority } from '../../http/authority.ts';
+import { formatAuthority, isAddressLiteral } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
@@ -16,10 +16,23 @@ export class LoopGuard {
   /** New with each process, and says nothing about it: proxies in between read it. */
   readonly pseudonym = randomBytes(9).toString('hex');
   #own: ReadonlySet<string> = new Set();
+  #names: ReadonlySet<string> = new Set();
 
   /** Under which the gateway itself responds. */
   listensAs(hosts: readonly string[], port: number): void {
-    this.#own = new Set(hosts.map((host) => formatAuthority({ host: host.toLowerCase(), port })));
+    const lowerCase = hosts.map((host) => host.toLowerCase());
+    this.#own = new Set(lowerCase.map((host) => formatAuthority({ host, port })));
+    // What means this machine to everybody is nobody's public name.
+    this.#names = new Set(
+      lowerCase.filter(
+        (host) => isAddressLiteral(host) === 0 && host !== 'localhost' && !host.endsWith('.localhost'),
+      ),
+    );
+  }
+
+  /** A name under which agents trust the gateway: on no port there is a certificate of ours for it that they did not ask for. */
+  isOwnName(host: string): boolean {
+    return this.#names.has(host);
   }
 
   /** @param via the hops that the connection says it has behind it @throws ProxyError loop_detected */

@@ -16,6 +16,7 @@ import {
   SessionAuthenticator,
   type SessionRequest,
 } from './session-authenticator.ts';
+import { principalIdOf } from './principal-id.ts';
 import { parseEnrolRequest, type ValidEnrolRequest } from './session-request.ts';
 import { verifySessionToken, type TokenIssuer, type VerifiedToken } from './session-token.ts';
 import { SessionWatch, type EndedListener } from './session-watch.ts';
@@ -108,7 +109,7 @@ export class SessionService implements AsyncDisposable {
   async enrol(input: EnrolInput): Promise<SessionResponse> {
     this.#assertAudited();
     const token = await this.#verifyToken(input);
-    const principalId = `${token.issuer}|${token.subject}`;
+    const principalId = principalIdOf(token.issuer, token.subject);
     try {
       const { request, keyThumbprint } = await this.#verifyHolder(input);
       return await this.#enrol(input, { token, principalId, request, keyThumbprint });

@@ -116,7 +116,8 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   const authority = parseAuthority(claimed);
   record.facts.host = authority.host;
   record.facts.port = authority.port;
-  if (mode === 'raw') parts.loops?.check(authority, port.fields.via);
+  // Whatever the agent says is inside: of a connection that is passed blindly nothing else would be looked at.
+  parts.loops?.check(authority, port.fields.via);
   const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
   port.accept();
   if (raw.effect === 'allow' && raw.handling === 'raw') {

@@ -62,3 +62,42 @@ test('hops are found in every field of a request that says them', async () => {
   );
   assert.equal(response.headers.get('x-deny-reason'), 'loop_detected');
 });
+
+test('a stream to the gateway itself is refused in every mode, whatever becomes of its bytes', async () => {
+  for (const handling of ['tls: passthrough, ', 'scheme: tcp, ', '']) {
+    for (const mode of ['raw', 'tls'] as const) {
+      const loops = new LoopGuard();
+      loops.listensAs(['gateway.test'], 443);
+      await using path = openRequestPath({
+        policy: `rules: [{ name: all, hosts: "*.test", dangerouslyAllowWideHosts: true, ${handling}ports: 443, addresses: 127.0.0.0/8 }]`,
+        hosts: ['gateway.test', 'other.test'],
+        trust: [],
+        loops,
+      });
+      const { ended } = path.open({ authority: 'gateway.test:443', mode });
+      assert.equal((await ended)?.code, 'loop_detected', `${handling}${mode}`);
+      const { ended: again } = path.open({ authority: 'other.test:443', mode, via: loops.next(undefined) });
+      assert.equal((await again)?.code, 'loop_detected', `${handling}${mode}`);
+    }
+  }
+});
+
+test('no certificate is made for a public name of the gateway, on whatever port', async () => {
+  const loops = new LoopGuard();
+  loops.listensAs(['Gateway.test', 'localhost', '127.0.0.1'], 8443);
+  const names = ['gateway.test', 'localhost', '127.0.0.1', 'other.test'];
+  assert.deepEqual(
+    names.map((name) => loops.isOwnName(name)),
+    [true, false, false, false],
+  );
+  await using path = openRequestPath({
+    policy: 'mode: observe',
+    hosts: ['gateway.test', 'other.test'],
+    trust: [],
+    loops,
+  });
+  await assert.rejects(path.tls('gateway.test:443'));
+  const [event] = await path.events(1);
+  assert.equal(event?.errorCode, 'loop_detected');
+  (await path.tls('other.test:443')).destroy();
+});

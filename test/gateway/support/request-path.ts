@@ -93,7 +93,12 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const credentialNames = Object.keys(options.credentials ?? {});
   let policy = compilePolicy(options.policy, credentialNames);
   const authority = createEphemeralAuthority(Date.now());
-  const terminator = new TlsTerminator({ issuer: authority, limits, clock: Date.now });
+  const terminator = new TlsTerminator({
+    issuer: authority,
+    limits,
+    clock: Date.now,
+    isOwnName: (host) => options.loops?.isOwnName(host) === true,
+  });
   const resolver = createResolver({
     limits,
     hosts: Object.fromEntries(['localhost', ...options.hosts].map((host) => [host, ['127.0.0.1']])),
