@@ -64,12 +64,6 @@ export function parseNetwork(text: string): Network | string {
   return { text: canonical, bytes, prefixBits };
 }
 
-const known = (text: string): Network => {
-  const network = parseNetwork(text);
-  if (typeof network === 'string') throw new TypeError(network);
-  return network;
-};
-
 /** What a rule may open: private, shared and loopback space, and unique local IPv6. */
 const openable = [
   '10.0.0.0/8',
@@ -81,19 +75,31 @@ const openable = [
   '::1/128',
 ];
 
-/** Endpoints that hand out a machine's identity. No rule opens them. */
-const metadataAddresses = [
-  '169.254.169.254',
-  '169.254.170.2',
-  '100.100.100.200',
-  '168.63.129.16',
-  'fd00:ec2::254',
+/** Networks of endpoints that hand out a machine's identity. No rule opens them, and the address guard dials none of them. */
+const metadataNetworks = [
+  '169.254.169.0/24',
+  '169.254.170.0/24',
+  '169.254.42.42/32',
+  '169.254.0.23/32',
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+  '192.0.0.192/32',
+  'fd00:ec2::/32',
+  'fd20:ce::/32',
+  'fd00:c1::/32',
+  'fd00:42::42/128',
 ];
 
 /** Why a rule may not open the network; undefined if it may. */
 export function refusedNetwork(network: Network): string | undefined {
-  const metadata = metadataAddresses.find((address) => network.text === known(address).text);
-  if (metadata !== undefined) return `${metadata} is a metadata address, which no rule can open; remove it`;
+  const metadata = metadataNetworks.find((outer) => networkCovers(outer, network.text));
+  if (metadata !== undefined) {
+    const isOne = network.prefixBits === 8 * network.bytes.length;
+    const what = isOne
+      ? `${network.text.split('/', 1)[0]} is a metadata address`
+      : `${network.text} has metadata addresses only`;
+    return `${what}, which no rule can open; remove it`;
+  }
   const inside = openable.some((outer) => networkCovers(outer, network.text));
   if (inside) return undefined;
   return `${network.text} is not private address space; "addresses" opens private networks only (${openable.join(', ')}), and public addresses need no opening`;

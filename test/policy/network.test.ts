@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import {
   networkContains,
@@ -81,4 +82,29 @@ describe('a rule may open private space and nothing else', () => {
       assert.equal(refusedNetwork(network(text)) === undefined, allowed);
     });
   }
+});
+
+test('what docs/reference/address-guard.md says that a rule can open is what a rule can open', () => {
+  const text = readFileSync(new URL('../../docs/reference/address-guard.md', import.meta.url), 'utf8');
+  const rows = [
+    ...text.matchAll(
+      /^\| (private|loopback|link-local|reserved|metadata|unspecified|multicast, broadcast) \|(.*)\|(.*)\|(.*)\|$/gm,
+    ),
+  ];
+  assert.equal(rows.length, 7);
+  const verdicts = rows.flatMap(([, name = '', ipv4 = '', ipv6 = '', column = '']) => {
+    const [word = '', exceptions = ''] = column.split(', but for');
+    const networks = `${ipv4},${ipv6}`.match(/[0-9a-f]*[.:][0-9a-f.:]*(?:\/[0-9]+)?/g) ?? [];
+    return networks.map((network) => {
+      const parsed = parseNetwork(network);
+      assert.ok(typeof parsed !== 'string', `${network}: ${String(parsed)}`);
+      const said = word.trim() === 'yes' && !exceptions.includes(network);
+      return { name, network, said, is: refusedNetwork(parsed) === undefined };
+    });
+  });
+  assert.ok(verdicts.length > 25, `only ${verdicts.length} networks`);
+  assert.deepEqual(
+    verdicts.filter(({ said, is }) => said !== is),
+    [],
+  );
 });
