@@ -5,7 +5,7 @@ import type { Secret } from '../../protocol/secret.ts';
 import { percentForms, writtenForms } from './written-forms.ts';
 
 /** A form shorter than this is not searched for: it would match by chance. */
-export const searchableBytesMin = 6;
+const searchableBytesMin = 6;
 /** A line of a value that has several is searched by itself from this length on: a shorter one could be guessed. */
 const lineBytesMin = 16;
 
