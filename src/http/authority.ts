@@ -113,7 +113,7 @@ function canonicalName(text: string, host: string): string {
     if (label.startsWith('-') || label.endsWith('-'))
       throw malformed(text, 'a label begins or ends with a hyphen');
   }
-  if (/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
+  if (/^(?:[1-9][0-9]*|0[0-9]*|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
     if (parseIpv4(name) === undefined)
       throw malformed(text, 'it looks like a number and is not a plain IPv4 address');
     return name;

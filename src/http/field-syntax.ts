@@ -77,9 +77,10 @@ function checkValue(name: string, value: string, rules: FieldRules): string {
       `The header field ${printable(name)} has a control character in its value.`,
     );
   }
-  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))
-    ? value.replace(/^[\t ]+|[\t ]+$/g, '')
-    : value;
+  let [start, end] = [0, value.length];
+  while (start < end && isBlank(value.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end -= 1;
+  return value.slice(start, end);
 }
 
 function isBlank(code: number): boolean {

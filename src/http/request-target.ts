@@ -41,9 +41,12 @@ export interface AbsoluteTarget {
  * `request_malformed` for other schemes, `authority_malformed` for user information and the like.
  */
 export function parseAbsoluteTarget(target: string): AbsoluteTarget | undefined {
-  const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)(.*)$/s.exec(target);
-  if (parts === null) return undefined;
-  const [, given = '', authority = '', rest = ''] = parts;
+  const colon = target.indexOf('://');
+  const given = target.slice(0, Math.max(0, colon));
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*$/.test(given)) return undefined;
+  const behind = target.slice(colon + 3);
+  const end = behind.search(/[/?#\\]/);
+  const [authority, rest] = end < 0 ? [behind, ''] : [behind.slice(0, end), behind.slice(end)];
   const scheme = given.toLowerCase();
   if (scheme !== 'http' && scheme !== 'https') {
     throw malformed(target, `the scheme ${printable(given)} is not proxied, only http and https are`);

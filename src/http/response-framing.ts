@@ -83,8 +83,8 @@ export function responseHead(
         isChunked = true;
         break;
       case 'connection':
-        closes ||= /(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value);
-        listsUpgrade ||= /(?:^|,)[\t ]*upgrade[\t ]*(?:,|$)/i.test(value);
+        closes ||= lists(value, 'close');
+        listsUpgrade ||= lists(value, 'upgrade');
         break;
       case 'upgrade':
         hasUpgrade = true;
@@ -137,8 +137,26 @@ function namedAs(name: string): Named | undefined {
 }
 
 function keptFor(value: string): number | undefined {
-  const seconds = /(?:^|[,;\t ])timeout[\t ]*=[\t ]*([0-9]{1,9})/i.exec(value)?.[1];
-  return seconds === undefined ? undefined : Number(seconds);
+  const text = value.toLowerCase();
+  for (let at = text.indexOf('timeout'); at >= 0; at = text.indexOf('timeout', at + 1)) {
+    if (at > 0 && !',;\t '.includes(text[at - 1] ?? '')) continue;
+    const equals = behindBlanks(text, at + 'timeout'.length);
+    if (text[equals] !== '=') continue;
+    const from = behindBlanks(text, equals + 1);
+    const seconds = /^[0-9]{1,9}/.exec(text.slice(from, from + 9))?.[0];
+    if (seconds !== undefined) return Number(seconds);
+  }
+  return undefined;
+}
+
+function lists(value: string, option: string): boolean {
+  return value.split(',').some((member) => withoutBlanks(member).toLowerCase() === option);
+}
+
+function behindBlanks(text: string, from: number): number {
+  let at = from;
+  while (isBlank(text.charCodeAt(at))) at += 1;
+  return at;
 }
 
 function withoutBlanks(text: string): string {

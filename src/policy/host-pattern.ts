@@ -45,7 +45,7 @@ function nameProblem(name: string, shown: string): string | undefined {
   if (!isSound || name.length > 253) {
     return `${shown} is not a host name; write names such as registry.example.com or *.example.com`;
   }
-  if (/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
+  if (/^(?:[1-9]\d*|0\d*|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
     return `${shown} looks like a number for an address; write an IPv4 address as four decimal parts, such as 192.0.2.1`;
   }
   if (labels.length === 1 && !shown.startsWith('"*.')) {

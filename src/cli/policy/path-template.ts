@@ -3,20 +3,10 @@
 import { unmeasured } from '../../policy/matching-work.ts';
 import { PathReadings, pathsMatch } from '../../policy/path-matching.ts';
 import { PathPattern } from '../../policy/path-pattern.ts';
+import { segmentKind } from './segment-kind.ts';
 
-/** What a whole segment must look like to be told from a word, in order. */
-const kinds: readonly (readonly [name: string, form: RegExp])[] = [
-  ['uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i],
-  ['id', /^\d+$/],
-  ['hash', /^(?:sha\d+[:-])?(?=[0-9a-f]*\d)[0-9a-f]{7,128}$/i],
-  ['version', /^v?\d+(?:\.\d+)+(?:[-+.][\w.+-]*)?$/],
-  ['date', /^\d{4}-\d{2}(?:-\d{2})?$/],
-  ['token', /^(?=(?:.*\d){3})(?=.*[A-Za-z])[\w-]{20,}$/],
-];
 /** `v1` and `2` at the beginning name a version of an interface, which is meant. */
 const firstSegmentKept = /^v?\d{1,2}$/;
-/** A file whose name holds a version, such as `left-pad-1.3.0.tgz`. */
-const versionedFile = /[-_]v?\d+\.\d+[\w.+-]*\.[A-Za-z][A-Za-z0-9]{0,9}$/;
 
 /** The pattern for one path; `undefined` if none can be written, and any path has to do. */
 export function pathTemplate(path: string): string | undefined {
@@ -32,8 +22,15 @@ export function literalPattern(path: string): string {
 
 /** Of a path that is too long for a pattern: how it begins, and anything behind. */
 function beginningOf(path: string): string {
+  let end = Math.min(path.length, beginningMax);
   // Neither half an escape nor half a letter stands at the end.
-  return `${literalPattern(path.slice(0, beginningMax).replace(/(?:%[0-9A-F]{0,2})+$/, ''))}*`;
+  for (
+    let sign = path.lastIndexOf('%', end - 1);
+    sign >= 0 && end - sign <= 3;
+    sign = path.lastIndexOf('%', end - 1)
+  )
+    end = sign;
+  return `${literalPattern(path.slice(0, end))}*`;
 }
 
 function templateOf(path: string): string {
@@ -47,9 +44,8 @@ function templateOf(path: string): string {
     .split('/')
     .map((segment, i) => {
       if (i === 1 && firstSegmentKept.test(segment)) return literalPattern(segment);
-      const kind = kinds.find(([, form]) => form.test(segment));
-      if (kind !== undefined) return named(kind[0]);
-      return versionedFile.test(segment) ? named('file') : literalPattern(segment);
+      const kind = segmentKind(segment);
+      return kind === undefined ? literalPattern(segment) : named(kind);
     })
     .join('/');
 }

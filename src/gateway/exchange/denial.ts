@@ -58,7 +58,8 @@ function accessRequestOf({
   if (accessUrl === undefined || url === undefined) return undefined;
   const end = { reason: 'why the task needs it', trace: traceId };
   // One URL of a repository alone lets nobody clone it: git makes several requests below it.
-  const repository = /^(.+)\/(?:info\/refs\?service=)?git-(?:upload|receive)-pack$/.exec(url)?.[1];
+  const ending = gitEndings.find((one) => url.endsWith(one) && url.length > one.length);
+  const repository = ending === undefined ? undefined : url.slice(0, -ending.length);
   const asked = repository === undefined ? { url: url.replace(/\?.*$/s, ''), method } : { url: repository };
   const body = { ...asked, ...end };
   return { method: 'POST', url: accessUrl, body };
@@ -71,9 +72,20 @@ const versionFields: readonly HeaderField[] = [
   ['connection', 'upgrade, close'],
 ];
 
+const gitEndings = ['/info/refs?service=', '/'].flatMap((before) =>
+  ['git-upload-pack', 'git-receive-pack'].map((service) => `${before}${service}`),
+);
+
+function acceptsJson(accept: string): boolean {
+  return accept.split(',').some((range) => {
+    const type = (range.split(';', 1)[0] ?? '').trim().toLowerCase();
+    return type === 'application/json' || (type.startsWith('application/') && type.endsWith('+json'));
+  });
+}
+
 /** The response as HTTP: text, or JSON if the request's Accept asks for it. */
 export function denialResponse(denial: Denial, accept: string | undefined): DenialResponse {
-  const wantsJson = accept !== undefined && /\bapplication\/(?:[a-z0-9.+-]+\+)?json\b/i.test(accept);
+  const wantsJson = accept !== undefined && acceptsJson(accept);
   const body = wantsJson ? denialJson(denial) : denialText(denial);
   const headers = new HeaderList([
     ['content-type', wantsJson ? problemType : 'text/plain; charset=utf-8'],

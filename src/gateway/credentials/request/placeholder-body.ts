@@ -26,7 +26,12 @@ export function bodyFormOf({ headers }: RequestHead): BodyForm | undefined {
   const type = headers.first('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
   if (type === 'application/x-www-form-urlencoded') return 'form';
   if (type === 'text/plain') return 'text';
-  return /^application\/(json|x-ndjson|[a-z0-9.-]+\+json)$/.test(type) ? 'json' : undefined;
+  return isJson(type) ? 'json' : undefined;
+}
+
+function isJson(type: string): boolean {
+  if (type === 'application/json' || type === 'application/x-ndjson') return true;
+  return type.endsWith('+json') && /^application\/[a-z0-9.-]+$/.test(type.slice(0, -'+json'.length));
 }
 
 /** @throws ProxyError limit_exceeded, timeout, cancelled */

@@ -69,9 +69,13 @@ function requireAlgorithm(given: string): void {
 
 /** `AKID/20130524/us-east-1/s3/aws4_request`: an access key id of a test server may itself have slashes. */
 function scopeOf(credential: string): AwsScope {
-  const [, region, service] =
-    /^[^,]+\/\d{8}\/([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9._-]{1,64})\/aws4_request$/.exec(credential) ?? [];
-  if (region === undefined || service === undefined)
+  const [end, service = '', region = '', day = '', ...key] = credential.split('/').toReversed();
+  const isScope =
+    end === 'aws4_request' &&
+    /^[A-Za-z0-9._-]{1,64}$/.test(service) &&
+    /^[A-Za-z0-9_-]{1,64}$/.test(region) &&
+    /^\d{8}$/.test(day);
+  if (!isScope || key.join('/') === '' || credential.includes(','))
     throw refused('the signature names no scope of the form KEY/DATE/REGION/SERVICE/aws4_request');
   return { region, service };
 }
