@@ -7,6 +7,7 @@ import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
 import type { Destination } from '../http/destination.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import type { DialTimes } from './dial-times.ts';
 import { checkAddress, plainAddress } from './address-guard.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
 import { checkOriginChain } from './origin-chain.ts';
@@ -48,6 +49,7 @@ export interface DialResult {
   readonly alpn: string | undefined;
   /** The names that the host led to, as far as they are known by now: a connection does not wait for them. */
   readonly aliases?: () => readonly string[];
+  readonly dialTimes?: DialTimes;
 }
 
 /**
@@ -112,7 +114,8 @@ class GuardedDialer implements Dialer {
   async #dial(request: DialRequest): Promise<DialResult> {
     const { destination, signal } = request;
     if (signal?.aborted === true) throw cancelled(destination);
-    const { socket, address, aliases } = await this.#open(request);
+    const { socket, address, aliases, resolvedMs } = await this.#open(request);
+    const dialledMs = performance.now();
     const secured = destination.scheme === 'https' ? await this.#secure(socket, request) : undefined;
     return {
       socket: secured ?? socket,
@@ -122,6 +125,11 @@ class GuardedDialer implements Dialer {
           ? undefined
           : (secured.alpnProtocol ?? undefined),
       ...(aliases === undefined ? {} : { aliases: knownSoFar(aliases) }),
+      dialTimes: {
+        dialledMs,
+        ...(resolvedMs === undefined ? {} : { resolvedMs }),
+        ...(secured === undefined ? {} : { securedMs: performance.now() }),
+      },
     };
   }
 
@@ -133,7 +141,8 @@ class GuardedDialer implements Dialer {
       const isName = isAddressLiteral(destination.host) === 0;
       // While the connection is made.
       const aliases = isName ? resolver.aliases?.(destination.host, principalId) : undefined;
-      return { ...(await this.#connect(addresses, destination, signal)), aliases };
+      const resolvedMs = performance.now();
+      return { ...(await this.#connect(addresses, destination, signal)), aliases, resolvedMs };
     }
     const target = this.#chainTarget(request);
     return {
@@ -294,6 +303,7 @@ interface OpenedSocket {
   readonly address: string;
   /** Being asked for. */
   readonly aliases: Promise<readonly string[]> | undefined;
+  readonly resolvedMs?: number;
 }
 
 /** Names that mean the same everywhere (RFC 6761 §6.3, clouds), whoever resolves them. */

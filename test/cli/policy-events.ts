@@ -8,6 +8,7 @@ let count = 0;
 export function exchange(fields: Partial<AuditEvent> = {}): AuditEvent {
   count += 1;
   return {
+    v: 1,
     id: String(count),
     time: '2026-01-01T10:20:30.456Z',
     kind: 'exchange',

@@ -13,6 +13,7 @@ const proofBounds = { nowMs: 1000, proofsPerKeyMax: 3, proofsMax: 5 };
 export function auditEntry(id: string, changes: Partial<AuditEntry> = {}): AuditEntry {
   const { sessionId, verdict = 'allow', kind = 'exchange' } = changes;
   const event = {
+    v: 1,
     id,
     time: new Date(1000).toISOString(),
     kind,

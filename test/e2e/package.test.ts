@@ -68,6 +68,7 @@ test('the package has the program, the types and the documents, and no source, t
     'dist/index.js',
     'dist/index.d.ts',
     'dist/cli/main.js',
+    'schema/audit-event.schema.json',
     'schema/policy.schema.json',
     'schema/gateway.schema.json',
     'LICENSE',

@@ -39,6 +39,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   resolverCacheMax: 'the oldest entry makes room',
   resolverTtlMsMax: 'a response is kept for less than it claims',
   attemptDelayMs: 'when the next address is tried',
+  auditEventBytesMax: 'what is cut says so in the event',
+  toldPathCharactersMax: 'what is left out of a refusal is in the event',
   policyBytesMax: 'told with its place when the file is read',
   heldBodyTimeoutMs: 'one of several waits for a body; counted among the events by code',
   accessBodyBytesMax: 'of the rule that takes requests for access; counted among the events by code',
@@ -192,7 +194,7 @@ test('every limit of the table is counted where it is reached, or says why not',
 
 test('limits are counted by name, from the audit and beside it', () => {
   const metrics = new Metrics();
-  const event = { id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
+  const event = { v: 1, id: '1', time: 't', traceId: 't', kind: 'exchange', verdict: 'deny' } as const;
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, limit: 'no limit of ours"} 1' });

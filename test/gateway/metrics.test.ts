@@ -14,6 +14,7 @@ const gauges = {
   policyStaleSeconds: () => 0,
 };
 const event: AuditEvent = {
+  v: 1,
   id: '1',
   time: '2030-01-01T00:00:00.000Z',
   kind: 'exchange',

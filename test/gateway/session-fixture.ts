@@ -10,6 +10,7 @@ import type { SessionRequest } from '../../src/gateway/sessions/session-authenti
 import { ownIssuer } from '../../src/gateway/sessions/session-token.ts';
 import { createSigningKey, type SigningKey } from '../../src/gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
+import { assertValidEvent } from '../support/valid-event.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -81,6 +82,7 @@ export class RecordingAudit implements DurableAuditSink {
   healthy = true;
 
   append(event: AuditEvent): void {
+    assertValidEvent(event);
     this.events.push(event);
   }
 

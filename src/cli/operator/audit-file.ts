@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { readAuditEvent } from '../../api/read-audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
 /**
@@ -42,11 +43,7 @@ function notAnAudit(path: string, line: number): ProxyError {
 
 function parseEvent(line: string): AuditEvent | undefined {
   try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== 'object' || value === null || !('id' in value) || !('kind' in value))
-      return undefined;
-    // Written by the gateway from an AuditEvent; the two fields tell it from other JSON.
-    return value as AuditEvent;
+    return readAuditEvent(JSON.parse(line));
   } catch {
     return undefined;
   }

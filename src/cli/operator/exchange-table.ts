@@ -1,6 +1,7 @@
 // The audit as a table for people.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { cutNote } from './cut-note.ts';
 import { textTable } from '../terminal/text-table.ts';
 
 /** One column: its title, and the text of an event in it. */
@@ -23,7 +24,13 @@ function what(event: AuditEvent): string {
   const standard = event.scheme === 'https' ? 443 : event.scheme === 'http' ? 80 : undefined;
   const port = event.port === undefined || event.port === standard ? '' : `:${event.port}`;
   const scheme = event.scheme === undefined ? '' : `${event.scheme}://`;
-  return `${event.method ?? event.kind} ${scheme}${event.host ?? '?'}${port}${event.path ?? ''}`;
+  return `${event.method ?? event.kind} ${scheme}${event.host ?? '?'}${port}${event.path ?? ''}${cutOf(event)}`;
+}
+
+/** What stands there is the beginning of a longer one. */
+function cutOf({ cut }: AuditEvent): string {
+  const path = cut?.['path'];
+  return path === undefined ? '' : cutNote(path.bytes);
 }
 
 function size(bytes: number | undefined): string {

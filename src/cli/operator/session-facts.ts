@@ -19,8 +19,8 @@ export function sessionsOfEvents(events: Iterable<AuditEvent>): SessionFacts {
     string,
     { claims: Readonly<Record<string, unknown>>; posture: readonly string[] }
   >();
-  for (const { action, sessionId, details } of events) {
-    if (action !== 'enrolled' || sessionId === undefined) continue;
+  for (const { action, sessionId, details, cut } of events) {
+    if (action !== 'enrolled' || sessionId === undefined || cut?.['sessionId'] !== undefined) continue;
     const { claims, posture } = details ?? {};
     // Objects, looked at below; the gateway wrote both from what it had checked.
     if (!isObject(claims) || !isObject(posture)) continue;

@@ -11,6 +11,7 @@ import type {
 } from '../../policy/decision.ts';
 import { postureFacts } from '../../policy/policy-schema.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { hasCutNote } from '../operator/cut-note.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** The request as the policy would see it. Throws what the gateway would refuse it with, and `usage` for what is no URL. */
@@ -18,6 +19,11 @@ export function requestAccess(method: string, text: string, fields: readonly str
   // A WebSocket begins as a request; a fragment is never sent.
   const url = text.replace(/^ws(?=s?:\/\/)/i, 'http').replace(/#.*$/s, '');
   if (!/^https?:\/\//i.test(url)) throw new ProxyError('usage', `"${text}" is not an http or https URL`);
+  if (hasCutNote(url))
+    throw new ProxyError(
+      'usage',
+      `it can't be told what decides about "${text}": an audit event has only its beginning, and the beginning of a path is another path`,
+    );
   const rawHeaders = ['Host', /^[^/]*\/\/([^/?#]*)/.exec(url)?.[1] ?? '', ...fields.flatMap(fieldOf)];
   try {
     const { head } = validateProxyRequest({

@@ -41,22 +41,33 @@ interface ProposedRule {
 export function proposePolicy(events: Iterable<AuditEvent>): string {
   const seen = new Map<string, Seen>();
   const denied: RecordedDecision[] = [];
+  let partial = 0;
   for (const event of events) {
     const recorded = recordedDecision(event);
     if (recorded === undefined || typeof recorded === 'string') continue;
+    if (recorded.partial !== undefined && recorded.effect === 'allow') {
+      partial += 1;
+      continue;
+    }
     if (recorded.effect === 'allow') note(seen, recorded);
     else if (recorded.effect === 'deny') denied.push(recorded);
   }
   const entries = [...seen.values()].toSorted(
     (a, b) => b.count - a.count || compareText(destinationText(a), destinationText(b)),
   );
-  if (entries.length === 0) return '# Nothing was contacted, so nothing is allowed.\nrules: []\n';
+  const untold = partial === 0 ? '' : partialNote(partial);
+  if (entries.length === 0) return `# Nothing was contacted, so nothing is allowed.\n${untold}rules: []\n`;
   const names = new Set<string>();
-  const lines = ['# Allows what was contacted; everything else is denied.\n', 'rules:\n'];
+  const lines = ['# Allows what was contacted; everything else is denied.\n', untold, 'rules:\n'];
   for (const entry of entries) {
     for (const rule of rulesOf(entry, denied)) lines.push(ruleText(entry, rule, names));
   }
   return lines.join('');
+}
+
+function partialNote(count: number): string {
+  const what = count === 1 ? '1 request is' : `${count} requests are`;
+  return `# ${what} left out: an event has only the beginning of what was judged, so it can't be told what would allow them.\n`;
 }
 
 function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDecision): void {
@@ -134,13 +145,14 @@ function templateFor(
   const pattern = pathTemplate(path);
   if (pattern === undefined) return undefined;
   const contradicts = denied.some(
-    ({ access }) =>
+    ({ access, partial }) =>
       access.depth === 'request' &&
       access.method === method &&
       access.destination.host === host &&
       access.destination.port === port &&
       access.destination.scheme === scheme &&
-      mayAdmit(pattern, access.path),
+      // Of a path that is not all there nobody can tell what admits it.
+      (partial !== undefined || mayAdmit(pattern, access.path)),
   );
   const literal = literalPattern(path);
   return contradicts && admits(literal, path) ? literal : pattern;

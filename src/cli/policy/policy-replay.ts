@@ -6,6 +6,7 @@ import { assumePolicy } from '../../policy/assumed-policy.ts';
 import { CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { Decision, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
+import { cutNote } from '../operator/cut-note.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 import { asciiText } from '../terminal/text-table.ts';
 
@@ -66,6 +67,12 @@ export function replay(events: Iterable<AuditEvent>, policy: CompiledPolicy, ses
     }
     replayed += 1;
     const request = describeAccess(recorded.access);
+    if (recorded.partial !== undefined) {
+      const { field, bytes } = recorded.partial;
+      const reason = `only the beginning of its ${field} is recorded`;
+      unsure.add([request, field, String(bytes)], { request: `${request}${cutNote(bytes)}`, reason });
+      continue;
+    }
     const decision = judge.decide(recorded);
     if (typeof decision === 'string') {
       unsure.add([request, decision], { request, reason: decision });

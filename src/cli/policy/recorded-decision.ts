@@ -1,6 +1,7 @@
 // What an audit event says of a decision: what was asked, by whom, and what was decided.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { isOfLaterVersion } from '../../api/read-audit-event.ts';
 import { HeaderList } from '../../http/header-list.ts';
 import type { AccessRequest } from '../../policy/decision.ts';
 import { accessRequestsName } from '../../policy/granted-policy.ts';
@@ -17,11 +18,17 @@ export interface RecordedDecision {
   readonly rule: string;
   /** Credentials that the rule gives, put on the request or not. */
   readonly injected: readonly string[];
+  /** Set where the event has only a part of what was judged: which, and how much it was. */
+  readonly partial?: { readonly field: string; readonly bytes: number };
 }
+
+/** What a decision is made by. */
+const judgedFields = ['path', 'host', 'method', 'rule', 'principal', 'sessionId', 'git'] as const;
 
 /** The decision of an event, or why there is none in it; undefined for events in the life of a session. */
 export function recordedDecision(event: AuditEvent): RecordedDecision | string | undefined {
   if (event.kind !== 'exchange' && event.kind !== 'stream') return undefined;
+  if (isOfLaterVersion(event)) return 'written by a newer program, which this one cannot read';
   if (event.verdict === 'info') return undefined;
   const { rule } = event;
   if (event.verdict === 'unknown' && event.decided === undefined)
@@ -38,7 +45,16 @@ export function recordedDecision(event: AuditEvent): RecordedDecision | string |
     effect: effectOf(event),
     rule,
     injected: event.offered ?? event.injected ?? [],
+    ...partialOf(event),
   };
+}
+
+/** The beginning of a path is another path: nothing is concluded from it. */
+function partialOf({ cut }: AuditEvent): Pick<RecordedDecision, 'partial'> {
+  if (cut === undefined) return {};
+  const field = judgedFields.find((name) => cut[name] !== undefined);
+  const bytes = field === undefined ? undefined : cut[field]?.bytes;
+  return field === undefined || bytes === undefined ? {} : { partial: { field, bytes } };
 }
 
 function accessOf(event: AuditEvent): AccessRequest | string {

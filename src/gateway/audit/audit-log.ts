@@ -3,10 +3,12 @@
 import { randomFillSync, randomUUIDv7 } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { auditEventVersion } from '../../api/audit-event-version.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../../store/store.ts';
 import { AuditFile } from './audit-file.ts';
+import { boundedEventJson } from './bounded-event.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 
 const retryDelayMsInitial = 100;
@@ -132,7 +134,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   append(event: AuditEvent, ended?: OpenExchange): void {
-    this.#append(entryOf(event, ended !== undefined && this.#open.leave(ended)));
+    this.#append(this.#entryOf(event, ended !== undefined && this.#open.leave(ended)));
   }
 
   keep(one: OpenExchange): void {
@@ -153,7 +155,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       const events = await this.#store.leftOpen(defaultLimits.auditRecoveredBatchMax);
       if (events.length === 0) return;
       for (const event of events) {
-        this.#append(entryOf(event, true));
+        this.#append(this.#entryOf(event, true));
         onEvent(event);
       }
       await this.flush();
@@ -286,7 +288,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #nextBatch(): Batch {
     const entries = this.#queue.slice(0, defaultLimits.auditBatchEventsMax);
     const due = this.#open.takeDue(defaultLimits.auditBatchEventsMax, performance.now());
-    const open = due.map((one) => entryOf(one.unfinished(), false));
+    const open = due.map((one) => this.#entryOf(one.unfinished(), false));
     const lines = this.#file === undefined ? '' : entries.map(({ json }) => `${json}\n`).join('');
     return { entries, open, stored: false, fileBytes: Buffer.from(lines) };
   }
@@ -307,7 +309,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     const count = this.#lost;
     this.#lost = 0;
     this.#push(
-      entryOf({
+      this.#entryOf({
+        v: auditEventVersion,
         id: newEventId(),
         time: new Date().toISOString(),
         kind: 'alarm',
@@ -342,27 +345,18 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       },
     );
   }
-}
 
-/** Snapshot at the time of the call: what the caller changes later is not in it. */
-function entryOf(event: AuditEvent, wasOpen = false): AuditEntry {
-  const { id, sessionId, verdict, kind } = event;
-  return {
-    id,
-    verdict,
-    kind,
-    timeMs: Date.parse(event.time),
-    json: jsonOf(event),
-    ...(sessionId === undefined ? {} : { sessionId }),
-    ...(wasOpen ? { wasOpen } : {}),
-  };
-}
-
-function jsonOf(event: AuditEvent): string {
-  try {
-    return JSON.stringify(event);
-  } catch {
-    // Only `details` can hold what JSON cannot: a cycle or a BigInt.
-    return JSON.stringify({ ...event, details: { unserialisable: true } });
+  /** Snapshot at the time of the call: what the caller changes later is not in it. */
+  #entryOf(event: AuditEvent, wasOpen = false): AuditEntry {
+    const { id, sessionId, verdict, kind } = event;
+    return {
+      id,
+      verdict,
+      kind,
+      timeMs: Date.parse(event.time),
+      json: boundedEventJson(event, this.#limits.auditEventBytesMax),
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(wasOpen ? { wasOpen } : {}),
+    };
   }
 }

@@ -2,6 +2,7 @@
 
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { auditEventVersion } from '../../api/audit-event-version.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import { newEventId, newTraceId, type DurableAuditSink } from './audit-log.ts';
 
@@ -77,6 +78,7 @@ function eventOf(step: SessionStep): AuditEvent {
   const message = step.message ?? error?.message;
   const alarm = action === 'token_reused';
   return {
+    v: auditEventVersion,
     id: newEventId(),
     time: new Date(nowMs).toISOString(),
     kind: alarm ? 'alarm' : 'session',

@@ -1,87 +1,311 @@
-// What is known of an exchange so far, and the promise that exactly one audit event comes of it.
+// What is known of an exchange so far, and the promise that exactly one audit event comes of it. Its verbs are what happens to an
+// exchange, in the order in which it may happen: began → decided → dialled → responded → ended.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import type { Principal } from '../../policy/decision.ts';
-import type { ProxyError } from '../../protocol/error.ts';
-import type { ExchangeSink } from '../audit/audit-log.ts';
-import type { OriginConnection } from '../forward/forwarder.ts';
-import type { RefusedPush } from '../git/refused-push.ts';
+import { auditEventVersion } from '../../api/audit-event-version.ts';
+import type { Destination } from '../../http/destination.ts';
+import type { RequestHead } from '../../http/message-head.ts';
+import type { Decision, Principal } from '../../policy/decision.ts';
+import type { RefUpdate } from '../../policy/git-commands.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { newEventId, newTraceId, type ExchangeSink } from '../audit/audit-log.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
-import { newEventId, newTraceId } from '../audit/audit-log.ts';
+import type { InjectedRequest } from '../credentials/credential-set.ts';
+import type { OriginConnection } from '../forward/forwarder.ts';
+import { gitFacts } from '../git/git-facts.ts';
+import type { RefusedPush } from '../git/refused-push.ts';
+import { ExchangeTimes } from './exchange-times.ts';
 
 type Facts = { -readonly [Name in keyof AuditEvent]?: AuditEvent[Name] };
+type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
 
-/** Collects facts and appends one event when it is finished; later calls do nothing. */
+/** What a client said, before anything of it was checked. */
+export interface AskedRequest {
+  readonly method?: string | undefined;
+  readonly target?: string | undefined;
+  readonly protocol?: string;
+  /** Of the stream that it came on. */
+  readonly destination?: Destination | undefined;
+}
+
+export interface JudgedBy {
+  readonly policyVersion: string;
+  /** Whether a request for access could change a denial. */
+  readonly mayAskAccess?: boolean;
+}
+
+export interface FaultNotes {
+  /** For the audit in place of the error's own message. */
+  readonly message?: string;
+  /** What the operator alone is told. */
+  readonly operatorDetail?: string | undefined;
+}
+
+/** Collects facts and appends one event when it has ended; what comes later changes nothing. */
 export class ExchangeRecord implements OpenExchange {
   readonly traceId: string;
-  readonly startedMs: number;
-  readonly facts: Facts = {};
-  /** Set where the denial is one that a request for access could change. */
-  mayAskAccess = false;
-  /** Set where the refs of a push were refused: git gets its own form of response. */
-  refusedPush: RefusedPush | undefined;
-  /** What the policy said, where it was asked. */
-  decided: 'allow' | 'deny' | undefined;
+  readonly #startedMs: number;
+  readonly #times = new ExchangeTimes();
+  readonly #facts: Facts = {};
   readonly #sink: ExchangeSink;
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;
+  #state: State = 'began';
+  #effect: Decision['effect'] | undefined;
+  #mayAskAccess = false;
+  #refusedPush: RefusedPush | undefined;
   #id: string | undefined;
   #aliases: OriginConnection['aliases'];
-  #finished = false;
 
   constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
     this.#sink = sink;
     this.#kind = kind;
     this.#principal = principal;
-    this.startedMs = nowMs;
+    this.#startedMs = nowMs;
     this.traceId = newTraceId();
-  }
-
-  /** Why it did not go as asked. */
-  noteFault({ code, limit, message, claimed }: ProxyError): void {
-    this.facts.errorCode = code;
-    if (limit !== undefined) this.facts.limit = limit;
-    this.facts.message ??= message;
-    if (claimed !== undefined) this.facts.claimed = claimed;
-  }
-
-  /** Which connection carries it. */
-  noteConnection({ address, aliases }: OriginConnection): void {
-    this.facts.address = address;
-    this.#aliases = aliases;
-    this.keep();
   }
 
   get sessionId(): string {
     return this.#principal.sessionId;
   }
 
-  /** The audit is to have it even if this process ends first; called again when more is known. */
-  keep(): void {
-    this.#sink.keep(this);
+  /** What is known so far. */
+  get facts(): Readonly<Facts> {
+    return this.#facts;
   }
 
-  finish(nowMs: number): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    const event = this.#event(this.facts.verdict ?? 'error');
-    this.#sink.append({ ...event, durationMs: nowMs - this.startedMs }, this);
+  /** Whether the denial is one that a request for access could change. */
+  get mayAskAccess(): boolean {
+    return this.#mayAskAccess;
+  }
+
+  /** Set where the refs of a push were refused: git gets its own form of response. */
+  get refusedPush(): RefusedPush | undefined {
+    return this.#refusedPush;
+  }
+
+  /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
+  keep(): void {
+    if (this.#state !== 'ended') this.#sink.keep(this);
+  }
+
+  /** What the client said, in case it is refused. */
+  asked({ method, target, protocol, destination }: AskedRequest): void {
+    if (method !== undefined) this.#facts.method = method;
+    if (target !== undefined) this.#facts.path = target;
+    if (protocol !== undefined) this.#facts.protocol = protocol;
+    if (destination !== undefined) this.reached(destination);
+  }
+
+  /** Where a stream or a request goes to, as far as it is known. */
+  reached({ scheme, host, port }: Partial<Destination>): void {
+    if (scheme !== undefined) this.#facts.scheme = scheme;
+    if (host !== undefined) this.#facts.host = host;
+    if (port !== undefined) this.#facts.port = port;
+  }
+
+  /** The request in the form in which it is judged and sent. */
+  validated(head: RequestHead): void {
+    this.reached(head.destination);
+    this.#facts.method = head.method;
+    this.#facts.path = head.path + head.query;
+    this.#understood(head, undefined);
+  }
+
+  /** The commands of a push. */
+  pushRead(head: RequestHead, updates: readonly RefUpdate[] | undefined): void {
+    this.#understood(head, updates);
+  }
+
+  /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */
+  decided(decision: Decision, { policyVersion, mayAskAccess = false }: JudgedBy): void {
+    this.#expect('decided', 'began');
+    this.#facts.rule = decision.rule.name;
+    this.#facts.policyVersion = policyVersion;
+    this.#mayAskAccess = mayAskAccess;
+    if (decision.effect === 'deny') this.#facts.message = decision.operatorReason;
+    else if (decision.awaits !== undefined) return;
+    else if (decision.observed !== undefined) this.#facts.observed = decision.observed;
+    this.#effect = decision.effect;
+    this.#times.decided();
+    this.#enter('decided');
+  }
+
+  /** A rule that explains a refusal, though it decided about something else. */
+  explainedBy(rule: string): void {
+    this.#facts.rule = rule;
+  }
+
+  /** Refs of a push that no rule allows. */
+  pushRefused(push: RefusedPush): void {
+    this.#refusedPush = push;
+  }
+
+  /** What was put on the request, of the credentials that its rule has. */
+  injected(
+    { names, stripped }: Pick<InjectedRequest, 'names' | 'stripped'>,
+    offered: readonly string[],
+  ): void {
+    this.#expectAllowed('injected');
+    this.#facts.injected = names;
+    if (names.length < offered.length) this.#facts.offered = offered;
+    if (stripped.length > 0) this.#detailed({ stripped });
+    this.keep();
+  }
+
+  /** Invariant 1: no dial before a decision that allows. Which connection carries it; again if it is sent once more. */
+  dialled(connection: OriginConnection): void {
+    if (this.#state === 'ended') return;
+    this.#expectAllowed('dialled');
+    const { address, aliases, isKept = false } = connection;
+    this.#facts.address = address;
+    this.#facts.connection = isKept ? 'kept' : 'new';
+    this.#aliases = aliases;
+    this.#times.dialled(connection);
+    this.#enter('dialled');
+    this.keep();
+  }
+
+  /** So many bytes of the request's body went out by now. */
+  sent(bytes: number): void {
+    this.#facts.requestBytes = bytes;
+    if (bytes > 0) this.#times.sent();
+  }
+
+  /** The head of the origin's response has come. */
+  responded(status: number): void {
+    if (this.#state === 'ended') return;
+    this.#expect('responded', 'dialled', 'responded');
+    this.#facts.status = status;
+    this.#times.responded();
+    this.#enter('responded');
+  }
+
+  /** So many bytes of the response's body came by now. */
+  received(bytes: number): void {
+    this.#facts.responseBytes = bytes;
+  }
+
+  /** Secrets were taken out of the response, so many times. */
+  scrubbed(count: number): void {
+    if (count > 0) this.#detailed({ scrubbed: count });
+  }
+
+  /** The origin switched to what was asked for; from here on bytes pass. */
+  switched(status: number, upstreamProtocol: string): void {
+    this.responded(status);
+    this.#facts.verdict = 'allow';
+    this.#facts.upstreamProtocol = upstreamProtocol;
+    this.keep();
+  }
+
+  /** It went as asked, and the response over that protocol is whole; what is no HTTP has none. */
+  succeeded(upstreamProtocol?: string): void {
+    this.#expect('succeeded', 'dialled', 'responded');
+    this.#facts.verdict = 'allow';
+    if (upstreamProtocol === undefined) return;
+    this.#facts.upstreamProtocol = upstreamProtocol;
+    this.#times.completed();
+  }
+
+  /** The gateway itself was asked, and responded. */
+  servedHere(status: number, bytes: { readonly request: number; readonly response: number }): void {
+    this.#facts.verdict = 'info';
+    this.#facts.status = status;
+    this.#facts.requestBytes = bytes.request;
+    this.#facts.responseBytes = bytes.response;
+  }
+
+  /** Nothing was asked for. */
+  stayedSilent(): void {
+    this.#facts.verdict = 'info';
+    this.#facts.message = 'the client sent nothing';
+  }
+
+  /** It may not be. */
+  refused(error: ProxyError, notes?: FaultNotes): void {
+    this.#facts.verdict = 'deny';
+    this.#faulted(error, notes);
+  }
+
+  /** Something broke. */
+  failed(error: ProxyError, notes?: FaultNotes): void {
+    this.#facts.verdict = 'error';
+    this.#faulted(error, notes);
+  }
+
+  /** It went as asked until this ended it. */
+  cutShort(error: ProxyError): void {
+    this.#faulted(error);
+  }
+
+  /** What the client was told when it did not go as asked. */
+  refusedWith(status: number): void {
+    this.#facts.status = status;
+  }
+
+  /** Others of its kind that were refused and have no event of their own. */
+  refusedBefore(count: number): void {
+    this.#detailed({ refused: count });
+  }
+
+  /** The one event. */
+  ended(): void {
+    if (this.#state === 'ended') return;
+    this.#enter('ended');
+    const durationMs = this.#times.sinceBeginMs();
+    this.#sink.append({ ...this.#event(this.#facts.verdict ?? 'error'), durationMs }, this);
   }
 
   unfinished(): AuditEvent {
-    const { decided } = this;
+    const decided = this.#effect;
     const message = 'The gateway ended before this did; what is said here was known shortly after it began.';
     return { message, ...this.#event('unknown'), ...(decided === undefined ? {} : { decided }) };
   }
 
+  #understood(head: RequestHead, updates: readonly RefUpdate[] | undefined): void {
+    const git = gitFacts(head, updates);
+    if (git !== undefined) this.#facts.git = git;
+  }
+
+  #faulted({ code, limit, message, claimed }: ProxyError, notes: FaultNotes = {}): void {
+    this.#facts.errorCode = code;
+    if (limit !== undefined) this.#facts.limit = limit;
+    // What the policy said of it says more.
+    this.#facts.message ??= notes.message ?? message;
+    if (claimed !== undefined) this.#facts.claimed = claimed;
+    if (notes.operatorDetail !== undefined) this.#detailed({ operator: notes.operatorDetail });
+  }
+
+  #detailed(more: Readonly<Record<string, unknown>>): void {
+    this.#facts.details = { ...this.#facts.details, ...more };
+  }
+
+  #enter(state: State): void {
+    if (this.#state !== 'ended') this.#state = state;
+  }
+
+  #expectAllowed(verb: string): void {
+    this.#expect(verb, 'decided', 'dialled', 'responded');
+    if (this.#effect !== 'allow') throw outOfOrder(verb, 'denied');
+  }
+
+  /** Fails closed: an exchange whose steps come in a wrong order does not go on. */
+  #expect(verb: string, ...states: readonly State[]): void {
+    if (!states.includes(this.#state)) throw outOfOrder(verb, this.#state);
+  }
+
   #event(verdict: AuditEvent['verdict']): AuditEvent {
     const aliases = this.#aliases?.() ?? [];
+    const times = this.#times.event();
     return {
-      ...this.facts,
+      v: auditEventVersion,
+      ...this.#facts,
       ...(aliases.length === 0 ? {} : { aliases }),
+      ...(times === undefined ? {} : { times }),
       // The same in the marker and in the event.
       id: (this.#id ??= newEventId()),
-      time: new Date(this.startedMs).toISOString(),
+      time: new Date(this.#startedMs).toISOString(),
       kind: this.#kind,
       traceId: this.traceId,
       sessionId: this.sessionId,
@@ -89,4 +313,8 @@ export class ExchangeRecord implements OpenExchange {
       verdict,
     };
   }
+}
+
+function outOfOrder(verb: string, state: string): ProxyError {
+  return new ProxyError('internal', `the exchange cannot be ${verb} now: it is ${state}`);
 }

@@ -8,7 +8,6 @@ import type { ValidatedRequest } from '../../http/request-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
-import type { RefUpdate } from '../../policy/git-commands.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -23,7 +22,6 @@ import { type BodyFacts, throughTransform } from '../credentials/request/body-re
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { gitFacts } from '../git/git-facts.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusePush } from './git-denial.ts';
@@ -102,7 +100,7 @@ export async function runExchange(
     else await refusePush(client, fault, record, { push, limits: parts.limits });
   } finally {
     // Invariant 4: exactly one audit event for each exchange, on every path.
-    record.finish(parts.clock());
+    record.ended();
   }
 }
 
@@ -113,11 +111,16 @@ export async function admit(
   parts: ExchangeParts,
   record: ExchangeRecord,
 ): Promise<Admitted> {
-  noteClaims(client, scene, record);
+  record.asked({
+    method: client.method,
+    target: client.target,
+    protocol: scene.protocol,
+    destination: scene.destination,
+  });
   requireAudit(parts, scene.principal.sessionId);
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const asked = validate(client, scene, parts.limits);
-  noteHead(asked.head, record);
+  record.validated(asked.head);
   const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
@@ -127,12 +130,11 @@ export async function admit(
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
   const body = bodyFacts(client, scene.principal, validated);
   const injected = await inject({ head: validated.head, body }, decision, parts);
-  record.facts.injected = injected.names;
   const stripped = [...(decision.removedFields ?? []), ...injected.stripped];
-  if (stripped.length > 0) record.facts.details = { ...record.facts.details, stripped };
-  if (injected.names.length < decision.inject.length)
-    record.facts.offered = decision.inject.map(({ credential }) => credential);
-  record.keep();
+  record.injected(
+    { names: injected.names, stripped },
+    decision.inject.map(({ credential }) => credential),
+  );
   return { validated, access, decision, injected, spendBytes };
 }
 
@@ -158,37 +160,12 @@ export function requireAudit(
   );
 }
 
-/** What the client said, in case validation refuses it. */
-function noteClaims(client: ClientExchange, scene: ExchangeScene, record: ExchangeRecord): void {
-  record.facts.method = client.method.slice(0, 64);
-  record.facts.path = client.target.slice(0, 2048);
-  record.facts.protocol = scene.protocol;
-  if (scene.destination === undefined) return;
-  record.facts.scheme = scene.destination.scheme;
-  record.facts.host = scene.destination.host;
-  record.facts.port = scene.destination.port;
-}
-
 function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits): ValidatedRequest {
   const { method, target, rawHeaders, httpVersion } = client;
   const ended = client.endsAtHead === undefined ? {} : { ended: client.endsAtHead };
   const input = { method, target, rawHeaders, httpVersion, limits, ...ended };
   const { destination } = scene;
   return destination === undefined ? validateProxyRequest(input) : validateRequest({ ...input, destination });
-}
-
-function noteHead(head: RequestHead, record: ExchangeRecord): void {
-  record.facts.method = head.method;
-  record.facts.scheme = head.destination.scheme;
-  record.facts.host = head.destination.host;
-  record.facts.port = head.destination.port;
-  record.facts.path = head.path + head.query;
-  noteGit(head, undefined, record);
-}
-
-function noteGit(head: RequestHead, pushed: readonly RefUpdate[] | undefined, record: ExchangeRecord): void {
-  const git = gitFacts(head, pushed);
-  if (git !== undefined) record.facts.git = git;
 }
 
 /**
@@ -205,22 +182,22 @@ async function decide(
   const access = { depth: 'request', destination, method, path, query, headers } as const;
   const first = judge(access, principal, parts, record);
   if (first.effect === 'deny' || first.awaits === undefined) {
-    const decision = allowed(first, record);
+    const decision = allowed(first);
     if (decision.observed !== undefined)
-      noteGit(head, await observedPush(client, head, parts.limits), record);
+      record.pushRead(head, await observedPush(client, head, parts.limits));
     return { decision, access };
   }
   client.sendContinue();
   const commands = await readPush(client.body, headers, parts.limits);
   const push = { ...access, pushed: commands.updates };
-  noteGit(head, commands.updates, record);
+  record.pushRead(head, commands.updates);
   const decision = judge(push, principal, parts, record);
   if (decision.effect === 'deny') {
     const isAllowed = (one: RequestAccess): boolean =>
       parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
-    record.refusedPush = refusedPush(commands, push, isAllowed);
+    record.pushRefused(refusedPush(commands, push, isAllowed));
   }
-  return { decision: allowed(decision, record), access: push };
+  return { decision: allowed(decision), access: push };
 }
 
 function judge(
@@ -231,21 +208,15 @@ function judge(
 ): Decision {
   const policy = parts.policy();
   const decision = policy.decide(principal, access, parts.clock());
-  record.facts.rule = decision.rule.name;
-  record.facts.policyVersion = policy.version;
-  record.mayAskAccess =
+  const mayAskAccess =
     decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
+  record.decided(decision, { policyVersion: policy.version, mayAskAccess });
   return decision;
 }
 
 /** @throws ProxyError policy_denied */
-function allowed(decision: Decision, record: ExchangeRecord): AllowDecision {
-  record.decided = decision.effect;
-  if (decision.effect === 'deny') {
-    record.facts.message = decision.operatorReason;
-    throw denied(decision);
-  }
-  if (decision.observed !== undefined) record.facts.observed = decision.observed;
+function allowed(decision: Decision): AllowDecision {
+  if (decision.effect === 'deny') throw denied(decision);
   return decision;
 }
 
@@ -306,6 +277,7 @@ async function forward(
     request: admitted.validated.head,
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
+    onStatus: (status) => record.responded(status),
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });
   const release = parts.live.add({
@@ -321,8 +293,7 @@ async function forward(
     client.sendContinue();
     const { protocol } = await parts.forwarder.forward(request, relay);
     await relay.end();
-    record.facts.upstreamProtocol = protocol;
-    record.facts.verdict = 'allow';
+    record.succeeded(protocol);
   } catch (error) {
     // What broke is the consequence of that.
     throw ended ?? relay.harmless(error);
@@ -330,9 +301,8 @@ async function forward(
     release();
     releaseBody(client, request);
     if (relay.status === 401) admitted.injected.onRejected(parts.clock());
-    if (relay.status !== undefined) record.facts.status = relay.status;
-    record.facts.responseBytes = relay.bodyBytes;
-    if (relay.scrubbed > 0) record.facts.details = { ...record.facts.details, scrubbed: relay.scrubbed };
+    record.received(relay.bodyBytes);
+    record.scrubbed(relay.scrubbed);
   }
 }
 
@@ -353,7 +323,7 @@ export function forwardRequest(
   const { validated, decision, injected } = admitted;
   const tls = ruleTrust.tlsOf(decision, injected.tls);
   let bodyBytes = 0;
-  record.facts.requestBytes = 0;
+  record.sent(0);
   return {
     head: injected.head,
     ...upstreamBody(client, scene, admitted),
@@ -368,11 +338,11 @@ export function forwardRequest(
     ...(scene.via === undefined ? {} : { via: scene.via }),
     signal: client.signal,
     onConnection: (connection) => {
-      record.noteConnection(connection);
+      record.dialled(connection);
     },
     onBodyBytes: (bytes) => {
       bodyBytes += bytes;
-      record.facts.requestBytes = bodyBytes;
+      record.sent(bodyBytes);
       client.checkFraming?.(bodyBytes);
       const max = decision.limits.bodyBytes;
       if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);

@@ -34,10 +34,8 @@ export async function respondForOwnHost(
   const { method } = head;
   const response = await ownResponse(desk, exchange, body);
   const bytes = Buffer.from(response.text);
-  record.facts.verdict = 'info';
-  record.facts.status = response.status;
-  record.facts.requestBytes = body.length;
-  record.facts.responseBytes = method === 'HEAD' ? 0 : bytes.length;
+  const responseBytes = method === 'HEAD' ? 0 : bytes.length;
+  record.servedHere(response.status, { request: body.length, response: responseBytes });
   client.sendHead({
     status: response.status,
     headers: new HeaderList([

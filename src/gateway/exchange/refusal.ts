@@ -7,6 +7,7 @@ import type { ResponseHead } from '../../http/message-head.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import type { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { accessUrl } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { denialResponse } from './denial.ts';
@@ -27,19 +28,16 @@ export function refuse(
   record: ExchangeRecord,
   responseTo?: (denial: Denial) => RefusalResponse,
 ): void {
-  const { facts } = record;
   const error = client.fault ?? given;
-  facts.verdict = errorTable[error.code].isDenial ? 'deny' : 'error';
-  record.noteFault(error);
-  const detail = operatorDetail(error);
-  if (detail !== undefined) facts.details = { ...facts.details, operator: detail };
+  if (errorTable[error.code].isDenial) record.refused(error, { operatorDetail: operatorDetail(error) });
+  else record.failed(error, { operatorDetail: operatorDetail(error) });
   if (error.code === 'request_malformed') client.closeAfterResponse();
   if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
     client.abort(error);
     return;
   }
   try {
-    respond(client, denialOf(error, record), { facts, responseTo });
+    respond(client, denialOf(error, record), { record, responseTo });
   } catch (fault) {
     // The last resort of every exchange: what is thrown from here would end the process.
     client.abort(asProxyError(fault));
@@ -47,22 +45,22 @@ export function refuse(
 }
 
 interface ResponseOptions {
-  readonly facts: ExchangeRecord['facts'];
+  readonly record: ExchangeRecord;
   readonly responseTo: ((denial: Denial) => RefusalResponse) | undefined;
 }
 
-function respond(client: ClientExchange, denial: Denial, { facts, responseTo }: ResponseOptions): void {
+function respond(client: ClientExchange, denial: Denial, { record, responseTo }: ResponseOptions): void {
   const fields = new Map(pairs(client.rawHeaders));
   const grpcType = grpcTypeOf(fields.get('content-type'), client.httpVersion);
   if (grpcType !== undefined && responseTo === undefined) {
     // What would have been said without gRPC, whose responses all have the status of success.
-    facts.status = errorTable[denial.code].http;
+    record.refusedWith(errorTable[denial.code].http);
     client.sendHead(grpcDenial(denial, grpcType), true);
     client.sendEnd([]);
     return;
   }
   const { head, body } = responseTo?.(denial) ?? denialResponse(denial, fields.get('accept'));
-  facts.status = head.status;
+  record.refusedWith(head.status);
   client.sendHead(head);
   if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
   client.sendEnd([]);
@@ -99,7 +97,7 @@ function urlOf(facts: ExchangeRecord['facts']): string {
   const { scheme = 'https', host = '', port = 0, path = '' } = facts;
   // The audit's schemes are those of a destination.
   const destination = { scheme: scheme as Destination['scheme'], host, port };
-  return `${scheme}://${hostField(destination)}${path.startsWith('/') ? path : ''}`;
+  return `${scheme}://${hostField(destination)}${path.startsWith('/') ? path.slice(0, defaultLimits.toldPathCharactersMax) : ''}`;
 }
 
 function* pairs(raw: readonly string[]): Iterable<[string, string]> {

@@ -31,6 +31,8 @@ export interface ResponseRelayOptions {
   readonly spendBytes: SpendBytes | undefined;
   /** Ends the exchange while nothing of the response comes any more. */
   readonly fail: (error: ProxyError) => void;
+  /** Told of the head of the response that goes to the client. */
+  readonly onStatus?: (status: number) => void;
 }
 
 export class ResponseRelay implements ResponseReceiver, Disposable {
@@ -39,6 +41,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   readonly #limits: Limits;
   readonly #spendBytes: SpendBytes | undefined;
   readonly #fail: (error: ProxyError) => void;
+  readonly #onStatus: ((status: number) => void) | undefined;
   /** What came before it was paid for, in order. */
   #unpaid: Promise<void> | undefined;
   #waiting = 0;
@@ -59,6 +62,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     this.#limits = options.limits;
     this.#spendBytes = options.spendBytes;
     this.#fail = options.fail;
+    this.#onStatus = options.onStatus;
     this.#decode = options.decode ?? false;
     this.#searched = options.searched;
     this.#quietMs = options.quietMs;
@@ -98,6 +102,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
     const head = this.#clean(status, rawHeaders);
     this.status = status;
+    this.#onStatus?.(status);
     const searched = this.#searched;
     if (searched === undefined) {
       this.#client.sendHead(head, endsAtHead);

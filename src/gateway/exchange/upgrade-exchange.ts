@@ -125,11 +125,9 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     const { request } = handshake;
     const signal = AbortSignal.any([request.signal, noResponse.signal]);
     const result = await parts.forwarder.upgrade({ ...request, signal }, 'websocket', relay);
-    record.facts.verdict = 'allow';
-    record.facts.upstreamProtocol = result.protocol;
     if (result.socket === undefined) {
       await relay.end();
-      if (relay.status !== undefined) record.facts.status = relay.status;
+      record.succeeded(result.protocol);
       if (relay.status === 401) admitted.injected.onRejected(parts.clock());
       return;
     }
@@ -139,10 +137,10 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
       throw ended;
     }
     origin = result.socket;
-    record.facts.status = result.status;
-    record.keep();
+    record.switched(result.status, result.protocol);
     await connectBoth({ upgrade, result, origin, record, limits, ...handshake });
-    noteEnd(record, ended);
+    // The policy ended what it had allowed; there is nobody left to tell but the audit.
+    if (ended !== undefined) record.refused(ended);
   } catch (error) {
     // What broke is the consequence of that.
     refuse(client, asProxyError(ended ?? relay?.harmless(error) ?? error), record);
@@ -151,7 +149,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     relay?.[Symbol.dispose]();
     // A response that is refused leaves nobody who would end it.
     origin?.destroy();
-    record.finish(parts.clock());
+    record.ended();
   }
 }
 
@@ -188,19 +186,13 @@ function openingHandshake(
     request: validated.head,
     limits: parts.limits,
     spendBytes,
+    onStatus: (status) => known.record.responded(status),
   });
   const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
   const { searched } = injected;
   const headers = handshakeFields(request.head.headers, searched !== undefined);
   const key = headers.first('sec-websocket-key') ?? '';
   return { relay, request: { ...request, head: { ...request.head, headers } }, searched, key, spendBytes };
-}
-
-/** The policy ended what it had allowed; there is nobody left to tell but the audit. */
-function noteEnd(record: ExchangeRecord, ended: ProxyError | undefined): void {
-  if (ended === undefined) return;
-  record.facts.verdict = 'deny';
-  record.noteFault(ended);
 }
 
 /**
@@ -270,15 +262,12 @@ async function connectBoth(switched: Switched): Promise<void> {
   const idle = { limits, name: 'webSocketIdleTimeoutMs' } as const;
   const through = scrubber === undefined ? {} : { throughSecond: scrubber };
   const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle, ...through });
-  if (scrubber !== undefined && scrubber.replaced > 0)
-    record.facts.details = { ...record.facts.details, scrubbed: scrubber.replaced };
+  record.scrubbed(scrubber?.replaced ?? 0);
   const spent = unpaid ?? bytes.fault;
-  if (spent !== undefined) record.noteFault(spent);
-  record.facts.requestBytes = early.client.length + bytes.fromFirst;
-  record.facts.responseBytes = early.origin.length + bytes.fromSecond;
-  if (fault === undefined) return;
-  record.facts.verdict = 'error';
-  record.noteFault(fault);
+  if (spent !== undefined) record.cutShort(spent);
+  record.sent(early.client.length + bytes.fromFirst);
+  record.received(early.origin.length + bytes.fromSecond);
+  if (fault !== undefined) record.failed(fault);
 }
 
 interface FrameGuards {

@@ -35,12 +35,12 @@ export class Http1Forwarder implements Forwarder {
     const { pool, release } = this.#pools.use(originKeyOf(request));
     try {
       const connection = await pool.take(request.signal);
-      const { wasKept } = connection;
+      const { isKept } = connection;
       try {
         await connection.run(request, receiver);
         return { protocol: 'http/1.1' };
       } catch (error) {
-        if (!wasKept || !mayTryAgain(request, connection, error)) throw error;
+        if (!isKept || !mayTryAgain(request, connection, error)) throw error;
       } finally {
         pool.put(connection);
       }

@@ -29,15 +29,19 @@ export class Http2Origin implements OriginConnection {
   readonly session: ClientHttp2Session;
   readonly address: string;
   readonly aliases: OriginConnection['aliases'];
+  readonly dialTimes: OriginConnection['dialTimes'];
+  /** Whether it carried an exchange before. */
+  isKept = false;
   /** Resolves when the first SETTINGS of the origin are there, or the session has ended. */
   readonly settled: Promise<void>;
   /** Exchanges, and the WebSockets that came of them. */
   readonly #active = new Set<ActiveStream>();
   #usable = true;
 
-  constructor({ socket, address, aliases }: DialResult, authority: string) {
+  constructor({ socket, address, aliases, dialTimes }: DialResult, authority: string) {
     this.address = address;
     this.aliases = aliases;
+    this.dialTimes = dialTimes;
     const options = {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
@@ -96,12 +100,17 @@ export class Http2Origin implements OriginConnection {
     this.#active.add(active);
     try {
       requireClient(request);
-      request.onConnection?.(this);
+      this.#tell(request);
       await exchange({ session: this.session, active }, request, receiver, limits);
       return { protocol: 'h2' };
     } finally {
       this.#active.delete(active);
     }
+  }
+
+  #tell({ onConnection }: ForwardRequest): void {
+    onConnection?.(this);
+    this.isKept = true;
   }
 
   /** Opens a WebSocket as an extended CONNECT; a response other than 200 goes to the receiver. */
@@ -111,7 +120,7 @@ export class Http2Origin implements OriginConnection {
     const release = (): void => {
       this.#active.delete(active);
     };
-    request.onConnection?.(this);
+    this.#tell(request);
     try {
       const result = await openHttp2WebSocket(this, request, receiver, limits);
       if (result.socket === undefined) release();

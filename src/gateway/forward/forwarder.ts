@@ -2,6 +2,7 @@
 
 import type { Duplex, Readable } from 'node:stream';
 import type { RequestHead } from '../../http/message-head.ts';
+import type { DialTimes } from '../../net/dial-times.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
 /** Extra trust and identity towards one origin, from the rule that admitted the request. */
@@ -16,6 +17,10 @@ export interface UpstreamTls {
 export interface OriginConnection {
   /** The address that was dialled for it. */
   readonly address: string;
+  /** Whether it stood before this exchange wanted one. */
+  readonly isKept?: boolean;
+  /** When what it took to open it was over. */
+  readonly dialTimes?: DialTimes | undefined;
   /** The names that the host led to, as far as they are known by now. */
   readonly aliases?: (() => readonly string[]) | undefined;
 }

@@ -33,11 +33,12 @@ interface Exchange {
 }
 
 /** What the dialer gave. */
-type DialedConnection = Pick<DialResult, 'socket' | 'address' | 'aliases'>;
+type DialedConnection = Pick<DialResult, 'socket' | 'address' | 'aliases' | 'dialTimes'>;
 
 export class Http1Connection implements OriginConnection {
   readonly address: string;
   readonly aliases: OriginConnection['aliases'];
+  readonly dialTimes: OriginConnection['dialTimes'];
   /** Whether it waited for an exchange; the pool says so. */
   wasIdle = false;
   readonly #socket: Socket;
@@ -60,10 +61,11 @@ export class Http1Connection implements OriginConnection {
   #isOpen = true;
 
   /** `onEnd` is told once, when the connection can carry no exchange any more. */
-  constructor({ socket, address, aliases }: DialedConnection, limits: Limits, onEnd: () => void) {
+  constructor({ socket, address, aliases, dialTimes }: DialedConnection, limits: Limits, onEnd: () => void) {
     this.#socket = socket;
     this.address = address;
     this.aliases = aliases;
+    this.dialTimes = dialTimes;
     this.#limits = limits;
     this.#onEnd = onEnd;
     this.#parser = new ResponseParser(
@@ -87,7 +89,7 @@ export class Http1Connection implements OriginConnection {
   }
 
   /** Whether the origin may be closing it: it carried an exchange before, or waited for one. */
-  get wasKept(): boolean {
+  get isKept(): boolean {
     return this.#served > 0 || this.wasIdle;
   }
 

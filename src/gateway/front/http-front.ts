@@ -149,11 +149,10 @@ export class HttpFront {
   ): void {
     const { audit, clock } = this.#parts;
     const record = new ExchangeRecord(audit, 'exchange', scene.principal, clock());
-    noteDestination(record, scene);
-    record.facts.method = (request.method ?? '').slice(0, 64);
-    record.facts.path = (request.url ?? '').slice(0, 2048);
+    const { protocol, destination } = scene;
+    record.asked({ method: request.method ?? '', target: request.url ?? '', protocol, destination });
     refuse(client, error, record);
-    record.finish(clock());
+    record.ended();
   }
 
   /** For the events that come without a ServerResponse. */
@@ -226,11 +225,10 @@ export class HttpFront {
     const record = new ExchangeRecord(audit, 'exchange', connection.scene.principal, clock());
     this.#responded.add(socket);
     const { status, fault } = parserFault(error);
-    record.facts.verdict = 'deny';
-    record.noteFault(fault);
-    record.facts.status = status;
-    noteDestination(record, connection.scene);
-    record.finish(clock());
+    record.asked(connection.scene);
+    record.refused(fault);
+    record.refusedWith(status);
+    record.ended();
     // A client that does not close its own side after the refusal is cut off.
     setTimeout(() => socket.destroy(), this.#parts.limits.lingerTimeoutMs).unref();
     socket.end(encodeRefusal(fault, status, record.traceId));
@@ -271,14 +269,6 @@ function createServer(limits: Limits): Server {
   // A client that shuts its write side down still wants the response; Node's types do not know this switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;
-}
-
-function noteDestination(record: ExchangeRecord, scene: ExchangeScene): void {
-  record.facts.protocol = scene.protocol;
-  if (scene.destination === undefined) return;
-  record.facts.scheme = scene.destination.scheme;
-  record.facts.host = scene.destination.host;
-  record.facts.port = scene.destination.port;
 }
 
 interface ParserFault {

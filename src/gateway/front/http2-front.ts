@@ -94,12 +94,11 @@ export class Http2Front {
     const { audit, clock } = this.#parts;
     const { principal, destination, protocol } = connection.scene;
     const record = new ExchangeRecord(audit, 'stream', principal, clock());
-    record.facts.verdict = 'deny';
-    record.facts.message = `the HTTP/2 connection was ended: ${error.message}`;
-    record.noteFault(floods.faultOf(error) ?? new ProxyError('request_malformed', error.message));
-    record.facts.protocol = protocol;
-    if (destination !== undefined) Object.assign(record.facts, destination);
-    record.finish(clock());
+    record.asked({ protocol, destination });
+    record.refused(floods.faultOf(error) ?? new ProxyError('request_malformed', error.message), {
+      message: `the HTTP/2 connection was ended: ${error.message}`,
+    });
+    record.ended();
   }
 
   #serve(stream: ServerHttp2Stream, flags: number, rawHeaders: readonly string[]): void {

@@ -1,7 +1,7 @@
 // What the audit says of a request by git.
 
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { GitFacts } from '../../api/audit-event.ts';
+import type { GitFacts } from '../../api/audit-facts.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { RefUpdate } from '../../policy/git-commands.ts';
 import { gitRequestOf } from '../../policy/git-request.ts';

@@ -63,17 +63,16 @@ export async function handleStream(
   const scene = { port, principal, parts };
   if (!admitStream(scene)) return;
   const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
-  record.facts.host = port.fields.authority.slice(0, 300);
+  record.reached({ host: port.fields.authority });
   try {
     await route(scene, record);
   } catch (error) {
     // A stream that never became an exchange still leaves one event.
     const fault = asProxyError(error);
-    record.facts.verdict = fault.code === 'cancelled' || fault.code === 'timeout' ? 'error' : 'deny';
-    record.noteFault(fault);
-    const detail = operatorDetail(fault);
-    if (detail !== undefined) record.facts.details = { operator: detail };
-    record.finish(parts.clock());
+    const notes = { operatorDetail: operatorDetail(fault) };
+    if (fault.code === 'cancelled' || fault.code === 'timeout') record.failed(fault, notes);
+    else record.refused(fault, notes);
+    record.ended();
     port.refuse(fault);
   }
 }
@@ -90,11 +89,10 @@ function admitStream({ port, principal, parts }: Scene): boolean {
     const refused = parts.budgets.takeRefusedStreams(principal.sessionId, nowMs);
     if (refused !== undefined) {
       const record = new ExchangeRecord(parts.audit, 'stream', principal, nowMs);
-      record.facts.verdict = 'deny';
-      record.facts.errorCode = fault.code;
-      record.facts.message = fault.message;
-      record.facts.details = { refused };
-      record.finish(nowMs);
+      // Without the limit, which is counted above for each of them.
+      record.refused(new ProxyError(fault.code, fault.message));
+      record.refusedBefore(refused);
+      record.ended();
     }
     port.refuse(fault);
     return false;
@@ -114,8 +112,7 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
     return;
   }
   const authority = parseAuthority(claimed);
-  record.facts.host = authority.host;
-  record.facts.port = authority.port;
+  record.reached(authority);
   // Whatever the agent says is inside: of a connection that is passed blindly nothing else would be looked at.
   parts.loops?.check(authority, port.fields.via);
   const raw = connectDecision(scene, { ...authority, scheme: 'tcp' });
@@ -154,16 +151,15 @@ async function byFirstBytes(
       return;
     case 'ended':
       // Opened and closed without a byte, as port scans and health checks do: nothing was asked for.
-      record.facts.verdict = 'info';
-      record.facts.message = 'the client sent nothing';
-      record.finish(scene.parts.clock());
+      record.stayedSilent();
+      record.ended();
       scene.port.duplex.end();
       scene.port.duplex.resume();
       return;
     case 'http2':
     case 'other':
     case 'silent':
-      record.facts.rule = raw.rule.name;
+      record.explainedBy(raw.rule.name);
       throw new ProxyError(
         'protocol_denied',
         `${authority.host}:${String(authority.port)}: the connection is neither TLS nor HTTP/1.1, and no rule allows raw TCP there`,
@@ -183,7 +179,7 @@ async function serveTls(
 ): Promise<void> {
   const { port, parts } = scene;
   const { sni, alpn, ech } = first.hello;
-  record.facts.scheme = 'https';
+  record.reached({ scheme: 'https' });
   if (sni !== undefined && !sameHost(sni, destination.host)) {
     refuseName(scene, destination, sni, record);
     return;
@@ -196,7 +192,7 @@ async function serveTls(
         `${destination.host} is passed through, which needs its name in SNI`,
       );
     if (ech && decision.refusesEch === true) {
-      record.facts.rule = decision.rule.name;
+      record.explainedBy(decision.rule.name);
       throw new ProxyError(
         'protocol_denied',
         `${destination.host} is passed through, and rule ${decision.rule.name} refuses a ClientHello that may hide another name (ech: refuse)`,
@@ -229,17 +225,15 @@ async function serveTls(
 }
 
 /** SNI is a claim as well; it must say the same as CONNECT. The client gets the alert that TLS has for it. */
-function refuseName(
-  { port, parts }: Scene,
-  destination: Destination,
-  sni: string,
-  record: ExchangeRecord,
-): void {
-  record.facts.verdict = 'deny';
-  record.facts.errorCode = 'authority_mismatch';
-  record.facts.claimed = { connect: destination.host, sni: sni.slice(0, 300) };
-  record.facts.message = `the connection was opened to ${destination.host}, but its TLS asks for another name`;
-  record.finish(parts.clock());
+function refuseName({ port }: Scene, destination: Destination, sni: string, record: ExchangeRecord): void {
+  record.refused(
+    new ProxyError(
+      'authority_mismatch',
+      `the connection was opened to ${destination.host}, but its TLS asks for another name`,
+      { claimed: { connect: destination.host, sni: sni } },
+    ),
+  );
+  record.ended();
   port.duplex.end(unrecognizedNameAlert);
   port.duplex.resume();
 }
@@ -278,11 +272,9 @@ async function blind(
   const { port, principal, parts } = scene;
   // Whatever the bytes are, they are not ours to wrap: plain TCP.
   const destination = { ...judged, scheme: 'tcp' } as const;
-  record.facts.rule = decision.rule.name;
-  record.facts.policyVersion = parts.policy().version;
-  record.facts.scheme = decision.handling === 'raw' ? 'tcp' : 'https';
-  record.facts.protocol = decision.handling;
-  record.decided = 'allow';
+  record.reached({ scheme: decision.handling === 'raw' ? 'tcp' : 'https' });
+  record.asked({ protocol: decision.handling });
+  record.decided(decision, { policyVersion: parts.policy().version });
   record.keep();
   const { sessionId } = principal;
   requireAudit(parts, sessionId);
@@ -293,17 +285,17 @@ async function blind(
     principalId: principal.id,
     ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
   });
-  record.noteConnection(dialed);
+  record.dialled(dialed);
   const { socket } = dialed;
   const access = { depth: 'connect', destination: judged } as const;
-  let isEnded = false;
+  let ended: ProxyError | undefined;
   const release = parts.live.add({
     principal,
     access,
     decision,
     end: (error) => {
-      isEnded = true;
-      record.noteFault(error);
+      ended = error;
+      record.cutShort(error);
       socket.destroy(error);
       port.reset(error);
     },
@@ -318,9 +310,10 @@ async function blind(
   }
   const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
   const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
-  if (bytes.fault !== undefined) record.noteFault(bytes.fault);
-  record.facts.verdict = isEnded ? 'deny' : 'allow';
-  record.facts.requestBytes = bytes.fromFirst;
-  record.facts.responseBytes = bytes.fromSecond;
-  record.finish(parts.clock());
+  record.succeeded();
+  if (bytes.fault !== undefined) record.cutShort(bytes.fault);
+  if (ended !== undefined) record.refused(ended);
+  record.sent(bytes.fromFirst);
+  record.received(bytes.fromSecond);
+  record.ended();
 }

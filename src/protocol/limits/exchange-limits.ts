@@ -113,16 +113,22 @@ export const exchangeLimits = {
     'timeout',
     'The rest of a refused push; the reason is sent when it is over.',
   ),
+  auditEventBytesMax: fixedRow(
+    2 * KiB,
+    'audit_unavailable',
+    'An event as JSON. What is longer is cut, the path last; what is cut keeps its length and hash.',
+  ),
+  toldPathCharactersMax: fixedRow(
+    2048,
+    'request_malformed',
+    'Of a path in a refusal: who asked knows the rest.',
+  ),
   auditQueueEventsMax: row(
     16_384,
     'audit_unavailable',
     'Events that wait for the store; at half of it nothing new is served.',
   ),
-  auditQueueBytesMax: row(
-    64 * MiB,
-    'audit_unavailable',
-    'An event holds a path of up to headBytesMax, so the count alone bounds nothing.',
-  ),
+  auditQueueBytesMax: row(64 * MiB, 'audit_unavailable', 'Events that wait, as they are stored.'),
   auditFlushDelayMs: row(
     50,
     'audit_unavailable',

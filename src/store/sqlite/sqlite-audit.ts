@@ -1,10 +1,11 @@
 // Audit events in SQLite, in the order in which they were stored.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import type { SqliteDatabase } from './sqlite-database.ts';
+import { readAuditEvent } from '../../api/read-audit-event.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import { type AuditWriter, pruneAudit, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { SqliteHolders } from './sqlite-holder.ts';
-import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
+import { damagedColumn, integerOf, jsonOf, textOf } from './sqlite-row.ts';
 import type { AuditBounds, AuditEntry, AuditQuery, AuditStore } from '../store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
@@ -59,7 +60,7 @@ export class SqliteAudit implements AuditStore {
         `SELECT event FROM audit_open WHERE holder IN (SELECT value FROM json_each(:ended)) ORDER BY id LIMIT :limit`,
         { ended: JSON.stringify(ended), limit },
       )
-      .map((row) => jsonOf<AuditEvent>(row, 'event'));
+      .map(eventOf);
   }
 
   async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
@@ -83,7 +84,7 @@ export class SqliteAudit implements AuditStore {
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     const direction = query.order === 'newest' ? 'DESC' : 'ASC';
     const sql = `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT :limit`;
-    return this.#database.all(sql, parameters).map((row) => jsonOf<AuditEvent>(row, 'event'));
+    return this.#database.all(sql, parameters).map(eventOf);
   }
 
   #sequenceOf(id: string): number | undefined {
@@ -96,4 +97,11 @@ export class SqliteAudit implements AuditStore {
       ? await this.#writer.prune(bounds)
       : pruneAudit(this.#database, bounds);
   }
+}
+
+/** Stored by this version of the program or an earlier one. */
+function eventOf(row: Row): AuditEvent {
+  const event = readAuditEvent(jsonOf(row, 'event'));
+  if (event === undefined) throw damagedColumn('event');
+  return event;
 }

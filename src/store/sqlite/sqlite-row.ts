@@ -5,13 +5,13 @@ import type { Row } from './sqlite-database.ts';
 
 export function textOf(row: Row, column: string): string {
   const value = row[column];
-  if (typeof value !== 'string') throw damaged(column);
+  if (typeof value !== 'string') throw damagedColumn(column);
   return value;
 }
 
 export function integerOf(row: Row, column: string): number {
   const value = row[column];
-  if (typeof value !== 'number') throw damaged(column);
+  if (typeof value !== 'number') throw damagedColumn(column);
   return value;
 }
 
@@ -23,12 +23,13 @@ export function jsonOf<T extends object>(row: Row, column: string): T {
     // The column is only ever written by JSON.stringify of a T.
     if (typeof value === 'object' && value !== null) return value as T;
   } catch (error) {
-    throw damaged(column, error);
+    throw damagedColumn(column, error);
   }
-  throw damaged(column);
+  throw damagedColumn(column);
 }
 
-function damaged(column: string, cause?: unknown): ProxyError {
+/** What stands in that column is not what this program writes there. */
+export function damagedColumn(column: string, cause?: unknown): ProxyError {
   return new ProxyError(
     'store_unavailable',
     `The store is damaged: column "${column}" holds something else.`,

@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { exchangeTable } from '../../../src/cli/operator/exchange-table.ts';
 
 const event: AuditEvent = {
+  v: 1,
   id: '1',
   time: '2026-01-01T10:20:30.456Z',
   kind: 'exchange',
@@ -73,4 +74,9 @@ test('no field of an event can disturb a terminal, whatever wrote it', () => {
 
 test('no events give no rows', () => {
   assert.equal(exchangeTable([], { title: false }), '');
+});
+
+test('the beginning of a path is not shown as the whole', () => {
+  const cut = { path: { bytes: 5000, sha256: '0'.repeat(64) } };
+  assert.match(exchangeTable([{ ...event, cut }], { title: false }), /\[cut: 5000 bytes in all\]/);
 });

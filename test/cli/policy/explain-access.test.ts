@@ -79,3 +79,10 @@ test('the command explains connections, and requests of a session with facts and
     assert.deepEqual([allowed.code, allowed.stdout.slice(0, 5)], [0, 'ALLOW']);
   });
 });
+
+test('what was copied from a cut path is not explained', () => {
+  assert.throws(() => requestAccess('GET', 'https://api.example.com/a[cut: 5000 bytes in all]'), {
+    code: 'usage',
+    message: /can't be told/,
+  });
+});

@@ -250,3 +250,19 @@ test('refs and repositories that no pattern can name are learnt as near as can b
   assert.match(text, /refs: \["refs\/heads\/\*\/\*\*", "refs\/tags\/\*\*"\]/);
   assert.match(text, /git-upload-pack/);
 });
+
+test('a request of which an event has only the beginning is left out, and that is said', () => {
+  const cut = { path: { bytes: 5000, sha256: '0'.repeat(64) } };
+  const text = proposePolicy([exchange({ path: '/a/1' }), exchange({ path: '/b/2', cut })]);
+  assert.match(text, /^# 1 request is left out: .*can't be told/m);
+  assert.ok(text.includes('/a/') && !text.includes('/b/'), text);
+  assert.match(proposePolicy([exchange({ path: '/b/2', cut })]), /1 request is left out[^]*rules: \[\]/);
+});
+
+test('where a denied path is not all there, no template is made beside it', () => {
+  const cut = { path: { bytes: 5000, sha256: '0'.repeat(64) } };
+  const seen = [exchange({ path: '/repos/a/issues/17' }), exchange({ path: '/repos/a/issues/18' })];
+  assert.match(proposePolicy(seen), /issues\/:id/);
+  const text = proposePolicy([...seen, refused({ path: '/repos/b', cut })]);
+  assert.ok(!text.includes(':id') && text.includes('/repos/a/issues/17'), text);
+});

@@ -251,3 +251,28 @@ rules:
       );
   });
 });
+
+test('of a path that was too long for an event nothing is told: its beginning is another path', () => {
+  const cut = { path: { bytes: 5000, sha256: '0'.repeat(64) } };
+  const policy = 'rules: [{ name: read, hosts: a.example.com, paths: /x/* }]';
+  for (const event of [exchange({ rule: 'read', path: '/x/1', cut }), refused({ path: '/y', cut })]) {
+    const result = run([event], policy);
+    assert.deepEqual([result.replayed, result.unchanged, result.flips, result.others], [1, 0, [], []]);
+    assert.deepEqual(result.unsure, [
+      {
+        request: `GET https://a.example.com${event.path}[cut: 5000 bytes in all]`,
+        reason: 'only the beginning of its path is recorded',
+        count: 1,
+      },
+    ]);
+    assert.match(replayText(result), /1 that cannot be told:/);
+  }
+});
+
+test('what was cut beside what is judged changes nothing', () => {
+  const cut = { message: { bytes: 5000, sha256: '0'.repeat(64) } };
+  const policy = 'rules: [{ name: read, hosts: a.example.com, paths: /x/* }]';
+  assert.deepEqual(changes(run([exchange({ rule: 'read', path: '/y', cut })], policy)), [
+    '1 allow → deny GET https://a.example.com/y',
+  ]);
+});

@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { contactSummary } from '../../../src/cli/run/contact-summary.ts';
 
 const exchange = (fields: Partial<AuditEvent>): AuditEvent => ({
+  v: 1,
   id: '1',
   time: '2026-01-01T10:20:30.456Z',
   kind: 'exchange',

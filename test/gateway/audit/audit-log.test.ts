@@ -14,6 +14,7 @@ import { newEventId, newTraceId, openAuditLog, type AuditLog } from '../../../sr
 import { patienceMs } from '../../support/patience.ts';
 
 const eventOf = (id: string, changes: Partial<AuditEvent> = {}): AuditEvent => ({
+  v: 1,
   id,
   time: '2026-01-01T00:00:00.000Z',
   kind: 'exchange',

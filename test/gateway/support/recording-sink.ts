@@ -2,6 +2,7 @@
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { ExchangeSink } from '../../../src/gateway/audit/audit-log.ts';
+import { assertValidEvent } from '../../support/valid-event.ts';
 import { OpenExchanges, type OpenExchange } from '../../../src/gateway/audit/open-exchanges.ts';
 
 export class RecordingSink implements ExchangeSink {
@@ -18,11 +19,13 @@ export class RecordingSink implements ExchangeSink {
 
   append(event: AuditEvent, ended?: OpenExchange): void {
     if (ended !== undefined) this.#open.leave(ended);
+    assertValidEvent(event);
     this.events.push(event);
     this.#onEvent();
   }
 
   keep(one: OpenExchange): void {
+    assertValidEvent(one.unfinished());
     this.kept.add(one);
     this.#open.keep(one, 0);
   }

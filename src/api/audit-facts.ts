@@ -1,0 +1,32 @@
+// Kinds of facts that an audit event can have: what was understood of a request beyond HTTP. Each kind is one object, and one row here.
+
+import { z } from 'zod';
+
+const gitFactsSchema = z
+  .object({
+    repository: z.string().describe('As the path names it, without `.git`.'),
+    operation: z.enum(['fetch', 'push']).describe('`fetch` or `push`.'),
+    refs: z
+      .array(
+        z
+          .object({
+            ref: z.string().describe('Full name, such as `refs/heads/main`.'),
+            change: z.enum(['create', 'update', 'delete']).describe('`create`, `update` or `delete`.'),
+          })
+          .readonly(),
+      )
+      .readonly()
+      .optional()
+      .describe('Of a push whose commands were read: the refs that it changes, the first 64.'),
+    refsTotal: z.int().nonnegative().optional().describe('How many refs there are, where that is more.'),
+  })
+  .readonly()
+  .describe('Of a request by git.');
+
+/** By the name of the field that has them. */
+export const factSchemas = {
+  git: gitFactsSchema.optional(),
+} as const;
+
+/** What a request by git is about. */
+export type GitFacts = z.output<typeof gitFactsSchema>;

@@ -1,0 +1,64 @@
+// When the stages of an exchange were over, by the clock that does not jump. Taking one costs some 50 ns.
+
+import type { AuditEvent } from '../../api/audit-event.ts';
+import type { OriginConnection } from '../forward/forwarder.ts';
+
+type Times = NonNullable<AuditEvent['times']>;
+type Stage = keyof Times;
+
+export class ExchangeTimes {
+  readonly #now: () => number;
+  readonly #beganMs: number;
+  #times: { -readonly [Name in Stage]?: number } | undefined;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#beganMs = now();
+  }
+
+  sinceBeginMs(): number {
+    return this.#offset(this.#now());
+  }
+
+  decided(): void {
+    this.#over('decidedMs', this.#now());
+  }
+
+  /** A connection takes the request: what it took to open it counts where this request waited for it. */
+  dialled({ isKept, dialTimes }: OriginConnection): void {
+    if (isKept !== true && dialTimes !== undefined) {
+      const { resolvedMs, dialledMs, securedMs } = dialTimes;
+      if (resolvedMs !== undefined) this.#over('resolvedMs', resolvedMs);
+      this.#over('dialledMs', dialledMs);
+      if (securedMs !== undefined) this.#over('securedMs', securedMs);
+    }
+    this.#over('sentMs', this.#now());
+  }
+
+  sent(): void {
+    this.#over('sentMs', this.#now());
+  }
+
+  responded(): void {
+    this.#over('firstByteMs', this.#now());
+  }
+
+  completed(): void {
+    this.#over('lastByteMs', this.#now());
+  }
+
+  event(): Times | undefined {
+    return this.#times === undefined ? undefined : { ...this.#times };
+  }
+
+  #over(stage: Stage, atMs: number): void {
+    const offset = this.#offset(atMs);
+    if (this.#times === undefined) this.#times = { [stage]: offset };
+    else this.#times[stage] = offset;
+  }
+
+  /** To a hundredth of a millisecond. What was over before this began took it no time. */
+  #offset(atMs: number): number {
+    return Math.max(0, Math.round((atMs - this.#beganMs) * 100) / 100);
+  }
+}
