@@ -26,6 +26,7 @@ import { issuerFetch } from './sessions/oidc-fetch.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
 import { openSessionService } from './sessions/session-service.ts';
+import { PublicOrigins } from './sessions/public-origins.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import { ownIssuer } from './sessions/session-token.ts';
 import { openSigningKey } from './sessions/signing-key.ts';
@@ -67,6 +68,8 @@ interface Start {
   readonly stack: AsyncDisposableStack;
   readonly onFault: (error: ProxyError) => void;
   readonly onLimit: (limit: LimitName) => void;
+  /** Under which agents reach it. */
+  readonly origins: PublicOrigins;
 }
 
 /**
@@ -125,6 +128,7 @@ function beginStart(config: GatewayConfig, options: GatewayOptions, stack: Async
     clock,
     metrics,
     stack,
+    origins: new PublicOrigins(config),
     onFault: (error) => {
       log('error', error.message);
     },
@@ -275,10 +279,16 @@ type TunnelNeeds = Records & {
 
 /** The tunnels, and what tells others of them. */
 function openTunnels(
-  { stack, clock, onFault }: Start,
+  { stack, clock, onFault, origins }: Start,
   { store, parts, sessions, policies }: TunnelNeeds,
 ): TunnelServer {
-  const tunnels = new TunnelServer({ sessions, parts, publicOrigins: [] });
+  const tunnels = new TunnelServer({
+    sessions,
+    parts,
+    get publicOrigins() {
+      return origins.all;
+    },
+  });
   stack.defer(() => {
     tunnels.destroy();
   });

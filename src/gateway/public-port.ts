@@ -17,6 +17,7 @@ import { FollowedIdentity } from './followed-identity.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { createPublicServer } from './public-server.ts';
 import { handleSessionRequest } from './sessions/session-endpoints.ts';
+import type { PublicOrigins } from './sessions/public-origins.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
 
@@ -38,6 +39,7 @@ export interface PublicPortNeeds {
   readonly audit: AuditLog;
   readonly sessions: SessionService;
   readonly tunnels: TunnelServer;
+  readonly origins: PublicOrigins;
 }
 
 /** The port on which agents come, and its certificate, kept fresh. */
@@ -51,6 +53,7 @@ export async function openPublicPort({
   audit,
   sessions,
   tunnels,
+  origins,
 }: PublicPortNeeds): Promise<PublicPort> {
   let isReady = true;
   const { identity, renewable } = await openIdentity(config, clock());
@@ -62,7 +65,9 @@ export async function openPublicPort({
   const { connections, failures } = await openAdmission(config, clock, onLimit);
   const endpoints = {
     sessions,
-    publicOrigins: [],
+    get publicOrigins() {
+      return origins.all;
+    },
     limits,
     clock,
     onLimit,
@@ -88,6 +93,7 @@ export async function openPublicPort({
   else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
   // A TLS server that listens has a port.
   const { port } = server.address() as AddressInfo;
+  origins.listensAt(port);
   const stopBeingReady = (): void => {
     isReady = false;
   };

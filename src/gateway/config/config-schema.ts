@@ -205,6 +205,15 @@ const auditSchema = strictMap(
 
 const policyHint = 'write the path of a policy file or folder, a list of them, or observe';
 
+const originHint = 'write an origin such as https://gateway.example.com:8443';
+
+/** A scheme, a host and maybe a port. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin, href } = new URL(text);
+  return protocol === 'https:' && href === `${origin}/`;
+}
+
 /** The configuration file of `upstreamproxy gateway`. */
 export const gatewayConfigSchema = strictMap(
   {
@@ -222,6 +231,14 @@ export const gatewayConfigSchema = strictMap(
     )
       .optional()
       .describe('Names and addresses under which agents reach the gateway.'),
+    publicOrigins: oneOrMany(
+      text(originHint).refine(isOrigin, { error: originHint }),
+      'write the origins of the gateway, or one',
+    )
+      .optional()
+      .describe(
+        'Origins under which agents reach the gateway, where a balancer has another port; the public names on its own port and 443 by default.',
+      ),
     stateDirectory: text('write the path of a folder')
       .optional()
       .describe('Keys, certificate authority and store, unless they are placed elsewhere.'),
@@ -311,6 +328,7 @@ export const gatewayConfigSchema = strictMap(
       oidc: 'issuers',
       logging: 'log',
       names: 'publicNames',
+      origins: 'publicOrigins',
       database: 'store',
       port: 'listen: { port: 8443 }',
       address: 'listen: { address: 0.0.0.0 }',

@@ -50,6 +50,8 @@ export interface GatewayConfig {
   /** Networks of balancers whose word on who is behind them is taken. */
   readonly trustedProxies: readonly string[];
   readonly publicNames: readonly string[];
+  /** Undefined: the public names, on the port of the gateway and on 443. */
+  readonly publicOrigins?: readonly string[];
   readonly stateDirectory: string;
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
   readonly tls: 'self' | { readonly certificate: string; readonly key: string };
@@ -193,6 +195,9 @@ function completeConfig(
     },
     trustedProxies: asList(document.trustedProxies),
     publicNames,
+    ...(document.publicOrigins === undefined
+      ? {}
+      : { publicOrigins: asList(document.publicOrigins).map(originOf) }),
     stateDirectory,
     tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
     certificateAuthority: {
@@ -331,4 +336,9 @@ async function missingFiles(
     problems.push({ file, line, column, message, severity: 'error' });
   }
   return problems;
+}
+
+/** As URLs are compared: lower case, without the usual port and a slash. */
+function originOf(url: string): string {
+  return new URL(url).origin;
 }

@@ -72,13 +72,12 @@ function publicUrlOf(request: IncomingMessage, publicOrigins: readonly string[])
   const claimed = `${scheme}://${request.headers.host ?? ''}`;
   const host = URL.canParse(claimed) ? new URL(claimed).host : undefined;
   const path = (request.url ?? '/').split('?', 1)[0];
-  if (publicOrigins.length === 0 && host !== undefined) return `${scheme}://${host}${path}`;
   // Behind a load balancer that ends TLS the schemes differ, so hosts are compared.
   const origin = publicOrigins.find((candidate) => new URL(candidate).host === host);
   if (origin === undefined) {
     throw new ProxyError(
       'authority_mismatch',
-      'The Host field is not a public name of this gateway; see its configuration.',
+      'The Host field is none of the origins of this gateway; see publicNames and publicOrigins of its configuration.',
     );
   }
   return `${new URL(origin).origin}${path}`;

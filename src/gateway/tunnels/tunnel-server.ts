@@ -24,7 +24,7 @@ import type { SessionService } from '../sessions/session-service.ts';
 export interface TunnelServerOptions {
   readonly sessions: SessionService;
   readonly parts: StreamParts;
-  /** Origins under which agents reach us, for the DPoP proof; empty believes Host. */
+  /** Origins under which agents reach us, one of which the DPoP proof names. Looked at with each request. */
   readonly publicOrigins: readonly string[];
 }
 

@@ -243,6 +243,9 @@ describe('what is wrong is told with its place and what to write', () => {
       'issuers: [{ issuer: "http://issuer.example.com" }]',
       [/write an https:\/\/ URL/],
     ],
+    ['no origin at all', 'publicOrigins: []', [/1:16: error: .*write the origins of the gateway, or one/]],
+    ['an origin in cleartext', 'publicOrigins: http://gw.example.com', [/write an origin such as https/]],
+    ['an origin with a path', 'publicOrigins: https://gw.example.com/v1', [/write an origin such as https/]],
     [
       'an issuer twice',
       'issuers: [{ issuer: "https://i.example.com" }, { issuer: "https://i.example.com", audience: b }]',

@@ -184,3 +184,39 @@ test('a fault of ours tells the agent a trace id and nothing else', async () => 
   assert.match(String(body['message']), new RegExp(String(body['trace_id'])));
   assert.match(faults[0]?.message ?? '', /\/srv\/x/);
 });
+
+test('the field Host names no origin by itself: where none is known every proof is for somebody else', async () => {
+  const key = createAgentKey();
+  const body = JSON.stringify({ posture });
+  for (const [publicOrigins, host, code] of [
+    [[], '127.0.0.1', 'authority_mismatch'],
+    [['https://gateway.example.com'], 'other.example.com', 'authority_mismatch'],
+  ] as const) {
+    const other = createServer((request, response) => {
+      void handleSessionRequest(request, response, {
+        sessions: sessions.service,
+        publicOrigins,
+        limits,
+        clock: () => sessions.nowMs(),
+      });
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    // A server that listens on a port has an AddressInfo.
+    const { port } = other.address() as AddressInfo;
+    const proof = proofOf(key, {
+      method: 'POST',
+      url: `http://${host}${sessionPath}`,
+      nowMs: sessions.nowMs(),
+    });
+    const request = send(`http://127.0.0.1:${port}${sessionPath}`, {
+      method: 'POST',
+      headers: { host, dpop: proof, 'content-type': 'application/json' },
+      agent: false,
+    });
+    request.end(body);
+    const [response] = await once(request, 'response');
+    assert.equal(JSON.parse(await text(response)).error, code);
+    other.close();
+  }
+});
