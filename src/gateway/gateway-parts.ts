@@ -7,6 +7,7 @@ import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
 import type { AccessDesk } from './access/access-desk.ts';
 import type { ProxyError } from '../protocol/error.ts';
+import type { HeldOctets } from '../protocol/held-octets.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { BudgetStore } from '../store/budget-store.ts';
 import type { GatewayConfig } from './config/config.ts';
@@ -29,6 +30,7 @@ export interface PartsInput {
   readonly policy: () => Policy;
   readonly desk: AccessDesk | undefined;
   readonly credentials: CredentialSet;
+  readonly held: HeldOctets;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
   /** What rules pin beside it. */
@@ -52,7 +54,7 @@ export async function loadTrust({ upstream }: GatewayConfig): Promise<readonly s
 }
 
 export function openParts(input: PartsInput): StreamParts {
-  const { config, audit, clock, policy, credentials, authority, stack } = input;
+  const { config, audit, clock, policy, credentials, held, authority, stack } = input;
   const { limits } = config;
   const { dialer } = input.upstream;
   const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
@@ -65,6 +67,7 @@ export function openParts(input: PartsInput): StreamParts {
   const front = {
     policy,
     credentials,
+    held,
     audit,
     forwarder,
     limits,

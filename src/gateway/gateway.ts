@@ -5,6 +5,7 @@ import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName, Limits } from '../protocol/limits.ts';
+import { HeldOctets } from '../protocol/held-octets.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { openAccess } from './access/open-access.ts';
@@ -179,6 +180,8 @@ interface Ways {
   readonly upstream: Upstream;
   readonly loops: LoopGuard;
   readonly credentials: CredentialSet;
+  /** The budget of what is held of sessions. */
+  readonly held: HeldOctets;
 }
 
 /** How it goes out, as whom, and how it is believed inside. */
@@ -188,10 +191,11 @@ async function openWays({ config, stack, clock, environment }: Start): Promise<W
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
+  const held = new HeldOctets(config.limits);
   const credentials = stack.use(
-    new CredentialSet(config.credentials, environment, upstream.fetch, config.limits),
+    new CredentialSet(config.credentials, environment, upstream.fetch, { limits: config.limits, held }),
   );
-  return { authority, upstream, loops, credentials };
+  return { authority, upstream, loops, credentials, held };
 }
 
 /** Who may come in. */
@@ -235,6 +239,7 @@ async function openServing(
     upstream,
     loops,
     credentials,
+    held,
     sessions,
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<StreamParts> {
@@ -249,6 +254,7 @@ async function openServing(
     policy,
     desk,
     credentials,
+    held,
     authority,
     upstream,
     ruleTrust,

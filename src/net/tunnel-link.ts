@@ -7,14 +7,13 @@ import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
+import type { TunnelConnectionOptions } from '../protocol/tunnel-options.ts';
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
 
-export interface TunnelLinkOptions {
+export interface TunnelLinkOptions extends Omit<TunnelConnectionOptions, 'nowMs'> {
   readonly webSocket: WebSocketConnection;
-  readonly role: 'agent' | 'gateway';
-  readonly limits: Limits;
   /** Gateway: a stream that the agent opened. Accept, refuse or use it; without a handler all are refused. */
   readonly onStream?: (stream: TunnelStream) => void;
   /** Gateway: a stream of the agent that was refused before anybody saw it. */
@@ -59,7 +58,7 @@ export class TunnelLink implements AsyncDisposable {
     this.#webSocket = webSocket;
     this.#limits = limits;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#connection = new TunnelConnection({ role, limits, nowMs: this.#nowMs() });
+    this.#connection = new TunnelConnection({ role, limits, nowMs: this.#nowMs(), spare: options.spare });
     this.#host = this.#streamHost();
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
     this.closed = promise;

@@ -2,6 +2,7 @@
 // Why it is made like this: docs/decisions/flow-control.md.
 
 import { uint31Max } from './frame-codec.ts';
+import type { SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
 
 /**
@@ -25,19 +26,32 @@ const roundTripMsMin = 0.05;
  */
 export class ReceivePool {
   readonly capacity: number;
+  readonly #spare: SpareOctets | undefined;
   #used = 0;
 
-  constructor(capacity: number) {
+  /** @param spare what all tunnels together may promise; a window that gets nothing of it is only slower */
+  constructor(capacity: number, spare?: SpareOctets) {
     this.capacity = capacity;
+    this.#spare = spare;
   }
 
   get free(): number {
-    return this.capacity - this.#used;
+    const own = this.capacity - this.#used;
+    return this.#spare === undefined ? own : Math.min(own, this.#spare.free);
+  }
+
+  /** Idle streams in great number must not take it from those that move data. */
+  get isHalfFree(): boolean {
+    const isOwn = (this.capacity - this.#used) * 2 > this.capacity;
+    return isOwn && (this.#spare === undefined || this.#spare.free * 2 > this.#spare.max);
   }
 
   /** A stream's commitment (credit at the peer and bytes held) changes; only what exceeds the reserve counts. */
   commit(before: number, after: number): void {
-    this.#used += Math.max(0, after - streamReserveBytes) - Math.max(0, before - streamReserveBytes);
+    const change = Math.max(0, after - streamReserveBytes) - Math.max(0, before - streamReserveBytes);
+    if (change === 0) return;
+    this.#used += change;
+    this.#spare?.change(change);
   }
 }
 
@@ -70,11 +84,10 @@ export class ReceiveWindow {
   }
 
   /**
-   * The grant for a new stream: the whole initial window at once while the pool is more than half free, so that idle
-   * streams in great number cannot take it from those that move data.
+   * The grant for a new stream: the whole initial window at once while the pool is more than half free.
    */
   grantInitially(): number {
-    if (this.#pool.free * 2 <= this.#pool.capacity) return 0;
+    if (!this.#pool.isHalfFree) return 0;
     this.#aimAt(this.#limits.windowBytesInitial);
     return this.#grant(this.#window - this.#credit);
   }

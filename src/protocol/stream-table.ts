@@ -2,6 +2,7 @@
 
 import { ProxyError } from './error.ts';
 import { ReceivePool, ReceiveWindow, streamReserveBytes } from './flow-window.ts';
+import type { SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
 
 /** A stream as seen from one end; `closed` while the last received bytes are still to be consumed. */
@@ -40,9 +41,9 @@ export class StreamTable {
   readonly #draining = new Map<number, StreamRecord>();
   lastStreamId = 0;
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, spare?: SpareOctets) {
     this.#limits = limits;
-    this.#pool = new ReceivePool(limits.connectionWindowBytes);
+    this.#pool = new ReceivePool(limits.connectionWindowBytes, spare);
   }
 
   /** Streams of which at least one direction is open. */

@@ -13,9 +13,8 @@ import { StreamTable } from './stream-table.ts';
 import type { StreamRecord, StreamState } from './stream-table.ts';
 import { EventQueue } from './tunnel-event.ts';
 import type { TunnelEvent } from './tunnel-event.ts';
+import type { TunnelConnectionOptions, TunnelRole } from './tunnel-options.ts';
 import { addCredit, bounded, overrun, streamLimit, unexpected } from './tunnel-fault.ts';
-
-export type TunnelRole = 'agent' | 'gateway';
 
 /**
  * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `takeOutput`. A fault of the peer
@@ -35,14 +34,14 @@ export class TunnelConnection {
   #goawayReceived = false;
   #failure: ProxyError | undefined;
 
-  constructor(options: { readonly role: TunnelRole; readonly limits: Limits; readonly nowMs: number }) {
+  constructor(options: TunnelConnectionOptions) {
     const { role, limits, nowMs } = options;
     this.#role = role;
     this.#limits = limits;
     this.#parser = new FrameParser(limits);
     this.#output = new OutputQueue(limits.controlQueueBytesMax);
     this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
-    this.#streams = new StreamTable(limits);
+    this.#streams = new StreamTable(limits, options.spare);
     this.#link = new LinkWindow(limits);
   }
 

@@ -10,7 +10,9 @@ test('a session is told of no more ports than capturePortsMax of the configurati
   const policy = policyOf(
     'rules: [{ name: r, hosts: a.test.example, scheme: tcp, ports: [5432, 22, 6379, 8443, 443] }]',
   );
-  const credentials = new CredentialSet({}, {}, () => assert.fail('nothing is fetched'), defaultLimits);
+  const credentials = new CredentialSet({}, {}, () => assert.fail('nothing is fetched'), {
+    limits: defaultLimits,
+  });
   const ports = (capturePortsMax: number): readonly number[] =>
     factsOf(principal(), policy, { credentials, limits: { ...defaultLimits, capturePortsMax } }).capturePorts;
   assert.deepEqual(ports(256), [22, 5432, 6379, 8443]);

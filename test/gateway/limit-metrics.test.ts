@@ -152,6 +152,9 @@ const uncounted: Partial<Record<LimitName, string>> = {
   ...forAll(
     'kept by the runtime, which tells nobody',
     'http2WindowBytes',
+    'http2WideWindowBytes',
+    'http2WideUploadsMax',
+    'requestBodyAheadBytes',
     'http2ConnectionWindowBytes',
     'http2SessionMegabytesMax',
     'http2SettingsEntriesMax',

@@ -10,6 +10,7 @@ import { errorTable } from '../../src/protocol/error-table.ts';
 import { linkCreditBytesInitial } from '../../src/protocol/flow-window.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
+import { HeldOctets } from '../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { patternHash, patternStream } from '../support/pattern-bytes.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
@@ -105,6 +106,31 @@ suite('many streams', () => {
     assert.equal(bulkDone, false);
     bulk.near.destroy();
     small.near.destroy();
+  });
+
+  test('what a tunnel was promised of the budget of its session is free again when it is over, however it ends', async () => {
+    const held = new HeldOctets();
+    for (const end of ['destroy', 'drain'] as const) {
+      const sockets = await webSocketPair();
+      const limits = defaultLimits;
+      await using agent = new TunnelLink({ webSocket: sockets.client, role: 'agent', limits });
+      const arrived = Promise.withResolvers<undefined>();
+      const gateway = new TunnelLink({
+        webSocket: sockets.server,
+        role: 'gateway',
+        limits,
+        spare: held.spare('one'),
+        // Nobody reads it.
+        onStream: (stream) => stream.end().once('readable', () => arrived.resolve(undefined)),
+      });
+      agent.openStream(someFields).write('unread');
+      agent.openStream(someFields).end('unread');
+      await arrived.promise;
+      assert.ok(held.all > 0);
+      if (end === 'drain') await gateway.drain(0);
+      else gateway.destroy();
+      assert.equal(held.all, 0, end);
+    }
   });
 
   test('more streams than streamsMax are refused one by one, and the others live on', async () => {

@@ -7,7 +7,7 @@ import type { ParsedFrame } from '../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { Limits } from '../../src/protocol/limits.ts';
 import { TunnelConnection } from '../../src/protocol/tunnel-connection.ts';
-import type { TunnelRole } from '../../src/protocol/tunnel-connection.ts';
+import type { TunnelRole } from '../../src/protocol/tunnel-options.ts';
 import type { TunnelEvent } from '../../src/protocol/tunnel-event.ts';
 
 export const someFields = { authority: 'example.com:443', mode: 'raw' } as const;

@@ -7,6 +7,7 @@ import {
   ReceiveWindow,
   streamReserveBytes as reserve,
 } from '../../src/protocol/flow-window.ts';
+import { HeldOctets } from '../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 
 const MiB = 1024 * 1024;
@@ -41,6 +42,24 @@ describe('the window of a stream', () => {
     window.received(reserve, 0);
     assert.equal(window.consumed(reserve / 2 - 1, 1, undefined), 0);
     assert.equal(window.consumed(1, 1, undefined), windowBytesInitial - reserve / 2);
+  });
+
+  test('is widened out of what all tunnels of a session may promise, and gives it back', () => {
+    const held = new HeldOctets({ ...defaultLimits, heldOctetsPerSessionMax: 4 * MiB });
+    const pools = [1, 2].map(() => new ReceivePool(connectionWindowBytes, held.spare('one')));
+    const windows = pools.flatMap((pool) =>
+      Array.from({ length: 8 }, () => new ReceiveWindow(pool, defaultLimits)),
+    );
+    const granted = windows.reduce((sum, window) => sum + window.grantInitially(), 0);
+    assert.ok(granted > 0);
+    assert.equal(held.ofSession('one'), granted);
+    const clock = { nowMs: 0 };
+    for (let i = 0; i < 20; i += 1)
+      for (const window of windows)
+        assert.ok(roundTrip(window, clock) >= reserve / 2, 'it is slower, never stopped');
+    assert.ok(held.ofSession('one') <= 2 * MiB);
+    for (const window of windows) window.release();
+    assert.equal(held.all, 0);
   });
 
   test('grants in lumps of at least half a window', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
-import type { TunnelRole } from '../../src/protocol/tunnel-connection.ts';
+import type { TunnelRole } from '../../src/protocol/tunnel-options.ts';
 import { alone, drainEvents, someFields } from './conversation.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));

@@ -15,6 +15,7 @@ import { foreignCredentials, withoutForeign } from './foreign-credentials.ts';
 import type { ForeignCredentials } from './foreign-credentials.ts';
 import { SearchedCredential, TableBudget, searchedValues } from '../scrub/searched-credential.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
+import type { HeldOctets } from '../../protocol/held-octets.ts';
 import { HeldBodies } from './request/held-bodies.ts';
 import type { ServiceFetch } from '../forward/service-fetch.ts';
 import { Vaults } from './vault/vaults.ts';
@@ -57,19 +58,21 @@ export class CredentialSet implements AsyncDisposable {
 
   /**
    * @param fetch how issuers of tokens and keepers of secrets are reached; without it none is
+   * @param held the budget of what is held of sessions
    * @throws ProxyError config_invalid if a source cannot be opened
    */
   constructor(
     configs: Readonly<Record<string, CredentialConfig>>,
     environment: Readonly<Record<string, string | undefined>>,
     fetch: ServiceFetch = unreachable,
-    limits: Limits = defaultLimits,
+    { limits, held }: { readonly limits: Limits; readonly held?: HeldOctets } = { limits: defaultLimits },
   ) {
     this.#background = new BackgroundRenewals(limits);
     const background = this.#background;
     this.#vaults = new Vaults({ environment, fetch, background });
     const placeholders: Record<string, string> = {};
-    const context = { environment, fetch, vaults: this.#vaults, held: new HeldBodies(limits), background };
+    const bodies = new HeldBodies(limits, held);
+    const context = { environment, fetch, vaults: this.#vaults, held: bodies, background };
     const tables = new TableBudget(limits);
     for (const [name, config] of Object.entries(configs)) {
       const searched = new SearchedCredential(name, tables);

@@ -28,6 +28,10 @@ export interface ClientExchange {
   /** Ends the response; resolves when it is handed to the transport. */
   sendEnd(rawTrailers: readonly string[]): void;
   readonly headSent: boolean;
+  /** HTTP/2: what the client may send ahead of a body on its stream, and that is held if the origin does not take it. */
+  readonly bodyWindowBytes?: number;
+  /** So many bytes of the body were taken so far. */
+  onBodyTaken?(bodyBytes: number): void;
   /** HTTP/1.1: throws if what frames the body is out of proportion to the body so far. */
   checkFraming?(bodyBytes: number): void;
   /** What broke the request while it was read; it is then the reason of the refusal. */

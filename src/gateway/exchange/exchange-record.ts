@@ -8,6 +8,7 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { Decision, Principal } from '../../policy/decision.ts';
 import type { RefUpdate } from '../../policy/git-commands.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { Reservation } from '../../protocol/held-octets.ts';
 import { newEventId, newTraceId, type ExchangeSink } from '../audit/audit-log.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
@@ -47,6 +48,7 @@ export class ExchangeRecord implements OpenExchange {
   readonly #startedMs: number;
   readonly #times = new ExchangeTimes();
   readonly #facts: Facts = {};
+  #held: Reservation | undefined;
   readonly #sink: ExchangeSink;
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;
@@ -87,6 +89,11 @@ export class ExchangeRecord implements OpenExchange {
   /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
   keep(): void {
     if (this.#state !== 'ended') this.#sink.keep(this);
+  }
+
+  /** Room for what is held of it, given back when it has ended. */
+  holds(held: Reservation | undefined): void {
+    this.#held = held;
   }
 
   /** What the client said, in case it is refused. */
@@ -253,6 +260,7 @@ export class ExchangeRecord implements OpenExchange {
   ended(): void {
     if (this.#state === 'ended') return;
     this.#enter('ended');
+    this.#held?.release();
     const durationMs = this.#times.sinceBeginMs();
     this.#sink.append({ ...this.#event(this.#facts.verdict ?? 'error'), durationMs }, this);
   }

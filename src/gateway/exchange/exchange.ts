@@ -10,6 +10,7 @@ import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { AllowDecision, Decision, Policy, Principal, RequestAccess } from '../../policy/decision.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import type { HeldOctets } from '../../protocol/held-octets.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import { respondForOwnHost } from './own-host.ts';
@@ -22,6 +23,7 @@ import { type BodyFacts, throughTransform } from '../credentials/request/body-re
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { holdBody, releaseBody } from './hold-body.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
 import { refusePush } from './git-denial.ts';
@@ -53,6 +55,8 @@ export interface ExchangeParts {
   readonly audit: ExchangeSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
+  /** What is held of sessions, and of all. */
+  readonly held: HeldOctets;
   /** What runs longer than the decision that began it. */
   readonly live: LiveGrants;
   readonly ruleTrust: RuleTrust;
@@ -124,7 +128,7 @@ export async function admit(
   const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
-  const { decision, access } = await decide({ client, head: asked.head }, scene, parts, record);
+  const { decision, access } = await decide({ client, validated: asked }, scene, parts, record);
   const validated = withoutFields(asked, decision);
   await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
@@ -173,14 +177,16 @@ function validate(client: ClientExchange, scene: ExchangeScene, limits: Limits):
  * twice: by its head, and by the commands that its body begins with.
  */
 async function decide(
-  { client, head }: { readonly client: ClientExchange; readonly head: RequestHead },
+  { client, validated }: { readonly client: ClientExchange; readonly validated: ValidatedRequest },
   { principal }: ExchangeScene,
   parts: ExchangeParts,
   record: ExchangeRecord,
 ): Promise<Pick<Admitted, 'decision' | 'access'>> {
+  const { head } = validated;
   const { destination, method, path, query, headers } = head;
   const access = { depth: 'request', destination, method, path, query, headers } as const;
   const first = judge(access, principal, parts, record);
+  if (first.effect === 'allow') record.holds(holdBody(client, validated, principal, parts));
   if (first.effect === 'deny' || first.awaits === undefined) {
     const decision = allowed(first);
     if (decision.observed !== undefined)
@@ -306,13 +312,6 @@ async function forward(
   }
 }
 
-/** A rewritten body that was not read to its end must not go on drawing from the client. */
-function releaseBody(client: ClientExchange, { body }: ForwardRequest): void {
-  if (body === undefined || body === client.body) return;
-  client.body.unpipe();
-  body.destroy();
-}
-
 /** What goes upstream, from the admitted request: nothing is copied from the client's bytes. */
 export function forwardRequest(
   client: ClientExchange,
@@ -344,6 +343,7 @@ export function forwardRequest(
       bodyBytes += bytes;
       record.sent(bodyBytes);
       client.checkFraming?.(bodyBytes);
+      client.onBodyTaken?.(bodyBytes);
       const max = decision.limits.bodyBytes;
       if (max !== undefined && bodyBytes > max) throw bodyTooLarge(max, decision);
     },

@@ -8,7 +8,15 @@ import type { Limits } from '../../protocol/limits.ts';
 import type { ResponseHead } from '../../http/message-head.ts';
 import type { ClientExchange } from '../exchange/client-exchange.ts';
 import { http2FieldObject } from '../../net/http2-fields.ts';
+import type { Http2Windows } from './http2-windows.ts';
 import { watchEnd } from '../../net/http2-stream-end.ts';
+
+interface Http2Request {
+  readonly rawHeaders: readonly string[];
+  readonly endsAtHead: boolean;
+  /** Those of its connection, where it has a body. */
+  readonly windows: Http2Windows | undefined;
+}
 
 export class Http2Client implements ClientExchange {
   readonly rawHeaders: readonly string[];
@@ -24,18 +32,21 @@ export class Http2Client implements ClientExchange {
   #responseEndedAtHead = false;
   #fault: ProxyError | undefined;
   readonly #idleTimeoutMs: number;
+  readonly #windows: Http2Windows | undefined;
+  readonly bodyWindowBytes: number;
   /** Runs while a response is sent. Node's own timer of a stream takes an acknowledged PING for progress of the stream. */
   #untaken: NodeJS.Timeout | undefined;
   readonly #onTaken = (): void => void this.#untaken?.refresh();
 
   constructor(
     stream: ServerHttp2Stream,
-    rawHeaders: readonly string[],
-    endsAtHead: boolean,
+    { rawHeaders, endsAtHead, windows }: Http2Request,
     { idleTimeoutMs }: Pick<Limits, 'idleTimeoutMs'>,
   ) {
     this.#stream = stream;
     this.#idleTimeoutMs = idleTimeoutMs;
+    this.#windows = windows;
+    this.bodyWindowBytes = windows?.streamBytes ?? 0;
     this.rawHeaders = rawHeaders;
     this.endsAtHead = endsAtHead;
     this.#isEnded = endsAtHead ? () => true : watchEnd(stream);
@@ -70,6 +81,10 @@ export class Http2Client implements ClientExchange {
 
   get body(): Readable {
     return this.#stream;
+  }
+
+  onBodyTaken(bodyBytes: number): void {
+    this.#windows?.taken(bodyBytes);
   }
 
   trailers(): readonly string[] {

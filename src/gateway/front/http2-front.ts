@@ -9,6 +9,8 @@ import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
 import { Http2Client, pseudoField } from './http2-client.ts';
 import { Http2Floods, resetOptions } from './http2-floods.ts';
+import { Http2Windows } from './http2-windows.ts';
+import { compact } from '../../net/tunnel-inbound-queue.ts';
 import type { FrontConnection } from './http-front.ts';
 import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
 
@@ -18,6 +20,7 @@ const headRoom = 2;
 interface Adopted {
   readonly connection: FrontConnection;
   readonly floods: Http2Floods;
+  readonly windows: Http2Windows;
 }
 
 export class Http2Front {
@@ -74,8 +77,10 @@ export class Http2Front {
     socket.once('end', () => {
       session.destroy();
     });
-    const { limits, clock } = this.#parts;
-    this.#adopted.set(session, { connection, floods: new Http2Floods(session, limits, clock) });
+    const { limits, clock, held } = this.#parts;
+    const floods = new Http2Floods(session, limits, clock);
+    const windows = new Http2Windows(session, held, connection.scene.principal.sessionId);
+    this.#adopted.set(session, { connection, floods, windows });
     this.#sessions.add(session);
     session.setLocalWindowSize(defaultLimits.http2ConnectionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
@@ -112,14 +117,18 @@ export class Http2Front {
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       return;
     }
-    const { connection } = adopted;
+    const { connection, windows } = adopted;
     const endsAtHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const client = new Http2Client(stream, rawHeaders, endsAtHead, this.#parts.limits);
+    const uploads = endsAtHead ? undefined : windows;
+    const end = uploads?.begin();
+    if (uploads !== undefined) keepCompact(stream);
+    const client = new Http2Client(stream, { rawHeaders, endsAtHead, windows: uploads }, this.#parts.limits);
     if (pseudoField(rawHeaders, ':protocol') !== '') {
-      void runHttp2Upgrade(client, connection.scene, this.#parts, stream);
+      void runHttp2Upgrade(client, connection.scene, this.#parts, stream).then(end);
       return;
     }
     void runExchange(client, connection.scene, this.#parts).then(() => {
+      end?.();
       if (!endsAtHead) stopReading(stream, client.responseEndedAtHead);
     });
   }
@@ -131,12 +140,21 @@ export class Http2Front {
  */
 function stopReading(stream: ServerHttp2Stream, responseEndedAtHead: boolean): void {
   if (stream.readableEnded || stream.closed) return;
+  // Nothing is held for a client that takes its time with the response.
+  stream.resume();
   const close = (): void => {
     stream.close(constants.NGHTTP2_NO_ERROR);
   };
   // `finish` tells that node has the last byte, not that the end was sent: that is the trailers' part.
   if (responseEndedAtHead || stream.sentTrailers !== undefined) setImmediate(close);
   else stream.once('wantTrailers', () => setImmediate(close));
+}
+
+/** What waits to be read costs what it counts: a small frame would keep the whole piece of the connection that it came in. */
+function keepCompact(stream: ServerHttp2Stream): void {
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: Buffer | null) =>
+    push(chunk === null || stream.readableFlowing === true ? chunk : compact(chunk));
 }
 
 function createHttp2Server(limits: Limits): Http2Server {

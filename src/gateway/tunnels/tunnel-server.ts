@@ -163,6 +163,7 @@ export class TunnelServer {
       webSocket,
       role: 'gateway',
       limits: parts.limits,
+      spare: parts.held.spare(principal.sessionId),
       onStream: (stream) => {
         void handleStream(linkPort(stream), principal, parts);
       },

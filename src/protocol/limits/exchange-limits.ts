@@ -78,6 +78,21 @@ export const exchangeLimits = {
     'body_too_large',
     'A body whose hash the client does not state is held until it is signed; those of services other than S3 are small.',
   ),
+  heldOctetsPerSessionMax: row(
+    128 * MiB,
+    'limit_exceeded',
+    'All that is held or promised of one session: bodies on their way, windows that were widened. A hundred uploads over HTTP/2 at once take 38 MiB of it.',
+  ),
+  heldOctetsMax: row(
+    512 * MiB,
+    'limit_exceeded',
+    'The same of all sessions; none gets more of it than is left for the others.',
+  ),
+  requestBodyAheadBytes: fixedRow(
+    320 * KiB,
+    'flow_control',
+    'What a body on its way to a slow origin costs beyond its window: 64 KiB that were read, 256 KiB that wait for the origin. The budget counts it for each.',
+  ),
   heldBodiesPerSessionBytesMax: row(
     32 * MiB,
     'limit_exceeded',

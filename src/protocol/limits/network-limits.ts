@@ -145,14 +145,24 @@ export const networkLimits = {
     'What is left unread of a refused body up to this size is read and dropped, so that the connection can go on.',
   ),
   http2WindowBytes: fixedRow(
-    1 * MiB,
+    64 * KiB,
     'flow_control',
-    'What a client may send ahead on one stream of HTTP/2.',
+    'What a client may send ahead on one stream of HTTP/2: 3 MB/s at 20 ms. It is held until the origin takes it, so the budget counts it for each upload.',
+  ),
+  http2WideWindowBytes: fixedRow(
+    512 * KiB,
+    'flow_control',
+    'The same on a connection with few uploads, of which the origin took one as it came: 25 MB/s at 20 ms.',
+  ),
+  http2WideUploadsMax: fixedRow(
+    8,
+    'flow_control',
+    'With more uploads at once on a connection its windows are narrow again: together they are fast enough.',
   ),
   http2ConnectionWindowBytes: fixedRow(
     4 * MiB,
     'flow_control',
-    'What a client may send ahead on one connection of HTTP/2, over all of its streams.',
+    'What may be on its way on one connection of HTTP/2. It is given back as it arrives, so it bounds speed; what is held, the windows of the streams bound.',
   ),
   http2SessionMegabytesMax: fixedRow(
     8,

@@ -29,6 +29,7 @@ import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
+import { HeldOctets } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -122,6 +123,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     clock: Date.now,
     live: new LiveGrants(),
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
+    held: new HeldOctets(limits),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const front = new HttpFront(common);

@@ -3,10 +3,12 @@
 
 import type { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { ProxyError } from '../../../protocol/error.ts';
-import type { LimitName, Limits } from '../../../protocol/limits.ts';
+import { HeldOctets } from '../../../protocol/held-octets.ts';
+import type { Limits } from '../../../protocol/limits.ts';
 import type { BodyFacts, BodyRewrite } from './body-rewrite.ts';
 import { readWholeBody } from './whole-body.ts';
+
+const bounds = { perSession: 'heldBodiesPerSessionBytesMax', all: 'heldBodiesBytesMax' } as const;
 
 export interface HeldBody {
   readonly bytes: Buffer;
@@ -16,17 +18,18 @@ export interface HeldBody {
 
 export class HeldBodies {
   readonly limits: Limits;
-  #heldBytes = 0;
-  readonly #heldBytesBySession = new Map<string, number>();
+  readonly #room: HeldOctets;
 
-  constructor(limits: Limits) {
+  /** @param held the budget of all that is held, of which bodies have a part */
+  constructor(limits: Limits, held?: HeldOctets) {
     this.limits = limits;
+    this.#room = new HeldOctets(limits, bounds, held);
   }
 
   /** @throws ProxyError body_too_large, limit_exceeded, timeout, cancelled */
   async hold(body: BodyFacts, bytesMax: number): Promise<HeldBody> {
     // Room for the largest: what is not declared is not believed to be small.
-    const release = this.#reserve(body.length ?? bytesMax, body.sessionId);
+    const { release } = this.#room.reserve(body.sessionId, body.length ?? bytesMax);
     const timeoutMs = this.limits.heldBodyTimeoutMs;
     const bytes = await readWholeBody(body.open(), { bytesMax, timeoutMs }).catch((error: unknown) => {
       release();
@@ -42,21 +45,6 @@ export class HeldBodies {
       }),
     };
   }
-
-  /** Gives what frees the room again. */
-  #reserve(room: number, sessionId: string): () => void {
-    const ofSession = (this.#heldBytesBySession.get(sessionId) ?? 0) + room;
-    if (ofSession > this.limits.heldBodiesPerSessionBytesMax) throw tooMany('heldBodiesPerSessionBytesMax');
-    if (this.#heldBytes + room > this.limits.heldBodiesBytesMax) throw tooMany('heldBodiesBytesMax');
-    this.#heldBytes += room;
-    this.#heldBytesBySession.set(sessionId, ofSession);
-    return once(() => {
-      this.#heldBytes -= room;
-      const left = (this.#heldBytesBySession.get(sessionId) ?? 0) - room;
-      if (left > 0) this.#heldBytesBySession.set(sessionId, left);
-      else this.#heldBytesBySession.delete(sessionId);
-    });
-  }
 }
 
 /** The room is free again when the request is over, whichever way. */
@@ -69,18 +57,4 @@ function bodyOf(bytes: Buffer, release: () => void): Readable {
   });
   body.once('close', release);
   return body;
-}
-
-function tooMany(limit: LimitName): ProxyError {
-  return new ProxyError('limit_exceeded', `too many bodies wait to be sent on (${limit}); try again`, {
-    limit,
-  });
-}
-
-function once(step: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) step();
-    isDone = true;
-  };
 }

@@ -1,0 +1,120 @@
+// One budget for what is held of one session, and of all: bodies, windows that were promised, queues.
+
+import { ProxyError } from './error.ts';
+import { defaultLimits, type LimitName, type Limits } from './limits.ts';
+
+/** The limits that a budget stands for. */
+export interface HeldOctetsBounds {
+  readonly perSession: LimitName;
+  readonly all: LimitName;
+}
+
+export interface Reservation {
+  readonly octets: number;
+  /** Gives the room back; twice is harmless. */
+  release(): void;
+}
+
+/** What is promised to one session beyond what it needs, and only where there is room to spare. */
+export interface SpareOctets {
+  /** What may be promised at all. */
+  readonly max: number;
+  /** What may be promised now. */
+  readonly free: number;
+  /** More is promised, or by a negative number less. */
+  change(octets: number): void;
+}
+
+const everything: HeldOctetsBounds = { perSession: 'heldOctetsPerSessionMax', all: 'heldOctetsMax' };
+
+/**
+ * Counts octets, never holds them. No session gets more than is left for the others, however large the bound of a session is: of
+ * many that take all they can, each has the same, and as much stays free for the next.
+ */
+export class HeldOctets {
+  readonly #limits: Limits;
+  readonly #bounds: HeldOctetsBounds;
+  readonly #within: HeldOctets | undefined;
+  readonly #bySession = new Map<string, number>();
+  #all = 0;
+
+  /** @param within a wider budget, from which all that this one gives is taken too */
+  constructor(limits: Limits = defaultLimits, bounds: HeldOctetsBounds = everything, within?: HeldOctets) {
+    this.#limits = limits;
+    this.#bounds = bounds;
+    this.#within = within;
+  }
+
+  /** Octets that are held, over all sessions. */
+  get all(): number {
+    return this.#all;
+  }
+
+  ofSession(sessionId: string): number {
+    return this.#bySession.get(sessionId) ?? 0;
+  }
+
+  /** Room for so many octets. @throws ProxyError limit_exceeded, with the limit that leaves none */
+  reserve(sessionId: string, octets: number): Reservation {
+    const limit = this.#lacking(sessionId, octets);
+    if (limit !== undefined) throw tooMuch(limit);
+    const outer = this.#within?.reserve(sessionId, octets);
+    this.#change(sessionId, octets);
+    let isHeld = true;
+    return {
+      octets,
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        this.#change(sessionId, -octets);
+        outer?.release();
+      },
+    };
+  }
+
+  /** As `reserve`, where less will do: half of the room stays for what cannot do with less. Undefined if there is none to spare. */
+  reserveSpare(sessionId: string, octets: number): Reservation | undefined {
+    return octets <= this.#spareOf(sessionId) ? this.reserve(sessionId, octets) : undefined;
+  }
+
+  /** What a session may be promised beyond its need: at most half of what it may have at all. */
+  spare(sessionId: string): SpareOctets {
+    const free = (): number => this.#spareOf(sessionId);
+    return {
+      max: this.#max.perSession / 2,
+      get free() {
+        return free();
+      },
+      change: (octets) => this.#change(sessionId, octets),
+    };
+  }
+
+  #spareOf(sessionId: string): number {
+    const { perSession, all } = this.#max;
+    const own = this.ofSession(sessionId);
+    return Math.max(0, Math.min(perSession / 2 - own, all / 2 - this.#all, all - this.#all - own));
+  }
+
+  #lacking(sessionId: string, octets: number): LimitName | undefined {
+    const { perSession, all } = this.#max;
+    const own = this.ofSession(sessionId) + octets;
+    if (own > perSession) return this.#bounds.perSession;
+    return own > all - this.#all ? this.#bounds.all : undefined;
+  }
+
+  get #max(): { readonly perSession: number; readonly all: number } {
+    return { perSession: this.#limits[this.#bounds.perSession], all: this.#limits[this.#bounds.all] };
+  }
+
+  #change(sessionId: string, octets: number): void {
+    this.#all += octets;
+    const own = this.ofSession(sessionId) + octets;
+    if (own > 0) this.#bySession.set(sessionId, own);
+    else this.#bySession.delete(sessionId);
+  }
+}
+
+function tooMuch(limit: LimitName): ProxyError {
+  const message = `there is no room for what would have to be held (${limit}); end other requests and try again`;
+  return new ProxyError('limit_exceeded', message, { limit, retryAfterSeconds: 1 });
+}

@@ -1,0 +1,14 @@
+// What an end of a tunnel is made with.
+
+import type { SpareOctets } from './held-octets.ts';
+import type { Limits } from './limits.ts';
+
+export type TunnelRole = 'agent' | 'gateway';
+
+export interface TunnelConnectionOptions {
+  readonly role: TunnelRole;
+  readonly limits: Limits;
+  readonly nowMs: number;
+  /** From which windows are widened, beside the bound of the tunnel itself. */
+  readonly spare?: SpareOctets | undefined;
+}
