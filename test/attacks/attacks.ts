@@ -16,6 +16,7 @@ import { matching } from './groups/matching.ts';
 import { method } from './groups/method.ts';
 import { path } from './groups/path.ts';
 import { response } from './groups/response.ts';
+import { scrub } from './groups/scrub.ts';
 import { sessionToken } from './groups/session-token.ts';
 import { tls } from './groups/tls.ts';
 import { tunnelUpgrade } from './groups/tunnel-upgrade.ts';
@@ -45,6 +46,7 @@ const played: AttackTable = {
   ...tls,
   ...tunnelUpgrade,
   ...response,
+  ...scrub,
   ...http2Dos,
   ...exhaustion,
   ...sessionToken,
