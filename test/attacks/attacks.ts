@@ -15,6 +15,7 @@ import { http2Dos } from './groups/http2-dos.ts';
 import { matching } from './groups/matching.ts';
 import { method } from './groups/method.ts';
 import { path } from './groups/path.ts';
+import { reading } from './groups/reading.ts';
 import { response } from './groups/response.ts';
 import { scrub } from './groups/scrub.ts';
 import { sessionToken } from './groups/session-token.ts';
@@ -41,6 +42,7 @@ const played: AttackTable = {
   ...matching,
   ...h1Framing,
   ...path,
+  ...reading,
   ...method,
   ...credential,
   ...tls,
