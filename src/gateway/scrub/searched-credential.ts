@@ -19,7 +19,7 @@ export class TableBudget {
     this.#limits = limits;
   }
 
-  /** @throws ProxyError limit_exceeded */
+  /** @throws ProxyError credential_unavailable */
   build(values: readonly Secret<string>[], name: string): SearchTable {
     const { scrubTableBytesMax, scrubTablesBytesMax } = this.#limits;
     const table = buildSearchTable(secretForms(values), scrubTableBytesMax);
@@ -36,7 +36,7 @@ export class TableBudget {
 
 function tooLarge(name: string, limit: 'scrubTableBytesMax' | 'scrubTablesBytesMax'): ProxyError {
   const message = `the value of credential ${name} is too long to be searched for in responses (${limit})`;
-  return new ProxyError('limit_exceeded', message, { limit });
+  return new ProxyError('credential_unavailable', message, { limit });
 }
 
 export class SearchedCredential {
@@ -53,7 +53,7 @@ export class SearchedCredential {
     this.#budget = budget;
   }
 
-  /** The values of this moment; what runs is searched for them from now on. @throws ProxyError limit_exceeded */
+  /** The values of this moment; what runs is searched for them from now on. @throws ProxyError credential_unavailable */
   note(values: readonly Secret<string>[]): void {
     const joined = values.map((value) => value.reveal()).join('\0');
     if (joined === this.#values && this.#tables.length > 0) return;

@@ -156,12 +156,12 @@ export const exchangeLimits = {
   ),
   scrubTableBytesMax: row(
     32 * MiB,
-    'limit_exceeded',
+    'credential_unavailable',
     'The table by which responses are searched for the value of one credential: 70 KB for a token of 40 characters, 4 MB for one of 1,600, 15 MB for Base64 of 2,000.',
   ),
   scrubTablesBytesMax: row(
     256 * MiB,
-    'limit_exceeded',
+    'credential_unavailable',
     'All of these tables together, up to four for a credential: values before the present one are kept for bodies that run.',
   ),
   decisionStepsMax: fixedRow(

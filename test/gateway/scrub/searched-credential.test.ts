@@ -38,12 +38,12 @@ test('a value whose table is too large is refused, by itself or with all others'
   const long = secrets('x'.repeat(2_000));
   const one = new TableBudget({ ...defaultLimits, scrubTableBytesMax: 1_000 });
   assert.throws(() => new SearchedCredential('it', one).note(long), {
-    code: 'limit_exceeded',
+    code: 'credential_unavailable',
     limit: 'scrubTableBytesMax',
   });
   const all = new TableBudget({ ...defaultLimits, scrubTablesBytesMax: 1_000 });
   assert.throws(() => new SearchedCredential('it', all).note(long), {
-    code: 'limit_exceeded',
+    code: 'credential_unavailable',
     limit: 'scrubTablesBytesMax',
   });
 });

@@ -7,6 +7,7 @@ import { connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import fc from 'fast-check';
 
 import { WebSocketScrubber } from '../../../src/gateway/scrub/websocket-scrubber.ts';
 import { patienceMs } from '../../support/patience.ts';
@@ -200,8 +201,9 @@ function messagesOf(frames: ReturnType<typeof framesOf>): readonly string[] {
 /** What comes out by itself after each chunk, before the next. */
 async function through(
   chunks: readonly Buffer[],
+  value = secret,
 ): Promise<{ readonly outs: readonly Buffer[]; readonly replaced: number }> {
-  const scrubber = new WebSocketScrubber(searchedFor(secret));
+  const scrubber = new WebSocketScrubber(searchedFor(value));
   const outs: Buffer[] = [];
   for (const chunk of chunks) {
     scrubber.write(chunk);
@@ -269,4 +271,42 @@ test('of a message that is cut off by the end of the connection what was held is
   // The head of its frame told its length; of what it says the window is missing.
   assert.deepEqual(await all, cut.subarray(0, 2));
   assert.equal(scrubber.replaced, 0);
+});
+
+test('which frames leave when depends on lengths alone, whatever the secret and the messages are', async () => {
+  const letters = fc.constantFrom(...'abAB01-_');
+  const value = fc.string({ unit: letters, minLength: 30, maxLength: 30 });
+  const sizes = fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.boolean()), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  const framesFor = (text: string, lengths: readonly (readonly [number, boolean])[]): readonly Buffer[] => {
+    let at = 0;
+    let isFirst = true;
+    return lengths.map(([length, fin]) => {
+      const payload = Buffer.from(text.repeat(50).slice(at, at + length));
+      const frame = rawFrame({ opcode: isFirst ? 1 : 0, fin, payload });
+      at += length;
+      isFirst = fin;
+      return frame;
+    });
+  };
+  const heads = async (
+    chunks: readonly Buffer[],
+    secretOfIt: string,
+  ): Promise<readonly (readonly number[])[]> => {
+    const { outs } = await through(chunks, secretOfIt);
+    return outs.map((out) => framesOf(out).flatMap(({ opcode, payload }) => [opcode, payload.length]));
+  };
+  await fc.assert(
+    fc.asyncProperty(value, value, sizes, async (one, other, lengths) => {
+      // Messages of beginnings of the one secret, and of the other's.
+      const own = framesFor(`${one.slice(0, -1)}${one}${one.slice(0, 7)}`, lengths);
+      const foreign = framesFor(`${other.slice(0, -1)}${other}${other.slice(0, 7)}`, lengths);
+      const expected = await heads(own, one);
+      assert.deepEqual(await heads(own, other), expected);
+      assert.deepEqual(await heads(foreign, one), expected);
+    }),
+    { numRuns: 60, seed: 20_263 },
+  );
 });
