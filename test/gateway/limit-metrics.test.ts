@@ -162,8 +162,9 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'metricsRequestTimeoutMs',
   ),
   ...forAll(
-    'decides the way that a body goes, and refuses none',
+    'decides the way that something goes, and refuses none',
     'discardedBodyBytesMax',
+    'originPoolsPerSessionMin',
     'placeholderBodyBytesMax',
   ),
 };

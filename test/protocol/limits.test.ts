@@ -8,7 +8,7 @@ import { assertDocsTable, markdownTable } from './docs-table.ts';
 
 /** Bytes and milliseconds as a person would say them, where that loses nothing. */
 function readable(name: string, value: number): string {
-  if (name.includes('Bytes')) {
+  if (/Bytes|Octets/.test(name)) {
     for (const [unit, size] of [
       ['MiB', 1024 ** 2],
       ['KiB', 1024],

@@ -35,11 +35,12 @@ export interface OriginDialer {
 }
 
 interface Entry<P> {
-  readonly principalId: string;
   readonly pool: P;
   lastUsedMs: number;
   inUse: number;
 }
+
+type Owner = Pick<OriginKey, 'principalId' | 'sessionId'>;
 
 /** The key of a request, and nothing else of it: a pool keeps its key for as long as it lives. */
 export function originKeyOf(request: ForwardRequest): OriginKey {
@@ -75,7 +76,7 @@ export function originKeyText(key: OriginKey): string {
   ]);
 }
 
-type PoolLimits = Pick<Limits, 'originPoolsMax' | 'originPoolsPerPrincipalMax'>;
+type PoolLimits = Pick<Limits, 'originPoolsMax' | 'originPoolsPerPrincipalMax' | 'originPoolsPerSessionMin'>;
 
 /**
  * A bounded map of pools by key. `use` opens one on demand, for which the one unused for longest makes room; `release`
@@ -86,8 +87,9 @@ export class OriginPools<P> implements Disposable {
   readonly #open: (key: OriginKey) => P;
   readonly #close: (pool: P) => void;
   readonly #limits: PoolLimits;
-  /** Pools in use, by principal. */
+  /** Pools in use, by principal and by session. */
   readonly #inUse = new Map<string, number>();
+  readonly #inUseBySession = new Map<string, number>();
   readonly #sweeping: RepeatedLook;
 
   constructor(open: (key: OriginKey) => P, close: (pool: P) => void, limits: PoolLimits = defaultLimits) {
@@ -111,15 +113,14 @@ export class OriginPools<P> implements Disposable {
   use(key: OriginKey): { readonly pool: P; readonly release: () => void } {
     const text = originKeyText(key);
     const known = this.#entries.get(text);
-    if (known === undefined || known.inUse === 0) this.#admit(key.principalId);
+    if (known === undefined || known.inUse === 0) this.#admit(key);
     if (known === undefined) this.#makeRoom();
     else this.#entries.delete(text);
-    const { principalId } = key;
-    const used = known ?? { pool: this.#open(key), principalId, lastUsedMs: Date.now(), inUse: 0 };
+    const used = known ?? { pool: this.#open(key), lastUsedMs: Date.now(), inUse: 0 };
     // Re-inserted last: the map's order is the order of use.
     this.#entries.set(text, used);
     used.inUse += 1;
-    if (used.inUse === 1) this.#count(principalId, 1);
+    if (used.inUse === 1) this.#count(key, 1);
     let released = false;
     return {
       pool: used.pool,
@@ -128,7 +129,7 @@ export class OriginPools<P> implements Disposable {
         released = true;
         used.inUse -= 1;
         used.lastUsedMs = Date.now();
-        if (used.inUse === 0) this.#count(principalId, -1);
+        if (used.inUse === 0) this.#count(key, -1);
       },
     };
   }
@@ -139,9 +140,11 @@ export class OriginPools<P> implements Disposable {
     this.#entries.clear();
   }
 
-  #admit(principalId: string): void {
+  /** A session that has few is admitted whatever the others of its principal have: none of them starves it. */
+  #admit({ principalId, sessionId }: Owner): void {
     const max = this.#limits.originPoolsPerPrincipalMax;
     if ((this.#inUse.get(principalId) ?? 0) < max) return;
+    if ((this.#inUseBySession.get(sessionId) ?? 0) < this.#limits.originPoolsPerSessionMin) return;
     throw new ProxyError(
       'limit_exceeded',
       `${max} destinations are in use at once (originPoolsPerPrincipalMax); end some first`,
@@ -149,10 +152,9 @@ export class OriginPools<P> implements Disposable {
     );
   }
 
-  #count(principalId: string, change: 1 | -1): void {
-    const count = (this.#inUse.get(principalId) ?? 0) + change;
-    if (count > 0) this.#inUse.set(principalId, count);
-    else this.#inUse.delete(principalId);
+  #count({ principalId, sessionId }: Owner, change: 1 | -1): void {
+    addTo(this.#inUse, principalId, change);
+    addTo(this.#inUseBySession, sessionId, change);
   }
 
   #makeRoom(): void {
@@ -178,4 +180,10 @@ export class OriginPools<P> implements Disposable {
       this.#close(entry.pool);
     }
   }
+}
+
+function addTo(counts: Map<string, number>, key: string, change: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + change;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }

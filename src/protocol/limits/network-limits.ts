@@ -47,6 +47,11 @@ export const networkLimits = {
     'limit_exceeded',
     'Destinations that one principal uses at once, counted for each of its sessions: the others must find room too.',
   ),
+  originPoolsPerSessionMin: fixedRow(
+    16,
+    'limit_exceeded',
+    'Destinations that each session gets even where others of its principal use all that the principal may have.',
+  ),
   http1ConnectionsPerOriginMax: row(
     128,
     'limit_exceeded',

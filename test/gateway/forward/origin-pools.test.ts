@@ -62,7 +62,7 @@ test('the number of pools is bounded and a pool in use is never the one that goe
 });
 
 test('with every pool in use the next one is refused, and one that is given back makes room', () => {
-  const limits = { originPoolsMax: 3, originPoolsPerPrincipalMax: 2 };
+  const limits = { originPoolsMax: 3, originPoolsPerPrincipalMax: 2, originPoolsPerSessionMin: 0 };
   const pools = new OriginPools<string>(
     ({ principalId }) => principalId,
     () => undefined,
@@ -88,6 +88,29 @@ test('with every pool in use the next one is refused, and one that is given back
   pools.use(at('c', 1));
   assert.equal(pools.size, 3);
   assert.throws(() => pools.use(at('a', 3)), { limit: 'originPoolsMax' });
+  pools[Symbol.dispose]();
+});
+
+test('a session with all destinations of its principal leaves another one of the same its few', () => {
+  const limits = { originPoolsMax: 100, originPoolsPerPrincipalMax: 4, originPoolsPerSessionMin: 2 };
+  const pools = new OriginPools<string>(
+    ({ sessionId }) => sessionId,
+    () => undefined,
+    limits,
+  );
+  const at = (sessionId: string, port: number): OriginKey => ({
+    ...key,
+    sessionId,
+    destination: { ...key.destination, port },
+  });
+  for (let port = 1; port <= 4; port += 1) pools.use(at('greedy', port));
+  const refusal = { code: 'limit_exceeded', limit: 'originPoolsPerPrincipalMax' };
+  assert.throws(() => pools.use(at('greedy', 5)), refusal);
+  const first = pools.use(at('other', 1));
+  pools.use(at('other', 2));
+  assert.throws(() => pools.use(at('other', 3)), refusal);
+  first.release();
+  pools.use(at('other', 3));
   pools[Symbol.dispose]();
 });
 

@@ -79,8 +79,10 @@ export function compilePolicy(text: string, credentials: Iterable<string> = []):
   return result.policy;
 }
 
-export function testPrincipal(name: string): Principal {
-  return { id: `issuer|${name}`, sessionId: `session-${name}`, claims: { sub: name }, posture: [] };
+/** `name` has one session; `name/session` is another one of the same principal. */
+export function testPrincipal(given: string): Principal {
+  const [name = given, session = name] = given.split('/');
+  return { id: `issuer|${name}`, sessionId: `session-${session}`, claims: { sub: name }, posture: [] };
 }
 
 /** Opens the request path; dispose it at the end. */
