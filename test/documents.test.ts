@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { limitTable } from '../src/protocol/limits.ts';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
@@ -52,3 +54,27 @@ test('links in documents lead to files, and to headings that they have', () => {
   assert.ok(seen > 100, `${seen} links were seen`);
   assert.deepEqual(broken, []);
 });
+
+test('every row of budgets.md names limits that are there, and a test that is there', () => {
+  const rows = read('docs/reference/budgets.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| what '));
+  assert.ok(rows.length > 20);
+  for (const row of rows) {
+    const [what = '', , by = '', proof = ''] = row.slice(2, -2).split(' | ');
+    const limits = [...by.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    assert.ok(limits.length > 0, `${what}: names no limit`);
+    for (const name of limits) assert.ok(Object.hasOwn(limitTable, name), `${what}: ${name} is no limit`);
+    const [, name = '', file = ''] = /^`([^`]+)` in (test\/\S+)$/.exec(proof) ?? [];
+    assert.ok(name !== '' && existsSync(join(root, file)), `${what}: ${proof} is no test`);
+    assert.ok(
+      testNamesOf(read(file)).some((one) => one.includes(name)),
+      `${what}: ${file} has no test "${name}"`,
+    );
+  }
+});
+
+/** As they are written, with what a table fills in. */
+function testNamesOf(source: string): readonly string[] {
+  return [...source.matchAll(/\btest\(\s*(['`])(.*?)\1,/g)].map(([, , name = '']) => name);
+}
