@@ -143,6 +143,8 @@ policy: policy.yaml
 upstream:
   ca: ${origin.caFile}
   hosts: { ${originHost}: 127.0.0.1 }
+# One session makes more requests in a run than a workload does in a day.
+limits: { auditEventsPerSecondMax: 1000000, auditBytesPerSecondMax: 2000000000 }
 log: { level: warn }
 `;
 }

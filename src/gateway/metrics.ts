@@ -121,6 +121,11 @@ export function countingSink(sink: ExchangeSink, metrics: Metrics): ExchangeSink
     },
     keep: (one) => sink.keep(one),
     openOf: (sessionId) => sink.openOf(sessionId),
+    overRate: (sessionId) => sink.overRate(sessionId),
+    sum: (event) => {
+      metrics.count(event);
+      sink.sum(event);
+    },
     get healthy() {
       return sink.healthy;
     },

@@ -39,6 +39,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   resolverCacheMax: 'the oldest entry makes room',
   resolverTtlMsMax: 'a response is kept for less than it claims',
   attemptDelayMs: 'when the next address is tried',
+  auditEventsBurstMax: 'what auditEventsPerSecondMax fills; that is the limit that is told',
+  auditBytesBurstMax: 'what auditBytesPerSecondMax fills; that is the limit that is told',
   auditEventBytesMax: 'what is cut says so in the event',
   toldPathCharactersMax: 'what is left out of a refusal is in the event',
   policyBytesMax: 'told with its place when the file is read',

@@ -8,8 +8,10 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import type { AuditEntry, AuditStore } from '../../store/store.ts';
 import { AuditFile } from './audit-file.ts';
+import { AuditRates } from './audit-rates.ts';
 import { boundedEventJson } from './bounded-event.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
+import { QueueShare } from './queue-share.ts';
 
 const retryDelayMsInitial = 100;
 
@@ -32,6 +34,10 @@ export interface ExchangeSink extends AuditSink {
   keep(one: OpenExchange): void;
   /** How many of that session were kept and have not ended. */
   openOf(sessionId: string): number;
+  /** Why that session may begin nothing now: it fills the audit faster than it may, or more of the queue than others leave it. */
+  overRate(sessionId: string): ProxyError | undefined;
+  /** Takes a refusal for that reason, which shares its event with others. */
+  sum(event: AuditEvent): void;
 }
 
 /** A sink that can be waited for. */
@@ -102,7 +108,9 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   /** Events that wait; the first are those of `#batch` while there is one. */
   #queue: AuditEntry[] = [];
   #queueBytes = 0;
+  readonly #share = new QueueShare();
   readonly #open: OpenExchanges;
+  readonly #rates: AuditRates;
   #batch: Batch | undefined;
   #appended = 0;
   #written = 0;
@@ -121,6 +129,11 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#open = new OpenExchanges(this.#limits.auditFlushDelayMs);
     this.#onFault = options.onFault ?? (() => {});
     this.#onLimit = options.onLimit ?? (() => {});
+    this.#rates = new AuditRates(
+      this.#limits,
+      () => performance.now(),
+      (event) => this.#append(this.#entryOf(event)),
+    );
   }
 
   get healthy(): boolean {
@@ -134,7 +147,9 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   append(event: AuditEvent, ended?: OpenExchange): void {
-    this.#append(this.#entryOf(event, ended !== undefined && this.#open.leave(ended)));
+    const entry = this.#entryOf(event, ended !== undefined && this.#open.leave(ended));
+    if (entry.sessionId !== undefined) this.#rates.charge(entry.sessionId, entry.json.length);
+    this.#append(entry);
   }
 
   keep(one: OpenExchange): void {
@@ -144,6 +159,15 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
 
   openOf(sessionId: string): number {
     return this.#open.of(sessionId);
+  }
+
+  overRate(sessionId: string): ProxyError | undefined {
+    const left = this.#limits.auditQueueEventsMax / 2 - this.#queue.length;
+    return this.#share.over(sessionId, left) ?? this.#rates.overRate(sessionId, this.openOf(sessionId));
+  }
+
+  sum(event: AuditEvent): void {
+    this.#rates.sum(event);
   }
 
   /**
@@ -196,6 +220,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
 
   /** Writes what is left and closes the file. Throws ProxyError `audit_unavailable` if events could not be written. */
   close(): Promise<void> {
+    if (this.#closed === undefined) this.#rates.flush();
     this.#closed ??= this.#close();
     return this.#closed;
   }
@@ -233,6 +258,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #push(entry: AuditEntry): void {
     this.#queue.push(entry);
     this.#queueBytes += entry.json.length;
+    this.#share.add(entry);
     this.#appended += 1;
   }
 
@@ -295,7 +321,10 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
 
   #succeeded(entries: readonly AuditEntry[]): void {
     this.#queue = this.#queue.slice(entries.length);
-    for (const { json } of entries) this.#queueBytes -= json.length;
+    for (const entry of entries) {
+      this.#queueBytes -= entry.json.length;
+      this.#share.remove(entry);
+    }
     this.#written += entries.length;
     this.#failing = false;
     const ready = this.#waiters.filter(({ position }) => position <= this.#written);

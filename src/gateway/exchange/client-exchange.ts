@@ -38,6 +38,8 @@ export interface ClientExchange {
   readonly fault?: ProxyError | undefined;
   /** Nothing behind this request is read: where a message ends is not agreed, so no other can begin there. */
   closeAfterResponse(): void;
+  /** This request is the last one of its connection, whatever the protocol. */
+  closeConnection(): void;
   /** Ends the response abruptly: the client must see that it is not complete. */
   abort(error: ProxyError): void;
 }

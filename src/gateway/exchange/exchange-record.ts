@@ -52,6 +52,8 @@ export class ExchangeRecord implements OpenExchange {
   readonly #sink: ExchangeSink;
   readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;
+  /** Why it may not be at all: its session fills the audit. It has no event of its own then. */
+  readonly overRate: ProxyError | undefined;
   #state: State = 'began';
   #effect: Decision['effect'] | undefined;
   #mayAskAccess = false;
@@ -65,6 +67,7 @@ export class ExchangeRecord implements OpenExchange {
     this.#principal = principal;
     this.#startedMs = nowMs;
     this.traceId = newTraceId();
+    this.overRate = sink.overRate(principal.sessionId);
   }
 
   get sessionId(): string {
@@ -88,7 +91,7 @@ export class ExchangeRecord implements OpenExchange {
 
   /** The audit is to have it even if this process ends first; what is learned of it later is kept too. */
   keep(): void {
-    if (this.#state !== 'ended') this.#sink.keep(this);
+    if (this.#state !== 'ended' && this.overRate === undefined) this.#sink.keep(this);
   }
 
   /** Room for what is held of it, given back when it has ended. */
@@ -262,13 +265,20 @@ export class ExchangeRecord implements OpenExchange {
     this.#enter('ended');
     this.#held?.release();
     const durationMs = this.#times.sinceBeginMs();
-    this.#sink.append({ ...this.#event(this.#facts.verdict ?? 'error'), durationMs }, this);
+    const event = { ...this.#event(this.#facts.verdict ?? 'error'), durationMs };
+    // The only events that share one; what went through has its own in any case.
+    if (this.overRate === undefined || event.verdict === 'allow') this.#sink.append(event, this);
+    else this.#sink.sum(this.#refusedForRate(event, this.overRate));
   }
 
   unfinished(): AuditEvent {
     const decided = this.#effect;
     const message = 'The gateway ended before this did; what is said here was known shortly after it began.';
     return { message, ...this.#event('unknown'), ...(decided === undefined ? {} : { decided }) };
+  }
+
+  #refusedForRate(event: AuditEvent, { code, limit, message }: ProxyError): AuditEvent {
+    return { ...event, verdict: 'deny', errorCode: code, ...(limit === undefined ? {} : { limit }), message };
   }
 
   #understood(head: RequestHead, updates: readonly RefUpdate[] | undefined): void {

@@ -121,6 +121,7 @@ export async function admit(
     protocol: scene.protocol,
     destination: scene.destination,
   });
+  if (record.overRate !== undefined) throw record.overRate;
   requireAudit(parts, scene.principal.sessionId);
   parts.budgets.admitRequest(scene.principal.sessionId, parts.clock());
   const asked = validate(client, scene, parts.limits);

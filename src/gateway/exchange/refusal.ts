@@ -32,6 +32,7 @@ export function refuse(
   if (errorTable[error.code].isDenial) record.refused(error, { operatorDetail: operatorDetail(error) });
   else record.failed(error, { operatorDetail: operatorDetail(error) });
   if (error.code === 'request_malformed') client.closeAfterResponse();
+  if (record.overRate !== undefined) client.closeConnection();
   if (client.headSent || (client.signal.aborted && client.fault === undefined)) {
     client.abort(error);
     return;

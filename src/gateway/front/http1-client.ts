@@ -103,6 +103,10 @@ export class Http1Client implements ClientExchange {
     this.#abort.abort(fault);
   }
 
+  closeConnection(): void {
+    this.closeAfterResponse();
+  }
+
   closeAfterResponse(): void {
     this.#closing = true;
     if (!this.headSent) this.#response.shouldKeepAlive = false;

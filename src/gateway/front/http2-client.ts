@@ -151,6 +151,11 @@ export class Http2Client implements ClientExchange {
     if (this.#stream.writable) this.#stream.end();
   }
 
+  closeConnection(): void {
+    // GOAWAY; streams that run go on to their end.
+    this.#stream.session?.close();
+  }
+
   closeAfterResponse(): void {
     // Frames bound every stream: a malformed one says nothing about the next.
   }

@@ -65,6 +65,7 @@ export async function handleStream(
   const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
   record.reached({ host: port.fields.authority });
   try {
+    if (record.overRate !== undefined) throw record.overRate;
     await route(scene, record);
   } catch (error) {
     // A stream that never became an exchange still leaves one event.

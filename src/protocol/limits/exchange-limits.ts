@@ -138,6 +138,22 @@ export const exchangeLimits = {
     'request_malformed',
     'Of a path in a refusal: who asked knows the rest.',
   ),
+  auditEventsPerSecondMax: row(
+    200,
+    'limit_exceeded',
+    'Events that one session leaves, once its burst is used: 17 million a day. Above it, what it asks for is refused, and these refusals share one event a second.',
+  ),
+  auditEventsBurstMax: row(
+    60_000,
+    'limit_exceeded',
+    'Events of one session at once; a bucket that auditEventsPerSecondMax fills. Installing and building make tens of thousands of requests.',
+  ),
+  auditBytesPerSecondMax: row(
+    256 * KiB,
+    'limit_exceeded',
+    'As auditEventsPerSecondMax, in bytes: 200 events of 1.3 KB.',
+  ),
+  auditBytesBurstMax: row(64 * MiB, 'limit_exceeded', 'As auditEventsBurstMax, in bytes.'),
   auditQueueEventsMax: row(
     16_384,
     'audit_unavailable',

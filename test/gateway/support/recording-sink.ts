@@ -3,6 +3,7 @@
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { ExchangeSink } from '../../../src/gateway/audit/audit-log.ts';
 import { assertValidEvent } from '../../support/valid-event.ts';
+import type { ProxyError } from '../../../src/protocol/error.ts';
 import { OpenExchanges, type OpenExchange } from '../../../src/gateway/audit/open-exchanges.ts';
 
 export class RecordingSink implements ExchangeSink {
@@ -28,6 +29,19 @@ export class RecordingSink implements ExchangeSink {
     assertValidEvent(one.unfinished());
     this.kept.add(one);
     this.#open.keep(one, 0);
+  }
+
+  /** What `overRate` says; set by a test. */
+  over: (sessionId: string) => ProxyError | undefined = () => undefined;
+  readonly summed: AuditEvent[] = [];
+
+  overRate(sessionId: string): ProxyError | undefined {
+    return this.over(sessionId);
+  }
+
+  sum(event: AuditEvent): void {
+    assertValidEvent(event);
+    this.summed.push(event);
   }
 
   openOf(sessionId: string): number {
