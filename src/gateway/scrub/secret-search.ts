@@ -58,16 +58,17 @@ function pass(
   const { next: plainNext, finalRow: plainFinal } = plain;
   const { next: base64Next, finalRow: base64Final } = base64;
   let { plainRow, base64Row, escaped } = place;
+  const end = chunk.length;
   let at = start;
-  let isFinal = false;
   // Typed arrays, asked for what they have: octets are below 256, and rows and classes come out of the tables themselves.
-  for (; at < chunk.length && !isFinal; at += 1) {
+  while (at < end) {
     const octet = chunk[at] as number;
     const both = classes[escaped + octet] as number;
     plainRow = plainNext[plainRow + (both & 0xff)] as number;
     base64Row = base64Next[base64Row + (both >> 8)] as number;
     escaped = octet === backslash ? 0x100 : 0;
-    isFinal = plainRow >= plainFinal || base64Row >= base64Final;
+    at += 1;
+    if (plainRow >= plainFinal || base64Row >= base64Final) break;
   }
   place.plainRow = plainRow;
   place.base64Row = base64Row;
