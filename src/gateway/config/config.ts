@@ -194,10 +194,7 @@ function completeConfig(
       proxyProtocol: document.listen?.proxyProtocol ?? 'refused',
     },
     trustedProxies: asList(document.trustedProxies),
-    publicNames,
-    ...(document.publicOrigins === undefined
-      ? {}
-      : { publicOrigins: asList(document.publicOrigins).map(originOf) }),
+    ...reachedUnder(document, publicNames),
     stateDirectory,
     tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
     certificateAuthority: {
@@ -336,6 +333,15 @@ async function missingFiles(
     problems.push({ file, line, column, message, severity: 'error' });
   }
   return problems;
+}
+
+function reachedUnder(
+  { publicOrigins }: GatewayConfigDocument,
+  publicNames: readonly string[],
+): Pick<GatewayConfig, 'publicNames' | 'publicOrigins'> {
+  return publicOrigins === undefined
+    ? { publicNames }
+    : { publicNames, publicOrigins: asList(publicOrigins).map(originOf) };
 }
 
 /** As URLs are compared: lower case, without the usual port and a slash. */
