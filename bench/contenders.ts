@@ -20,6 +20,9 @@ const squidMinter = '/usr/lib/squid/security_file_certgen';
 const startMsMax = 20_000;
 
 export const originHost = 'origin.test';
+/** Origins whose requests get a credential, by what they speak beside HTTP/1.1. */
+export const keyedHosts = { http1: 'keyed.test', http2: 'keyed-http2.test' } as const;
+export type KeyedOrigin = keyof typeof keyedHosts;
 
 export interface Contender extends AsyncDisposable {
   readonly name: string;
@@ -32,6 +35,7 @@ export interface Contender extends AsyncDisposable {
 
 export interface OriginProcess {
   readonly port: number;
+  readonly keyedPorts: Readonly<Record<KeyedOrigin, number>>;
   readonly caPem: string;
   readonly caFile: string;
 }
@@ -39,25 +43,26 @@ export interface OriginProcess {
 /** Starts the origin; its certificate comes from an authority of its own. */
 export async function startOrigin(directory: string, stack: AsyncDisposableStack): Promise<OriginProcess> {
   const authority = createEphemeralAuthority(Date.now());
-  const leaf = authority.issue(originHost, Date.now());
-  const key =
-    typeof leaf.privateKey === 'string'
-      ? leaf.privateKey
-      : leaf.privateKey.export({ type: 'pkcs8', format: 'pem' });
-  const files = {
-    cert: join(directory, 'origin.pem'),
-    key: join(directory, 'origin.key'),
-    ca: join(directory, 'origin-ca.pem'),
-  };
-  await writeFile(files.cert, leaf.certificatePem);
-  await writeFile(files.key, key, { mode: 0o600 });
-  await writeFile(files.ca, authority.certificatesPem);
+  const caFile = join(directory, 'origin-ca.pem');
+  await writeFile(caFile, authority.certificatesPem);
   const script = fileURLToPath(new URL('origin-process.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, files.cert, files.key], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  stack.defer(() => stop(child));
-  return { port: Number(await firstLine(child)), caPem: authority.certificatesPem, caFile: files.ca };
+  const start = async (host: string, ...options: readonly string[]): Promise<number> => {
+    const leaf = authority.issue(host, Date.now());
+    const key =
+      typeof leaf.privateKey === 'string'
+        ? leaf.privateKey
+        : leaf.privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const [certFile, keyFile] = [join(directory, `${host}.pem`), join(directory, `${host}.key`)];
+    await writeFile(certFile, leaf.certificatePem);
+    await writeFile(keyFile, key, { mode: 0o600 });
+    const child = spawn(process.execPath, [script, certFile, keyFile, ...options], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    stack.defer(() => stop(child));
+    return Number(await firstLine(child));
+  };
+  const keyedPorts = { http1: await start(keyedHosts.http1), http2: await start(keyedHosts.http2, 'http2') };
+  return { port: await start(originHost), keyedPorts, caPem: authority.certificatesPem, caFile };
 }
 
 export function direct(origin: OriginProcess): Contender {
@@ -80,7 +85,8 @@ export async function upstreamproxy(
   await mkdir(state, { mode: 0o700 });
   const config = join(directory, 'gateway.yaml');
   const gatewayPort = await freePort();
-  await writeFile(join(directory, 'policy.yaml'), policyText(origin.port));
+  await writeFile(join(directory, 'policy.yaml'), policyText(origin));
+  await writeFile(join(directory, 'bench-key'), 'a-key-for-the-benchmark', { mode: 0o600 });
   await writeFile(config, gatewayText(state, gatewayPort, origin));
   const gateway = spawn(command, ['gateway', '--config', config], {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -126,12 +132,16 @@ export async function upstreamproxy(
   };
 }
 
-function policyText(originPort: number): string {
+function policyText({ port, keyedPorts }: OriginProcess): string {
+  const { http1, http2 } = keyedHosts;
+  const keyed = 'addresses: 127.0.0.0/8, methods: POST, inject: key';
   return `rules:
   - name: bench
     hosts: ${originHost}
-    ports: ${originPort}
+    ports: ${port}
     addresses: 127.0.0.0/8
+  - { name: keyed, hosts: ${http1}, ports: ${keyedPorts.http1}, ${keyed} }
+  - { name: keyed-http2, hosts: ${http2}, ports: ${keyedPorts.http2}, ${keyed} }
 `;
 }
 
@@ -142,7 +152,9 @@ stateDirectory: ${state}
 policy: policy.yaml
 upstream:
   ca: ${origin.caFile}
-  hosts: { ${originHost}: 127.0.0.1 }
+  hosts: { ${originHost}: 127.0.0.1, ${keyedHosts.http1}: 127.0.0.1, ${keyedHosts.http2}: 127.0.0.1 }
+credentials:
+  key: { kind: bearer, source: { file: bench-key } }
 # One session makes more requests in a run than a workload does in a day.
 limits: { auditEventsPerSecondMax: 1000000, auditBytesPerSecondMax: 2000000000 }
 log: { level: warn }

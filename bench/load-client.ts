@@ -49,6 +49,13 @@ export function get(socket: TLSSocket, to: Target, path: string): Promise<number
   return readBody(socket);
 }
 
+/** As `get`, with a body. */
+export function post(socket: TLSSocket, to: Target, path: string, body: string): Promise<number> {
+  const head = `POST ${path} HTTP/1.1\r\nHost: ${to.host}:${to.originPort}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  socket.write(head + body);
+  return readBody(socket);
+}
+
 /** Uploads `bytes`; the origin responds with the count and the hash that it saw. */
 export async function upload(socket: TLSSocket, to: Target, bytes: number): Promise<string> {
   const chunk = Buffer.alloc(256 * 1024, 0x61);

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { direct, originHost, squid, startOrigin, upstreamproxy } from './contenders.ts';
+import { direct, keyedHosts, originHost, squid, startOrigin, upstreamproxy } from './contenders.ts';
 import type { Contender } from './contenders.ts';
-import { expectedUpload, get, open, target, upload } from './load-client.ts';
+import { expectedUpload, get, open, post, target, upload } from './load-client.ts';
 import type { Target } from './load-client.ts';
 
 /** The one comparison with options of its own. */
@@ -106,6 +106,26 @@ async function keepAlive(contender: Contender, to: Target, row: Row, workers: nu
   row[`p50 µs n=${workers}`] = percentile(sorted, 0.5);
   row[`p99 µs n=${workers}`] = percentile(sorted, 0.99);
   put(row, `CPU µs/req n=${workers}`, cpu, 1e6 / latencies.length);
+}
+
+/** Small bodies with a credential: each costs a connection of HTTP/1.1 to the origin, or a stream of HTTP/2. */
+async function keyedPosts(contender: Contender, to: Target, row: Row, name: string): Promise<void> {
+  const sockets = await Promise.all(Array.from({ length: 16 }, () => open(to)));
+  const body = 'x'.repeat(256);
+  const { result, cpu } = await withCpu(contender, async () => {
+    const start = performance.now();
+    const untilMs = start + phaseMs;
+    let count = 0;
+    await Promise.all(
+      sockets.map(async (socket) => {
+        for (; performance.now() < untilMs; count += 1) await post(socket, to, '/small', body);
+      }),
+    );
+    return count / ((performance.now() - start) / 1000);
+  });
+  for (const socket of sockets) socket.destroy();
+  row[`POST/s ${name}`] = result;
+  put(row, `CPU µs/POST ${name}`, cpu, 1e6 / (result * (phaseMs / 1000)));
 }
 
 async function newConnections(contender: Contender, to: Target, row: Row): Promise<void> {
@@ -231,6 +251,13 @@ async function main(): Promise<void> {
         ca: contender.ca,
       });
       const row = await round(contender, to, i === rounds - 1);
+      // squid gives nobody a credential.
+      if (contender.name !== 'squid') {
+        for (const kind of ['http1', 'http2'] as const) {
+          const keyed = { ...to, originPort: origin.keyedPorts[kind], host: keyedHosts[kind] };
+          await keyedPosts(contender, keyed, row, kind);
+        }
+      }
       if (i >= 0) results.get(contender.name)?.push(row);
       console.error(
         `round ${i + 1} of ${rounds}: ${contender.name}: ${format(row['down MB/s'] ?? 0)} MB/s down, ${format(row['req/s n=16'] ?? 0)} req/s`,
