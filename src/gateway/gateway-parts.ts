@@ -57,7 +57,7 @@ export function openParts(input: PartsInput): StreamParts {
   const { config, audit, clock, policy, credentials, held, authority, stack } = input;
   const { limits } = config;
   const { dialer } = input.upstream;
-  const forwarder = stack.use(new ByProtocolForwarder(dialer, limits));
+  const forwarder = stack.use(new ByProtocolForwarder(dialer, limits, held));
   const terminator = stack.adopt(
     new TlsTerminator({ issuer: authority, limits, clock, isOwnName: (host) => input.loops.isOwnName(host) }),
     (one) => {

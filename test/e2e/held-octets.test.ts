@@ -4,7 +4,12 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect as connectHttp2, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import {
+  connect as connectHttp2,
+  createSecureServer as createHttp2Server,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+} from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -57,21 +62,25 @@ interface Flood {
   close(): void;
 }
 
+async function http2Through(target: ProxyTarget): Promise<ClientHttp2Session> {
+  const socket = await connectThrough(target);
+  const tls = connectTls({ socket, servername: target.host, ca: target.ca, ALPNProtocols: ['h2'] });
+  await once(tls, 'secureConnect');
+  const session = connectHttp2(`https://${target.host}:${target.port}`, {
+    createConnection: () => tls,
+    // Of this client, which keeps all that it has to send; with less it takes no response.
+    maxSessionMemory: 2 * uploadsPerConnection,
+  });
+  return session.on('error', () => undefined);
+}
+
 async function openFlood(target: ProxyTarget): Promise<Flood> {
   const body = Buffer.alloc(uploadBytes);
   const statuses = new Map<number, number>();
   const problems = new Set<string>();
   const sessions: ClientHttp2Session[] = [];
   for (let i = 0; i < connections; i += 1) {
-    const socket = await connectThrough(target);
-    const tls = connectTls({ socket, servername: target.host, ca: target.ca, ALPNProtocols: ['h2'] });
-    await once(tls, 'secureConnect');
-    const session = connectHttp2(`https://${target.host}:${target.port}`, {
-      createConnection: () => tls,
-      // Of this client, which keeps all that it has to send; with less it takes no response.
-      maxSessionMemory: 2 * uploadsPerConnection,
-    });
-    session.on('error', () => undefined);
+    const session = await http2Through(target);
     sessions.push(session);
     for (let n = 0; n < uploadsPerConnection; n += 1) {
       const stream: ClientHttp2Stream = session.request({ ':method': 'POST', ':path': '/held' });
@@ -131,5 +140,68 @@ test(
     assert.ok(growth < growthBytesMax, facts);
     assert.deepEqual([...flood.statuses], [[429, uploads - admitted]], facts);
     assert.deepEqual([...flood.problems], ['heldOctetsPerSessionMax']);
+  },
+);
+
+const downloads = 400;
+/** Half of what the session may have held for wide windows, 64 KiB more for each response, and as much again. */
+const downloadGrowthBytesMax = 256 * 1024 ** 2;
+
+test(
+  'responses over HTTP/2 that no client reads are held within the budget of their session, and a neighbour is served',
+  { timeout: 170_000 },
+  async () => {
+    const authority = createTestAuthority();
+    await using ends = new AsyncDisposableStack();
+    let sentBytes = 0;
+    const piece = Buffer.alloc(64 * 1024);
+    const server = createHttp2Server(authority.issue('held.test'), (request, response) => {
+      if (request.url === '/hello') response.end('hello\n');
+      else {
+        const send = (): void => {
+          while (!response.destroyed) {
+            sentBytes += piece.length;
+            if (!response.write(piece)) return;
+          }
+        };
+        response.on('drain', send);
+        send();
+      }
+    });
+    server.listen(0, '127.0.0.1');
+    ends.defer(() => void server.close());
+    await once(server, 'listening');
+    // A TCP server's address is an object.
+    const { port } = server.address() as AddressInfo;
+    const rule = { name: 'held', hosts: ['held.test'], ports: [port], addresses: ['127.0.0.1/32'] };
+    const set = ends.use(await deploy({ rules: [rule], hosts: { 'held.test': '127.0.0.1' }, authority }));
+    const attacker = await targetOf(ends.use(await set.startAgent()), port);
+    const beside = await targetOf(ends.use(await set.startAgent()), port);
+    const neighbour = ends.adopt(await http2Through(beside), (one) => one.destroy());
+    const isServed = async (): Promise<void> =>
+      assert.equal(await text(neighbour.request({ ':path': '/hello' })), 'hello\n');
+    await isServed();
+    const before = await residentBytes(set.gateway.pid);
+    let heads = 0;
+    for (let i = 0; i < downloads / uploadsPerConnection; i += 1) {
+      const session = ends.adopt(await http2Through(attacker), (one) => one.destroy());
+      for (let n = 0; n < uploadsPerConnection; n += 1)
+        session
+          .request({ ':path': '/endless' })
+          .on('error', () => undefined)
+          .on('response', () => (heads += 1));
+    }
+    const deadline = performance.now() + 100_000;
+    let last = -1;
+    for (let quiet = 0; quiet < quietResponses && performance.now() < deadline; quiet += 1) {
+      await isServed();
+      if (sentBytes !== last || heads < downloads) quiet = 0;
+      last = sentBytes;
+    }
+    const growth = (await residentBytes(set.gateway.pid)).peak - before.now;
+    const facts = `gateway +${Math.round(growth / 1024 ** 2)} MiB, the origin sent ${Math.round(sentBytes / 1024 ** 2)} MiB for ${heads} responses`;
+    console.log(facts);
+    assert.equal(heads, downloads, facts);
+    assert.ok(growth < downloadGrowthBytesMax, facts);
   },
 );

@@ -155,6 +155,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'kept by the runtime, which tells nobody',
     'http2WindowBytes',
     'http2WideWindowBytes',
+    'http2OriginWindowBytes',
     'http2WideUploadsMax',
     'requestBodyAheadBytes',
     'http2ConnectionWindowBytes',

@@ -4,6 +4,7 @@ import { hostField } from '../../http/authority.ts';
 import type { DialRequest, DialResult } from '../../net/dialer.ts';
 import { TlsSessions } from '../../net/tls-sessions.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import type { HeldOctets } from '../../protocol/held-octets.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { Http1Forwarder } from './forward-http1.ts';
 import { Http2Origin } from './forward-http2.ts';
@@ -34,11 +35,14 @@ interface Http2Pool {
 export class ByProtocolForwarder implements Forwarder {
   readonly #dialer: SpareSocketDialer;
   readonly #limits: Limits;
+  readonly #held: HeldOctets | undefined;
   readonly #http1: Http1Forwarder;
   readonly #http2: OriginPools<Http2Pool>;
   readonly #known = new Map<string, { readonly protocol: OriginProtocol; readonly untilMs: number }>();
 
-  constructor(dialer: OriginDialer, limits: Limits) {
+  /** @param held the budget from which windows are widened; without it they are wide */
+  constructor(dialer: OriginDialer, limits: Limits, held?: HeldOctets) {
+    this.#held = held;
     this.#dialer = new SpareSocketDialer(dialer);
     this.#limits = limits;
     this.#http1 = new Http1Forwarder(this.#dialer, limits);
@@ -158,7 +162,9 @@ export class ByProtocolForwarder implements Forwarder {
       return undefined;
     }
     this.#remember(key, 'h2');
-    const origin = new Http2Origin(result, hostField(key.destination));
+    const { sessionId } = key;
+    const room = this.#held === undefined ? undefined : { held: this.#held, sessionId };
+    const origin = new Http2Origin(result, hostField(key.destination), room);
     pool.origins.push(origin);
     return origin;
   }

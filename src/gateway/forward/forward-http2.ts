@@ -5,7 +5,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { hostField } from '../../http/authority.ts';
 import type { DialResult } from '../../net/dialer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { respondLate, bodyFault, idleFor, requireClient } from './forwarder.ts';
 import type {
   ForwardRequest,
@@ -15,10 +15,10 @@ import type {
   UpgradeResult,
 } from './forwarder.ts';
 import { http2FieldObject } from '../../net/http2-fields.ts';
+import { Http2OriginWindows, type SessionRoom } from './http2-origin-windows.ts';
 import { receiveResponse } from './http2-response.ts';
 import { openHttp2WebSocket } from './http2-websocket.ts';
 
-const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
 const sessionIdleMs = 60_000;
 /** Used until the origin's SETTINGS say less. */
@@ -36,19 +36,21 @@ export class Http2Origin implements OriginConnection {
   readonly settled: Promise<void>;
   /** Exchanges, and the WebSockets that came of them. */
   readonly #active = new Set<ActiveStream>();
+  readonly #windows: Http2OriginWindows;
   #usable = true;
 
-  constructor({ socket, address, aliases, dialTimes }: DialResult, authority: string) {
+  constructor({ socket, address, aliases, dialTimes }: DialResult, authority: string, room?: SessionRoom) {
     this.address = address;
     this.aliases = aliases;
     this.dialTimes = dialTimes;
     const options = {
       createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+      settings: { enablePush: false, initialWindowSize: defaultLimits.http2OriginWindowBytes },
       // What stands twice goes on twice, as over HTTP/1.1; which may not is for the validation to say. Node's types know it for servers.
       strictSingleValueFields: false,
     };
     this.session = connectHttp2(`https://${authority}`, options);
+    this.#windows = new Http2OriginWindows(this.session, room);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
     this.session.once('remoteSettings', () => resolve()).once('close', () => resolve());
@@ -98,12 +100,14 @@ export class Http2Origin implements OriginConnection {
   async forward(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<ForwardResult> {
     const active: ActiveStream = {};
     this.#active.add(active);
+    const endWindow = this.#windows.begin();
     try {
       requireClient(request);
       this.#tell(request);
       await exchange({ session: this.session, active }, request, receiver, limits);
       return { protocol: 'h2' };
     } finally {
+      endWindow();
       this.#active.delete(active);
     }
   }
@@ -117,8 +121,9 @@ export class Http2Origin implements OriginConnection {
   async upgrade(request: ForwardRequest, receiver: ResponseReceiver, limits: Limits): Promise<UpgradeResult> {
     const active: ActiveStream = { peerLeft: () => this.destroy() };
     this.#active.add(active);
+    const endWindow = this.#windows.begin();
     const release = (): void => {
-      this.#active.delete(active);
+      if (this.#active.delete(active)) endWindow();
     };
     this.#tell(request);
     try {

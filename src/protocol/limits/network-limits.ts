@@ -159,6 +159,11 @@ export const networkLimits = {
     'flow_control',
     'The same on a connection with few uploads, of which the origin took one as it came: 25 MB/s at 20 ms.',
   ),
+  http2OriginWindowBytes: fixedRow(
+    1 * MiB,
+    'flow_control',
+    'What an origin may send ahead on a stream of HTTP/2: 50 MB/s at 20 ms. Without room in the budget of the session it is `http2WindowBytes`.',
+  ),
   http2WideUploadsMax: fixedRow(
     8,
     'flow_control',

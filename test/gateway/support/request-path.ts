@@ -108,7 +108,8 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     hostsFile: false,
   });
   const dialer = createDialer({ resolver, trust: options.trust, limits });
-  const forwarder = new ByProtocolForwarder(dialer, limits);
+  const held = new HeldOctets(limits);
+  const forwarder = new ByProtocolForwarder(dialer, limits, held);
   const services = openServiceFetch({ dialer, loopback: dialer });
   const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, services.fetch);
   const { desk } = options;
@@ -125,7 +126,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     clock: Date.now,
     live: new LiveGrants(),
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
-    held: new HeldOctets(limits),
+    held,
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const front = new HttpFront(common);
