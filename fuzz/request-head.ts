@@ -88,6 +88,8 @@ function attempt<T>(run: () => T): T | undefined {
       'authority_mismatch',
       'method_refused',
       'head_too_large',
+      'expectation_failed',
+      'upgrade_required',
     ];
     if (error instanceof ProxyError && codes.includes(error.code)) return undefined;
     throw error;

@@ -31,6 +31,8 @@ export class WebSocketFrameGuard {
   #closeBytes = 0;
   #opcode = 0;
   #messageOpen = false;
+  /** Octets that came and may not go on yet: the beginning of a header, or of a close. */
+  #held = Buffer.alloc(0);
 
   constructor({ sender, isCompressed }: FrameGuardOptions) {
     this.#isMasked = sender === 'client';
@@ -42,6 +44,37 @@ export class WebSocketFrameGuard {
     for (let at = 0; at < chunk.length;) {
       at = this.#payloadLeft > 0 ? this.#passPayload(chunk, at) : this.#takeHeader(chunk, at);
     }
+  }
+
+  /**
+   * As `check`, and gives what may go on: all but a header that is not whole yet, and a close that is not. What is given before a
+   * throw is what stood before the fault.
+   */
+  accept(chunk: Buffer, emit: (bytes: Buffer) => void): void {
+    let good = 0;
+    try {
+      for (let at = 0; at < chunk.length;) {
+        at = this.#payloadLeft > 0 ? this.#passPayload(chunk, at) : this.#takeHeader(chunk, at);
+        if (this.#headerBytes > 0 || (this.#opcode === opcode.close && this.#payloadLeft > 0)) continue;
+        if (this.#held.length > 0) emit(this.takeHeld());
+        good = at;
+      }
+    } finally {
+      if (good > 0) emit(chunk.subarray(0, good));
+    }
+    if (good < chunk.length) this.#held = Buffer.concat([this.#held, chunk.subarray(good)]);
+  }
+
+  /** No frame is under way in what was given: another one may stand here. */
+  get isBetweenFrames(): boolean {
+    return this.#payloadLeft === 0 || this.#held.length > 0;
+  }
+
+  /** What has come and was not given, which is forgotten then. */
+  takeHeld(): Buffer {
+    const held = this.#held;
+    this.#held = Buffer.alloc(0);
+    return held;
   }
 
   #takeHeader(chunk: Uint8Array, offset: number): number {

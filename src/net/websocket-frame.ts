@@ -20,6 +20,7 @@ export const closeCode = {
   protocolError: 1002,
   unsupportedData: 1003,
   invalidPayload: 1007,
+  policyViolation: 1008,
   tooBig: 1009,
   internalError: 1011,
 } as const;

@@ -39,6 +39,7 @@ export class TokenBucket {
   }
 }
 
+/** A rate below one a second still gives one at a time; a rate of nothing gives none. */
 function burstOf(perSecond: number): number {
-  return Math.max(1, perSecond);
+  return perSecond === 0 ? 0 : Math.max(1, perSecond);
 }

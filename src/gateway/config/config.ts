@@ -178,6 +178,15 @@ export function parseGatewayConfig(source: YamlSource, directory: string): Parse
   return { config: completeConfig(document, directory, stateDirectory), references };
 }
 
+function listenOf({ listen = {} }: GatewayConfigDocument): GatewayConfig['listen'] {
+  const { address, port } = gatewayConfigDefaults;
+  return {
+    address: listen.address ?? address,
+    port: listen.port ?? port,
+    proxyProtocol: listen.proxyProtocol ?? 'refused',
+  };
+}
+
 function completeConfig(
   document: GatewayConfigDocument,
   directory: string,
@@ -188,11 +197,7 @@ function completeConfig(
   const publicNames = document.publicNames === undefined ? ['localhost'] : asList(document.publicNames);
   const { tls = 'self', tokens = {}, audit, log } = document;
   return {
-    listen: {
-      address: document.listen?.address ?? defaults.address,
-      port: document.listen?.port ?? defaults.port,
-      proxyProtocol: document.listen?.proxyProtocol ?? 'refused',
-    },
+    listen: listenOf(document),
     trustedProxies: asList(document.trustedProxies),
     ...reachedUnder(document, publicNames),
     stateDirectory,

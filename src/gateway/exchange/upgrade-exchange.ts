@@ -4,12 +4,11 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { ServerHttp2Stream } from 'node:http2';
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
 import { validateResponse } from '../../http/response-validation.ts';
 import { agreesCompression, offeredExtensions } from '../../http/websocket-extensions.ts';
-import { WebSocketFrameGuard } from '../../net/websocket-frame-guard.ts';
+import { closeCode } from '../../net/websocket-frame.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
 import { encodeResponseHead } from '../../http/response-writer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
@@ -21,12 +20,12 @@ import { refuse } from './refusal.ts';
 import type { Admitted, ExchangeParts, ExchangeScene } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, UpgradeResult } from '../forward/forwarder.ts';
-import { pipeBoth } from '../forward/pipe-both.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { scrubFields } from '../scrub/scrub-fields.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
+import { WebSocketPassage } from './websocket-passage.ts';
 
 /** How the client's side is told that the protocol was switched. */
 interface UpgradeClient {
@@ -107,6 +106,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     const admitted = await admit(client, scene, parts, record);
     const handshake = openingHandshake(client, scene, parts, { admitted, record });
     ({ relay } = handshake);
+    const closing = new Closing();
     release = parts.live.add({
       principal: scene.principal,
       access: admitted.access,
@@ -115,8 +115,10 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
         ended = error;
         // Before its response there is still room for one that says why.
         if (origin === undefined) noResponse.abort();
-        else client.abort(error);
-        origin?.destroy(error);
+        else if (!closing.close(error)) {
+          client.abort(error);
+          origin.destroy(error);
+        }
       },
     });
     // From here on a change of the policy ends it.
@@ -138,7 +140,7 @@ async function run(upgrade: UpgradeClient, scene: ExchangeScene, parts: Exchange
     }
     origin = result.socket;
     record.switched(result.status, result.protocol);
-    await connectBoth({ upgrade, result, origin, record, limits, ...handshake });
+    await connectBoth({ upgrade, result, origin, record, limits, closing, ...handshake });
     // The policy ended what it had allowed; there is nobody left to tell but the audit.
     if (ended !== undefined) record.refused(ended);
   } catch (error) {
@@ -208,6 +210,21 @@ function handshakeFields(headers: HeaderList, isSearched: boolean): HeaderList {
     : offered.with('Sec-WebSocket-Key', randomBytes(16).toString('base64'));
 }
 
+/** How the policy ends a WebSocket that stands: in the protocol's words, once it speaks that protocol. */
+class Closing {
+  #close: ((error: ProxyError) => void) | undefined;
+
+  open(close: (error: ProxyError) => void): void {
+    this.#close = close;
+  }
+
+  /** False before there is anything to close. */
+  close(error: ProxyError): boolean {
+    this.#close?.(error);
+    return this.#close !== undefined;
+  }
+}
+
 interface Switched {
   readonly upgrade: UpgradeClient;
   readonly result: UpgradeResult;
@@ -219,67 +236,39 @@ interface Switched {
   readonly record: ExchangeRecord;
   readonly spendBytes: SpendBytes | undefined;
   readonly limits: Limits;
+  readonly closing: Closing;
 }
 
+/** Lets the frames of both sides pass until one of them ends, or the gateway does. */
 async function connectBoth(switched: Switched): Promise<void> {
-  const { upgrade, result, origin, searched, record, spendBytes, limits } = switched;
+  const { upgrade, result, origin, searched, record, spendBytes, limits, closing } = switched;
   const { rawHeaders, status } = result;
-  const guards = acceptSwitch(switched);
+  const { isCompressed } = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
   const scrubber = searched === undefined ? undefined : new WebSocketScrubber(searched);
   upgrade.switched(searched === undefined ? headers : scrubFields(headers, searched.tables));
-  let fault: ProxyError | undefined;
-  const end = (error: ProxyError): void => {
-    origin.destroy(error);
-    upgrade.socket.destroy(error);
-  };
-  const isFramed = (guard: WebSocketFrameGuard, chunk: Buffer): boolean => {
-    try {
-      if (fault === undefined) guard.check(chunk);
-    } catch (error) {
-      fault = asProxyError(error);
-      end(fault);
-    }
-    return fault === undefined;
-  };
+  const passage = new WebSocketPassage({
+    client: upgrade.socket,
+    origin,
+    isCompressed,
+    limits,
+    abort: (error) => upgrade.client.abort(error),
+  });
+  closing.open((error) => passage.close(closeCode.policyViolation, error));
   const early = { client: upgrade.head, origin: result.head ?? Buffer.alloc(0) };
-  let unpaid: ProxyError | undefined;
-  try {
-    // Neither side is read meanwhile.
-    for (const socket of [upgrade.socket, origin]) socket.on('error', () => undefined);
-    await spendBytes?.(early.client.length + early.origin.length);
-    if (isFramed(guards.origin, early.origin)) (scrubber ?? upgrade.socket).write(early.origin);
-    if (isFramed(guards.client, early.client)) origin.write(early.client);
-  } catch (error) {
-    unpaid = asProxyError(error);
-    end(unpaid);
-  }
-  // These listen before the bytes are piped: what is no frame never gets to the other side.
-  upgrade.socket.on('data', (chunk: Buffer) => isFramed(guards.client, chunk));
-  origin.on('data', (chunk: Buffer) => isFramed(guards.origin, chunk));
-  // What the servers and clients of HTTP watch is requests; from here on the one limit is the WebSocket's.
-  for (const socket of [upgrade.socket, origin]) if (socket instanceof Socket) socket.setTimeout(0);
-  const idle = { limits, name: 'webSocketIdleTimeoutMs' } as const;
-  const through = scrubber === undefined ? {} : { throughSecond: scrubber };
-  const bytes = await pipeBoth(upgrade.socket, origin, { spendBytes, idle, ...through });
+  const bytes = await passage.run({ early, spendBytes, scrubber });
   record.scrubbed(scrubber?.replaced ?? 0);
-  const spent = unpaid ?? bytes.fault;
-  if (spent !== undefined) record.cutShort(spent);
-  record.sent(early.client.length + bytes.fromFirst);
-  record.received(early.origin.length + bytes.fromSecond);
-  if (fault !== undefined) record.failed(fault);
-}
-
-interface FrameGuards {
-  readonly client: WebSocketFrameGuard;
-  readonly origin: WebSocketFrameGuard;
+  if (bytes.fault !== undefined) record.cutShort(bytes.fault);
+  record.sent(bytes.fromClient);
+  record.received(bytes.fromOrigin);
+  if (passage.malformed !== undefined) record.failed(passage.malformed);
 }
 
 /** RFC 6455 §4.2.2 */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The origin has switched to what was asked for, and says so itself. @throws ProxyError origin_malformed */
-function acceptSwitch({ result, key, searched }: Switched): FrameGuards {
+function acceptSwitch({ result, key, searched }: Switched): { readonly isCompressed: boolean } {
   const fields = HeaderList.fromRaw(result.rawHeaders);
   const accept = createHash('sha1')
     .update(key + acceptGuid)
@@ -295,8 +284,5 @@ function acceptSwitch({ result, key, searched }: Switched): FrameGuards {
       'origin_malformed',
       'The response of the origin is refused: it compresses, which was not offered, so that messages cannot be searched for the credential.',
     );
-  return {
-    client: new WebSocketFrameGuard({ sender: 'client', isCompressed }),
-    origin: new WebSocketFrameGuard({ sender: 'server', isCompressed }),
-  };
+  return { isCompressed };
 }

@@ -18,15 +18,17 @@ export interface PipeOptions {
   readonly spendBytes?: SpendBytes | undefined;
   /** The limit after which both sides end if no byte passed either way. */
   readonly idle?: { readonly limits: Limits; readonly name: LimitName };
-  /** What the second side sends goes through this. */
-  readonly throughSecond?: Transform;
+  /** What the first side sends goes through these, one after the other. */
+  readonly throughFirst?: readonly Transform[];
+  /** What the second side sends. */
+  readonly throughSecond?: readonly Transform[];
 }
 
 /** Resolves when both directions ended; a failure on one side destroys the other with the same error. */
 export async function pipeBoth(
   first: Duplex,
   second: Duplex,
-  { spendBytes, idle, throughSecond }: PipeOptions = {},
+  { spendBytes, idle, throughFirst = [], throughSecond = [] }: PipeOptions = {},
 ): Promise<PipedBytes> {
   if (first.destroyed || second.destroyed) return breakOff([first, second]);
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -59,8 +61,8 @@ export async function pipeBoth(
     });
     return [metered];
   };
-  link(first, second, closed, meter());
-  link(second, first, closed, [...meter(), ...(throughSecond === undefined ? [] : [throughSecond])]);
+  link(first, second, closed, [...meter(), ...throughFirst]);
+  link(second, first, closed, [...meter(), ...throughSecond]);
   await promise;
   clearTimeout(timer);
   return fault === undefined ? bytes : { ...bytes, fault };

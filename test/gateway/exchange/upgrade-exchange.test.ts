@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 
+import { waitUntil } from '../../support/program.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { clientFrame, serverFrame } from '../support/short-frames.ts';
 import { openRequestPath, type RequestPath } from '../support/request-path.ts';
@@ -163,10 +164,50 @@ async function openWebSocket(limits = ''): Promise<SwitchedWebSocket> {
 test('a WebSocket that ends because its rule goes says so in the audit', { timeout: 20_000 }, async () => {
   await using scene = await openWebSocket();
   await once(scene.client, 'data');
+  scene.client.resume();
+  scene.upstream.resume();
   scene.path.setPolicy('rules: []\n');
   const [event] = await scene.path.events(1);
   assert.deepEqual([event?.verdict, event?.errorCode, event?.status], ['deny', 'policy_denied', 101]);
 });
+
+/** Everything that a side gets until the gateway ends it, without the head of the handshake. */
+async function framesOf(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  const head = bytes.indexOf('\r\n\r\n');
+  return bytes.subarray(0, 4).toString() === 'HTTP' ? bytes.subarray(head + 4) : bytes;
+}
+
+const closeOf = (code: number): Buffer => Buffer.of(0x88, 2, code >> 8, code & 0xff);
+
+test('a WebSocket that the policy ends is closed with 1008 on both sides', { timeout: 20_000 }, async () => {
+  await using scene = await openWebSocket();
+  const [client, upstream] = [framesOf(scene.client), framesOf(scene.upstream)];
+  await waitUntil('the frames have passed', () => Promise.resolve(scene.client.bytesRead > 0));
+  scene.path.setPolicy('rules: []\n');
+  assert.deepEqual((await client).subarray(-4), closeOf(1008));
+  // Towards the server it is masked: a header, a mask, and the code.
+  assert.equal((await upstream).at(-8), 0x88);
+});
+
+test(
+  'frames before one that is malformed arrive, in one segment too, and a close goes both ways',
+  { timeout: 20_000 },
+  async () => {
+    await using scene = await openWebSocket();
+    const [client, upstream] = [framesOf(scene.client), framesOf(scene.upstream)];
+    const good = serverFrame('before');
+    scene.upstream.write(Buffer.concat([good, Buffer.of(0x83, 0)]));
+    const received = await client;
+    assert.deepEqual(received.subarray(-4), closeOf(1002));
+    assert.deepEqual(received.subarray(-4 - good.length, -4), good);
+    assert.equal((await upstream).at(-8), 0x88);
+    const [event] = await scene.path.events(1);
+    assert.deepEqual([event?.verdict, event?.errorCode], ['error', 'websocket_malformed']);
+  },
+);
 
 test('frames that come together with the heads count as all others', { timeout: 20_000 }, async () => {
   await using scene = await openWebSocket();

@@ -1,0 +1,106 @@
+// Both directions of a WebSocket through the gateway: only frames pass, and whatever ends it is said in a close to both sides.
+
+import type { Buffer } from 'node:buffer';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { closeCode, WebSocketFault } from '../../net/websocket-frame.ts';
+import { WebSocketGate } from '../../net/websocket-gate.ts';
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { SpendBytes } from '../forward/metered-stream.ts';
+import { pipeBoth } from '../forward/pipe-both.ts';
+import type { WebSocketScrubber } from '../scrub/websocket-scrubber.ts';
+
+export interface WebSocketPassageOptions {
+  readonly client: Duplex;
+  readonly origin: Duplex;
+  /** permessage-deflate was agreed. */
+  readonly isCompressed: boolean;
+  readonly limits: Limits;
+  /** Breaks the connection of the client off. */
+  readonly abort: (error: ProxyError) => void;
+}
+
+export interface PassageRun {
+  /** What came behind the heads of the handshake. */
+  readonly early: { readonly client: Buffer; readonly origin: Buffer };
+  readonly spendBytes: SpendBytes | undefined;
+  /** What the origin sends goes through it. */
+  readonly scrubber: WebSocketScrubber | undefined;
+}
+
+export interface PassedBytes {
+  readonly fromClient: number;
+  readonly fromOrigin: number;
+  /** Why the gateway itself ended it, other than for what was no frame. */
+  readonly fault?: ProxyError;
+}
+
+export class WebSocketPassage {
+  readonly #options: WebSocketPassageOptions;
+  readonly #fromClient: WebSocketGate;
+  readonly #fromOrigin: WebSocketGate;
+  #malformed: ProxyError | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(options: WebSocketPassageOptions) {
+    const { isCompressed } = options;
+    const onFault = (fault: ProxyError): void => this.#onFault(fault);
+    this.#options = options;
+    this.#fromClient = new WebSocketGate({ sender: 'client', isCompressed, onFault });
+    this.#fromOrigin = new WebSocketGate({ sender: 'server', isCompressed, onFault });
+  }
+
+  /** What was no frame. */
+  get malformed(): ProxyError | undefined {
+    return this.#malformed;
+  }
+
+  /** Ends both sides by a close with this code; who does not end its own side then is cut off with the error. */
+  close(code: number, error: ProxyError): void {
+    this.#fromClient.close(code);
+    this.#fromOrigin.close(code);
+    const { client, origin, limits, abort } = this.#options;
+    this.#deadline ??= setTimeout(() => {
+      abort(error);
+      for (const socket of [client, origin]) socket.destroy(error);
+    }, limits.closeTimeoutMs);
+  }
+
+  /** Lets frames pass until both sides are over. Never throws. */
+  async run({ early, spendBytes, scrubber }: PassageRun): Promise<PassedBytes> {
+    const { client, origin, limits } = this.#options;
+    let unpaid: ProxyError | undefined;
+    // Neither side is read meanwhile.
+    for (const socket of [client, origin]) socket.on('error', () => undefined);
+    try {
+      await spendBytes?.(early.client.length + early.origin.length);
+      if (early.origin.length > 0) this.#fromOrigin.write(early.origin);
+      if (early.client.length > 0) this.#fromClient.write(early.client);
+    } catch (error) {
+      unpaid = asProxyError(error);
+      for (const socket of [client, origin]) socket.destroy(unpaid);
+    }
+    // What the servers and clients of HTTP watch is requests; from here on the one limit is the WebSocket's.
+    for (const socket of [client, origin]) if (socket instanceof Socket) socket.setTimeout(0);
+    const bytes = await pipeBoth(client, origin, {
+      spendBytes,
+      idle: { limits, name: 'webSocketIdleTimeoutMs' },
+      throughFirst: [this.#fromClient],
+      throughSecond: [this.#fromOrigin, ...(scrubber === undefined ? [] : [scrubber])],
+    });
+    clearTimeout(this.#deadline);
+    const fault = unpaid ?? bytes.fault;
+    return {
+      fromClient: early.client.length + bytes.fromFirst,
+      fromOrigin: early.origin.length + bytes.fromSecond,
+      ...(fault === undefined ? {} : { fault }),
+    };
+  }
+
+  #onFault(fault: ProxyError): void {
+    if (this.#malformed !== undefined) return;
+    this.#malformed = fault;
+    this.close(fault instanceof WebSocketFault ? fault.closeCode : closeCode.protocolError, fault);
+  }
+}
