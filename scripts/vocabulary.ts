@@ -32,7 +32,11 @@ export const bannedWords: readonly BannedWord[] = [
         line: nameService,
         why: 'lines on DNS',
       },
-      { file: /^src\/protocol\/limits\/(?:network|agent)-limits\.ts$/, line: nameService, why: 'a line on DNS' },
+      {
+        file: /^src\/protocol\/limits\/(?:network|agent)-limits\.ts$/,
+        line: nameService,
+        why: 'a line on DNS',
+      },
       {
         file: /^src\/agent\/(?:jail\/network|placements\/resolv-conf)\.ts$/,
         line: /^.*# upstreamproxy: names are answered by the agent/,

@@ -21,6 +21,11 @@ export interface SystemCalls extends Disposable {
   call(number: number, ...args: readonly SystemCallArgument[]): number;
   /** The address of memory, for structures that hold pointers. The caller keeps the memory alive. */
   address(memory: Uint8Array): bigint;
+  /**
+   * `posix_spawn(3)` without an environment: unlike the runtime's own way it leaves the child which signals are ignored. Returns its id, or
+   * below 0 a negated errno.
+   */
+  spawn(path: string, argv: readonly string[]): number;
 }
 
 // From <sys/prctl.h> and <sys/resource.h>; these numbers are the same on every Linux architecture.
@@ -139,6 +144,15 @@ interface RawSystemCalls {
   ) => bigint | number;
   readonly errno: () => number;
   readonly address: (memory: Uint8Array) => bigint;
+  /** Process id, path, two that are left out, arguments, environment. */
+  readonly posixSpawn: (
+    pid: bigint,
+    path: bigint,
+    actions: bigint,
+    attributes: bigint,
+    argv: bigint,
+    environment: bigint,
+  ) => number;
   readonly close: () => void;
 }
 
@@ -157,6 +171,15 @@ export function openSystemCalls(): SystemCalls {
       return Number(result) === -1 ? -raw.errno() : Number(result);
     },
     address: (memory) => raw.address(memory),
+    spawn(path, argv) {
+      const words = [path, ...argv].map((word) => Buffer.from(`${word}\0`));
+      const [file = 0n, ...list] = words.map((word) => raw.address(word));
+      const pointers = new Uint8Array(BigUint64Array.from([...list, 0n]).buffer);
+      const [pid, none] = [new Int32Array(1), new Uint8Array(8)];
+      const place = raw.address(new Uint8Array(pid.buffer));
+      const errno = raw.posixSpawn(place, file, 0n, 0n, raw.address(pointers), raw.address(none));
+      return errno === 0 ? (pid[0] ?? 0) : -errno;
+    },
     [Symbol.dispose]: () => raw.close(),
   };
 }
@@ -167,6 +190,7 @@ function openSystemCallsInNode(): RawSystemCalls {
   const words = ['uint64', 'uint64', 'uint64', 'uint64', 'uint64', 'uint64'] as const;
   const { lib, functions } = ffi.dlopen(null, {
     syscall: { arguments: ['int64', ...words], return: 'int64' },
+    posix_spawn: { arguments: words, return: 'int32' },
     // The same name in glibc and musl.
     __errno_location: { arguments: [], return: 'pointer' },
   });
@@ -175,6 +199,7 @@ function openSystemCallsInNode(): RawSystemCalls {
     syscall: (number, a, b, c, d, e, f) => functions.syscall(number, a, b, c, d, e, f),
     errno: () => ffi.getInt32(functions.__errno_location(), 0),
     address: (memory) => ffi.getRawPointer(memory),
+    posixSpawn: (...args) => functions.posix_spawn(...args),
     close: () => lib.close(),
   };
 }
@@ -195,6 +220,7 @@ interface BunSystemCallFfi {
         f: bigint,
       ): bigint | number;
       __errno_location(): number;
+      posix_spawn(a: bigint, b: bigint, c: bigint, d: bigint, e: bigint, f: bigint): number;
     };
     close(): void;
   };
@@ -211,6 +237,7 @@ function openSystemCallsInBun(): RawSystemCalls {
       const library = ffi.dlopen(name, {
         syscall: { args: ['i64', 'u64', 'u64', 'u64', 'u64', 'u64', 'u64'], returns: 'i64' },
         __errno_location: { args: [], returns: 'ptr' },
+        posix_spawn: { args: ['u64', 'u64', 'u64', 'u64', 'u64', 'u64'], returns: 'i32' },
       });
       const { symbols } = library;
       return {
@@ -218,6 +245,7 @@ function openSystemCallsInBun(): RawSystemCalls {
         syscall: (number, a, b, c, d, e, f) => symbols.syscall(number, a, b, c, d, e, f),
         errno: () => ffi.read.i32(symbols.__errno_location(), 0),
         address: (memory) => BigInt(ffi.ptr(memory)),
+        posixSpawn: (...args) => symbols.posix_spawn(...args),
         close: () => library.close(),
       };
     } catch (error) {

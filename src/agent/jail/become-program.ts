@@ -79,6 +79,17 @@ export function becomeProgram(
     readonly environment: Readonly<Record<string, string>>;
   },
 ): number {
+  closeOthers(calls, numbers);
+  const { path, argv } = program;
+  const environment = Object.entries(program.environment).map(([name, value]) => `${name}=${value}`);
+  const errno = execute(calls, numbers, { path, argv, environment });
+  // A script without #!, as execvp(3) has it.
+  if (errno !== constants.errno.ENOEXEC) return errno;
+  return execute(calls, numbers, { path: '/bin/sh', argv: ['sh', path, ...argv.slice(1)], environment });
+}
+
+/** What the next program gets: the standard streams as they were, and no other descriptor. */
+export function closeOthers(calls: SystemCalls, numbers: SystemCallNumbers): void {
   for (const fd of [0, 1, 2]) {
     // Runtimes mark all descriptors to be closed, the standard streams too.
     calls.call(numbers.fcntl, fd, F_SETFD, 0);
@@ -87,12 +98,6 @@ export function becomeProgram(
     if (flags >= 0) calls.call(numbers.fcntl, fd, F_SETFL, flags & ~files.O_NONBLOCK);
   }
   calls.call(numbers.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
-  const { path, argv } = program;
-  const environment = Object.entries(program.environment).map(([name, value]) => `${name}=${value}`);
-  const errno = execute(calls, numbers, { path, argv, environment });
-  // A script without #!, as execvp(3) has it.
-  if (errno !== constants.errno.ENOEXEC) return errno;
-  return execute(calls, numbers, { path: '/bin/sh', argv: ['sh', path, ...argv.slice(1)], environment });
 }
 
 interface ExecveArguments {

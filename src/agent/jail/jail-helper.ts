@@ -1,38 +1,53 @@
 // The process between the agent and the command: enters the layers, tells which hold, waits, and becomes the command.
 // It is our own program, started again with a hidden subcommand, so that the agent itself is never inside the jail.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { ProxyError } from '../../protocol/error.ts';
 import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { dropCapabilities } from './capabilities.ts';
-import { becomeProgram, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
+import { becomeProgram, closeOthers, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
 import { assumeIdentity } from './identity.ts';
 import {
   controlFd,
   controlLineBytesMax,
+  initFd,
   type JailCommand,
   type JailLayer,
   type JailListen,
   type JailMap,
   type JailPlan,
   type JailReport,
+  type JailStarted,
   type LayerReport,
+  namespaceLayers,
+  standardErrorFd,
 } from './jail-plan.ts';
 import { errnoName, isRefusal, requireDone } from '../../system/kernel-fault.ts';
 import { canSetKernel, closeKernelFiles, makeMountNamespace } from './kernel-files.ts';
+import { enterIpcNamespace } from './ipc-namespace.ts';
 import { enterLandlock } from './landlock.ts';
 import { enterNetwork } from './network.ts';
 import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
-import { ownNamespaces } from './network-namespace.ts';
+import { makeNamespaces } from './network-namespace.ts';
+import { enterProcessNamespace } from './process-namespace.ts';
 import { installSeccomp } from './seccomp.ts';
 import { systemCallNumbers, type SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const PR_SET_NO_NEW_PRIVS = 38;
 const standardError = 2;
+const keySignals = ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGHUP'] as const;
+/** struct sigaction of the kernel with SIG_IGN. */
+const ignoredAction = new Uint8Array(new BigUint64Array([1n, 0n, 0n, 0n]).buffer);
 
-/** What each step works with. */
+/** What each step works with, and leaves. */
 export interface JailContext {
   readonly plan: JailPlan;
+  /** A namespace was begun. */
+  isInside: boolean;
+  init?: number;
   readonly calls: SystemCalls;
   readonly numbers: SystemCallNumbers;
 }
@@ -44,9 +59,23 @@ interface JailStep {
 }
 
 const steps: readonly JailStep[] = [
+  { layer: 'ipc', enter: (context) => enterIpcNamespace(context) },
+  {
+    layer: 'processes',
+    enter: (context) => {
+      // Once it is begun, a failure leaves nothing that a command could live in.
+      context.isInside = true;
+      context.init = enterProcessNamespace(context, initFd);
+    },
+  },
   {
     layer: 'network',
-    enter: ({ plan, calls, numbers }) => enterNetwork(calls, numbers, plan),
+    enter: (context) => {
+      const { plan, calls, numbers } = context;
+      makeNamespaces(calls, numbers);
+      context.isInside = true;
+      enterNetwork(calls, numbers, plan);
+    },
   },
   {
     layer: 'no-new-privs',
@@ -98,9 +127,14 @@ export async function runJailHelper(): Promise<number> {
     writeSync(controlFd, '{}\n');
     if (readLine<JailMap>() === undefined) return 0;
   }
-  const context = { plan, calls, numbers: systemCallNumbers() };
-  if (plan.standardErrorFd !== undefined)
-    requireDone('dup3', calls.call(context.numbers.dup3, plan.standardErrorFd, standardError, 0));
+  const context: JailContext = {
+    plan,
+    calls,
+    numbers: systemCallNumbers(),
+    isInside: plan.inUserNamespace === true,
+  };
+  if (plan.hasOwnStandardError === true)
+    requireDone('dup3', calls.call(context.numbers.dup3, standardErrorFd, standardError, 0));
   const report = await enter(context);
   writeSync(controlFd, `${JSON.stringify(report)}\n`);
   if (report.fault !== undefined) return 0;
@@ -113,21 +147,19 @@ export async function runJailHelper(): Promise<number> {
     line = readLine<JailCommand>();
   }
   if (line === undefined || 'listen' in line) return 0;
-  return becomeCommand(context, line, agent);
+  return await becomeCommand(context, line, agent);
 }
 
 async function enter(context: JailContext): Promise<JailReport> {
   try {
     const layers = await enterLayers(context);
-    return { layers, isStranded: isStranded(context.plan, layers) };
+    const { init } = context;
+    const isStranded =
+      context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
+    return { layers, isStranded, ...(init === undefined ? {} : { init }) };
   } catch (error) {
     return { layers: [], fault: error instanceof Error ? error.message : String(error) };
   }
-}
-
-function isStranded({ outside }: JailPlan, layers: readonly LayerReport[]): boolean {
-  const network = layers.find(({ layer }) => layer === 'network');
-  return network?.held === false && ownNamespaces() !== outside;
 }
 
 /** Throws what is no refusal of the kernel. */
@@ -163,8 +195,9 @@ async function enterLayers(context: JailContext): Promise<readonly LayerReport[]
 
 /** First of all, for the layers refuse it. Where it is refused to root, the layer `capabilities` tells. */
 function closeKernel({ plan, calls, numbers }: JailContext): void {
-  // Others have the right to it in the user namespace of `network` alone.
-  if (!plan.layers.includes('capabilities') && !plan.layers.includes('network')) return;
+  // Others have the right to it in a namespace of users alone.
+  if (!plan.layers.includes('capabilities') && !plan.layers.some((layer) => namespaceLayers.has(layer)))
+    return;
   try {
     makeMountNamespace(calls, numbers);
     closeKernelFiles(calls, numbers);
@@ -180,20 +213,45 @@ function identityReport(): LayerReport {
     : { layer: 'identity', held: false, reason: 'only root can start a command as another user' };
 }
 
-function becomeCommand({ plan, calls, numbers }: JailContext, command: JailCommand, agent: number): number {
+async function becomeCommand(context: JailContext, command: JailCommand, agent: number): Promise<number> {
+  const { plan, calls, numbers } = context;
   const { file, args } = command;
   const environment = { ...command.environment, ...plan.identity?.environment };
   // Before the change of user: a limit may be raised again by root alone.
   restoreProcess(calls, numbers, plan.openFilesSoft);
   if (plan.identity !== undefined) assumeIdentity(calls, numbers, plan.identity);
+  const program = findProgram(file, environment['PATH']);
+  if ('code' in program) return startFault(file, program.code, 'it is not an executable file');
+  if (context.init !== undefined)
+    return await startCommand(context, { ...command, environment, path: program.path });
   dieWithParent(calls, numbers);
   // It was killed before, so nothing would end the command.
   if (process.ppid !== agent) return 0;
-  const program = findProgram(file, environment['PATH']);
-  if ('code' in program) return startFault(file, program.code, 'it is not an executable file');
   const errno = becomeProgram(calls, numbers, { path: program.path, argv: [file, ...args], environment });
   const name = errnoName(errno);
   return startFault(file, name === 'ENOENT' ? 127 : 126, name);
+}
+
+/**
+ * In its own namespace of processes the command is a new process. Its parent, this one, ends, and then it is the agent's, which adopts
+ * what is left of its children.
+ */
+async function startCommand(
+  { calls, numbers }: JailContext,
+  { file, args, environment, path }: JailCommand & { readonly path: string },
+): Promise<number> {
+  closeOthers(calls, numbers);
+  // Keys of the terminal are for the command, and what started it has to say so. The runtime gives a child its signals back.
+  for (const name of keySignals)
+    calls.call(numbers.rt_sigaction, constants.signals[name], ignoredAction, 0, 8);
+  const child = spawn(path, [...args], { argv0: file, env: environment, stdio: 'inherit' });
+  if (child.pid === undefined) {
+    const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
+    return startFault(file, error.code === 'ENOENT' ? 127 : 126, error.code ?? error.message);
+  }
+  const started: JailStarted = { started: child.pid };
+  writeSync(controlFd, `${JSON.stringify(started)}\n`);
+  return 0;
 }
 
 function startFault(file: string, code: number, reason: string): number {

@@ -11,6 +11,8 @@ export interface HelperProgram {
 
 /** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
 export const jailLayers = [
+  'ipc',
+  'processes',
   'network',
   'no-new-privs',
   'landlock',
@@ -21,20 +23,23 @@ export const jailLayers = [
 ] as const;
 export type JailLayer = (typeof jailLayers)[number];
 
+/** Those that are namespaces: for them the helper of who is not root starts in a namespace of users. */
+export const namespaceLayers: ReadonlySet<JailLayer> = new Set(['network', 'ipc', 'processes']);
+
 /** First line to the helper: what to enter. */
 export interface JailPlan {
   /** Layers to try; the others are left out without a word. */
   readonly layers: readonly JailLayer[];
-  /** For `network`: the namespaces of the agent, as `ownNamespaces` has them. */
-  readonly outside?: string;
   /** For `network`: ports to capture, and to send out, as soon as it stands. */
   readonly earlyPorts?: readonly number[];
   /** For `network`: all other ports lead to one of the early ones. */
   readonly hasAllPorts?: boolean;
   /** The helper asks for its users and waits for a line before it does anything. */
   readonly needsMap?: boolean;
-  /** The standard error of the command, where the helper was started with another. */
-  readonly standardErrorFd?: number;
+  /** The helper was started in a namespace of users, where no command is to be without the others. */
+  readonly inUserNamespace?: boolean;
+  /** The standard error of the command is on another descriptor. */
+  readonly hasOwnStandardError?: boolean;
   /** If given, the command can write only there. */
   readonly fsWrite?: readonly string[];
   /** The command's user, where the agent runs as root. */
@@ -51,8 +56,10 @@ export type JailMap = Readonly<Record<string, never>>;
 /** Response of the helper: what holds, before any command runs. */
 export interface JailReport {
   readonly layers: readonly LayerReport[];
-  /** The helper left the agent's namespaces and has no network: it must not become the command. */
+  /** The helper left the agent's namespaces and could not make each of its own: it must not become the command. */
   readonly isStranded?: boolean;
+  /** For `processes`: the init, a child of the agent. */
+  readonly init?: number;
   /** What went wrong that is no refusal: with it nothing may start, whatever holds. */
   readonly fault?: string;
 }
@@ -76,8 +83,17 @@ export interface JailCommand {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** Reply to it, where `processes` holds: the command runs as a child of the agent. Elsewhere the helper has become it. */
+export interface JailStarted {
+  readonly started: number;
+}
+
 /** The helper's descriptor for these lines. */
 export const controlFd = 3;
+/** The command's standard error, where the helper has another; behind that of the channel. */
+export const standardErrorFd = 5;
+/** The standard streams of the init. */
+export const initFd = 6;
 
 /** An environment can be two megabytes (`getconf ARG_MAX`), and JSON can double it. */
 export const controlLineBytesMax = 8 * 1024 * 1024;

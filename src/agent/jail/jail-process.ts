@@ -15,9 +15,16 @@ import {
   type JailMap,
   type JailPlan,
   type JailReport,
+  type JailStarted,
+  type LayerReport,
+  initFd,
+  namespaceLayers,
 } from './jail-plan.ts';
+import { JailedProcess, type RunningCommand } from './jailed-process.ts';
+import { NamespaceInit } from './namespace-init.ts';
 import { EntranceReceiver } from './network-entrances.ts';
-import { mapUsers, namespaceStart, ownNamespaces, refusesUserNamespace } from './network-namespace.ts';
+import { adoptGrandchildren } from './orphans.ts';
+import { mapAllUsers, namespaceStart, refusesUserNamespace } from './network-namespace.ts';
 import { openSystemCalls } from '../../system/ffi.ts';
 import { isRefusal } from '../../system/kernel-fault.ts';
 import { systemCallNumbers } from '../../system/system-call-numbers.ts';
@@ -27,86 +34,112 @@ export interface Jail extends AsyncDisposable {
   readonly report: JailReport;
   /** Opens listeners inside, where `network` holds; undefined where it does not. Once, before `start`. */
   readonly listen: ((ports: EntrancePorts) => Promise<Entrances>) | undefined;
-  /** The process that becomes the command: its pid, its end and its signals are the command's. */
-  start(command: JailCommand): ChildProcess;
+  /** Ends what the command leaves behind, where `processes` holds; else it has to be looked for. */
+  readonly leftovers: AsyncDisposable | undefined;
+  /** The process that is the command, or will be in a moment. */
+  start(command: JailCommand): RunningCommand;
   /** Ends a helper that never became a command. Harmless afterwards. */
   close(): Promise<void>;
 }
 
 /** Entering takes a millisecond; the rest is for a loaded machine that starts a runtime. */
 const enterTimeoutMs = 20_000;
+/** A helper that closed its end has nothing left to do. */
+const lateMs = 1_000;
 /** One line of a tool, with room. */
 const refusalBytesMax = 4_096;
-/** Behind those of control and channel. */
-const standardErrorFd = 5;
 
 /**
  * Starts the helper with the standard streams of this process. Call it before `harden`: limits that the agent lowers
- * would bind the command too. Throws jail_refused if there is no helper to be had. Without a namespace that works, the
- * command stays in the network of the agent, and the report says why.
+ * would bind the command too. Throws jail_refused if there is no helper to be had. Where namespaces are refused, the
+ * command stays in those of the agent, and the report says why.
  */
 export async function openJail(plan: JailPlan, program: HelperProgram): Promise<Jail> {
-  if (!plan.layers.includes('network')) return await openHelper(plan, program);
+  const refused: LayerReport[] = [];
+  let { layers } = plan;
+  for (;;) {
+    const opened = await openWith({ ...plan, layers }, program);
+    if ('child' in opened) {
+      const jail = jailOf(opened);
+      return { ...jail, report: { ...jail.report, layers: [...refused, ...jail.report.layers] } };
+    }
+    refused.push(...opened.refused);
+    // Each round has fewer.
+    const without = new Set(opened.refused.map(({ layer }) => layer));
+    layers = layers.filter((layer) => !without.has(layer));
+  }
+}
+
+interface Refused {
+  readonly refused: readonly LayerReport[];
+}
+
+/** A helper that is inside, or the namespaces that cannot be had. */
+async function openWith(plan: JailPlan, program: HelperProgram): Promise<JailParts | Refused> {
+  const wanted = plan.layers.filter((layer) => namespaceLayers.has(layer));
+  if (wanted.length === 0) return await openHelper(plan, program);
+  const all = (reason: string): Refused => ({
+    refused: wanted.map((layer) => ({ layer, held: false, reason })),
+  });
   const start = namespaceStart(program);
-  if ('reason' in start) return await openWithoutNetwork(plan, program, start.reason);
-  let jail: Jail;
+  if ('reason' in start) return all(start.reason);
+  const inside = {
+    earlyPorts: earlyPorts(undefined),
+    ...plan,
+    needsMap: start.needsMap ?? false,
+    inUserNamespace: start.startedBy !== undefined,
+  };
+  let parts: JailParts;
   try {
-    const inside = { earlyPorts: earlyPorts(undefined), ...plan, outside: ownNamespaces() };
-    jail = await openHelper({ ...inside, needsMap: start.needsMap ?? false }, start.program, start.startedBy);
+    parts = await openHelper(inside, start.program, start.startedBy);
   } catch (error) {
     if (!(error instanceof StarterRefused)) throw error;
-    return await openWithoutNetwork(plan, program, error.message);
+    return all(error.message);
   }
-  if (jail.report.isStranded !== true) return jail;
-  await jail.close();
-  const network = jail.report.layers.find(({ layer }) => layer === 'network');
-  return await openWithoutNetwork(plan, program, network?.reason ?? 'refused');
+  if (parts.report.isStranded !== true) return parts;
+  await jailOf(parts).close();
+  return { refused: parts.report.layers.filter(({ layer, held }) => namespaceLayers.has(layer) && !held) };
 }
 
 /** The kernel refuses the namespace that the helper was to be started in. */
 class StarterRefused extends Error {}
 
-async function openWithoutNetwork(plan: JailPlan, program: HelperProgram, reason: string): Promise<Jail> {
-  const layers = plan.layers.filter((layer) => layer !== 'network');
-  const jail = await openHelper({ ...plan, layers }, program);
-  return { ...jail, report: { layers: [{ layer: 'network', held: false, reason }, ...jail.report.layers] } };
-}
-
 /** With a starter, what it says on standard error is for us; the helper gets the command's own on another descriptor. */
-function spawnHelper(program: HelperProgram, options: { channel: boolean; starter: boolean }): ChildProcess {
-  const { channel, starter } = options;
+function spawnHelper(program: HelperProgram, plan: JailPlan, starter: boolean): ChildProcess {
+  const { layers } = plan;
   return spawn(program.file, [...program.args], {
-    // The channel carries listeners, which a pipe cannot.
     stdio: [
       'inherit',
       'inherit',
       starter ? 'pipe' : 'inherit',
       'pipe',
-      ...(channel ? (['ipc'] as const) : []),
-      ...(starter ? [2] : []),
+      // The channel carries listeners, which a pipe cannot.
+      layers.includes('network') ? 'ipc' : 'ignore',
+      starter ? 2 : 'ignore',
+      layers.includes('processes') ? 'pipe' : 'ignore',
     ],
     // The command's environment comes later, as data: it must not steer our own program.
     env: starter ? { LC_ALL: 'C' } : {},
   });
 }
 
-async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: string): Promise<Jail> {
+async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: string): Promise<JailParts> {
   const starter = startedBy !== undefined;
   const channel = plan.layers.includes('network');
-  const child = spawnHelper(program, { channel, starter });
+  if (plan.layers.includes('processes')) adoptGrandchildren();
+  const child = spawnHelper(program, plan, starter);
   const receiver = channel ? new EntranceReceiver(child) : undefined;
   try {
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
-    // The fourth entry of stdio is a socket pair, so it can be read and written.
-    const control = child.stdio[controlFd] as Duplex;
+    const control = streamOf(child, controlFd);
     // A helper that ended is seen by its exit; what is written to it then is lost, and that is all.
     control.on('error', () => {});
-    control.write(`${JSON.stringify(starter ? { ...plan, standardErrorFd } : plan)}\n`);
+    control.write(`${JSON.stringify({ ...plan, hasOwnStandardError: starter })}\n`);
     const report = await (starter
       ? reportOrRefusal(child, control, { startedBy, needsMap: plan.needsMap })
       : readLine<JailReport>(control));
     if (report.fault !== undefined) throw new ProxyError('jail_refused', `a layer failed: ${report.fault}`);
-    return jailOf({ child, control, report, receiver, plan });
+    return { child, control, report, receiver, plan };
   } catch (error) {
     child.kill('SIGKILL');
     receiver?.[Symbol.dispose]();
@@ -157,7 +190,7 @@ async function reportOrRefusal(
 /** Throws StarterRefused where the kernel refuses. */
 function giveUsers(pid: number): void {
   try {
-    mapUsers(pid);
+    mapAllUsers(pid);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     throw new StarterRefused(`no users in a namespace: ${String(error)}`, { cause: error });
@@ -178,40 +211,77 @@ interface JailParts {
   readonly plan: JailPlan;
 }
 
-function jailOf({ child, control, report, receiver, plan }: JailParts): Jail {
+function jailOf(parts: JailParts): Jail {
+  const { child, control, report, receiver } = parts;
   let started = false;
   const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
+  const init =
+    report.init === undefined ? undefined : new NamespaceInit(report.init, streamOf(child, initFd));
   // From now on, and not behind the start of the command, which has no time to lose.
-  const watch = hasNetwork ? watchDeath(child.pid) : undefined;
+  const watch = hasNetwork && init === undefined ? watchDeath(child.pid) : undefined;
   const close = async (): Promise<void> => {
     watch?.[Symbol.dispose]();
     control.destroy();
     receiver?.[Symbol.dispose]();
-    if (started || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  };
-  const listen = async ({ relay, captured }: EntrancePorts): Promise<Entrances> => {
-    if (receiver === undefined) throw new ProxyError('jail_refused', 'the jail has no network');
-    const { earlyPorts: opened = [], hasAllPorts = false } = plan;
-    const later = hasAllPorts ? [] : captured.filter((port) => !opened.includes(port));
-    const request: JailListen = { listen: { relay, captured: later } };
-    control.write(`${JSON.stringify(request)}\n`);
-    return { ...(await receiver.entrances()), hasAllPorts };
+    if (!started && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await init?.end();
   };
   return {
     report,
-    listen: hasNetwork ? listen : undefined,
+    listen: hasNetwork ? (ports) => openEntrances(parts, ports) : undefined,
+    leftovers: init,
     start(command) {
       started = true;
       receiver?.[Symbol.dispose]();
-      control.end(`${JSON.stringify(command)}\n`);
+      const line = `${JSON.stringify(command)}\n`;
+      if (init !== undefined) return startInside(child, control, line);
+      control.end(line);
       return child;
     },
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Entries of stdio are socket pairs, so they can be read and written; the types know five of them. */
+function streamOf(child: ChildProcess, fd: number): Duplex {
+  return (child.stdio as readonly unknown[])[fd] as Duplex;
+}
+
+async function openEntrances(
+  { control, receiver, plan }: JailParts,
+  { relay, captured }: EntrancePorts,
+): Promise<Entrances> {
+  if (receiver === undefined) throw new ProxyError('jail_refused', 'the jail has no network');
+  const { earlyPorts: opened = [], hasAllPorts = false } = plan;
+  const later = hasAllPorts ? [] : captured.filter((port) => !opened.includes(port));
+  const request: JailListen = { listen: { relay, captured: later } };
+  control.write(`${JSON.stringify(request)}\n`);
+  return { ...(await receiver.entrances()), hasAllPorts };
+}
+
+/** The helper starts the command beside itself and ends; where it cannot, it says why and ends with the code. */
+function startInside(helper: ChildProcess, control: Duplex, line: string): JailedProcess {
+  const command = new JailedProcess();
+  const ended = helper.exitCode === null ? once(helper, 'exit') : Promise.resolve();
+  control.write(line);
+  void (async () => {
+    try {
+      const { started } = await readLine<JailStarted>(control);
+      command.started(started);
+    } catch {
+      // It ends, and says why; one that does not, hangs.
+    }
+    const late = setTimeout(() => helper.kill('SIGKILL'), lateMs);
+    await ended;
+    clearTimeout(late);
+    command.helperEnded(helper);
+  })();
+  return command;
 }
 
 /** The next line from the helper. */

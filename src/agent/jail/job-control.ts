@@ -7,9 +7,9 @@ import { processState } from '../kernel/process-table.ts';
  * editors do on Ctrl-Z, for the agent in it is out of its reach; and the shell outside waits for the agent.
  */
 export function followStops(child: { readonly pid?: number | undefined }): Disposable {
-  const { pid } = child;
-  if (pid === undefined) return { [Symbol.dispose]: () => {} };
   const onChild = (): void => {
+    const { pid } = child;
+    if (pid === undefined) return;
     const own = processState('self');
     const state = processState(pid);
     // Without a terminal there is no shell that would send us on again.
@@ -18,6 +18,8 @@ export function followStops(child: { readonly pid?: number | undefined }): Dispo
     else process.kill(process.pid, 'SIGSTOP');
   };
   const onContinue = (): void => {
+    const { pid } = child;
+    if (pid === undefined) return;
     // Its group, if it made one of its own, has heard nothing.
     if (processState(pid)?.state === 'T') process.kill(pid, 'SIGCONT');
   };

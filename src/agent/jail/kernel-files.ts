@@ -1,13 +1,14 @@
 // Files by which root reaches around its jail, made read-only inside: a setting names a program that the kernel starts outside
 // as root, a control group stops or ends any process.
 
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { SystemCalls } from '../../system/ffi.ts';
 import { errnoName, requireDone } from '../../system/kernel-fault.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const AT_FDCWD = -100;
 const MOUNT_ATTR_RDONLY = 1n;
+const MS_RDONLY = 1;
 const MS_BIND = 0x1000;
 const CLONE_NEWNS = 0x00020000;
 const MS_REC = 0x4000;
@@ -57,17 +58,53 @@ export function canSetKernel(): boolean {
 export function closeKernelFiles(calls: SystemCalls, numbers: SystemCallNumbers): void {
   for (const { place, type } of mounts()) {
     if (kernelFileSystems.has(type)) makeReadOnly(calls, numbers, place);
-    else if (type === 'proc') {
-      for (const part of kernelPartsOfProc) {
-        const folder = place === '/' ? `/${part}` : `${place}/${part}`;
-        const bound = calls.call(numbers.mount, cString(folder), cString(folder), 0, MS_BIND | MS_REC, 0);
-        // Many kernels lack some of them.
-        if (bound < 0 && errnoName(-bound) === 'ENOENT') continue;
-        requireDone(`cannot mount ${folder}`, bound);
-        makeReadOnly(calls, numbers, folder);
-      }
-    }
+    else if (type === 'proc') closeProcFiles(calls, numbers, place);
   }
+}
+
+/** The same for one place of proc. */
+export function closeProcFiles(calls: SystemCalls, numbers: SystemCallNumbers, place: string): void {
+  for (const part of kernelPartsOfProc) {
+    const folder = beneath(place, part);
+    const bound = calls.call(numbers.mount, cString(folder), cString(folder), 0, MS_BIND | MS_REC, 0);
+    // Many kernels lack some of them.
+    if (bound < 0 && errnoName(-bound) === 'ENOENT') continue;
+    requireDone(`cannot mount ${folder}`, bound);
+    makeReadOnly(calls, numbers, folder);
+  }
+}
+
+/** Where proc is mounted as a whole, and what was laid over parts of it, as container runtimes do. */
+export function procPlaces(): readonly { readonly place: string; readonly masked: readonly string[] }[] {
+  const all = mounts();
+  const places = new Set(
+    all.filter(({ type, root }) => type === 'proc' && root === '/').map(({ place }) => place),
+  );
+  return [...places].map((place) => {
+    const over = all.filter((mount) => mount.type !== 'proc' && mount.place.startsWith(beneath(place, '')));
+    return { place, masked: over.filter(({ type }) => type !== 'binfmt_misc').map((mount) => mount.place) };
+  });
+}
+
+/** Lays an empty folder or file over it, if it is there. */
+export function maskUnder(calls: SystemCalls, numbers: SystemCallNumbers, path: string): void {
+  const found = statSync(Buffer.from(path, 'latin1'), { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const result = found.isDirectory()
+    ? calls.call(
+        numbers.mount,
+        cString('tmpfs'),
+        cString(path),
+        cString('tmpfs'),
+        MS_RDONLY,
+        cString('size=0'),
+      )
+    : calls.call(numbers.mount, cString('/dev/null'), cString(path), 0, MS_BIND, 0);
+  requireDone(`cannot mount over ${path}`, result);
+}
+
+function beneath(place: string, part: string): string {
+  return place === '/' ? `/${part}` : `${place}/${part}`;
 }
 
 function makeReadOnly(calls: SystemCalls, numbers: SystemCallNumbers, place: string): void {
@@ -87,11 +124,16 @@ function makeReadOnly(calls: SystemCalls, numbers: SystemCallNumbers, place: str
 }
 
 /** What proc_pid_mountinfo(5) says, in the order in which it was mounted. */
-function mounts(): readonly { readonly place: string; readonly type: string }[] {
+export function mounts(): readonly {
+  readonly root: string;
+  readonly place: string;
+  readonly type: string;
+}[] {
   const lines = readFileSync('/proc/self/mountinfo', 'latin1').trimEnd().split('\n');
   return lines.map((line) => {
     const [own = '', source = ''] = line.split(' - ');
-    return { place: unescaped(own.split(' ')[4] ?? ''), type: source.split(' ')[0] ?? '' };
+    const [, , , root = '', place = ''] = own.split(' ');
+    return { root: unescaped(root), place: unescaped(place), type: source.split(' ')[0] ?? '' };
   });
 }
 

@@ -1,7 +1,7 @@
 // Namespaces for the command: the helper makes those of network and mounts itself; who is not root starts it in a user
 // namespace, in which it may.
 
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { SystemCalls } from '../../system/ffi.ts';
 import { findProgram } from './become-program.ts';
@@ -14,15 +14,15 @@ export type NamespaceStart =
   | {
       readonly program: HelperProgram;
       readonly startedBy?: string;
-      /** The helper waits until `mapUsers` was called for it. */
+      /** The helper waits until `mapAllUsers` was called for it. */
       readonly needsMap?: boolean;
     }
   | { readonly reason: string };
 
 /** Not the PATH of the environment: what stands before our own program must be the system's. */
-const toolPath = '/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin';
+export const toolPath = '/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin';
 const CLONE_NEWNS = 0x00020000;
-const CLONE_VFORK = 0x00004000;
+const CLONE_PIDFD = 0x00001000;
 const CLONE_NEWUSER = 0x10000000;
 const CLONE_NEWNET = 0x40000000;
 const CAP_SYS_ADMIN = 21;
@@ -42,24 +42,15 @@ export function namespaceStart(
   if (isRoot && hasCapability(CAP_SYS_ADMIN)) return { program };
   const unshare = findProgram('unshare', toolPath);
   if ('code' in unshare) return { reason: 'there is no unshare(1) of util-linux' };
-  // Its users are written by us: of a refusal the errno is told, and not a text.
-  const args = ['--user', '--keep-caps', '--', program.file, ...program.args];
-  return { program: { file: unshare.path, args }, startedBy: 'unshare', needsMap: true };
+  // In a namespace of one user, root could not become another and would not own their files. Of others unshare(1) writes the one user
+  // itself: the files of a process whose executable they cannot read are not theirs.
+  const map = isRoot ? [] : ['--map-current-user'];
+  const args = ['--user', ...map, '--keep-caps', '--', program.file, ...program.args];
+  return { program: { file: unshare.path, args }, startedBy: 'unshare', needsMap: isRoot };
 }
 
-/**
- * Gives a process in a new user namespace its users: all of this one's from root, for in a namespace of one user root could not become
- * another and would not own their files; its own from anybody else. Throws an Error with the errno if the kernel refuses.
- */
-export function mapUsers(pid: number): void {
-  if (process.geteuid?.() === 0) return mapAllUsers(pid);
-  // user_namespaces(7): who has no right to groups gives up setgroups(2) first.
-  writeFileSync(`/proc/${pid}/setgroups`, 'deny');
-  writeFileSync(`/proc/${pid}/uid_map`, `${process.geteuid?.()} ${process.geteuid?.()} 1\n`);
-  writeFileSync(`/proc/${pid}/gid_map`, `${process.getegid?.()} ${process.getegid?.()} 1\n`);
-}
-
-function mapAllUsers(pid: number): void {
+/** Gives a process in a new user namespace all users and groups of this one. Throws an Error with the errno if the kernel refuses. */
+export function mapAllUsers(pid: number): void {
   for (const kind of ['uid', 'gid']) {
     const ranges = readFileSync(`/proc/self/${kind}_map`, 'latin1').trim().split('\n');
     // First of this namespace, first of the one outside it, how many.
@@ -71,26 +62,33 @@ function mapAllUsers(pid: number): void {
 }
 
 /**
- * Whether the kernel refuses a user namespace: asked of the kernel itself, by a process that ends at once. Throws a KernelFault for
- * what is no refusal, such as a limit that is reached.
+ * Whether the kernel refuses a user namespace: asked of the kernel itself, with a place for the descriptor that cannot be written, so
+ * that no process comes of it. Throws a KernelFault for what is no refusal, such as a limit that is reached.
  */
 export function refusesUserNamespace(calls: SystemCalls, numbers: SystemCallNumbers): boolean {
-  const flags = CLONE_NEWUSER | CLONE_VFORK | constants.signals.SIGCHLD;
-  const pid = calls.call(numbers.clone, flags, 0, 0, 0, 0);
-  // In the new process.
-  if (pid === 0) calls.call(numbers.exit_group, 0);
-  if (pid > 0) {
-    calls.call(numbers.wait4, pid, 0, 0, 0);
-    return false;
-  }
-  const fault = new KernelFault('clone', -pid);
+  const flags = CLONE_NEWUSER | CLONE_PIDFD | constants.signals.SIGCHLD;
+  const errno = -calls.call(numbers.clone, flags, 0, 0, 0, 0);
+  // The namespace was made by then (copy_process of the kernel: credentials before descriptors).
+  if (errno === constants.errno.EFAULT) return isRestrictedByAppArmor();
+  const fault = new KernelFault('clone', errno);
   // user_namespaces(7): ENOSPC where a limit is reached, which can be 0.
   if (isRefusal(fault) || (fault.code === 'ENOSPC' && isNoneAllowed('user'))) return true;
   throw fault;
 }
 
+/** Then a namespace of users can be made, and nothing be done in it, not even its users be written. */
+function isRestrictedByAppArmor(): boolean {
+  try {
+    const text = readFileSync('/proc/sys/kernel/apparmor_restrict_unprivileged_userns', 'latin1');
+    return process.geteuid?.() !== 0 && text.trim() !== '0';
+  } catch {
+    // This kernel has no such restriction.
+    return false;
+  }
+}
+
 /** Whether the administrator allows none of these namespaces (namespaces(7), /proc/sys/user). */
-function isNoneAllowed(kind: 'user' | 'net' | 'mnt' | 'pid' | 'ipc'): boolean {
+export function isNoneAllowed(kind: 'user' | 'net' | 'mnt' | 'pid' | 'ipc'): boolean {
   try {
     return Number(readFileSync(`/proc/sys/user/max_${kind}_namespaces`, 'latin1')) === 0;
   } catch {
@@ -103,11 +101,6 @@ function hasCapability(capability: number): boolean {
   const [, effective = '0'] =
     /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
   return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n;
-}
-
-/** The namespaces of this process that the helper can leave; equal where it left none. */
-export function ownNamespaces(): string {
-  return ['net', 'user'].map((name) => readlinkSync(`/proc/self/ns/${name}`)).join(' ');
 }
 
 /**

@@ -8,7 +8,6 @@ import type { SystemCalls } from '../../system/ffi.ts';
 import { dropNetworkCapabilities } from './capabilities.ts';
 import type { JailPlan } from './jail-plan.ts';
 import { requireDone } from '../../system/kernel-fault.ts';
-import { makeNamespaces } from './network-namespace.ts';
 import { redirectPorts } from './port-redirect.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
@@ -34,15 +33,14 @@ const otherResolvers = ['/run/systemd/resolve', '/run/nscd', '/var/run/nscd', '/
 const scratchFolders = ['/tmp', '/run', '/mnt', '/var'];
 
 /**
- * Makes namespaces and brings up in them what a command needs. Throws an Error that says what the kernel refuses; a
- * namespace that was made by then is of no use.
+ * Brings up in the namespaces of `makeNamespaces` what a command needs. Throws an Error that says what the kernel refuses; then the
+ * namespaces are of no use.
  */
 export function enterNetwork(
   calls: SystemCalls,
   numbers: SystemCallNumbers,
   { hasAllPorts = false, earlyPorts = [] }: Pick<JailPlan, 'hasAllPorts' | 'earlyPorts'>,
 ): void {
-  makeNamespaces(calls, numbers);
   for (const folder of otherResolvers) {
     if (isFolder(folder)) maskFolder(calls, numbers, folder);
   }

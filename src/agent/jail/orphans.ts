@@ -23,6 +23,12 @@ export function adoptOrphans(): Orphans {
   return new Orphans(calls, systemCallNumbers());
 }
 
+/** From now on, processes whose parent ended become children of this one, to the end of it. */
+export function adoptGrandchildren(): void {
+  using calls = openSystemCalls();
+  calls.call(systemCallNumbers().prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
 export class Orphans implements AsyncDisposable {
   readonly #calls: SystemCalls;
   readonly #numbers: SystemCallNumbers;

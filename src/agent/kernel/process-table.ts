@@ -35,10 +35,34 @@ export function processState(pid: number | 'self'): ProcessState | undefined {
 
 /** The children of this process, ended ones too. */
 export function childrenOfSelf(): readonly number[] {
-  const threads = readdirSync('/proc/self/task');
-  return threads.flatMap((thread) =>
-    readOrEmpty(`/proc/self/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
+  return childrenOf('self');
+}
+
+/** All that a process has started and that has started more, as far as parents are still there. */
+export function descendantsOf(pid: number): readonly number[] {
+  const found: number[] = [];
+  const next = [pid];
+  for (let parent = next.pop(); parent !== undefined; parent = next.pop()) {
+    const children = childrenOf(parent);
+    found.push(...children);
+    next.push(...children);
+  }
+  return found;
+}
+
+function childrenOf(pid: number | 'self'): readonly number[] {
+  return threadsOf(pid).flatMap((thread) =>
+    readOrEmpty(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
   );
+}
+
+function threadsOf(pid: number | 'self'): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // It has ended.
+    return [];
+  }
 }
 
 /** The soft limit of open files of a process; undefined if it cannot be seen or has no bound. */

@@ -5,6 +5,8 @@ import type { OptionTable } from '../definition/command-definition.ts';
 
 /** The layers that can be named, in the order in which they are entered. */
 export const namedLayers = [
+  'ipc',
+  'processes',
   'network',
   'no-new-privs',
   'landlock',

@@ -1,10 +1,11 @@
 // The command that `run` runs: its terminal, its signals and its exit code are its own.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 import { followStops, sharesForeground } from '../../agent/jail/job-control.ts';
 import type { Jail } from '../../agent/jail/jail-process.ts';
+import type { RunningCommand } from '../../agent/jail/jailed-process.ts';
 import { adoptOrphans } from '../../agent/jail/orphans.ts';
 
 import type { Environment } from '../terminal/workload-environment.ts';
@@ -32,12 +33,12 @@ function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd 
 }
 
 interface SignalPassing extends Disposable {
-  to(child: ChildProcess): void;
+  to(child: RunningCommand): void;
 }
 
 /** Listens before the command is started: a signal of that moment waits for it, or it would end us and not the command. */
 function passSignals(): SignalPassing {
-  let target: ChildProcess | undefined;
+  let target: RunningCommand | undefined;
   const waiting = new Set<NodeJS.Signals>();
   const pass = (signal: NodeJS.Signals): void => {
     if (target === undefined) waiting.add(signal);
@@ -71,8 +72,8 @@ export async function runWorkload(
   await using stack = new AsyncDisposableStack();
   // To the end of what the command leaves behind: until then none of them may end this process.
   const signals = stack.use(passSignals());
-  if (jail !== undefined) stack.use(adoptOrphans());
-  const child =
+  if (jail !== undefined) stack.use(jail.leftovers ?? adoptOrphans());
+  const child: RunningCommand =
     jail === undefined
       ? spawn(file, args, { stdio: 'inherit', env: environment })
       : jail.start({ file, args, environment });

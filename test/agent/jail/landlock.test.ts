@@ -23,7 +23,7 @@ function kernel(abi: number): SystemCalls & { readonly rulesets: bigint[][]; rea
     if (number === numbers.landlock_add_rule) rules.push(number);
     return 7;
   };
-  return { call, address: () => 0n, [Symbol.dispose]: () => {}, rulesets, rules };
+  return { call, address: () => 0n, spawn: () => 0, [Symbol.dispose]: () => {}, rulesets, rules };
 }
 
 test('from ABI 6 signals and abstract sockets are scoped, and no right on files is handled', () => {
