@@ -69,6 +69,9 @@ function build(): void {
         // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
         // certificates that it trusts.
         '--use-openssl-ca',
+        // What OPENSSL_CONF names can load code.
+        '--openssl-config=/dev/null',
+        '--',
       ],
     }),
   );

@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { descendantsOf } from '../../src/agent/kernel/process-table.ts';
 import { captureScene as scene, closed, obstacle, self, users } from '../support/capture-scene.ts';
 import { runCommand } from '../support/command.ts';
 import { leakScript } from '../support/leak-script.ts';
@@ -186,9 +188,10 @@ for (const user of users) {
       await using set = await scene(user);
       const before = await machineState();
       const started = join(set.directory, 'started');
-      const [file, ...args] = set.command([], `echo $$ > ${started}; exec sleep 60`);
+      const [file, ...args] = set.command([], `echo > ${started}; exec sleep 60`);
       const child = spawn(file, args, { env: set.env, stdio: ['ignore', 'ignore', 'inherit'] });
-      const pid = Number(await waitForFile(started));
+      await waitForFile(started);
+      const pid = await commandOf(child.pid ?? 0);
       const inside = await readFile(`/proc/${pid}/mountinfo`, 'utf8');
       assert.match(inside, /resolv\.conf/, 'the command has a resolv.conf of its own');
       assert.deepEqual(await machineState(), before, 'and nobody else has');
@@ -198,6 +201,21 @@ for (const user of users) {
       assert.deepEqual(await machineState(), before);
     },
   );
+}
+
+/** The command of an agent by its number outside; inside it has another. */
+async function commandOf(agent: number): Promise<number> {
+  const find = (): number | undefined =>
+    descendantsOf(agent).find((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1') === 'sleep\x0060\x00';
+      } catch {
+        // It has ended.
+        return false;
+      }
+    });
+  await waitUntil('the command is there', () => find() !== undefined);
+  return find() ?? assert.fail('it has ended');
 }
 
 test(

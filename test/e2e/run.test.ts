@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 
+import { descendantsOf } from '../../src/agent/kernel/process-table.ts';
 import { stringify } from 'yaml';
 
 import { canary, findCanary } from '../support/canary.ts';
@@ -183,10 +184,12 @@ test('the exit code is the command’s, and a signal reaches it', { skip }, asyn
 test('the embedded gateway ends when the agent is killed, and takes its keys with it', { skip }, async () => {
   await using setUp = await embedded(canary());
   const { config, env, directory } = setUp;
-  const args = ['run', '--config', config, '--', 'sh', '-c', 'echo $$ > command.pid; exec sleep 300'];
+  const args = ['run', '--config', config, '--', 'sh', '-c', 'echo > started; exec sleep 300'];
   const child = spawn(launcher, args, { env, cwd: directory, stdio: 'ignore' });
   const ended = once(child, 'exit');
-  const command = Number(await waitForFile(join(directory, 'command.pid')));
+  await waitForFile(join(directory, 'started'));
+  // By their numbers outside; inside they have others.
+  const all = descendantsOf(child.pid ?? 0);
   try {
     const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
     const pids = children.trim().split(' ').map(Number);
@@ -204,8 +207,8 @@ test('the embedded gateway ends when the agent is killed, and takes its keys wit
     );
   } finally {
     child.kill('SIGKILL');
-    // What `run` was killed over goes on by itself.
-    if (isRunning(command)) process.kill(command, 'SIGKILL');
+    // What `run` was killed over goes on by itself where no namespace ends it.
+    for (const pid of all) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
   }
 });
 

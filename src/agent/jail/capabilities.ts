@@ -6,6 +6,8 @@ import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_IS_SET = 1;
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
 /** In the agent's network they would lead out of the command's own: an interface that is made in the one, moved to the other. */
@@ -62,6 +64,16 @@ export function dropCapabilities(calls: SystemCalls, numbers: SystemCallNumbers)
 export function dropNetworkCapabilities(calls: SystemCalls, numbers: SystemCallNumbers): void {
   dropFromBounds(calls, numbers, droppedWithNetwork);
   clearInheritable(calls, numbers);
+}
+
+/** Whether the next program of that user would have a capability that goes around Landlock. */
+export function hasPower(calls: SystemCalls, numbers: SystemCallNumbers, uid: number): boolean {
+  return Object.values(around).some((capability) => {
+    // Root's program gets all that the bounding set leaves it, anybody else's what is ambient.
+    const [operation, argument] = uid === 0 ? [capability, 0] : [PR_CAP_AMBIENT_IS_SET, capability];
+    const option = uid === 0 ? PR_CAPBSET_READ : PR_CAP_AMBIENT;
+    return calls.call(numbers.prctl, option, operation, argument, 0, 0) === 1;
+  });
 }
 
 function dropFromBounds(

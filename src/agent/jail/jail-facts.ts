@@ -14,19 +14,30 @@ export interface JailFacts {
   readonly notes: readonly string[];
 }
 
-/** The report of the helper as facts. Root is jailed only without its capabilities, or as another user. */
-export function jailFacts({ layers }: JailReport, isRoot = process.geteuid?.() === 0): JailFacts {
+/** The report of the helper as facts. Root is jailed only without its capabilities. What was not measured is not told. */
+export function jailFacts({ layers, measures }: JailReport, isRoot = process.geteuid?.() === 0): JailFacts {
   const held = layers.filter(({ held }) => held).map(({ layer }) => layer);
   const notes = layers
     .filter(({ held }) => !held)
     .map(({ layer, reason }) => `jail: no ${layer}: ${reason ?? 'refused'}`);
   // Seccomp alone is no jail: /proc/PID/mem is a file (docs/reference/jail.md).
   const wall = held.includes('no-new-privs') && held.includes('landlock');
-  const powerless = !isRoot || held.includes('capabilities') || held.includes('identity');
+  const changesUser = held.includes('identity');
+  // What the next program can have was looked at, as well as what root can write.
+  const powerless =
+    measures?.isPowerful === false && (!isRoot || changesUser || held.includes('capabilities'));
   // Without the wall, a process outside could be made to open a socket there.
   const jailed = wall && powerless;
+  const streams = measures?.networkStreams ?? [];
+  if (streams.length > 0)
+    notes.push(`jail: standard stream ${streams.join(', ')} is a socket of a network outside`);
+  if (held.includes('seccomp') && measures?.reachesOwnAlone === false)
+    notes.push(
+      'jail: ptrace and its like are refused, for nothing was seen to keep processes outside out of reach',
+    );
   // Without seccomp, sockets that belong to no namespace lead out, such as AF_VSOCK.
-  const networkIsolated = jailed && held.includes('network') && held.includes('seccomp');
+  const networkIsolated =
+    jailed && streams.length === 0 && held.includes('network') && held.includes('seccomp');
   return { jailed, networkIsolated, layers: held, notes };
 }
 

@@ -26,14 +26,23 @@ import {
   standardErrorFd,
 } from './jail-plan.ts';
 import { errnoName, isRefusal, requireDone } from '../../system/kernel-fault.ts';
-import { canSetKernel, closeKernelFiles, makeMountNamespace } from './kernel-files.ts';
+import { canSetKernel, closeKernelFiles, controlGroups, makeMountNamespace } from './kernel-files.ts';
 import { enterIpcNamespace } from './ipc-namespace.ts';
 import { enterLandlock } from './landlock.ts';
+import {
+  bystander,
+  canReach,
+  canSignal,
+  measure,
+  requireClosedGroups,
+  requireFilter,
+  requireNoNewPrivs,
+} from './measure.ts';
 import { enterNetwork } from './network.ts';
 import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
 import { makeNamespaces } from './network-namespace.ts';
 import { enterProcessNamespace } from './process-namespace.ts';
-import { installSeccomp } from './seccomp.ts';
+import { installFilter, ringProgram, seccompProgram } from './seccomp.ts';
 import { systemCallNumbers, type SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const PR_SET_NO_NEW_PRIVS = 38;
@@ -48,6 +57,11 @@ export interface JailContext {
   /** A namespace was begun. */
   isInside: boolean;
   init?: number;
+  hasFilter: boolean;
+  /** Measured. */
+  reachesOwnAlone: boolean;
+  /** Folders of control groups; looked at first, for later this process has no place in /proc. */
+  readonly controlGroups: readonly string[];
   readonly calls: SystemCalls;
   readonly numbers: SystemCallNumbers;
 }
@@ -79,27 +93,48 @@ const steps: readonly JailStep[] = [
   },
   {
     layer: 'no-new-privs',
-    enter: ({ calls, numbers }) =>
-      void requireDone('PR_SET_NO_NEW_PRIVS', calls.call(numbers.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+    enter: (context) => {
+      const { calls, numbers } = context;
+      requireDone('PR_SET_NO_NEW_PRIVS', calls.call(numbers.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+      requireNoNewPrivs(context);
+    },
   },
   {
     layer: 'landlock',
-    enter: ({ plan, calls, numbers }) => {
+    enter: (context) => {
+      const { plan, calls, numbers } = context;
       const { fsWrite, landlockAbiMax: abiMax } = plan;
       const options = {
         ...(fsWrite === undefined ? {} : { fsWrite }),
         ...(abiMax === undefined ? {} : { abiMax }),
       };
+      using outside = bystander(context.init);
+      const wasReached = outside !== undefined && canReach(context, outside.pid);
       const { abi, scoped } = enterLandlock(calls, numbers, options);
+      if (outside !== undefined && canReach(context, outside.pid))
+        throw new Error('a process outside can be reached all the same');
+      context.reachesOwnAlone = wasReached;
+      if (scoped && outside !== undefined && canSignal(outside.pid))
+        throw new PartlyRefused('signals', 'a process outside can be signalled all the same');
       if (!scoped) throw new PartlyRefused('signals', `Landlock ABI ${abi} cannot refuse them; ABI 6 can`);
     },
   },
-  { layer: 'seccomp', enter: ({ calls, numbers }) => installSeccomp(calls, numbers) },
+  {
+    layer: 'seccomp',
+    enter: (context) => {
+      const { reachesOwnAlone, init } = context;
+      const program = seccompProgram(process.arch, { reachesOwnAlone, namesOwnAlone: init !== undefined });
+      installFilter(context.calls, context.numbers, program);
+      requireFilter(context);
+      context.hasFilter = true;
+    },
+  },
   {
     layer: 'capabilities',
-    enter: ({ calls, numbers }) => {
+    enter: ({ calls, numbers, controlGroups }) => {
       dropCapabilities(calls, numbers);
       if (canSetKernel()) throw new Error('root can set what the kernel starts outside, in /proc/sys');
+      requireClosedGroups(controlGroups);
     },
   },
 ];
@@ -132,6 +167,9 @@ export async function runJailHelper(): Promise<number> {
     calls,
     numbers: systemCallNumbers(),
     isInside: plan.inUserNamespace === true,
+    hasFilter: false,
+    reachesOwnAlone: false,
+    controlGroups: controlGroups(),
   };
   if (plan.hasOwnStandardError === true)
     requireDone('dup3', calls.call(context.numbers.dup3, standardErrorFd, standardError, 0));
@@ -156,7 +194,9 @@ async function enter(context: JailContext): Promise<JailReport> {
     const { init } = context;
     const isStranded =
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
-    return { layers, isStranded, ...(init === undefined ? {} : { init }) };
+    const uid = context.plan.identity?.uid ?? process.geteuid?.() ?? 0;
+    const measures = measure(context, uid, context.reachesOwnAlone);
+    return { layers, isStranded, measures, ...(init === undefined ? {} : { init }) };
   } catch (error) {
     return { layers: [], fault: error instanceof Error ? error.message : String(error) };
   }
@@ -222,6 +262,7 @@ async function becomeCommand(context: JailContext, command: JailCommand, agent: 
   if (plan.identity !== undefined) assumeIdentity(calls, numbers, plan.identity);
   const program = findProgram(file, environment['PATH']);
   if ('code' in program) return startFault(file, program.code, 'it is not an executable file');
+  if (context.hasFilter) installFilter(calls, numbers, ringProgram());
   if (context.init !== undefined)
     return await startCommand(context, { ...command, environment, path: program.path });
   dieWithParent(calls, numbers);
@@ -239,7 +280,12 @@ async function becomeCommand(context: JailContext, command: JailCommand, agent: 
 async function startCommand(
   { calls, numbers }: JailContext,
   { file, args, environment, path }: JailCommand & { readonly path: string },
-): Promise<number> {
+): Promise<never> {
+  /** Without another turn of the runtime, to which the filter refuses what it waits with. */
+  const endAtOnce = (code: number): never => {
+    calls.call(numbers.exit_group, code);
+    throw new Error('it has ended');
+  };
   closeOthers(calls, numbers);
   // Keys of the terminal are for the command, and what started it has to say so. The runtime gives a child its signals back.
   for (const name of keySignals)
@@ -247,11 +293,11 @@ async function startCommand(
   const child = spawn(path, [...args], { argv0: file, env: environment, stdio: 'inherit' });
   if (child.pid === undefined) {
     const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
-    return startFault(file, error.code === 'ENOENT' ? 127 : 126, error.code ?? error.message);
+    return endAtOnce(startFault(file, error.code === 'ENOENT' ? 127 : 126, error.code ?? error.message));
   }
   const started: JailStarted = { started: child.pid };
   writeSync(controlFd, `${JSON.stringify(started)}\n`);
-  return 0;
+  return endAtOnce(0);
 }
 
 function startFault(file: string, code: number, reason: string): number {

@@ -60,8 +60,19 @@ export interface JailReport {
   readonly isStranded?: boolean;
   /** For `processes`: the init, a child of the agent. */
   readonly init?: number;
+  readonly measures?: JailMeasures;
   /** What went wrong that is no refusal: with it nothing may start, whatever holds. */
   readonly fault?: string;
+}
+
+/** Facts that were measured inside, after the layers. */
+export interface JailMeasures {
+  /** The command will have a capability that goes around Landlock. */
+  readonly isPowerful: boolean;
+  /** Standard streams that are sockets of a network outside. */
+  readonly networkStreams: readonly number[];
+  /** A process outside could be reached before the layers and cannot now, so the filter leaves the command `ptrace` and its like. */
+  readonly reachesOwnAlone: boolean;
 }
 
 export interface LayerReport {

@@ -62,6 +62,13 @@ export function closeKernelFiles(calls: SystemCalls, numbers: SystemCallNumbers)
   }
 }
 
+/** Where control groups are files. */
+export function controlGroups(): readonly string[] {
+  return mounts()
+    .filter(({ type }) => type === 'cgroup' || type === 'cgroup2')
+    .map(({ place }) => place);
+}
+
 /** The same for one place of proc. */
 export function closeProcFiles(calls: SystemCalls, numbers: SystemCallNumbers, place: string): void {
   for (const part of kernelPartsOfProc) {

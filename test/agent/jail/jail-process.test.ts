@@ -161,7 +161,9 @@ test('a layer that was left out is not claimed', { skip }, async () => {
     jailed: false,
     networkIsolated: false,
     layers: ['no-new-privs', 'seccomp'],
-    notes: [],
+    notes: [
+      'jail: ptrace and its like are refused, for nothing was seen to keep processes outside out of reach',
+    ],
   });
 });
 
@@ -247,5 +249,30 @@ test(
     const child = jail.start({ file: 'sh', args: ['-c', script], environment: { PATH: '/usr/bin:/bin' } });
     await once(child, 'exit');
     assert.equal(readFileSync(`${place}/out`, 'utf8'), '65534\n65534\n/nowhere\nCapEff:\t0000000000000000\n');
+  },
+);
+
+test(
+  'root as user 0 keeps what root keeps, and is told as jailed only without it',
+  { skip: isBunTest ? refusedHere : !isRoot && 'needs root' },
+  async () => {
+    const identity = { uid: 0, gid: 0, groups: [0], environment: {} };
+    await using jail = await openJail({ layers: base, identity }, node);
+    assert.deepEqual(jail.report.measures?.isPowerful, true);
+    assert.equal(jailFacts(jail.report).jailed, false);
+    await using closed = await openJail({ layers, identity }, node);
+    assert.equal(jailFacts(closed.report).jailed, true);
+  },
+);
+
+test(
+  'ptrace is for the command’s own processes where Landlock was seen to keep others out of reach',
+  { skip },
+  async () => {
+    const attach =
+      'sleep 30 & strace -o /dev/null -p $! sh -c "" & sleep 0.3; strace -o /dev/null true && echo traced; kill %1; :';
+    assert.match((await inJail({ layers }, attach, node)).text, /^traced$/m);
+    const { text } = await inJail({ layers: ['no-new-privs', 'seccomp'] }, attach, node);
+    assert.doesNotMatch(text, /^traced$/m);
   },
 );

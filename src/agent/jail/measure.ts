@@ -1,0 +1,96 @@
+// What holds, seen from inside once the layers are entered, and not concluded from what was asked for.
+
+import { spawn } from 'node:child_process';
+import { accessSync, constants as files } from 'node:fs';
+import { constants } from 'node:os';
+import type { JailMeasures } from './jail-plan.ts';
+import { hasPower } from './capabilities.ts';
+import { findProgram } from './become-program.ts';
+import { toolPath } from './network-namespace.ts';
+import type { Kernel } from './raw-listener.ts';
+
+const SOL_SOCKET = 1;
+const SO_DOMAIN = 39;
+const AF_UNIX = 1;
+const PR_GET_SECCOMP = 21;
+const PR_GET_NO_NEW_PRIVS = 39;
+const SECCOMP_MODE_FILTER = 2;
+
+/** A process outside of the domain to come that protects nothing. Disposing ends it by its input, for a signal may be refused. */
+export interface Bystander extends Disposable {
+  readonly pid: number;
+}
+
+/** One that is there already, or a new one; undefined where none can be had. */
+export function bystander(init: number | undefined): Bystander | undefined {
+  if (init !== undefined) return { pid: init, [Symbol.dispose]: () => {} };
+  const cat = findProgram('cat', toolPath);
+  if ('code' in cat) return undefined;
+  const child = spawn(cat.path, { env: {}, stdio: ['pipe', 'ignore', 'ignore'] });
+  child.on('error', () => {});
+  child.unref();
+  const { pid, stdin } = child;
+  if (pid === undefined) return undefined;
+  return { pid, [Symbol.dispose]: () => void stdin.destroy() };
+}
+
+/** Whether memory of it could be read. The address is nobody's, so nothing is. */
+export function canReach({ calls, numbers }: Kernel, pid: number): boolean {
+  const byte = new Uint8Array(1);
+  const local = new Uint8Array(BigUint64Array.of(calls.address(byte), 1n).buffer);
+  const remote = new Uint8Array(BigUint64Array.of(0n, 1n).buffer);
+  const result = calls.call(numbers.process_vm_readv, pid, local, 1, remote, 1, 0);
+  return ![constants.errno.EPERM, constants.errno.EACCES].includes(-result);
+}
+
+export function canSignal(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EPERM';
+  }
+}
+
+/** Throws an Error if the kernel does not say so. */
+export function requireNoNewPrivs({ calls, numbers }: Kernel): void {
+  if (calls.call(numbers.prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) !== 1)
+    throw new Error('no_new_privs is not set after it was');
+}
+
+/** Throws an Error if no filter is there. */
+export function requireFilter({ calls, numbers }: Kernel): void {
+  if (calls.call(numbers.prctl, PR_GET_SECCOMP, 0, 0, 0, 0) !== SECCOMP_MODE_FILTER)
+    throw new Error('no filter is there after it was put on');
+}
+
+/** Throws an Error if root could stop processes by one of these control groups. */
+export function requireClosedGroups(places: readonly string[]): void {
+  const open = places.find((place) => {
+    try {
+      accessSync(Buffer.from(place, 'latin1'), files.W_OK);
+      return true;
+    } catch {
+      // Read-only, or gone.
+      return false;
+    }
+  });
+  if (open !== undefined) throw new Error(`the control groups in ${open} can be written`);
+}
+
+/** The facts that no layer has for itself. `uid` is the command's. */
+export function measure(kernel: Kernel, uid: number, reachesOwnAlone: boolean): JailMeasures {
+  return {
+    isPowerful: hasPower(kernel.calls, kernel.numbers, uid),
+    networkStreams: [0, 1, 2].filter((fd) => isNetworkSocket(kernel, fd)),
+    reachesOwnAlone,
+  };
+}
+
+/** A socket belongs to the network in which it was opened, wherever its process is. */
+function isNetworkSocket({ calls, numbers }: Kernel, fd: number): boolean {
+  const domain = new Int32Array(1);
+  const length = new Uint8Array(Uint32Array.of(4).buffer);
+  const bytes = new Uint8Array(domain.buffer);
+  const result = calls.call(numbers.getsockopt, fd, SOL_SOCKET, SO_DOMAIN, bytes, length);
+  return result >= 0 && domain[0] !== AF_UNIX;
+}
