@@ -130,6 +130,8 @@ function libraryNames(): readonly string[] {
   return ['libc.so.6', 'libc.so', `libc.musl-${machine}.so.1`];
 }
 
+type SixWords = readonly [bigint, bigint, bigint, bigint, bigint, bigint];
+
 /** What both runtimes give for system calls. */
 interface RawSystemCalls {
   // eslint-disable-next-line max-params -- syscall(2) takes its number and six words
@@ -145,14 +147,7 @@ interface RawSystemCalls {
   readonly errno: () => number;
   readonly address: (memory: Uint8Array) => bigint;
   /** Process id, path, two that are left out, arguments, environment. */
-  readonly posixSpawn: (
-    pid: bigint,
-    path: bigint,
-    actions: bigint,
-    attributes: bigint,
-    argv: bigint,
-    environment: bigint,
-  ) => number;
+  readonly posixSpawn: (args: SixWords) => number;
   readonly close: () => void;
 }
 
@@ -177,7 +172,7 @@ export function openSystemCalls(): SystemCalls {
       const pointers = new Uint8Array(BigUint64Array.from([...list, 0n]).buffer);
       const [pid, none] = [new Int32Array(1), new Uint8Array(8)];
       const place = raw.address(new Uint8Array(pid.buffer));
-      const errno = raw.posixSpawn(place, file, 0n, 0n, raw.address(pointers), raw.address(none));
+      const errno = raw.posixSpawn([place, file, 0n, 0n, raw.address(pointers), raw.address(none)]);
       return errno === 0 ? (pid[0] ?? 0) : -errno;
     },
     [Symbol.dispose]: () => raw.close(),
@@ -199,7 +194,7 @@ function openSystemCallsInNode(): RawSystemCalls {
     syscall: (number, a, b, c, d, e, f) => functions.syscall(number, a, b, c, d, e, f),
     errno: () => ffi.getInt32(functions.__errno_location(), 0),
     address: (memory) => ffi.getRawPointer(memory),
-    posixSpawn: (...args) => functions.posix_spawn(...args),
+    posixSpawn: (args) => functions.posix_spawn(...args),
     close: () => lib.close(),
   };
 }
@@ -220,7 +215,7 @@ interface BunSystemCallFfi {
         f: bigint,
       ): bigint | number;
       __errno_location(): number;
-      posix_spawn(a: bigint, b: bigint, c: bigint, d: bigint, e: bigint, f: bigint): number;
+      posix_spawn(...args: SixWords): number;
     };
     close(): void;
   };
@@ -245,7 +240,7 @@ function openSystemCallsInBun(): RawSystemCalls {
         syscall: (number, a, b, c, d, e, f) => symbols.syscall(number, a, b, c, d, e, f),
         errno: () => ffi.read.i32(symbols.__errno_location(), 0),
         address: (memory) => BigInt(ffi.ptr(memory)),
-        posixSpawn: (...args) => symbols.posix_spawn(...args),
+        posixSpawn: (args) => symbols.posix_spawn(...args),
         close: () => library.close(),
       };
     } catch (error) {
