@@ -1,5 +1,7 @@
 // Environment variables that could read or steer the agent: which are refused, which are removed, which are only told.
 
+import { harmlessBunOptions, harmlessNodeOptions, otherOptions } from './runtime-options.ts';
+
 /** A process environment; names map to values. */
 export type Environment = Record<string, string | undefined>;
 
@@ -12,45 +14,20 @@ export interface EnvironmentFindings {
   readonly reported: readonly string[];
 }
 
-// Options of NODE_OPTIONS that load code, open an inspector, or write memory or environment to a file.
-const dangerousNodeOptions = [
-  '-r',
-  '--require',
-  '--import',
-  '--loader',
-  '--experimental-loader',
-  '--inspect',
-  '--inspect-brk',
-  '--inspect-port',
-  '--inspect-wait',
-  '--inspect-publish-uid',
-  '--debug-port',
-  '--heapsnapshot-signal',
-  '--heapsnapshot-near-heap-limit',
-  '--report-on-signal',
-  '--report-on-fatalerror',
-  '--report-uncaught-exception',
-  '--diagnostic-dir',
-  '--heap-prof',
-  '--cpu-prof',
-  '--tls-keylog',
-  '--trace-tls',
-  '--env-file',
-  '--experimental-config-file',
-] as const;
-
-// Options of BUN_OPTIONS with the same effects.
-const dangerousBunOptions = [
-  '-r',
-  '--preload',
-  '--require',
-  '--import',
-  '--inspect',
-  '--env-file',
-  '--config',
-] as const;
-
-const refusedNames = new Set(['LD_PRELOAD', 'LD_AUDIT', 'BUN_BE_BUN']);
+/** They load code, or what was compiled of it. */
+const refusedNames = new Set([
+  'LD_PRELOAD',
+  'LD_AUDIT',
+  'OPENSSL_CONF',
+  'NODE_COMPILE_CACHE',
+  'NODE_V8_COVERAGE',
+  'NODE_REDIRECT_WARNINGS',
+  'BUN_BE_BUN',
+  'BUN_RUNTIME_TRANSPILER_CACHE_PATH',
+  'BUN_TCC_OPTIONS',
+]);
+/** Of OPENSSL_CONF and the like: nothing is read. */
+const nowhere = '/dev/null';
 const removableNames = new Set([
   'NODE_TLS_REJECT_UNAUTHORIZED',
   'NODE_EXTRA_CA_CERTS',
@@ -62,7 +39,15 @@ const removableNames = new Set([
   'HTTPS_PROXY',
   'ALL_PROXY',
 ]);
-const reportedNames = new Set(['LD_LIBRARY_PATH', 'OPENSSL_CONF', 'OPENSSL_MODULES', 'NODE_PATH']);
+const reportedNames = new Set([
+  'LD_LIBRARY_PATH',
+  'GLIBC_TUNABLES',
+  'OPENSSL_MODULES',
+  'OPENSSL_ENGINES',
+  'NODE_PATH',
+  'NODE_ICU_DATA',
+  'SSLKEYLOGFILE',
+]);
 
 /** Sorts the dangerous variables of an environment. Values are never part of the result. */
 export function inspectEnvironment(environment: Environment): EnvironmentFindings {
@@ -70,11 +55,11 @@ export function inspectEnvironment(environment: Environment): EnvironmentFinding
   const removable: string[] = [];
   const reported: string[] = [];
   for (const [name, value] of Object.entries(environment)) {
-    if (value === undefined || value === '') continue;
+    if (value === undefined || value === '' || value === nowhere) continue;
     const upper = name.toUpperCase();
     if (refusedNames.has(name) || name.startsWith('BUN_INSPECT')) refused.push(name);
-    else if (name === 'NODE_OPTIONS') refused.push(...dangerousOptions(name, value, dangerousNodeOptions));
-    else if (name === 'BUN_OPTIONS') refused.push(...dangerousOptions(name, value, dangerousBunOptions));
+    else if (name === 'NODE_OPTIONS') refused.push(...otherOptionsOf(name, value, harmlessNodeOptions));
+    else if (name === 'BUN_OPTIONS') refused.push(...otherOptionsOf(name, value, harmlessBunOptions));
     // Proxy variables count in both cases; the others only as they are written.
     else if (removableNames.has(name) || (upper.endsWith('_PROXY') && removableNames.has(upper)))
       removable.push(name);
@@ -90,21 +75,6 @@ export function scrubEnvironment(environment: Environment): readonly string[] {
   return removable;
 }
 
-// Node and Bun split these variables at spaces and honour double quotes; a quoted or escaped option still starts
-// after a space, a quote or the beginning, so looking at all of them misses none.
-function dangerousOptions(variable: string, value: string, dangerous: readonly string[]): string[] {
-  const words = value
-    .split(/[\s"'\\]+/)
-    .filter((word) => word.startsWith('-'))
-    // Node takes underscores for dashes in options.
-    .map((word) => (word.split('=')[0] ?? '').replace(/_/g, '-'));
-  const found = new Set(words.filter((word) => dangerous.some((option) => matches(word, option))));
-  return [...found].map((option) => `${variable} with ${option}`);
-}
-
-function matches(word: string, option: string): boolean {
-  // `-rfile` and `-r file` are one option; long options are equal or nothing, but all of --inspect* is the inspector.
-  if (option === '-r') return word === '-r' || (word.startsWith('-r') && !word.startsWith('--'));
-  if (option === '--inspect') return word.startsWith('--inspect');
-  return word === option;
+function otherOptionsOf(variable: string, value: string, harmless: ReadonlySet<string>): string[] {
+  return otherOptions(value, harmless).map((option) => `${variable} with ${option}`);
 }

@@ -21,6 +21,14 @@ describe('a variable that runs code in the agent or shows its memory is refused'
     ['NODE_OPTIONS', '--heapsnapshot-signal=SIGUSR2'],
     ['NODE_OPTIONS', '--report-on-signal'],
     ['NODE_OPTIONS', '--tls-keylog=/tmp/keys'],
+    ['NODE_OPTIONS', '--openssl-config=/tmp/evil.cnf'],
+    ['NODE_OPTIONS', '--op"enssl-config"=/tmp/evil.cnf'],
+    ['NODE_OPTIONS', '--req"uire=/tmp/evil.js"'],
+    ['NODE_OPTIONS', '"--imp\\ort=/tmp/evil.mjs"'],
+    ['NODE_OPTIONS', '--snapshot-blob=/tmp/evil'],
+    ['OPENSSL_CONF', '/tmp/evil.cnf'],
+    ['NODE_COMPILE_CACHE', '/tmp/cache'],
+    ['BUN_RUNTIME_TRANSPILER_CACHE_PATH', '/tmp/cache'],
   ];
   for (const [name, value] of refused) {
     test(`${name}=${value}`, () => {
@@ -38,6 +46,8 @@ describe('a variable of a normal container is not refused', () => {
     ['LD_LIBRARY_PATH', '/usr/local/cuda/lib64'],
     ['PATH', '/usr/bin'],
     ['LD_PRELOAD', ''],
+    ['OPENSSL_CONF', '/dev/null'],
+    ['NODE_OPTIONS', '--title="a --require=b"'],
     ['HTTPS_PROXY', 'http://127.0.0.1:3128'],
   ];
   for (const [name, value] of accepted) {

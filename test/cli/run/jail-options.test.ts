@@ -71,7 +71,8 @@ test('layers are those that are named, in the order in which they are written', 
   assert.deepEqual(read('--jail-layers', 'seccomp, landlock').plan.layers, ['seccomp', 'landlock']);
   assert.throws(() => read('--jail-layers', 'signals'), {
     code: 'usage',
-    message: '--jail-layers takes network, no-new-privs, landlock, seccomp, capabilities, not "signals"',
+    message:
+      '--jail-layers takes ipc, processes, network, no-new-privs, landlock, seccomp, capabilities, not "signals"',
   });
   assert.ok(read().plan.layers.includes('network'));
 });
