@@ -10,7 +10,7 @@ import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
 import { Http2Client, pseudoField } from './http2-client.ts';
 import { Http2Floods, resetOptions } from './http2-floods.ts';
 import { Http2Windows } from './http2-windows.ts';
-import { compact } from '../../net/tunnel-inbound-queue.ts';
+import { keepCompact } from './compact-body.ts';
 import type { FrontConnection } from './http-front.ts';
 import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
 
@@ -148,13 +148,6 @@ function stopReading(stream: ServerHttp2Stream, responseEndedAtHead: boolean): v
   // `finish` tells that node has the last byte, not that the end was sent: that is the trailers' part.
   if (responseEndedAtHead || stream.sentTrailers !== undefined) setImmediate(close);
   else stream.once('wantTrailers', () => setImmediate(close));
-}
-
-/** What waits to be read costs what it counts: a small frame would keep the whole piece of the connection that it came in. */
-function keepCompact(stream: ServerHttp2Stream): void {
-  const push = stream.push.bind(stream);
-  stream.push = (chunk: Buffer | null) =>
-    push(chunk === null || stream.readableFlowing === true ? chunk : compact(chunk));
 }
 
 function createHttp2Server(limits: Limits): Http2Server {
