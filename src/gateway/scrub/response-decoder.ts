@@ -35,6 +35,7 @@ export class ResponseDecoder {
   /** Opened with the first byte: a response to HEAD names a coding and has no body. */
   #stream: Transform | undefined;
   #fault: ProxyError | undefined;
+  #isEnding = false;
 
   constructor(options: ResponseDecoderOptions) {
     this.#options = options;
@@ -62,9 +63,12 @@ export class ResponseDecoder {
     const { signal } = this.#options;
     try {
       const ended = once(stream, 'end', { signal });
+      this.#isEnding = true;
       stream.end();
       await ended;
+      if (this.#fault !== undefined) throw this.#fault;
     } catch (error) {
+      if (error === this.#fault) throw error;
       if (signal.aborted) throw new ProxyError('cancelled', 'the client went away', { cause: error });
       throw this.#broken(error);
     } finally {
@@ -85,7 +89,13 @@ export class ResponseDecoder {
       });
     });
     stream.on('error', (error) => {
-      this.#fault = this.#broken(error);
+      this.#fault ??= this.#broken(error);
+    });
+    // Node takes nothing more once the coding has ended, and never says so to who has written more: two readers would differ there.
+    stream.once('end', () => {
+      if (this.#isEnding && stream.writableLength === 0) return;
+      this.#fault ??= this.#broken(new Error('octets stand behind the end of the coding'));
+      stream.destroy();
     });
     const stop = (): void => {
       stream.destroy();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'node:test';
 
+import { ResponseDecoder } from '../../../src/gateway/scrub/response-decoder.ts';
 import { canary, findCanary } from '../../support/canary.ts';
 import { httpsOrigin } from '../../support/origin.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -84,3 +85,32 @@ test('two codings on top of each other do not pass, in one field or in two', asy
     assert.equal(response.status, 502, encodings.join(' and '));
   }
 });
+
+for (const [coding, encode] of Object.entries(codings)) {
+  for (const [where, pieces] of [
+    ['in the same piece', (encoded: Buffer) => [Buffer.concat([encoded, Buffer.alloc(100_000, 'x')])]],
+    [
+      'in a piece of their own',
+      (encoded: Buffer) => [encoded, Buffer.alloc(100_000, 'x'), Buffer.alloc(10, 'x')],
+    ],
+    ['one octet', (encoded: Buffer) => [Buffer.concat([encoded, Buffer.of(1)])]],
+  ] as const) {
+    test(`octets behind the end of ${coding}, ${where}, fail at once`, { timeout: 20_000 }, async () => {
+      const decoder = new ResponseDecoder({
+        coding,
+        host: 'origin.test',
+        signal: new AbortController().signal,
+        take: () => true,
+        onDrain: () => assert.fail('nothing was refused'),
+      });
+      const feed = async (): Promise<void> => {
+        for (const piece of pieces(encode(padding))) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          if (!decoder.push(piece, resolve)) await promise;
+        }
+        await decoder.end();
+      };
+      await assert.rejects(feed(), { code: 'origin_malformed', message: /cannot be decoded/ });
+    });
+  }
+}
