@@ -34,7 +34,7 @@ test('each guarantee names tests, and they are there', () => {
   }
 });
 
-test('each sentence about the agent under attack names cases of the hardening suite, and each case stands there', () => {
+test('each sentence about the agent under attack names cases of the hardening suite or a test, and each case stands there', () => {
   const rows = rowsBelow('The agent under attack');
   assert.ok(rows.length >= 10, 'the table was not found');
   const known = new Set(cases.map(({ number }) => number));
@@ -43,7 +43,9 @@ test('each sentence about the agent under attack names cases of the hardening su
     const numbers = proofs.split(', ').filter((number) => number !== '');
     assert.ok(numbers.length > 0, sentence);
     for (const number of numbers) {
-      assert.ok(known.has(number), `there is no case ${number}: ${sentence}`);
+      // What no case of the suite can show has a test file of its own.
+      const isFile = /^test\/\S+\.test\.ts$/.test(number) && existsSync(new URL(number, root));
+      assert.ok(isFile || known.has(number), `there is no case or test ${number}: ${sentence}`);
       named.add(number);
     }
   }
