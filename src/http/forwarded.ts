@@ -1,15 +1,13 @@
 // Who sent a request that came through proxies: `Forwarded` (RFC 7239) or `X-Forwarded-For`, believed from trusted proxies alone.
 
 import { formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 
 export interface ForwardedFields {
   /** The values of the field lines, in their order. */
   readonly forwarded: readonly string[];
   readonly xForwardedFor: readonly string[];
 }
-
-/** More proxies than this are not between us and anybody. */
-const hopsMax = 32;
 
 /**
  * The address that counts as the sender: read from the right, the first that is no trusted proxy. What is left of it was written by
@@ -28,7 +26,7 @@ export function senderAddress(
   const entries =
     forwarded.length > 0 ? forwardedEntries(forwarded.join(',')) : xForwardedFor.join(',').split(',');
   let sender = peer;
-  for (const entry of entries.slice(-hopsMax).toReversed()) {
+  for (const entry of entries.slice(-defaultLimits.forwardedHopsMax).toReversed()) {
     const address = addressOf(entry.trim());
     if (address === undefined) return sender;
     sender = address;

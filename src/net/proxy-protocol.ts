@@ -5,11 +5,10 @@ import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { formatIpv4, formatIpv6 } from '../http/ip-address.ts';
 import { ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 
 const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const headBytes = 16;
-/** Addresses take 36 octets at the most; the rest is for extensions that nobody here reads. */
-const bodyBytesMax = 1024;
 
 export type ProxyProtocolHead =
   | { readonly state: 'incomplete'; readonly wantedBytes: number }
@@ -27,7 +26,8 @@ export function parseProxyProtocol(bytes: Uint8Array): ProxyProtocolHead {
   const command = version & 0x0f;
   if (version >> 4 !== 2 || command > 1) throw malformed('its version or command is unknown');
   const length = high * 256 + low;
-  if (length > bodyBytesMax) throw malformed(`it is longer than ${bodyBytesMax} bytes`);
+  if (length > defaultLimits.proxyProtocolBytesMax)
+    throw malformed(`it is longer than ${defaultLimits.proxyProtocolBytesMax} bytes`);
   const end = headBytes + length;
   if (bytes.length < end) return { state: 'incomplete', wantedBytes: end };
   const address = command === 0 ? undefined : sourceOf(family >> 4, bytes.subarray(headBytes, end));

@@ -9,7 +9,7 @@ import { HeaderList } from '../http/header-list.ts';
 import { ResponseReader } from '../http/response-reader.ts';
 import { encodeLastResponse, encodeResponseHead } from '../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import { problemType } from '../protocol/problem-document.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
 
@@ -285,9 +285,6 @@ function headerTokens(value: string | undefined): readonly string[] {
   return (value ?? '').split(',').map((token) => token.trim());
 }
 
-/** How long a refused client may take to read the response. */
-const lingerMs = 2000;
-
 /** Responds to an upgrade request with `status` and the problem as JSON, then closes the connection. */
 export function refuseUpgrade(socket: Duplex, status: number, problem: SessionProblem): void {
   const fields = [
@@ -303,7 +300,7 @@ export function refuseUpgrade(socket: Duplex, status: number, problem: SessionPr
   ] as const;
   // The response is all that matters: an error of the socket now has nobody left to tell.
   socket.on('error', () => socket.destroy());
-  const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+  const timer = setTimeout(() => socket.destroy(), defaultLimits.webSocketRefusalLingerMs).unref();
   socket.on('close', () => clearTimeout(timer));
   // Read on, or the end of the client is never seen.
   socket.resume();

@@ -7,6 +7,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 import { readCertificate } from './certificate-fields.ts';
 import type { CertificateFields } from './certificate-fields.ts';
 import { publicKeyInfo, signatureOf } from './certificate-profile.ts';
@@ -24,11 +25,6 @@ export interface AuthorityFilesOptions {
   readonly create: () => AuthorityPair;
 }
 
-/** A key file is below 4 KB; a file without end must not be read. */
-const keyBytesMax = 64 * 1024;
-const certificateBytesMax = 1024 * 1024;
-/** Between another process's key and its certificate lie two small writes. */
-const creationWaitMs = 3_000;
 const creationPollMs = 20;
 
 /**
@@ -121,7 +117,7 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 async function waitForCertificate(keyPath: string, certificatePath: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < creationWaitMs; waitedMs += creationPollMs) {
+  for (let waitedMs = 0; waitedMs < defaultLimits.authorityCreationWaitMs; waitedMs += creationPollMs) {
     if (await exists(certificatePath)) return;
     await delay(creationPollMs);
   }
@@ -131,8 +127,8 @@ async function waitForCertificate(keyPath: string, certificatePath: string): Pro
 }
 
 async function readPair(keyPath: string, certificatePath: string): Promise<AuthorityPair> {
-  const key = parseKey(await readChecked(keyPath, keyBytesMax, 'secret'), keyPath);
-  const text = await readChecked(certificatePath, certificateBytesMax, 'public');
+  const key = parseKey(await readChecked(keyPath, defaultLimits.authorityKeyBytesMax, 'secret'), keyPath);
+  const text = await readChecked(certificatePath, defaultLimits.authorityCertificateBytesMax, 'public');
   let certificates: readonly string[];
   try {
     certificates = checkCertificates(text);

@@ -4,9 +4,7 @@
 import { readdir, realpath, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { PlainFolder } from './plain-folder.ts';
-
-/** Nothing of ours is as deep; each level holds a descriptor. */
-const depthMax = 16;
+import { defaultLimits } from '../protocol/limits.ts';
 
 /** Harmless where nothing is. Throws what the kernel refuses with; then some of it may be left. */
 export async function removeTree(path: string): Promise<void> {
@@ -19,7 +17,8 @@ export async function removeTree(path: string): Promise<void> {
 }
 
 async function removeEntry(parent: PlainFolder, name: string, depth: number): Promise<void> {
-  if (depth > depthMax) throw new Error(`${name} is deeper than ${depthMax} folders`);
+  if (depth > defaultLimits.removedFolderLevelsMax)
+    throw new Error(`${name} is deeper than ${defaultLimits.removedFolderLevelsMax} folders`);
   {
     await using folder = await parent.openFolder(name);
     if (folder === undefined) return await unlink(parent.entry(name));

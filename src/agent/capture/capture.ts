@@ -2,13 +2,14 @@
 // name through the tunnel, as CONNECT would have it.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { RelayContext } from '../relay/relay-connection.ts';
 import { serveCapturedConnection, serveRelayConnection } from '../relay/relay-connection.ts';
 import { isLoopback } from '../uplink/gateway-address.ts';
 import { type EntrancePorts, type Entrances, listenerOptions } from './entrances.ts';
 import { FakeAddresses, loopbackNetwork } from './fake-addresses.ts';
 import { openOriginalPort, type OriginalPort } from './original-port.ts';
-import { resolverConnectionsMax, serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
+import { serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
 
 export interface Capture extends AsyncDisposable {
   readonly form: Entrances['form'];
@@ -53,7 +54,9 @@ export function startCapture(entrances: Entrances, context: RelayContext): Captu
     ...entrances.captured.map((inside) =>
       serve(inside, streamsMax, (socket) => serveByAddress(socket, { addresses, portOf, context })),
     ),
-    serve(entrances.resolverTcp, resolverConnectionsMax, (socket) => serveTcpResolver(socket, addresses)),
+    serve(entrances.resolverTcp, defaultLimits.captureDnsConnectionsMax, (socket) =>
+      serveTcpResolver(socket, addresses),
+    ),
   ];
   serveUdpResolver(entrances.resolverUdp, addresses, isShared ? isLoopback : () => true);
   return captureOf({ servers, sockets, entrances, original });

@@ -1,6 +1,8 @@
 // Messages of DNS (RFC 1035, RFC 6891) as far as a resolver needs them that answers every question itself. Pure and
 // strict: what is not one plain question is refused or ignored, and nothing is allocated from a claimed length.
 
+import { defaultLimits } from '../../protocol/limits.ts';
+
 /** One question, as a stub resolver asks it. */
 export interface DnsQuery {
   readonly id: number;
@@ -44,8 +46,6 @@ export type DnsCode = (typeof dnsCode)[keyof typeof dnsCode];
 const headerBytes = 12;
 const labelBytesMax = 63;
 const nameBytesMax = 255;
-/** A question with EDNS and a cookie is below 400 octets. */
-export const dnsRequestBytesMax = 1024;
 /** What a client may send us (RFC 6891 §6.2.3); our own answers are all shorter than 512 octets. */
 const udpPayloadBytes = 1232;
 
@@ -60,7 +60,8 @@ const pointerToQuestion = 0xc000 | headerBytes;
 
 /** Reads one message of a client. */
 export function readDnsRequest(bytes: Uint8Array): DnsRequest {
-  if (bytes.length < headerBytes || bytes.length > dnsRequestBytesMax) return { kind: 'ignored' };
+  if (bytes.length < headerBytes || bytes.length > defaultLimits.captureDnsRequestBytesMax)
+    return { kind: 'ignored' };
   const message = viewOf(bytes);
   const flags = message.getUint16(2);
   if ((flags & flag.response) !== 0) return { kind: 'ignored' };

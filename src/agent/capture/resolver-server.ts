@@ -3,12 +3,8 @@
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
-import { dnsRequestBytesMax } from './dns-message.ts';
 import type { FakeAddresses } from './fake-addresses.ts';
 import { answerDns } from './resolver.ts';
-
-/** Connections of TCP at once; hardly a client uses it. */
-export const resolverConnectionsMax = 32;
 
 /** Answers what comes on the socket, from addresses that are served, until it is closed. */
 export function serveUdpResolver(
@@ -41,7 +37,7 @@ export function serveTcpResolver(socket: Socket, addresses: FakeAddresses): void
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     while (received.length >= 2) {
       const length = received.readUInt16BE(0);
-      if (length > dnsRequestBytesMax) return void socket.destroy();
+      if (length > defaultLimits.captureDnsRequestBytesMax) return void socket.destroy();
       if (received.length < 2 + length) break;
       const reply = answerDns(received.subarray(2, 2 + length), addresses);
       if (reply === undefined) return void socket.destroy();

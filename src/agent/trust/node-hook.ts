@@ -1,6 +1,8 @@
 // A file for Node's `--require`: TLS and HTTP connections of libraries that know no proxy go through the relay.
 // It is text, for the single-file agent has no files beside it, and plain for every Node since 18.
 
+import { defaultLimits } from '../../protocol/limits.ts';
+
 /**
  * CommonJS. Connections are taken where all libraries make them, `tls.connect` and `createConnection` of agents, and
  * only those that nobody led to a proxy yet. The relay and the exceptions are read from the environment at each one.
@@ -12,9 +14,8 @@ const net = require('node:net');
 const tls = require('node:tls');
 const { Duplex } = require('node:stream');
 
-const responseBytesMax = 16384;
-// Longer than the proxy itself waits for an origin.
-const responseTimeoutMs = 120000;
+const responseBytesMax = ${defaultLimits.connectHeadBytesMax};
+const responseTimeoutMs = ${defaultLimits.hookResponseTimeoutMs};
 const mark = Symbol.for('upstreamproxy.hook');
 if (!globalThis[mark]) {
   Object.defineProperty(globalThis, mark, { value: true });

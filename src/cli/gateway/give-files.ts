@@ -16,9 +16,7 @@ import { join } from 'node:path';
 import type { Identity } from '../../agent/jail/identity.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
-
-/** State is a few files in a few folders. */
-const depthMax = 8;
+import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Files and folders that the gateway writes. Those that are not there are left out. */
 function ownPlaces(config: GatewayConfig): readonly string[] {
@@ -59,7 +57,7 @@ function changeOwner({ path, shown, depth }: Place, owner: Owner): void {
   try {
     const status = fstatSync(fd);
     if (status.isDirectory()) {
-      if (depth > depthMax) throw refused(shown, 'it is nested too deeply');
+      if (depth > defaultLimits.stateFolderLevelsMax) throw refused(shown, 'it is nested too deeply');
       // A folder is taken before what is in it, and given after.
       if (owner.uid === 0) fchownSync(fd, owner.uid, owner.gid);
       // Before it is looked at: what could write to it could still put something there, by a descriptor that is open too.

@@ -6,12 +6,10 @@ import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
 import { postureFacts } from '../../gateway/sessions/session-request.ts';
 import type { Posture } from '../../protocol/session-messages.ts';
 import type { SessionStore } from '../../store/store.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Claims and posture of a session, by its id. */
 export type SessionFacts = ReadonlyMap<string, Pick<Principal, 'claims' | 'posture'>>;
-
-/** More sessions than any store keeps. */
-const sessionsMax = 1_000_000;
 
 /** By the events `enrolled`, whose details hold claims and posture. */
 export function sessionsOfEvents(events: Iterable<AuditEvent>): SessionFacts {
@@ -30,7 +28,7 @@ export function sessionsOfEvents(events: Iterable<AuditEvent>): SessionFacts {
 }
 
 export async function sessionsOfStore(store: SessionStore): Promise<SessionFacts> {
-  const sessions = await store.list({ limit: sessionsMax });
+  const sessions = await store.list({ limit: defaultLimits.recalledSessionsMax });
   return new Map(sessions.map((session) => [session.id, principalOf(session)]));
 }
 

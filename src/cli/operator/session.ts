@@ -2,6 +2,7 @@
 
 import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { SessionPresence, SessionRecord } from '../../store/store.ts';
 import { sessionDefinition } from '../commands/session-definition.ts';
@@ -10,9 +11,6 @@ import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
-
-/** A gateway that wrote nothing for so long is gone, and its tunnels with it. */
-const presenceAgeMsMax = 20_000;
 
 /** What is shown of a session. */
 export interface SessionSummary {
@@ -39,7 +37,7 @@ export function summaryOf(
   const [newest] = presences.toSorted((a, b) => b.seenMs - a.seenMs);
   const isOver = overMs !== undefined;
   const tunnels = presences
-    .filter(({ seenMs }) => !isOver && nowMs - seenMs <= presenceAgeMsMax)
+    .filter(({ seenMs }) => !isOver && nowMs - seenMs <= defaultLimits.presenceAgeMsMax)
     .reduce((sum, presence) => sum + presence.tunnels, 0);
   const seenMs = Math.max(newest?.seenMs ?? 0, committedMs ?? enrolledMs);
   return {

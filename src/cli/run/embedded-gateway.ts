@@ -10,10 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
-const startTimeoutMs = 20_000;
-/** Longer than the gateway's own drain after SIGTERM with a deadline of one second. */
-const stopTimeoutMs = 5_000;
 /** The descriptor on which the gateway tells that it is ready, and whose end tells it that we are gone. */
 export const readyFd = 3;
 
@@ -95,7 +93,7 @@ async function readReport(
   cancel: AbortSignal | undefined,
 ): Promise<EmbeddedReport> {
   const lines = createInterface({ input: pipe });
-  const deadline = AbortSignal.timeout(startTimeoutMs);
+  const deadline = AbortSignal.timeout(defaultLimits.embeddedStartTimeoutMs);
   const signal = cancel === undefined ? deadline : AbortSignal.any([cancel, deadline]);
   try {
     const first = await Promise.race([
@@ -109,7 +107,7 @@ async function readReport(
     if (!deadline.aborted) throw error;
     throw new ProxyError(
       'timeout',
-      `the embedded gateway was not ready after ${startTimeoutMs} ms; see ${stateDirectory}/gateway.log`,
+      `the embedded gateway was not ready after ${defaultLimits.embeddedStartTimeoutMs} ms; see ${stateDirectory}/gateway.log`,
     );
   }
   throw new ProxyError(
@@ -123,7 +121,7 @@ async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
     child.exitCode === null && child.signalCode === null && child.pid !== undefined;
   if (!running()) return;
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), defaultLimits.embeddedStopTimeoutMs);
   await ended;
   clearTimeout(timer);
   child.stdio[readyFd]?.destroy();

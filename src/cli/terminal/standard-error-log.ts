@@ -7,10 +7,9 @@ import { isatty } from 'node:tty';
 import { openSystemCalls } from '../../system/ffi.ts';
 import { systemCallNumbers } from '../../system/system-call-numbers.ts';
 import type { Logger } from '../../system/logger.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 const standardError = 2;
-/** Some hundred lines that wait, where the stream can only be left to the runtime. */
-const waitingBytesMax = 65_536;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -77,7 +76,7 @@ function asSocket(): Put | undefined {
 /** A file takes everything; what else there is may wait, within a bound. */
 function asStream(): Put {
   return (bytes) => {
-    if (process.stderr.writableLength > waitingBytesMax) return 0;
+    if (process.stderr.writableLength > defaultLimits.logWaitingBytesMax) return 0;
     process.stderr.write(bytes);
     return bytes.length;
   };

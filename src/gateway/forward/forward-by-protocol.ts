@@ -5,7 +5,7 @@ import type { DialRequest, DialResult } from '../../net/dialer.ts';
 import { TlsSessions } from '../../net/tls-sessions.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { Http1Forwarder } from './forward-http1.ts';
 import { Http2Origin } from './forward-http2.ts';
 import { endsConnection } from './forwarder.ts';
@@ -21,7 +21,6 @@ import type { OriginDialer, OriginKey } from './origin-pools.ts';
 
 /** How long it is remembered that an origin does not speak HTTP/2 (or only that). */
 const protocolMemoryMs = 300_000;
-const protocolMemoryMax = 8192;
 
 type OriginProtocol = 'http/1.1' | 'h2';
 
@@ -174,7 +173,7 @@ export class ByProtocolForwarder implements Forwarder {
     this.#known.delete(text);
     this.#known.set(text, { protocol, untilMs: Date.now() + protocolMemoryMs });
     for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= protocolMemoryMax) break;
+      if (this.#known.size <= defaultLimits.originProtocolsMax) break;
       this.#known.delete(oldest);
     }
   }

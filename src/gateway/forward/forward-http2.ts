@@ -21,8 +21,6 @@ import { openHttp2WebSocket } from './http2-websocket.ts';
 
 const connectionWindowBytes = 16 * 1024 * 1024;
 const sessionIdleMs = 60_000;
-/** Used until the origin's SETTINGS say less. */
-const streamsPerSessionMax = 100;
 
 /** One HTTP/2 connection to an origin, of one principal. */
 export class Http2Origin implements OriginConnection {
@@ -81,8 +79,8 @@ export class Http2Origin implements OriginConnection {
 
   get hasRoom(): boolean {
     const max = Math.min(
-      this.session.remoteSettings.maxConcurrentStreams ?? streamsPerSessionMax,
-      streamsPerSessionMax,
+      this.session.remoteSettings.maxConcurrentStreams ?? defaultLimits.http2OriginStreamsMax,
+      defaultLimits.http2OriginStreamsMax,
     );
     return this.#usable && !this.session.closed && !this.session.destroyed && this.#active.size < max;
   }

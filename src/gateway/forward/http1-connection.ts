@@ -5,13 +5,11 @@ import { encodeRequestHead } from '../../http/request-writer.ts';
 import { ResponseParser } from '../../http/response-parser.ts';
 import type { DialResult } from '../../net/dialer.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { respondLate, clientLeft, endsConnection, idleFor, requireClient } from './forwarder.ts';
 import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
 import { RequestBodyPump } from './request-body-pump.ts';
 
-/** Idle connections are given up before common servers close them (5 s), so that fewer requests race. */
-const idleMsMax = 4_000;
 /** So much earlier than the origin says that it closes them. */
 const idleMarginMs = 1_000;
 
@@ -54,7 +52,7 @@ export class Http1Connection implements OriginConnection {
   #served = 0;
   /** When something last moved. */
   #activeMs = performance.now();
-  #idleMs = idleMsMax;
+  #idleMs = defaultLimits.originIdleMsMax;
   #lost: Error | undefined;
   /** The origin sends nothing more. */
   #hasEnded = false;
@@ -271,8 +269,8 @@ export class Http1Connection implements OriginConnection {
 
   #idleTime(): number {
     const { keepAliveSeconds } = this.#parser;
-    if (keepAliveSeconds === undefined) return idleMsMax;
-    return Math.min(idleMsMax, keepAliveSeconds * 1000 - idleMarginMs);
+    if (keepAliveSeconds === undefined) return defaultLimits.originIdleMsMax;
+    return Math.min(defaultLimits.originIdleMsMax, keepAliveSeconds * 1000 - idleMarginMs);
   }
 
   #fail(error: unknown): void {

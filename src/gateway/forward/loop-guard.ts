@@ -4,11 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { formatAuthority, isAddressLiteral } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
-/** A way through more proxies than this is no way that somebody meant. */
-const hopsMax = 8;
 /** A name or an address with a comment for each; it is part of the key of what is kept for a connection. */
-const viaCharactersMax = 256 * hopsMax;
+const viaCharactersMax = 256 * defaultLimits.proxyHopsMax;
 // oxlint-disable-next-line no-control-regex -- they are what is looked for; only a tab stands in fields
 const controls = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
@@ -46,7 +45,7 @@ export class LoopGuard {
         'loop_detected',
         `the connection to ${authority} came through this gateway before: the proxy that is its way out leads back to it`,
       );
-    if (hops.length > hopsMax)
+    if (hops.length > defaultLimits.proxyHopsMax)
       throw new ProxyError(
         'loop_detected',
         `the connection to ${authority} came through ${hops.length} proxies`,

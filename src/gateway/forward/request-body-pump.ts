@@ -4,11 +4,9 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { encodeBodyEnd } from '../../http/request-writer.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { bodyFault } from './forwarder.ts';
 import type { ForwardRequest } from './forwarder.ts';
-
-/** What may wait for the origin before the client is held back. Larger pieces cost fewer turns of the event loop. */
-const waitingBytesMax = 256 * 1024;
 
 export class RequestBodyPump {
   readonly #socket: Socket;
@@ -60,7 +58,8 @@ export class RequestBodyPump {
     else {
       // What is there already leaves together with the head: reading it tells those who listen.
       if (body.readableLength > 0) body.read();
-      if (!this.#isStopped && this.#socket.writableLength < waitingBytesMax) body.resume();
+      if (!this.#isStopped && this.#socket.writableLength < defaultLimits.requestBodyWaitingBytesMax)
+        body.resume();
     }
   }
 
@@ -97,7 +96,7 @@ export class RequestBodyPump {
       this.#socket.write(chunk);
       this.#socket.write('\r\n', 'latin1');
     }
-    if (this.#socket.writableLength >= waitingBytesMax) this.#body.pause();
+    if (this.#socket.writableLength >= defaultLimits.requestBodyWaitingBytesMax) this.#body.pause();
   };
 
   readonly #onDrain = (): void => {

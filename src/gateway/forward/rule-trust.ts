@@ -4,10 +4,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { checkCertificates } from '../../pki/pem.ts';
 import type { AllowDecision } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { UpstreamTls } from './forwarder.ts';
-
-/** A bundle of a whole public root programme is 300 KB. */
-const fileBytesMax = 1024 * 1024;
 
 /** The configuration's `trust`: PEM files by name, read at start and on `reload`. */
 export class RuleTrust {
@@ -57,7 +55,8 @@ async function readAll(
   for (const [name, path] of Object.entries(files)) {
     try {
       const { size } = await stat(path);
-      if (size > fileBytesMax) throw new Error(`it is longer than ${fileBytesMax} bytes`);
+      if (size > defaultLimits.trustFileBytesMax)
+        throw new Error(`it is longer than ${defaultLimits.trustFileBytesMax} bytes`);
       all.set(name, checkCertificates(await readFile(path, 'utf8')));
     } catch (cause) {
       const reason = asProxyError(cause).message;

@@ -6,10 +6,8 @@ import { Agent, fetch } from 'undici';
 import { classifyAddress } from '../../net/address-guard.ts';
 import type { Dialer } from '../../net/dialer.ts';
 import { asProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
-const usualTimeoutMs = 10_000;
-/** A token response is a few kilobytes; GitHub's repeats every repository that the token is for. */
-const responseBytesMax = 1024 * 1024;
 /** The operator wrote the URL, so a private network is as good as a public one. */
 const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
 
@@ -79,7 +77,7 @@ async function ask(
   const signal = AbortSignal.any([
     closing,
     ...given,
-    AbortSignal.timeout(request.timeoutMs ?? usualTimeoutMs),
+    AbortSignal.timeout(request.timeoutMs ?? defaultLimits.serviceTimeoutMs),
   ]);
   const agent = openAgent(new URL(url), request, dialers, signal);
   try {
@@ -142,8 +140,8 @@ async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
   let bytes = 0;
   for await (const chunk of body ?? []) {
     bytes += chunk.length;
-    if (bytes > responseBytesMax)
-      throw new Error(`its response is longer than ${String(responseBytesMax)} bytes`);
+    if (bytes > defaultLimits.serviceResponseBytesMax)
+      throw new Error(`its response is longer than ${String(defaultLimits.serviceResponseBytesMax)} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -3,6 +3,7 @@
 
 import { unsearchable, type Borders } from './borders.ts';
 import { foreignCharset } from './searchable-response.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Fields whose value has to be one of these. Base64 is searched. */
 const codingFields: readonly (readonly [name: string, plain: ReadonlySet<string>])[] = [
@@ -10,8 +11,6 @@ const codingFields: readonly (readonly [name: string, plain: ReadonlySet<string>
   ['content-transfer-encoding', new Set(['7bit', '8bit', 'binary', 'base64'])],
   ['transfer-encoding', new Set(['identity'])],
 ];
-/** Enough for name, colon and value; of a longer line only the beginning counts. */
-const lineBytesMax = 512;
 
 export function hasParts(type: string): boolean {
   return type.startsWith('multipart/') || type.startsWith('message/') || type === 'application/http';
@@ -33,7 +32,7 @@ export class CodedPartGuard implements Borders {
       if (octet === 0x0a || octet === 0x0d) {
         this.#check();
         this.#line = '';
-      } else if (this.#line.length < lineBytesMax) this.#line += String.fromCharCode(octet);
+      } else if (this.#line.length < defaultLimits.partLineBytesMax) this.#line += String.fromCharCode(octet);
     }
     return 0;
   }

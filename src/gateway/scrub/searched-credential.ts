@@ -1,14 +1,11 @@
 // What responses are searched for by credential: the tables of its values, built once for each value, and bounded in memory.
 
 import { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import type { Secret } from '../../protocol/secret.ts';
 import type { SearchedValues } from './response-scrubber.ts';
 import { buildSearchTable, type SearchTable } from './search-table.ts';
 import { secretForms } from './secret-forms.ts';
-
-/** Values of one credential that running bodies are searched for: a renewed one, and those before it. */
-const tablesMax = 4;
 
 /** What all tables together take. */
 export class TableBudget {
@@ -58,7 +55,7 @@ export class SearchedCredential {
     const joined = values.map((value) => value.reveal()).join('\0');
     if (joined === this.#values && this.#tables.length > 0) return;
     const tables = [...this.#tables, this.#budget.build(values, this.#name)];
-    for (; tables.length > tablesMax; this.#dropped += 1) {
+    for (; tables.length > defaultLimits.scrubTablesPerCredentialMax; this.#dropped += 1) {
       const [oldest] = tables.splice(0, 1);
       if (oldest !== undefined) this.#budget.giveBack(oldest);
     }

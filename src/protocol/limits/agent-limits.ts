@@ -140,4 +140,34 @@ export const agentLimits = {
     'limit_exceeded',
     'One for requests and one for the tunnel; a session never has more at a time.',
   ),
+  captureDnsRequestBytesMax: fixedRow(
+    1 * KiB,
+    'limit_exceeded',
+    'A question with EDNS and a cookie is below 400 octets.',
+  ),
+  captureDnsConnectionsMax: fixedRow(
+    32,
+    'limit_exceeded',
+    'Connections of TCP to the resolver at once; hardly a client uses it.',
+  ),
+  hookResponseTimeoutMs: fixedRow(
+    120_000,
+    'timeout',
+    'How long the hook of Node waits for the response to its CONNECT: longer than the relay itself waits for an origin.',
+  ),
+  embeddedStartTimeoutMs: fixedRow(
+    20_000,
+    'timeout',
+    'From the start of an embedded gateway until it says that it is ready.',
+  ),
+  embeddedStopTimeoutMs: fixedRow(
+    5_000,
+    'timeout',
+    "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed.",
+  ),
+  removedFolderLevelsMax: fixedRow(
+    16,
+    'limit_exceeded',
+    'Folders in each other that are removed: nothing of ours is as deep, and each level holds a descriptor.',
+  ),
 } as const satisfies Record<string, LimitRow>;

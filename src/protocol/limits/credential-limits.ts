@@ -1,6 +1,6 @@
 // Secrets, and the services that issue and keep them.
 
-import { KiB, fixedRow, type LimitRow } from './limit-row.ts';
+import { KiB, MiB, fixedRow, type LimitRow } from './limit-row.ts';
 
 export const credentialLimits = {
   secretBytesMax: fixedRow(
@@ -82,5 +82,30 @@ export const credentialLimits = {
     6,
     'credential_unavailable',
     'Looks at all sources before they are found to change faster than they can be read; a rotation needs three.',
+  ),
+  placeholderSpacesMax: fixedRow(
+    1_024,
+    'credential_unavailable',
+    'White space between a string of JSON and what follows: more than this in a row and the string is left alone.',
+  ),
+  placeholderMarginBytesMax: fixedRow(
+    64,
+    'credential_unavailable',
+    'Around a placeholder that is a plain text as a whole; in a longer text none is looked for.',
+  ),
+  presignedSecondsMax: fixedRow(
+    900,
+    'signature_refused',
+    'A presigned URL is used at once, so what the origin sees of it need not live longer.',
+  ),
+  serviceTimeoutMs: fixedRow(
+    10_000,
+    'credential_unavailable',
+    'One request to a service that issues or keeps secrets, where its kind has no time of its own.',
+  ),
+  serviceResponseBytesMax: fixedRow(
+    1 * MiB,
+    'credential_unavailable',
+    "A token response is a few kilobytes; GitHub's repeats every repository that the token is for.",
   ),
 } as const satisfies Record<string, LimitRow>;

@@ -288,4 +288,19 @@ export const exchangeLimits = {
     'config_invalid',
     'More problems than this help nobody, and each is a line of the log.',
   ),
+  requestBodyWaitingBytesMax: fixedRow(
+    256 * KiB,
+    'flow_control',
+    'What may wait for the origin before the client is held back. Larger pieces cost fewer turns of the event loop.',
+  ),
+  partLineBytesMax: fixedRow(
+    512,
+    'origin_malformed',
+    'Of a line in the head of a part: enough for name, colon and value; of a longer line only the beginning counts.',
+  ),
+  scrubTablesPerCredentialMax: fixedRow(
+    4,
+    'credential_unavailable',
+    'Values of one credential that running bodies are searched for: a renewed one, and those before it.',
+  ),
 } as const satisfies Record<string, LimitRow>;

@@ -184,4 +184,44 @@ export const networkLimits = {
     'limit_exceeded',
     'A SETTINGS frame has at most a handful of entries.',
   ),
+  http2OriginStreamsMax: fixedRow(
+    100,
+    'stream_limit',
+    "Requests at once on one connection over HTTP/2 to an origin, unless the origin's SETTINGS say less.",
+  ),
+  originProtocolsMax: fixedRow(
+    8192,
+    'limit_exceeded',
+    'Origins of which it is remembered that they speak HTTP/2, or not; the oldest makes room.',
+  ),
+  originIdleMsMax: fixedRow(
+    4_000,
+    'timeout',
+    'Idle connections are given up before common servers close them (5 s), so that fewer requests race.',
+  ),
+  proxyHopsMax: fixedRow(
+    8,
+    'loop_detected',
+    'A way through more proxies than this is no way that somebody meant.',
+  ),
+  forwardedHopsMax: fixedRow(
+    32,
+    'limit_exceeded',
+    'Entries of `Forwarded` or `X-Forwarded-For` that are looked at: more proxies than this are not between us and anybody.',
+  ),
+  proxyProtocolBytesMax: fixedRow(
+    1 * KiB,
+    'request_malformed',
+    'Of the PROXY head behind its first 16 octets: addresses take 36 at the most; the rest is for extensions that nobody here reads.',
+  ),
+  webSocketRefusalLingerMs: fixedRow(
+    2_000,
+    'timeout',
+    'How long a refused client of a WebSocket may take to read the response.',
+  ),
+  trustFileBytesMax: fixedRow(
+    1 * MiB,
+    'config_invalid',
+    'A bundle of a whole public root programme is 300 KB.',
+  ),
 } as const satisfies Record<string, LimitRow>;

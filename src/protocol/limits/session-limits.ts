@@ -1,6 +1,6 @@
 // Sessions, their proofs and issuers, and what workloads ask for.
 
-import { KiB, fixedRow, row, type LimitRow } from './limit-row.ts';
+import { KiB, MiB, fixedRow, row, type LimitRow } from './limit-row.ts';
 
 export const sessionLimits = {
   proofAgeMsMax: row(60_000, 'proof_invalid', 'Clock skew between container and gateway plus the way there.'),
@@ -179,5 +179,65 @@ export const sessionLimits = {
     30 * 24 * 3_600_000,
     'session_unknown',
     'How long sessions that are over, and what they asked for, stay listed.',
+  ),
+  presenceAgeMsMax: fixedRow(
+    20_000,
+    'tunnel_lost',
+    'A gateway that wrote nothing for so long is gone, and its tunnels with it.',
+  ),
+  recalledSessionsMax: fixedRow(
+    1_000_000,
+    'limit_exceeded',
+    'Sessions of the store that are read to say whose the events of the audit are: more than any store keeps.',
+  ),
+  logWaitingBytesMax: fixedRow(
+    64 * KiB,
+    'limit_exceeded',
+    'Some hundred lines of the log that wait, where the stream can only be left to the runtime.',
+  ),
+  stateFolderLevelsMax: fixedRow(
+    8,
+    'config_invalid',
+    'Folders in each other that are given to another user: state is a few files in a few folders.',
+  ),
+  authorityKeyBytesMax: fixedRow(
+    64 * KiB,
+    'ca_key_unusable',
+    'A key file is below 4 KB; a file without end must not be read.',
+  ),
+  authorityCertificateBytesMax: fixedRow(
+    1 * MiB,
+    'ca_key_unusable',
+    'The same for the certificate beside the key.',
+  ),
+  authorityCreationWaitMs: fixedRow(
+    3_000,
+    'ca_key_unusable',
+    "Between another process's key and its certificate lie two small writes.",
+  ),
+  storeBusyTimeoutMs: fixedRow(
+    2_000,
+    'store_unavailable',
+    'How long a statement waits for another process that is writing. It blocks the event loop, so it is short.',
+  ),
+  storeLogPagesMax: fixedRow(
+    16_384,
+    'store_unavailable',
+    'Pages of the write-ahead log, 64 MiB of it, if no thread empties it earlier.',
+  ),
+  storeLockTimeoutMs: fixedRow(
+    2_000,
+    'store_unavailable',
+    'Another process looks whether the lock is held, for the time of a system call.',
+  ),
+  storeHoldAttemptsMax: fixedRow(
+    3,
+    'store_unavailable',
+    'Attempts to hold a lock of our own, which others may take for one that was left over, and remove.',
+  ),
+  storeStopTimeoutMs: fixedRow(
+    5_000,
+    'store_unavailable',
+    'The thread that writes the audit ends between two batches; on a stuck disk it is not waited for.',
   ),
 } as const satisfies Record<string, LimitRow>;

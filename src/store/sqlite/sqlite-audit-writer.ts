@@ -3,12 +3,11 @@
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import type { AuditBounds, AuditEntry } from '../store.ts';
 
 const checkpointIntervalMs = 1000;
-/** The thread ends between two batches; on a stuck disk it is not waited for. */
-const stopTimeoutMs = 5000;
 /** Marks the data of our own threads, so that this module does nothing in those of others. */
 const marker = 'upstreamproxy-audit-writer';
 
@@ -147,7 +146,7 @@ class WriterThread implements AuditWriter {
   async #close(): Promise<void> {
     this.#worker.ref();
     this.#worker.postMessage('stop');
-    const timer = setTimeout(() => void this.#worker.terminate(), stopTimeoutMs);
+    const timer = setTimeout(() => void this.#worker.terminate(), defaultLimits.storeStopTimeoutMs);
     await this.#exited.promise;
     clearTimeout(timer);
   }

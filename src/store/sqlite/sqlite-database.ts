@@ -5,12 +5,9 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
-/** How long a statement waits for another process that is writing. It blocks the event loop, so it is short. */
-const busyTimeoutMs = 2000;
 const walRetryDelayMs = 20;
-/** 64 MiB of log, if no thread empties it earlier (sqlite-audit-writer.ts). */
-const walPagesMax = 16_384;
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 type Parameters = Readonly<Record<string, SQLInputValue>>;
@@ -33,11 +30,14 @@ export class SqliteDatabase {
   static async open(path: string, durability: 'full' | 'normal'): Promise<SqliteDatabase> {
     if (path !== ':memory:') prepareFile(path);
     try {
-      const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+      const database = new DatabaseSync(path, {
+        timeout: defaultLimits.storeBusyTimeoutMs,
+        enableForeignKeyConstraints: true,
+      });
       try {
         await useWal(database);
         database.exec(
-          `PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = ${walPagesMax};
+          `PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = ${defaultLimits.storeLogPagesMax};
            PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`,
         );
       } catch (error) {
@@ -121,7 +121,7 @@ async function useWal(database: DatabaseSync): Promise<void> {
       if (mode !== 'wal' && mode !== 'memory') database.exec('PRAGMA journal_mode = WAL');
       return;
     } catch (error) {
-      if (!isBusy(error) || attempt * walRetryDelayMs >= busyTimeoutMs) throw error;
+      if (!isBusy(error) || attempt * walRetryDelayMs >= defaultLimits.storeBusyTimeoutMs) throw error;
       await wait(walRetryDelayMs);
     }
   }

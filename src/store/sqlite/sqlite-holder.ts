@@ -6,10 +6,8 @@ import { closeSync, constants, lstatSync, openSync, readdirSync, rmSync } from '
 import { basename, dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
-/** Another process looks whether the lock is held, for the time of a system call. */
-const lockTimeoutMs = 2000;
-const attemptsMax = 3;
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The holders of one store: this process's own, made when it is first asked for, and those of others. */
@@ -77,11 +75,11 @@ export class SqliteHolders {
 
   #hold(): { readonly id: string; readonly lock: DatabaseSync } {
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
-    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    for (let attempt = 1; attempt <= defaultLimits.storeHoldAttemptsMax; attempt += 1) {
       const id = randomUUID();
       const path = this.#prefix + id;
       closeSync(openSync(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o600));
-      const lock = tryLock(path, lockTimeoutMs);
+      const lock = tryLock(path, defaultLimits.storeLockTimeoutMs);
       if (lock !== undefined && isOwnFile(path)) return { id, lock };
       lock?.close();
     }

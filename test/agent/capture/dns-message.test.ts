@@ -3,12 +3,12 @@ import { test } from 'node:test';
 
 import {
   dnsCode,
-  dnsRequestBytesMax,
   dnsType,
   encodeDnsName,
   readDnsRequest,
   writeDnsReply,
 } from '../../../src/agent/capture/dns-message.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { dnsQuery } from './support/dns-client.ts';
 
 function refusedCode(bytes: Uint8Array): number {
@@ -60,7 +60,11 @@ test('what is an answer, too short or too long is ignored', () => {
   const query = dnsQuery('a.test', dnsType.a);
   const answer = Buffer.from(query);
   answer.writeUInt8((answer[2] ?? 0) | 0x80, 2);
-  for (const bytes of [answer, query.subarray(0, 11), new Uint8Array(dnsRequestBytesMax + 1)])
+  for (const bytes of [
+    answer,
+    query.subarray(0, 11),
+    new Uint8Array(defaultLimits.captureDnsRequestBytesMax + 1),
+  ])
     assert.deepEqual(readDnsRequest(bytes), { kind: 'ignored' });
 });
 

@@ -5,11 +5,7 @@ import { Buffer } from 'node:buffer';
 import { Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { decodeParameter } from '../../../http/query-parameter.ts';
-
-/** White space between a string of JSON and what follows: more than this in a row and the string is left alone. */
-const spacesMax = 1024;
-/** Around a plain text. */
-const marginMax = 64;
+import { defaultLimits } from '../../../protocol/limits.ts';
 
 export type BodyForm = 'json' | 'form' | 'text';
 
@@ -138,7 +134,7 @@ class JsonScanner implements Scanner {
     if (seen.length < length) return isEnd ? 'no' : 'unknown';
     let next = start + length;
     while (next < buffer.length && isSpace(buffer[next])) next += 1;
-    if (next - start - length > spacesMax) return 'no';
+    if (next - start - length > defaultLimits.placeholderSpacesMax) return 'no';
     if (next === buffer.length) return isEnd ? 'yes' : 'unknown';
     return buffer[next] === colon ? 'no' : 'yes';
   }
@@ -209,7 +205,7 @@ class TextScanner implements Scanner {
   }
 
   scan(buffer: Buffer, isEnd: boolean): Scanned {
-    const isLong = buffer.length > this.#placeholder.length + marginMax;
+    const isLong = buffer.length > this.#placeholder.length + defaultLimits.placeholderMarginBytesMax;
     if (!this.#isOver && !isLong && !isEnd) return { parts: [], waiting: buffer.length };
     const start = buffer.indexOf(this.#placeholder);
     const end = start + this.#placeholder.length;

@@ -16,11 +16,10 @@ import type { AwsClaim } from './aws-claim.ts';
 import { resignChunks } from './resign-chunks.ts';
 import { Signer, algorithm } from './signer.ts';
 import type { AwsKeys, AwsScope } from './signer.ts';
+import { defaultLimits } from '../../../protocol/limits.ts';
 
 /** Who may read and write an object, or a bucket: rights that outlive the session. */
 const isAclField = (name: string): boolean => name === 'x-amz-acl' || name.startsWith('x-amz-grant-');
-/** A presigned URL is used at once, so what the origin sees of it need not live longer. */
-const presignSecondsMax = 900;
 
 /** What the configuration fixes; the rest is what the client's own signature says. */
 export interface Sigv4Settings {
@@ -175,7 +174,7 @@ function presigned(
     ['X-Amz-Algorithm', algorithm],
     ['X-Amz-Credential', signer.credential],
     ['X-Amz-Date', signer.dateTime],
-    ['X-Amz-Expires', String(Math.min(seconds, presignSecondsMax))],
+    ['X-Amz-Expires', String(Math.min(seconds, defaultLimits.presignedSecondsMax))],
     ['X-Amz-SignedHeaders', signedHeaderNames(head)],
     ...(keys.sessionToken === undefined
       ? []
