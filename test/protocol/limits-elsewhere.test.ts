@@ -84,14 +84,6 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'from where on the doctor tells of something: nothing is held or waited for': [
     'agent/doctor/environment-problems.ts clockSkewMsMax',
   ],
-  'not a row yet: it bounds what others make us hold or wait for': [
-    'agent/jail/jail-plan.ts controlLineBytesMax',
-    'agent/jail/jail-process.ts enterTimeoutMs refusalBytesMax',
-    'agent/jail/network-entrances.ts openTimeoutMs',
-    'agent/jail/orphans.ts graceMs killRoundsMax',
-    'agent/jail/port-redirect.ts timeoutMs',
-    'agent/jail/raw-listener.ts backlogMax',
-  ],
 };
 
 /** Names that say of a number that it bounds something. */

@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import { readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { dropCapabilities } from './capabilities.ts';
 import { becomeProgram, closeOthers, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
 import { assumeIdentity } from './identity.ts';
 import {
   controlFd,
-  controlLineBytesMax,
   initFd,
   type JailCommand,
   type JailLayer,
@@ -320,7 +320,10 @@ function readLine<T>(): T | undefined {
     // The agent sends a line only after the response to the one before, so a line ends with the chunk.
     // It was written by our own program: the type is what jail-process.ts writes.
     if (read.at(-1) === 0x0a) return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
-    if (bytes > controlLineBytesMax)
-      throw new ProxyError('limit_exceeded', `a control line is longer than ${controlLineBytesMax} bytes`);
+    if (bytes > defaultLimits.jailLineBytesMax)
+      throw new ProxyError(
+        'limit_exceeded',
+        `a control line is longer than ${defaultLimits.jailLineBytesMax} bytes`,
+      );
   }
 }

@@ -105,6 +105,3 @@ export const controlFd = 3;
 export const standardErrorFd = 5;
 /** The standard streams of the init. */
 export const initFd = 6;
-
-/** An environment can be two megabytes (`getconf ARG_MAX`), and JSON can double it. */
-export const controlLineBytesMax = 8 * 1024 * 1024;

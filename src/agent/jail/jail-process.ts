@@ -5,11 +5,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { watchDeath } from './death-watch.ts';
 import { earlyPorts, type EntrancePorts, type Entrances } from '../capture/entrances.ts';
 import {
   controlFd,
-  controlLineBytesMax,
   type JailCommand,
   type JailListen,
   type JailMap,
@@ -42,12 +42,8 @@ export interface Jail extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Entering takes a millisecond; the rest is for a loaded machine that starts a runtime. */
-const enterTimeoutMs = 20_000;
 /** A helper that closed its end has nothing left to do. */
 const lateMs = 1_000;
-/** One line of a tool, with room. */
-const refusalBytesMax = 4_096;
 
 /**
  * Starts the helper with the standard streams of this process. Call it before `harden`: limits that the agent lowers
@@ -158,7 +154,7 @@ async function reportOrRefusal(
 ): Promise<JailReport> {
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-    if (text.length < refusalBytesMax) text += chunk;
+    if (text.length < defaultLimits.jailRefusalCharactersMax) text += chunk;
   });
   const closed = once(child, 'close');
   closed.catch(() => {});
@@ -175,7 +171,7 @@ async function reportOrRefusal(
     child.kill('SIGKILL');
     await closed;
     if (error instanceof StarterRefused) throw error;
-    const [line = ''] = text.slice(0, refusalBytesMax).split('\n');
+    const [line = ''] = text.slice(0, defaultLimits.jailRefusalCharactersMax).split('\n');
     const said = line === '' || line.startsWith(`${startedBy}:`) ? line : `${startedBy}: ${line}`;
     // What a tool says is for people. Whether the kernel refuses is asked of the kernel.
     if (isUserNamespaceRefused())
@@ -286,13 +282,13 @@ function startInside(helper: ChildProcess, control: Duplex, line: string): Jaile
 
 /** The next line from the helper. */
 async function readLine<T>(control: Duplex): Promise<T> {
-  const signal = AbortSignal.timeout(enterTimeoutMs);
+  const signal = AbortSignal.timeout(defaultLimits.jailEnterTimeoutMs);
   let text = '';
   control.setEncoding('utf8');
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const onData = (chunk: string): void => {
     text += chunk;
-    if (text.length > controlLineBytesMax)
+    if (text.length > defaultLimits.jailLineBytesMax)
       reject(new ProxyError('jail_refused', 'the helper talks too much'));
     // Written by our own program: the type is what jail-helper.ts writes.
     else if (text.endsWith('\n')) resolve(JSON.parse(text) as T);
@@ -301,7 +297,12 @@ async function readLine<T>(control: Duplex): Promise<T> {
     reject(new ProxyError('jail_refused', 'the helper of the jail ended before it said what holds'));
   };
   const onTimeout = (): void => {
-    reject(new ProxyError('jail_refused', `the helper of the jail was not ready after ${enterTimeoutMs} ms`));
+    reject(
+      new ProxyError(
+        'jail_refused',
+        `the helper of the jail was not ready after ${defaultLimits.jailEnterTimeoutMs} ms`,
+      ),
+    );
   };
   control.on('data', onData);
   control.once('close', onClose);

@@ -5,10 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { descendantsOf } from '../kernel/process-table.ts';
 import { systemCallNumbers } from '../../system/system-call-numbers.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 const WNOHANG = 1;
-/** Time between SIGTERM and SIGKILL. */
-const graceMs = 1_000;
 const pollMs = 20;
 /** The kernel kills a namespace in milliseconds; what hangs in it (an unreachable file system) is not waited for. */
 const killedMs = 800;
@@ -30,7 +29,7 @@ export class NamespaceInit implements AsyncDisposable {
   /** Ends what the command left: SIGTERM, a second later all at once. Harmless when it was called before. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
-    const deadline = performance.now() + graceMs;
+    const deadline = performance.now() + defaultLimits.leftoverGraceMs;
     // The kernel gives it what has lost its parent. What is missed here ends with it.
     let left = descendantsOf(this.pid);
     for (const pid of left) {

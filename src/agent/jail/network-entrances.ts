@@ -6,6 +6,7 @@ import { createSocket, Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, Server } from 'node:net';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { type EntrancePorts, type Entrances, resolverPort } from '../capture/entrances.ts';
 import { type Kernel, type ListenerAddress, openRawListener } from './raw-listener.ts';
 
@@ -17,8 +18,6 @@ type EntranceMessage =
   | { readonly kind: 'complete' }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Opening takes milliseconds; the rest is for a loaded machine. */
-const openTimeoutMs = 20_000;
 const loopback = '127.0.0.1';
 const everyAddress = '0.0.0.0';
 
@@ -95,8 +94,8 @@ export class EntranceReceiver implements Disposable {
   /** All of them, once the helper was told to send the rest. Throws jail_refused, with none of them left open. */
   async entrances(): Promise<Omit<Entrances, 'hasAllPorts'>> {
     const timer = setTimeout(
-      () => this.#complete.reject(new Error(`not within ${openTimeoutMs} ms`)),
-      openTimeoutMs,
+      () => this.#complete.reject(new Error(`not within ${defaultLimits.jailEnterTimeoutMs} ms`)),
+      defaultLimits.jailEnterTimeoutMs,
     );
     try {
       await this.#complete.promise;

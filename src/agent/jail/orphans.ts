@@ -5,14 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { childrenOfSelf, processState } from '../kernel/process-table.ts';
 import { systemCallNumbers, type SystemCallNumbers } from '../../system/system-call-numbers.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
-/** Time between SIGTERM and SIGKILL. */
-const graceMs = 1_000;
 const pollMs = 20;
-/** Each round ends what the last one left to us; a fork bomb must not hold us for ever. */
-const killRoundsMax = 50;
 
 /**
  * From now on, processes whose parent ended become children of this one, and are waited for. Call it before the command
@@ -54,7 +51,7 @@ export class Orphans implements AsyncDisposable {
   }
 
   async #endAll(): Promise<void> {
-    const deadline = performance.now() + graceMs;
+    const deadline = performance.now() + defaultLimits.leftoverGraceMs;
     let left = this.#adopted();
     for (const pid of left) signal(pid, 'SIGTERM');
     while (left.length > 0 && performance.now() < deadline) {
@@ -62,7 +59,7 @@ export class Orphans implements AsyncDisposable {
       this.#reap();
       left = this.#adopted();
     }
-    for (let round = 0; left.length > 0 && round < killRoundsMax; round++) {
+    for (let round = 0; left.length > 0 && round < defaultLimits.leftoverKillRoundsMax; round++) {
       for (const pid of left) signal(pid, 'SIGKILL');
       await delay(pollMs);
       this.#reap();

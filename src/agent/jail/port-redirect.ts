@@ -3,11 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { fakeNetwork } from '../capture/fake-addresses.ts';
 import { findProgram } from './become-program.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 /** Not the PATH of the environment: it runs with the rights of the helper. */
 const toolPath = '/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin';
-/** It does no more than one message to the kernel. */
-const timeoutMs = 5_000;
 
 /** Leads all ports but `captured` to the last of them. Throws an Error that says why it cannot be done. */
 export function redirectPorts(captured: readonly number[]): void {
@@ -17,7 +16,7 @@ export function redirectPorts(captured: readonly number[]): void {
   const { status, stderr, error } = spawnSync(tool.path, ['-f', '-'], {
     input: redirectRules(captured),
     env: { LC_ALL: 'C' },
-    timeout: timeoutMs,
+    timeout: defaultLimits.portRedirectTimeoutMs,
     encoding: 'utf8',
   });
   if (status === 0) return;

@@ -9,12 +9,11 @@ import { findProgram } from './become-program.ts';
 import { closeProcFiles, maskUnder, procPlaces } from './kernel-files.ts';
 import { isNoneAllowed, toolPath } from './network-namespace.ts';
 import type { Kernel } from './raw-listener.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 const CLONE_NEWPID = 0x20000000;
 /** mount(8): the kernel refused. Other codes are faults of the moment. */
 const mountRefused = 32;
-/** It is one system call. */
-const mountTimeoutMs = 10_000;
 const F_DUPFD_CLOEXEC = 1030;
 const SIG_IGN = 1n;
 
@@ -70,7 +69,11 @@ function startInit({ calls, numbers }: Kernel, cat: string, initFd: number): num
 /** By a program, for proc shows the processes of whoever mounts it, and this process is outside. */
 function mountProc(mount: string, place: string): void {
   const args = ['-t', 'proc', '-o', 'nosuid,nodev,noexec', 'proc', place];
-  const { status, error } = spawnSync(mount, args, { env: {}, stdio: 'ignore', timeout: mountTimeoutMs });
+  const { status, error } = spawnSync(mount, args, {
+    env: {},
+    stdio: 'ignore',
+    timeout: defaultLimits.jailMountTimeoutMs,
+  });
   if (status === 0) return;
   if (status === mountRefused)
     throw new Error(`proc cannot be mounted on ${place} in a namespace of processes`);

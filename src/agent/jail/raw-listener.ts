@@ -4,6 +4,7 @@
 import type { SystemCalls } from '../../system/ffi.ts';
 import { requireDone } from '../../system/kernel-fault.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;
@@ -11,8 +12,6 @@ const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK_CLOEXEC = 0x800 | 0x80000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
-/** As Node's. */
-const backlogMax = 511;
 const sockaddrBytes = 16;
 
 /** How a thread makes system calls. */
@@ -46,7 +45,8 @@ export function openRawListener(
       requireDone(place, set);
     }
     requireDone(place, calls.call(numbers.bind, socket, socketAddress(host, port), sockaddrBytes));
-    if (transport === 'tcp') requireDone(place, calls.call(numbers.listen, socket, backlogMax));
+    if (transport === 'tcp')
+      requireDone(place, calls.call(numbers.listen, socket, defaultLimits.jailBacklogMax));
     return socket;
   } catch (error) {
     calls.call(numbers.close, socket);

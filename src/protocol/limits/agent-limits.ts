@@ -170,4 +170,40 @@ export const agentLimits = {
     'limit_exceeded',
     'Folders in each other that are removed: nothing of ours is as deep, and each level holds a descriptor.',
   ),
+  jailLineBytesMax: fixedRow(
+    8 * MiB,
+    'limit_exceeded',
+    'A line between the agent and the helper of the jail. An environment can be two megabytes (`getconf ARG_MAX`), and JSON can double it.',
+  ),
+  jailEnterTimeoutMs: fixedRow(
+    20_000,
+    'jail_refused',
+    'Entering the jail and opening its entrances take milliseconds; the rest is for a loaded machine that starts a runtime.',
+  ),
+  jailMountTimeoutMs: fixedRow(
+    10_000,
+    'jail_refused',
+    'A run of mount(8) for the jail: it is one system call.',
+  ),
+  jailRefusalCharactersMax: fixedRow(
+    4_096,
+    'jail_refused',
+    'What the helper of the jail says on its standard error: one line of a tool, with room.',
+  ),
+  portRedirectTimeoutMs: fixedRow(
+    5_000,
+    'jail_refused',
+    'A run of nft(8), which does no more than one message to the kernel.',
+  ),
+  jailBacklogMax: fixedRow(
+    511,
+    'limit_exceeded',
+    "Connections that wait at a listener inside the jail until they are taken: as many as at Node's own.",
+  ),
+  leftoverGraceMs: fixedRow(1_000, 'timeout', 'Between SIGTERM and SIGKILL for what a command left behind.'),
+  leftoverKillRoundsMax: fixedRow(
+    50,
+    'limit_exceeded',
+    'Each round ends what the last one left to us; a fork bomb must not hold us for ever.',
+  ),
 } as const satisfies Record<string, LimitRow>;
