@@ -60,6 +60,9 @@ async function notFrames(a: Arena, bytes: string): Promise<void> {
   assert.equal(event.status, 101);
 }
 
+/** Closes of the gateway, masked: a header, a mask and a code each. */
+const closesOnly = /^(?:\x88\x82[\s\S]{6})*$/;
+
 /** A request behind the handshake, as bytes that are no frames. */
 const smuggled = get('allowed.test', '/admin');
 
@@ -81,8 +84,10 @@ export const tunnelUpgrade: AttackTable = {
       socket.write(handshake(at, '/late', ...upgradeFields));
       await once(socket, 'data');
       socket.write(smuggled);
+      socket.once('end', () => socket.end());
       await new Promise((resolve) => socket.resume().once('close', resolve));
-      assert.equal(origin.bytes(), '');
+      // What ends it is said in a close, and nothing else got there.
+      assert.match(origin.bytes(), closesOnly);
       // The origin's side is watched as well.
       a.origins.upgrade = (request, duplex) =>
         void duplex.write(`${accepted(request)}HTTP/1.1 200 OK\r\n\r\n`);
@@ -183,7 +188,8 @@ export const tunnelUpgrade: AttackTable = {
     ];
     for (const bytes of bad)
       await notFrames(a, handshake(at, '/ws', ...upgradeFields) + bytes.toString('latin1'));
-    assert.equal(origin.bytes(), '');
+    // The one whole frame in front of a bad one arrives, as it came.
+    assert.match(origin.bytes().replace('\x02\x81\0\0\0\0x', ''), closesOnly);
     // A length of nearly 2^63 is one that may be announced; nothing is set aside for it.
     const before = process.memoryUsage().rss;
     const long = Buffer.concat([
