@@ -220,6 +220,7 @@ http_access allow all
 cache deny all
 access_log none
 cache_log ${home}/cache.log
+pinger_enable off
 pid_filename none
 coredump_dir ${home}
 shutdown_lifetime 1 seconds

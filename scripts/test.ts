@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { run } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { leftProcesses, markName } from './left-processes.ts';
 import { testEnvironment, testUmask } from './test-environment.ts';
@@ -24,6 +25,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 // For one file. The longest are the bulk transfer and the installation of the package; a busy machine takes twice as long.
 const fileTimeoutMs = 240_000;
 const killDelayMs = 5_000;
+const settleMs = 5_000;
 const filesAtOnce = 2;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
 const bunPatterns = ['test/agent/**/*.test.ts'];
@@ -45,6 +47,12 @@ function describeError(error: unknown): string {
   // The runner wraps what the test threw.
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}
+
+/** Children of what a test has ended may be a moment behind it. */
+async function settledProcesses(mark: string): Promise<void> {
+  const untilMs = performance.now() + settleMs;
+  while (leftProcesses(mark).length > 0 && performance.now() < untilMs) await wait(100);
 }
 
 /** Ends what a file that is over, or overdue, has left, and gives one line for each. */
@@ -109,6 +117,7 @@ async function runFileUnderNode(file: string): Promise<Counts> {
   const bound = setTimeout(() => failures.push(...endLeftProcesses(mark, file)), fileTimeoutMs + killDelayMs);
   const counts = await report(stream, file);
   clearTimeout(bound);
+  await settledProcesses(mark);
   const left = endLeftProcesses(mark, file);
   failures.push(...left);
   return { ...counts, failed: counts.failed + left.length };
@@ -147,6 +156,7 @@ async function runFileUnderBun(file: string): Promise<Counts> {
   if (failed > 0 && counts.fail === 0)
     failures.push(`✖ under Bun: ${file}\n${indent(said.slice(-20).join('\n'))}`);
   if (said.length > 0 || failed > 0) console.log(`${file}\n${said.join('\n')}`);
+  await settledProcesses(mark);
   const left = endLeftProcesses(mark, file);
   failures.push(...left);
   return { passed: counts.pass, failed: failed + left.length, skipped: counts.skip + counts.todo };

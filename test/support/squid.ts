@@ -71,6 +71,7 @@ cache deny all
 access_log none
 cache_log ${file('cache.log')}
 cache_store_log none
+pinger_enable off
 pid_filename none
 shutdown_lifetime 1 seconds
 `,

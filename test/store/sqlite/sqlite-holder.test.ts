@@ -45,7 +45,10 @@ test('a holder is there as long as its process, and is told to be gone as soon a
   inFolder(async (folder) => {
     const path = join(folder, 'state.db');
     const holders = new SqliteHolders(path);
-    const other = await otherProcess(`console.log(new SqliteHolders(${JSON.stringify(path)}).own());`);
+    // Kept: what nobody refers to is collected, and its lock with it.
+    const other = await otherProcess(
+      `globalThis.kept = new SqliteHolders(${JSON.stringify(path)}); console.log(globalThis.kept.own());`,
+    );
     try {
       assert.match(other.said, /^[0-9a-f-]{36}$/);
       assert.equal(holders.hasEnded(other.said), false);
