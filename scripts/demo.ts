@@ -3,7 +3,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -330,8 +330,9 @@ function agentPid(tokenFile: string): string | undefined {
     .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
     .find((name) => {
       try {
-        const isNode = readlinkSync(`/proc/${name}/exe`).endsWith('/node');
-        return isNode && readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(tokenFile);
+        // Readable for everybody, also of a process whose memory is closed.
+        const [program = '', ...args] = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0');
+        return /(?:^|\/)node$/.test(program) && args.some((argument) => argument.includes(tokenFile));
       } catch {
         return false;
       }
