@@ -82,7 +82,8 @@ export function containerScript(urls: {
     '# Our parent is the agent: the demo looks at it from outside before anything else is done.\n',
     'echo $PPID > agent.pid\n',
     'tries=0; while [ ! -e go ]; do sleep 0.05; tries=$((tries + 1)); [ $tries -lt 400 ] || exit 1; done\n',
-    step('probe', 'cat "/proc/$PPID/environ"'),
+    // By the number that the agent has outside, which the demo writes there.
+    step('probe', 'cat "/proc/$(cat go)/environ"'),
     step(
       'direct',
       `curl -sS --noproxy '*' --resolve "${urls.registryAt}" -o /dev/null --connect-timeout 3 "${urls.registry}"`,

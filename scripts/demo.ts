@@ -262,8 +262,9 @@ async function runContainer(
   ]);
   if (!/^[0-9]+$/.test(pid)) throw new Error(`the container did not start, ${pid}`);
   // In a namespace of processes of its own the workload sees no number of its parent.
-  const checks = await inspectAgent(agentPid(tokenFile) ?? pid, token, tokenFile);
-  await writeFile(join(inside, 'go'), '');
+  const seenOutside = agentPid(tokenFile) ?? pid;
+  const checks = await inspectAgent(seenOutside, token, tokenFile);
+  await writeFile(join(inside, 'go'), `${seenOutside}\n`);
   const result = await running;
   const probe = await readFile(join(inside, 'probe.err'), 'utf8');
   if (container.isolated || process.getuid?.() !== 0) {
