@@ -9,6 +9,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { dropCapabilities } from './capabilities.ts';
+import { type Covers, layCovers } from './covers.ts';
 import { becomeProgram, closeOthers, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
 import { assumeIdentity } from './identity.ts';
 import {
@@ -56,7 +57,12 @@ export interface JailContext {
   readonly plan: JailPlan;
   /** A namespace was begun. */
   isInside: boolean;
+  /** This thread has its own mounts. */
+  hasMountNamespace: boolean;
   init?: number;
+  /** What was laid over paths. */
+  covers?: Covers;
+  coverFault?: string;
   hasFilter: boolean;
   /** Measured. */
   reachesOwnAlone: boolean;
@@ -105,6 +111,7 @@ const steps: readonly JailStep[] = [
       const { plan, calls, numbers } = context;
       const { fsWrite, landlockAbiMax: abiMax } = plan;
       const options = {
+        ownFolders: context.covers?.folders ?? [],
         ...(fsWrite === undefined ? {} : { fsWrite }),
         ...(abiMax === undefined ? {} : { abiMax }),
       };
@@ -167,6 +174,7 @@ export async function runJailHelper(): Promise<number> {
     calls,
     numbers: systemCallNumbers(),
     isInside: plan.inUserNamespace === true,
+    hasMountNamespace: false,
     hasFilter: false,
     reachesOwnAlone: false,
     controlGroups: controlGroups(),
@@ -196,7 +204,13 @@ async function enter(context: JailContext): Promise<JailReport> {
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
     const uid = context.plan.identity?.uid ?? process.geteuid?.() ?? 0;
     const measures = measure(context, uid, context.reachesOwnAlone);
-    return { layers, isStranded, measures, ...(init === undefined ? {} : { init }) };
+    return {
+      layers,
+      isStranded,
+      measures,
+      ...(init === undefined ? {} : { init }),
+      ...coverReport(context),
+    };
   } catch (error) {
     return { layers: [], fault: error instanceof Error ? error.message : String(error) };
   }
@@ -207,6 +221,7 @@ async function enterLayers(context: JailContext): Promise<readonly LayerReport[]
   const { plan } = context;
   const reports: LayerReport[] = [];
   closeKernel(context);
+  coverPaths(context);
   for (const step of steps) {
     if (!plan.layers.includes(step.layer)) continue;
     try {
@@ -234,17 +249,43 @@ async function enterLayers(context: JailContext): Promise<readonly LayerReport[]
 }
 
 /** First of all, for the layers refuse it. Where it is refused to root, the layer `capabilities` tells. */
-function closeKernel({ plan, calls, numbers }: JailContext): void {
+function closeKernel(context: JailContext): void {
+  const { plan, calls, numbers } = context;
   // Others have the right to it in a namespace of users alone.
   if (!plan.layers.includes('capabilities') && !plan.layers.some((layer) => namespaceLayers.has(layer)))
     return;
   try {
     makeMountNamespace(calls, numbers);
+    context.hasMountNamespace = true;
     closeKernelFiles(calls, numbers);
   } catch (error) {
     // A container's root may not, and its runtime has done the same.
     if (!isRefusal(error)) throw error;
   }
+}
+
+/** Before the first process of the namespace is started, so that it shows nothing else either. */
+function coverPaths(context: JailContext): void {
+  const { covers = [] } = context.plan;
+  if (covers.length === 0) return;
+  if (!context.hasMountNamespace) {
+    context.coverFault = 'there is no mount namespace of its own';
+    return;
+  }
+  try {
+    context.covers = layCovers(context, covers);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    context.coverFault = error instanceof Error ? error.message : String(error);
+  }
+}
+
+function coverReport({ covers, coverFault }: JailContext): Pick<JailReport, 'covered' | 'coverFault'> {
+  const covered = covers?.covered.filter(({ path, of }) => path === of).map(({ path }) => path);
+  return {
+    ...(covered === undefined ? {} : { covered }),
+    ...(coverFault === undefined ? {} : { coverFault }),
+  };
 }
 
 function identityReport(): LayerReport {
@@ -257,6 +298,7 @@ async function becomeCommand(context: JailContext, command: JailCommand, agent: 
   const { plan, calls, numbers } = context;
   const { file, args } = command;
   const environment = { ...command.environment, ...plan.identity?.environment };
+  for (const late of command.covers ?? []) context.covers?.fill(late);
   // Before the change of user: a limit may be raised again by root alone.
   restoreProcess(calls, numbers, plan.openFilesSoft);
   if (plan.identity !== undefined) assumeIdentity(calls, numbers, plan.identity);

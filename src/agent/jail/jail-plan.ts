@@ -26,6 +26,27 @@ export type JailLayer = (typeof jailLayers)[number];
 /** Those that are namespaces: for them the helper of who is not root starts in a namespace of users. */
 export const namespaceLayers: ReadonlySet<JailLayer> = new Set(['network', 'ipc', 'processes']);
 
+/** What is laid over a path in the command's own mount namespace; nothing outside changes (`covers.ts`). */
+export interface Cover {
+  /** Absolute. What is there says whether a file or a folder is laid over it; a path that is not there is passed over. */
+  readonly path: string;
+  /** Base64. Over a file, which is empty without it. */
+  readonly content?: string;
+  /** Over a folder, which is empty without them. */
+  readonly entries?: readonly CoverEntry[];
+  /** What else the folder holds is seen beside the entries. */
+  readonly keepsOthers?: boolean;
+  /** The command can write there; what it writes is lost. Else it is read-only. */
+  readonly isWritable?: boolean;
+}
+
+export type CoverEntry =
+  | { readonly name: string; readonly content: string }
+  | { readonly name: string; readonly link: string };
+
+/** Content that is known only when the session stands, for a path of `JailPlan.covers`. */
+export type LateCover = Pick<Cover, 'path' | 'content' | 'entries'>;
+
 /** First line to the helper: what to enter. */
 export interface JailPlan {
   /** Layers to try; the others are left out without a word. */
@@ -46,6 +67,8 @@ export interface JailPlan {
   readonly identity?: Identity;
   /** The soft limit of open files that the command would have had; the runtime raised it. */
   readonly openFilesSoft?: number;
+  /** Laid over paths where the command has a mount namespace of its own; `JailReport.covered` says over which. */
+  readonly covers?: readonly Cover[];
   /** For tests: the newest version of Landlock's interface to use. */
   readonly landlockAbiMax?: number;
 }
@@ -61,6 +84,10 @@ export interface JailReport {
   /** For `processes`: the init, a child of the agent. */
   readonly init?: number;
   readonly measures?: JailMeasures;
+  /** Paths of the plan's covers that are covered. */
+  readonly covered?: readonly string[];
+  /** Why none of the covers could be laid. */
+  readonly coverFault?: string;
   /** What went wrong that is no refusal: with it nothing may start, whatever holds. */
   readonly fault?: string;
 }
@@ -92,6 +119,8 @@ export interface JailCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** What covers still lack. Each path must be one of `JailReport.covered`. */
+  readonly covers?: readonly LateCover[];
 }
 
 /** Reply to it, where `processes` holds: the command runs as a child of the agent. Elsewhere the helper has become it. */

@@ -132,6 +132,9 @@ function makeReadOnly(calls: SystemCalls, numbers: SystemCallNumbers, place: str
 
 /** What proc_pid_mountinfo(5) says, in the order in which it was mounted. */
 export function mounts(): readonly {
+  readonly id: string;
+  /** Major and minor number of the file system. */
+  readonly device: string;
   readonly root: string;
   readonly place: string;
   readonly type: string;
@@ -139,8 +142,8 @@ export function mounts(): readonly {
   const lines = readFileSync('/proc/self/mountinfo', 'latin1').trimEnd().split('\n');
   return lines.map((line) => {
     const [own = '', source = ''] = line.split(' - ');
-    const [, , , root = '', place = ''] = own.split(' ');
-    return { root: unescaped(root), place: unescaped(place), type: source.split(' ')[0] ?? '' };
+    const [id = '', , device = '', root = '', place = ''] = own.split(' ');
+    return { id, device, root: unescaped(root), place: unescaped(place), type: source.split(' ')[0] ?? '' };
   });
 }
 

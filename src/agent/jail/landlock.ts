@@ -8,6 +8,8 @@ import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 export interface LandlockOptions {
   /** If given, the only places that can be written; devices of a terminal always can. Reading stays as it is. */
   readonly fsWrite?: readonly string[];
+  /** Descriptors of folders of ours that the helper still adds to; mounts make them read-only for the command. */
+  readonly ownFolders?: readonly number[];
   /** For tests: the newest version of the interface to use. */
   readonly abiMax?: number;
 }
@@ -79,6 +81,10 @@ export function enterLandlock(
   try {
     if (options.fsWrite !== undefined) {
       for (const path of options.fsWrite) allowBeneath(calls, numbers, { ruleset, path, access: handled });
+      for (const fd of options.ownFolders ?? []) {
+        const added = addRule(calls, numbers, { ruleset, access: handled, fd });
+        requireDone('landlock_add_rule for a folder of ours', added);
+      }
       for (const path of devicesToWrite) allowIfThere(calls, numbers, { ruleset, path, access: handled });
     } else if (handled !== 0n) {
       // The domain is wanted, not a limit on files: what had to be handled is allowed everywhere.
@@ -150,7 +156,7 @@ function openPath(calls: SystemCalls, numbers: SystemCallNumbers, path: string):
 function addRule(
   calls: SystemCalls,
   numbers: SystemCallNumbers,
-  rule: PathRule & { readonly fd: number },
+  rule: Omit<PathRule, 'path'> & { readonly fd: number },
 ): number {
   // struct landlock_path_beneath_attr { u64 allowed_access; s32 parent_fd } packed
   const attributes = Buffer.alloc(12);

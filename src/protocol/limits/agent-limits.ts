@@ -185,6 +185,16 @@ export const agentLimits = {
     'jail_refused',
     'A run of mount(8) for the jail: it is one system call.',
   ),
+  coverBytesMax: fixedRow(
+    32 * MiB,
+    'jail_refused',
+    'The file system in memory whose files are laid over paths in the jail: bundles of certificates in every form, and what the command writes there.',
+  ),
+  coverFilesMax: fixedRow(
+    16_384,
+    'jail_refused',
+    'Its files: a hashed folder of certificates has some hundred.',
+  ),
   jailRefusalCharactersMax: fixedRow(
     4_096,
     'jail_refused',
