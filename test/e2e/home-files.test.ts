@@ -9,11 +9,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { deploy, type Deployment } from '../support/deployment.ts';
-import { patienceMs } from '../support/patience.ts';
-import { launcher } from '../support/program.ts';
+import { launcher, waitUntil } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 function filesBelow(folder: string): string[] {
@@ -27,7 +25,7 @@ async function runWith(
   script: string,
 ): Promise<{ out: string; said: string }> {
   const args = ['run', ...set.agentOptions(await set.issueToken()), '--isolate', 'off', '--home-files'];
-  const env = { PATH: process.env['PATH'], HOME: home, XDG_STATE_HOME: join(home, '..', 'state') };
+  const env = { PATH: process.env['PATH'], HOME: home };
   const child = spawn(launcher, [...args, '--', 'sh', '-c', script], { env });
   const [out, said] = await Promise.all([text(child.stdout), text(child.stderr)]);
   assert.equal(child.exitCode ?? (await once(child, 'exit'))[0], 0, said);
@@ -68,21 +66,32 @@ test('an agent that is killed leaves nothing, but what the user has changed', as
   child.kill('SIGKILL');
   await once(child, 'exit');
   // A process beside it does this; where there is none, `cleanup` does.
-  const placed = join(home, '.local/state/upstreamproxy/placed');
-  const deadlineMs = performance.now() + patienceMs;
-  while (readdirSync(placed).length > 0) {
-    assert.ok(performance.now() < deadlineMs, 'the manifest is still there');
-    await delay(20);
-  }
-  const cleaned = spawnSync(launcher, ['cleanup'], { env, encoding: 'utf8' });
-  assert.equal(cleaned.status, 0, cleaned.stderr);
-  assert.deepEqual(
-    filesBelow(home).filter((name) => !name.startsWith('.local')),
-    ['.s3cfg', 'own'],
-  );
-  const folders = readdirSync(folder.path);
-  assert.deepEqual(folders, ['home']);
+  await waitUntil('nothing of it is left', () => readdirSync(folder.path).length === 1);
+  // Not the folders of its manifest either.
+  assert.deepEqual(filesBelow(home), ['.s3cfg', 'own']);
 });
+
+for (const [name, options] of [
+  ['run', ['run', '--isolate', 'off']],
+  ['agent', ['agent']],
+] as const)
+  test(`a killed ${name} without such options leaves no trust files either, before anything else is started`, async () => {
+    await using set = await deploy({ rules: [] });
+    await using folder = await temporaryDirectory();
+    const temporary = join(folder.path, 'temporary');
+    mkdirSync(temporary);
+    const env = { PATH: process.env['PATH'], HOME: folder.path, TMPDIR: temporary };
+    const command = name === 'run' ? ['--', 'sh', '-c', 'echo started; exec sleep 300'] : [];
+    const args = [...options, ...set.agentOptions(await set.issueToken()), ...command];
+    const child = spawn(launcher, args, { env, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    await once(child.stdout, 'data');
+    assert.equal(readdirSync(temporary).length, 1);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await waitUntil('its folder is gone', () => readdirSync(temporary).length === 0);
+    // Without the jail the command itself goes on.
+    if (name === 'run' && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  });
 
 test('ssh goes through the relay by the file in HOME', async (context) => {
   if (spawnSync('ssh', ['-V']).error !== undefined) return context.skip('ssh is not installed');

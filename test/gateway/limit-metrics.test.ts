@@ -69,6 +69,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'certutilTimeoutMs',
     'fileLockTimeoutMs',
     'manifestBytesMax',
+    'manifestFolderAttemptsMax',
     'manifestUnfinishedAgeMs',
     'sessionFoldersMax',
     'relayPortAttemptsMax',

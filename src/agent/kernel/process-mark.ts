@@ -6,11 +6,14 @@ import { processState } from './process-table.ts';
 
 /**
  * `PLACE-PID-START`: of this boot and this namespace of process numbers, for in another container the same number is another
- * process; the number; and its start in ticks since the boot (proc(5), field 22 of stat). Undefined where /proc does not say.
+ * process; the number; and its start in ticks since the boot (proc(5), field 22 of stat). Undefined where /proc does not say, and for a process that
+ * has ended.
  */
 export function processMark(pid = process.pid): string | undefined {
   const place = processPlace();
-  const started = processState(pid)?.started;
+  const { state, started } = processState(pid) ?? {};
+  // Ended, and not waited for, which a container without an init leaves so.
+  if (state === 'Z') return undefined;
   return place === undefined || started === undefined ? undefined : `${place}-${pid}-${started}`;
 }
 

@@ -1,7 +1,7 @@
 // What sessions have left that ended without taking it away.
 
 import { asProxyError } from '../../protocol/error.ts';
-import { manifestFolderFault, manifestsIn } from './manifest-folder.ts';
+import { holdsManifests, manifestFolderFault, manifestsIn, removeEmptyFolders } from './manifest-folder.ts';
 import { findManifest } from './manifest.ts';
 import { hasEnded } from './owner.ts';
 import { type MarkCheck, type Placement, undoPlacement } from './placement.ts';
@@ -32,11 +32,17 @@ export async function removeLeftovers(directory: string, known: KnownPlacements)
     await using found = await findManifest(path);
     if (found === undefined || !(await hasEnded(found.owner, found.lock, directory))) continue;
     sessions++;
-    const { stayed, failed } = await undoAll(found.placements, known);
+    const isOwn = ({ kind, path: place }: Placement): boolean =>
+      kind === 'folder' && holdsManifests(place, directory);
+    const folders = found.placements.filter(isOwn);
+    const others = found.placements.filter((placement) => !isOwn(placement));
+    const { stayed, failed } = await undoAll(others, known);
     kept.push(...stayed);
     // What was taken away is not taken away again: what is there then may be another's. Where not even that can be
     // written, the manifest stays as it was.
-    await found.keep(failed).catch(() => {});
+    await found.keep(failed.length === 0 ? [] : [...folders, ...failed]).catch(() => {});
+    // Empty ones on the way to the manifests are all that a forged manifest could name here.
+    if (failed.length === 0) await removeEmptyFolders(folders.map(({ path: place }) => place));
   }
   return { sessions, kept };
 }

@@ -1,14 +1,35 @@
 // The folder of the manifests of one user. Manifests say what is to be removed, so nobody else may put one there.
 
 import { defaultLimits } from '../../protocol/limits.ts';
-import { lstat, mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 const manifestName = /^placed-[0-9a-f]{16}\.json$/;
 const unfinishedName = /^\.placed-[0-9a-f]{16}\.json\.[0-9a-f]{12}$/;
 
-export async function makeManifestFolder(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+/** Gives the folders that were not there, the outermost first: who made them takes them away again. */
+export async function makeManifestFolder(directory: string): Promise<readonly string[]> {
+  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+  const made: string[] = [];
+  if (first === undefined) return made;
+  for (let path = directory; path.startsWith(first); path = dirname(path)) made.unshift(path);
+  return made;
+}
+
+/** Whether it is the folder of manifests or one above it. */
+export function holdsManifests(folder: string, directory: string): boolean {
+  return folder === directory || directory.startsWith(`${folder}/`);
+}
+
+/** Takes them away as far as nothing is in them, the innermost first. */
+export async function removeEmptyFolders(folders: readonly string[]): Promise<void> {
+  for (const path of folders.toReversed()) {
+    try {
+      await rmdir(path);
+    } catch {
+      // Somebody uses it, or another session was faster; those above are in use as well, or tried all the same.
+    }
+  }
 }
 
 /**

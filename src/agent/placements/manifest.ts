@@ -8,6 +8,7 @@ import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
 import { isStill, type LockState, tryLock } from './file-lock.ts';
 import { type Owner, ownOwner } from './owner.ts';
+import { holdsManifests, manifestsIn } from './manifest-folder.ts';
 import type { Placement } from './placement.ts';
 
 interface Manifest {
@@ -79,6 +80,18 @@ export async function findManifest(path: string): Promise<FoundManifest | undefi
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Folders that sessions which have a manifest there made for it: the last of them takes them away. */
+export async function foldersClaimedIn(directory: string): Promise<readonly string[]> {
+  const claimed = new Set<string>();
+  for (const path of await manifestsIn(directory)) {
+    await using found = await findManifest(path);
+    for (const { kind, path: folder } of found?.placements ?? [])
+      if (kind === 'folder' && holdsManifests(folder, directory)) claimed.add(folder);
+  }
+  // A path that is longer is further in.
+  return [...claimed].sort((a, b) => a.length - b.length);
 }
 
 /** A new file, locked if that can be done here, with the text that belongs to it, by rename. The caller closes it. */

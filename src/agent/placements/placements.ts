@@ -2,14 +2,15 @@
 
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, realpath, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { withJavaEntry } from '../../pki/java-key-store.ts';
 import { lockFolder } from './file-lock.ts';
 import { linkHashed } from './hashed-folder.ts';
 import { undoAll } from './leftovers.ts';
-import { makeManifestFolder, manifestFolderFault } from './manifest-folder.ts';
-import { ManifestWriter } from './manifest.ts';
+import { makeManifestFolder, manifestFolderFault, removeEmptyFolders } from './manifest-folder.ts';
+import { foldersClaimedIn, ManifestWriter } from './manifest.ts';
 import { javaStorePassword, type Placement, sha256 } from './placement.ts';
 import { PlainFolder } from '../../system/plain-folder.ts';
 import { changeInPlace, changeSystemFile } from './system-file.ts';
@@ -19,19 +20,26 @@ import { changeInPlace, changeSystemFile } from './system-file.ts';
  * stays in the manifest, for the next session.
  */
 export class Placements implements AsyncDisposable {
+  readonly #directory: string;
   readonly #manifest: ManifestWriter;
   #placements: readonly Placement[] = [];
+  /** Made for manifests by this session, or by one that ran beside it and may end before. */
+  #folders: readonly string[];
 
-  private constructor(manifest: ManifestWriter) {
-    this.#manifest = manifest;
+  private constructor(directory: string, folders: readonly string[]) {
+    this.#directory = directory;
+    this.#manifest = new ManifestWriter(directory);
+    this.#folders = folders;
   }
 
   /** `directory` holds the manifests of this user; it is made with mode 0700. Throws trust_unwritable if others can write in it. */
   static async open(directory: string): Promise<Placements> {
-    await makeManifestFolder(directory);
-    const fault = await manifestFolderFault(directory);
+    const place = normalize(directory);
+    const made = await makeManifestFolder(place);
+    const fault = await manifestFolderFault(place);
     if (fault !== undefined) throw new ProxyError('trust_unwritable', fault);
-    return new Placements(new ManifestWriter(directory));
+    const claimed = made.length > 0 ? made : await foldersClaimedIn(place);
+    return new Placements(place, claimed);
   }
 
   /** False if something is at that path: it stays as it is. Missing folders are made. */
@@ -112,8 +120,11 @@ export class Placements implements AsyncDisposable {
     const { stayed, failed } = await undoAll(this.#placements);
     this.#placements = failed;
     // Where not even that can be written, the manifest stays as it was.
-    if (failed.length > 0) await manifest.write(failed, true).catch(() => {});
-    else await manifest.remove();
+    if (failed.length > 0) await this.#write(true).catch(() => {});
+    else {
+      await manifest.remove();
+      await removeEmptyFolders(this.#folders);
+    }
     return stayed;
   }
 
@@ -160,14 +171,33 @@ export class Placements implements AsyncDisposable {
 
   async #forget(placement: Placement): Promise<void> {
     this.#placements = this.#placements.filter((one) => one !== placement);
-    await this.#manifest.write(this.#placements, false);
+    await this.#write(false);
   }
 
   /** Durable where a loss of power must not lose it: files of the system outlive that. */
   async #record(durable: boolean, ...placements: readonly Placement[]): Promise<void> {
     this.#placements = [...this.#placements, ...placements];
-    await this.#manifest.write(this.#placements, durable);
+    await this.#write(durable);
   }
+
+  async #write(durable: boolean): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const folders = this.#folders.map((path): Placement => ({ kind: 'folder', path }));
+      try {
+        return await this.#manifest.write([...folders, ...this.#placements], durable);
+      } catch (error) {
+        if (attempt === defaultLimits.manifestFolderAttemptsMax || !isMissing(error)) throw error;
+        // The last session beside this one has just taken the folder away, for it saw no manifest in it.
+        this.#folders = await makeManifestFolder(this.#directory);
+      }
+    }
+  }
+}
+
+/** `trust_unwritable` for a folder that is not there. */
+function isMissing(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: NodeJS.ErrnoException };
+  return cause?.code === 'ENOENT';
 }
 
 async function exists(path: string): Promise<boolean> {

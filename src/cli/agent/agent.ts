@@ -67,7 +67,9 @@ async function agent({ options: values }: Input<typeof agentDefinition>): Promis
   const { 'env-file': place } = values;
   const file = place === undefined ? undefined : files.use(await openEnvironmentFile(place));
   using stack = new DisposableStack();
-  if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
+  // A folder that was named is the user's, with all that is in it.
+  if (values.state === undefined || changesContainer(options))
+    stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   await using proxy = await initUpstreamProxy({
     ...initOptions(options),
     ...(values.state === undefined ? {} : { stateDirectory: values.state }),

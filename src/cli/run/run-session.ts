@@ -3,7 +3,7 @@
 import { initUpstreamProxy, type InitOptions, type UpstreamProxy } from '../../agent/init.ts';
 import { jailFacts, type JailFacts } from '../../agent/jail/jail-facts.ts';
 import type { Jail } from '../../agent/jail/jail-process.ts';
-import { changesContainer, initOptions, ownCommand, type AgentOptions } from '../agent/agent-options.ts';
+import { initOptions, ownCommand, type AgentOptions } from '../agent/agent-options.ts';
 import { captureNote } from '../agent/capture-note.ts';
 import { cleanUpAfterKill } from '../agent/cleanup-after-kill.ts';
 import { displacedNote } from '../agent/displaced-note.ts';
@@ -42,7 +42,7 @@ export async function openRunSession(
       await startEmbeddedGateway({ stateDirectory, args, environment: process.env, signal }),
     );
   }
-  if (changesContainer(options)) stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
+  stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   const proxy = stack.use(
     await initUpstreamProxy({
       ...initOptions(options),

@@ -100,6 +100,11 @@ export const agentLimits = {
     'timeout',
     'A list that was begun and is older than this is left over: writing one takes milliseconds.',
   ),
+  manifestFolderAttemptsMax: fixedRow(
+    8,
+    'trust_unwritable',
+    'Each time that another session which ends takes the empty folder of the manifests away, it is made again.',
+  ),
   sessionFoldersMax: fixedRow(
     1_000,
     'limit_exceeded',

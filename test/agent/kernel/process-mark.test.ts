@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { isMarkAlive, processMark } from '../../../src/agent/kernel/process-mark.ts';
+import { isMarkAlive, processMark, processPlace } from '../../../src/agent/kernel/process-mark.ts';
+import { processState } from '../../../src/agent/kernel/process-table.ts';
+import { waitUntil } from '../../support/program.ts';
 
 test('a process is alive by its mark until it ends', async () => {
   const child = spawn('sleep', ['60']);
@@ -14,6 +17,22 @@ test('a process is alive by its mark until it ends', async () => {
   await once(child, 'exit');
   assert.equal(isMarkAlive(mark), false);
   assert.equal(processMark(child.pid), undefined);
+});
+
+test('a process that has ended and is not waited for is not alive', async () => {
+  // The shell becomes a program that waits for no child; only then does the child's input end.
+  const parent = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+  });
+  const [line] = (await once(parent.stdout ?? assert.fail(), 'data')) as [Buffer];
+  const pid = Number(line.toString());
+  await waitUntil('it waits', () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
+  parent.stdio[3]?.destroy();
+  await waitUntil('it has ended', () => processState(pid)?.state === 'Z');
+  const { started } = processState(pid) ?? assert.fail('it was waited for');
+  assert.equal(isMarkAlive(`${processPlace()}-${pid}-${started}`), false);
+  parent.kill('SIGKILL');
+  await once(parent, 'exit');
 });
 
 test('a process of another start, of another place, or none, is not alive', () => {

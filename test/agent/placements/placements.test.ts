@@ -87,7 +87,62 @@ test('what was placed is taken away with the folders that were made for it, and 
       ]);
     }
     assert.deepEqual(contents(home), before);
-    assert.deepEqual(readdirSync(state), []);
+    assert.equal(existsSync(state), false);
+  });
+});
+
+test('the last session takes the folder of the manifests away, whichever made it', async () => {
+  await withHome(async (home, folder) => {
+    const state = join(folder, 'deep', 'placed');
+    const first = await Placements.open(state);
+    await first.placeFile(join(home, 'first'), '1', 0o600);
+    const second = await Placements.open(state);
+    // It has no manifest yet, and what the first one takes away with it comes again.
+    await first[Symbol.asyncDispose]();
+    await second.placeFile(join(home, 'second'), '2', 0o600);
+    const third = await Placements.open(state);
+    await third.placeFile(join(home, 'third'), '3', 0o600);
+    await second[Symbol.asyncDispose]();
+    assert.equal(readdirSync(state).length, 1);
+    await third[Symbol.asyncDispose]();
+    assert.equal(existsSync(folder), false);
+  });
+});
+
+test('what a killed session made for its manifest goes with it; a folder that was there, or is used, stays', async () => {
+  await withHome(async (home, folder) => {
+    mkdirSync(folder);
+    const state = join(folder, 'deep', 'placed');
+    const killed = await openAbandoned(state);
+    await killed.placeFile(join(home, 'file'), 'text', 0o600);
+    orphan(state);
+    await removeLeftovers(state);
+    assert.deepEqual(readdirSync(folder), []);
+    const other = await openAbandoned(state);
+    await other.placeFile(join(home, 'file'), 'text', 0o600);
+    orphan(state);
+    writeFileSync(join(folder, 'deep', 'own'), '');
+    await removeLeftovers(state);
+    assert.deepEqual(readdirSync(join(folder, 'deep')), ['own']);
+  });
+});
+
+test('a manifest that claims folders elsewhere takes none of them', async () => {
+  await withHome(async (home, state) => {
+    const forged = await openAbandoned(state);
+    await forged.placeFile(join(home, 'file'), 'text', 0o600);
+    orphan(state);
+    const [name = ''] = readdirSync(state);
+    const manifest = JSON.parse(readFileSync(join(state, name), 'utf8')) as { placements: unknown[] };
+    mkdirSync(join(home, 'empty'));
+    manifest.placements.unshift({ kind: 'folder', path: join(home, 'empty') });
+    writeFileSync(join(state, name), JSON.stringify(manifest));
+    const { kept } = await remove(state, { isKnown: async () => false, bearsOurMark: async () => true });
+    assert.ok(
+      kept.some((line) => line.startsWith(join(home, 'empty'))),
+      kept.join(),
+    );
+    assert.ok(existsSync(join(home, 'empty')));
   });
 });
 
@@ -211,7 +266,7 @@ test('of a process that was killed, another takes it away; of one that runs, nob
       kept: [`${join(home, '.b/config')} (changed since)`],
     });
     assert.deepEqual(Object.keys(contents(home)), ['.b', '.b/config']);
-    assert.deepEqual(readdirSync(state), []);
+    assert.equal(existsSync(state), false);
     assert.deepEqual(await removeLeftovers(join(home, 'missing')), { sessions: 0, kept: [] });
   });
 });
@@ -295,7 +350,7 @@ test('what cannot be taken away stays in the manifest, and goes when it can', as
     assert.equal(readFileSync(bundle, 'utf8'), 'roots\n');
     // It was taken away before: what is there is of somebody else.
     assert.equal(existsSync(join(home, 'config')), true);
-    assert.deepEqual(readdirSync(state), []);
+    assert.equal(existsSync(state), false);
   });
 });
 
@@ -342,7 +397,7 @@ test('resolv.conf is put back byte for byte, in place', async () => {
     assert.deepEqual(readFileSync(path), original);
     assert.equal(statSync(path).ino, ino);
     assert.equal(statSync(path).mode & 0o777, 0o640);
-    assert.deepEqual(readdirSync(state), []);
+    assert.equal(existsSync(state), false);
   });
 });
 
@@ -366,7 +421,7 @@ for (const [name, text, isPutBack] of found) {
       const kept = isPutBack ? [] : [`${path} (changed since)`];
       assert.deepEqual(await removeLeftovers(state), { sessions: 1, kept });
       assert.equal(readFileSync(path, 'utf8'), isPutBack ? 'original' : text);
-      assert.deepEqual(readdirSync(state), []);
+      assert.equal(existsSync(state), false);
     });
   });
 }
