@@ -12,6 +12,9 @@ export type ResponseFraming =
   | { readonly kind: 'chunked' }
   | { readonly kind: 'close' };
 
+/** A coding below the chunks that can be taken off. */
+export type TransferCoding = 'gzip' | 'deflate';
+
 export interface StatusLine {
   readonly status: number;
   readonly httpVersion: '1.0' | '1.1';
@@ -54,18 +57,24 @@ export function parseFieldLine(line: string, raw: string[], fault: ResponseFault
   raw.push(name, value);
 }
 
+export interface HeadReading {
+  readonly method: string;
+  /** Refuses what is read of old origins: one length in several lines, a coding in front of `chunked`. */
+  readonly isStrict: boolean;
+  readonly fault: ResponseFault;
+}
+
 /**
- * What the fields (name, value, …) say. Whatever two parsers could read in two ways is refused: two lengths, a length beside
- * chunks, another coding than `chunked`, chunks in HTTP/1.0.
+ * What the fields (name, value, …) say. Whatever two parsers could read in two ways is refused: different lengths, a length beside
+ * chunks, another coding behind or without `chunked`, chunks in HTTP/1.0.
  */
 export function responseHead(
   { status, httpVersion }: StatusLine,
   raw: readonly string[],
-  requestMethod: string,
-  fault: ResponseFault = malformedResponse,
+  { method, isStrict, fault }: HeadReading,
 ): ResponseHead {
-  let length: number | undefined;
-  let isChunked = false;
+  const lengths: string[] = [];
+  const codings: string[] = [];
   let closes = httpVersion === '1.0';
   let keepAliveSeconds: number | undefined;
   let [hasUpgrade, listsUpgrade] = [false, false];
@@ -73,14 +82,10 @@ export function responseHead(
     const value = raw[at + 1] ?? '';
     switch (namedAs(raw[at] ?? '')) {
       case 'content-length':
-        if (length !== undefined) throw fault('Content-Length stands more than once');
-        length = parseContentLength(value);
-        if (length === undefined) throw fault(`its Content-Length ${printable(value)} is no plain number`);
+        lengths.push(value);
         break;
       case 'transfer-encoding':
-        if (isChunked || value.toLowerCase() !== 'chunked')
-          throw fault('its Transfer-Encoding is not "chunked", once');
-        isChunked = true;
+        codings.push(value);
         break;
       case 'connection':
         closes ||= lists(value, 'close');
@@ -96,15 +101,46 @@ export function responseHead(
         break;
     }
   }
+  const length = lengthOf(lengths, isStrict, fault);
+  const isChunked = codings.length > 0;
+  const coding = isChunked ? codingBeforeChunks(codings) : undefined;
+  if (isChunked && (coding === undefined || (isStrict && coding !== 'none')))
+    throw fault('its Transfer-Encoding is not "chunked", once, with gzip or deflate in front of it at most');
   if (isChunked && length !== undefined) throw fault('Content-Length and Transfer-Encoding stand together');
   if (isChunked && httpVersion === '1.0') throw fault('Transfer-Encoding does not exist in HTTP/1.0');
-  const framing = framingOf(status, requestMethod, length, isChunked);
+  const framing = framingOf(status, method, length, isChunked);
+  // A form of which there is one reading by the RFC alone: no other response is looked for behind it.
+  const isOdd = lengths.length > 1 || (coding !== undefined && coding !== 'none');
   return {
     framing,
-    closes: closes || framing.kind === 'close',
+    closes: closes || isOdd || framing.kind === 'close',
     keepAliveSeconds,
     namesProtocol: hasUpgrade && listsUpgrade,
   };
+}
+
+/** Equal lines are one (RFC 9112 §6.3); a list in one line is refused, for readers differ there. */
+function lengthOf(values: readonly string[], isStrict: boolean, fault: ResponseFault): number | undefined {
+  const [value] = values;
+  if (value === undefined) return undefined;
+  if (values.length > 1 && (isStrict || values.some((other) => other !== value)))
+    throw fault('Content-Length stands more than once');
+  const length = parseContentLength(value);
+  if (length === undefined) throw fault(`its Content-Length ${printable(value)} is no plain number`);
+  return length;
+}
+
+/**
+ * What lies below the chunks, by the values of Transfer-Encoding: `none`, or `gzip` or `deflate` where it stands once in
+ * front of `chunked` (RFC 9112 §7). Undefined for everything else.
+ */
+export function codingBeforeChunks(values: readonly string[]): 'none' | TransferCoding | undefined {
+  const codings = values.flatMap((value) => value.split(',')).map((one) => withoutBlanks(one).toLowerCase());
+  const [coding, ...behind] = codings;
+  if (coding === 'chunked' && behind.length === 0) return 'none';
+  if (behind.length !== 1 || behind[0] !== 'chunked') return undefined;
+  if (coding === 'gzip' || coding === 'x-gzip') return 'gzip';
+  return coding === 'deflate' ? 'deflate' : undefined;
 }
 
 function framingOf(

@@ -1,5 +1,6 @@
 // The parser of responses of HTTP/1.1 (RFC 9112): takes bytes in any split and hands on heads, pieces of the body and trailers.
-// It holds no more than a part of one line, and believes no length before its bytes are there.
+// It holds no more than a part of one line, and believes no length before its bytes are there. Which forms of old origins are read,
+// and why no others, stands in docs/reference/protocols.md.
 
 import type { Limits } from '../protocol/limits.ts';
 import { framingBytesPerByteMax } from './framing.ts';
@@ -41,11 +42,19 @@ type State = 'status' | 'fields' | 'length' | 'close' | 'size' | 'chunk' | 'chun
 const chunkLine =
   /^([0-9a-fA-F]{1,16})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 
+export interface ResponseParserOptions {
+  /** Makes what is thrown for a response that is none: by default that of an origin. */
+  readonly fault?: ResponseFault;
+  /** Nothing but what a sender may write: no form of old origins of which there is one reading. */
+  readonly isStrict?: boolean;
+}
+
 /** Parses the responses of one connection, one after the other; `begin` starts each. After a throw it must not be used again. */
 export class ResponseParser {
   readonly #sink: ResponseSink;
   readonly #limits: ResponseParserLimits;
   readonly #fault: ResponseFault;
+  readonly #isStrict: boolean;
   #request: RequestOfResponse = { method: '', asksToSwitch: false };
   #state: State = 'over';
   #status: StatusLine = { status: 0, httpVersion: '1.1' };
@@ -61,12 +70,18 @@ export class ResponseParser {
   #bodyBytes = 0;
   #overheadBytes = 0;
   #begun = false;
+  /** A line of a head ended without CR. */
+  #hasBareLineEnd = false;
 
-  /** `fault` makes what is thrown for a response that is none: by default that of an origin. */
-  constructor(sink: ResponseSink, limits: ResponseParserLimits, fault: ResponseFault = malformedResponse) {
+  constructor(
+    sink: ResponseSink,
+    limits: ResponseParserLimits,
+    { fault = malformedResponse, isStrict = false }: ResponseParserOptions = {},
+  ) {
     this.#sink = sink;
     this.#limits = limits;
     this.#fault = fault;
+    this.#isStrict = isStrict;
   }
 
   /** Whether the response is whole. */
@@ -81,7 +96,7 @@ export class ResponseParser {
 
   /** Whether another request may follow on the connection (RFC 9112 §9.3), as far as the response says. */
   get isReusable(): boolean {
-    return this.#state === 'over' && this.#head?.closes === false;
+    return this.#state === 'over' && this.#head?.closes === false && !this.#hasBareLineEnd;
   }
 
   /** Whether only the end of the connection is the end of the body. */
@@ -104,6 +119,7 @@ export class ResponseParser {
     this.#bodyBytes = 0;
     this.#overheadBytes = 0;
     this.#begun = false;
+    this.#hasBareLineEnd = false;
   }
 
   /** Gives how many of the bytes were used: less than all if the sink paused, or behind the end. @throws what `fault` makes */
@@ -158,9 +174,17 @@ export class ResponseParser {
     }
     const line = this.#line;
     this.#line = '';
-    if (!line.endsWith('\r\n')) throw this.#fault('a line of it ends without CR');
-    this.#endLine(line.slice(0, -2));
+    const hasReturn = line.endsWith('\r\n');
+    if (!hasReturn) this.#takeBareLineEnd();
+    this.#endLine(line.slice(0, hasReturn ? -2 : -1));
     return end;
+  }
+
+  /** RFC 9112 §2.2 lets a recipient take it in a head. Of chunks it says nothing, and readers differ there. */
+  #takeBareLineEnd(): void {
+    const isInHead = this.#state === 'status' || this.#state === 'fields';
+    if (this.#isStrict || !isInHead) throw this.#fault('a line of it ends without CR');
+    this.#hasBareLineEnd = true;
   }
 
   /** Before a byte is held. */
@@ -221,8 +245,11 @@ export class ResponseParser {
     const { status } = this.#status;
     const raw = this.#raw;
     this.#sink.onFields?.(status, raw);
-    const head = responseHead(this.#status, raw, this.#request.method, this.#fault);
+    const { method } = this.#request;
+    const head = responseHead(this.#status, raw, { method, isStrict: this.#isStrict, fault: this.#fault });
     if (status === 101) {
+      // What follows is not HTTP, so nothing behind the head would tell that it ended elsewhere.
+      if (this.#hasBareLineEnd) throw this.#fault('it switches protocols, and a line of it ends without CR');
       if (!this.#request.asksToSwitch) throw this.#fault('it switches to a protocol that was not asked for');
       if (!head.namesProtocol) throw this.#fault('it switches to a protocol and does not say to which');
       this.#state = 'over';

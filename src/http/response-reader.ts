@@ -59,7 +59,7 @@ export class ResponseReader {
         },
       },
       { headBytesMax, headersCountMax, ...bounds },
-      fault,
+      { fault, isStrict: true },
     );
     this.#parser.begin(request);
   }

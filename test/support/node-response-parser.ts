@@ -24,6 +24,9 @@ type NativeParserClass = { new (): NativeParser } & Readonly<
 // What the module exports since Node 20.
 const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: NativeParserClass };
 
+/** Of llhttp: a line may end without CR. */
+export const takesBareLineEnds = 256;
+
 /**
  * What node:http reads in these bytes, in which the connection then ends: the interim responses and the response, up to the first
  * fault. `isRefused` tells of one.
@@ -31,10 +34,11 @@ const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPP
 export function readByNode(
   bytes: Buffer,
   requestMethod: string,
+  lenientFlags = 0,
 ): { readonly responses: readonly ParsedResponse[]; readonly isRefused: boolean } {
   const responses: { -readonly [K in keyof ParsedResponse]: ParsedResponse[K] }[] = [];
   const parser = new HTTPParser();
-  parser.initialize(HTTPParser.RESPONSE, {}, 64 * 1024, 0);
+  parser.initialize(HTTPParser.RESPONSE, {}, 64 * 1024, lenientFlags);
   const latest = (): (typeof responses)[number] | undefined => responses.at(-1);
   // Fields come in parts where there are many, and trailers always.
   let raw: string[] = [];

@@ -1,8 +1,9 @@
 // The response on its way to the client: validated, freed of hop-by-hop fields, scrubbed, with backpressure.
 
-import type { HeaderList } from '../../http/header-list.ts';
+import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead, ResponseHead } from '../../http/message-head.ts';
 import { printable } from '../../http/printable.ts';
+import { codingBeforeChunks } from '../../http/response-framing.ts';
 import { validateResponse } from '../../http/response-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -11,7 +12,7 @@ import type { ClientExchange } from './client-exchange.ts';
 import type { ResponseReceiver } from '../forward/forwarder.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
 import { bordersOf } from '../scrub/body-borders.ts';
-import { isDecodable } from '../scrub/response-decoder.ts';
+import { isDecodable, ResponseDecoder } from '../scrub/response-decoder.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { scrubFields } from '../scrub/scrub-fields.ts';
 import { foreignCharset, messageCoding, withoutDigests } from '../scrub/searchable-response.ts';
@@ -49,6 +50,8 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   readonly #quietMs: number | undefined;
   readonly #decode: boolean;
   #body: SearchedBody | undefined;
+  /** Takes off what lies below the chunks of a response of HTTP/1.1. */
+  #transferDecoder: ResponseDecoder | undefined;
   #trailers: readonly string[] = [];
   #unsearchableFault: ProxyError | undefined;
   #interimHeads = 0;
@@ -100,7 +103,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   }
 
   onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
-    const head = this.#clean(status, rawHeaders);
+    const head = this.#clean(status, this.#takeTransferCoding(rawHeaders));
     this.status = status;
     this.#onStatus?.(status);
     const searched = this.#searched;
@@ -145,6 +148,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   }
 
   #pass(chunk: Uint8Array, resume: () => void): boolean {
+    if (this.#transferDecoder !== undefined) return this.#transferDecoder.push(chunk, resume);
     if (this.#body !== undefined) return this.#body.push(chunk, resume);
     if (chunk.byteLength === 0 || this.#client.sendData(chunk)) return true;
     this.#client.onDrain(resume);
@@ -159,12 +163,14 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
 
   /** What was written in this turn leaves together with the end. */
   onComplete(): void {
-    if (this.#waiting === 0 && this.#body?.isDirect !== false) this.#end();
+    const isDirect = this.#transferDecoder === undefined && this.#body?.isDirect !== false;
+    if (this.#waiting === 0 && isDirect) this.#end();
   }
 
   /** The origin's response was complete. */
   async end(): Promise<void> {
     await this.#unpaid;
+    await this.#transferDecoder?.end();
     await this.#body?.decoded();
     this.#end();
   }
@@ -186,6 +192,25 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     const requestMethod = this.#request.method;
     const head = validateResponse({ status, rawHeaders, requestMethod, limits: this.#limits });
     return { ...head, headers: this.#scrub(head.headers) };
+  }
+
+  /** The fields without a transfer coding below the chunks, which is one hop's and was not asked for: it goes no further. */
+  #takeTransferCoding(rawHeaders: readonly string[]): readonly string[] {
+    const headers = HeaderList.fromRaw(rawHeaders);
+    const coding = codingBeforeChunks(headers.all('transfer-encoding'));
+    if (coding === undefined || coding === 'none') return rawHeaders;
+    if (this.#searched !== undefined) throw this.#unsearchable(`with transfer-encoding ${coding}`);
+    const client = this.#client;
+    this.#transferDecoder = new ResponseDecoder({
+      coding,
+      host: this.#request.destination.host,
+      signal: client.signal,
+      take: (chunk) => client.sendData(chunk),
+      onDrain: (listener) => {
+        client.onDrain(listener);
+      },
+    });
+    return headers.without('transfer-encoding').toRaw();
   }
 
   #scrub(headers: HeaderList): HeaderList {

@@ -1,8 +1,9 @@
-// Takes the content coding off a response as it arrives, so that it can be searched; with backpressure both ways.
+// Takes a coding off a response as it arrives: its content coding, so that it can be searched, or a transfer coding, so that it can be
+// passed on at all; with backpressure both ways.
 
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { ProxyError } from '../../protocol/error.ts';
 
 /** Codings that can be taken off, as `Accept-Encoding` asks for them. */
@@ -10,12 +11,14 @@ export const decodableCodings = 'gzip, br, zstd';
 
 /** Whether it is one of them. */
 export function isDecodable(coding: string): boolean {
-  return openers.has(coding);
+  return coding !== 'deflate' && openers.has(coding);
 }
 
 const openers: ReadonlyMap<string, () => Transform> = new Map([
   ['gzip', () => createGunzip()],
   ['x-gzip', () => createGunzip()],
+  // A transfer coding alone. As the RFC says it (RFC 9110 §8.4.1.2), with the frame of zlib; without it readers differ.
+  ['deflate', () => createInflate()],
   ['br', () => createBrotliDecompress()],
   ['zstd', () => createZstdDecompress()],
 ]);

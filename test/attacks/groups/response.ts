@@ -18,7 +18,9 @@ export const response: AttackTable = {
   'RESP-01': async (a, scale) => {
     const at = a.rawAt('raw.test');
     const heads = [
-      'HTTP/1.1 200 OK\nX: y\n\n',
+      'HTTP/1.1 200 OK\rX: y\r\r',
+      'HTTP/1.1 200 OK\r\r\nX: y\r\n\r\n',
+      'HTTP/1.1 200 OK\nX: y\n z\n\n',
       `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(20_000)}\r\n`,
       `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(1_000_000)}\r\n\r\n`,
       'HTTP/1.1 99 Odd\r\n\r\n',
