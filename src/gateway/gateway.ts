@@ -227,6 +227,26 @@ async function openSessions(
   );
 }
 
+/** What keeps the audit within its bounds, and those who flood it out of its reserve. */
+function openRetention(
+  { config, stack, clock, log, onFault }: Pick<Start, 'config' | 'stack' | 'clock' | 'log' | 'onFault'>,
+  { store, audit }: Pick<Records, 'store' | 'audit'>,
+): void {
+  const { keepDays, keepEvents, keepBytes } = config.audit;
+  const onReserve = (isUsedUp: boolean): void => {
+    if (!audit.narrow(isUsedUp)) return;
+    if (isUsedUp)
+      log(
+        'warn',
+        `the audit holds more than ${keepBytes} bytes (audit.keepBytes): sessions that flood it are refused`,
+      );
+    else log('info', 'the audit is within audit.keepBytes again');
+  };
+  stack.use(
+    new AuditRetention({ store: store.audit, keepDays, keepEvents, keepBytes, clock, onReserve, onFault }),
+  );
+}
+
 /** How requests are served: what decides them, what carries them, and what judges again those that run. */
 async function openServing(
   { config, stack, clock, log, metrics, onFault, onLimit }: Start,
@@ -243,8 +263,7 @@ async function openServing(
     sessions,
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<StreamParts> {
-  const { keepDays, keepEvents } = config.audit;
-  stack.use(new AuditRetention({ store: store.audit, keepDays, keepEvents, clock, onFault }));
+  openRetention({ config, stack, clock, log, onFault }, { store, audit });
   const access = await openAccess({ config, store, audit, base: policies.current, clock, onFault, stack });
   const { policy, desk } = access;
   const parts = openParts({

@@ -154,16 +154,30 @@ export interface AuditStore {
   /** Markers of processes that are gone, the oldest first. They stay until their events are appended. */
   leftOpen(limit: number): Promise<readonly AuditEvent[]>;
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;
-  /** Forgets the oldest events that are out of bounds, at most `batch` of them. Gives how many. */
+  /**
+   * Forgets events that are out of bounds, at most `batch` of them, and gives how many. What is too old goes first. Where there is too
+   * much, it goes from whoever holds most, the oldest first, but for the first 1,000 events of each session; those go last of all, the
+   * oldest of the store first. Of the events without a session, all of one verdict count as those of one.
+   */
   prune(bounds: AuditBounds): Promise<number>;
+  /** What is stored now. */
+  held(): Promise<AuditHeld>;
+}
+
+/** How many events there are, and the bytes of their JSON. */
+export interface AuditHeld {
+  readonly events: number;
+  readonly bytes: number;
 }
 
 /** What of the audit is kept. */
 export interface AuditBounds {
   /** Events from before this time go. */
   readonly beforeMs?: number;
-  /** All but about this many of the newest go. */
+  /** About this many stay. */
   readonly keepEvents?: number;
+  /** So many bytes of JSON stay at the most. */
+  readonly keepBytes?: number;
   /** How many one call may remove: removing holds up other writers. */
   readonly batch: number;
 }

@@ -132,7 +132,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#rates = new AuditRates(
       this.#limits,
       () => performance.now(),
-      (event) => this.#append(this.#entryOf(event)),
+      (event, ended) => this.#append(this.#entryOf(event, this.#open.leave(ended))),
+      (one) => this.keep(one),
     );
   }
 
@@ -164,6 +165,11 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   overRate(sessionId: string): ProxyError | undefined {
     const left = this.#limits.auditQueueEventsMax / 2 - this.#queue.length;
     return this.#share.over(sessionId, left) ?? this.#rates.overRate(sessionId, this.openOf(sessionId));
+  }
+
+  /** While `isNarrow`, only sessions that do not live on their burst begin anything. Gives whether that is new. */
+  narrow(isNarrow: boolean): boolean {
+    return this.#rates.narrow(isNarrow);
   }
 
   sum(event: AuditEvent): void {

@@ -1,46 +1,83 @@
 // How much of the audit one session may fill. Above it, what it asks for is refused before any decision, and only these refusals share
-// an event: one a second says how many there were. A flood costs its own session, and nobody's record.
+// an event: one a second says how many there were. A flood costs its own session, and nobody's record. While the store is fuller than
+// it should be, that holds for whoever lives on its burst.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { LimitName, Limits } from '../../protocol/limits.ts';
 import { TokenBucket } from '../../protocol/token-bucket.ts';
+import type { OpenExchange } from './open-exchanges.ts';
 
 const sumIntervalMs = 1000;
 /** A session whose buckets are full again is forgotten. */
 const sweepIntervalMs = 60_000;
+/** Of its burst a session may have used so many events while the reserve of the store is used up. */
+const narrowEvents = 1000;
 
 interface Rates {
   readonly events: TokenBucket;
   readonly bytes: TokenBucket;
 }
 
-interface Sum {
-  readonly first: AuditEvent;
-  count: number;
-  lastTraceId: string;
+/** Refusals that share an event, which the store knows of before it is whole: a kill loses no flood, and of its count at most half. */
+class Sum implements OpenExchange {
+  /** Of no session: it is none of the exchanges that a session may have open. */
+  readonly sessionId = '';
+  readonly #first: AuditEvent;
+  #count = 0;
+  #lastTraceId = '';
+
+  constructor(first: AuditEvent) {
+    this.#first = first;
+  }
+
+  /** Gives whether the store should hear of it: at 1, 2, 4 and so on. */
+  add(traceId: string): boolean {
+    this.#count += 1;
+    this.#lastTraceId = traceId;
+    return Number.isInteger(Math.log2(this.#count));
+  }
+
+  unfinished(): AuditEvent {
+    return eventOf(this.#first, this.#count, this.#lastTraceId);
+  }
 }
 
 export class AuditRates {
   readonly #limits: Limits;
   readonly #now: () => number;
-  readonly #onSum: (event: AuditEvent) => void;
+  readonly #onSum: (event: AuditEvent, ended: OpenExchange) => void;
+  readonly #onOpen: (one: OpenExchange) => void;
+  #isNarrow = false;
   readonly #sessions = new Map<string, Rates>();
   readonly #sums = new Map<string, Sum>();
   #sweptMs: number;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onSum` gets each event that several refusals share. */
-  constructor(limits: Limits, now: () => number, onSum: (event: AuditEvent) => void) {
+  /** `onSum` gets each event that several refusals share, `onOpen` hears of it before and while it grows. */
+  constructor(
+    limits: Limits,
+    now: () => number,
+    onSum: (event: AuditEvent, ended: OpenExchange) => void,
+    onOpen: (one: OpenExchange) => void = () => undefined,
+  ) {
     this.#limits = limits;
     this.#now = now;
     this.#onSum = onSum;
+    this.#onOpen = onOpen;
     this.#sweptMs = now();
   }
 
   /** Sessions with something used. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Whether nobody may live on its burst from now on. Gives whether that is new. */
+  narrow(isNarrow: boolean): boolean {
+    const isNew = isNarrow !== this.#isNarrow;
+    this.#isNarrow = isNarrow;
+    return isNew;
   }
 
   /** An event of the session is stored. */
@@ -60,9 +97,11 @@ export class AuditRates {
     const { auditEventsPerSecondMax, auditBytesPerSecondMax, auditEventBytesMax } = this.#limits;
     const nowMs = this.#now();
     const events = rates?.events ?? this.#full(nowMs).events;
-    const wait = events.secondsUntil(open + 1, auditEventsPerSecondMax, nowMs);
+    const kept = this.#keptBurst();
+    const wait = events.secondsUntil(kept.events + open + 1, auditEventsPerSecondMax, nowMs);
     if (wait > 0) return overRateError('auditEventsPerSecondMax', `${auditEventsPerSecondMax} events`, wait);
-    const bytesWait = rates?.bytes.secondsUntil(auditEventBytesMax, auditBytesPerSecondMax, nowMs) ?? 0;
+    const bytesWanted = kept.bytes + auditEventBytesMax;
+    const bytesWait = rates?.bytes.secondsUntil(bytesWanted, auditBytesPerSecondMax, nowMs) ?? 0;
     if (bytesWait > 0)
       return overRateError('auditBytesPerSecondMax', `${auditBytesPerSecondMax} bytes`, bytesWait);
     return undefined;
@@ -71,12 +110,9 @@ export class AuditRates {
   /** A refusal above the rate. */
   sum(event: AuditEvent): void {
     const key = event.sessionId ?? '';
-    const sum = this.#sums.get(key);
-    if (sum === undefined) this.#sums.set(key, { first: event, count: 1, lastTraceId: event.traceId });
-    else {
-      sum.count += 1;
-      sum.lastTraceId = event.traceId;
-    }
+    let sum = this.#sums.get(key);
+    if (sum === undefined) this.#sums.set(key, (sum = new Sum(event)));
+    if (sum.add(event.traceId)) this.#onOpen(sum);
     this.#timer ??= setTimeout(() => this.flush(), sumIntervalMs).unref();
   }
 
@@ -86,7 +122,17 @@ export class AuditRates {
     this.#timer = undefined;
     const sums = [...this.#sums.values()];
     this.#sums.clear();
-    for (const sum of sums) this.#onSum(eventOf(sum));
+    for (const sum of sums) this.#onSum(sum.unfinished(), sum);
+  }
+
+  /** What of a burst is not to be used now. */
+  #keptBurst(): { readonly events: number; readonly bytes: number } {
+    if (!this.#isNarrow) return { events: 0, bytes: 0 };
+    const { auditEventsBurstMax, auditBytesBurstMax, auditEventBytesMax } = this.#limits;
+    return {
+      events: Math.max(0, auditEventsBurstMax - narrowEvents),
+      bytes: Math.max(0, auditBytesBurstMax - narrowEvents * auditEventBytesMax),
+    };
   }
 
   #full(nowMs: number): Rates {
@@ -119,7 +165,7 @@ function overRateError(limit: LimitName, what: string, retryAfterSeconds: number
 }
 
 /** What the refusals have in common, and nothing that was asked for. */
-function eventOf({ first, count, lastTraceId }: Sum): AuditEvent {
+function eventOf(first: AuditEvent, count: number, lastTraceId: string): AuditEvent {
   const { v, id, time, kind, traceId, sessionId, principal, errorCode, limit, message } = first;
   return {
     v,

@@ -2,27 +2,33 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ProxyError } from '../../protocol/error.ts';
-import type { AuditStore } from '../../store/store.ts';
+import type { AuditBounds, AuditStore } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
-const lookIntervalMs = 60_000;
-/** One transaction: on the thread that writes the audit it takes a few milliseconds. */
+/** A look that finds nothing costs two rows; what is written in between has room in the reserve. */
+const lookIntervalMs = 5_000;
+/** One transaction: on the thread that writes the audit it takes some ten milliseconds. */
 const batchEvents = 500;
 /** Between two batches the events of streams have their turn. */
 const pauseMs = 20;
 /** Of one look; what is left waits for the next. */
 const batchesMax = 1000;
 const dayMs = 86_400_000;
+/** Of `keepBytes` this part is kept free for what comes while the rest is pruned. */
+const reserveShare = 1 / 8;
 
 export interface AuditRetentionOptions {
   readonly store: AuditStore;
   readonly keepDays: number | undefined;
   readonly keepEvents: number | undefined;
+  readonly keepBytes: number | undefined;
   readonly clock: () => number;
+  /** Told after each batch whether the reserve is used up: then only those who do not flood may go on filling the audit. */
+  readonly onReserve: (isUsedUp: boolean) => void;
   readonly onFault: (error: ProxyError) => void;
 }
 
-/** Looks every minute until it is closed. */
+/** Looks every few seconds until it is closed. */
 export class AuditRetention implements AsyncDisposable {
   readonly #options: AuditRetentionOptions;
   readonly #repeated: RepeatedLook;
@@ -32,7 +38,6 @@ export class AuditRetention implements AsyncDisposable {
     this.#repeated = new RepeatedLook({
       look: (signal) => this.#look(signal),
       intervalMs: lookIntervalMs,
-      firstMs: lookIntervalMs / 10,
       onFault: options.onFault,
     });
     this.#repeated.start();
@@ -52,17 +57,31 @@ export class AuditRetention implements AsyncDisposable {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { store, keepDays, keepEvents, clock } = this.#options;
-    if (keepDays === undefined && keepEvents === undefined) return;
-    const bounds = {
-      batch: batchEvents,
-      ...(keepDays === undefined ? {} : { beforeMs: clock() - keepDays * dayMs }),
-      ...(keepEvents === undefined ? {} : { keepEvents }),
-    };
+    const { keepDays, keepEvents, keepBytes } = this.#options;
+    if (keepDays === undefined && keepEvents === undefined && keepBytes === undefined) return;
+    await this.#tellReserve();
+    const bounds = this.#bounds();
     for (let batches = 0; batches < batchesMax && !signal.aborted; batches += 1) {
-      if ((await store.prune(bounds)) < batchEvents) return;
+      const removed = await this.#options.store.prune(bounds);
+      if (removed > 0) await this.#tellReserve();
+      if (removed < batchEvents) return;
       // An abort means that the gateway ends.
       await wait(pauseMs, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #bounds(): AuditBounds {
+    const { keepDays, keepEvents, keepBytes, clock } = this.#options;
+    return {
+      batch: batchEvents,
+      ...(keepDays === undefined ? {} : { beforeMs: clock() - keepDays * dayMs }),
+      ...(keepEvents === undefined ? {} : { keepEvents }),
+      ...(keepBytes === undefined ? {} : { keepBytes: Math.floor(keepBytes * (1 - reserveShare)) }),
+    };
+  }
+
+  async #tellReserve(): Promise<void> {
+    const { store, keepBytes, onReserve } = this.#options;
+    if (keepBytes !== undefined) onReserve((await store.held()).bytes > keepBytes);
   }
 }

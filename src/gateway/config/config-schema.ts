@@ -181,6 +181,7 @@ const fixedLimits: ReadonlyMap<string, string> = new Map(
 
 const keepDaysHint = 'write days from 1 to 36500';
 const keepEventsHint = 'write a number of events from 1000 to 1000000000';
+const keepBytesHint = 'write a number of bytes from 4194304 (4 MiB) to 1125899906842624 (1 PiB)';
 const auditSchema = strictMap(
   {
     file: text(pathHint).optional().describe('JSON lines, beside the store.'),
@@ -196,10 +197,23 @@ const auditSchema = strictMap(
       .max(1_000_000_000, { error: keepEventsHint })
       .optional()
       .describe('About how many events the store keeps at most.'),
+    keepBytes: z
+      .int({ error: keepBytesHint })
+      .min(4 * 1024 ** 2, { error: keepBytesHint })
+      .max(1024 ** 5, { error: keepBytesHint })
+      .optional()
+      .describe('Bytes of events, as JSON, that the store keeps at most. 8589934592 (8 GiB) by default.'),
   },
   {
     hint: 'write audit: { file: path }',
-    synonyms: { jsonl: 'file', path: 'file', days: 'keepDays', retention: 'keepDays', max: 'keepEvents' },
+    synonyms: {
+      jsonl: 'file',
+      path: 'file',
+      days: 'keepDays',
+      retention: 'keepDays',
+      max: 'keepEvents',
+      size: 'keepBytes',
+    },
   },
 );
 

@@ -76,7 +76,12 @@ export interface GatewayConfig {
     /** The way out through another proxy. */
     readonly proxy?: UpstreamProxySettings;
   };
-  readonly audit: { readonly file?: string; readonly keepDays: number; readonly keepEvents?: number };
+  readonly audit: {
+    readonly file?: string;
+    readonly keepDays: number;
+    readonly keepEvents?: number;
+    readonly keepBytes: number;
+  };
   /** Whether workloads may leave requests for access. */
   readonly access: { readonly enabled: boolean };
   /** Where /metrics is served, if at all. */
@@ -93,6 +98,9 @@ export const gatewayConfigDefaults = Object.freeze({
   audience: 'upstreamproxy',
   ttlSeconds: 900,
   auditKeepDays: 90,
+  auditKeepBytes: 8 * 1024 ** 3,
+  /** A store in memory takes it from everything else. */
+  auditKeepBytesInMemory: 128 * 1024 ** 2,
   algorithms: Object.freeze(['RS256', 'ES256', 'EdDSA']),
 });
 
@@ -108,7 +116,11 @@ export function embeddedConfig(
     trustedProxies: [],
     publicNames: ['localhost', '127.0.0.1'],
     policy: { mode: 'observe', paths: [] },
-    audit: { file: join(directory, 'audit.jsonl'), keepDays: gatewayConfigDefaults.auditKeepDays },
+    audit: {
+      file: join(directory, 'audit.jsonl'),
+      keepDays: gatewayConfigDefaults.auditKeepDays,
+      keepBytes: gatewayConfigDefaults.auditKeepBytes,
+    },
     log: { level: 'warn', format: 'text' },
     ...overrides,
   };
@@ -187,6 +199,19 @@ function listenOf({ listen = {} }: GatewayConfigDocument): GatewayConfig['listen
   };
 }
 
+function auditSettings(
+  { audit = {}, store }: GatewayConfigDocument,
+  absolute: (path: string) => string,
+): GatewayConfig['audit'] {
+  const { auditKeepDays, auditKeepBytes, auditKeepBytesInMemory } = gatewayConfigDefaults;
+  return {
+    keepDays: audit.keepDays ?? auditKeepDays,
+    keepBytes: audit.keepBytes ?? (store === 'sqlite::memory:' ? auditKeepBytesInMemory : auditKeepBytes),
+    ...(audit.file === undefined ? {} : { file: absolute(audit.file) }),
+    ...(audit.keepEvents === undefined ? {} : { keepEvents: audit.keepEvents }),
+  };
+}
+
 function completeConfig(
   document: GatewayConfigDocument,
   directory: string,
@@ -195,7 +220,7 @@ function completeConfig(
   const defaults = gatewayConfigDefaults;
   const absolute = (path: string): string => resolve(directory, path);
   const publicNames = document.publicNames === undefined ? ['localhost'] : asList(document.publicNames);
-  const { tls = 'self', tokens = {}, audit, log } = document;
+  const { tls = 'self', tokens = {}, log } = document;
   return {
     listen: listenOf(document),
     trustedProxies: asList(document.trustedProxies),
@@ -232,11 +257,7 @@ function completeConfig(
     ...(document.metrics === undefined
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
-    audit: {
-      keepDays: audit?.keepDays ?? defaults.auditKeepDays,
-      ...(audit?.file === undefined ? {} : { file: absolute(audit.file) }),
-      ...(audit?.keepEvents === undefined ? {} : { keepEvents: audit.keepEvents }),
-    },
+    audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
     log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },

@@ -4,6 +4,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { pruneAudit } from './sqlite-audit-pruning.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import type { AuditBounds, AuditEntry } from '../store.ts';
 
@@ -62,29 +63,6 @@ export function writeAudit(database: SqliteDatabase, { entries, open }: AuditBat
       if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
     }
   });
-}
-
-/** Removes the oldest events that are out of bounds, in one transaction. Gives how many. */
-export function pruneAudit(database: SqliteDatabase, bounds: AuditBounds): number {
-  const { beforeMs, keepEvents, batch } = bounds;
-  let removed = 0;
-  if (beforeMs !== undefined) {
-    removed += database.run(
-      `DELETE FROM audit WHERE sequence IN
-         (SELECT sequence FROM audit WHERE time_ms < :beforeMs ORDER BY time_ms LIMIT :batch)`,
-      { beforeMs, batch },
-    );
-  }
-  if (keepEvents !== undefined && removed < batch) {
-    // Sequences have no gaps to speak of, so the difference counts events without reading them.
-    removed += database.run(
-      `DELETE FROM audit WHERE sequence IN
-         (SELECT sequence FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - :keepEvents
-          ORDER BY sequence LIMIT :batch)`,
-      { keepEvents, batch: batch - removed },
-    );
-  }
-  return removed;
 }
 
 /** Starts the thread on the database file. A fault of the thread ends it; the entries it had not confirmed are refused. */

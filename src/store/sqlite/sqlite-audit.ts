@@ -3,10 +3,11 @@
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { readAuditEvent } from '../../api/read-audit-event.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
-import { type AuditWriter, pruneAudit, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
+import { auditHeld, pruneAudit } from './sqlite-audit-pruning.ts';
+import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { SqliteHolders } from './sqlite-holder.ts';
 import { damagedColumn, integerOf, jsonOf, textOf } from './sqlite-row.ts';
-import type { AuditBounds, AuditEntry, AuditQuery, AuditStore } from '../store.ts';
+import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
 const batchesBeforeWriter = 20;
@@ -96,6 +97,10 @@ export class SqliteAudit implements AuditStore {
     return this.#writer?.isRunning === true
       ? await this.#writer.prune(bounds)
       : pruneAudit(this.#database, bounds);
+  }
+
+  async held(): Promise<AuditHeld> {
+    return auditHeld(this.#database);
   }
 }
 

@@ -133,4 +133,61 @@ export const migrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    version: 6,
+    servesFrom: 3,
+    // Triggers, so that programs of the version before keep the sums too. The first 1,000 events of each holder, which is a session, or
+    // of those without one all of a verdict, are those up to `first_through`; what came later may be taken before its time.
+    script: `
+      CREATE INDEX audit_of_no_session ON audit (verdict, sequence) WHERE session_id IS NULL;
+      CREATE TABLE audit_holding (
+        holder TEXT PRIMARY KEY,
+        events INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        first_events INTEGER NOT NULL,
+        first_through INTEGER NOT NULL,
+        later_events INTEGER NOT NULL,
+        later_bytes INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE audit_total (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        events INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO audit_holding
+        SELECT holder, count(*), sum(bytes), min(count(*), 1000), max(iif(place <= 1000, sequence, 0)),
+          sum(place > 1000), sum(iif(place > 1000, bytes, 0))
+        FROM (
+          SELECT holder, sequence, bytes, row_number() OVER (PARTITION BY holder ORDER BY sequence) AS place
+          FROM (
+            SELECT coalesce(session_id, ':' || verdict) AS holder, sequence, octet_length(event) AS bytes FROM audit
+          )
+        )
+        GROUP BY holder;
+      INSERT INTO audit_total SELECT 1, coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM audit_holding;
+      CREATE INDEX audit_holding_later ON audit_holding (later_bytes) WHERE later_bytes > 0;
+      CREATE TRIGGER audit_stored AFTER INSERT ON audit BEGIN
+        INSERT INTO audit_holding VALUES
+          (coalesce(NEW.session_id, ':' || NEW.verdict), 1, octet_length(NEW.event), 1, NEW.sequence, 0, 0)
+        ON CONFLICT (holder) DO UPDATE SET
+          events = events + 1,
+          bytes = bytes + excluded.bytes,
+          first_events = min(first_events + 1, 1000),
+          first_through = iif(first_events < 1000, NEW.sequence, first_through),
+          later_events = later_events + (first_events >= 1000),
+          later_bytes = later_bytes + iif(first_events >= 1000, excluded.bytes, 0);
+        UPDATE audit_total SET events = events + 1, bytes = bytes + octet_length(NEW.event);
+      END;
+      CREATE TRIGGER audit_removed AFTER DELETE ON audit BEGIN
+        UPDATE audit_holding SET
+          events = events - 1,
+          bytes = bytes - octet_length(OLD.event),
+          later_events = later_events - (OLD.sequence > first_through),
+          later_bytes = later_bytes - iif(OLD.sequence > first_through, octet_length(OLD.event), 0)
+        WHERE holder = coalesce(OLD.session_id, ':' || OLD.verdict);
+        DELETE FROM audit_holding WHERE holder = coalesce(OLD.session_id, ':' || OLD.verdict) AND events <= 0;
+        UPDATE audit_total SET events = events - 1, bytes = bytes - octet_length(OLD.event);
+      END;
+    `,
+  },
 ];

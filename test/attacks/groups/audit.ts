@@ -27,6 +27,7 @@ async function fullDisk(a: Arena): Promise<void> {
     query: async () => [],
     leftOpen: async () => [],
     prune: async () => 0,
+    held: async () => ({ events: 0, bytes: 0 }),
   };
   const limits = { ...defaultLimits, auditQueueEventsMax: 20 };
   const log = await openAuditLog({ store, limits, onFault: () => undefined });

@@ -8,7 +8,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
-import type { AuditEntry, AuditStore } from '../../../src/store/store.ts';
+import type { AuditEntry, AuditHeld, AuditStore } from '../../../src/store/store.ts';
 import type { OpenExchange } from '../../../src/gateway/audit/open-exchanges.ts';
 import { newEventId, newTraceId, openAuditLog, type AuditLog } from '../../../src/gateway/audit/audit-log.ts';
 import { patienceMs } from '../../support/patience.ts';
@@ -49,6 +49,10 @@ class UncertainStore implements AuditStore {
 
   async prune(): Promise<number> {
     return 0;
+  }
+
+  async held(): Promise<AuditHeld> {
+    return { events: 0, bytes: 0 };
   }
 
   get ids(): readonly string[] {
@@ -312,6 +316,26 @@ test('thousands that are open get their markers in bounded batches, beside the e
   assert.ok(Math.max(...sizes) <= 128);
   assert.equal(store.entries.size, 1000);
   await log.close();
+});
+
+test('a sum of refusals is in the store before it is whole: after a kill the next process has it, with at least half its count', async () => {
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 1 });
+  const refusal = eventOf('sum', { sessionId: 's', verdict: 'deny', count: 1 });
+  for (let i = 1; i <= 700; i += 1) log.sum({ ...refusal, traceId: `trace ${i}` });
+  await turnsUntil(() => store.open.size > 0);
+  assert.equal(log.openOf('s'), 0);
+  const killed = new UncertainStore();
+  for (const [id, entry] of store.open) killed.open.set(id, entry);
+  {
+    await using next = await openAuditLog({ store: killed });
+    await next.recover(() => undefined);
+  }
+  const recovered: AuditEvent = JSON.parse(killed.entries.get('sum')?.json ?? '{}');
+  assert.equal(recovered.verdict, 'deny');
+  assert.ok((recovered.count ?? 0) >= 350, String(recovered.count));
+  await log.close();
+  assert.equal(JSON.parse(store.entries.get('sum')?.json ?? '{}').count, 700);
+  assert.equal(store.open.size, 0);
 });
 
 test('what an earlier process left open becomes one event each, in the file too', () =>

@@ -67,6 +67,29 @@ test('what is open will leave an event too', () => {
   assert.equal(rates.overRate('a', 10)?.limit, 'auditEventsPerSecondMax');
 });
 
+test('while the reserve is used up, only who lives on its burst is refused, be it of events or of bytes', () => {
+  let nowMs = 0;
+  const wide = { ...defaultLimits, auditEventsPerSecondMax: 2, auditEventsBurstMax: 5000 };
+  const rates = new AuditRates(
+    wide,
+    () => nowMs,
+    () => undefined,
+  );
+  for (let i = 0; i < 1001; i += 1) rates.charge('flood', 100);
+  rates.charge('quiet', 100);
+  for (let i = 0; i < 999; i += 1) rates.charge('large', 3000);
+  assert.equal(rates.overRate('flood', 0), undefined);
+  assert.equal(rates.narrow(true), true);
+  assert.equal(rates.narrow(true), false);
+  assert.equal(rates.overRate('flood', 0)?.limit, 'auditEventsPerSecondMax');
+  assert.equal(rates.overRate('large', 0)?.limit, 'auditBytesPerSecondMax');
+  for (const sessionId of ['quiet', 'new']) assert.equal(rates.overRate(sessionId, 10), undefined);
+  nowMs = 2000;
+  assert.equal(rates.overRate('flood', 0), undefined);
+  assert.equal(rates.narrow(false), true);
+  assert.equal(rates.overRate('large', 0), undefined);
+});
+
 test('refusals of a session share an event, with their number, the first and the last trace, and nothing that was asked for', () => {
   const { rates, told } = open();
   for (const trace of ['1', '2', '3']) rates.sum(refusal(trace));

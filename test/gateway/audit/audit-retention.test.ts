@@ -10,11 +10,13 @@ const dayMs = 86_400_000;
 
 function open(
   store: AuditStore,
-  keep: { keepDays?: number; keepEvents?: number },
+  keep: { keepDays?: number; keepEvents?: number; keepBytes?: number },
   onFault: (error: ProxyError) => void = (error) => assert.fail(error),
+  onReserve: (isUsedUp: boolean) => void = () => undefined,
 ): AuditRetention {
-  const { keepDays, keepEvents } = keep;
-  return new AuditRetention({ store, keepDays, keepEvents, clock: () => 100 * dayMs, onFault });
+  const { keepDays, keepEvents, keepBytes } = keep;
+  const clock = (): number => 100 * dayMs;
+  return new AuditRetention({ store, keepDays, keepEvents, keepBytes, clock, onFault, onReserve });
 }
 
 test('events beyond the days or the number go, in as many batches as it takes', async () => {
@@ -74,4 +76,24 @@ test('without bounds nothing is removed, and a store that fails is reported', as
     faults.map(({ code }) => code),
     ['store_unavailable'],
   );
+});
+
+test('an eighth of the bytes is kept free, and it is told when that is used up and when it is there again', async () => {
+  await using store = await openStore('sqlite::memory:');
+  const flood = Array.from({ length: 6000 }, (_, i) => auditEntry(`${i}`, { sessionId: 'flood' }));
+  await store.audit.append(flood);
+  const held = await store.audit.held();
+  const keepBytes = Math.floor(held.bytes / 2);
+  const told: boolean[] = [];
+  await using retention = open(store.audit, { keepBytes }, undefined, (isUsedUp) => told.push(isUsedUp));
+  await retention.look();
+  const { bytes } = await store.audit.held();
+  assert.ok(bytes <= (keepBytes * 7) / 8 && bytes > keepBytes * 0.8, `${bytes} of ${keepBytes}`);
+  assert.equal(told[0], true);
+  assert.equal(told.at(-1), false);
+  const [last] = flood.slice(-1);
+  await store.audit.append([auditEntry('more', { sessionId: 'quiet' })]);
+  await retention.look();
+  const kept = new Set((await store.audit.query({ limit: 10_000 })).map(({ id }) => id));
+  assert.ok(kept.has('0') && kept.has('999') && kept.has('more') && kept.has(last?.id ?? ''));
 });

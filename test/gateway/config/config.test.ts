@@ -40,7 +40,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     tokens: { issuer: 'https://localhost', audience: 'upstreamproxy', ttlSeconds: 900 },
     issuers: [],
     upstream: { systemTrust: true, ca: [], resolvers: [], hosts: {} },
-    audit: { keepDays: 90 },
+    audit: { keepDays: 90, keepBytes: 8_589_934_592 },
     access: { enabled: true },
     limits: defaultLimits,
     log: { level: 'info', format: 'text' },
@@ -75,7 +75,7 @@ upstream:
   ca: corp.pem
   resolvers: [192.0.2.53, "192.0.2.54:5353", "[2001:db8::53]:53"]
   hosts: { internal.example.com: 10.1.2.3, two.example.com: [10.1.2.4, "fd00::1"] }
-audit: { file: audit.jsonl, keepDays: 7, keepEvents: 5000 }
+audit: { file: audit.jsonl, keepDays: 7, keepEvents: 5000, keepBytes: 10000000 }
 access: { enabled: false }
 limits: { streamsMax: 7 }
 log: { level: debug, format: json }
@@ -121,7 +121,7 @@ log: { level: debug, format: json }
       resolvers: ['192.0.2.53', '192.0.2.54:5353', '[2001:db8::53]:53'],
       hosts: { 'internal.example.com': ['10.1.2.3'], 'two.example.com': ['10.1.2.4', 'fd00::1'] },
     },
-    audit: { file: '/etc/gateway/audit.jsonl', keepDays: 7, keepEvents: 5000 },
+    audit: { file: '/etc/gateway/audit.jsonl', keepDays: 7, keepEvents: 5000, keepBytes: 10_000_000 },
     access: { enabled: false },
     limits: { ...defaultLimits, streamsMax: 7 },
     log: { level: 'debug', format: 'json' },
