@@ -12,6 +12,7 @@ import { readCertificate } from './certificate-fields.ts';
 import type { CertificateFields } from './certificate-fields.ts';
 import { publicKeyInfo, signatureOf } from './certificate-profile.ts';
 import { checkCertificates, pemContents } from './pem.ts';
+import { faultReason } from '../protocol/fault-reason.ts';
 
 /** A key with its certificate first; further certificates are only published. */
 export interface AuthorityPair {
@@ -207,6 +208,5 @@ function unusable(message: string, cause?: unknown): ProxyError {
 
 function asUnusable(error: unknown, what: string): ProxyError {
   if (error instanceof ProxyError) return error;
-  const reason = codeOf(error) ?? (error instanceof Error ? error.message : 'unknown reason');
-  return unusable(`${what} (${reason})`, error);
+  return unusable(`${what}: ${faultReason(error)}`, error);
 }

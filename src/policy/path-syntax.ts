@@ -22,6 +22,8 @@ export type PathPart =
 /** Reads a pattern into parts; a string is the reason why it is none, and what to write. */
 export function parsePathSyntax(source: string): readonly PathPart[] | string {
   if (!source.startsWith('/') && !source.startsWith('{/')) {
+    const mistaken = regularExpression(source) ?? urlProblem(source);
+    if (mistaken !== undefined) return `the path pattern ${quote(source)} ${mistaken}`;
     return `the path pattern ${quote(source)} must start with "/"; write ${quote(`/${source}`)}`;
   }
   const reader = new PatternReader(source);
@@ -33,6 +35,28 @@ export function parsePathSyntax(source: string): readonly PathPart[] | string {
   const problem = canonicalProblem(sample);
   if (problem !== undefined) return `the path pattern ${quote(source)} ${problem}`;
   return parts;
+}
+
+/** Who writes `^/v1` has other gateways in mind; what is meant can be said here in most cases. */
+function regularExpression(source: string): string | undefined {
+  if (!source.startsWith('^')) return undefined;
+  const isWhole = source.endsWith('$');
+  const meant = source
+    .slice(1, isWhole ? -1 : undefined)
+    .replaceAll(/\[\^\/\][+*]/g, ':name')
+    .replaceAll('.*', '*')
+    .replaceAll('\\/', '/');
+  const told = 'is written as a regular expression, which has no meaning here; ';
+  const isPlain = meant.startsWith('/') && /^[\w/:*~%@-]*$/.test(meant);
+  if (!isPlain)
+    return `${told}a pattern is the whole path, with :name for one segment and * for anything, as in "/v1/*"`;
+  if (isWhole || meant.endsWith('*')) return `${told}write ${quote(meant)}`;
+  return `${told}write ${quote(`${meant}*`)} for what begins so`;
+}
+
+function urlProblem(source: string): string | undefined {
+  const path = /^[a-z][a-z0-9+.-]*:\/\/[^/]*(.*)$/is.exec(source)?.[1];
+  return path === undefined ? undefined : `is a URL; write only its path: ${quote(path === '' ? '/' : path)}`;
 }
 
 /** Why no canonical path can look like this one. */

@@ -175,7 +175,12 @@ const denySchema = z.union(
       },
     ),
   ],
-  { error: 'write deny: true, a reason, or { reason: …, operator: … }' },
+  {
+    error: ({ input }) =>
+      input === false
+        ? 'leave deny out: a rule without it allows'
+        : 'write deny: true, a reason, or { reason: …, operator: … }',
+  },
 );
 
 const fieldHint = 'write the name of a request field such as x-amz-copy-source, or a list of them';
@@ -209,7 +214,31 @@ const fileFieldsSchema = strictMap(
   },
 );
 
-const denyHint = 'deny: … in a rule that denies; a rule without it allows';
+const denyHint = 'write deny: … in a rule that denies; a rule without it allows';
+const allowsHint = 'a rule allows unless it has "deny"';
+
+/** Words by which other products say what a rule does; what is meant follows from their values. */
+const effectWords = new Map(
+  ['allow', 'allowed', 'permit', 'accept', 'denied', 'block', 'reject', 'refuse', 'effect', 'action'].map(
+    (word) => [word, (value: unknown) => effectMessage(word, value)] as const,
+  ),
+);
+
+function effectMessage(word: string, value: unknown): string {
+  const unknown = `unknown key ${JSON.stringify(word)}`;
+  const denies = /^(?:deny|denied|block|reject|refuse|drop)/;
+  const permits = /^(?:allow|permit|accept)/;
+  const text = String(value).toLowerCase();
+  const isSwitch = /^(?:true|false|yes|no|on|off|null)$/.test(text);
+  const isOff = /^(?:false|no|off)$/.test(text);
+  const isList = Array.isArray(value) || (typeof value === 'string' && text.includes('.'));
+  if (isList && permits.test(word)) return `${unknown}; write "hosts"; ${allowsHint}`;
+  const meansDeny = isSwitch ? denies.test(word) !== isOff : denies.test(text);
+  const meansAllow = isSwitch ? permits.test(word) !== isOff : permits.test(text);
+  if (meansDeny && !meansAllow) return `${unknown}; write deny: true`;
+  if (meansAllow && !meansDeny) return `${unknown}; leave it out: ${allowsHint}`;
+  return `${unknown}; ${denyHint}`;
+}
 const quietHint = 'write milliseconds from 1 to 60000';
 const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
 
@@ -336,9 +365,6 @@ const ruleSchema = strictMap(
       claims: 'for',
       principals: 'for',
       posture: 'require',
-      action: denyHint,
-      effect: denyHint,
-      allow: 'hosts',
       credential: 'inject',
       credentials: 'inject',
       networks: 'addresses',
@@ -350,6 +376,7 @@ const ruleSchema = strictMap(
       body: 'bodies',
       id: 'name',
     },
+    refused: effectWords,
   },
 );
 

@@ -50,17 +50,18 @@ export function strictMap<S extends z.ZodRawShape>(
   options: {
     readonly hint: string;
     readonly synonyms?: Readonly<Record<string, string>>;
-    readonly refused?: ReadonlyMap<string, string>;
+    readonly refused?: ReadonlyMap<string, string | ((value: unknown) => string | undefined)>;
   },
 ): z.ZodObject<S, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
         ? issue.keys
-            .map(
-              (key) =>
-                options.refused?.get(key) ?? unknownKeyMessage(key, Object.keys(shape), options.synonyms),
-            )
+            .map((key) => {
+              const refused = options.refused?.get(key);
+              const said = typeof refused === 'function' ? refused(valueAt(issue.input, [key])) : refused;
+              return said ?? unknownKeyMessage(key, Object.keys(shape), options.synonyms);
+            })
             .join('\n')
         : options.hint,
   });
@@ -100,14 +101,16 @@ export function readYaml<T>(
   } catch {
     return fail([{ place: start, message: 'the file cannot be read as YAML: it is nested too deeply' }]);
   }
+  const messageAt = (offset: number, given: string): string =>
+    given === aliasMessage ? (unquotedStar(source.text, offset, options.showText) ?? given) : given;
   const syntax = [...document.errors, ...document.warnings].map((error) => ({
     place: placeAt(error.pos[0]),
-    message: syntaxMessage(error.code, error.message),
+    message: messageAt(error.pos[0], syntaxMessage(error.code, error.message)),
   }));
   if (syntax.length > 0) return fail(syntax);
   const unwanted = unwantedNodes(document).map(({ offset, message }) => ({
     place: placeAt(offset),
-    message,
+    message: messageAt(offset, message),
   }));
   if (unwanted.length > 0) return fail(unwanted);
 
@@ -121,6 +124,17 @@ export function readYaml<T>(
   return fail(findings.map(({ path, on, message }) => ({ place: locate(path, on), message })));
 }
 
+const aliasMessage =
+  'YAML aliases (*name) are not supported; name hosts once under "groups" and use "include"';
+
+/** A wildcard whose quotes were forgotten looks like an alias, and is one only where its anchor stands. */
+function unquotedStar(text: string, offset: number, showText = false): string | undefined {
+  const written = /^\*[^\s,\]}#]*/.exec(text.slice(offset, offset + 80))?.[0];
+  if (written === undefined || (written !== '*' && text.includes(`&${written.slice(1)}`))) return undefined;
+  const shown = showText ? `: ${JSON.stringify(written)}` : '';
+  return `YAML reads a * without quotes as the name of an alias; write it in quotes${shown}`;
+}
+
 function syntaxMessage(code: string, message: string): string {
   switch (code) {
     case 'DUPLICATE_KEY':
@@ -132,7 +146,7 @@ function syntaxMessage(code: string, message: string): string {
     case 'TAG_RESOLVE_FAILED':
       return 'YAML tags (!name) have no meaning here; write plain text, numbers, lists and maps';
     case 'BAD_ALIAS':
-      return 'YAML aliases (*name) are not supported; name hosts once under "groups" and use "include"';
+      return aliasMessage;
     default:
       return `not valid YAML: ${message}`;
   }

@@ -1,6 +1,7 @@
 // The one error type of the product.
 
 import type { LimitName } from './limits.ts';
+import { faultText } from './fault-reason.ts';
 import { type ErrorCode, errorTable } from './error-table.ts';
 
 export interface ProxyErrorOptions {
@@ -47,12 +48,11 @@ export class ProxyError extends Error {
 }
 
 /**
- * Any thrown value as a ProxyError; foreign errors keep their text and become the cause. Of what went wrong while an error was
+ * Any thrown value as a ProxyError; foreign errors become the cause, and keep their text but for that of the file system. Of what went wrong while an error was
  * cleaned up after, the first error is the one to tell.
  */
 export function asProxyError(error: unknown, code: ErrorCode = 'internal'): ProxyError {
   if (error instanceof ProxyError) return error;
   if (error instanceof SuppressedError) return asProxyError(error.suppressed, code);
-  const message = error instanceof Error ? error.message : String(error);
-  return new ProxyError(code, message, { cause: error });
+  return new ProxyError(code, faultText(error), { cause: error });
 }

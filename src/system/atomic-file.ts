@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProxyError } from '../protocol/error.ts';
+import { faultReason } from '../protocol/fault-reason.ts';
 
 export interface AtomicWriteOptions {
   /** Default: 0644. */
@@ -38,7 +39,7 @@ export async function writeFileAtomically(
   } catch (error) {
     // If it was renamed or never made, there is nothing to remove.
     await unlink(temporary).catch(() => {});
-    throw new ProxyError('trust_unwritable', `${path} cannot be written (${reasonOf(error)})`, {
+    throw new ProxyError('trust_unwritable', `${path} cannot be written: ${faultReason(error)}`, {
       cause: error,
     });
   }
@@ -62,9 +63,4 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
-}
-
-function reasonOf(error: unknown): string {
-  // Errors of node:fs carry `code`; anything else has only its text.
-  return String((error as { readonly code?: unknown } | null)?.code ?? error);
 }

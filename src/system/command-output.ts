@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { faultReason } from '../protocol/fault-reason.ts';
 
 export interface CommandLimits {
   readonly timeoutMs: number;
@@ -32,7 +33,7 @@ export async function commandOutput(
     else chunks.push(chunk);
   });
   child.once('error', (error) => {
-    reject(new Error(`it cannot be started (${'code' in error ? String(error.code) : 'unknown reason'})`));
+    reject(new Error(`it cannot be started: ${faultReason(error)}`));
   });
   child.once('close', (code, signal) => {
     if (code === 0) resolve(Buffer.concat(chunks).toString());

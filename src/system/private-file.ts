@@ -3,6 +3,7 @@
 import { open } from 'node:fs/promises';
 
 import { ProxyError } from '../protocol/error.ts';
+import { faultReason } from '../protocol/fault-reason.ts';
 
 /** Creates the file with mode 0600 and writes it through. Throws `config_invalid` if it is there or cannot be made. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
@@ -11,8 +12,8 @@ export async function writePrivateFile(path: string, text: string): Promise<void
     await file.writeFile(text);
     await file.sync();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'EEXIST' ? 'it exists already; name a new file' : message;
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    const reason = `${faultReason(error)}${isThere ? '; name a new file' : ''}`;
     throw new ProxyError('config_invalid', `cannot write ${path}: ${reason}`, { cause: error });
   }
 }

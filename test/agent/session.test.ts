@@ -282,7 +282,7 @@ describe('what else can be in the way', () => {
     const stateDirectory = join(setting.folder, 'file', 'state');
     await assert.rejects(openSession(setting.options({ stateDirectory })), {
       code: 'trust_unwritable',
-      message: `the state folder ${stateDirectory} cannot be made (ENOTDIR)`,
+      message: `the state folder ${stateDirectory} cannot be made: a part of its path is not a folder`,
     });
     assert.deepEqual(setting.disk(), untouched);
   });

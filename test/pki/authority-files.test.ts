@@ -177,7 +177,7 @@ describe('the files of an authority', () => {
     await withTemporaryDirectory(async (parent) => {
       const folder = join(parent, 'authority');
       await writeFile(folder, '');
-      await assert.rejects(open(folder), /cannot be used \(EEXIST\)/);
+      await assert.rejects(open(folder), /cannot be used: a file is in its place$/);
     });
   });
 

@@ -189,7 +189,7 @@ export const brokenConditions: readonly BrokenPolicy[] = [
   [
     'deny false',
     rule('hosts: a.example.com\ndeny: false'),
-    ['p:4:11: error: "rules[0].deny" is false; write deny: true, a reason, or { reason: …, operator: … }'],
+    ['p:4:11: error: "rules[0].deny" is false; leave deny out: a rule without it allows'],
   ],
   [
     'deny with a wrong key',

@@ -113,7 +113,7 @@ export const brokenDocumentsAndHosts: readonly BrokenPolicy[] = [
   [
     'a word of other products',
     rule('hosts: a.example.com\naction: allow'),
-    ['p:4:5: error: unknown key "action"; write deny: … in a rule that denies; a rule without it allows'],
+    ['p:4:5: error: unknown key "action"; leave it out: a rule allows unless it has "deny"'],
   ],
   [
     'a number as host',

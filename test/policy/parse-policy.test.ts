@@ -3,11 +3,17 @@ import { describe, test } from 'node:test';
 import { parsePolicy, type ParsePolicyOptions } from '../../src/policy/parse-policy.ts';
 import { brokenConditions } from './broken-conditions.ts';
 import { brokenDocumentsAndHosts } from './broken-documents-and-hosts.ts';
+import { brokenFirstAttempts } from './broken-first-attempts.ts';
 import { brokenValuesAndOrders } from './broken-values-and-orders.ts';
 import { policyOf, principal, problemsOf, verdict } from './fixture.ts';
 
 describe('a broken policy is refused with file, line, column, what is wrong and what to write', () => {
-  const brokenPolicies = [...brokenDocumentsAndHosts, ...brokenConditions, ...brokenValuesAndOrders];
+  const brokenPolicies = [
+    ...brokenDocumentsAndHosts,
+    ...brokenConditions,
+    ...brokenFirstAttempts,
+    ...brokenValuesAndOrders,
+  ];
   for (const [name, text, expected, options] of brokenPolicies) {
     test(name, () => assert.deepEqual(problemsOf(text, options), expected));
   }

@@ -8,6 +8,7 @@ import { systemCallNumbers } from '../../system/system-call-numbers.ts';
 import { socketDescriptor } from '../../system/socket-descriptor.ts';
 import { type Entrances, listenerOptions, resolverPort } from './entrances.ts';
 import { loopbackNetwork } from './fake-addresses.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 // <asm-generic/socket.h>
 const SOL_SOCKET = 1;
@@ -54,8 +55,8 @@ class PortError extends Error {
   constructor(address: string, port: number, cause: unknown) {
     // Errors of node:net and node:dgram carry `code`; Bun's nothing else of use.
     const { code } = cause as NodeJS.ErrnoException;
-    const need = code === 'EACCES' ? ', it takes CAP_NET_BIND_SERVICE' : '';
-    super(`port ${port} of ${address} cannot be opened (${code}${need})`, { cause });
+    const reason = code === 'EACCES' ? 'it takes CAP_NET_BIND_SERVICE' : faultReason(cause);
+    super(`port ${port} of ${address} cannot be opened: ${reason}`, { cause });
     this.isTaken = code === 'EADDRINUSE';
   }
 }

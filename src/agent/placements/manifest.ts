@@ -10,6 +10,7 @@ import { isStill, type LockState, tryLock } from './file-lock.ts';
 import { type Owner, ownOwner } from './owner.ts';
 import { holdsManifests, manifestsIn } from './manifest-folder.ts';
 import type { Placement } from './placement.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 interface Manifest {
   readonly version: 1;
@@ -113,8 +114,9 @@ async function writeInPlace(
     return file;
   } catch (error) {
     await unlink(temporary).catch(() => {});
-    const { code = String(error) } = error as NodeJS.ErrnoException;
-    throw new ProxyError('trust_unwritable', `${path} cannot be written (${code})`, { cause: error });
+    throw new ProxyError('trust_unwritable', `${path} cannot be written: ${faultReason(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -13,6 +13,7 @@ import { removeTree } from '../../system/remove-tree.ts';
 import { makeSessionFolder, removeLeftFolders } from '../placements/session-folder.ts';
 import { fetchCertificates, type GatewayCertificates, mergeBundle } from './trust.ts';
 import { removeWorkloadStores, storeFileNames, writeWorkloadStores } from './workload-stores.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 export interface TrustFilesOptions {
   readonly gateway: Gateway;
@@ -137,8 +138,9 @@ async function openDirectory(stateDirectory: string | undefined): Promise<string
   } catch (error) {
     const place =
       stateDirectory === undefined ? `a folder in ${tmpdir()}` : `the state folder ${stateDirectory}`;
-    const { code = String(error) } = error as NodeJS.ErrnoException;
     const advice = stateDirectory === undefined ? '; set TMPDIR to a folder that can be written' : '';
-    throw new ProxyError('trust_unwritable', `${place} cannot be made (${code})${advice}`, { cause: error });
+    throw new ProxyError('trust_unwritable', `${place} cannot be made: ${faultReason(error)}${advice}`, {
+      cause: error,
+    });
   }
 }

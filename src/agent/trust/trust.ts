@@ -11,6 +11,7 @@ import { writeFileAtomically } from '../../system/atomic-file.ts';
 import { type Gateway, openGateway } from '../uplink/gateway-connection.ts';
 import { sendRequest } from '../uplink/http-request.ts';
 import { problemOf } from '../uplink/enrol.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** Where distributions keep all trusted roots in one PEM file. */
 export const systemBundlePaths = [
@@ -151,9 +152,8 @@ export function readGatewayCa(textOrPath: string): string {
   try {
     text = readFileSync(textOrPath, 'utf8');
   } catch (error) {
-    throw new ProxyError('config_invalid', `the gateway CA file ${textOrPath} cannot be read`, {
-      cause: error,
-    });
+    const message = `the gateway CA file ${textOrPath} cannot be read: ${faultReason(error)}`;
+    throw new ProxyError('config_invalid', message, { cause: error });
   }
   return checkedPem(text, `the file ${textOrPath}`);
 }

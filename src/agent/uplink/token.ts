@@ -14,6 +14,7 @@ import { openSync, read, readSync, unlinkSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** What must be unchanged for a file to be the one that was read. Not the change time: a link made since must not save it. */
 interface FileIdentity {
@@ -54,7 +55,7 @@ export class SessionToken {
       eraseFile(this.#file.path, this.#file.identity);
       return { erased: true };
     } catch (error) {
-      return { erased: false, reason: error instanceof Error ? error.message : String(error) };
+      return { erased: false, reason: faultReason(error) };
     }
   }
 }
@@ -66,9 +67,7 @@ export function readTokenFile(path: string, limits: Limits): SessionToken {
     // NONBLOCK, or opening a FIFO would wait for a writer; it changes nothing for a regular file.
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | closeOnExec | constants.O_NONBLOCK);
   } catch (error) {
-    const code = errnoOf(error);
-    const reason = code === 'ELOOP' ? 'it is a symbolic link' : `it cannot be opened (${code})`;
-    throw new ProxyError('token_unreadable', `token file ${path}: ${reason}`, { cause: error });
+    throw new ProxyError('token_unreadable', `token file ${path}: ${faultReason(error)}`, { cause: error });
   }
   try {
     const stats = fstatSync(fd, { bigint: true });
@@ -99,7 +98,7 @@ export async function readTokenDescriptor(fd: number, limits: Limits): Promise<S
   } catch (error) {
     memory.fill(0);
     if (error instanceof ProxyError) throw error;
-    throw new ProxyError('token_unreadable', `${place}: it cannot be read (${errnoOf(error)})`, {
+    throw new ProxyError('token_unreadable', `${place}: it cannot be read: ${faultReason(error)}`, {
       cause: error,
     });
   }
@@ -298,10 +297,4 @@ function overwrite(path: string, readFd: number, expected: FileIdentity): void {
   } finally {
     closeSync(fd);
   }
-}
-
-function errnoOf(error: unknown): string {
-  // Errors of node:fs carry `code`; anything else has only its text.
-  const code = (error as { readonly code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : String(error);
 }

@@ -11,6 +11,7 @@ import type { OptionValues } from '../definition/command-definition.ts';
 import { isSingleFile } from '../terminal/argument-marks.ts';
 import { standardErrorLog } from '../terminal/standard-error-log.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 type AgentValues = OptionValues<typeof agentOptionTable>;
 
@@ -126,9 +127,7 @@ async function readCa(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ProxyError('config_invalid', `cannot read --gateway-ca ${file}: ${code ?? message}`, {
-      cause: error,
-    });
+    const message = `cannot read --gateway-ca ${file}: ${faultReason(error)}`;
+    throw new ProxyError('config_invalid', message, { cause: error });
   }
 }

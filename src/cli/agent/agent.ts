@@ -26,6 +26,7 @@ import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /**
  * Prints it, and gives what keeps it from being printed, if that comes. A reader that went away may know what it needs, as by
@@ -34,9 +35,9 @@ import { workloadEnvironment } from '../terminal/workload-environment.ts';
 function print(text: string): Promise<ProxyError> {
   const { promise, resolve } = Promise.withResolvers<ProxyError>();
   // In the place of what all commands do, which is to end at once: here is a session to be taken away.
-  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
-    if (code !== 'EPIPE')
-      resolve(new ProxyError('trust_unwritable', `the environment cannot be printed (${code})`));
+  process.stdout.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE')
+      resolve(new ProxyError('trust_unwritable', `the environment cannot be printed: ${faultReason(error)}`));
   });
   process.stdout.write(text);
   return promise;

@@ -62,6 +62,15 @@ function durationValue(name: string, text: string, msMax: number): number {
 
 const quotedMax = 120;
 
+/** A command line that can be copied into a shell, cut where it is too long for a message. */
+export function shellLine(words: readonly string[]): string {
+  const line = words.map((word) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`,
+  );
+  const text = line.join(' ');
+  return text.length > quotedMax ? `${text.slice(0, quotedMax)}~` : text;
+}
+
 /** A text of the command line in a message of one line. */
 export function quoted(text: string): string {
   return `"${text.length > quotedMax ? `${text.slice(0, quotedMax)}~` : text}"`;

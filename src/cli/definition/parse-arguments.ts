@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { ProxyError } from '../../protocol/error.ts';
 import type { CommandDefinition, GroupDefinition, Input, OptionTable } from './command-definition.ts';
 import { suggestion } from './nearest-name.ts';
-import { type Given, quoted, readOption } from './option-value.ts';
+import { type Given, quoted, readOption, shellLine } from './option-value.ts';
 import { synopsis } from './synopsis.ts';
 
 /** What stands on a command line, before it is known what for. */
@@ -16,6 +16,13 @@ interface RawLine {
   readonly behind: readonly string[] | undefined;
 }
 
+interface RawTokens extends Omit<RawLine, 'behind'> {
+  /** Where a command begins that is another one's, if the definition takes one. */
+  readonly commandAt: number | undefined;
+  /** An option behind that, of which it is not known whose it is. */
+  readonly optionBehind: string | undefined;
+}
+
 /** Reads the arguments of a command. Throws `usage`. */
 export function parseCommand<const D extends CommandDefinition>(
   definition: D,
@@ -24,10 +31,23 @@ export function parseCommand<const D extends CommandDefinition>(
   const separator = definition.command === undefined ? -1 : args.indexOf('--');
   const own = separator < 0 ? args : args.slice(0, separator);
   const raw = readTokens(definition.name, own, [definition]);
+  requireOwnFirst(definition, args, raw);
   return inputOf(definition, definition.name, {
     ...raw,
     behind: separator < 0 ? undefined : args.slice(separator + 1),
   });
+}
+
+/**
+ * What stands behind the name of another command may be that one's: `run npm --quiet` must not make us quiet. Throws `usage`.
+ */
+function requireOwnFirst(definition: CommandDefinition, args: readonly string[], raw: RawTokens): void {
+  const { commandAt, optionBehind } = raw;
+  if (commandAt === undefined || optionBehind === undefined) return;
+  const line = [...args.slice(0, commandAt), '--', ...args.slice(commandAt).filter((word) => word !== '--')];
+  const whose = `whose option is ${quoted(optionBehind)}?`;
+  const rule = 'ours stand before --, the command with its own behind it';
+  throw usage(`${whose} ${rule}: ${shellLine(['upstreamproxy', definition.name, ...line])}`, definition.name);
 }
 
 /** An action of a group with its input. */
@@ -69,7 +89,7 @@ function readTokens(
   path: string,
   args: readonly string[],
   commands: readonly CommandDefinition[],
-): Omit<RawLine, 'behind'> {
+): RawTokens {
   const table: OptionTable = Object.assign({}, ...commands.map(({ options }) => options));
   const types = Object.entries(table).map(([name, { kind, short }]) => {
     const type = kind === 'flag' ? ('boolean' as const) : ('string' as const);
@@ -85,11 +105,18 @@ function readTokens(
   });
   const given = new Map<string, Given>();
   const positionals: string[] = [];
+  const takesCommand = commands.some(({ command }) => command !== undefined);
+  let commandAt: number | undefined;
   for (const token of tokens) {
-    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind === 'positional') {
+      commandAt ??= token.index;
+      positionals.push(token.value);
+    }
     if (token.kind !== 'option' || token.name === 'help') continue;
+    if (takesCommand && commandAt !== undefined)
+      return { given, positionals, commandAt, optionBehind: token.rawName };
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-    if (option === undefined) throw unknownOption(path, token.rawName, { table, positionals, commands });
+    if (option === undefined) throw unknownOption(path, token.rawName, { table, takesCommand });
     if (option.kind === 'flag') {
       if (token.value !== undefined) throw usage(`--${token.name} takes no value`, path);
       given.set(token.name, true);
@@ -104,21 +131,17 @@ function readTokens(
     const earlier = given.get(token.name);
     given.set(token.name, [...(earlier === undefined || earlier === true ? [] : earlier), value]);
   }
-  return { given, positionals };
+  return { given, positionals, commandAt, optionBehind: undefined };
 }
 
 interface Found {
   readonly table: OptionTable;
-  readonly positionals: readonly string[];
-  readonly commands: readonly CommandDefinition[];
+  /** Whether the definition takes another command line. */
+  readonly takesCommand: boolean;
 }
 
-function unknownOption(path: string, raw: string, { table, positionals, commands }: Found): ProxyError {
+function unknownOption(path: string, raw: string, { table, takesCommand }: Found): ProxyError {
   const message = `upstreamproxy ${path} has no option ${quoted(raw).slice(1, -1)}`;
-  const [first] = positionals;
-  // What `run npm --version` means is not our option.
-  if (first !== undefined && commands.some(({ command }) => command !== undefined))
-    return usage(`${message}; if it belongs to ${quoted(first)}, write -- before that`, path);
   const shorts = Object.entries(table).flatMap(([name, { short }]) =>
     short === undefined ? [] : [[short, name]],
   );
@@ -129,7 +152,8 @@ function unknownOption(path: string, raw: string, { table, positionals, commands
   const hint = asLetters
     ? `; did you mean -${shorts.find(([short]) => short?.toLowerCase() === typed.toLowerCase())?.[0] ?? ''}?`
     : suggestion(typed, Object.keys(table), '--');
-  return usage(message + hint, path);
+  const behind = hint === '' && takesCommand ? '; options of the command stand behind --' : '';
+  return usage(message + hint + behind, path);
 }
 
 function inputOf<D extends CommandDefinition>(definition: D, path: string, raw: RawLine): Input<D> {

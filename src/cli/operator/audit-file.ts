@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { readAuditEvent } from '../../api/read-audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /**
  * The events of a JSON-lines file in order. A last line that is not finished is left out: the gateway may be
@@ -26,7 +27,7 @@ export async function* readAuditFile(path: string): AsyncGenerator<AuditEvent> {
     }
   } catch (error) {
     if (error instanceof ProxyError) throw error;
-    throw new ProxyError('config_invalid', `cannot read the audit ${path}: ${(error as Error).message}`, {
+    throw new ProxyError('config_invalid', `cannot read the audit ${path}: ${faultReason(error)}`, {
       cause: error,
     });
   } finally {

@@ -23,6 +23,7 @@ import { proposePolicy } from './policy-proposal.ts';
 import { type CheckProblem, policyWarnings, problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { replay, replayText } from './policy-replay.ts';
 import { jsonLine } from '../terminal/text-table.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 type Actions = (typeof policyDefinition)['actions'];
 type CheckInput = Input<Actions[0]>;
@@ -79,9 +80,9 @@ async function readClaims(file: string | undefined): Promise<Readonly<Record<str
     // An object of JSON has string keys and unknown values.
     return value as Readonly<Record<string, unknown>>;
   } catch (error) {
-    throw new ProxyError('config_invalid', `cannot use the claims of ${file}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    // What stands in the file is its owner's, and no part of a message.
+    const reason = error instanceof SyntaxError ? 'it is not JSON' : faultReason(error);
+    throw new ProxyError('config_invalid', `cannot use the claims of ${file}: ${reason}`, { cause: error });
   }
 }
 

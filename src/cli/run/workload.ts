@@ -9,6 +9,7 @@ import type { RunningCommand } from '../../agent/jail/jailed-process.ts';
 import { adoptOrphans } from '../../agent/jail/orphans.ts';
 
 import type { Environment } from '../terminal/workload-environment.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 export type WorkloadEnd = { readonly code: number } | { readonly signal: NodeJS.Signals };
 
@@ -27,7 +28,7 @@ const forwarded: readonly NodeJS.Signals[] = [
 /** As shells have it: 127 for a program that is not there, 126 for one that cannot be executed. */
 function startFault(command: string, error: NodeJS.ErrnoException): WorkloadEnd {
   const missing = error.code === 'ENOENT';
-  const reason = missing ? 'there is no such program on PATH' : error.message;
+  const reason = missing ? 'there is no such program on PATH' : faultReason(error);
   process.stderr.write(`upstreamproxy: cannot start ${command}: ${reason} [usage]\n`);
   return { code: missing ? 127 : 126 };
 }

@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** Appends bytes to a file of mode 0600; a file that was renamed or removed is opened anew. */
 export class AuditFile implements AsyncDisposable {
@@ -59,7 +60,7 @@ export class AuditFile implements AsyncDisposable {
     } catch (error) {
       await file?.close();
       if (error instanceof ProxyError) throw error;
-      throw this.#error(error instanceof Error ? error.message : String(error), error);
+      throw this.#error(faultReason(error), error);
     }
   }
 

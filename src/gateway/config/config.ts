@@ -15,6 +15,7 @@ import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
 
 import { asList } from '../../policy/schema-parts.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** Where the hosts of a tool come from: what a command prints, or a file; URLs or hosts, one a line. */
 export type DiscoverySetting = { readonly command: readonly string[] } | { readonly file: string };
@@ -150,10 +151,9 @@ async function readBounded(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (error instanceof ProxyError) throw error;
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
     throw new ProxyError(
       'config_invalid',
-      `${file}: cannot be read (${reason}); give the path of a readable file`,
+      `${file}: cannot be read: ${faultReason(error)}; give the path of a readable file`,
       {
         cause: error,
       },

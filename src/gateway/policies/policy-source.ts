@@ -17,6 +17,7 @@ import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
 import { versionOf } from './policy-version.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** What a changed policy no longer allows ends within 5 s; one look is a few calls of stat(2). */
 export const policyLookIntervalMs = 1000;
@@ -268,8 +269,7 @@ async function readSources(paths: readonly string[]): Promise<Sources> {
         problem(`the folder has more than ${defaultLimits.policyFilesMax} files; is it the right one?`);
       else for (const file of files) sources.push({ file, text: await readPolicyFile(file) });
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-      problem(`the policy cannot be read (${code}); give the path of a readable file or folder`);
+      problem(`the policy cannot be read: ${faultReason(error)}; give the path of a readable file or folder`);
     }
   }
   return problems.length > 0 ? { problems } : sources;

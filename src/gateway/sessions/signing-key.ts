@@ -14,6 +14,7 @@ import { constants } from 'node:fs';
 import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** Name of the key file in its directory. */
 export const signingKeyFile = 'signing-key.pem';
@@ -43,8 +44,7 @@ export async function openSigningKey(directory: string): Promise<SigningKey> {
     return signingKeyOf(existing ?? (await createKeyFile(directory, path)), path);
   } catch (error) {
     if (error instanceof ProxyError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw unusable(path, why, error);
+    throw unusable(path, faultReason(error), error);
   }
 }
 

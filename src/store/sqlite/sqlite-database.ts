@@ -6,6 +6,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 import { setTimeout as wait } from 'node:timers/promises';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 const walRetryDelayMs = 20;
 
@@ -139,7 +140,7 @@ function isBusy(error: unknown): boolean {
 
 function storeError(path: string, verb: string, error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = faultReason(error);
   return new ProxyError('store_unavailable', `The store ${path} cannot be ${verb}: ${why}.`, {
     cause: error,
   });

@@ -64,7 +64,7 @@ describe('an agent whose environment', () => {
     stack.defer(() => closeSync(full));
     const agent = await startAgent(stack, ['ignore', full, 'pipe']);
     assert.deepEqual(await once(agent.child, 'close'), [73, null]);
-    assert.match(agent.said(), /the environment cannot be printed \(ENOSPC\) \[trust_unwritable\]/);
+    assert.match(agent.said(), /the environment cannot be printed: no space is left \[trust_unwritable\]/);
     assert.deepEqual(readdirSync(agent.temporary), []);
     assert.equal(agent.fake.session.state, 'ended');
   });

@@ -103,12 +103,33 @@ test('what stands behind -- is the other command line, and without -- all argume
     '--version',
     '--',
   ]);
-  assert.deepEqual(parseCommand(wrap, ['npm', '-q', 'ci']).command, ['npm', 'ci']);
+  assert.deepEqual(parseCommand(wrap, ['-q', 'npm', 'ci']).command, ['npm', 'ci']);
   for (const args of [[], ['-q'], ['--'], ['npm', '--', 'ci']])
     assert.throws(() => parseCommand(wrap, args), fails(/^name the command behind --: upstreamproxy wrap /));
+});
+
+test('an option behind the name of another command is taken by nobody, but asked whose it is', () => {
+  for (const [args, line] of [
+    [['npm', '--version'], 'upstreamproxy wrap -- npm --version'],
+    [['npm', '-q', 'ci'], 'upstreamproxy wrap -- npm -q ci'],
+    [['-q', 'curl', '-H', 'a: b', 'x'], "upstreamproxy wrap -q -- curl -H 'a: b' x"],
+    [['npm', '--version', '--', 'ci'], 'upstreamproxy wrap -- npm --version ci'],
+  ] as const)
+    assert.throws(
+      () => parseCommand(wrap, args),
+      (error: unknown) => {
+        assert.ok(error instanceof ProxyError && error.code === 'usage');
+        assert.match(
+          error.message,
+          /^whose option is "-[^"]+"\? ours stand before --, the command with its own behind it: /,
+        );
+        assert.ok(error.message.includes(`: ${line}; see: upstreamproxy help wrap`), error.message);
+        return true;
+      },
+    );
   assert.throws(
-    () => parseCommand(wrap, ['npm', '--version']),
-    fails(/has no option --version; if it belongs to "npm", write -- before that; /),
+    () => parseCommand(wrap, ['-x', 'npm']),
+    fails(/^upstreamproxy wrap has no option -x; options of the command stand behind --; /),
   );
 });
 

@@ -395,9 +395,9 @@ test('a file that is there is loaded, and the files that it names must be there'
 
 test('a file that cannot be read is one clear line', async () => {
   await withTemporaryDirectory(async (directory) => {
-    const error = { code: 'config_invalid', message: /cannot be read \(ENOENT\); give the path/ };
+    const error = { code: 'config_invalid', message: /cannot be read: it does not exist; give the path/ };
     await assert.rejects(loadGatewayConfig(join(directory, 'none.yaml')), error);
-    await assert.rejects(loadGatewayConfig(directory), { code: 'config_invalid', message: /EISDIR/ });
+    await assert.rejects(loadGatewayConfig(directory), { code: 'config_invalid', message: /it is a folder/ });
     const long = join(directory, 'long.yaml');
     await writeFile(long, `# ${'x'.repeat(defaultLimits.policyBytesMax)}`);
     await assert.rejects(loadGatewayConfig(long), { code: 'config_invalid', message: /longer than/ });

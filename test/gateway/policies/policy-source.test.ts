@@ -123,7 +123,7 @@ test('a file that vanishes is a failure, not an empty policy', async () => {
     await rm(file);
     const outcome = await source.reload();
     assert.ok(outcome.kind === 'kept');
-    assert.match(formatProblem(outcome.problems[0]!), /cannot be read \(ENOENT\)/);
+    assert.match(formatProblem(outcome.problems[0]!), /cannot be read: it does not exist/);
     assert.equal(allows(source.current, 'a.example.com'), true);
   });
 });
@@ -171,7 +171,7 @@ test('what cannot be used at the start is refused with every problem', async () 
       PolicySource.open(join(directory, name), options);
     await assert.rejects(open('none.yaml'), {
       code: 'config_invalid',
-      message: /none\.yaml:1:1: error: .*ENOENT/,
+      message: /none\.yaml:1:1: error: .*it does not exist/,
     });
     await mkdir(join(directory, 'empty'));
     await assert.rejects(open('empty'), { code: 'config_invalid', message: /the folder has no \.yaml file/ });
