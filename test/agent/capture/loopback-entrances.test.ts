@@ -34,7 +34,7 @@ test('a port that is taken is left out, but for that of the resolver', { skip },
   assert.equal(captured.length, 1);
   for (const socket of [...captured, resolverTcp, resolverUdp]) socket.close();
   await assert.rejects(openLoopbackEntrances([0], port), {
-    message: `port ${port} of 127.64.0.1 cannot be opened (EADDRINUSE)`,
+    message: `port ${port} of 127.64.0.1 cannot be opened: another program listens there`,
   });
   other.close();
   await resourcesSettled(before);

@@ -201,7 +201,7 @@ test('of two sessions the second is refused, and the first keeps what it has', {
     const text = readFileSync(resolvConf, 'latin1');
     assert.equal(
       await refusal({ ...options, captured: [await freePort()] }),
-      `port ${namePort} of 127.64.0.1 cannot be opened (EADDRINUSE)`,
+      `port ${namePort} of 127.64.0.1 cannot be opened: another program listens there`,
     );
     assert.equal(readFileSync(resolvConf, 'latin1'), text);
     await first.close();
