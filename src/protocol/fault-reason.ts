@@ -30,7 +30,7 @@ const reasons: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no way leads there',
   ENETUNREACH: 'no network leads there',
   ENOTFOUND: 'the name is not known',
-  EAI_AGAIN: 'no name server answers',
+  EAI_AGAIN: 'no name server can be asked',
 };
 
 /** The code of a system error, such as `ENOENT`. */
