@@ -55,8 +55,10 @@ function regularExpression(source: string): string | undefined {
 }
 
 function urlProblem(source: string): string | undefined {
-  const path = /^[a-z][a-z0-9+.-]*:\/\/[^/]*(.*)$/is.exec(source)?.[1];
-  return path === undefined ? undefined : `is a URL; write only its path: ${quote(path === '' ? '/' : path)}`;
+  const scheme = /^[a-z][a-z0-9+.-]{0,20}:\/\//i.exec(source)?.[0];
+  if (scheme === undefined) return undefined;
+  const slash = source.indexOf('/', scheme.length);
+  return `is a URL; write only its path: ${quote(slash < 0 ? '/' : source.slice(slash))}`;
 }
 
 /** Why no canonical path can look like this one. */

@@ -1,6 +1,7 @@
 // The shape of a policy file. schema/policy.schema.json is made from it; docs/reference/policy.md says what it means.
 
 import { z } from 'zod';
+import { denyError, effectWords } from './effect-words.ts';
 import { strictMap } from './yaml-source.ts';
 
 /** Names of posture facts that a policy can demand. */
@@ -175,12 +176,7 @@ const denySchema = z.union(
       },
     ),
   ],
-  {
-    error: ({ input }) =>
-      input === false
-        ? 'leave deny out: a rule without it allows'
-        : 'write deny: true, a reason, or { reason: …, operator: … }',
-  },
+  { error: denyError },
 );
 
 const fieldHint = 'write the name of a request field such as x-amz-copy-source, or a list of them';
@@ -214,31 +210,6 @@ const fileFieldsSchema = strictMap(
   },
 );
 
-const denyHint = 'write deny: … in a rule that denies; a rule without it allows';
-const allowsHint = 'a rule allows unless it has "deny"';
-
-/** Words by which other products say what a rule does; what is meant follows from their values. */
-const effectWords = new Map(
-  ['allow', 'allowed', 'permit', 'accept', 'denied', 'block', 'reject', 'refuse', 'effect', 'action'].map(
-    (word) => [word, (value: unknown) => effectMessage(word, value)] as const,
-  ),
-);
-
-function effectMessage(word: string, value: unknown): string {
-  const unknown = `unknown key ${JSON.stringify(word)}`;
-  const denies = /^(?:deny|denied|block|reject|refuse|drop)/;
-  const permits = /^(?:allow|permit|accept)/;
-  const text = String(value).toLowerCase();
-  const isSwitch = /^(?:true|false|yes|no|on|off|null)$/.test(text);
-  const isOff = /^(?:false|no|off)$/.test(text);
-  const isList = Array.isArray(value) || (typeof value === 'string' && text.includes('.'));
-  if (isList && permits.test(word)) return `${unknown}; write "hosts"; ${allowsHint}`;
-  const meansDeny = isSwitch ? denies.test(word) !== isOff : denies.test(text);
-  const meansAllow = isSwitch ? permits.test(word) !== isOff : permits.test(text);
-  if (meansDeny && !meansAllow) return `${unknown}; write deny: true`;
-  if (meansAllow && !meansDeny) return `${unknown}; leave it out: ${allowsHint}`;
-  return `${unknown}; ${denyHint}`;
-}
 const quietHint = 'write milliseconds from 1 to 60000';
 const schemeHint = 'write https, http or tcp (WebSocket is https), or [https, http]';
 
