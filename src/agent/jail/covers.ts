@@ -97,6 +97,8 @@ interface Target {
 
 interface Laid extends Covered {
   readonly fd: number;
+  /** Names of the entries that were laid with it. */
+  readonly names: ReadonlySet<string>;
   readonly isFolder: boolean;
   readonly isWritable: boolean;
 }
@@ -155,7 +157,8 @@ function lay(kernel: Kernel, { cover, path, fd: target, status }: Target, place:
   const isWritable = cover.isWritable === true;
   moveOver(kernel, place, target, isWritable);
   const before = { dev: status.dev, ino: status.ino };
-  return { path, of: cover.path, before, fd: held, isFolder, isWritable };
+  const names = new Set(cover.entries?.map(({ name }) => name));
+  return { path, of: cover.path, before, fd: held, names, isFolder, isWritable };
 }
 
 function makeFolder(
@@ -167,7 +170,7 @@ function makeFolder(
   mkdirSync(place, { mode: 0o700 });
   for (const entry of entries) makeEntry(place, entry);
   if (!keepsOthers) return;
-  const ours = new Set(entries.map(({ name }) => name));
+  const ours = new Set(entries.map(({ name }) => name.split('/')[0]));
   const original = `/proc/self/fd/${target}`;
   for (const name of readdirSync(original)) {
     if (ours.has(name)) continue;
@@ -186,8 +189,15 @@ function bind({ calls, numbers }: Kernel, from: string, to: string, isFolder: bo
 
 function makeEntry(place: string, entry: CoverEntry): void {
   const path = join(place, entry.name);
-  if ('link' in entry) symlinkSync(entry.link, path);
-  else writeFileSync(path, Buffer.from(entry.content, 'base64'), { mode: 0o644, flag: 'wx' });
+  for (let at = entry.name.indexOf('/'); at > 0; at = entry.name.indexOf('/', at + 1)) {
+    const folder = join(place, entry.name.slice(0, at));
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o755);
+  }
+  if ('link' in entry) return symlinkSync(entry.link, path);
+  writeFileSync(path, Buffer.from(entry.content, 'base64'), { flag: 'wx' });
+  // The caller's umask is not for files that others have to read.
+  chmodSync(path, 0o644);
 }
 
 /** Owner and mode as they were, so that who could use it still can. */
@@ -228,13 +238,16 @@ function moveOver({ calls, numbers }: Kernel, place: string, target: number, isW
 }
 
 /** By what is held, for layers refuse paths, and where this process is outside its namespace it has no /proc/self. */
-function fill(kernel: Kernel, { fd, isFolder, path }: Laid, { content, entries = [] }: LateCover): void {
+function fill(kernel: Kernel, { fd, names, isFolder, path }: Laid, late: LateCover): void {
+  const { content, entries = [] } = late;
   if (content !== undefined && !isFolder) writeFileSync(fd, Buffer.from(content, 'base64'));
   for (const entry of isFolder ? entries : []) {
-    if (entry.name.includes('/')) throw new Error(`${path}: no name of a file`);
+    // Of its own making alone: what else the folder holds is that of outside.
+    const isLaid = names.has(entry.name);
+    if (entry.name.includes('/') && !isLaid) throw new Error(`${path}: no name of a file`);
     if ('link' in entry) throw new Error(`${path}: links are known when it is laid`);
-    const flags =
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | O_CLOEXEC;
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC } = constants;
+    const flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC | (isLaid ? O_TRUNC : O_CREAT | O_EXCL);
     const { calls, numbers } = kernel;
     const made = calls.call(numbers.openat, fd, cString(entry.name), flags, 0o644);
     requireDone(`cannot make ${path}/${entry.name}`, made);

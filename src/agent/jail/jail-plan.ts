@@ -40,11 +40,12 @@ export interface Cover {
   readonly isWritable?: boolean;
 }
 
+/** A name may have folders in it, which are made. */
 export type CoverEntry =
   | { readonly name: string; readonly content: string }
   | { readonly name: string; readonly link: string };
 
-/** Content that is known only when the session stands, for a path of `JailPlan.covers`. */
+/** Content that is known only when the session stands, for a path of `JailPlan.covers`: of entries that were laid, and of more. */
 export type LateCover = Pick<Cover, 'path' | 'content' | 'entries'>;
 
 /** First line to the helper: what to enter. */

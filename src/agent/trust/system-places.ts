@@ -1,13 +1,54 @@
-// Where systems keep trust beside their PEM bundles, and what is placed there.
+// Where systems keep trust, and what is placed there.
+
+import { systemBundlePaths } from './trust.ts';
 
 /** Key stores of a JDK. */
 export const javaStores: readonly string[] = [
   '/etc/ssl/certs/java/cacerts',
   '/etc/pki/java/cacerts',
   '/etc/ssl/certs/java-cacerts',
+  '/var/lib/ca-certificates/java-cacerts',
 ];
 /** Certificates by OpenSSL's hash names. */
 export const hashedFolder = '/etc/ssl/certs';
+/** The same, of all distributions: Debian and Alpine, Fedora, Arch, SUSE. */
+export const hashedFolders: readonly string[] = [
+  hashedFolder,
+  '/etc/pki/tls/certs',
+  '/etc/pki/ca-trust/extracted/pem/directory-hash',
+  '/etc/ca-certificates/extracted/cadir',
+  '/var/lib/ca-certificates/pem',
+  '/var/lib/ca-certificates/openssl',
+];
+/** All trusted roots in one file, also in the form of OpenSSL with settings; several are links to one. */
+export const bundleFiles: readonly string[] = [
+  ...systemBundlePaths,
+  '/etc/ssl/certs/ca-bundle.crt',
+  '/etc/pki/tls/cert.pem',
+  '/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt',
+  '/etc/ca-certificates/extracted/tls-ca-bundle.pem',
+  '/etc/ca-certificates/extracted/ca-bundle.trust.crt',
+];
+/** p11-kit reads every file of them: Fedora, Arch, SUSE. They are the distributions' own; administrators have others below /etc. */
+export const anchorFolders: readonly string[] = [
+  '/usr/share/pki/ca-trust-source/anchors',
+  '/usr/share/ca-certificates/trust-source/anchors',
+  '/usr/share/pki/trust/anchors',
+];
+/** Folders with much else in them, in which commands write: over them nothing is laid. */
+export const wideFolders: ReadonlySet<string> = new Set([
+  '/',
+  '/etc',
+  '/etc/ssl',
+  '/etc/pki',
+  '/opt',
+  '/usr',
+  '/usr/lib',
+  '/usr/lib64',
+  '/usr/share',
+  '/var',
+  '/var/lib',
+]);
 export const firefoxPlaces: readonly string[] = [
   '/usr/lib/firefox',
   '/usr/lib/firefox-esr',
@@ -19,6 +60,31 @@ export const firefoxPolicies = '/etc/firefox/policies/policies.json';
 /** Policies that make Firefox trust the certificates of that file. */
 export function firefoxPoliciesText(ownCa: string): string {
   return `${JSON.stringify({ policies: { Certificates: { Install: [ownCa] } } }, undefined, 2)}\n`;
+}
+
+/** The policies of a file with ours beside them; undefined if it is not what Firefox understands. */
+export function mergedFirefoxPolicies(original: string | undefined, ownCa: string): string | undefined {
+  if (original === undefined || original.trim() === '') return firefoxPoliciesText(ownCa);
+  try {
+    const file = asRecord(JSON.parse(original));
+    const policies = asRecord(file?.['policies']);
+    if (file === undefined || policies === undefined) return undefined;
+    const certificates = asRecord(policies['Certificates']) ?? {};
+    const installed = certificates['Install'];
+    const install = [...(Array.isArray(installed) ? (installed as readonly unknown[]) : []), ownCa];
+    const merged = { ...policies, Certificates: { ...certificates, Install: install } };
+    return `${JSON.stringify({ ...file, policies: merged }, undefined, 2)}\n`;
+  } catch {
+    // Firefox says so itself.
+    return undefined;
+  }
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  // Every object that is no list has its members by name.
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined;
 }
 
 /** Each of the three reads all files of its folder, whatever HOME and profile are; `CACertificates` since version 131. */

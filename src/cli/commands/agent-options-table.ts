@@ -57,7 +57,7 @@ export const agentOptionTable = {
   },
   'system-store': {
     kind: 'flag',
-    help: "as root: the gateway's CA in the system's trust stores; removed again",
+    help: "as root, where the command has no mounts of its own: the gateway's CA in the system's trust stores; removed again",
   },
   'capture-loopback': {
     kind: 'flag',

@@ -5,9 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { earlyPorts } from '../../agent/capture/entrances.ts';
 import { parseIdentity } from '../../agent/jail/identity.ts';
-import type { JailLayer, JailPlan } from '../../agent/jail/jail-plan.ts';
+import type { Cover, JailLayer, JailPlan } from '../../agent/jail/jail-plan.ts';
 import { openJail, type Jail } from '../../agent/jail/jail-process.ts';
 import type { HelperProgram } from '../../agent/jail/jail-plan.ts';
+import type { StoreCovers } from '../../agent/trust/store-covers.ts';
 import { openFilesSoft } from '../../agent/kernel/process-table.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { namedLayers, type jailOptionTable } from '../commands/jail-options-table.ts';
@@ -78,13 +79,18 @@ export function readJailOptions(values: JailValues): JailOptions {
  * late, stopped or killed, and a lack of processes or memory, which a command of this user could bring about for the next one.
  */
 export async function openJailFor(
-  options: JailOptions & { readonly relayPort?: number; readonly helper?: HelperProgram },
+  options: JailOptions & {
+    readonly relayPort?: number;
+    readonly helper?: HelperProgram;
+    /** Trust stores that the command is to see with the CA in them. */
+    readonly stores?: StoreCovers | undefined;
+  },
   quiet: boolean,
 ): Promise<Jail | undefined> {
   const { isolate, plan } = options;
   if (isolate === 'off') return undefined;
   try {
-    const early = { earlyPorts: earlyPorts(options.relayPort) };
+    const early = { earlyPorts: earlyPorts(options.relayPort), covers: storeCovers(options) };
     const jail = await openJail({ ...plan, ...early }, options.helper ?? helperProgram());
     const missing = jail.report.layers.filter(({ held }) => !held);
     const text = missing.map(({ layer, reason }) => `${layer} (${reason ?? 'refused'})`).join('; ');
@@ -107,6 +113,12 @@ export async function openJailFor(
     await nextTurn();
     throw error;
   }
+}
+
+/** Root can write there as it can outside, though not for longer than the command lives: packages that are installed do. */
+function storeCovers({ plan, stores }: Parameters<typeof openJailFor>[0]): readonly Cover[] {
+  const isWritable = process.geteuid?.() === 0 && plan.identity === undefined && plan.fsWrite === undefined;
+  return stores?.places(isWritable) ?? [];
 }
 
 /** Whether an option needs the layer, so that nothing is to run without it. */

@@ -1,6 +1,7 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
+import { StoreCovers } from '../../agent/trust/store-covers.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { type AgentOptions, readAgentOptions } from '../agent/agent-options.ts';
 import { runDefinition } from '../commands/run-definition.ts';
@@ -75,7 +76,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const environment = workloadEnvironment(process.env);
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
-  const jail = openJailFor(jailOptions, options.quiet);
+  const stores = options.systemStore ? undefined : new StoreCovers();
+  const jail = openJailFor({ ...jailOptions, stores }, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
   let session: RunSession;
@@ -92,7 +94,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     // Its network has no way out but the relay that is not there.
     const without = opened?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
     process.stderr.write(`upstreamproxy: running without ${without}: ${message} [${code}]\n`);
-    return await interruption.leaveTo(() => runWorkload(command, environment, opened));
+    const asOutside = stores?.contents(opened?.report.covered ?? [], undefined);
+    return await interruption.leaveTo(() => runWorkload(command, environment, opened, asOutside));
   }
   stack.use(session);
   if (interruption.by !== undefined) return { signal: interruption.by };
@@ -105,7 +108,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   if (request.posture) process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
-  const running = interruption.leaveTo(() => runWorkload(command, env, opened));
+  const covers = stores?.contents(opened?.report.covered ?? [], session.proxy.files?.ownCa);
+  const running = interruption.leaveTo(() => runWorkload(command, env, opened, covers));
   // Beside the command, which does not wait for it.
   const { countBuffersInHeapLimit } = await import('../terminal/heap-setting.ts');
   countBuffersInHeapLimit();

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 import { followStops, sharesForeground } from '../../agent/jail/job-control.ts';
+import type { LateCover } from '../../agent/jail/jail-plan.ts';
 import type { Jail } from '../../agent/jail/jail-process.ts';
 import type { RunningCommand } from '../../agent/jail/jailed-process.ts';
 import { adoptOrphans } from '../../agent/jail/orphans.ts';
@@ -66,6 +67,7 @@ export async function runWorkload(
   command: readonly [string, ...string[]],
   environment: Environment,
   jail?: Jail,
+  covers: readonly LateCover[] = [],
 ): Promise<WorkloadEnd> {
   const [file, ...args] = command;
   // Opening them makes pipes non-blocking, which the helper undoes before the command starts; so they are opened by now.
@@ -77,7 +79,7 @@ export async function runWorkload(
   const child: RunningCommand =
     jail === undefined
       ? spawn(file, args, { stdio: 'inherit', env: environment })
-      : jail.start({ file, args, environment });
+      : jail.start({ file, args, environment, covers });
   stack.use(followStops(child));
   signals.to(child);
   return await new Promise<WorkloadEnd>((resolve) => {

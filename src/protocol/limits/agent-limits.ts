@@ -195,6 +195,11 @@ export const agentLimits = {
     'jail_refused',
     'The file system in memory whose files are laid over paths in the jail: bundles of certificates in every form, and what the command writes there.',
   ),
+  coveredStoreBytesMax: fixedRow(
+    4 * MiB,
+    'limit_exceeded',
+    'A trust store of the system that is laid over with the CA in it: the largest have half a megabyte. A larger one stays as it is.',
+  ),
   coverFilesMax: fixedRow(
     16_384,
     'jail_refused',
