@@ -1,6 +1,19 @@
 // initUpstreamProxy: the library's one entry point. It fails open, as a library must, and says so once.
 
+import { lstatSync } from 'node:fs';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
+import {
+  callback,
+  count,
+  flag,
+  oneOf,
+  type OptionForm,
+  relayPort,
+  requireKnownOptions,
+  text,
+  texts,
+  thing,
+} from '../protocol/known-options.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { WorkloadFiles } from './trust/workload-stores.ts';
@@ -8,13 +21,18 @@ import type { Environment } from './hardening/environment-scrub.ts';
 import type { CaptureStarter } from './capture/capture.ts';
 import type { JailFacts } from './jail/jail-facts.ts';
 import { type Logger, standardErrorLogger } from '../system/logger.ts';
+import { type DisabledProxy, disabledProxy } from './disabled-proxy.ts';
 import type { TokenSource } from './session-steps.ts';
+import { defaultTokenFile } from './uplink/token.ts';
 import { type LoopbackFacts, type OpenSession, openSession } from './session.ts';
 
 export interface InitOptions {
   /** `https://host[:port][/prefix]`. Without it, and without a token, the proxy is off and nothing happens. */
   readonly gatewayUrl?: string;
-  /** File with the session token: owned by this user or root, mode 0600 or less, no link. Erased once used. */
+  /**
+   * File with the session token: owned by this user or root, mode 0600 or less, no link. Erased once used. With a gateway URL and neither
+   * this nor `tokenFd`, /run/secrets/upstreamproxy-token, if it is there.
+   */
   readonly tokenFile?: string;
   /** Inherited descriptor to read the session token from, instead of a file. Closed once read. */
   readonly tokenFd?: number;
@@ -61,23 +79,21 @@ export interface InitOptions {
   readonly dangerouslyAllowPlainGateway?: boolean;
 }
 
-/** The proxy of this process. `close()`, or `await using`, ends it and leaves nothing. */
-export interface UpstreamProxy extends AsyncDisposable {
-  readonly enabled: boolean;
-  /** Why it is off, for a person. */
-  readonly reason?: string;
-  /** The fault behind `reason`; absent if it is merely not configured. */
-  readonly error?: ProxyError;
-  /** Variables to set for the workload; empty when off, so that nothing points to a dead relay. */
+/** A proxy that is on. `close()`, or `await using`, ends it and leaves nothing. */
+export interface EnabledProxy extends AsyncDisposable {
+  readonly enabled: true;
+  readonly reason?: undefined;
+  readonly error?: undefined;
+  /** Variables to set for the workload. */
   readonly env: Readonly<Record<string, string>>;
-  /** Port of the relay on loopback; 0 when off. */
+  /** Port of the relay on loopback; 0 if it has only a socket. */
   readonly port: number;
-  readonly posture?: Posture;
-  readonly sessionId?: string;
+  readonly posture: Posture;
+  readonly sessionId: string;
   /** PEM bundle of the system's roots and the gateway's. */
-  readonly caBundlePath?: string;
-  /** The files that `env` names, for orchestrators that mount or copy them; absent when off. */
-  readonly files?: Readonly<WorkloadFiles>;
+  readonly caBundlePath: string;
+  /** The files that `env` names, for orchestrators that mount or copy them. */
+  readonly files: Readonly<WorkloadFiles>;
   /** Variables of the base environment whose value gave way in `env` and is not part of it. */
   readonly displaced: readonly string[];
   /** Ports beside 80 and 443 that the policy opens. */
@@ -85,12 +101,42 @@ export interface UpstreamProxy extends AsyncDisposable {
   /** There where names are captured on loopback, with ports that are not, for another server has them. */
   readonly loopbackCapture?: LoopbackFacts;
   /** False if something of the token file could not be erased; the token is used up all the same. */
-  readonly tokenErased?: boolean;
+  readonly tokenErased: boolean;
   /** Resolves with what ended the session for good (revoked, expired), or undefined after `close`. */
   readonly ended: Promise<ProxyError | undefined>;
   /** Ends: no new connections, up to `drainMs` for the open ones, then resets. Harmless when repeated. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
+
+/** The proxy of this process: `enabled` says which of the two it is. */
+export type UpstreamProxy = EnabledProxy | DisabledProxy;
+
+const forms = {
+  gatewayUrl: text,
+  tokenFile: text,
+  tokenFd: count,
+  gatewayCa: text,
+  gatewayPins: texts,
+  stateDirectory: text,
+  relayPort,
+  relaySocket: text,
+  systemCaPath: text,
+  environment: thing,
+  baseEnvironment: thing,
+  scrubEnvironment: flag,
+  jail: thing,
+  entrances: callback,
+  captureLoopback: flag,
+  homeFiles: flag,
+  systemStore: flag,
+  connectCommand: texts,
+  logger: thing,
+  limits: thing,
+  signal: thing,
+  onFailure: oneOf('continue', 'throw'),
+  dangerouslyAllowUnhardened: flag,
+  dangerouslyAllowPlainGateway: flag,
+} satisfies Record<keyof InitOptions, OptionForm>;
 
 /**
  * Hardens this process, exchanges the session token, sets up trust, relay and tunnel, and returns the environment for
@@ -100,16 +146,16 @@ export interface UpstreamProxy extends AsyncDisposable {
 export async function initUpstreamProxy(options: InitOptions = {}): Promise<UpstreamProxy> {
   const { gatewayUrl, tokenFile, tokenFd } = options;
   const logger = options.logger ?? standardErrorLogger;
-  if (gatewayUrl === undefined && tokenFile === undefined && tokenFd === undefined) {
-    return disabled('not configured: no gateway URL and no session token were given');
-  }
   try {
+    requireKnownOptions('initUpstreamProxy', options, forms);
+    if (gatewayUrl === undefined && tokenFile === undefined && tokenFd === undefined)
+      return disabledProxy('not configured: no gateway URL and no session token were given');
     return enabled(await openSession(sessionOptions(options, logger)));
   } catch (error) {
     const fault = asProxyError(error);
     if (options.onFailure === 'throw') throw fault;
     logger.warn(`the proxy is off: ${fault.message} [${fault.code}]`);
-    return disabled(fault.message, fault);
+    return disabledProxy(fault.message, fault);
   }
 }
 
@@ -144,15 +190,20 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
   };
 }
 
-function tokenSource({ tokenFile, tokenFd }: InitOptions): TokenSource {
+/** The token that was named, or the one at the default place. Throws config_invalid if there is neither. */
+export function tokenSource(
+  { tokenFd, tokenFile }: Pick<InitOptions, 'tokenFd' | 'tokenFile'>,
+  place = defaultTokenFile,
+): TokenSource {
   if (tokenFd !== undefined && tokenFile !== undefined) {
     throw new ProxyError('config_invalid', 'give the session token by descriptor or by file, not both');
   }
   if (tokenFd !== undefined) return { fd: tokenFd };
   if (tokenFile !== undefined) return { file: tokenFile };
+  if (lstatSync(place, { throwIfNoEntry: false }) !== undefined) return { file: place };
   throw new ProxyError(
     'config_invalid',
-    'a gateway URL but no session token was given (tokenFile or tokenFd)',
+    `a gateway URL but no session token was given (tokenFile or tokenFd), and there is none at ${place}`,
   );
 }
 
@@ -162,7 +213,7 @@ function optional<K extends string, V>(key: K, value: V | undefined): Partial<Re
   return (value === undefined ? {} : { [key]: value }) as Partial<Record<K, V>>;
 }
 
-function enabled(session: OpenSession): UpstreamProxy {
+function enabled(session: OpenSession): EnabledProxy {
   return {
     enabled: true,
     env: session.environment,
@@ -178,20 +229,5 @@ function enabled(session: OpenSession): UpstreamProxy {
     ended: session.ended,
     close: (options) => session.close(options),
     [Symbol.asyncDispose]: () => session.close(),
-  };
-}
-
-function disabled(reason: string, error?: ProxyError): UpstreamProxy {
-  return {
-    enabled: false,
-    reason,
-    ...(error === undefined ? {} : { error }),
-    env: {},
-    port: 0,
-    displaced: [],
-    capturePorts: [],
-    ended: Promise.resolve(error),
-    close: () => Promise.resolve(),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

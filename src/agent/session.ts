@@ -1,6 +1,6 @@
 // The life of a session in its fixed order; each step is real before the next one begins.
 
-import { ProxyError } from '../protocol/error.ts';
+import type { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { Capture, CaptureStarter } from './capture/capture.ts';
@@ -17,8 +17,8 @@ import type { WorkloadFiles } from './trust/workload-stores.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from '../system/logger.ts';
-import { type Relay, startUpstreamProxyRelay } from './relay/relay.ts';
-import type { RelayTunnel } from './relay/relay-connection.ts';
+import { type Relay, startRelay } from './relay/relay.ts';
+import { laterTunnel } from './relay/later-tunnel.ts';
 import { openSessionGateway, reachGateway } from './session-gateway.ts';
 import { SessionKey } from './uplink/session-key.ts';
 import {
@@ -189,7 +189,7 @@ function listenAhead(
   current: () => TunnelClient | undefined,
   stack: AsyncDisposableStack,
 ): Promise<Relay> {
-  const listening = startUpstreamProxyRelay({
+  const listening = startRelay({
     tunnel: laterTunnel(current),
     port,
     ...(relaySocket === undefined ? {} : { socketPath: relaySocket }),
@@ -286,20 +286,4 @@ class RunningSession implements OpenSession {
       this.#client.close().then(() => this.#stack.disposeAsync()),
     ]);
   }
-}
-
-/** The relay listens before there is a tunnel; nobody is told of it until there is one. */
-function laterTunnel(current: () => TunnelClient | undefined): RelayTunnel {
-  const tunnel = (): TunnelClient => {
-    const client = current();
-    if (client === undefined) throw new ProxyError('tunnel_lost', 'the tunnel to the gateway is not up yet');
-    return client;
-  };
-  return {
-    get isUp() {
-      return current()?.isUp ?? false;
-    },
-    whenUp: async () => await tunnel().whenUp(),
-    openStream: (fields) => tunnel().openStream(fields),
-  };
 }

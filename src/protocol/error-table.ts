@@ -72,6 +72,12 @@ export const errorTable = {
   proof_invalid: row(401, 47, 77, 'The DPoP proof is missing, wrong, stale or was used before.'),
   access_unknown: row(404, 57, 65, 'There is no such request for access, or not in the state for this.'),
   hardening_failed: row(500, 48, 77, 'The agent could not harden itself, so the token was not read.'),
+  runtime_unsupported: row(
+    500,
+    58,
+    78,
+    'The library does not work under this version of Node; the message says what does.',
+  ),
   jail_refused: row(500, 56, 77, 'The kernel refuses a layer of the jail that was required.'),
   gateway_unreachable: row(502, 49, 69, 'The gateway cannot be reached.'),
   gateway_untrusted: row(502, 50, 76, 'The certificate of the gateway is not the expected one.'),
@@ -142,6 +148,12 @@ export const errorTable = {
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;
+
+/** The code that a text of the other side names; undefined for one of a later version, or of none. */
+export function knownErrorCode(text: unknown): ErrorCode | undefined {
+  // The check makes the key known.
+  return typeof text === 'string' && Object.hasOwn(errorTable, text) ? (text as ErrorCode) : undefined;
+}
 
 const codeByWire = new Map<number, ErrorCode>(
   // The table's keys are the codes; Object.entries forgets that.

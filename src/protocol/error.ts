@@ -53,6 +53,8 @@ export class ProxyError extends Error {
  */
 export function asProxyError(error: unknown, code: ErrorCode = 'internal'): ProxyError {
   if (error instanceof ProxyError) return error;
-  if (error instanceof SuppressedError) return asProxyError(error.suppressed, code);
+  // Runtimes that we refuse have no such class.
+  if (typeof SuppressedError === 'function' && error instanceof SuppressedError)
+    return asProxyError(error.suppressed, code);
   return new ProxyError(code, faultText(error), { cause: error });
 }

@@ -43,7 +43,8 @@ export interface PublicJwk {
 export interface EnrolRequest {
   readonly key: PublicJwk;
   readonly posture: Posture;
-  readonly agent: { readonly version: string };
+  /** `session` is what the agent's caller calls the session: a claim, for people who look for it. */
+  readonly agent: { readonly version: string; readonly session?: string };
 }
 
 /** Response to enrolment and renewal. */

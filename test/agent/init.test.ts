@@ -4,9 +4,11 @@ import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import * as library from '../../src/index.ts';
-import { initUpstreamProxy, type InitOptions } from '../../src/agent/init.ts';
+import { initUpstreamProxy, type InitOptions, tokenSource } from '../../src/agent/init.ts';
+import { defaultTokenFile } from '../../src/agent/uplink/token.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { MemoryLogger } from './support/enrolled.ts';
 import { RelayClient } from './support/relay-fixture.ts';
 import { type SessionSetting, sessionSetting, tokenText } from './support/session-setting.ts';
@@ -23,11 +25,22 @@ function optionsOf(setting: SessionSetting, changes: InitOptions = {}): InitOpti
   };
 }
 
-test('the library exports its four functions', () => {
-  assert.equal(library.initUpstreamProxy, initUpstreamProxy);
-  assert.equal(typeof library.startUpstreamProxyRelay, 'function');
-  assert.equal(typeof library.downloadCaBundle, 'function');
-  assert.equal(typeof library.setNonDumpable, 'function');
+test('the library has its five functions, which do what those of the agent do', async () => {
+  assert.deepEqual(
+    Object.keys(library).toSorted(),
+    [
+      'ProxyError',
+      'downloadCaBundle',
+      'initUpstreamProxy',
+      'setNonDumpable',
+      'startUpstreamProxyRelay',
+    ].concat('writeCaBundle'),
+  );
+  assert.match((await library.initUpstreamProxy()).reason ?? '', /not configured/);
+  assert.equal(library.setNonDumpable().nondumpable, true);
+  await assert.rejects(library.startUpstreamProxyRelay({} as never), { code: 'config_invalid' });
+  await assert.rejects(library.downloadCaBundle('', undefined, ''), { code: 'config_invalid' });
+  await assert.rejects(library.writeCaBundle('', undefined, ''), { code: 'config_invalid' });
 });
 
 describe('a proxy that is on', () => {
@@ -131,6 +144,26 @@ describe('a proxy that fails', () => {
     await assert.rejects(initUpstreamProxy(options), { code: 'token_unreadable' });
   });
 
+  test('refuses options that it does not have, and values of another form, with what was meant', async () => {
+    await using setting = await sessionSetting();
+    const cases: readonly (readonly [object, RegExp])[] = [
+      [{ tokenfile: '/run/token' }, /no option "tokenfile"; did you mean tokenFile\?/],
+      [{ gateway: 'x' }, /no option "gateway"/],
+      [{ relayPort: '80' }, /relayPort must be a port/],
+      [{ onFailure: 'exit' }, /onFailure must be continue or throw/],
+      [{ homeFiles: 'yes' }, /homeFiles must be true or false/],
+    ];
+    for (const [changes, message] of cases) {
+      const proxy = await initUpstreamProxy({ ...optionsOf(setting), ...changes });
+      assert.equal(proxy.error?.code, 'config_invalid');
+      assert.match(proxy.reason ?? '', message);
+      const thrown = initUpstreamProxy({ ...optionsOf(setting), onFailure: 'throw', ...changes });
+      if (!('onFailure' in changes)) await assert.rejects(thrown, { code: 'config_invalid', message });
+    }
+    assert.equal(setting.disk().token, `${tokenText}\n`);
+    assert.deepEqual(setting.fake.requests, []);
+  });
+
   test('half a configuration is a fault, not a quiet off', async () => {
     const logger = new MemoryLogger();
     for (const options of [{ gatewayUrl: 'https://gateway.test' }, { tokenFile: '/nonexistent' }]) {
@@ -139,4 +172,18 @@ describe('a proxy that fails', () => {
     }
     assert.equal(logger.lines.length, 2);
   });
+});
+
+test('without a token that is named, the one at the default place is taken, if there is one', async () => {
+  await using directory = await temporaryDirectory();
+  const place = join(directory.path, 'token');
+  assert.equal(defaultTokenFile, '/run/secrets/upstreamproxy-token');
+  assert.throws(() => tokenSource({}, place), {
+    code: 'config_invalid',
+    message: new RegExp(`none at ${place}$`),
+  });
+  writeFileSync(place, tokenText, { mode: 0o600 });
+  assert.deepEqual(tokenSource({}, place), { file: place });
+  assert.deepEqual(tokenSource({ tokenFile: '/other' }, place), { file: '/other' });
+  assert.deepEqual(tokenSource({ tokenFd: 3 }, place), { fd: 3 });
 });

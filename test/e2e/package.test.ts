@@ -19,15 +19,22 @@ const installTimeoutMs = 120_000;
 
 const consumer = `
 import { initUpstreamProxy, startUpstreamProxyRelay, downloadCaBundle, setNonDumpable } from 'upstreamproxy';
-import type { InitOptions, UpstreamProxy } from 'upstreamproxy';
+import type { GatewayRelay, InitOptions, RelayOptions, UpstreamProxy } from 'upstreamproxy';
 
 const options: InitOptions = {};
 await using proxy: UpstreamProxy = await initUpstreamProxy(options);
 const port: number = proxy.port;
 // @ts-expect-error: a port is no text
 const text: string = proxy.port;
-const relay: (options: never) => Promise<{ readonly port: number }> = startUpstreamProxyRelay;
-const bundle: (base: string, system: string, out: string) => Promise<{ readonly path: string }> = downloadCaBundle;
+if (!proxy.enabled) console.error(proxy.reason.length);
+// @ts-expect-error: only one that is on surely has an id
+const id: string = proxy.sessionId;
+const start = (token: string): Promise<GatewayRelay> => startUpstreamProxyRelay({ wsUrl: 'wss://gateway.test', sessionId: 'a', token });
+// @ts-expect-error: there is no such option
+const wrong = (token: string): unknown => startUpstreamProxyRelay({ gatewayURL: 'https://gateway.test', token });
+const relay: (options: RelayOptions) => Promise<{ readonly port: number }> = startUpstreamProxyRelay;
+const bundle: (base: string, system: string, out: string) => Promise<boolean> = downloadCaBundle;
+void [id, start, wrong];
 console.log(JSON.stringify([proxy.enabled, proxy.reason, port, text, typeof relay, typeof bundle, setNonDumpable().nondumpable]));
 `;
 

@@ -169,3 +169,61 @@ test('behind the close of the peer what came is read, and what waits to be writt
   await closed(stream);
   assert.equal(stream.errored, null);
 });
+
+test('at the client an empty chunk goes out after silence, and only then', async () => {
+  const pair = await webSocketPair();
+  const recorder = new Recorder();
+  pair.server.start(recorder);
+  const stream = chunkStream(pair.client, defaultLimits, {
+    client: { keepAliveMs: 1, endTimeoutMs: 60_000 },
+  });
+  stream.write('x');
+  const empty = (): number => recorder.messages.filter((message) => decodeChunk(message).length === 0).length;
+  while (empty() < 3) await new Promise((resolve) => setImmediate(resolve));
+  const data = recorder.messages.filter((message) => decodeChunk(message).length > 0);
+  assert.deepEqual(
+    data.map((message) => String(decodeChunk(message))),
+    ['x'],
+  );
+  stream.destroy();
+});
+
+test('at the client an end waits for what the peer still sends, and a peer that is silent is closed under an error', async () => {
+  const pair = await webSocketPair();
+  const near = chunkStream(pair.client, defaultLimits, { client: { keepAliveMs: 60_000, endTimeoutMs: 40 } });
+  const far = chunkStream(pair.server, defaultLimits);
+  near.resume();
+  near.end('request');
+  const [request] = (await once(far, 'data')) as [Buffer];
+  assert.equal(String(request), 'request');
+  let ended = false;
+  near.once('end', () => (ended = true));
+  const error = (await failure(near)) as ProxyError;
+  assert.deepEqual([error.code, error.limit], ['timeout', 'chunkEndTimeoutMs']);
+  assert.equal(ended, false, 'what was cut never looks complete to the reader');
+  // What was sent was complete, and that is what the peer learns.
+  far.resume();
+  await once(far, 'end');
+  await closed(far);
+});
+
+test('at the client bytes that nobody has read yet are no silence of the peer', async (t) => {
+  const pair = await webSocketPair();
+  const near = chunkStream(pair.client, defaultLimits, { client: { keepAliveMs: 60_000, endTimeoutMs: 5 } });
+  const far = chunkStream(pair.server, defaultLimits);
+  far.resume();
+  far.write('response');
+  while (near.readableLength === 0) {
+    near.read(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  near.end();
+  await once(near, 'finish');
+  for (let turn = 0; turn < 3; turn++) t.mock.timers.tick(10);
+  assert.equal(near.destroyed, false);
+  assert.equal(String(near.read()), 'response');
+  const failed = failure(near);
+  for (let turn = 0; turn < 2; turn++) t.mock.timers.tick(10);
+  assert.equal(((await failed) as ProxyError).code, 'timeout');
+});

@@ -41,13 +41,13 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'protocol/tunnel-fault.ts messageCharactersMax',
   ],
   'what one line for a person holds: it is cut, and refuses nothing': [
-    'cli/definition/nearest-name.ts typedLengthMax',
     'cli/definition/option-value.ts quotedMax',
     'cli/operator/access.ts noteCharactersMax',
     'cli/terminal/text-table.ts cellMax',
     'http/printable.ts lengthMax',
     'policy/denial.ts nearMissesMax examinedMax pathShownMax',
     'policy/yaml-source.ts problemsMax',
+    'protocol/nearest-name.ts typedLengthMax',
     'protocol/printable.ts charactersMax',
   ],
   'up to where one way is faster than another: both give the same': [

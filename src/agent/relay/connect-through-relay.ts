@@ -5,7 +5,7 @@ import { ResponseReader } from '../../http/response-reader.ts';
 import type { ReadHead } from '../../http/response-reader.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { type ErrorCode, errorTable } from '../../protocol/error-table.ts';
+import { knownErrorCode } from '../../protocol/error-table.ts';
 
 export interface ConnectThroughRelay {
   /** Where the relay listens. */
@@ -70,13 +70,7 @@ function noRelay({ host, port }: ConnectThroughRelay['relay'], reason: string): 
 function refused(authority: string, { status, headers }: ReadHead): ProxyError {
   const reason = headers.first('x-deny-reason');
   return new ProxyError(
-    knownCode(reason) ?? 'gateway_protocol',
+    knownErrorCode(reason) ?? 'gateway_protocol',
     `the relay refuses ${authority} with ${String(status)}${reason === undefined ? '' : `: ${reason}`}`,
   );
-}
-
-/** The relay's reason is a code of ours; another proxy may say anything. */
-function knownCode(text: string | undefined): ErrorCode | undefined {
-  // The check makes the key known.
-  return text !== undefined && Object.hasOwn(errorTable, text) ? (text as ErrorCode) : undefined;
 }

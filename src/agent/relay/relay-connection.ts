@@ -1,6 +1,7 @@
 // One connection of a client to the relay: its first head, then bytes both ways until either side ends or resets.
 
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { OpenFields } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -8,8 +9,14 @@ import { formatAuthority } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
 import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
 import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
-import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import type { Logger } from '../../system/logger.ts';
+import { DestinationRefused } from '../uplink/destination-refused.ts';
+
+/** A connection to a destination, by way of the gateway. Its `end` is the far end's; anything else that ends it is an error. */
+export interface RelayStream extends Duplex {
+  /** Ends both directions at once; the far end sees a reset. */
+  reset(error: ProxyError): void;
+}
 
 /** What the relay needs of a tunnel. */
 export interface RelayTunnel {
@@ -17,7 +24,8 @@ export interface RelayTunnel {
   readonly isUp: boolean;
   /** Waits until one can, with a deadline of its own; throws why not. */
   whenUp(): Promise<void>;
-  openStream(fields: OpenFields): TunnelStream;
+  /** Throws DestinationRefused where it is known by then that the gateway refuses the destination. */
+  openStream(fields: OpenFields): RelayStream | Promise<RelayStream>;
 }
 
 export interface RelayContext {
@@ -103,17 +111,22 @@ interface Opening {
 
 async function openAndJoin(socket: Socket, opening: Opening, context: RelayContext): Promise<void> {
   const { tunnel, limits } = context;
-  let stream: TunnelStream;
+  let stream: RelayStream;
   try {
     if (!tunnel.isUp) await tunnel.whenUp();
     if (socket.destroyed) return;
-    stream = tunnel.openStream(opening.fields);
+    const opened = tunnel.openStream(opening.fields);
+    // Not awaited where it is there at once: the client's next bytes travel with its open.
+    stream = opened instanceof Promise ? await opened : opened;
   } catch (error) {
     const fault = asProxyError(error, 'tunnel_lost');
-    context.logger.warn(`a connection of the workload was refused: ${fault.message}`);
+    const isRefusal = fault instanceof DestinationRefused;
+    // What the workload asks for must not fill the log.
+    context.logger[isRefusal ? 'info' : 'warn'](`a connection of the workload was refused: ${fault.message}`);
     if (opening.resetsOnFault === true) return void socket.resetAndDestroy();
-    return respondWithError(socket, fault, limits, 503);
+    return respondWithError(socket, fault, limits, isRefusal ? fault.httpStatus : 503);
   }
+  if (socket.destroyed) return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
   // Optimistic: the client's next bytes travel with the open instead of a round trip later. A refusal then comes
   // inside the client's TLS, or as a reset.
   if (opening.greeting !== '') socket.write(opening.greeting);
@@ -122,7 +135,7 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
 }
 
 /** Pipes both ways so that an end stays an end and a reset stays a reset. */
-function join(socket: Socket, stream: TunnelStream, limits: Limits): void {
+function join(socket: Socket, stream: RelayStream, limits: Limits): void {
   let responded = false;
   stream.once('end', () => {
     responded = true;

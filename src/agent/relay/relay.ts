@@ -8,8 +8,12 @@ import { type Logger, silentLogger } from '../../system/logger.ts';
 import { serveRelayConnection } from './relay-connection.ts';
 import { listenRelaySocket } from './relay-socket.ts';
 
-export interface RelayOptions {
+export interface RelayOptions extends RelayPlace {
   readonly tunnel: RelayTunnel;
+}
+
+/** Where a relay listens, and what of it is bounded and told. */
+export interface RelayPlace {
   /** 0, the default, takes a free one; `off` listens on the Unix socket alone. */
   readonly port?: number | 'off';
   /** A Unix socket beside the port, for this user alone. */
@@ -35,7 +39,7 @@ export interface Relay extends AsyncDisposable {
  * Starts the relay: CONNECT and absolute-form requests, on loopback and on a Unix socket only.
  * Throws usage for another address and relay_port_in_use for a taken port.
  */
-export async function startUpstreamProxyRelay(options: RelayOptions): Promise<Relay> {
+export async function startRelay(options: RelayOptions): Promise<Relay> {
   const limits = options.limits ?? defaultLimits;
   const sockets = new Set<Socket>();
   const accept = (socket: Socket): void => {

@@ -4,6 +4,14 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { ProxyError } from '../../protocol/error.ts';
+import {
+  flag,
+  type OptionForm,
+  requireKnownOptions,
+  text,
+  texts,
+  thing,
+} from '../../protocol/known-options.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { caCertPath } from '../../protocol/session-messages.ts';
 import { checkCertificates, splitPemCertificates } from '../../pki/pem.ts';
@@ -23,13 +31,16 @@ export const systemBundlePaths = [
   '/var/lib/ca-certificates/ca-bundle.pem',
 ] as const;
 
-export interface DownloadCaBundleOptions {
-  /** PEM of what may have signed the gateway's own certificate. Without it, the system bundle. */
+export interface WriteCaBundleOptions {
+  /** PEM, or the path of a PEM file, of what may have signed the gateway's own certificate. Without it, the system bundle. */
   readonly gatewayCa?: string;
+  /** `sha256/BASE64` of public keys, one of which must be in the gateway's chain, beside the trust in `gatewayCa`. */
+  readonly gatewayPins?: readonly string[];
+  /** Allows `http://` to a loopback address, in the clear. For tests. */
   readonly dangerouslyAllowPlainGateway?: boolean;
   /** ETag of the bundle that is already there: if the gateway's is the same, nothing is written. */
   readonly etag?: string;
-  readonly limits?: Limits;
+  readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
 }
 
@@ -43,6 +54,16 @@ export interface CaBundle {
   readonly etag?: string;
 }
 
+/** For functions that take these options and more. */
+export const writeCaBundleForms = {
+  gatewayCa: text,
+  gatewayPins: texts,
+  dangerouslyAllowPlainGateway: flag,
+  etag: text,
+  limits: thing,
+  signal: thing,
+} satisfies Record<keyof WriteCaBundleOptions, OptionForm>;
+
 /** The gateway's certificates as it serves them, checked. */
 export interface GatewayCertificates {
   readonly pem: string;
@@ -55,16 +76,19 @@ export interface GatewayCertificates {
  * atomically to `outPath`. `systemCaPath` undefined means the usual places; a missing one is survived and told.
  * Throws ca_invalid (an HTML page, a broken certificate), trust_unwritable, or why the gateway could not be asked.
  */
-export async function downloadCaBundle(
+export async function writeCaBundle(
   baseUrl: string,
   systemCaPath: string | undefined,
   outPath: string,
-  options: DownloadCaBundleOptions = {},
+  options: WriteCaBundleOptions = {},
 ): Promise<CaBundle> {
-  const limits = options.limits ?? defaultLimits;
+  requireKnownOptions('writeCaBundle', options, writeCaBundleForms);
+  const limits = Object.freeze({ ...defaultLimits, ...options.limits });
   const system = readSystemBundle(systemCaPath);
+  const { gatewayCa, gatewayPins: pins } = options;
   const gateway = openGateway(baseUrl, {
-    ca: options.gatewayCa ?? system ?? builtInRoots(),
+    ca: gatewayCa === undefined ? (system ?? builtInRoots()) : readGatewayCa(gatewayCa),
+    ...(pins === undefined ? {} : { pins }),
     dangerouslyAllowPlainGateway: options.dangerouslyAllowPlainGateway ?? false,
   });
   using _kept = gateway.kept;

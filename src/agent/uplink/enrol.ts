@@ -1,7 +1,7 @@
 // The session requests: enrol with the token once, then renew, commit and end with the access token and the key.
 
 import { ProxyError } from '../../protocol/error.ts';
-import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
+import { knownErrorCode } from '../../protocol/error-table.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { printable } from '../../protocol/printable.ts';
 import {
@@ -25,6 +25,8 @@ export interface EnrolOptions {
   /** The fresh key that the session is bound to. */
   readonly key: SessionKey;
   readonly posture: Posture;
+  /** What the caller calls the session; printable ASCII. */
+  readonly callerSession?: string;
   readonly limits: Limits;
   readonly signal?: AbortSignal;
 }
@@ -34,9 +36,10 @@ export interface EnrolOptions {
  * Throws what the gateway responded with (token_expired, token_reused …) or why it could not be asked.
  */
 export async function enrol(options: EnrolOptions): Promise<AgentSession> {
-  const { gateway, token, key, posture, limits, signal } = options;
+  const { gateway, token, key, posture, callerSession: session, limits, signal } = options;
   try {
-    const body: EnrolRequest = { key: key.publicJwk, posture, agent: { version: agentVersion } };
+    const agent = { version: agentVersion, ...(session === undefined ? {} : { session }) };
+    const body: EnrolRequest = { key: key.publicJwk, posture, agent };
     const url = `${gateway.address.baseUrl}${sessionPath}`;
     const request: HttpRequest = {
       method: 'POST',
@@ -154,9 +157,9 @@ export class AgentSession {
 /** The error of a session request that was not a success; codes that are not in our table are gateway_protocol. */
 export function problemOf(status: number, body: Uint8Array): ProxyError {
   const problem = jsonOf(body);
-  const code = problem['error'];
+  const code = knownErrorCode(problem['error']);
   const message = problem['message'];
-  if (isErrorCode(code)) {
+  if (code !== undefined) {
     return new ProxyError(
       code,
       `the gateway refused: ${typeof message === 'string' ? printable(message) : code}`,
@@ -216,10 +219,6 @@ function placeholdersOf(value: unknown): Readonly<Record<string, string>> | unde
 
 function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
-}
-
-function isErrorCode(value: unknown): value is ErrorCode {
-  return typeof value === 'string' && Object.hasOwn(errorTable, value);
 }
 
 function jsonOf(body: Uint8Array): Readonly<Record<string, unknown>> {

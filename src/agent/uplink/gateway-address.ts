@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { ProxyError } from '../../protocol/error.ts';
+import { tunnelPath } from '../../protocol/session-messages.ts';
 
 export interface GatewayAddress {
   /** Name or address without brackets. */
@@ -50,6 +51,16 @@ export function parseGatewayUrl(text: string, allowPlain = false): GatewayAddres
     baseUrl: `${parsed.protocol}//${parsed.host}${prefix}`,
     prefix,
   };
+}
+
+/** The gateway URL of a tunnel's own URL: `wss://host[:port][/prefix]/v1/code/upstreamproxy/ws`. Throws config_invalid. */
+export function gatewayUrlOfTunnel(wsUrl: string): string {
+  const match = /^(wss?):(\/\/[^?#]*)$/i.exec(wsUrl);
+  // The text may hold a password, so it is not repeated.
+  if (match === null || match[2]?.endsWith(tunnelPath) !== true)
+    throw new ProxyError('config_invalid', `the WebSocket URL must be wss://host[:port]${tunnelPath}`);
+  const [, scheme = '', rest = ''] = match;
+  return `${scheme.toLowerCase() === 'wss' ? 'https' : 'http'}:${rest.slice(0, -tunnelPath.length)}`;
 }
 
 /** Whether a host is this machine by its address; the name `localhost` is taken as such. */

@@ -16,6 +16,9 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
+/** Where a sandbox is expected to put the session token, if nothing else is said. */
+export const defaultTokenFile = '/run/secrets/upstreamproxy-token';
+
 /** What must be unchanged for a file to be the one that was read. Not the change time: a link made since must not save it. */
 interface FileIdentity {
   readonly device: bigint;
@@ -103,6 +106,18 @@ export async function readTokenDescriptor(fd: number, limits: Limits): Promise<S
     });
   }
   return tokenFrom({ memory, read: length }, place, limits);
+}
+
+/**
+ * A copy of a token that the caller holds, so that zeroing it takes nothing from a start that may be tried again. Throws
+ * token_malformed or token_unreadable.
+ */
+export function copyToken(token: string | Uint8Array, limits: Limits): SessionToken {
+  const length = Math.min(Buffer.byteLength(token), limits.tokenBytesMax + 1);
+  const memory = Buffer.alloc(limits.tokenBytesMax + 1);
+  if (typeof token === 'string') memory.write(token, 'utf8');
+  else memory.set(token.subarray(0, length));
+  return tokenFrom({ memory, read: length }, 'token', limits);
 }
 
 // Linux gives it no name in node:fs on every runtime; the number is that of <fcntl.h> on x86_64 and aarch64.

@@ -37,7 +37,7 @@ export function endsSession(error: ProxyError): boolean {
 }
 
 /** The code of an error, or that inside a refused handshake; one of a later gateway is simply known to nobody. */
-function reasonOf(error: ProxyError): string {
+export function reasonOf(error: ProxyError): string {
   return error instanceof WebSocketRefusedError ? (error.problem?.error ?? error.code) : error.code;
 }
 

@@ -1,10 +1,12 @@
 // The options that `run` and `agent` share: where the gateway is, and the token for it.
 
+import { lstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { InitOptions } from '../../agent/init.ts';
+import { defaultTokenFile } from '../../agent/uplink/token.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { agentOptionTable } from '../commands/agent-options-table.ts';
 import type { OptionValues } from '../definition/command-definition.ts';
@@ -45,16 +47,18 @@ export async function readAgentOptions(
   const caFile = values['gateway-ca'] ?? nonEmpty(environment['UPSTREAMPROXY_GATEWAY_CA']);
   const tokenFd = values['token-fd'];
   // A token that the command line names is not doubled by one of the environment.
-  const tokenFile =
+  const named =
     values['token-file'] ??
     (tokenFd === undefined ? nonEmpty(environment['UPSTREAMPROXY_TOKEN_FILE']) : undefined);
+  const tokenFile =
+    named ?? (tokenFd === undefined && gatewayUrl !== undefined ? usualTokenFile() : undefined);
   if (tokenFile !== undefined && tokenFd !== undefined) {
     throw new ProxyError('usage', 'give --token-file or --token-fd, not both');
   }
   if (gatewayUrl !== undefined && tokenFile === undefined && tokenFd === undefined) {
     throw new ProxyError(
       'usage',
-      `a session with ${gatewayUrl} needs a token: --token-file FILE or --token-fd N`,
+      `a session with ${gatewayUrl} needs a token: --token-file FILE or --token-fd N; there is none at ${defaultTokenFile}`,
     );
   }
   if (gatewayUrl === undefined && values['gateway-pin'] !== undefined)
@@ -117,6 +121,11 @@ export function changesContainer({ homeFiles, systemStore, captureLoopback }: Ag
 export function ownCommand(): readonly string[] {
   if (isSingleFile()) return [process.execPath];
   return [fileURLToPath(new URL('../../../bin/upstreamproxy', import.meta.url))];
+}
+
+/** Where sandboxes put it, if it is there. */
+function usualTokenFile(): string | undefined {
+  return lstatSync(defaultTokenFile, { throwIfNoEntry: false }) === undefined ? undefined : defaultTokenFile;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

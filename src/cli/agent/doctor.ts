@@ -7,7 +7,7 @@ import { relayAddressOf } from '../../agent/doctor/examine-settings.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { doctorDefinition } from '../commands/doctor-definition.ts';
-import { suggestion } from '../definition/nearest-name.ts';
+import { suggestion } from '../../protocol/nearest-name.ts';
 import { quoted } from '../definition/option-value.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';

@@ -28,7 +28,7 @@ export const agentOptionTable = {
     placeholder: 'FILE',
     holds: 'file',
     variable: 'UPSTREAMPROXY_TOKEN_FILE',
-    help: 'session token, mode 0600; it is erased once the session stands',
+    help: 'session token, mode 0600; it is erased once the session stands; default: /run/secrets/upstreamproxy-token, where it is there',
   },
   'token-fd': {
     kind: 'number',

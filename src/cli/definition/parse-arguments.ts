@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 
 import { ProxyError } from '../../protocol/error.ts';
 import type { CommandDefinition, GroupDefinition, Input, OptionTable } from './command-definition.ts';
-import { suggestion } from './nearest-name.ts';
+import { suggestion } from '../../protocol/nearest-name.ts';
 import { type Given, quoted, readOption, shellLine } from './option-value.ts';
 import { synopsis } from './synopsis.ts';
 

@@ -61,7 +61,7 @@ async function main(program: Program, args: readonly string[]): Promise<number> 
 }
 
 async function unknownCommand({ name: program, definitions }: Program, name: string): Promise<ProxyError> {
-  const { suggestion } = await import('../definition/nearest-name.ts');
+  const { suggestion } = await import('../../protocol/nearest-name.ts');
   const { quoted } = await import('../definition/option-value.ts');
   const known = (await definitions()).filter(({ hidden }) => hidden !== true).map((one) => one.name);
   const hint = suggestion(name, [...known, 'help', 'version']);

@@ -28,13 +28,20 @@ const postureSchema = z.object({
 const enrolSchema = z.object({
   key: publicKeySchema,
   posture: postureSchema,
-  agent: z.object({ version: line }),
+  // Printable ASCII without spaces: an operator's line shows it as it is.
+  agent: z.object({
+    version: line,
+    session: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,128}$/)
+      .exactOptional(),
+  }),
 });
 
 export interface ValidEnrolRequest {
   readonly key: SessionPublicKey;
   readonly posture: Posture;
-  readonly agent: { readonly version: string };
+  readonly agent: { readonly version: string; readonly session?: string };
 }
 
 /** Throws ProxyError `request_malformed` that names the first wrong member, never its value. */

@@ -186,7 +186,12 @@ export class SessionService implements AsyncDisposable {
       case 'enrolled': {
         // The earlier session's streams end first: whoever holds it must not go on while the audit is written.
         if (outcome.superseded.length > 0) await this.#watch.look();
-        await this.#recordEnrolment(input, { ...session, state: 'enrolled' }, outcome.superseded);
+        await this.#recordEnrolment(
+          input,
+          { ...session, state: 'enrolled' },
+          outcome.superseded,
+          request.agent.session,
+        );
         return this.#respond({ ...session, state: 'enrolled' }, nowMs);
       }
       case 'token_consumed':
@@ -209,6 +214,7 @@ export class SessionService implements AsyncDisposable {
     input: EnrolInput,
     session: SessionRecord,
     superseded: readonly string[],
+    agentSession: string | undefined,
   ): Promise<void> {
     const { id, principalId, claims, posture, agentVersion } = session;
     for (const earlier of superseded) {
@@ -226,7 +232,13 @@ export class SessionService implements AsyncDisposable {
       action: 'enrolled',
       sessionId: id,
       principal: principalId,
-      details: { claims, posture, agentVersion, ...(superseded.length > 0 ? { superseded } : {}) },
+      details: {
+        claims,
+        posture,
+        agentVersion,
+        ...(agentSession === undefined ? {} : { agentSession }),
+        ...(superseded.length > 0 ? { superseded } : {}),
+      },
     });
   }
 

@@ -183,7 +183,9 @@ export class TunnelServer {
 
   #serveChunks(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
     const { parts } = this.#options;
-    const duplex = chunkStream(webSocket, parts.limits, () => parts.loopWatch?.enter(principal.sessionId));
+    const duplex = chunkStream(webSocket, parts.limits, {
+      onReceive: () => parts.loopWatch?.enter(principal.sessionId),
+    });
     const destroy = (error: ProxyError): void => {
       duplex.destroy(error);
     };

@@ -30,6 +30,11 @@ export const agentLimits = {
     'Body of a session request, a key and a posture; and of a refusal that the agent reads, a code and a sentence.',
   ),
   enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
+  chunkEndTimeoutMs: fixedRow(
+    30_000,
+    'timeout',
+    'The chunk protocol has no half-close: how long the far end may be silent after the end of a client before the connection is closed for it.',
+  ),
   doctorContactTimeoutMs: fixedRow(
     10_000,
     'timeout',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
-import { startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
+import { startRelay } from '../../../src/agent/relay/relay.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
@@ -208,7 +208,7 @@ describe('how a connection ends', () => {
       Object.assign(stream, { reset: () => {} }) as unknown as TunnelStream;
     const tunnel = { isUp: true, whenUp: () => Promise.resolve(), openStream };
     const limits = { ...defaultLimits, lingerTimeoutMs: 10 };
-    await using relay = await startUpstreamProxyRelay({ tunnel, limits });
+    await using relay = await startRelay({ tunnel, limits });
     const client = new RelayClient(relay.port);
     client.socket.once('data', () => client.socket.pause());
     client.socket.write('CONNECT origin.test:443 HTTP/1.1\r\n\r\n');

@@ -7,7 +7,7 @@ import { connect, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
+import { startRelay } from '../../../src/agent/relay/relay.ts';
 import type { RelayTunnel } from '../../../src/agent/relay/relay-connection.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -36,7 +36,7 @@ describe('the relay on a Unix socket', () => {
   test('serves this user by a file of mode 0600, and removes it', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'own', 'relay.sock');
-    const relay = await startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path });
+    const relay = await startRelay({ tunnel, port: 'off', socketPath: path });
     assert.equal(relay.port, 0);
     assert.deepEqual(relay.hosts, []);
     assert.equal(relay.socketPath, path);
@@ -63,7 +63,7 @@ describe('the relay on a Unix socket', () => {
       const warnings: string[] = [];
       const logger = { info: () => {}, warn: (message: string) => void warnings.push(message) };
       const path = join(directory.path, 'relay.sock');
-      await using relay = await startUpstreamProxyRelay({
+      await using relay = await startRelay({
         tunnel,
         socketPath: path,
         host: '127.0.0.1',
@@ -82,7 +82,7 @@ describe('the relay on a Unix socket', () => {
   test('stands beside the port where both are wanted', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'relay.sock');
-    await using relay = await startUpstreamProxyRelay({ tunnel, socketPath: path });
+    await using relay = await startRelay({ tunnel, socketPath: path });
     assert.notEqual(relay.port, 0);
     assert.match(await responseOf(path), /^HTTP\/1\.1 503 /);
   });
@@ -98,7 +98,7 @@ describe('the relay on a Unix socket', () => {
     async () => {
       await using directory = await temporaryDirectory();
       const path = join(directory.path, 'own', 'relay.sock');
-      await using relay = await startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path });
+      await using relay = await startRelay({ tunnel, port: 'off', socketPath: path });
       const request = ['curl', '-s', '--max-time', '10', '--unix-socket', path, 'http://origin.test/'];
       const drop = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...request];
       const play = async ([file = '', ...args]: readonly string[]): Promise<number | null> => {
@@ -127,14 +127,14 @@ describe('the relay on a Unix socket', () => {
     const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', script]);
     assert.ok(lstatSync(path).isSocket(), 'no stale socket was left');
-    const relay = await startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path });
-    await assert.rejects(startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path }), {
+    const relay = await startRelay({ tunnel, port: 'off', socketPath: path });
+    await assert.rejects(startRelay({ tunnel, port: 'off', socketPath: path }), {
       code: 'relay_port_in_use',
     });
     assert.match(await responseOf(path), /503/, 'the refusal of a second relay ended the first');
     await relay.close();
     writeFileSync(path, 'precious');
-    const attempt = startUpstreamProxyRelay({ tunnel, port: 'off', socketPath: path });
+    const attempt = startRelay({ tunnel, port: 'off', socketPath: path });
     await assert.rejects(attempt, { code: 'config_invalid', message: /no socket is there/ });
     assert.ok(existsSync(path));
   });
@@ -148,7 +148,7 @@ describe('the relay on a Unix socket', () => {
     mkdirSync(join(directory.path, 'private'), { mode: 0o700 });
     symlinkSync(join(directory.path, 'private'), link);
     for (const path of [join(open, 'r'), join(link, 'r'), 'relative', join(directory.path, 'x'.repeat(120))])
-      await assert.rejects(startUpstreamProxyRelay({ tunnel, socketPath: path }), { code: 'config_invalid' });
-    await assert.rejects(startUpstreamProxyRelay({ tunnel, port: 'off' }), { code: 'usage' });
+      await assert.rejects(startRelay({ tunnel, socketPath: path }), { code: 'config_invalid' });
+    await assert.rejects(startRelay({ tunnel, port: 'off' }), { code: 'usage' });
   });
 });

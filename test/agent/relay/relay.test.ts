@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, test } from 'node:test';
-import { startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
+import { startRelay } from '../../../src/agent/relay/relay.ts';
 import type { RelayTunnel } from '../../../src/agent/relay/relay-connection.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { RelayClient, relayFixture } from '../support/relay-fixture.ts';
@@ -21,19 +21,19 @@ const hasIPv6 = Object.values(networkInterfaces()).some((list) =>
 
 describe('where the relay listens', () => {
   test('both loopback addresses, on one port', { skip: !hasIPv6 && 'this machine has no ::1' }, async () => {
-    await using relay = await startUpstreamProxyRelay({ tunnel });
+    await using relay = await startRelay({ tunnel });
     assert.deepEqual(relay.hosts, ['127.0.0.1', '::1']);
     assert.notEqual(relay.port, 0);
   });
 
   test('one address, if it is named', async () => {
-    await using relay = await startUpstreamProxyRelay({ tunnel, host: '127.0.0.1' });
+    await using relay = await startRelay({ tunnel, host: '127.0.0.1' });
     assert.deepEqual(relay.hosts, ['127.0.0.1']);
   });
 
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.2', '']) {
     test(`never ${JSON.stringify(host)}`, async () => {
-      await assert.rejects(startUpstreamProxyRelay({ tunnel, host }), {
+      await assert.rejects(startRelay({ tunnel, host }), {
         code: 'usage',
         message: /loopback only/,
       });
@@ -45,7 +45,7 @@ describe('where the relay listens', () => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
     const { port } = squatter.address() as AddressInfo;
-    await assert.rejects(startUpstreamProxyRelay({ tunnel, port }), {
+    await assert.rejects(startRelay({ tunnel, port }), {
       code: 'relay_port_in_use',
       message: new RegExp(String(port)),
     });
@@ -62,7 +62,7 @@ describe('where the relay listens', () => {
         squatter.listen({ port: 0, host: '::1', ipv6Only: true }, resolve),
       );
       const { port } = squatter.address() as AddressInfo;
-      await assert.rejects(startUpstreamProxyRelay({ tunnel, port }), { code: 'relay_port_in_use' });
+      await assert.rejects(startRelay({ tunnel, port }), { code: 'relay_port_in_use' });
       await new Promise((resolve) => squatter.close(resolve));
     },
   );

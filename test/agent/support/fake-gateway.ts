@@ -5,12 +5,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { chunkStream } from '../../../src/net/chunk-stream.ts';
 import { TunnelLink } from '../../../src/net/tunnel-link.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { acceptWebSocket, refuseUpgrade } from '../../../src/net/websocket-handshake.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { errorTable, type ErrorCode } from '../../../src/protocol/error-table.ts';
-import { tunnelSubprotocol } from '../../../src/protocol/frame.ts';
+import { chunkSubprotocol, tunnelSubprotocol } from '../../../src/protocol/frame.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import {
   caCertPath,
@@ -61,6 +62,8 @@ export class FakeGateway implements AsyncDisposable {
   readonly sessions = new Map<string, FakeSession>();
   readonly links: TunnelLink[] = [];
   onStream: ((stream: TunnelStream) => void) | undefined;
+  /** Gets each connection of the chunk protocol; without it one is echoed behind a 200. */
+  onChunks: ((connection: Duplex) => void) | undefined;
   readonly #options: FakeGatewayOptions;
   readonly #limits: Limits;
   readonly #proofs = new Set<string>();
@@ -247,10 +250,16 @@ export class FakeGateway implements AsyncDisposable {
         request,
         socket,
         head,
-        subprotocols: [tunnelSubprotocol],
+        subprotocols: [tunnelSubprotocol, chunkSubprotocol],
         allowZeroMask: true,
         limits: this.#limits,
       });
+      if (webSocket.subprotocol === chunkSubprotocol) {
+        const connection = chunkStream(webSocket, this.#limits);
+        if (this.onChunks === undefined) echoBehind200(connection);
+        else this.onChunks(connection);
+        return;
+      }
       const link = new TunnelLink({
         webSocket,
         role: 'gateway',
@@ -295,4 +304,11 @@ function send(response: ServerResponse, status: number, body: object): void {
   response
     .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
     .end(text);
+}
+
+function echoBehind200(connection: Duplex): void {
+  connection.once('data', () => {
+    connection.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    connection.pipe(connection);
+  });
 }

@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Relay, startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
+import { type Relay, startRelay } from '../../../src/agent/relay/relay.ts';
 import type { RelayTunnel } from '../../../src/agent/relay/relay-connection.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
@@ -47,7 +47,7 @@ export async function relayFixture(changes: Partial<Limits> = {}, host?: string)
     whenUp: () => Promise.reject(fixture.down ?? new ProxyError('internal', 'it is up')),
     openStream: (fields) => pair.agent.openStream(fields),
   };
-  fixture.relay = await startUpstreamProxyRelay({ tunnel, limits, ...(host === undefined ? {} : { host }) });
+  fixture.relay = await startRelay({ tunnel, limits, ...(host === undefined ? {} : { host }) });
   return fixture as RelayFixture;
 }
 

@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
-  downloadCaBundle,
+  writeCaBundle,
   mergeBundle,
   readGatewayCa,
   readSystemBundle,
@@ -21,7 +21,7 @@ interface Setting {
   readonly folder: string;
   readonly system: string;
   readonly out: string;
-  download(etag?: string): ReturnType<typeof downloadCaBundle>;
+  download(etag?: string): ReturnType<typeof writeCaBundle>;
 }
 
 function withGateway(use: (setting: Setting) => Promise<void>): Promise<void> {
@@ -31,7 +31,7 @@ function withGateway(use: (setting: Setting) => Promise<void>): Promise<void> {
     const out = join(folder, 'bundle.pem');
     writeFileSync(system, `# roots\n${systemPem}`);
     const download: Setting['download'] = (etag) =>
-      downloadCaBundle(fake.url, system, out, {
+      writeCaBundle(fake.url, system, out, {
         gatewayCa: fake.authority.caPem,
         ...(etag === undefined ? {} : { etag }),
       });
@@ -39,7 +39,7 @@ function withGateway(use: (setting: Setting) => Promise<void>): Promise<void> {
   });
 }
 
-describe('downloadCaBundle', () => {
+describe('writeCaBundle', () => {
   test('appends the certificates of the gateway to the system bundle', () =>
     withGateway(async ({ fake, out, download }) => {
       const bundle = await download();
@@ -65,7 +65,7 @@ describe('downloadCaBundle', () => {
   test('survives a missing system bundle and says so', () =>
     withGateway(async ({ fake, folder, out }) => {
       const missing = join(folder, 'nothing-here.pem');
-      const bundle = await downloadCaBundle(fake.url, missing, out, { gatewayCa: fake.authority.caPem });
+      const bundle = await writeCaBundle(fake.url, missing, out, { gatewayCa: fake.authority.caPem });
       assert.equal(bundle.systemBundle, false);
       assert.deepEqual(splitPemCertificates(readFileSync(out, 'utf8')), [fake.caPem]);
     }));
@@ -111,13 +111,13 @@ describe('downloadCaBundle', () => {
       fake.failNext('ca', { kind: 'raw', status: 200, type: 'text/plain', body: 'x'.repeat(5000) });
       const limits = { ...defaultLimits, caBytesMax: 4096 };
       const options = { gatewayCa: fake.authority.caPem, limits };
-      const download = downloadCaBundle(fake.url, undefined, join(folder, 'out'), options);
+      const download = writeCaBundle(fake.url, undefined, join(folder, 'out'), options);
       await assert.rejects(download, { code: 'gateway_protocol', message: /4096/ });
     }));
 
   test('a folder that cannot be written is told', () =>
     withGateway(async ({ fake }) => {
-      const download = downloadCaBundle(fake.url, undefined, '/proc/bundle.pem', {
+      const download = writeCaBundle(fake.url, undefined, '/proc/bundle.pem', {
         gatewayCa: fake.authority.caPem,
       });
       await assert.rejects(download, { code: 'trust_unwritable', message: /\/proc\/bundle\.pem/ });
@@ -125,7 +125,7 @@ describe('downloadCaBundle', () => {
 
   test('a gateway of another authority is not asked', () =>
     withGateway(async ({ fake, out }) => {
-      await assert.rejects(downloadCaBundle(fake.url, undefined, out, { gatewayCa: systemPem }), {
+      await assert.rejects(writeCaBundle(fake.url, undefined, out, { gatewayCa: systemPem }), {
         code: 'gateway_untrusted',
       });
       assert.deepEqual(fake.requests, []);

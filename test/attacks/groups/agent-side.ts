@@ -11,8 +11,8 @@ import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 
 import { workloadEnvironment } from '../../../src/agent/environment.ts';
-import { startUpstreamProxyRelay } from '../../../src/agent/relay/relay.ts';
-import { downloadCaBundle } from '../../../src/agent/trust/trust.ts';
+import { startRelay } from '../../../src/agent/relay/relay.ts';
+import { writeCaBundle } from '../../../src/agent/trust/trust.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';
@@ -48,7 +48,7 @@ export const agentSide: AttackTable = {
       a.sentry.permitAddress(address);
     }
     const tunnel = { isUp: false, whenUp: async () => undefined, openStream: () => assert.fail() };
-    await assert.rejects(startUpstreamProxyRelay({ tunnel, host: '0.0.0.0' }), { code: 'usage' });
+    await assert.rejects(startRelay({ tunnel, host: '0.0.0.0' }), { code: 'usage' });
   },
   'AGENT-03': {
     // Processes start at the same time.
@@ -109,12 +109,12 @@ export const agentSide: AttackTable = {
       a.sentry.permit(gateway.port);
       const out = join(directory, 'bundle.pem');
       // Its certificate is of an authority that nobody pinned: nothing is asked of it.
-      await assert.rejects(downloadCaBundle(gateway.url, undefined, out), { code: 'gateway_untrusted' });
+      await assert.rejects(writeCaBundle(gateway.url, undefined, out), { code: 'gateway_untrusted' });
       assert.deepEqual(gateway.requests, []);
       // A redirect is a response like any other that is not the right one.
       gateway.faults.set('ca', [{ kind: 'raw', status: 302, type: 'text/plain', body: 'elsewhere' }]);
       await assert.rejects(
-        downloadCaBundle(gateway.url, undefined, out, { gatewayCa: gateway.authority.caPem }),
+        writeCaBundle(gateway.url, undefined, out, { gatewayCa: gateway.authority.caPem }),
       );
     }),
   'AGENT-06': async (a) => {
@@ -123,7 +123,7 @@ export const agentSide: AttackTable = {
       whenUp: () => Promise.reject(new ProxyError('tunnel_lost', 'no gateway')),
       openStream: () => assert.fail(),
     };
-    await using relay = await startUpstreamProxyRelay({ tunnel: lost, host: '127.0.0.1' });
+    await using relay = await startRelay({ tunnel: lost, host: '127.0.0.1' });
     a.sentry.permit(relay.port);
     const text = await ask(relay.port, `CONNECT ${a.at('allowed.test')} HTTP/1.1\r\n\r\n`);
     assert.match(text, /^HTTP\/1\.1 50[23] [\s\S]*tunnel_lost/);
@@ -284,7 +284,7 @@ export const ca: AttackTable = {
       for (const body of responses) {
         gateway.faults.set('ca', [{ kind: 'raw', status: 200, type: 'application/x-pem-file', body }]);
         await assert.rejects(
-          downloadCaBundle(gateway.url, undefined, out, { gatewayCa: gateway.authority.caPem }),
+          writeCaBundle(gateway.url, undefined, out, { gatewayCa: gateway.authority.caPem }),
           (error: Error & { code: string }) => /ca_invalid|gateway_protocol/.test(error.code),
           body.slice(0, 40),
         );

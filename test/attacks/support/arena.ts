@@ -3,7 +3,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
-import { startUpstreamProxyRelay, type Relay } from '../../../src/agent/relay/relay.ts';
+import { startRelay, type Relay } from '../../../src/agent/relay/relay.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
@@ -302,7 +302,7 @@ export class Arena implements AsyncDisposable {
       whenUp: async () => undefined,
       openStream: (fields: Parameters<TunnelPair['agent']['openStream']>[0]) => pair.agent.openStream(fields),
     };
-    const relay = await startUpstreamProxyRelay({ tunnel, host: '127.0.0.1', limits: this.#limits });
+    const relay = await startRelay({ tunnel, host: '127.0.0.1', limits: this.#limits });
     this.sentry.permit(relay.port);
     this.sentry.permit(pair.agentSocket.remotePort ?? 0);
     return { relay, pair };

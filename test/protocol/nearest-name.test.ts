@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { nearestName, slipsBetween, suggestion } from '../../../src/cli/definition/nearest-name.ts';
+import { nearestName, slipsBetween, suggestion } from '../../src/protocol/nearest-name.ts';
 
 const names = ['run', 'agent', 'gateway', 'token', 'env', 'doctor', 'policy', 'session', 'gateway-ca'];
 
