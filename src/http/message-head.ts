@@ -18,5 +18,7 @@ export interface RequestHead {
 
 export interface ResponseHead {
   readonly status: number;
+  /** Of a response that the gateway makes: clients of HTTP/1.1 show it. Printable ASCII. */
+  readonly reasonPhrase?: string;
   readonly headers: HeaderList;
 }

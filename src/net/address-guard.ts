@@ -23,7 +23,12 @@ export type AddressClass =
 
 export type AddressVerdict =
   | { readonly allowed: true }
-  | { readonly allowed: false; readonly reason: string };
+  | {
+      readonly allowed: false;
+      readonly reason: string;
+      /** Set where no rule can open it. */
+      readonly never?: AddressClass;
+    };
 
 /** A range as prefix and length; the class of the first range that holds the address counts. */
 type Ipv4Range = readonly [cidr: string, class_: AddressClass];
@@ -122,7 +127,8 @@ export function checkAddress(
   own: ReadonlySet<string> = new Set(),
 ): AddressVerdict {
   const found = classifyAddress(ip);
-  if (neverOpened.has(found)) return { allowed: false, reason: `${found} addresses are never dialled` };
+  if (neverOpened.has(found))
+    return { allowed: false, reason: `${found} addresses are never dialled`, never: found };
   const isOwn = found !== 'loopback' && own.has(plainAddress(ip));
   if (found === 'public' && !isOwn) return { allowed: true };
   const holders = opened.filter((cidr) => cidrContains(cidr, ip));

@@ -9,6 +9,7 @@ import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { DialTimes } from './dial-times.ts';
 import { checkAddress, plainAddress } from './address-guard.ts';
+import { deniedAddress } from './denied-address.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
 import { checkOriginChain } from './origin-chain.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
@@ -16,6 +17,7 @@ import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
 import type { TlsSessions } from './tls-sessions.ts';
+import { untrustedOrigin } from './untrusted-origin.ts';
 import { TrustContexts } from './trust-contexts.ts';
 
 export interface DialTls {
@@ -163,7 +165,7 @@ class GuardedDialer implements Dialer {
     const own = this.#ownAddresses();
     for (const address of known) {
       const verdict = checkAddress(address, opened, own);
-      if (!verdict.allowed) throw denied(host, address, verdict.reason);
+      if (!verdict.allowed) throw deniedAddress(host, address, verdict);
     }
     return fixed?.[0] ?? host;
   }
@@ -187,7 +189,9 @@ class GuardedDialer implements Dialer {
     for (const address of found) {
       const verdict = checkAddress(address, opened, own);
       // One forbidden address refuses the name: an honest name does not mix, a rebinding one does.
-      if (!verdict.allowed) throw denied(host, address, await this.#detail(verdict.reason, request));
+      if (verdict.allowed) continue;
+      const reason = await this.#detail(verdict.reason, request);
+      throw deniedAddress(host, address, { ...verdict, reason });
     }
     return [...new Set(found.map(plainAddress))];
   }
@@ -336,18 +340,6 @@ function interfaceAddresses(): ReadonlySet<string> {
   return new Set(own.map(({ address }) => plainAddress(address)));
 }
 
-function denied(host: string, address: string, reason: string): ProxyError {
-  const what =
-    host === address
-      ? `The address ${host} is not public`
-      : `The name ${host} leads to an address that is not public`;
-  return new ProxyError(
-    'address_denied',
-    `${what}, and the rule does not open it. An operator can open networks in the rule's \`addresses\`.`,
-    { cause: new Error(`${address}: ${reason}`) },
-  );
-}
-
 function connectError(destination: Destination, failure: RaceFailure, timeoutMs: number): ProxyError {
   const where = formatAuthority(destination);
   const cause = new AggregateError(failure.errors, failure.errors.map(({ message }) => message).join('; '));
@@ -374,7 +366,7 @@ function handshakeError(destination: Destination, secured: TLSSocket, cause: unk
   const { host } = destination;
   if (cause instanceof ProxyError) return cause;
   if (!secured.authorized && hasAuthorizationError(secured)) {
-    return new ProxyError('origin_untrusted', `The certificate of ${host} does not verify.`, { cause });
+    return untrustedOrigin(host, cause);
   }
   return new ProxyError(
     'origin_unreachable',

@@ -6,6 +6,9 @@ import { printable } from '../http/printable.ts';
 import { isPublicSuffix } from '../http/public-suffix.ts';
 import { ProxyError } from '../protocol/error.ts';
 
+const otherNameNext =
+  'Use a name that the certificate is for; the operator finds its names in the audit under the trace id. Another authority in the trust does not help.';
+
 /** What is read of the peer's certificate: `subjectaltname` as Node prints it. */
 export interface NamedCertificate {
   readonly subjectaltname?: string | undefined;
@@ -22,6 +25,7 @@ export function checkOriginCertificate(host: string, certificate: NamedCertifica
     isAddressLiteral(host) === 0 ? entries.some(matchesName(host)) : entries.some(matchesAddress(host));
   if (matches) return undefined;
   return new ProxyError('origin_untrusted', `The certificate of the origin is not for ${host}.`, {
+    next: otherNameNext,
     cause: new Error(`subject alternative names: ${printable(certificate.subjectaltname ?? '')}`),
   });
 }

@@ -49,8 +49,12 @@ export function checkOriginChain(
   if (leaf !== undefined && findChain([leaf], search)) return undefined;
   return new ProxyError('origin_untrusted', `The certificate of ${host} does not verify.`, {
     cause: new Error(search.violation ?? 'no chain leads to a certificate that is trusted'),
+    ...(search.violation === undefined ? {} : { next: constrainedNext }),
   });
 }
+
+const constrainedNext =
+  'An authority of its chain must not certify this name (name constraints), so the owner of the origin needs a certificate of another one.';
 
 interface Search {
   readonly others: readonly X509Certificate[];

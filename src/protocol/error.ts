@@ -10,6 +10,7 @@ export interface ProxyErrorOptions {
   readonly claimed?: Readonly<Record<string, string>>;
   readonly retryAfterSeconds?: number;
   readonly limit?: LimitName;
+  readonly next?: string;
 }
 
 /** The one error type of the product: a closed code, a sentence for a person, and the cause. */
@@ -22,6 +23,8 @@ export class ProxyError extends Error {
   readonly claimed: Readonly<Record<string, string>> | undefined;
   /** When the same request could be allowed. */
   readonly retryAfterSeconds: number | undefined;
+  /** What to do about it, where the code alone does not say it. For the workload too. */
+  readonly next: string | undefined;
   /** The limit that was reached, for the metric of that name. */
   readonly limit: LimitName | undefined;
 
@@ -32,6 +35,7 @@ export class ProxyError extends Error {
     this.claimed = options.claimed;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.limit = options.limit;
+    this.next = options.next;
   }
 
   get httpStatus(): number {

@@ -89,8 +89,19 @@ test('npm prints the reason behind its 403', async (context) => {
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /403 Forbidden - GET https:\/\/asked\.test\/some-package - upstreamproxy: No rule allows/,
+    /403 Refused by upstreamproxy: policy_denied \(rule default-deny, trace [0-9a-f]{32}\) - GET https:\/\/asked\.test\/some-package - upstreamproxy: No rule allows/,
   );
+  // An archive is asked for with any type.
+  const archive = await behindGateway(
+    'npm',
+    'install',
+    'https://asked.test/some-package-1.0.0.tgz',
+    `--prefix=${join(directory.path, 'project')}`,
+    `--cache=${cache}`,
+    '--fetch-retries=0',
+  );
+  assert.equal(archive.code, 1);
+  assert.match(archive.stderr, /some-package-1\.0\.0\.tgz - upstreamproxy: No rule allows GET/);
 });
 
 test('pip says that a file is forbidden, and ends at once', async (context) => {
@@ -106,5 +117,8 @@ test('pip says that a file is forbidden, and ends at once', async (context) => {
     'https://asked.test/some_package-1.0-py3-none-any.whl',
   );
   assert.equal(code, 1);
-  assert.match(stderr, /403 Client Error: Forbidden for url: https:\/\/asked\.test\//);
+  assert.match(
+    stderr,
+    /403 Client Error: Refused by upstreamproxy: policy_denied \(rule default-deny, trace [0-9a-f]{32}\) for url: https:\/\/asked\.test\//,
+  );
 });

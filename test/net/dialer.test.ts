@@ -12,7 +12,7 @@ import {
   type DialResult,
 } from '../../src/net/dialer.ts';
 import { createResolver, type Resolver } from '../../src/net/resolver.ts';
-import type { ProxyError } from '../../src/protocol/error.ts';
+import { ProxyError } from '../../src/protocol/error.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import { waitUntil } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -149,6 +149,33 @@ test('one forbidden address among good ones refuses the name', async (t) => {
   }
 });
 
+test('what no rule can open is not advised to be opened', async () => {
+  const dialer = dialerOf(resolverOf(['169.254.169.254']));
+  for (const [host, message, next] of [
+    [
+      '169.254.169.254',
+      /^The address 169\.254\.169\.254 is never dialled, whatever a rule says\.$/,
+      /no rule opens it/,
+    ],
+    [
+      'metadata.google.internal',
+      /^The name metadata\.google\.internal leads to an address that is never dialled/,
+      /no rule opens it/,
+    ],
+    ['0.0.0.0', /^The address 0\.0\.0\.0 is never dialled/, /^No rule opens such an address/],
+    ['127.0.0.1', /^The address 127\.0\.0\.1 is not public, and the rule does not open it\.$/, /^undefined$/],
+  ] as const)
+    await assert.rejects(
+      dialer.dial(request('http', 80, { destination: { scheme: 'http', host, port: 80 }, addresses: [] })),
+      (error: unknown) => {
+        assert.ok(error instanceof ProxyError && error.code === 'address_denied', host);
+        assert.match(error.message, message);
+        assert.match(String(error.next), next);
+        return true;
+      },
+    );
+});
+
 test('a name that is rebound after the first response is judged again at each dial', async (t) => {
   const port = await listen(t, createServer());
   const dialer = dialerOf(resolverOf(['127.0.0.1'], ['169.254.169.254']));
@@ -232,12 +259,27 @@ test('an address as host is verified by its address entry, without SNI', async (
 test('a certificate for another name, of another authority, or one that expired gets no byte', async (t) => {
   const stranger = createTestAuthority();
   const ended = createTestAuthority(Date.now() - 400 * 24 * 3600 * 1000);
+  const early = createTestAuthority(Date.now() + 30 * 24 * 3600 * 1000);
   const cases: readonly (readonly [string, TlsOptions, readonly string[]])[] = [
     ['other name', authority.issue('other.test'), [authority.caPem]],
     ['other authority', stranger.issue('origin.test'), [authority.caPem]],
     ['expired', ended.issue('origin.test'), [ended.caPem]],
+    ['not valid yet', early.issue('origin.test'), [early.caPem]],
   ];
+  const said: Record<string, readonly [RegExp, RegExp]> = {
+    'other name': [/^The certificate of the origin is not for origin\.test\.$/, /does not help\.$/],
+    'other authority': [/^The certificate of origin\.test does not verify\.$/, /^undefined$/],
+    expired: [
+      /^The certificate of origin\.test has expired, or one of its chain\.$/,
+      /owner of the origin has to renew/,
+    ],
+    'not valid yet': [
+      /^The certificate of origin\.test is not valid yet, or one of its chain\.$/,
+      /^The clock of the gateway/,
+    ],
+  };
   for (const [what, options, trust] of cases) {
+    const [message, next] = said[what] ?? assert.fail(what);
     let bytes = 0;
     const server = tlsServer('origin.test', options);
     server.on('secureConnection', (socket: TLSSocket) =>
@@ -245,7 +287,13 @@ test('a certificate for another name, of another authority, or one that expired 
     );
     const port = await listen(t, server);
     const dial = dialerOf(resolverOf(['127.0.0.1']), {}, { trust }).dial(request('https', port));
-    await assert.rejects(dial, { code: 'origin_untrusted', message: /origin\.test/ }, what);
+    await assert.rejects(dial, (error: unknown) => {
+      assert.ok(error instanceof ProxyError && error.code === 'origin_untrusted', what);
+      assert.match(error.message, message);
+      // What the code alone says is right for an authority that is not known, and for nothing else.
+      assert.match(String(error.next), next);
+      return true;
+    });
     assert.equal(bytes, 0, what);
   }
 });

@@ -7,6 +7,8 @@ import type { Limits } from '../../protocol/limits.ts';
 import { type GatewayAddress, parseGatewayUrl } from './gateway-address.ts';
 import { checkPin, hasPinnedKey } from './gateway-pin.ts';
 import { KeptConnections } from './kept-connections.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+import { printable } from '../../http/printable.ts';
 
 /** A gateway together with the certificates that may prove it. */
 export interface Gateway {
@@ -126,21 +128,42 @@ function dialError(error: unknown, { host, port }: GatewayAddress): ProxyError {
   if (error instanceof ProxyError) return error;
   // Errors of node:net and node:tls carry `code`; anything else has only its text.
   const code = String((error as { readonly code?: unknown } | null)?.code ?? '');
-  const text = error instanceof Error ? error.message : String(error);
   const place = `gateway ${host}:${port}`;
   if (isCertificateError(code)) {
+    return new ProxyError('gateway_untrusted', `${place}: ${untrustedReason(code, error)}`, { cause: error });
+  }
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
     return new ProxyError(
-      'gateway_untrusted',
-      `${place}: its certificate is not the expected one (${code}); give the right CA as the gateway's CA`,
+      'gateway_protocol',
+      `${place} does not speak TLS (${code}); is it the port of the gateway?`,
       { cause: error },
     );
   }
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-    return new ProxyError('gateway_protocol', `${place} does not speak TLS (${code})`, { cause: error });
-  }
-  return new ProxyError('gateway_unreachable', `${place} cannot be reached (${code || text})`, {
+  return new ProxyError('gateway_unreachable', `${place} cannot be reached: ${faultReason(error)}`, {
     cause: error,
   });
+}
+
+/** Another CA helps only where the authority is not known. */
+function untrustedReason(code: string, error: unknown): string {
+  switch (code) {
+    case 'CERT_HAS_EXPIRED':
+      return 'its certificate has expired; its operator has to renew it, or the clock here is wrong';
+    case 'CERT_NOT_YET_VALID':
+      return 'its certificate is not valid yet; the clock here is behind, or that of the gateway ahead';
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+    case 'HOSTNAME_MISMATCH':
+      return `its certificate is for ${certificateNames(error)}; name the gateway so, or add this name to its publicNames`;
+    default:
+      return `its certificate is not the expected one (${code}); give the right CA as the gateway's CA`;
+  }
+}
+
+function certificateNames(error: unknown): string {
+  // The runtime adds the certificate to this error (tls.checkServerIdentity); it was sent by whoever listens there.
+  const { cert } = error as { readonly cert?: { readonly subjectaltname?: string } };
+  const names = printable(cert?.subjectaltname ?? '').replaceAll(/(?:DNS|IP Address):/g, '');
+  return names === '""' ? 'another name' : names;
 }
 
 // The names of X509_V_ERR_* as Node and Bun report them, and the runtime's own for a name that does not fit.

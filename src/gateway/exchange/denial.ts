@@ -19,6 +19,8 @@ export interface Denial {
   /** Where a request for access can be left; absent if that would not help. */
   readonly accessUrl?: string;
   readonly retryAfterSeconds?: number | undefined;
+  /** What to do, where the code alone does not say it. */
+  readonly next?: string | undefined;
 }
 
 export interface DenialResponse {
@@ -30,20 +32,21 @@ export interface DenialResponse {
 const nextSteps: Partial<Record<ErrorCode, string>> = {
   policy_denied:
     'Ask the operator of the gateway to allow it, and give the trace id. Trying another way in will be refused too.',
-  address_denied: 'A rule must name this private network in `addresses` before it can be reached.',
+  address_denied:
+    'The operator can open its network in `addresses` of the rule. Trying another way in will be refused too.',
   protocol_denied: 'Only HTTP and TLS pass here unless a rule allows raw TCP to this host and port.',
   authority_mismatch:
     'Send the request with the host of the connection, or open a new connection for the other host.',
   credential_unavailable: 'The request was not sent. The operator finds the cause under the trace id.',
   origin_untrusted:
-    'The gateway does not trust the certificate of the origin. The operator can add its authority to `upstream.ca`.',
+    'The gateway does not know the authority of the certificate. The operator can add it to `upstream.ca`, or to `trust` for the rule.',
 };
 
 const askNext =
   'Leave a request for access as shown, then go on without it or end the task: it stays refused until an operator grants it. Trying another way in will be refused too.';
 
-function nextStepOf({ code, accessUrl }: Denial): string | undefined {
-  return accessUrl === undefined ? nextSteps[code] : askNext;
+function nextStepOf({ code, accessUrl, next }: Denial): string | undefined {
+  return accessUrl === undefined ? (next ?? nextSteps[code]) : askNext;
 }
 
 /** The request that a workload can copy; its reason is the only part to write. */
@@ -83,9 +86,16 @@ function acceptsJson(accept: string): boolean {
   });
 }
 
-/** The response as HTTP: text, or JSON if the request's Accept asks for it. */
-export function denialResponse(denial: Denial, accept: string | undefined): DenialResponse {
-  const wantsJson = accept !== undefined && acceptsJson(accept);
+/** npm asks for archives with any type, and of a response prints its reason phrase and `error` of a JSON body, nothing else. */
+const isNpm = (userAgent: string): boolean => /^npm\/\d/.test(userAgent);
+
+/** The response as HTTP: text, or JSON if the request's Accept asks for it or its client reads nothing else. */
+export function denialResponse(
+  denial: Denial,
+  accept: string | undefined,
+  userAgent: string = '',
+): DenialResponse {
+  const wantsJson = (accept !== undefined && acceptsJson(accept)) || isNpm(userAgent);
   const body = wantsJson ? denialJson(denial) : denialText(denial);
   const headers = new HeaderList([
     ['content-type', wantsJson ? problemType : 'text/plain; charset=utf-8'],
@@ -100,7 +110,15 @@ export function denialResponse(denial: Denial, accept: string | undefined): Deni
     ...(retryAfterSeconds === undefined ? [] : [['retry-after', String(retryAfterSeconds)] as const]),
     ...(denial.code === 'upgrade_required' ? versionFields : []),
   ];
-  return { head: { status: errorTable[denial.code].http, headers: new HeaderList(complete) }, body };
+  const { http: status } = errorTable[denial.code];
+  return { head: { status, reasonPhrase: reasonPhraseOf(denial), headers: new HeaderList(complete) }, body };
+}
+
+/** Many clients show nothing else of a response. Nothing in it is chosen by the workload. */
+function reasonPhraseOf({ code, rule, traceId }: Denial): string {
+  const { isDenial } = errorTable[code];
+  const facts = [...(rule === undefined ? [] : [`rule ${rule}`]), `trace ${traceId}`].join(', ');
+  return `${isDenial ? 'Refused' : 'Failed'} by upstreamproxy: ${code} (${facts})`;
 }
 
 /** What a person or a model reads. */

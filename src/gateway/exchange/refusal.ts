@@ -60,7 +60,8 @@ function respond(client: ClientExchange, denial: Denial, { record, responseTo }:
     client.sendEnd([]);
     return;
   }
-  const { head, body } = responseTo?.(denial) ?? denialResponse(denial, fields.get('accept'));
+  const { head, body } =
+    responseTo?.(denial) ?? denialResponse(denial, fields.get('accept'), fields.get('user-agent'));
   record.refusedWith(head.status);
   client.sendHead(head);
   if (client.method !== 'HEAD') client.sendData(typeof body === 'string' ? Buffer.from(body) : body);
@@ -74,6 +75,7 @@ function denialOf(error: ProxyError, { facts, traceId, mayAskAccess }: ExchangeR
     message: error.message,
     traceId,
     retryAfterSeconds: error.retryAfterSeconds,
+    next: error.next,
     ...(facts.rule === undefined ? {} : { rule: facts.rule }),
     ...(facts.method === undefined ? {} : { method: facts.method }),
     ...(url === undefined ? {} : { url }),

@@ -131,6 +131,7 @@ export class Http1Client implements ClientExchange {
     response.sendDate = false;
     // Asked for and not read: the connection cannot be used for another request.
     if (this.#options.expectsContinue && !this.#continueSent) response.shouldKeepAlive = false;
+    if (head.reasonPhrase !== undefined) response.statusMessage = head.reasonPhrase;
     response.writeHead(head.status, head.headers.toRaw());
     // An event stream's head must not wait for its first event. `flushHeaders` would write its octets above ASCII as UTF-8.
     setImmediate(() => {

@@ -45,6 +45,7 @@ export interface FakeGatewayOptions {
   readonly limits?: Limits;
   /** Names of the gateway's own certificate. */
   readonly certificateHost?: string;
+  readonly authority?: TestAuthority;
   readonly expiresIn?: number;
   readonly placeholders?: Record<string, string>;
   readonly onStream?: (stream: TunnelStream) => void;
@@ -74,7 +75,7 @@ export class FakeGateway implements AsyncDisposable {
     this.#options = options;
     this.#limits = options.limits ?? defaultLimits;
     this.onStream = options.onStream;
-    this.authority = createTestAuthority();
+    this.authority = options.authority ?? createTestAuthority();
     this.caPem = createTestAuthority().caPem;
     this.#server = createServer({ ...this.authority.issue(options.certificateHost ?? '127.0.0.1') });
     this.#server.on('request', (request, response) => void this.#serve(request, response));

@@ -57,9 +57,24 @@ describe('dialling the gateway', () => {
     const gateway = openGateway(fake.url, { ca: fake.authority.caPem });
     await assert.rejects(dialGateway(gateway, defaultLimits), {
       code: 'gateway_untrusted',
-      message: /ALTNAME/,
+      message: `gateway 127.0.0.1:${fake.port}: its certificate is for "other.example.com"; name the gateway so, or add this name to its publicNames`,
     });
   });
+
+  const dayMs = 86_400_000;
+  for (const [what, startMs, reason] of [
+    ['expired', -200 * dayMs, 'has expired; its operator has to renew it, or the clock here is wrong'],
+    ['not valid yet', 30 * dayMs, 'is not valid yet; the clock here is behind, or that of the gateway ahead'],
+  ] as const)
+    test(`of a certificate that is ${what} it says that, and advises no other CA`, async () => {
+      const authority = createTestAuthority(Date.now() + startMs);
+      await using fake = await FakeGateway.start({ authority });
+      const gateway = openGateway(fake.url, { ca: authority.caPem });
+      await assert.rejects(dialGateway(gateway, defaultLimits), {
+        code: 'gateway_untrusted',
+        message: `gateway 127.0.0.1:${fake.port}: its certificate ${reason}`,
+      });
+    });
 
   test('says when nothing listens', async () => {
     const { port } = await (async () => {
@@ -69,7 +84,7 @@ describe('dialling the gateway', () => {
     const gateway = openGateway(`https://127.0.0.1:${port}`, { ca: createTestAuthority().caPem });
     await assert.rejects(dialGateway(gateway, defaultLimits), {
       code: 'gateway_unreachable',
-      message: /ECONNREFUSED/,
+      message: /cannot be reached: nothing listens there$/,
     });
   });
 

@@ -94,7 +94,10 @@ test('the gateway is dialled by them, each time anew, and its certificate is sti
   const other = openGateway(`https://other.test:${fake.port}`, { ca, lookup: names.lookup });
   await assert.rejects(dialGateway(other, limits), { code: 'gateway_untrusted' });
   const missing = openGateway(`https://missing.test:${fake.port}`, { ca, lookup: names.lookup });
-  await assert.rejects(dialGateway(missing, limits), { code: 'gateway_unreachable', message: /ENOTFOUND/ });
+  await assert.rejects(dialGateway(missing, limits), {
+    code: 'gateway_unreachable',
+    message: /the name is not known/,
+  });
 });
 
 test('a plain gateway on loopback is dialled by them too', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type ErrorCode, errorTable } from '../../../src/protocol/error-table.ts';
 import { denialResponse } from '../../../src/gateway/exchange/denial.ts';
 
 const denial = {
@@ -28,6 +29,33 @@ test('a client that accepts JSON gets JSON with the same facts', () => {
     assert.equal(parsed['trace_id'], 't-1');
     assert.equal(parsed['status'], 403);
   }
+});
+
+test('the reason phrase says who refuses and why, with nothing that the workload chose', () => {
+  const { head } = denialResponse(denial, undefined);
+  assert.equal(head.reasonPhrase, 'Refused by upstreamproxy: policy_denied (rule default-deny, trace t-1)');
+  for (const code of Object.keys(errorTable) as ErrorCode[]) {
+    const { message: _, rule: __, ...other } = { ...denial, code };
+    const { head: bare } = denialResponse(
+      { ...other, message: 'a\r\nb: c', url: 'https://x/\r\n' },
+      undefined,
+    );
+    assert.match(bare.reasonPhrase ?? '', /^(?:Refused|Failed) by upstreamproxy: [a-z_0-9]+ \(trace t-1\)$/);
+  }
+});
+
+test('npm gets the form whose reason it prints, whatever it asks for', () => {
+  const npm = 'npm/11.6.0 node/v26.0.0 linux x64 workspaces/false';
+  const { body } = denialResponse(denial, '*/*', npm);
+  assert.match((JSON.parse(body) as { error: string }).error, /^upstreamproxy: no rule allows/);
+  assert.match(denialResponse(denial, '*/*', 'npmx/1').body, /^upstreamproxy: /);
+});
+
+test('what to do next is that of the fault where it has one of its own, and access can be asked for first', () => {
+  const given = { ...denial, code: 'origin_untrusted', next: 'The owner has to renew it.' } as const;
+  assert.match(denialResponse(given, undefined).body, /^next: The owner has to renew it\.$/m);
+  assert.match(denialResponse({ ...given, next: undefined }, undefined).body, /^next: .*`upstream\.ca`/m);
+  assert.match(denialResponse({ ...given, accessUrl }, undefined).body, /^next: Leave a request for access/m);
 });
 
 test('the declared length is the length of the body in bytes', () => {
