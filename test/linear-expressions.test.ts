@@ -10,34 +10,8 @@ import { unprovenReason } from './support/expression-analysis.ts';
 
 const root = new URL('..', import.meta.url);
 
-/** Why an expression that is not proven linear may stay: what it reads is written by the operator, or short. */
-const exceptions: Readonly<Record<string, string>> = {
-  'src/cli/run/state-directory.ts /Z-([0-9a-f]{8}-\\d+-\\d+)-[0-9a-f]{8}$/': 'names of folders that run made',
-  'src/cli/policy/git-accesses.ts /\\/+$/': "an operator's own argument",
-  'src/cli/operator/access.ts /\\.\\d+Z$/': 'a time that Date made',
-  'src/cli/operator/session.ts /\\.\\d+Z$/': 'a time that Date made',
-  'src/cli/gateway/policy-warnings.ts /^(.*):(\\d+)$/s': 'places of rules that the reader made',
-  'src/policy/host-pattern.ts /^\\[.*\\]$/': 'hosts of a policy',
-  'src/policy/host-pattern.ts /:\\d*$/': 'hosts of a policy',
-  'src/policy/public-suffix.ts /^s3([.-][a-z0-9-]+)+\\.amazonaws\\.com$/': 'hosts of a policy',
-  'src/policy/rule-index.ts /\\.\\d+$/': 'a canonical host, of 253 characters at most',
-  'src/net/origin-certificate.ts /(?:^|, )((?:"(?:[^"\\\\]|\\\\.)*"|[^",])*)/g':
-    "names of a certificate as Node writes them, with every quote closed; a handshake's certificates are bounded",
-  'src/net/origin-chain.ts /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END (?:X509 )?CERTIFICATE-----/g':
-    'certificates of the configuration',
-  'src/net/system-trust.ts /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\s]+-----END CERTIFICATE-----/g':
-    "the system's own trust",
-  'src/net/system-trust.ts /-----[A-Z ]+-----|\\s/g': "the system's own trust",
-  'src/gateway/sessions/session-token-parts.ts /"(?:[^"\\\\]|\\\\.)*"|[{}[\\]:]/g':
-    'a text that JSON.parse has taken, so every quote is closed, of tokenBytesMax at most',
-  'src/gateway/policies/discover-hosts.ts /(?:^|\\.)(?:extra-)?index-url=(.*)$/': "the operator's own tools",
-  'src/gateway/policies/discover-hosts.ts /^remote\\..*\\.(?:push)?url=(.*)$/': "the operator's own tools",
-  'src/gateway/policies/discover-hosts.ts /^url\\.(.*)\\.(?:push)?insteadof=/': "the operator's own tools",
-  'src/gateway/policies/discover-hosts.ts /^[\\w.-]+\\.[\\w-]+$/': "the operator's own tools",
-  'src/gateway/config/config-check.ts /^postgres(ql)?:\\/\\/[^/]*:[^/]*@/': 'the configuration',
-  'src/gateway/config/config-check.ts /^\\[(.+)\\](?::\\d+)?$/': 'the configuration',
-  'src/gateway/config/config-check.ts /:\\d+$/': 'the configuration',
-};
+/** Why an expression that is not proven linear may stay. There is none, and what an operator writes is no reason. */
+const exceptions: Readonly<Record<string, string>> = {};
 
 interface Found {
   readonly key: string;

@@ -35,7 +35,20 @@ export function checkOriginCertificate(host: string, certificate: NamedCertifica
  * match nothing, as `DNS:"a, DNS:b"` must not become two names.
  */
 function splitAlternativeNames(text: string): readonly string[] {
-  return [...text.matchAll(/(?:^|, )((?:"(?:[^"\\]|\\.)*"|[^",])*)/g)].map(([, entry = '']) => entry);
+  const entries: string[] = [];
+  let start = 0;
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (isQuoted && character === '\\') at += 1;
+    else if (!isQuoted && character === ',' && text[at + 1] === ' ') {
+      entries.push(text.slice(start, at));
+      start = at + 2;
+    }
+  }
+  entries.push(text.slice(start));
+  return entries;
 }
 
 function matchesAddress(host: string): (entry: string) => boolean {

@@ -1,6 +1,7 @@
 // The chain that a verified certificate rests on, found once more by ourselves, because the runtime verifies one and does not
 // tell which: its name constraints are looked at, where the runtime misses some.
 
+import { certificateBlocks } from '../pki/certificate-blocks.ts';
 import { X509Certificate } from 'node:crypto';
 import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits } from '../protocol/limits.ts';
@@ -14,7 +15,7 @@ export type TrustAnchors = readonly X509Certificate[];
 
 /** @param trust PEM, one certificate or several in each */
 export function trustAnchors(trust: readonly string[]): TrustAnchors {
-  const blocks = trust.flatMap((pem) => pem.match(certificateBlock) ?? []);
+  const blocks = trust.flatMap((pem) => certificateBlocks(pem));
   return blocks.flatMap((block) => {
     try {
       return [new X509Certificate(block)];
@@ -24,8 +25,6 @@ export function trustAnchors(trust: readonly string[]): TrustAnchors {
     }
   });
 }
-
-const certificateBlock = /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END (?:X509 )?CERTIFICATE-----/g;
 
 /**
  * Whether some chain from the certificate to what is trusted keeps all name constraints in it. TLS has verified it before:

@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import { certificateBlocks } from '../pki/certificate-blocks.ts';
 import { ProxyError } from '../protocol/error.ts';
 
 export interface SystemTrustOptions {
@@ -51,7 +52,9 @@ function readOrEmpty(path: string): string {
 }
 
 function splitPem(text: string): readonly string[] {
-  return text.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? [];
+  return certificateBlocks(text).filter(
+    (pem) => pem.startsWith('-----BEGIN CERTIFICATE') && /^[A-Za-z0-9+/=\s]+$/.test(bodyOf(pem)),
+  );
 }
 
 function requireCertificates(text: string): readonly string[] {
@@ -75,8 +78,13 @@ function requireCertificates(text: string): readonly string[] {
   return certificates;
 }
 
+/** What stands between its first line and its last. */
+function bodyOf(pem: string): string {
+  return pem.slice(pem.indexOf('-----', '-----'.length) + '-----'.length, pem.lastIndexOf('-----END'));
+}
+
 /** One form for all, so that equal certificates are equal texts. */
 function withPlainLineEnds(pem: string): string {
-  const base64 = pem.replace(/-----[A-Z ]+-----|\s/g, '');
+  const base64 = bodyOf(pem).replace(/\s/g, '');
   return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 }

@@ -1,5 +1,6 @@
 // A rule's host: an exact name, a wildcard over whole labels, an IP literal, or `*`.
 
+import { digitsAtEnd } from '../http/digits-at-end.ts';
 import { canonicalAddress } from '../http/ip-address.ts';
 
 /**
@@ -19,10 +20,11 @@ export function parseHostPattern(text: string, effect: 'allow' | 'deny'): HostPa
     return `${shown} is a URL; write only its host, and put the path under "paths"`;
   }
   if (text.includes('/')) return `${shown} has a "/"; write only the host here and the path under "paths"`;
-  const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
+  const bare = text.length > 1 && text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
   const address = canonicalAddress(bare);
   if (address !== undefined) return { kind: 'exact', host: address, isAddress: true };
-  if (/:\d*$/.test(text)) return `${shown} has a port; write the host alone and the port under "ports"`;
+  if (text[digitsAtEnd(text) - 1] === ':')
+    return `${shown} has a port; write the host alone and the port under "ports"`;
   const isWildcard = text.startsWith('*.');
   const name = (isWildcard ? text.slice(2) : text).toLowerCase();
   const reason = nameProblem(name, shown);

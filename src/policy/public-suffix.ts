@@ -48,6 +48,16 @@ export function isPublicSuffix(suffix: string): boolean {
     regional.has(suffix.slice(suffix.indexOf('.') + 1)) ||
     isListed(suffix, 'all') ||
     // Endpoints of the object store of a region that the list does not have yet.
-    /^s3([.-][a-z0-9-]+)+\.amazonaws\.com$/.test(suffix)
+    isObjectStore(suffix)
   );
+}
+
+const amazon = '.amazonaws.com';
+
+/** `s3.eu-north-7.amazonaws.com`, `s3-eu-north-7.amazonaws.com`, `s3.dualstack.…`. */
+function isObjectStore(suffix: string): boolean {
+  if (!suffix.startsWith('s3') || !suffix.endsWith(amazon)) return false;
+  const region = suffix.slice('s3'.length, -amazon.length);
+  const hasEmptyLabel = region.includes('..') || region.startsWith('-.') || region.endsWith('.');
+  return /^[.-][a-z0-9.-]+$/.test(region) && !hasEmptyLabel;
 }

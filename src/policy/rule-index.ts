@@ -1,6 +1,7 @@
 // Which rules can match at all: by host, then by port, and then by the first segments of the path or a claim, so that a
 // decision looks at few rules however many there are.
 
+import { splitNumber } from '../http/digits-at-end.ts';
 import { readingsFor } from '../http/path-reading.ts';
 import type { AccessRequest, Principal } from './decision.ts';
 import type { MatchingWork } from './matching-work.ts';
@@ -42,7 +43,7 @@ export class HostIndex {
     }
     if (this.#anyHost.rules.length > 0) {
       // `*` does not reach IP literals, except in a rule that denies.
-      const isAddress = host.includes(':') || /\.\d+$/.test(host);
+      const isAddress = host.includes(':') || splitNumber(host, '.') !== undefined;
       lists.push(isAddress ? this.#anyHostDenies : this.#anyHost);
     }
     return lists;

@@ -1,5 +1,6 @@
 // What `policy check` and `gateway --check` say of files: what the reader found, and rules whose time is over.
 
+import { splitNumber } from '../../http/digits-at-end.ts';
 import type { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
@@ -16,8 +17,9 @@ export function policyWarnings(source: PolicySource, nowMs: number): readonly Ch
     if (expiresMs === undefined || expiresMs > nowMs) return [];
     const when = new Date(expiresMs).toISOString();
     const message = `the rule ${name} expired at ${when} and does nothing; remove it, or give it more time`;
-    const [, file = place, line] = /^(.*):(\d+)$/s.exec(place) ?? [];
-    return [{ severity: 'warning', message, file, ...(line === undefined ? {} : { line: Number(line) }) }];
+    const found = splitNumber(place, ':');
+    const line = found === undefined ? {} : { line: Number(found.digits) };
+    return [{ severity: 'warning', message, file: found?.before ?? place, ...line }];
   });
   return [...state.warnings, ...expired];
 }

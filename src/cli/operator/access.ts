@@ -41,7 +41,7 @@ async function list({ options }: Input<Actions[0]>): Promise<number> {
 
 function rowOf(record: AccessRecord): readonly string[] {
   const { id, state, createdMs, principalId, reason, terms } = record;
-  const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+  const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
   const scope =
     terms === undefined ? '-' : `${terms.scope}${terms.subject === 'principal' ? ', principal' : ''}`;
   const ends = terms === undefined ? '-' : time(terms.endsMs);

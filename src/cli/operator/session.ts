@@ -100,7 +100,7 @@ async function list({ options }: Input<Actions[0]>): Promise<number> {
 
 /** To the second, in UTC. */
 function shortTime(time: string): string {
-  return time.replace(/\.\d+Z$/, 'Z');
+  return time.replace(/\.\d{3}Z$/, 'Z');
 }
 
 async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Promise<number> {

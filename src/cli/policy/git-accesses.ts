@@ -11,7 +11,7 @@ export function gitAccesses(
   { url, refs, change }: { url: string; refs: readonly string[]; change: RefChange },
   requestOf: (method: string, url: string) => RequestAccess,
 ): readonly RequestAccess[] {
-  const base = url.replace(/\/+$/, '');
+  const base = withoutSlashes(url);
   switch (operation) {
     case 'fetch':
       if (refs.length > 0)
@@ -53,4 +53,10 @@ function updateOf(ref: string, change: RefChange): RefUpdate {
     'usage',
     `${JSON.stringify(ref)} is no ref; write its whole name, such as refs/heads/main`,
   );
+}
+
+function withoutSlashes(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === '/') end -= 1;
+  return url.slice(0, end);
 }

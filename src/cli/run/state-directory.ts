@@ -44,8 +44,23 @@ export async function makeRunDirectory(
 
 /** A run can outlive twenty others, and needs its audit to the end. */
 function goesOn(name: string): boolean {
-  const mark = /Z-([0-9a-f]{8}-\d+-\d+)-[0-9a-f]{8}$/.exec(name)?.[1];
-  return mark !== undefined && isMarkAlive(mark);
+  const [time = '', ...mark] = name.split('-').slice(-5);
+  const unique = mark.pop() ?? '';
+  return (
+    mark.length === 3 &&
+    time.endsWith('Z') &&
+    isShortHash(unique) &&
+    isMark(mark) &&
+    isMarkAlive(mark.join('-'))
+  );
+}
+
+function isMark([hash = '', ...numbers]: readonly string[]): boolean {
+  return isShortHash(hash) && numbers.every((number) => /^\d+$/.test(number));
+}
+
+function isShortHash(text: string): boolean {
+  return /^[0-9a-f]{8}$/.test(text);
 }
 
 /** Removes keys and certificates of a run that is over; the audit, its store and the log stay. */

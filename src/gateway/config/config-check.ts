@@ -1,5 +1,6 @@
 // What the shape of a configuration cannot say: keys that go together, addresses, names.
 
+import { splitNumber } from '../../http/digits-at-end.ts';
 import { isIP } from 'node:net';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import { networkList } from '../admission/networks.ts';
@@ -15,7 +16,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
     report(['listen', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
   }
   checkProxies(document, report);
-  if (/^postgres(ql)?:\/\/[^/]*:[^/]*@/.test(document.store ?? '')) {
+  if (hasPassword(document.store ?? '')) {
     report(['store'], 'the URL has a password; a secret never stands in this file');
   }
   checkCredentials(document.credentials ?? {}, report);
@@ -43,9 +44,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
       report(at, 'not a host; write an exact name, .suffix for a name and all below it, or an IP address');
   }
   for (const [i, address] of asList(document.upstream?.resolvers).entries()) {
-    const bare =
-      /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ??
-      (isIP(address) === 6 ? address : address.replace(/:\d+$/, ''));
+    const bare = isIP(address) === 6 ? address : withoutPort(address);
     const at = Array.isArray(document.upstream?.resolvers)
       ? ['upstream', 'resolvers', i]
       : ['upstream', 'resolvers'];
@@ -89,4 +88,19 @@ function checkProxies(document: GatewayConfigDocument, report: Report): void {
       'a PROXY head is believed from trustedProxies alone; name the networks of the balancers there',
     );
   }
+}
+
+/** Of a URL of PostgreSQL, between its scheme and its path. */
+function hasPassword(store: string): boolean {
+  const scheme = ['postgres://', 'postgresql://'].find((start) => store.startsWith(start));
+  if (scheme === undefined) return false;
+  const authority = store.slice(scheme.length).split('/', 1)[0] ?? '';
+  const colon = authority.indexOf(':');
+  return colon >= 0 && authority.lastIndexOf('@') > colon;
+}
+
+/** The address of `address:port` and of `[address]:port`. */
+function withoutPort(address: string): string {
+  const host = splitNumber(address, ':')?.before ?? address;
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }

@@ -23,14 +23,14 @@ const builtIn: Readonly<Record<string, Tool>> = {
       // What holds where the configuration says nothing.
       ['python3', '-c', 'from pip._internal.models.index import PyPI; print("index-url=" + PyPI.url)'],
     ],
-    places: (output) => valuesOf(output, /(?:^|\.)(?:extra-)?index-url=(.*)$/),
+    places: (output) => valuesOf(output, (line) => indexUrlOf(line)),
   },
   git: {
     // Of no repository: what the user and the machine are configured to use.
     commands: [['git', '--git-dir=/dev/null', 'config', '--list']],
     places: (output) => [
-      ...valuesOf(output, /^remote\..*\.(?:push)?url=(.*)$/),
-      ...valuesOf(output, /^url\.(.*)\.(?:push)?insteadof=/),
+      ...valuesOf(output, (line) => behindLast(line, 'remote.', ['.url=', '.pushurl='])),
+      ...valuesOf(output, (line) => beforeLast(line, 'url.', ['.insteadof=', '.pushinsteadof='])),
     ],
   },
 };
@@ -92,9 +92,38 @@ function npmRegistries(output: string): readonly string[] {
   );
 }
 
-function valuesOf(output: string, form: RegExp): readonly string[] {
+/** `index-url=…` and `extra-index-url=…`, of all or of one command of pip. */
+function indexUrlOf(line: string): string | undefined {
+  const equals = line.indexOf('=');
+  const name = line.slice(line.lastIndexOf('.', equals) + 1, equals);
+  return name === 'index-url' || name === 'extra-index-url' ? line.slice(equals + 1) : undefined;
+}
+
+/** What follows the last of the marks in a line that begins so. */
+function behindLast(line: string, start: string, marks: readonly string[]): string | undefined {
+  const found = lastOf(line, start, marks);
+  return found === undefined ? undefined : line.slice(found.at + found.mark.length);
+}
+
+/** What stands between the beginning and the last of the marks. */
+function beforeLast(line: string, start: string, marks: readonly string[]): string | undefined {
+  const found = lastOf(line, start, marks);
+  return found === undefined ? undefined : line.slice(start.length, found.at);
+}
+
+function lastOf(
+  line: string,
+  start: string,
+  marks: readonly string[],
+): { readonly at: number; readonly mark: string } | undefined {
+  if (!line.startsWith(start)) return undefined;
+  const all = marks.map((mark) => ({ mark, at: line.lastIndexOf(mark) }));
+  return all.filter(({ at }) => at >= start.length).toSorted((one, other) => other.at - one.at)[0];
+}
+
+function valuesOf(output: string, valueOf: (line: string) => string | undefined): readonly string[] {
   return lines(output).flatMap((line) => {
-    const value = form.exec(line)?.[1];
+    const value = valueOf(line);
     // pip quotes values, and writes several in one.
     return value === undefined
       ? []
@@ -113,7 +142,8 @@ function lines(text: string): readonly string[] {
 function hostOf(place: string): readonly string[] {
   const scp = /^[\w.-]+@([\w.-]+):/.exec(place)?.[1];
   const url = URL.canParse(place) && place.includes('://') ? new URL(place).hostname : undefined;
-  const bare = /^[\w.-]+\.[\w-]+$/.test(place) ? place : undefined;
+  const dot = place.lastIndexOf('.');
+  const bare = /^[\w.-]+$/.test(place) && dot > 0 && dot < place.length - 1 ? place : undefined;
   const host = url ?? scp ?? bare;
   if (host === undefined || host === '') return [];
   try {

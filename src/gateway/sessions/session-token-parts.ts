@@ -59,7 +59,7 @@ function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
 /** Whether an object in the text, at any depth, has a member twice. The text must be valid JSON. */
 export function hasDuplicateMember(json: string): boolean {
   // Only strings and the marks between them matter; numbers and literals cannot hold either.
-  const tokens = json.match(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g) ?? [];
+  const tokens = stringsAndMarks(json);
   const names: (Set<string> | undefined)[] = [];
   for (const [index, token] of tokens.entries()) {
     if (token === '{') names.push(new Set());
@@ -75,4 +75,18 @@ export function hasDuplicateMember(json: string): boolean {
     }
   }
   return false;
+}
+
+function stringsAndMarks(json: string): readonly string[] {
+  const tokens: string[] = [];
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at] ?? '';
+    if ('{}[]:'.includes(character)) tokens.push(character);
+    else if (character === '"') {
+      const start = at;
+      for (at += 1; at < json.length && json[at] !== '"'; at += 1) if (json[at] === '\\') at += 1;
+      tokens.push(json.slice(start, at + 1));
+    }
+  }
+  return tokens;
 }
