@@ -9,6 +9,7 @@ import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
 import { judgeFields } from './request-fields.ts';
 import { type Asked, HostIndex, type RuleList } from './rule-index.ts';
+import { RuleTimes } from './rule-times.ts';
 import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequests } from './rule.ts';
 
 /** Name of the rule behind a denial that no written rule made. */
@@ -50,13 +51,17 @@ export class CompiledPolicy implements Policy {
   readonly rules: readonly Rule[];
   readonly files: readonly PolicyFile[];
   readonly #index: RulesByHost;
+  readonly #times = new RuleTimes();
 
   constructor({ version, rules, files, index }: PolicyParts) {
     this.version = version;
     this.rules = rules;
     this.files = files;
     this.#index = index ?? new RulesByHost();
-    if (index === undefined) for (const rule of rules) this.#index.add(rule);
+    for (const rule of rules) {
+      this.#times.add(rule);
+      if (index === undefined) this.#index.add(rule);
+    }
   }
 
   /**
@@ -126,9 +131,14 @@ export class CompiledPolicy implements Policy {
     return [...ports].toSorted((a, b) => a - b);
   }
 
-  changesBetween(fromMs: number, toMs: number): boolean {
-    const ends = (ms: number | undefined): boolean => ms !== undefined && ms > fromMs && ms <= toMs;
-    return this.rules.some(({ expiresMs, when }) => ends(expiresMs) || when?.usesTime === true);
+  changesBetween(fromMs: number, toMs: number, host?: string): boolean {
+    if (toMs === fromMs) return false;
+    if (host === undefined) return this.#times.changesBetween(fromMs, toMs);
+    const lists = this.#index.all.listsFor(host);
+    // A field can ask for something of another host, by whose rules the decision is made then.
+    const isWhole = lists.some((list) => list.judgesFields);
+    if (isWhole) return this.#times.changesBetween(fromMs, toMs);
+    return lists.some(({ times }) => times.changesBetween(fromMs, toMs));
   }
 
   /** Lists of the rules whose hosts match; within each list in order. A rule can be in several. */

@@ -117,6 +117,9 @@ export interface Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
   /** Ports other than 80 and 443 that some rule opens for this principal. */
   capturePorts(principal: Principal): readonly number[];
-  /** Whether a decision may be another one at the second time, though nothing but the time is. */
-  changesBetween(fromMs: number, toMs: number): boolean;
+  /**
+   * Whether a decision may be another one at the second time, though nothing but the time is; of a host, if one is given.
+   * Where the clock went back, it may.
+   */
+  changesBetween(fromMs: number, toMs: number, host?: string): boolean;
 }

@@ -17,6 +17,7 @@ export const accessHost = 'upstreamproxy.invalid';
 
 export class GrantedPolicy implements Policy {
   readonly #base: Policy;
+  readonly #grants: readonly AccessGrant[];
   readonly #byHost: ReadonlyMap<string, readonly AccessGrant[]>;
 
   readonly #ownLimits: RuleLimits;
@@ -30,6 +31,7 @@ export class GrantedPolicy implements Policy {
     doctorLimits: RuleLimits = ownLimits,
   ) {
     this.#base = base;
+    this.#grants = grants;
     this.#ownLimits = ownLimits;
     this.#doctorLimits = doctorLimits;
     this.#byHost = Map.groupBy(grants, ({ host }) => host);
@@ -55,9 +57,11 @@ export class GrantedPolicy implements Policy {
     return this.#base.capturePorts(principal);
   }
 
-  /** Of the rules: grants are looked at by who keeps them. */
-  changesBetween(fromMs: number, toMs: number): boolean {
-    return this.#base.changesBetween(fromMs, toMs);
+  changesBetween(fromMs: number, toMs: number, host?: string): boolean {
+    const grants = host === undefined ? this.#grants : (this.#byHost.get(host) ?? []);
+    const [first, last] = fromMs <= toMs ? [fromMs, toMs] : [toMs, fromMs];
+    const isOver = grants.some(({ endsMs }) => endsMs > first && endsMs <= last);
+    return isOver || this.#base.changesBetween(fromMs, toMs, host);
   }
 
   /** Never dialled, whatever the rules say; the gateway serves requests to it. */

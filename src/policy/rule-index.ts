@@ -9,6 +9,7 @@ import { readingsOf } from './path-matching.ts';
 import { selectPath, wholeSegments } from './path-prefix.ts';
 import { append } from './lists-by-key.ts';
 import { isByDestination } from './rule.ts';
+import { RuleTimes } from './rule-times.ts';
 import type { Rule } from './rule.ts';
 
 /** Up to so many rules are faster looked through than looked up. */
@@ -71,6 +72,9 @@ export class RuleList {
   readonly #rules: Rule[] = [];
   readonly #allows: Rule[] = [];
   #isByDestination = true;
+  #judgesFields = false;
+  /** When rules of the list change by themselves. */
+  readonly times = new RuleTimes();
   #facets: Facets | undefined;
 
   get rules(): readonly Rule[] {
@@ -87,11 +91,18 @@ export class RuleList {
     return this.#isByDestination;
   }
 
+  /** Whether one of them judges what the fields of a request ask for beside its destination. */
+  get judgesFields(): boolean {
+    return this.#judgesFields;
+  }
+
   /** A rule that names a host twice is kept once. */
   add(rule: Rule): void {
     if (this.#rules.at(-1) === rule) return;
     this.#rules.push(rule);
     this.#isByDestination &&= isByDestination(rule);
+    this.#judgesFields ||= rule.requestFields !== undefined;
+    this.times.add(rule);
     if (rule.effect === 'allow') this.#allows.push(rule);
     if (this.#facets === undefined && this.#rules.length > plainRulesMax) {
       this.#facets = new Facets();

@@ -4,18 +4,33 @@
 import type { AccessRequest, AllowDecision, DenyDecision, Policy, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
+/** What a decision rested on, beside who asked for what. */
+export interface DecisionBasis {
+  readonly policy: Policy;
+  readonly atMs: number;
+}
+
 interface Decided {
   readonly access: AccessRequest;
   readonly decision: AllowDecision;
+  /** Absent: the decision is made again whatever happened. */
+  readonly basis?: DecisionBasis;
 }
 
-/** Asks again. @throws ProxyError policy_denied if the decision is another one now */
+/**
+ * Decides again, unless the policy is the same one and no time has come at which one of its rules changes.
+ * @throws ProxyError policy_denied if the decision is another one now
+ */
 export function confirmDecision(
-  { access, decision }: Decided,
+  { access, decision, basis }: Decided,
   principal: Principal,
   { policy, clock }: { readonly policy: () => Policy; readonly clock: () => number },
 ): void {
-  const now = policy().decide(principal, access, clock());
+  const [current, nowMs] = [policy(), clock()];
+  const isSame =
+    basis?.policy === current && !current.changesBetween(basis.atMs, nowMs, access.destination.host);
+  if (isSame) return;
+  const now = current.decide(principal, access, nowMs);
   if (now.effect === 'deny') throw denied(now);
   if (givenBy(now) === givenBy(decision)) return;
   throw new ProxyError('policy_denied', 'the policy changed while this waited; try again');

@@ -16,7 +16,7 @@ import type { AccessDesk } from '../access/access-desk.ts';
 import { respondForOwnHost } from './own-host.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
-import { confirmDecision, denied } from './confirm-decision.ts';
+import { confirmDecision, type DecisionBasis, denied } from './confirm-decision.ts';
 import { bodyFacts } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
@@ -74,6 +74,7 @@ export interface Admitted {
   /** What was decided about. */
   readonly access: RequestAccess;
   readonly decision: AllowDecision;
+  readonly basis: DecisionBasis;
   readonly injected: InjectedRequest;
   /** Pays for bytes, of both directions, where the rule limits them. */
   readonly spendBytes: SpendBytes | undefined;
@@ -129,7 +130,7 @@ export async function admit(
   const { destination, headers } = asked.head;
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
-  const { decision, access } = await decide({ client, validated: asked }, scene, parts, record);
+  const { decision, access, basis } = await decide({ client, validated: asked }, scene, parts, record);
   const validated = withoutFields(asked, decision);
   await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
@@ -140,7 +141,7 @@ export async function admit(
     { names: injected.names, stripped },
     decision.inject.map(({ credential }) => credential),
   );
-  return { validated, access, decision, injected, spendBytes };
+  return { validated, access, decision, basis, injected, spendBytes };
 }
 
 /** Without the fields that the rule lets no client say. */
@@ -182,29 +183,29 @@ async function decide(
   { principal }: ExchangeScene,
   parts: ExchangeParts,
   record: ExchangeRecord,
-): Promise<Pick<Admitted, 'decision' | 'access'>> {
+): Promise<Pick<Admitted, 'decision' | 'access' | 'basis'>> {
   const { head } = validated;
   const { destination, method, path, query, headers } = head;
   const access = { depth: 'request', destination, method, path, query, headers } as const;
-  const first = judge(access, principal, parts, record);
+  const { decision: first, basis } = judge(access, principal, parts, record);
   if (first.effect === 'allow') record.holds(holdBody(client, validated, principal, parts));
   if (first.effect === 'deny' || first.awaits === undefined) {
     const decision = allowed(first);
     if (decision.observed !== undefined)
       record.pushRead(head, await observedPush(client, head, parts.limits));
-    return { decision, access };
+    return { decision, access, basis };
   }
   client.sendContinue();
   const commands = await readPush(client.body, headers, parts.limits);
   const push = { ...access, pushed: commands.updates };
   record.pushRead(head, commands.updates);
-  const decision = judge(push, principal, parts, record);
+  const { decision, basis: pushBasis } = judge(push, principal, parts, record);
   if (decision.effect === 'deny') {
     const isAllowed = (one: RequestAccess): boolean =>
       parts.policy().decide(principal, one, parts.clock()).effect === 'allow';
     record.pushRefused(refusedPush(commands, push, isAllowed));
   }
-  return { decision: allowed(decision), access: push };
+  return { decision: allowed(decision), access: push, basis: pushBasis };
 }
 
 function judge(
@@ -212,13 +213,14 @@ function judge(
   principal: Principal,
   parts: ExchangeParts,
   record: ExchangeRecord,
-): Decision {
-  const policy = parts.policy();
-  const decision = policy.decide(principal, access, parts.clock());
+): { readonly decision: Decision; readonly basis: DecisionBasis } {
+  const basis = { policy: parts.policy(), atMs: parts.clock() };
+  const { policy } = basis;
+  const decision = policy.decide(principal, access, basis.atMs);
   const mayAskAccess =
     decision.effect === 'deny' && parts.desk !== undefined && decision.rule.name === defaultDenyName;
   record.decided(decision, { policyVersion: policy.version, mayAskAccess });
-  return decision;
+  return { decision, basis };
 }
 
 /** @throws ProxyError policy_denied */
