@@ -36,7 +36,9 @@ function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule
   return {
     ...rule,
     ...(isForOpen ? { selectors: [], require: [] } : {}),
-    ...(isWhenOpen && rule.when !== undefined ? { when: { ...rule.when, evaluate: () => true } } : {}),
+    ...(isWhenOpen && rule.when !== undefined
+      ? { when: { ...rule.when, guard: undefined, evaluate: () => true } }
+      : {}),
   };
 }
 

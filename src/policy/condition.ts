@@ -4,8 +4,9 @@
 import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { cgiName } from '../http/header-list.ts';
 import { canonicalQueryText } from '../http/query-parameter.ts';
+import { guardOf } from './condition-guard.ts';
 import { parametersOf, type RequestView } from './rule-condition.ts';
-import type { AccessRequest, Principal } from './decision.ts';
+import type { AccessRequest, Principal, RequestAccess } from './decision.ts';
 import type { RuleCondition } from './rule-condition.ts';
 
 /** Reads an expression; a string is the reason why it is none, and what to write. */
@@ -48,6 +49,7 @@ function compileIn(environment: Environment, source: string): RuleCondition | st
   const usesHeaders = mentions(parsed.ast, 'headers');
   return {
     source,
+    guard: guardOf(parsed.ast),
     usesHeaders,
     usesPath: mentions(parsed.ast, 'path'),
     usesParameters: mentions(parsed.ast, 'parameters'),
@@ -55,7 +57,7 @@ function compileIn(environment: Environment, source: string): RuleCondition | st
     usesTime: /\bnow\b/.test(source),
     evaluate: (principal, access, nowMs, view = writtenView(access)) => {
       try {
-        const outcome: unknown = parsed(contextOf(principal, access, { nowMs, usesHeaders, view }));
+        const outcome: unknown = parsed(contextOf(principal, access, nowMs, view));
         return typeof outcome === 'boolean' ? outcome : 'fault';
       } catch {
         // A claim that is absent, a value of another type: the caller decides against the request.
@@ -145,41 +147,60 @@ function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 }
 
-interface ViewedAt {
+interface Asked {
+  readonly principal: Principal;
   readonly nowMs: number;
-  readonly usesHeaders: boolean;
-  readonly view: RequestView;
+  readonly context: object;
 }
 
-function contextOf(
-  principal: Principal,
-  access: AccessRequest,
-  { nowMs, usesHeaders, view }: ViewedAt,
-): Record<string, unknown> {
+/** What the conditions saw last of a view: many rules ask about one request. */
+const contexts = new WeakMap<RequestView, Asked>();
+
+function contextOf(principal: Principal, access: AccessRequest, nowMs: number, view: RequestView): object {
+  const last = contexts.get(view);
+  if (last?.principal === principal && last.nowMs === nowMs) return last.context;
+  const { claims, posture } = principal;
+  const context = { request: requestOf(access, view), claims, posture, now: new Date(nowMs) };
+  contexts.set(view, { principal, nowMs, context });
+  return context;
+}
+
+function requestOf(access: AccessRequest, { path, parameters }: RequestView): object {
   const { scheme, host, port } = access.destination;
   const isRequest = access.depth === 'request';
   return {
-    request: {
-      method: isRequest ? access.method : '',
-      scheme,
-      host,
-      port: BigInt(port),
-      path: view.path,
-      query: isRequest ? canonicalQueryText(access.query) : '',
-      parameters: view.parameters,
-      headers: isRequest && usesHeaders ? headerLists(access.headers) : new Map(),
+    method: isRequest ? access.method : '',
+    scheme,
+    host,
+    port: BigInt(port),
+    path,
+    query: isRequest ? canonicalQueryText(access.query) : '',
+    parameters,
+    // Fields can be many, and few conditions look at them.
+    get headers() {
+      return isRequest ? headerListsOf(access) : noHeaders;
     },
-    claims: principal.claims,
-    posture: principal.posture,
-    now: new Date(nowMs),
   };
+}
+
+type HeaderLists = ReadonlyMap<string, readonly string[]>;
+const noHeaders: HeaderLists = new Map();
+const knownHeaders = new WeakMap<RequestAccess, HeaderLists>();
+
+function headerListsOf(access: RequestAccess): HeaderLists {
+  let lists = knownHeaders.get(access);
+  if (lists === undefined) {
+    lists = headerLists(access.headers);
+    knownHeaders.set(access, lists);
+  }
+  return lists;
 }
 
 /**
  * Names in lower case, each with its values in order. A Map, for a field may be named `__proto__`. To origins that make
  * variables of fields (CGI, WSGI, PHP) an underscore is a hyphen: each name has the values of all that are alike.
  */
-function headerLists(headers: Iterable<readonly [string, string]>): ReadonlyMap<string, readonly string[]> {
+function headerLists(headers: Iterable<readonly [string, string]>): HeaderLists {
   const lists = new Map<string, string[]>();
   for (const [name, value] of headers) {
     const key = cgiName(name);

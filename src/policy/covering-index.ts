@@ -103,21 +103,24 @@ class Facet {
     // For connections that stay closed it does not matter what the other says of requests.
     if (rule.handling !== 'intercept') return [this.#all];
     const found: (readonly Rule[])[] = [];
+    const take = (rules: readonly Rule[]): void => {
+      found.push(rules);
+    };
     const [path] = rule.paths ?? [];
     const [method] = rule.methods ?? [];
     found.push(this.#byMethod.get('') ?? []);
     if (method !== undefined) found.push(this.#byMethod.get(method) ?? []);
     if (path !== undefined) {
-      selectPath(path.literalPrefix, this.#byOpenPath, found);
+      selectPath(path.literalPrefix, this.#byOpenPath, take);
       found.push(this.#bySource.get(path.source) ?? []);
       if (path.shape === 'exact') {
         found.push(this.#byExactPath.get(path.literalPrefix) ?? []);
-        selectPath(path.literalPrefix, this.#byOtherPath, found);
+        selectPath(path.literalPrefix, this.#byOtherPath, take);
       }
     }
     if (rule.git !== undefined) {
       const [repository] = rule.git.repositories ?? [];
-      selectPath(repositoryKey(repository?.literalSegments ?? []), this.#byRepository, found);
+      selectPath(repositoryKey(repository?.literalSegments ?? []), this.#byRepository, take);
     }
     return found;
   }

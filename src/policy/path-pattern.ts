@@ -4,6 +4,7 @@
 import { asWritten, pathFeatures, type PathReading, readingsFor, readPath } from '../http/path-reading.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 import { PathAutomaton } from './path-automaton.ts';
+import { type PathTail, tailOf } from './path-tails.ts';
 import { parsePathSyntax, type PathPart } from './path-syntax.ts';
 
 /** Bounds the states of one pattern, and with them the work for each byte of a path. */
@@ -77,6 +78,11 @@ export class PathPattern {
       this.#read.set(reading.key, known);
     }
     return known;
+  }
+
+  /** What tells its paths from others that begin alike, behind the first segments. */
+  tailBehind(segments: number): PathTail | undefined {
+    return this.shape === 'general' ? tailOf(this.#parts, segments) : undefined;
   }
 
   /** Whether every path that `inner` matches is known to be matched by this pattern too. False when in doubt. */

@@ -16,21 +16,24 @@ export function wholeSegments(prefix: string, isWhole: boolean): string {
   return text.slice(0, at);
 }
 
-/** Adds to `found` the lists of all keys, made by `wholeSegments`, with which the path may begin. */
-export function selectPath<T>(
-  path: string,
-  byPath: ReadonlyMap<string, readonly T[]>,
-  found: (readonly T[])[],
-): void {
-  const take = (key: string): void => {
-    const rules = byPath.get(key);
-    if (rules !== undefined) found.push(rules);
+/** Gives what stands under all keys, made by `wholeSegments`, with which the path may begin. */
+export function selectPath<T>(path: string, byPath: ReadonlyMap<string, T>, take: (found: T) => void): void {
+  const look = (key: string): void => {
+    const found = byPath.get(key);
+    if (found !== undefined) take(found);
   };
-  take('');
+  look('');
   let slash = 0;
   for (let segment = 0; segment < segmentsMax; segment++) {
     slash = path.indexOf('/', slash + 1);
-    take(slash < 0 ? path : path.slice(0, slash));
+    look(slash < 0 ? path : path.slice(0, slash));
     if (slash < 0) return;
   }
+}
+
+/** How many whole segments of a path such a key stands for. */
+export function segmentsOf(key: string): number {
+  let count = 0;
+  for (let at = key.indexOf('/'); at >= 0; at = key.indexOf('/', at + 1)) count++;
+  return count;
 }

@@ -1,6 +1,7 @@
 // Whether a condition holds for a request in all the ways in which origins may read its path and its query.
 
 import { type Parameters, readParameters } from '../http/query-parameter.ts';
+import type { ConditionGuard } from './condition-guard.ts';
 import type { AccessRequest, Principal, RequestAccess } from './decision.ts';
 import { readingsOf } from './path-matching.ts';
 import type { MatchingWork } from './matching-work.ts';
@@ -8,6 +9,8 @@ import type { MatchingWork } from './matching-work.ts';
 /** A compiled `when`. A fault while it runs counts against the request: an allow does not match, a deny does. */
 export interface RuleCondition {
   readonly source: string;
+  /** What it needs to be true; undefined if that is not seen. */
+  readonly guard?: ConditionGuard | undefined;
   /** Whether it may look at the request's header fields. */
   readonly usesHeaders: boolean;
   /** Whether it may look at the path, or at the parameters of the query: origins can read these in several ways. */
@@ -56,29 +59,57 @@ function viewsOf(
   access: RequestAccess,
   { work }: Asking,
 ): readonly RequestView[] {
+  const { views } = knownOf(access);
+  const kind = (usesPath ? 2 : 0) + (usesParameters ? 1 : 0);
+  const made = views[kind];
+  if (made !== undefined) return made;
   const paths = usesPath ? readingsOf(access).texts(work) : [access.path];
   const queries = usesParameters ? parametersOf(access) : [noParameters];
-  return paths.flatMap((path) => queries.map((parameters) => ({ path, parameters })));
+  const all = paths.flatMap((path) => queries.map((parameters) => ({ path, parameters })));
+  // Where the work ran out some readings are missing.
+  if (!work.isSpent) views[kind] = all;
+  return all;
 }
 
 const noParameters: Parameters = new Map();
 
-/** Of requests that are decided; many rules ask for the same ones, and a query may be long. */
-const known = new WeakMap<RequestAccess, readonly Parameters[]>();
+/** What many rules ask of one request; a query may be long, and fields many. */
+interface Known {
+  /** By what the conditions look at. */
+  readonly views: (readonly RequestView[] | undefined)[];
+  parameters?: readonly Parameters[];
+  fieldsLength?: number;
+}
+
+/** Of requests that are decided. */
+const known = new WeakMap<RequestAccess, Known>();
+
+function knownOf(access: RequestAccess): Known {
+  let facts = known.get(access);
+  if (facts === undefined) {
+    facts = { views: [] };
+    known.set(access, facts);
+  }
+  return facts;
+}
 
 export function parametersOf(access: RequestAccess): readonly Parameters[] {
-  let all = known.get(access);
-  if (all === undefined) {
-    all = readParameters(access.query);
-    known.set(access, all);
-  }
-  return all;
+  return (knownOf(access).parameters ??= readParameters(access.query));
+}
+
+function fieldsLengthOf(access: RequestAccess): number {
+  const facts = knownOf(access);
+  if (facts.fieldsLength !== undefined) return facts.fieldsLength;
+  let length = 0;
+  for (const [name, value] of access.headers) length += fieldLength + name.length + value.length;
+  facts.fieldsLength = length;
+  return length;
 }
 
 /** A condition can look at all of this as often as it has operations, at most. */
-function stepsOf({ source, usesHeaders }: RuleCondition, { path, query, headers }: RequestAccess): number {
-  let length = path.length + query.length;
-  if (usesHeaders) for (const [name, value] of headers) length += fieldLength + name.length + value.length;
+function stepsOf({ source, usesHeaders }: RuleCondition, access: RequestAccess): number {
+  const { path, query } = access;
+  const length = path.length + query.length + (usesHeaders ? fieldsLengthOf(access) : 0);
   return (length / charactersPerStep) * (1 + source.length / operationLength);
 }
 

@@ -6,7 +6,8 @@ import { readingsFor } from '../http/path-reading.ts';
 import type { AccessRequest, Principal } from './decision.ts';
 import type { MatchingWork } from './matching-work.ts';
 import { readingsOf } from './path-matching.ts';
-import { selectPath, wholeSegments } from './path-prefix.ts';
+import { segmentsOf, selectPath, wholeSegments } from './path-prefix.ts';
+import { RuleGroup } from './rule-group.ts';
 import { append } from './lists-by-key.ts';
 import { isByDestination } from './rule.ts';
 import { RuleTimes } from './rule-times.ts';
@@ -154,10 +155,10 @@ function portsOf(rule: Rule): ReadonlySet<number> | undefined {
 /** Rules by a claim that must have one value, else by the segments that their paths begin with, else all the others. */
 class Facet {
   readonly #byClaim = new Map<string, Map<unknown, Rule[]>>();
-  readonly #byPath = new Map<string, Rule[]>();
+  readonly #byPath = new Map<string, RuleGroup>();
   /** Those of `#byPath`, for connections, whose path is not known. */
   readonly #withPaths: Rule[] = [];
-  readonly #others: Rule[] = [];
+  readonly #others = new RuleGroup();
 
   add(rule: Rule): void {
     const claim = claimOf(rule);
@@ -170,34 +171,44 @@ class Facet {
     const repositories = rule.paths === undefined ? repositoryPaths(rule) : undefined;
     if (repositories !== undefined) {
       this.#withPaths.push(rule);
-      for (const path of repositories) append(this.#byPath, wholeSegments(path, true), rule);
+      for (const path of repositories) this.#groupAt(wholeSegments(path, true)).add(rule);
       return;
     }
     if (rule.paths === undefined || rule.paths.length === 0) {
-      this.#others.push(rule);
+      this.#others.add(rule);
       return;
     }
     this.#withPaths.push(rule);
     for (const pattern of rule.paths) {
       for (const reading of readingsFor(pattern.features)) {
-        const { literalPrefix, shape } = pattern.readAs(reading);
-        append(this.#byPath, wholeSegments(literalPrefix, shape === 'exact'), rule);
+        const read = pattern.readAs(reading);
+        const key = wholeSegments(read.literalPrefix, read.shape === 'exact');
+        this.#groupAt(key).add(rule, read.tailBehind(segmentsOf(key)));
       }
     }
   }
 
+  #groupAt(key: string): RuleGroup {
+    const group = this.#byPath.get(key) ?? new RuleGroup();
+    this.#byPath.set(key, group);
+    return group;
+  }
+
   select(asked: Asked, found: (readonly Rule[])[]): void {
     const { principal, access, work } = asked;
-    if (this.#others.length > 0) found.push(this.#others);
     for (const [name, byValue] of this.#byClaim) selectClaim(principal.claims[name], byValue, found);
-    if (this.#withPaths.length === 0) return;
     if (access.depth === 'connect') {
-      found.push(this.#withPaths);
+      found.push(this.#others.all, this.#withPaths);
       return;
     }
     // What origins read in several ways is judged in all of them, so rules are looked up by all.
+    const isReadingPaths = this.#withPaths.length > 0 || this.#others.readsPaths;
+    const texts = isReadingPaths ? readingsOf(access).texts(work) : [];
     const lists: (readonly Rule[])[] = [];
-    for (const path of readingsOf(access).texts(work)) selectPath(path, this.#byPath, lists);
+    this.#others.select(access, principal, texts, lists);
+    const groups = new Set<RuleGroup>();
+    for (const path of texts) selectPath(path, this.#byPath, (group) => groups.add(group));
+    for (const group of groups) group.select(access, principal, texts, lists);
     found.push(...new Set(lists));
   }
 }
