@@ -109,6 +109,32 @@ const shapes: readonly {
     matching: (i) => request(apiHost, '/x', 1000 + i),
   },
   {
+    name: 'one host, paths begin with a name',
+    rule: (i) => `hosts: ${apiHost}, paths: "/:owner/repo-${i}/*"`,
+    matching: (i) => request(apiHost, `/acme/repo-${i}/x`),
+  },
+  {
+    name: 'one host, names beside texts',
+    rule: (i) => `hosts: ${apiHost}, paths: "/:name.x${i}/:b/y"`,
+    matching: (i) => request(apiHost, `/a.x${i}/b/y`),
+  },
+  {
+    name: 'one host, conditions on a claim',
+    rule: (i) => `hosts: ${apiHost}, when: 'request.port > 0 && claims.tenant == "t${i}"'`,
+    matching: () => request(apiHost, '/x'),
+    missing: () => request(apiHost, '/x', 8443),
+  },
+  {
+    name: 'one host, conditions on the path',
+    rule: (i) => `hosts: ${apiHost}, when: 'request.path.startsWith("/p${i}/")'`,
+    matching: (i) => request(apiHost, `/p${i}/x`),
+  },
+  {
+    name: 'one host, conditions that no index tells apart (refused)',
+    rule: (i) => `hosts: ${apiHost}, when: '"v${i}" in request.headers["x-tag"]'`,
+    matching: () => request(apiHost, '/x'),
+  },
+  {
     name: 'one wildcard, two readings of the path',
     rule: (i) => `hosts: "*.apps.example.com", paths: "/r${i}/*"`,
     matching: (i) => request('a.b.apps.example.com', `/r${i}/a%2Fb`),

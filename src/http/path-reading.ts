@@ -1,7 +1,8 @@
 // How origins may read one canonical path: docs/reference/policy.md has the table. Nobody reads a path in a way that is
 // not in it, as far as servers are known; what is judged by a path is judged in all of them.
 
-import { encodeOctet, isUnreserved, octetAt } from './percent-octet.ts';
+import { codesText, writeEncoded } from './codes-text.ts';
+import { isUnreserved, octetAt } from './percent-octet.ts';
 
 /** One way to read a path. In every one what comes first is decoded, then cut, then merged. */
 export interface PathReading {
@@ -29,7 +30,8 @@ const emptySegment = 64;
 const mark = 128;
 
 /** Octets that may stand plain as well as encoded, so that both mean the same to an origin that decodes. */
-const reservedOctets: ReadonlySet<number> = new Set([..."!$&'()*+,;=:@/?#"].map((c) => c.charCodeAt(0)));
+const isReserved = new Uint8Array(256);
+for (const char of "!$&'()*+,;=:@/?#") isReserved[char.charCodeAt(0)] = 1;
 
 /** The path as it is written. */
 export const asWritten: PathReading = {
@@ -43,30 +45,46 @@ export const asWritten: PathReading = {
 
 /** What makes the readings of a canonical path differ; 0 if all origins read it alike. */
 export function pathFeatures(path: string): number {
-  let features = path.includes('//') ? emptySegment : 0;
-  for (let at = path.indexOf(';'); at >= 0; at = path.indexOf(';', at + 1)) {
-    features |= parameter;
-    if (path[at - 1] === '/') features |= emptySegment;
-  }
-  for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 3)) {
-    const octet = octetAt(path, at + 1);
-    if (octet === 0x25) features |= featuresOfTwice(octetAt(path, at + 3), path[at - 1]);
-    else if (octet !== undefined && reservedOctets.has(octet)) features |= featuresOf(octet, path[at - 1]);
+  const hasSeveral = path.includes('%') || path.includes(';') || path.includes('//');
+  return hasSeveral ? scanFeatures(path) : 0;
+}
+
+function scanFeatures(path: string): number {
+  let features = 0;
+  let before = 0;
+  for (let at = 0; at < path.length; at++) {
+    const code = path.charCodeAt(at);
+    if (code === slashCode && before === slashCode) features |= emptySegment;
+    else if (code === semicolonCode) features |= parameter | (before === slashCode ? emptySegment : 0);
+    else if (code === percentCode) {
+      const octet = octetAt(path, at + 1);
+      if (octet === percentCode) features |= featuresOfTwice(octetAt(path, at + 3), before);
+      else if (octet !== undefined && isReserved[octet] === 1) features |= featuresOf(octet, before);
+      if (octet !== undefined) at += 2;
+      before = 0;
+      continue;
+    }
+    before = code;
   }
   return features;
 }
 
-function featuresOf(octet: number, before: string | undefined): number {
+const percentCode = 0x25;
+const slashCode = 0x2f;
+const semicolonCode = 0x3b;
+
+/** `before`: the character in front, 0 for none that matters. */
+function featuresOf(octet: number, before: number): number {
   if (octet === 0x2f) return slash;
   if (octet === 0x3f || octet === 0x23) return reserved | mark;
-  if (octet === 0x3b) return reserved | parameterEncoded | (before === '/' ? emptySegment : 0);
+  if (octet === 0x3b) return reserved | parameterEncoded | (before === slashCode ? emptySegment : 0);
   return reserved;
 }
 
-function featuresOfTwice(octet: number | undefined, before: string | undefined): number {
+function featuresOfTwice(octet: number | undefined, before: number): number {
   if (octet === undefined) return 0;
   if (octet === 0x2f) return twice | slashTwice | emptySegment;
-  if (!reservedOctets.has(octet)) return twice;
+  if (isReserved[octet] !== 1) return twice;
   return twice | (featuresOf(octet, before) & ~reserved);
 }
 
@@ -147,47 +165,45 @@ export function hiddenFault(path: string): string | undefined {
     if (text.includes('%0') || text.includes('%1') || text.includes('%7F'))
       return 'it has a control character that was encoded twice';
   }
-  for (const segment of text.split('/')) {
-    const name = segment.slice(0, nameEnd(segment));
-    if (name === '.' || name === '..') return 'a dot segment is hidden in it';
-  }
-  return undefined;
+  return hasDotSegment(text) ? 'a dot segment is hidden in it' : undefined;
 }
 
-/** Where what some origins leave out begins. */
-function nameEnd(segment: string): number {
-  for (let at = 0; at < segment.length; at++) {
-    const char = segment[at];
-    if (char === ';' || char === '?' || char === '#') return at;
+/** A name of one or two dots, up to what some origins leave out. */
+function hasDotSegment(text: string): boolean {
+  for (let at = text.indexOf('/.'); at >= 0; at = text.indexOf('/.', at + 2)) {
+    const end = text[at + 2] === '.' ? at + 3 : at + 2;
+    const next = text[end];
+    if (next === undefined || next === '/' || next === ';' || next === '?' || next === '#') return true;
   }
-  return segment.length;
+  return false;
 }
 
 /** Decodes so often what may stand plain. */
 function decoded(text: string, octets: number, slashes: number): string {
-  let out = '';
-  let from = 0;
-  for (let at = text.indexOf('%'); at >= 0; at = text.indexOf('%', Math.max(from, at + 1))) {
-    let octet = octetAt(text, at + 1);
-    let length = 3;
-    const inner = octet === 0x25 ? octetAt(text, at + 3) : undefined;
+  if (!text.includes('%')) return text;
+  const out = new Uint16Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length;) {
+    const code = text.charCodeAt(at);
+    const octet = code === percentCode ? octetAt(text, at + 1) : undefined;
+    const inner = octet === percentCode ? octetAt(text, at + 3) : undefined;
     const isTwice = inner !== undefined && (octets > 1 || slashes > 1);
-    if (isTwice) {
-      octet = inner;
-      length = 5;
+    const read = isTwice ? inner : octet;
+    const isPlain = read === slashCode ? slashes >= (isTwice ? 2 : 1) : octets >= 1;
+    if (read === undefined || (!isPlain && !isTwice)) {
+      out[length++] = code;
+      at += 1;
+      continue;
     }
-    const isPlain = octet === 0x2f ? slashes >= (isTwice ? 2 : 1) : octets >= 1;
-    if (octet === undefined || (!isPlain && !isTwice)) continue;
-    out +=
-      text.slice(from, at) +
-      (isPlain && mayStandPlain(octet) ? String.fromCharCode(octet) : encodeOctet(octet));
-    from = at + length;
+    if (isPlain && mayStandPlain(read)) out[length++] = read;
+    else length = writeEncoded(out, length, read);
+    at += isTwice ? 5 : 3;
   }
-  return from === 0 ? text : out + text.slice(from);
+  return codesText(out, length);
 }
 
 function mayStandPlain(octet: number): boolean {
-  return reservedOctets.has(octet) || isUnreserved(octet);
+  return isReserved[octet] === 1 || isUnreserved(octet);
 }
 
 function untilMark(text: string): string {
@@ -198,24 +214,30 @@ function untilMark(text: string): string {
 
 /** Each `;` and what follows it up to the next slash. */
 function withoutParameters(text: string): string {
-  let out = '';
-  let from = 0;
-  for (let at = text.indexOf(';'); at >= 0; at = text.indexOf(';', from)) {
-    out += text.slice(from, at);
-    const next = text.indexOf('/', at);
-    if (next < 0) return out;
-    from = next;
-  }
-  return out + text.slice(from);
+  let isCut = false;
+  return filtered(text, (code) => {
+    if (code === semicolonCode) isCut = true;
+    else if (code === slashCode) isCut = false;
+    return !isCut;
+  });
 }
 
 function withMergedSlashes(text: string): string {
-  let out = '';
-  let from = 0;
-  for (let at = text.indexOf('//'); at >= 0; at = text.indexOf('//', from)) {
-    out += text.slice(from, at + 1);
-    from = at + 1;
-    while (text[from] === '/') from += 1;
+  let before = 0;
+  return filtered(text, (code) => {
+    const isFirst = code !== slashCode || before !== slashCode;
+    before = code;
+    return isFirst;
+  });
+}
+
+/** The characters that are kept. */
+function filtered(text: string, isKept: (code: number) => boolean): string {
+  const out = new Uint16Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (isKept(code)) out[length++] = code;
   }
-  return out + text.slice(from);
+  return length === text.length ? text : codesText(out, length);
 }

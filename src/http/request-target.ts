@@ -3,8 +3,9 @@
 import { ProxyError } from '../protocol/error.ts';
 import { defaultPortOf, parseAuthority } from './authority.ts';
 import type { Destination } from './destination.ts';
-import { hiddenFault, pathFeatures } from './path-reading.ts';
-import { encodeOctet, isUnreserved } from './percent-octet.ts';
+import { canonicalPath } from './canonical-path.ts';
+import { pathFeatures } from './path-reading.ts';
+import { encodeOctet } from './percent-octet.ts';
 import { printable } from './printable.ts';
 
 export interface CanonicalTarget {
@@ -27,7 +28,9 @@ export function canonicalTarget(target: string): CanonicalTarget {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   const query = mark === -1 ? '' : target.slice(mark);
-  return { path: canonicalPath(target, path), query: canonicalQuery(query) };
+  const canonical = canonicalPath(path);
+  if ('fault' in canonical) throw malformed(target, canonical.fault);
+  return { path: canonical.path, query: canonicalQuery(query) };
 }
 
 export interface AbsoluteTarget {
@@ -69,89 +72,11 @@ export function pathAmbiguity(path: string): string | undefined {
   return 'a reserved character in its encoded form, which some origins decode';
 }
 
-function canonicalPath(target: string, path: string): string {
-  const out: string[] = [];
-  const segments = path.slice(1).split('/');
-  for (const [index, raw] of segments.entries()) {
-    const segment = canonicalSegment(target, raw);
-    const last = index === segments.length - 1;
-    if (segment === '..') {
-      if (out.pop() === '') throw malformed(target, '".." stands behind an empty segment');
-      if (last) out.push('');
-    } else if (segment === '.') {
-      if (last) out.push('');
-    } else {
-      out.push(segment);
-    }
-  }
-  const canonical = `/${out.join('/')}`;
-  const fault = hiddenFault(canonical);
-  if (fault !== undefined) throw malformed(target, fault);
-  return canonical;
-}
-
-/** Decodes what is unreserved, encodes what may not stand plain, refuses what origins read differently. */
-function canonicalSegment(target: string, raw: string): string {
-  const segment = raw.replace(/%(..?)?|[^A-Za-z0-9._~!$&'()*+,;=:@-]/gs, (found) => {
-    if (!found.startsWith('%')) return encodePlain(target, found);
-    const hex = found.slice(1);
-    if (!/^[0-9A-Fa-f]{2}$/.test(hex))
-      throw malformed(target, 'a percent sign has to be followed by two hex digits');
-    return canonicalByte(target, Number.parseInt(hex, 16));
-  });
-  if (!isWellFormed(segment)) throw malformed(target, 'its encoded bytes are not well-formed UTF-8');
-  refuseHiddenDots(target, segment);
-  return segment;
-}
-
-function encodePlain(target: string, character: string): string {
-  if (character === '\\') throw malformed(target, 'a backslash is a separator to some origins');
-  return encodeOctet(character.charCodeAt(0));
-}
-
-function canonicalByte(target: string, byte: number): string {
-  if (byte < 0x20 || byte === 0x7f) throw malformed(target, 'it has an encoded control character');
-  if (byte === 0x5c) throw malformed(target, 'an encoded backslash is a separator to some origins');
-  return isUnreserved(byte) ? String.fromCharCode(byte) : encodeOctet(byte);
-}
-
-/** Dot segments that only some origins see: behind an encoded slash or before a path parameter. */
-function refuseHiddenDots(target: string, segment: string): void {
-  const pieces = segment.split('%2F').map((piece) => ({ piece, name: piece.split(/;|%3B/)[0] }));
-  for (const { piece, name } of pieces) {
-    const isDots = name === '.' || name === '..';
-    if (isDots && (pieces.length > 1 || name !== piece))
-      throw malformed(target, 'a dot segment is hidden in it');
-    if (name === '' && pieces.length > 1)
-      throw malformed(target, 'an encoded slash stands beside an empty name');
-  }
-}
-
 /** The query is the origin's own language: only what HTTP forbids in it is encoded. */
 function canonicalQuery(query: string): string {
   return query
     .replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
     .replace(/[\x80-\xff]/g, (character) => encodeOctet(character.charCodeAt(0)));
-}
-
-const continuation = '%[89AB][0-9A-F]';
-/** Every way in which bytes above 0x7F may follow each other (RFC 3629 §4), in upper-case percent-encoding. */
-const wellFormedRun = new RegExp(
-  [
-    `%(?:C[2-9A-F]|D[0-9A-F])${continuation}`,
-    `%E0%[AB][0-9A-F]${continuation}`,
-    `%E[1-9A-CEF](?:${continuation}){2}`,
-    `%ED%[89][0-9A-F]${continuation}`,
-    `%F0%[9AB][0-9A-F](?:${continuation}){2}`,
-    `%F[1-3](?:${continuation}){3}`,
-    `%F4%8[0-9A-F](?:${continuation}){2}`,
-  ].join('|'),
-  'g',
-);
-
-/** No byte above 0x7F is left once every well-formed run is taken out. */
-function isWellFormed(segment: string): boolean {
-  return !/%[89A-F]/.test(segment) || !/%[89A-F]/.test(segment.replace(wellFormedRun, ''));
 }
 
 function malformed(target: string, reason: string): ProxyError {

@@ -71,7 +71,7 @@ export class CompiledPolicy implements Policy {
    */
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
     const lists = this.#index.all.listsFor(access.destination.host);
-    const work = new MatchingWork(defaultLimits.decisionStepsMax);
+    const work = new MatchingWork(stepsFor(access));
     const selected = selectFrom(lists, { principal, access, work });
     const asking = { principal, nowMs, work };
     const verdict = judge(selected, access, asking);
@@ -146,6 +146,13 @@ export class CompiledPolicy implements Policy {
     return this.#index.all.listsFor(host).map(({ rules }) => rules);
   }
 
+  /** How many rules a decision compares one by one. */
+  selectedFor(principal: Principal, access: AccessRequest): number {
+    const lists = this.#index.all.listsFor(access.destination.host);
+    const selected = selectFrom(lists, { principal, access, work: new MatchingWork(stepsFor(access)) });
+    return selected.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** A rule's own mode decides for its hosts; else every file that is for this session must observe. */
   #isObserved(principal: Principal, access: AccessRequest, nowMs: number): boolean {
     let decisive: Rule | undefined;
@@ -159,6 +166,13 @@ export class CompiledPolicy implements Policy {
     );
     return files.length > 0 && files.every(({ mode }) => mode === 'observe');
   }
+}
+
+/** What the decision may cost. */
+function stepsFor(access: AccessRequest): number {
+  const { decisionStepsMax, decisionStepsPerRef } = defaultLimits;
+  const refs = access.depth === 'request' ? (access.pushed?.length ?? 0) : 0;
+  return decisionStepsMax + refs * decisionStepsPerRef;
 }
 
 function gives({ inject }: AllowDecision, name: string): boolean {
@@ -184,6 +198,9 @@ interface Verdict {
   readonly isUnread: boolean;
 }
 
+/** What it costs to find that a rule is for another scheme, principal or method. */
+const stepsPerRule = 5;
+
 /** The first matching rule of each kind, in the order of the files. */
 function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, asking: Asking): Verdict {
   let deny: Rule | undefined;
@@ -195,6 +212,7 @@ function judge(lists: readonly (readonly Rule[])[], access: AccessRequest, askin
     than === undefined || rule.order < than.order;
   for (const list of lists) {
     for (const rule of list) {
+      if (!asking.work.spend(stepsPerRule)) break;
       if (rule.effect === 'allow') {
         if (isEarlier(rule, allow) && measuredMismatch(rule, access, asking) === undefined) allow = rule;
         continue;

@@ -47,12 +47,14 @@ export class GitPattern {
   }
 
   matches(name: string, work: MatchingWork = unmeasured): boolean {
-    return work.spend(name.length) && this.matchesSegments(name.split('/'), work);
+    return work.spend(name.length / charactersPerStep) && this.matchesSegments(name.split('/'), work);
   }
 
   /** As servers whose names ignore case would take it. */
   matchesAnyCase(name: string, work: MatchingWork = unmeasured): boolean {
-    return work.spend(name.length) && this.matchesAnyCaseSegments(anyCaseSegments(name), work);
+    return (
+      work.spend(name.length / charactersPerStep) && this.matchesAnyCaseSegments(anyCaseSegments(name), work)
+    );
   }
 
   matchesSegments(segments: readonly string[], work: MatchingWork = unmeasured): boolean {
@@ -108,12 +110,15 @@ function commonProblem(source: string): string | undefined {
   return undefined;
 }
 
+/** Of a name that is taken apart, or tried behind a star. */
+const charactersPerStep = 4;
+
 /** `*` is any text, also none. The last star takes the slack, so the work is the product of two short lengths at most. */
 function matchesSegment(pattern: string, text: string, work: MatchingWork): boolean {
   if (!pattern.includes('*')) return pattern === text;
   let [at, from, star, starText] = [0, 0, -1, 0];
   while (from < text.length) {
-    if (!work.spend(1)) return false;
+    if (!work.spend(1 / charactersPerStep)) return false;
     if (pattern[at] === '*') {
       star = at++;
       starText = from;

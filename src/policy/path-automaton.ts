@@ -21,8 +21,12 @@ const unknownSet = -1;
 
 /** Steps are counted in portions: the loop over a path has nothing else to do. */
 const stepsAtOnce = 1024;
-/** What finding a set costs for each state in it and before it, beside a step to a set that is known. */
+/**
+ * What finding a set costs for each state in it and before it, beside a step to a set that is known. Once for a set of a
+ * pattern it is a part of reading the policy; only sets that were forgotten and are found again count whole.
+ */
 const stepsPerState = 8;
+const stepsPerFirstState = 1;
 
 const slash = 0x2f;
 
@@ -34,6 +38,7 @@ export class PathAutomaton {
   /** Of ASCII; what else a pattern cannot name. */
   readonly #places = new Uint8Array(128);
   readonly #numbers = new Map<string, number>();
+  #hasForgotten = false;
   #sets: (readonly number[])[] = [];
   /** Which set follows, by set and place of the character. */
   #following: Int16Array[] = [];
@@ -83,7 +88,9 @@ export class PathAutomaton {
       if (state === undefined || !accepts(state.accepts, code)) continue;
       for (const next of state.next) following.add(next);
     }
-    work.spend(stepsPerState * (1 + active.length + following.size));
+    work.spend(
+      (this.#hasForgotten ? stepsPerState : stepsPerFirstState) * (1 + active.length + following.size),
+    );
     const isFull = this.#sets.length >= setsMax;
     if (isFull) this.#forget();
     const number = this.#numberOf([...following].toSorted((a, b) => a - b));
@@ -93,6 +100,7 @@ export class PathAutomaton {
   }
 
   #forget(): void {
+    this.#hasForgotten = true;
     this.#numbers.clear();
     this.#sets = [];
     this.#following = [];

@@ -5,8 +5,8 @@ import type { RequestAccess } from './decision.ts';
 import type { MatchingWork } from './matching-work.ts';
 import type { PathPattern } from './path-pattern.ts';
 
-/** Characters of a path that are read for one step: what is encoded is taken apart one by one. */
-const charactersPerStep = 1;
+/** Characters of a path that are read for one step. */
+const charactersPerStep = 2;
 
 /** The readings of the path of one request, each made when it is first asked for. */
 export class PathReadings {

@@ -106,14 +106,15 @@ function fieldsLengthOf(access: RequestAccess): number {
   return length;
 }
 
-/** A condition can look at all of this as often as it has operations, at most. */
+/** To run a condition costs something for itself, and it can look at all of the request as often as it has operations. */
 function stepsOf({ source, usesHeaders }: RuleCondition, access: RequestAccess): number {
   const { path, query } = access;
   const length = path.length + query.length + (usesHeaders ? fieldsLengthOf(access) : 0);
-  return (length / charactersPerStep) * (1 + source.length / operationLength);
+  return (stepsPerOperation + length / charactersPerStep) * (1 + source.length / operationLength);
 }
 
 /** A field has a place in a map, too. */
 const fieldLength = 16;
 const charactersPerStep = 16;
 const operationLength = 32;
+const stepsPerOperation = 50;

@@ -57,6 +57,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'policy/covering-index.ts portsIndexedMax',
     'policy/path-pattern.ts shortPathMax',
     'policy/path-prefix.ts segmentsMax',
+    'policy/path-tails.ts segmentsMax',
     'policy/rule-index.ts plainRulesMax portsIndexedMax',
     'policy/touching-index.ts portsIndexedMax',
   ],

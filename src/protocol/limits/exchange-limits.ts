@@ -181,9 +181,14 @@ export const exchangeLimits = {
     'All of these tables together, up to four for a credential: values before the present one are kept for bodies that run.',
   ),
   decisionStepsMax: fixedRow(
-    1_000_000,
+    100_000,
     'head_too_large',
-    'Some 10 ms: a thousand patterns of the slow kind on a path of a thousand bytes. A request that takes more to be judged is refused, for all sessions wait meanwhile.',
+    'Some 1 ms: a thousand short conditions that no index tells apart, or some hundred patterns of the slow kind on a path of some hundred bytes. A request that takes more to be judged is refused, for all sessions wait meanwhile.',
+  ),
+  decisionStepsPerRef: fixedRow(
+    200,
+    'head_too_large',
+    'What each ref of a push by git adds to decisionStepsMax, some 2 µs: a push of many refs is long because of what it is.',
   ),
   policyBytesMax: fixedRow(
     2 * MiB,
