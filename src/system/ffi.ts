@@ -67,10 +67,28 @@ function succeeded(operation: string, result: number): number {
   return result;
 }
 
+/**
+ * Node's module, looked up synchronously, so that setNonDumpable() is synchronous. Node warns once that it is experimental, which is
+ * nobody's business who uses the library: the version is pinned, and tests fail when the module changes. Other warnings go on.
+ */
+function nodeFfi(): NonNullable<ReturnType<typeof process.getBuiltinModule<'node:ffi'>>> {
+  const { emitWarning } = process;
+  process.emitWarning = (...args: readonly unknown[]): void => {
+    if (!String(args[0]).startsWith('FFI is an experimental feature'))
+      Reflect.apply(emitWarning, process, args);
+  };
+  try {
+    const ffi = process.getBuiltinModule('node:ffi');
+    if (ffi === undefined)
+      throw new Error(`Node ${process.versions.node} has no node:ffi; use Node 26 or Bun`);
+    return ffi;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
 function openLibcInNode(): Libc {
-  // A synchronous look-up, so that setNonDumpable() is synchronous; undefined on a Node without FFI.
-  const ffi = process.getBuiltinModule('node:ffi');
-  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi; use Node 26 or Bun`);
+  const ffi = nodeFfi();
   const { lib, functions } = ffi.dlopen(null, {
     prctl: { arguments: ['int32', 'uint64', 'uint64', 'uint64', 'uint64'], return: 'int32' },
     getrlimit: { arguments: ['int32', 'pointer'], return: 'int32' },
@@ -180,8 +198,7 @@ export function openSystemCalls(): SystemCalls {
 }
 
 function openSystemCallsInNode(): RawSystemCalls {
-  const ffi = process.getBuiltinModule('node:ffi');
-  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi; use Node 26 or Bun`);
+  const ffi = nodeFfi();
   const words = ['uint64', 'uint64', 'uint64', 'uint64', 'uint64', 'uint64'] as const;
   const { lib, functions } = ffi.dlopen(null, {
     syscall: { arguments: ['int64', ...words], return: 'int64' },

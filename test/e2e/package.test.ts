@@ -1,12 +1,13 @@
 // The package as npm makes it, installed in an empty folder: the command, the library and its types.
 
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { mustRun, runCommand } from '../support/command.ts';
+import { nodeOfMajor } from '../support/old-nodes.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -158,6 +159,76 @@ for (const [runtime, ...options] of [['node', '--disable-warning=ExperimentalWar
       ];
       const { code, stdout, stderr } = await runCommand(command, args, { env: own });
       assert.deepEqual([code, stdout], [0, 'hello\n'], stderr);
+    },
+  );
+}
+
+/** Each function in turn, with what it gives and what it throws. Old versions know no `await using` and no types. */
+const oldConsumer = `
+import * as library from 'upstreamproxy';
+
+const seen = {};
+const lines = [];
+const logger = { info() {}, warn: (line) => lines.push(line) };
+const attempt = async (name, call) => {
+  try {
+    const { enabled, reason, env, error } = await call();
+    seen[name] = { enabled, message: reason, env, code: error?.code };
+  } catch (error) {
+    seen[name] = { code: error.code, message: error.message, isProxyError: error instanceof library.ProxyError };
+  }
+};
+const options = { gatewayUrl: 'https://gateway.test', tokenFile: 'token', dangerouslyAllowUnhardened: true, logger };
+await attempt('initUpstreamProxy', () => library.initUpstreamProxy(options));
+await attempt('initUpstreamProxy, throwing', () => library.initUpstreamProxy({ ...options, onFailure: 'throw' }));
+await attempt('initUpstreamProxy, without options', () => library.initUpstreamProxy());
+await attempt('startUpstreamProxyRelay', () => library.startUpstreamProxyRelay({ ...options, token: 'a.b.c' }));
+await attempt('downloadCaBundle', () => library.downloadCaBundle('https://gateway.test', undefined, 'out.pem'));
+await attempt('writeCaBundle', () => library.writeCaBundle('https://gateway.test', undefined, 'out.pem'));
+await attempt('setNonDumpable', async () => library.setNonDumpable());
+console.log(JSON.stringify({ seen, lines, functions: Object.keys(library).length }));
+`;
+
+for (const major of [20, 22, 24]) {
+  const program = nodeOfMajor(major);
+  const skip =
+    program === undefined && `no Node ${major} here; npm run test:runtimes brings one for its time`;
+  test(
+    `under Node ${major} it can be imported, and each function refuses and says what to do`,
+    { skip },
+    async () => {
+      await writeFile(join(directory.path, 'old-consumer.mjs'), oldConsumer);
+      await writeFile(join(directory.path, 'token'), 'header.payload.signature', { mode: 0o600 });
+      const { code, stdout, stderr } = await runCommand(program!, ['old-consumer.mjs'], {
+        cwd: directory.path,
+        env,
+      });
+      assert.deepEqual([code, stderr], [0, '']);
+      const { seen, lines, functions } = JSON.parse(stdout);
+      assert.equal(functions, 6);
+      assert.equal(Object.keys(seen).length, 7);
+      for (const [name, result] of Object.entries<Record<string, unknown>>(seen)) {
+        assert.equal(result['code'], 'runtime_unsupported', name);
+        // What is needed, why, and the way out.
+        assert.match(
+          String(result['message']),
+          new RegExp(`^Node 26 or newer, or Bun, is needed, and this is Node ${major}\\.`),
+        );
+        assert.match(
+          String(result['message']),
+          /no foreign functions.*npm install node@26.*upstreamproxy-agent/,
+        );
+        assert.ok(
+          result['isProxyError'] === true || (result['enabled'] === false && name.startsWith('init')),
+          name,
+        );
+        if (result['enabled'] === false) assert.deepEqual(result['env'], {});
+      }
+      // One that was asked for, and could not be had.
+      assert.equal(lines.length, 1);
+      assert.match(lines[0], /^the proxy is off: .* \[runtime_unsupported\]$/);
+      assert.equal(await readFile(join(directory.path, 'token'), 'utf8'), 'header.payload.signature');
+      await assert.rejects(readFile(join(directory.path, 'out.pem')), { code: 'ENOENT' });
     },
   );
 }
