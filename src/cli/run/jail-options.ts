@@ -115,6 +115,23 @@ export async function openJailFor(
   }
 }
 
+/**
+ * The jail of a command that goes on without the proxy, which is to have its caller's network again: that of the proxy has no way out but the
+ * relay. Only what was asked for by name stays, also where nothing can be reached from it.
+ */
+export async function openWithoutNetwork(
+  opened: Jail | undefined,
+  options: Parameters<typeof openJailFor>[0],
+): Promise<Jail | undefined> {
+  const { plan, isolate } = options;
+  if (opened?.listen === undefined || isolate === 'require' || isAskedFor('network', options)) return opened;
+  await opened.close();
+  const layers = plan.layers.filter((layer) => layer !== 'network');
+  if (layers.length === 0) return undefined;
+  // What the kernel refuses was said the first time.
+  return await openJailFor({ ...options, plan: { ...plan, layers } }, true);
+}
+
 /** Root can write there as it can outside, though not for longer than the command lives: packages that are installed do. */
 function storeCovers({ plan, stores }: Parameters<typeof openJailFor>[0]): readonly Cover[] {
   const isWritable = process.geteuid?.() === 0 && plan.identity === undefined && plan.fsWrite === undefined;

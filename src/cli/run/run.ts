@@ -1,5 +1,6 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
+import type { Jail } from '../../agent/jail/jail-process.ts';
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
 import { StoreCovers } from '../../agent/trust/store-covers.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -11,7 +12,7 @@ import { withoutProxyVariables } from './capture-only.ts';
 import { commandOf } from '../terminal/command.ts';
 import { displacedNames } from '../agent/displaced-note.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
-import { openJailFor, type JailOptions, readJailOptions } from './jail-options.ts';
+import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
@@ -71,6 +72,12 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
   };
 }
 
+function sayWithoutProxy({ message, code }: ProxyError, jail: Jail | undefined): void {
+  // Its network has no way out but the relay that is not there.
+  const what = jail?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
+  process.stderr.write(`upstreamproxy: running without ${what}: ${message} [${code}]\n`);
+}
+
 async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {
   const { command, options, jailOptions, policies, config } = request;
   const environment = workloadEnvironment(process.env);
@@ -90,12 +97,11 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     // A jail that was required and is refused ends it all the same.
     const opened = await jail;
     if (options.onFailure === 'exit') throw error;
-    const { message, code } = asProxyError(error);
-    // Its network has no way out but the relay that is not there.
-    const without = opened?.listen === undefined ? 'the proxy' : 'the proxy, and so without a network';
-    process.stderr.write(`upstreamproxy: running without ${without}: ${message} [${code}]\n`);
-    const asOutside = stores?.contents(opened?.report.covered ?? [], undefined);
-    return await interruption.leaveTo(() => runWorkload(command, environment, opened, asOutside));
+    const plain = await openWithoutNetwork(opened, { ...jailOptions, stores });
+    stack.defer(async () => await plain?.close());
+    sayWithoutProxy(asProxyError(error), plain);
+    const asOutside = stores?.contents(plain?.report.covered ?? [], undefined);
+    return await interruption.leaveTo(() => runWorkload(command, environment, plain, asOutside));
   }
   stack.use(session);
   if (interruption.by !== undefined) return { signal: interruption.by };
