@@ -121,7 +121,8 @@ export class Http1Client implements ClientExchange {
   sendInformation(status: number, rawHeaders: readonly string[]): void {
     // HTTP/1.0 has no 1xx (RFC 9110 §15.2).
     if (this.httpVersion === '1.0' || this.headSent) return;
-    if (status !== 102 && status !== 103) return;
+    // 100 is said by whoever admits the request, and 101 ends HTTP (RFC 9110 §15.2).
+    if (status === 100 || status === 101) return;
     const head = encodeResponseHead(status, HeaderList.fromRaw(rawHeaders));
     this.#response.socket?.write(head, 'latin1');
   }

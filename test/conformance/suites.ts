@@ -1,0 +1,6 @@
+// All suites of conformance, in the order of the table in docs/reference/protocols.md.
+
+import { curlSuite } from './curl/curl-suite.ts';
+import type { Suite } from './suite.ts';
+
+export const suites: readonly Suite[] = [curlSuite];
