@@ -77,7 +77,9 @@ async function openCurlScenes(
   };
   const owned = stack.move();
   return {
-    all: origins.map((origin, number) => ({ ...common, origin, folder: join(path, String(number)) })),
+    all: origins.map((origin, number) =>
+      Object.assign({ origin, folder: join(path, String(number)) }, common),
+    ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

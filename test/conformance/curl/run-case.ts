@@ -1,7 +1,7 @@
 // One of curl's cases, by a real curl: without the agent, which has to give what the case expects, and through it, which has to give
 // the same.
 
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { runCommand } from '../../support/command.ts';
@@ -33,6 +33,8 @@ interface Observed {
   readonly output: string;
   readonly stdout: string;
   readonly files: readonly string[];
+  /** All that curl wrote. */
+  readonly written: string;
   readonly requests: readonly SeenByOrigin[];
 }
 
@@ -105,6 +107,8 @@ async function runOnce(
       ? []
       : ['--output', output]),
     ...(option.includes('no-include') ? [] : ['--include']),
+    // Its head is the agent's own, which a run without it has not.
+    '--suppress-connect-headers',
     (command?.text ?? '').trim().replaceAll(/\r?\n/g, ' '),
   ];
   const result = await runCommand('sh', ['-c', `exec ${words.join(' ')}`], {
@@ -122,6 +126,7 @@ async function runOnce(
     output: await read(output),
     stdout: result.stdout,
     files: await Promise.all(paths.map(read)),
+    written: (await Promise.all((await readdir(folder)).map((name) => read(join(folder, name))))).join('\n'),
     requests: origin.seen(),
   };
 }
@@ -159,8 +164,8 @@ function meetsExpectation(test: CurlCase, { code, output, stdout }: Observed): b
 const refusingExits = new Set(['1', '8', '18', '52', '56', '61', '100']);
 
 /** Whether curl refused the response, or the gateway in its place: it then says so with a 502. */
-function isRefusal({ code, output, stdout }: Observed): boolean {
-  return refusingExits.has(code) || /reason: origin_/.test(output + stdout);
+function isRefusal({ code, stdout, written }: Observed): boolean {
+  return refusingExits.has(code) || /reason: origin_/.test(stdout + written);
 }
 
 function differenceOf(direct: Observed, through: Observed): string | undefined {
