@@ -1,6 +1,7 @@
 // All suites of conformance, in the order of the table in docs/reference/protocols.md.
 
 import { curlSuite } from './curl/curl-suite.ts';
+import { llhttpSuite } from './llhttp/llhttp-suite.ts';
 import type { Suite } from './suite.ts';
 
-export const suites: readonly Suite[] = [curlSuite];
+export const suites: readonly Suite[] = [curlSuite, llhttpSuite];
