@@ -80,7 +80,8 @@ const octetNames: Readonly<Record<string, string>> = { cr: '\r', lf: '\n' };
 
 /** What llhttp read. An upgrade, which it calls an error, is none. */
 export function readLog(lines: readonly string[]): ReadLog {
-  const messages: (Writable & { hasHead: boolean })[] = [];
+  const messages: Writable[] = [];
+  const heads = new Set<Writable>();
   let fault: ReadLog['fault'];
   let [name, value] = ['', ''];
   for (const line of lines) {
@@ -98,16 +99,16 @@ export function readLog(lines: readonly string[]): ReadLog {
     else if (kind === 'header_field') name += text;
     else if (kind === 'header_value') value += text;
     else if (line.includes('header_value complete')) {
-      (message.hasHead ? message.trailers : message.fields).push(`${name}: ${value.trim()}`);
+      (heads.has(message) ? message.trailers : message.fields).push(`${name}: ${value.trim()}`);
       [name, value] = ['', ''];
     } else if (line.includes('headers complete')) {
       message.status = Number(/status=(\d+)/.exec(line)?.[1] ?? 0);
-      message.hasHead = true;
+      heads.add(message);
     } else if (line.includes('message complete') || line.endsWith('finish=1')) message.isWhole = true;
   }
   const { method = '', target = '' } = messages[0] ?? {};
   return {
-    messages: messages.filter(({ hasHead }) => hasHead).map(({ hasHead: _, ...message }) => message),
+    messages: messages.filter((message) => heads.has(message)),
     first: { method, target },
     fault,
   };
@@ -119,7 +120,7 @@ type Writable = {
     : ReadMessage[Name];
 };
 
-function emptyMessage(): Writable & { hasHead: boolean } {
+function emptyMessage(): Writable {
   return {
     status: 0,
     method: '',
@@ -128,6 +129,5 @@ function emptyMessage(): Writable & { hasHead: boolean } {
     body: '',
     trailers: [],
     isWhole: false,
-    hasHead: false,
   };
 }
