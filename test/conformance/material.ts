@@ -9,7 +9,7 @@ import { runCommand } from '../support/command.ts';
 import { skipWithout } from '../support/tools.ts';
 
 /** Names a folder with a folder for each suite, called as the suite is. */
-export const materialVariable = 'CONFORMANCE_MATERIAL';
+const materialVariable = 'CONFORMANCE_MATERIAL';
 
 export type Material = { readonly folder: string; readonly from: string } | { readonly absent: string };
 
