@@ -12,8 +12,10 @@ const src = fileURLToPath(new URL('../../src', import.meta.url));
 const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'a number of somebody else’s format or interface, which is not ours to choose': [
     'agent/capture/dns-message.ts labelBytesMax nameBytesMax',
-    'agent/jail/become-program.ts signalMax',
+    'agent/jail/become-program.ts signalMax descriptorsMax',
     'agent/jail/capabilities.ts capabilitiesMax',
+    'agent/jail/identity.ts groupsMax',
+    'agent/jail/ways-out.ts repliesMax',
     'agent/placements/hashed-folder.ts hashNumbersMax',
     'agent/placements/resolv-conf.ts searchMax dotsMax',
     'agent/relay/relay-socket.ts pathBytesMax',

@@ -7,6 +7,9 @@ import type { SystemCalls } from '../../system/ffi.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+/** More are given to nobody by chance. */
+const descriptorsMax = 4_096;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const CLOSE_RANGE_CLOEXEC = 4;
@@ -97,7 +100,14 @@ export function closeOthers(calls: SystemCalls, numbers: SystemCallNumbers): voi
     const flags = calls.call(numbers.fcntl, fd, F_GETFL, 0);
     if (flags >= 0) calls.call(numbers.fcntl, fd, F_SETFL, flags & ~files.O_NONBLOCK);
   }
-  calls.call(numbers.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+  closeAtExec(calls, numbers);
+}
+
+/** No program that this process executes has a descriptor beyond the standard streams. */
+export function closeAtExec(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  if (calls.call(numbers.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC) >= 0) return;
+  // Linux before 5.11.
+  for (let fd = 3; fd < descriptorsMax; fd++) calls.call(numbers.fcntl, fd, F_SETFD, FD_CLOEXEC);
 }
 
 interface ExecveArguments {

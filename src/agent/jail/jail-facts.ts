@@ -22,22 +22,30 @@ export function jailFacts({ layers, measures }: JailReport, isRoot = process.get
     .map(({ layer, reason }) => `jail: no ${layer}: ${reason ?? 'refused'}`);
   // Seccomp alone is no jail: /proc/PID/mem is a file (docs/reference/jail.md).
   const wall = held.includes('no-new-privs') && held.includes('landlock');
-  const changesUser = held.includes('identity');
-  // What the next program can have was looked at, as well as what root can write.
-  const powerless =
-    measures?.isPowerful === false && (!isRoot || changesUser || held.includes('capabilities'));
+  // What the next program can have was looked at, as well as what root can write; as whom it runs, the kernel said.
+  const staysRoot = held.includes('identity') ? measures?.uid === 0 : isRoot;
+  const powerless = measures?.isPowerful === false && (!staysRoot || held.includes('capabilities'));
   // Without the wall, a process outside could be made to open a socket there.
   const jailed = wall && powerless;
   const streams = measures?.networkStreams ?? [];
   if (streams.length > 0)
     notes.push(`jail: standard stream ${streams.join(', ')} is a socket of a network outside`);
+  const inherited = measures?.inherited ?? [];
+  if (inherited.length > 0) notes.push(`jail: the command has descriptor ${inherited.join(', ')} of outside`);
+  const ways = measures?.networkWays;
+  if (held.includes('network') && ways?.length !== 0)
+    notes.push(`jail: the network leads out: ${ways?.join(', ') ?? 'it was not looked at'}`);
   if (held.includes('seccomp') && measures?.reachesOwnAlone === false)
     notes.push(
       'jail: ptrace and its like are refused, for nothing was seen to keep processes outside out of reach',
     );
   // Without seccomp, sockets that belong to no namespace lead out, such as AF_VSOCK.
   const networkIsolated =
-    jailed && streams.length === 0 && held.includes('network') && held.includes('seccomp');
+    jailed &&
+    held.includes('network') &&
+    held.includes('seccomp') &&
+    streams.length + inherited.length === 0 &&
+    ways?.length === 0;
   return { jailed, networkIsolated, layers: held, notes };
 }
 

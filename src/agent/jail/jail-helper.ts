@@ -7,16 +7,20 @@ import { readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
-import { dropCapabilities } from './capabilities.ts';
-import { type Covers, layCovers } from './covers.ts';
-import { becomeProgram, closeOthers, dieWithParent, findProgram, restoreProcess } from './become-program.ts';
+import { openSystemCalls } from '../../system/ffi.ts';
+import { layCovers } from './covers.ts';
+import {
+  becomeProgram,
+  closeAtExec,
+  closeOthers,
+  dieWithParent,
+  findProgram,
+  restoreProcess,
+} from './become-program.ts';
 import { assumeIdentity } from './identity.ts';
 import {
   controlFd,
-  initFd,
   type JailCommand,
-  type JailLayer,
   type JailListen,
   type JailMap,
   type JailPlan,
@@ -27,134 +31,17 @@ import {
   standardErrorFd,
 } from './jail-plan.ts';
 import { errnoName, isRefusal, requireDone } from '../../system/kernel-fault.ts';
-import { canSetKernel, closeKernelFiles, controlGroups, makeMountNamespace } from './kernel-files.ts';
-import { enterIpcNamespace } from './ipc-namespace.ts';
-import { enterLandlock } from './landlock.ts';
-import {
-  bystander,
-  canReach,
-  canSignal,
-  measure,
-  requireClosedGroups,
-  requireFilter,
-  requireNoNewPrivs,
-} from './measure.ts';
-import { enterNetwork } from './network.ts';
+import { closeKernelFiles, controlGroups, makeMountNamespace } from './kernel-files.ts';
+import { type JailContext, lessen, PartlyRefused, steps } from './jail-steps.ts';
+import { measure, measureIdentity } from './measure.ts';
 import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
-import { makeNamespaces } from './network-namespace.ts';
-import { enterProcessNamespace } from './process-namespace.ts';
-import { installFilter, ringProgram, seccompProgram } from './seccomp.ts';
-import { systemCallNumbers, type SystemCallNumbers } from '../../system/system-call-numbers.ts';
+import { installFilter, ringProgram } from './seccomp.ts';
+import { systemCallNumbers } from '../../system/system-call-numbers.ts';
 
-const PR_SET_NO_NEW_PRIVS = 38;
 const standardError = 2;
 const keySignals = ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGHUP'] as const;
 /** struct sigaction of the kernel with SIG_IGN. */
 const ignoredAction = new Uint8Array(new BigUint64Array([1n, 0n, 0n, 0n]).buffer);
-
-/** What each step works with, and leaves. */
-export interface JailContext {
-  readonly plan: JailPlan;
-  /** A namespace was begun. */
-  isInside: boolean;
-  /** This thread has its own mounts. */
-  hasMountNamespace: boolean;
-  init?: number;
-  /** What was laid over paths. */
-  covers?: Covers;
-  coverFault?: string;
-  hasFilter: boolean;
-  /** Measured. */
-  reachesOwnAlone: boolean;
-  /** Folders of control groups; looked at first, for later this process has no place in /proc. */
-  readonly controlGroups: readonly string[];
-  readonly calls: SystemCalls;
-  readonly numbers: SystemCallNumbers;
-}
-
-/** One layer. An Error that is thrown means: refused, and why. */
-interface JailStep {
-  readonly layer: JailLayer;
-  enter(context: JailContext): void | Promise<void>;
-}
-
-const steps: readonly JailStep[] = [
-  { layer: 'ipc', enter: (context) => enterIpcNamespace(context) },
-  {
-    layer: 'processes',
-    enter: (context) => {
-      // Once it is begun, a failure leaves nothing that a command could live in.
-      context.isInside = true;
-      context.init = enterProcessNamespace(context, initFd);
-    },
-  },
-  {
-    layer: 'network',
-    enter: (context) => {
-      const { plan, calls, numbers } = context;
-      makeNamespaces(calls, numbers);
-      context.isInside = true;
-      enterNetwork(calls, numbers, plan);
-    },
-  },
-  {
-    layer: 'no-new-privs',
-    enter: (context) => {
-      const { calls, numbers } = context;
-      requireDone('PR_SET_NO_NEW_PRIVS', calls.call(numbers.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-      requireNoNewPrivs(context);
-    },
-  },
-  {
-    layer: 'landlock',
-    enter: (context) => {
-      const { plan, calls, numbers } = context;
-      const { fsWrite, landlockAbiMax: abiMax } = plan;
-      const options = {
-        ownFolders: context.covers?.folders ?? [],
-        ...(fsWrite === undefined ? {} : { fsWrite }),
-        ...(abiMax === undefined ? {} : { abiMax }),
-      };
-      using outside = bystander(context.init);
-      const wasReached = outside !== undefined && canReach(context, outside.pid);
-      const { abi, scoped } = enterLandlock(calls, numbers, options);
-      if (outside !== undefined && canReach(context, outside.pid))
-        throw new Error('a process outside can be reached all the same');
-      context.reachesOwnAlone = wasReached;
-      if (scoped && outside !== undefined && canSignal(outside.pid))
-        throw new PartlyRefused('signals', 'a process outside can be signalled all the same');
-      if (!scoped) throw new PartlyRefused('signals', `Landlock ABI ${abi} cannot refuse them; ABI 6 can`);
-    },
-  },
-  {
-    layer: 'seccomp',
-    enter: (context) => {
-      const { reachesOwnAlone, init } = context;
-      const program = seccompProgram(process.arch, { reachesOwnAlone, namesOwnAlone: init !== undefined });
-      installFilter(context.calls, context.numbers, program);
-      requireFilter(context);
-      context.hasFilter = true;
-    },
-  },
-  {
-    layer: 'capabilities',
-    enter: ({ calls, numbers, controlGroups }) => {
-      dropCapabilities(calls, numbers);
-      if (canSetKernel()) throw new Error('root can set what the kernel starts outside, in /proc/sys');
-      requireClosedGroups(controlGroups);
-    },
-  },
-];
-
-/** The layer holds, but not what comes with it on newer kernels. */
-class PartlyRefused extends Error {
-  readonly layer: JailLayer;
-
-  constructor(layer: JailLayer, reason: string) {
-    super(reason);
-    this.layer = layer;
-  }
-}
 
 /**
  * Runs the helper on the control descriptor; does not return where the command could be started. Returns the exit
@@ -165,6 +52,7 @@ export async function runJailHelper(): Promise<number> {
   const plan = readLine<JailPlan>();
   if (plan === undefined) return 0;
   using calls = openSystemCalls();
+  closeAtExec(calls, systemCallNumbers());
   if (plan.needsMap === true) {
     writeSync(controlFd, '{}\n');
     if (readLine<JailMap>() === undefined) return 0;
@@ -202,8 +90,8 @@ async function enter(context: JailContext): Promise<JailReport> {
     const { init } = context;
     const isStranded =
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
-    const uid = context.plan.identity?.uid ?? process.geteuid?.() ?? 0;
-    const measures = measure(context, uid, context.reachesOwnAlone);
+    const { plan, uid = process.geteuid?.() ?? 0, reachesOwnAlone } = context;
+    const measures = measure(context, plan, { uid, reachesOwnAlone });
     return {
       layers,
       isStranded,
@@ -243,8 +131,9 @@ async function enterLayers(context: JailContext): Promise<readonly LayerReport[]
       }
     }
   }
-  // Done last, after what only root may do; that it can be done is known now.
-  if (plan.identity !== undefined) reports.push(identityReport());
+  // The rights of the namespace were for this process alone.
+  lessen(context);
+  if (plan.identity !== undefined) reports.push(identityReport(context));
   return reports;
 }
 
@@ -288,10 +177,17 @@ function coverReport({ covers, coverFault }: JailContext): Pick<JailReport, 'cov
   };
 }
 
-function identityReport(): LayerReport {
-  return process.geteuid?.() === 0
-    ? { layer: 'identity', held: true }
-    : { layer: 'identity', held: false, reason: 'only root can start a command as another user' };
+/** It is entered last, after what only root may do; here it is for a moment. */
+function identityReport(context: JailContext): LayerReport {
+  if (process.geteuid?.() !== 0)
+    return { layer: 'identity', held: false, reason: 'only root can start a command as another user' };
+  try {
+    context.uid = measureIdentity(context, context.plan.identity);
+    return { layer: 'identity', held: true };
+  } catch (error) {
+    if (!(error instanceof Error) || !isRefusal(error)) throw error;
+    return { layer: 'identity', held: false, reason: error.message };
+  }
 }
 
 async function becomeCommand(context: JailContext, command: JailCommand, agent: number): Promise<number> {
@@ -301,7 +197,11 @@ async function becomeCommand(context: JailContext, command: JailCommand, agent: 
   for (const late of command.covers ?? []) context.covers?.fill(late);
   // Before the change of user: a limit may be raised again by root alone.
   restoreProcess(calls, numbers, plan.openFilesSoft);
-  if (plan.identity !== undefined) assumeIdentity(calls, numbers, plan.identity);
+  try {
+    if (plan.identity !== undefined) assumeIdentity(context, plan.identity);
+  } catch (error) {
+    return startFault(file, 126, error instanceof Error ? error.message : String(error));
+  }
   const program = findProgram(file, environment['PATH']);
   if ('code' in program) return startFault(file, program.code, 'it is not an executable file');
   if (context.hasFilter) installFilter(calls, numbers, ringProgram());

@@ -7,6 +7,8 @@ import type { Identity } from './identity.ts';
 export interface HelperProgram {
   readonly file: string;
   readonly args: readonly string[];
+  /** For tests: instead of the limit. */
+  readonly enterTimeoutMs?: number;
 }
 
 /** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
@@ -97,8 +99,16 @@ export interface JailReport {
 export interface JailMeasures {
   /** The command will have a capability that goes around Landlock. */
   readonly isPowerful: boolean;
-  /** Standard streams that are sockets of a network outside. */
+  /** Its user, as the kernel said when the helper was it for a moment. */
+  readonly uid: number;
+  /** For `network`: its own, as the link below /proc names it; absent where that cannot be seen. */
+  readonly network?: string;
+  /** For `network`: interfaces and routes that lead out of it. */
+  readonly networkWays?: readonly string[];
+  /** Standard streams that lead into a network outside. */
   readonly networkStreams: readonly number[];
+  /** Descriptors beyond them that it would have. */
+  readonly inherited: readonly number[];
   /** A process outside could be reached before the layers and cannot now, so the filter leaves the command `ptrace` and its like. */
   readonly reachesOwnAlone: boolean;
 }

@@ -6,11 +6,13 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { CommandGroup } from './command-group.ts';
 import { watchDeath } from './death-watch.ts';
 import { earlyPorts, type EntrancePorts, type Entrances } from '../capture/entrances.ts';
 import {
   controlFd,
   type JailCommand,
+  type JailLayer,
   type JailListen,
   type JailMap,
   type JailPlan,
@@ -34,8 +36,8 @@ export interface Jail extends AsyncDisposable {
   readonly report: JailReport;
   /** Opens listeners inside, where `network` holds; undefined where it does not. Once, before `start`. */
   readonly listen: ((ports: EntrancePorts) => Promise<Entrances>) | undefined;
-  /** Ends what the command leaves behind, where `processes` holds; else it has to be looked for. */
-  readonly leftovers: AsyncDisposable | undefined;
+  /** Ends what the command leaves behind: its namespace of processes, or its control group; without either it has to be looked for. */
+  readonly leftovers: NamespaceInit | CommandGroup | undefined;
   /** The process that is the command, or will be in a moment. */
   start(command: JailCommand): RunningCommand;
   /** Ends a helper that never became a command. Harmless afterwards. */
@@ -51,8 +53,8 @@ const lateMs = 1_000;
  * command stays in those of the agent, and the report says why.
  */
 export async function openJail(plan: JailPlan, program: HelperProgram): Promise<Jail> {
-  const refused: LayerReport[] = [];
-  let { layers } = plan;
+  const refused: LayerReport[] = refusedByRuntime(plan.layers);
+  let layers = plan.layers.filter((layer) => !refused.some((report) => report.layer === layer));
   for (;;) {
     const opened = await openWith({ ...plan, layers }, program);
     if ('child' in opened) {
@@ -64,6 +66,13 @@ export async function openJail(plan: JailPlan, program: HelperProgram): Promise<
     const without = new Set(opened.refused.map(({ layer }) => layer));
     layers = layers.filter((layer) => !without.has(layer));
   }
+}
+
+/** What no kernel refuses, and cannot be had all the same. */
+function refusedByRuntime(layers: readonly JailLayer[]): LayerReport[] {
+  if (process.versions['bun'] === undefined || !layers.includes('network')) return [];
+  // It sends no listening socket over a channel between processes.
+  return [{ layer: 'network', held: false, reason: 'Bun cannot take over the listeners inside' }];
 }
 
 interface Refused {
@@ -132,8 +141,8 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
     control.on('error', () => {});
     control.write(`${JSON.stringify({ ...plan, hasOwnStandardError: starter })}\n`);
     const report = await (starter
-      ? reportOrRefusal(child, control, { startedBy, needsMap: plan.needsMap })
-      : readLine<JailReport>(control));
+      ? reportOrRefusal(child, control, { startedBy, needsMap: plan.needsMap, program })
+      : readLine<JailReport>(control, program.enterTimeoutMs));
     if (report.fault !== undefined) throw new ProxyError('jail_refused', `a layer failed: ${report.fault}`);
     return { child, control, report, receiver, plan };
   } catch (error) {
@@ -150,7 +159,15 @@ async function openHelper(plan: JailPlan, program: HelperProgram, startedBy?: st
 async function reportOrRefusal(
   child: ChildProcess,
   control: Duplex,
-  { startedBy, needsMap = false }: { readonly startedBy: string; readonly needsMap?: boolean | undefined },
+  {
+    startedBy,
+    needsMap = false,
+    program: { enterTimeoutMs },
+  }: {
+    readonly startedBy: string;
+    readonly needsMap?: boolean | undefined;
+    readonly program: HelperProgram;
+  },
 ): Promise<JailReport> {
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -160,11 +177,11 @@ async function reportOrRefusal(
   closed.catch(() => {});
   try {
     if (needsMap) {
-      await readLine<JailMap>(control);
+      await readLine<JailMap>(control, enterTimeoutMs);
       giveUsers(child.pid ?? 0);
       control.write('{}\n');
     }
-    const report = await readLine<JailReport>(control);
+    const report = await readLine<JailReport>(control, enterTimeoutMs);
     child.stderr?.destroy();
     return report;
   } catch (error) {
@@ -213,8 +230,10 @@ function jailOf(parts: JailParts): Jail {
   const hasNetwork = report.layers.some(({ layer, held }) => layer === 'network' && held);
   const init =
     report.init === undefined ? undefined : new NamespaceInit(report.init, streamOf(child, initFd));
+  const group = init === undefined ? CommandGroup.open(child.pid) : undefined;
+  const network = hasNetwork ? report.measures?.network : undefined;
   // From now on, and not behind the start of the command, which has no time to lose.
-  const watch = hasNetwork && init === undefined ? watchDeath(child.pid) : undefined;
+  const watch = init === undefined ? watchDeath({ network, group: group?.path }) : undefined;
   const close = async (): Promise<void> => {
     watch?.[Symbol.dispose]();
     control.destroy();
@@ -225,11 +244,12 @@ function jailOf(parts: JailParts): Jail {
       await ended;
     }
     await init?.end();
+    await group?.end();
   };
   return {
     report,
     listen: hasNetwork ? (ports) => openEntrances(parts, ports) : undefined,
-    leftovers: init,
+    leftovers: init ?? group,
     start(command) {
       started = true;
       receiver?.[Symbol.dispose]();
@@ -281,8 +301,11 @@ function startInside(helper: ChildProcess, control: Duplex, line: string): Jaile
 }
 
 /** The next line from the helper. */
-async function readLine<T>(control: Duplex): Promise<T> {
-  const signal = AbortSignal.timeout(defaultLimits.jailEnterTimeoutMs);
+async function readLine<T>(
+  control: Duplex,
+  timeoutMs: number = defaultLimits.jailEnterTimeoutMs,
+): Promise<T> {
+  const signal = AbortSignal.timeout(timeoutMs);
   let text = '';
   control.setEncoding('utf8');
   const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -297,12 +320,7 @@ async function readLine<T>(control: Duplex): Promise<T> {
     reject(new ProxyError('jail_refused', 'the helper of the jail ended before it said what holds'));
   };
   const onTimeout = (): void => {
-    reject(
-      new ProxyError(
-        'jail_refused',
-        `the helper of the jail was not ready after ${defaultLimits.jailEnterTimeoutMs} ms`,
-      ),
-    );
+    reject(new ProxyError('jail_refused', `the helper of the jail was not ready after ${timeoutMs} ms`));
   };
   control.on('data', onData);
   control.once('close', onClose);

@@ -3,15 +3,15 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants as files } from 'node:fs';
 import { constants } from 'node:os';
-import type { JailMeasures } from './jail-plan.ts';
+import { networkOfSelf } from './death-watch.ts';
+import { type Identity, rehearseIdentity } from './identity.ts';
+import type { JailMeasures, JailPlan } from './jail-plan.ts';
 import { hasPower } from './capabilities.ts';
 import { findProgram } from './become-program.ts';
 import { toolPath } from './network-namespace.ts';
 import type { Kernel } from './raw-listener.ts';
+import { inheritedDescriptors, networkWays, streamWays } from './ways-out.ts';
 
-const SOL_SOCKET = 1;
-const SO_DOMAIN = 39;
-const AF_UNIX = 1;
 const PR_GET_SECCOMP = 21;
 const PR_GET_NO_NEW_PRIVS = 39;
 const SECCOMP_MODE_FILTER = 2;
@@ -21,9 +21,8 @@ export interface Bystander extends Disposable {
   readonly pid: number;
 }
 
-/** One that is there already, or a new one; undefined where none can be had. */
-export function bystander(init: number | undefined): Bystander | undefined {
-  if (init !== undefined) return { pid: init, [Symbol.dispose]: () => {} };
+/** With no more rights than a program gets that this process executes now; undefined where none can be had. */
+export function bystander(): Bystander | undefined {
   const cat = findProgram('cat', toolPath);
   if ('code' in cat) return undefined;
   const child = spawn(cat.path, { env: {}, stdio: ['pipe', 'ignore', 'ignore'] });
@@ -77,20 +76,31 @@ export function requireClosedGroups(places: readonly string[]): void {
   if (open !== undefined) throw new Error(`the control groups in ${open} can be written`);
 }
 
-/** The facts that no layer has for itself. `uid` is the command's. */
-export function measure(kernel: Kernel, uid: number, reachesOwnAlone: boolean): JailMeasures {
+/** The facts that no layer has for itself. */
+export function measure(
+  kernel: Kernel,
+  { layers }: JailPlan,
+  { uid, reachesOwnAlone }: { readonly uid: number; readonly reachesOwnAlone: boolean },
+): JailMeasures {
+  const network = networkOfSelf();
   return {
     isPowerful: hasPower(kernel.calls, kernel.numbers, uid),
-    networkStreams: [0, 1, 2].filter((fd) => isNetworkSocket(kernel, fd)),
+    uid,
+    ...(layers.includes('network')
+      ? { networkWays: networkWays(kernel), ...(network === undefined ? {} : { network }) }
+      : {}),
+    networkStreams: streamWays(kernel),
+    inherited: inheritedDescriptors(kernel),
     reachesOwnAlone,
   };
 }
 
-/** A socket belongs to the network in which it was opened, wherever its process is. */
-function isNetworkSocket({ calls, numbers }: Kernel, fd: number): boolean {
-  const domain = new Int32Array(1);
-  const length = new Uint8Array(Uint32Array.of(4).buffer);
-  const bytes = new Uint8Array(domain.buffer);
-  const result = calls.call(numbers.getsockopt, fd, SOL_SOCKET, SO_DOMAIN, bytes, length);
-  return result >= 0 && domain[0] !== AF_UNIX;
+/** The user that the kernel takes the command for. Throws an Error if it is not the one that was asked for. */
+export function measureIdentity(kernel: Kernel, identity: Identity | undefined): number {
+  if (identity === undefined) return process.geteuid?.() ?? 0;
+  const { uids, gids } = rehearseIdentity(kernel, identity);
+  const [uid] = uids;
+  if (uid !== identity.uid || gids[0] !== identity.gid)
+    throw new Error('the kernel says that it is another user');
+  return uid;
 }

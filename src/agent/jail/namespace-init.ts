@@ -9,8 +9,6 @@ import { defaultLimits } from '../../protocol/limits.ts';
 
 const WNOHANG = 1;
 const pollMs = 20;
-/** The kernel kills a namespace in milliseconds; what hangs in it (an unreachable file system) is not waited for. */
-const killedMs = 800;
 
 export class NamespaceInit implements AsyncDisposable {
   readonly pid: number;
@@ -51,7 +49,7 @@ export class NamespaceInit implements AsyncDisposable {
     this.#stream.destroy();
     // It ends with its input too.
     if (!this.#hasEnded()) signal(this.pid, 'SIGKILL');
-    const deadline = performance.now() + killedMs;
+    const deadline = performance.now() + defaultLimits.leftoverKilledMs;
     while (!this.#hasEnded() && performance.now() < deadline) await delay(5);
     this.#calls[Symbol.dispose]();
   }

@@ -37,8 +37,6 @@ export function namespaceStart(
   program: HelperProgram,
   isRoot: boolean = process.geteuid?.() === 0,
 ): NamespaceStart {
-  // Bun cannot send a listening socket over a channel between processes.
-  if (process.versions['bun'] !== undefined) return { reason: 'Bun cannot take over the listeners inside' };
   if (isRoot && hasCapability(CAP_SYS_ADMIN)) return { program };
   const unshare = findProgram('unshare', toolPath);
   if ('code' in unshare) return { reason: 'there is no unshare(1) of util-linux' };
@@ -46,7 +44,7 @@ export function namespaceStart(
   // itself: the files of a process whose executable they cannot read are not theirs.
   const map = isRoot ? [] : ['--map-current-user'];
   const args = ['--user', ...map, '--keep-caps', '--', program.file, ...program.args];
-  return { program: { file: unshare.path, args }, startedBy: 'unshare', needsMap: isRoot };
+  return { program: { ...program, file: unshare.path, args }, startedBy: 'unshare', needsMap: isRoot };
 }
 
 /** Gives a process in a new user namespace all users and groups of this one. Throws an Error with the errno if the kernel refuses. */

@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { followStops, sharesForeground } from '../../agent/jail/job-control.ts';
 import type { LateCover } from '../../agent/jail/jail-plan.ts';
 import type { Jail } from '../../agent/jail/jail-process.ts';
+import { NamespaceInit } from '../../agent/jail/namespace-init.ts';
 import type { RunningCommand } from '../../agent/jail/jailed-process.ts';
 import { adoptOrphans } from '../../agent/jail/orphans.ts';
 
@@ -75,7 +76,9 @@ export async function runWorkload(
   await using stack = new AsyncDisposableStack();
   // To the end of what the command leaves behind: until then none of them may end this process.
   const signals = stack.use(passSignals());
-  if (jail !== undefined) stack.use(jail.leftovers ?? adoptOrphans());
+  // Of a namespace the kernel waits for what is left; of a control group it is found by it, and waited for here.
+  if (jail !== undefined && !(jail.leftovers instanceof NamespaceInit)) stack.use(adoptOrphans());
+  if (jail?.leftovers !== undefined) stack.use(jail.leftovers);
   const child: RunningCommand =
     jail === undefined
       ? spawn(file, args, { stdio: 'inherit', env: environment })

@@ -226,6 +226,11 @@ export const agentLimits = {
     "Connections that wait at a listener inside the jail until they are taken: as many as at Node's own.",
   ),
   leftoverGraceMs: fixedRow(1_000, 'timeout', 'Between SIGTERM and SIGKILL for what a command left behind.'),
+  leftoverKilledMs: fixedRow(
+    800,
+    'timeout',
+    'For the kernel to end a namespace or a control group, which takes milliseconds; what hangs in it (an unreachable file system) is not waited for.',
+  ),
   leftoverKillRoundsMax: fixedRow(
     50,
     'limit_exceeded',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,15 @@ const refused = captureObstacle();
 const module = fileURLToPath(new URL('../../../src/agent/jail/death-watch.ts', import.meta.url));
 const namespaces = [...(process.geteuid?.() === 0 ? [] : ['--user', '--map-current-user']), '--net'];
 
+/** The number in the name of the network of a process. */
+const inodeOf = (pid: number): string => /\d+/.exec(networkOf(pid))?.[0] ?? 'none';
+const names = new Map<number, string>();
+function networkOf(pid: number): string {
+  const name = names.get(pid) ?? readlinkSync(`/proc/${pid}/ns/net`);
+  names.set(pid, name);
+  return name;
+}
+
 const watches = (pid: number): readonly number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -22,7 +31,9 @@ const watches = (pid: number): readonly number[] =>
     .filter((number) => {
       try {
         const words = readFileSync(`/proc/${number}/cmdline`, 'utf8').split('\0');
-        return words.includes('upstreamproxy-death-watch') && words.includes(String(pid));
+        return (
+          words.includes('upstreamproxy-death-watch') && words.some((word) => word.includes(inodeOf(pid)))
+        );
       } catch {
         return false;
       }
@@ -38,9 +49,10 @@ test(
     const inside = `setsid sleep 300 & echo $! > ${file}.new; mv ${file}.new ${file}; exec sleep 1`;
     const script = `
     const { spawn } = await import('node:child_process');
+    const require = process.getBuiltinModule('node:module').createRequire('/');
     const { watchDeath } = await import(${JSON.stringify(module)});
     const child = spawn('unshare', [...${JSON.stringify(namespaces)}, 'sh', '-c', ${JSON.stringify(`echo in; ${inside}`)}], { stdio: ['ignore', 'pipe', 'inherit'] });
-    child.stdout.once('data', () => { watchDeath(child.pid); console.log(child.pid); });`;
+    child.stdout.once('data', () => { watchDeath({ network: require('node:fs').readlinkSync('/proc/' + child.pid + '/ns/net') }); console.log(child.pid); });`;
     const agent = spawn(
       process.execPath,
       ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', script],
@@ -50,6 +62,7 @@ test(
     );
     const [line] = (await once(agent.stdout, 'data')) as [Buffer];
     const pid = Number(line.toString());
+    networkOf(pid);
     const left = Number(await waitForFile(file));
     await waitUntil('the watch is there', () => watches(pid).length === 1);
     await waitUntil(
@@ -69,7 +82,7 @@ test('it ends with its owner, and harms nobody', { skip: refused }, async () => 
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
-  const watch = watchDeath(child.pid);
+  const watch = watchDeath({ network: networkOf(child.pid ?? 0) });
   await waitUntil('the watch is there', () => watches(child.pid ?? 0).length === 1);
   watch[Symbol.dispose]();
   await waitUntil('the watch has ended', () => watches(child.pid ?? 0).length === 0);
@@ -78,9 +91,9 @@ test('it ends with its owner, and harms nobody', { skip: refused }, async () => 
   await once(child, 'exit');
 });
 
-test('a process in this network, or none, is not watched', async () => {
-  for (const pid of [process.pid, undefined, 99_999_999]) {
-    using _watch = watchDeath(pid);
-    assert.deepEqual(watches(pid ?? 0), []);
+test('this network, or none, is not watched', () => {
+  for (const network of [networkOf(process.pid), undefined]) {
+    using _watch = watchDeath({ network });
+    assert.deepEqual(watches(process.pid), []);
   }
 });

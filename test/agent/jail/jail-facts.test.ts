@@ -4,7 +4,14 @@ import { test } from 'node:test';
 import { jailFacts } from '../../../src/agent/jail/jail-facts.ts';
 import type { JailLayer, JailMeasures } from '../../../src/agent/jail/jail-plan.ts';
 
-const measures: JailMeasures = { isPowerful: false, networkStreams: [], reachesOwnAlone: true };
+const measures: JailMeasures = {
+  isPowerful: false,
+  uid: 0,
+  networkWays: [],
+  networkStreams: [],
+  inherited: [],
+  reachesOwnAlone: true,
+};
 const holding = (...layers: JailLayer[]) => ({
   layers: layers.map((layer) => ({ layer, held: true })),
   measures,
@@ -15,10 +22,13 @@ test('seccomp alone is no jail', () => {
   assert.equal(jailFacts(holding('no-new-privs', 'landlock'), false).jailed, true);
 });
 
-test('root is jailed only without its capabilities, or as another user', () => {
+test('root is jailed only without its capabilities, or as another user, which the kernel says', () => {
   assert.equal(jailFacts(holding('no-new-privs', 'landlock'), true).jailed, false);
   assert.equal(jailFacts(holding('no-new-privs', 'landlock', 'capabilities'), true).jailed, true);
-  assert.equal(jailFacts(holding('no-new-privs', 'landlock', 'identity'), true).jailed, true);
+  const another = holding('no-new-privs', 'landlock', 'identity');
+  const as = (uid: number) => ({ ...another, measures: { ...measures, uid } });
+  assert.equal(jailFacts(as(65_534), true).jailed, true);
+  assert.equal(jailFacts(as(0), true).jailed, false);
 });
 
 test('the network is isolated where its layer holds and nothing outside can be used to leave it', () => {
@@ -58,6 +68,20 @@ test('a standard stream that is a socket of a network outside leads out of an is
   );
   assert.deepEqual([jailed, networkIsolated], [true, false]);
   assert.match(notes.join(), /standard stream 0 is a socket/);
+});
+
+test('a network that was not looked at, has a way out, or a descriptor of outside is not told as isolated', () => {
+  const all = holding('network', 'no-new-privs', 'landlock', 'seccomp');
+  const { networkWays: _, ...unseen } = measures;
+  for (const [change, note] of [
+    [unseen, /not looked at/],
+    [{ ...measures, networkWays: ['interface eth0'] }, /leads out: interface eth0/],
+    [{ ...measures, inherited: [7] }, /descriptor 7 of outside/],
+  ] as const) {
+    const { jailed, networkIsolated, notes } = jailFacts({ ...all, measures: change }, false);
+    assert.deepEqual([jailed, networkIsolated], [true, false]);
+    assert.match(notes.join(), note);
+  }
 });
 
 test('it is told where ptrace and its like are refused', () => {

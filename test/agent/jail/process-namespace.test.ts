@@ -13,9 +13,14 @@ import { captureObstacle } from '../../support/capture-obstacle.ts';
 import { waitUntil } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
-// Under Bun there is no layer `processes`, as there is none of the network.
-const isBun = process.versions['bun'] !== undefined;
-const skip = isBun ? 'the helper of the jail runs under Node' : captureObstacle();
+const skip = captureObstacle();
+const bin = fileURLToPath(new URL('../../../node_modules/.bin', import.meta.url));
+/** The agent and its helper as children, so that the runner's own runtime does not matter. */
+const runtimes = {
+  node: [join(bin, 'node'), '--disable-warning=ExperimentalWarning'],
+  bun: [join(bin, 'bun')],
+} as const;
+type Runtime = keyof typeof runtimes;
 const script = fileURLToPath(new URL('../support/jail-session-script.ts', import.meta.url));
 
 interface Session extends AsyncDisposable {
@@ -26,18 +31,22 @@ interface Session extends AsyncDisposable {
 }
 
 /** An agent with a jail, whose command is a script of the shell; `MARK` in it stands for a word of its own. */
-async function session(command: string, options: readonly string[] = []): Promise<Session> {
+async function session(
+  command: string,
+  { runtime = 'node', layers = [] }: { readonly runtime?: Runtime; readonly layers?: readonly string[] } = {},
+): Promise<Session> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
   const mark = path.replaceAll('/', '-');
+  const [file, ...own] = runtimes[runtime];
   const agent = spawn(
-    process.execPath,
+    file,
     [
-      '--disable-warning=ExperimentalWarning',
+      ...own,
       script,
       join(path, 'token'),
       command.replaceAll('MARK', mark).replaceAll('$FOLDER', path),
-      ...options,
+      ...layers,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
@@ -72,57 +81,63 @@ trap "" TERM HUP; [ $1 -gt 0 ] && setsid sh $0 $(($1 - 1)) MARK & sleep 300; :
 END
 sh $FOLDER/chain ${length} MARK &`;
 
-describe('a command with its own namespace of processes', { skip }, () => {
-  test('sees its own processes alone, and is not the first of them', async () => {
-    await using run = await session('echo $$; ls /proc | grep -E "^[0-9]+$" | sort -n | tr "\\n" " "');
-    const [pid, seen = ''] = (await run.said).split('\n');
-    assert.notEqual(pid, '1');
-    assert.ok(seen.split(' ').filter(Boolean).length < 10, seen);
-    assert.ok(seen.startsWith('1 '));
-  });
+for (const runtime of ['node', 'bun'] as const) {
+  describe(`a command with its own namespace of processes under ${runtime}`, { skip }, () => {
+    test('sees its own processes alone, and is not the first of them', async () => {
+      await using run = await session('echo $$; ls /proc | grep -E "^[0-9]+$" | sort -n | tr "\\n" " "', {
+        runtime,
+      });
+      const [pid, seen = ''] = (await run.said).split('\n');
+      assert.notEqual(pid, '1');
+      assert.ok(seen.split(' ').filter(Boolean).length < 10, seen);
+      assert.ok(seen.startsWith('1 '));
+    });
 
-  test('ends by its own code and by its own signal', async () => {
-    for (const [command, end] of [
-      ['exit 7', '7 null'],
-      ['kill -TERM $$', 'null SIGTERM'],
-      ['kill -KILL $$', 'null SIGKILL'],
-    ] as const) {
-      await using run = await session(command);
-      assert.ok((await run.said).endsWith(`end ${end}\n`), await run.said);
-    }
-  });
+    test('ends by its own code and by its own signal', async () => {
+      for (const [command, end] of [
+        ['exit 7', '7 null'],
+        ['kill -TERM $$', 'null SIGTERM'],
+        ['kill -KILL $$', 'null SIGKILL'],
+      ] as const) {
+        await using run = await session(command, { runtime });
+        assert.ok((await run.said).endsWith(`end ${end}\n`), await run.said);
+      }
+    });
 
-  test('leaves no zombie of what its children leave', async () => {
-    await using run = await session(
-      'for i in 1 2 3 4 5 6 7 8; do sh -c "sleep 0.05 &"; done; sleep 0.5; grep -h "State:.Z" /proc/[0-9]*/status; echo seen',
-    );
-    assert.match(await run.said, /^seen\n/);
-  });
+    test('leaves no zombie of what its children leave', async () => {
+      await using run = await session(
+        'for i in 1 2 3 4 5 6 7 8; do sh -c "sleep 0.05 &"; done; sleep 0.5; grep -h "State:.Z" /proc/[0-9]*/status; echo seen',
+        { runtime },
+      );
+      assert.match(await run.said, /^seen\n/);
+    });
 
-  test('takes all that it started with it, chains that ignore SIGTERM too', async () => {
-    await using run = await session(`${chain(70)}\nsleep 0.2; echo started`);
-    await once(run.agent, 'exit');
-    assert.match(await run.said, /^started\nend 0 null\n/);
-    assert.deepEqual(run.left(), []);
-  });
+    test('takes all that it started with it, chains that ignore SIGTERM too', async () => {
+      await using run = await session(`${chain(70)}\nsleep 0.2; echo started`, { runtime });
+      await once(run.agent, 'exit');
+      assert.match(await run.said, /^started\nend 0 null\n/);
+      assert.deepEqual(run.left(), []);
+    });
 
-  test('ends with its agent when that is killed, however it calls itself', async () => {
-    await using run = await session(
-      `${chain(20)}\nbash -c 'exec -a upstreamproxy-agent-MARK sleep 300' & exec sh -c 'sleep 300; :' MARK`,
-    );
-    await waitUntil('the command runs', () => run.left().length > 3);
-    run.agent.kill('SIGKILL');
-    await once(run.agent, 'exit');
-    await waitUntil('nothing of it is left', () => run.left().length === 0);
-  });
+    test('ends with its agent when that is killed, however it calls itself', async () => {
+      await using run = await session(
+        `${chain(20)}\nbash -c 'exec -a upstreamproxy-agent-MARK sleep 300' & exec sh -c 'sleep 300; :' MARK`,
+        { runtime },
+      );
+      await waitUntil('the command runs', () => run.left().length > 3);
+      run.agent.kill('SIGKILL');
+      await once(run.agent, 'exit');
+      await waitUntil('nothing of it is left', () => run.left().length === 0);
+    });
 
-  test('cannot end its init, and so not its own end', async () => {
-    await using run = await session('kill -9 1; kill -STOP 1; setsid sleep 300 & echo on');
-    assert.match(await run.said, /^on\nend 0 null\n/);
+    test('cannot end its init, and so not its own end', async () => {
+      await using run = await session('kill -9 1; kill -STOP 1; setsid sleep 300 & echo on', { runtime });
+      assert.match(await run.said, /^on\nend 0 null\n/);
+    });
   });
-});
+}
 
-describe('a command with its own queues', { skip: isBun ? skip : skip === false && findIpc() }, () => {
+describe('a command with its own queues', { skip: skip === false && findIpc() }, () => {
   test('has no message queue, semaphore or shared memory of outside', async () => {
     const id = spawn('ipcmk', ['-Q', '-S', '1', '-M', '64'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const made = await text(id.stdout);
@@ -130,7 +145,7 @@ describe('a command with its own queues', { skip: isBun ? skip : skip === false 
       await using run = await session('ipcs | grep -c 0x; echo seen');
       assert.match(await run.said, /^0\nseen\n/);
       // Without the layer they are there.
-      await using control = await session('ipcs | grep -c 0x; echo seen', ['processes']);
+      await using control = await session('ipcs | grep -c 0x; echo seen', { layers: ['processes'] });
       assert.match(await control.said, /^[1-9]\d*\nseen\n/);
     } finally {
       const options: Readonly<Record<string, string>> = { Shared: '-m', Message: '-q', Semaphore: '-s' };

@@ -10,7 +10,8 @@ const [, command = '', ...named] = process.argv.slice(2);
 const wanted: readonly string[] = named.length === 0 ? ['ipc', 'processes'] : named;
 const layers = jailLayers.filter((layer: JailLayer) => wanted.includes(layer));
 const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
-const args = ['--disable-warning=ExperimentalWarning', main, '=jail-helper'];
+const own = process.versions['bun'] === undefined ? ['--disable-warning=ExperimentalWarning'] : [];
+const args = [...own, main, '=jail-helper'];
 const jail = await openJail({ layers }, { file: process.execPath, args });
 for (const { layer, held, reason } of jail.report.layers)
   if (!held) process.stdout.write(`without ${layer}: ${reason}\n`);

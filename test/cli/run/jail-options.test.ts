@@ -1,11 +1,14 @@
 // What the options ask for, what `--isolate=auto` goes on without, and what ends the start. The helpers here are of the shell and say what a test wants.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { runDefinition } from '../../../src/cli/commands/run-definition.ts';
 import { parseCommand } from '../../../src/cli/definition/parse-arguments.ts';
 import { type JailOptions, openJailFor, readJailOptions } from '../../../src/cli/run/jail-options.ts';
+import { isRunning, waitForFile, waitUntil } from '../../support/program.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const skip =
   process.versions['bun'] === undefined
@@ -42,6 +45,24 @@ test('a helper that cannot be started, ends or is killed ends the start', { skip
     await assert.rejects(open(script), { code: 'jail_refused' }, script);
   const helper = { file: '/nonexistent/helper', args: [] };
   await assert.rejects(openJailFor({ ...options, helper }, true), { code: 'jail_refused' });
+});
+
+test('a helper that is late or stopped ends the start, and is ended', { skip }, async () => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'pid');
+  const write = `echo $$ > ${file}.new; mv ${file}.new ${file}`;
+  // It never says a word, or would say all if it were not stopped.
+  for (const script of [
+    `${write}; exec sleep 300`,
+    `${write}; kill -STOP $$; ${reporting({ layers: [{ layer: 'landlock', held: true }] })}`,
+  ]) {
+    const helper = { file: '/bin/sh', args: ['-c', script], enterTimeoutMs: 300 };
+    const opening = openJailFor({ ...options, isolate: 'auto', helper }, true);
+    opening.catch(() => {});
+    const pid = Number(await waitForFile(file));
+    await assert.rejects(opening, { code: 'jail_refused', message: /was not ready after 300 ms/ });
+    await waitUntil('it has ended', () => !isRunning(pid));
+  }
 });
 
 test('a layer that fails for another reason than a refusal ends the start', { skip }, async () => {

@@ -11,7 +11,7 @@ const [SIGKILL, SIGUSR1, SIGCONT, SIGSTOP] = [9, 10, 18, 19];
 /** All layers that the runtime can have, or nothing is started: Bun cannot take over listeners, so `network` is Node's. */
 const allLayers = ({ runtime }: Bench): readonly string[] =>
   runtime === 'bun'
-    ? ['--isolate=require', '--jail-layers=no-new-privs,landlock,seccomp']
+    ? ['--isolate=require', '--jail-layers=ipc,processes,no-new-privs,landlock,seccomp']
     : ['--isolate=require'];
 const landlockAlone = ['--isolate=require', '--jail-layers=no-new-privs,landlock'];
 
@@ -205,7 +205,7 @@ async function postureOf(bench: Bench, options: RunOptions): Promise<Readonly<Re
 async function oldLandlock(bench: Bench): Promise<Verdict> {
   const wrapper = [bench.lab.attackFile, 'landlock-abi', '5', '--'];
   const now = await postureOf(bench, {});
-  const network = bench.runtime === 'bun' ? [] : ['ipc', 'processes', 'network'];
+  const network = bench.runtime === 'bun' ? ['ipc', 'processes'] : ['ipc', 'processes', 'network'];
   assert.deepEqual(now['jailLayers'], [...network, 'no-new-privs', 'landlock', 'signals', 'seccomp']);
   // With the wall of Landlock alone, for who cannot be named cannot be signalled.
   const old = { wrapper, jail: ['--isolate=auto', '--jail-layers=network,no-new-privs,landlock,seccomp'] };
