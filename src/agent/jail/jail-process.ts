@@ -109,6 +109,16 @@ async function openWith(plan: JailPlan, program: HelperProgram): Promise<JailPar
 /** The kernel refuses the namespace that the helper was to be started in. */
 class StarterRefused extends Error {}
 
+/**
+ * Once the helper has begun a namespace of processes the kernel refuses it new threads, and Bun ends without one that it wants: so its
+ * engine is to want none for compiling and collecting. Node has all of its own from the start.
+ */
+const withoutThreads: Readonly<Record<string, string>> = {
+  BUN_JSC_useConcurrentJIT: '0',
+  BUN_JSC_useConcurrentGC: '0',
+  BUN_JSC_numberOfGCMarkers: '1',
+};
+
 /** With a starter, what it says on standard error is for us; the helper gets the command's own on another descriptor. */
 function spawnHelper(program: HelperProgram, plan: JailPlan, starter: boolean): ChildProcess {
   const { layers } = plan;
@@ -124,7 +134,10 @@ function spawnHelper(program: HelperProgram, plan: JailPlan, starter: boolean): 
       layers.includes('processes') ? 'pipe' : 'ignore',
     ],
     // The command's environment comes later, as data: it must not steer our own program.
-    env: starter ? { LC_ALL: 'C' } : {},
+    env: {
+      ...(starter ? { LC_ALL: 'C' } : {}),
+      ...(process.versions['bun'] === undefined ? {} : withoutThreads),
+    },
   });
 }
 
