@@ -49,13 +49,19 @@ function requirePair(
   }
 }
 
+export interface RenewIdentityOptions {
+  readonly server: Pick<Server, 'setSecureContext'>;
+  readonly identity: ServerIdentity;
+  readonly clock: () => number;
+  readonly log: (level: 'error', message: string) => void;
+  readonly intervalMs?: number;
+}
+
 /** Keeps the gateway's own certificate fresh in a process that runs for months. */
 export function renewIdentity(
   config: GatewayConfig,
-  server: Server,
-  identity: ServerIdentity,
-  clock: () => number,
-): AsyncDisposable {
+  { server, identity, clock, log, intervalMs = identityCheckMs }: RenewIdentityOptions,
+): RepeatedLook {
   let untilMs = identity.notAfterMs - identityRenewBeforeMs;
   const renewal = new RepeatedLook({
     look: async () => {
@@ -64,9 +70,15 @@ export function renewIdentity(
       server.setSecureContext({ cert: fresh.certificatePem, key: fresh.keyPem, minVersion: 'TLSv1.2' });
       untilMs = fresh.notAfterMs - identityRenewBeforeMs;
     },
-    intervalMs: identityCheckMs,
-    // Tried again at the next check; the old certificate still has most of its life.
-    onFault: () => undefined,
+    intervalMs,
+    // Told each time: from the first one on there are ten days to mend it, and nobody looks at a certificate that still serves.
+    onFault: ({ message }) => {
+      const end = new Date(untilMs + identityRenewBeforeMs).toISOString();
+      log(
+        'error',
+        `the certificate of the public port cannot be renewed: ${message}; agents refuse it from ${end} on`,
+      );
+    },
   });
   renewal.start();
   return renewal;

@@ -2,6 +2,7 @@
 
 import { openCertificateAuthority } from '../pki/certificate-authority.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
+import type { AuditEvent } from '../api/audit-event.ts';
 import type { Policy, Principal } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName, Limits } from '../protocol/limits.ts';
@@ -9,6 +10,7 @@ import { HeldOctets } from '../protocol/held-octets.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { openAccess } from './access/open-access.ts';
+import { alarmText, observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { AuditRetention } from './audit/audit-retention.ts';
@@ -69,6 +71,8 @@ interface Start {
   readonly stack: AsyncDisposableStack;
   readonly onFault: (error: ProxyError) => void;
   readonly onLimit: (limit: LimitName) => void;
+  /** Counts events of sessions, and logs those that need a look. */
+  readonly onSessionEvent: (event: AuditEvent) => void;
   /** Under which agents reach it. */
   readonly origins: PublicOrigins;
 }
@@ -136,6 +140,11 @@ function beginStart(config: GatewayConfig, options: GatewayOptions, stack: Async
     onLimit: (limit) => {
       metrics.countLimit(limit);
     },
+    onSessionEvent: (event) => {
+      metrics.count(event);
+      const text = alarmText(event);
+      if (text !== undefined) log('warn', text);
+    },
   };
 }
 
@@ -200,7 +209,7 @@ async function openWays({ config, stack, clock, environment }: Start): Promise<W
 
 /** Who may come in. */
 async function openSessions(
-  { config, stack, clock, onFault }: Start,
+  { config, stack, clock, onFault, onSessionEvent }: Start,
   { store, audit }: Records,
   { upstream, credentials }: Ways,
   policy: () => Policy,
@@ -211,7 +220,7 @@ async function openSessions(
   return stack.use(
     await openSessionService({
       store,
-      audit,
+      audit: observedSink(audit, onSessionEvent),
       signingKey,
       issuer: tokens.issuer,
       audience: tokens.audience,
@@ -249,7 +258,7 @@ function openRetention(
 
 /** How requests are served: what decides them, what carries them, and what judges again those that run. */
 async function openServing(
-  { config, stack, clock, log, metrics, onFault, onLimit }: Start,
+  { config, stack, clock, log, metrics, onFault, onLimit, onSessionEvent }: Start,
   {
     store,
     audit,
@@ -264,7 +273,15 @@ async function openServing(
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<StreamParts> {
   openRetention({ config, stack, clock, log, onFault }, { store, audit });
-  const access = await openAccess({ config, store, audit, base: policies.current, clock, onFault, stack });
+  const access = await openAccess({
+    config,
+    store,
+    audit: observedSink(audit, onSessionEvent),
+    base: policies.current,
+    clock,
+    onFault,
+    stack,
+  });
   const { policy, desk } = access;
   const parts = openParts({
     config,

@@ -89,7 +89,7 @@ export async function openPublicPort({
   connections.guard(server);
   await listen(server, config);
   stack.defer(() => closeServer(server));
-  if (renewable) stack.use(renewIdentity(config, server, identity, clock));
+  if (renewable) stack.use(renewIdentity(config, { server, identity, clock, log }));
   else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
   // A TLS server that listens has a port.
   const { port } = server.address() as AddressInfo;

@@ -5,10 +5,6 @@ import { accessSync, constants } from 'node:fs';
 import { type Identity, parseIdentity } from '../../agent/jail/identity.ts';
 import { type GatewayConfig, loadGatewayConfig } from '../../gateway/config/config.ts';
 import { startGateway } from '../../gateway/gateway.ts';
-import { openIdentity } from '../../gateway/gateway-identity.ts';
-import { policyNames } from '../../gateway/policies/open-policies.ts';
-import { PolicySource } from '../../gateway/policies/policy-source.ts';
-import { RuleTrust } from '../../gateway/forward/rule-trust.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { gatewayDefinition } from '../commands/gateway-definition.ts';
@@ -20,15 +16,16 @@ import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
+import { checkConfiguration } from './check-configuration.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
-import { type CheckProblem, policyWarnings, problemsOf, problemText } from './policy-warnings.ts';
+import { type CheckProblem, problemsOf, problemText } from './policy-warnings.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
 /** In one step: nothing is served between the opening of the port and the change of user. */
-function becomeUser(config: GatewayConfig, identity: Identity): void {
-  giveFiles(config, identity);
+function becomeUser(config: GatewayConfig, identity: Identity, made: readonly string[]): void {
+  giveFiles(config, identity, made);
   dropPrivileges(identity);
   for (const path of config.policy.paths) {
     try {
@@ -41,25 +38,12 @@ function becomeUser(config: GatewayConfig, identity: Identity): void {
   }
 }
 
-/** Gives the warnings. Throws `config_invalid` for what would keep the gateway from starting with these files. */
-async function checkConfiguration(config: GatewayConfig): Promise<readonly CheckProblem[]> {
-  await RuleTrust.open(config.trust);
-  if (config.tls !== 'self') await openIdentity(config, Date.now());
-  const warnings = configurationWarnings(config).map((message): CheckProblem => {
-    return { severity: 'warning', message };
-  });
-  if (config.policy.mode === 'observe') return warnings;
-  const options = { ...policyNames(config), pollIntervalMs: 0 };
-  await using source = await PolicySource.open(config.policy.paths, options);
-  return [...warnings, ...policyWarnings(source, Date.now())];
-}
-
 type GatewayInput = Input<typeof gatewayDefinition>;
 
 async function check(file: string, json: boolean): Promise<number> {
   let problems: readonly CheckProblem[];
   try {
-    problems = await checkConfiguration(await loadGatewayConfig(file));
+    problems = await checkConfiguration(file, workloadEnvironment(process.env));
   } catch (error) {
     if (!json) throw error;
     process.stdout.write(jsonLine({ file, ok: false, problems: problemsOf(error) }));
@@ -81,13 +65,13 @@ async function gateway({ options: values }: GatewayInput): Promise<number> {
   const warn = (message: string): void => log('warn', message);
   for (const warning of configurationWarnings(config)) warn(warning);
   protectProcess(warn);
-  if (identity !== undefined) takeFiles(config);
+  const made = identity === undefined ? [] : takeFiles(config);
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
   countBuffersInHeapLimit();
   forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
   if (identity !== undefined) {
-    becomeUser(config, identity);
+    becomeUser(config, identity, made);
     // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).
     protectProcess(warn);
   }

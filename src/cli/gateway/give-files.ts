@@ -11,7 +11,7 @@ import {
   openSync,
   readdirSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { Identity } from '../../agent/jail/identity.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
@@ -26,22 +26,31 @@ function ownPlaces(config: GatewayConfig): readonly string[] {
   return [config.stateDirectory, config.certificateAuthority.directory, ...files];
 }
 
+/** Folders of files that may lie outside of the state folder. One that is there is somebody's, and stays so. */
+function outerFolders(config: GatewayConfig): readonly string[] {
+  const store = /^sqlite:(\/.+)$/s.exec(config.store)?.[1];
+  return [store, config.audit.file].flatMap((path) => (path === undefined ? [] : [dirname(path)]));
+}
+
 /** Numbers of who is to own. */
 type Owner = Pick<Identity, 'uid' | 'gid'>;
 const root: Owner = { uid: 0, gid: 0 };
 
 /**
  * Makes the state folder if it is missing, mode 0700, and makes it and all in it root's for the start, whoever had it
- * before: nobody else can change it meanwhile. Throws config_invalid for what cannot be taken safely.
+ * before: nobody else can change it meanwhile. Gives the folders that it made, each with all above it that was missing. Throws config_invalid for what cannot be taken safely.
  */
-export function takeFiles(config: GatewayConfig): void {
-  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+export function takeFiles(config: GatewayConfig): readonly string[] {
+  const folders = [config.stateDirectory, ...outerFolders(config)];
+  const made = folders.map((folder) => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   for (const path of new Set(ownPlaces(config))) changeOwner({ path, shown: path, depth: 0 }, root);
+  return made.filter((path) => path !== undefined);
 }
 
 /** Gives that user what `takeFiles` took and the start has made. Throws config_invalid likewise. */
-export function giveFiles(config: GatewayConfig, identity: Identity): void {
-  for (const path of new Set(ownPlaces(config))) changeOwner({ path, shown: path, depth: 0 }, identity);
+export function giveFiles(config: GatewayConfig, identity: Identity, made: readonly string[] = []): void {
+  for (const path of new Set([...made, ...ownPlaces(config)]))
+    changeOwner({ path, shown: path, depth: 0 }, identity);
 }
 
 interface Place {

@@ -1,7 +1,8 @@
 // The audit as JSON lines in a file, which may be rotated under us.
 
 import { constants } from 'node:fs';
-import { lstat, open, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
@@ -18,6 +19,7 @@ export class AuditFile implements AsyncDisposable {
   /** Throws ProxyError `audit_unavailable` if the file cannot be opened or others may read it. */
   static async open(path: string): Promise<AuditFile> {
     const file = new AuditFile(path);
+    await file.#makeFolder();
     await file.#reopen();
     return file;
   }
@@ -43,6 +45,15 @@ export class AuditFile implements AsyncDisposable {
   async #isCurrent(): Promise<boolean> {
     const status = await lstat(this.#path, { bigint: true }).catch(() => undefined);
     return this.#file !== undefined && status?.ino === this.#inode;
+  }
+
+  /** For the owner alone, as the state folder is; one that is there stays as it is. */
+  async #makeFolder(): Promise<void> {
+    try {
+      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw this.#error(`its folder cannot be made: ${faultReason(error)}`, error);
+    }
   }
 
   async #reopen(): Promise<FileHandle> {

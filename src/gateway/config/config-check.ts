@@ -15,6 +15,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   if (document.listen?.address !== undefined && isIP(document.listen.address) === 0) {
     report(['listen', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
   }
+  checkPorts(document, report);
   checkProxies(document, report);
   if (hasPassword(document.store ?? '')) {
     report(['store'], 'the URL has a password; a secret never stands in this file');
@@ -73,6 +74,16 @@ function checkIssuers({ issuers = [], tokens, publicNames }: GatewayConfigDocume
     if (issuers.findIndex((one) => one.issuer === issuer) < i)
       report(at, 'this issuer stands above already; keep one of the two');
   }
+}
+
+/** Two listeners cannot have one port, and what the gateway tells of itself is not for the public. */
+function checkPorts({ listen, metrics }: GatewayConfigDocument, report: Report): void {
+  if (metrics === undefined) return;
+  const { address = '0.0.0.0', port = 8443 } = listen ?? {};
+  const { address: own = '127.0.0.1' } = metrics;
+  const isEverywhere = [address, own].some((one) => one === '0.0.0.0' || one === '::');
+  if (metrics.port === port && (isEverywhere || address === own))
+    report(['metrics', 'port'], `port ${port} is that of "listen" already; write another one`);
 }
 
 /** Balancers before the gateway. */

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ClaimSelector } from '../../policy/claim-selector.ts';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
-import { readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
+import { type Locate, readYaml, type YamlPath, type YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { credentialSettings } from '../credentials/credential-kinds.ts';
@@ -132,11 +132,18 @@ export function embeddedConfig(
  * has every problem on a line of its own as `file:line:column: error: what is wrong; what to write`.
  */
 export async function loadGatewayConfig(file: string): Promise<GatewayConfig> {
+  return (await loadWithPlaces(file)).config;
+}
+
+/** The same, with the place of each key, for whoever looks further than the start does. */
+export async function loadWithPlaces(
+  file: string,
+): Promise<{ readonly config: GatewayConfig; readonly locate: Locate }> {
   const result = parseGatewayConfig({ file, text: await readBounded(file) }, dirname(resolve(file)));
   if ('problems' in result) throw new InvalidFilesError(result.problems);
   const missing = await missingFiles(result.references, file);
   if (missing.length > 0) throw new InvalidFilesError(missing);
-  return result.config;
+  return result;
 }
 
 async function readBounded(file: string): Promise<string> {
@@ -169,7 +176,11 @@ export interface FileReference {
 }
 
 export type ParseGatewayConfigResult =
-  | { readonly config: GatewayConfig; readonly references: readonly FileReference[] }
+  | {
+      readonly config: GatewayConfig;
+      readonly locate: Locate;
+      readonly references: readonly FileReference[];
+    }
   | { readonly problems: readonly PolicyProblem[] };
 
 /** Checks the text of a configuration. Relative paths are resolved against `directory`; nothing is read. */
@@ -187,7 +198,7 @@ export function parseGatewayConfig(source: YamlSource, directory: string): Parse
     const { line, column } = locate(at);
     return { path: resolve(directory, path), line, column };
   });
-  return { config: completeConfig(document, directory, stateDirectory), references };
+  return { config: completeConfig(document, directory, stateDirectory), locate, references };
 }
 
 function listenOf({ listen = {} }: GatewayConfigDocument): GatewayConfig['listen'] {

@@ -1,7 +1,7 @@
 // `gateway --check` and `policy check --config`: what an operator learns before anything starts.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -62,7 +62,10 @@ test('a certificate without its key is found by the check, by the names of the f
     const file = (name: string): string => join(directory, name);
     const authority = createTestAuthority();
     const check = () => runCommand(launcher, ['gateway', '--config', file('gateway.yaml'), '--check']);
-    await writeFile(file('gateway.yaml'), 'tls: { certificate: tls.crt, key: tls.key }\n');
+    await writeFile(
+      file('gateway.yaml'),
+      'publicNames: gateway.example.com\ntls: { certificate: tls.crt, key: tls.key }\n',
+    );
     await writeFile(file('tls.crt'), authority.issue('gateway.example.com').cert);
     await writeFile(file('tls.key'), createTestAuthority().issue('gateway.example.com').key);
     const mixed = await check();
@@ -80,5 +83,81 @@ test('a certificate without its key is found by the check, by the names of the f
     await writeFile(file('tls.crt'), cert);
     await writeFile(file('tls.key'), key);
     assert.equal((await check()).code, 0);
+  });
+});
+
+test('whatever would not work here and now is found at its line and column, and all of it', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const file = (name: string): string => join(directory, name);
+    const past = createTestAuthority(Date.now() - 400 * 24 * 3_600_000);
+    const { cert, key } = past.issue('other.example.com');
+    await writeFile(file('tls.crt'), cert);
+    await writeFile(file('tls.key'), key);
+    await writeFile(file('ca.pem'), 'no certificate\n');
+    await writeFile(file('pinned.pem'), key);
+    await writeFile(file('empty'), '');
+    await writeFile(file('plain-file'), '');
+    const config = file('gateway.yaml');
+    const lines = [
+      'publicNames: [gateway.example.com]',
+      'tls: { certificate: tls.crt, key: tls.key }',
+      'upstream: { ca: [ca.pem] }',
+      'trust: { inner: { file: pinned.pem } }',
+      'stateDirectory: plain-file/state',
+      'audit: { file: plain-file/audit/audit.jsonl }',
+      'credentials:',
+      '  missing: { kind: bearer, source: { file: none } }',
+      '  empty: { kind: bearer, source: { file: empty } }',
+      '  folder: { kind: bearer, source: { file: . } }',
+      '  unset: { kind: bearer, source: { env: UPSTREAMPROXY_TEST_UNSET } }',
+      '  deep: { kind: bearer, source: { vault: { address: "https://vault.test", path: a/b, field: c, auth: { tokenSource: { file: none } } } } }',
+      'policy: broken.yaml',
+    ];
+    await writeFile(config, `${lines.join('\n')}\n`);
+    await writeFile(file('broken.yaml'), 'rules: [{ name: a, hosts: a.example.com, allow: true }]\n');
+    const { code, stdout, stderr } = await runCommand(launcher, ['gateway', '--config', config, '--check']);
+    assert.deepEqual([code, stdout], [78, '']);
+    for (const [place, message] of [
+      ['gateway.yaml:2:21', /tls\.crt expired at \d{4}-\S+Z, and every agent refuses it; renew it/],
+      ['gateway.yaml:2:21', /tls\.crt is not for gateway\.example\.com, .*it is for DNS:other\.example\.com/],
+      ['gateway.yaml:3:18', /ca\.pem cannot be used: expected PEM certificates, found other text/],
+      ['gateway.yaml:4:25', /trust\.inner\.file: .*pinned\.pem cannot be used: .*a private key/],
+      ['gateway.yaml:5:17', /the folder .*plain-file\/state cannot be used: .*plain-file is not a folder/],
+      ['gateway.yaml:6:16', /the folder .*plain-file\/audit cannot be used: .*plain-file is not a folder/],
+      ['gateway.yaml:8:36', /credential missing: the file .*\/none cannot be used: it does not exist/],
+      ['gateway.yaml:9:34', /credential empty: the file .*\/empty cannot be used: it is empty/],
+      ['gateway.yaml:10:35', /credential folder: the file .* cannot be used: it is a folder/],
+      [
+        'gateway.yaml:11:34',
+        /credential unset: the environment variable UPSTREAMPROXY_TEST_UNSET is not set/,
+      ],
+      ['gateway.yaml:12:117', /credential deep: the file .*\/none cannot be used: it does not exist/],
+      ['broken.yaml:1:42', /unknown key "allow"/],
+    ] as const) {
+      const line = stderr.split('\n').find((one) => one.includes(`${place}: error: `) && message.test(one));
+      assert.ok(line !== undefined, `${place} ${String(message)}\n${stderr}`);
+    }
+    assert.equal(stderr.trimEnd().split('\n').length, 12, stderr);
+    assert.doesNotMatch(stderr, /PRIVATE KEY|no certificate/);
+  });
+});
+
+test('the check is content with what the start makes, makes nothing itself, and finds ports that collide', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const config = join(directory, 'gateway.yaml');
+    const check = () => runCommand(launcher, ['gateway', '--config', config, '--check']);
+    const body = 'stateDirectory: a/b/state\naudit: { file: c/d/audit.jsonl }\nstore: sqlite:e/f/state.db\n';
+    await writeFile(config, `${body}listen: { port: 9000 }\nmetrics: { port: 9001 }\n`);
+    assert.deepEqual([(await check()).code, await readdir(directory)], [0, ['gateway.yaml']]);
+    for (const [ports, isGood] of [
+      ['listen: { port: 9000 }\nmetrics: { port: 9000 }\n', false],
+      ['metrics: { port: 8443 }\n', false],
+      ['listen: { address: 127.0.0.1, port: 9000 }\nmetrics: { address: 127.0.0.2, port: 9000 }\n', true],
+    ] as const) {
+      await writeFile(config, ports);
+      const { code, stderr } = await check();
+      assert.equal(code, isGood ? 0 : 78, ports);
+      if (!isGood) assert.match(stderr, /gateway\.yaml:\d:\d+: error: port \d+ is that of "listen" already/);
+    }
   });
 });

@@ -4,6 +4,7 @@ import { defaultLimits } from '../../../protocol/limits.ts';
 import type { PlainSourceConfig } from './source-config.ts';
 import { open } from 'node:fs/promises';
 import { ProxyError } from '../../../protocol/error.ts';
+import { faultReason } from '../../../protocol/fault-reason.ts';
 import { Secret } from '../../../protocol/secret.ts';
 import { commandOutput } from '../../../system/command-output.ts';
 
@@ -134,6 +135,6 @@ export function usableSecret(text: string, form: SecretForm): Secret<string> {
 }
 
 function unavailable(name: string, what: string, cause: unknown): ProxyError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : '';
-  return new ProxyError('credential_unavailable', `credential ${name}: ${what}${reason}`, { cause });
+  const message = `credential ${name}: ${what}: ${faultReason(cause)}`;
+  return new ProxyError('credential_unavailable', message, { cause });
 }

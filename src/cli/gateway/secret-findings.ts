@@ -1,0 +1,74 @@
+// The secrets that a configuration names: whether this machine has them. Their values are read, and told to nobody. What a command or a
+// vault gives is not asked for, since both may count or limit who asks.
+
+import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { openCredentialSource } from '../../gateway/credentials/sources/credential-source.ts';
+import type { PlainSourceConfig } from '../../gateway/credentials/sources/source-config.ts';
+import type { YamlPath } from '../../policy/yaml-source.ts';
+import { asProxyError } from '../../protocol/error.ts';
+import type { Finding } from './place-findings.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Depth of a credential's settings is three; a value is never deeper. */
+const depthMax = 6;
+
+export async function secretFindings(
+  { credentials, upstream }: GatewayConfig,
+  environment: Environment,
+): Promise<readonly Finding[]> {
+  const sources = [
+    ...Object.entries(credentials).flatMap(([name, one]) =>
+      sourcesIn(one, ['credentials', name]).map(({ at, source }) => ({ name, at, source })),
+    ),
+    ...(upstream.proxy?.credentials === undefined
+      ? []
+      : [
+          {
+            name: 'upstream.proxy',
+            at: ['upstream', 'proxy', 'source'],
+            source: upstream.proxy.credentials.source,
+          },
+        ]),
+  ];
+  const findings: Finding[] = [];
+  for (const { name, at, source } of sources) {
+    const message = await sourceProblem(name, source, environment);
+    if (message !== undefined) findings.push({ at, message });
+  }
+  return findings;
+}
+
+/** Every source of this machine in the settings of a credential, whatever its kind calls it. */
+function sourcesIn(
+  value: unknown,
+  at: YamlPath,
+): { readonly at: YamlPath; readonly source: PlainSourceConfig }[] {
+  if (typeof value !== 'object' || value === null || at.length > depthMax) return [];
+  const entries = Object.entries(value);
+  const [[key, only] = ['', undefined]] = entries;
+  if (entries.length === 1 && typeof only === 'string' && key === 'env')
+    return [{ at, source: { env: only } }];
+  if (entries.length === 1 && typeof only === 'string' && key === 'file')
+    return [{ at, source: { file: only } }];
+  return entries.flatMap(([name, below]) => {
+    // The token of a service account, which Kubernetes mounts.
+    if (name === 'jwtFile' && typeof below === 'string')
+      return [{ at: [...at, name], source: { file: below } }];
+    return sourcesIn(below, [...at, name]);
+  });
+}
+
+async function sourceProblem(
+  name: string,
+  source: PlainSourceConfig,
+  environment: Environment,
+): Promise<string | undefined> {
+  try {
+    // As several lines: which form the kind wants is seen where it is used.
+    await openCredentialSource(name, source, environment, 'pem').read(Date.now());
+    return undefined;
+  } catch (error) {
+    return asProxyError(error).message;
+  }
+}
