@@ -10,9 +10,6 @@ import type { Finding } from './place-findings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Depth of a credential's settings is three; a value is never deeper. */
-const depthMax = 6;
-
 export async function secretFindings(
   { credentials, upstream }: GatewayConfig,
   environment: Environment,
@@ -39,12 +36,12 @@ export async function secretFindings(
   return findings;
 }
 
-/** Every source of this machine in the settings of a credential, whatever its kind calls it. */
+/** The reader of the file bounds the depth. Every source of this machine in the settings of a credential, whatever its kind calls it. */
 function sourcesIn(
   value: unknown,
   at: YamlPath,
 ): { readonly at: YamlPath; readonly source: PlainSourceConfig }[] {
-  if (typeof value !== 'object' || value === null || at.length > depthMax) return [];
+  if (typeof value !== 'object' || value === null) return [];
   const entries = Object.entries(value);
   const [[key, only] = ['', undefined]] = entries;
   if (entries.length === 1 && typeof only === 'string' && key === 'env')
