@@ -68,7 +68,7 @@ async function identityFindings(config: GatewayConfig, nowMs: number): Promise<r
 
 function namesOf({ publicNames, publicOrigins }: GatewayConfig): readonly string[] {
   if (publicOrigins === undefined) return publicNames;
-  return publicOrigins.map((origin) => new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1'));
+  return publicOrigins.map((origin) => new URL(origin).hostname.replaceAll(/[[\]]/g, ''));
 }
 
 function isFor(leaf: X509Certificate, name: string): boolean {
