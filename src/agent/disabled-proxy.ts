@@ -20,6 +20,8 @@ export interface DisabledProxy extends AsyncDisposable {
   readonly files?: undefined;
   readonly loopbackCapture?: undefined;
   readonly tokenErased?: undefined;
+  /** The global `fetch`, as there is no proxy. */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Resolves with `error`. */
   readonly ended: Promise<ProxyError | undefined>;
   close(options?: { readonly drainMs?: number }): Promise<void>;
@@ -34,6 +36,7 @@ export function disabledProxy(reason: string, error?: ProxyError): DisabledProxy
     port: 0,
     displaced: [],
     capturePorts: [],
+    fetch: (input, init) => fetch(input, init),
     ended: Promise.resolve(error),
     close: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),

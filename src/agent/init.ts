@@ -66,6 +66,11 @@ export interface InitOptions {
   readonly systemStore?: boolean;
   /** Program and first arguments of the command line, for ssh with `homeFiles`. */
   readonly connectCommand?: readonly string[];
+  /**
+   * Serves from a thread of its own, so that commands started by `execFileSync` and the like, which block the caller's, are served too.
+   * Not with `jail` or `entrances`, and not in a bundle. Default false.
+   */
+  readonly ownThread?: boolean;
   /** Default: warnings to standard error. */
   readonly logger?: Logger;
   readonly limits?: Partial<Limits>;
@@ -102,6 +107,8 @@ export interface EnabledProxy extends AsyncDisposable {
   readonly loopbackCapture?: LoopbackFacts;
   /** False if something of the token file could not be erased; the token is used up all the same. */
   readonly tokenErased: boolean;
+  /** As the global `fetch`, by way of the relay and with its certificates: for this process itself. */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Resolves with what ended the session for good (revoked, expired), or undefined after `close`. */
   readonly ended: Promise<ProxyError | undefined>;
   /** Ends: no new connections, up to `drainMs` for the open ones, then resets. Harmless when repeated. */
@@ -130,6 +137,7 @@ const forms = {
   homeFiles: flag,
   systemStore: flag,
   connectCommand: texts,
+  ownThread: flag,
   logger: thing,
   limits: thing,
   signal: thing,
@@ -150,7 +158,11 @@ export async function initUpstreamProxy(options: InitOptions = {}): Promise<Upst
     requireKnownOptions('initUpstreamProxy', options, forms);
     if (gatewayUrl === undefined && tokenFile === undefined && tokenFd === undefined)
       return disabledProxy('not configured: no gateway URL and no session token were given');
-    return enabled(await openSession(sessionOptions(options, logger)));
+    const session = sessionOptions(options, logger);
+    if (options.ownThread !== true) return enabled(await openSession(session));
+    // Loaded where it is asked for.
+    const { openSessionInThread } = await import('./own-thread.ts');
+    return enabled(await openSessionInThread(session));
   } catch (error) {
     const fault = asProxyError(error);
     if (options.onFailure === 'throw') throw fault;
@@ -226,8 +238,23 @@ function enabled(session: OpenSession): EnabledProxy {
     capturePorts: session.capturePorts,
     ...optional('loopbackCapture', session.loopbackCapture),
     tokenErased: session.tokenErased,
+    fetch: async (input, init) => await ownFetch(session, input, init),
     ended: session.ended,
     close: (options) => session.close(options),
     [Symbol.asyncDispose]: () => session.close(),
   };
+}
+
+async function ownFetch(
+  { port, files, environment }: OpenSession,
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  if (port === 0) throw new ProxyError('config_invalid', 'fetch needs the port of the relay, which is off');
+  const { fetchThroughRelay } = await import('./caller-fetch.ts');
+  return await fetchThroughRelay(
+    { port, noProxy: environment['NO_PROXY'] ?? '', bundlePath: files.bundle },
+    input,
+    init,
+  );
 }

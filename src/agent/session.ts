@@ -50,6 +50,8 @@ export interface SessionOptions {
   /** This process's environment: checked for what could read the agent. */
   readonly environment: Environment;
   readonly scrubEnvironment: boolean;
+  /** The process was hardened by whoever starts the session, with this result. */
+  readonly posture?: Posture;
   /** The environment that the workload would have without us. */
   readonly baseEnvironment: Environment;
   /** What holds the workload, for the posture; needed when the session enrols. */
@@ -113,7 +115,7 @@ export async function openSession(
   const system = readSystemBundle(options.systemCaPath);
   const gateway = await openSessionGateway(options, system, stack);
 
-  const hardening = stack.use(hardenProcess(options));
+  const own = options.posture ?? stack.use(hardenProcess(options)).posture;
   await atStep('hardened');
 
   const ahead = new AbortController();
@@ -131,7 +133,7 @@ export async function openSession(
   const opening = openTrustAhead({ ...options, gateway, system, first: certificates }, ahead, stack);
   let client: TunnelClient | undefined;
   const listening = listenAhead(options, () => client, stack);
-  const posture = postureWithJail(hardening.posture, await options.jail);
+  const posture = postureWithJail(own, await options.jail);
   const cancel = signal === undefined ? {} : { signal };
   const session = await enrol({ gateway, token, key: await key, posture, limits, ...cancel });
   // Ending it would revoke the token, which the next start needs; without a commit the session ends by itself.
