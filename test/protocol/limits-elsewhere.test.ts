@@ -11,6 +11,7 @@ const src = fileURLToPath(new URL('../../src', import.meta.url));
 /** By reason: files with the names of their constants. */
 const elsewhere: Readonly<Record<string, readonly string[]>> = {
   'a number of somebody else’s format or interface, which is not ours to choose': [
+    'agent/caller-fetch.ts redirectsMax',
     'agent/capture/dns-message.ts labelBytesMax nameBytesMax',
     'agent/jail/become-program.ts signalMax descriptorsMax',
     'agent/jail/capabilities.ts capabilitiesMax',
