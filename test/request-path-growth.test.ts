@@ -1,34 +1,21 @@
 // What readers of the request path cost grows as their input does: four times the octets cost about four times the work.
-// Measured is processor time of this thread at sizes n and 4n, as a ratio with a wide margin; a square gives 16.
+// Measured is processor time of this thread at sizes n and 4n, as a ratio with a wide margin; a square gives 16. Every exported function
+// or class that takes a text, octets or fields is read by some case, or is on a list that says why not.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { segmentKind } from '../src/cli/policy/segment-kind.ts';
-import { pathTemplate } from '../src/cli/policy/path-template.ts';
-import { denialResponse } from '../src/gateway/exchange/denial.ts';
-import { bodyFormOf } from '../src/gateway/credentials/request/placeholder-body.ts';
-import { awsClaimOf } from '../src/gateway/credentials/sigv4/aws-claim.ts';
-import { canonicalRequest } from '../src/gateway/credentials/sigv4/canonical-request.ts';
-import { askSearchable } from '../src/gateway/scrub/searchable-response.ts';
-import { HeaderList } from '../src/http/header-list.ts';
-import type { RequestHead } from '../src/http/message-head.ts';
-import { pathFeatures, readingsFor, readPath } from '../src/http/path-reading.ts';
-import { canonicalQueryText, readParameters, withoutParameter } from '../src/http/query-parameter.ts';
-import { canonicalTarget, parseAbsoluteTarget } from '../src/http/request-target.ts';
-import { validateRequest } from '../src/http/request-validation.ts';
-import { gitRequestsOf } from '../src/policy/git-request.ts';
-import { judgeFields } from '../src/policy/request-fields.ts';
-import { defaultLimits } from '../src/protocol/limits.ts';
-import { access, nowMs, policyOf, principal } from './policy/fixture.ts';
+import { calledFunctions } from './support/growth/called-functions.ts';
+import { exportedReaders } from './support/growth/exported-readers.ts';
+import { notOfPeers } from './support/growth/not-of-peers.ts';
+import type { GrowthCases } from './support/growth/growth-case.ts';
+import { requestCases } from './support/growth/request-cases.ts';
+import { streamCases } from './support/growth/stream-cases.ts';
+import { textCases } from './support/growth/text-cases.ts';
 
-const destination = { scheme: 'https', host: 'a.test.example', port: 443 } as const;
-const limits = { ...defaultLimits, headBytesMax: 1 << 22, headersCountMax: 1 << 18 };
-
-function headWith(value: string, name = 'accept'): RequestHead {
-  const headers = new HeaderList([[name, value]]);
-  return { method: 'GET', destination, path: '/', query: '', headers, httpVersion: '1.1' };
-}
+/** Texts of one piece, and for readers of short texts of two that alternate: what is wrong there often needs both. */
+const inPairs: GrowthCases = { ...requestCases, ...textCases };
+const cases: GrowthCases = { ...inPairs, ...streamCases };
 
 /** What is read may be refused: the work counts. */
 function tried(read: () => unknown): void {
@@ -39,157 +26,65 @@ function tried(read: () => unknown): void {
   }
 }
 
-const validated = (raw: readonly string[], target = '/'): unknown =>
-  validateRequest({
-    method: 'GET',
-    target,
-    rawHeaders: ['host', destination.host, ...raw],
-    httpVersion: '1.1',
-    limits,
-    destination,
+test('every exported reader has a case, or a reason why no peer chooses how much it reads', async () => {
+  const called = await calledFunctions(() => {
+    for (const { pieces, read } of Object.values(cases))
+      for (const piece of pieces) tried(() => read(piece.repeat(64)));
   });
-
-/** Pieces that hostile inputs are made of, and what reads them. */
-const readers: Readonly<
-  Record<string, { readonly pieces: readonly string[]; readonly read: (text: string) => unknown }>
-> = {
-  'the target': {
-    pieces: ['/a', '%2e%2e/', '%25', ';a', '//', '%40%2F', '/%C3%A9', '/./', '/../', '%252e'],
-    read: (text) => canonicalTarget(`/${text}`),
-  },
-  'an absolute target': {
-    pieces: ['a', '/', '?', '.', ':', '://'],
-    read: (text) => parseAbsoluteTarget(`http://${text}`),
-  },
-  'readings of a path': {
-    pieces: ['%40', ';a', '//', '%2F', '%252Fa', '%3F', '%253B/'],
-    read: (text) => readingsFor(pathFeatures(text)).map((reading) => readPath(text, reading)),
-  },
-  'git in a path': {
-    pieces: ['/refs/heads/', '/objects/ab/', '/info/lfs', 'objects/pack/pack-a.', '/git-'],
-    read: (text) => gitRequestsOf({ method: 'GET', path: text, query: '' }),
-  },
-  'a query': {
-    pieces: ['a=b&', ';', '%61', '+', '&&', '%'],
-    read: (text) => [
-      readParameters(`?${text}`),
-      canonicalQueryText(text),
-      withoutParameter(`?${text}`, 'key'),
-    ],
-  },
-  'the values of fields': {
-    pieces: [' ', '\t', ' a', ',', ';', '"'],
-    read: (text) => validated(['x-a', ` a${text}a `, 'connection', text]),
-  },
-  'many fields': {
-    pieces: ['x-a\n', 'X_B\n', 'x-remote-user\n', 'te\n'],
-    read: (text) => validated(text.split('\n').flatMap((name) => (name === '' ? [] : [name, '1']))),
-  },
-  'fields under a rule': {
-    pieces: ['x-a\n', 'X_Remote_User\n', 'accept\n'],
-    read: (text) => {
-      const none = {
-        named: new Set<string>(),
-        only: undefined,
-        removed: new Set<string>(),
-        refused: new Set<string>(),
-      };
-      const asked = access('GET https://a.test.example/');
-      const headers = new HeaderList(text.split('\n').map((name): [string, string] => [name, '1']));
-      return asked.depth === 'request' && judgeFields(none, { ...asked, headers });
-    },
-  },
-  'Accept, for a response that is searched': {
-    pieces: [' ', ';', ';charset=', '"', '; charset = ', 'a,', '\\'],
-    read: (text) => askSearchable(headWith(text).headers, { decode: false, keepsRange: false }),
-  },
-  'Accept, for a denial': {
-    pieces: ['application/', 'a+', 'json', ' ', ',', 'application/a+'],
-    read: (text) => denialResponse({ code: 'policy_denied', message: '', traceId: '' }, text),
-  },
-  'the URL of a denial': {
-    pieces: ['/git-upload-pack', '/info/refs?service=', 'a'],
-    read: (text) =>
-      denialResponse(
-        { code: 'policy_denied', message: '', traceId: '', url: text, accessUrl: '/', method: 'GET' },
-        'a',
-      ),
-  },
-  'Content-Type, for placeholders': {
-    pieces: ['application/', 'a.', '+json', ';', ' '],
-    read: (text) => bodyFormOf(headWith(`application/${text}`, 'content-type')),
-  },
-  'an AWS signature': {
-    pieces: ['/', 'a/', '20200101/', ',', ' Credential=', '/aws4_request'],
-    read: (text) => awsClaimOf(headWith(`AWS4-HMAC-SHA256 Credential=${text}/aws4_request`, 'authorization')),
-  },
-  'what AWS signs': {
-    pieces: [' ', 'a', '%', '/', '//', '&', '%2f'],
-    read: (text) =>
-      canonicalRequest(
-        { ...headWith(text, 'x-amz-a'), path: `/${text}`, query: `?${text}` },
-        { service: 'execute-api', payload: '' },
-      ),
-  },
-  'segments that are learnt': {
-    pieces: ['a', '1', '-1.1', '.', '-', '_v1.', '1.1', '%41'],
-    read: (text) => [
-      segmentKind(`${text}!`),
-      segmentKind(`${text}.tgz`),
-      segmentKind(text),
-      pathTemplate(`/${text}`),
-    ],
-  },
-  'a decision': {
-    pieces: ['/a', '%40', ';x', '//', 'ab'],
-    read: (text) => policy.decide(principal(), { ...asked, path: `/${text}` }, nowMs),
-  },
-};
-
-const policy = policyOf(`
-rules:
-  - { name: d, hosts: a.test.example, paths: ["/*/a/*b/:x", "/:y.c/*"], deny: true }
-  - { name: a, hosts: a.test.example, paths: "/:z+" }
-`);
-const request = access('GET https://a.test.example/');
-assert.ok(request.depth === 'request');
-const asked = request;
+  const readers = exportedReaders();
+  assert.ok(readers.length > 200, `only ${readers.length} readers were seen`);
+  const reasons = new Map(
+    Object.entries(notOfPeers).flatMap(([reason, names]) => names.map((name) => [name, reason])),
+  );
+  const isCalled = ({ file, functions }: (typeof readers)[number]): boolean =>
+    functions.some((name) => called.has(`${file} ${name}`));
+  assert.deepEqual(
+    readers.filter((one) => !isCalled(one) && !reasons.has(one.key)).map(({ key }) => key),
+    [],
+    'without a case in test/support/growth, or a line in not-of-peers.ts',
+  );
+  const known = new Map(readers.map((one) => [one.key, one]));
+  assert.deepEqual(
+    [...reasons.keys()].filter((key) => !known.has(key)),
+    [],
+    'reasons that there is nothing for',
+  );
+});
 
 /** Enough of it that the clock of the processor tells it apart. */
 const busyUs = 400;
 
-/** Of one reading, the least of several. */
+/** Of one reading. */
 function costOf(read: (text: string) => unknown, text: string): number {
-  let least = Infinity;
-  for (let round = 0; round < 2; round++) {
-    let times = 0;
-    const start = process.threadCpuUsage();
-    let usedUs = 0;
-    while (usedUs < busyUs) {
-      tried(() => read(text));
-      times += 1;
-      const { user, system } = process.threadCpuUsage(start);
-      usedUs = user + system;
-    }
-    least = Math.min(least, usedUs / times);
+  let times = 0;
+  const start = process.threadCpuUsage();
+  let usedUs = 0;
+  while (usedUs < busyUs) {
+    tried(() => read(text));
+    times += 1;
+    const { user, system } = process.threadCpuUsage(start);
+    usedUs = user + system;
   }
-  return least;
+  return usedUs / times;
 }
 
+/** The first that is below is the last. */
+const attempts = 8;
 const size = 4096;
 /** Between what is linear (4) and what is a square (16). */
 const growthMax = 9;
 
 describe('work grows as the input does', () => {
-  for (const [name, { pieces, read }] of Object.entries(readers)) {
+  for (const [name, { pieces, read }] of Object.entries(cases)) {
     test(name, () => {
-      // One piece again and again, and pairs of them; each in front of an end that nothing fits.
-      const texts = [...pieces, ...pieces.flatMap((one) => pieces.map((other) => one + other))];
+      // Each in front of an end that nothing fits.
+      const pairs = name in inPairs ? pieces.flatMap((one) => pieces.map((other) => one + other)) : [];
+      const texts = [...pieces, ...pairs.filter((pair) => !pieces.includes(pair))];
       for (const piece of texts) {
         const text = (length: number): string => piece.repeat(Math.ceil(length / piece.length));
         const grows = (): number => costOf(read, text(4 * size)) / costOf(read, text(size));
         // Again where other work on the machine was in the way.
-        const least = [grows, grows, grows].reduce(
+        const least = Array.from({ length: attempts }, () => grows).reduce(
           (sum, one) => (sum > growthMax ? Math.min(sum, one()) : sum),
           Infinity,
         );

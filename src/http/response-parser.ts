@@ -165,10 +165,11 @@ export class ResponseParser {
     const end = newline === -1 ? bytes.length : newline + 1;
     this.#count(end - start);
     const text = latin1(bytes, start, end);
+    const isBeginning = this.#line.length < httpStart.length;
     this.#line = this.#line === '' ? text : this.#line + text;
     if (newline === -1) {
       // What is not HTTP is known by its first bytes, before any deadline.
-      if (this.#state === 'status' && !startsAsHttp(this.#line))
+      if (isBeginning && this.#state === 'status' && !startsAsHttp(this.#line))
         throw this.#fault('it does not start as HTTP/1');
       return end;
     }
@@ -310,9 +311,10 @@ export class ResponseParser {
   }
 }
 
+const httpStart = 'HTTP/1.';
+
 function startsAsHttp(line: string): boolean {
-  const start = line.slice(0, 'HTTP/1.'.length);
-  return 'HTTP/1.'.startsWith(start);
+  return httpStart.startsWith(line.slice(0, httpStart.length));
 }
 
 /** So many arguments a call takes everywhere. */

@@ -1,0 +1,390 @@
+// Readers of short texts that peers choose: names, addresses, values of fields.
+
+import { awsClaimOf } from '../../../src/gateway/credentials/sigv4/aws-claim.ts';
+import { signedHeaderNames } from '../../../src/gateway/credentials/sigv4/canonical-request.ts';
+import { signedPayload } from '../../../src/gateway/credentials/sigv4/signed-payload.ts';
+import { parseDateTime } from '../../../src/gateway/credentials/sigv4/signer.ts';
+import { withoutForeign } from '../../../src/gateway/credentials/foreign-credentials.ts';
+import {
+  hasPlaceholder,
+  substitutePlaceholder,
+} from '../../../src/gateway/credentials/request/placeholder.ts';
+import { HeldBodies } from '../../../src/gateway/credentials/request/held-bodies.ts';
+import { parseAccessRequest } from '../../../src/gateway/access/access-request.ts';
+import { plainAddress } from '../../../src/gateway/admission/networks.ts';
+import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
+import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
+import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
+import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
+import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
+import { bordersOf } from '../../../src/gateway/scrub/body-borders.ts';
+import { hasParts } from '../../../src/gateway/scrub/coded-part-guard.ts';
+import { envelopeFormOf } from '../../../src/gateway/scrub/envelope-borders.ts';
+import { isDecodable } from '../../../src/gateway/scrub/response-decoder.ts';
+import { scrubFields } from '../../../src/gateway/scrub/scrub-fields.ts';
+import {
+  foreignCharset,
+  messageCoding,
+  withoutDigests,
+} from '../../../src/gateway/scrub/searchable-response.ts';
+import { principalIdOf } from '../../../src/gateway/sessions/principal-id.ts';
+import { hasDuplicateMember, splitToken } from '../../../src/gateway/sessions/session-token-parts.ts';
+import { parseEnrolRequest } from '../../../src/gateway/sessions/session-request.ts';
+import { isAddressLiteral, parseAuthority } from '../../../src/http/authority.ts';
+import { digitsAtEnd, splitNumber } from '../../../src/http/digits-at-end.ts';
+import { fieldLine, isToken, unwritable } from '../../../src/http/field-line.ts';
+import { listMembers, parseFields } from '../../../src/http/field-syntax.ts';
+import { senderAddress } from '../../../src/http/forwarded.ts';
+import { parseContentLength, requestFraming } from '../../../src/http/framing.ts';
+import { cgiName, HeaderList } from '../../../src/http/header-list.ts';
+import { endToEndFields, withoutRoutingFields } from '../../../src/http/hop-by-hop.ts';
+import { canonicalAddress, parseIpv4, parseIpv6 } from '../../../src/http/ip-address.ts';
+import type { RequestHead } from '../../../src/http/message-head.ts';
+import { hiddenFault } from '../../../src/http/path-reading.ts';
+import { octetAt } from '../../../src/http/percent-octet.ts';
+import { printable } from '../../../src/http/printable.ts';
+import { joinCookies, takePseudoHeaders } from '../../../src/http/pseudo-header.ts';
+import { isPublicSuffix } from '../../../src/http/public-suffix.ts';
+import { decodeParameter, withParameter } from '../../../src/http/query-parameter.ts';
+import { fieldKey } from '../../../src/http/request-field-table.ts';
+import { validateProxyRequest } from '../../../src/http/request-validation.ts';
+import { pathAmbiguity } from '../../../src/http/request-target.ts';
+import { encodeBodyEnd, encodeRequestHead } from '../../../src/http/request-writer.ts';
+import {
+  codingBeforeChunks,
+  parseFieldLine,
+  parseStatusLine,
+  responseHead,
+} from '../../../src/http/response-framing.ts';
+import { validateResponse } from '../../../src/http/response-validation.ts';
+import { encodeLastResponse, encodeRefusal, encodeResponseHead } from '../../../src/http/response-writer.ts';
+import { validateTrailers } from '../../../src/http/trailers.ts';
+import { agreesCompression, offeredExtensions } from '../../../src/http/websocket-extensions.ts';
+import { websocketUpgrade } from '../../../src/http/websocket-upgrade.ts';
+import { harmlessText, jsonLine, printableText } from '../../../src/cli/terminal/text-table.ts';
+import { hasCutNote } from '../../../src/cli/operator/cut-note.ts';
+import { literalPattern, mayAdmit } from '../../../src/cli/policy/path-template.ts';
+import { checkAddress, cidrContains, classifyAddress } from '../../../src/net/address-guard.ts';
+import { http2FieldObject } from '../../../src/net/http2-fields.ts';
+import { checkOriginCertificate } from '../../../src/net/origin-certificate.ts';
+import { parseProblem } from '../../../src/net/websocket-refusal.ts';
+import { otherResource } from '../../../src/policy/copy-source.ts';
+import { isDoctorPath } from '../../../src/policy/granted-policy.ts';
+import { networkCovers, parseAddress, parseNetwork } from '../../../src/policy/network.ts';
+import { selectPath } from '../../../src/policy/path-prefix.ts';
+import { malformedResponse } from '../../../src/http/response-framing.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { printable as printableLine } from '../../../src/protocol/printable.ts';
+import { Secret } from '../../../src/protocol/secret.ts';
+import { tableOf } from '../../gateway/support/searched.ts';
+import { latin1, type GrowthCases } from './growth-case.ts';
+
+const destination = { scheme: 'https', host: 'a.test.example', port: 443 } as const;
+const limits = {
+  ...defaultLimits,
+  headBytesMax: 1 << 22,
+  connectHeadBytesMax: 1 << 22,
+  headersCountMax: 1 << 18,
+  accessReasonCharactersMax: 1 << 22,
+};
+const rules = {
+  malformed: 'request_malformed',
+  tooLarge: 'head_too_large',
+  countMax: limits.headersCountMax,
+  bytesMax: limits.headBytesMax,
+  lowerCaseNames: false,
+} as const;
+
+const ofFields = (
+  fields: Iterable<readonly [string, string]>,
+  more: Partial<RequestHead> = {},
+): RequestHead => ({
+  method: 'GET',
+  destination,
+  path: '/',
+  query: '',
+  headers: new HeaderList(fields),
+  httpVersion: '1.1',
+  ...more,
+});
+const list = (text: string): HeaderList => new HeaderList(fieldsOf(text));
+const fieldsOf = (text: string): readonly (readonly [string, string])[] =>
+  text.split('\n').flatMap((name) => (name === '' ? [] : [[name, '1'] as const]));
+const rawOf = (text: string): readonly string[] => fieldsOf(text).flat();
+const access = { depth: 'request', ...ofFields([]) } as const;
+const table = tableOf('canary-0123456789');
+const placeholder = 'placeholder-0123456789';
+/** Each is tried, whatever the one before it throws. */
+const each = (...reads: readonly (() => unknown)[]): void => {
+  for (const read of reads) {
+    try {
+      read();
+    } catch {
+      // It is refused.
+    }
+  }
+};
+
+export const textCases: GrowthCases = {
+  'names of hosts': {
+    pieces: ['a', 'a.', '.', '-', ':', '[', '1', '%41'],
+    read: (text) =>
+      each(
+        () => parseAuthority(text),
+        () => parseAuthority(`[${text}]:1`),
+        () => isAddressLiteral(text),
+        () => isPublicSuffix(text, 'all'),
+        () => principalIdOf(text, text),
+        () => digitsAtEnd(text),
+        () => splitNumber(text, '.'),
+        () => checkOriginCertificate('a.test', { subjectaltname: text }),
+      ),
+  },
+  addresses: {
+    pieces: ['1', '1.', ':', '0:', 'ffff', '::', '/'],
+    read: (text) =>
+      each(
+        () => parseIpv4(text),
+        () => parseIpv6(text),
+        () => canonicalAddress(text),
+        () => plainAddress(text),
+        () => sourceKey(text),
+        () => classifyAddress(text),
+        () => checkAddress(text, [], new Set()),
+        () => cidrContains('10.0.0.0/8', text),
+        () => parseAddress(text),
+        () => parseNetwork(text),
+        () => networkCovers('10.0.0.0/8', text),
+      ),
+  },
+  'names of a certificate': {
+    pieces: ['DNS:a', ', ', '"', '\\', ',', '.'],
+    read: (text) => checkOriginCertificate('a.test', { subjectaltname: text }),
+  },
+  'who sent it': {
+    pieces: ['for=1', ',', ';', '"', '=', '[', ' '],
+    read: (text) =>
+      each(
+        () => senderAddress('192.0.2.1', { forwarded: [text], xForwardedFor: [] }, () => true),
+        () => senderAddress('192.0.2.1', { forwarded: [], xForwardedFor: [text] }, () => true),
+      ),
+  },
+  'a text that is shown': {
+    pieces: ['a', '\0', 'é', '"', '\u202e', '\\'],
+    read: (text) =>
+      each(
+        () => printable(text),
+        () => printableLine(text),
+        () => printableText(text),
+        () => harmlessText(text),
+        () => jsonLine(text),
+        () => unwritable(text),
+        () => hasCutNote(text),
+        () => literalPattern(text),
+      ),
+  },
+  'the value of a field': {
+    pieces: [' ', '\t', 'a', ',', ';', '=', '"'],
+    read: (text) =>
+      each(
+        () => isToken(text),
+        () => fieldLine('a', text),
+        () => fieldLine(text, 'a'),
+        () => cgiName(text),
+        () => fieldKey(text),
+        () => parseContentLength(text),
+        () => codingBeforeChunks([text]),
+        () => offeredExtensions([text]),
+        () => agreesCompression([`permessage-deflate;${text}`]),
+        () => grpcTypeOf(`application/grpc${text}`, '2'),
+        () => bordersOf(text, 'a.test'),
+        () => hasParts(text),
+        () => envelopeFormOf(text, 'a.test'),
+        () => isDecodable(text),
+        () => foreignCharset(`text/plain;${text}`),
+        () => parseDateTime(text),
+        () => listMembers(new HeaderList([['a', text]]), 'a'),
+      ),
+  },
+  'the text of a refusal': {
+    pieces: ['a', '%', 'é', '\n'],
+    read: (text) => grpcDenial({ code: 'policy_denied', message: text, traceId: '' }, 'application/grpc'),
+  },
+  'lines of a head': {
+    pieces: [' ', '\t', 'a', ':', 'HTTP/1.1 200 '],
+    read: (text) =>
+      each(
+        () => parseStatusLine(`HTTP/1.1 200 ${text}`),
+        () => parseStatusLine(text),
+        () => parseFieldLine(`a:${text}`, []),
+        () => parseFieldLine(text, []),
+      ),
+  },
+  'lists of fields': {
+    pieces: ['a\n', 'x_b\n', 'cookie\n', 'connection\n', ':path\n', 'te\n', 'content-length\n'],
+    read: (text) =>
+      each(
+        () => parseFields(rawOf(text), rules),
+        () => requestFraming(list(text), '1.1', undefined),
+        () => endToEndFields(list(text), 'request_malformed'),
+        () => withoutRoutingFields(list(text)),
+        () => takePseudoHeaders(rawOf(text)),
+        () => joinCookies(rawOf(text)),
+        () => pseudoField(rawOf(text), ':path'),
+        () => http2FieldObject(rawOf(text)),
+        () => scrubFields(list(text), [table]),
+        () => messageCoding(list(text)),
+        () => withoutDigests(list(text)),
+        () => withoutForeign(ofFields(fieldsOf(text)), { headers: ['authorization'], parameters: ['key'] }),
+        () => signedHeaderNames(ofFields(fieldsOf(text))),
+        () =>
+          websocketUpgrade({ method: 'GET', fields: list(text), httpVersion: '1.1', protocol: undefined }),
+      ),
+  },
+  'fields of a response': {
+    pieces: ['a\n', 'connection\n', 'keep-alive\n', 'content-length\n', 'transfer-encoding\n', 'trailer\n'],
+    read: (text) =>
+      each(
+        () =>
+          responseHead({ status: 200, httpVersion: '1.1' }, rawOf(text), {
+            method: 'GET',
+            isStrict: false,
+            fault: malformedResponse,
+          }),
+        () => validateResponse({ status: 200, rawHeaders: rawOf(text), requestMethod: 'GET', limits }),
+        () => validateTrailers(rawOf(text), 'response', limits),
+        () => validateTrailers(rawOf(text), 'request', limits),
+        () => encodeResponseHead(200, fieldsOf(text)),
+        () => encodeLastResponse(200, fieldsOf(text), text),
+        () => encodeRefusal(malformedResponse(text), 502, text),
+        () => encodeBodyEnd(rawOf(text)),
+        () => encodeRequestHead(ofFields(fieldsOf(text)), 'none', {}),
+      ),
+  },
+  'values of a response': {
+    pieces: ['a', ',', ' timeout', '=', '5', ';'],
+    read: (text) =>
+      each(
+        ...['connection', 'keep-alive', 'content-length', 'transfer-encoding', 'upgrade'].map(
+          (name) => () =>
+            responseHead({ status: 200, httpVersion: '1.1' }, [name, text], {
+              method: 'GET',
+              isStrict: false,
+              fault: malformedResponse,
+            }),
+        ),
+      ),
+  },
+  'paths and parameters': {
+    pieces: ['/', 'a', '%2e', '&', '=', '+', '%', ';', '.'],
+    read: (text) =>
+      each(
+        () =>
+          validateProxyRequest({
+            method: 'GET',
+            target: `http://a.test/${text}`,
+            rawHeaders: ['host', 'a.test', 'a', text],
+            httpVersion: '1.1',
+            limits,
+          }),
+        () => mayAdmit('/:a+', `/${text}`),
+        () => hiddenFault(`/${text}`),
+        () => pathAmbiguity(`/${text}`),
+        () => decodeParameter(text),
+        () => octetAt(text, text.length - 3),
+        () => withParameter(`?${text}`, 'a', 'b'),
+        () => isDoctorPath(`/${text}`),
+        () => selectPath(`/${text}`, new Map(), []),
+        () => gitFacts(ofFields([], { path: `/${text}/git-upload-pack` })),
+        () => withoutForeign(ofFields([], { query: `?${text}` }), { headers: [], parameters: ['a', 'key'] }),
+      ),
+  },
+  'a copy source': {
+    pieces: ['/', 'a', '.', '://', '%2F', ':', '?'],
+    read: (text) =>
+      each(
+        ...(['bucket', 'url', 'filesystem', 'path-or-url'] as const).map(
+          (form) => () => otherResource(text, { form, method: 'GET' }, access),
+        ),
+      ),
+  },
+  'a placeholder': {
+    pieces: ['a', ' ', placeholder, '/', '=', '&', ':'],
+    read: (text) => {
+      const head = ofFields(
+        [
+          ['authorization', `Basic ${text}`],
+          ['a', text],
+        ],
+        { path: `/${text}`, query: `?${text}` },
+      );
+      each(
+        () => hasPlaceholder(head, placeholder),
+        () => substitutePlaceholder(head, placeholder, new Secret('secret')),
+      );
+    },
+  },
+  'what a client signed': {
+    pieces: ['/', 'a', ',', ' ', 'SignedHeaders=', ';'],
+    read: (text) => {
+      const fields: readonly (readonly [string, string])[] = [
+        ['authorization', `AWS4-HMAC-SHA256 Credential=a/20200101/r/s/aws4_request, SignedHeaders=${text}`],
+        ['x-amz-content-sha256', text],
+        ['x-amz-trailer', text],
+      ];
+      each(() => awsClaimOf(ofFields(fields)));
+      void signedPayload(ofFields(fields), 's3', { body: undefined, held: new HeldBodies(limits) }).catch(
+        () => undefined,
+      );
+    },
+  },
+  tokens: {
+    pieces: ['a', '.', '"', '{', '"a":', '\\', '[', ':'],
+    read: (text) => {
+      const whole = { name: 'a', code: 'token_invalid', bytesMax: 1 << 22 } as const;
+      const segment = Buffer.from(`{"a":"${text}"}`).toString('base64url');
+      each(
+        () => splitToken(text, whole),
+        () => splitToken(`${segment}.${segment}.AA`, whole),
+        () => hasDuplicateMember(JSON.stringify({ a: [text] })),
+        () => hasDuplicateMember(`{${text}}`),
+      );
+    },
+  },
+  'bodies of JSON': {
+    pieces: ['a', '"', '{', '\\u0061', '[', ','],
+    read: (text) =>
+      each(
+        () => parseAccessRequest(JSON.stringify({ host: 'a.test', reason: text }), limits),
+        () =>
+          parseAccessRequest(
+            JSON.stringify({ url: `https://a.test/${text.slice(0, 4000)}`, reason: 'a' }),
+            limits,
+          ),
+        () => parseAccessRequest(text, limits),
+        () => parseEnrolRequest({ [text]: text }),
+        () => parseProblem(latin1(JSON.stringify({ error: text, message: text }))),
+        () => parseProblem(latin1(text)),
+      ),
+  },
+  'an event of the audit': {
+    pieces: ['a', '"', 'é', '\0'],
+    read: (text) =>
+      boundedEventJson(
+        {
+          v: 1,
+          id: 'a',
+          time: '2030-01-01T00:00:00Z',
+          kind: 'exchange',
+          traceId: 'a',
+          sessionId: 'a',
+          principal: 'a',
+          verdict: 'deny',
+          path: text,
+          message: text,
+          details: { a: text },
+        },
+        2048,
+      ),
+  },
+};
