@@ -1,4 +1,5 @@
-// No regular expression that a peer's input could make slow: each is proven linear, or an exception says why it may stay.
+// Nothing that a peer's input could make slow: each regular expression is proven linear, and each exported function or class that takes a
+// text, octets or fields is read by a case of test/request-path-growth.test.ts, or is on a list that says why no peer chooses its input.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -6,6 +7,11 @@ import { test } from 'node:test';
 
 import { parseSync } from 'oxc-parser';
 
+import { calledFunctions } from './support/growth/called-functions.ts';
+import { exportedReaders } from './support/growth/exported-readers.ts';
+import { tried } from './support/growth/growth-case.ts';
+import { growthCases } from './support/growth/growth-cases.ts';
+import { notOfPeers } from './support/growth/not-of-peers.ts';
 import { unprovenReason } from './support/expression-analysis.ts';
 
 const root = new URL('..', import.meta.url);
@@ -52,6 +58,33 @@ test('every regular expression on the way of a request is proven linear, or says
     Object.keys(exceptions).filter((key) => !known.has(key)),
     [],
     'exceptions that there is nothing for',
+  );
+});
+
+test('every exported reader has a case, or a reason why no peer chooses how much it reads', async () => {
+  const called = await calledFunctions(() => {
+    for (const { pieces, read } of Object.values(growthCases))
+      for (const piece of pieces) tried(() => read(piece.repeat(64)));
+  });
+  const readers = exportedReaders();
+  assert.ok(readers.length > 200, `only ${readers.length} readers were seen`);
+  const reasons = Object.values(notOfPeers).flat();
+  const isOf = (reason: string, key: string): boolean =>
+    reason.endsWith('/') ? key.startsWith(reason) : key === reason;
+  const without = readers.filter(
+    ({ key, file, functions }) =>
+      !functions.some((name) => called.has(`${file} ${name}`)) &&
+      !reasons.some((reason) => isOf(reason, key)),
+  );
+  assert.deepEqual(
+    without.map(({ key }) => key),
+    [],
+    'without a case in test/support/growth, or a line in not-of-peers.ts',
+  );
+  assert.deepEqual(
+    reasons.filter((reason) => !readers.some(({ key }) => isOf(reason, key))),
+    [],
+    'reasons that there is nothing for',
   );
 });
 

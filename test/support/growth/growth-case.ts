@@ -28,3 +28,12 @@ export function bothWays(text: string, open: () => (bytes: Buffer) => unknown): 
     }
   }
 }
+
+/** What is read may be refused: the work counts. */
+export function tried(read: () => unknown): void {
+  try {
+    read();
+  } catch {
+    // Refused.
+  }
+}

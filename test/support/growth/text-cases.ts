@@ -294,7 +294,7 @@ export const textCases: GrowthCases = {
         () => octetAt(text, text.length - 3),
         () => withParameter(`?${text}`, 'a', 'b'),
         () => isDoctorPath(`/${text}`),
-        () => selectPath(`/${text}`, new Map(), []),
+        () => selectPath(`/${text}`, new Map(), () => undefined),
         () => gitFacts(ofFields([], { path: `/${text}/git-upload-pack` })),
         () => withoutForeign(ofFields([], { query: `?${text}` }), { headers: [], parameters: ['a', 'key'] }),
       ),
