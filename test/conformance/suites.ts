@@ -1,7 +1,8 @@
 // All suites of conformance, in the order of the table in docs/reference/protocols.md.
 
 import { curlSuite } from './curl/curl-suite.ts';
+import { http2Suite } from './http2/http2-suite.ts';
 import { llhttpSuite } from './llhttp/llhttp-suite.ts';
 import type { Suite } from './suite.ts';
 
-export const suites: readonly Suite[] = [curlSuite, llhttpSuite];
+export const suites: readonly Suite[] = [curlSuite, llhttpSuite, http2Suite];

@@ -1,0 +1,351 @@
+// Frames and connections (RFC 9113 §4 to §6).
+
+import {
+  endStream,
+  endHeaders,
+  padded,
+  priority,
+  ack,
+  whole,
+  pseudo,
+  headers,
+  get,
+  post,
+  data,
+  weight,
+  window,
+  reset,
+  more,
+  ping,
+  unknown,
+  ok,
+  alive,
+  connection,
+  stream,
+} from './case-parts.ts';
+import type { Row } from './case-parts.ts';
+import { fieldBlock, frame, frameTypes, settings, uint32 } from './frames.ts';
+
+const framing: readonly Row[] = [
+  ['4.1', 'a frame of an unknown type', (at) => [unknown(0), get(at)], ok],
+  ['4.1', 'a flag that is not defined', (at) => [ping(0x16, 0), get(at)], ok],
+  ['4.1', 'the reserved bit of a stream', (at) => [ping(0, 0x80000000), get(at)], ok],
+  ['4.2', 'data of 2^14 octets', (at) => [post(at), data(16384)], ok],
+  ['4.2', 'data above the greatest frame', (at) => [post(at), data(16385)], stream('FRAME_SIZE_ERROR')],
+  [
+    '4.2',
+    'a head above the greatest frame',
+    (at) => [get(at, 1, ['x', 'a'.repeat(16384)])],
+    connection('FRAME_SIZE_ERROR'),
+  ],
+  [
+    '4.3',
+    'a block that is no HPACK',
+    () => [frame(frameTypes.headers, whole, 1, Buffer.of(0x14, 0xff, 0xff))],
+    connection('COMPRESSION_ERROR'),
+  ],
+  [
+    '4.3',
+    'a priority inside a block',
+    (at) => [
+      headers(endStream, 1, pseudo(at, 'GET', '/hello')),
+      frame(frameTypes.priority, 0, 1, weight(0)),
+      more(endHeaders, 1, []),
+    ],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '4.3',
+    'a head of another stream inside a block',
+    (at) => [headers(endStream, 1, pseudo(at, 'GET', '/hello')), get(at, 3)],
+    connection('PROTOCOL_ERROR'),
+  ],
+  ['5.5', 'a frame of an extension', (at) => [unknown(1), get(at)], ok],
+  [
+    '5.5',
+    'a frame of an extension inside a block',
+    (at) => [headers(endStream, 1, pseudo(at, 'GET', '/hello')), unknown(1), more(endHeaders, 1, [])],
+    connection('PROTOCOL_ERROR'),
+  ],
+];
+
+const states: readonly Row[] = [
+  ['5.1', 'idle: data', () => [data('a')], connection('PROTOCOL_ERROR', 'STREAM_CLOSED')],
+  ['5.1', 'idle: a reset', () => [reset(1)], connection('PROTOCOL_ERROR')],
+  ['5.1', 'idle: a window', () => [window(100, 1)], connection('PROTOCOL_ERROR')],
+  [
+    '5.1',
+    'idle: a continuation',
+    (at) => [more(endHeaders, 1, pseudo(at, 'GET', '/hello'))],
+    connection('PROTOCOL_ERROR'),
+  ],
+  ['5.1', 'idle: a priority', (at) => [frame(frameTypes.priority, 0, 1, weight(0)), get(at)], ok],
+  ['5.1', 'half-closed (remote): data', (at) => [get(at), data('a')], stream('STREAM_CLOSED')],
+  [
+    '5.1',
+    'half-closed (remote): a head',
+    (at) => [get(at), get(at)],
+    stream('STREAM_CLOSED', 'PROTOCOL_ERROR'),
+  ],
+  [
+    '5.1',
+    'half-closed (remote): a continuation',
+    (at) => [get(at), more(endHeaders, 1, [])],
+    stream('STREAM_CLOSED', 'PROTOCOL_ERROR'),
+  ],
+  ['5.1', 'half-closed (remote): a window', (at) => [get(at), window(100, 1)], ok],
+  [
+    '5.1',
+    'half-closed (remote): a priority',
+    (at) => [get(at), frame(frameTypes.priority, 0, 1, weight(0))],
+    ok,
+  ],
+  ['5.1', 'half-closed (remote): a reset', (at) => [get(at), reset(1)], alive],
+  [
+    '5.1',
+    'closed by a reset: data',
+    (at) => [post(at), reset(1), data('a')],
+    { kind: 'stream', codes: ['STREAM_CLOSED'] },
+  ],
+  ['5.1', 'closed by a reset: a head', (at) => [post(at), reset(1), get(at)], stream('STREAM_CLOSED')],
+  [
+    '5.1',
+    'closed by a reset: a continuation',
+    (at) => [post(at), reset(1), more(endHeaders, 1, [])],
+    connection('STREAM_CLOSED', 'PROTOCOL_ERROR'),
+  ],
+  ['5.1', 'closed: data', (at) => [get(at), 'end', data('a')], connection('STREAM_CLOSED')],
+  ['5.1', 'closed: a head', (at) => [get(at), 'end', get(at)], connection('STREAM_CLOSED', 'PROTOCOL_ERROR')],
+  [
+    '5.1',
+    'closed: a continuation',
+    (at) => [get(at), 'end', more(endHeaders, 1, [])],
+    connection('STREAM_CLOSED', 'PROTOCOL_ERROR'),
+  ],
+  ['5.1', 'closed: a priority', (at) => [get(at), 'end', frame(frameTypes.priority, 0, 1, weight(0))], alive],
+  ['5.1.1', 'an even stream', (at) => [get(at, 2)], connection('PROTOCOL_ERROR')],
+  [
+    '5.1.1',
+    'a stream below the last one',
+    (at) => [post(at, 5), get(at, 3)],
+    connection('PROTOCOL_ERROR', 'STREAM_CLOSED'),
+  ],
+  [
+    '5.1.2',
+    'more streams than are allowed at once',
+    (at) => Array.from({ length: 2000 }, (_, index) => post(at, 2 * index + 1)),
+    { kind: 'stream', codes: ['PROTOCOL_ERROR', 'REFUSED_STREAM'] },
+  ],
+  ['5.4.1', 'an error of the connection closes it', () => [ping(0, 3)], connection('PROTOCOL_ERROR')],
+];
+
+const frames: readonly Row[] = [
+  ['6.1', 'data in two frames', (at) => [post(at), data('a', 0), data('b')], ok],
+  [
+    '6.1',
+    'data with padding',
+    (at) => [post(at), frame(frameTypes.data, endStream | padded, 1, Buffer.from('\x02ab\0\0'))],
+    ok,
+  ],
+  ['6.1', 'data on stream 0', () => [data('a', 0, 0)], connection('PROTOCOL_ERROR')],
+  [
+    '6.1',
+    'padding longer than the data',
+    (at) => [post(at), frame(frameTypes.data, endStream | padded, 1, Buffer.from('\x0aab'))],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.2',
+    'a head with padding',
+    (at) => [
+      frame(
+        frameTypes.headers,
+        whole | padded,
+        1,
+        Buffer.concat([Buffer.of(2), fieldBlock(pseudo(at, 'GET', '/hello')), Buffer.alloc(2)]),
+      ),
+    ],
+    ok,
+  ],
+  [
+    '6.2',
+    'a head with a priority',
+    (at) => [
+      frame(
+        frameTypes.headers,
+        whole | priority,
+        1,
+        Buffer.concat([weight(0), fieldBlock(pseudo(at, 'GET', '/hello'))]),
+      ),
+    ],
+    ok,
+  ],
+  ['6.2', 'a head on stream 0', (at) => [get(at, 0)], connection('PROTOCOL_ERROR')],
+  [
+    '6.2',
+    'padding longer than the head',
+    () => [frame(frameTypes.headers, whole | padded, 1, Buffer.of(200, 0x82))],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.3',
+    'a priority on stream 0',
+    () => [frame(frameTypes.priority, 0, 0, weight(1))],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.3',
+    'a priority of another length',
+    (at) => [post(at), frame(frameTypes.priority, 0, 1, Buffer.alloc(4))],
+    stream('FRAME_SIZE_ERROR'),
+  ],
+  ['6.4', 'a reset on stream 0', () => [reset(0)], connection('PROTOCOL_ERROR')],
+  [
+    '6.4',
+    'a reset of another length',
+    (at) => [post(at), frame(frameTypes.reset, 0, 1, Buffer.alloc(3))],
+    connection('FRAME_SIZE_ERROR'),
+  ],
+  ['6.5', 'settings are acknowledged', () => [settings([3, 100])], { kind: 'acknowledged' }],
+  [
+    '6.5',
+    'an acknowledgement with a payload',
+    () => [frame(frameTypes.settings, ack, 0, Buffer.alloc(6))],
+    connection('FRAME_SIZE_ERROR'),
+  ],
+  [
+    '6.5',
+    'settings on a stream',
+    () => [frame(frameTypes.settings, 0, 1, Buffer.alloc(0))],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.5',
+    'settings of another length',
+    () => [frame(frameTypes.settings, 0, 0, Buffer.alloc(3))],
+    connection('FRAME_SIZE_ERROR'),
+  ],
+  ['6.5.2', 'SETTINGS_ENABLE_PUSH other than 0 or 1', () => [settings([2, 2])], connection('PROTOCOL_ERROR')],
+  [
+    '6.5.2',
+    'SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1',
+    () => [settings([4, 2 ** 31])],
+    connection('FLOW_CONTROL_ERROR'),
+  ],
+  ['6.5.2', 'SETTINGS_MAX_FRAME_SIZE below 2^14', () => [settings([5, 16383])], connection('PROTOCOL_ERROR')],
+  [
+    '6.5.2',
+    'SETTINGS_MAX_FRAME_SIZE above 2^24-1',
+    () => [settings([5, 2 ** 24])],
+    connection('PROTOCOL_ERROR'),
+  ],
+  ['6.5.2', 'a setting that is not known', (at) => [settings([0xff, 1]), get(at)], ok],
+  [
+    '6.5.3',
+    'two values of one setting: the last counts',
+    (at) => [settings([4, 100], [4, 1]), get(at)],
+    { kind: 'data', lengths: [1] },
+  ],
+  [
+    '6.6',
+    'a push of a client',
+    (at) => [
+      get(at),
+      frame(frameTypes.push, endHeaders, 1, Buffer.concat([uint32(2), fieldBlock(pseudo(at, 'GET', '/'))])),
+    ],
+    connection('PROTOCOL_ERROR'),
+  ],
+  ['6.7', 'a ping that is an acknowledgement', (at) => [ping(ack, 0), get(at)], ok],
+  ['6.7', 'a ping on a stream', () => [ping(0, 1)], connection('PROTOCOL_ERROR')],
+  ['6.7', 'a ping of another length', () => [ping(0, 0, 6)], connection('FRAME_SIZE_ERROR')],
+  [
+    '6.8',
+    'a GOAWAY on a stream',
+    () => [frame(frameTypes.goAway, 0, 1, uint32(0, 0))],
+    connection('PROTOCOL_ERROR'),
+  ],
+  ['7', 'a reset with a code that is not known', (at) => [post(at), reset(1, 0xff)], alive],
+  [
+    '6.10',
+    'a head in three frames',
+    (at) => [
+      headers(endStream, 1, pseudo(at, 'GET', '/hello')),
+      more(0, 1, [['x', 'a']]),
+      more(endHeaders, 1, [['y', 'b']]),
+    ],
+    ok,
+  ],
+  [
+    '6.10',
+    'a continuation, then data',
+    (at) => [headers(0, 1, pseudo(at, 'POST', '/sink')), more(0, 1, [['x', 'a']]), data('a')],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.10',
+    'a continuation on stream 0',
+    (at) => [headers(endStream, 1, pseudo(at, 'GET', '/hello')), more(endHeaders, 0, [])],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.10',
+    'a continuation behind the end of a head',
+    (at) => [post(at), more(endHeaders, 1, [])],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.10',
+    'a continuation behind the last one',
+    (at) => [headers(0, 1, pseudo(at, 'POST', '/sink')), more(endHeaders, 1, []), more(endHeaders, 1, [])],
+    connection('PROTOCOL_ERROR'),
+  ],
+  [
+    '6.10',
+    'a continuation behind data',
+    (at) => [post(at), data('a', 0), more(endHeaders, 1, [])],
+    connection('PROTOCOL_ERROR'),
+  ],
+];
+
+const windows: readonly Row[] = [
+  ['6.9', 'a window of the connection of 0', () => [window(0, 0)], connection('PROTOCOL_ERROR')],
+  ['6.9', 'a window of a stream of 0', (at) => [post(at), window(0, 1)], stream('PROTOCOL_ERROR')],
+  [
+    '6.9',
+    'a window of another length',
+    () => [frame(frameTypes.windowUpdate, 0, 0, Buffer.alloc(3))],
+    connection('FRAME_SIZE_ERROR'),
+  ],
+  [
+    '6.9.1',
+    'a window of the connection above 2^31-1',
+    () => [window(2 ** 31 - 1, 0), window(2 ** 31 - 1, 0)],
+    connection('FLOW_CONTROL_ERROR'),
+  ],
+  [
+    '6.9.1',
+    'a window of a stream above 2^31-1',
+    (at) => [post(at), window(2 ** 31 - 1, 1), window(2 ** 31 - 1, 1)],
+    stream('FLOW_CONTROL_ERROR'),
+  ],
+  [
+    '6.9.1',
+    'no more data than the window has',
+    (at) => [settings([4, 1]), get(at)],
+    { kind: 'data', lengths: [1] },
+  ],
+  [
+    '6.9.2',
+    'a window that grows by settings',
+    (at) => [settings([4, 0]), get(at), 'response', settings([4, 1])],
+    { kind: 'data', lengths: [1] },
+  ],
+  [
+    '6.9.2',
+    'a window below zero',
+    (at) => [settings([4, 3]), get(at), 'data', settings([4, 2]), window(2, 1)],
+    { kind: 'data', lengths: [3, 1] },
+  ],
+];
+
+export const connectionCases: readonly Row[] = [...framing, ...states, ...frames, ...windows];
