@@ -60,6 +60,9 @@ export const auditEventSchema = z
     rule: text('The rule that decided.'),
     policyVersion: text('Short hash of the policy that it is from.'),
     observed: text('What observe mode would have denied: the rule.'),
+    deniedField: text(
+      'The request field for which a rule that else would have allowed it did not; values of fields are not recorded.',
+    ),
     method: text('What was judged, and what the origin got.'),
     scheme: text('`https`, `http` or `tcp`.'),
     host: text('In canonical form.'),

@@ -18,6 +18,16 @@ const gitFactsSchema = z
       .readonly()
       .optional()
       .describe('Of a push whose commands were read: the refs that it changes, the first 64.'),
+    options: z
+      .array(z.string())
+      .readonly()
+      .optional()
+      .describe('Of a push whose commands were read: its options (`git push -o`), the first 64.'),
+    optionsTotal: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe('How many options there are, where that is more.'),
     refsTotal: z.int().nonnegative().optional().describe('How many refs there are, where that is more.'),
   })
   .readonly()

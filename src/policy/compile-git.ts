@@ -2,6 +2,7 @@
 
 import type { Report } from './yaml-source.ts';
 import type { RefChange } from './git-commands.ts';
+import { GitOptionPattern } from './git-option-pattern.ts';
 import { GitPattern } from './git-pattern.ts';
 import type { GitOperation } from './git-request.ts';
 import type { GitCondition } from './git-rule.ts';
@@ -31,24 +32,28 @@ export function compileGit(document: RuleDocument, report: Report): GitCondition
       '"operations" is not written, so the rule allows pushes beside fetches; write operations: fetch, or [fetch, push] if that is meant',
       'warning',
     );
+  const changes = new Set<RefChange>(
+    git.changes === undefined
+      ? ['create', 'update', ...(isDeny ? (['delete'] as const) : [])]
+      : asArray(git.changes),
+  );
+  // Who may change every ref in every way gains nothing by options.
+  const isOpen = isDeny || (git.refs === undefined && changes.size === 3);
   return {
     repositories: patterns(git, 'repository', report),
     operations: new Set<GitOperation>(
       git.operations === undefined ? ['fetch', 'push'] : asArray(git.operations),
     ),
     refs: patterns(git, 'refs', report),
-    changes: new Set<RefChange>(
-      git.changes === undefined
-        ? ['create', 'update', ...(isDeny ? (['delete'] as const) : [])]
-        : asArray(git.changes),
-    ),
+    changes,
+    options: git.options === undefined && isOpen ? undefined : optionPatterns(git, isDeny, report),
   };
 }
 
 /** Refs are seen of a push only, so it has to be said what becomes of a fetch. */
 function checkOperations(git: GitDocument, isDeny: boolean, report: Report): void {
   const operations = git.operations === undefined ? [] : asArray(git.operations);
-  for (const key of ['refs', 'changes'] as const) {
+  for (const key of ['refs', 'changes', 'options'] as const) {
     if (git[key] === undefined) continue;
     if (isDeny && (operations.length !== 1 || operations[0] !== 'push')) {
       report(['git', key], `"${key}" is seen of a push only; write operations: push`);
@@ -59,6 +64,22 @@ function checkOperations(git: GitDocument, isDeny: boolean, report: Report): voi
       );
     }
   }
+}
+
+/** Undefined: any option. */
+function optionPatterns(
+  { options = [] }: GitDocument,
+  isDeny: boolean,
+  report: Report,
+): readonly GitOptionPattern[] | undefined {
+  const found = asArray(options).flatMap((text, i) => {
+    const pattern = GitOptionPattern.parse(text);
+    if (typeof pattern !== 'string') return [pattern];
+    report(Array.isArray(options) ? ['git', 'options', i] : ['git', 'options'], pattern);
+    return [];
+  });
+  // In a rule that denies, any option is still one.
+  return !isDeny && found.some(({ isAny }) => isAny) ? undefined : found;
 }
 
 function patterns(

@@ -105,16 +105,20 @@ export class CompiledPolicy implements Policy {
     if (access.depth === 'connect' || rule.requestFields === undefined) return allow;
     const { refusal, removed, others } = judgeFields(rule.requestFields, access);
     if (refusal !== undefined) return fieldDenial(rule, access, refusal);
-    for (const [first, ...alike] of others) {
+    for (const { field, requests } of others) {
+      const [first, ...alike] = requests;
       if (first === undefined) continue;
       const what = `${first.method} ${first.path} of ${first.destination.host}, which the request asks for in a field`;
       const read = this.decide(principal, first, nowMs);
       // With the credential of this rule: a rule that gives another one says nothing about what this one may read.
       if (read.effect === 'deny' || !rule.inject.every((one) => gives(read, one)))
-        return fieldDenial(rule, access, `No rule with the same credential allows ${what}`);
+        return fieldDenial(rule, access, {
+          field,
+          reason: `No rule with the same credential allows ${what}`,
+        });
       const denied = alike.map((one) => this.decide(principal, one, nowMs)).find(isByRule);
       if (denied !== undefined)
-        return fieldDenial(rule, access, `The rule ${denied.rule.name} denies ${what}`);
+        return fieldDenial(rule, access, { field, reason: `The rule ${denied.rule.name} denies ${what}` });
     }
     return removed.length === 0 ? allow : { ...allow, removedFields: removed };
   }

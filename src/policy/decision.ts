@@ -30,6 +30,8 @@ export interface RequestAccess {
   readonly headers: HeaderList;
   /** The commands of a push by git, once they are read from its body. */
   readonly pushed?: readonly RefUpdate[];
+  /** Its options, read with them. */
+  readonly pushOptions?: readonly string[];
 }
 
 export type AccessRequest = ConnectAccess | RequestAccess;
@@ -104,6 +106,8 @@ export interface DenyDecision {
   readonly operatorReason: string;
   /** Set where no rule denies: to ask all of them would take more than `decisionStepsMax`. */
   readonly isTooCostly?: true;
+  /** The field of the request for which the rule, which else would allow it, does not. */
+  readonly field?: string;
   /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
   readonly awaits?: 'git-commands';
 }

@@ -2,8 +2,9 @@
 
 import { pathAmbiguity } from '../http/request-target.ts';
 import type { AccessRequest, DenyDecision, Principal } from './decision.ts';
+import type { FieldRefusal } from './request-fields.ts';
 import { gitRequestOf } from './git-request.ts';
-import { gitText, updatesText } from './git-rule.ts';
+import { gitText, optionsText, updatesText } from './git-rule.ts';
 import { type Asking, measuredMismatch, type Mismatch, missingFacts, type Rule } from './rule.ts';
 
 /** How many near misses the operator is told. */
@@ -23,7 +24,9 @@ export function describeAccess(access: AccessRequest): string {
   if (access.depth === 'connect') return origin;
   if (access.pushed !== undefined && access.pushed.length > 0) {
     const repository = gitRequestOf(access)?.repository ?? '';
-    return `a push of ${updatesText(access.pushed)} to ${origin}/${repository}`;
+    const options = access.pushOptions ?? [];
+    const shown = options.length === 0 ? '' : ` with the options ${optionsText(options)}`;
+    return `a push of ${updatesText(access.pushed)}${shown} to ${origin}/${repository}`;
   }
   const path = access.path.length > pathShownMax ? `${access.path.slice(0, pathShownMax)}…` : access.path;
   return `${access.method} ${origin}${path}`;
@@ -41,12 +44,17 @@ export function ruleDenial(rule: Rule, access: AccessRequest): DenyDecision {
 }
 
 /** The denial of a request that a rule would allow, but for a field that makes another request of it. */
-export function fieldDenial(rule: Rule, access: AccessRequest, refusal: string): DenyDecision {
+export function fieldDenial(
+  rule: Rule,
+  access: AccessRequest,
+  { field, reason }: FieldRefusal,
+): DenyDecision {
   return {
     effect: 'deny',
     rule: rule.reference,
-    reason: `${refusal}.`,
-    operatorReason: `${placeOf(rule)} would allow ${describeAccess(access)}, but: ${refusal}.`,
+    field,
+    reason: `${reason}.`,
+    operatorReason: `${placeOf(rule)} would allow ${describeAccess(access)}, but: ${reason}.`,
   };
 }
 
@@ -134,6 +142,11 @@ function remedy(
     const where = refs === undefined ? 'any ref' : refs.map(({ source }) => source).join(', ');
     return `The rule ${pushable.reference.name} allows pushes that ${[...changes].join(' or ')} ${where}, and nothing else.`;
   }
+  const optioned = misses.find(({ mismatch }) => mismatch === 'options')?.rule;
+  if (optioned?.git !== undefined) {
+    const options = (optioned.git.options ?? []).map(({ source }) => source).join(', ');
+    return `The rule ${optioned.reference.name} allows this push with ${options === '' ? 'no options' : `the options ${options}`} (git push -o).`;
+  }
   const { host, port, scheme } = access.destination;
   if (access.depth === 'connect') {
     return `Ask the owner of the policy for a rule with hosts: ${host}, scheme: ${scheme}, ports: ${port}.`;
@@ -186,6 +199,8 @@ export function explainMismatch(
       return `${subject} is for ${rule.effect === 'allow' ? 'git over smart HTTP' : 'git'} (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'refs':
       return `${subject} is for pushes of other refs (${rule.git === undefined ? '' : gitText(rule.git)})`;
+    case 'options':
+      return `${subject} is for pushes with other options (${rule.git === undefined ? '' : gitText(rule.git)})`;
     case 'unread':
       return `${subject} looks at the refs of the push, which are not known yet`;
     case 'when':

@@ -15,6 +15,8 @@ export interface RefUpdate {
 
 export interface PushCommands {
   readonly updates: readonly RefUpdate[];
+  /** `git push -o`: what else the server is asked to do, in words of its own. */
+  readonly options: readonly string[];
   /** What the client says that it understands; it decides how a response looks. */
   readonly capabilities: ReadonlySet<string>;
 }
@@ -43,7 +45,11 @@ export class PushCommandReader {
     this.#needed = 4;
     while (bytes.length >= at + 4) {
       const length = packetLength(bytes.subarray(at, at + 4));
-      if (length === 0) return this.#list.end();
+      if (length === 0 && this.#list.end()) return this.#list.commands();
+      if (length === 0) {
+        at += 4;
+        continue;
+      }
       if (bytes.length < at + length) {
         this.#needed = length;
         break;
@@ -76,6 +82,10 @@ function decodeLine(bytes: Uint8Array): string {
 class CommandList {
   readonly #updates: RefUpdate[] = [];
   readonly #capabilities = new Set<string>();
+  readonly #options: string[] = [];
+  /** Those that a signed push repeats in its certificate. */
+  #signedOptions: readonly string[] | undefined;
+  #isInOptions = false;
   #lines = 0;
   #idLength: number | undefined;
   /** Lines of a signed push, while they are read. */
@@ -83,6 +93,10 @@ class CommandList {
   #hasCertificate = false;
 
   add(packet: string): void {
+    if (this.#isInOptions) {
+      this.#options.push(optionOf(packet));
+      return;
+    }
     const isFirst = this.#lines === 0;
     const line = packet.replace(/\n$/, '');
     if (this.#certificate !== undefined) {
@@ -98,15 +112,31 @@ class CommandList {
     if (more.length > 0 || (capabilities !== undefined && !isFirst))
       throw malformed('capabilities stand behind the first command only');
     for (const one of capabilities?.split(' ') ?? []) if (one !== '') this.#capabilities.add(one);
+    // Servers look for the word between any white space, and before an equals sign too.
+    if (/(?:^|\s)push-options(?:[\s=]|$)/.test(capabilities ?? '') && !this.#capabilities.has('push-options'))
+      throw malformed('it cannot be told whether it has options');
     if (command === 'push-cert') {
       if (this.#hasCertificate) throw malformed('it has two certificates');
       [this.#certificate, this.#hasCertificate] = [[], true];
     } else this.#command(command);
   }
 
-  end(): PushCommands {
+  /** Whether that was the last packet before the pack: options follow the commands where the client says so. */
+  end(): boolean {
     if (this.#certificate !== undefined) throw malformed('its certificate has no end');
-    return { updates: this.#updates, capabilities: this.#capabilities };
+    // Without a command a server reads no options.
+    if (!this.#isInOptions && this.#capabilities.has('push-options') && this.#updates.length > 0) {
+      this.#isInOptions = true;
+      return false;
+    }
+    const signed = this.#signedOptions;
+    if (signed !== undefined && JSON.stringify(signed) !== JSON.stringify(this.#options))
+      throw malformed('its options are not those of its certificate');
+    return true;
+  }
+
+  commands(): PushCommands {
+    return { updates: this.#updates, options: this.#options, capabilities: this.#capabilities };
   }
 
   /** Commands stand between the empty line and the signature. */
@@ -118,6 +148,9 @@ class CommandList {
     // A server could look for the last signature, and take what is before it for commands.
     if (lines.slice(signature + 1).some((line) => line.startsWith('-----BEGIN ')))
       throw malformed('its certificate has two signatures');
+    const word = 'push-option ';
+    const head = lines.slice(0, empty).filter((line) => line.startsWith(word));
+    this.#signedOptions = head.map((line) => line.slice(word.length));
     for (const line of lines.slice(empty + 1, signature)) this.#command(line);
   }
 
@@ -134,6 +167,15 @@ class CommandList {
     const change = isNone(after) ? 'delete' : isNone(before) ? 'create' : 'update';
     this.#updates.push({ ref, change });
   }
+}
+
+/** One line without what a server could end it at, or take for an error of ours. */
+function optionOf(packet: string): string {
+  const option = packet.replace(/\n$/, '');
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(option) || option.startsWith('ERR '))
+    throw malformed('an option is not one line of text');
+  return option;
 }
 
 /** No object: the ref is not there before, or not behind. */

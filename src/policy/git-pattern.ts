@@ -4,7 +4,7 @@
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 
 /** A workload chooses the name, an operator the pattern; neither is longer in practice. */
-const patternLengthMax = 256;
+export const patternLengthMax = 256;
 
 /** A compiled pattern for the path of a repository or the name of a ref. */
 export class GitPattern {
@@ -114,7 +114,7 @@ function commonProblem(source: string): string | undefined {
 const charactersPerStep = 4;
 
 /** `*` is any text, also none. The last star takes the slack, so the work is the product of two short lengths at most. */
-function matchesSegment(pattern: string, text: string, work: MatchingWork): boolean {
+export function matchesSegment(pattern: string, text: string, work: MatchingWork): boolean {
   if (!pattern.includes('*')) return pattern === text;
   let [at, from, star, starText] = [0, 0, -1, 0];
   while (from < text.length) {

@@ -2,6 +2,7 @@
 
 import type { AccessRequest, RequestAccess } from './decision.ts';
 import type { RefChange, RefUpdate } from './git-commands.ts';
+import type { GitOptionPattern } from './git-option-pattern.ts';
 import { anyCaseSegments, type GitPattern } from './git-pattern.ts';
 import { type MatchingWork, unmeasured } from './matching-work.ts';
 import { type GitOperation, type GitRequest, gitRequestsOf } from './git-request.ts';
@@ -14,18 +15,20 @@ export interface GitCondition {
   readonly refs: readonly GitPattern[] | undefined;
   /** All of them by default in a rule that denies; without `delete` in one that allows. */
   readonly changes: ReadonlySet<RefChange>;
+  /** Undefined: any, as by default in a rule that denies, and in one that allows every change of every ref; else none. */
+  readonly options: readonly GitOptionPattern[] | undefined;
 }
 
 /** `unread`: the rule looks at the commands of a push, which are not there yet. */
-export type GitMismatch = 'git' | 'refs' | 'unread';
+export type GitMismatch = 'git' | 'refs' | 'options' | 'unread';
 
 type Effect = 'allow' | 'deny';
 
 const refChanges: readonly RefChange[] = ['create', 'update', 'delete'];
 
 /** Whether the commands of a push decide. */
-function looksAtCommands({ refs, changes }: GitCondition): boolean {
-  return refs !== undefined || changes.size < refChanges.length;
+function looksAtCommands({ refs, changes, options }: GitCondition): boolean {
+  return refs !== undefined || changes.size < refChanges.length || options !== undefined;
 }
 
 /**
@@ -46,11 +49,16 @@ export function gitMismatch(
   const carriesCommands = asked.some(({ request }) => request.carriesCommands);
   if (effect === 'allow') {
     if (!carriesCommands || pushed === undefined) return undefined;
-    return pushed.every((update) => fits(git, effect, update, work)) ? undefined : 'refs';
+    if (!pushed.every((update) => fits(git, effect, update, work))) return 'refs';
+    const isBound = (option: string): boolean => fitsOption(git, effect, option, work);
+    return (access.pushOptions ?? []).every(isBound) ? undefined : 'options';
   }
   if (!carriesCommands) return 'git';
   if (pushed === undefined) return 'unread';
-  return pushed.some((update) => fits(git, effect, update, work)) ? undefined : 'refs';
+  if (!pushed.some((update) => fits(git, effect, update, work))) return 'refs';
+  if (git.options === undefined) return undefined;
+  const isMeant = (option: string): boolean => fitsOption(git, effect, option, work);
+  return (access.pushOptions ?? []).some(isMeant) ? undefined : 'options';
 }
 
 /** Whether a rule that allows did so without having seen what it looks at. */
@@ -111,8 +119,15 @@ function fits(
   return refs.some((one) => (effect === 'allow' ? one.matches(ref, work) : one.matchesAnyCase(ref, work)));
 }
 
+function fitsOption({ options }: GitCondition, effect: Effect, option: string, work: MatchingWork): boolean {
+  if (options === undefined) return true;
+  return options.some((one) =>
+    effect === 'allow' ? one.matches(option, work) : one.matchesAnyCase(option, work),
+  );
+}
+
 /** What is written, for people. */
-export function gitText({ repositories, operations, refs, changes }: GitCondition): string {
+export function gitText({ repositories, operations, refs, changes, options }: GitCondition): string {
   const list = (values: Iterable<string>): string => [...values].join(', ');
   const parts = [list(operations)];
   if (repositories !== undefined) parts.push(`repository ${list(repositories.map(({ source }) => source))}`);
@@ -120,26 +135,48 @@ export function gitText({ repositories, operations, refs, changes }: GitConditio
     if (refs !== undefined) parts.push(`refs ${list(refs.map(({ source }) => source))}`);
     // Said either way: a rule that allows has no deletions where nothing is written.
     parts.push(changes.size < refChanges.length ? `changes ${list(changes)}` : 'any change');
+    const isBound = refs !== undefined || changes.size < refChanges.length;
+    if (options === undefined && isBound) parts.push('any option');
+    else if (options !== undefined && options.length > 0)
+      parts.push(`options ${list(options.map(({ source }) => source))}`);
   }
   return parts.join('; ');
 }
 
+/** What a rule says of git, and whether it allows or denies that. */
+interface GitRule {
+  readonly git: GitCondition | undefined;
+  readonly effect: Effect;
+}
+
 /** Whether everything that `inner` matches is known to be matched by `outer`. */
-export function gitCovers(outer: GitCondition | undefined, inner: GitCondition | undefined): boolean {
+export function gitCovers({ git: outer, effect }: GitRule, { git: inner, ...other }: GitRule): boolean {
   if (outer === undefined) return true;
   // Repositories first: thousands of rules differ in them, and each is compared with each.
   if (inner === undefined || !patternsCover(outer.repositories, inner.repositories)) return false;
   if (!inner.operations.isSubsetOf(outer.operations)) return false;
   if (!inner.operations.has('push')) return true;
-  return inner.changes.isSubsetOf(outer.changes) && patternsCover(outer.refs, inner.refs);
+  return (
+    inner.changes.isSubsetOf(outer.changes) &&
+    patternsCover(outer.refs, inner.refs) &&
+    // A rule that denies is for pushes that have such an option, one that allows for those that have no other.
+    (effect === 'allow' || outer.options === undefined || other.effect === 'deny') &&
+    patternsCover(outer.options, inner.options)
+  );
 }
 
-function patternsCover(
-  outer: readonly GitPattern[] | undefined,
-  inner: readonly GitPattern[] | undefined,
+function patternsCover<T extends { covers(inner: T): boolean }>(
+  outer: readonly T[] | undefined,
+  inner: readonly T[] | undefined,
 ): boolean {
   if (outer === undefined) return true;
   return inner?.every((one) => outer.some((other) => other.covers(one))) === true;
+}
+
+/** `ci.skip, merge_request.create`; a workload wrote them. */
+export function optionsText(options: readonly string[]): string {
+  const shown = options.slice(0, 8).map((one) => (one.length > 100 ? `${one.slice(0, 100)}…` : one));
+  return options.length > shown.length ? `${shown.join(', ')} …` : shown.join(', ');
 }
 
 /** `refs/heads/main, refs/tags/v1 (delete)` */

@@ -1,14 +1,16 @@
 // A rule as plain data, so that a thread which read and checked it can hand it over; what is compiled, is compiled again.
 
 import type { CompileCondition } from './condition.ts';
+import { GitOptionPattern } from './git-option-pattern.ts';
 import { GitPattern } from './git-pattern.ts';
 import type { GitCondition } from './git-rule.ts';
 import { PathPattern } from './path-pattern.ts';
 import type { Rule } from './rule.ts';
 
-type PlainGit = Omit<GitCondition, 'repositories' | 'refs'> & {
+type PlainGit = Omit<GitCondition, 'repositories' | 'refs' | 'options'> & {
   readonly repositories: readonly string[] | undefined;
   readonly refs: readonly string[] | undefined;
+  readonly options: readonly string[] | undefined;
 };
 
 /** A rule of which structured cloning keeps everything. */
@@ -30,6 +32,7 @@ export function toPlain(rule: Rule): PlainRule {
             ...git,
             repositories: git.repositories?.map(({ source }) => source),
             refs: git.refs?.map(({ source }) => source),
+            options: git.options?.map(({ source }) => source),
           },
     when: when?.source,
   };
@@ -48,6 +51,7 @@ export function fromPlain(plain: PlainRule, compile: CompileCondition): Rule {
             ...git,
             repositories: git.repositories?.map((source) => compiled(GitPattern.parseRepository(source))),
             refs: git.refs?.map((source) => compiled(GitPattern.parseRef(source))),
+            options: git.options?.map((source) => compiled(GitOptionPattern.parse(source))),
           },
     when: when === undefined ? undefined : compiled(compile(when)),
   };
@@ -60,7 +64,7 @@ function compiled<T extends object>(result: T | string): T {
 
 /** How much there is to compile and to index, in parts such as a host or a path. */
 export function weightOf({ hosts, paths, git, ports, methods, when }: PlainRule): number {
-  const lists = [hosts, paths, git?.repositories, git?.refs];
+  const lists = [hosts, paths, git?.repositories, git?.refs, git?.options];
   const written = lists.reduce((sum, list) => sum + (list?.length ?? 0), 1);
   // A condition is some twenty times the work of a path.
   return written + (ports?.size ?? 0) + (methods?.size ?? 0) + (when === undefined ? 0 : 20);

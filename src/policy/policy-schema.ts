@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { denyError, effectWords } from './effect-words.ts';
+import { gitSchema } from './git-schema.ts';
 import { strictMap } from './yaml-source.ts';
 
 /** Names of posture facts that a policy can demand. */
@@ -95,43 +96,6 @@ const limitsSchema = strictMap(
       bytes: 'bytesPerSession',
       count: 'requestsPerSession',
       bodySize: 'bodyBytes',
-    },
-  },
-);
-
-const repositoryHint =
-  'write the path of a repository such as acme/app, acme/* or acme/**, or a list of them';
-const operationHint = 'write fetch, push, or [fetch, push]';
-const refHint = 'write a ref such as refs/heads/main or refs/heads/agent/**, or a list of them';
-const changeHint = 'write create, update, delete, or a list of them';
-
-const gitSchema = strictMap(
-  {
-    repository: oneOrMany(text(repositoryHint), repositoryHint)
-      .optional()
-      .describe('Paths of repositories, without ".git": * stands for one segment, ** at the end for more.'),
-    operations: oneOrMany(z.enum(['fetch', 'push'], { error: operationHint }), operationHint)
-      .optional()
-      .describe('Both by default.'),
-    refs: oneOrMany(text(refHint), refHint)
-      .optional()
-      .describe('Refs that a push may change, or in a rule that denies: may not. All by default.'),
-    changes: oneOrMany(z.enum(['create', 'update', 'delete'], { error: changeHint }), changeHint)
-      .optional()
-      .describe('What a push may do to them: [create, update] by default, all in a rule that denies.'),
-  },
-  {
-    hint: 'write git as a map, such as { repository: acme/app, operations: fetch }',
-    synonyms: {
-      repositories: 'repository',
-      repo: 'repository',
-      repos: 'repository',
-      operation: 'operations',
-      ref: 'refs',
-      branch: 'refs',
-      branches: 'refs',
-      tags: 'refs',
-      change: 'changes',
     },
   },
 );

@@ -30,17 +30,28 @@ const ofEveryClient: ReadonlySet<string> = new Set([
 ]);
 
 export interface JudgedFields {
-  /** Why the request is refused: a field by its name. */
-  readonly refusal: string | undefined;
+  /** Why the request is refused, and for which field. */
+  readonly refusal: FieldRefusal | undefined;
   /** Names of fields that do not go on. */
   readonly removed: readonly string[];
-  /** What the request does beside what its path says; lists of requests that stand for one thing. */
-  readonly others: readonly (readonly RequestAccess[])[];
+  /** What the request does beside what its path says. */
+  readonly others: readonly OtherResource[];
+}
+
+export interface FieldRefusal {
+  readonly field: string;
+  readonly reason: string;
+}
+
+/** Requests that stand for one thing, which a field names. */
+export interface OtherResource {
+  readonly field: string;
+  readonly requests: readonly RequestAccess[];
 }
 
 export function judgeFields(rules: RequestFields, access: RequestAccess): JudgedFields {
   const removed: string[] = [];
-  const others: (readonly RequestAccess[])[] = [];
+  const others: OtherResource[] = [];
   for (const [name, value] of access.headers) {
     const key = fieldKey(name);
     if (rules.named.has(key)) {
@@ -48,23 +59,22 @@ export function judgeFields(rules: RequestFields, access: RequestAccess): Judged
       if (other === undefined) continue;
       const requests = otherResource(value, other, access);
       if (requests === undefined)
-        return refusedBy(`${shown(name)} names a resource in a form that is not known for this host`);
-      others.push(requests);
+        return refusedBy(name, 'names a resource in a form that is not known for this host');
+      others.push({ field: fieldShown(name), requests });
     } else if (rules.refused.has(key) || changingWhat.has(key)) {
-      return refusedBy(
-        `${shown(name)} changes what is asked, and the rule does not name it in requestFields`,
-      );
+      return refusedBy(name, 'changes what is asked, and the rule does not name it in requestFields');
     } else if (rules.removed.has(key) || tellingWho.has(key)) {
       removed.push(name.toLowerCase());
     } else if (rules.only !== undefined && !ofEveryClient.has(key)) {
-      return refusedBy(
-        `${shown(name)} is none of the fields that the rule lets through (requestFields.only)`,
-      );
+      return refusedBy(name, 'is none of the fields that the rule lets through (requestFields.only)');
     }
   }
   return { refusal: undefined, removed, others };
 }
 
-const refusedBy = (refusal: string): JudgedFields => ({ refusal, removed: [], others: [] });
+function refusedBy(name: string, why: string): JudgedFields {
+  const field = fieldShown(name);
+  return { refusal: { field, reason: `The field ${field} ${why}` }, removed: [], others: [] };
+}
 
-const shown = (name: string): string => `The field ${name.slice(0, 64)}`;
+const fieldShown = (name: string): string => name.slice(0, 64);

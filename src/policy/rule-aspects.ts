@@ -115,7 +115,7 @@ export const ruleAspects: readonly RuleAspect[] = [
     key: 'git',
     isMatch,
     text: ({ git }) => (git === undefined ? undefined : gitText(git)),
-    covers: (outer, inner) => gitCovers(outer.git, inner.git),
+    covers: (outer, inner) => gitCovers(outer, inner),
   },
   {
     key: 'when',

@@ -51,7 +51,7 @@ function coversRequests(other: Rule, rule: Rule): boolean {
   if (rule.handling !== 'intercept' && other.effect === 'allow') return true;
   if (other.effect === 'allow' && other.handling !== 'intercept') return true;
   if (rule.handling !== 'intercept' && seesRequests(other)) return true;
-  if (!gitCovers(other.git, rule.git)) return false;
+  if (!gitCovers(other, rule)) return false;
   const { methods, paths } = other;
   if (
     methods !== undefined &&

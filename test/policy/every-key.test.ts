@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { HeaderList } from '../../src/http/header-list.ts';
 import { parsePolicy } from '../../src/policy/parse-policy.ts';
-import type { AccessRequest, Decision, Principal } from '../../src/policy/decision.ts';
+import type { AccessRequest, Decision, Principal, RequestAccess } from '../../src/policy/decision.ts';
 import { policySchema } from '../../src/policy/policy-schema.ts';
 import { access, nowMs, policyOf, principal } from './fixture.ts';
 import { keysOf } from './schema-keys.ts';
@@ -15,6 +15,8 @@ interface Row {
   readonly without: string;
   readonly asked?: string;
   readonly fields?: readonly [string, string][];
+  /** What was read of its body. */
+  readonly read?: Pick<RequestAccess, 'pushed' | 'pushOptions'>;
   readonly who?: Principal;
   /** What of the decision the key is about; its effect and rule by default. */
   readonly sees?: (decision: Decision) => unknown;
@@ -167,6 +169,14 @@ const rows: readonly Row[] = [
     asked: pushed,
     sees: (decision) => decision.awaits,
     expected: [undefined, 'git-commands'],
+  },
+  {
+    key: 'rules[].git.options',
+    with: rule(`${host}, git: { repository: acme/app, operations: push, options: ci.skip }`),
+    without: rule(`${host}, git: { repository: acme/app, operations: push }`),
+    asked: pushed,
+    read: { pushed: [{ ref: 'refs/heads/a', change: 'update' }], pushOptions: ['ci.skip'] },
+    expected: [allowed, denied],
   },
   {
     key: 'rules[].when',
@@ -347,16 +357,23 @@ const rows: readonly Row[] = [
   },
 ];
 
-function withFields(asked: AccessRequest, fields: readonly [string, string][]): AccessRequest {
-  return asked.depth === 'connect' ? asked : { ...asked, headers: new HeaderList(fields) };
+function withFields(
+  asked: AccessRequest,
+  { fields = [], read }: Pick<Row, 'fields' | 'read'>,
+): AccessRequest {
+  return asked.depth === 'connect' ? asked : { ...asked, ...read, headers: new HeaderList(fields) };
 }
 
 describe('every key changes what it says, and nothing without it', () => {
   const options = { discovered: new Map([['tool', ['a.example.com']]]) };
-  for (const { key, asked = get, fields = [], who = principal(), sees, expected, ...texts } of rows) {
+  for (const { key, asked = get, fields, read, who = principal(), sees, expected, ...texts } of rows) {
     test(key, () => {
       const outcome = (text: string): unknown => {
-        const decision = policyOf(text, options).decide(who, withFields(access(asked), fields), nowMs);
+        const decision = policyOf(text, options).decide(
+          who,
+          withFields(access(asked), { fields, read }),
+          nowMs,
+        );
         return sees === undefined ? `${decision.effect} ${decision.rule.name}` : sees(decision);
       };
       assert.deepEqual([outcome(texts.with), outcome(texts.without)], expected);

@@ -152,3 +152,48 @@ test('bytes of any kind give commands, a wait or a refusal, the same in pieces o
     { numRuns: 500 },
   );
 });
+
+const capable = (options: string): string => packet(`${command('refs/heads/a')}\0report-status ${options}`);
+
+test('options stand behind the commands where the client says that it sends them, and only there', () => {
+  const text = `${capable('push-options')}${flush}${packet('ci.skip\n')}${packet('a=b c/ü')}${flush}PACK`;
+  for (const size of [1, 2, 3, 7, Infinity])
+    assert.deepEqual(read(text, size)?.options, ['ci.skip', 'a=b c/ü'], `${size}`);
+  assert.equal(read(`${capable('push-options')}${flush}${packet('ci.skip')}`), undefined);
+  assert.deepEqual(read(`${capable('push-options')}${flush}${flush}PACK`)?.options, []);
+  assert.deepEqual(read(`${capable('side-band-64k')}${flush}${packet('ci.skip')}${flush}`)?.options, []);
+  // Without a command no server reads any.
+  assert.deepEqual(read(`${packet(`shallow ${one}`)}${flush}${packet('ci.skip')}${flush}`)?.options, []);
+});
+
+describe('options that two servers could read in two ways are refused', () => {
+  const rows: readonly [name: string, text: string][] = [
+    ['the word before an equals sign', `${capable('push-options=1')}${flush}${flush}`],
+    ['the word behind a tab', `${capable('a\tpush-options')}${flush}${flush}`],
+    ['a line end', `${capable('push-options')}${flush}${packet('ci.skip\nmr.create')}${flush}`],
+    ['a null', `${capable('push-options')}${flush}${packet('ci.skip\0mr.create')}${flush}`],
+    ['an error', `${capable('push-options')}${flush}${packet('ERR no')}${flush}`],
+    ['a delimiter', `${capable('push-options')}${flush}0001${flush}`],
+    ['no text at all', `${capable('push-options')}${flush}0004${flush}`],
+  ];
+  for (const [name, text] of rows)
+    test(name, () => {
+      assert.throws(() => read(text), { code: 'request_malformed' });
+    });
+});
+
+test('a signed push has the options of its certificate', () => {
+  const list = (head: readonly string[], options: string): string =>
+    [
+      packet('push-cert\0report-status push-options\n'),
+      ...[...head, '', command('refs/heads/main'), ...signature].map((line) => packet(`${line}\n`)),
+      flush,
+      options,
+      flush,
+    ].join('');
+  const head = ['certificate version 0.1', 'push-option ci.skip'];
+  assert.deepEqual(read(list(head, packet('ci.skip')))?.options, ['ci.skip']);
+  for (const options of ['', packet('other'), packet('ci.skip') + packet('ci.skip')])
+    assert.throws(() => read(list(head, options)), /its options are not those of its certificate/);
+  assert.throws(() => read(list(['certificate version 0.1'], packet('ci.skip'))), /certificate/);
+});

@@ -226,3 +226,70 @@ test('a rule is found among many of its host', () => {
   for (const [path, expected] of rows) assert.equal(verdict(policy, `POST ${origin}${path}`), expected, path);
   assert.equal(verdict(policy, origin), 'allow r0 intercept');
 });
+
+describe('options of a push', () => {
+  const text = rules(
+    "deny: no merges, git: { operations: push, options: ['merge_request.merge_*', '*.target=main'] }",
+    'git: { repository: acme/app, operations: push, refs: refs/heads/plain }',
+    "git: { repository: acme/app, operations: push, refs: refs/heads/*, options: [ci.skip, 'merge_request.*', 'title=*'] }",
+    "git: { repository: acme/any, operations: push, options: '*' }",
+  );
+  const rows: readonly [options: readonly string[], expected: string][] = [
+    [[], 'allow r2'],
+    [['ci.skip'], 'allow r2'],
+    [['ci.skip', 'merge_request.create', 'title=a/b'], 'allow r2'],
+    [['ci.skip', 'other'], 'deny default-deny'],
+    [['CI.skip'], 'deny default-deny'],
+    [['ci.skipped'], 'deny default-deny'],
+    [['ci.skip', 'merge_request.merge_when_pipeline_succeeds'], 'deny r0'],
+    [['ci.skip', 'Merge_Request.Merge_x'], 'deny r0'],
+    [['merge_request.target=main'], 'deny r0'],
+    [['merge_request.target=other'], 'allow r2'],
+  ];
+  for (const [pushOptions, expected] of rows)
+    test(pushOptions.join(' ') || 'none', () => {
+      assert.equal(decided(text, { ...pushOf('refs/heads/a'), pushOptions }), expected);
+    });
+
+  test('a rule that names none allows none, and says so', () => {
+    const asked = { ...pushOf('refs/heads/plain'), pushOptions: ['ci.skip'] };
+    const alone = rules('git: { repository: acme/app, operations: push, refs: refs/heads/plain }');
+    const decision = policyOf(alone).decide(principal(), asked, nowMs);
+    assert.ok(decision.effect === 'deny');
+    assert.match(
+      decision.reason,
+      /a push of refs\/heads\/plain with the options ci\.skip to .* allows this push with no options \(git push -o\)/,
+    );
+    assert.match(decision.operatorReason, /is for pushes with other options/);
+  });
+
+  test('no rule that allows lets a push go before its options are read, but one with any', () => {
+    const everything = 'git: { repository: acme/app, operations: push, changes: [create, update, delete] }';
+    const awaits = (rule: string): unknown => {
+      const decision = policyOf(rules(rule)).decide(principal(), access(post), nowMs);
+      return decision.effect === 'allow' ? decision.awaits : 'denied';
+    };
+    assert.equal(awaits(everything), undefined);
+    assert.equal(awaits(everything.replace(' }', ', options: ci.skip }')), 'git-commands');
+    assert.equal(awaits(everything.replace(' }', ", options: '*' }")), undefined);
+    assert.equal(awaits('git: { repository: acme/app, operations: push }'), 'git-commands');
+  });
+
+  test('a pattern for options costs no more steps than both lengths multiplied', () => {
+    const hard = rules(`git: { repository: acme/app, operations: push, options: '*${'a'.repeat(200)}b' }`);
+    const pushOptions = ['a'.repeat(10_000)];
+    const decision = policyOf(hard).decide(principal(), { ...pushOf('refs/heads/a'), pushOptions }, nowMs);
+    assert.equal(decision.effect === 'deny' && decision.isTooCostly, true);
+  });
+
+  test('options that are no pattern, or that bound no push, are told', () => {
+    assert.match(
+      problemsOf(rules("git: { repository: a/b, operations: push, options: '' }")).join(),
+      /1 to 256 characters|options/,
+    );
+    assert.match(
+      problemsOf(rules('git: { repository: a/b, operations: fetch, options: ci.skip }')).join(),
+      /bounds a push and never a fetch/,
+    );
+  });
+});

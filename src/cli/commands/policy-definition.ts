@@ -57,6 +57,13 @@ const explain = {
       choices: { create: 'they are new', update: 'they are there', delete: 'they go' },
       otherwise: 'update',
     },
+    'push-option': {
+      kind: 'repeated',
+      each: 'text',
+      short: 'o',
+      placeholder: 'OPTION',
+      help: 'an option of git push, as it follows -o there',
+    },
     claims: {
       kind: 'path',
       placeholder: 'FILE',

@@ -1,7 +1,8 @@
 // What git did, as rules about git: which repositories were fetched, and which refs of which repositories were pushed.
 
 import type { RequestAccess } from '../../policy/decision.ts';
-import type { RefChange, RefUpdate } from '../../policy/git-commands.ts';
+import type { RefChange } from '../../policy/git-commands.ts';
+import { GitOptionPattern } from '../../policy/git-option-pattern.ts';
 import { GitPattern } from '../../policy/git-pattern.ts';
 import { gitRequestOf } from '../../policy/git-request.ts';
 
@@ -11,8 +12,11 @@ export interface ProposedGit {
   readonly operation: 'fetch' | 'push';
   readonly refs: readonly string[] | undefined;
   readonly changes: readonly RefChange[] | undefined;
+  readonly options: readonly string[] | undefined;
   readonly count: number;
 }
+
+const ofAny = { refs: undefined, changes: undefined, options: undefined } as const;
 
 /** More refs than this are no list that anybody reads; their folders stand for them. */
 const refsMax = 100;
@@ -22,6 +26,7 @@ interface Pushes {
   /** Undefined: what was pushed is not recorded. */
   refs: Set<string> | undefined;
   readonly changes: Set<RefChange>;
+  readonly options: Set<string>;
   count: number;
 }
 
@@ -47,7 +52,7 @@ export class GitSeen {
     };
     this.#byRepository.set(request.repository, seen);
     if (request.operations[0] === 'fetch') seen.fetches += 1;
-    else if (request.carriesCommands) notePush(seen, access.pushed);
+    else if (request.carriesCommands) notePush(seen, access);
     else seen.listings.push(access);
     return true;
   }
@@ -55,20 +60,20 @@ export class GitSeen {
   rules(): readonly ProposedGit[] {
     const rules = new Map<string, ProposedGit>();
     const add = (repository: string, rule: Omit<ProposedGit, 'repositories'>): void => {
-      const key = JSON.stringify([rule.operation, rule.refs, rule.changes]);
+      const key = JSON.stringify([rule.operation, rule.refs, rule.changes, rule.options]);
       const same = rules.get(key);
       const repositories = [...(same?.repositories ?? []), repository];
       rules.set(key, { ...rule, repositories, count: rule.count + (same?.count ?? 0) });
     };
     for (const [repository, { fetches, listings, pushes }] of [...this.#byRepository].toSorted(byText)) {
-      if (fetches > 0)
-        add(repository, { operation: 'fetch', refs: undefined, changes: undefined, count: fetches });
+      if (fetches > 0) add(repository, { operation: 'fetch', ...ofAny, count: fetches });
       let listed = listings.length;
-      for (const [kind, { refs, changes, count }] of [...pushes].toSorted(byText)) {
+      for (const [kind, { refs, changes, options, count }] of [...pushes].toSorted(byText)) {
         add(repository, {
           operation: 'push',
           refs: refs === undefined ? undefined : refPatterns(refs),
           changes: kind === 'deletes' ? [...changes].toSorted() : undefined,
+          options: options.size === 0 ? undefined : optionPatterns(options),
           count: count + listed,
         });
         listed = 0;
@@ -92,16 +97,33 @@ function isLiteral(repository: string): boolean {
 }
 
 /** One rule has to allow all of a push, so a push that deletes is not mixed with those that do not. */
-function notePush({ pushes }: RepositorySeen, pushed: readonly RefUpdate[] | undefined): void {
+function notePush(
+  { pushes }: RepositorySeen,
+  { pushed, pushOptions = [] }: Pick<RequestAccess, 'pushed' | 'pushOptions'>,
+): void {
   const kind = pushed?.some(({ change }) => change === 'delete') === true ? 'deletes' : 'keeps';
-  const seen = pushes.get(kind) ?? { refs: new Set(), changes: new Set(), count: 0 };
+  const seen = pushes.get(kind) ?? {
+    refs: new Set(),
+    changes: new Set(),
+    options: new Set(),
+    count: 0,
+  };
   pushes.set(kind, seen);
   seen.count += 1;
   if (pushed === undefined) seen.refs = undefined;
+  for (const option of pushOptions) seen.options.add(option);
   for (const { ref, change } of pushed ?? []) {
     seen.refs?.add(ref);
     seen.changes.add(change);
   }
+}
+
+/** A workload wrote them: a star in one would be a wildcard of the rule, and what is no pattern can only be any option. */
+function optionPatterns(options: ReadonlySet<string>): readonly string[] {
+  const isPlain = (option: string): boolean =>
+    !option.includes('*') && typeof GitOptionPattern.parse(option) !== 'string';
+  const plain = [...options].filter(isPlain).toSorted();
+  return plain.length < options.size || plain.length > refsMax ? ['*'] : plain;
 }
 
 function refPatterns(refs: ReadonlySet<string>): readonly string[] | undefined {

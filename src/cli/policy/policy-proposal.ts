@@ -187,7 +187,7 @@ function ruleText(entry: Seen, { git, methods, paths, count }: ProposedRule, nam
   return `${lines.join('\n')}\n`;
 }
 
-function gitLines({ repositories, operation, refs, changes }: ProposedGit): readonly string[] {
+function gitLines({ repositories, operation, refs, changes, options }: ProposedGit): readonly string[] {
   const list = (values: readonly string[]): string => `[${values.map(scalar).join(', ')}]`;
   const lines = ['    git:', `      repository: ${list(repositories)}`, `      operations: ${operation}`];
   if (refs?.some((ref) => ref.includes('*')) === true)
@@ -195,6 +195,9 @@ function gitLines({ repositories, operation, refs, changes }: ProposedGit): read
   if (refs !== undefined) lines.push(`      refs: ${list(refs)}`);
   else if (operation === 'push') lines.push('      # What was pushed is not recorded.');
   if (changes !== undefined) lines.push(`      changes: ${list(changes)}`);
+  if (options?.includes('*') === true)
+    lines.push('      # Any option: there were some that no pattern can say, or too many.');
+  if (options !== undefined) lines.push(`      options: ${list(options)}`);
   return lines;
 }
 

@@ -2,10 +2,13 @@
 
 import type { SessionFacts } from '../operator/session-facts.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { HeaderList } from '../../http/header-list.ts';
+import { fieldKey } from '../../http/request-field-table.ts';
 import { assumePolicy } from '../../policy/assumed-policy.ts';
 import { CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { Decision, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
+import type { Rule } from '../../policy/rule.ts';
 import { cutNote } from '../operator/cut-note.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 import { asciiText } from '../terminal/text-table.ts';
@@ -47,6 +50,8 @@ export interface Replay {
   readonly others: readonly ChangeGroup[];
   /** Requests about which the recorded facts do not say enough. */
   readonly unsure: readonly UnsureGroup[];
+  /** Requests that are allowed by a rule which refuses some request fields: whether they had one is not recorded. */
+  readonly fieldsUnseen: number;
   readonly notReplayed: readonly { readonly reason: string; readonly count: number }[];
 }
 
@@ -58,6 +63,7 @@ export function replay(events: Iterable<AuditEvent>, policy: CompiledPolicy, ses
   const skipped = new Groups<{ readonly reason: string }>();
   let replayed = 0;
   let unchanged = 0;
+  let fieldsUnseen = 0;
   for (const event of events) {
     const recorded = recordedDecision(event);
     if (recorded === undefined) continue;
@@ -78,6 +84,7 @@ export function replay(events: Iterable<AuditEvent>, policy: CompiledPolicy, ses
       unsure.add([request, decision], { request, reason: decision });
       continue;
     }
+    if (judge.refusesFields(decision, recorded)) fieldsUnseen += 1;
     const { effect, rule, injected } = recorded;
     const was = { effect, rule, injected: injected.toSorted() };
     const would = outcomeOf(decision);
@@ -98,6 +105,7 @@ export function replay(events: Iterable<AuditEvent>, policy: CompiledPolicy, ses
     flips: all.filter(isFlip),
     others: all.filter((one) => !isFlip(one)),
     unsure: unsure.list(),
+    fieldsUnseen,
     notReplayed: skipped.list(),
   };
 }
@@ -127,11 +135,13 @@ function changeOf(was: Outcome, would: Outcome): Change | undefined {
 
 /** Decides by the policy, where facts are missing by what they could have been. */
 class Judge {
+  readonly #policy: CompiledPolicy;
   readonly #sessions: SessionFacts;
   readonly #known: readonly [CompiledPolicy, CompiledPolicy];
   readonly #unknown: readonly [CompiledPolicy, CompiledPolicy];
 
   constructor(policy: CompiledPolicy, sessions: SessionFacts) {
+    this.#policy = policy;
     this.#sessions = sessions;
     const both = (session: boolean): readonly [CompiledPolicy, CompiledPolicy] => [
       assumePolicy(policy, { session, headers: false }, 'open'),
@@ -139,6 +149,32 @@ class Judge {
     ];
     this.#known = both(true);
     this.#unknown = both(false);
+  }
+
+  /** Whether a field that is not recorded could have made it a denial. What the same policy allowed then had none. */
+  refusesFields(decision: Decision, { event, access }: RecordedDecision): boolean {
+    if (decision.effect === 'deny' || access.depth === 'connect') return false;
+    return this.#fieldsOf(decision) !== undefined && event.policyVersion !== this.#policy.version;
+  }
+
+  /** Of a request that was refused for a field: the denial, where the name of the field says it, or that it cannot be told. */
+  #byField(
+    decision: Decision,
+    { event, access, timeMs }: Pick<RecordedDecision, 'event' | 'access' | 'timeMs'>,
+    principal: Principal,
+  ): Decision | string | undefined {
+    const { deniedField } = event;
+    if (deniedField === undefined || decision.effect === 'deny' || access.depth === 'connect')
+      return undefined;
+    const headers = new HeaderList([[deniedField, '']]);
+    const denial = this.#policy.decide(principal, { ...access, headers }, timeMs);
+    const isByName = this.#fieldsOf(decision)?.named.has(fieldKey(deniedField)) !== true;
+    if (denial.effect === 'deny' && isByName) return denial;
+    return `depends on its field ${deniedField}, for which it was refused, and whose value is not recorded: ${nameOf(decision)}`;
+  }
+
+  #fieldsOf({ rule }: Decision): Rule['requestFields'] {
+    return this.#policy.rules.find(({ reference }) => reference.name === rule.name)?.requestFields;
   }
 
   /** The decision; a string says which facts it would take. */
@@ -154,6 +190,8 @@ class Judge {
     const decision = open.decide(principal, access, timeMs);
     if (decision.effect === 'allow' && decision.awaits !== undefined)
       return `depends on the refs of the push, which are not recorded: ${decision.rule.name}`;
+    const ofField = this.#byField(decision, { event, access, timeMs }, principal);
+    if (ofField !== undefined) return ofField;
     if (open === closed) return decision;
     const other = closed.decide(principal, access, timeMs);
     if (JSON.stringify(outcomeOf(decision)) === JSON.stringify(outcomeOf(other))) return decision;
@@ -185,7 +223,7 @@ class Groups<T extends object> {
 
 /** For a terminal. */
 export function replayText(result: Replay): string {
-  const { flips, others, unsure, notReplayed, replayed, unchanged, policyVersion } = result;
+  const { flips, others, unsure, fieldsUnseen, notReplayed, replayed, unchanged, policyVersion } = result;
   const total = (groups: readonly { readonly count: number }[]): number =>
     groups.reduce((sum, { count }) => sum + count, 0);
   const lines = [
@@ -205,6 +243,10 @@ export function replayText(result: Replay): string {
       ({ count, request, reason }) => `  ${count}× ${asciiText(request)}\n      ${asciiText(reason)}`,
     ),
   );
+  if (fieldsUnseen > 0)
+    section('not seen:', [
+      `  ${fieldsUnseen}× allowed by a rule that refuses some request fields (requestFields), which the audit does not have`,
+    ]);
   section(
     `${total(notReplayed)} without a decision:`,
     notReplayed.map(({ count, reason }) => `  ${count}× ${asciiText(reason)}`),

@@ -107,7 +107,7 @@ async function explainRequest(input: ExplainInput): Promise<number> {
 
 /** What is asked about, once there is a policy that says whether connections are opened. */
 function accessesOf({
-  options: { change, header },
+  options: { change, header, 'push-option': options = [] },
   arguments: { METHOD: method, URL: url, REF: more },
 }: ExplainInput): (decide: (access: AccessRequest) => Decision) => readonly AccessRequest[] {
   if (method !== 'git' && more.length > 0)
@@ -115,7 +115,7 @@ function accessesOf({
   if (method.toUpperCase() === 'CONNECT') return (decide) => [connectionAccess(url, decide)];
   const requests =
     method === 'git'
-      ? gitAccesses(url, { url: more[0] ?? '', refs: more.slice(1), change }, requestAccess)
+      ? gitAccesses(url, { url: more[0] ?? '', refs: more.slice(1), change, options }, requestAccess)
       : [requestAccess(method.toUpperCase(), url, header)];
   return (decide) => {
     const judged = requests.map((access) => judgedAccess(access, decide));

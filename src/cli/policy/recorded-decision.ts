@@ -69,7 +69,9 @@ function accessOf(event: AuditEvent): AccessRequest | string {
     return 'the request is not in the event';
   const mark = path.indexOf('?');
   // Only the whole list says what was decided about.
-  const pushed = event.git?.refsTotal === undefined ? event.git?.refs : undefined;
+  const { git } = event;
+  const isWhole = git?.refsTotal === undefined && git?.optionsTotal === undefined;
+  const pushed = isWhole ? git?.refs : undefined;
   return {
     depth: 'request',
     destination: { scheme, host, port },
@@ -77,7 +79,7 @@ function accessOf(event: AuditEvent): AccessRequest | string {
     path: mark < 0 ? path : path.slice(0, mark),
     query: mark < 0 ? '' : path.slice(mark),
     headers: new HeaderList(),
-    ...(pushed === undefined ? {} : { pushed }),
+    ...(pushed === undefined ? {} : { pushed, pushOptions: git?.options ?? [] }),
   };
 }
 

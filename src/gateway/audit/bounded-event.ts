@@ -71,16 +71,29 @@ function cutDetails(fields: Fields, cut: Cut, over: () => number): void {
   }
 }
 
-/** The first refs stay; `refsTotal` says that there are more. */
+/** The first options and refs stay, and `optionsTotal` and `refsTotal` say that there are more: options first, which can be of any length. */
 function cutRefs(fields: Fields, cut: Cut, over: () => number): void {
+  cutOptions(fields, cut, over);
   const { git } = fields;
-  if (git?.refs === undefined) return;
+  if (git?.refs === undefined || over() <= 0) return;
   cut['git.refs'] = markOf(git.refs);
   let refs = git.refs;
   const refsTotal = git.refsTotal ?? refs.length;
   while (over() > 0 && refs.length > 0) {
     refs = refs.slice(0, Math.floor(refs.length / 2));
     fields.git = { ...git, refs, refsTotal };
+  }
+}
+
+function cutOptions(fields: Fields, cut: Cut, over: () => number): void {
+  const { git } = fields;
+  if (git?.options === undefined) return;
+  cut['git.options'] = markOf(git.options);
+  let { options } = git;
+  const optionsTotal = git.optionsTotal ?? options.length;
+  while (over() > 0 && options.length > 0) {
+    options = options.slice(0, Math.floor(options.length / 2));
+    fields.git = { ...git, options, optionsTotal };
   }
 }
 

@@ -5,15 +5,14 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { auditEventVersion } from '../../api/audit-event-version.ts';
 import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
-import type { Decision, Principal } from '../../policy/decision.ts';
-import type { RefUpdate } from '../../policy/git-commands.ts';
+import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Reservation } from '../../protocol/held-octets.ts';
 import { newEventId, newTraceId, type ExchangeSink } from '../audit/audit-log.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { OriginConnection } from '../forward/forwarder.ts';
-import { gitFacts } from '../git/git-facts.ts';
+import { gitFacts, type ReadPush } from '../git/git-facts.ts';
 import type { RefusedPush } from '../git/refused-push.ts';
 import { ExchangeTimes } from './exchange-times.ts';
 
@@ -123,8 +122,8 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   /** The commands of a push. */
-  pushRead(head: RequestHead, updates: readonly RefUpdate[] | undefined): void {
-    this.#understood(head, updates);
+  pushRead(head: RequestHead, push: ReadPush | undefined): void {
+    this.#understood(head, push);
   }
 
   /** What the policy said. One that allows and awaits more of the request is no decision yet: nothing may be dialled on it. */
@@ -133,7 +132,7 @@ export class ExchangeRecord implements OpenExchange {
     this.#facts.rule = decision.rule.name;
     this.#facts.policyVersion = policyVersion;
     this.#mayAskAccess = mayAskAccess;
-    if (decision.effect === 'deny') this.#facts.message = decision.operatorReason;
+    if (decision.effect === 'deny') this.#denied(decision);
     else if (decision.awaits !== undefined) return;
     else if (decision.observed !== undefined) this.#facts.observed = decision.observed;
     this.#effect = decision.effect;
@@ -281,8 +280,13 @@ export class ExchangeRecord implements OpenExchange {
     return { ...event, verdict: 'deny', errorCode: code, ...(limit === undefined ? {} : { limit }), message };
   }
 
-  #understood(head: RequestHead, updates: readonly RefUpdate[] | undefined): void {
-    const git = gitFacts(head, updates);
+  #denied({ operatorReason, field }: DenyDecision): void {
+    this.#facts.message = operatorReason;
+    if (field !== undefined) this.#facts.deniedField = field;
+  }
+
+  #understood(head: RequestHead, push: ReadPush | undefined): void {
+    const git = gitFacts(head, push);
     if (git !== undefined) this.#facts.git = git;
   }
 

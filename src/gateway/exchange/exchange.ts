@@ -197,8 +197,8 @@ async function decide(
   }
   client.sendContinue();
   const commands = await readPush(client.body, headers, parts.limits);
-  const push = { ...access, pushed: commands.updates };
-  record.pushRead(head, commands.updates);
+  const push = { ...access, pushed: commands.updates, pushOptions: commands.options };
+  record.pushRead(head, commands);
   const { decision, basis: pushBasis } = judge(push, principal, parts, record);
   if (decision.effect === 'deny') {
     const isAllowed = (one: RequestAccess): boolean =>

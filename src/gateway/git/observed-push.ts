@@ -2,9 +2,9 @@
 
 import type { Readable } from 'node:stream';
 import { gitRequestOf } from '../../policy/git-request.ts';
-import type { RefUpdate } from '../../policy/git-commands.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import type { ReadPush } from './git-facts.ts';
 import { readPush } from './read-push.ts';
 
 /**
@@ -15,12 +15,12 @@ export async function observedPush(
   client: { readonly body: Readable; sendContinue(): void },
   head: RequestHead,
   limits: Limits,
-): Promise<readonly RefUpdate[] | undefined> {
+): Promise<ReadPush | undefined> {
   const request = gitRequestOf(head);
   if (request?.isSmart !== true || !request.carriesCommands) return undefined;
   client.sendContinue();
   try {
-    return (await readPush(client.body, head.headers, limits)).updates;
+    return await readPush(client.body, head.headers, limits);
   } catch (error) {
     if (client.body.destroyed || client.body.readableEnded) throw error;
     return undefined;

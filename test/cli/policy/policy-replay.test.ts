@@ -276,3 +276,50 @@ test('what was cut beside what is judged changes nothing', () => {
     '1 allow → deny GET https://a.example.com/y',
   ]);
 });
+
+describe('what was refused for a request field', () => {
+  const denied = refused({
+    rule: 'store',
+    host: 'store.example.com',
+    method: 'PUT',
+    path: '/x',
+    deniedField: 'X-Amz-Copy-Source',
+  });
+  const store = (more: string): string =>
+    `rules: [{ name: store, hosts: store.example.com, methods: [GET, PUT], paths: /*${more} }]`;
+
+  test('stays refused where its name decides', () => {
+    const result = run([denied], store(''));
+    assert.deepEqual([result.unchanged, changes(result), result.unsure], [1, [], []]);
+    const other = refused({ rule: 'store', host: 'store.example.com', path: '/x', deniedField: 'X-Secret' });
+    assert.equal(run([other], store(', requestFields: { only: [range] }')).unchanged, 1);
+  });
+
+  test('cannot be told where its value decides', () => {
+    const result = run([denied], store(', requestFields: x-amz-copy-source'));
+    assert.deepEqual(changes(result), []);
+    assert.match(
+      result.unsure[0]?.reason ?? '',
+      /depends on its field X-Amz-Copy-Source, for which it was refused/,
+    );
+    assert.match(replayText(result), /1 that cannot be told/);
+  });
+
+  test('flips where no rule looks at fields any more, or none allows it', () => {
+    const open = 'rules: [{ name: store, hosts: store.example.com }]';
+    assert.match(run([denied], open).unsure[0]?.reason ?? '', /depends on its field/);
+    assert.deepEqual(changes(run([denied], 'rules: [{ name: r, hosts: b.example.com }]')), [
+      '1 rule PUT https://store.example.com/x',
+    ]);
+  });
+
+  test('what is allowed by a rule that refuses some is counted, for nobody knows which fields it had', () => {
+    const event = exchange({ rule: 'store', host: 'store.example.com', path: '/x' });
+    const result = run([event, event], store(''));
+    assert.deepEqual([result.unchanged, result.fieldsUnseen], [2, 2]);
+    assert.match(replayText(result), /not seen:\n  2× allowed by a rule that refuses some request fields/);
+    const same = { ...event, policyVersion: policyOf(store('')).version };
+    assert.equal(run([same], store('')).fieldsUnseen, 0);
+    assert.equal(run([event], 'rules: [{ name: store, hosts: store.example.com }]').fieldsUnseen, 0);
+  });
+});

@@ -76,6 +76,24 @@ test('of many refs the first stay, and their number', () => {
   assert.equal(cut?.['git.refs']?.sha256, sha256(JSON.stringify(refs)));
 });
 
+test('options of a push, which can be of any length, are cut before its refs', () => {
+  const refs = [{ ref: 'refs/heads/main', change: 'update' as const }];
+  for (const options of [
+    Array.from({ length: 64 }, (_, i) => `ci.variable=${'v'.repeat(100)}${i}`),
+    ['o'.repeat(60_000)],
+  ]) {
+    const { git, cut } = bounded({
+      ...base,
+      git: { repository: 'team/tool', operation: 'push', refs, options },
+    });
+    assert.deepEqual(git?.refs, refs);
+    assert.equal(git?.optionsTotal, options.length);
+    assert.deepEqual(git?.options, options.slice(0, git?.options?.length));
+    assert.equal(cut?.['git.options']?.sha256, sha256(JSON.stringify(options)));
+    assert.equal(cut?.['git.refs'], undefined);
+  }
+});
+
 test('claims of a session go as a whole, so that nobody takes a part of them for all', () => {
   const claims = { sub: 'a', long: 'c'.repeat(4000) };
   const { details, cut } = bounded({

@@ -383,3 +383,59 @@ test('a refused push of more than is taken fails, and changes nothing', async ()
     ['deny', 'default-deny', 'policy_denied'],
   );
 });
+
+test('options of a push are judged and in the audit; what a rule names arrives at the server', async () => {
+  await using scene = await openGitScene(`
+  - { name: mine, HOST, ADDRESSES, inject: token, git: { repository: acme/project, operations: [fetch, push], refs: refs/heads/agent/**, options: ['ci.*'] } }`);
+  const served = join(scene.server.root, 'acme', 'project.git');
+  await mustRun('git', ['-C', served, 'config', 'receive.advertisePushOptions', 'true']);
+  await writeFile(
+    join(served, 'hooks', 'pre-receive'),
+    '#!/bin/sh\necho "options: $GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0" >&2\n',
+    { mode: 0o755 },
+  );
+  await commit(scene);
+  for (const http of ['HTTP/1.1', 'HTTP/2']) {
+    const push = ['-c', `http.version=${http}`, 'push'];
+    const allowed = await scene.git(
+      ...push,
+      '-o',
+      'ci.skip',
+      'origin',
+      `HEAD:refs/heads/agent/${http.at(-1)}`,
+    );
+    assert.equal(allowed.code, 0, allowed.stderr);
+    assert.match(allowed.stderr, /options: 1 ci\.skip/);
+    const refused = await scene.git(
+      ...push,
+      '-o',
+      'ci.skip',
+      '-o',
+      'merge_request.create',
+      'origin',
+      'HEAD:refs/heads/agent/b',
+    );
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /with the options ci\.skip, merge_request\.create .*allows this push with the options ci\.\* \(git push -o\)/,
+    );
+  }
+  assert.equal(await scene.remote('refs/heads/agent/b'), '');
+  const seen = scene.path.audit.flatMap(({ verdict, git }) =>
+    git?.options === undefined ? [] : [[verdict, ...git.options]],
+  );
+  const pair = [
+    ['allow', 'ci.skip'],
+    ['deny', 'ci.skip', 'merge_request.create'],
+  ];
+  assert.deepEqual(seen, [...pair, ...pair]);
+  const learned = proposePolicy(scene.path.audit.filter(({ verdict }) => verdict === 'allow'));
+  assert.match(learned, /options: \[ci\.skip\]/);
+  const replayed = replay(
+    scene.path.audit,
+    policyOf(learned),
+    new Map([[scene.path.audit[0]?.sessionId ?? '', { claims: {}, posture: [] }]]),
+  );
+  assert.deepEqual(replayed.flips, []);
+});

@@ -83,7 +83,6 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/race-attempts.ts raceAttempts',
     'src/net/untrusted-origin.ts untrustedOrigin',
     'src/net/websocket-frame.ts encodeClose',
-    'src/policy/denial.ts fieldDenial',
     'src/policy/short-hash.ts shortHash',
     'src/protocol/limits/limit-row.ts row',
     'src/protocol/limits/limit-row.ts fixedRow',

@@ -1,5 +1,6 @@
 // Readers of short texts that peers choose: names, addresses, values of fields.
 
+import assert from 'node:assert/strict';
 import { awsClaimOf } from '../../../src/gateway/credentials/sigv4/aws-claim.ts';
 import { signedHeaderNames } from '../../../src/gateway/credentials/sigv4/canonical-request.ts';
 import { signedPayload } from '../../../src/gateway/credentials/sigv4/signed-payload.ts';
@@ -16,6 +17,8 @@ import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
 import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
+import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
+import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
 import { bordersOf } from '../../../src/gateway/scrub/body-borders.ts';
 import { hasParts } from '../../../src/gateway/scrub/coded-part-guard.ts';
@@ -274,6 +277,14 @@ export const textCases: GrowthCases = {
             }),
         ),
       ),
+  },
+  'options of a push': {
+    pieces: ['a', 'aa*', '*', 'merge_request.', '/'],
+    read: (text) => {
+      const pattern = GitOptionPattern.parse('merge_request.*a*aab');
+      assert.ok(typeof pattern !== 'string');
+      return [pattern.matches(text), pattern.matchesAnyCase(text), optionsText([text])];
+    },
   },
   'paths and parameters': {
     pieces: ['/', 'a', '%2e', '&', '=', '+', '%', ';', '.'],
