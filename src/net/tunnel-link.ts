@@ -58,7 +58,8 @@ export class TunnelLink implements AsyncDisposable {
     this.#webSocket = webSocket;
     this.#limits = limits;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#connection = new TunnelConnection({ role, limits, nowMs: this.#nowMs(), spare: options.spare });
+    const { spare, unread } = options;
+    this.#connection = new TunnelConnection({ role, limits, nowMs: this.#nowMs(), spare, unread });
     this.#host = this.#streamHost();
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
     this.closed = promise;

@@ -2,7 +2,7 @@
 // Why it is made like this: docs/decisions/flow-control.md.
 
 import { uint31Max } from './frame-codec.ts';
-import type { SpareOctets } from './held-octets.ts';
+import type { CountedOctets, SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
 
 /**
@@ -27,12 +27,17 @@ const roundTripMsMin = 0.05;
 export class ReceivePool {
   readonly capacity: number;
   readonly #spare: SpareOctets | undefined;
+  readonly #unread: CountedOctets | undefined;
   #used = 0;
 
-  /** @param spare what all tunnels together may promise; a window that gets nothing of it is only slower */
-  constructor(capacity: number, spare?: SpareOctets) {
+  /**
+   * @param spare what all tunnels together may promise; a window that gets nothing of it is only slower
+   * @param unread what of the reserves is held
+   */
+  constructor(capacity: number, spare?: SpareOctets, unread?: CountedOctets) {
     this.capacity = capacity;
     this.#spare = spare;
+    this.#unread = unread;
   }
 
   get free(): number {
@@ -52,6 +57,12 @@ export class ReceivePool {
     if (change === 0) return;
     this.#used += change;
     this.#spare?.change(change);
+  }
+
+  /** The bytes that a stream holds change: those within its reserve were promised by the wire, and are counted once they are there. */
+  hold(before: number, after: number): void {
+    const change = Math.min(after, streamReserveBytes) - Math.min(before, streamReserveBytes);
+    if (change !== 0) this.#unread?.change(change);
   }
 }
 
@@ -95,6 +106,7 @@ export class ReceiveWindow {
   /** Takes bytes off the credit; the caller has checked that they fit. */
   received(bytes: number, nowMs: number): void {
     this.#credit -= bytes;
+    this.#pool.hold(this.#held, this.#held + bytes);
     this.#held += bytes;
     this.#epochStartMs ??= nowMs;
   }
@@ -102,6 +114,7 @@ export class ReceiveWindow {
   /** Bytes were drained. Gives the credit to grant now, or 0 while less than half a window is owed. */
   consumed(bytes: number, nowMs: number, roundTripMs: number | undefined): number {
     const before = this.#committed;
+    this.#pool.hold(this.#held, this.#held - bytes);
     this.#held -= bytes;
     this.#pool.commit(before, this.#committed);
     if (!this.#open) return 0;
@@ -126,6 +139,7 @@ export class ReceiveWindow {
   release(): void {
     this.close();
     this.#pool.commit(this.#held, 0);
+    this.#pool.hold(this.#held, 0);
     this.#held = 0;
   }
 

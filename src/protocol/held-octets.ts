@@ -25,6 +25,14 @@ export interface SpareOctets {
   change(octets: number): void;
 }
 
+/** What comes without having been asked for: it is counted as it comes, and whoever brings too much is told. */
+export interface CountedOctets {
+  /** More is held, or by a negative number less. */
+  change(octets: number): void;
+  /** The limit that is exceeded. */
+  readonly exceeded: LimitName | undefined;
+}
+
 const everything: HeldOctetsBounds = { perSession: 'heldOctetsPerSessionMax', all: 'heldOctetsMax' };
 
 /**
@@ -84,6 +92,17 @@ export class HeldOctets {
       max: this.#max.perSession / 2,
       get free() {
         return free();
+      },
+      change: (octets) => this.#change(sessionId, octets),
+    };
+  }
+
+  /** For what one session is sent whatever is held already. */
+  counted(sessionId: string): CountedOctets {
+    const exceeded = (): LimitName | undefined => this.#lacking(sessionId, 0);
+    return {
+      get exceeded() {
+        return exceeded();
       },
       change: (octets) => this.#change(sessionId, octets),
     };

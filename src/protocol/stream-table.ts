@@ -2,8 +2,8 @@
 
 import { ProxyError } from './error.ts';
 import { ReceivePool, ReceiveWindow, streamReserveBytes } from './flow-window.ts';
-import type { SpareOctets } from './held-octets.ts';
-import type { Limits } from './limits.ts';
+import type { CountedOctets, SpareOctets } from './held-octets.ts';
+import type { LimitName, Limits } from './limits.ts';
 
 /** A stream as seen from one end; `closed` while the last received bytes are still to be consumed. */
 export type StreamState = 'open' | 'half-closed-local' | 'half-closed-remote' | 'closed';
@@ -37,13 +37,20 @@ export class StreamRecord {
 export class StreamTable {
   readonly #limits: Limits;
   readonly #pool: ReceivePool;
+  readonly #unread: CountedOctets | undefined;
   readonly #live = new Map<number, StreamRecord>();
   readonly #draining = new Map<number, StreamRecord>();
   lastStreamId = 0;
 
-  constructor(limits: Limits, spare?: SpareOctets) {
+  constructor(limits: Limits, spare?: SpareOctets, unread?: CountedOctets) {
     this.#limits = limits;
-    this.#pool = new ReceivePool(limits.connectionWindowBytes, spare);
+    this.#unread = unread;
+    this.#pool = new ReceivePool(limits.connectionWindowBytes, spare, unread);
+  }
+
+  /** The limit of what may wait here that is exceeded. */
+  get exceeded(): LimitName | undefined {
+    return this.#unread?.exceeded;
   }
 
   /** Streams of which at least one direction is open. */

@@ -14,7 +14,8 @@ import type { StreamRecord, StreamState } from './stream-table.ts';
 import { EventQueue } from './tunnel-event.ts';
 import type { TunnelEvent } from './tunnel-event.ts';
 import type { TunnelConnectionOptions, TunnelRole } from './tunnel-options.ts';
-import { addCredit, bounded, overrun, streamLimit, unexpected } from './tunnel-fault.ts';
+import { addCredit, bounded, encodeGoaway, notHeld, overrun, silentPeer } from './tunnel-fault.ts';
+import { streamLimit, unexpected, unreadLimit } from './tunnel-fault.ts';
 
 /**
  * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `takeOutput`. A fault of the peer
@@ -41,7 +42,7 @@ export class TunnelConnection {
     this.#parser = new FrameParser(limits);
     this.#output = new OutputQueue(limits.controlQueueBytesMax);
     this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
-    this.#streams = new StreamTable(limits, options.spare);
+    this.#streams = new StreamTable(limits, options.spare, options.unread);
     this.#link = new LinkWindow(limits);
   }
 
@@ -190,12 +191,7 @@ export class TunnelConnection {
     const stream = this.#streams.getHolding(id);
     if (stream === undefined || bytes === 0) return;
     const { heldBytes } = stream.receive;
-    if (!(bytes > 0 && bytes <= heldBytes)) {
-      throw new ProxyError(
-        'internal',
-        `stream ${id} holds ${heldBytes} bytes, so ${bytes} cannot be consumed`,
-      );
-    }
+    if (!(bytes > 0 && bytes <= heldBytes)) throw notHeld(id, heldBytes, bytes);
     this.#grant(stream, stream.receive.consumed(bytes, nowMs, this.#keepAlive.roundTripMs));
     this.#streams.settle(stream);
   }
@@ -208,7 +204,8 @@ export class TunnelConnection {
   /** No new streams from now on; open ones go on. */
   goaway(code: number, message: string): void {
     this.#goawaySent = true;
-    if (this.#failure === undefined) this.#output.pushEncodedControl(this.#encodeGoaway(code, message));
+    if (this.#failure === undefined)
+      this.#output.pushEncodedControl(encodeGoaway(this.#streams.lastStreamId, code, message));
   }
 
   /**
@@ -225,15 +222,14 @@ export class TunnelConnection {
     const due = this.#keepAlive.due(nowMs);
     if (due === 'ping') this.ping(nowMs);
     if (due !== 'lost') return;
-    const peer = this.#role === 'agent' ? 'gateway' : 'agent';
-    const message = `the ${peer} sent nothing for ${this.#limits.pingTimeoutMs} ms (pingTimeoutMs)`;
-    this.#fail(new ProxyError('tunnel_lost', message, { limit: 'pingTimeoutMs' }));
+    this.#fail(silentPeer(this.#role, this.#limits));
   }
 
   #fail(error: ProxyError): void {
     this.#failure = error;
     this.#streams.clear();
-    this.#output.pushEncodedControl(this.#encodeGoaway(error.wireCode, error.message));
+    const { lastStreamId } = this.#streams;
+    this.#output.pushEncodedControl(encodeGoaway(lastStreamId, error.wireCode, error.message));
     this.#events.push({ type: 'failed', error });
   }
 
@@ -245,11 +241,6 @@ export class TunnelConnection {
     } catch (error) {
       this.#fail(asProxyError(error));
     }
-  }
-
-  #encodeGoaway(code: number, message: string): Uint8Array {
-    const { lastStreamId } = this.#streams;
-    return encodeFrame({ type: 'goaway', lastStreamId, code, message: bounded(message) });
   }
 
   #handle(frame: ParsedFrame, nowMs: number): void {
@@ -295,9 +286,17 @@ export class TunnelConnection {
     if (linkGrant > 0) this.#send({ type: 'window', streamId: 0, bytes: linkGrant });
     if (stream === undefined) return;
     stream.receive.received(data.length, nowMs);
+    const { exceeded } = this.#streams;
+    if (exceeded !== undefined) return this.#giveUp(streamId, unreadLimit(exceeded));
     this.#implyAccept(stream);
     this.#events.push({ type: 'data', streamId, data });
     if (frame.last && this.#keepAlive.wantsMeasure(nowMs)) this.ping(nowMs);
+  }
+
+  /** Of what nobody takes too much waits: the stream that brings more ends, and both sides are told. */
+  #giveUp(streamId: number, { wireCode: code, message }: ProxyError): void {
+    this.reset(streamId, code, message);
+    this.#events.push({ type: 'reset', streamId, code, message });
   }
 
   #handleWindow(streamId: number, bytes: number): void {

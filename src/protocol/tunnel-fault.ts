@@ -1,7 +1,9 @@
 // The faults that a tunnel connection finds, and the texts that it sends.
 
 import { ProxyError } from './error.ts';
-import { uint31Max } from './frame-codec.ts';
+import { encodeFrame, uint31Max } from './frame-codec.ts';
+import type { LimitName, Limits } from './limits.ts';
+import type { TunnelRole } from './tunnel-options.ts';
 
 /** A message for the other side is a sentence, not a document. */
 const messageCharactersMax = 500;
@@ -23,6 +25,29 @@ export function streamLimit(streamsMax: number): ProxyError {
     `${streamsMax} streams are open on the tunnel (streamsMax); end some first`,
     { limit: 'streamsMax' },
   );
+}
+
+/** Nothing came for too long. */
+export function silentPeer(role: TunnelRole, { pingTimeoutMs }: Pick<Limits, 'pingTimeoutMs'>): ProxyError {
+  const peer = role === 'agent' ? 'gateway' : 'agent';
+  const message = `the ${peer} sent nothing for ${pingTimeoutMs} ms (pingTimeoutMs)`;
+  return new ProxyError('tunnel_lost', message, { limit: 'pingTimeoutMs' });
+}
+
+/** The last word of an end. */
+export function encodeGoaway(lastStreamId: number, code: number, message: string): Uint8Array {
+  return encodeFrame({ type: 'goaway', lastStreamId, code, message: bounded(message) });
+}
+
+/** More is said to be consumed than there was. */
+export function notHeld(id: number, heldBytes: number, bytes: number): ProxyError {
+  return new ProxyError('internal', `stream ${id} holds ${heldBytes} bytes, so ${bytes} cannot be consumed`);
+}
+
+/** More than may wait on all streams of a session together. */
+export function unreadLimit(limit: LimitName): ProxyError {
+  const message = `too much waits on streams that nobody reads (${limit}); end some and try again`;
+  return new ProxyError('limit_exceeded', message, { limit });
 }
 
 /** The sum; throws flow_control when it does not fit 31 bits. */

@@ -1,6 +1,6 @@
 // What an end of a tunnel is made with.
 
-import type { SpareOctets } from './held-octets.ts';
+import type { CountedOctets, SpareOctets } from './held-octets.ts';
 import type { Limits } from './limits.ts';
 
 export type TunnelRole = 'agent' | 'gateway';
@@ -11,4 +11,6 @@ export interface TunnelConnectionOptions {
   readonly nowMs: number;
   /** From which windows are widened, beside the bound of the tunnel itself. */
   readonly spare?: SpareOctets | undefined;
+  /** What is held of the credit that every stream has by the wire. */
+  readonly unread?: CountedOctets | undefined;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame, FrameParser } from '../../src/protocol/frame-codec.ts';
 import type { ParsedFrame } from '../../src/protocol/frame-codec.ts';
+import type { CountedOctets } from '../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { Limits } from '../../src/protocol/limits.ts';
 import { TunnelConnection } from '../../src/protocol/tunnel-connection.ts';
@@ -75,10 +76,11 @@ export class Conversation {
   readonly gateway: TunnelConnection;
   nowMs = 0;
 
-  constructor(changes: Partial<Limits> = {}) {
+  /** @param unread of the gateway */
+  constructor(changes: Partial<Limits> = {}, unread?: CountedOctets) {
     const limits = { ...defaultLimits, ...changes };
     this.agent = new TunnelConnection({ role: 'agent', limits, nowMs: 0 });
-    this.gateway = new TunnelConnection({ role: 'gateway', limits, nowMs: 0 });
+    this.gateway = new TunnelConnection({ role: 'gateway', limits, nowMs: 0, unread });
   }
 
   /** The agent's bytes reach the gateway. */

@@ -7,6 +7,7 @@ import {
   ReceiveWindow,
   streamReserveBytes as reserve,
 } from '../../src/protocol/flow-window.ts';
+import { randomFrom } from '../../fuzz/run-target.ts';
 import { HeldOctets } from '../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 
@@ -60,6 +61,28 @@ describe('the window of a stream', () => {
     assert.ok(held.ofSession('one') <= 2 * MiB);
     for (const window of windows) window.release();
     assert.equal(held.all, 0);
+  });
+
+  test('has what it holds of its reserve counted while it is there, and never what its peer may still send', () => {
+    const held = new HeldOctets(defaultLimits);
+    const pool = new ReceivePool(connectionWindowBytes, undefined, held.counted('one'));
+    const windows = Array.from({ length: 6 }, () => new ReceiveWindow(pool, defaultLimits));
+    for (const window of windows) window.grantInitially();
+    assert.equal(held.ofSession('one'), 0);
+    const random = randomFrom(12);
+    for (let step = 0; step < 4000; step += 1) {
+      const window = windows[random(windows.length)];
+      if (window === undefined) continue;
+      const isArrival = random(2) === 0;
+      const bytes = random(1 + Math.min(isArrival ? window.creditBytes : window.heldBytes, reserve));
+      if (isArrival) window.received(bytes, step);
+      else window.consumed(bytes, step, 20);
+      const expected = windows.reduce((sum, { heldBytes }) => sum + Math.min(heldBytes, reserve), 0);
+      assert.equal(held.ofSession('one'), expected);
+    }
+    assert.ok(held.ofSession('one') > 0);
+    for (const window of windows) window.release();
+    assert.equal(held.ofSession('one'), 0);
   });
 
   test('grants in lumps of at least half a window', () => {

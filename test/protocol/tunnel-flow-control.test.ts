@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { streamReserveBytes as reserve } from '../../src/protocol/flow-window.ts';
 import { encodeDataHeader } from '../../src/protocol/frame-codec.ts';
+import { HeldOctets } from '../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { TunnelConnection } from '../../src/protocol/tunnel-connection.ts';
 import { alone, Conversation, drainEvents, someFields } from './conversation.ts';
@@ -173,6 +174,48 @@ describe('credit', () => {
       assert.equal(dataBytes(talk.toAgent()), 0);
       talk.settle();
     }
+  });
+});
+
+describe('what waits within the reserves of all streams', () => {
+  const limits = { ...defaultLimits, unreadOctetsPerSessionMax: 4 * reserve };
+  const bounds = { perSession: 'unreadOctetsPerSessionMax', all: 'unreadOctetsMax' } as const;
+
+  test('has a bound: the stream that brings more ends on both sides, and others go on once it was read', () => {
+    const held = new HeldOctets(limits, bounds);
+    const talk = new Conversation(limits, held.counted('one'));
+    const ids = Array.from({ length: 6 }, () => talk.agent.openStream(someFields));
+    for (const id of ids) assert.equal(fill(talk.agent, id), reserve);
+    const events = talk.toGateway();
+    const ended = events.filter((event) => event.type === 'reset').map(({ streamId }) => streamId);
+    assert.deepEqual(ended, ids.slice(4));
+    assert.ok(held.ofSession('one') <= limits.unreadOctetsPerSessionMax);
+    const told = talk.toAgent().filter((event) => event.type === 'reset');
+    assert.deepEqual(
+      told.map(({ streamId, message }) => [streamId, message.includes('unreadOctetsPerSessionMax')]),
+      ids.slice(4).map((id) => [id, true]),
+    );
+    for (const id of ids.slice(0, 4)) talk.gateway.consumed(id, reserve, talk.nowMs);
+    assert.equal(held.ofSession('one'), 0);
+    talk.settle();
+    assert.ok(fill(talk.agent, ids[0] ?? 0) > 0);
+    assert.equal(talk.toGateway().filter((event) => event.type === 'reset').length, 0);
+  });
+
+  test('is given back with the streams and with the tunnel, however they end', () => {
+    const held = new HeldOctets(limits, bounds);
+    const talk = new Conversation(limits, held.counted('one'));
+    const ids = Array.from({ length: 3 }, () => talk.agent.openStream(someFields));
+    for (const id of ids) fill(talk.agent, id);
+    talk.toGateway();
+    assert.equal(held.ofSession('one'), 3 * reserve);
+    talk.gateway.reset(ids[0] ?? 0, 4, 'gone');
+    assert.equal(held.ofSession('one'), 2 * reserve);
+    talk.agent.reset(ids[1] ?? 0, 4, 'gone');
+    talk.toGateway();
+    assert.equal(held.ofSession('one'), reserve);
+    talk.gateway.handleTimeout(talk.nowMs + 10 * limits.pingTimeoutMs);
+    assert.equal(held.ofSession('one'), 0);
   });
 });
 

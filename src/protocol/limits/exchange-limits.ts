@@ -88,6 +88,16 @@ export const exchangeLimits = {
     'limit_exceeded',
     'The same of all sessions; none gets more of it than is left for the others.',
   ),
+  unreadOctetsPerSessionMax: row(
+    64 * MiB,
+    'limit_exceeded',
+    'What waits on the streams of a session within the 64 KiB that each has by the wire: a thousand that nobody reads. The stream that brings more ends.',
+  ),
+  unreadOctetsMax: row(
+    256 * MiB,
+    'limit_exceeded',
+    'The same of all sessions; none gets more of it than is left for the others.',
+  ),
   requestBodyAheadBytes: fixedRow(
     320 * KiB,
     'flow_control',
