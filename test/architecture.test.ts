@@ -45,7 +45,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['home-files'],
     ['trust', 'relay'],
     ['uplink'],
-    ['hardening', 'placements'],
+    ['hardening', 'placements', 'home-secrets'],
     ['kernel'],
   ],
   gateway: [

@@ -17,6 +17,7 @@ import { HttpFront } from './front/http-front.ts';
 import { Http2Front } from './front/http2-front.ts';
 import { LiveGrants } from './policies/live-grants.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
+import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import type { RuleTrust } from './forward/rule-trust.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
 import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
@@ -30,6 +31,7 @@ export interface PartsInput {
   readonly policy: () => Policy;
   readonly desk: AccessDesk | undefined;
   readonly credentials: CredentialSet;
+  readonly homes: HomeCredentials | undefined;
   readonly held: HeldOctets;
   readonly authority: ConstructorParameters<typeof TlsTerminator>[0]['issuer'];
   readonly upstream: Upstream;
@@ -67,6 +69,7 @@ export function openParts(input: PartsInput): StreamParts {
   const front = {
     policy,
     credentials,
+    ...(input.homes === undefined ? {} : { homes: input.homes }),
     held,
     audit,
     forwarder,

@@ -16,6 +16,7 @@ import type { AuditLog } from './audit/audit-log.ts';
 import { AuditRetention } from './audit/audit-retention.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
+import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
@@ -41,6 +42,8 @@ import type { Upstream } from './upstream.ts';
 export interface GatewayOptions {
   /** The environment at start, for credentials of source `env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Of an embedded gateway: secrets of the caller's home. */
+  readonly homes?: HomeCredentials;
   readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly clock?: () => number;
 }
@@ -64,6 +67,7 @@ export interface Gateway extends AsyncDisposable {
 interface Start {
   readonly config: GatewayConfig;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homes: HomeCredentials | undefined;
   readonly log: NonNullable<GatewayOptions['log']>;
   readonly clock: () => number;
   readonly metrics: Metrics;
@@ -124,11 +128,12 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
 }
 
 function beginStart(config: GatewayConfig, options: GatewayOptions, stack: AsyncDisposableStack): Start {
-  const { environment = {}, log = () => undefined, clock = Date.now } = options;
+  const { environment = {}, homes, log = () => undefined, clock = Date.now } = options;
   const metrics = new Metrics();
   return {
     config,
     environment,
+    homes,
     log,
     clock,
     metrics,
@@ -258,7 +263,7 @@ function openRetention(
 
 /** How requests are served: what decides them, what carries them, and what judges again those that run. */
 async function openServing(
-  { config, stack, clock, log, metrics, onFault, onLimit, onSessionEvent }: Start,
+  { config, homes, stack, clock, log, metrics, onFault, onLimit, onSessionEvent }: Start,
   {
     store,
     audit,
@@ -290,6 +295,7 @@ async function openServing(
     policy,
     desk,
     credentials,
+    homes,
     held,
     authority,
     upstream,

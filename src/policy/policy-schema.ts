@@ -3,19 +3,8 @@
 import { z } from 'zod';
 import { denyError, effectWords } from './effect-words.ts';
 import { gitSchema } from './git-schema.ts';
+import { postureFacts } from './posture-facts.ts';
 import { strictMap } from './yaml-source.ts';
-
-/** Names of posture facts that a policy can demand. */
-export const postureFacts = [
-  'nondumpable',
-  'exec-only',
-  'untraced',
-  'core-limit-zero',
-  'inspector-closed',
-  'environment-clean',
-  'jailed',
-  'network-isolated',
-] as const;
 
 const nameHint = 'write a short name of letters, digits, ".", "_" and "-", such as npm-read';
 const nameSchema = z

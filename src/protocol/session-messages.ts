@@ -28,6 +28,8 @@ export interface Posture {
   readonly jailLayers?: readonly string[];
   /** The workload has no network but its own, whose one way out is the relay. */
   readonly networkIsolated?: boolean;
+  /** What the user keeps from others cannot be had by the workload: measured from its place. */
+  readonly filesHidden?: boolean;
   readonly uid: number;
   /** One line for each fact that is false: why. */
   readonly notes: readonly string[];

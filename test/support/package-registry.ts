@@ -14,8 +14,10 @@ export async function packageRegistry(options: {
   readonly authority: TestAuthority;
   readonly publicUrl: string;
   readonly name: string;
+  /** Demanded with 401. */
+  readonly expectedAuthorization?: string;
 }): Promise<Origin> {
-  const { authority, publicUrl, name } = options;
+  const { authority, publicUrl, name, expectedAuthorization: expected } = options;
   const tarball = await pack(name);
   const file = `${name}-1.0.0.tgz`;
   const dist = {
@@ -35,7 +37,9 @@ export async function packageRegistry(options: {
   return await httpsOrigin({
     authority,
     handler: (request, response) => {
+      const isOpen = expected === undefined || request.headers.authorization === expected;
       const body = responses[request.url ?? ''];
+      if (!isOpen) return void response.writeHead(401).end('{"error":"unauthorized"}');
       response.writeHead(body === undefined ? 404 : 200, {
         'content-type': request.url?.endsWith('.tgz') === true ? 'application/gzip' : 'application/json',
       });

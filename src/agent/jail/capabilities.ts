@@ -66,6 +66,12 @@ export function dropNetworkCapabilities(calls: SystemCalls, numbers: SystemCallN
   clearInheritable(calls, numbers);
 }
 
+/** With it, root makes the device of a disk anywhere, and reads what lies on it. */
+export function dropMakingDevices(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  dropFromBounds(calls, numbers, { CAP_MKNOD: 27 });
+  clearInheritable(calls, numbers);
+}
+
 /** Whether the next program of that user would have a capability that goes around Landlock. */
 export function hasPower(calls: SystemCalls, numbers: SystemCallNumbers, uid: number): boolean {
   return Object.values(around).some((capability) => {

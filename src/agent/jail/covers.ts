@@ -14,10 +14,11 @@ import {
   readdirSync,
   readlinkSync,
   type Stats,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { isRefusal, KernelFault, requireDone } from '../../system/kernel-fault.ts';
 import type { Cover, CoverEntry, LateCover } from './jail-plan.ts';
@@ -82,6 +83,22 @@ export function layCovers(kernel: Kernel, covers: readonly Cover[]): Covers {
       kernel.calls.call(kernel.numbers.umount2, cString(scratch), MNT_DETACH),
     );
   }
+}
+
+/** Where each still leads to what lay there before; empty if all is covered. */
+export function uncovered(covered: readonly Covered[]): readonly string[] {
+  const isOriginal = (found: Stats): boolean =>
+    covered.some(({ before }) => before.dev === found.dev && before.ino === found.ino);
+  return covered
+    .map(({ path }) => path)
+    .filter((path) => {
+      try {
+        return isOriginal(statSync(path));
+      } catch {
+        // Nothing can be had by this name.
+        return false;
+      }
+    });
 }
 
 function notCovered({ path }: LateCover): never {
@@ -163,15 +180,22 @@ function lay(kernel: Kernel, { cover, path, fd: target, status }: Target, place:
 
 function makeFolder(
   kernel: Kernel,
-  { entries = [], keepsOthers = false }: Cover,
+  { entries = [], keepsOthers = false, keeps = [] }: Cover,
   target: number,
   place: string,
 ): void {
   mkdirSync(place, { mode: 0o700 });
   for (const entry of entries) makeEntry(place, entry);
+  const original = `/proc/self/fd/${target}`;
+  for (const path of keeps) {
+    const from = join(original, path);
+    const found = statSync(from, { throwIfNoEntry: false });
+    if (found === undefined) continue;
+    mkdirSync(dirname(join(place, path)), { recursive: true, mode: 0o755 });
+    bind(kernel, from, join(place, path), found.isDirectory());
+  }
   if (!keepsOthers) return;
   const ours = new Set(entries.map(({ name }) => name.split('/')[0]));
-  const original = `/proc/self/fd/${target}`;
   for (const name of readdirSync(original)) {
     if (ours.has(name)) continue;
     const from = join(original, name);

@@ -8,6 +8,8 @@ export interface JailFacts {
   readonly jailed: boolean;
   /** Nothing leaves the command's network but through the relay: it has no other, and cannot get one. */
   readonly networkIsolated: boolean;
+  /** What its user keeps from others cannot be had by the command. */
+  readonly filesHidden: boolean;
   /** Names of the layers that hold. */
   readonly layers: readonly string[];
   /** One line for each layer that was wanted and does not hold. */
@@ -46,12 +48,19 @@ export function jailFacts({ layers, measures }: JailReport, isRoot = process.get
     held.includes('seccomp') &&
     streams.length + inherited.length === 0 &&
     ways?.length === 0;
-  return { jailed, networkIsolated, layers: held, notes };
+  return { jailed, networkIsolated, filesHidden: held.includes('files'), layers: held, notes };
 }
 
 /** A posture that tells of the jail too. */
 export function postureWithJail(posture: Posture, jail: JailFacts | undefined): Posture {
   if (jail === undefined) return posture;
-  const { jailed, networkIsolated, layers, notes } = jail;
-  return { ...posture, jailed, networkIsolated, jailLayers: layers, notes: [...posture.notes, ...notes] };
+  const { jailed, networkIsolated, filesHidden, layers, notes } = jail;
+  return {
+    ...posture,
+    jailed,
+    networkIsolated,
+    filesHidden,
+    jailLayers: layers,
+    notes: [...posture.notes, ...notes],
+  };
 }

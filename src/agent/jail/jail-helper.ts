@@ -32,6 +32,7 @@ import {
 } from './jail-plan.ts';
 import { errnoName, isRefusal, requireDone } from '../../system/kernel-fault.ts';
 import { closeKernelFiles, controlGroups, makeMountNamespace } from './kernel-files.ts';
+import { lookedAt } from './hidden-files.ts';
 import { type JailContext, lessen, PartlyRefused, steps } from './jail-steps.ts';
 import { measure, measureIdentity } from './measure.ts';
 import { sendEarlyEntrances, sendEntrances } from './network-entrances.ts';
@@ -86,7 +87,7 @@ export async function runJailHelper(): Promise<number> {
 
 async function enter(context: JailContext): Promise<JailReport> {
   try {
-    const layers = await enterLayers(context);
+    const layers = lookedAt(context, await enterLayers(context));
     const { init } = context;
     const isStranded =
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);

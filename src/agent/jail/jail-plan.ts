@@ -13,6 +13,7 @@ export interface HelperProgram {
 
 /** The layers, in the order in which the helper enters them. `signals` is the part of Landlock that ABI 6 brought. */
 export const jailLayers = [
+  'files',
   'ipc',
   'processes',
   'network',
@@ -26,7 +27,7 @@ export const jailLayers = [
 export type JailLayer = (typeof jailLayers)[number];
 
 /** Those that are namespaces: for them the helper of who is not root starts in a namespace of users. */
-export const namespaceLayers: ReadonlySet<JailLayer> = new Set(['network', 'ipc', 'processes']);
+export const namespaceLayers: ReadonlySet<JailLayer> = new Set(['files', 'network', 'ipc', 'processes']);
 
 /** What is laid over a path in the command's own mount namespace; nothing outside changes (`covers.ts`). */
 export interface Cover {
@@ -38,6 +39,8 @@ export interface Cover {
   readonly entries?: readonly CoverEntry[];
   /** What else the folder holds is seen beside the entries. */
   readonly keepsOthers?: boolean;
+  /** Paths below the folder that are seen beside the entries. */
+  readonly keeps?: readonly string[];
   /** The command can write there; what it writes is lost. Else it is read-only. */
   readonly isWritable?: boolean;
 }
@@ -70,6 +73,8 @@ export interface JailPlan {
   readonly identity?: Identity;
   /** The soft limit of open files that the command would have had; the runtime raised it. */
   readonly openFilesSoft?: number;
+  /** For `files`: what is laid over secrets. */
+  readonly hides?: readonly Cover[];
   /** Laid over paths where the command has a mount namespace of its own; `JailReport.covered` says over which. */
   readonly covers?: readonly Cover[];
   /** For tests: the newest version of Landlock's interface to use. */

@@ -5,6 +5,7 @@ import { isRefusal, requireDone } from '../../system/kernel-fault.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 import { dropCapabilities } from './capabilities.ts';
 import type { Covers } from './covers.ts';
+import { hideFiles } from './hidden-files.ts';
 import { enterIpcNamespace } from './ipc-namespace.ts';
 import { initFd, type JailLayer, type JailPlan } from './jail-plan.ts';
 import { canSetKernel } from './kernel-files.ts';
@@ -37,6 +38,8 @@ export interface JailContext {
   /** What was laid over paths. */
   covers?: Covers;
   coverFault?: string;
+  /** What was laid over secrets. */
+  hidden?: Covers;
   hasFilter: boolean;
   /** Measured. */
   reachesOwnAlone: boolean;
@@ -55,6 +58,13 @@ export interface JailStep {
 }
 
 export const steps: readonly JailStep[] = [
+  {
+    layer: 'files',
+    enter: (context) => {
+      if (!context.hasMountNamespace) throw new Error('there is no mount namespace of its own');
+      context.hidden = hideFiles(context, context.plan.hides ?? []);
+    },
+  },
   { layer: 'ipc', enter: (context) => enterIpcNamespace(context) },
   {
     layer: 'processes',

@@ -27,6 +27,12 @@ export const embeddedGatewayDefinition = {
     },
     config: { kind: 'path', placeholder: 'FILE', holds: 'file', help: 'of a gateway' },
     policy: { kind: 'repeated', each: 'path', placeholder: 'FILE', help: 'what is allowed' },
+    'home-credentials': {
+      kind: 'choice',
+      placeholder: 'WHAT',
+      choices: { read: 'reads', write: 'writes too' },
+      help: 'secrets of a home come on standard input',
+    },
     'keep-name-servers': { kind: 'flag', help: 'those of this moment' },
   },
   examples: [],

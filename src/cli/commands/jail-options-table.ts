@@ -5,6 +5,7 @@ import type { OptionTable } from '../definition/command-definition.ts';
 
 /** The layers that can be named, in the order in which they are entered. */
 export const namedLayers = [
+  'files',
   'ipc',
   'processes',
   'network',
@@ -43,6 +44,13 @@ export const jailOptionTable = {
     section,
     placeholder: 'PATH',
     help: 'the command can write only there',
+  },
+  'fs-read': {
+    kind: 'repeated',
+    each: 'path',
+    section,
+    placeholder: 'PATH',
+    help: 'the command sees what is there and below, though secrets are hidden from it (docs/reference/jail.md)',
   },
   user: {
     kind: 'value',

@@ -31,8 +31,25 @@ export const runDefinition = {
       holds: 'file',
       help: "a gateway's configuration, for credentials and authorities",
     },
+    'home-credentials': {
+      kind: 'choice',
+      section: own,
+      placeholder: 'WHAT',
+      choices: {
+        read: 'placeholders in .npmrc, pip.conf, .netrc and the like; the gateway puts the secrets on where they belong, for reads',
+        write: 'for writes too',
+        off: 'entries with secrets are left out of what the command sees',
+      },
+      otherwise: 'read',
+      help: 'what becomes of the secrets in files of the home (docs/reference/jail.md)',
+    },
     ...agentOptionTable,
     ...jailOptionTable,
+    'pass-env': {
+      kind: 'value',
+      placeholder: 'NAMES',
+      help: 'the command gets only these variables, with commas between, and what this program sets; all by default',
+    },
     posture: { kind: 'flag', help: 'prints on stderr what could be hardened' },
   },
   examples: [

@@ -9,7 +9,7 @@ import type {
   Principal,
   RequestAccess,
 } from '../../policy/decision.ts';
-import { postureFacts } from '../../policy/policy-schema.ts';
+import { postureFacts } from '../../policy/posture-facts.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { hasCutNote } from '../operator/cut-note.ts';
 import { defaultLimits } from '../../protocol/limits.ts';

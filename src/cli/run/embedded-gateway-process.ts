@@ -1,21 +1,26 @@
 // The process of an embedded gateway. embedded-gateway.ts starts it and reads what it reports.
 
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 
 import { readNameServers } from '../../agent/uplink/gateway-names.ts';
 import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
+import {
+  HomeCredentials,
+  type HomeCredentialUse,
+} from '../../gateway/credentials/request/home-credentials.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
+import type { HomeCredential } from '../../protocol/home-credential.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { embeddedGatewayDefinition } from '../commands/inner-definitions.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
 import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
 import { gatewayLog } from '../gateway/gateway-log.ts';
-import { forgetSecrets, protectProcess } from '../gateway/gateway-protection.ts';
+import { forgetSecrets, protectProcess, secretSources } from '../gateway/gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
@@ -74,16 +79,36 @@ async function parentGone(): Promise<void> {
   });
 }
 
-async function serve(state: string, config: GatewayConfig): Promise<void> {
+/** What `run` found in the caller's home, on standard input, where it says that there is something. */
+function readHomes(use: HomeCredentialUse | undefined, config: GatewayConfig): HomeCredentials | undefined {
+  if (use === undefined) return undefined;
+  const text = readFileSync(0);
+  // Written by our own program: the type is what embedded-gateway.ts writes.
+  const credentials = JSON.parse(text.toString('utf8')) as readonly HomeCredential[];
+  text.fill(0);
+  return new HomeCredentials(credentials, use, config.limits);
+}
+
+async function serve(
+  state: string,
+  config: GatewayConfig,
+  homeUse: HomeCredentialUse | undefined,
+): Promise<void> {
   outliveStandardError();
   using shutdown = listenForShutdown();
   const tokenFile = join(state, 'session-token');
   const environment = workloadEnvironment(process.env);
   const log = gatewayLog(config.log);
   protectProcess((message) => log('warn', message));
-  await using gateway = await startGateway(config, { environment, log });
+  const homes = readHomes(homeUse, config);
+  await using gateway = await startGateway(config, {
+    environment,
+    log,
+    ...(homes === undefined ? {} : { homes }),
+  });
   countBuffersInHeapLimit();
-  forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
+  const secretParts = [config.credentials, config.upstream.proxy];
+  forgetSecrets(process.env, secretParts);
   const token = issueSessionToken({
     key: await openSigningKey(config.stateDirectory),
     issuer: config.tokens.issuer,
@@ -94,7 +119,13 @@ async function serve(state: string, config: GatewayConfig): Promise<void> {
   });
   await writePrivateFile(tokenFile, token);
   const auditFile = config.audit.file ?? join(state, 'audit.jsonl');
-  report({ url: gateway.url, caPem: gateway.serverCaPem ?? '', tokenFile, auditFile });
+  report({
+    url: gateway.url,
+    caPem: gateway.serverCaPem ?? '',
+    tokenFile,
+    auditFile,
+    sources: secretSources(secretParts),
+  });
   await Promise.race([shutdown.requested, parentGone()]);
   await gateway.close({ drainMs });
 }
@@ -104,7 +135,8 @@ async function embeddedGateway({
 }: Input<typeof embeddedGatewayDefinition>): Promise<number> {
   try {
     const config = await configure(values.state, values.config, values.policy ?? []);
-    await serve(values.state, values['keep-name-servers'] ? withNameServers(config) : config);
+    const own = values['keep-name-servers'] ? withNameServers(config) : config;
+    await serve(values.state, own, values['home-credentials']);
   } catch (error) {
     reportFault(error);
     throw error;

@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
+import type { SecretSources } from '../gateway/gateway-protection.ts';
+import type { HomeCredential } from '../../protocol/home-credential.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -17,7 +19,13 @@ export const readyFd = 3;
 
 /** What the gateway writes on `readyFd`: one line of JSON. */
 export type EmbeddedReport =
-  | { readonly url: string; readonly caPem: string; readonly tokenFile: string; readonly auditFile: string }
+  | {
+      readonly url: string;
+      readonly caPem: string;
+      readonly tokenFile: string;
+      readonly auditFile: string;
+      readonly sources: SecretSources;
+    }
   | { readonly error: { readonly code: string; readonly message: string } };
 
 export interface EmbeddedGateway extends AsyncDisposable {
@@ -25,6 +33,8 @@ export interface EmbeddedGateway extends AsyncDisposable {
   readonly caPem: string;
   readonly tokenFile: string;
   readonly auditFile: string;
+  /** Where its configuration says that secrets are. */
+  readonly sources: SecretSources;
   /** Resolves when the process ended, asked or not. */
   readonly ended: Promise<void>;
   /** Ends the process; the audit is complete afterwards. */
@@ -36,9 +46,14 @@ export async function startEmbeddedGateway(options: {
   readonly stateDirectory: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Secrets of the caller's home, and what may be done with them. */
+  readonly homes?:
+    | { readonly credentials: readonly HomeCredential[]; readonly use: 'read' | 'write' }
+    | undefined;
   readonly signal?: AbortSignal;
 }): Promise<EmbeddedGateway> {
-  const { stateDirectory, args, signal } = options;
+  const { stateDirectory, signal, homes } = options;
+  const args = homes === undefined ? options.args : [...options.args, '--home-credentials', homes.use];
   // The launcher: always Node, whatever this process runs under, and with an environment of its own making.
   const launcher = fileURLToPath(new URL('../../../bin/upstreamproxy', import.meta.url));
   const { UPSTREAMPROXY_RUNTIME: _runtime, ...environment } = options.environment;
@@ -49,7 +64,7 @@ export async function startEmbeddedGateway(options: {
   try {
     child = spawn(launcher, ['embedded-gateway', '--state', stateDirectory, ...args], {
       env: environment,
-      stdio: ['ignore', log.fd, log.fd, 'pipe'],
+      stdio: [homes === undefined ? 'ignore' : 'pipe', log.fd, log.fd, 'pipe'],
       // A group of its own: the terminal's Ctrl-C is for the command, and the gateway must outlive it.
       detached: true,
     });
@@ -61,6 +76,8 @@ export async function startEmbeddedGateway(options: {
   } finally {
     await log.close();
   }
+  // Neither in its arguments nor in its environment. One that ends early does not read it, and says so itself.
+  child.stdin?.on('error', () => {}).end(JSON.stringify(homes?.credentials));
   try {
     // The fourth entry of stdio is a pipe, so it is there and readable; none is where the process was not started.
     const ready = child.pid === undefined ? undefined : (child.stdio[readyFd] as Readable);

@@ -24,6 +24,8 @@ type JailValues = Pick<
 export interface JailOptions {
   readonly isolate: 'auto' | 'require' | 'off';
   readonly plan: JailPlan;
+  /** Places whose secrets are not hidden. */
+  readonly fsRead: readonly string[];
   /** The command gets no proxy variables, so it must be captured. */
   readonly captureOnly: boolean;
   /** Where it has no network of its own it is to be captured on loopback. */
@@ -39,17 +41,19 @@ function defaultLayers(): readonly JailLayer[] {
 export function readJailOptions(values: JailValues): JailOptions {
   const { isolate, user } = values;
   const fsWrite = values['fs-write']?.map((path) => resolve(path));
+  const fsRead = values['fs-read'] ?? [];
   if (
     isolate === 'off' &&
     (user !== undefined ||
       fsWrite !== undefined ||
+      fsRead.length > 0 ||
       values['jail-layers'] !== undefined ||
       (values['capture-only'] && !values['capture-loopback']) ||
       values['capture-ports'] !== undefined)
   )
     throw new ProxyError(
       'usage',
-      '--user, --fs-write, --jail-layers, --capture-only and --capture-ports need the jail; leave --isolate=off away',
+      '--user, --fs-write, --fs-read, --jail-layers, --capture-only and --capture-ports need the jail; leave --isolate=off away',
     );
   if (user !== undefined && process.geteuid?.() !== 0)
     throw new ProxyError('usage', '--user can be given by root alone');
@@ -69,7 +73,7 @@ export function readJailOptions(values: JailValues): JailOptions {
     throw new ProxyError('usage', '--capture-only needs the layer network, or --capture-loopback');
   if (plan.hasAllPorts === true && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-ports all needs the layer network');
-  return { isolate, plan, captureOnly, captureLoopback };
+  return { isolate, plan, fsRead, captureOnly, captureLoopback };
 }
 
 /**

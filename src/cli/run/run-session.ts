@@ -7,7 +7,7 @@ import { initOptions, ownCommand, type AgentOptions } from '../agent/agent-optio
 import { captureNote } from '../agent/capture-note.ts';
 import { cleanUpAfterKill } from '../agent/cleanup-after-kill.ts';
 import { displacedNote } from '../agent/displaced-note.ts';
-import type { EmbeddedGateway } from './embedded-gateway.ts';
+import type { EmbeddedGateway, startEmbeddedGateway } from './embedded-gateway.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
@@ -19,6 +19,8 @@ export interface RunSession extends AsyncDisposable {
 export interface EmbeddedOptions {
   readonly policies: readonly string[];
   readonly config: string | undefined;
+  /** Secrets of the home that it puts on. */
+  readonly homes: Parameters<typeof startEmbeddedGateway>[0]['homes'];
 }
 
 /** Brings the session up; everything that was opened is closed again if a step fails or the signal aborts. */
@@ -37,9 +39,9 @@ export async function openRunSession(
     if (embeddedOptions.config !== undefined) args.push('--config', embeddedOptions.config);
     // Its origins' names, too, must not be led to the agent.
     if (options.captureLoopback) args.push('--keep-name-servers');
-    const { startEmbeddedGateway } = await import('./embedded-gateway.ts');
+    const { startEmbeddedGateway: start } = await import('./embedded-gateway.ts');
     embedded = stack.use(
-      await startEmbeddedGateway({ stateDirectory, args, environment: process.env, signal }),
+      await start({ stateDirectory, args, environment: process.env, homes: embeddedOptions.homes, signal }),
     );
   }
   stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));

@@ -1,6 +1,7 @@
 // `upstreamproxy run`: a command behind the proxy, with a gateway of its own where none is named.
 
 import type { Jail } from '../../agent/jail/jail-process.ts';
+import { type HomeSecrets, noSecrets } from '../../agent/home-secrets/home-secrets.ts';
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
 import { StoreCovers } from '../../agent/trust/store-covers.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -14,9 +15,19 @@ import { displacedNames } from '../agent/displaced-note.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { RunSession } from './run-session.ts';
+import type { SecretSources } from '../gateway/gateway-protection.ts';
+import {
+  findRunSecrets,
+  hiddenNote,
+  noSources,
+  passedEnvironment,
+  readableSources,
+  readNames,
+  withoutSources,
+} from './run-secrets.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
-import { workloadEnvironment } from '../terminal/workload-environment.ts';
+import { type Environment, workloadEnvironment } from '../terminal/workload-environment.ts';
 
 /** How long streams of the command's children may go on after the command ended. */
 const drainMs = 1_000;
@@ -40,6 +51,11 @@ interface RunRequest {
   readonly policies: readonly string[];
   readonly config: string | undefined;
   readonly posture: boolean;
+  readonly secrets: HomeSecrets;
+  /** What the embedded gateway may do with them. */
+  readonly homeUse: 'read' | 'write';
+  /** The variables that pass, where they are named. */
+  readonly passEnv: readonly string[] | undefined;
 }
 
 type RunInput = Input<typeof runDefinition>;
@@ -61,14 +77,20 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     throw new ProxyError('usage', '--home-files and --system-store are for this user, so not with --user');
   if (options.gatewayUrl === undefined && isSingleFile())
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
-  const jailOptions = { ...readJailOptions(values), relayPort: options.relayPort };
+  const jail = readJailOptions(values);
+  const use = values['home-credentials'];
+  const secrets = secretsOf(jail, options.gatewayUrl === undefined && use !== 'off');
+  const plan = { ...jail.plan, hides: secrets.covers };
   return {
     command,
     options,
-    jailOptions,
+    jailOptions: { ...jail, plan, relayPort: options.relayPort },
     policies,
     config: values.config,
     posture: values.posture,
+    secrets,
+    homeUse: use === 'write' ? 'write' : 'read',
+    passEnv: readNames(values['pass-env']),
   };
 }
 
@@ -78,9 +100,14 @@ function sayWithoutProxy({ message, code }: ProxyError, jail: Jail | undefined):
   process.stderr.write(`upstreamproxy: running without ${what}: ${message} [${code}]\n`);
 }
 
-async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {
-  const { command, options, jailOptions, policies, config } = request;
+function secretsOf({ isolate, plan, fsRead }: JailOptions, replaces: boolean): HomeSecrets {
+  if (isolate === 'off' || !plan.layers.includes('files')) return noSecrets;
   const environment = workloadEnvironment(process.env);
+  return findRunSecrets({ environment, fsRead, identity: plan.identity, replaces });
+}
+
+async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {
+  const { command, options, jailOptions, policies, config, secrets, homeUse } = request;
   await using stack = new AsyncDisposableStack();
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
   const stores = options.systemStore ? undefined : new StoreCovers();
@@ -91,7 +118,9 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   try {
     // Our half of the program is loaded while the helper loads its own.
     const { openRunSession } = await import('./run-session.ts');
-    session = await openRunSession(options, { policies, config }, jail, interruption.signal);
+    const { credentials } = secrets;
+    const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
+    session = await openRunSession(options, { policies, config, homes }, jail, interruption.signal);
   } catch (error) {
     if (interruption.by !== undefined) return { signal: interruption.by };
     // A jail that was required and is refused ends it all the same.
@@ -100,6 +129,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     const plain = await openWithoutNetwork(opened, { ...jailOptions, stores });
     stack.defer(async () => await plain?.close());
     sayWithoutProxy(asProxyError(error), plain);
+    const environment = commandEnvironment(request, await configuredSources(config));
     const asOutside = stores?.contents(plain?.report.covered ?? [], undefined);
     return await interruption.leaveTo(() => runWorkload(command, environment, plain, asOutside));
   }
@@ -111,6 +141,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
       'jail_refused',
       'nothing is captured, and --capture-only leaves the command no other way',
     );
+  if (opened !== undefined && !options.quiet) process.stderr.write(hiddenNote(secrets, opened.report));
+  const environment = commandEnvironment(request, session.embedded?.sources ?? noSources);
   if (request.posture) process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
@@ -126,6 +158,38 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   if (session.embedded !== undefined && observed && !options.quiet)
     await printContacts(session.embedded.auditFile);
   return end;
+}
+
+/** What the configuration of a gateway that did not start names. Throws what is wrong with it. */
+async function configuredSources(config: string | undefined): Promise<SecretSources> {
+  if (config === undefined) return noSources;
+  const { loadGatewayConfig } = await import('../../gateway/config/config.ts');
+  const { secretSources } = await import('../gateway/gateway-protection.ts');
+  const { credentials, upstream } = await loadGatewayConfig(config);
+  return secretSources([credentials, upstream.proxy]);
+}
+
+/**
+ * The caller's environment as far as it passes. What the configuration names as the place of a secret does not reach the command.
+ * Throws jail_refused.
+ */
+function commandEnvironment(
+  { jailOptions, passEnv, options }: RunRequest,
+  sources: SecretSources,
+): Environment {
+  const { isolate, plan } = jailOptions;
+  const readable = readableSources(sources, plan.identity);
+  if (readable.length > 0) {
+    const text = `the command can read what the configuration names as the place of a secret: ${readable.join(', ')}`;
+    if (isolate === 'require') throw new ProxyError('jail_refused', text);
+    process.stderr.write(
+      `upstreamproxy: ${text}; run it as another user (--user), or keep the file elsewhere\n`,
+    );
+  }
+  const own = withoutSources(workloadEnvironment(process.env), sources);
+  const { environment, warning } = passedEnvironment(own, passEnv);
+  if (!options.quiet) process.stderr.write(warning);
+  return environment;
 }
 
 async function run(input: RunInput): Promise<number> {

@@ -21,6 +21,7 @@ import { bodyFacts } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
+import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { holdBody, releaseBody } from './hold-body.ts';
@@ -34,8 +35,10 @@ import type { LoopGuard } from '../forward/loop-guard.ts';
 import { refuse } from './refusal.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RuleTrust } from '../forward/rule-trust.ts';
+import { type HomeInjected, injectOfHome } from './inject-of-home.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
+import { TokenGuard } from './token-guard.ts';
 import type { SessionBudgets } from './session-budgets.ts';
 
 /** What does not change between the exchanges of one client connection. */
@@ -52,6 +55,8 @@ export interface ExchangeScene {
 export interface ExchangeParts {
   readonly policy: () => Policy;
   readonly credentials: CredentialSet;
+  /** Of an embedded gateway: secrets of the caller's home. */
+  readonly homes?: HomeCredentials;
   readonly audit: ExchangeSink;
   readonly forwarder: Forwarder;
   readonly budgets: SessionBudgets;
@@ -75,7 +80,7 @@ export interface Admitted {
   readonly access: RequestAccess;
   readonly decision: AllowDecision;
   readonly basis: DecisionBasis;
-  readonly injected: InjectedRequest;
+  readonly injected: InjectedRequest | HomeInjected;
   /** Pays for bytes, of both directions, where the rule limits them. */
   readonly spendBytes: SpendBytes | undefined;
 }
@@ -135,7 +140,9 @@ export async function admit(
   await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
   const body = bodyFacts(client, scene.principal, validated);
-  const injected = await inject({ head: validated.head, body }, decision, parts);
+  const injected =
+    injectOfHome(validated, decision, parts.homes) ??
+    (await inject({ head: validated.head, body }, decision, parts));
   const stripped = [...(decision.removedFields ?? []), ...injected.stripped];
   record.injected(
     { names: injected.names, stripped },
@@ -300,7 +307,10 @@ async function forward(
     confirmDecision(admitted, scene.principal, parts);
     throwIfGone(client);
     client.sendContinue();
-    const { protocol } = await parts.forwarder.forward(request, relay);
+    const guard =
+      'isOfHome' in admitted.injected ? new TokenGuard(relay, request.head.destination.host) : undefined;
+    const { protocol } = await parts.forwarder.forward(request, guard ?? relay);
+    guard?.end();
     await relay.end();
     record.succeeded(protocol);
   } catch (error) {
@@ -334,7 +344,8 @@ export function forwardRequest(
     principalId: scene.principal.id,
     sessionId: scene.principal.sessionId,
     addresses: decision.addresses,
-    credentials: decision.inject.map(({ credential }) => credential),
+    credentials:
+      'isOfHome' in injected ? injected.names : decision.inject.map(({ credential }) => credential),
     isKeptAfterBody: decision.isByDestination === true,
     ...(tls === undefined ? {} : { tls }),
     ...(scene.via === undefined ? {} : { via: scene.via }),

@@ -21,6 +21,7 @@ const postureSchema = z.object({
   jailed: z.boolean(),
   jailLayers: z.array(line).max(32).exactOptional(),
   networkIsolated: z.boolean().exactOptional(),
+  filesHidden: z.boolean().exactOptional(),
   uid: z.int().min(0),
   notes: z.array(line).max(64),
 }) satisfies z.ZodType<Posture>;
@@ -66,6 +67,7 @@ const factNames = [
   ['environmentClean', 'environment-clean'],
   ['jailed', 'jailed'],
   ['networkIsolated', 'network-isolated'],
+  ['filesHidden', 'files-hidden'],
 ] as const satisfies readonly (readonly [keyof Posture, string])[];
 
 /** Names of the facts that are true of a posture, as `Principal.posture` holds them. */

@@ -210,6 +210,21 @@ export const agentLimits = {
     'jail_refused',
     'Its files: a hashed folder of certificates has some hundred.',
   ),
+  homeSecretFileBytesMax: fixedRow(
+    256 * KiB,
+    'limit_exceeded',
+    'A file of the home whose secrets are replaced or left out; a longer one is hidden as a whole.',
+  ),
+  homeCredentialsMax: fixedRow(
+    64,
+    'limit_exceeded',
+    'Secrets of the home that are replaced by placeholders; the entries of further ones are left out.',
+  ),
+  homeSecretCharactersMax: fixedRow(
+    4_096,
+    'limit_exceeded',
+    'One of them: long tokens of registries have some two thousand characters.',
+  ),
   jailRefusalCharactersMax: fixedRow(
     4_096,
     'jail_refused',

@@ -308,6 +308,11 @@ export const exchangeLimits = {
     'flow_control',
     'What may wait for the origin before the client is held back. Larger pieces cost fewer turns of the event loop.',
   ),
+  tokenResponseBytesMax: fixedRow(
+    64 * KiB,
+    'policy_denied',
+    'A response to a request with a secret of the home is held up to here and looked at for tokens, which are shorter.',
+  ),
   partLineBytesMax: fixedRow(
     512,
     'origin_malformed',

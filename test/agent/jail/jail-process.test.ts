@@ -145,6 +145,7 @@ test(
     assert.deepEqual(jailFacts(jail.report), {
       jailed: true,
       networkIsolated: false,
+      filesHidden: false,
       layers: ['no-new-privs', 'landlock', 'signals', 'seccomp', ...(isRoot ? ['capabilities'] : [])],
       notes: [],
     });
@@ -160,6 +161,7 @@ test('a layer that was left out is not claimed', { skip }, async () => {
   assert.deepEqual(jailFacts(jail.report), {
     jailed: false,
     networkIsolated: false,
+    filesHidden: false,
     layers: ['no-new-privs', 'seccomp'],
     notes: [
       'jail: ptrace and its like are refused, for nothing was seen to keep processes outside out of reach',

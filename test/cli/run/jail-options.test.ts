@@ -93,7 +93,7 @@ test('layers are those that are named, in the order in which they are written', 
   assert.throws(() => read('--jail-layers', 'signals'), {
     code: 'usage',
     message:
-      '--jail-layers takes ipc, processes, network, no-new-privs, landlock, seccomp, capabilities, not "signals"',
+      '--jail-layers takes files, ipc, processes, network, no-new-privs, landlock, seccomp, capabilities, not "signals"',
   });
   assert.ok(read().plan.layers.includes('network'));
 });

@@ -1,0 +1,136 @@
+// What `run` keeps from its command: secrets of the home, of the configuration, and on demand of the environment.
+
+import { accessSync, constants, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, relative } from 'node:path';
+import { findHomeSecrets, type HomeSecrets } from '../../agent/home-secrets/home-secrets.ts';
+import type { Identity } from '../../agent/jail/identity.ts';
+import type { JailReport } from '../../agent/jail/jail-plan.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { SecretSources } from '../gateway/gateway-protection.ts';
+import type { Environment } from '../terminal/workload-environment.ts';
+
+export interface RunSecretsOptions {
+  readonly environment: Environment;
+  readonly fsRead: readonly string[];
+  readonly identity: Identity | undefined;
+  /** There is a gateway of its own that puts them on. */
+  readonly replaces: boolean;
+}
+
+/** Throws usage if the working folder would be hidden. */
+export function findRunSecrets(options: RunSecretsOptions): HomeSecrets {
+  const { environment, fsRead, identity, replaces } = options;
+  const own = homeOf(environment['HOME']) ?? homedir();
+  const other = homeOf(identity?.environment['HOME']);
+  const workingFolder = process.cwd();
+  const found = findHomeSecrets({
+    homes: other === undefined ? [own] : [own, other],
+    uid: process.geteuid?.() ?? 0,
+    workingFolder,
+    environment,
+    fsRead,
+    replaces,
+  });
+  const over = found.covers.find(({ path }) => isBelow(workingFolder, path));
+  if (over !== undefined)
+    throw new ProxyError(
+      'usage',
+      `the working folder is in ${over.path}, which is hidden from the command; --fs-read ${over.path} opens it`,
+    );
+  return found;
+}
+
+/** A root of the file system is nobody's home. */
+function homeOf(path: string | undefined): string | undefined {
+  return path === undefined || path === '/' || !isAbsolute(path) ? undefined : path;
+}
+
+function isBelow(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way === '' || (!way.startsWith('..') && !isAbsolute(way));
+}
+
+/** What a person has to know of it, in one line; empty if nothing is hidden. */
+export function hiddenNote({ hidden, copies, replaced, without }: HomeSecrets, report: JailReport): string {
+  if (!report.layers.some(({ layer, held }) => layer === 'files' && held)) return '';
+  const parts = [
+    ...(hidden.length > 0 ? [`hidden: ${hidden.join(', ')}`] : []),
+    ...(copies.length > 0 ? [`without its secrets: ${copies.join(', ')}`] : []),
+    ...(replaced.length > 0 ? [`with placeholders: ${replaced.join(', ')}`] : []),
+    ...(without.length > 0 ? [`will not work: ${without.join(', ')}`] : []),
+  ];
+  if (parts.length === 0) return '';
+  return `upstreamproxy: secrets of the home: ${parts.join('; ')}. What the command writes there is lost; --fs-read PATH opens one\n`;
+}
+
+/** Names under which secrets usually stand. */
+const secretName =
+  /(?:^|_)(?:TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|CREDENTIALS?|AUTH|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|ENCRYPTION_?KEY|DSN|COOKIE|JWT|PAT)(?:_|$)|(?:TOKEN|SECRET|PASSWORD|APIKEY)$/i;
+/** They look like that and are none. */
+const noSecret = /^(?:PWD|OLDPWD|SSH_AUTH_SOCK|SUDO_ASKPASS|SSH_ASKPASS|GIT_ASKPASS|XAUTHORITY)$/;
+
+/** Only these, or all; those that look like secrets are named in one warning. */
+export function passedEnvironment(
+  environment: Environment,
+  names: readonly string[] | undefined,
+): { readonly environment: Environment; readonly warning: string } {
+  if (names !== undefined) {
+    const kept = Object.entries(environment).filter(([name]) => names.includes(name));
+    return { environment: Object.fromEntries(kept), warning: '' };
+  }
+  const secret = Object.entries(environment)
+    .filter(([name, value]) => value !== '' && secretName.test(name) && !noSecret.test(name))
+    .map(([name]) => name);
+  const warning =
+    secret.length === 0
+      ? ''
+      : `upstreamproxy: the command gets variables that look like secrets: ${secret.sort().join(', ')}; --pass-env NAMES passes only those\n`;
+  return { environment, warning };
+}
+
+/** Checks `--pass-env`. Throws usage. */
+export function readNames(text: string | undefined): readonly string[] | undefined {
+  const names = text?.split(',').map((name) => name.trim());
+  const wrong = names?.find((name) => name === '' || /[=\0]/.test(name));
+  if (wrong !== undefined)
+    throw new ProxyError('usage', `--pass-env takes names of variables with commas between, not "${wrong}"`);
+  return names;
+}
+
+export const noSources: SecretSources = { variables: [], files: [] };
+
+/** The environment without what the gateway's configuration names as the place of a secret. */
+export function withoutSources(environment: Environment, { variables }: SecretSources): Environment {
+  const kept = Object.entries(environment).filter(([name]) => !variables.includes(name));
+  return Object.fromEntries(kept);
+}
+
+/** Files of the configuration's secrets that the command's user can read. */
+export function readableSources({ files }: SecretSources, identity: Identity | undefined): readonly string[] {
+  return files.filter((path) => (identity === undefined ? canRead(path) : canUserRead(path, identity)));
+}
+
+function canRead(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** By modes, for this process is root; lists of access beyond them are not looked at. */
+function canUserRead(path: string, { uid, gid, groups }: Identity): boolean {
+  if (uid === 0) return canRead(path);
+  const isAllowed = (of: string, right: number): boolean => {
+    const found = statSync(of, { throwIfNoEntry: false });
+    if (found === undefined) return false;
+    const shift = found.uid === uid ? 6 : found.gid === gid || groups.includes(found.gid) ? 3 : 0;
+    return ((found.mode >> shift) & right) !== 0;
+  };
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    if (!isAllowed(folder, 1)) return false;
+    if (folder === '/') return isAllowed(path, 4);
+  }
+}

@@ -1,0 +1,34 @@
+// What an embedded gateway puts on of the caller's home.
+
+import type { ValidatedRequest } from '../../http/request-validation.ts';
+import type { AllowDecision } from '../../policy/decision.ts';
+import type { InjectedRequest } from '../credentials/credential-set.ts';
+import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
+
+/** Its response is looked at for tokens. */
+export interface HomeInjected extends InjectedRequest {
+  readonly isOfHome: true;
+}
+
+/** A rule's own credentials go first; a WebSocket gets none. @throws ProxyError policy_denied */
+export function injectOfHome(
+  { head, upgrade }: ValidatedRequest,
+  decision: AllowDecision,
+  homes: HomeCredentials | undefined,
+): HomeInjected | undefined {
+  if (homes === undefined || decision.inject.length > 0 || upgrade !== undefined) return undefined;
+  const home = homes.inject(head);
+  if (home === undefined) return undefined;
+  const onRejected = (): void => undefined;
+  const { name, searched } = home;
+  return {
+    head: home.head,
+    names: [name],
+    searched,
+    decode: true,
+    keepsRange: false,
+    stripped: [],
+    onRejected,
+    isOfHome: true,
+  };
+}
