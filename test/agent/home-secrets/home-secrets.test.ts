@@ -9,6 +9,7 @@ import { findHomeSecrets, type HomeSecrets } from '../../../src/agent/home-secre
 import { secretPlaces } from '../../../src/agent/home-secrets/secret-places.ts';
 import { canary, findCanary } from '../../support/canary.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { assertDocsTable, markdownTable } from '../../protocol/docs-table.ts';
 
 interface Finding {
   readonly found: HomeSecrets;
@@ -248,4 +249,13 @@ test('a socket that a variable names is covered', async () => {
 test('the table names no place twice', () => {
   const paths = secretPlaces.map(({ path }) => path);
   assert.equal(new Set(paths).size, paths.length);
+});
+
+test('the reference has the table', () => {
+  const rows = secretPlaces.map(({ path, of, form, empty }) => {
+    const seen =
+      form !== undefined ? 'without its secrets' : empty === undefined ? 'empty' : `\`${empty.trim()}\``;
+    return [`\`~/${path}\``, of, seen];
+  });
+  assertDocsTable('jail.md', 'secrets', markdownTable(['place', 'of', 'the command sees it'], rows));
 });
