@@ -45,7 +45,8 @@ export class TokenGuard implements ResponseReceiver {
   readonly #next: ResponseReceiver;
   readonly #host: string;
   #held: HeldHead | undefined;
-  #chunks: Buffer[] = [];
+  /** One piece, however small those are that come. */
+  #body = Buffer.alloc(0);
   #bytes = 0;
   #trailers: readonly string[] | undefined;
 
@@ -74,11 +75,13 @@ export class TokenGuard implements ResponseReceiver {
 
   onData(chunk: Uint8Array, resume: () => void): boolean {
     if (this.#held === undefined) return this.#next.onData(chunk, resume);
-    this.#chunks.push(Buffer.from(chunk));
-    this.#bytes += chunk.byteLength;
-    if (this.#bytes <= defaultLimits.tokenResponseBytesMax) return true;
+    const max = defaultLimits.tokenResponseBytesMax;
     // Tokens are short; this is what was asked for.
-    return this.#release(resume);
+    if (this.#bytes + chunk.byteLength > max) return this.#release(resume, chunk);
+    if (this.#body.length === 0) this.#body = Buffer.allocUnsafe(max);
+    this.#body.set(chunk, this.#bytes);
+    this.#bytes += chunk.byteLength;
+    return true;
   }
 
   onTrailers(rawTrailers: readonly string[]): void {
@@ -95,7 +98,7 @@ export class TokenGuard implements ResponseReceiver {
   end(): void {
     const held = this.#held;
     if (held === undefined) return;
-    const text = decoded(Buffer.concat(this.#chunks, this.#bytes), held.coding);
+    const text = decoded(this.#body.subarray(0, this.#bytes), held.coding);
     if (handsOutTokens(text, held.isForm))
       throw new ProxyError(
         'policy_denied',
@@ -104,12 +107,12 @@ export class TokenGuard implements ResponseReceiver {
     this.#release(() => undefined);
   }
 
-  #release(resume: () => void): boolean {
+  #release(resume: () => void, more: Uint8Array = new Uint8Array()): boolean {
     const held = this.#held;
     if (held === undefined) return true;
     this.#held = undefined;
-    const body = Buffer.concat(this.#chunks, this.#bytes);
-    this.#chunks = [];
+    const body = Buffer.concat([this.#body.subarray(0, this.#bytes), more]);
+    this.#body = Buffer.alloc(0);
     this.#next.onHead(held.status, held.rawHeaders, false);
     const goesOn = body.length === 0 || this.#next.onData(body, resume);
     if (this.#trailers !== undefined) this.#next.onTrailers(this.#trailers);

@@ -2,6 +2,7 @@
 
 import { Readable, type Transform } from 'node:stream';
 
+import { TokenGuard } from '../../../src/gateway/exchange/token-guard.ts';
 import { ResponseRelay } from '../../../src/gateway/exchange/response-relay.ts';
 import { keepCompact } from '../../../src/gateway/front/compact-body.ts';
 import { TunnelStream, type TunnelStreamHost } from '../../../src/net/tunnel-stream.ts';
@@ -37,7 +38,7 @@ import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { decodeOpenFields, decodeText } from '../../../src/protocol/open-fields.ts';
 import { TunnelConnection } from '../../../src/protocol/tunnel-connection.ts';
 import { searchedFor } from '../../gateway/support/searched.ts';
-import { bothWays, eachOctet, latin1, type GrowthCases } from './growth-case.ts';
+import { bothWays, eachOctet, latin1, tried, type GrowthCases } from './growth-case.ts';
 
 const large = 1 << 24;
 /** So that the work is not cut short by a bound that is one of another test. */
@@ -116,6 +117,18 @@ function openRelay(searched: SearchedValues | undefined): (bytes: Buffer) => unk
   return (bytes) => relay.onData(bytes, nothing);
 }
 
+/** A response that could be a token, to its end. */
+function readGuarded(text: string): void {
+  for (const isWhole of [true, false]) {
+    const guard = new TokenGuard({ ...sink, onTrailers: nothing }, 'a.test');
+    guard.onHead(200, ['content-type', 'application/json']);
+    const push = (bytes: Buffer): unknown => guard.onData(bytes, nothing);
+    if (isWhole) push(latin1(text));
+    else eachOctet(text, push);
+    tried(() => guard.end());
+  }
+}
+
 const idleHost: TunnelStreamHost = {
   accept: nothing,
   refuse: nothing,
@@ -134,6 +147,10 @@ const events = envelopeFormOf('application/vnd.amazon.eventstream', 'a.test');
 const frame = (length: number): string => `\x82${String.fromCharCode(length)}${'a'.repeat(length)}`;
 
 export const streamCases: GrowthCases = {
+  'a document that may hold tokens': {
+    pieces: ['[', '{"data":', '"a":"b",', '\\', '<', 'eyJhbGciOi.', 'token=a&', ' ', '"'],
+    read: readGuarded,
+  },
   'the first line of a response': {
     pieces: ['HTTP/1.1 200 ', 'a', ' ', '\t'],
     read: (text) => bothWays(`HTTP/1.1 200 ${text}\r\n`, () => openParser('')),
