@@ -238,7 +238,7 @@ test(
     const url = set.origin.url('api.test', '/hello');
     const auto = await set.run([], `curl -sS ${url}`);
     assert.equal(auto.stdout, 'hello\n', auto.stderr);
-    assert.match(auto.stderr, /^upstreamproxy: the jail is without network \(unshare: [^\n]+\)\n$/m);
+    assert.match(auto.stderr, /^upstreamproxy: the jail is without network \(unshare: [^\n]+\)$/m);
     assert.equal((await set.run(['--quiet'], 'true')).stderr, '');
     for (const option of ['--isolate=require', '--capture-only']) {
       const { code, stdout, stderr } = await set.run([option], 'echo started');

@@ -231,7 +231,8 @@ test(
       origin.url('api.test', '/hello'),
     ];
     const first = await runCommand(launcher, args(tokenFile));
-    assert.deepEqual([first.code, first.stdout, first.stderr], [0, 'hello\n', '']);
+    assert.deepEqual([first.code, first.stdout], [0, 'hello\n']);
+    assert.match(first.stderr, /^upstreamproxy: the session stands; the gateway https:[^\n]+\n$/);
     assert.ok(!existsSync(tokenFile));
     const again = join(set.directory, 'again');
     await writeFile(again, token, { mode: 0o600 });

@@ -22,14 +22,14 @@ export const runDefinition = {
       each: 'path',
       section: own,
       placeholder: 'FILE',
-      help: 'what is allowed; without one, public destinations are allowed and recorded, no credential is used, and at the end it is said what was contacted',
+      help: 'what is allowed; without one and without --config, public destinations are allowed and recorded, no credential is used, and at the end it is said what was contacted',
     },
     config: {
       kind: 'path',
       section: own,
       placeholder: 'FILE',
       holds: 'file',
-      help: "a gateway's configuration, for credentials and authorities",
+      help: "a gateway's configuration, for credentials and authorities; unless it or --policy names a policy, everything is refused",
     },
     'home-credentials': {
       kind: 'choice',

@@ -8,6 +8,7 @@ import type { RequestAccess } from '../../policy/decision.ts';
 import { parseNetwork, refusedNetwork } from '../../policy/network.ts';
 import { GitSeen, type ProposedGit } from './git-proposal.ts';
 import { admits, literalPattern, mayAdmit, pathTemplate } from './path-template.ts';
+import { RefusedRaw } from './refused-raw.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 
 /** More templates than this on one host are no list that anybody reads. */
@@ -41,6 +42,7 @@ interface ProposedRule {
 export function proposePolicy(events: Iterable<AuditEvent>): string {
   const seen = new Map<string, Seen>();
   const denied: RecordedDecision[] = [];
+  const refusedRaw = new RefusedRaw();
   let partial = 0;
   for (const event of events) {
     const recorded = recordedDecision(event);
@@ -49,6 +51,7 @@ export function proposePolicy(events: Iterable<AuditEvent>): string {
       partial += 1;
       continue;
     }
+    if (recorded.partial === undefined && refusedRaw.note(recorded)) continue;
     if (recorded.effect === 'allow') note(seen, recorded);
     else if (recorded.effect === 'deny') denied.push(recorded);
   }
@@ -56,13 +59,16 @@ export function proposePolicy(events: Iterable<AuditEvent>): string {
     (a, b) => b.count - a.count || compareText(destinationText(a), destinationText(b)),
   );
   const untold = partial === 0 ? '' : partialNote(partial);
-  if (entries.length === 0) return `# Nothing was contacted, so nothing is allowed.\n${untold}rules: []\n`;
+  if (entries.length === 0 && refusedRaw.size === 0)
+    return `# Nothing was contacted, so nothing is allowed.\n${untold}rules: []\n`;
   const names = new Set<string>();
   const lines = ['# Allows what was contacted; everything else is denied.\n', untold, 'rules:\n'];
   for (const entry of entries) {
     for (const rule of rulesOf(entry, denied)) lines.push(ruleText(entry, rule, names));
   }
-  return lines.join('');
+  // Marks alone make no list.
+  if (entries.length === 0 && !refusedRaw.hasObserved) lines[2] = 'rules: []\n';
+  return [...lines, ...refusedRaw.lines(names)].join('');
 }
 
 function partialNote(count: number): string {

@@ -119,12 +119,14 @@ async function serve(
   });
   await writePrivateFile(tokenFile, token);
   const auditFile = config.audit.file ?? join(state, 'audit.jsonl');
+  const { policy } = config;
   report({
     url: gateway.url,
     caPem: gateway.serverCaPem ?? '',
     tokenFile,
     auditFile,
     sources: secretSources(secretParts),
+    policy: policy.mode === 'files' && policy.paths.length === 0 ? 'none' : policy.mode,
   });
   await Promise.race([shutdown.requested, parentGone()]);
   await gateway.close({ drainMs });

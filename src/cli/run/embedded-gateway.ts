@@ -17,6 +17,9 @@ import { defaultLimits } from '../../protocol/limits.ts';
 /** The descriptor on which the gateway tells that it is ready, and whose end tells it that we are gone. */
 export const readyFd = 3;
 
+/** `none`: a configuration without one, so that everything is refused. */
+export type PolicyForm = 'files' | 'observe' | 'none';
+
 /** What the gateway writes on `readyFd`: one line of JSON. */
 export type EmbeddedReport =
   | {
@@ -25,6 +28,7 @@ export type EmbeddedReport =
       readonly tokenFile: string;
       readonly auditFile: string;
       readonly sources: SecretSources;
+      readonly policy: PolicyForm;
     }
   | { readonly error: { readonly code: string; readonly message: string } };
 
@@ -35,6 +39,7 @@ export interface EmbeddedGateway extends AsyncDisposable {
   readonly auditFile: string;
   /** Where its configuration says that secrets are. */
   readonly sources: SecretSources;
+  readonly policy: PolicyForm;
   /** Resolves when the process ended, asked or not. */
   readonly ended: Promise<void>;
   /** Ends the process; the audit is complete afterwards. */

@@ -8,6 +8,7 @@ import { captureNote } from '../agent/capture-note.ts';
 import { cleanUpAfterKill } from '../agent/cleanup-after-kill.ts';
 import { displacedNote } from '../agent/displaced-note.ts';
 import type { EmbeddedGateway, startEmbeddedGateway } from './embedded-gateway.ts';
+import { sessionNote } from './session-note.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
@@ -55,7 +56,10 @@ export async function openRunSession(
       signal,
     }),
   );
-  if (!options.quiet) process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy));
+  if (!options.quiet) {
+    const note = sessionNote({ embedded, gatewayUrl: options.gatewayUrl, config: embeddedOptions.config });
+    process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy) + note);
+  }
   const owned = stack.move();
   return { proxy, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

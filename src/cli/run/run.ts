@@ -14,6 +14,7 @@ import { commandOf } from '../terminal/command.ts';
 import { displacedNames } from '../agent/displaced-note.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
+import type { EmbeddedGateway } from './embedded-gateway.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import {
@@ -32,11 +33,16 @@ import { type Environment, workloadEnvironment } from '../terminal/workload-envi
 /** How long streams of the command's children may go on after the command ended. */
 const drainMs = 1_000;
 
-async function printContacts(auditFile: string): Promise<void> {
+/** What a run without a policy contacted, and of every run what it was refused. */
+async function printSummary({ auditFile, policy }: EmbeddedGateway): Promise<void> {
   const { readAuditFile } = await import('../operator/audit-file.ts');
   const { contactSummary } = await import('./contact-summary.ts');
+  const { denialSummary } = await import('./denial-summary.ts');
   const events = await Array.fromAsync(readAuditFile(auditFile));
-  process.stderr.write(contactSummary(events, `upstreamproxy policy learn ${auditFile} > policy.yaml`));
+  const learn = `upstreamproxy policy learn ${auditFile} > policy.yaml`;
+  process.stderr.write(
+    denialSummary(events, auditFile) + (policy === 'observe' ? contactSummary(events, learn) : ''),
+  );
 }
 
 function isCaptured({ proxy }: RunSession): boolean {
@@ -154,9 +160,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const end = await running;
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
-  const observed = session.embedded !== undefined && policies.length === 0 && config === undefined;
-  if (session.embedded !== undefined && observed && !options.quiet)
-    await printContacts(session.embedded.auditFile);
+  if (session.embedded !== undefined && !options.quiet) await printSummary(session.embedded);
   return end;
 }
 

@@ -141,8 +141,9 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   /** A rule that explains a refusal, though it decided about something else. */
-  explainedBy(rule: string): void {
+  explainedBy(rule: string, policyVersion?: string): void {
     this.#facts.rule = rule;
+    if (policyVersion !== undefined) this.#facts.policyVersion = policyVersion;
   }
 
   /** Refs of a push that no rule allows. */

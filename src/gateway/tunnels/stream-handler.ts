@@ -8,6 +8,8 @@ import type { FirstBytes } from '../../intercept/peek.ts';
 import { abortTls } from '../../intercept/tls-terminator.ts';
 import type { TlsTerminator } from '../../intercept/tls-terminator.ts';
 import type { Dialer } from '../../net/dialer.ts';
+import { defaultDenyName } from '../../policy/compiled-policy.ts';
+import { rawRule } from '../../policy/raw-rule.ts';
 import type { AllowDecision, Decision, Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { LimitName } from '../../protocol/limits.ts';
@@ -160,12 +162,23 @@ async function byFirstBytes(
     case 'http2':
     case 'other':
     case 'silent':
-      record.explainedBy(raw.rule.name);
+      record.explainedBy(raw.rule.name, scene.parts.policy().version);
       throw new ProxyError(
         'protocol_denied',
-        `${authority.host}:${String(authority.port)}: the connection is neither TLS nor HTTP/1.1, and no rule allows raw TCP there`,
+        `${authority.host}:${String(authority.port)}: the connection is neither TLS nor HTTP/1.1, and ${rawRefusal(raw, authority)}`,
+        { next: 'The operator of the gateway can add that rule. Trying another way in will be refused too.' },
       );
   }
+}
+
+/** A rule that denies was meant; else the operator is told the rule that is missing. */
+function rawRefusal(
+  { effect, rule }: Decision,
+  { host, port }: { readonly host: string; readonly port: number },
+): string {
+  return effect === 'deny' && rule.name !== defaultDenyName
+    ? `the rule ${rule.name} refuses raw TCP there`
+    : `no rule allows raw TCP there; this one would: ${rawRule(host, port)}`;
 }
 
 function connectDecision({ principal, parts }: Scene, destination: Destination): Decision {

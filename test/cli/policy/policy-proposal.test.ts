@@ -50,6 +50,55 @@ test('what was refused, failed or is no request is not proposed', () => {
   assert.ok(!text.includes('example.com'));
 });
 
+test('raw TCP that no rule allowed is proposed: in force where nothing was meant to be refused, behind a mark where a policy refused it', () => {
+  const raw = (fields: Partial<AuditEvent>): AuditEvent => {
+    const {
+      method: _,
+      path: __,
+      ...event
+    } = exchange({
+      kind: 'stream',
+      host: 'db.example.com',
+      port: 5432,
+      verdict: 'deny',
+      errorCode: 'protocol_denied',
+      rule: 'default-deny',
+      policyVersion: 'observe',
+      ...fields,
+    });
+    const { scheme: ___, ...rest } = event;
+    return rest;
+  };
+  const text = proposePolicy([
+    exchange({}),
+    raw({}),
+    raw({}),
+    raw({ host: '10.0.0.5', port: 6379 }),
+    raw({ host: 'git.example.com', port: 22, policyVersion: 'v' }),
+    raw({ host: 'closed.example.com', port: 22, rule: 'no-ssh' }),
+  ]);
+  assert.deepEqual(problemsOf(text), [], text);
+  const policy = policyOf(text);
+  const decide = (host: string, port: number): string =>
+    policy.decide(principal(), { depth: 'connect', destination: { scheme: 'tcp', host, port } }, nowMs)
+      .effect;
+  assert.equal(decide('db.example.com', 5432), 'allow', text);
+  assert.equal(decide('10.0.0.5', 6379), 'allow', text);
+  assert.equal(decide('git.example.com', 22), 'deny', text);
+  assert.match(
+    text,
+    /# 2 connections of raw TCP, refused: .*\n  - \{ name: db-example-com-tcp-5432, hosts: db\.example\.com, scheme: tcp, ports: 5432 \}/,
+  );
+  assert.match(
+    text,
+    /\n  # - \{ name: git-example-com-tcp-22, hosts: git\.example\.com, scheme: tcp, ports: 22 \}/,
+  );
+  assert.doesNotMatch(text, /closed\.example/);
+  const marked = proposePolicy([raw({ policyVersion: 'v' })]);
+  assert.deepEqual(problemsOf(marked), [], marked);
+  assert.match(marked, /rules: \[\]\n[^]*# - \{ name: db-/);
+});
+
 test('a template that would admit what was denied is not used', () => {
   const { policy, text } = learn([
     exchange({ path: '/items/1' }),

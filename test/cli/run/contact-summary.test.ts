@@ -33,7 +33,23 @@ test('each host stands once with its methods and counts, most used first', () =>
   assert.equal(lines[1], 'https://a.example.com GET,POST 2 allowed');
   assert.equal(lines[2], 'https://b.example.com GET 1 allowed');
   assert.equal(lines[3], 'https://c.example.com:8443 GET 1 refused');
-  assert.ok(text.endsWith('To allow just this:\n  the command\n'));
+  assert.ok(text.endsWith('To allow this, without what was refused or failed:\n  the command\n'));
+});
+
+test('what policy learn proposes is promised, and no more', () => {
+  const raw = exchange({
+    kind: 'stream',
+    scheme: 'tcp',
+    port: 22,
+    verdict: 'deny',
+    errorCode: 'protocol_denied',
+  });
+  const failed = exchange({ host: 'none.example.com', verdict: 'error', errorCode: 'name_not_found' });
+  assert.ok(contactSummary([exchange({}), raw], 'learn').endsWith('To allow just this:\n  learn\n'));
+  const partly = contactSummary([exchange({}), failed], 'learn');
+  assert.match(partly, /none\.example\.com +GET +1 failed\n/);
+  assert.ok(partly.endsWith('To allow this, without what was refused or failed:\n  learn\n'));
+  assert.doesNotMatch(contactSummary([failed], 'learn'), /learn|To allow/);
 });
 
 test('a run that contacted nothing has nothing to say', () => {

@@ -82,3 +82,25 @@ test(
     }
   },
 );
+
+test('raw TCP that no rule allows is refused with the rule that would allow it, in the audit too', async () => {
+  for (const [policy, expected] of [
+    [
+      'rules: [{ name: a, hosts: other.test }]',
+      'db.test:5432: the connection is neither TLS nor HTTP/1.1, and no rule allows raw TCP there; this one would: { name: db-test-tcp-5432, hosts: db.test, scheme: tcp, ports: 5432 }',
+    ],
+    [
+      'rules: [{ name: no-databases, hosts: db.test, scheme: tcp, ports: 5432, deny: true }]',
+      'db.test:5432: the connection is neither TLS nor HTTP/1.1, and the rule no-databases refuses raw TCP there',
+    ],
+  ] as const) {
+    await using path = openRequestPath({ policy, hosts: [], trust: [] });
+    const { socket, ended } = path.open({ authority: 'db.test:5432', mode: 'raw' });
+    socket.write(Buffer.from([0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f]));
+    const error = await ended;
+    assert.deepEqual([error?.code, error?.message], ['protocol_denied', expected]);
+    const [event] = await path.events(1);
+    assert.equal(event?.message, expected);
+    socket.destroy();
+  }
+});
