@@ -76,6 +76,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/policy-replay.ts replay',
   ],
   'it takes words of ours, or what a reader with a case has made': [
+    'src/policy/raw-rule.ts rawRuleName',
+    'src/policy/raw-rule.ts rawRule',
     'src/gateway/exchange/exchange.ts requireAudit',
     'src/gateway/forward/forwarder.ts respondLate',
     'src/gateway/forward/forwarder.ts idleFor',
