@@ -1,4 +1,4 @@
-// Builds the agent as one executable file: `npm run build:agent -- [--out FILE] [--install DIR]`.
+// Builds the agent, or the gateway, as one executable file: `npm run build:agent -- [--out FILE] [--install DIR]`, `npm run build:gateway -- …`.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -17,9 +17,28 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const name = 'upstreamproxy-agent';
+/** What is built: its entry, and what its runtime is told beside what every program of ours is told. */
+const programs = {
+  agent: {
+    name: 'upstreamproxy-agent',
+    entry: 'src/cli/single-file.ts',
+    // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
+    // certificates that it trusts.
+    execArgv: ['--use-openssl-ca'],
+  },
+  gateway: { name: 'upstreamproxy-gateway', entry: 'src/cli/single-file-gateway.ts', execArgv: [] },
+} as const;
 
-const { values } = parseArgs({ options: { out: { type: 'string' }, install: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    program: { type: 'string', default: 'agent' },
+    out: { type: 'string' },
+    install: { type: 'string' },
+  },
+});
+if (values.program !== 'agent' && values.program !== 'gateway')
+  throw new Error('--program is agent or gateway');
+const { name, entry, execArgv } = programs[values.program];
 const out = resolve(values.out ?? join(root, 'dist', name));
 const work = `${out}.build`;
 
@@ -35,12 +54,12 @@ function run(file: string, args: readonly string[]): void {
 function build(): void {
   mkdirSync(work, { recursive: true });
   // CommonJS loads each built-in module where it is first used: the jail's helper needs no TLS (docs/reference/performance.md).
-  const bundle = 'agent.cjs';
+  const bundle = 'program.cjs';
   // The package is ours, and so is the file: `version` is a string.
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   run('bun', [
     'build',
-    join(root, 'src/cli/single-file.ts'),
+    join(root, entry),
     '--target=node',
     '--format=cjs',
     `--outfile=${join(work, bundle)}`,
@@ -57,7 +76,7 @@ function build(): void {
     config,
     JSON.stringify({
       main: 'loader.cjs',
-      assets: { program: 'program', compiled: 'compiled' },
+      assets: { program: 'program', compiled: 'compiled', loader: 'loader.cjs' },
       mainFormat: 'commonjs',
       output: out,
       disableExperimentalSEAWarning: true,
@@ -66,9 +85,7 @@ function build(): void {
       execArgv: [
         '--disable-sigusr1',
         '--disable-warning=ExperimentalWarning',
-        // Else a thread parses the runtime's own certificates at each start. Every connection of the agent names the
-        // certificates that it trusts.
-        '--use-openssl-ca',
+        ...execArgv,
         // What OPENSSL_CONF names can load code.
         '--openssl-config=/dev/null',
         '--',

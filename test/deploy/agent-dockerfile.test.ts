@@ -37,7 +37,7 @@ test('each script that the image runs is one of the package, with a file that ex
 
 test('what is copied out of the build is what the build installs, and what is started', () => {
   const installed = /--install (\S+)/.exec(all('RUN').join('\n'))?.[1];
-  const name = /const name = '([^']+)'/.exec(
+  const name = /agent: \{\s+name: '([^']+)'/.exec(
     readFileSync(new URL('scripts/build-agent.ts', root), 'utf8'),
   )?.[1];
   const [from, to] = (all('COPY').find((text) => text.startsWith('--from=build')) ?? '').split(' ').slice(1);
@@ -64,7 +64,9 @@ test('the image builds with the runtime that the package asks for', () => {
 });
 
 test('the program is root’s, closed to readers, and started by somebody else', () => {
-  assert.ok(all('RUN').some((text) => text.includes('= "0 711"')));
+  assert.ok(
+    all('RUN').some((text) => text.includes('= "0 711"') && text.endsWith('&& upstreamproxy-agent version')),
+  );
   const user = all('USER').at(-1);
   assert.ok(user !== undefined && user !== 'root' && user !== '0');
   assert.ok(all('RUN').some((text) => text.includes(`useradd --create-home ${user}`)));

@@ -13,14 +13,23 @@ const manifest = JSON.parse(text('package.json')) as {
   readonly name: string;
   readonly bin: Readonly<Record<string, string>>;
   readonly engines: { readonly node: string };
+  readonly scripts: Readonly<Record<string, string>>;
 };
 
-test('both images have the runtime that the package asks for, and install what npm packs', () => {
+test('it is built by the runtime that the package asks for, and what is copied is what the build installs', () => {
   const needed = /\d+/.exec(manifest.engines.node)?.[0];
-  const images = [...file.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
-  assert.deepEqual(images, [`node:${needed}-slim`, `node:${needed}-slim`]);
-  assert.match(file, new RegExp(`COPY --from=build /out/${manifest.name}-\\*\\.tgz (\\S+)`));
-  assert.match(file, /npm pack --pack-destination \/out/);
+  const images = [...file.matchAll(/^FROM (.+)/gm)].map(([, image]) => image);
+  assert.deepEqual(images, [`node:${needed}-slim AS build`, 'debian:stable-slim']);
+  const installed = /npm run build:gateway -- --install (\S+)/.exec(file)?.[1];
+  const name = /gateway: \{ name: '([^']+)'/.exec(text('scripts/build-agent.ts'))?.[1];
+  assert.ok(file.includes(`COPY --from=build ${installed}/${name} /usr/local/bin/${manifest.name}\n`));
+  assert.match(manifest.scripts['build:gateway'] ?? '', /scripts\/build-agent\.ts --program gateway$/);
+});
+
+test('the program is root’s, closed to readers, and started once while the image is built', () => {
+  const run = /^RUN (test .*)$/m.exec(file)?.[1] ?? '';
+  assert.ok(run.includes(`stat -c '%u %a' /usr/local/bin/${manifest.name}`) && run.includes('= "0 711"'));
+  assert.ok(run.includes(`&& ${manifest.name} version`));
 });
 
 test('it starts a command of the package, with the configuration where the guide mounts it', () => {

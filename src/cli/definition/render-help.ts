@@ -14,7 +14,7 @@ const width = 110;
 const optionColumn = 24;
 
 /** How this form of the program is called. */
-export type ProgramName = 'upstreamproxy' | 'upstreamproxy-agent';
+export type ProgramName = 'upstreamproxy' | 'upstreamproxy-agent' | 'upstreamproxy-gateway';
 
 /** A form of the program: its name, and its commands in their order. */
 export interface HelpProgram {

@@ -3,11 +3,25 @@
 import { isAbsolute } from 'node:path';
 import { setNonDumpable } from '../../agent/hardening/posture.ts';
 
-/** Closes this process's memory to others of its user; a warning says so where the system does not allow it. */
-export function protectProcess(warn: (message: string) => void): void {
-  const { nondumpable, reason } = setNonDumpable();
+/**
+ * Closes this process's memory to others of its user; a warning says so where the system does not allow it. Gives whether it was closed from
+ * its start, as the single file that its user cannot read is.
+ */
+export function protectProcess(warn: (message: string) => void): boolean {
+  const { nondumpable, wasNondumpable, reason } = setNonDumpable();
   if (!nondumpable)
     warn(`the gateway's memory is open to other processes of its user: ${reason ?? 'unknown'}`);
+  return wasNondumpable;
+}
+
+/** A warning for an operator whose secrets were readable until now, or nothing. `parts` are those of the configuration. */
+export function openEnvironmentWarning(parts: unknown): string | undefined {
+  const names = secretSources(withoutPlaceholders(parts)).variables;
+  if (names.length === 0) return undefined;
+  return (
+    `${names.join(', ')}: other processes of the gateway's user could read its environment from its start until now; ` +
+    'give secrets as files (source: { file: … }), or start the single-file gateway as a user who cannot read it'
+  );
 }
 
 /** Where the configuration says that secrets are, on this machine. */
@@ -42,4 +56,10 @@ export function forgetSecrets(environment: Record<string, string | undefined>, p
     delete environment[name];
     delete environment[`UPSTREAMPROXY_WORKLOAD_${name}`];
   }
+}
+
+/** The same parts without what the workload sees in the place of secrets. The configuration is plain data. */
+function withoutPlaceholders(parts: unknown): unknown {
+  const text = JSON.stringify(parts, (key, value: unknown) => (key === 'placeholder' ? undefined : value));
+  return JSON.parse(text) as unknown;
 }

@@ -14,7 +14,7 @@ import { jsonLine } from '../terminal/text-table.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
 import { gatewayLog } from './gateway-log.ts';
-import { forgetSecrets, protectProcess } from './gateway-protection.ts';
+import { forgetSecrets, openEnvironmentWarning, protectProcess } from './gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
 import { checkConfiguration } from './check-configuration.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
@@ -64,12 +64,15 @@ async function gateway({ options: values }: GatewayInput): Promise<number> {
   const log = gatewayLog(config.log);
   const warn = (message: string): void => log('warn', message);
   for (const warning of configurationWarnings(config)) warn(warning);
-  protectProcess(warn);
+  const wasClosed = protectProcess(warn);
+  const secrets = [config.credentials, config.upstream.proxy];
+  const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
+  if (open !== undefined) warn(open);
   const made = identity === undefined ? [] : takeFiles(config);
   // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
   await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
   countBuffersInHeapLimit();
-  forgetSecrets(process.env, [config.credentials, config.upstream.proxy]);
+  forgetSecrets(process.env, secrets);
   if (identity !== undefined) {
     becomeUser(config, identity, made);
     // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).

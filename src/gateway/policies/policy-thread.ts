@@ -9,10 +9,9 @@ import type { PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { policyThreadMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
 import { versionOf } from './policy-version.ts';
 
-/** Marks the data of our own threads, so that this module does nothing in those of others. */
-const marker = 'upstreamproxy-policy-thread';
 /** Hosts, paths and the like that are taken in one turn of the event loop: about a millisecond. */
 export const portionWeightMax = 256;
 
@@ -45,7 +44,9 @@ export class PolicyThread implements AsyncDisposable {
 
   /** An aborted signal ends the thread, and what was asked of it. */
   constructor(input: PolicyInput, signal: AbortSignal) {
-    this.#worker = new Worker(new URL(import.meta.url), {
+    const { program, isText } = threadProgram(import.meta.url);
+    this.#worker = new Worker(isText ? program : new URL(program), {
+      eval: isText,
       workerData: { [marker]: input },
       execArgv: [],
       env: {},

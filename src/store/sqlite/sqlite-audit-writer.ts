@@ -4,13 +4,12 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { auditWriterMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
 import { pruneAudit } from './sqlite-audit-pruning.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import type { AuditBounds, AuditEntry } from '../store.ts';
 
 const checkpointIntervalMs = 1000;
-/** Marks the data of our own threads, so that this module does nothing in those of others. */
-const marker = 'upstreamproxy-audit-writer';
 
 /** What goes into one transaction. */
 export interface AuditBatch {
@@ -79,7 +78,9 @@ class WriterThread implements AuditWriter {
   #closing: Promise<void> | undefined;
 
   constructor(path: string) {
-    const worker = new Worker(new URL(import.meta.url), {
+    const { program, isText } = threadProgram(import.meta.url);
+    const worker = new Worker(isText ? program : new URL(program), {
+      eval: isText,
       workerData: { [marker]: path },
       execArgv: [],
       env: {},
@@ -190,5 +191,6 @@ function doTask(database: SqliteDatabase, task: Task): number {
 
 // The module is its own thread's entry, so that its name need not be known twice.
 if (!isMainThread && typeof workerData === 'object' && workerData !== null && marker in workerData) {
-  await runThread(String(workerData[marker]));
+  // Not awaited, which a module of the single file cannot be; what it throws ends the thread.
+  void runThread(String(workerData[marker]));
 }

@@ -1,0 +1,34 @@
+// The program of the single-file gateway: what stands outside of the container, as one file that its own user cannot read.
+
+import { isMainThread, workerData } from 'node:worker_threads';
+import { auditWriterMarker, policyThreadMarker } from '../protocol/thread-program.ts';
+import { commands as all } from './command-table.ts';
+import { runProgram, type CommandTable } from './terminal/program.ts';
+import { setAsideForWorkload } from './terminal/workload-environment.ts';
+
+const names = ['gateway', 'token', 'ca', 'audit', 'session', 'access', 'policy'];
+
+/** A thread is this program again: the module that it is for knows its own data. */
+async function runThread(data: unknown): Promise<void> {
+  if (typeof data !== 'object' || data === null) return;
+  if (auditWriterMarker in data) await import('../store/sqlite/sqlite-audit-writer.ts');
+  if (policyThreadMarker in data) await import('../gateway/policies/policy-thread.ts');
+}
+
+function run(): void {
+  // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
+  setAsideForWorkload(process.env);
+  const commands: CommandTable = new Map([...all].filter(([name]) => names.includes(name)));
+  // Not awaited: the bundle is CommonJS. It ends the process itself.
+  void runProgram({
+    name: 'upstreamproxy-gateway',
+    commands,
+    definitions: async () => {
+      const { definitions } = await import('./commands/definitions.ts');
+      return definitions.filter(({ name }) => commands.has(name));
+    },
+  });
+}
+
+if (isMainThread) run();
+else void runThread(workerData);
