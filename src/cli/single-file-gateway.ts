@@ -6,7 +6,7 @@ import { commands as all } from './command-table.ts';
 import { runProgram, type CommandTable } from './terminal/program.ts';
 import { setAsideForWorkload } from './terminal/workload-environment.ts';
 
-const names = ['gateway', 'token', 'ca', 'audit', 'session', 'access', 'policy'];
+const names = new Set(['gateway', 'token', 'ca', 'audit', 'session', 'access', 'policy']);
 
 /** A thread is this program again: the module that it is for knows its own data. */
 async function runThread(data: unknown): Promise<void> {
@@ -18,7 +18,7 @@ async function runThread(data: unknown): Promise<void> {
 function run(): void {
   // What bin/upstreamproxy does before the runtime starts; this runtime reads none of these.
   setAsideForWorkload(process.env);
-  const commands: CommandTable = new Map([...all].filter(([name]) => names.includes(name)));
+  const commands: CommandTable = new Map([...all].filter(([name]) => names.has(name)));
   // Not awaited: the bundle is CommonJS. It ends the process itself.
   void runProgram({
     name: 'upstreamproxy-gateway',
