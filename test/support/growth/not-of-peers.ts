@@ -18,6 +18,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/protocol/nearest-name.ts nearestName',
     'src/protocol/nearest-name.ts slipsBetween',
     'src/protocol/nearest-name.ts suggestion',
+    'src/protocol/thread-program.ts threadProgram',
   ],
   'the configuration and the policy of a gateway': [
     'src/gateway/config/',

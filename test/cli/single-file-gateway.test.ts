@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { freePort } from '../../support/free-port.ts';
-import { patienceMs } from '../../support/patience.ts';
-import { endChild } from '../../support/program.ts';
-import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
-import { findTool } from '../../support/tools.ts';
+import { freePort } from '../support/free-port.ts';
+import { patienceMs } from '../support/patience.ts';
+import { endChild } from '../support/program.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.ts';
+import { findTool } from '../support/tools.ts';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const bin = join(root, 'node_modules/.bin');
 const nobody = 65_534;
 const canary = 'canary-of-the-gateway';
