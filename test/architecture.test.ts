@@ -371,7 +371,10 @@ test('a test that is named after a source file stands at the mirrored path, and 
   assert.deepEqual(misplaced, []);
   const loaded = new Set<string>();
   // The programs are started, not imported.
-  const waiting = [...tests, 'src/cli/main.ts', 'src/cli/single-file.ts'];
+  const waiting = [
+    ...tests,
+    ...['main', 'single-file', 'single-file-gateway'].map((name) => `src/cli/${name}.ts`),
+  ];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (loaded.has(file) || !existsSync(join(root, file))) continue;
     loaded.add(file);
