@@ -34,6 +34,17 @@ test('each guarantee names tests, and they are there', () => {
   }
 });
 
+test('each sentence about the gateway under attack names groups of attacks, and each group stands there', () => {
+  const rows = rowsBelow('The gateway under attack');
+  assert.ok(rows.length >= 10, 'the table was not found');
+  const cases = JSON.parse(readFileSync(new URL('test/attacks/cases.json', root), 'utf8')) as readonly {
+    readonly group: string;
+  }[];
+  const known = new Set(cases.map(({ group }) => group));
+  const named = new Set(rows.flatMap(([, groups = '']) => groups.split(', ')));
+  assert.deepEqual([...named].toSorted(), [...known].toSorted());
+});
+
 test('each sentence about the agent under attack names cases of the hardening suite or a test, and each case stands there', () => {
   const rows = rowsBelow('The agent under attack');
   assert.ok(rows.length >= 10, 'the table was not found');

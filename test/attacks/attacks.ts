@@ -5,22 +5,30 @@ import { readFileSync } from 'node:fs';
 import { controls } from './controls.ts';
 import { address } from './groups/address.ts';
 import { agentSide, ca } from './groups/agent-side.ts';
+import { auditFlood } from './groups/audit-flood.ts';
 import { audit } from './groups/audit.ts';
 import { authority } from './groups/authority.ts';
 import { cacheTenant } from './groups/cache-tenant.ts';
 import { credential } from './groups/credential.ts';
 import { exhaustion } from './groups/exhaustion.ts';
+import { fairShares } from './groups/fair-shares.ts';
 import { h1Framing } from './groups/h1-framing.ts';
+import { heldOctets } from './groups/held-octets.ts';
 import { http2Dos } from './groups/http2-dos.ts';
+import { linearWork } from './groups/linear-work.ts';
 import { matching } from './groups/matching.ts';
 import { method } from './groups/method.ts';
+import { nameConstraints } from './groups/name-constraints.ts';
+import { ownNames } from './groups/own-names.ts';
 import { path } from './groups/path.ts';
+import { pushOptions } from './groups/push-options.ts';
 import { reading } from './groups/reading.ts';
 import { response } from './groups/response.ts';
 import { scrub } from './groups/scrub.ts';
 import { sessionToken } from './groups/session-token.ts';
 import { tls } from './groups/tls.ts';
 import { tunnelUpgrade } from './groups/tunnel-upgrade.ts';
+import { unreadBody } from './groups/unread-body.ts';
 import type { AttackTable } from './support/attack.ts';
 
 export interface CaseText {
@@ -56,6 +64,14 @@ const played: AttackTable = {
   ...audit,
   ...agentSide,
   ...ca,
+  ...auditFlood,
+  ...fairShares,
+  ...heldOctets,
+  ...linearWork,
+  ...nameConstraints,
+  ...ownNames,
+  ...pushOptions,
+  ...unreadBody,
 };
 
 /** How each case is played, with its control where there is one. */
