@@ -225,9 +225,9 @@ function findingsOf(issue: z.core.$ZodIssue, input: Input, prefix: YamlPath = []
   const name = path.length === 0 ? 'the document' : `"${printPath(path)}"`;
   const given = valueAt(input.root, path);
   if (given === undefined) return [{ path, on: 'value', message: `${name} is missing; ${issue.message}` }];
-  return [
-    { path, on: 'value', message: `${name} is ${describeValue(given, input.showText)}; ${issue.message}` },
-  ];
+  // A document of one text is no policy but another file, such as one with a token.
+  const showText = input.showText && path.length > 0;
+  return [{ path, on: 'value', message: `${name} is ${describeValue(given, showText)}; ${issue.message}` }];
 }
 
 function valueAt(root: unknown, path: YamlPath): unknown {

@@ -33,6 +33,7 @@ interface Setting extends AsyncDisposable {
     origins: Readonly<Record<string, Origin>>,
     command: readonly string[],
     options?: readonly string[],
+    more?: { readonly credentials?: object; readonly env?: Readonly<Record<string, string>> },
   ): Promise<CommandResult>;
 }
 
@@ -54,16 +55,20 @@ async function setting(): Promise<Setting> {
         await writeFile(join(home, name), text, { mode: 0o600 });
       }
     },
-    run: async (origins, command, options = []) => {
+    run: async (origins, command, options = [], { credentials, env: variables } = {}) => {
       const ports = Object.entries(origins).map(([host, { port }]) => [host, port]);
       await using proxy = await leadingProxy(Object.fromEntries(ports));
-      const rules = [{ name: 'all', hosts: Object.keys(origins) }];
+      const rules = [{ name: 'all', hosts: ['other.test', ...Object.keys(origins)] }];
       await writeFile(join(path, 'policy.yaml'), stringify({ rules }));
       const upstream = { ca: 'ca.pem', systemTrust: false, proxy: { url: proxy.url } };
-      await writeFile(join(path, 'gateway.yaml'), stringify({ policy: 'policy.yaml', upstream }));
+      await writeFile(
+        join(path, 'gateway.yaml'),
+        stringify({ policy: 'policy.yaml', upstream, ...(credentials === undefined ? {} : { credentials }) }),
+      );
       const env = {
         PATH: process.env['PATH'],
         ...(process.env['PYENV_ROOT'] === undefined ? {} : { PYENV_ROOT: process.env['PYENV_ROOT'] }),
+        ...variables,
         HOME: home,
         XDG_STATE_HOME: join(path, 'state'),
       };
@@ -220,4 +225,32 @@ describe('secrets in files of the home', { concurrency: 2, skip: obstacle }, () 
       assert.ok(locked(good, `Bearer ${token}`).length > 0);
     },
   );
+
+  test('what the configuration names, and the state of the gateway, are not there for the command', async () => {
+    await using one = await setting();
+    const secret = canary('env');
+    const script = 'env; ls -A "$XDG_STATE_HOME/upstreamproxy"; echo end';
+    const credentials = { api: { kind: 'bearer', source: { env: 'API_SECRET' } } };
+    const own = await one.run({}, ['sh', '-c', script], [], { credentials, env: { API_SECRET: secret } });
+    assert.equal(own.code, 0, own.stderr);
+    assert.match(own.stdout, /\nend\n$/);
+    assert.deepEqual(findCanary(own.stdout + own.stderr, secret), []);
+    assert.doesNotMatch(own.stdout, /API_SECRET|^runs$/m);
+    // A file that is open to the command.
+    const file = join(one.work, 'secret');
+    await writeFile(file, secret, { mode: 0o600 });
+    const inFile = { credentials: { api: { kind: 'bearer', source: { file } } } };
+    const told = await one.run({}, ['true'], [], inFile);
+    assert.equal(told.code, 0, told.stderr);
+    assert.match(told.stderr, /the command can read what the configuration names.*\/secret/);
+    const refused = await one.run({}, ['echo', 'started'], ['--isolate=require'], inFile);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /\[jail_refused\]/);
+    assert.equal(refused.stdout, '');
+    const passed = await one.run({}, ['env'], ['--pass-env=PATH'], {
+      env: { API_SECRET: secret, OTHER: '1' },
+    });
+    assert.doesNotMatch(passed.stdout, /^(?:API_SECRET|OTHER|HOME)=/m);
+    assert.match(passed.stdout, /^HTTPS_PROXY=/m);
+  });
 });

@@ -6,7 +6,7 @@ export const brokenDocumentsAndHosts: readonly BrokenPolicy[] = [
   [
     'text instead of a map',
     'just text',
-    ['p:1:1: error: the document is "just text"; write a map with the key rules'],
+    ['p:1:1: error: the document is text that does not fit; write a map with the key rules'],
   ],
   [
     'an empty list as document',

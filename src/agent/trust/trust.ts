@@ -1,7 +1,8 @@
 // Trust: the gateway's CA certificates, fetched, checked, and appended to the system's own bundle.
 
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { ProxyError } from '../../protocol/error.ts';
 import {
@@ -176,6 +177,9 @@ export function readGatewayCa(textOrPath: string): string {
   try {
     text = readFileSync(textOrPath, 'utf8');
   } catch (error) {
+    // What is no path may be the content of another file, such as a token; the cause would repeat it.
+    if (!isAbsolute(textOrPath) || !existsSync(dirname(textOrPath)))
+      throw new ProxyError('config_invalid', 'the gateway CA is neither PEM nor a file that can be read');
     const message = `the gateway CA file ${textOrPath} cannot be read: ${faultReason(error)}`;
     throw new ProxyError('config_invalid', message, { cause: error });
   }

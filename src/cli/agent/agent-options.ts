@@ -133,10 +133,14 @@ function nonEmpty(text: string | undefined): string | undefined {
 }
 
 async function readCa(file: string): Promise<string> {
+  let text: string;
   try {
-    return await readFile(file, 'utf8');
+    text = await readFile(file, 'utf8');
   } catch (error) {
     const message = `cannot read --gateway-ca ${file}: ${faultReason(error)}`;
     throw new ProxyError('config_invalid', message, { cause: error });
   }
+  // It goes on as text, which is taken for a path where it is no PEM. Another file, such as the token's, is not repeated.
+  if (text.includes('-----BEGIN')) return text;
+  throw new ProxyError('config_invalid', `--gateway-ca ${file} is not made of PEM certificates`);
 }

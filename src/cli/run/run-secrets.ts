@@ -1,6 +1,6 @@
 // What `run` keeps from its command: secrets of the home, of the configuration, and on demand of the environment.
 
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, relative } from 'node:path';
 import { findHomeSecrets, type HomeSecrets } from '../../agent/home-secrets/home-secrets.ts';
@@ -16,11 +16,13 @@ export interface RunSecretsOptions {
   readonly identity: Identity | undefined;
   /** There is a gateway of its own that puts them on. */
   readonly replaces: boolean;
+  /** Folder of the state of that gateway; made where it is not there, to be hidden. */
+  readonly state?: string;
 }
 
 /** Throws usage if the working folder would be hidden. */
 export function findRunSecrets(options: RunSecretsOptions): HomeSecrets {
-  const { environment, fsRead, identity, replaces } = options;
+  const { environment, fsRead, identity, replaces, state } = options;
   const own = homeOf(environment['HOME']) ?? homedir();
   const other = homeOf(identity?.environment['HOME']);
   const workingFolder = process.cwd();
@@ -38,7 +40,18 @@ export function findRunSecrets(options: RunSecretsOptions): HomeSecrets {
       'usage',
       `the working folder is in ${over.path}, which is hidden from the command; --fs-read ${over.path} opens it`,
     );
-  return found;
+  return state === undefined ? found : { ...found, covers: [...found.covers, ...stateCover(state)] };
+}
+
+/** Keys of its gateway, its first token and its audit are not the command's. */
+function stateCover(path: string): HomeSecrets['covers'] {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return [{ path, isWritable: true }];
+  } catch {
+    // Whoever makes the folder of the run says why it cannot be made.
+    return [];
+  }
 }
 
 /** A root of the file system is nobody's home. */

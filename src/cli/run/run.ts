@@ -17,6 +17,7 @@ import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } fr
 import type { EmbeddedGateway } from './embedded-gateway.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
+import { stateHome } from './state-directory.ts';
 import {
   findRunSecrets,
   hiddenNote,
@@ -85,7 +86,7 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     throw new ProxyError('usage', 'this is the agent alone: name the gateway: --gateway URL');
   const jail = readJailOptions(values);
   const use = values['home-credentials'];
-  const secrets = secretsOf(jail, options.gatewayUrl === undefined && use !== 'off');
+  const secrets = secretsOf(jail, options.gatewayUrl === undefined, use !== 'off');
   const plan = { ...jail.plan, hides: secrets.covers };
   return {
     command,
@@ -106,10 +107,17 @@ function sayWithoutProxy({ message, code }: ProxyError, jail: Jail | undefined):
   process.stderr.write(`upstreamproxy: running without ${what}: ${message} [${code}]\n`);
 }
 
-function secretsOf({ isolate, plan, fsRead }: JailOptions, replaces: boolean): HomeSecrets {
+function secretsOf(
+  { isolate, plan, fsRead }: JailOptions,
+  hasOwnGateway: boolean,
+  isUsed: boolean,
+): HomeSecrets {
   if (isolate === 'off' || !plan.layers.includes('files')) return noSecrets;
   const environment = workloadEnvironment(process.env);
-  return findRunSecrets({ environment, fsRead, identity: plan.identity, replaces });
+  const { identity } = plan;
+  const replaces = hasOwnGateway && isUsed;
+  const state = hasOwnGateway ? { state: stateHome(process.env) } : {};
+  return findRunSecrets({ environment, fsRead, identity, replaces, ...state });
 }
 
 async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {

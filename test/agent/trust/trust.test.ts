@@ -161,6 +161,11 @@ describe('a pinned CA', () => {
     withTemporaryDirectory(async (folder) => {
       const path = join(folder, 'ca.pem');
       assert.throws(() => readGatewayCa(path), { code: 'config_invalid', message: /cannot be read/ });
+      for (const swapped of ['secret-token', 'secret\0token', `/${'secret'.repeat(900)}/token`, 'K=secret\n'])
+        assert.throws(
+          () => readGatewayCa(swapped),
+          (error: Error) => !JSON.stringify([error.message, String(error.cause)]).includes('secret'),
+        );
       writeFileSync(path, 'no certificate');
       assert.throws(() => readGatewayCa(path), { code: 'config_invalid', message: /ca\.pem/ });
       const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';

@@ -57,7 +57,7 @@ test('where TLS passes unopened the connection is what is decided about', () => 
 test('facts of the posture are those that a policy can ask for', () => {
   assert.deepEqual(postureOption('jailed, exec-only'), ['jailed', 'exec-only']);
   assert.deepEqual(postureOption(undefined), []);
-  assert.throws(() => postureOption('jaild'), { code: 'usage', message: /network-isolated, not "jaild"/ });
+  assert.throws(() => postureOption('jaild'), { code: 'usage', message: /files-hidden, not "jaild"/ });
 });
 
 test('the command explains connections, and requests of a session with facts and fields', async () => {
