@@ -1,5 +1,5 @@
 // `npm run test:clients [-- ID…] [--mode M] [--alone] [--verbose] [--write]`: real clients through a real agent and gateway, by the
-// environment and by capture. An ID is a check or the beginning of its name: `npm run test:clients -- git npm`.
+// environment, by capture, and by plain `run` as root and as an ordinary user. An ID is a check or the beginning of its name: `npm run test:clients -- git npm`.
 
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { allChecks } from '../test/clients/checks/all.ts';
-import type { Mode } from '../test/clients/check.ts';
+import { allModes } from '../test/clients/check.ts';
 import { runMatrix } from '../test/clients/matrix.ts';
 import { countStates, documentPage, makeRows, surprises, textTable } from '../test/clients/report.ts';
 
@@ -23,8 +23,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const all: readonly Mode[] = ['environment', 'capture'];
-const modes = all.filter((mode) => values.mode === undefined || values.mode === mode);
+const modes = allModes.filter((mode) => values.mode === undefined || values.mode === mode);
 const checks = allChecks.filter(
   ({ id }) =>
     positionals.length === 0 || positionals.some((part) => id === part || id.startsWith(`${part}-`)),

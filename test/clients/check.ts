@@ -1,6 +1,12 @@
 // One row of the client matrix: a real tool that does its usual job against the origins of origin/origin.ts.
 
-export type Mode = 'environment' | 'capture';
+/** `root` and `user`: plain `run`, without an option, as root and as an ordinary user. */
+export const allModes = ['environment', 'capture', 'root', 'user'] as const;
+export type Mode = (typeof allModes)[number];
+
+export function isPlain(mode: Mode): boolean {
+  return mode === 'root' || mode === 'user';
+}
 
 export interface ExpectedFailure {
   readonly outcome: 'fail';
@@ -35,7 +41,7 @@ export interface ClientCheck {
   readonly homeFiles?: readonly Mode[];
   /** Modes in which it needs the CA in the system's store; skipped in sessions that have it not there. */
   readonly systemStore?: readonly Mode[];
-  /** Modes in which it makes sense; both by default. Elsewhere it is skipped with `modeReason`. */
+  /** The one of the first two modes in which it makes sense; in the other it is skipped with `modeReason`. Plain `run` has both ways. */
   readonly modes?: readonly Mode[];
   readonly modeReason?: string;
   /** What is known to fail. A check that passes all the same is reported. */

@@ -1,8 +1,8 @@
 // Runs checks against the origins, through a real gateway and a real `run`: by its environment, and by capture alone.
 
 import { statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { networkNamespace, namespaceObstacle } from '../support/network-namespace.ts';
@@ -12,12 +12,13 @@ import type { Deployment } from '../support/deployment.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { findTool } from '../support/tools.ts';
-import { fill, fillPattern, originHost } from './check.ts';
+import { fill, fillPattern, isPlain, originHost } from './check.ts';
 import type { ClientCheck, Mode, Placeholders } from './check.ts';
 import type { Task, TaskResult } from './inside.ts';
 import { startClientOrigins } from './origin/origin.ts';
 import type { ClientOrigins } from './origin/origin.ts';
 import { hasPrivateEtc } from './private-etc.ts';
+import { ordinaryUser, userObstacle } from './ordinary-user.ts';
 import { runSession } from './run-tasks.ts';
 import type { SessionKind } from './run-tasks.ts';
 
@@ -128,14 +129,20 @@ function plan(
 ): Planned {
   const dir = join(directory, serial, 'work');
   const home = join(directory, serial, 'home');
-  const { tools } = options;
+  // An ordinary user comes to it by another way.
+  const tools = mode === 'user' ? ordinaryUser.tools(directory) : options.tools;
   const values = { ports: origins.ports, tools, node: process.execPath, dir, home, serial };
   return { key: serial, check, mode, values };
 }
 
 /** Why the check cannot run here, or undefined. */
-function obstacle({ check, mode, values }: Planned, kind: SessionKind): string | undefined {
-  if (check.modes?.includes(mode) === false) return check.modeReason ?? `not for ${mode}`;
+function obstacle(
+  { check, mode, values: own }: Planned,
+  kind: SessionKind,
+  tools: string,
+): string | undefined {
+  if (!isPlain(mode) && check.modes?.includes(mode) === false) return check.modeReason ?? `not for ${mode}`;
+  const values = { ...own, tools };
   const missing = check.needs.map((need) => fill(need, values)).filter((need) => !isThere(need));
   if (missing.length > 0) return `not installed here: ${missing.join(', ')}`;
   if (check.homeFiles?.includes(mode) === true && !kind.homeFiles) return 'needs files in HOME';
@@ -159,7 +166,7 @@ async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): P
   };
   const runnable: Planned[] = [];
   for (const one of planned) {
-    const reason = obstacle(one, kind);
+    const reason = kind.obstacle ?? obstacle(one, kind, arena.options.tools);
     if (reason === undefined) runnable.push(one);
     else tell({ check: one.check, mode, state: 'skip', reason, protocols: [], output: '', milliseconds: 0 });
   }
@@ -176,11 +183,25 @@ async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): P
 function sessionKind(mode: Mode, { namespace, directory }: Arena): SessionKind {
   return {
     mode,
-    homeFiles: true,
+    homeFiles: !isPlain(mode),
     // Only root can write there, and only in a copy.
-    systemStore: hasPrivateEtc(directory),
+    systemStore: !isPlain(mode) && hasPrivateEtc(directory),
     ...(namespace === undefined ? {} : { namespace }),
+    ...plainObstacle(mode),
   };
+}
+
+/** Who is not root is the ordinary user. */
+function plainObstacle(mode: Mode): { readonly obstacle?: string } {
+  if (mode === 'root' && process.geteuid?.() !== 0) return { obstacle: 'this is not root' };
+  const why = mode === 'user' ? userObstacle() : undefined;
+  return why === undefined ? {} : { obstacle: why };
+}
+
+/** Files of a session that its user has to own. */
+async function giveTo(mode: Mode, paths: readonly string[]): Promise<void> {
+  if (mode !== 'user' || process.geteuid?.() !== 0) return;
+  for (const path of paths) await chown(path, ordinaryUser.uid, ordinaryUser.uid);
 }
 
 async function runGroup(arena: Arena, kind: SessionKind, group: readonly Planned[]): Promise<CheckResult[]> {
@@ -190,7 +211,13 @@ async function runGroup(arena: Arena, kind: SessionKind, group: readonly Planned
   await mkdir(home, { recursive: true });
   const listFile = join(folder, 'tasks.json');
   await writeFile(listFile, JSON.stringify({ tasks: group.map(task), atOnce: arena.options.atOnce }));
-  const options = deployment.agentOptions(await deployment.issueToken());
+  const own = group.map(({ key }) => join(directory, key));
+  for (const path of own) await mkdir(path);
+  const token = await copyInto(folder, await deployment.issueToken());
+  await giveTo(kind.mode, [folder, home, token, ...own]);
+  for (const path of [directory, folder, home]) await chmod(path, 0o755);
+  const authority = await copyInto(folder, deployment.gatewayCaFile);
+  const options = ['--gateway', deployment.gateway.url, '--gateway-ca', authority, '--token-file', token];
   const byKey = new Map(group.map((one) => [one.key, one]));
   const finished = new Map<string, TaskResult>();
   const failure = await runSession({
@@ -198,7 +225,8 @@ async function runGroup(arena: Arena, kind: SessionKind, group: readonly Planned
     agentOptions: options,
     home,
     listFile,
-    tools: arena.options.tools,
+    tools: group[0]?.values.tools ?? arena.options.tools,
+    ownTools: arena.options.tools,
     ...(arena.options.signal === undefined ? {} : { signal: arena.options.signal }),
     onResult: (result) => finished.set(result.key, result),
   });
@@ -217,6 +245,12 @@ async function runGroup(arena: Arena, kind: SessionKind, group: readonly Planned
       };
     return judge(one, result, seen.get(one.key) ?? []);
   });
+}
+
+async function copyInto(folder: string, file: string): Promise<string> {
+  const copy = join(folder, basename(file));
+  await copyFile(file, copy);
+  return copy;
 }
 
 function task({ key, check, values }: Planned): Task {

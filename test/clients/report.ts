@@ -1,7 +1,7 @@
 // What a run of the matrix says: a line a check, counts, and the page of the documentation.
 
 import { runCommand } from '../support/command.ts';
-import { fill } from './check.ts';
+import { allModes, fill } from './check.ts';
 import type { ClientCheck, Mode } from './check.ts';
 import type { CheckResult } from './matrix.ts';
 
@@ -17,7 +17,13 @@ export interface Counts {
   readonly skipped: number;
 }
 
-const modes: readonly Mode[] = ['environment', 'capture'];
+const modes = allModes;
+const titles: Readonly<Record<Mode, string>> = {
+  environment: 'environment',
+  capture: 'capture',
+  root: 'run, root',
+  user: 'run, user',
+};
 const versionTimeoutMs = 30_000;
 
 /** A row a check, in their order, with the versions of what is installed. */
@@ -87,7 +93,7 @@ function remarks(row: Row): string[] {
     const result = row.results[mode];
     if (result === undefined || result.state === 'pass') return [];
     const reason = row.check.expected?.[mode]?.reason ?? result.reason ?? '';
-    return [`${mode}: ${reason.trim().replaceAll(/\s+/g, ' ')}`];
+    return [`${titles[mode]}: ${reason.trim().replaceAll(/\s+/g, ' ')}`];
   });
 }
 
@@ -100,7 +106,7 @@ export function textTable(rows: readonly Row[]): string {
     speaksHttp2(row) ? 'h2' : '',
     [row.check.how, ...remarks(row)].join(' | '),
   ]);
-  const table = [['check', 'version', ...modes, '', 'what it needs'], ...lines];
+  const table = [['check', 'version', ...modes.map((mode) => titles[mode]), '', 'what it needs'], ...lines];
   const widths = table[0]?.map((_head, column) =>
     Math.max(...table.map((line) => (line[column] ?? '').length)),
   );
@@ -123,6 +129,8 @@ gateway's audit has the requests.
 - **environment**: by the [variables](environment.md) and files of the agent alone, in a network namespace where nothing but the gateway
   can be reached. As root, with \`--home-files\` and \`--system-store\`.
 - **capture**: \`run --isolate=require --capture-only\`: no variable names the proxy ([capture](capture.md)).
+- **run, root** and **run, user**: plain \`upstreamproxy run -- CLIENT\`, no option, as root and as an ordinary user: the default jail, variables and
+  capture both, and the [system's stores in its own mounts](trust-stores.md#the-systems-stores-under-run).
 - **h2**: the client spoke HTTP/2 with the gateway.
 - *reached* behind a name: only that the origin's own response came to the client is shown.
 - skip: not judged, with the reason; it counts as neither.
@@ -134,7 +142,7 @@ gateway's audit has the requests.
 export function documentPage(rows: readonly Row[], date: string): string {
   const counts = modes.map((mode) => {
     const { passed, failed, skipped } = countStates(rows, mode);
-    return `| ${mode} | ${passed} | ${failed} | ${skipped} |`;
+    return `| ${titles[mode]} | ${passed} | ${failed} | ${skipped} |`;
   });
   const escape = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
   const lines = rows.map((row) =>
@@ -151,7 +159,7 @@ export function documentPage(rows: readonly Row[], date: string): string {
     `Seen on ${date}, of ${rows.length} checks:\n`,
     '| | passed | failed | skipped |\n|---|---|---|---|',
     ...counts,
-    '\n| check | version | environment | capture | | what it needs, and what stands in the way |\n|---|---|---|---|---|---|',
+    `\n| check | version | ${modes.map((mode) => titles[mode]).join(' | ')} | | what it needs, and what stands in the way |\n|---|---|---|---|---|---|---|---|`,
     ...lines,
     '',
   ].join('\n');

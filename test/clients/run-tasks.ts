@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import { launcher } from '../support/program.ts';
-import type { Mode } from './check.ts';
+import { isPlain, type Mode } from './check.ts';
 import type { TaskResult } from './inside.ts';
+import { asOrdinaryUser } from './ordinary-user.ts';
 import { withPrivateEtc } from './private-etc.ts';
 
 export interface SessionKind {
@@ -19,6 +20,8 @@ export interface SessionKind {
   readonly namespace?: NetworkNamespace;
   readonly homeFiles: boolean;
   readonly systemStore: boolean;
+  /** Why nothing can be run in this mode. */
+  readonly obstacle?: string;
 }
 
 export interface SessionTasks {
@@ -28,7 +31,9 @@ export interface SessionTasks {
   /** HOME of the session. */
   readonly home: string;
   readonly listFile: string;
+  /** Where the command finds the tools, and where they are outside. */
   readonly tools: string;
+  readonly ownTools: string;
   readonly onResult: (result: TaskResult) => void;
   readonly signal?: AbortSignal;
 }
@@ -43,7 +48,8 @@ export async function runSession(session: SessionTasks): Promise<string | undefi
   const run = [launcher, 'run', ...options, ...command];
   const layer = join(home, '..', 'etc');
   await mkdir(layer, { recursive: true });
-  const line = kind.systemStore ? withPrivateEtc(layer, run) : run;
+  const line =
+    kind.mode === 'user' ? asOrdinaryUser(session, run) : kind.systemStore ? withPrivateEtc(layer, run) : run;
   const [file = '', ...args] =
     kind.namespace !== undefined && kind.mode === 'environment' ? kind.namespace.enter(line) : line;
   const child = spawn(file, args, {
@@ -72,6 +78,7 @@ function trustOptions({ homeFiles, systemStore }: SessionKind): readonly string[
 }
 
 function modeOptions({ mode }: SessionKind): readonly string[] {
-  // In the other mode the container is the isolation, as where the agent runs beside the workload.
+  if (isPlain(mode)) return [];
+  // By the environment alone the container is the isolation, as where the agent runs beside the workload.
   return mode === 'capture' ? ['--isolate=require', '--capture-only'] : ['--isolate=off'];
 }

@@ -126,7 +126,7 @@ remote-repo-cache: @dir@/packages
       '--eval',
       `(progn (setq gnutls-verify-error t)
          (let (response (tries 3))
-           (while (and (not respond) (> tries 0))
+           (while (and (not response) (> tries 0))
              (setq tries (1- tries) response (url-retrieve-synchronously "@https:web@/hello" t t 8)))
            (with-current-buffer response (princ (buffer-string)))))`,
     ],
