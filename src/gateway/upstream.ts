@@ -45,10 +45,10 @@ export function openUpstream(input: UpstreamInput): Upstream {
   const common = { resolver, trust, limits };
   // The operator wrote these URLs, so a service on this machine may be meant.
   const own = { ...common, ownAddresses: () => new Set<string>() };
-  const services = openServiceFetch({
-    dialer: createDialer({ ...own, ...through }),
-    loopback: createDialer(own),
-  });
+  const services = openServiceFetch(
+    { dialer: createDialer({ ...own, ...through }), loopback: createDialer(own) },
+    { isUsed: Object.keys(config.credentials).length > 0 || config.issuers.length > 0 },
+  );
   return { dialer: createDialer({ ...common, ...through }), fetch: stack.use(services).fetch };
 }
 

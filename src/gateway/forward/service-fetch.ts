@@ -2,7 +2,7 @@
 // They take the gateway's own way out: its name servers, its fixed names, its proxy.
 
 import { Buffer } from 'node:buffer';
-import { Agent, fetch } from 'undici';
+import type { Agent } from 'undici';
 import { classifyAddress } from '../../net/address-guard.ts';
 import type { Dialer } from '../../net/dialer.ts';
 import { asProxyError } from '../../protocol/error.ts';
@@ -45,15 +45,28 @@ export function isServiceUrl(text: string): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
 }
 
-/** Each request has a connection of its own: they are rare, and nothing of one is left for the next. */
+type Client = typeof import('undici');
+
+/**
+ * Each request has a connection of its own: they are rare, and nothing of one is left for the next. The client costs a start more than all
+ * else, so it is loaded where it will be used: now, for later a workload of this user could have changed its files.
+ */
 export function openServiceFetch(
   dialers: ServiceDialers,
+  { isUsed }: { readonly isUsed: boolean },
 ): { readonly fetch: ServiceFetch } & AsyncDisposable {
+  const load = (): Promise<Client> => import('undici');
+  const loaded = isUsed ? load() : undefined;
+  // Who asks hears it.
+  loaded?.catch(() => {});
   const closing = new AbortController();
   const running = new Set<Promise<ServiceResponse>>();
   return {
     fetch: (url, request) => {
-      const response = ask(url, request, dialers, closing.signal);
+      const response = (async () => {
+        if (!isServiceUrl(url)) throw new Error('its URL is not https');
+        return await ask(url, request, { ...dialers, client: await (loaded ?? load()) }, closing.signal);
+      })();
       running.add(response);
       const forget = (): void => void running.delete(response);
       response.then(forget, forget);
@@ -69,20 +82,19 @@ export function openServiceFetch(
 async function ask(
   url: string,
   request: ServiceRequest,
-  dialers: ServiceDialers,
+  way: ServiceDialers & { readonly client: Client },
   closing: AbortSignal,
 ): Promise<ServiceResponse> {
-  if (!isServiceUrl(url)) throw new Error('its URL is not https');
   const given = request.signal === undefined ? [] : [request.signal];
   const signal = AbortSignal.any([
     closing,
     ...given,
     AbortSignal.timeout(request.timeoutMs ?? defaultLimits.serviceTimeoutMs),
   ]);
-  const agent = openAgent(new URL(url), request, dialers, signal);
+  const agent = openAgent(new URL(url), request, way, signal);
   try {
     const { method, headers, body } = request;
-    const response = await fetch(url, {
+    const response = await way.client.fetch(url, {
       method,
       headers: { ...headers },
       ...(body === undefined ? {} : { body }),
@@ -99,7 +111,7 @@ async function ask(
 function openAgent(
   { protocol, hostname, port }: URL,
   { ca }: ServiceRequest,
-  { dialer, loopback }: ServiceDialers,
+  { dialer, loopback, client }: ServiceDialers & { readonly client: Client },
   signal: AbortSignal,
 ): Agent {
   const isTls = protocol === 'https:';
@@ -108,7 +120,7 @@ function openAgent(
     host: hostname.replace(/^\[|\]$/g, ''),
     port: Number(port || (isTls ? 443 : 80)),
   } as const;
-  return new Agent({
+  return new client.Agent({
     allowH2: false,
     connect: (_options, callback) => {
       const dial = (isTls ? dialer : loopback).dial({

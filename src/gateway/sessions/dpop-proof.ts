@@ -1,14 +1,10 @@
 // Verifying DPoP proofs (RFC 9449 §4.3): the request was made by the holder of the session's key, now, for this URL.
 
 import { createHash } from 'node:crypto';
-import {
-  calculateJwkThumbprint,
-  importJWK,
-  jwtVerify,
-  type CryptoKey,
-  type JWK,
-  type JWTPayload,
-} from 'jose';
+import type { CryptoKey, JWK, JWTPayload } from 'jose';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
+import { jwtVerify } from 'jose/jwt/verify';
+import { importJWK } from 'jose/key/import';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';

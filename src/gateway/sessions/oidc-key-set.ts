@@ -1,6 +1,8 @@
 // The public keys of an OIDC issuer: fetched when needed, kept for a while, bounded in how often they are asked for.
 
-import { createLocalJWKSet, errors, type CryptoKey, type JWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
+import * as errors from 'jose/errors';
+import { createLocalJWKSet } from 'jose/jwks/local';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';

@@ -1,7 +1,8 @@
 // Access tokens: short-lived JWTs of the gateway for itself, bound to the session's key (RFC 9449 §6.1, `cnf.jkt`).
 
 import { randomUUID } from 'node:crypto';
-import { errors, jwtVerify } from 'jose';
+import * as errors from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';

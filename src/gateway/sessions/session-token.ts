@@ -1,7 +1,9 @@
 // Verifying session tokens: of the gateway's own issuer, and of any issuer that the configuration trusts.
 
 import { createHash, type KeyObject } from 'node:crypto';
-import { errors, jwtVerify, type CryptoKey, type JWTPayload } from 'jose';
+import type { CryptoKey, JWTPayload } from 'jose';
+import * as errors from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import { type ClaimSelector, selects } from '../../policy/claim-selector.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';

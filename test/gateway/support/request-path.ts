@@ -110,7 +110,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const dialer = createDialer({ resolver, trust: options.trust, limits });
   const held = new HeldOctets(limits);
   const forwarder = new ByProtocolForwarder(dialer, limits, held);
-  const services = openServiceFetch({ dialer, loopback: dialer });
+  const services = openServiceFetch({ dialer, loopback: dialer }, { isUsed: true });
   const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, services.fetch);
   const { desk } = options;
   const { accessBodyBytesMax: bodyBytes } = limits;

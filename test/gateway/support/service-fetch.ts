@@ -16,5 +16,5 @@ export function openTestServices(
     hostsFile: false,
   });
   const dialer = createDialer({ resolver, trust, limits: defaultLimits });
-  return openServiceFetch({ dialer, loopback: dialer });
+  return openServiceFetch({ dialer, loopback: dialer }, { isUsed: true });
 }

@@ -2,7 +2,7 @@
 
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { SignJWT } from 'jose/jwt/sign';
 import { z } from 'zod';
 import { ProxyError } from '../../../protocol/error.ts';
 import { Secret } from '../../../protocol/secret.ts';
