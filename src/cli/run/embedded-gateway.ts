@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import type { HomeCredential } from '../../protocol/home-credential.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable, type ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { markArguments } from '../terminal/argument-marks.ts';
 
 /** The descriptor on which the gateway tells that it is ready, and whose end tells it that we are gone. */
 export const readyFd = 3;
@@ -59,15 +60,14 @@ export async function startEmbeddedGateway(options: {
 }): Promise<EmbeddedGateway> {
   const { stateDirectory, signal, homes } = options;
   const args = homes === undefined ? options.args : [...options.args, '--home-credentials', homes.use];
-  // The launcher: always Node, whatever this process runs under, and with an environment of its own making.
-  const launcher = fileURLToPath(new URL('../../../bin/upstreamproxy', import.meta.url));
+  const program = gatewayProgram();
   const { UPSTREAMPROXY_RUNTIME: _runtime, ...environment } = options.environment;
   const log = await open(join(stateDirectory, 'gateway.log'), 'ax', 0o600);
   let child: ChildProcess;
   let ended: Promise<void>;
   let fault: Error | undefined;
   try {
-    child = spawn(launcher, ['embedded-gateway', '--state', stateDirectory, ...args], {
+    child = spawn(program.file, program.args(['embedded-gateway', '--state', stateDirectory, ...args]), {
       env: environment,
       stdio: [homes === undefined ? 'ignore' : 'pipe', log.fd, log.fd, 'pipe'],
       // A group of its own: the terminal's Ctrl-C is for the command, and the gateway must outlive it.
@@ -102,6 +102,23 @@ export async function startEmbeddedGateway(options: {
     await stop(child, ended);
     throw error;
   }
+}
+
+interface Program {
+  readonly file: string;
+  readonly args: (own: readonly string[]) => readonly string[];
+}
+
+/**
+ * By the launcher: always Node, whatever this process runs under, and with an environment of its own making. It takes its time,
+ * so where it has started this process by Node it is not asked again: environment and runtime are those that it chose.
+ */
+function gatewayProgram(): Program {
+  const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
+  if (process.argv[1] === main && process.versions['bun'] === undefined)
+    return { file: process.execPath, args: (own) => [...process.execArgv, main, ...markArguments(own)] };
+  const launcher = fileURLToPath(new URL('../../../bin/upstreamproxy', import.meta.url));
+  return { file: launcher, args: (own) => own };
 }
 
 function knownCode(code: string): ErrorCode {

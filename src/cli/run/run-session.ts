@@ -7,9 +7,9 @@ import { initOptions, ownCommand, type AgentOptions } from '../agent/agent-optio
 import { captureNote } from '../agent/capture-note.ts';
 import { cleanUpAfterKill } from '../agent/cleanup-after-kill.ts';
 import { displacedNote } from '../agent/displaced-note.ts';
-import type { EmbeddedGateway, startEmbeddedGateway } from './embedded-gateway.ts';
+import type { EmbeddedGateway } from './embedded-gateway.ts';
+import type { OwnGateway } from './own-gateway.ts';
 import { sessionNote } from './session-note.ts';
-import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
 
 export interface RunSession extends AsyncDisposable {
@@ -17,34 +17,16 @@ export interface RunSession extends AsyncDisposable {
   readonly embedded: EmbeddedGateway | undefined;
 }
 
-export interface EmbeddedOptions {
-  readonly policies: readonly string[];
-  readonly config: string | undefined;
-  /** Secrets of the home that it puts on. */
-  readonly homes: Parameters<typeof startEmbeddedGateway>[0]['homes'];
-}
-
 /** Brings the session up; everything that was opened is closed again if a step fails or the signal aborts. */
 export async function openRunSession(
   options: AgentOptions,
-  embeddedOptions: EmbeddedOptions,
+  own: OwnGateway | undefined,
   jail: Promise<Jail | undefined>,
   signal: AbortSignal,
 ): Promise<RunSession> {
   await using stack = new AsyncDisposableStack();
-  let embedded: EmbeddedGateway | undefined;
-  if (options.gatewayUrl === undefined) {
-    const stateDirectory = await makeRunDirectory(stateHome(process.env), Date.now());
-    stack.defer(() => keepAuditOnly(stateDirectory));
-    const args = embeddedOptions.policies.flatMap((file) => ['--policy', file]);
-    if (embeddedOptions.config !== undefined) args.push('--config', embeddedOptions.config);
-    // Its origins' names, too, must not be led to the agent.
-    if (options.captureLoopback) args.push('--keep-name-servers');
-    const { startEmbeddedGateway: start } = await import('./embedded-gateway.ts');
-    embedded = stack.use(
-      await start({ stateDirectory, args, environment: process.env, homes: embeddedOptions.homes, signal }),
-    );
-  }
+  if (own !== undefined) stack.use(own);
+  const embedded = await own?.ready;
   stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   const proxy = stack.use(
     await initUpstreamProxy({

@@ -15,6 +15,7 @@ import { displacedNames } from '../agent/displaced-note.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
+import { beginOwnGateway } from './own-gateway.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
@@ -128,13 +129,17 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const jail = openJailFor({ ...jailOptions, stores }, options.quiet);
   jail.catch(() => {});
   stack.defer(async () => await (await jail.catch(() => undefined))?.close());
+  const { credentials } = secrets;
+  const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
+  const gateway =
+    options.gatewayUrl === undefined
+      ? stack.use(beginOwnGateway(options, { policies, config, homes }, interruption.signal))
+      : undefined;
   let session: RunSession;
   try {
-    // Our half of the program is loaded while the helper loads its own.
+    // Our half of the program is loaded while helper and gateway load their own.
     const { openRunSession } = await import('./run-session.ts');
-    const { credentials } = secrets;
-    const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
-    session = await openRunSession(options, { policies, config, homes }, jail, interruption.signal);
+    session = await openRunSession(options, gateway, jail, interruption.signal);
   } catch (error) {
     if (interruption.by !== undefined) return { signal: interruption.by };
     // A jail that was required and is refused ends it all the same.

@@ -1,0 +1,45 @@
+// A gateway that `run` starts for itself: begun first of all, for it takes longest to be ready, with a folder that keeps its audit alone.
+
+import type { AgentOptions } from '../agent/agent-options.ts';
+import { type EmbeddedGateway, startEmbeddedGateway } from './embedded-gateway.ts';
+import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
+
+export interface EmbeddedOptions {
+  readonly policies: readonly string[];
+  readonly config: string | undefined;
+  /** Secrets of the home that it puts on. */
+  readonly homes: Parameters<typeof startEmbeddedGateway>[0]['homes'];
+}
+
+/** Disposing it, also before it is ready and more than once, ends the process and removes keys and certificates. */
+export interface OwnGateway extends AsyncDisposable {
+  /** Rejects with what the gateway reports, cancelled, timeout. */
+  readonly ready: Promise<EmbeddedGateway>;
+}
+
+export function beginOwnGateway(
+  { captureLoopback }: Pick<AgentOptions, 'captureLoopback'>,
+  { policies, config, homes }: EmbeddedOptions,
+  signal: AbortSignal,
+): OwnGateway {
+  const directory = makeRunDirectory(stateHome(process.env), Date.now());
+  const args = [
+    ...policies.flatMap((file) => ['--policy', file]),
+    ...(config === undefined ? [] : ['--config', config]),
+    // Its origins' names, too, must not be led to the agent.
+    ...(captureLoopback ? ['--keep-name-servers'] : []),
+  ];
+  const ready = directory.then((stateDirectory) =>
+    startEmbeddedGateway({ stateDirectory, args, environment: process.env, homes, signal }),
+  );
+  // Who waits for it hears it; a start that fails earlier does not wait.
+  ready.catch(() => {});
+  return {
+    ready,
+    [Symbol.asyncDispose]: async () => {
+      await (await ready.catch(() => undefined))?.close();
+      const made = await directory.catch(() => undefined);
+      if (made !== undefined) await keepAuditOnly(made);
+    },
+  };
+}
