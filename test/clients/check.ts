@@ -24,6 +24,10 @@ export interface ClientCheck {
   readonly needs: readonly string[];
   /** Which variables, files or options make it work, in a few words for the table. */
   readonly how: string;
+  /** What the check itself sets so that the client works, where the product does not; the table says so. */
+  readonly help?: string;
+  /** Why an ordinary user cannot do it, with or without us. */
+  readonly rootOnly?: string;
   /** Files before it starts, by path below the working directory, or below HOME if the path begins with `~/`. Placeholders are filled. */
   readonly files?: Readonly<Record<string, string>>;
   /** Variables beside those of the session, such as those that hide the machine's own settings. Placeholders are filled. */
@@ -64,6 +68,8 @@ export interface Placeholders {
   readonly dir: string;
   readonly home: string;
   readonly serial: string;
+  /** A folder of this user that outlives the run, for what takes long to compile. */
+  readonly cache: string;
 }
 
 const domain = 'up.test';
@@ -77,7 +83,7 @@ export function originHost(name: string, { serial }: Pick<Placeholders, 'serial'
 /**
  * Fills `@https:NAME@` (an origin's URL without a slash behind it; also `http`, `wss`, `ws`), `@host:NAME@`,
  * `@authority:NAME@` (host, and port if it is not 443), `@port:SERVICE@` (`https`, `http`, `ssh`, `postgres`, `redis`,
- * `rsync`), `@dir@`, `@home@`, `@tools@`, `@node@` and `@serial@`. Throws for a service that there is not.
+ * `rsync`), `@dir@`, `@home@`, `@tools@`, `@node@`, `@cache@` and `@serial@`. Throws for a service that there is not.
  */
 export function fill(text: string, values: Placeholders): string {
   const filled = text.replaceAll(
@@ -92,9 +98,9 @@ export function fill(text: string, values: Placeholders): string {
     },
   );
   return filled.replaceAll(
-    /@(dir|home|tools|node|serial)@/g,
+    /@(dir|home|tools|node|serial|cache)@/g,
     // The pattern admits these names only.
-    (_all, name: string) => values[name as 'dir' | 'home' | 'tools' | 'node' | 'serial'],
+    (_all, name: string) => values[name as 'dir' | 'home' | 'tools' | 'node' | 'serial' | 'cache'],
   );
 }
 

@@ -26,6 +26,7 @@ export const checkOfClient: Readonly<Record<string, string>> = {
   kubectl: 'kubectl',
   skopeo: 'skopeo',
   podman: 'podman-pull',
+  buildah: 'buildah',
   rclone: 'rclone',
   restic: 'restic',
   s3cmd: 's3cmd',

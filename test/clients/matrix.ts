@@ -131,7 +131,8 @@ function plan(
   const home = join(directory, serial, 'home');
   // An ordinary user comes to it by another way.
   const tools = mode === 'user' ? ordinaryUser.tools(directory) : options.tools;
-  const values = { ports: origins.ports, tools, node: process.execPath, dir, home, serial };
+  const cache = `/tmp/upstreamproxy-clients-${mode === 'user' ? ordinaryUser.uid : process.geteuid?.()}`;
+  const values = { ports: origins.ports, tools, node: process.execPath, dir, home, serial, cache };
   return { key: serial, check, mode, values };
 }
 
@@ -143,18 +144,19 @@ function obstacle(
 ): string | undefined {
   if (!isPlain(mode) && check.modes?.includes(mode) === false) return check.modeReason ?? `not for ${mode}`;
   const values = { ...own, tools };
-  const missing = check.needs.map((need) => fill(need, values)).filter((need) => !isThere(need));
+  const missing = check.needs.map((need) => fill(need, values)).filter((need) => !isThere(need, mode));
   if (missing.length > 0) return `not installed here: ${missing.join(', ')}`;
+  if (mode === 'user' && check.rootOnly !== undefined) return check.rootOnly;
   if (check.homeFiles?.includes(mode) === true && !kind.homeFiles) return 'needs files in HOME';
   if (check.systemStore?.includes(mode) === true && !kind.systemStore)
     return 'needs the system store, which only root can write';
   return undefined;
 }
 
-function isThere(need: string): boolean {
-  return need.includes('/')
-    ? statSync(need, { throwIfNoEntry: false }) !== undefined
-    : findTool(need) !== undefined;
+function isThere(need: string, mode: Mode): boolean {
+  if (need.includes('/')) return statSync(need, { throwIfNoEntry: false }) !== undefined;
+  const file = findTool(need);
+  return file !== undefined && (mode !== 'user' || ordinaryUser.canReach(file));
 }
 
 async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): Promise<CheckResult[]> {

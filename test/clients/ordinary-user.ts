@@ -2,11 +2,20 @@
 // where everybody may go.
 
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 
 /** A user that every system has. */
 export const ordinaryUser = {
   uid: 65534,
+  /** Through folders that everybody may enter. */
+  canReach: (path: string): boolean => !isRoot() || foldersOf(path).every(isOpen),
+  /** Without folders that it could not enter: a search that ends there is a fault to some programs. */
+  path: (path: string): string =>
+    path
+      .split(delimiter)
+      .filter((folder) => ordinaryUser.canReach(join(folder, 'x')))
+      .join(delimiter),
   /** Where it finds the tools; root makes the folder. */
   tools: (directory: string): string => (isRoot() ? join(directory, 'tools') : defaultTools()),
 };
@@ -16,6 +25,15 @@ const script = 'mkdir -p "$1" && if [ -d "$0" ]; then mount --bind "$0" "$1"; fi
 
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
+}
+
+function foldersOf(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersOf(folder)];
+}
+
+function isOpen(folder: string): boolean {
+  return ((statSync(folder, { throwIfNoEntry: false })?.mode ?? 0) & 0o001) !== 0;
 }
 
 function defaultTools(): string {

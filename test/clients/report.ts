@@ -50,7 +50,7 @@ export async function makeRows(
 
 async function versionOf({ version }: ClientCheck, tools: string): Promise<string> {
   if (version === undefined) return '';
-  const values = { ports: {}, tools, node: process.execPath, dir: '/', home: '/', serial: '' };
+  const values = { ports: {}, tools, node: process.execPath, dir: '/', home: '/', serial: '', cache: '/' };
   const [file = '', ...args] = version.map((argument) => fill(argument, values));
   const result = await runCommand(file, args, { timeoutMs: versionTimeoutMs }).catch(() => undefined);
   const said = `${result?.stdout ?? ''}\n${result?.stderr ?? ''}`;
@@ -87,6 +87,10 @@ function cell(row: Row, mode: Mode): string {
 const speaksHttp2 = ({ results }: Row): boolean =>
   modes.some((mode) => results[mode]?.protocols.some((protocol) => protocol.startsWith('h2')));
 
+function helpOf({ check: { help } }: Row): string[] {
+  return help === undefined ? [] : [`**help:** ${help}`];
+}
+
 /** Why a mode has no `pass`, for a person. */
 function remarks(row: Row): string[] {
   return modes.flatMap((mode) => {
@@ -104,7 +108,7 @@ export function textTable(rows: readonly Row[]): string {
     row.version,
     ...modes.map((mode) => cell(row, mode)),
     speaksHttp2(row) ? 'h2' : '',
-    [row.check.how, ...remarks(row)].join(' | '),
+    [row.check.how, ...helpOf(row), ...remarks(row)].join(' | '),
   ]);
   const table = [['check', 'version', ...modes.map((mode) => titles[mode]), '', 'what it needs'], ...lines];
   const widths = table[0]?.map((_head, column) =>
@@ -133,6 +137,7 @@ gateway's audit has the requests.
   capture both, and the [system's stores in its own mounts](trust-stores.md#the-systems-stores-under-run).
 - **h2**: the client spoke HTTP/2 with the gateway.
 - *reached* behind a name: only that the origin's own response came to the client is shown.
+- **help**: what the check itself sets so that the client works, and the product does not.
 - skip: not judged, with the reason; it counts as neither.
 
 \`scripts/install-clients.sh\` installs what is missing. \`npm run test:clients -- curl git\` runs some; \`--write\` writes this page.
@@ -151,7 +156,7 @@ export function documentPage(rows: readonly Row[], date: string): string {
       row.version,
       ...modes.map((mode) => cell(row, mode)),
       speaksHttp2(row) ? 'h2' : '',
-      `${escape([row.check.how, ...remarks(row)].join('; '))} |`,
+      `${escape([row.check.how, ...helpOf(row), ...remarks(row)].join('; '))} |`,
     ].join(' | '),
   );
   return [

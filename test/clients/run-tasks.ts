@@ -11,7 +11,7 @@ import type { NetworkNamespace } from '../support/network-namespace.ts';
 import { launcher } from '../support/program.ts';
 import { isPlain, type Mode } from './check.ts';
 import type { TaskResult } from './inside.ts';
-import { asOrdinaryUser } from './ordinary-user.ts';
+import { asOrdinaryUser, ordinaryUser } from './ordinary-user.ts';
 import { withPrivateEtc } from './private-etc.ts';
 
 export interface SessionKind {
@@ -52,11 +52,12 @@ export async function runSession(session: SessionTasks): Promise<string | undefi
     kind.mode === 'user' ? asOrdinaryUser(session, run) : kind.systemStore ? withPrivateEtc(layer, run) : run;
   const [file = '', ...args] =
     kind.namespace !== undefined && kind.mode === 'environment' ? kind.namespace.enter(line) : line;
+  const path = process.env['PATH'] ?? '/usr/bin:/bin';
   const child = spawn(file, args, {
     cwd: home,
     // Nothing of the user's own settings.
     env: {
-      PATH: `${tools}/bin:${tools}/node_modules/.bin:${process.env['PATH'] ?? '/usr/bin:/bin'}`,
+      PATH: `${tools}/bin:${tools}/node_modules/.bin:${kind.mode === 'user' ? ordinaryUser.path(path) : path}`,
       HOME: home,
       LANG: 'C.UTF-8',
     },

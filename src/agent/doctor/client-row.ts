@@ -1,5 +1,7 @@
 // What the doctor knows of a client: how it finds a proxy, where it takes its trust from, and what proves both.
 
+import type { ContainerTool } from './container-tools.ts';
+
 /** Where a client reads its proxy; the first that is set decides. */
 export type ProxySource =
   /** Variables with the proxy's URL or `host:port`, in the client's order. */
@@ -64,8 +66,8 @@ export interface ClientRow {
   /** `unverified`: the client checks no certificate. `relay`: it leaves TLS to the relay. `none`: it speaks no TLS. */
   readonly trust: readonly TrustSource[] | 'unverified' | 'relay' | 'none';
   readonly proof?: ClientProof;
-  /** As root it needs CAP_SYS_ADMIN, which the jail takes from root. */
-  readonly administration?: boolean;
+  /** It makes containers, which the jail may refuse. */
+  readonly containers?: ContainerTool;
   /** What helps where a session's environment alone does not. */
   readonly fix?: Remedy;
 }

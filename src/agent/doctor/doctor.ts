@@ -1,12 +1,14 @@
 // The doctor: what this container has of a session, which clients are here, and what each of them lacks.
 
 import { randomInt } from 'node:crypto';
+import { userInfo } from 'node:os';
 import type { Limits } from '../../protocol/limits.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { displacedVariable, environmentTable } from '../environment.ts';
 import { systemBundlePath } from '../trust/trust.ts';
 import type { ClientRow, Remedy } from './client-row.ts';
 import { clientTable } from './client-table.ts';
+import { containerFix, type ContainerScene, hasUserRanges } from './container-tools.ts';
 import { environmentProblems, type Problem } from './environment-problems.ts';
 import { examineProxy, examineTrust, type Finding, type Scene } from './examine-settings.ts';
 import { contactGateway, type GatewayContact, isCaptured, type RelayAddress } from './gateway-contact.ts';
@@ -180,9 +182,9 @@ async function examineClient(
   const proof = options.prove
     ? await prove(row, command, { environment, reached: scene.reached }, timeoutMs)
     : undefined;
-  const restricted = row.administration === true && jailSeen().restrictedRoot;
-  const works = !restricted && (proof?.passed ?? (scene.reached && proxy.holds && trust.holds));
-  const fix = works ? undefined : restricted ? restrictedFix : fixFor(row, { proxy, trust }, scene);
+  const jailFix = row.containers === undefined ? undefined : containerFix(row.containers, containerScene());
+  const works = jailFix === undefined && (proof?.passed ?? (scene.reached && proxy.holds && trust.holds));
+  const fix = works ? undefined : (jailFix ?? fixFor(row, { proxy, trust }, scene));
   return {
     client: row.id,
     command,
@@ -211,12 +213,24 @@ async function prove(
 
 const remedies: Readonly<Record<Remedy, string>> = {
   'home-files': 'start the session with --home-files: it takes this from files in HOME only',
-  'system-store': 'start the session as root with --system-store: it trusts nothing else',
+  'system-store':
+    'start it by upstreamproxy run, where it gets mounts of its own, or the session as root with --system-store: it trusts nothing else',
   capture: 'run it by: upstreamproxy run --isolate=require -- COMMAND, for it has no setting for a proxy',
 };
 
-const restrictedFix =
-  'as root it needs CAP_SYS_ADMIN, which the jail takes: run --isolate=off, or --jail-layers=no-new-privs,landlock,seccomp';
+function containerScene(): ContainerScene {
+  const uid = process.geteuid?.() ?? 0;
+  return { jail: jailSeen(), hasUserRanges: hasUserRanges(uid, userName()) };
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    // Its number has none.
+    return undefined;
+  }
+}
 
 function fixFor(
   row: ClientRow,

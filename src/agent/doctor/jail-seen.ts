@@ -10,6 +10,9 @@ export interface JailSeen {
   readonly capabilities: number;
   /** Root without CAP_SYS_ADMIN (capabilities(7), number 21). */
   readonly restrictedRoot: boolean;
+  readonly isRoot: boolean;
+  /** Not in the first namespace of users, in which all have their numbers. */
+  readonly ownUserNamespace: boolean;
   /** There is a loopback interface and nothing else. */
   readonly networkIsolated: boolean;
 }
@@ -23,6 +26,8 @@ export function jailSeen(): JailSeen {
     noNewPrivileges: field('NoNewPrivs') === '1',
     seccomp: field('Seccomp') === '2',
     capabilities: [...effective.toString(2)].filter((bit) => bit === '1').length,
+    isRoot: process.geteuid?.() === 0,
+    ownUserNamespace: !/^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'utf8')),
     restrictedRoot: process.geteuid?.() === 0 && (effective & (1n << 21n)) === 0n,
     // Further addresses of an interface have names such as lo:1.
     networkIsolated: Object.keys(networkInterfaces()).every((name) => /^lo(?::|$)/.test(name)),

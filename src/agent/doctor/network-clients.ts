@@ -227,7 +227,15 @@ const others: readonly ClientRow[] = [
     version,
     proxy: environmentProxy,
     trust: files('SSL_CERT_FILE'),
-    administration: true,
+    containers: 'podman',
+  },
+  {
+    id: 'buildah',
+    commands: ['buildah'],
+    version,
+    proxy: environmentProxy,
+    trust: files('SSL_CERT_FILE'),
+    containers: 'buildah',
   },
   {
     id: 'rclone',

@@ -65,14 +65,15 @@ export function layCovers(kernel: Kernel, covers: readonly Cover[]): Covers {
   const scratch = mountScratch(kernel);
   try {
     const laid = targets.map((target, index) => lay(kernel, target, join(scratch, String(index))));
-    const held = new Map(laid.filter(({ path, of }) => path === of).map((one) => [one.path, one]));
+    // By whichever mount it is seen.
+    const held = Map.groupBy(laid, ({ of }) => of);
     return {
       covered: laid,
       folders: laid.filter(({ isFolder, isWritable }) => isFolder && !isWritable).map(({ fd }) => fd),
       fill: (late) => {
-        const one = held.get(late.path);
-        if (one === undefined) notCovered(late);
-        else fill(kernel, one, late);
+        const places = held.get(late.path);
+        if (places === undefined) notCovered(late);
+        else for (const one of places) fill(kernel, one, late);
       },
     };
   } finally {
@@ -268,7 +269,9 @@ function fill(kernel: Kernel, { fd, names, isFolder, path }: Laid, late: LateCov
   for (const entry of isFolder ? entries : []) {
     // Of its own making alone: what else the folder holds is that of outside.
     const isLaid = names.has(entry.name);
-    if (entry.name.includes('/') && !isLaid) throw new Error(`${path}: no name of a file`);
+    const folder = dirname(entry.name);
+    if (folder !== '.' && !names.values().some((name) => dirname(name) === folder))
+      throw new Error(`${path}: no name of a file`);
     if ('link' in entry) throw new Error(`${path}: links are known when it is laid`);
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC } = constants;
     const flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC | (isLaid ? O_TRUNC : O_CREAT | O_EXCL);

@@ -19,6 +19,7 @@ import {
   hashedFolders,
   javaStores,
   mergedFirefoxPolicies,
+  monoStores,
   wideFolders,
 } from './system-places.ts';
 
@@ -70,7 +71,8 @@ interface Covered {
   readonly isFolder: boolean;
   /** By the name below the folder; one of no name is the file itself. */
   readonly files: Map<string, StoreFile>;
-  isHashed: boolean;
+  /** Folders below it that are hashed; one of no name is the folder itself. */
+  readonly hashed: Set<string>;
   hasAnchors: boolean;
 }
 
@@ -87,11 +89,12 @@ export class StoreCovers {
 
   /** Before the CA is known: what is covered, the innermost first. Folders keep what else is in them. */
   places(isWritable: boolean): readonly PlannedCover[] {
-    return this.#covered.map(({ path, isFolder, files: named }) =>
-      isFolder
-        ? { path, isWritable, keepsOthers: true, entries: Array.from(named.keys(), emptyEntry) }
-        : { path, isWritable, keepsOthers: false },
-    );
+    return this.#covered.map(({ path, isFolder, files: named, hashed }) => {
+      if (!isFolder) return { path, isWritable, keepsOthers: false };
+      // A folder that is made for names which are known later.
+      const made = [...hashed].filter((below) => below !== '').map((below) => join(below, 'upstreamproxy'));
+      return { path, isWritable, keepsOthers: true, entries: [...named.keys(), ...made].map(emptyEntry) };
+    });
   }
 
   /** With the certificates of the file `ownCa`; without it all is as it is for others. Only those of `paths`. */
@@ -101,7 +104,7 @@ export class StoreCovers {
   }
 
   #content(
-    { path, isFolder, files: named, isHashed, hasAnchors }: Covered,
+    { path, isFolder, files: named, hashed, hasAnchors }: Covered,
     own: OwnCa | undefined,
   ): StoreCover {
     const texts = [...named].map(([name, file]) => {
@@ -110,8 +113,9 @@ export class StoreCovers {
       return { name, content: Buffer.from(text ?? noPolicies).toString('base64') };
     });
     if (!isFolder) return { path, content: texts[0]?.content ?? '' };
-    const added = own === undefined ? [] : [...(isHashed ? hashedEntries(path, own) : [])];
-    if (hasAnchors && own !== undefined)
+    if (own === undefined) return { path, entries: texts };
+    const added = [...hashed].flatMap((below) => hashedEntries(path, below, own));
+    if (hasAnchors)
       added.push({ name: 'upstreamproxy.pem', content: Buffer.from(marked(own.pem)).toString('base64') });
     return { path, entries: [...texts, ...added] };
   }
@@ -133,7 +137,7 @@ function findStores(root: string): readonly Covered[] {
       path,
       isFolder,
       files: new Map(),
-      isHashed: false,
+      hashed: new Set(),
       hasAnchors: false,
     };
     byPath.set(path, found);
@@ -150,14 +154,14 @@ function findStores(root: string): readonly Covered[] {
     if (!isWide(folder)) cover(folder, true).files.set(name, file);
     else if (missing === '') cover(path, false).files.set('', file);
   }
-  for (const [places, key] of [
-    [hashedFolders, 'isHashed'],
-    [anchorFolders, 'hasAnchors'],
-  ] as const)
-    for (const place of places) {
-      const found = nearest(join(root, place));
-      if (found?.missing === '' && statSync(found.path).isDirectory()) cover(found.path, true)[key] = true;
-    }
+  for (const place of [...hashedFolders, ...anchorFolders, ...monoStores]) {
+    const found = nearest(join(root, place));
+    if (found === undefined || isWide(found.path) || !statSync(found.path).isDirectory()) continue;
+    if (found.missing !== '' && !monoStores.includes(place)) continue;
+    const covered = cover(found.path, true);
+    if (anchorFolders.includes(place)) covered.hasAnchors = true;
+    else covered.hashed.add(found.missing);
+  }
   // The ones inside come first, and are seen in those outside of them.
   return [...byPath.values()].sort((a, b) => depth(b.path) - depth(a.path));
 }
@@ -227,15 +231,19 @@ function firefoxText(original: Buffer | undefined, { file }: OwnCa): Uint8Array 
   return text === undefined ? undefined : Buffer.from(text);
 }
 
-/** By the next free number of each hash, as OpenSSL looks for them. */
-function hashedEntries(folder: string, { blocks }: OwnCa): { name: string; content: string }[] {
-  const taken = new Set(readdirSync(folder));
+/** By the next free number of each hash, as OpenSSL looks for them, in a folder or one that is made below it. */
+function hashedEntries(
+  folder: string,
+  below: string,
+  { blocks }: OwnCa,
+): { name: string; content: string }[] {
+  const taken = new Set(below === '' ? readdirSync(folder) : []);
   return blocks.map((block) => {
     const hash = subjectHash(pemContents(block));
     let number = 0;
     while (taken.has(`${hash}.${number}`)) number++;
     const name = `${hash}.${number}`;
     taken.add(name);
-    return { name, content: Buffer.from(marked(block)).toString('base64') };
+    return { name: join(below, name), content: Buffer.from(marked(block)).toString('base64') };
   });
 }

@@ -29,6 +29,8 @@ export const bundleFiles: readonly string[] = [
   '/etc/ca-certificates/extracted/tls-ca-bundle.pem',
   '/etc/ca-certificates/extracted/ca-bundle.trust.crt',
 ];
+/** Mono's store of the machine, by the same names; made where Mono is and has none. */
+export const monoStores: readonly string[] = ['/usr/share/.mono/new-certs/Trust'];
 /** p11-kit reads every file of them: Fedora, Arch, SUSE. They are the distributions' own; administrators have others below /etc. */
 export const anchorFolders: readonly string[] = [
   '/usr/share/pki/ca-trust-source/anchors',

@@ -91,6 +91,39 @@ test(
   },
 );
 
+test(
+  'an entry of a folder gets its content late, also in the place of one of outside and in a folder that is made for it',
+  { skip },
+  async () => {
+    await using folder = await temporaryDirectory();
+    const store = join(folder.path, 'store');
+    mkdirSync(store);
+    writeFileSync(join(store, 'bundle'), 'outside\n');
+    const entries = ['bundle', 'made/for/it'].map((name) => ({ name, content: '' }));
+    const covers = [{ path: store, keepsOthers: true, entries }];
+    const late = (...names: readonly string[]): readonly LateCover[] => [
+      { path: store, entries: names.map((name) => ({ name, content: base64(`${name}\n`) })) },
+    ];
+    const umask = process.umask(0o077);
+    try {
+      const names = ['bundle', 'made/for/it', 'made/for/more'];
+      const script = 'cd $F/store; cat bundle made/for/*; stat -c "%a %n" made/for made/for/it';
+      const { text } = await inJail(folder.path, { covers }, script, late(...names));
+      assert.equal(text, 'bundle\nmade/for/it\nmade/for/more\n755 made/for\n644 made/for/it\n');
+    } finally {
+      process.umask(umask);
+    }
+    // Of no folder but its own.
+    for (const name of ['made/it', '../said/it', 'made/for/../../it']) {
+      const { text } = await inJail(folder.path, { covers }, 'echo started', late(name));
+      assert.equal(text, '', name);
+    }
+    assert.deepEqual(readdirSync(folder.path).sort(), ['said', 'store']);
+    assert.deepEqual(readdirSync(store), ['bundle']);
+    assert.equal(readFileSync(join(store, 'bundle'), 'utf8'), 'outside\n');
+  },
+);
+
 test('a folder is empty, takes what the command writes, and loses it', { skip }, async () => {
   await using folder = await temporaryDirectory();
   const path = join(folder.path, 'keys');
@@ -146,8 +179,13 @@ test(
         { path: join(home, 'keys') },
         { path: join(home, 'token'), content: base64('nothing\n') },
       ];
-      const { text, covered } = await inJail(folder.path, { covers }, 'cat $F/*/token; find $F -name secret');
+      const script = 'cat $F/*/token; find $F -name secret';
+      const { text, covered } = await inJail(folder.path, { covers }, script);
       assert.equal(text, 'nothing\nnothing\n');
+      // What is known late is there by both ways as well.
+      const late = [{ path: join(home, 'token'), content: base64('late, and longer\n') }];
+      const { text: later } = await inJail(folder.path, { covers }, script, late);
+      assert.equal(later, 'late, and longer\nlate, and longer\n');
       assert.deepEqual(covered, [join(home, 'keys'), join(home, 'token')]);
     } finally {
       execFileSync('umount', [again]);

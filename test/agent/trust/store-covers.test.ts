@@ -241,6 +241,16 @@ test('what is no store of the usual form stays as it is, and of folders with muc
   assert.deepEqual(await seen({ folders: ['/etc', '/usr/lib'] }), {});
 });
 
+test('a store of Mono is made where Mono is and has none', async () => {
+  const trust = '/usr/share/.mono/new-certs/Trust';
+  for (const folder of ['/usr/share/.mono', trust]) {
+    const contents = await seen({ folders: [folder] });
+    assert.ok(contents[`${trust}/${ownHash}`]?.endsWith(own), folder);
+    assert.equal(Object.keys(contents).length, 1);
+  }
+  assert.deepEqual(await seen({ folders: ['/usr/share'] }), {});
+});
+
 test('a certificate of the same hash keeps its number', async () => {
   const taken = `/etc/ssl/certs/${ownHash}`;
   const contents = await seen({ files: { [taken]: roots } });

@@ -38,6 +38,7 @@ request_max_retries = 0
 stream_max_retries = 0
 `,
     },
+    help: 'its own sandbox off (--dangerously-bypass-approvals-and-sandbox), as nobody is there to approve',
     env: { FIXTURE_KEY: 'placeholder', CODEX_HOME: '@home@/.codex' },
     command: [
       binary('codex', 'codex'),

@@ -46,6 +46,7 @@ function chromiumCheck(
     version: ['chromium', '--version'],
     needs: ['chromium', 'certutil'],
     how,
+    help: '--no-sandbox: its own sandbox makes namespaces, which the jail refuses',
     homeFiles: ['environment', 'capture'],
     files: { 'driver.mjs': driver.replace('PAGE_PROGRAM', () => program) },
     // Its sandbox makes namespaces, which the jail refuses.
@@ -77,6 +78,7 @@ function automationCheck(id: string, name: string): ClientCheck {
     version: ['@node@', '-p', `require('${library}/package.json').version`],
     needs: [`${library}/package.json`, 'chromium', 'certutil'],
     how: 'https_proxy; ~/.pki/nssdb',
+    help: '--no-sandbox',
     homeFiles: ['environment', 'capture'],
     files: {
       'program.cjs': `const library = require('${library}');
@@ -136,10 +138,6 @@ user_pref('network.connectivity-service.enabled', false);
 `,
     },
     env: {
-      MOZ_DISABLE_CONTENT_SANDBOX: '1',
-      MOZ_DISABLE_SOCKET_PROCESS_SANDBOX: '1',
-      MOZ_DISABLE_RDD_SANDBOX: '1',
-      MOZ_DISABLE_UTILITY_SANDBOX: '1',
       MOZ_CRASHREPORTER_DISABLE: '1',
     },
     command: [

@@ -13,7 +13,7 @@ const goEnvironment = {
   GOTOOLCHAIN: 'local',
   GOPATH: '@dir@/gopath',
   // The compiled standard library is kept between runs, for it takes a minute to build.
-  GOCACHE: '/tmp/upstreamproxy-clients-go',
+  GOCACHE: '@cache@/go',
 };
 
 function cargoCheck(id: string, client: string, dependency: string): ClientCheck {

@@ -16,11 +16,14 @@ const storageEnvironment = {
   CONTAINERS_STORAGE_CONF: '@dir@/storage.conf',
   CONTAINERS_REGISTRIES_CONF: '@dir@/registries.conf',
   TMPDIR: '@dir@',
-  // Root needs no namespace of users, and the jail refuses one.
-  _CONTAINERS_USERNS_CONFIGURED: 'done',
-  _CONTAINERS_ROOTLESS_UID: '1000',
   PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
 };
+
+const refused = {
+  outcome: 'fail',
+  reason: 'it makes namespaces and roots of its own; upstreamproxy doctor prints the layers to leave out',
+} as const;
+const refusedByJail = { capture: refused, root: refused, user: refused };
 
 export const containerChecks: readonly ClientCheck[] = [
   {
@@ -75,12 +78,7 @@ export const containerChecks: readonly ClientCheck[] = [
     command: ['podman', 'pull', '--signature-policy', 'policy.json', image],
     // The number of the image that was stored.
     expect: /^[0-9a-f]{64}$/m,
-    expected: {
-      capture: {
-        outcome: 'fail',
-        reason: 'the jail leaves root without CAP_SYS_ADMIN, and podman ends in a panic',
-      },
-    },
+    expected: refusedByJail,
   },
   {
     id: 'buildah',
@@ -92,6 +90,7 @@ export const containerChecks: readonly ClientCheck[] = [
     env: storageEnvironment,
     command: ['sh', '-c', `buildah pull --quiet --signature-policy policy.json ${image} && buildah images`],
     expect: /example\/image\s+latest/,
+    expected: refusedByJail,
   },
   {
     id: 'oras',

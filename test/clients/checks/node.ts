@@ -21,10 +21,8 @@ const scripts = {
   https: `require('https').get('@https:web@/hello', (response) => response.pipe(process.stdout))`,
   http: `require('http').get('@http:web@/hello', (response) => response.pipe(process.stdout))`,
   websocket: `
-    // Over HTTP/2 an open socket alone does not keep Node 26 from ending.
-    const alive = setTimeout(() => {}, 20000);
     const socket = new WebSocket('@wss:web@/ws');
-    socket.onmessage = ({ data }) => { console.log(data); socket.close(); clearTimeout(alive); };
+    socket.onmessage = ({ data }) => { console.log(data); socket.close(); };
     socket.onerror = ({ error, message }) => { console.log(error ?? message); process.exit(1); };`,
 };
 

@@ -102,6 +102,7 @@ remote-repo-cache: @dir@/packages
     version: ['opam', '--version'],
     needs: ['opam', 'curl'],
     how: 'https_proxy; SSL_CERT_FILE or CURL_CA_BUNDLE (it uses curl)',
+    help: '--disable-sandboxing: its builds would start in a sandbox of bwrap',
     env: { OPAMROOT: '@dir@/opam', OPAMYES: '1', OPAMROOTISOK: '1', OPAMERRLOGLEN: '0' },
     command: [
       'sh',
@@ -153,7 +154,7 @@ const compiledChecks: readonly ClientCheck[] = [
     client: 'WebClient of Mono',
     version: ['mono', '--version'],
     needs: ['mono', 'mcs'],
-    how: 'https_proxy; ~/.config/.mono/new-certs/Trust, its own store',
+    how: 'https_proxy; ~/.config/.mono/new-certs/Trust or /usr/share/.mono/new-certs/Trust, its own stores',
     files: {
       'Program.cs': `class Program {
   static void Main() { System.Console.WriteLine(new System.Net.WebClient().DownloadString("@https:web@/hello")); }
@@ -174,7 +175,7 @@ const compiledChecks: readonly ClientCheck[] = [
     files: {
       'program.cr': `require "http/client"\nputs HTTP::Client.get("@https:web@/hello").body\n`,
     },
-    env: { CRYSTAL_CACHE_DIR: '/tmp/upstreamproxy-clients-crystal' },
+    env: { CRYSTAL_CACHE_DIR: '@cache@/crystal' },
     command: ['crystal', 'run', 'program.cr'],
     expect: text,
     timeoutMs: longMs,

@@ -51,7 +51,11 @@ priority = "primary"
     version: ['/usr/bin/ansible', '--version'],
     needs: ['/usr/bin/ansible'],
     how: 'https_proxy; SSL_CERT_FILE',
-    env: { ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3', ANSIBLE_LOCALHOST_WARNING: 'false' },
+    env: {
+      ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
+      ANSIBLE_LOCALHOST_WARNING: 'false',
+      ANSIBLE_REMOTE_TEMP: '@dir@',
+    },
     command: [
       '/usr/bin/ansible',
       'localhost',

@@ -19,7 +19,8 @@ export const serviceChecks: readonly ClientCheck[] = [
       'sh',
       '-c',
       // It looks into the home of the user's account, whatever HOME is.
-      'exec ssh ${https_proxy:+-F "$HOME/.ssh/config"} -v -p @port:ssh@ -o StrictHostKeyChecking=no -o BatchMode=yes -o ConnectTimeout=20 git@@host:ssh@',
+      '[ -e "$HOME/.ssh/config" ] && set -- -F "$HOME/.ssh/config"; exec ssh "$@" -v -p @port:ssh@ -o StrictHostKeyChecking=no -o BatchMode=yes -o ConnectTimeout=20 git@@host:ssh@',
+      'sh',
     ],
     expect: /Remote protocol version 2\.0, remote software version/,
   },

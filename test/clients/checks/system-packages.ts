@@ -22,6 +22,7 @@ function aptCheck(scheme: 'https' | 'http'): ClientCheck {
   const apt = `apt-get -o Dir=@dir@ -c @dir@/apt.conf`;
   return {
     id: `apt-${scheme}`,
+    help: 'APT::Sandbox::User "", as the folders of the check are closed to its own user',
     client: `apt over ${scheme}`,
     version: ['apt-get', '--version'],
     needs: ['/usr/bin/apt-get'],
@@ -67,6 +68,8 @@ export const systemPackageChecks: readonly ClientCheck[] = [
   },
   {
     id: 'pacman',
+    help: 'DisableSandbox, as the folders of the check are closed to its own user',
+    rootOnly: 'pacman is for root alone',
     client: 'pacman',
     version: ['pacman', '--version'],
     needs: ['pacman'],

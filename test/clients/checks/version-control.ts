@@ -105,7 +105,7 @@ export const versionControlChecks: readonly ClientCheck[] = [
     proves: 'reached',
     env: {
       GIT_SSH_COMMAND:
-        'ssh ${https_proxy:+-F "$HOME/.ssh/config"} -v -p @port:ssh@ -o StrictHostKeyChecking=no -o BatchMode=yes',
+        'ssh $([ -e "$HOME/.ssh/config" ] && echo "-F $HOME/.ssh/config") -v -p @port:ssh@ -o StrictHostKeyChecking=no -o BatchMode=yes',
     },
     command: ['git', 'clone', 'ssh://git@@host:ssh@/project.git'],
     expect: /remote software version UpstreamproxyFixture|remote software version \S*[Ff]ixture/,
