@@ -13,15 +13,17 @@ export interface EmbeddedOptions {
 
 /** Disposing it, also before it is ready and more than once, ends the process and removes keys and certificates. */
 export interface OwnGateway extends AsyncDisposable {
+  readonly options: EmbeddedOptions;
   /** Rejects with what the gateway reports, cancelled, timeout. */
   readonly ready: Promise<EmbeddedGateway>;
 }
 
 export function beginOwnGateway(
   { captureLoopback }: Pick<AgentOptions, 'captureLoopback'>,
-  { policies, config, homes }: EmbeddedOptions,
+  options: EmbeddedOptions,
   signal: AbortSignal,
 ): OwnGateway {
+  const { policies, config, homes } = options;
   const directory = makeRunDirectory(stateHome(process.env), Date.now());
   const args = [
     ...policies.flatMap((file) => ['--policy', file]),
@@ -35,6 +37,7 @@ export function beginOwnGateway(
   // Who waits for it hears it; a start that fails earlier does not wait.
   ready.catch(() => {});
   return {
+    options,
     ready,
     [Symbol.asyncDispose]: async () => {
       await (await ready.catch(() => undefined))?.close();

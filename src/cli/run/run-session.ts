@@ -39,7 +39,11 @@ export async function openRunSession(
     }),
   );
   if (!options.quiet) {
-    const note = sessionNote({ embedded, gatewayUrl: options.gatewayUrl, config: embeddedOptions.config });
+    const note = sessionNote({
+      embedded,
+      gatewayUrl: options.gatewayUrl,
+      config: own?.options.config,
+    });
     process.stderr.write(displacedNote(proxy.displaced) + captureNote(proxy) + note);
   }
   const owned = stack.move();
