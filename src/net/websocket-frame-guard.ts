@@ -118,17 +118,22 @@ export class WebSocketFrameGuard {
   }
 
   #endHeader(): void {
-    const short = (this.#header[1] ?? 0) & 0x7f;
     this.#headerBytes = 0;
     this.#closeBytes = 0;
-    if (short < 126) this.#payloadLeft = short;
-    else if (short === 126) this.#payloadLeft = this.#header.readUInt16BE(2);
-    else {
-      if (this.#header.readUInt8(2) >= 0x80) throw malformed('a 64-bit length has its highest bit set');
-      // Rounded beyond 2^53, which nobody lives to see the end of.
-      this.#payloadLeft = Number(this.#header.readBigUInt64BE(2));
-    }
+    this.#payloadLeft = this.#payloadLength();
     if (this.#payloadLeft === 0 && this.#opcode === opcode.close) this.#endClose();
+  }
+
+  /** Throws before anything of the frame counts as under way. */
+  #payloadLength(): number {
+    const short = (this.#header[1] ?? 0) & 0x7f;
+    if (short < 126) return short;
+    if (short === 127 && this.#header.readUInt8(2) >= 0x80)
+      throw malformed('a 64-bit length has its highest bit set');
+    // Rounded beyond 2^53, which nobody lives to see the end of.
+    const length = short === 126 ? this.#header.readUInt16BE(2) : Number(this.#header.readBigUInt64BE(2));
+    if (length < (short === 126 ? 126 : 0x1_0000)) throw malformed('a length is not in its shortest form');
+    return length;
   }
 
   #passPayload(chunk: Uint8Array, offset: number): number {

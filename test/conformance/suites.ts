@@ -6,6 +6,7 @@ import { http2Suite } from './http2/http2-suite.ts';
 import { llhttpSuite } from './llhttp/llhttp-suite.ts';
 import { pkitsSuite } from './pkits/pkits-suite.ts';
 import { limboSuite } from './x509-limbo/limbo-suite.ts';
+import { webSocketSuite } from './websocket/websocket-suite.ts';
 import type { Suite } from './suite.ts';
 
 export const suites: readonly Suite[] = [
@@ -15,4 +16,5 @@ export const suites: readonly Suite[] = [
   grpcSuite,
   pkitsSuite,
   limboSuite,
+  webSocketSuite,
 ];

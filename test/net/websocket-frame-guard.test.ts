@@ -50,6 +50,8 @@ for (const [what, ...frames] of [
   ['a continuation of nothing', frame(0x80, [], false)],
   ['a message inside a message', frame(0x01, [], false), frame(0x82, [], false)],
   ['a length above 2^63', Buffer.from('827f8000000000000000', 'hex')],
+  ['a length of 125 in three octets', Buffer.from('827e007d', 'hex')],
+  ['a length of 65535 in nine octets', Buffer.from('827f000000000000ffff', 'hex')],
   ['a close of one byte', frame(0x88, [3], false)],
   ['a close with 1005', frame(0x88, [0x03, 0xed], false)],
 ] as const) {

@@ -12,6 +12,7 @@ const frame = (first: number, payload: string): Buffer => {
 const good = [frame(0x81, 'hello'), frame(0x89, ''), frame(0x82, 'x'.repeat(100))];
 const bad: Readonly<Record<string, readonly [bytes: Buffer, code: number]>> = {
   'a reserved opcode': [frame(0x83, 'x'), closeCode.protocolError],
+  'a length in more octets than it needs': [Buffer.from('827e0001', 'hex'), closeCode.protocolError],
   'a reserved bit': [frame(0xf1, 'x'), closeCode.protocolError],
   'a close whose reason is no UTF-8': [frame(0x88, '\x03\xe8\xff'), closeCode.invalidPayload],
   'a close of one octet': [frame(0x88, '\x03'), closeCode.protocolError],

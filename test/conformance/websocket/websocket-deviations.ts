@@ -1,0 +1,3 @@
+import type { Deviations } from '../suite.ts';
+
+export const webSocketDeviations: readonly Deviations[] = [];
