@@ -16,7 +16,10 @@ let agent: AgentProcess;
 let home: string;
 
 before(async () => {
-  set = await deploy({ rules: [], config: { access: { enabled: false } } });
+  set = await deploy({
+    rules: [{ name: 'database', hosts: ['db.test'], scheme: 'tcp', ports: [5432] }],
+    config: { access: { enabled: false } },
+  });
   agent = await set.startAgent();
   home = join(set.directory, 'home');
   await mkdir(home);
@@ -142,17 +145,31 @@ test(
       ...set.agentOptions(await set.issueToken()),
     ];
     const environment = { PATH: process.env['PATH'], HOME: home };
-    const command = [...options, '--', launcher, 'doctor', '--json', 'curl', 'python-urllib', 'psql'];
+    const command = [
+      ...options,
+      '--',
+      launcher,
+      'doctor',
+      '--json',
+      'curl',
+      'python-urllib',
+      'psql',
+      'redis-cli',
+    ];
     const { code, stdout, stderr } = await runCommand(launcher, command, { env: environment });
     if (/jail_refused/.test(stderr)) {
       t.skip(`no network of its own here: ${stderr.trim()}`);
       return;
     }
-    assert.equal(code, 0, stdout + stderr);
     const report = JSON.parse(stdout) as DoctorReport;
     assert.deepEqual([report.captured, report.relay, report.jail.networkIsolated], [true, undefined, true]);
-    for (const { client, proxy, works } of report.clients)
-      assert.deepEqual([proxy.by, works], ['the network', true], client);
+    // A rule opens the port of psql, and none that of redis-cli.
+    const closed = report.clients.some(({ client }) => client === 'redis-cli');
+    assert.equal(code, closed ? 1 : 0, stdout + stderr);
+    for (const { client, proxy, works } of report.clients) {
+      const expected = client === 'redis-cli' ? ['no rule', false] : ['the network', true];
+      assert.deepEqual([proxy.by, works], expected, client);
+    }
   },
 );
 

@@ -68,6 +68,8 @@ export interface ClientRow {
   readonly proof?: ClientProof;
   /** It makes containers, which the jail may refuse. */
   readonly containers?: ContainerTool;
+  /** Of raw TCP, which a rule has to open; absent where it speaks TLS or HTTP. */
+  readonly port?: number;
   /** What helps where a session's environment alone does not. */
   readonly fix?: Remedy;
 }

@@ -11,7 +11,13 @@ import { clientTable } from './client-table.ts';
 import { containerFix, type ContainerScene, hasUserRanges } from './container-tools.ts';
 import { environmentProblems, type Problem } from './environment-problems.ts';
 import { examineProxy, examineTrust, type Finding, type Scene } from './examine-settings.ts';
-import { contactGateway, type GatewayContact, isCaptured, type RelayAddress } from './gateway-contact.ts';
+import {
+  contactGateway,
+  type GatewayContact,
+  isCaptured,
+  isPortOpen,
+  type RelayAddress,
+} from './gateway-contact.ts';
 import { type JailSeen, jailSeen } from './jail-seen.ts';
 import { findCommand, type Proved, proveClient, readVersion } from './prove-client.ts';
 import { openShadowHome } from './shadow-home.ts';
@@ -29,6 +35,8 @@ export interface DoctorOptions {
   readonly limits: Limits;
   /** Told of each client as it is done. */
   readonly onClient?: (report: ClientReport) => void;
+  /** Told before the clients, where the gateway is not reached: then it is the first of the problems too. */
+  readonly onNoSession?: (problem: Problem) => void;
 }
 
 export interface ClientReport {
@@ -61,14 +69,15 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
   const { relay } = options;
   const captured = await isCaptured();
   const contact = await contactOrProblem(options, captured);
-  const scene = sceneOf(options, captured, contact);
+  if (!('chain' in contact)) options.onNoSession?.(contact);
+  const rows = clientTable.filter(({ id }) => options.clients.length === 0 || options.clients.includes(id));
+  const scene = { ...sceneOf(options, captured, contact), closedPorts: await closedPortsOf(rows, captured) };
   const skewMs = 'chain' in contact ? contact.clockSkewMs : undefined;
   const problems = [
     ...('chain' in contact ? [] : [contact]),
     ...environmentProblems(scene, skewMs),
     ...authorityProblem(contact, scene),
   ];
-  const rows = clientTable.filter(({ id }) => options.clients.length === 0 || options.clients.includes(id));
   await using home = await openShadowHome(options.home);
   const clients = await examineClients(rows, scene, { ...options, home: home.path });
   return {
@@ -81,6 +90,13 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
     clients: clients.toSorted((one, other) => indexOf(one) - indexOf(other)),
     ok: problems.length === 0 && clients.every(({ works }) => works),
   };
+}
+
+/** Where names lead to the agent, it listens on the ports that the policy's rules name, and on no other. */
+async function closedPortsOf(rows: readonly ClientRow[], captured: boolean): Promise<ReadonlySet<number>> {
+  const ports = captured ? rows.flatMap(({ port }) => port ?? []) : [];
+  const closed = await Promise.all(ports.map(async (port) => ((await isPortOpen(port)) ? [] : [port])));
+  return new Set(closed.flat());
 }
 
 function indexOf({ client }: ClientReport): number {
@@ -237,9 +253,11 @@ function fixFor(
   { proxy, trust }: Pick<ClientReport, 'proxy' | 'trust'>,
   scene: Scene,
 ): string {
-  if (!scene.reached) return 'first of all a session: see the end';
+  if (!scene.reached) return 'first of all a session: see the beginning';
   const { relay, sessionBundle } = scene;
   if (!proxy.holds) {
+    if (row.port !== undefined && scene.closedPorts?.has(row.port) === true)
+      return `ask the owner of the policy for a rule: { name: NAME, hosts: HOST, scheme: tcp, ports: ${row.port} }`;
     if (row.fix === 'home-files' || row.fix === 'capture') return remedies[row.fix];
     const [source] = row.proxy;
     if (source?.kind === 'variable' && source.only === undefined && relay !== undefined)

@@ -14,6 +14,8 @@ export interface Scene {
   readonly reached: boolean;
   /** Connections are led to the gateway by the network. */
   readonly captured: boolean;
+  /** Ports of raw TCP that lead nowhere, since no rule names them; known where connections are led. */
+  readonly closedPorts?: ReadonlySet<number>;
   readonly authority: Authority;
   /** The system's PEM bundle; undefined where there is none. */
   readonly systemBundle: string | undefined;
@@ -32,6 +34,9 @@ export interface Finding {
 
 /** Whether the client's connections come to the gateway. */
 export function examineProxy(row: ClientRow, scene: Scene): Finding {
+  const { port } = row;
+  if (port !== undefined && scene.closedPorts?.has(port) === true)
+    return { holds: false, by: 'no rule', reason: `no rule of the policy opens port ${port} (scheme: tcp)` };
   const missing: string[] = [];
   for (const source of row.proxy) {
     const finding = proxySource(source, scene);

@@ -46,6 +46,19 @@ export async function isCaptured(): Promise<boolean> {
   }
 }
 
+/** Whether a port of names is captured. Nothing is sent, so nothing is asked for. */
+export async function isPortOpen(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connectTcp({ host: gatewayHost, port, timeout: defaultLimits.doctorContactTimeoutMs });
+  socket.once('connect', () => resolve(true));
+  for (const end of ['error', 'timeout', 'close']) socket.once(end, () => resolve(false));
+  try {
+    return await promise;
+  } finally {
+    socket.on('error', () => {}).destroy();
+  }
+}
+
 /** Asks the gateway. Throws why it could not be asked, or gave no response of its kind. */
 export async function contactGateway({ relay, word, timeoutMs }: ContactOptions): Promise<GatewayContact> {
   const startedMs = Date.now();

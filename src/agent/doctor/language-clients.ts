@@ -300,7 +300,14 @@ const machines: readonly ClientRow[] = [
   },
   { id: 'luarocks', commands: ['luarocks'], version, proxy: lowerCaseProxy, trust: 'unverified' },
   { id: 'mix', commands: ['mix'], version, proxy: environmentProxy, trust: files('HEX_CACERTS_PATH') },
-  { id: 'cabal', commands: ['cabal'], version, proxy: environmentProxy, trust: files('SSL_CERT_FILE') },
+  // It fetches by curl.
+  {
+    id: 'cabal',
+    commands: ['cabal'],
+    version,
+    proxy: environmentProxy,
+    trust: files('CURL_CA_BUNDLE', 'SSL_CERT_FILE'),
+  },
   {
     id: 'stack',
     commands: ['stack'],

@@ -259,7 +259,11 @@ const others: readonly ClientRow[] = [
     commands: ['s3cmd'],
     version,
     proxy: [{ kind: 'home', path: '.s3cfg', pattern: /^proxy_host\s*=\s*127\.0\.0\.1/m }],
-    trust: [{ kind: 'home', path: '.s3cfg', pattern: /^ca_certs_file\s*=\s*(\S+)/m }, system],
+    // Without its own setting Python's: the variable, then the system's bundle.
+    trust: [
+      { kind: 'home', path: '.s3cfg', pattern: /^ca_certs_file\s*=\s*(\S+)/m },
+      ...files('SSL_CERT_FILE'),
+    ],
     fix: 'home-files',
   },
   {
@@ -293,6 +297,7 @@ const others: readonly ClientRow[] = [
     version: ['-V'],
     proxy: [{ kind: 'home', path: '.ssh/config', pattern: /^\s*ProxyCommand\s.*\bconnect\b/im }],
     trust: 'none',
+    port: 22,
     fix: 'home-files',
   },
   {
@@ -301,11 +306,12 @@ const others: readonly ClientRow[] = [
     version,
     proxy: [{ kind: 'variable', names: ['RSYNC_PROXY'] }],
     trust: 'none',
+    port: 873,
   },
   // Keyservers; it resolves names itself, even where its settings name a proxy.
   { id: 'dirmngr', commands: ['dirmngr'], version, ...noProxySetting, trust: [system] },
-  { id: 'psql', commands: ['psql'], version, ...noProxySetting, trust: 'none' },
-  { id: 'redis-cli', commands: ['redis-cli'], version, ...noProxySetting, trust: 'none' },
+  { id: 'psql', commands: ['psql'], version, ...noProxySetting, trust: 'none', port: 5432 },
+  { id: 'redis-cli', commands: ['redis-cli'], version, ...noProxySetting, trust: 'none', port: 6379 },
 ];
 
 export const networkClients: readonly ClientRow[] = [...fetchers, ...versionControl, ...others];

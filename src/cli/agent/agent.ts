@@ -1,5 +1,7 @@
 // `upstreamproxy agent`: the agent alone, for a container whose commands are started by somebody else.
 
+import { resolve } from 'node:path';
+
 import { closeOnExec } from '../../agent/kernel/close-on-exec.ts';
 import { scrubEnvironment } from '../../agent/hardening/environment-scrub.ts';
 import { harden, requireHardened } from '../../agent/hardening/posture.ts';
@@ -73,7 +75,7 @@ async function agent({ options: values }: Input<typeof agentDefinition>): Promis
     stack.use(cleanUpAfterKill(ownCommand(), workloadEnvironment(process.env)));
   await using proxy = await initUpstreamProxy({
     ...initOptions(options),
-    ...(values.state === undefined ? {} : { stateDirectory: values.state }),
+    ...(values.state === undefined ? {} : { stateDirectory: resolve(values.state) }),
     onFailure: options.onFailure === 'exit' ? 'throw' : 'continue',
     signal: shutdown.signal,
   });

@@ -3,6 +3,7 @@
 import { homedir } from 'node:os';
 import { clientTable } from '../../agent/doctor/client-table.ts';
 import { type ClientReport, type DoctorReport, examine } from '../../agent/doctor/doctor.ts';
+import type { Problem } from '../../agent/doctor/environment-problems.ts';
 import { relayAddressOf } from '../../agent/doctor/examine-settings.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { ProxyError } from '../../protocol/error.ts';
@@ -23,24 +24,42 @@ async function doctor({ options, arguments: named }: Input<typeof doctorDefiniti
     process.stdout.write(json ? clients.map(jsonLine).join('') : `${known.join('\n')}\n`);
     return 0;
   }
-  const unknown = named.CLIENT.find((name) => !known.includes(name));
-  if (unknown !== undefined)
-    throw new ProxyError(
-      'usage',
-      `${quoted(unknown)} is not a client that it knows${suggestion(unknown, known)}; see: upstreamproxy doctor --list`,
-    );
+  const asked = named.CLIENT.flatMap(clientsOf);
   const environment = workloadEnvironment(process.env);
   const report = await examine({
     environment,
     home: environment['HOME'] ?? homedir(),
     relay: relayOption(options.relay ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']),
-    clients: named.CLIENT,
+    clients: asked,
     prove: !options['no-proof'],
     limits: defaultLimits,
-    ...(json ? {} : { onClient: (client: ClientReport) => void process.stdout.write(clientText(client)) }),
+    ...(json
+      ? {}
+      : {
+          onClient: (client: ClientReport) => void process.stdout.write(clientText(client)),
+          // Without it nothing works, so the rest would only hide it.
+          onNoSession: (problem: Problem) => void process.stdout.write(`${problemText(problem)}\n`),
+        }),
   });
   process.stdout.write(json ? jsonLine(report) : summary(report));
   return report.ok ? 0 : 1;
+}
+
+/** By the name of a row, or of a program that some rows are about. */
+function clientsOf(name: string): readonly string[] {
+  const ids = clientTable.map(({ id }) => id);
+  if (ids.includes(name)) return [name];
+  const byCommand = clientTable.filter(({ commands }) => commands.includes(name)).map(({ id }) => id);
+  if (byCommand.length > 0) return byCommand;
+  const hint = suggestion(name, [...ids, ...clientTable.flatMap(({ commands }) => commands)]);
+  throw new ProxyError(
+    'usage',
+    `${quoted(name)} is not a client that it knows${hint}; see: upstreamproxy doctor --list`,
+  );
+}
+
+function problemText({ message, fix }: Problem): string {
+  return `✗ ${printableText(message)}\n    fix: ${printableText(fix)}\n`;
 }
 
 function relayOption(text: string | undefined): { host: string; port: number } | undefined {
@@ -88,9 +107,8 @@ function summary({
     session === undefined
       ? 'the gateway was not reached'
       : `the gateway responds in session ${session} (${way.join(', ')}; clock ${(clockSkewMs ?? 0) / 1000} s apart)`;
-  const told = problems.map(
-    ({ message, fix }) => `✗ ${printableText(message)}\n    fix: ${printableText(fix)}\n`,
-  );
+  // What kept the gateway from being reached stands at the beginning.
+  const told = problems.slice(session === undefined ? 1 : 0).map(problemText);
   return `\n${told.join('')}${reached}\n${jailText(jail)}\n${displacedNote(displaced)}${working} of ${clients.length} clients work\n`;
 }
 

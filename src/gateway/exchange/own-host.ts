@@ -7,7 +7,8 @@ import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Principal } from '../../policy/decision.ts';
 import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { denialText } from './denial.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessDesk } from '../access/access-desk.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -58,7 +59,8 @@ async function ownResponse(
   if (isDoctorPath(path)) {
     const { scheme } = destination;
     const protocol = record.facts.protocol ?? '';
-    return doctorResponse({ method, path, query, scheme, protocol, principal, nowMs: clock() });
+    const request = { method, path, query, scheme, protocol, principal, nowMs: clock() };
+    return proofResponse(request, record.traceId);
   }
   if (desk === undefined)
     throw new ProxyError(
@@ -68,6 +70,21 @@ async function ownResponse(
   const response = await desk.respond({ method, path, body: body.toString(), principal });
   const text = `${JSON.stringify(response.body, undefined, 2)}\n`;
   return { status: response.status, type: 'application/json', text };
+}
+
+/** A proof asks for what is not there too, as clients of Go do: that it is told so is the proof, and nothing that failed. */
+function proofResponse(request: Parameters<typeof doctorResponse>[0], traceId: string): DoctorResponse {
+  try {
+    return doctorResponse(request);
+  } catch (error) {
+    const { code, message, httpStatus } = asProxyError(error);
+    if (code !== 'access_unknown') throw error;
+    return {
+      status: httpStatus,
+      type: 'text/plain; charset=utf-8',
+      text: denialText({ code, message, traceId }),
+    };
+  }
 }
 
 async function readBody({ body }: ClientExchange, limits: Limits): Promise<Buffer> {

@@ -154,3 +154,25 @@ test('a relay is an address without TLS, and a password is not repeated', () => 
   assert.equal(withoutPassword('http://user:pa/s@s@x.test:1'), 'http://…@x.test:1');
   assert.equal(withoutPassword('http://x.test:1'), 'http://x.test:1');
 });
+
+test('a client of raw TCP is judged by whether a rule opens its port', async () => {
+  await using set = await openScene({ captured: true });
+  for (const [id, port] of [
+    ['ssh', 22],
+    ['rsync', 873],
+    ['psql', 5432],
+    ['redis-cli', 6379],
+  ] as const) {
+    const closed = {
+      ...set.scene,
+      environment: { RSYNC_PROXY: '127.0.0.1:4321' },
+      closedPorts: new Set([port]),
+    };
+    assert.deepEqual(examineProxy(row(id), closed), {
+      holds: false,
+      by: 'no rule',
+      reason: `no rule of the policy opens port ${port} (scheme: tcp)`,
+    });
+    assert.equal(examineProxy(row(id), { ...set.scene, closedPorts: new Set([1]) }).holds, true, id);
+  }
+});

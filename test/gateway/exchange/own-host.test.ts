@@ -88,6 +88,16 @@ test('HEAD has the head of GET, and other paths say what there is', async () => 
   assert.match(unknown.body, /POST http:\/\/upstreamproxy\.invalid\/access/);
 });
 
+test('what a proof of the doctor asks for in vain is no error in the audit', async () => {
+  await using scene = await openScene();
+  const asked = get(host, '/doctor/go/abcdefghijkl/none/@v/v1.0.0.info');
+  const { status, body } = await sendRaw(await scene.path.tls(`${host}:443`), asked);
+  assert.equal(status, 404);
+  assert.match(body, /^upstreamproxy: The gateway responds to GET .*\/doctor/);
+  const event = (await scene.path.events(1)).at(-1);
+  assert.deepEqual([event?.verdict, event?.status, event?.errorCode], ['info', 404, undefined]);
+});
+
 test('a body over the limit is refused, whether its length is told or not, and the reason is told', async () => {
   await using scene = await openScene({ accessBodyBytesMax: 100 });
   const ask = async (request: string) => sendRaw(await scene.path.tls(`${host}:443`), request);
