@@ -8,6 +8,7 @@ import { serveCapturedConnection, serveRelayConnection } from '../relay/relay-co
 import { isLoopback } from '../uplink/gateway-address.ts';
 import { type EntrancePorts, type Entrances, listenerOptions } from './entrances.ts';
 import { FakeAddresses, loopbackNetwork } from './fake-addresses.ts';
+import { joinLocalService } from './local-service.ts';
 import { openOriginalPort, type OriginalPort } from './original-port.ts';
 import { serveTcpResolver, serveUdpResolver } from './resolver-server.ts';
 
@@ -31,6 +32,7 @@ export function startCapture(entrances: Entrances, context: RelayContext): Captu
   const sockets = new Set<Socket>();
   const { streamsMax } = context.limits;
   const original = entrances.hasAllPorts ? openOriginalPort() : undefined;
+  const local = new Set(entrances.local);
   const portOf: OriginalPort = original === undefined ? ({ localPort }) => localPort : original.of;
   const serve = (inside: Server, connectionsMax: number, accept: (socket: Socket) => void): Server => {
     const server = isShared ? inside : createServer(listenerOptions);
@@ -52,7 +54,7 @@ export function startCapture(entrances: Entrances, context: RelayContext): Captu
       serve(inside, streamsMax, (socket) => serveRelayConnection(socket, context)),
     ),
     ...entrances.captured.map((inside) =>
-      serve(inside, streamsMax, (socket) => serveByAddress(socket, { addresses, portOf, context })),
+      serve(inside, streamsMax, (socket) => serveByAddress(socket, { addresses, portOf, local, context })),
     ),
     serve(entrances.resolverTcp, defaultLimits.captureDnsConnectionsMax, (socket) =>
       serveTcpResolver(socket, addresses),
@@ -96,12 +98,17 @@ function captureOf({ servers, sockets, entrances, original }: CaptureParts): Cap
 interface CapturedContext {
   readonly addresses: FakeAddresses;
   readonly portOf: OriginalPort;
+  readonly local: ReadonlySet<number>;
   readonly context: RelayContext;
 }
 
-function serveByAddress(socket: Socket, { addresses, portOf, context }: CapturedContext): void {
+function serveByAddress(socket: Socket, { addresses, portOf, local, context }: CapturedContext): void {
   const { localAddress } = socket;
   const port = portOf(socket);
+  if (localAddress === '127.0.0.1' && port !== undefined && local.has(port)) {
+    joinLocalService(socket, port);
+    return;
+  }
   const held = localAddress === undefined ? undefined : addresses.hold(localAddress);
   if (held === undefined || port === undefined) {
     // An address that the resolver gave to nobody, or another one of this machine: nobody listens there.

@@ -24,6 +24,8 @@ export interface Entrances {
   readonly hasAllPorts: boolean;
   /** Ports that were to be captured and are not, for another server has them. */
   readonly taken: readonly number[];
+  /** Captured ports that on 127.0.0.1 lead to the same port of the loopback outside; absent: none does. */
+  readonly local?: readonly number[];
 }
 
 export const resolverPort = 53;

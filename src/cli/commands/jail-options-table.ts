@@ -58,6 +58,13 @@ export const jailOptionTable = {
     placeholder: 'USER[:GROUP]',
     help: 'the command runs as that user, where this is root',
   },
+  'allow-local': {
+    kind: 'repeated',
+    each: 'text',
+    section,
+    placeholder: 'PORT',
+    help: 'the command reaches what listens on this port of the loopback address outside, past the gateway; its network is then no isolated one',
+  },
   'capture-only': {
     kind: 'flag',
     section,

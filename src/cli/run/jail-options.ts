@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { earlyPorts } from '../../agent/capture/entrances.ts';
+import { earlyPorts, resolverPort } from '../../agent/capture/entrances.ts';
 import { parseIdentity } from '../../agent/jail/identity.ts';
 import type { Cover, JailLayer, JailPlan } from '../../agent/jail/jail-plan.ts';
 import { openJail, type Jail } from '../../agent/jail/jail-process.ts';
@@ -26,6 +26,8 @@ export interface JailOptions {
   readonly plan: JailPlan;
   /** Places whose secrets are not hidden. */
   readonly fsRead: readonly string[];
+  /** Ports of the loopback outside that the command reaches from a network of its own. */
+  readonly allowLocal: readonly number[];
   /** The command gets no proxy variables, so it must be captured. */
   readonly captureOnly: boolean;
   /** Where it has no network of its own it is to be captured on loopback. */
@@ -37,23 +39,33 @@ function defaultLayers(): readonly JailLayer[] {
   return process.geteuid?.() === 0 ? namedLayers : namedLayers.filter((layer) => layer !== 'capabilities');
 }
 
+function readPort(text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535 && port !== resolverPort) return port;
+  throw new ProxyError(
+    'usage',
+    `--allow-local takes a number of a port from 1 to 65535 other than ${resolverPort}`,
+  );
+}
+
 /** Checks the options. Throws `usage`. */
 export function readJailOptions(values: JailValues): JailOptions {
   const { isolate, user } = values;
   const fsWrite = values['fs-write']?.map((path) => resolve(path));
   const fsRead = values['fs-read'] ?? [];
+  const allowLocal = (values['allow-local'] ?? []).map(readPort);
   if (
     isolate === 'off' &&
     (user !== undefined ||
       fsWrite !== undefined ||
-      fsRead.length > 0 ||
+      fsRead.length + allowLocal.length > 0 ||
       values['jail-layers'] !== undefined ||
       (values['capture-only'] && !values['capture-loopback']) ||
       values['capture-ports'] !== undefined)
   )
     throw new ProxyError(
       'usage',
-      '--user, --fs-write, --fs-read, --jail-layers, --capture-only and --capture-ports need the jail; leave --isolate=off away',
+      '--user, --fs-write, --fs-read, --allow-local, --jail-layers, --capture-only and --capture-ports need the jail; leave --isolate=off away',
     );
   if (user !== undefined && process.geteuid?.() !== 0)
     throw new ProxyError('usage', '--user can be given by root alone');
@@ -73,7 +85,7 @@ export function readJailOptions(values: JailValues): JailOptions {
     throw new ProxyError('usage', '--capture-only needs the layer network, or --capture-loopback');
   if (plan.hasAllPorts === true && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-ports all needs the layer network');
-  return { isolate, plan, fsRead, captureOnly, captureLoopback };
+  return { isolate, plan, fsRead, allowLocal, captureOnly, captureLoopback };
 }
 
 /**

@@ -17,11 +17,18 @@ export interface RunSession extends AsyncDisposable {
   readonly embedded: EmbeddedGateway | undefined;
 }
 
+/** What the command is started in. */
+export interface RunJail {
+  readonly opening: Promise<Jail | undefined>;
+  /** Ports of the loopback outside that it reaches. */
+  readonly allowLocal: readonly number[];
+}
+
 /** Brings the session up; everything that was opened is closed again if a step fails or the signal aborts. */
 export async function openRunSession(
   options: AgentOptions,
   own: OwnGateway | undefined,
-  jail: Promise<Jail | undefined>,
+  { opening: jail, allowLocal }: RunJail,
   signal: AbortSignal,
 ): Promise<RunSession> {
   await using stack = new AsyncDisposableStack();
@@ -32,8 +39,13 @@ export async function openRunSession(
     await initUpstreamProxy({
       ...initOptions(options),
       ...(embedded === undefined ? {} : ofEmbedded(embedded)),
-      jail: factsOf(jail),
-      entrances: async (ports) => await (await jail)?.listen?.(ports),
+      jail: factsOf(jail, allowLocal),
+      entrances: async (ports) => {
+        const local = allowLocal.filter((port) => port !== ports.relay);
+        const captured = [...new Set([...ports.captured, ...local])];
+        const opened = await (await jail)?.listen?.({ ...ports, captured });
+        return opened === undefined ? undefined : { ...opened, local };
+      },
       onFailure: 'throw',
       signal,
     }),
@@ -54,8 +66,16 @@ function ofEmbedded({ url, caPem, tokenFile }: EmbeddedGateway): InitOptions {
   return { gatewayUrl: url, gatewayCa: caPem, tokenFile };
 }
 
-function factsOf(jail: Promise<Jail | undefined>): Promise<JailFacts | undefined> {
-  const facts = jail.then((opened) => (opened === undefined ? undefined : jailFacts(opened.report)));
+function factsOf(
+  jail: Promise<Jail | undefined>,
+  allowLocal: readonly number[],
+): Promise<JailFacts | undefined> {
+  const facts = jail.then((opened) => {
+    const seen = opened === undefined ? undefined : jailFacts(opened.report);
+    if (seen === undefined || allowLocal.length === 0) return seen;
+    const note = `jail: --allow-local ${allowLocal.join(', ')} is another way out of its network`;
+    return { ...seen, networkIsolated: false, notes: [...seen.notes, note] };
+  });
   // Who waits for it hears it; a start that fails earlier does not wait.
   facts.catch(() => {});
   return facts;

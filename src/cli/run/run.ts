@@ -139,7 +139,8 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   try {
     // Our half of the program is loaded while helper and gateway load their own.
     const { openRunSession } = await import('./run-session.ts');
-    session = await openRunSession(options, gateway, jail, interruption.signal);
+    const { allowLocal } = jailOptions;
+    session = await openRunSession(options, gateway, { opening: jail, allowLocal }, interruption.signal);
   } catch (error) {
     if (interruption.by !== undefined) return { signal: interruption.by };
     // A jail that was required and is refused ends it all the same.

@@ -70,6 +70,12 @@ test('a layer that fails for another reason than a refusal ends the start', { sk
   await assert.rejects(open(reporting(report)), { code: 'jail_refused', message: /unshare: ENOMEM/ });
 });
 
+test('ports of outside are numbers of ports', () => {
+  assert.deepEqual(read('--allow-local', '5432', '--allow-local=80').allowLocal, [5432, 80]);
+  for (const wrong of ['0', '65536', 'x', '53', '80,81', ''])
+    assert.throws(() => read(`--allow-local=${wrong}`), { code: 'usage' });
+});
+
 test('without a jail only by --isolate=off', async () => {
   assert.equal(await openJailFor({ ...read('--isolate', 'off') }, true), undefined);
 });
@@ -80,6 +86,8 @@ test('without a jail only what does not need one can be given', () => {
   for (const args of [
     ['--user', '0'],
     ['--fs-write', '/tmp'],
+    ['--fs-read', '/tmp'],
+    ['--allow-local', '5432'],
     ['--jail-layers', 'landlock'],
     ['--capture-only'],
     ['--capture-ports', 'policy'],

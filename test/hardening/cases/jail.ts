@@ -206,7 +206,14 @@ async function oldLandlock(bench: Bench): Promise<Verdict> {
   const wrapper = [bench.lab.attackFile, 'landlock-abi', '5', '--'];
   const now = await postureOf(bench, {});
   const network = bench.runtime === 'bun' ? ['ipc', 'processes'] : ['ipc', 'processes', 'network'];
-  assert.deepEqual(now['jailLayers'], [...network, 'no-new-privs', 'landlock', 'signals', 'seccomp']);
+  assert.deepEqual(now['jailLayers'], [
+    'files',
+    ...network,
+    'no-new-privs',
+    'landlock',
+    'signals',
+    'seccomp',
+  ]);
   // With the wall of Landlock alone, for who cannot be named cannot be signalled.
   const old = { wrapper, jail: ['--isolate=auto', '--jail-layers=network,no-new-privs,landlock,seccomp'] };
   const then = await postureOf(bench, old);
