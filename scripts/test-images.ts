@@ -27,15 +27,12 @@ const users = { gateway: 10_001, agent: 1_000 };
 
 /** The limits of this process: inside another sandbox buildah may not raise them. */
 function limits(): string {
-  const [files, processes] = ['-n', '-u'].map((name) => {
-    const [soft, hard] = ['S', 'H'].map((which) =>
-      run('sh', ['-c', `ulimit -${which}${name.slice(1)}`])
-        .trim()
-        .replace('unlimited', '-1'),
-    );
-    return `${soft}:${hard}`;
-  });
-  return `[containers]\ndefault_ulimits=["nofile=${files}","nproc=${processes}"]\n`;
+  const text = readFileSync('/proc/self/limits', 'latin1');
+  const of = (name: string): string => {
+    const [, soft = '', hard = ''] = new RegExp(`^${name} +(\\S+) +(\\S+)`, 'm').exec(text) ?? [];
+    return `${soft}:${hard}`.replaceAll('unlimited', '-1');
+  };
+  return `[containers]\ndefault_ulimits=["nofile=${of('Max open files')}","nproc=${of('Max processes')}"]\n`;
 }
 
 function run(
