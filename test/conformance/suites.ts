@@ -1,5 +1,6 @@
 // All suites of conformance, in the order of the table in docs/reference/protocols.md.
 
+import { autobahnSuite } from './autobahn/autobahn-suite.ts';
 import { curlSuite } from './curl/curl-suite.ts';
 import { grpcSuite } from './grpc/grpc-suite.ts';
 import { http2Suite } from './http2/http2-suite.ts';
@@ -17,4 +18,5 @@ export const suites: readonly Suite[] = [
   pkitsSuite,
   limboSuite,
   webSocketSuite,
+  autobahnSuite,
 ];

@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { suites } from './suites.ts';
 import { tableHead } from './table.ts';
 
+/** Never to be had where this project is built: their rows have dashes. */
+const neverRun: readonly string[] = ['autobahn'];
+
 test('the table of the documentation has a dated row for each suite, with its expected deviations', async () => {
   const text = await readFile(new URL('../../docs/reference/protocols.md', import.meta.url), 'utf8');
   const [, section = ''] = text.split('\n## Conformance\n');
@@ -12,6 +15,10 @@ test('the table of the documentation has a dated row for each suite, with its ex
   assert.ok(section.includes(tableHead()));
   for (const { name, about, deviations } of suites) {
     const row = section.split('\n').find((line) => line.startsWith(`| ${name} | ${about} |`));
+    if (neverRun.includes(name)) {
+      assert.match(row ?? '', /\| – \| – \| – \|$/);
+      continue;
+    }
     const [passed, expected] = (row ?? '').split(' | ').slice(2, 4).map(Number);
     assert.ok(passed !== undefined && passed > 0, name);
     assert.equal(expected, deviations.flatMap(({ cases }) => cases).length, name);
