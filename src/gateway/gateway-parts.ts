@@ -7,7 +7,7 @@ import { checkCertificates } from '../pki/pem.ts';
 import type { Policy } from '../policy/decision.ts';
 import type { AccessDesk } from './access/access-desk.ts';
 import type { ProxyError } from '../protocol/error.ts';
-import type { HeldOctets } from '../protocol/held-octets.ts';
+import { HeldOctets, unreadBounds } from '../protocol/held-octets.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { BudgetStore } from '../store/budget-store.ts';
 import type { GatewayConfig } from './config/config.ts';
@@ -71,6 +71,7 @@ export function openParts(input: PartsInput): StreamParts {
     credentials,
     ...(input.homes === undefined ? {} : { homes: input.homes }),
     held,
+    unread: new HeldOctets(limits, unreadBounds),
     audit,
     forwarder,
     limits,

@@ -33,6 +33,12 @@ export interface CountedOctets {
   readonly exceeded: LimitName | undefined;
 }
 
+/** Of what came and nobody takes. Beside the budget of all that is promised: a full one must not end what does no harm. */
+export const unreadBounds: HeldOctetsBounds = {
+  perSession: 'unreadOctetsPerSessionMax',
+  all: 'unreadOctetsMax',
+};
+
 const everything: HeldOctetsBounds = { perSession: 'heldOctetsPerSessionMax', all: 'heldOctetsMax' };
 
 /**

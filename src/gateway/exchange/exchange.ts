@@ -34,8 +34,10 @@ import type { LiveGrants } from '../policies/live-grants.ts';
 import type { LoopGuard } from '../forward/loop-guard.ts';
 import { refuse } from './refusal.ts';
 import { ResponseRelay } from './response-relay.ts';
+import { ResponseRoom } from './response-room.ts';
 import type { RuleTrust } from '../forward/rule-trust.ts';
 import { type HomeInjected, injectOfHome } from './inject-of-home.ts';
+import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
 import { TokenGuard } from './token-guard.ts';
@@ -62,6 +64,8 @@ export interface ExchangeParts {
   readonly budgets: SessionBudgets;
   /** What is held of sessions, and of all. */
   readonly held: HeldOctets;
+  /** What came of them, or for them, and nobody takes. */
+  readonly unread: HeldOctets;
   /** What runs longer than the decision that began it. */
   readonly live: LiveGrants;
   readonly ruleTrust: RuleTrust;
@@ -268,6 +272,18 @@ async function inject(
   return { ...injected, head: { ...injected.head, headers } };
 }
 
+/** Room for what is held back of a response that is searched. @throws ProxyError limit_exceeded */
+export function responseRoom(
+  { principal }: ExchangeScene,
+  { held, unread }: Pick<ExchangeParts, 'held' | 'unread'>,
+  searched: InjectedRequest['searched'],
+  windows = 1,
+): ResponseRoom {
+  const room = new ResponseRoom({ held, unread }, principal.sessionId);
+  if (searched !== undefined) room.keep(windows * windowBytes(searched.tables));
+  return room;
+}
+
 interface Forwarding {
   readonly admitted: Admitted;
   readonly record: ExchangeRecord;
@@ -293,6 +309,7 @@ async function forward(
     request: admitted.validated.head,
     limits: parts.limits,
     spendBytes: admitted.spendBytes,
+    room: responseRoom(scene, parts, admitted.injected.searched),
     onStatus: (status) => record.responded(status),
   });
   const request = forwardRequest(client, scene, parts, { admitted, record });

@@ -16,6 +16,7 @@ import { isDecodable, ResponseDecoder } from '../scrub/response-decoder.ts';
 import type { SearchedValues } from '../scrub/response-scrubber.ts';
 import { scrubFields } from '../scrub/scrub-fields.ts';
 import { foreignCharset, messageCoding, withoutDigests } from '../scrub/searchable-response.ts';
+import type { ResponseRoom } from './response-room.ts';
 import { SearchedBody } from './searched-body.ts';
 
 export interface ResponseRelayOptions {
@@ -32,6 +33,8 @@ export interface ResponseRelayOptions {
   readonly spendBytes: SpendBytes | undefined;
   /** Ends the exchange while nothing of the response comes any more. */
   readonly fail: (error: ProxyError) => void;
+  /** What it takes of the budget of its session. */
+  readonly room?: ResponseRoom;
   /** Told of the head of the response that goes to the client. */
   readonly onStatus?: (status: number) => void;
 }
@@ -43,6 +46,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   readonly #spendBytes: SpendBytes | undefined;
   readonly #fail: (error: ProxyError) => void;
   readonly #onStatus: ((status: number) => void) | undefined;
+  readonly #room: ResponseRoom | undefined;
   /** What came before it was paid for, in order. */
   #unpaid: Promise<void> | undefined;
   #waiting = 0;
@@ -66,6 +70,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     this.#spendBytes = options.spendBytes;
     this.#fail = options.fail;
     this.#onStatus = options.onStatus;
+    this.#room = options.room;
     this.#decode = options.decode ?? false;
     this.#searched = options.searched;
     this.#quietMs = options.quietMs;
@@ -115,7 +120,8 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     const { host } = this.#request.destination;
     const borders = bordersOf(head.headers.all('content-type').join(', '), host);
     const quietMs = this.#quietMs;
-    this.#body = new SearchedBody({ client: this.#client, searched, borders, coding, host, quietMs });
+    const hold = this.#hold;
+    this.#body = new SearchedBody({ client: this.#client, searched, borders, coding, host, quietMs, hold });
     // None of these holds for what the client gets where it is decoded: it is longer, and marked where a secret stood.
     const headers =
       coding === undefined
@@ -127,10 +133,19 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   onData(chunk: Uint8Array, resume: () => void): boolean {
     this.bodyBytes += chunk.byteLength;
     const unpaid = this.#spendBytes?.(chunk.byteLength);
-    if (unpaid === undefined && this.#waiting === 0) return this.#pass(chunk, resume);
-    this.#passLater(chunk, resume, unpaid);
+    const room = this.#room;
+    const goOn = (): void => {
+      room?.flow();
+      resume();
+    };
+    const isDue = unpaid === undefined && this.#waiting === 0;
+    if (isDue && this.#pass(chunk, goOn)) return true;
+    if (!isDue) this.#passLater(chunk, goOn, unpaid);
+    room?.stall();
     return false;
   }
+
+  readonly #hold = (octets: number): void => this.#room?.keep(octets);
 
   /** Budgets are debited before use: nothing goes on that is not paid for, nor before what came earlier. */
   #passLater(chunk: Uint8Array, resume: () => void, unpaid: Promise<undefined> | undefined): void {
@@ -179,6 +194,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   [Symbol.dispose](): void {
     this.#isEnded = true;
     this.#body?.[Symbol.dispose]();
+    this.#room?.[Symbol.dispose]();
   }
 
   #end(): void {
@@ -203,6 +219,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     const client = this.#client;
     this.#transferDecoder = new ResponseDecoder({
       coding,
+      hold: this.#hold,
       host: this.#request.destination.host,
       signal: client.signal,
       take: (chunk) => client.sendData(chunk),

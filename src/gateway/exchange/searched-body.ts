@@ -19,6 +19,8 @@ export interface SearchedBodyOptions {
   readonly host: string;
   /** What is held goes on when nothing came for so long. */
   readonly quietMs: number | undefined;
+  /** Told what is held for it. @throws ProxyError limit_exceeded */
+  readonly hold?: ((octets: number) => void) | undefined;
 }
 
 export class SearchedBody implements Disposable {
@@ -28,7 +30,7 @@ export class SearchedBody implements Disposable {
   readonly #quietMs: number | undefined;
   #quiet: NodeJS.Timeout | undefined;
 
-  constructor({ client, searched, borders, coding, host, quietMs }: SearchedBodyOptions) {
+  constructor({ client, searched, borders, coding, host, quietMs, hold }: SearchedBodyOptions) {
     this.#client = client;
     this.#quietMs = quietMs;
     const pieceBytes = coding === undefined ? 1 : decodedPieceBytes;
@@ -37,6 +39,7 @@ export class SearchedBody implements Disposable {
     this.#decoder = new ResponseDecoder({
       coding,
       host,
+      hold,
       signal: client.signal,
       take: (chunk) => this.#send(this.#scrubber.push(chunk)),
       onDrain: (listener) => {

@@ -15,7 +15,7 @@ import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision } from './confirm-decision.ts';
-import { admit, forwardRequest } from './exchange.ts';
+import { admit, forwardRequest, responseRoom } from './exchange.ts';
 import { refuse } from './refusal.ts';
 import type { Admitted, ExchangeParts, ExchangeScene } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -177,23 +177,26 @@ function openingHandshake(
     throw new ProxyError('request_malformed', 'only websocket can be upgraded to');
   if (validated.head.destination.host === accessHost)
     throw new ProxyError('request_malformed', 'the gateway itself speaks no WebSocket');
+  const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
+  const { searched } = injected;
+  const headers = handshakeFields(request.head.headers, searched !== undefined);
+  const key = headers.first('sec-websocket-key') ?? '';
+  // Of messages, and of what stands between their frames.
+  const room = responseRoom(scene, parts, searched, 2);
   const relay = new ResponseRelay({
     client,
     fail: (error) => {
       client.abort(error);
     },
-    searched: injected.searched,
+    searched,
     quietMs: known.admitted.decision.scrub?.quietMs,
     decode: injected.decode,
     request: validated.head,
     limits: parts.limits,
     spendBytes,
+    room,
     onStatus: (status) => known.record.responded(status),
   });
-  const request = { ...forwardRequest(client, scene, parts, known), body: undefined };
-  const { searched } = injected;
-  const headers = handshakeFields(request.head.headers, searched !== undefined);
-  const key = headers.first('sec-websocket-key') ?? '';
   return { relay, request: { ...request, head: { ...request.head, headers } }, searched, key, spendBytes };
 }
 

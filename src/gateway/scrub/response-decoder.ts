@@ -3,8 +3,15 @@
 
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from 'node:zlib';
 import { ProxyError } from '../../protocol/error.ts';
+import { codingMemory } from './coding-memory.ts';
 
 /** Codings that can be taken off, as `Accept-Encoding` asks for them. */
 export const decodableCodings = 'gzip, br, zstd';
@@ -14,13 +21,14 @@ export function isDecodable(coding: string): boolean {
   return coding !== 'deflate' && openers.has(coding);
 }
 
-const openers: ReadonlyMap<string, () => Transform> = new Map([
+const openers: ReadonlyMap<string, (windowLog: number) => Transform> = new Map([
   ['gzip', () => createGunzip()],
   ['x-gzip', () => createGunzip()],
   // A transfer coding alone. As the RFC says it (RFC 9110 §8.4.1.2), with the frame of zlib; without it readers differ.
   ['deflate', () => createInflate()],
   ['br', () => createBrotliDecompress()],
-  ['zstd', () => createZstdDecompress()],
+  // A later frame of the same body gets no larger window than the first one was counted with.
+  ['zstd', (log: number) => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: log } })],
 ]);
 
 export interface ResponseDecoderOptions {
@@ -31,12 +39,15 @@ export interface ResponseDecoderOptions {
   /** Takes what was decoded; false means: stop until `onDrain` calls. */
   readonly take: (chunk: Buffer) => boolean;
   readonly onDrain: (listener: () => void) => void;
+  /** Told once what the decoder will hold, before it does. @throws ProxyError limit_exceeded */
+  readonly hold?: ((octets: number) => void) | undefined;
 }
 
 export class ResponseDecoder {
   readonly #options: ResponseDecoderOptions;
-  /** Opened with the first byte: a response to HEAD names a coding and has no body. */
+  /** Opened with the first bytes, which tell how large it is: a response to HEAD names a coding and has no body. */
   #stream: Transform | undefined;
+  #start: Buffer = Buffer.alloc(0);
   #fault: ProxyError | undefined;
   #isEnding = false;
 
@@ -47,9 +58,10 @@ export class ResponseDecoder {
   /** False means: stop until `resume` is called. @throws ProxyError origin_malformed */
   push(chunk: Uint8Array, resume: () => void): boolean {
     if (this.#fault !== undefined) throw this.#fault;
-    const stream = (this.#stream ??= this.#open());
     // The chunk belongs to the engine, and decoding happens later.
-    if (stream.write(Buffer.from(chunk))) return true;
+    const bytes = this.#stream === undefined ? Buffer.concat([this.#start, chunk]) : Buffer.from(chunk);
+    const stream = (this.#stream ??= this.#begin(bytes));
+    if (stream?.write(bytes) !== false) return true;
     const go = (): void => {
       stream.off('drain', go).off('close', go);
       resume();
@@ -61,8 +73,11 @@ export class ResponseDecoder {
   /** Resolves when all that was pushed has been taken. @throws ProxyError origin_malformed, cancelled */
   async end(): Promise<void> {
     const stream = this.#stream;
-    if (stream === undefined) return;
     if (this.#fault !== undefined) throw this.#fault;
+    if (stream === undefined) {
+      if (this.#start.length > 0) throw this.#broken(new Error('it ends in its first octets'));
+      return;
+    }
     const { signal } = this.#options;
     try {
       const ended = once(stream, 'end', { signal });
@@ -79,11 +94,23 @@ export class ResponseDecoder {
     }
   }
 
-  #open(): Transform {
+  /** Undefined while it cannot be told from the first octets what it takes. */
+  #begin(start: Buffer): Transform | undefined {
+    const memory = codingMemory(this.#options.coding, start);
+    if (memory === 'excessive') throw this.#broken(new Error('its window is too large'));
+    if (memory === 'incomplete') {
+      this.#start = start;
+      return undefined;
+    }
+    this.#options.hold?.(memory.octets);
+    return this.#open(memory.windowLog);
+  }
+
+  #open(windowLog: number): Transform {
     const { coding, signal, take, onDrain } = this.#options;
     const open = openers.get(coding);
     if (open === undefined) throw this.#broken(new Error(`no decoder for ${coding}`));
-    const stream = open();
+    const stream = open(windowLog);
     stream.on('data', (chunk: Buffer) => {
       if (take(chunk)) return;
       stream.pause();

@@ -14,7 +14,6 @@ import { acceptWebSocket, refuseUpgrade } from '../../net/websocket-handshake.ts
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
 import type { Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import { HeldOctets } from '../../protocol/held-octets.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
 import { handleStream } from './stream-handler.ts';
@@ -44,18 +43,13 @@ interface OpenTunnel {
   destroy(error: ProxyError): void;
 }
 
-const unreadBounds = { perSession: 'unreadOctetsPerSessionMax', all: 'unreadOctetsMax' } as const;
-
 export class TunnelServer {
   readonly #options: TunnelServerOptions;
   readonly #tunnels = new Set<OpenTunnel>();
-  /** What waits within the reserves of all streams: beside the budget of what is held, or a full one would end streams that do no harm. */
-  readonly #unread: HeldOctets;
   #draining = false;
 
   constructor(options: TunnelServerOptions) {
     this.#options = options;
-    this.#unread = new HeldOctets(options.parts.limits, unreadBounds);
     options.sessions.onEnded((sessionId, reason) => {
       this.#endSession(sessionId, reason);
     });
@@ -170,7 +164,7 @@ export class TunnelServer {
       role: 'gateway',
       limits: parts.limits,
       spare: parts.held.spare(principal.sessionId),
-      unread: this.#unread.counted(principal.sessionId),
+      unread: parts.unread.counted(principal.sessionId),
       onStream: (stream) => {
         void handleStream(linkPort(stream), principal, parts);
       },

@@ -89,14 +89,24 @@ export const exchangeLimits = {
     'The same of all sessions; none gets more of it than is left for the others.',
   ),
   unreadOctetsPerSessionMax: row(
-    64 * MiB,
+    128 * MiB,
     'limit_exceeded',
-    'What waits on the streams of a session within the 64 KiB that each has by the wire: a thousand that nobody reads. The stream that brings more ends.',
+    'What came and nobody takes: on the streams of a session within the 64 KiB that each has by the wire, and of responses. What brings more ends.',
   ),
   unreadOctetsMax: row(
-    256 * MiB,
+    512 * MiB,
     'limit_exceeded',
     'The same of all sessions; none gets more of it than is left for the others.',
+  ),
+  zstdWindowBytesMax: fixedRow(
+    8 * MiB,
+    'origin_malformed',
+    'The window of a response in zstd that is decoded: no sender has a larger one over HTTP (RFC 9659).',
+  ),
+  stalledResponseBytes: fixedRow(
+    384 * KiB,
+    'limit_exceeded',
+    'What a response costs whose client takes nothing: 64 KiB in hand, 128 KiB of its connection, and what waits for the client. The budget counts it for as long.',
   ),
   requestBodyAheadBytes: fixedRow(
     320 * KiB,

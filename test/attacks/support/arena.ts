@@ -19,7 +19,7 @@ import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
-import { HeldOctets } from '../../../src/protocol/held-octets.ts';
+import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { RecordingSink } from '../../gateway/support/recording-sink.ts';
 import { compilePolicy, testPrincipal } from '../../gateway/support/request-path.ts';
@@ -376,6 +376,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       live: new LiveGrants(),
       budgets: new SessionBudgets(memoryBudgets(), { limits }),
       held: new HeldOctets(limits),
+      unread: new HeldOctets(limits, unreadBounds),
       ruleTrust: new RuleTrust(),
     };
     const front = new HttpFront(common);

@@ -29,7 +29,7 @@ import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
-import { HeldOctets } from '../../../src/protocol/held-octets.ts';
+import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -127,6 +127,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     live: new LiveGrants(),
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
     held,
+    unread: new HeldOctets(limits, unreadBounds),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
   const front = new HttpFront(common);

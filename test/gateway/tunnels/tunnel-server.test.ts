@@ -13,7 +13,7 @@ import { memoryBudgets } from '../../support/budget-store.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
 import { LoopWatch } from '../../../src/gateway/tunnels/loop-watch.ts';
 import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
-import { HeldOctets } from '../../../src/protocol/held-octets.ts';
+import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../../src/protocol/limits.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../../src/protocol/frame.ts';
 import { tunnelPath } from '../../../src/protocol/session-messages.ts';
@@ -45,6 +45,7 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
     limits,
     budgets: new SessionBudgets(memoryBudgets(), { limits }),
     held: new HeldOctets(limits),
+    unread: new HeldOctets(limits, unreadBounds),
     clock: () => sessions.nowMs(),
     onLimit: (limit: LimitName) => reached.push(limit),
     // Every turn counts as a stall.

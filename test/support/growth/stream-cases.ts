@@ -9,6 +9,7 @@ import { TunnelStream, type TunnelStreamHost } from '../../../src/net/tunnel-str
 import { HeaderList } from '../../../src/http/header-list.ts';
 import { createScanner, ScanTransform } from '../../../src/gateway/credentials/request/body-scanner.ts';
 import { AwsChunkDecoder } from '../../../src/gateway/credentials/sigv4/chunk-decoder.ts';
+import { codingMemory } from '../../../src/gateway/scrub/coding-memory.ts';
 import { CodedPartGuard } from '../../../src/gateway/scrub/coded-part-guard.ts';
 import { EnvelopeBorders, envelopeFormOf } from '../../../src/gateway/scrub/envelope-borders.ts';
 import { EventBorders, lineBorders } from '../../../src/gateway/scrub/line-borders.ts';
@@ -193,6 +194,7 @@ export const streamCases: GrowthCases = {
       classifyFirstBytes(latin1(text)),
       isDataFrame(latin1(text)),
       payloadLengthOf(latin1(text)),
+      ...['br', 'zstd', 'gzip'].map((coding) => codingMemory(coding, latin1(text))),
     ],
   },
   'a ClientHello': {
