@@ -104,9 +104,9 @@ export const exchangeLimits = {
     'The window of a response in zstd that is decoded: no sender has a larger one over HTTP (RFC 9659).',
   ),
   stalledResponseBytes: fixedRow(
-    384 * KiB,
+    512 * KiB,
     'limit_exceeded',
-    'What a response costs whose client takes nothing: 64 KiB in hand, 128 KiB of its connection, and what waits for the client. The budget counts it for as long.',
+    'What a response costs whose client takes nothing: what is in hand, of its connection, and on its way to the client. Measured were 420 KiB; it is counted for as long.',
   ),
   requestBodyAheadBytes: fixedRow(
     320 * KiB,

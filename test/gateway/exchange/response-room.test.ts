@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
@@ -54,9 +56,10 @@ async function openScene(
   };
 }
 
+const piece = Buffer.alloc(64 * 1024);
+
 /** Sends for as long as it is taken, up to so many octets. */
 function endless(socket: TLSSocket, octets: number): void {
-  const piece = Buffer.alloc(64 * 1024);
   let left = octets;
   const send = (): void => {
     while (left > 0 && !socket.destroyed) {
@@ -105,6 +108,35 @@ test('a response that would wait above the bound ends, the others go on', { time
   }
   assert.equal(scene.unread(), 0);
 });
+
+/** All that buffers hold in this process, which is client, gateway and origin in one. */
+function bufferedBytes(): number {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect === 'function') collect();
+  return process.memoryUsage().arrayBuffers;
+}
+
+test(
+  'what is counted of a stalled response is no less than what buffers hold of it',
+  { timeout },
+  async () => {
+    const count = 24;
+    await using scene = await openScene((socket) => endless(socket, 16 * 1024 ** 2));
+    const clients: TLSSocket[] = [];
+    const before = bufferedBytes();
+    for (let i = 0; i < count; i += 1) {
+      const client = await scene.path.tls(scene.at);
+      clients.push(client.on('error', () => undefined));
+      client.write(get(scene.at, '/'));
+    }
+    await waitUntil('all of them', () => scene.unread() === count * stalledResponseBytes);
+    const each = (bufferedBytes() - before) / count;
+    console.log(`${Math.round(each / 1024)} KiB of a stalled response`);
+    for (const client of clients) client.destroy();
+    assert.ok(each < stalledResponseBytes, `${each} octets`);
+  },
+);
 
 test(
   'what is held back of a searched response is counted from before it is asked for',
