@@ -232,7 +232,10 @@ test(
     ];
     const first = await runCommand(launcher, args(tokenFile));
     assert.deepEqual([first.code, first.stdout], [0, 'hello\n']);
-    assert.match(first.stderr, /^upstreamproxy: the session stands; the gateway https:[^\n]+\n$/);
+    assert.match(
+      first.stderr,
+      /^upstreamproxy: the session stands; the gateway https:[^\n]+\n(?:upstreamproxy: secrets of the home: [^\n]+\n)?$/,
+    );
     assert.ok(!existsSync(tokenFile));
     const again = join(set.directory, 'again');
     await writeFile(again, token, { mode: 0o600 });

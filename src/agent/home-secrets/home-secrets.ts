@@ -33,6 +33,8 @@ export interface HomeSecretsOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What the command is to see as it is. */
   readonly fsRead: readonly string[];
+  /** The system's settings of ssh; `/etc/ssh` but in tests. */
+  readonly systemSsh?: string;
   /** Somebody puts the secrets on in place of what stands for them; else their entries are left out. */
   readonly replaces: boolean;
 }
@@ -42,6 +44,8 @@ export interface HomeCover {
   readonly path: string;
   readonly content?: string;
   readonly keeps?: readonly string[];
+  readonly entries?: readonly { readonly name: string; readonly content: string }[];
+  readonly keepsOthers?: boolean;
   readonly isWritable: true;
 }
 
@@ -74,6 +78,7 @@ export function findHomeSecrets(options: HomeSecretsOptions): HomeSecrets {
     for (const place of secretPlaces) finder.take(join(home, place.path), place);
     for (const socket of homeSockets) finder.take(join(home, socket), { path: socket, of: 'sockets' });
   }
+  finder.showKnownHosts();
   for (const path of socketPaths(options)) finder.take(path, { path, of: 'sockets' });
   return finder;
 }
@@ -137,6 +142,21 @@ class Finder implements HomeSecrets {
       this.covers.push({ path, ...content, ...(keeps.length === 0 ? {} : { keeps }), isWritable: true });
       this.hidden.push(this.#nameOf(path));
     }
+  }
+
+  /** Whom ssh knows is no secret, and without it ssh connects to nobody: it reads that in the system's folder too. */
+  showKnownHosts(): void {
+    const { homes, systemSsh = '/etc/ssh' } = this.#options;
+    const folder = lookAt(systemSsh);
+    const hides = this.covers.some(
+      ({ path, keeps }) => path === join(homes[0], '.ssh') && keeps === undefined,
+    );
+    if (!hides || folder?.status.isDirectory() !== true) return;
+    const files = [join(systemSsh, 'ssh_known_hosts'), join(homes[0], '.ssh/known_hosts')];
+    const text = files.map((path) => textIfThere(path)).join('');
+    if (text === '') return;
+    const entries = [{ name: 'ssh_known_hosts', ...base64(text) }];
+    this.covers.push({ path: systemSsh, entries, keepsOthers: true, isWritable: true });
   }
 
   #read(path: string, place: SecretPlace & Required<Pick<SecretPlace, 'form'>>, found: Found): void {
@@ -238,6 +258,16 @@ function readText(path: string, status: Stats): string {
     return text;
   } finally {
     closeSync(fd);
+  }
+}
+
+function textIfThere(path: string): string {
+  const found = lookAt(path);
+  try {
+    return found === undefined ? '' : `${readText(path, found.status).trimEnd()}\n`;
+  } catch {
+    // Too long, or no text: ssh asks then.
+    return '';
   }
 }
 

@@ -32,15 +32,23 @@ async function find(
     writeFileSync(path, text, { mode: 0o600 });
   }
   options.prepare?.(home);
-  const found = findHomeSecrets({
+  const all = findHomeSecrets({
     homes: [home],
     uid: process.geteuid?.() ?? 0,
     workingFolder: folder.path + '/elsewhere',
     environment: {},
+    systemSsh: join(folder.path, 'none'),
     replaces: true,
     ...options,
     fsRead: (options.fsRead ?? []).map((path) => join(home, path)),
   });
+  // Sockets of this machine are none of the test's.
+  const ofMachine = (path: string): boolean => /^\/(?:run|var)\//.test(path);
+  const found = {
+    ...all,
+    covers: all.covers.filter(({ path }) => !ofMachine(path)),
+    hidden: all.hidden.filter((name) => !ofMachine(name)),
+  };
   return {
     found,
     text: (path) => {
@@ -244,6 +252,19 @@ test('a socket that a variable names is covered', async () => {
     found.covers.filter(({ path }) => path === '/dev/null'),
     [],
   );
+});
+
+test('ssh knows its hosts by the folder of the system', async () => {
+  await using system = await temporaryDirectory();
+  writeFileSync(join(system.path, 'ssh_known_hosts'), 'a.test ssh-ed25519 AAAA');
+  const files = { '.ssh/known_hosts': 'b.test ssh-ed25519 BBBB\n', '.ssh/id': s };
+  const entriesOf = (found: HomeSecrets): readonly unknown[] | undefined =>
+    found.covers.find(({ path }) => path === system.path)?.entries;
+  const { found } = await find(files, { systemSsh: system.path });
+  const content = base64('a.test ssh-ed25519 AAAA\nb.test ssh-ed25519 BBBB\n');
+  assert.deepEqual(entriesOf(found), [{ name: 'ssh_known_hosts', content }]);
+  const opened = await find(files, { systemSsh: system.path, fsRead: ['.ssh'] });
+  assert.equal(entriesOf(opened.found), undefined);
 });
 
 test('the table names no place twice', () => {
