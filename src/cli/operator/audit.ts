@@ -14,6 +14,8 @@ import { jsonLine } from '../terminal/text-table.ts';
 
 const followIntervalMs = 500;
 const followBatch = 1_000;
+/** Events that are looked at by one question to the store. */
+const scanBatch = 10_000;
 
 type Filter = Pick<AuditQuery, 'sessionId' | 'verdict'>;
 
@@ -36,6 +38,52 @@ async function follow(
   }
 }
 
+type Wanted = (event: AuditEvent) => boolean;
+
+interface Tail {
+  readonly events: readonly AuditEvent[];
+  /** Of the last that was looked at. */
+  readonly lastId: string | undefined;
+}
+
+async function newestEvents(audit: AuditStore, filter: Filter, limit: number): Promise<Tail> {
+  const events = (await audit.query({ ...filter, limit, order: 'newest' })).toReversed();
+  return { events, lastId: events.at(-1)?.id };
+}
+
+/** The store knows neither trace nor host: all of it is looked at, and no more is kept than is printed. */
+async function matchingEvents(
+  audit: AuditStore,
+  filter: Filter,
+  { wanted, limit }: { readonly wanted: Wanted; readonly limit: number },
+): Promise<Tail> {
+  let events: readonly AuditEvent[] = [];
+  let lastId: string | undefined;
+  for (;;) {
+    const batch = await audit.query({
+      ...filter,
+      limit: scanBatch,
+      ...(lastId === undefined ? {} : { sinceId: lastId }),
+    });
+    events = [...events, ...batch.filter(wanted)].slice(-limit);
+    lastId = batch.at(-1)?.id ?? lastId;
+    if (batch.length < scanBatch) return { events, lastId };
+  }
+}
+
+/** Undefined: whatever there is. */
+function wantedBy({ since, trace, host }: TailInput['options'], nowMs: number): Wanted | undefined {
+  if (since === undefined && trace === undefined && host === undefined) return undefined;
+  const fromMs = since === undefined ? Number.NEGATIVE_INFINITY : nowMs - since;
+  const name = host?.toLowerCase();
+  const isOfHost = (found: string | undefined): boolean =>
+    name === undefined || found === name || (name.startsWith('.') && found?.endsWith(name) === true);
+  return (event) =>
+    Date.parse(event.time) >= fromMs &&
+    (trace === undefined || event.traceId.startsWith(trace)) &&
+    isOfHost(event.host);
+}
+
 type TailInput = Input<(typeof auditDefinition)['actions'][0]>;
 
 async function tail({ options: values }: TailInput): Promise<number> {
@@ -50,10 +98,15 @@ async function tail({ options: values }: TailInput): Promise<number> {
     process.stdout.write(text);
   };
   await using store = await openStore(config.store);
-  const newest = await store.audit.query({ ...filter, limit, order: 'newest' });
-  const events = newest.toReversed();
+  const wanted = wantedBy(values, Date.now());
+  const { events, lastId } =
+    wanted === undefined
+      ? await newestEvents(store.audit, filter, limit)
+      : await matchingEvents(store.audit, filter, { wanted, limit });
   print(events, true);
-  if (values.follow) await follow(store.audit, filter, events.at(-1)?.id, print);
+  const printWanted = (more: readonly AuditEvent[]): void =>
+    print(wanted === undefined ? more : more.filter(wanted));
+  if (values.follow) await follow(store.audit, filter, lastId, printWanted);
   return 0;
 }
 

@@ -2,7 +2,10 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { cutNote } from './cut-note.ts';
-import { textTable } from '../terminal/text-table.ts';
+import { asciiText, textTable } from '../terminal/text-table.ts';
+
+/** The rest is in the JSON. */
+const causeShown = 400;
 
 /** One column: its title, and the text of an event in it. */
 const columns: readonly (readonly [title: string, text: (event: AuditEvent) => string])[] = [
@@ -44,5 +47,17 @@ function size(bytes: number | undefined): string {
 export function exchangeTable(events: readonly AuditEvent[], options: { readonly title: boolean }): string {
   const rows = events.map((event) => columns.map(([, text]) => text(event)));
   if (options.title) rows.unshift(columns.map(([title]) => title));
-  return textTable(rows);
+  const [title, ...lines] = textTable(options.title ? rows : [[], ...rows]).split(/(?<=\n)/);
+  const told = lines.map((line, at) => line + causeLine(events[at]));
+  return [...(options.title ? [title] : []), ...told].join('');
+}
+
+/** Why something was refused or failed, and what only the operator is told of it. */
+function causeLine(event: AuditEvent | undefined): string {
+  if (event === undefined || (event.kind !== 'exchange' && event.kind !== 'stream')) return '';
+  if (event.verdict !== 'deny' && event.verdict !== 'error') return '';
+  const operator = event.details?.['operator'];
+  const parts = [event.message, typeof operator === 'string' ? operator : undefined];
+  const text = [...new Set(parts.filter((part) => part !== undefined && part !== ''))].join(' | ');
+  return text === '' ? '' : `    ${asciiText(text).slice(0, causeShown)}\n`;
 }
