@@ -63,9 +63,15 @@ function buildah(...args: readonly string[]): string {
   return run('buildah', [...place, ...args], { env: { ...process.env, ...settings } }).trim();
 }
 
-/** Debian's essential packages with `more`, as a folder or an archive. */
+/** Of Debian the release that this machine has, if it has one: its package sources are known to work here. */
+function release(): string {
+  const text = readFileSync('/etc/os-release', 'utf8');
+  return (/^ID=debian$/m.test(text) ? /^VERSION_CODENAME=(\w+)$/m.exec(text)?.[1] : undefined) ?? 'stable';
+}
+
+/** Debian's required packages, as its images have them, with `more`, as a folder or an archive. */
 function debian(target: string, more: readonly string[]): void {
-  run('mmdebstrap', ['--variant=apt', `--include=${more.join(',')}`, 'stable', target]);
+  run('mmdebstrap', ['--variant=minbase', `--include=${more.join(',')}`, release(), target]);
 }
 
 /** `debian:stable-slim` and `node:26-slim`, as far as the recipes use them. */
