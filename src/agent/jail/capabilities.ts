@@ -68,8 +68,8 @@ export function dropNetworkCapabilities(calls: SystemCalls, numbers: SystemCallN
 
 /** With it, root makes the device of a disk anywhere, and reads what lies on it. */
 export function dropMakingDevices(calls: SystemCalls, numbers: SystemCallNumbers): void {
+  // What this process has else goes on to the programs by which it enters the other layers.
   dropFromBounds(calls, numbers, { CAP_MKNOD: 27 });
-  clearInheritable(calls, numbers);
 }
 
 /** Whether the next program of that user would have a capability that goes around Landlock. */

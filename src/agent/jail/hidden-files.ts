@@ -28,7 +28,7 @@ export function hideFiles(kernel: Kernel, hides: readonly Cover[]): Covers {
   const covers = layCovers(kernel, [...hides, ...disks().map((path) => ({ path }))]);
   // Files could be had past what lies over their folder from a process that is in it.
   process.chdir(folder);
-  if (hides.length > 0) dropMakingDevices(calls, numbers);
+  dropMakingDevices(calls, numbers);
   return covers;
 }
 
