@@ -1,6 +1,8 @@
 // All cases of the hardening suite, in the order of their numbers.
 
+import { companyCases } from './cases/company.ts';
 import { environmentCases } from './cases/environment.ts';
+import { insideCases } from './cases/inside.ts';
 import { jailCases } from './cases/jail.ts';
 import { memoryCases } from './cases/memory.ts';
 import { reachCases } from './cases/reach.ts';
@@ -14,6 +16,8 @@ export const cases: readonly AttackCase[] = [
   ...environmentCases,
   ...tokenCases,
   ...jailCases,
+  ...insideCases,
+  ...companyCases,
   ...reachCases,
 ].sort(
   (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10) || a.number.localeCompare(b.number),

@@ -17,6 +17,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'agent/jail/capabilities.ts capabilitiesMax',
     'agent/jail/identity.ts groupsMax',
     'agent/jail/ways-out.ts repliesMax',
+    'agent/jail/terminals.ts numberMax',
     'agent/placements/hashed-folder.ts hashNumbersMax',
     'agent/placements/resolv-conf.ts searchMax dotsMax',
     'agent/relay/relay-socket.ts pathBytesMax',

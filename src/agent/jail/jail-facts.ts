@@ -32,6 +32,8 @@ export function jailFacts({ layers, measures }: JailReport, isRoot = process.get
   const streams = measures?.networkStreams ?? [];
   if (streams.length > 0)
     notes.push(`jail: standard stream ${streams.join(', ')} is a socket of a network outside`);
+  if (held.includes('processes') && measures?.ownTerminals === false)
+    notes.push('jail: other terminals of this user can be read and written');
   const inherited = measures?.inherited ?? [];
   if (inherited.length > 0) notes.push(`jail: the command has descriptor ${inherited.join(', ')} of outside`);
   const ways = measures?.networkWays;

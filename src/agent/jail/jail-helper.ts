@@ -91,8 +91,8 @@ async function enter(context: JailContext): Promise<JailReport> {
     const { init } = context;
     const isStranded =
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
-    const { plan, uid = process.geteuid?.() ?? 0, reachesOwnAlone } = context;
-    const measures = measure(context, plan, { uid, reachesOwnAlone });
+    const { plan, uid = process.geteuid?.() ?? 0, reachesOwnAlone, ownTerminals } = context;
+    const measures = measure(context, plan, { uid, reachesOwnAlone, ownTerminals });
     return {
       layers,
       isStranded,

@@ -112,6 +112,8 @@ export interface JailMeasures {
   readonly networkWays?: readonly string[];
   /** Standard streams that lead into a network outside. */
   readonly networkStreams: readonly number[];
+  /** No terminal of outside has a path. */
+  readonly ownTerminals: boolean;
   /** Descriptors beyond them that it would have. */
   readonly inherited: readonly number[];
   /** A process outside could be reached before the layers and cannot now, so the filter leaves the command `ptrace` and its like. */

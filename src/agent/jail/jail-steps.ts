@@ -21,6 +21,7 @@ import {
 import { enterNetwork } from './network.ts';
 import { makeNamespaces } from './network-namespace.ts';
 import { enterProcessNamespace } from './process-namespace.ts';
+import { enterOwnTerminals, hasOwnTerminals, type OwnTerminals } from './terminals.ts';
 import { installFilter, seccompProgram } from './seccomp.ts';
 
 const PR_SET_NO_NEW_PRIVS = 38;
@@ -32,6 +33,8 @@ export interface JailContext {
   isInside: boolean;
   /** This thread has its own mounts. */
   hasMountNamespace: boolean;
+  /** No terminal of outside has a path. Measured. */
+  ownTerminals?: boolean;
   /** It has a network of its own, or the kernel refused one. */
   ownNetwork?: 'made' | Error;
   init?: number;
@@ -73,7 +76,10 @@ export const steps: readonly JailStep[] = [
       context.isInside = true;
       // Before, or the init would be in the network outside, and show it.
       makeOwnNetwork(context);
-      context.init = enterProcessNamespace(context, initFd);
+      const terminals = takeTerminals(context);
+      // Seen here, for later this process has no place in /proc.
+      context.ownTerminals = hasOwnTerminals();
+      context.init = enterProcessNamespace(context, initFd, terminals);
     },
   },
   {
@@ -135,6 +141,16 @@ export const steps: readonly JailStep[] = [
     },
   },
 ];
+
+/** Where the kernel refuses them, the command has those of outside, and the report says so. */
+function takeTerminals(context: JailContext): OwnTerminals | undefined {
+  try {
+    return enterOwnTerminals(context);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return undefined;
+  }
+}
 
 function makeOwnNetwork(context: JailContext): void {
   const { plan, calls, numbers, ownNetwork } = context;

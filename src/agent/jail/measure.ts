@@ -80,7 +80,11 @@ export function requireClosedGroups(places: readonly string[]): void {
 export function measure(
   kernel: Kernel,
   { layers }: JailPlan,
-  { uid, reachesOwnAlone }: { readonly uid: number; readonly reachesOwnAlone: boolean },
+  {
+    uid,
+    reachesOwnAlone,
+    ownTerminals = false,
+  }: { readonly uid: number; readonly reachesOwnAlone: boolean; readonly ownTerminals?: boolean | undefined },
 ): JailMeasures {
   const network = networkOfSelf();
   return {
@@ -91,6 +95,7 @@ export function measure(
       : {}),
     networkStreams: streamWays(kernel),
     inherited: inheritedDescriptors(kernel),
+    ownTerminals,
     reachesOwnAlone,
   };
 }

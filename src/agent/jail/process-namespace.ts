@@ -9,20 +9,26 @@ import { findProgram } from './become-program.ts';
 import { closeProcFiles, maskUnder, procPlaces } from './kernel-files.ts';
 import { isNoneAllowed, toolPath } from './network-namespace.ts';
 import type { Kernel } from './raw-listener.ts';
+import type { OwnTerminals } from './terminals.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 const CLONE_NEWPID = 0x20000000;
 /** mount(8): the kernel refused. Other codes are faults of the moment. */
 const mountRefused = 32;
+const F_SETFD = 2;
 const F_DUPFD_CLOEXEC = 1030;
 const SIG_IGN = 1n;
 
 /**
  * From now on, what the calling thread starts is in a new namespace, whose init has `initFd` as its input, and no place of /proc shows a
- * process of outside. Returns the id of the init. This process itself stays outside, and has no /proc/self any more. Throws an Error
+ * process of outside. Returns the id of the init, which keeps the places of terminals too. This process itself stays outside, and has no /proc/self any more. Throws an Error
  * that says what the kernel refuses.
  */
-export function enterProcessNamespace({ calls, numbers }: Kernel, initFd: number): number {
+export function enterProcessNamespace(
+  { calls, numbers }: Kernel,
+  initFd: number,
+  terminals: OwnTerminals | undefined,
+): number {
   const [cat, mount] = ['cat', 'mount'].map((name) => findProgram(name, toolPath));
   if (cat === undefined || mount === undefined || 'code' in cat || 'code' in mount)
     throw new Error('there is no cat(1) or no mount(8)');
@@ -31,7 +37,7 @@ export function enterProcessNamespace({ calls, numbers }: Kernel, initFd: number
   if (-result === constants.errno.ENOSPC && isNoneAllowed('pid'))
     throw new Error('unshare: no namespaces of processes are allowed here (/proc/sys/user)');
   requireDone('unshare', result);
-  const init = startInit({ calls, numbers }, cat.path, initFd);
+  const init = startInit({ calls, numbers }, cat.path, { initFd, kept: terminals?.masters ?? [] });
   for (const { place } of places) mountProc(mount.path, place);
   for (const { place, masked } of places) {
     closeProcFiles(calls, numbers, place);
@@ -47,7 +53,11 @@ export function enterProcessNamespace({ calls, numbers }: Kernel, initFd: number
  * cat(1) copies its input, on which nothing ever comes, and ends with it; no signal of the command or of a terminal's key reaches the
  * first process of a namespace. SIGCHLD is ignored in it, so the kernel waits for what is left to it.
  */
-function startInit({ calls, numbers }: Kernel, cat: string, initFd: number): number {
+function startInit(
+  { calls, numbers }: Kernel,
+  cat: string,
+  { initFd, kept: held }: { readonly initFd: number; readonly kept: readonly number[] },
+): number {
   const ignore = new Uint8Array(new BigUint64Array([SIG_IGN, 0n, 0n, 0n]).buffer);
   const before = new Uint8Array(32);
   const kept = [0, 1, 2].map((fd) =>
@@ -56,6 +66,7 @@ function startInit({ calls, numbers }: Kernel, cat: string, initFd: number): num
   requireDone('rt_sigaction', calls.call(numbers.rt_sigaction, constants.signals.SIGCHLD, ignore, before, 8));
   try {
     for (const fd of [0, 1, 2]) requireDone('dup3', calls.call(numbers.dup3, initFd, fd, 0));
+    for (const fd of held) requireDone('fcntl', calls.call(numbers.fcntl, fd, F_SETFD, 0));
     return requireDone('cannot start cat(1)', calls.spawn(cat, ['upstreamproxy-init']));
   } finally {
     calls.call(numbers.rt_sigaction, constants.signals.SIGCHLD, before, 0, 8);
@@ -63,6 +74,7 @@ function startInit({ calls, numbers }: Kernel, cat: string, initFd: number): num
       calls.call(numbers.dup3, copy, fd, 0);
       calls.call(numbers.close, copy);
     }
+    for (const fd of held) calls.call(numbers.close, fd);
   }
 }
 

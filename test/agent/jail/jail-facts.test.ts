@@ -10,6 +10,7 @@ const measures: JailMeasures = {
   networkWays: [],
   networkStreams: [],
   inherited: [],
+  ownTerminals: true,
   reachesOwnAlone: true,
 };
 const holding = (...layers: JailLayer[]) => ({

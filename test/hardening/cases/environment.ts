@@ -19,7 +19,7 @@ export const environmentCases: readonly AttackCase[] = [
   {
     number: '16',
     title: 'NODE_OPTIONS=--heapsnapshot-signal, then the signal',
-    runtimes: ['node'],
+    runtimes: ['node', 'single'],
     play: (bench) => snapshot(bench),
   },
   {
@@ -83,11 +83,13 @@ async function snapshot(bench: Bench): Promise<Verdict> {
     snapshots(place).some((name) => readFileSync(join(place, name), 'latin1').includes(victim.token));
   await bench.until('a snapshot with the token', holdsToken, victim);
 
-  const cwd = bench.lab.newFolder();
-  const agent = await bench.agent('enrolling', { cwd, env });
-  process.kill(agent.pid, 'SIGUSR2');
-  for (let waited = 0; waited < 20 && isAlive(agent.pid); waited++) await delay(50);
-  assert.deepEqual(snapshots(cwd), []);
+  if (bench.hasLauncher) {
+    const cwd = bench.lab.newFolder();
+    const agent = await bench.agent('enrolling', { cwd, env });
+    process.kill(agent.pid, 'SIGUSR2');
+    for (let waited = 0; waited < 20 && isAlive(agent.pid); waited++) await delay(50);
+    assert.deepEqual(snapshots(cwd), []);
+  }
   const gateway = await bench.gateway();
   await mustRefuse(await bench.agent('started', { gateway, env, direct: quiet }), /NODE_OPTIONS/, gateway);
   return { denied: 'launcher: no snapshot; without launcher: refused', control: 'snapshot with the token' };
@@ -104,23 +106,27 @@ async function preload(bench: Bench): Promise<Verdict> {
     const script = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`;
     const file = bench.lab.writeFile(join(cwd, 'evil.cjs'), script, 0o644);
     const env: Record<string, string> =
-      bench.runtime === 'node' ? { NODE_OPTIONS: `--require=${file}` } : { BUN_OPTIONS: `--preload=${file}` };
+      bench.engine === 'node' ? { NODE_OPTIONS: `--require=${file}` } : { BUN_OPTIONS: `--preload=${file}` };
     return { env, marker, cwd };
   };
   const control = attempt();
   await bench.victim(control);
   assert.ok(existsSync(control.marker), 'the control failed: nothing was preloaded');
-  const launched = attempt();
-  await bench.agent('enrolling', launched);
-  assert.ok(!existsSync(launched.marker), 'the code ran in the agent');
+  if (bench.hasLauncher) {
+    const launched = attempt();
+    await bench.agent('enrolling', launched);
+    assert.ok(!existsSync(launched.marker), 'the code ran in the agent');
+  }
   const direct = attempt();
   const gateway = await bench.gateway();
   const agent = await bench.agent('started', {
     ...direct,
     gateway,
-    direct: bench.runtime === 'node' ? quiet : [],
+    direct: bench.engine === 'node' ? quiet : [],
   });
-  await mustRefuse(agent, bench.runtime === 'node' ? /NODE_OPTIONS/ : /BUN_OPTIONS/, gateway);
+  await mustRefuse(agent, bench.engine === 'node' ? /NODE_OPTIONS/ : /BUN_OPTIONS/, gateway);
+  // Node has run it by then; the single file never reads the variable.
+  assert.equal(existsSync(direct.marker), bench.hasLauncher);
   return { denied: 'launcher: not run; without launcher: refused before the token', control: 'the code ran' };
 }
 
@@ -129,10 +135,12 @@ async function loader(bench: Bench): Promise<Verdict> {
   const env = { LD_PRELOAD: '/nonexistent/evil.so' };
   const victim = await bench.victim({ env });
   await bench.until('the loader saw the variable', () => victim.said().includes('evil.so'), victim);
-  const launched = await bench.agent('up', { env });
-  assert.ok(!environmentOf(bench, launched).includes('\0LD_PRELOAD='));
+  if (bench.hasLauncher) {
+    const launched = await bench.agent('up', { env });
+    assert.ok(!environmentOf(bench, launched).includes('\0LD_PRELOAD='));
+  }
   const gateway = await bench.gateway();
-  const direct = bench.runtime === 'node' ? quiet : [];
+  const direct = bench.engine === 'node' ? quiet : [];
   await mustRefuse(await bench.agent('started', { gateway, env, direct }), /LD_PRELOAD/, gateway);
   return {
     denied: 'launcher: taken out; without launcher: refused before the token',
@@ -158,7 +166,7 @@ async function envFile(bench: Bench): Promise<Verdict> {
   const show = "console.log(process.env.UPSTREAMPROXY_GATEWAY ?? 'not read')";
   const file = bench.lab.writeFile(join(cwd, 'show.cjs'), show, 0o644);
   // Bun reads it by itself, Node when it is told to.
-  const toldTo = bench.runtime === 'node' ? ['--env-file=.env'] : [];
+  const toldTo = bench.engine === 'node' ? ['--env-file=.env'] : [];
   const control = await bench.lab.finish(
     [bench.lab.runtimeFile(bench.runtime, 'readable'), ...toldTo, file],
     { cwd },
@@ -206,7 +214,7 @@ async function bunfig(bench: Bench): Promise<Verdict> {
 async function mustDistrust(bench: Bench, evil: FakeGateway, env: Record<string, string>): Promise<void> {
   const honest = await bench.gateway();
   const ca = bench.lab.writeFile(join(bench.lab.newFolder(), 'ca.pem'), honest.authority.caPem, 0o644);
-  const direct = bench.runtime === 'node' ? quiet : [];
+  const direct = bench.engine === 'node' ? quiet : [];
   const ways: readonly AgentOptions[] = [{}, { direct }, { gatewayCa: false }, { gatewayCa: false, direct }];
   for (const way of ways) {
     const options = { gatewayCa: ca, ...way, gatewayUrl: evil.url, gateway: evil, env };
@@ -279,7 +287,7 @@ async function environmentProxy(bench: Bench): Promise<Verdict> {
   assert.match(heads[0] ?? '', /^CONNECT /, 'the control failed: no CONNECT from a plain client');
   heads.length = 0;
   await bench.agent('up', { env });
-  await bench.agent('up', { env, direct: bench.runtime === 'node' ? quiet : [] });
+  await bench.agent('up', { env, direct: bench.engine === 'node' ? quiet : [] });
   assert.deepEqual(heads, []);
   return { denied: 'sessions stand, the proxy saw nothing', control: 'a plain client sent CONNECT' };
 }
@@ -289,6 +297,12 @@ async function noForeignFunctions(bench: Bench): Promise<Verdict> {
   const gateway = await bench.gateway();
   const wrapper = [bench.lab.attackFile, 'without-prctl', '--'];
   await mustRefuse(await bench.agent('started', { gateway, wrapper }), /hardening_failed/, gateway);
+  assert.ok(isAlive(control.pid));
+  if (!bench.hasLauncher)
+    return {
+      denied: 'prctl refused: refused before the token, nothing asked',
+      control: 'with it, the same agent asks for its session',
+    };
   const script = bench.lab.writeFile(
     join(bench.lab.newFolder(), 'without.cjs'),
     `const own = process.getBuiltinModule;
@@ -296,9 +310,9 @@ process.getBuiltinModule = (name) => (name.endsWith(':ffi') ? undefined : own.ca
     0o644,
   );
   bench.lab.give(join(script, '..'));
-  const direct = bench.runtime === 'node' ? [...quiet, '--require', script] : ['--preload', script];
+  const direct = bench.engine === 'node' ? [...quiet, '--require', script] : ['--preload', script];
   await mustRefuse(await bench.agent('started', { gateway, direct }), /hardening_failed/, gateway);
-  if (bench.runtime === 'node') {
+  if (bench.engine === 'node') {
     const switchedOff = [...quiet, '--no-experimental-ffi'];
     await mustRefuse(
       await bench.agent('started', { gateway, direct: switchedOff }),

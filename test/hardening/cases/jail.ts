@@ -5,14 +5,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { AttackCase, Bench, Verdict } from '../support/bench.ts';
-import { isAlive, userIds, type Installation, type User } from '../support/lab.ts';
+import { containerCapabilities, isAlive, userIds, type Installation, type User } from '../support/lab.ts';
 
 const [SIGKILL, SIGUSR1, SIGCONT, SIGSTOP] = [9, 10, 18, 19];
 /** All layers that the runtime can have, or nothing is started: Bun cannot take over listeners, so `network` is Node's. */
-const allLayers = ({ runtime }: Bench): readonly string[] =>
-  runtime === 'bun'
-    ? ['--isolate=require', '--jail-layers=ipc,processes,no-new-privs,landlock,seccomp']
+const allLayers = ({ runtime }: Bench, user: User): readonly string[] => {
+  const layers = ['ipc', 'processes', 'no-new-privs', 'landlock', 'seccomp'];
+  if (userIds[user] === 0) layers.push('capabilities');
+  return runtime === 'bun'
+    ? ['--isolate=require', `--jail-layers=${layers.join(',')}`]
     : ['--isolate=require'];
+};
 const landlockAlone = ['--isolate=require', '--jail-layers=no-new-privs,landlock'];
 
 export const jailCases: readonly AttackCase[] = [
@@ -34,6 +37,8 @@ export const jailCases: readonly AttackCase[] = [
   },
   {
     number: '29c',
+    users: ['agent'],
+    otherUsers: 'names its own users',
     title: 'the same with Landlock alone, as root of a container that has CAP_SYS_PTRACE',
     needsRoot: true,
     play: (bench) =>
@@ -41,6 +46,8 @@ export const jailCases: readonly AttackCase[] = [
   },
   {
     number: '29e',
+    users: ['agent'],
+    otherUsers: 'names its own users',
     title: 'memory and descriptors with Landlock alone, as root with all capabilities',
     needsRoot: true,
     play: (bench) => jailed(bench, holdingAttacks, { jail: landlockAlone, user: 'root' }),
@@ -61,6 +68,8 @@ export const jailCases: readonly AttackCase[] = [
   { number: '34', title: 'a Landlock without signals (ABI 5)', play: (bench) => oldLandlock(bench) },
   {
     number: '35',
+    users: ['agent'],
+    otherUsers: 'names its own users',
     title: 'a command under another user, nothing else',
     needsRoot: true,
     play: (bench) => otherUser(bench),
@@ -68,6 +77,8 @@ export const jailCases: readonly AttackCase[] = [
   { number: '39', title: 'a kernel without Landlock', play: (bench) => noLandlock(bench) },
   {
     number: '41',
+    users: ['agent'],
+    otherUsers: 'root reads every executable, so execOnly is not true for it',
     title: 'the posture tells all facts, and only what holds',
     needsRoot: true,
     play: (bench) => posture(bench),
@@ -82,8 +93,7 @@ const holdingAttacks = ['mem', 'vm', 'ptrace', 'getfd', 'fd', 'kcmp'];
 /** What container runtimes leave to root, and the capability that goes around every `nondumpable`. */
 const containerRoot = [
   'setpriv',
-  '--bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,' +
-    '+sys_chroot,+mknod,+audit_write,+setfcap,+sys_ptrace',
+  `--bounding-set=-all,${containerCapabilities},+sys_ptrace`,
   '--inh-caps=-all',
   '--',
 ];
@@ -91,24 +101,28 @@ const containerRoot = [
 export interface RunOptions {
   /** Options of `run` for the jail; default: all layers, or nothing is started. */
   readonly jail?: readonly string[];
+  /** Beside them. */
+  readonly more?: readonly string[];
   readonly user?: User;
   readonly wrapper?: readonly string[];
   readonly installation?: Installation;
 }
 
 /** `upstreamproxy run` with a gateway that works; the exit code is that of the command, if one was started. */
-async function run(
+export async function run(
   bench: Bench,
   command: readonly string[],
-  { jail = allLayers(bench), user = 'agent', wrapper = [], installation = 'exec-only' }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<{ readonly code: number | null; readonly said: string }> {
+  const { user = bench.user, wrapper = [], installation = 'exec-only' } = options;
+  const { jail = allLayers(bench, user), more = [] } = options;
   const gateway = await bench.gateway();
   const { home, tokenFile } = bench.lab.newToken();
   bench.lab.give(tokenFile, user);
   const ca = bench.lab.writeFile(join(home, 'ca.pem'), gateway.authority.caPem, 0o644);
   const session = ['--gateway', gateway.url, '--gateway-ca', ca, '--token-file', tokenFile];
-  const program = bench.program(['run', ...session, ...jail, '--', ...command], { installation });
-  const env = { UPSTREAMPROXY_RUNTIME: bench.runtime };
+  const program = bench.program(['run', ...session, ...jail, ...more, '--', ...command], { installation });
+  const env = { UPSTREAMPROXY_RUNTIME: bench.engine };
   // All become the agent by exec, so its id is that of the first.
   const named = ['sh', '-c', 'AGENT=$$; export AGENT; exec "$@"', 'sh', ...wrapper, ...program];
   return await bench.lab.finish(named, { user, env });
@@ -132,6 +146,24 @@ export async function attackBy(
   return { worked: code === 0, said: told[0] ?? '' };
 }
 
+/** The same for many, as processes one after the other in one run. */
+export async function attacksBy(
+  bench: Bench,
+  attacks: readonly (readonly (string | number)[])[],
+  options: RunOptions & { readonly before?: readonly string[] } = {},
+): Promise<readonly { readonly worked: boolean; readonly said: string }[]> {
+  const words = attacks.flatMap((attack) => [...attack.map(String), '+']);
+  const batch = [...(options.before ?? []), bench.lab.attackFile, 'batch', ...words];
+  const { code, said } = await run(bench, batch, options);
+  const results = [...said.matchAll(/^((?:denied|stolen|worked|read|untried)\b.*)\n= (\d+)$/gm)];
+  assert.equal(code, 0, said);
+  assert.equal(results.length, attacks.length, `not all attacks were tried: ${said}`);
+  return results.map(([, line = '', number], index) => {
+    assert.ok(number === '0' || number === '1', `${attacks[index]?.join(' ')} could not be tried: ${line}`);
+    return { worked: number === '0', said: line };
+  });
+}
+
 export const withoutJail: RunOptions = { jail: ['--isolate=off'] };
 
 /** Each attack, from the jail, on a victim and on the agent itself; and without the jail on the victim. */
@@ -140,23 +172,21 @@ async function jailed(
   words: readonly string[],
   options: RunOptions & { readonly before?: readonly string[] } = {},
 ): Promise<Verdict> {
-  const user = options.user ?? 'agent';
+  const user = options.user ?? bench.user;
   const victim = await bench.victim({ user });
   const denied = new Set<string>();
-  for (const word of words) {
-    for (const target of [victim.pid, 'AGENT']) {
-      const { worked, said } = await attackBy(bench, [word, target, victim.token], options);
-      assert.ok(!worked, `${word} on ${target === 'AGENT' ? 'the agent' : 'the victim'}: ${said}`);
+  for (const target of [victim.pid, 'AGENT']) {
+    const attacks = words.map((word) => [word, target, victim.token]);
+    const results = await attacksBy(bench, attacks, options);
+    for (const [index, { worked, said }] of results.entries()) {
+      assert.ok(!worked, `${words[index]} on ${target === 'AGENT' ? 'the agent' : 'the victim'}: ${said}`);
       denied.add(said.replace(/^denied: /, ''));
     }
   }
-  for (const word of words) {
-    const { worked, said } = await attackBy(bench, [word, victim.pid, victim.token], {
-      ...options,
-      ...withoutJail,
-    });
-    assert.ok(worked, `the control of ${word} failed, so nothing is proven: ${said}`);
-  }
+  const onVictim = words.map((word) => [word, victim.pid, victim.token]);
+  const controls = await attacksBy(bench, onVictim, { ...options, ...withoutJail });
+  for (const [index, { worked, said }] of controls.entries())
+    assert.ok(worked, `the control of ${words[index]} failed, so nothing is proven: ${said}`);
   return {
     denied: [...denied].join('; '),
     control: `without the jail all ${words.length} work on the victim`,
@@ -193,8 +223,11 @@ async function userNamespace(bench: Bench): Promise<Verdict> {
 }
 
 /** The facts that `run --posture` prints. */
-async function postureOf(bench: Bench, options: RunOptions): Promise<Readonly<Record<string, unknown>>> {
-  const { jail = allLayers(bench) } = options;
+export async function postureOf(
+  bench: Bench,
+  options: RunOptions,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { jail = allLayers(bench, options.user ?? bench.user) } = options;
   const { said } = await run(bench, ['true'], { ...options, jail: [...jail, '--posture'] });
   const json = /^\{$[\s\S]*?^\}$/m.exec(said)?.[0];
   assert.ok(json !== undefined, `no posture: ${said}`);
@@ -206,14 +239,9 @@ async function oldLandlock(bench: Bench): Promise<Verdict> {
   const wrapper = [bench.lab.attackFile, 'landlock-abi', '5', '--'];
   const now = await postureOf(bench, {});
   const network = bench.runtime === 'bun' ? ['ipc', 'processes'] : ['ipc', 'processes', 'network'];
-  assert.deepEqual(now['jailLayers'], [
-    'files',
-    ...network,
-    'no-new-privs',
-    'landlock',
-    'signals',
-    'seccomp',
-  ]);
+  const capabilities = userIds[bench.user] === 0 ? ['capabilities'] : [];
+  const wall = ['no-new-privs', 'landlock', 'signals', 'seccomp', ...capabilities];
+  assert.deepEqual(now['jailLayers'], [...network, ...wall]);
   // With the wall of Landlock alone, for who cannot be named cannot be signalled.
   const old = { wrapper, jail: ['--isolate=auto', '--jail-layers=network,no-new-privs,landlock,seccomp'] };
   const then = await postureOf(bench, old);

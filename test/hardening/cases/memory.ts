@@ -5,28 +5,41 @@ import { existsSync, readFileSync } from 'node:fs';
 
 import { patienceMs } from '../../support/patience.ts';
 import { findTool } from '../../support/tools.ts';
+import { rootReadsAll } from './reach.ts';
 import type { AttackCase, Bench, Holder, Verdict } from '../support/bench.ts';
 
 export const memoryCases: readonly AttackCase[] = [
   {
     number: '1',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'open /proc/PID/mem',
     short: true,
     play: (bench) => bench.deniedOnAgent(({ pid, token }) => ['mem', pid, token]),
   },
   {
     number: '1b',
+    users: ['agent'],
+    otherUsers: 'root reads every executable, so execOnly is nothing for it',
     title: 'open mem and maps between exec and prctl, read later',
     needsRoot: true,
     play: (bench) => early(bench),
   },
   {
     number: '2',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'process_vm_readv',
     short: true,
     play: (bench) => bench.deniedOnAgent(({ pid, token }) => ['vm', pid, token]),
   },
-  { number: '3', title: 'PTRACE_SEIZE, and gdb where it is installed', play: (bench) => debuggers(bench) },
+  {
+    number: '3',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
+    title: 'PTRACE_SEIZE, and gdb where it is installed',
+    play: (bench) => debuggers(bench),
+  },
   {
     number: '3b',
     title: 'an agent that starts under a tracer',
@@ -45,6 +58,8 @@ export const memoryCases: readonly AttackCase[] = [
   },
   {
     number: '6',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'read environ, maps, auxv',
     short: true,
     play: (bench) =>
@@ -68,6 +83,8 @@ export const memoryCases: readonly AttackCase[] = [
   },
   {
     number: '8',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'open the descriptors again',
     play: (bench) => bench.deniedOnAgent(({ pid, token }) => ['fd', pid, token]),
   },
@@ -87,6 +104,8 @@ export const memoryCases: readonly AttackCase[] = [
   },
   {
     number: '9',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'pidfd_getfd, kcmp',
     play: (bench) =>
       bench.deniedOnAgent(
@@ -96,11 +115,15 @@ export const memoryCases: readonly AttackCase[] = [
   },
   {
     number: '10',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'perf_event_open with the user stack',
     play: (bench) => bench.deniedOnAgent(({ pid }) => ['perf', pid]),
   },
   {
     number: '36',
+    users: ['agent'],
+    otherUsers: 'root reads every executable, so execOnly is nothing for it',
     title: 'an agent started in a user namespace of the attacker',
     needsRoot: true,
     play: (bench) => ownNamespace(bench),

@@ -9,6 +9,9 @@ import { attackBy, withoutJail, type RunOptions } from './jail.ts';
 
 const [SIGKILL, SIGCONT] = [9, 18];
 
+/** SECURITY.md says so, and each case that looks for the held token as root sees it. */
+export const rootReadsAll = 'root with CAP_SYS_PTRACE outside the jail reads everything';
+
 export const reachCases: readonly AttackCase[] = [
   {
     number: '31b',
@@ -17,12 +20,16 @@ export const reachCases: readonly AttackCase[] = [
   },
   {
     number: '42',
+    users: ['agent', 'container'],
+    otherUsers: rootReadsAll,
     title: 'files of /proc/PID that are closed while the token is held',
     short: true,
     play: (bench) => procFiles(bench),
   },
   {
     number: '43',
+    users: ['root'],
+    otherUsers: 'needs rights that only root has without the jail',
     title:
       'from the jail, as root: the kernel starts a program, or another kernel, a control group stops a process',
     needsRoot: true,
@@ -98,9 +105,7 @@ async function procFiles(bench: Bench): Promise<Verdict> {
 }
 
 async function kernelFiles(bench: Bench): Promise<Verdict> {
-  // Bun has no layer `network`, and the list without it leaves the capabilities to be named.
-  const jail = ['--isolate=require', '--jail-layers=no-new-privs,landlock,seccomp,capabilities'];
-  const asRoot: RunOptions = { user: 'root', ...(bench.runtime === 'bun' ? { jail } : {}) };
+  const asRoot: RunOptions = { user: 'root' };
   const victim = await bench.victim({ user: 'root' });
   const attacks = [['kernel-setting'], ['kernel-boot'], ['freeze', victim.pid]] as const;
   const controls: string[] = [];

@@ -62,8 +62,8 @@ async function inspector(bench: Bench): Promise<Verdict> {
   // Bun has no inspector that a signal opens; there the signal ends an unprotected process.
   const victim = await bench.victim();
   const opened = await signalled(victim.pid, true);
-  const control = bench.runtime === 'node' ? `port ${opened.join()} opened` : 'the victim ended';
-  assert.ok(bench.runtime === 'node' ? opened.length > 0 : !isAlive(victim.pid), 'the control failed');
+  const control = bench.engine === 'node' ? `port ${opened.join()} opened` : 'the victim ended';
+  assert.ok(bench.engine === 'node' ? opened.length > 0 : !isAlive(victim.pid), 'the control failed');
   const seen: string[] = [];
   for (const until of ['enrolling', 'up'] as const) {
     const agent = await bench.agent(until);

@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';
-import type { Installation, Lab, LabProcess, Runtime, StartOptions, User } from './lab.ts';
+import {
+  isAlive,
+  type Installation,
+  type Lab,
+  type LabProcess,
+  type Runtime,
+  type StartOptions,
+  type User,
+} from './lab.ts';
 import { patienceMs } from '../../support/patience.ts';
 
 /** What was seen: the shipped program under attack, and the same attack on one that is not protected. */
@@ -19,13 +27,19 @@ export interface AttackCase {
   /** Of the list that the suite follows. */
   readonly number: string;
   readonly title: string;
-  /** Default: both. */
+  /** Default: all. */
   readonly runtimes?: readonly Runtime[];
+  /** Who the agent and its attacker are, and why not the others: a sentence for each. Default: all. */
+  readonly users?: readonly User[];
+  readonly otherUsers?: string;
   readonly needsRoot?: boolean;
   /** In `npm test` too. */
   readonly short?: boolean;
   play(bench: Bench): Promise<Verdict>;
 }
+
+/** What a machine cannot show, by a reason that is printed. */
+export class SkippedCase extends Error {}
 
 export interface AgentOptions extends StartOptions {
   readonly installation?: Installation;
@@ -55,9 +69,24 @@ export class Bench implements AsyncDisposable {
   readonly runtime: Runtime;
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(lab: Lab, runtime: Runtime) {
+  constructor(lab: Lab, runtime: Runtime, user: User = 'agent') {
     this.lab = lab;
     this.runtime = runtime;
+    lab.principal = user;
+  }
+
+  get user(): User {
+    return this.lab.principal;
+  }
+
+  /** What the program runs on. */
+  get engine(): 'node' | 'bun' {
+    return this.runtime === 'bun' ? 'bun' : 'node';
+  }
+
+  /** In front of the program; the single file has none, and is always started directly. */
+  get hasLauncher(): boolean {
+    return this.runtime !== 'single';
   }
 
   use<T extends AsyncDisposable>(resource: T): T {
@@ -109,6 +138,7 @@ export class Bench implements AsyncDisposable {
     args: readonly string[],
     { installation = 'exec-only', direct }: AgentOptions = {},
   ): readonly string[] {
+    if (!this.hasLauncher) return [this.lab.singleFile(installation), ...args];
     if (direct === undefined) return [this.lab.launcher(installation), ...args];
     return [
       this.lab.runtimeFile(this.runtime, installation),
@@ -135,7 +165,7 @@ export class Bench implements AsyncDisposable {
       this.lab.start(command, {
         ...(user === undefined ? {} : { user }),
         ...(cwd === undefined ? {} : { cwd }),
-        env: { UPSTREAMPROXY_RUNTIME: this.runtime, ...env },
+        env: { UPSTREAMPROXY_RUNTIME: this.engine, ...env },
       }),
     );
   }
@@ -167,13 +197,13 @@ export class Bench implements AsyncDisposable {
   /** Runs an attack; true if it worked. Throws if it could not even be tried. */
   async attack(
     args: readonly (string | number)[],
-    user: User = 'agent',
+    user: User = this.user,
     wrapper: readonly string[] = [],
   ): Promise<{ readonly worked: boolean; readonly said: string }> {
     const command = [...wrapper, this.lab.attackFile, ...args.map(String)];
     const { code, said } = await this.lab.finish(command, {
       user,
-      env: { UPSTREAMPROXY_RUNTIME: this.runtime },
+      env: { UPSTREAMPROXY_RUNTIME: this.engine },
     });
     const last = said.split('\n').at(-1) ?? '';
     assert.ok(code === 0 || code === 1, `the attack could not be tried: ${said} (${code})`);
@@ -197,6 +227,7 @@ export class Bench implements AsyncDisposable {
     for (const attack of attacks) {
       const { worked, said } = await this.attack(attack(holder));
       assert.ok(!worked, said);
+      assert.ok(isAlive(holder.pid), `the agent ended meanwhile, so nothing is proven: ${holder.said()}`);
       denials.push(said);
     }
     return { denied: denials.join('; '), control: controls.join('; ') };

@@ -21,12 +21,19 @@ import { canary } from '../../support/canary.ts';
 import { mustRun } from '../../support/command.ts';
 import { patienceMs } from '../../support/patience.ts';
 
-export type Runtime = 'node' | 'bun';
-/** `agent` and `work` are users without a right; `same` is whoever the agent is. */
-export type User = 'agent' | 'work' | 'root';
+/** The program from source under Node and Bun, and as a single file, whose runtime is Node. */
+export type Runtime = 'node' | 'bun' | 'single';
+/** `agent` and `work` are users without a right; `container` is root with what container runtimes leave to it. */
+export type User = 'agent' | 'work' | 'root' | 'container';
 
 /** Not in /etc/passwd: a number is all that the kernel needs. */
-export const userIds = { agent: 47_011, work: 47_012, root: 0 } as const;
+export const userIds = { agent: 47_011, work: 47_012, root: 0, container: 0 } as const;
+
+/** The usual capabilities of a container, and no other to be had. */
+export const containerCapabilities =
+  '+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,' +
+  '+sys_chroot,+mknod,+audit_write,+setfcap';
+const asContainer = ['setpriv', `--bounding-set=-all,${containerCapabilities}`, '--inh-caps=-all', '--'];
 
 /** Root-owned and unreadable (0711), or readable for all (0755). */
 export type Installation = 'exec-only' | 'readable';
@@ -46,11 +53,15 @@ export interface StartOptions {
   readonly user?: User;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** It can be written to, and ends with its input. */
+  readonly hasInput?: boolean;
 }
 
 export class Lab implements AsyncDisposable {
   /** Whether users can be changed and everything can be looked at. */
   readonly isRoot = process.getuid?.() === 0;
+  /** Who the agent and its attacker are, where a case says nothing else. */
+  principal: User = 'agent';
   readonly #folder: string;
   readonly #running = new Set<LabProcess>();
   #folders = 0;
@@ -59,11 +70,12 @@ export class Lab implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Installs the program twice and compiles the attacks. Throws if there is no C compiler. */
-  static async open(): Promise<Lab> {
+  /** Installs the program twice and compiles the attacks; the single file only where it is wanted. Throws if there is no C compiler. */
+  static async open(options: { readonly hasSingleFile?: boolean } = {}): Promise<Lab> {
     const lab = new Lab(mkdtempSync(join(tmpdir(), 'upstreamproxy-hardening-')));
     try {
       await lab.#install();
+      if (options.hasSingleFile === true) await lab.#installSingleFile();
       return lab;
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -73,7 +85,9 @@ export class Lab implements AsyncDisposable {
 
   async #install(): Promise<void> {
     chmodSync(this.#folder, 0o755);
-    const sources = ['attack.c', 'reach.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+    const sources = ['attack.c', 'reach.c', 'inside.c'].map((name) =>
+      fileURLToPath(new URL(name, import.meta.url)),
+    );
     await mustRun('cc', ['-O1', '-o', this.attackFile, ...sources]);
     chmodSync(this.attackFile, 0o755);
     mkdirSync(join(this.#folder, 'shared'));
@@ -96,6 +110,24 @@ export class Lab implements AsyncDisposable {
     await mustRun('chmod', ['-R', 'a+rX', join(this.#folder, 'shared')]);
   }
 
+  async #installSingleFile(): Promise<void> {
+    const built = join(this.#folder, 'built');
+    const node = join(repository, 'node_modules/.bin/node');
+    await mustRun(node, [join(repository, 'scripts/build-agent.ts'), '--out', built]);
+    for (const [installation, mode] of [
+      ['exec-only', 0o711],
+      ['readable', 0o755],
+    ] as const) {
+      copyFileSync(built, this.singleFile(installation), constants.COPYFILE_FICLONE);
+      chmodSync(this.singleFile(installation), mode);
+    }
+    rmSync(built);
+  }
+
+  singleFile(installation: Installation): string {
+    return join(this.#folder, installation, 'upstreamproxy-agent');
+  }
+
   get attackFile(): string {
     return join(this.#folder, 'attack');
   }
@@ -106,7 +138,7 @@ export class Lab implements AsyncDisposable {
   }
 
   runtimeFile(runtime: Runtime, installation: Installation): string {
-    return join(this.#folder, installation, 'node_modules/.bin', runtime);
+    return join(this.#folder, installation, 'node_modules/.bin', runtime === 'bun' ? 'bun' : 'node');
   }
 
   launcher(installation: Installation): string {
@@ -127,7 +159,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Makes a file or folder the agent's. */
-  give(path: string, user: User = 'agent'): void {
+  give(path: string, user: User = this.principal): void {
     if (this.isRoot) chownSync(path, userIds[user], userIds[user]);
   }
 
@@ -147,18 +179,21 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Starts a program as a user; the lab ends it if nobody did before. */
-  start(command: readonly string[], { user = 'agent', cwd = '/', env = {} }: StartOptions = {}): LabProcess {
-    const [file = '', ...args] = command;
+  start(
+    command: readonly string[],
+    { user = this.principal, cwd = '/', env = {}, hasInput = false }: StartOptions = {},
+  ): LabProcess {
+    const [file = '', ...args] = user === 'container' ? [...asContainer, ...command] : command;
     const identity = this.isRoot ? { uid: userIds[user], gid: userIds[user] } : {};
     const child = spawn(file, args, {
       ...identity,
       cwd,
       env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: cwd, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     const said: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+    child.stdout?.on('data', (chunk: Buffer) => said.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
     child.on('error', (error) => said.push(Buffer.from(String(error))));
     const ended = once(child, 'close').then(
       () => child.exitCode,
