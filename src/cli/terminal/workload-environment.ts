@@ -30,9 +30,9 @@ export function workloadEnvironment(own: Readonly<Record<string, string | undefi
 }
 
 // The single-file agent is built so that its runtime ignores the first; the agent gives its own TLS and way out
-// explicitly, so the others steer nothing either. What loads code before the program starts is not here: it did so.
+// explicitly, so the others steer nothing either. What loads code, or opens a file, before the program starts is not here: it did so.
 const setAsideNames =
-  /^(NODE_OPTIONS|NODE_PATH|NODE_EXTRA_CA_CERTS|NODE_TLS_REJECT_UNAUTHORIZED|NODE_USE_ENV_PROXY|NODE_DEBUG|NODE_COMPILE_CACHE|NODE_V8_COVERAGE|NODE_REDIRECT_WARNINGS|OPENSSL_CONF|SSL_CERT_FILE|SSL_CERT_DIR|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy)$/;
+  /^(NODE_OPTIONS|NODE_PATH|NODE_EXTRA_CA_CERTS|NODE_TLS_REJECT_UNAUTHORIZED|NODE_USE_ENV_PROXY|NODE_DEBUG|OPENSSL_CONF|SSL_CERT_FILE|SSL_CERT_DIR|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy)$/;
 
 /** Does to an environment what the launcher does, for a program that has none: keeps variables for the workload alone. */
 export function setAsideForWorkload(own: Record<string, string | undefined>): void {
