@@ -10,7 +10,7 @@ import { containerCapabilities, isAlive, userIds, type Installation, type User }
 const [SIGKILL, SIGUSR1, SIGCONT, SIGSTOP] = [9, 10, 18, 19];
 /** All layers that the runtime can have, or nothing is started: Bun cannot take over listeners, so `network` is Node's. */
 const allLayers = ({ runtime }: Bench, user: User): readonly string[] => {
-  const layers = ['ipc', 'processes', 'no-new-privs', 'landlock', 'seccomp'];
+  const layers = ['files', 'ipc', 'processes', 'no-new-privs', 'landlock', 'seccomp'];
   if (userIds[user] === 0) layers.push('capabilities');
   return runtime === 'bun'
     ? ['--isolate=require', `--jail-layers=${layers.join(',')}`]
@@ -238,7 +238,7 @@ export async function postureOf(
 async function oldLandlock(bench: Bench): Promise<Verdict> {
   const wrapper = [bench.lab.attackFile, 'landlock-abi', '5', '--'];
   const now = await postureOf(bench, {});
-  const network = bench.runtime === 'bun' ? ['ipc', 'processes'] : ['ipc', 'processes', 'network'];
+  const network = ['files', 'ipc', 'processes', ...(bench.runtime === 'bun' ? [] : ['network'])];
   const capabilities = userIds[bench.user] === 0 ? ['capabilities'] : [];
   const wall = ['no-new-privs', 'landlock', 'signals', 'seccomp', ...capabilities];
   assert.deepEqual(now['jailLayers'], [...network, ...wall]);
