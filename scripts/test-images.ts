@@ -17,11 +17,11 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../test/support/free-port.ts';
 import { findTool, skipWithout } from '../test/support/tools.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'upstreamproxy-images-'));
-const port = 18_443;
 const bundle = '/etc/ssl/certs/ca-certificates.crt';
 const users = { gateway: 10_001, agent: 1_000 };
 
@@ -86,7 +86,8 @@ function makeBaseImages(): void {
   const node = buildah('from', '--pull=never', 'docker.io/library/debian:stable-slim');
   // The package `node` brings its program by a link.
   buildah('copy', node, realpathSync(join(root, 'node_modules/node/bin/node')), '/usr/local/bin/node');
-  const npm = join(run('npm', ['root', '--global']).trim(), 'npm');
+  // `npm root` would name the folder of the checkout's Node.
+  const npm = join(realpathSync(findTool('npm') ?? ''), '../..');
   buildah('copy', node, npm, '/usr/local/lib/node_modules/npm');
   // Where packages come from is a fact of this machine.
   writeFileSync(
@@ -159,6 +160,7 @@ async function lineOf(child: ChildProcess, pattern: RegExp): Promise<void> {
 /** The gateway serves, and a command of the agent's is refused by its policy: the whole way, from one image to the other. */
 async function startBoth(start: (name: 'gateway' | 'agent') => Start): Promise<void> {
   const [gateway, agent] = [start('gateway'), start('agent')];
+  const port = await freePort();
   const configuration = join(work, 'configuration');
   const secrets = join(work, 'secrets');
   for (const folder of [configuration, secrets]) mkdirSync(folder);
@@ -172,9 +174,9 @@ async function startBoth(start: (name: 'gateway' | 'agent') => Start): Promise<v
   const mounts = [`${configuration}:/etc/upstreamproxy`];
   const ask = (...args: readonly string[]): string =>
     run(...gateway(users.gateway, ['upstreamproxy', ...args, ...config], mounts), { env });
-  // Ended from inside: a signal to buildah does not reach what it runs.
+  // Ended from inside too, should this process be killed.
   const serving = ['timeout', '--signal=TERM', '120', 'upstreamproxy', 'gateway', ...config];
-  const child = spawn(...gateway(users.gateway, serving, mounts), { cwd: root, env });
+  const child = spawn(...gateway(users.gateway, serving, mounts), { cwd: root, env, detached: true });
   await lineOf(child, /listening on/);
   console.log('✔ the gateway starts as its image says, and listens');
   writeFileSync(join(secrets, 'gateway-ca.pem'), ask('ca', 'show', '--server'));
@@ -190,7 +192,8 @@ async function startBoth(start: (name: 'gateway' | 'agent') => Start): Promise<v
   console.log(
     '✔ the agent starts as its image says, with the token where sandboxes put it, and the policy of the gateway decides',
   );
-  child.kill();
+  // Its group, for a signal to buildah alone does not reach what it runs.
+  if (child.pid !== undefined) process.kill(-child.pid);
 }
 
 const missing = process.geteuid?.() === 0 ? skipWithout('mmdebstrap') : 'root is needed';
