@@ -13,9 +13,9 @@ test('every link of a packaged document leads to a file of the package', async (
   const { stdout } = await runCommand('git', ['ls-files'], { cwd: root });
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { files: string[] };
   // npm adds these by itself.
-  const always = ['README.md', 'LICENSE', 'package.json'];
+  const always: ReadonlySet<string> = new Set(['README.md', 'LICENSE', 'package.json']);
   const isPackaged = (path: string): boolean =>
-    always.includes(path) ||
+    always.has(path) ||
     manifest.files.some((entry) => {
       if (!entry.includes('*')) return path === entry || path.startsWith(`${entry}/`);
       const [folder = '', ending = ''] = entry.split('*');
