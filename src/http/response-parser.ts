@@ -3,7 +3,9 @@
 // and why no others, stands in docs/reference/protocols.md.
 
 import type { Limits } from '../protocol/limits.ts';
+import { chunkSize } from './chunk-line.ts';
 import { framingBytesPerByteMax } from './framing.ts';
+import { latin1Text } from './latin1-text.ts';
 import { responseHead, malformedResponse, parseFieldLine, parseStatusLine } from './response-framing.ts';
 import type { ResponseFault, ResponseHead, StatusLine } from './response-framing.ts';
 
@@ -37,10 +39,6 @@ export interface RequestOfResponse {
 }
 
 type State = 'status' | 'fields' | 'length' | 'close' | 'size' | 'chunk' | 'chunkEnd' | 'trailers' | 'over';
-
-// RFC 9112 §7.1: the size, and extensions of a name with or without a token or a quoted string.
-const chunkLine =
-  /^([0-9a-fA-F]{1,16})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 
 export interface ResponseParserOptions {
   /** Makes what is thrown for a response that is none: by default that of an origin. */
@@ -164,7 +162,7 @@ export class ResponseParser {
     const newline = bytes.indexOf(0x0a, start);
     const end = newline === -1 ? bytes.length : newline + 1;
     this.#count(end - start);
-    const text = latin1(bytes, start, end);
+    const text = latin1Text(bytes, start, end);
     const isBeginning = this.#line.length < httpStart.length;
     this.#line = this.#line === '' ? text : this.#line + text;
     if (newline === -1) {
@@ -284,10 +282,8 @@ export class ResponseParser {
   }
 
   #startChunk(line: string): void {
-    const size = chunkLine.exec(line)?.[1];
-    // Beyond 2^53 a number is not exact; no body is that long.
-    const bytes = size === undefined ? Number.NaN : Number.parseInt(size, 16);
-    if (!Number.isSafeInteger(bytes)) throw this.#fault('a chunk has no valid size');
+    const bytes = chunkSize(line);
+    if (bytes === undefined) throw this.#fault('a chunk has no valid size');
     this.#checkBody(bytes);
     this.#left = bytes;
     if (bytes > 0) {
@@ -315,17 +311,4 @@ const httpStart = 'HTTP/1.';
 
 function startsAsHttp(line: string): boolean {
   return httpStart.startsWith(line.slice(0, httpStart.length));
-}
-
-/** So many arguments a call takes everywhere. */
-const argumentsMax = 4096;
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = '';
-  for (let at = start; at < end; at += argumentsMax) {
-    // `apply` takes anything with a length and numbers in it; its type asks for an array.
-    const codes = bytes.subarray(at, Math.min(end, at + argumentsMax)) as unknown as number[];
-    text += String.fromCharCode.apply(undefined, codes);
-  }
-  return text;
 }

@@ -196,6 +196,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'storeHoldAttemptsMax',
     'stateFolderLevelsMax',
   ),
+  ...forAll('adds to decisionStepsMax, by whose name it is counted', 'decisionStepsPerRef'),
   ...forAll(
     'kept by the runtime, which tells nobody',
     'http2WindowBytes',

@@ -31,7 +31,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/scrub/search-table.ts lineEndBytesMax',
     'gateway/scrub/websocket-scrubber.ts headerBytesMax',
     'http/authority.ts textLengthMax',
-    'http/response-parser.ts argumentsMax',
+    'http/latin1-text.ts argumentsMax',
     'intercept/client-hello.ts recordBytesMax',
     'net/alias-chain.ts nameLengthMax',
     'net/websocket-frame.ts controlPayloadBytesMax headerBytesMax',

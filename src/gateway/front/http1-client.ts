@@ -1,69 +1,77 @@
-// The client's side of an exchange over node:http.
+// The client's side of an exchange of HTTP/1.x: what was read of its request, and the response as it is written.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
-import { framingBytesPerByteMax } from '../../http/framing.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import { STATUS_CODES } from 'node:http';
+import { Readable } from 'node:stream';
+import { fieldLine, unwritable } from '../../http/field-line.ts';
+import { listMembers } from '../../http/field-syntax.ts';
 import { HeaderList } from '../../http/header-list.ts';
-import { encodeResponseHead } from '../../http/response-writer.ts';
 import type { ResponseHead } from '../../http/message-head.ts';
+import type { ParsedRequest } from '../../http/request-parser.ts';
+import { encodeBodyEnd } from '../../http/request-writer.ts';
+import { encodeResponseHead } from '../../http/response-writer.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import type { ClientExchange } from '../exchange/client-exchange.ts';
+import type { RequestBody } from './request-body.ts';
+import { type ClientFraming, clientFraming } from './response-framing.ts';
 
-export interface Http1Options {
+/** The connection as the response needs it. */
+export interface ResponseTransport {
+  /** Pieces of a response, which leave together. False: wait for `onDrain`. */
+  write(...pieces: readonly Uint8Array[]): boolean;
+  onDrain(listener: () => void): void;
   /** Ends the connection so that the client sees a reset, not an end. */
-  readonly abortConnection: (error: ProxyError) => void;
-  readonly expectsContinue: boolean;
-  /** Bytes read from the connection so far. */
-  readonly bytesRead: () => number;
-  /** What chunks may cost beyond `framingBytesPerByteMax`: a large extension, and what was read ahead. */
-  readonly chunkOverheadBytesMax: number;
+  abort(error: ProxyError): void;
+  /** The response was handed over whole. */
+  ended(client: Http1Client): void;
 }
 
-const noBytes = new Uint8Array();
+/** Small bodies are copied behind their heads: one write costs more than that. */
+const joinBytesMax = 16_384;
+const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${String(defaultLimits.clientKeepAliveMs / 1000)}\r\n`;
 
 export class Http1Client implements ClientExchange {
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
-  readonly #options: Http1Options;
+  readonly method: string;
+  readonly target: string;
+  readonly rawHeaders: readonly string[];
+  readonly httpVersion: '1.0' | '1.1';
+  readonly #transport: ResponseTransport;
+  readonly #requestBody: RequestBody | undefined;
+  readonly #expectsContinue: boolean;
   readonly #abort = new AbortController();
-  readonly #bytesAtHead: number;
+  #emptyBody: Readable | undefined;
+  #trailers: readonly string[] = [];
   #continueSent = false;
-  #closing = false;
-  #bodyBegun = false;
+  #closing: boolean;
   #fault: ProxyError | undefined;
+  /** Of the response, from its head on. */
+  #framing: ClientFraming | undefined;
+  #sentBytes = 0;
+  /** The head of the response while it waits for what follows it at once. */
+  #pending = '';
+  #isEnded = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: Http1Options) {
-    this.#request = request;
-    this.#response = response;
-    this.#options = options;
-    this.#bytesAtHead = options.bytesRead();
-    response.once('close', () => {
-      if (!response.writableFinished) this.#abort.abort();
-    });
-  }
-
-  get method(): string {
-    return this.#request.method ?? '';
-  }
-
-  get target(): string {
-    return this.#request.url ?? '';
-  }
-
-  get rawHeaders(): readonly string[] {
-    return this.#request.rawHeaders;
-  }
-
-  get httpVersion(): '1.0' | '1.1' {
-    return this.#request.httpVersionMinor === 0 ? '1.0' : '1.1';
+  constructor(request: ParsedRequest, transport: ResponseTransport, body: RequestBody | undefined) {
+    this.method = request.method;
+    this.target = request.target;
+    this.rawHeaders = request.raw;
+    this.httpVersion = request.httpVersion === '1.0' ? '1.0' : '1.1';
+    this.#transport = transport;
+    this.#requestBody = body;
+    const fields = HeaderList.fromRaw(request.raw);
+    const options = listMembers(fields, 'connection');
+    this.#closing =
+      options.includes('close') || (this.httpVersion === '1.0' && !options.includes('keep-alive'));
+    this.#expectsContinue =
+      this.httpVersion === '1.1' && fields.first('expect')?.toLowerCase() === '100-continue';
   }
 
   get body(): Readable {
-    return this.#request;
+    return this.#requestBody ?? (this.#emptyBody ??= Readable.from([]));
   }
 
   trailers(): readonly string[] {
-    return this.#request.rawTrailers;
+    return this.#trailers;
   }
 
   get signal(): AbortSignal {
@@ -71,7 +79,7 @@ export class Http1Client implements ClientExchange {
   }
 
   get headSent(): boolean {
-    return this.#response.headersSent;
+    return this.#framing !== undefined;
   }
 
   get fault(): ProxyError | undefined {
@@ -83,39 +91,49 @@ export class Http1Client implements ClientExchange {
     return this.#closing;
   }
 
-  /** Whether the whole request was read. */
-  get requestComplete(): boolean {
-    return this.#request.complete;
+  /** Whether the whole response was handed over. */
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
-  /** Sizes and extensions of chunks are bytes too (RFC 9112 §7.1.1). @throws ProxyError request_malformed */
-  checkFraming(bodyBytes: number): void {
-    const overhead = this.#options.bytesRead() - this.#bytesAtHead - bodyBytes;
-    if (overhead <= this.#options.chunkOverheadBytesMax + bodyBytes * framingBytesPerByteMax) return;
-    const message = 'the chunks of the body are nearly all sizes and extensions';
-    throw new ProxyError('request_malformed', message, { limit: 'chunkOverheadBytesMax' });
+  /** Takes a piece of the request's body. False: no more before it asks. */
+  take(piece: Uint8Array): boolean {
+    return this.#requestBody?.fill(piece) ?? true;
+  }
+
+  /** All of the request came. */
+  requestEnded(trailers: readonly string[]): void {
+    this.#trailers = trailers;
+    this.#requestBody?.finish();
+  }
+
+  /** The client went away, or ended its side inside of its request. */
+  gone(): void {
+    if (this.#isEnded && this.#requestBody?.isWhole !== false) return;
+    this.#requestBody?.destroy(new ProxyError('cancelled', 'the client broke its request off'));
+    if (!this.#isEnded) this.#abort.abort();
   }
 
   /** The bytes of the body are not HTTP: ends the exchange, whose refusal then says so. */
   fail(fault: ProxyError): void {
     this.#fault ??= fault;
-    this.closeAfterResponse();
+    this.#closing = true;
     this.#abort.abort(fault);
+    this.#requestBody?.destroy(fault);
   }
 
   closeConnection(): void {
-    this.closeAfterResponse();
+    this.#closing = true;
   }
 
   closeAfterResponse(): void {
     this.#closing = true;
-    if (!this.headSent) this.#response.shouldKeepAlive = false;
   }
 
   sendContinue(): void {
-    if (!this.#options.expectsContinue || this.#continueSent) return;
+    if (!this.#expectsContinue || this.#continueSent || this.headSent) return;
     this.#continueSent = true;
-    this.#response.writeContinue();
+    this.#transport.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'));
   }
 
   sendInformation(status: number, rawHeaders: readonly string[]): void {
@@ -124,42 +142,85 @@ export class Http1Client implements ClientExchange {
     // 100 is said by whoever admits the request, and 101 ends HTTP (RFC 9110 §15.2).
     if (status === 100 || status === 101) return;
     const head = encodeResponseHead(status, HeaderList.fromRaw(rawHeaders));
-    this.#response.socket?.write(head, 'latin1');
+    this.#transport.write(Buffer.from(head, 'latin1'));
   }
 
   sendHead(head: ResponseHead): void {
-    const response = this.#response;
-    response.sendDate = false;
-    // Asked for and not read: the connection cannot be used for another request.
-    if (this.#options.expectsContinue && !this.#continueSent) response.shouldKeepAlive = false;
-    if (head.reasonPhrase !== undefined) response.statusMessage = head.reasonPhrase;
-    response.writeHead(head.status, head.headers.toRaw());
-    // An event stream's head must not wait for its first event. `flushHeaders` would write its octets above ASCII as UTF-8.
-    setImmediate(() => {
-      if (!this.#bodyBegun && !response.writableEnded && !response.destroyed) response.write(noBytes);
-    });
+    const framing = clientFraming(head, this);
+    // Asked for and not read, or ended by the end alone: the connection cannot be used for another request.
+    if ((this.#expectsContinue && !this.#continueSent) || framing.kind === 'close') this.#closing = true;
+    if (listMembers(head.headers, 'connection').includes('close')) this.#closing = true;
+    this.#pending = this.#encodeHead(head, framing);
+    this.#framing = framing;
+    // An event stream's head must not wait for its first event.
+    setImmediate(() => this.#flush());
   }
 
   sendData(chunk: Uint8Array): boolean {
-    this.#bodyBegun = true;
-    return this.#response.write(chunk);
+    const framing = this.#framing;
+    if (framing === undefined || framing.kind === 'none' || chunk.length === 0 || this.#isEnded) return true;
+    this.#sentBytes += chunk.length;
+    if (framing.kind === 'length' && this.#sentBytes > framing.length) {
+      this.abort(new ProxyError('internal', 'a response is longer than its Content-Length says'));
+      return true;
+    }
+    const head = this.#pending;
+    this.#pending = '';
+    if (framing.kind !== 'chunked') return this.#write(head, chunk, '');
+    return this.#write(`${head}${chunk.length.toString(16)}\r\n`, chunk, '\r\n');
   }
 
   onDrain(listener: () => void): void {
-    this.#response.once('drain', listener);
+    this.#transport.onDrain(listener);
   }
 
   sendEnd(rawTrailers: readonly string[]): void {
-    if (rawTrailers.length > 0) {
-      const pairs: [string, string][] = [];
-      for (let i = 0; i + 1 < rawTrailers.length; i += 2)
-        pairs.push([rawTrailers[i] ?? '', rawTrailers[i + 1] ?? '']);
-      this.#response.addTrailers(pairs);
+    const framing = this.#framing;
+    if (framing === undefined || this.#isEnded) return;
+    if (framing.kind === 'length' && this.#sentBytes < framing.length) {
+      this.abort(new ProxyError('internal', 'a response is shorter than its Content-Length says'));
+      return;
     }
-    this.#response.end();
+    this.#isEnded = true;
+    const end = framing.kind === 'chunked' ? encodeBodyEnd(rawTrailers) : '';
+    const last = this.#pending + end;
+    this.#pending = '';
+    if (last !== '') this.#transport.write(Buffer.from(last, 'latin1'));
+    this.#transport.ended(this);
   }
 
   abort(error: ProxyError): void {
-    this.#options.abortConnection(error);
+    this.#pending = '';
+    this.#transport.abort(error);
+  }
+
+  #flush(): void {
+    const head = this.#pending;
+    this.#pending = '';
+    if (head !== '') this.#transport.write(Buffer.from(head, 'latin1'));
+  }
+
+  #write(head: string, chunk: Uint8Array, tail: string): boolean {
+    if (chunk.length > joinBytesMax) {
+      const before = head === '' ? [] : [Buffer.from(head, 'latin1')];
+      const behind = tail === '' ? [] : [Buffer.from(tail, 'latin1')];
+      return this.#transport.write(...before, chunk, ...behind);
+    }
+    const bytes = Buffer.allocUnsafe(head.length + chunk.length + tail.length);
+    bytes.write(head, 0, 'latin1');
+    bytes.set(chunk, head.length);
+    bytes.write(tail, head.length + chunk.length, 'latin1');
+    return this.#transport.write(bytes);
+  }
+
+  #encodeHead({ status, reasonPhrase, headers }: ResponseHead, framing: ClientFraming): string {
+    const phrase = reasonPhrase ?? STATUS_CODES[status] ?? '';
+    if (!/^[\t\x20-\x7e]*$/.test(phrase)) throw unwritable('the reason phrase');
+    let text = `HTTP/1.1 ${String(status)} ${phrase}\r\n`;
+    for (const [name, value] of headers) text += fieldLine(name, value);
+    if (framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
+    // Of what passes no field of the connection is left; a refusal can have its own.
+    if (headers.has('connection')) return `${text}\r\n`;
+    return `${text}${this.#closing ? 'Connection: close\r\n' : keepAlive}\r\n`;
   }
 }

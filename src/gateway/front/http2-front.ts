@@ -11,7 +11,7 @@ import { Http2Client, pseudoField } from './http2-client.ts';
 import { Http2Floods, resetOptions } from './http2-floods.ts';
 import { Http2Windows } from './http2-windows.ts';
 import { keepCompact } from './compact-body.ts';
-import type { FrontConnection } from './http-front.ts';
+import type { FrontConnection } from './front-connection.ts';
 import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
 
 /** Above its own bounds node resets a stream without telling; a head between ours and those gets a response and an event. */
