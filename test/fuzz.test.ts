@@ -30,6 +30,7 @@ test('parsers of foreign bytes each have a target', () => {
     'frames',
     'policy',
     'request-head',
+    'request-parser',
     'request-target',
     'response-head',
     'response-parser',
