@@ -17,7 +17,7 @@ export async function sendRaw(socket: Duplex, bytes: string | Buffer): Promise<R
   return parseResponse(Buffer.concat(chunks).toString('latin1'));
 }
 
-export function parseResponse(text: string): RawResponse {
+function parseResponse(text: string): RawResponse {
   const split = text.indexOf('\r\n\r\n');
   const head = split === -1 ? text : text.slice(0, split);
   const [statusLine = '', ...lines] = head.split('\r\n');
