@@ -56,6 +56,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   ],
   'up to where one way is faster than another: both give the same': [
     'gateway/policies/policy-thread.ts portionWeightMax',
+    'gateway/front/http1-client.ts joinBytesMax',
     'net/tunnel-stream.ts joinBytesMax',
     'net/websocket-writer.ts copyBytesMax',
     'policy/covering-index.ts portsIndexedMax',
