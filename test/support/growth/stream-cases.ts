@@ -20,6 +20,7 @@ import { WebSocketScrubber } from '../../../src/gateway/scrub/websocket-scrubber
 import { joinedBytes } from '../../../src/http/joined-bytes.ts';
 import { parseProxyHead } from '../../../src/http/proxy-head.ts';
 import { ProxyHeadReader } from '../../../src/http/proxy-head-reader.ts';
+import { RequestParser } from '../../../src/http/request-parser.ts';
 import { ResponseParser } from '../../../src/http/response-parser.ts';
 import { ResponseReader } from '../../../src/http/response-reader.ts';
 import { ByteReader } from '../../../src/intercept/byte-reader.ts';
@@ -66,6 +67,13 @@ const sink = {
 function openParser(before: string): (bytes: Buffer) => unknown {
   const parser = new ResponseParser(sink, limits);
   parser.begin({ method: 'GET', asksToSwitch: false });
+  if (before !== '') parser.push(latin1(before));
+  return (bytes) => parser.push(bytes);
+}
+
+function openRequest(before: string): (bytes: Buffer) => unknown {
+  const parser = new RequestParser({ ...sink, onHead: () => 'body' }, limits);
+  parser.begin();
   if (before !== '') parser.push(latin1(before));
   return (bytes) => parser.push(bytes);
 }
@@ -142,6 +150,7 @@ const idleHost: TunnelStreamHost = {
 
 const ok = 'HTTP/1.1 200 OK\r\n';
 const chunked = `${ok}Transfer-Encoding: chunked\r\n\r\n`;
+const chunkedRequest = 'PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n';
 const grpc = envelopeFormOf('application/grpc', 'a.test');
 const events = envelopeFormOf('application/vnd.amazon.eventstream', 'a.test');
 /** A frame of a server: final, binary, and so long. */
@@ -151,6 +160,29 @@ export const streamCases: GrowthCases = {
   'a document that may hold tokens': {
     pieces: ['[', '{"data":', '"a":"b",', '\\', '<', 'eyJhbGciOi.', 'token=a&', ' ', '"'],
     read: readGuarded,
+  },
+  'the first line of a request': {
+    pieces: ['GET / HTTP/1.1', 'a', ' ', '\r\n', '\t'],
+    read: (text) => bothWays(`${text} / HTTP/1.1\r\n`, () => openRequest('')),
+  },
+  'the head of a request': {
+    pieces: [
+      'a: b\r\n',
+      'a',
+      'content-length: 1\r\n',
+      'Transfer-Encoding: chunked\r\n',
+      ' ',
+      'content_length: 1\r\n',
+    ],
+    read: (text) => bothWays(`${text}\r\n`, () => openRequest('GET / HTTP/1.1\r\n')),
+  },
+  'the chunks of a request': {
+    pieces: ['1\r\na\r\n', '1;a="b"\r\na\r\n', ';a', ';a="', '00'],
+    read: (text) => bothWays(`1${text}`, () => openRequest(chunkedRequest)),
+  },
+  'the trailers of a request': {
+    pieces: ['a: b\r\n', 'a', ' '],
+    read: (text) => bothWays(text, () => openRequest(`${chunkedRequest}0\r\n`)),
   },
   'the first line of a response': {
     pieces: ['HTTP/1.1 200 ', 'a', ' ', '\t'],
