@@ -96,6 +96,10 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'jailBacklogMax',
     'leftoverGraceMs',
     'leftoverKillRoundsMax',
+    'leftoverKilledMs',
+    'homeSecretFileBytesMax',
+    'homeCredentialsMax',
+    'homeSecretCharactersMax',
   ),
   ...forAll(
     'a wait or an age, by which nobody is refused',
@@ -196,6 +200,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'storeHoldAttemptsMax',
     'stateFolderLevelsMax',
   ),
+  ...forAll('taken from unreadOctetsPerSessionMax, by whose name it is counted', 'stalledResponseBytes'),
   ...forAll('adds to decisionStepsMax, by whose name it is counted', 'decisionStepsPerRef'),
   ...forAll(
     'kept by the runtime, which tells nobody',
@@ -212,6 +217,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   ),
   ...forAll(
     'decides the way that something goes, and refuses none',
+    'tokenResponseBytesMax',
     'discardedBodyBytesMax',
     'originPoolsPerSessionMin',
     'placeholderBodyBytesMax',

@@ -2,9 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 
-/** Every place but those of named network namespaces: other test files make and remove such meanwhile. */
+/** Every place but those that other test files make and remove meanwhile: named network namespaces, and layers of images. */
 export async function mountPlaces(): Promise<readonly string[]> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).trim().split('\n');
   // proc_pid_mountinfo(5): the fifth field.
-  return mounts.map((line) => line.split(' ')[4] ?? '').filter((place) => !place.startsWith('/run/netns'));
+  const places = mounts.map((line) => line.split(' ')[4] ?? '');
+  return places.filter((place) => !place.startsWith('/run/netns') && !place.includes('/store/overlay'));
 }

@@ -11,6 +11,7 @@ import {
   createZstdDecompress,
 } from 'node:zlib';
 import { ProxyError } from '../../protocol/error.ts';
+import type { LimitName } from '../../protocol/limits.ts';
 import { codingMemory } from './coding-memory.ts';
 
 /** Codings that can be taken off, as `Accept-Encoding` asks for them. */
@@ -97,7 +98,8 @@ export class ResponseDecoder {
   /** Undefined while it cannot be told from the first octets what it takes. */
   #begin(start: Buffer): Transform | undefined {
     const memory = codingMemory(this.#options.coding, start);
-    if (memory === 'excessive') throw this.#broken(new Error('its window is too large'));
+    if (memory === 'excessive')
+      throw this.#broken(new Error('its window is too large'), 'zstdWindowBytesMax');
     if (memory === 'incomplete') {
       this.#start = start;
       return undefined;
@@ -137,10 +139,9 @@ export class ResponseDecoder {
     return stream;
   }
 
-  #broken(cause: unknown): ProxyError {
+  #broken(cause: unknown, limit?: LimitName): ProxyError {
     const { host, coding } = this.#options;
-    return new ProxyError('origin_malformed', `${host} responded with ${coding} that cannot be decoded`, {
-      cause,
-    });
+    const message = `${host} responded with ${coding} that cannot be decoded`;
+    return new ProxyError('origin_malformed', message, { cause, ...(limit === undefined ? {} : { limit }) });
   }
 }
