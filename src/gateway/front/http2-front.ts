@@ -1,4 +1,4 @@
-// One node:http2 server for every connection that chose h2; sockets are handed in, it never listens.
+// node:http2 for every connection that chose h2, by two servers that differ in what they offer; sockets are handed in, they never listen.
 
 import { constants, createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
@@ -17,6 +17,11 @@ import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
 /** Above its own bounds node resets a stream without telling; a head between ours and those gets a response and an event. */
 const headRoom = 2;
 
+export interface Http2Connection extends FrontConnection {
+  /** Its SETTINGS say so from the beginning, and to the end (RFC 8441 §3). */
+  readonly isOfferedWebSocket: boolean;
+}
+
 interface Adopted {
   readonly connection: FrontConnection;
   readonly floods: Http2Floods;
@@ -24,7 +29,9 @@ interface Adopted {
 }
 
 export class Http2Front {
-  readonly #server: Http2Server;
+  /** With the offer of WebSockets, and without. */
+  readonly #offering: Http2Server;
+  readonly #plain: Http2Server;
   readonly #parts: ExchangeParts;
   readonly #adopted = new WeakMap<ServerHttp2Session, Adopted>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -33,24 +40,16 @@ export class Http2Front {
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
-    this.#server = createHttp2Server(parts.limits);
-    this.#server.on('session', (session) => {
-      this.#adopt(session);
-    });
-    this.#server.on('sessionError', (error, session) => {
-      this.#malformed(error, session);
-    });
-    this.#server.on('stream', (stream, _headers, flags, rawHeaders) => {
-      // On a server every stream is a server's; the type of the event is the common one.
-      this.#serve(stream as ServerHttp2Stream, flags, rawHeaders);
-    });
+    this.#offering = this.#createServer(true);
+    this.#plain = this.#createServer(false);
   }
 
   /** Serves HTTP/2 on the socket until it ends. */
-  serve(socket: Duplex, connection: FrontConnection): void {
+  serve(socket: Duplex, connection: Http2Connection): void {
     this.#arriving = { connection, socket };
+    const server = connection.isOfferedWebSocket ? this.#offering : this.#plain;
     try {
-      this.#server.emit('connection', socket);
+      server.emit('connection', socket);
     } finally {
       this.#arriving = undefined;
     }
@@ -63,7 +62,23 @@ export class Http2Front {
 
   close(): void {
     for (const session of this.#sessions) session.destroy();
-    this.#server.close();
+    this.#offering.close();
+    this.#plain.close();
+  }
+
+  #createServer(offersWebSocket: boolean): Http2Server {
+    const server = createHttp2Server(this.#parts.limits, offersWebSocket);
+    server.on('session', (session) => {
+      this.#adopt(session);
+    });
+    server.on('sessionError', (error, session) => {
+      this.#malformed(error, session);
+    });
+    server.on('stream', (stream, _headers, flags, rawHeaders) => {
+      // On a server every stream is a server's; the type of the event is the common one.
+      this.#serve(stream as ServerHttp2Stream, flags, rawHeaders);
+    });
+    return server;
   }
 
   #adopt(session: ServerHttp2Session): void {
@@ -150,13 +165,13 @@ function stopReading(stream: ServerHttp2Stream, responseEndedAtHead: boolean): v
   else stream.once('wantTrailers', () => setImmediate(close));
 }
 
-function createHttp2Server(limits: Limits): Http2Server {
+function createHttp2Server(limits: Limits, offersWebSocket: boolean): Http2Server {
   return createServer({
     settings: {
       maxConcurrentStreams: limits.http2StreamsMax,
       initialWindowSize: defaultLimits.http2WindowBytes,
       maxHeaderListSize: headRoom * limits.headBytesMax,
-      enableConnectProtocol: true,
+      enableConnectProtocol: offersWebSocket,
     },
     maxSessionMemory: defaultLimits.http2SessionMegabytesMax,
     maxHeaderListPairs: headRoom * limits.headersCountMax,

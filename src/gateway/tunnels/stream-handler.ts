@@ -20,6 +20,7 @@ import { type ExchangeParts, requireAudit } from '../exchange/exchange.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import type { HttpFront } from '../front/http-front.ts';
 import type { Http2Front } from '../front/http2-front.ts';
+import { isOfferedWebSocket } from '../front/websocket-offer.ts';
 import { requireFieldValue } from '../forward/loop-guard.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import type { LoopWatch } from './loop-watch.ts';
@@ -216,13 +217,10 @@ async function serveTls(
     return;
   }
   // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
-  const common = supportedProtocols.filter((protocol) => alpn.includes(protocol));
-  // A client that offers nothing of ours gets the alert for that (RFC 7301 §3.2).
-  const offered = common.length === 0 && alpn.length > 0 ? supportedProtocols : common;
   const terminated = await parts.terminator.terminate(port.duplex, {
     owner: scene.principal.id,
     host: destination.host,
-    alpn: offered,
+    alpn: protocolsFor(alpn),
   });
   const abort = (error: ProxyError): void => {
     abortTls(terminated.socket, error);
@@ -235,7 +233,19 @@ async function serveTls(
     protocol: isHttp2 ? 'h2' : 'http/1.1',
     via: port.fields.via,
   };
-  (isHttp2 ? parts.http2Front : parts.front).serve(terminated.socket, { scene: served, abort });
+  const connection = { scene: served, abort };
+  if (isHttp2)
+    parts.http2Front.serve(terminated.socket, {
+      ...connection,
+      isOfferedWebSocket: isOfferedWebSocket(alpn),
+    });
+  else parts.front.serve(terminated.socket, connection);
+}
+
+function protocolsFor(alpn: readonly string[]): readonly string[] {
+  const common = supportedProtocols.filter((protocol) => alpn.includes(protocol));
+  // A client that offers nothing of ours gets the alert for that (RFC 7301 §3.2).
+  return common.length === 0 && alpn.length > 0 ? supportedProtocols : common;
 }
 
 /** SNI is a claim as well; it must say the same as CONNECT. The client gets the alert that TLS has for it. */

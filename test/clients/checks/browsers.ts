@@ -3,11 +3,12 @@
 import type { ClientCheck } from '../check.ts';
 
 const pageFetch = `fetch('@https:web@/hello').then((response) => response.text())`;
-const pageSocket = `new Promise((done, failed) => {
+// On the connection that stands, which is over HTTP/2 where the gateway offers it (RFC 8441).
+const pageSocket = `fetch('@https:web@/hello', { mode: 'no-cors', credentials: 'include' }).then(() => new Promise((done, failed) => {
   const socket = new WebSocket('@wss:web@/ws');
   socket.onmessage = ({ data }) => done(data);
   socket.onerror = () => failed(new Error('the WebSocket failed'));
-})`;
+}))`;
 
 /** Starts a browser with the URL of a page behind its arguments, prints what the page says, and ends the browser. */
 const driver = `import { spawn } from 'node:child_process';

@@ -20,10 +20,24 @@ const scripts = {
   fetch: `fetch('@https:web@/hello').then((response) => response.text()).then((text) => console.log(text.trim()))`,
   https: `require('https').get('@https:web@/hello', (response) => response.pipe(process.stdout))`,
   http: `require('http').get('@http:web@/hello', (response) => response.pipe(process.stdout))`,
+  // A second one too, when a connection to the origin stands. Nothing but a socket keeps the program from ending.
   websocket: `
-    const socket = new WebSocket('@wss:web@/ws');
-    socket.onmessage = ({ data }) => { console.log(data); socket.close(); };
-    socket.onerror = ({ error, message }) => { console.log(error ?? message); process.exit(1); };`,
+    const open = () => {
+      const socket = new WebSocket('@wss:web@/ws');
+      socket.onerror = ({ error, message }) => { console.log(error ?? message); process.exit(1); };
+      return socket;
+    };
+    const first = open();
+    first.onmessage = () => first.close();
+    first.onclose = () => {
+      const second = open();
+      const said = [];
+      second.onopen = () => second.send('who?');
+      second.onmessage = ({ data }) => {
+        if (said.push(data) === 2) second.close();
+      };
+      second.onclose = () => console.log(said.length === 2 ? said[0] : 'broken off');
+    };`,
 };
 
 function checksOf({ major, file, needsHook, hasWebSocket }: Release): ClientCheck[] {

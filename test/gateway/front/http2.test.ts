@@ -26,8 +26,12 @@ function pathTo(port: number): RequestPath {
   });
 }
 
-async function http2Client(path: RequestPath, at: string): Promise<ClientHttp2Session> {
-  const socket = await path.tls(at, { alpn: ['h2', 'http/1.1'] });
+async function http2Client(
+  path: RequestPath,
+  at: string,
+  alpn = ['h2', 'http/1.1'],
+): Promise<ClientHttp2Session> {
+  const socket = await path.tls(at, { alpn });
   assert.equal(socket.alpnProtocol, 'h2');
   const session = connect(`https://${at}`, { createConnection: () => socket });
   session.on('error', () => undefined);
@@ -263,6 +267,33 @@ test('a client that sends a key over HTTP/2, as the WebSocket of Node does, gets
   assert.equal(headers[':status'], 200);
   assert.equal(headers['sec-websocket-accept'], 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
   session.destroy();
+});
+
+test('WebSockets over HTTP/2 are offered to who puts HTTP/2 first, and open for nobody else', async () => {
+  await using origin = await echoOrigin();
+  await using path = pathTo(origin.port);
+  const opened: unknown[] = [];
+  for (const alpn of [['h2'], ['h2', 'http/1.1'], ['http/1.1', 'h2']]) {
+    const session = await http2Client(path, `allowed.test:${origin.port}`, alpn);
+    await once(session, 'remoteSettings');
+    const stream = session.request({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':path': '/ws',
+      ':scheme': 'https',
+      'sec-websocket-version': '13',
+    });
+    const { promise, resolve } = Promise.withResolvers<number | string | undefined>();
+    stream.once('response', (fields) => resolve(fields[':status']));
+    stream.once('error', (error: Error & { readonly code?: string }) => resolve(error.code));
+    opened.push([alpn.join(), session.remoteSettings.enableConnectProtocol, await promise]);
+    session.destroy();
+  }
+  assert.deepEqual(opened, [
+    ['h2', true, 200],
+    ['h2,http/1.1', true, 200],
+    ['http/1.1,h2', false, 'ERR_HTTP2_STREAM_ERROR'],
+  ]);
 });
 
 test('a WebSocket of either version reaches an origin that speaks HTTP/2 only, as an extended CONNECT', async () => {

@@ -17,6 +17,7 @@ import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
 import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { grpcDenial, grpcTypeOf } from '../../../src/gateway/exchange/grpc-denial.ts';
 import { pseudoField } from '../../../src/gateway/front/http2-client.ts';
+import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.ts';
 import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
 import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
@@ -207,6 +208,7 @@ export const textCases: GrowthCases = {
         () => foreignCharset(`text/plain;${text}`),
         () => parseDateTime(text),
         () => listMembers(new HeaderList([['a', text]]), 'a'),
+        () => isOfferedWebSocket(text.split(',')),
       ),
   },
   'the text of a refusal': {
