@@ -21,6 +21,11 @@ const allowedForLoopback: Readonly<Record<string, readonly string[]>> = {
   'agent/capture/loopback-entrances.ts': ['node:dgram', 'node:events'],
   'net/resolver.ts': ['node:dns'],
 };
+/** What is loaded only where the caller itself fetches through the proxy, or has the session in a thread of its own. */
+const allowedForCaller: Readonly<Record<string, readonly string[]>> = {
+  'agent/caller-fetch.ts': ['node:http', 'node:https', 'node:zlib'],
+  'agent/own-thread.ts': ['node:worker_threads'],
+};
 const root = new URL('../../src/', import.meta.url);
 
 /** All files that a file imports at run time, and all modules that are not files of ours; `atOnce`: at its start. */
@@ -56,15 +61,18 @@ test('the library stands on a few modules of the runtime and nothing else', () =
   for (const [module, users] of modules) {
     for (const file of users) {
       const isForHomeFiles = file.includes('/agent/home-files/') && allowedForHomeFiles.has(module);
-      const isForLoopback = allowedForLoopback[file.slice(root.href.length)]?.includes(module) === true;
-      assert.ok(allowed.has(module) || isForHomeFiles || isForLoopback, `${file} imports ${module}`);
+      const name = file.slice(root.href.length);
+      const isFor = [allowedForLoopback, allowedForCaller].some(
+        (all) => all[name]?.includes(module) === true,
+      );
+      assert.ok(allowed.has(module) || isForHomeFiles || isFor, `${file} imports ${module}`);
     }
   }
 });
 
-test('what capture on loopback needs is not loaded by others', () => {
+test('what capture on loopback and the caller itself need is not loaded by others', () => {
   const { files } = importGraph(new URL('index.ts', root), true);
-  for (const file of Object.keys(allowedForLoopback))
+  for (const file of [...Object.keys(allowedForLoopback), ...Object.keys(allowedForCaller)])
     assert.equal(files.has(new URL(file, root).href), false, file);
 });
 
