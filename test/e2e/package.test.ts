@@ -69,7 +69,7 @@ after(async () => {
   await directory[Symbol.asyncDispose]();
 });
 
-test('the package has the program, the types and the documents, and no source, test or key', () => {
+test('the package has the program, the types, the documents and what they link to, and no source, test or key', () => {
   const paths = packed.files.map(({ path }) => path);
   for (const path of [
     'bin/upstreamproxy',
@@ -85,7 +85,7 @@ test('the package has the program, the types and the documents, and no source, t
     assert.ok(paths.includes(path), path);
   }
   const expected =
-    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|docs\/.+|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/\w+\.Dockerfile|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
 import { createSecureServer } from 'node:http2';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -29,7 +29,16 @@ const skip = process.versions['bun'] === undefined ? false : 'the hook is a file
 async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  stack.defer(() => void server.close());
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  // A client that keeps its connection would keep this process.
+  stack.defer(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
   // Listening on a port, not on a path.
   return (server.address() as AddressInfo).port;
 }
