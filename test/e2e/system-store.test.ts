@@ -22,8 +22,10 @@ placed="$HOME/.local/state/upstreamproxy/placed"
 start() { "$launcher" agent --system-store "$@" & agent=$!
   while [ ! -e "$folder/environment" ]; do sleep 0.05; done
   own=$(. "$folder/environment"; echo "$NODE_EXTRA_CA_CERTS"); rm "$folder/environment"; }
-left() { while [ "$(ls "$placed" | wc -l)" != "$1" ]; do sleep 0.05; done; }
-state() { (cd /etc && find . \\( -type f -o -type l \\) -printf '%p %m %U:%G %l\\n' | sort
+left() { while [ "$(ls "$placed" 2>/dev/null | wc -l)" != "$1" ]; do sleep 0.05; done; }
+# Whoever takes things away after a kill holds the lock until all of it is gone.
+state() { while [ -e /etc/.upstreamproxy.lock ]; do sleep 0.05; done
+  (cd /etc && find . \\( -type f -o -type l \\) -printf '%p %m %U:%G %l\\n' | sort
   find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$folder/$1"; }
 state before
 "$launcher" run --isolate off --system-store "$@" --token-file "$first" -- \\
