@@ -49,7 +49,7 @@ export async function startGatewayProcess(
   child.once('exit', () => reject(new Error(`the gateway ended: ${said.join('\n')}`)));
   createInterface({ input: child.stderr }).on('line', (line) => {
     said.push(line);
-    const url = / listening on (https:\S+)/.exec(line)?.[1];
+    const url = /\blistening on (https:[^\s"]+)/.exec(line)?.[1];
     if (url !== undefined) resolve(url);
   });
   const close = (): Promise<void> => endChild(child);

@@ -49,6 +49,8 @@ function sourcesIn(
   if (entries.length === 1 && typeof only === 'string' && key === 'file')
     return [{ at, source: { file: only } }];
   return entries.flatMap(([name, below]) => {
+    // A variable of the workload, which the gateway never reads.
+    if (name === 'placeholder') return [];
     // The token of a service account, which Kubernetes mounts.
     if (name === 'jwtFile' && typeof below === 'string')
       return [{ at: [...at, name], source: { file: below } }];
