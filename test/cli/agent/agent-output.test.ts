@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { FakeGateway } from '../../agent/support/fake-gateway.ts';
-import { endChild, launcher, waitUntil } from '../../support/program.ts';
+import { endChild, launcher, waitForFile, waitUntil } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 /** Starts the agent with that standard output; `temporary` is its folder of temporary files. */
@@ -37,6 +37,7 @@ async function startAgent(
   writeFileSync(ca, fake.authority.caPem);
   const session = ['--gateway', fake.url, '--gateway-ca', ca, '--token-file', token];
   const child = spawn(launcher, ['agent', ...session, ...options(folder)], {
+    cwd: folder,
     env: { PATH: process.env['PATH'], TMPDIR: temporary },
     stdio: output,
   });
@@ -82,6 +83,22 @@ describe('an agent whose environment', () => {
     await endChild(agent.child);
     assert.equal(agent.child.exitCode, 0);
     assert.deepEqual(readdirSync(agent.folder).sort(), ['ca.pem', 'tmp']);
+  });
+
+  test('names its files by whole paths, also where --state is a relative one', async () => {
+    await using stack = new AsyncDisposableStack();
+    const options = ['--state', 'state', '--env-file', 'environment', '--format', 'json'];
+    const agent = await startAgent(stack, ['ignore', 'ignore', 'pipe'], () => options);
+    const text = await waitForFile(join(agent.folder, 'environment'));
+    // Written by our own command: names and values.
+    const environment = JSON.parse(text) as Readonly<Record<string, string>>;
+    const state = join(agent.folder, 'state');
+    assert.equal(environment['SSL_CERT_FILE'], join(state, 'ca-bundle.pem'));
+    const inside = Object.entries(environment).filter(([, value]) => value.includes('state/'));
+    assert.ok(inside.length > 5, text);
+    for (const [name, value] of inside)
+      assert.equal(value.split('state/').length, value.split(`${state}/`).length, `${name}=${value}`);
+    assert.match(readFileSync(join(state, 'ca-bundle.pem'), 'utf8'), /-----BEGIN CERTIFICATE-----/);
   });
 
   test('is not there while a session that has the file of an earlier one starts', async () => {
