@@ -6,6 +6,7 @@ import type { Logger } from '../system/logger.ts';
 import { type Environment, scrubEnvironment } from './hardening/environment-scrub.ts';
 import { harden, requireHardened } from './hardening/posture.ts';
 import { TrustFiles } from './trust/trust-files.ts';
+import { RepeatedLook } from '../system/repeated-look.ts';
 import { delay, reconnectDelayMs } from './uplink/delay.ts';
 import type { AgentSession } from './uplink/enrol.ts';
 import { keepRenewed } from './uplink/renewal.ts';
@@ -97,20 +98,47 @@ export async function commit(
   }
 }
 
+/** A gateway that begins to rotate its CA signs with the next one two minutes later at the earliest. */
+const trustLookIntervalMs = 40_000;
+
+/** Keeps the trust files those of the gateway's certificates, which may change at any time. */
+export function followTrust(
+  trust: TrustFiles,
+  logger: Logger,
+  intervalMs: number = trustLookIntervalMs,
+): RepeatedLook {
+  // Told once, and again when it is another one.
+  let told = '';
+  const following = new RepeatedLook({
+    look: async (signal) => {
+      if (await trust.refresh(signal)) logger.info('the CA bundle has the new certificates of the gateway');
+      told = '';
+    },
+    intervalMs,
+    onFault: ({ code, message }) => {
+      if (code === 'cancelled' || message === told) return;
+      told = message;
+      logger.warn(`the CA bundle stays as it is: ${message}`);
+    },
+  });
+  following.start();
+  return following;
+}
+
 interface Supervision {
   readonly session: AgentSession;
   readonly client: TunnelClient;
-  readonly trust: TrustFiles;
+  readonly following: RepeatedLook;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-export async function superviseRenewal({ client, trust, ...renewal }: Supervision): Promise<void> {
+export async function superviseRenewal({ client, following, ...renewal }: Supervision): Promise<void> {
   const failure = await keepRenewed({
     ...renewal,
     // The gateway may have begun to rotate its CA.
-    onRenewed: async () => void (await trust.refresh(renewal.signal)),
+    onRenewed: () => following.now(),
   });
   if (failure !== undefined) client.destroy(failure);
 }

@@ -25,6 +25,7 @@ import {
   commit,
   endAtGateway,
   eraseToken,
+  followTrust,
   hardenProcess,
   openTrustAhead,
   proveTunnel,
@@ -67,6 +68,8 @@ export interface SessionOptions {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
+  /** How often the gateway is asked for its certificates; below a minute. */
+  readonly trustLookIntervalMs?: number;
 }
 
 /** The moments after which something can have gone wrong; tests break the life at each. */
@@ -165,7 +168,8 @@ export async function openSession(
 
   const life = new AbortController();
   stack.defer(() => life.abort());
-  void superviseRenewal({ session, client, trust, limits, logger, signal: life.signal });
+  const following = stack.use(followTrust(trust, logger, options.trustLookIntervalMs));
+  void superviseRenewal({ session, client, following, limits, logger, signal: life.signal });
   const running = { session, client, relay, capture, trust, posture, options, erased };
   return new RunningSession({ stack: stack.move(), ...running });
 }

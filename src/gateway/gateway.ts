@@ -1,11 +1,9 @@
 // The gateway put together: everything is opened here, in order, and ends in the reverse order.
 
-import { openCertificateAuthority } from '../pki/certificate-authority.ts';
-import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
-import type { Policy, Principal } from '../policy/decision.ts';
+import type { Policy } from '../policy/decision.ts';
 import type { ProxyError } from '../protocol/error.ts';
-import type { LimitName, Limits } from '../protocol/limits.ts';
+import type { LimitName } from '../protocol/limits.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
@@ -17,6 +15,7 @@ import { AuditRetention } from './audit/audit-retention.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
+import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
@@ -26,14 +25,15 @@ import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
 import { openPublicPort } from './public-port.ts';
+import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
 import { oidcIssuer } from './sessions/oidc-issuer.ts';
+import { factsOf } from './session-facts.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
 import { openSessionService } from './sessions/session-service.ts';
 import { PublicOrigins } from './sessions/public-origins.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import { ownIssuer } from './sessions/session-token.ts';
-import { openSigningKey } from './sessions/signing-key.ts';
 import type { StreamParts } from './tunnels/stream-handler.ts';
 import { TunnelServer } from './tunnels/tunnel-server.ts';
 import { openUpstream } from './upstream.ts';
@@ -57,8 +57,8 @@ export interface Gateway extends AsyncDisposable {
   readonly sessions: SessionService;
   readonly store: Store;
   readonly policy: () => Policy;
-  /** Takes the policy files, and the certificates that rules pin, again; rejects nothing: the last good one stays. */
-  reloadPolicy(): Promise<void>;
+  /** Takes policy files, certificates that rules pin, authority and signing key again; rejects nothing: the last good one stays. */
+  reload(): Promise<void>;
   /** Ends: takes nothing new, lets what runs finish within `drainMs`. Ending twice is harmless. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -91,7 +91,10 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const records = await openRecords(start);
   const rules = await openRules(start);
   const ways = await openWays(start);
-  const sessions = await openSessions(start, records, ways, rules.policies.current);
+  const signingKey = stack.use(
+    await FollowedSigningKey.open({ directory: config.stateDirectory, log: start.log }),
+  );
+  const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const tunnels = openTunnels(start, { ...records, parts, sessions, policies: rules.policies });
   await openMetrics(start, { ...records, parts, tunnels, policies: rules.policies });
@@ -121,7 +124,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     sessions,
     store: records.store,
     policy: rules.policies.current,
-    reloadPolicy: rules.policies.reload,
+    reload: async () => {
+      await Promise.all([rules.policies.reload(), ways.authority.look(), signingKey.look()]);
+    },
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
   };
@@ -190,7 +195,7 @@ async function openRules({ config, stack, log, clock }: Start): Promise<Rules> {
 }
 
 interface Ways {
-  readonly authority: CertificateAuthority;
+  readonly authority: FollowedAuthority;
   readonly upstream: Upstream;
   readonly loops: LoopGuard;
   readonly credentials: CredentialSet;
@@ -199,8 +204,9 @@ interface Ways {
 }
 
 /** How it goes out, as whom, and how it is believed inside. */
-async function openWays({ config, stack, clock, environment }: Start): Promise<Ways> {
-  const authority = await openCertificateAuthority(config.certificateAuthority.directory, { nowMs: clock() });
+async function openWays({ config, stack, clock, log, environment }: Start): Promise<Ways> {
+  const { directory } = config.certificateAuthority;
+  const authority = stack.use(await FollowedAuthority.open({ directory, clock, log }));
   const trust = await loadTrust(config);
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
@@ -215,12 +221,16 @@ async function openWays({ config, stack, clock, environment }: Start): Promise<W
 /** Who may come in. */
 async function openSessions(
   { config, stack, clock, onFault, onSessionEvent }: Start,
-  { store, audit }: Records,
-  { upstream, credentials }: Ways,
+  {
+    store,
+    audit,
+    upstream,
+    credentials,
+    signingKey,
+  }: Records & Ways & { readonly signingKey: FollowedSigningKey },
   policy: () => Policy,
 ): Promise<SessionService> {
-  const { limits, tokens, issuers, stateDirectory } = config;
-  const signingKey = await openSigningKey(stateDirectory);
+  const { limits, tokens, issuers } = config;
   const fetch = issuerFetch(upstream.fetch);
   return stack.use(
     await openSessionService({
@@ -372,23 +382,6 @@ async function openMetrics(
       policyStaleSeconds: () => policies.staleMs() / 1000,
     });
   stack.use(await listenMetrics({ ...config.metrics, text }));
-}
-
-export function factsOf(
-  principal: Principal,
-  policy: Policy,
-  { credentials, limits }: { readonly credentials: CredentialSet; readonly limits: Limits },
-): {
-  placeholders: Readonly<Record<string, string>>;
-  capturePorts: readonly number[];
-  modes: readonly string[];
-} {
-  return {
-    placeholders: credentials.placeholders,
-    // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
-    capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
-    modes: ['raw', 'tls', 'proxy'],
-  };
 }
 
 /** A wildcard address is no host to connect to: the first public name is. */

@@ -10,6 +10,8 @@ import { MintingRate } from './minting-rate.ts';
 interface Entry {
   readonly server: Server;
   readonly renewAtMs: number;
+  /** Of the authority that signed: its leaves end when another one follows. */
+  readonly signerPem: string | undefined;
 }
 
 export interface LeafRequest {
@@ -58,7 +60,8 @@ export class LeafServers {
     const key = [request.host, ...request.alpn].join(' ');
     const known = this.#entries.get(key);
     this.#entries.delete(key);
-    const entry = known !== undefined && request.nowMs < known.renewAtMs ? known : this.#create(request);
+    const isGood = known !== undefined && this.#isGood(known, request.nowMs);
+    const entry = isGood ? known : this.#create(request);
     this.#entries.set(key, entry);
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#options.limits.leafContextsMax) break;
@@ -71,9 +74,15 @@ export class LeafServers {
     this.#entries.clear();
   }
 
+  #isGood({ renewAtMs, signerPem }: Entry, nowMs: number): boolean {
+    return nowMs < renewAtMs && signerPem === this.#options.issuer.signerPem;
+  }
+
   #create({ host, alpn, owner, nowMs }: LeafRequest): Entry {
     this.#rate.take(owner, nowMs);
-    const leaf = this.#options.issuer.issue(host, nowMs);
+    const { issuer } = this.#options;
+    const { signerPem } = issuer;
+    const leaf = issuer.issue(host, nowMs);
     const { privateKey } = leaf;
     const server = createServer({
       cert: leaf.certificatePem,
@@ -84,6 +93,6 @@ export class LeafServers {
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
     });
     this.#options.prepare(server);
-    return { server, renewAtMs: nowMs + (leaf.notAfterMs - nowMs) * renewAfterShare };
+    return { server, renewAtMs: nowMs + (leaf.notAfterMs - nowMs) * renewAfterShare, signerPem };
   }
 }

@@ -14,10 +14,22 @@ import { publicKeyInfo, signatureOf } from './certificate-profile.ts';
 import { checkCertificates, pemContents } from './pem.ts';
 import { faultReason } from '../protocol/fault-reason.ts';
 
-/** A key with its certificate first; further certificates are only published. */
+/** A key with its certificate first; further certificates are only published: those before it, and that of the next pair. */
 export interface AuthorityPair {
   readonly key: KeyObject;
   readonly certificates: readonly string[];
+}
+
+/** Where the two files of an authority are. */
+export interface AuthorityPaths {
+  readonly directory: string;
+  readonly key: string;
+  readonly certificate: string;
+}
+
+/** The files of `name` in a folder; those of the pair that is to follow it are `next-<name>`. */
+export function authorityPaths(directory: string, name: string): AuthorityPaths {
+  return { directory, key: join(directory, `${name}.key`), certificate: join(directory, `${name}.pem`) };
 }
 
 export interface AuthorityFilesOptions {
@@ -34,45 +46,57 @@ const creationPollMs = 20;
  */
 export async function openAuthorityFiles(options: AuthorityFilesOptions): Promise<AuthorityPair> {
   const { directory, name } = options;
-  const keyPath = join(directory, `${name}.key`);
-  const certificatePath = join(directory, `${name}.pem`);
+  const paths = authorityPaths(directory, name);
+  const { key: keyPath, certificate: certificatePath } = paths;
   await prepareDirectory(directory);
   if (!(await exists(keyPath))) {
     if (await exists(certificatePath)) {
       // Another process may have finished its pair between the two looks.
-      if (await exists(keyPath)) return await readPair(keyPath, certificatePath);
+      if (await exists(keyPath)) return await readAuthorityFiles(directory, name);
       throw unusable(
         `${certificatePath} has no key beside it: restore ${keyPath}, or remove the certificate to make a new authority`,
       );
     }
-    const made = await createFiles(keyPath, certificatePath, options);
+    const made = await createPairFiles(paths, options.create);
     if (made !== undefined) return made;
   }
   await waitForCertificate(keyPath, certificatePath);
-  return await readPair(keyPath, certificatePath);
+  return await readAuthorityFiles(directory, name);
+}
+
+/** Reads the pair of a folder, with what is published beside it, and makes nothing. Throws `ca_key_unusable`. */
+export async function readAuthorityFiles(directory: string, name: string): Promise<AuthorityPair> {
+  await requireOwnFolder(directory).catch((cause: unknown) => {
+    throw asUnusable(cause, `the folder ${directory} of the authority cannot be used`);
+  });
+  const { key, certificates } = await readPair(authorityPaths(directory, name));
+  const next = authorityPaths(directory, `next-${name}`).certificate;
+  if (!(await exists(next))) return { key, certificates };
+  return { key, certificates: [...new Set([...certificates, ...(await readCertificates(next))])] };
 }
 
 async function prepareDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const { mode } = await stat(directory);
-    // Who can write to the folder can put a key of their own in it.
-    if ((mode & 0o022) !== 0)
-      throw unusable(`${directory} can be written by others: chmod go-w ${directory}`);
+    await requireOwnFolder(directory);
   } catch (cause) {
     throw asUnusable(cause, `the folder ${directory} of the authority cannot be used`);
   }
 }
 
+async function requireOwnFolder(directory: string): Promise<void> {
+  const { mode } = await stat(directory);
+  // Who can write to the folder can put a key of their own in it, or a certificate that workloads would trust.
+  if ((mode & 0o022) !== 0) throw unusable(`${directory} can be written by others: chmod go-w ${directory}`);
+}
+
 /** The new pair, or undefined if another process was first. The certificate appears whole and last. */
-async function createFiles(
-  keyPath: string,
-  certificatePath: string,
-  { directory, create }: AuthorityFilesOptions,
+export async function createPairFiles(
+  { key: keyPath, certificate: certificatePath, directory }: AuthorityPaths,
+  create: () => AuthorityPair,
 ): Promise<AuthorityPair | undefined> {
   const pair = create();
   const keyPem = pair.key.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const temporary = `${certificatePath}.new`;
   try {
     await writeSynced(keyPath, keyPem, 0o600);
   } catch (cause) {
@@ -80,18 +104,32 @@ async function createFiles(
     throw asUnusable(cause, `the key ${keyPath} of the authority cannot be written`);
   }
   try {
-    // Left by a start that was killed here; we own the key, so nobody else writes it now.
-    await rm(temporary, { force: true });
-    await writeSynced(temporary, pair.certificates.join(''), 0o644);
-    await rename(temporary, certificatePath);
-    await syncDirectory(directory);
-  } catch (cause) {
+    await writeCertificates(certificatePath, pair.certificates, directory);
+  } catch (error) {
     // The certificate was never published, so the key that we just made is worth nothing.
     await rm(keyPath, { force: true });
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw asUnusable(cause, `the certificate ${certificatePath} of the authority cannot be written`);
+    throw error;
   }
   return pair;
+}
+
+/** Readers see the file of before or the whole new one. For who owns the key, or knows that nobody else writes. */
+export async function writeCertificates(
+  path: string,
+  certificates: readonly string[],
+  directory: string,
+): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    // Left by a writer that was killed here.
+    await rm(temporary, { force: true });
+    await writeSynced(temporary, certificates.join(''), 0o644);
+    await rename(temporary, path);
+    await syncDirectory(directory);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw asUnusable(cause, `the certificate ${path} of the authority cannot be written`);
+  }
 }
 
 /** Exclusive: fails with EEXIST, and leaves nothing half-written behind a failed write. */
@@ -108,7 +146,7 @@ async function writeSynced(path: string, text: string, mode: number): Promise<vo
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY);
   try {
     await handle.sync();
@@ -127,17 +165,27 @@ async function waitForCertificate(keyPath: string, certificatePath: string): Pro
   );
 }
 
-async function readPair(keyPath: string, certificatePath: string): Promise<AuthorityPair> {
+/** One pair alone. That of the key may stand behind others: a rotation that was cut off between its two files. */
+export async function readPair({ key: keyPath, certificate: path }: AuthorityPaths): Promise<AuthorityPair> {
   const key = parseKey(await readChecked(keyPath, defaultLimits.authorityKeyBytesMax, 'secret'), keyPath);
-  const text = await readChecked(certificatePath, defaultLimits.authorityCertificateBytesMax, 'public');
-  let certificates: readonly string[];
+  const certificates = await readCertificates(path);
+  const own = certificates.find((pem) => isOfKey(readCertificate(pemContents(pem)), key));
+  if (own === undefined) throw unusable(`the certificate in ${path} is not that of the key beside it`);
+  requireRoot(readCertificate(pemContents(own)), path);
+  return { key, certificates: [...new Set([own, ...certificates])] };
+}
+
+async function readCertificates(path: string): Promise<readonly string[]> {
+  const text = await readChecked(path, defaultLimits.authorityCertificateBytesMax, 'public');
   try {
-    certificates = checkCertificates(text);
+    return checkCertificates(text);
   } catch (cause) {
-    throw unusable(`${certificatePath}: ${cause instanceof Error ? cause.message : 'not readable'}`, cause);
+    throw unusable(`${path}: ${cause instanceof Error ? cause.message : 'not readable'}`, cause);
   }
-  requireMatch(key, readCertificate(pemContents(certificates[0] ?? '')), certificatePath);
-  return { key, certificates };
+}
+
+function isOfKey(fields: CertificateFields, key: KeyObject): boolean {
+  return Buffer.compare(publicKeyInfo(key), fields.publicKeyInfo) === 0;
 }
 
 function parseKey(pem: string, keyPath: string): KeyObject {
@@ -152,17 +200,14 @@ function parseKey(pem: string, keyPath: string): KeyObject {
   return key;
 }
 
-function requireMatch(key: KeyObject, fields: CertificateFields, certificatePath: string): void {
-  if (Buffer.compare(publicKeyInfo(key), fields.publicKeyInfo) !== 0) {
-    throw unusable(`the first certificate of ${certificatePath} is not that of the key beside it`);
-  }
+function requireRoot(fields: CertificateFields, certificatePath: string): void {
   if (!fields.signsCertificates) {
-    throw unusable(`the first certificate of ${certificatePath} may not sign certificates (keyUsage)`);
+    throw unusable(`the certificate of the key in ${certificatePath} may not sign certificates (keyUsage)`);
   }
   // Node and Bun reject a bundle that holds only an intermediate.
   if (Buffer.compare(fields.issuer, fields.subject) !== 0) {
     throw unusable(
-      `the first certificate of ${certificatePath} is not self-signed; some clients trust only roots`,
+      `the certificate of the key in ${certificatePath} is not self-signed; some clients trust only roots`,
     );
   }
 }
@@ -188,7 +233,7 @@ async function readChecked(path: string, bytesMax: number, kind: 'secret' | 'pub
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;
@@ -202,11 +247,11 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-function unusable(message: string, cause?: unknown): ProxyError {
+export function unusable(message: string, cause?: unknown): ProxyError {
   return new ProxyError('ca_key_unusable', message, { cause });
 }
 
-function asUnusable(error: unknown, what: string): ProxyError {
+export function asUnusable(error: unknown, what: string): ProxyError {
   if (error instanceof ProxyError) return error;
   return unusable(`${what}: ${faultReason(error)}`, error);
 }

@@ -3,7 +3,7 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../protocol/error.ts';
-import { openAuthorityFiles } from './authority-files.ts';
+import { openAuthorityFiles, readAuthorityFiles } from './authority-files.ts';
 import type { AuthorityPair } from './authority-files.ts';
 import { readCertificate } from './certificate-fields.ts';
 import {
@@ -27,6 +27,8 @@ export interface Leaf {
 }
 
 export interface LeafIssuer {
+  /** The certificate that signs now. A leaf of another one is not to be used any more. */
+  readonly signerPem?: string;
   /**
    * A leaf for one canonical host name or address. Throws ProxyError `authority_malformed` for any other string and
    * `ca_key_unusable` when the authority itself is not valid now.
@@ -35,6 +37,7 @@ export interface LeafIssuer {
 }
 
 export interface CertificateAuthority extends LeafIssuer {
+  readonly signerPem: string;
   /** All current authorities, for the workload's bundle: more than one while they rotate. */
   readonly certificatesPem: string;
   /** Entity tag of `certificatesPem`, with its quotes. */
@@ -64,12 +67,20 @@ export async function openCertificateAuthority(
   return authorityOf(pair, nowMs);
 }
 
+/** Reads the authority of a folder that has one, and makes nothing. Throws as `openCertificateAuthority` does. */
+export async function readCertificateAuthority(
+  directory: string,
+  { nowMs, name = 'ca' }: OpenAuthorityOptions,
+): Promise<CertificateAuthority> {
+  return authorityOf(await readAuthorityFiles(directory, name), nowMs);
+}
+
 /** An authority that lives and dies with this process. */
 export function createEphemeralAuthority(nowMs: number, commonName?: string): CertificateAuthority {
   return authorityOf(createPair(nowMs, commonName), nowMs);
 }
 
-function createPair(nowMs: number, commonName = 'upstreamproxy CA'): AuthorityPair {
+export function createPair(nowMs: number, commonName = 'upstreamproxy CA'): AuthorityPair {
   if (!/^[\w .,()-]{1,50}$/.test(commonName)) {
     throw new ProxyError(
       'config_invalid',
@@ -90,7 +101,8 @@ function createPair(nowMs: number, commonName = 'upstreamproxy CA'): AuthorityPa
 
 /** `pair.certificates[0]` is that of the key; the files were checked when they were read. */
 function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuthority {
-  const fields = readCertificate(pemContents(pair.certificates[0] ?? ''));
+  const [signerPem = ''] = pair.certificates;
+  const fields = readCertificate(pemContents(signerPem));
   const signer: Signer = {
     key: pair.key,
     name: fields.subject,
@@ -105,6 +117,7 @@ function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuthority {
   const leafKey = createLeafKey();
   const issueFor = (names: readonly string[], atMs: number): Leaf => issueLeaf(signer, leafKey, names, atMs);
   return {
+    signerPem,
     certificatesPem,
     etag: `"${digest.slice(0, 32)}"`,
     issueFor,

@@ -126,6 +126,31 @@ describe('a session', () => {
     await session.close();
   });
 
+  test('takes over a CA that is rotated while nothing is renewed, and one that is withdrawn', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options({ trustLookIntervalMs: 5 }));
+    const path = session.files.bundle;
+    const bundle = (): string[] => splitPemCertificates(readFileSync(path, 'utf8'));
+    const [before, next] = [setting.fake.caPem, createTestAuthority().caPem];
+    setting.fake.caPem = before + next;
+    setting.fake.etag = '"2"';
+    await eventually(() => bundle().length === 3, 'a bundle with both');
+    assert.deepEqual(bundle(), [setting.systemPem, before, next]);
+    assert.deepEqual(splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8')), [before, next]);
+    // What is no certificate changes nothing, and is told once.
+    setting.fake.caPem = '<html>';
+    setting.fake.etag = '"3"';
+    const warnings = (): number =>
+      setting.logger.lines.filter((line) => line.includes('stays as it is')).length;
+    await eventually(() => warnings() > 0, 'a warning');
+    assert.equal(bundle().length, 3);
+    setting.fake.caPem = next;
+    setting.fake.etag = '"4"';
+    await eventually(() => bundle().length === 2, 'a bundle without the old one');
+    assert.deepEqual([bundle(), warnings()], [[setting.systemPem, next], 1]);
+    await session.close();
+  });
+
   test('leaves no handle, again and again', async () => {
     const baseline = resourceBaseline();
     for (let i = 0; i < 3; i++) {

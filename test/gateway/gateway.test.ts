@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { CredentialSet } from '../../src/gateway/credentials/credential-set.ts';
-import { factsOf } from '../../src/gateway/gateway.ts';
+import { factsOf } from '../../src/gateway/session-facts.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { policyOf, principal } from '../policy/fixture.ts';
 

@@ -39,10 +39,66 @@ const show = {
   lists: { what: 'the certificates: subject, validity, fingerprint and pin', as: 'lines' },
 } as const satisfies CommandDefinition;
 
+const next = {
+  kind: 'command',
+  name: 'next',
+  summary: 'begins a rotation: makes the pair that will follow, whose certificate is published from then on',
+  description: [
+    'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority; files that are there are never overwritten. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
+    'Run it, and the other steps, as the user that the gateway runs as.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy ca next --config gateway.yaml',
+      purpose: 'the first step of a rotation',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const change = {
+  kind: 'command',
+  name: 'switch',
+  summary: 'from now on the next pair signs; the certificate of before is published on, its key is gone',
+  description: [
+    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused. What is cut off can be run again.',
+  ],
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    'at-once': {
+      kind: 'flag',
+      help: 'without the two minutes in which running sessions get the certificate, such as after a leak of the key',
+    },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy ca switch --config gateway.yaml',
+      purpose: 'the second step',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const retire = {
+  kind: 'command',
+  name: 'retire',
+  summary: 'ends a rotation: the certificates of before are published no more',
+  description: ['Running sessions lose them within a minute. Run it when every gateway has switched.'],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy ca retire --config gateway.yaml',
+      purpose: 'the last step',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const caDefinition = {
   kind: 'group',
   name: 'ca',
-  summary: show.summary,
+  summary: "shows and rotates the gateway's authority",
   question: 'what about the authority?',
-  actions: [show],
+  actions: [show, next, change, retire],
 } as const satisfies GroupDefinition;

@@ -11,6 +11,7 @@ import { doctorDefinition } from './doctor-definition.ts';
 import { envDefinition } from './env-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition } from './inner-definitions.ts';
+import { keysDefinition } from './keys-definition.ts';
 import { policyDefinition } from './policy-definition.ts';
 import { runDefinition } from './run-definition.ts';
 import { sessionDefinition } from './session-definition.ts';
@@ -26,6 +27,7 @@ export const definitions: readonly Definition[] = [
   connectDefinition,
   cleanupDefinition,
   caDefinition,
+  keysDefinition,
   auditDefinition,
   sessionDefinition,
   accessDefinition,

@@ -8,7 +8,7 @@ export const gatewayDefinition = {
   name: 'gateway',
   summary: 'the gateway, outside the container',
   description: [
-    'Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also looked at by themselves, and the certificates that rules pin.',
+    'Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
   ],
   arguments: [],
   options: {

@@ -1,8 +1,9 @@
-// `upstreamproxy ca show`: the certificates that clients behind the gateway must trust.
+// `upstreamproxy ca`: the certificates that clients behind the gateway must trust, and their rotation.
 
 import { X509Certificate } from 'node:crypto';
 
 import { pinOf } from '../../agent/uplink/gateway-pin.ts';
+import { makeNextAuthority, retireAuthorities, switchAuthority } from '../../pki/authority-rotation.ts';
 import { openCertificateAuthority } from '../../pki/certificate-authority.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { pemContents, splitPemCertificates } from '../../pki/pem.ts';
@@ -80,4 +81,26 @@ async function show({ options: values }: ShowInput): Promise<number> {
   return 0;
 }
 
-export const caCommand = groupOf(caDefinition, { show });
+type RotationInput = Input<(typeof caDefinition)['actions'][1]>;
+
+async function next({ options: values }: RotationInput): Promise<number> {
+  const { directory } = (await gatewayOfOptions(values)).certificateAuthority;
+  const [made] = summariesOf(await makeNextAuthority(directory, Date.now()));
+  if (made !== undefined) process.stdout.write(summaryText(made));
+  return 0;
+}
+
+async function change({ options: values }: Input<(typeof caDefinition)['actions'][2]>): Promise<number> {
+  const { directory } = (await gatewayOfOptions(values)).certificateAuthority;
+  await switchAuthority(directory, { nowMs: Date.now(), atOnce: values['at-once'] });
+  return 0;
+}
+
+async function retire({ options: values }: RotationInput): Promise<number> {
+  const { directory } = (await gatewayOfOptions(values)).certificateAuthority;
+  const count = await retireAuthorities(directory);
+  process.stdout.write(`certificates that are published no more: ${String(count)}\n`);
+  return 0;
+}
+
+export const caCommand = groupOf(caDefinition, { show, next, switch: change, retire });

@@ -78,7 +78,7 @@ async function gateway({ options: values }: GatewayInput): Promise<number> {
     // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).
     protectProcess(warn);
   }
-  const reload = (): void => void running.reloadPolicy();
+  const reload = (): void => void running.reload();
   process.on('SIGUSR2', reload);
   log('info', `listening on ${running.url}`);
   await shutdown.requested;

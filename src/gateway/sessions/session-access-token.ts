@@ -52,13 +52,15 @@ export async function verifyAccessToken(
   token: string,
   times: { readonly nowMs: number; readonly expiredForMsMax: number },
 ): Promise<AccessTokenFacts> {
-  splitToken(token, {
+  const { header } = splitToken(token, {
     name: 'The access token',
     code: 'token_malformed',
     bytesMax: defaultLimits.tokenBytesMax,
   });
+  // Of another key, it fails as one with a wrong signature does.
+  const publicKey = key.publicKeyOf(header['kid']) ?? key.publicKey;
   try {
-    const { payload } = await jwtVerify(token, key.publicKey, {
+    const { payload } = await jwtVerify(token, publicKey, {
       algorithms: ['EdDSA'],
       typ: accessTokenType,
       issuer,

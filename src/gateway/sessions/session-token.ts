@@ -50,9 +50,10 @@ export function ownIssuer(key: SigningKey, issuer: string): TokenIssuer {
     typ: sessionTokenType,
     algorithms: ['EdDSA'],
     resolveKey: async ({ kid }) => {
-      if (kid !== key.kid)
+      const publicKey = key.publicKeyOf(kid);
+      if (publicKey === undefined)
         throw new ProxyError('token_invalid', 'The session token was signed by a key that is not ours.');
-      return key.publicKey;
+      return publicKey;
     },
   };
 }

@@ -19,6 +19,12 @@ import { faultReason } from '../../protocol/fault-reason.ts';
 /** Name of the key file in its directory. */
 export const signingKeyFile = 'signing-key.pem';
 
+/** The one that is to follow: what it signed is taken already, and it signs nothing yet. */
+export const nextSigningKeyFile = `next-${signingKeyFile}`;
+
+/** The public half of the one of before: what it signed is taken on. */
+export const oldSigningKeyFile = `old-${signingKeyFile}`;
+
 /** Claims or header of a JWT, before they are signed. */
 export type JwtMembers = Readonly<Record<string, unknown>>;
 
@@ -27,6 +33,8 @@ export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   readonly kid: string;
   readonly publicKey: KeyObject;
+  /** The public key by which a token of that `kid` is verified; undefined if it is none of ours. */
+  publicKeyOf(kid: unknown): KeyObject | undefined;
   /** A compact JWS (RFC 7515) with `alg: EdDSA` and this key's `kid`. */
   signJwt(typ: string, claims: JwtMembers): string;
 }
@@ -41,10 +49,54 @@ export async function openSigningKey(directory: string): Promise<SigningKey> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const existing = await readKeyFile(path);
-    return signingKeyOf(existing ?? (await createKeyFile(directory, path)), path);
+    if (existing === undefined) await createKeyFile(directory, path);
+    return await readSigningKeys(directory);
   } catch (error) {
     if (error instanceof ProxyError) throw error;
     throw unusable(path, faultReason(error), error);
+  }
+}
+
+/**
+ * Reads the key of the directory, and what is accepted beside it while it rotates; makes nothing. Throws `signing_key_unusable`
+ * also where there is none.
+ */
+export async function readSigningKeys(directory: string): Promise<SigningKey> {
+  const current = await readSigningKey(join(directory, signingKeyFile));
+  const others = new Map<string, KeyObject>();
+  for (const name of [nextSigningKeyFile, oldSigningKeyFile]) {
+    const publicKey = await readPublicKey(join(directory, name));
+    if (publicKey !== undefined) others.set(thumbprintOf(publicKey, name), publicKey);
+  }
+  return {
+    ...current,
+    publicKeyOf: (kid) => current.publicKeyOf(kid) ?? (typeof kid === 'string' ? others.get(kid) : undefined),
+  };
+}
+
+/** Of the public half in a file. Undefined if there is none. Throws `signing_key_unusable`. */
+export async function readPublicKid(path: string): Promise<string | undefined> {
+  const publicKey = await readPublicKey(path);
+  return publicKey === undefined ? undefined : thumbprintOf(publicKey, path);
+}
+
+async function readPublicKey(path: string): Promise<KeyObject | undefined> {
+  try {
+    const text = await readKeyText(path);
+    return text === undefined ? undefined : createPublicKey(text);
+  } catch (error) {
+    throw error instanceof ProxyError ? error : unusable(path, faultReason(error));
+  }
+}
+
+/** The key of a file that is there. Throws `signing_key_unusable`. */
+export async function readSigningKey(path: string): Promise<SigningKey> {
+  try {
+    const key = await readKeyFile(path);
+    if (key === undefined) throw unusable(path, 'it is not there');
+    return signingKeyOf(key, path);
+  } catch (error) {
+    throw error instanceof ProxyError ? error : unusable(path, faultReason(error));
   }
 }
 
@@ -56,6 +108,11 @@ export function createSigningKey(
 }
 
 async function readKeyFile(path: string): Promise<KeyObject | undefined> {
+  const text = await readKeyText(path);
+  return text === undefined ? undefined : createPrivateKey(text);
+}
+
+async function readKeyText(path: string): Promise<Buffer | undefined> {
   let file;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -70,14 +127,14 @@ async function readKeyFile(path: string): Promise<KeyObject | undefined> {
     if (status.uid !== process.geteuid?.() && status.uid !== 0)
       throw unusable(path, 'it belongs to another user');
     if (status.size > defaultLimits.signingKeyBytesMax) throw unusable(path, 'it is too large for a key');
-    return createPrivateKey(await file.readFile());
+    return await file.readFile();
   } finally {
     await file.close();
   }
 }
 
 /** Written whole under another name and then linked: nobody ever sees half a key, and the first of two wins. */
-async function createKeyFile(directory: string, path: string): Promise<KeyObject> {
+async function createKeyFile(directory: string, path: string): Promise<void> {
   const { privateKey } = generateKeyPairSync('ed25519');
   const temporary = join(directory, `.${signingKeyFile}.${randomBytes(8).toString('hex')}`);
   const file = await open(temporary, 'wx', 0o600);
@@ -85,12 +142,9 @@ async function createKeyFile(directory: string, path: string): Promise<KeyObject
     await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     await file.sync();
     await link(temporary, path);
-    return privateKey;
   } catch (error) {
+    // Theirs is read as ours would be.
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    const theirs = await readKeyFile(path);
-    if (theirs === undefined) throw unusable(path, 'it vanished while it was opened', error);
-    return theirs;
   } finally {
     await file.close();
     await unlink(temporary);
@@ -102,14 +156,19 @@ function signingKeyOf(privateKey: KeyObject, path: string): SigningKey {
     throw unusable(path, 'it is not an Ed25519 private key');
   }
   const publicKey = createPublicKey(privateKey);
-  const { crv, kty, x } = publicKey.export({ format: 'jwk' });
-  // RFC 7638 §3: the required members in lexicographic order, without space.
-  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
+  const kid = thumbprintOf(publicKey, path);
   const signJwt = (typ: string, claims: JwtMembers): string => {
     const input = `${encode({ alg: 'EdDSA', typ, kid })}.${encode(claims)}`;
     return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`;
   };
-  return { kid, publicKey, signJwt };
+  return { kid, publicKey, signJwt, publicKeyOf: (asked) => (asked === kid ? publicKey : undefined) };
+}
+
+function thumbprintOf(publicKey: KeyObject, path: string): string {
+  if (publicKey.asymmetricKeyType !== 'ed25519') throw unusable(path, 'it is not an Ed25519 key');
+  const { crv, kty, x } = publicKey.export({ format: 'jwk' });
+  // RFC 7638 §3: the required members in lexicographic order, without space.
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
 }
 
 function encode(members: JwtMembers): string {

@@ -1,0 +1,70 @@
+// `upstreamproxy keys`, as a definition.
+
+import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
+import { gatewayPlaceOptions } from './gateway-place-options.ts';
+
+const next = {
+  kind: 'command',
+  name: 'next',
+  summary: 'begins a rotation: makes the key that will sign tokens',
+  description: [
+    'Writes `next-signing-key.pem`, mode 0600, into the state folder; one that is there is never overwritten. Gateways that run on the folder take what it signs within 15 s. It signs nothing yet.',
+    'Run it, and the other steps, as the user that the gateway runs as.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy keys next --config gateway.yaml',
+      purpose: 'the first step of a rotation',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const change = {
+  kind: 'command',
+  name: 'switch',
+  summary: 'from now on the next key signs; what the one of before signed is taken on',
+  description: [
+    'A key that is younger than 30 s is refused. Of the one of before the public half is kept, `old-signing-key.pem`. What is cut off can be run again.',
+  ],
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    'at-once': {
+      kind: 'flag',
+      help: 'without the 30 s in which every gateway gets the key, such as after a leak',
+    },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy keys switch --config gateway.yaml',
+      purpose: 'the second step',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const retire = {
+  kind: 'command',
+  name: 'retire',
+  summary: 'ends a rotation: what the key of before signed is taken no more',
+  description: [
+    'Wait for as long as a session token that it signed may be out, and 15 minutes at least: until then running sessions get access tokens of the new key. A session that has none by then ends.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy keys retire --config gateway.yaml',
+      purpose: 'the last step',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+export const keysDefinition = {
+  kind: 'group',
+  name: 'keys',
+  summary: 'rotates the key that signs tokens',
+  question: 'what about the signing key?',
+  actions: [next, change, retire],
+} as const satisfies GroupDefinition;

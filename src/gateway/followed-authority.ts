@@ -1,0 +1,94 @@
+// The authority of the gateway as its folder has it: what is changed there, step by step, is taken without a restart.
+
+import {
+  type CertificateAuthority,
+  type Leaf,
+  openCertificateAuthority,
+  readCertificateAuthority,
+} from '../pki/certificate-authority.ts';
+import type { ProxyError } from '../protocol/error.ts';
+import { RepeatedLook } from '../system/repeated-look.ts';
+
+/** Three small files. Agents look each 40 s, so that both together are below a minute. */
+const lookIntervalMs = 15_000;
+
+export interface FollowedAuthorityOptions {
+  readonly directory: string;
+  readonly clock: () => number;
+  readonly log: (level: 'info' | 'error', message: string) => void;
+}
+
+/** Looks until it is closed. A folder that cannot be used, and one that is empty, change nothing. */
+export class FollowedAuthority implements CertificateAuthority, AsyncDisposable {
+  readonly #options: FollowedAuthorityOptions;
+  readonly #repeated: RepeatedLook;
+  #signer: CertificateAuthority;
+  #published: Pick<CertificateAuthority, 'certificatesPem' | 'etag'>;
+  /** Told once, and again when it is another one. */
+  #fault = '';
+
+  private constructor(options: FollowedAuthorityOptions, authority: CertificateAuthority) {
+    this.#options = options;
+    this.#signer = authority;
+    this.#published = authority;
+    const onFault = (error: ProxyError): void => this.#tell(error);
+    this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: lookIntervalMs, onFault });
+    this.#repeated.start();
+  }
+
+  /** Makes the authority where there is none yet. Throws ProxyError `ca_key_unusable`. */
+  static async open(options: FollowedAuthorityOptions): Promise<FollowedAuthority> {
+    const { directory, clock } = options;
+    return new FollowedAuthority(options, await openCertificateAuthority(directory, { nowMs: clock() }));
+  }
+
+  get signerPem(): string {
+    return this.#signer.signerPem;
+  }
+
+  get certificatesPem(): string {
+    return this.#published.certificatesPem;
+  }
+
+  get etag(): string {
+    return this.#published.etag;
+  }
+
+  issue(host: string, nowMs: number): Leaf {
+    return this.#signer.issue(host, nowMs);
+  }
+
+  issueFor(names: readonly string[], nowMs: number): Leaf {
+    return this.#signer.issueFor(names, nowMs);
+  }
+
+  /** Looks now. */
+  look(): Promise<void> {
+    return this.#repeated.now();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#repeated.close();
+  }
+
+  async #look(): Promise<void> {
+    const { directory, clock, log } = this.#options;
+    const found = await readCertificateAuthority(directory, { nowMs: clock() });
+    this.#fault = '';
+    if (found.etag === this.#published.etag && found.signerPem === this.#signer.signerPem) return;
+    this.#published = found;
+    // Otherwise the leaves that are out stay as good as they were.
+    const isOther = found.signerPem !== this.#signer.signerPem;
+    if (isOther) this.#signer = found;
+    log(
+      'info',
+      `the certificates of ${directory} were taken anew${isOther ? '; another one signs now' : ''}`,
+    );
+  }
+
+  #tell({ message }: ProxyError): void {
+    if (message === this.#fault) return;
+    this.#fault = message;
+    this.#options.log('error', `${message}; the authority of before serves on`);
+  }
+}

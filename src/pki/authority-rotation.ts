@@ -1,0 +1,106 @@
+// The rotation of an authority in its folder: the next pair is made, published, and takes the place of the one of before.
+// After each single write the folder is one that a gateway starts with and an interrupted step goes on from.
+
+import { rename, rm, stat } from 'node:fs/promises';
+import { ProxyError } from '../protocol/error.ts';
+import {
+  asUnusable,
+  type AuthorityPaths,
+  authorityPaths,
+  createPairFiles,
+  exists,
+  readPair,
+  syncDirectory,
+  unusable,
+  writeCertificates,
+} from './authority-files.ts';
+import { createPair, readCertificateAuthority } from './certificate-authority.ts';
+
+const name = 'ca';
+
+/** Gateways look each 15 s and agents each 40 s: earlier, no bundle is sure to have the certificate. */
+export const publishedForMsMin = 120_000;
+
+/**
+ * Makes the next pair, whose certificate the gateways of the folder publish from then on; the key signs nothing yet. Gives the
+ * certificate. Throws `ca_key_unusable` where there is one already, or no authority that it could follow.
+ */
+export async function makeNextAuthority(directory: string, nowMs: number): Promise<string> {
+  await readPair(authorityPaths(directory, name));
+  const next = authorityPaths(directory, `next-${name}`);
+  if ((await exists(next.key)) || (await exists(next.certificate)))
+    throw unusable(`${next.key} or its certificate is there already: the rotation that it began goes first`);
+  const made = await createPairFiles(next, () => createPair(nowMs));
+  if (made === undefined) throw unusable(`${next.key} was made by another process meanwhile`);
+  return made.certificates.join('');
+}
+
+/**
+ * From here on the next pair signs; the key of before is gone, and its certificate is published on. Refuses a pair that was not
+ * published for `publishedForMsMin`, unless told to (`atOnce`). Throws `ca_key_unusable`.
+ */
+export async function switchAuthority(
+  directory: string,
+  { nowMs, atOnce }: { readonly nowMs: number; readonly atOnce: boolean },
+): Promise<void> {
+  const current = authorityPaths(directory, name);
+  const next = authorityPaths(directory, `next-${name}`);
+  if (!(await exists(next.certificate)))
+    throw unusable(`${next.certificate} is not there: make the next pair first`);
+  const pair = await readPair(current);
+  if (await exists(next.key)) {
+    // One that is not valid now would sign nothing.
+    await readCertificateAuthority(directory, { nowMs, name: `next-${name}` });
+    const following = await readPair(next);
+    if (!atOnce) await requirePublished(next.certificate, nowMs);
+    // All certificates before the key: whichever key a reader finds, its certificate is there.
+    await writeCertificates(current.certificate, union(pair.certificates, following.certificates), directory);
+    await replaceKey(next.key, current.key, directory);
+  } else {
+    await requireSwitched(current, next.certificate);
+  }
+  await writeCertificates(current.certificate, (await readPair(current)).certificates, directory);
+  await rm(next.certificate, { force: true });
+  // What the gateways will read is read here, so that a fault is told to who can mend it.
+  await readCertificateAuthority(directory, { nowMs });
+}
+
+/** The certificates before the current one are published no more. Gives how many went. Throws `ca_key_unusable`. */
+export async function retireAuthorities(directory: string): Promise<number> {
+  const current = authorityPaths(directory, name);
+  const next = authorityPaths(directory, `next-${name}`);
+  if (await exists(next.certificate))
+    throw unusable(`${next.certificate} has not taken its place yet: nothing is retired before`);
+  const { certificates } = await readPair(current);
+  const [own = '', ...others] = certificates;
+  if (others.length > 0) await writeCertificates(current.certificate, [own], directory);
+  return others.length;
+}
+
+async function requirePublished(certificate: string, nowMs: number): Promise<void> {
+  const sinceMs = nowMs - (await stat(certificate)).mtimeMs;
+  if (sinceMs >= publishedForMsMin) return;
+  const message = `${certificate} is ${Math.max(0, Math.floor(sinceMs / 1000))} s old: until it is ${publishedForMsMin / 1000} s old, bundles may lack it`;
+  throw new ProxyError('ca_key_unusable', message);
+}
+
+/** Without the next key, the step was interrupted behind its exchange, or somebody took the key away. */
+async function requireSwitched(current: AuthorityPaths, certificate: string): Promise<void> {
+  const message = `${certificate} has no key beside it: restore the key, or remove the certificate`;
+  await readPair({ ...current, certificate }).catch((cause: unknown) => {
+    throw unusable(message, cause);
+  });
+}
+
+async function replaceKey(from: string, to: string, directory: string): Promise<void> {
+  try {
+    await rename(from, to);
+    await syncDirectory(directory);
+  } catch (cause) {
+    throw asUnusable(cause, `${from} cannot take the place of ${to}`);
+  }
+}
+
+function union(first: readonly string[], second: readonly string[]): readonly string[] {
+  return [...new Set([...first, ...second])];
+}

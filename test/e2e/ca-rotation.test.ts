@@ -1,0 +1,93 @@
+// The CA is rotated with the documented commands while a session and its connections stand.
+
+import assert from 'node:assert/strict';
+import { readFileSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { text } from 'node:stream/consumers';
+
+import { openSession } from '../../src/agent/session.ts';
+import { splitPemCertificates } from '../../src/pki/pem.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import { silentLogger } from '../../src/system/logger.ts';
+import { mustRun, runCommand } from '../support/command.ts';
+import { deploy } from '../support/deployment.ts';
+import { httpsOrigin } from '../support/origin.ts';
+import { launcher, waitUntil } from '../support/program.ts';
+import { agentThrough, requestThrough } from '../support/proxy-client.ts';
+import { createTestAuthority } from '../support/test-authority.ts';
+
+test('a rotation of the CA by its commands breaks no request of a running session', async () => {
+  await using stack = new AsyncDisposableStack();
+  const authority = createTestAuthority();
+  const origin = stack.use(await httpsOrigin({ authority }));
+  const rule = { name: 'api', hosts: ['api.test'], addresses: ['127.0.0.1/32'], ports: [origin.port] };
+  const set = stack.use(await deploy({ authority, hosts: { 'api.test': '127.0.0.1' }, rules: [rule] }));
+  const session = await openSession({
+    gatewayUrl: set.gateway.url,
+    gatewayCa: set.gatewayCaFile,
+    token: { file: await set.issueToken() },
+    dangerouslyAllowPlainGateway: false,
+    relayPort: 0,
+    dangerouslyAllowUnhardened: false,
+    environment: {},
+    scrubEnvironment: false,
+    baseEnvironment: {},
+    limits: defaultLimits,
+    logger: silentLogger,
+    trustLookIntervalMs: 50,
+  });
+  stack.defer(() => session.close());
+
+  const published = (): string[] => splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8'));
+  const target = (ca: string) => ({ relayPort: session.port, host: 'api.test', port: origin.port, ca });
+  const request = async (ca: string): Promise<string> => {
+    const agent = await agentThrough(target(ca));
+    const body = await text(await requestThrough(agent, target(ca), { path: '/hello' }));
+    agent.destroy();
+    return body.trim();
+  };
+  const ca = (...args: readonly string[]) => ['ca', ...args, '--config', set.configFile];
+  // In place of the 15 s after which it looks by itself.
+  const look = (): void => void process.kill(set.gateway.pid, 'SIGUSR2');
+
+  const [before = ''] = published();
+  const standing = await agentThrough(target(before));
+  stack.defer(() => standing.destroy());
+  const throughStanding = async (): Promise<string> =>
+    (await text(await requestThrough(standing, target(before), { path: '/hello' }))).trim();
+  assert.deepEqual([await request(before), await throughStanding()], ['hello', 'hello']);
+
+  await mustRun(launcher, ca('next'));
+  look();
+  await waitUntil('the bundle has both', () => published().length === 2);
+  const [, next = ''] = published();
+  assert.ok(readFileSync(session.files.bundle, 'utf8').includes(next));
+  assert.deepEqual([published()[0], await request(before)], [before, 'hello']);
+
+  const early = await runCommand(launcher, ca('switch'));
+  assert.notEqual(early.code, 0);
+  assert.match(early.stderr, /bundles may lack it/);
+  assert.deepEqual([await request(before), published()], ['hello', [before, next]]);
+  const longAgo = Date.now() / 1000 - 120;
+  utimesSync(join(set.directory, 'state/ca/next-ca.pem'), longAgo, longAgo);
+  const bundle = published().join('');
+  await mustRun(launcher, ca('switch'));
+  look();
+  await waitUntil('the other one signs', async () => {
+    // What read its bundle since the first step sees nothing of the change.
+    assert.equal(await request(bundle), 'hello');
+    return await request(next).then(
+      () => true,
+      () => false,
+    );
+  });
+  assert.equal(await throughStanding(), 'hello');
+
+  await mustRun(launcher, ca('retire'));
+  look();
+  await waitUntil('the bundle has the next alone', () => published().length === 1);
+  assert.deepEqual(published(), [next]);
+  assert.deepEqual([await request(next), await throughStanding()], ['hello', 'hello']);
+  await assert.rejects(agentThrough(target(before)));
+});
