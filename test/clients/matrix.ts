@@ -155,8 +155,9 @@ function obstacle(
 
 function isThere(need: string, mode: Mode): boolean {
   if (need.includes('/')) return statSync(need, { throwIfNoEntry: false }) !== undefined;
-  const file = findTool(need);
-  return file !== undefined && (mode !== 'user' || ordinaryUser.canReach(file));
+  return (
+    (mode === 'user' ? ordinaryUser.find(need, process.env['PATH'] ?? '') : findTool(need)) !== undefined
+  );
 }
 
 async function runMode(arena: Arena, mode: Mode, planned: readonly Planned[]): Promise<CheckResult[]> {

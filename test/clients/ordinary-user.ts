@@ -5,6 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
+import { findTool } from '../support/tools.ts';
+
 /** A user that every system has. */
 export const ordinaryUser = {
   uid: 65534,
@@ -16,6 +18,9 @@ export const ordinaryUser = {
       .split(delimiter)
       .filter((folder) => ordinaryUser.canReach(join(folder, 'x')))
       .join(delimiter),
+  /** The first copy that it may run, as its shell finds it: closed ones before it are passed over. */
+  find: (name: string, path: string): string | undefined =>
+    findTool(name, ordinaryUser.path(path), (file) => !isRoot() || isOpen(file)),
   /** Where it finds the tools; root makes the folder. */
   tools: (directory: string): string => (isRoot() ? join(directory, 'tools') : defaultTools()),
 };
@@ -32,8 +37,9 @@ function foldersOf(path: string): readonly string[] {
   return folder === path ? [] : [folder, ...foldersOf(folder)];
 }
 
-function isOpen(folder: string): boolean {
-  return ((statSync(folder, { throwIfNoEntry: false })?.mode ?? 0) & 0o001) !== 0;
+/** It owns nothing. */
+function isOpen(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o001) !== 0;
 }
 
 function defaultTools(): string {

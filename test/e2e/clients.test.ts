@@ -1,6 +1,8 @@
 // The part of the client matrix that every machine can run. The whole of it: `npm run test:clients`.
 
 import assert from 'node:assert/strict';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 
 import { allChecks } from '../clients/checks/all.ts';
@@ -8,7 +10,9 @@ import { fill, fillPattern } from '../clients/check.ts';
 import type { ClientCheck, Mode } from '../clients/check.ts';
 import { runMatrix } from '../clients/matrix.ts';
 import type { CheckResult } from '../clients/matrix.ts';
+import { ordinaryUser } from '../clients/ordinary-user.ts';
 import { captureObstacle } from '../support/capture-obstacle.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const quick = allChecks.filter((check) => check.quick === true);
 const isAlone = ({ id }: ClientCheck): boolean => ['curl', 'git-clone', 'npm'].includes(id);
@@ -85,3 +89,27 @@ test('placeholders name the host of one run of a check, and a port where it is n
   assert.ok(!fillPattern(/^@host:web@$/, values).test('webxc7.up.test'));
   assert.throws(() => fill('@port:gopher@', values), /gopher/);
 });
+
+test(
+  'an ordinary user has the first copy of a tool that is open to it',
+  { skip: process.geteuid?.() === 0 ? false : 'only root has an ordinary user beside it' },
+  async () => {
+    await using directory = await temporaryDirectory();
+    await chmod(directory.path, 0o755);
+    const copies = [
+      ['folder', 0o700, 0o755],
+      ['file', 0o755, 0o700],
+      ['open', 0o755, 0o755],
+    ] as const;
+    for (const [name, folderMode, mode] of copies) {
+      await mkdir(join(directory.path, name));
+      await writeFile(join(directory.path, name, 'some-tool'), '#!/bin/sh\n');
+      await chmod(join(directory.path, name, 'some-tool'), mode);
+      await chmod(join(directory.path, name), folderMode);
+    }
+    const path = copies.map(([name]) => join(directory.path, name)).join(delimiter);
+    assert.equal(ordinaryUser.find('some-tool', path), join(directory.path, 'open/some-tool'));
+    const closed = path.split(delimiter).slice(0, 2).join(delimiter);
+    assert.equal(ordinaryUser.find('some-tool', closed), undefined);
+  },
+);

@@ -3,15 +3,19 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Where `name` is on PATH or in the folders for administration, or undefined. */
-export function findTool(name: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+/** Where `name` is on PATH or in the folders for administration, or undefined; what `isUsable` refuses is passed over. */
+export function findTool(
+  name: string,
+  searched = process.env['PATH'] ?? '',
+  isUsable: (path: string) => boolean = () => true,
+): string | undefined {
+  const folders = [...searched.split(delimiter), '/usr/sbin', '/sbin'];
   for (const folder of folders) {
     if (folder === '') continue;
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);
-      return path;
+      if (isUsable(path)) return path;
     } catch {
       // Not in this folder.
     }
