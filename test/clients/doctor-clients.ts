@@ -14,6 +14,7 @@ export const checkOfClient: Readonly<Record<string, string>> = {
   elinks: 'elinks',
   links: 'links',
   lftp: 'lftp',
+  gio: 'gio',
   'busybox-wget': 'busybox-wget',
   git: 'git-clone',
   hg: 'hg',

@@ -1,6 +1,7 @@
 // The doctor as a user starts it: with real clients, in the environment of an agent and in the network of `run`.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -100,6 +101,60 @@ test(
     }
   },
 );
+
+/** Present with what they need besides. */
+const readers: Readonly<Record<string, readonly string[]>> = {
+  wget2: ['wget2'],
+  bundler: ['bundle'],
+  php: ['php'],
+  gio: ['gio', 'dbus-run-session', '/usr/libexec/gvfsd-http'],
+};
+const isHere = (name: string): boolean =>
+  name.startsWith('/') ? existsSync(name) : findTool(name) !== undefined;
+const readersHere = Object.keys(readers).filter((id) => readers[id]?.every(isHere) === true);
+const forHttp = ['http_proxy', 'HTTP_PROXY'];
+const forHttps = ['https_proxy', 'HTTPS_PROXY'];
+/** What is unset, and who works then. */
+const takenAway: readonly (readonly [unset: readonly string[], working: readonly string[]])[] = [
+  [[], ['wget2', 'bundler', 'php']],
+  [forHttps, ['wget2', 'bundler', 'php']],
+  [forHttp, ['wget2']],
+  [
+    ['SSL_CERT_FILE', 'SSL_CERT_DIR'],
+    ['wget2', 'php'],
+  ],
+  [
+    ['PHP_INI_SCAN_DIR', 'BUNDLE_SSL_CA_CERT'],
+    ['wget2', 'bundler'],
+  ],
+];
+for (const [unset, working] of takenAway) {
+  const what = unset.length === 0 ? 'all of the session' : `what is left without ${unset.join(', ')}`;
+  test(
+    `wget2, Bundler, PHP and gio do with ${what} what their rows say`,
+    { skip: readersHere.length === 0 ? 'none of them is installed here' : false },
+    async () => {
+      // Where the variables for https are gone, only a person can say where the relay is.
+      const named = ['--relay', `http://127.0.0.1:${agent.relayPort}`];
+      const changes = Object.fromEntries(unset.map((name) => [name, undefined]));
+      const examined = await doctor([...named, ...readersHere], changes);
+      const states = examined.report.clients.map(({ client, proof, proxy, trust, works }) => [
+        client,
+        { settings: proxy.holds && trust.holds, shown: proof?.passed, works },
+      ]);
+      assert.deepEqual(
+        Object.fromEntries(states),
+        Object.fromEntries(
+          readersHere.map((id) => {
+            const works = working.includes(id);
+            return [id, { settings: works, shown: works, works }];
+          }),
+        ),
+        JSON.stringify(examined.report.clients, undefined, 1),
+      );
+    },
+  );
+}
 
 test(
   'a setting of the user that goes over the session is found, and the client fails as it says',

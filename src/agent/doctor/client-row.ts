@@ -4,8 +4,16 @@ import type { ContainerTool } from './container-tools.ts';
 
 /** Where a client reads its proxy; the first that is set decides. */
 export type ProxySource =
-  /** Variables with the proxy's URL or `host:port`, in the client's order. */
-  | { readonly kind: 'variable'; readonly names: readonly string[]; readonly only?: Condition }
+  /**
+   * Variables with the proxy's URL or `host:port`, in the client's order. `part`: a part of its requests reads them; where they are
+   * set they have to be right, and what follows too.
+   */
+  | {
+      readonly kind: 'variable';
+      readonly names: readonly string[];
+      readonly only?: Condition;
+      readonly part?: boolean;
+    }
   /** A variable whose text has host and port in options: groups 1 and 2 of the pattern. */
   | { readonly kind: 'options'; readonly name: string; readonly pattern: RegExp }
   /** A file below HOME that has to show this. */
@@ -21,8 +29,8 @@ export interface Condition {
  * Where a client takes its trust from, in its order. The first that is set decides, but for those that add to what follows.
  */
 export type TrustSource =
-  /** A variable that names a PEM file, or a folder of such files. */
-  | { readonly kind: 'file'; readonly name: string; readonly adds?: boolean }
+  /** A variable that names a PEM file, or a folder of such files. `part` as for proxies. */
+  | { readonly kind: 'file'; readonly name: string; readonly adds?: boolean; readonly part?: boolean }
   /** A variable in whose text group 1 of the pattern is a key store. */
   | { readonly kind: 'options'; readonly name: string; readonly pattern: RegExp }
   /** A variable with a list of configuration files or folders, in which group 1 of the pattern names a PEM file. */
@@ -48,8 +56,8 @@ export interface ClientProof {
   readonly files?: Readonly<Record<string, string>>;
   /** A file in the temporary folder that counts as output. */
   readonly output?: string;
-  /** What must be in the output; default: the word as the gateway's response has it, which no echo of the URL can be. */
-  readonly expect?: string;
+  /** What must be in the output, all of it; default: the word as the gateway's response has it, which no echo of the URL can be. */
+  readonly expect?: string | readonly string[];
   /** Another command that must be there, or there is no proof. */
   readonly needs?: string;
 }
@@ -58,6 +66,8 @@ export interface ClientRow {
   readonly id: string;
   /** The first on PATH is taken. */
   readonly commands: readonly string[];
+  /** One of these files is there as well, or it is no client: what speaks HTTP for it. */
+  readonly speakers?: readonly string[];
   /** Empty: it is not asked. */
   readonly version: readonly string[];
   /** A library: the client is there only if the version command succeeds. */
@@ -79,6 +89,10 @@ export type Remedy = 'home-files' | 'system-store' | 'capture';
 
 export const environmentProxy: readonly ProxySource[] = [
   { kind: 'variable', names: ['https_proxy', 'HTTPS_PROXY'] },
+];
+/** What is for the other scheme counts where there is nothing for https, as libproxy and RubyGems read it. */
+export const eitherProxy: readonly ProxySource[] = [
+  { kind: 'variable', names: ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] },
 ];
 export const lowerCaseProxy: readonly ProxySource[] = [{ kind: 'variable', names: ['https_proxy'] }];
 export const system: TrustSource = { kind: 'system' };

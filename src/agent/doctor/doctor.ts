@@ -191,6 +191,7 @@ async function examineClient(
   const path = environment['PATH'];
   const command = row.commands.map((name) => findCommand(name, path)).find((found) => found !== undefined);
   if (command === undefined) return undefined;
+  if (row.speakers?.some((file) => findCommand(file, path) !== undefined) === false) return undefined;
   const printed = await readVersion(row, command, environment, timeoutMs);
   if (printed === undefined && row.library === true) return undefined;
   const proxy = examineProxy(row, scene);
@@ -259,18 +260,31 @@ function fixFor(
     if (row.port !== undefined && scene.closedPorts?.has(row.port) === true)
       return `ask the owner of the policy for a rule: { name: NAME, hosts: HOST, scheme: tcp, ports: ${row.port} }`;
     if (row.fix === 'home-files' || row.fix === 'capture') return remedies[row.fix];
-    const [source] = row.proxy;
+    const deciding = proxy.by.split(', ');
+    const source =
+      row.proxy.find((one) => one.kind === 'variable' && one.names.some((name) => deciding.includes(name))) ??
+      row.proxy[0];
     if (source?.kind === 'variable' && source.only === undefined && relay !== undefined)
       return `export ${source.names[0] ?? ''}=http://${relay.host}:${relay.port}`;
     return 'start the session by upstreamproxy run or agent, and keep its variables';
   }
   if (!trust.holds) {
     if (row.fix === 'home-files' || row.fix === 'system-store') return remedies[row.fix];
-    const file = Array.isArray(row.trust) ? row.trust.find(({ kind }) => kind === 'file') : undefined;
-    if (file !== undefined && sessionBundle !== undefined) return `export ${file.name}=${sessionBundle}`;
+    const file = trustVariable(row, trust, scene);
+    if (file !== undefined && sessionBundle !== undefined) return `export ${file}=${sessionBundle}`;
     return remedies['system-store'];
   }
   return 'its settings are right; see what it said, and its own configuration';
+}
+
+/** The variable that would make it trust: the first, but one for a part of its requests only where that is what is wrong. */
+function trustVariable({ trust }: ClientRow, { reason = '' }: Finding, scene: Scene): string | undefined {
+  if (typeof trust === 'string') return undefined;
+  const isWrong = (name: string): boolean =>
+    (scene.environment[name] ?? '') !== '' && reason.split(' ').includes(name);
+  return trust
+    .filter((source) => source.kind === 'file')
+    .find(({ name, part }) => part !== true || isWrong(name))?.name;
 }
 
 /** Letters only, so that no number in what a client prints is taken for a status. */

@@ -40,8 +40,9 @@ export function examineProxy(row: ClientRow, scene: Scene): Finding {
   const missing: string[] = [];
   for (const source of row.proxy) {
     const finding = proxySource(source, scene);
-    if (finding !== undefined && (finding.holds || !scene.captured)) return finding;
-    missing.push(nameOf(source));
+    const goesOn = source.kind === 'variable' && source.part === true && finding?.holds !== false;
+    if (finding !== undefined && !goesOn && (finding.holds || !scene.captured)) return finding;
+    if (!goesOn) missing.push(nameOf(source));
   }
   // A client without a setting is led by the network, and one whose setting is not there too.
   if (scene.captured) return { holds: true, by: 'the network' };
@@ -108,7 +109,10 @@ export function examineTrust(row: ClientRow, scene: Scene): Finding {
     const places = placesOf(source, scene);
     if (places === undefined) continue;
     const states = places.paths.map((path) => fileState(path, scene.authority));
-    if (states.includes('trusts')) return { holds: true, by: places.by };
+    if (states.includes('trusts')) {
+      if (source.kind === 'file' && source.part === true) continue;
+      return { holds: true, by: places.by };
+    }
     const missing = states.every((state) => state === 'missing');
     looked.push(
       missing ? `the file of ${places.by} is not there` : `${places.by} has not the gateway's certificate`,
@@ -135,7 +139,8 @@ function placesOf(source: TrustSource, scene: Scene): { by: string; paths: reado
       const value = environment[source.name];
       if (!isSet(value)) return undefined;
       const places = value.split(':').map((place) => place.replace(/^~(?=\/)/, home));
-      const named = places.flatMap((place) => settingsIn(place, source.pattern));
+      // Read one after the other, so the last that sets it counts.
+      const named = places.flatMap((place) => settingsIn(place, source.pattern)).slice(-1);
       return named.length === 0 ? undefined : { by: source.name, paths: named };
     }
     case 'home':
@@ -158,7 +163,7 @@ function placeOfFile(
   return named.length === 0 ? undefined : { by, paths: named };
 }
 
-/** What group 1 of the pattern finds last in a file, or in each file of a folder. */
+/** What group 1 of the pattern finds last in a file, or in each file of a folder in the order of their names. */
 function settingsIn(place: string, pattern: RegExp): readonly string[] {
   const every = new RegExp(pattern.source, `${pattern.flags}g`);
   return (filesAt(place) ?? []).flatMap((file) => {

@@ -1,7 +1,8 @@
-// Rows of the doctor's table: runtimes of languages, their libraries and package managers, and packages of systems.
+// Rows of the doctor's table: runtimes of languages, their libraries and package managers.
 
 import {
   type ClientRow,
+  eitherProxy,
   environmentProxy,
   files,
   lowerCaseProxy,
@@ -237,13 +238,23 @@ const machines: readonly ClientRow[] = [
     trust: files('SSL_CERT_FILE'),
     proof: { args: ['-rnet/http', '-e', `puts Net::HTTP.get(URI('@url@'))`] },
   },
-  { id: 'gem', commands: ['gem'], version, proxy: environmentProxy, trust: files('SSL_CERT_FILE') },
+  { id: 'gem', commands: ['gem'], version, proxy: eitherProxy, trust: files('SSL_CERT_FILE') },
+  // It asks the index itself and has RubyGems bring the rest, each with settings of its own.
   {
     id: 'bundler',
     commands: ['bundle'],
     version,
-    proxy: environmentProxy,
-    trust: files('BUNDLE_SSL_CA_CERT', 'SSL_CERT_FILE'),
+    proxy: [
+      { kind: 'variable', names: ['https_proxy', 'HTTPS_PROXY'], part: true },
+      { kind: 'variable', names: ['http_proxy', 'HTTP_PROXY'] },
+    ],
+    trust: [{ kind: 'file', name: 'BUNDLE_SSL_CA_CERT', part: true }, ...files('SSL_CERT_FILE')],
+    proof: {
+      args: ['lock', '--verbose'],
+      files: { Gemfile: "source '@status@/'\ngem '@word@'\n" },
+      env: { BUNDLE_GEMFILE: '@temporary@/Gemfile', BUNDLE_USER_HOME: '@temporary@', BUNDLE_RETRY: '0' },
+      expect: ["HTTP 418 I'm a Teapot @status@/versions", 'Teapot 418 (@status@/specs.'],
+    },
   },
   {
     id: 'php',
@@ -258,6 +269,7 @@ const machines: readonly ClientRow[] = [
     ],
     trust: [
       { kind: 'configuration', name: 'PHP_INI_SCAN_DIR', pattern: /^openssl\.cafile\s*=\s*"?([^"\s]+)/m },
+      ...files('SSL_CERT_FILE'),
     ],
     proof: { args: ['doctor.php'], files: { 'doctor.php': `<?php echo file_get_contents('@url@');\n` } },
   },
@@ -347,43 +359,4 @@ const machines: readonly ClientRow[] = [
   { id: 'crystal', commands: ['crystal'], version, ...noProxySetting, trust: files('SSL_CERT_FILE') },
 ];
 
-const systems: readonly ClientRow[] = [
-  {
-    id: 'apt',
-    commands: ['apt-get'],
-    version,
-    proxy: environmentProxy,
-    trust: files('SSL_CERT_FILE'),
-    proof: {
-      command: '/usr/lib/apt/apt-helper',
-      args: ['download-file', '@url@', '@temporary@/response', '-o', 'Acquire::Retries=0'],
-      output: 'response',
-    },
-  },
-  { id: 'dnf', commands: ['dnf'], version, proxy: environmentProxy, trust: [system], fix: 'system-store' },
-  {
-    id: 'pacman',
-    commands: ['pacman'],
-    version,
-    proxy: environmentProxy,
-    trust: [system],
-    fix: 'system-store',
-  },
-  {
-    id: 'flatpak',
-    commands: ['flatpak'],
-    version,
-    proxy: environmentProxy,
-    trust: [system],
-    fix: 'system-store',
-  },
-  {
-    id: 'nix',
-    commands: ['nix'],
-    version,
-    proxy: environmentProxy,
-    trust: files('NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'),
-  },
-];
-
-export const languageClients: readonly ClientRow[] = [...javascript, ...python, ...machines, ...systems];
+export const languageClients: readonly ClientRow[] = [...javascript, ...python, ...machines];

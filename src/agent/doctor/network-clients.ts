@@ -2,6 +2,7 @@
 
 import {
   type ClientRow,
+  eitherProxy,
   environmentProxy,
   files,
   lowerCaseProxy,
@@ -36,7 +37,7 @@ const fetchers: readonly ClientRow[] = [
     id: 'wget2',
     commands: ['wget2'],
     version,
-    proxy: environmentProxy,
+    proxy: eitherProxy,
     trust: 'relay',
     proof: { args: ['-q', '--no-hsts', '-O', '-', '@url@'] },
   },
@@ -123,6 +124,20 @@ const fetchers: readonly ClientRow[] = [
     trust: [{ kind: 'home', path: '.lftprc', pattern: /^\s*set\s+ssl:ca-file\s+"?([^\s"]+)/m }, system],
     fix: 'home-files',
     proof: { args: ['-c', 'set net:max-retries 1; cat @url@'], env: { LFTP_HOME: '@temporary@' } },
+  },
+  {
+    id: 'gio',
+    commands: ['gio'],
+    speakers: ['/usr/libexec/gvfsd-http', '/usr/lib/gvfs/gvfsd-http', '/usr/lib/gvfsd-http'],
+    version,
+    proxy: eitherProxy,
+    trust: [system],
+    fix: 'system-store',
+    proof: {
+      command: 'dbus-run-session',
+      args: ['--', 'gio', 'cat', '@url@'],
+      env: { GVFS_DISABLE_FUSE: '1', XDG_RUNTIME_DIR: '@temporary@' },
+    },
   },
   {
     id: 'busybox-wget',

@@ -93,7 +93,7 @@ export async function proveClient(proof: ClientProof, options: ProofOptions): Pr
 
 /** Clients may escape what they show of JSON, and put it on one line. */
 function isProof(output: string, { expect }: ClientProof, word: string): boolean {
-  if (expect !== undefined) return output.includes(filled(expect, word, ''));
+  if (expect !== undefined) return [expect].flat().every((text) => output.includes(filled(text, word, '')));
   return new RegExp(`\\\\?"doctor\\\\?"\\s*:\\s*\\\\?"${word}\\\\?"`).test(output);
 }
 
@@ -121,7 +121,8 @@ function quoted(argument: string): string {
 }
 
 function lastWords(output: string): string {
-  const lines = output.split(/[\r\n]+/).filter((line) => line.trim() !== '');
+  // Ruby prints where it was as well, at the end.
+  const lines = output.split(/[\r\n]+/).filter((line) => line.trim() !== '' && !/:\d+:in [`']/.test(line));
   const telling = lines.findLast((line) =>
     /error|fail|certificate|refused|resolve|418|\b4\d\d\b|\b5\d\d\b/i.test(line),
   );

@@ -54,6 +54,7 @@ export function filesAt(path: string): readonly string[] | undefined {
   try {
     if (!statSync(path).isDirectory()) return readBounded(path) === undefined ? undefined : [path];
     return readdirSync(path)
+      .toSorted()
       .slice(0, defaultLimits.doctorFolderFilesMax)
       .map((name) => join(path, name))
       .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);

@@ -50,6 +50,6 @@ test('every proof asks the gateway and nobody else, and shows something that onl
       id,
     );
     // A word alone would be in an error that repeats the URL.
-    assert.notEqual(proof.expect, '@word@', id);
+    assert.ok(![proof.expect].flat().includes('@word@'), id);
   }
 });

@@ -143,6 +143,62 @@ test('certificates are found in key stores, folders and behind settings of files
   assert.equal(examineTrust(row('wget'), set.with_({ WGETRC: wgetrc })).holds, false);
 });
 
+test('what libproxy or RubyGems lead falls back to the variable for http', async () => {
+  await using set = await openScene();
+  const other = 'http://127.0.0.1:9';
+  for (const id of ['wget2', 'gio', 'gem']) {
+    const proxy = (environment: Record<string, string>) => examineProxy(row(id), set.with_(environment));
+    assert.deepEqual(proxy({ HTTP_PROXY: url }), { holds: true, by: 'HTTP_PROXY' }, id);
+    assert.deepEqual(proxy({ HTTPS_PROXY: url, http_proxy: other }), { holds: true, by: 'HTTPS_PROXY' }, id);
+    assert.equal(proxy({ https_proxy: other, http_proxy: url }).holds, false, id);
+  }
+});
+
+test('Bundler needs the proxy for http, and the one for https where it is set; each half has a trust of its own', async () => {
+  await using set = await openScene();
+  const other = 'http://127.0.0.1:9';
+  const proxy = (environment: Record<string, string>, more: Partial<Scene> = {}) =>
+    examineProxy(row('bundler'), set.with_(environment, more));
+  assert.deepEqual(proxy({ https_proxy: url }), {
+    holds: false,
+    by: 'http_proxy',
+    reason: 'not set: http_proxy',
+  });
+  assert.deepEqual(proxy({ http_proxy: url }), { holds: true, by: 'http_proxy' });
+  assert.deepEqual(proxy({ http_proxy: url, https_proxy: url }), { holds: true, by: 'http_proxy' });
+  assert.equal(proxy({ http_proxy: url, https_proxy: other }).by, 'https_proxy');
+  assert.equal(proxy({ http_proxy: url, https_proxy: other }).holds, false);
+  assert.equal(proxy({ http_proxy: other, https_proxy: url }).holds, false);
+  assert.deepEqual(proxy({}, { captured: true }), { holds: true, by: 'the network' });
+  const trust = (environment: Record<string, string>) =>
+    examineTrust(row('bundler'), set.with_(environment)).holds;
+  const { own, strange } = set;
+  assert.equal(trust({ SSL_CERT_FILE: own }), true);
+  assert.equal(trust({ SSL_CERT_FILE: own, BUNDLE_SSL_CA_CERT: own }), true);
+  assert.equal(trust({ SSL_CERT_FILE: own, BUNDLE_SSL_CA_CERT: strange }), false);
+  assert.equal(trust({ SSL_CERT_FILE: strange, BUNDLE_SSL_CA_CERT: own }), false);
+  assert.equal(trust({ BUNDLE_SSL_CA_CERT: own }), false);
+});
+
+test('PHP takes what OpenSSL does where no setting names a file, and of several settings the last', async () => {
+  await using set = await openScene();
+  const { own, strange } = set;
+  const folders = await Promise.all(
+    [own, strange].map(async (file, index) => {
+      const folder = join(set.folder, `scanned-${index}`);
+      await mkdir(folder);
+      await writeFile(join(folder, 'some.ini'), `openssl.cafile="${file}"\n`);
+      return folder;
+    }),
+  );
+  const [good, bad] = folders;
+  const trust = (environment: Record<string, string>) => examineTrust(row('php'), set.with_(environment));
+  assert.deepEqual(trust({ SSL_CERT_FILE: own }), { holds: true, by: 'SSL_CERT_FILE' });
+  assert.deepEqual(trust({ PHP_INI_SCAN_DIR: `:${bad}:${good}` }), { holds: true, by: 'PHP_INI_SCAN_DIR' });
+  assert.equal(trust({ PHP_INI_SCAN_DIR: `:${good}:${bad}` }).holds, false);
+  assert.equal(trust({ PHP_INI_SCAN_DIR: `:${bad}`, SSL_CERT_FILE: own }).holds, false);
+});
+
 test('a relay is an address without TLS, and a password is not repeated', () => {
   assert.deepEqual(relayAddressOf(url), relay);
   assert.deepEqual(relayAddressOf('127.0.0.1:4321'), relay);

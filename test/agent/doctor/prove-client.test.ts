@@ -25,6 +25,19 @@ test("the gateway's own response is a proof, the URL in an error is none", async
   assert.match(failed.said ?? '', /^cannot reach/);
 });
 
+test('of several things that show it, all have to be there', async () => {
+  const proof = { args: ['-c', 'echo 418 for @word@'], expect: ['418', 'for @word@'] };
+  assert.equal((await proveClient(proof, options)).passed, true);
+  assert.equal((await proveClient({ ...proof, expect: ['418', '200'] }, options)).passed, false);
+});
+
+test('what a client said at last is its message, not the places of its program', async () => {
+  const said =
+    'SomeError: no certificate\\n  /usr/lib/errors.rb:69:in `rescue\\n  /usr/bin/x:1:in `<main>\\n';
+  const { said: kept } = await proveClient({ args: ['-c', `printf '${said}'`] }, options);
+  assert.equal(kept, 'SomeError: no certificate');
+});
+
 test('it runs in a folder of its own, of which nothing stays', async () => {
   await using folder = await temporaryDirectory();
   const proof = {

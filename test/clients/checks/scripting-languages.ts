@@ -53,7 +53,7 @@ const rubyChecks: readonly ClientCheck[] = [
     client: 'Bundler',
     version: ['/usr/bin/bundle', '--version'],
     needs: ['/usr/bin/bundle'],
-    how: rubyTrust,
+    how: 'http_proxy and https_proxy; SSL_CERT_FILE',
     files: { Gemfile: `source '@https:gems@'\ngem 'example-gem', '1.0.0'\n` },
     env: { BUNDLE_PATH: '@dir@/bundle' },
     command: [
