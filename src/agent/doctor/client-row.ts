@@ -12,6 +12,7 @@ export type ProxySource =
       readonly kind: 'variable';
       readonly names: readonly string[];
       readonly only?: Condition;
+      readonly unless?: Condition;
       readonly part?: boolean;
     }
   /** A variable whose text has host and port in options: groups 1 and 2 of the pattern. */
@@ -19,7 +20,7 @@ export type ProxySource =
   /** A file below HOME that has to show this. */
   | { readonly kind: 'home'; readonly path: string; readonly pattern: RegExp };
 
-/** The source counts only where this variable has a value that fits. */
+/** The source counts only where this variable has a value that fits, or unless it has. */
 export interface Condition {
   readonly name: string;
   readonly pattern: RegExp;

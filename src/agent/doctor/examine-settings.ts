@@ -1,7 +1,7 @@
 // What a client will do by its settings: whether it finds the relay, whether it trusts the gateway, and which setting says so.
 
 import { join } from 'node:path';
-import type { ClientRow, ProxySource, TrustSource } from './client-row.ts';
+import type { ClientRow, Condition, ProxySource, TrustSource } from './client-row.ts';
 import type { RelayAddress } from './gateway-contact.ts';
 import { type Authority, filesAt, fileState, readBounded } from './trust-evidence.ts';
 
@@ -54,8 +54,9 @@ export function examineProxy(row: ClientRow, scene: Scene): Finding {
 function proxySource(source: ProxySource, scene: Scene): Finding | undefined {
   switch (source.kind) {
     case 'variable': {
-      const { only, names } = source;
-      if (only !== undefined && !only.pattern.test(scene.environment[only.name] ?? '')) return undefined;
+      const { only, unless, names } = source;
+      const fits = ({ name, pattern }: Condition): boolean => pattern.test(scene.environment[name] ?? '');
+      if ((only !== undefined && !fits(only)) || (unless !== undefined && fits(unless))) return undefined;
       const name = names.find((one) => isSet(scene.environment[one]));
       if (name === undefined) return undefined;
       return pointsTo(name, scene.environment[name] ?? '', scene);

@@ -265,6 +265,8 @@ const machines: readonly ClientRow[] = [
         kind: 'variable',
         names: ['http_proxy'],
         only: { name: 'PHP_INI_SCAN_DIR', pattern: /php\.d/ },
+        // Where connections are led anyway, the script of the session sets nothing.
+        unless: { name: 'UPSTREAMPROXY_CAPTURE', pattern: /^1$/ },
       },
     ],
     trust: [

@@ -199,6 +199,17 @@ test('PHP takes what OpenSSL does where no setting names a file, and of several 
   assert.equal(trust({ PHP_INI_SCAN_DIR: `:${bad}`, SSL_CERT_FILE: own }).holds, false);
 });
 
+test('streams of PHP go by the network where the session leads connections, else by what its script reads', async () => {
+  await using set = await openScene();
+  const environment = { http_proxy: url, PHP_INI_SCAN_DIR: ':/state/php.d' };
+  const proxy = (more: Record<string, string>, captured: boolean) =>
+    examineProxy(row('php'), set.with_({ ...environment, ...more }, { captured }));
+  assert.deepEqual(proxy({}, false), { holds: true, by: 'http_proxy' });
+  assert.deepEqual(proxy({ UPSTREAMPROXY_CAPTURE: '1' }, true), { holds: true, by: 'the network' });
+  assert.equal(proxy({ UPSTREAMPROXY_CAPTURE: '1' }, false).holds, false, 'led by nobody');
+  assert.equal(proxy({ PHP_INI_SCAN_DIR: '' }, false).holds, false);
+});
+
 test('a relay is an address without TLS, and a password is not repeated', () => {
   assert.deepEqual(relayAddressOf(url), relay);
   assert.deepEqual(relayAddressOf('127.0.0.1:4321'), relay);
