@@ -1,7 +1,7 @@
 // The rotation of an authority in its folder: the next pair is made, published, and takes the place of the one of before.
 // After each single write the folder is one that a gateway starts with and an interrupted step goes on from.
 
-import { rename, rm, stat } from 'node:fs/promises';
+import { lstat, rename, rm, stat } from 'node:fs/promises';
 import { ProxyError } from '../protocol/error.ts';
 import {
   asUnusable,
@@ -26,7 +26,9 @@ export const publishedForMsMin = 120_000;
  * certificate. Throws `ca_key_unusable` where there is one already, or no authority that it could follow.
  */
 export async function makeNextAuthority(directory: string, nowMs: number): Promise<string> {
-  await readPair(authorityPaths(directory, name));
+  const current = authorityPaths(directory, name);
+  await requireOwnFiles(current);
+  await readPair(current);
   const next = authorityPaths(directory, `next-${name}`);
   if ((await exists(next.key)) || (await exists(next.certificate)))
     throw unusable(`${next.key} or its certificate is there already: the rotation that it began goes first`);
@@ -47,6 +49,8 @@ export async function switchAuthority(
   const next = authorityPaths(directory, `next-${name}`);
   if (!(await exists(next.certificate)))
     throw unusable(`${next.certificate} is not there: make the next pair first`);
+  await requireOwnFiles(current);
+  await requireOwnFiles(next);
   const pair = await readPair(current);
   if (await exists(next.key)) {
     // One that is not valid now would sign nothing.
@@ -71,10 +75,20 @@ export async function retireAuthorities(directory: string): Promise<number> {
   const next = authorityPaths(directory, `next-${name}`);
   if (await exists(next.certificate))
     throw unusable(`${next.certificate} has not taken its place yet: nothing is retired before`);
+  await requireOwnFiles(current);
   const { certificates } = await readPair(current);
   const [own = '', ...others] = certificates;
   if (others.length > 0) await writeCertificates(current.certificate, [own], directory);
   return others.length;
+}
+
+/** In place of a link the new file would stand, and what it leads to would stay: a mounted secret is changed where it comes from. */
+async function requireOwnFiles({ key, certificate }: AuthorityPaths): Promise<void> {
+  for (const path of [key, certificate]) {
+    const status = await lstat(path).catch(() => undefined);
+    if (status?.isSymbolicLink() === true)
+      throw unusable(`${path} is a link, such as to a mounted secret: exchange what it leads to`);
+  }
 }
 
 async function requirePublished(certificate: string, nowMs: number): Promise<void> {

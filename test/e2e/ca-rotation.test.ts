@@ -6,24 +6,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { text } from 'node:stream/consumers';
 
-import { openSession } from '../../src/agent/session.ts';
+import { openSession, type OpenSession } from '../../src/agent/session.ts';
 import { splitPemCertificates } from '../../src/pki/pem.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { silentLogger } from '../../src/system/logger.ts';
 import { mustRun, runCommand } from '../support/command.ts';
-import { deploy } from '../support/deployment.ts';
+import { deploy, type Deployment } from '../support/deployment.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { launcher, waitUntil } from '../support/program.ts';
 import { agentThrough, requestThrough } from '../support/proxy-client.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
-test('a rotation of the CA by its commands breaks no request of a running session', async () => {
-  await using stack = new AsyncDisposableStack();
-  const authority = createTestAuthority();
-  const origin = stack.use(await httpsOrigin({ authority }));
-  const rule = { name: 'api', hosts: ['api.test'], addresses: ['127.0.0.1/32'], ports: [origin.port] };
-  const set = stack.use(await deploy({ authority, hosts: { 'api.test': '127.0.0.1' }, rules: [rule] }));
-  const session = await openSession({
+async function sessionOf(set: Deployment): Promise<OpenSession> {
+  return await openSession({
     gatewayUrl: set.gateway.url,
     gatewayCa: set.gatewayCaFile,
     token: { file: await set.issueToken() },
@@ -37,6 +32,15 @@ test('a rotation of the CA by its commands breaks no request of a running sessio
     logger: silentLogger,
     trustLookIntervalMs: 50,
   });
+}
+
+test('a rotation of the CA by its commands breaks no request of a running session', async () => {
+  await using stack = new AsyncDisposableStack();
+  const authority = createTestAuthority();
+  const origin = stack.use(await httpsOrigin({ authority }));
+  const rule = { name: 'api', hosts: ['api.test'], addresses: ['127.0.0.1/32'], ports: [origin.port] };
+  const set = stack.use(await deploy({ authority, hosts: { 'api.test': '127.0.0.1' }, rules: [rule] }));
+  const session = await sessionOf(set);
   stack.defer(() => session.close());
 
   const published = (): string[] => splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8'));
@@ -90,4 +94,33 @@ test('a rotation of the CA by its commands breaks no request of a running sessio
   assert.deepEqual(published(), [next]);
   assert.deepEqual([await request(next), await throughStanding()], ['hello', 'hello']);
   await assert.rejects(agentThrough(target(before)));
+});
+
+test('tokens of the next signing key start sessions, and those of the one before go on and end theirs', async () => {
+  await using set = await deploy({ rules: [{ name: 'none', hosts: 'none.test' }] });
+  const keys = async (...args: readonly string[]): Promise<string> =>
+    await mustRun(launcher, ['keys', ...args, '--config', set.configFile]);
+  const earlier = await sessionOf(set);
+  const waiting = await set.issueToken();
+
+  await keys('next');
+  const early = await runCommand(launcher, ['keys', 'switch', '--config', set.configFile]);
+  assert.match(early.stderr, /may not take what it signs.*\[signing_key_unusable\]/);
+  process.kill(set.gateway.pid, 'SIGUSR2');
+  await keys('switch', '--at-once');
+  process.kill(set.gateway.pid, 'SIGUSR2');
+  await waitUntil('the next key signs', () => set.gateway.log().includes('another key signs tokens now'));
+  const later = await sessionOf(set);
+  // A token that was out, and an end that shows the access token of before.
+  const options = set.agentOptions(waiting);
+  await mustRun(launcher, ['run', '--isolate', 'off', '--quiet', ...options, '--', 'true']);
+  await earlier.close();
+  const ended = (await set.audit()).filter(({ action }) => action === 'ended');
+  assert.ok(
+    ended.some((event) => event['sessionId'] === earlier.id),
+    JSON.stringify(ended),
+  );
+
+  assert.match(await keys('retire'), /taken no more/);
+  await later.close();
 });

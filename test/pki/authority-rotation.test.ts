@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -94,6 +95,25 @@ describe('the rotation of an authority', () => {
       unlinkSync(file('next-ca.key'));
       await assert.rejects(switchAuthority(folder, atOnce), /has no key beside it/);
       assert.equal(await signsWith(folder, before), true);
+    });
+  });
+
+  test('exchanges no link, behind which the key of before would stay', async () => {
+    await withBegun(async ({ folder, file, before }) => {
+      for (const name of ['ca.key', 'ca.pem', 'next-ca.key', 'next-ca.pem']) {
+        renameSync(file(name), file('mounted'));
+        symlinkSync('mounted', file(name));
+        await assert.rejects(switchAuthority(folder, atOnce), /is a link/, name);
+        assert.equal(await signsWith(folder, before), true);
+        unlinkSync(file(name));
+        renameSync(file('mounted'), file(name));
+      }
+      await switchAuthority(folder, atOnce);
+      renameSync(file('ca.pem'), file('mounted'));
+      symlinkSync('mounted', file('ca.pem'));
+      await assert.rejects(retireAuthorities(folder), /is a link/);
+      await assert.rejects(makeNextAuthority(folder, nowMs), /is a link/);
+      assert.deepEqual(readdirSync(folder).sort(), ['ca.key', 'ca.pem', 'mounted']);
     });
   });
 
