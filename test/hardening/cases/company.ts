@@ -143,8 +143,10 @@ async function killedAgent(bench: Bench): Promise<Verdict> {
   const jail = ['--isolate=require', `--jail-layers=network,no-new-privs,landlock,seccomp${capabilities}`];
   const attempt = async (options: readonly string[]): Promise<readonly number[]> => {
     const file = join(bench.lab.newFolder(), 'pids');
-    const script = `echo $PPID > '${file}.new'; for i in 1 2 3; do setsid sh -c 'trap "" TERM HUP; echo $$ >> "$1"; sleep 300; :' ${mark} '${file}.new' & done
-while [ "$(wc -l < '${file}.new')" -lt 4 ]; do sleep 0.05; done; mv '${file}.new' '${file}'; sleep 300; :`;
+    // What outlives the agent must not hold the pipes of the suite.
+    const script = `exec > /dev/null 2>&1; echo $PPID > '${file}.new'; echo $$ >> '${file}.new'
+for i in 1 2 3; do setsid sh -c 'trap "" TERM HUP; echo $$ >> "$1"; exec sleep 300' ${mark} '${file}.new' & done
+while [ "$(wc -l < '${file}.new')" -lt 5 ]; do sleep 0.05; done; mv '${file}.new' '${file}'; exec sleep 300`;
     const running = run(bench, ['sh', '-c', script], { jail: options });
     await bench.until('the command runs', () => existsSync(file));
     const [agent = 0, ...others] = readFileSync(file, 'utf8').trim().split('\n').map(Number);

@@ -32,6 +32,8 @@ export const jailCases: readonly AttackCase[] = [
   },
   {
     number: '29b',
+    users: ['agent', 'container'],
+    otherUsers: 'CAP_PERFMON opens environ and maps whatever Landlock says; 29e is for root',
     title: 'the same with Landlock alone',
     play: (bench) => jailed(bench, readingAttacks, { jail: landlockAlone }),
   },
