@@ -23,10 +23,12 @@ interface Layout {
 
 /** All names in it; a link is one, and is not followed. */
 function namesBelow(folder: string): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => [
-    entry.name,
-    ...(entry.isDirectory() ? namesBelow(join(folder, entry.name)) : []),
-  ]);
+  const names: string[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    names.push(entry.name);
+    if (entry.isDirectory()) names.push(...namesBelow(join(folder, entry.name)));
+  }
+  return names;
 }
 
 /** What the command sees at each covered path: contents by path below the root. */
