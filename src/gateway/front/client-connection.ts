@@ -1,5 +1,6 @@
 // One connection of a client that speaks HTTP/1.x: its requests are read, run and responded to one after the other.
 
+import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { listMembers } from '../../http/field-syntax.ts';
 import { HeaderList } from '../../http/header-list.ts';
@@ -343,10 +344,15 @@ function brokenOff(): ProxyError {
   return new ProxyError('request_malformed', 'the request is not valid HTTP: it ends inside of its head');
 }
 
+const knownMethods: ReadonlySet<string> = new Set(METHODS);
+
 /** Why a request cannot be an exchange of this connection. */
 function refusalOf({ method, httpVersion }: ParsedRequest): ProxyError | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return new ProxyError('request_malformed', `HTTP/${httpVersion} is not spoken on this connection`);
+  // Servers made with llhttp take a request with any other one for no HTTP, so that nobody could tell it from smuggled octets.
+  if (!knownMethods.has(method))
+    return new ProxyError('request_malformed', 'the request is not valid HTTP: no server knows its method');
   if (method !== 'CONNECT') return undefined;
   return new ProxyError('request_malformed', 'CONNECT is not served inside a connection; open a new one');
 }
