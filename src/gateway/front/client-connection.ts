@@ -119,7 +119,8 @@ export class ClientConnection implements ResponseTransport {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#activeMs = performance.now();
-    if (this.#phase === 'over') return;
+    // Behind a body that is no HTTP nothing is parsed any more.
+    if (this.#phase === 'over' || this.#client?.fault !== undefined) return;
     this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
     this.#advance();
   };
@@ -162,7 +163,8 @@ export class ClientConnection implements ResponseTransport {
     if (this.#client === undefined && this.#phase === 'serving' && this.#parser.isInHead)
       this.#headSinceMs ??= performance.now();
     if (this.#takenOver !== undefined) this.#handOver(this.#takenOver);
-    // What came ahead of the response waits in one piece, and the rest where it is.
+    // What came ahead of the response waits in one piece, and the rest where it is; behind the last response it is dropped.
+    else if (this.#phase === 'over') this.#held = undefined;
     else if (this.#held !== undefined || this.#isBodyFull) this.#socket.pause();
   }
 

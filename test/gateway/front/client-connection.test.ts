@@ -251,3 +251,24 @@ test('a head that breaks off, is too long or has too many fields is refused with
     assert.deepEqual([event?.path, event?.limit], [path, limit]);
   }
 });
+
+test('behind a body that is no HTTP nothing is parsed, and behind the last response all is taken and dropped', async () => {
+  await using scene = await openScene();
+  const { client } = scene.open();
+  const next = `GET /hello HTTP/1.1\r\nHost: ${scene.at}\r\n\r\n`;
+  client.write(`POST /sink HTTP/1.1\r\nHost: ${scene.at}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`);
+  client.write(`0\r\n\r\n${next}`);
+  assert.deepEqual(statuses(await readAll(client)), [400]);
+  assert.equal(scene.origin.requests.filter(({ target }) => target === '/hello').length, 0);
+  const last = scene.open().client;
+  last.write(`GET /x HTTP/9.9\r\nHost: ${scene.at}\r\n\r\n${next}`);
+  inPieces(last, Buffer.alloc(1024 * 1024, 'x'));
+  const { promise: taken, resolve } = Promise.withResolvers<unknown>();
+  last.write('x', resolve);
+  const chunks: Buffer[] = [];
+  last.on('data', (chunk: Buffer) => chunks.push(chunk));
+  assert.equal((await taken) ?? undefined, undefined, 'the rest was taken');
+  last.end();
+  await new Promise((done) => last.once('close', done));
+  assert.deepEqual(statuses(Buffer.concat(chunks).toString('latin1')), [400]);
+});
