@@ -34,6 +34,8 @@ export interface DialRequest {
   /** Networks (CIDR) that the admitting rule opens beside the public ones. */
   readonly addresses: readonly string[];
   readonly principalId: string;
+  /** In whose share of the resolver's cache its name is. */
+  readonly sessionId?: string;
   readonly alpn?: readonly string[];
   readonly tls?: DialTls;
   /** Sessions of TLS of those who share connections with this dial; without it every handshake is a full one. */
@@ -172,10 +174,12 @@ class GuardedDialer implements Dialer {
 
   /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
   async #resolveAndCheck(request: DialRequest): Promise<readonly string[]> {
-    const { destination, addresses: opened, principalId, signal } = request;
+    const { destination, addresses: opened, principalId, sessionId, signal } = request;
     const { host } = destination;
     const isLiteral = isAddressLiteral(host) !== 0;
-    const found = isLiteral ? [host] : await this.#options.resolver.resolve(host, { principalId, signal });
+    const found = isLiteral
+      ? [host]
+      : await this.#options.resolver.resolve(host, { principalId, sessionId, signal });
     const { dialAddressesMax } = this.#options.limits;
     if (found.length === 0) throw new ProxyError('name_not_found', `The name ${host} has no address.`);
     if (found.length > dialAddressesMax) {

@@ -6,10 +6,13 @@ import { ProxyError } from '../protocol/error.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { followAliases } from './alias-chain.ts';
 import { HostsFile } from './hosts-file.ts';
+import { ResolverCache } from './resolver-cache.ts';
 
 export interface ResolveOptions {
   /** Whose look-up it is: bounds and cache entries are not shared between principals. */
   readonly principalId: string;
+  /** In whose share of the cache it is kept; without it in that of its principal. */
+  readonly sessionId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,15 +48,13 @@ export function createResolver(options: ResolverOptions): OwnedResolver {
   return new QueryingResolver(options);
 }
 
-interface CacheEntry {
-  readonly addresses: readonly string[];
-  readonly expiresMs: number;
-  aliases?: Promise<readonly string[]>;
-}
-
 interface Answer {
+  /** None: the name servers say that there is none. */
   readonly addresses: readonly string[];
+  /** 0: not to be kept. */
   readonly ttlMs: number;
+  /** Why there is none. */
+  readonly cause?: unknown;
 }
 
 class QueryingResolver implements OwnedResolver {
@@ -61,7 +62,7 @@ class QueryingResolver implements OwnedResolver {
   readonly #limits: Limits;
   readonly #clock: () => number;
   readonly #hosts: HostsFile | undefined;
-  readonly #cache = new Map<string, CacheEntry>();
+  readonly #cache: ResolverCache;
   /** Look-ups under way, by principal and name: equal ones share one query. */
   readonly #pending = new Map<string, Map<string, Promise<Answer>>>();
   /** Chains of names that are being followed, by principal. */
@@ -76,29 +77,36 @@ class QueryingResolver implements OwnedResolver {
     this.#options = options;
     this.#limits = options.limits;
     this.#clock = options.clock ?? (() => performance.now());
+    this.#cache = new ResolverCache(options.limits.resolverCacheMax);
     const { hostsFile = '/etc/hosts' } = options;
     this.#hosts = hostsFile === false ? undefined : new HostsFile(hostsFile, this.#clock);
   }
 
-  async resolve(host: string, { principalId, signal }: ResolveOptions): Promise<readonly string[]> {
+  async resolve(host: string, options: ResolveOptions): Promise<readonly string[]> {
+    const { principalId, sessionId, signal } = options;
     if (signal?.aborted === true) throw cancelled(host);
     const fixed = this.fixed(host) ?? (await this.#hosts?.lookup(host));
     if (fixed !== undefined) return fixed;
-    const key = `${principalId}\0${host}`;
-    const cached = this.#cache.get(key);
-    if (cached !== undefined && cached.expiresMs > this.#clock()) return cached.addresses;
+    const name = { principalId, host };
+    const cached = this.#cache.get(name);
+    if (cached !== undefined && cached.expiresMs > this.#clock()) return found(host, cached);
     const answer = await raceWithSignal(this.#query(host, principalId), host, signal).catch(
       (error: unknown) => {
         throw this.#disposed ? shuttingDown(host, error) : error;
       },
     );
-    this.#remember(key, answer);
-    return answer.addresses;
+    const { addresses, ttlMs } = answer;
+    if (this.#disposed && addresses.length === 0) throw shuttingDown(host, answer.cause);
+    if (ttlMs > 0) {
+      const payer = sessionId === undefined ? ownShare + principalId : sessionShare + sessionId;
+      this.#cache.set(name, { addresses, expiresMs: this.#clock() + ttlMs }, payer);
+    }
+    return found(host, answer);
   }
 
   async aliases(host: string, principalId: string): Promise<readonly string[]> {
     if ((this.fixed(host) ?? (await this.#hosts?.lookup(host))) !== undefined) return [];
-    const known = this.#cache.get(`${principalId}\0${host}`);
+    const known = this.#cache.get({ principalId, host });
     if (known === undefined) return await this.#follow(host, principalId);
     return await (known.aliases ??= this.#follow(host, principalId));
   }
@@ -142,7 +150,7 @@ class QueryingResolver implements OwnedResolver {
       );
     }
     // The place is given back when the queries end or time out, not when a caller stops waiting: stalls keep their cost.
-    const queries = queryBoth(this.#resolver(), host);
+    const queries = queryBoth(this.#resolver(), host, this.#limits);
     const started = withDeadline(queries, host, this.#limits.resolveTimeoutMs).finally(() => {
       own.delete(host);
       if (own.size === 0) this.#pending.delete(principalId);
@@ -163,16 +171,11 @@ class QueryingResolver implements OwnedResolver {
     this.#dnsCreatedMs = nowMs;
     return fresh;
   }
-
-  #remember(key: string, answer: Answer): void {
-    const ttlMs = Math.min(answer.ttlMs, this.#limits.resolverTtlMsMax);
-    if (ttlMs <= 0) return;
-    this.#cache.delete(key);
-    this.#cache.set(key, { addresses: answer.addresses, expiresMs: this.#clock() + ttlMs });
-    const [oldest] = this.#cache.keys();
-    if (this.#cache.size > this.#limits.resolverCacheMax && oldest !== undefined) this.#cache.delete(oldest);
-  }
 }
+
+// Two kinds of payers, so that none is another by its name.
+const ownShare = 'principal ';
+const sessionShare = 'session ';
 
 interface Records {
   readonly addresses: readonly string[];
@@ -180,7 +183,7 @@ interface Records {
 }
 
 /** Both families at once. A family that stays silent does not hold up the other one, and then nothing is cached. */
-async function queryBoth(resolver: dns.Resolver, host: string): Promise<Answer> {
+async function queryBoth(resolver: dns.Resolver, host: string, limits: Limits): Promise<Answer> {
   const families = [resolver.resolve6(host, { ttl: true }), resolver.resolve4(host, { ttl: true })].map(
     (query) =>
       query.then(
@@ -192,15 +195,41 @@ async function queryBoth(resolver: dns.Resolver, host: string): Promise<Answer> 
       ),
   );
   const settled = await settleWithGrace(families);
-  const found = settled.filter((one): one is Records => isRecords(one));
-  const addresses = found.flatMap((records) => records.addresses);
+  const isWhole = settled.length === families.length;
+  const records = settled.filter((one): one is Records => isRecords(one));
+  const addresses = records.flatMap((one) => one.addresses);
   if (addresses.length > 0) {
-    const isWhole = settled.length === families.length;
-    return { addresses, ttlMs: isWhole ? Math.min(...found.map(({ ttlSeconds }) => ttlSeconds)) * 1000 : 0 };
+    const ttlMs = Math.min(...records.map(({ ttlSeconds }) => ttlSeconds)) * 1000;
+    return { addresses, ttlMs: isWhole ? boundedTtl(ttlMs, limits) : 0 };
   }
-  throw notFound(
-    host,
-    settled.find((one) => !isRecords(one)),
+  const faults = settled.filter((one) => !isRecords(one));
+  // What was lost on the way, or a server that is out of order, says nothing of the name.
+  const isAbsent = isWhole && faults.length === families.length && faults.every((fault) => saysAbsent(fault));
+  return {
+    addresses: [],
+    ttlMs: isAbsent ? Math.min(defaultLimits.resolverNegativeTtlMs, limits.resolverTtlMsMax) : 0,
+    cause: faults[0],
+  };
+}
+
+function boundedTtl(ttlMs: number, { resolverTtlMsMax }: Limits): number {
+  return Math.min(Math.max(ttlMs, defaultLimits.resolverTtlMsMin), resolverTtlMsMax);
+}
+
+/** No such name, or none of its records is an address. */
+function saysAbsent(fault: unknown): boolean {
+  return (
+    fault instanceof Error && 'code' in fault && (fault.code === 'ENOTFOUND' || fault.code === 'ENODATA')
+  );
+}
+
+/** @throws ProxyError name_not_found if there is none */
+function found(host: string, answer: Pick<Answer, 'addresses' | 'cause'>): readonly string[] {
+  if (answer.addresses.length > 0) return answer.addresses;
+  throw new ProxyError(
+    'name_not_found',
+    `The name ${host} does not resolve to an address. Check its spelling.`,
+    { cause: answer.cause },
   );
 }
 
@@ -256,14 +285,6 @@ function raceWithSignal<T>(work: Promise<T>, host: string, signal: AbortSignal |
     signal.removeEventListener('abort', onAbort);
   });
   return promise;
-}
-
-function notFound(host: string, cause: unknown): ProxyError {
-  return new ProxyError(
-    'name_not_found',
-    `The name ${host} does not resolve to an address. Check its spelling.`,
-    { cause },
-  );
 }
 
 function cancelled(host: string): ProxyError {

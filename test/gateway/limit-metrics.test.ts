@@ -38,6 +38,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   leafContextsMax: 'the oldest entry makes room',
   resolverCacheMax: 'the oldest entry makes room',
   resolverTtlMsMax: 'a response is kept for less than it claims',
+  resolverTtlMsMin: 'a response is kept for longer than it claims',
+  resolverNegativeTtlMs: 'the name is not found, as before it was kept',
   attemptDelayMs: 'when the next address is tried',
   auditEventsBurstMax: 'what auditEventsPerSecondMax fills; that is the limit that is told',
   auditBytesBurstMax: 'what auditBytesPerSecondMax fills; that is the limit that is told',

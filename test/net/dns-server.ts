@@ -13,8 +13,8 @@ export interface DnsRecord {
   readonly cname?: string | readonly string[];
 }
 
-/** What is done with a query: records, `nxdomain`, or no response at all. */
-export type DnsReply = DnsRecord | 'nxdomain' | 'silence';
+/** What is done with a query: records, `nxdomain`, `servfail`, or no response at all. */
+export type DnsReply = DnsRecord | 'nxdomain' | 'servfail' | 'silence';
 
 export interface DnsServer extends AsyncDisposable {
   /** For the resolver's `servers`. */
@@ -46,7 +46,7 @@ export async function startDnsServer(
     queries.push(`${type} ${name}`);
     const reply = respond(name, type);
     if (reply === 'silence') return;
-    if (reply !== 'nxdomain') {
+    if (typeof reply !== 'string') {
       const chain = [name, ...[reply.cname ?? []].flat()];
       for (const [at, next] of chain.slice(1).entries()) links.set((chain[at] ?? '').toLowerCase(), next);
     }
@@ -75,11 +75,15 @@ function readName(message: Buffer, start: number): { name: string; end: number }
   return { name: labels.join('.').toLowerCase(), end: at + 1 };
 }
 
-function encodeReply(question: Buffer, type: 'A' | 'AAAA', reply: DnsRecord | 'nxdomain'): Buffer {
+function encodeReply(
+  question: Buffer,
+  type: 'A' | 'AAAA',
+  reply: DnsRecord | 'nxdomain' | 'servfail',
+): Buffer {
   const header = Buffer.from(question);
-  header.writeUInt16BE(reply === 'nxdomain' ? 0x8183 : 0x8180, 2);
+  header.writeUInt16BE(0x8180 + (typeof reply === 'string' ? { nxdomain: 3, servfail: 2 }[reply] : 0), 2);
   header.writeUInt16BE(0, 10); // no additional records
-  if (reply === 'nxdomain') return header;
+  if (typeof reply === 'string') return header;
   const pointer = Buffer.from([0xc0, 12]);
   const records: Buffer[] = [];
   let owner: Buffer = pointer;

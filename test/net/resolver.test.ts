@@ -80,7 +80,7 @@ test('a name that does not exist, and one without addresses, are not found', asy
   await assert.rejects(resolver.resolve('empty.test', alice), { code: 'name_not_found' });
 });
 
-test('an answer is kept as long as its TTL says, up to the limit, and a TTL of 0 not at all', async () => {
+test('an answer is kept as long as its TTL says, up to the limit, and a TTL of 0 for a second', async () => {
   let nowMs = 0;
   await using dns = await startDnsServer((name) => ({
     ttl: name === 'zero.test' ? 0 : 3600,
@@ -95,7 +95,81 @@ test('an answer is kept as long as its TTL says, up to the limit, and a TTL of 0
   assert.deepEqual([await ask('long.test'), await ask('long.test')], [2, 0]);
   nowMs = defaultLimits.resolverTtlMsMax + 1;
   assert.equal(await ask('long.test'), 2);
-  assert.deepEqual([await ask('zero.test'), await ask('zero.test')], [2, 2]);
+  assert.deepEqual([await ask('zero.test'), await ask('zero.test')], [2, 0]);
+  nowMs += defaultLimits.resolverTtlMsMin + 1;
+  assert.deepEqual([await ask('zero.test'), await ask('zero.test')], [2, 0]);
+});
+
+test('nothing is kept where the limit says so, neither addresses nor that there are none', async () => {
+  await using dns = await startDnsServer((name) =>
+    name === 'none.test' ? 'nxdomain' : { ttl: 60, addresses: ['192.0.2.1'] },
+  );
+  using resolver = resolverOf(dns, { limits: { resolverTtlMsMax: 0 } });
+  for (let i = 0; i < 2; i++) await resolver.resolve('a.test', alice);
+  for (let i = 0; i < 2; i++)
+    await assert.rejects(resolver.resolve('none.test', alice), { code: 'name_not_found' });
+  assert.equal(dns.queries.length, 8);
+});
+
+test('that a name is not there is kept for its principal and for a moment', async () => {
+  let nowMs = 0;
+  const there = new Set<string>();
+  await using dns = await startDnsServer((name) => {
+    if (there.has(name)) return { ttl: 60, addresses: ['192.0.2.1'] };
+    return name === 'empty.test' ? { ttl: 60, addresses: [] } : 'nxdomain';
+  });
+  using resolver = resolverOf(dns, { options: { clock: () => nowMs } });
+  for (const name of ['none.test', 'empty.test']) {
+    const before = dns.queries.length;
+    for (let i = 0; i < 3; i++)
+      await assert.rejects(resolver.resolve(name, alice), {
+        code: 'name_not_found',
+        message: new RegExp(name),
+      });
+    assert.equal(dns.queries.length - before, 2);
+    await assert.rejects(resolver.resolve(name, bob), { code: 'name_not_found' });
+    assert.equal(dns.queries.length - before, 4);
+    there.add(name);
+    nowMs += defaultLimits.resolverNegativeTtlMs + 1;
+    assert.deepEqual(await resolver.resolve(name, alice), ['192.0.2.1']);
+  }
+});
+
+test('a name server that is out of order, or loses one question, says nothing of the name', async () => {
+  let isBroken = true;
+  await using dns = await startDnsServer((name, type) => {
+    if (!isBroken) return { ttl: 60, addresses: ['192.0.2.1'] };
+    if (name === 'half.test' && type === 'A') return 'nxdomain';
+    return name === 'half.test' ? 'silence' : 'servfail';
+  });
+  using resolver = resolverOf(dns, { limits: { resolveTimeoutMs: 300 } });
+  await assert.rejects(resolver.resolve('broken.test', alice), { code: 'name_not_found' });
+  await assert.rejects(resolver.resolve('half.test', alice), { code: 'timeout' });
+  isBroken = false;
+  for (const name of ['broken.test', 'half.test'])
+    assert.deepEqual(await resolver.resolve(name, alice), ['192.0.2.1']);
+});
+
+test('a session that asks for many names evicts only its own, of one principal too', async () => {
+  await using dns = await startDnsServer((name) =>
+    name.startsWith('no') ? 'nxdomain' : { ttl: 60, addresses: ['192.0.2.1'] },
+  );
+  using resolver = resolverOf(dns, { limits: { resolverCacheMax: 8 } });
+  const quiet = { ...alice, sessionId: 'quiet' };
+  const loud = { ...alice, sessionId: 'loud' };
+  for (const name of ['a.test', 'b.test']) await resolver.resolve(name, quiet);
+  await resolver.resolve('c.test', bob);
+  for (let i = 0; i < 20; i++) {
+    await resolver.resolve(`n${i}.test`, loud);
+    await assert.rejects(resolver.resolve(`no${i}.test`, loud));
+  }
+  const before = dns.queries.length;
+  for (const name of ['a.test', 'b.test']) await resolver.resolve(name, quiet);
+  await resolver.resolve('c.test', bob);
+  assert.equal(dns.queries.length, before);
+  // The name is its principal's, whichever session pays for it.
+  await resolver.resolve('a.test', loud);
+  assert.equal(dns.queries.length, before);
 });
 
 test('what one principal resolved is asked again for another', async () => {

@@ -307,6 +307,7 @@ async function blind(
     destination,
     addresses: decision.addresses,
     principalId: principal.id,
+    sessionId,
     ...(port.fields.via === undefined ? {} : { via: port.fields.via }),
   });
   record.dialled(dialed);

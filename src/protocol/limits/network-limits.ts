@@ -62,11 +62,25 @@ export const networkLimits = {
     'limit_exceeded',
     'Connections over HTTP/2 of one session to one origin: each carries about a hundred requests at once.',
   ),
-  resolverCacheMax: row(4096, 'limit_exceeded', 'Cached names over all principals; the oldest makes room.'),
+  resolverCacheMax: row(
+    4096,
+    'limit_exceeded',
+    'Cached names over all principals; the oldest of the session that has most makes room.',
+  ),
   resolverTtlMsMax: row(
     60_000,
     'timeout',
     'A name that moves is found again within a minute, whatever its TTL claims.',
+  ),
+  resolverTtlMsMin: fixedRow(
+    1_000,
+    'timeout',
+    'A TTL of 0 is kept for so long: connections that begin together ask once, and every dial judges the addresses anew.',
+  ),
+  resolverNegativeTtlMs: fixedRow(
+    2_000,
+    'name_not_found',
+    'That a name is not there is kept for so long: a loop over it asks every two seconds, and one that was just made is soon found.',
   ),
   originChainCertificatesMax: fixedRow(
     16,
