@@ -24,6 +24,8 @@ export interface DisabledProxy extends AsyncDisposable {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Resolves with `error`. */
   readonly ended: Promise<ProxyError | undefined>;
+  /** Nothing is known of it. */
+  refusals(): Promise<undefined>;
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export function disabledProxy(reason: string, error?: ProxyError): DisabledProxy
     capturePorts: [],
     fetch: (input, init) => fetch(input, init),
     ended: Promise.resolve(error),
+    refusals: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

@@ -23,6 +23,7 @@ import type { JailFacts } from './jail/jail-facts.ts';
 import { type Logger, standardErrorLogger } from '../system/logger.ts';
 import { type DisabledProxy, disabledProxy } from './disabled-proxy.ts';
 import type { TokenSource } from './session-steps.ts';
+import type { ToldRefusals } from './uplink/session-refusals.ts';
 import { defaultTokenFile } from './uplink/token.ts';
 import { type LoopbackFacts, type OpenSession, openSession } from './session.ts';
 
@@ -111,6 +112,11 @@ export interface EnabledProxy extends AsyncDisposable {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Resolves with what ended the session for good (revoked, expired), or undefined after `close`. */
   readonly ended: Promise<ProxyError | undefined>;
+  /**
+   * What the gateway refused the session so far, equal refusals counted; undefined from one that does not tell. Throws why it could not
+   * be had.
+   */
+  refusals(): Promise<ToldRefusals | undefined>;
   /** Ends: no new connections, up to `drainMs` for the open ones, then resets. Harmless when repeated. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -240,6 +246,7 @@ function enabled(session: OpenSession): EnabledProxy {
     tokenErased: session.tokenErased,
     fetch: async (input, init) => await ownFetch(session, input, init),
     ended: session.ended,
+    refusals: () => session.refusals(),
     close: (options) => session.close(options),
     [Symbol.asyncDispose]: () => session.close(),
   };

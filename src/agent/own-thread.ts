@@ -7,10 +7,11 @@ import type { ErrorCode } from '../protocol/error-table.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { Logger } from '../system/logger.ts';
 import { hardenProcess } from './session-steps.ts';
+import type { ToldRefusals } from './uplink/session-refusals.ts';
 import { type OpenSession, openSession, type SessionOptions } from './session.ts';
 
 /** What of a session can be told to another thread. */
-type SessionFacts = Omit<OpenSession, 'ended' | 'close'>;
+type SessionFacts = Omit<OpenSession, 'ended' | 'close' | 'refusals'>;
 
 /** What of the options can be given to another thread; the rest stays with the caller. */
 type ThreadOptions = Omit<SessionOptions, 'jail' | 'entrances' | 'logger' | 'signal'> & {
@@ -26,10 +27,15 @@ type Word =
   | { readonly tell: 'info' | 'warn'; readonly line: string }
   | { readonly opened: SessionFacts }
   | { readonly failed: Fault }
-  | { readonly ended: Fault | undefined };
+  | { readonly ended: Fault | undefined }
+  | { readonly refusals: ToldRefusals | undefined }
+  | { readonly notTold: Fault };
 
-/** To the thread: cancel the start, or end the session. */
-type Wish = { readonly cancel: true } | { readonly close: { readonly drainMs?: number } };
+/** To the thread: cancel the start, tell what was refused, or end the session. */
+type Wish =
+  | { readonly cancel: true }
+  | { readonly refusals: true }
+  | { readonly close: { readonly drainMs?: number } };
 
 /** Makes this file's own threads known to it. */
 const marker = 'upstreamproxySession';
@@ -60,6 +66,8 @@ class SessionThread {
   readonly #exited: Promise<void>;
   readonly #ended = Promise.withResolvers<ProxyError | undefined>();
   readonly #logger: Logger;
+  /** Those who wait for what was refused, in the order in which they asked. */
+  readonly #asked: PromiseWithResolvers<ToldRefusals | undefined>[] = [];
   #isClosing = false;
 
   constructor(options: SessionOptions, posture: Posture, onExit: () => void) {
@@ -85,11 +93,14 @@ class SessionThread {
       if ('tell' in word) this.#logger[word.tell](word.line);
       else if ('opened' in word) resolve(this.#session(word.opened));
       else if ('failed' in word) reject(faultOf(word.failed));
+      else if ('refusals' in word) this.#asked.shift()?.resolve(word.refusals);
+      else if ('notTold' in word) this.#asked.shift()?.reject(faultOf(word.notTold));
       else this.#ended.resolve(word.ended && faultOf(word.ended));
     });
     const lost = (cause?: unknown): void => {
-      const fault = new ProxyError('internal', 'the thread of the session has ended', { cause });
+      const fault = threadEnded(cause);
       reject(fault);
+      for (const one of this.#asked.splice(0)) one.reject(fault);
       this.#ended.resolve(this.#isClosing ? undefined : fault);
     };
     this.#worker.on('error', lost);
@@ -109,12 +120,23 @@ class SessionThread {
       this.#wish({ close: options });
       await this.#exited;
     };
-    return { ...facts, ended: this.#ended.promise, close };
+    const refusals = (): Promise<ToldRefusals | undefined> => {
+      if (this.#worker.threadId < 0) return Promise.reject(threadEnded());
+      const asked = Promise.withResolvers<ToldRefusals | undefined>();
+      this.#asked.push(asked);
+      this.#wish({ refusals: true });
+      return asked.promise;
+    };
+    return { ...facts, ended: this.#ended.promise, refusals, close };
   }
 
   #wish(wish: Wish): void {
     this.#worker.postMessage(wish);
   }
+}
+
+function threadEnded(cause?: unknown): ProxyError {
+  return new ProxyError('internal', 'the thread of the session has ended', { cause });
 }
 
 function faultOf({ code, message }: Fault): ProxyError {
@@ -135,8 +157,10 @@ async function runThread(port: MessagePort, options: ThreadOptions): Promise<voi
   };
   const cancelled = new AbortController();
   let session: OpenSession | undefined;
+  let inOrder = Promise.resolve();
   port.on('message', (wish: Wish) => {
     if ('cancel' in wish) cancelled.abort();
+    else if ('refusals' in wish) inOrder = inOrder.then(() => tellRefusals(session, say));
     else void session?.close(wish.close).finally(() => port.close());
   });
   try {
@@ -150,6 +174,14 @@ async function runThread(port: MessagePort, options: ThreadOptions): Promise<voi
   } catch (error) {
     say({ failed: told(error) });
     port.close();
+  }
+}
+
+async function tellRefusals(session: OpenSession | undefined, say: (word: Word) => void): Promise<void> {
+  try {
+    say({ refusals: await session?.refusals() });
+  } catch (error) {
+    say({ notTold: told(error) });
   }
 }
 

@@ -35,6 +35,7 @@ import {
 } from './session-steps.ts';
 import { readSystemBundle, systemBundlePaths } from './trust/trust.ts';
 import type { TrustFiles } from './trust/trust-files.ts';
+import { askRefusals, type ToldRefusals } from './uplink/session-refusals.ts';
 import { TunnelClient } from './uplink/tunnel-client.ts';
 
 export interface SessionOptions {
@@ -102,6 +103,8 @@ export interface OpenSession {
   readonly tokenErased: boolean;
   /** Resolves with what ended the session for good, or undefined after `close`. */
   readonly ended: Promise<ProxyError | undefined>;
+  /** What the gateway refused it so far; undefined from one that does not tell. Throws why it could not be had. */
+  refusals(): Promise<ToldRefusals | undefined>;
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
@@ -252,6 +255,7 @@ class RunningSession implements OpenSession {
   readonly #stack: AsyncDisposableStack;
   readonly #relay: Relay;
   readonly #client: TunnelClient;
+  readonly #session: AgentSession;
   readonly #trust: TrustFiles;
   readonly #capture: Capture | undefined;
 
@@ -259,6 +263,7 @@ class RunningSession implements OpenSession {
     this.#stack = stack;
     this.#relay = relay;
     this.#client = client;
+    this.#session = session;
     this.#trust = trust;
     this.#capture = capture;
     this.id = session.id;
@@ -282,6 +287,10 @@ class RunningSession implements OpenSession {
       ...(capture === undefined ? {} : { [captureVariable]: '1' }),
       ...(relay.socketPath === undefined ? {} : { [relaySocketVariable]: relay.socketPath }),
     };
+  }
+
+  refusals(): Promise<ToldRefusals | undefined> {
+    return askRefusals(this.#client, this.#session.response.modes);
   }
 
   async close(options: { readonly drainMs?: number } = {}): Promise<void> {

@@ -10,6 +10,7 @@ import type { ProxyError } from '../protocol/error.ts';
 import { HeldOctets, unreadBounds } from '../protocol/held-octets.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import type { BudgetStore } from '../store/budget-store.ts';
+import type { RefusalCounts } from './audit/refusal-counts.ts';
 import type { GatewayConfig } from './config/config.ts';
 import type { CredentialSet } from './credentials/credential-set.ts';
 import { ByProtocolForwarder } from './forward/forward-by-protocol.ts';
@@ -27,6 +28,7 @@ import type { Upstream } from './upstream.ts';
 export interface PartsInput {
   readonly config: GatewayConfig;
   readonly audit: StreamParts['audit'];
+  readonly refusals: RefusalCounts;
   readonly clock: () => number;
   readonly policy: () => Policy;
   readonly desk: AccessDesk | undefined;
@@ -88,5 +90,6 @@ export function openParts(input: PartsInput): StreamParts {
   const http1 = stack.adopt(new HttpFront(front), close);
   const http2 = stack.adopt(new Http2Front(front), close);
   const loopWatch = new LoopWatch({ stallMs: limits.loopStallMs, onStall: input.onStall });
-  return { ...front, front: http1, http2Front: http2, terminator, dialer, onLimit: input.onLimit, loopWatch };
+  const { onLimit, refusals } = input;
+  return { ...front, front: http1, http2Front: http2, terminator, dialer, onLimit, refusals, loopWatch };
 }

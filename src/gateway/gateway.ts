@@ -11,6 +11,7 @@ import { openAccess } from './access/open-access.ts';
 import { alarmText, observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { RefusalCounts } from './audit/refusal-counts.ts';
 import { AuditRetention } from './audit/audit-retention.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
@@ -298,9 +299,11 @@ async function openServing(
     stack,
   });
   const { policy, desk } = access;
+  const refusals = new RefusalCounts();
   const parts = openParts({
     config,
-    audit: countingSink(audit, metrics),
+    audit: refusals.counting(countingSink(audit, metrics)),
+    refusals,
     clock,
     policy,
     desk,
@@ -322,6 +325,7 @@ async function openServing(
   });
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
+    refusals.forget(sessionId);
   });
   const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));
   policies.onChange(() => review.now());

@@ -18,6 +18,6 @@ export function factsOf(
     placeholders: credentials.placeholders,
     // The lowest of them: a list that nobody meant is cut, and the others are reached by the proxy variables.
     capturePorts: policy.capturePorts(principal).slice(0, limits.capturePortsMax),
-    modes: ['raw', 'tls', 'proxy'],
+    modes: ['raw', 'tls', 'proxy', 'refusals'],
   };
 }

@@ -9,9 +9,10 @@ export const chunkSubprotocol = 'upstreamproxy.chunk';
  * What the bytes of a stream are, as the agent claims it:
  * `raw` anything, as behind CONNECT (the gateway classifies); `tls` TLS that the gateway ends;
  * `proxy` the whole connection of a forward-proxy client, each request in absolute form;
- * `http1`, `http2` plaintext of TLS that the agent ended (agreed at enrolment, not used yet).
+ * `http1`, `http2` plaintext of TLS that the agent ended (agreed at enrolment, not used yet);
+ * `refusals` nothing of a client: the agent asks what the session was refused (agreed at enrolment).
  */
-export type StreamMode = 'raw' | 'tls' | 'proxy' | 'http1' | 'http2';
+export type StreamMode = 'raw' | 'tls' | 'proxy' | 'http1' | 'http2' | 'refusals';
 
 /** The fields of `open`: claims of an untrusted party, never a right to anything. */
 export interface OpenFields {

@@ -20,6 +20,7 @@ export const streamModeNumbers = {
   proxy: 2,
   http1: 3,
   http2: 4,
+  refusals: 5,
 } as const satisfies Record<StreamMode, number>;
 
 const fieldByNumber = new Map<number, keyof OpenFields>(

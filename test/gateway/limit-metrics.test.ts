@@ -42,6 +42,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   resolverNegativeTtlMs: 'the name is not found, as before it was kept',
   attemptDelayMs: 'when the next address is tried',
   auditEventsBurstMax: 'what auditEventsPerSecondMax fills; that is the limit that is told',
+  refusalsPerSessionMax: 'the list itself says how many it left out',
+  refusalSessionsMax: 'the session that was refused first makes room',
   auditBytesBurstMax: 'what auditBytesPerSecondMax fills; that is the limit that is told',
   auditEventBytesMax: 'what is cut says so in the event',
   toldPathCharactersMax: 'what is left out of a refusal is in the event',
@@ -61,6 +63,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   credentialUnusedMs: 'when renewal without a request stops',
   ...forAll(
     'of the agent, which serves no metrics',
+    'refusalsBytesMax',
+    'refusalsTimeoutMs',
     'captureDnsWaitingMax',
     'captureDnsIdleTimeoutMs',
     'resolvConfBytesMax',

@@ -77,6 +77,8 @@ describe('docs/reference/wire.md', () => {
       proxy: 'The whole connection of a client that speaks to a forward proxy: requests in absolute form.',
       http1: 'HTTP/1.1 in the clear, of TLS that the agent ended. Only if agreed at enrolment.',
       http2: 'HTTP/2 in the clear, of TLS that the agent ended. Only if agreed at enrolment.',
+      refusals:
+        'Nothing of a client: the gateway sends what the session was refused, see below, and ends. Only if agreed at enrolment.',
     };
     const rows = Object.entries(streamModeNumbers).map(([mode, number]) => [
       `${number}`,

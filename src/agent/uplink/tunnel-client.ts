@@ -53,6 +53,7 @@ export class TunnelClient implements AsyncDisposable {
   #up = unhandledResolvers();
   #running: Promise<void> = Promise.resolve();
   #isEnded = false;
+  #linksUsed = 0;
 
   private constructor(options: TunnelClientOptions) {
     this.#options = options;
@@ -75,6 +76,11 @@ export class TunnelClient implements AsyncDisposable {
   /** Whether a stream can be opened now. */
   get isUp(): boolean {
     return this.#link?.isOpen ?? false;
+  }
+
+  /** How often it came up. */
+  get linksUsed(): number {
+    return this.#linksUsed;
   }
 
   /** Waits until a stream can be opened. Throws tunnel_lost after `tunnelWaitTimeoutMs`, or why there will be none. */
@@ -198,6 +204,7 @@ export class TunnelClient implements AsyncDisposable {
       leave(error ?? new ProxyError('tunnel_lost', 'the gateway closed the tunnel'));
     });
     this.#link = link;
+    this.#linksUsed += 1;
     this.#up.resolve();
     return lost.promise;
   }

@@ -1,12 +1,12 @@
 // What a run was refused, in few lines for its end: many clients show nothing of it.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { refusalOf } from '../../api/refusal-of-event.ts';
 import { rawRule } from '../../policy/raw-rule.ts';
+import { refusalPathCharacters, type SessionRefusal } from '../../protocol/session-refusals.ts';
 import { printableText } from '../terminal/text-table.ts';
 
 const rowsShown = 20;
-/** The rest of a path is in the audit. */
-const pathShown = 80;
 
 interface Refused {
   readonly what: string;
@@ -16,9 +16,20 @@ interface Refused {
   count: number;
 }
 
-/** What was refused, most often first; raw TCP with the rule that would allow it. Empty if nothing was. */
-export function denialSummary(events: Iterable<AuditEvent>, auditFile: string): string {
-  const all = refusals(events);
+/** Of an audit. */
+export function* refusalsOf(events: Iterable<AuditEvent>): Iterable<SessionRefusal> {
+  for (const event of events) {
+    const refusal = refusalOf(event);
+    if (refusal !== undefined) yield refusal;
+  }
+}
+
+/**
+ * What was refused, most often first; raw TCP with the rule that would allow it. Empty if nothing was. `others` were refused too, and
+ * nothing else is known of them here.
+ */
+export function denialSummary(refusals: Iterable<SessionRefusal>, auditPlace: string, others = 0): string {
+  const all = together(refusals);
   if (all.length === 0) return '';
   const shown = all.slice(0, rowsShown);
   const lines = shown.map(({ what, why, rule, count }) => {
@@ -26,39 +37,39 @@ export function denialSummary(events: Iterable<AuditEvent>, auditFile: string): 
     const remedy = rule === undefined ? '' : `    the rule that would allow it: ${rule}\n`;
     return `  ${what}: ${why}${times}\n${remedy}`;
   });
-  const more = all.length > shown.length ? `  and ${all.length - shown.length} more\n` : '';
-  return `upstreamproxy: refused in this run (all of it: ${auditFile}):\n${lines.join('')}${more}`;
+  const hidden = all.length - shown.length;
+  const rest = others === 0 ? '' : `, and what else was refused ${others} times`;
+  const more = hidden > 0 ? `  and ${hidden} more${rest}\n` : '';
+  return `upstreamproxy: refused in this run (all of it: ${auditPlace}):\n${lines.join('')}${more}`;
 }
 
-function refusals(events: Iterable<AuditEvent>): readonly Refused[] {
+function together(refusals: Iterable<SessionRefusal>): readonly Refused[] {
   const byText = new Map<string, Refused>();
-  for (const event of events) {
-    if (event.verdict !== 'deny' || (event.kind !== 'exchange' && event.kind !== 'stream')) continue;
-    const { errorCode = 'refused', rule } = event;
-    const what = printableText(describe(event));
-    const why = printableText(rule === undefined ? errorCode : `${errorCode}, rule ${rule}`);
+  for (const refusal of refusals) {
+    const { code, rule, count } = refusal;
+    const what = printableText(describe(refusal));
+    const why = printableText(rule === undefined ? code : `${code}, rule ${rule}`);
     const key = JSON.stringify([what, why]);
-    const one = byText.get(key) ?? { what, why, rule: missingRule(event), count: 0 };
+    const one = byText.get(key) ?? { what, why, rule: missingRule(refusal), count: 0 };
     byText.set(key, one);
-    one.count += 1;
+    one.count += count;
   }
   return [...byText.values()].toSorted((a, b) => b.count - a.count);
 }
 
-function describe({ kind, method, scheme, host = '?', port, path = '' }: AuditEvent): string {
+function describe({ kind, method, scheme, host = '?', port, path = '' }: SessionRefusal): string {
   const shownPort =
     port === undefined || (scheme === 'https' && port === 443) || (scheme === 'http' && port === 80)
       ? ''
       : `:${port}`;
   if (kind === 'stream') return `a connection to ${host}${shownPort}`;
-  const bare = path.replace(/\?.*$/s, '');
-  const cut = bare.length > pathShown ? `${bare.slice(0, pathShown)}…` : bare;
+  const cut = path.length > refusalPathCharacters ? `${path.slice(0, refusalPathCharacters)}…` : path;
   return `${method ?? '?'} ${scheme ?? 'https'}://${host}${shownPort}${cut}`;
 }
 
 /** A rule that denies was meant, and its remedy is not another rule. */
-function missingRule({ errorCode, rule, host, port, scheme }: AuditEvent): string | undefined {
-  const isRaw = errorCode === 'protocol_denied' && (scheme === undefined || scheme === 'tcp');
+function missingRule({ code, rule, host, port, scheme }: SessionRefusal): string | undefined {
+  const isRaw = code === 'protocol_denied' && (scheme === undefined || scheme === 'tcp');
   return isRaw && rule === 'default-deny' && host !== undefined && port !== undefined
     ? printableText(rawRule(host, port))
     : undefined;

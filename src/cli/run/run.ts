@@ -39,12 +39,26 @@ const drainMs = 1_000;
 async function printSummary({ auditFile, policy }: EmbeddedGateway): Promise<void> {
   const { readAuditFile } = await import('../operator/audit-file.ts');
   const { contactSummary } = await import('./contact-summary.ts');
-  const { denialSummary } = await import('./denial-summary.ts');
+  const { denialSummary, refusalsOf } = await import('./denial-summary.ts');
   const events = await Array.fromAsync(readAuditFile(auditFile));
   const learn = `upstreamproxy policy learn ${auditFile} > policy.yaml`;
   process.stderr.write(
-    denialSummary(events, auditFile) + (policy === 'observe' ? contactSummary(events, learn) : ''),
+    denialSummary(refusalsOf(events), auditFile) +
+      (policy === 'observe' ? contactSummary(events, learn) : ''),
   );
+}
+
+/** The same of a run whose gateway is another: it tells what it counted. */
+async function gatewaySummary({ proxy }: RunSession, gatewayUrl: string): Promise<string> {
+  try {
+    const told = await proxy.refusals();
+    if (told === undefined) return '';
+    const { denialSummary } = await import('./denial-summary.ts');
+    const before = told.isWhole ? '' : ', with what was refused before the tunnel broke';
+    return denialSummary(told.refusals, `the audit of ${gatewayUrl}${before}`, told.others);
+  } catch (error) {
+    return `upstreamproxy: what was refused in this run is not known here: ${asProxyError(error).message}\n`;
+  }
 }
 
 function isCaptured({ proxy }: RunSession): boolean {
@@ -172,9 +186,13 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const { countBuffersInHeapLimit } = await import('../terminal/heap-setting.ts');
   countBuffersInHeapLimit();
   const end = await running;
+  const { gatewayUrl, quiet } = options;
+  // While there is a tunnel, and told when the command's children are done too.
+  const refused = gatewayUrl === undefined || quiet ? '' : await gatewaySummary(session, gatewayUrl);
   await session.proxy.close({ drainMs });
   await session[Symbol.asyncDispose]();
-  if (session.embedded !== undefined && !options.quiet) await printSummary(session.embedded);
+  process.stderr.write(refused);
+  if (session.embedded !== undefined && !quiet) await printSummary(session.embedded);
   return end;
 }
 

@@ -14,6 +14,8 @@ import type { AllowDecision, Decision, Principal } from '../../policy/decision.t
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import type { OpenFields } from '../../protocol/frame.ts';
+import type { SessionRefusals } from '../../protocol/session-refusals.ts';
+import type { RefusalCounts } from '../audit/refusal-counts.ts';
 import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
 import { type ExchangeParts, requireAudit } from '../exchange/exchange.ts';
@@ -47,6 +49,8 @@ export interface StreamParts extends ExchangeParts {
   readonly dialer: Dialer;
   /** Told of limits that are reached without an audit event of their own. */
   readonly onLimit?: (limit: LimitName) => void;
+  /** What sessions were refused, for their agents. */
+  readonly refusals?: RefusalCounts;
   /** Told whose bytes the loop works on. */
   readonly loopWatch?: LoopWatch;
 }
@@ -65,6 +69,10 @@ export async function handleStream(
 ): Promise<void> {
   const scene = { port, principal, parts };
   if (!admitStream(scene)) return;
+  if (port.fields.mode === 'refusals') {
+    tellRefusals(scene);
+    return;
+  }
   const record = new ExchangeRecord(parts.audit, 'stream', principal, parts.clock());
   record.reached({ host: port.fields.authority });
   try {
@@ -79,6 +87,14 @@ export async function handleStream(
     record.ended();
     port.refuse(fault);
   }
+}
+
+/** No request of the workload's, which cannot choose the mode of a stream: so it has no event either. */
+function tellRefusals({ port, principal, parts }: Scene): void {
+  const told: SessionRefusals = parts.refusals?.of(principal.sessionId) ?? { refusals: [], others: 0 };
+  port.accept();
+  port.duplex.resume();
+  port.duplex.end(JSON.stringify(told));
 }
 
 /** Before anything is done for it: a flood of streams must not cost more than their refusals. */

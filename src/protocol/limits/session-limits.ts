@@ -138,6 +138,26 @@ export const sessionLimits = {
     'limit_exceeded',
     'Anybody who reaches the port can send a bad token: such refusals are recorded up to this many a minute.',
   ),
+  refusalsPerSessionMax: fixedRow(
+    50,
+    'limit_exceeded',
+    'Different refusals of one session that its agent is told of at the end; a person reads 20, the audit has all.',
+  ),
+  refusalSessionsMax: fixedRow(
+    10_000,
+    'limit_exceeded',
+    'Sessions whose refusals are counted for their agents; the one that was refused first makes room.',
+  ),
+  refusalsBytesMax: fixedRow(
+    256 * KiB,
+    'gateway_protocol',
+    'What an agent reads of such a list: 50 entries with every octet escaped are half of it.',
+  ),
+  refusalsTimeoutMs: fixedRow(
+    1_000,
+    'timeout',
+    'How long the end of `run` waits for such a list, which is one round trip; without it, it ends all the same.',
+  ),
   accessListedMax: fixedRow(50, 'limit_exceeded', 'How many of its requests for access a session is shown.'),
   proofBytesMax: fixedRow(
     8 * KiB,

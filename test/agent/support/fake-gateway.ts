@@ -49,6 +49,7 @@ export interface FakeGatewayOptions {
   readonly expiresIn?: number;
   readonly placeholders?: Record<string, string>;
   readonly onStream?: (stream: TunnelStream) => void;
+  readonly modes?: readonly string[];
 }
 
 /** One gateway on a free port of 127.0.0.1, over TLS. */
@@ -205,7 +206,7 @@ export class FakeGateway implements AsyncDisposable {
       expires_in: this.#options.expiresIn ?? 900,
       placeholders: this.#options.placeholders ?? {},
       capture_ports: [5432],
-      modes: ['raw', 'proxy'],
+      modes: this.#options.modes ?? ['raw', 'proxy'],
     };
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { denialSummary } from '../../../src/cli/run/denial-summary.ts';
+import { denialSummary, refusalsOf } from '../../../src/cli/run/denial-summary.ts';
 import { exchange, refused } from '../policy-events.ts';
 
 test('what was refused is told once with its rule and how often, raw TCP with the rule that would allow it', () => {
@@ -13,14 +13,14 @@ test('what was refused is told once with its rule and how often, raw TCP with th
     errorCode: 'protocol_denied',
   } as const;
   const text = denialSummary(
-    [
+    refusalsOf([
       exchange({}),
       exchange({ verdict: 'error', errorCode: 'origin_unreachable' }),
       refused({ host: 'a.example.com', path: '/x?token=1' }),
       refused({ host: 'a.example.com', path: '/x?token=2' }),
       refused(raw),
       refused({ ...raw, rule: 'no-databases' }),
-    ],
+    ]),
     '/state/audit.jsonl',
   );
   assert.equal(
@@ -35,11 +35,20 @@ test('what was refused is told once with its rule and how often, raw TCP with th
 });
 
 test('nothing is said where nothing was refused; a long list is cut, and nothing in it acts on a terminal', () => {
-  assert.equal(denialSummary([exchange({})], 'x'), '');
+  assert.equal(denialSummary(refusalsOf([exchange({})]), 'x'), '');
   const many = Array.from({ length: 30 }, (_, i) =>
     refused({ host: `h${i}.example.com`, path: '/\u001b[2J' }),
   );
-  const text = denialSummary(many, 'x');
+  const text = denialSummary(refusalsOf(many), 'x');
   assert.match(text, /and 10 more\n$/);
   assert.match(text, /^[\x20-\x7e\n]*$/);
+  assert.match(denialSummary(refusalsOf(many), 'x', 7), /and 10 more, and what else was refused 7 times\n$/);
+});
+
+test('refusals that share an event are counted as what they are', () => {
+  const flood = refused({ errorCode: 'limit_exceeded', rule: undefined, count: 400 });
+  const streams = { kind: 'stream', host: undefined, path: undefined, details: { refused: 30 } } as const;
+  const text = denialSummary(refusalsOf([flood, refused(streams)]), 'x');
+  assert.match(text, /limit_exceeded \(400 times\)\n/);
+  assert.match(text, /a connection to \?.*\(30 times\)\n/);
 });
