@@ -1,9 +1,9 @@
 // `GET /metrics` on a port of its own, so that it is never on the public one.
 
 import { defaultLimits } from '../protocol/limits.ts';
-import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
+import { http } from '../system/http-module.ts';
 
 export interface MetricsServerOptions {
   readonly address: string;
@@ -16,7 +16,7 @@ export async function listenMetrics(
   options: MetricsServerOptions,
 ): Promise<{ readonly port: number } & AsyncDisposable> {
   const { address, port, text } = options;
-  const server = createServer({
+  const server = http.createServer({
     requestTimeout: defaultLimits.metricsRequestTimeoutMs,
     headersTimeout: defaultLimits.metricsRequestTimeoutMs,
     keepAliveTimeout: 1_000,

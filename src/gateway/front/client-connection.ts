@@ -1,6 +1,5 @@
 // One connection of a client that speaks HTTP/1.x: its requests are read, run and responded to one after the other.
 
-import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { listMembers } from '../../http/field-syntax.ts';
 import { HeaderList } from '../../http/header-list.ts';
@@ -16,6 +15,7 @@ import { runUpgrade } from '../exchange/upgrade-exchange.ts';
 import type { FrontConnection } from './front-connection.ts';
 import { Http1Client, type ResponseTransport } from './http1-client.ts';
 import { RequestBody } from './request-body.ts';
+import { http } from '../../system/http-module.ts';
 
 /** What the connection is at. `over`: it got its last response, and what still comes is nobody's request. */
 type Phase = 'serving' | 'foreign' | 'over';
@@ -346,7 +346,7 @@ function brokenOff(): ProxyError {
   return new ProxyError('request_malformed', 'the request is not valid HTTP: it ends inside of its head');
 }
 
-const knownMethods: ReadonlySet<string> = new Set(METHODS);
+const knownMethods: ReadonlySet<string> = new Set(http.METHODS);
 
 /** Why a request cannot be an exchange of this connection. */
 function refusalOf({ method, httpVersion }: ParsedRequest): ProxyError | undefined {

@@ -1,6 +1,5 @@
 // The client's side of an exchange of HTTP/1.x: what was read of its request, and the response as it is written.
 
-import { STATUS_CODES } from 'node:http';
 import { Readable } from 'node:stream';
 import { fieldLine, unwritable } from '../../http/field-line.ts';
 import { listMembers } from '../../http/field-syntax.ts';
@@ -14,6 +13,7 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import type { ClientExchange } from '../exchange/client-exchange.ts';
 import type { RequestBody } from './request-body.ts';
 import { type ClientFraming, clientFraming } from './response-framing.ts';
+import { http } from '../../system/http-module.ts';
 
 /** The connection as the response needs it. */
 export interface ResponseTransport {
@@ -214,7 +214,7 @@ export class Http1Client implements ClientExchange {
   }
 
   #encodeHead({ status, reasonPhrase, headers }: ResponseHead, framing: ClientFraming): string {
-    const phrase = reasonPhrase ?? STATUS_CODES[status] ?? '';
+    const phrase = reasonPhrase ?? http.STATUS_CODES[status] ?? '';
     if (!/^[\t\x20-\x7e]*$/.test(phrase)) throw unwritable('the reason phrase');
     let text = `HTTP/1.1 ${String(status)} ${phrase}\r\n`;
     for (const [name, value] of headers) text += fieldLine(name, value);
