@@ -93,7 +93,10 @@ function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random)
     }
     if (connection.outputBytes > outputBytesMax)
       throw new Error(`${connection.outputBytes} bytes of output wait`);
-    if (random(8) === 0) connection.takeOutput(1 + random(100));
+    if (random(8) === 0) {
+      const block = connection.takeOutput();
+      if (block !== undefined && random(2) === 0) connection.giveBack(block);
+    }
   }
   connection.endOfMessage();
   if (failures === 0 && connection.streamCount > limits.streamsMax) throw new Error('too many streams');

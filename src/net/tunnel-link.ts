@@ -45,8 +45,8 @@ export class TunnelLink implements AsyncDisposable {
   readonly #idleWaiters = new Set<() => void>();
   readonly #resolveClosed: (error: ProxyError | undefined) => void;
   #flushScheduled = false;
-  /** The WebSocket holds all that it may; `onDrain` ends it. */
-  #isBlocked = false;
+  /** One message is written at a time: Node's TLS joins what waits behind it by a copy. The rest waits here. */
+  #isWriting = false;
   #goaway = false;
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
@@ -67,10 +67,6 @@ export class TunnelLink implements AsyncDisposable {
     webSocket.start({
       onData: (chunk) => this.#receive(chunk),
       onMessageEnd: () => this.#endOfMessage(),
-      onDrain: () => {
-        this.#isBlocked = false;
-        this.#flush();
-      },
       onClose: (error) => this.#end(error),
     });
     this.#armTimer();
@@ -142,8 +138,6 @@ export class TunnelLink implements AsyncDisposable {
   dismiss(error: ProxyError): void {
     if (this.#isOver) return;
     this.#connection.goaway(error.wireCode, error.message);
-    // One message more than the socket wants to hold, where it is full: what waits there must not hide the reason.
-    this.#isBlocked = false;
     this.#fail(error, closeCode.goingAway);
   }
 
@@ -297,7 +291,6 @@ export class TunnelLink implements AsyncDisposable {
 
   /** Bytes that may be taken from streams now: what does not fit on the link waits here, in its turn. */
   get #room(): number {
-    if (this.#isBlocked) return 0;
     const { outputBytes, linkCreditBytes } = this.#connection;
     return Math.min(this.#limits.writeBufferBytesMax - outputBytes, linkCreditBytes);
   }
@@ -337,20 +330,21 @@ export class TunnelLink implements AsyncDisposable {
     for (const stream of this.#consuming)
       this.#connection.consumed(stream.streamId, stream.takeConsumed(), nowMs);
     this.#consuming.clear();
-    do {
-      this.#writeOutput();
-      if (!this.#isBlocked) this.#sendWaiting();
-    } while (!this.#isBlocked && !this.#isOver && this.#connection.outputBytes > 0);
+    this.#sendWaiting();
+    if (!this.#isWriting) this.#writeBlock();
     this.#handleEvents();
     this.#armTimer();
   }
 
-  #writeOutput(): void {
-    while (!this.#isBlocked && this.#connection.outputBytes > 0) {
-      this.#isBlocked = !this.#webSocket.sendBinary(
-        this.#connection.takeOutput(this.#limits.messageBytesMax),
-      );
-    }
+  #writeBlock(): void {
+    const block = this.#connection.takeOutput();
+    if (block === undefined) return;
+    this.#isWriting = true;
+    this.#webSocket.sendBlock(block, () => {
+      this.#isWriting = false;
+      this.#connection.giveBack(block);
+      if (!this.#isOver && (this.#connection.outputBytes > 0 || this.#waiting.size > 0)) this.#flush();
+    });
   }
 
   /** The deadline moves with every chunk; the timer is set anew only when it must come earlier, or has come. */
@@ -365,6 +359,7 @@ export class TunnelLink implements AsyncDisposable {
 
   #timeout(): void {
     this.#timerMs = Infinity;
+    this.#connection.dropSpares();
     const nowMs = this.#nowMs();
     if ((this.#connection.deadlineMs ?? Infinity) <= nowMs) this.#connection.handleTimeout(nowMs);
     this.#handleEvents();
@@ -373,7 +368,8 @@ export class TunnelLink implements AsyncDisposable {
 
   /** The peer is told why, by a goaway that waits in the output and by the close. */
   #fail(error: ProxyError, code: number): void {
-    this.#writeOutput();
+    // All of it, whatever is being written: what waits must not hide the reason.
+    while (this.#connection.outputBytes > 0) this.#writeBlock();
     this.#end(error);
     void this.#webSocket.close(code, error.message);
   }

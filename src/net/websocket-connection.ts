@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import type { OutputBlock } from '../protocol/output-queue.ts';
 import { printable } from '../protocol/printable.ts';
 
 import { type CloseStatus, closeCode, encodeClose, opcode, WebSocketFault } from './websocket-frame.ts';
@@ -102,14 +103,27 @@ export class WebSocketConnection {
     if (this.#closeSent || this.#ended !== undefined) return false;
     let length = 0;
     for (const part of parts) length += part.length;
-    if (length > this.#limits.messageBytesMax) {
-      throw new ProxyError(
-        'internal',
-        `A message of ${length} bytes is longer than messageBytesMax; send it as several.`,
-      );
-    }
+    this.#checkLength(length);
     this.#writer.binary(parts, length);
     return !this.#isFull();
+  }
+
+  /**
+   * Sends a block as one message. It is taken over, room in front of it and all, until `written` is called: that comes once, and later
+   * than this returns. After the end nothing is sent, and nobody is told.
+   */
+  sendBlock(block: OutputBlock, written: () => void): void {
+    if (this.#closeSent || this.#ended !== undefined) return;
+    this.#checkLength(block.end - block.start);
+    this.#writer.block(block, written);
+  }
+
+  #checkLength(length: number): void {
+    if (length <= this.#limits.messageBytesMax) return;
+    throw new ProxyError(
+      'internal',
+      `A message of ${length} bytes is longer than messageBytesMax; send it as several.`,
+    );
   }
 
   ping(): void {

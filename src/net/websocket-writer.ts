@@ -4,6 +4,8 @@ import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 
+import type { OutputBlock } from '../protocol/output-queue.ts';
+
 import { applyMask, headerBytesMax, headerLength, opcode, writeHeader } from './websocket-frame.ts';
 
 /** How the frames of an endpoint are masked: servers never, clients by random keys or, if agreed, by zero. */
@@ -41,6 +43,17 @@ export class WebSocketWriter {
     this.#socket.cork();
     this.#writeGathered(header, parts);
     this.#socket.uncork();
+  }
+
+  /** Writes one binary message, its header into the room in front of the block. */
+  block({ bytes, start, end }: OutputBlock, written: () => void): void {
+    const length = end - start;
+    const mask = this.#nextMask();
+    const at = start - headerLength(length, mask !== undefined);
+    const frame = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at);
+    writeHeader(frame, 0, { opcode: opcode.binary, length, ...(mask !== undefined && { mask }) });
+    if (mask !== undefined && mask !== zeroKey) applyMask(frame.subarray(start - at), mask, 0);
+    this.#socket.write(frame, written);
   }
 
   /** Writes a control frame; the payload has at most 125 bytes. */

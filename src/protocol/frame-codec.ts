@@ -95,21 +95,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
   }
 }
 
-/** The header of a data frame, to be followed by `length` octets that need no copy. */
-export function encodeDataHeader(streamId: number, length: number): Uint8Array {
-  const header = new Uint8Array(frameHeaderBytes);
-  writeHeader(header, 'data', streamId, length);
-  return header;
-}
-
-/** Payload octets that the frame at the start of `frame` claims. */
-export function payloadLengthOf(frame: Uint8Array): number {
-  return readUint24(frame, 1);
-}
-
-/** Whether the bytes begin with a data frame. */
-export function isDataFrame(frame: Uint8Array): boolean {
-  return frame[0] === frameShapes.data.number;
+/** Writes the header of a data frame at `offset`, to be followed by `length` octets. */
+export function writeDataHeader(into: Uint8Array, offset: number, streamId: number, length: number): void {
+  writeHeader(into.subarray(offset, offset + frameHeaderBytes), 'data', streamId, length);
 }
 
 /**

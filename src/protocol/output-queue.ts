@@ -1,24 +1,54 @@
-// Frames that wait to be written, in order. Data is kept as it was given, never copied.
+// Frames that wait to be written, in order, in blocks that are written as they are: each octet of data is copied once, into its block.
 
 import { ProxyError } from './error.ts';
-import {
-  encodeDataHeader,
-  encodeFrame,
-  frameHeaderBytes,
-  isDataFrame,
-  payloadLengthOf,
-} from './frame-codec.ts';
+import { encodeFrame, frameHeaderBytes, writeDataHeader } from './frame-codec.ts';
 import type { Frame } from './frame.ts';
+import type { Limits } from './limits.ts';
 
-/** A queue of whole frames. Data is bounded by credit, control frames by `controlBytesMax`. */
+/** Room in front of the frames of a block, for the header of the message that carries them. */
+export const headroomBytes = 16;
+/** What a tunnel of requests without large bodies needs at a time. */
+const smallBlockBytes = 16 * 1024;
+/** One write of so much costs little more than one of a few octets; above it nothing was gained. */
+const largeBlockBytes = 256 * 1024;
+/** So many blocks are kept for the next frames: one is written while another one fills. */
+const sparesMax = 3;
+/** What is left of a block is used for a part of a frame only if it is worth a frame. */
+const partBytesMin = 4096;
+
+/** Whole frames in `bytes` from `start` to `end`. In front of them is room, which is the taker's too. */
+export interface OutputBlock {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface FilledBlock {
+  readonly bytes: Uint8Array;
+  end: number;
+  controlBytes: number;
+}
+
+/** A queue of whole frames. Data is bounded by credit, control frames by `controlQueueBytesMax`. */
 export class OutputQueue {
   readonly #controlBytesMax: number;
-  #buffers: Uint8Array[] = [];
+  /** Of the frames of one block. */
+  readonly #blockBytesMax: number;
+  readonly #smallBytes: number;
+  readonly #sealed: FilledBlock[] = [];
+  #filling: FilledBlock | undefined;
+  /** Taken and not given back: what is given back twice would have two owners. */
+  readonly #taken = new Set<OutputBlock>();
+  #spares: Uint8Array[] = [];
+  /** The last block that was taken had more than fits a small one: the next one will. */
+  #isBusy = false;
   #bytes = 0;
   #controlBytes = 0;
 
-  constructor(controlBytesMax: number) {
-    this.#controlBytesMax = controlBytesMax;
+  constructor(limits: Pick<Limits, 'controlQueueBytesMax' | 'messageBytesMax'>) {
+    this.#controlBytesMax = limits.controlQueueBytesMax;
+    this.#blockBytesMax = Math.max(frameHeaderBytes + 1, Math.min(largeBlockBytes, limits.messageBytesMax));
+    this.#smallBytes = Math.min(smallBlockBytes, this.#blockBytesMax);
   }
 
   /** Octets that wait, headers included. */
@@ -40,40 +70,94 @@ export class OutputQueue {
 
   /** Queues a control frame that is encoded already, whatever waits. */
   pushEncodedControl(encoded: Uint8Array): void {
-    this.#buffers.push(encoded);
-    this.#bytes += encoded.length;
+    const block = this.#reserve(encoded.length);
+    block.bytes.set(encoded, block.end);
+    this.#advance(block, encoded.length);
+    block.controlBytes += encoded.length;
     this.#controlBytes += encoded.length;
   }
 
-  /** Queues data as frames of at most `frameBytesMax` octets of payload. */
+  /** Queues a copy of the data, as frames of at most `frameBytesMax` octets of payload. */
   pushData(streamId: number, data: Uint8Array, frameBytesMax: number): void {
-    for (let offset = 0; offset < data.length; offset += frameBytesMax) {
-      const part = data.subarray(offset, offset + frameBytesMax);
-      this.#buffers.push(encodeDataHeader(streamId, part.length), part);
-      this.#bytes += frameHeaderBytes + part.length;
+    for (let offset = 0; offset < data.length;) {
+      const length = Math.min(data.length - offset, frameBytesMax, this.#payloadRoom());
+      const block = this.#reserve(frameHeaderBytes + length);
+      writeDataHeader(block.bytes, block.end, streamId, length);
+      const part = length === data.length ? data : data.subarray(offset, offset + length);
+      block.bytes.set(part, block.end + frameHeaderBytes);
+      this.#advance(block, frameHeaderBytes + length);
+      offset += length;
     }
   }
 
-  /** Takes whole frames of together at most `bytesMax` octets, but at least one. */
-  take(bytesMax: number): Uint8Array[] {
-    if (this.#bytes <= bytesMax) {
-      const all = this.#buffers;
-      this.#buffers = [];
-      this.#bytes = 0;
-      this.#controlBytes = 0;
-      return all;
+  /** Takes a block of whole frames, the taker's until it gives it back, or for good. */
+  take(): OutputBlock | undefined {
+    const block = this.#sealed.shift() ?? this.#filling;
+    if (block === undefined) return undefined;
+    if (block === this.#filling) this.#filling = undefined;
+    const { bytes, end } = block;
+    this.#isBusy = end - headroomBytes > this.#smallBytes;
+    this.#bytes -= end - headroomBytes;
+    this.#controlBytes -= block.controlBytes;
+    const taken = { bytes, start: headroomBytes, end };
+    this.#taken.add(taken);
+    return taken;
+  }
+
+  /** The block was written, and nobody looks at it any more. */
+  giveBack(block: OutputBlock): void {
+    if (this.#taken.delete(block)) this.#keep(block.bytes);
+  }
+
+  /** A tunnel that is quiet holds no blocks. */
+  dropSpares(): void {
+    this.#spares = [];
+    this.#isBusy = false;
+  }
+
+  /** Payload that the next frame can have beside what is in its block already. */
+  #payloadRoom(): number {
+    const largest = this.#blockBytesMax - frameHeaderBytes;
+    if (this.#filling === undefined) return largest;
+    const room = headroomBytes + this.#blockBytesMax - this.#filling.end - frameHeaderBytes;
+    return room >= partBytesMin ? room : largest;
+  }
+
+  /** A block with room for so many octets in one piece. */
+  #reserve(length: number): FilledBlock {
+    const block = this.#filling;
+    if (block !== undefined) {
+      const needed = block.end + length;
+      if (needed <= block.bytes.length) return block;
+      // The few octets of a small block are moved: one write instead of two.
+      if (needed <= headroomBytes + this.#blockBytesMax) return this.#grow(block);
+      this.#sealed.push(block);
     }
-    let count = 0;
-    let taken = 0;
-    for (let frame = this.#buffers[0]; frame !== undefined; frame = this.#buffers[count]) {
-      const isData = isDataFrame(frame);
-      const size = frameHeaderBytes + payloadLengthOf(frame);
-      if (count > 0 && taken + size > bytesMax) break;
-      taken += size;
-      if (!isData) this.#controlBytes -= size;
-      count += isData ? 2 : 1;
-    }
-    this.#bytes -= taken;
-    return this.#buffers.splice(0, count);
+    const isSmall = !this.#isBusy && length <= this.#smallBytes && this.#sealed.length === 0;
+    const bytes = this.#allocate(isSmall ? this.#smallBytes : Math.max(length, this.#blockBytesMax));
+    return (this.#filling = { bytes, end: headroomBytes, controlBytes: 0 });
+  }
+
+  #grow({ bytes, end, controlBytes }: FilledBlock): FilledBlock {
+    const larger = this.#allocate(this.#blockBytesMax);
+    larger.set(bytes.subarray(headroomBytes, end), headroomBytes);
+    this.#keep(bytes);
+    return (this.#filling = { bytes: larger, end, controlBytes });
+  }
+
+  #allocate(length: number): Uint8Array {
+    const at = this.#spares.findIndex((spare) => spare.length === headroomBytes + length);
+    const [spare] = at === -1 ? [] : this.#spares.splice(at, 1);
+    return spare ?? new Uint8Array(headroomBytes + length);
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const isUsual = bytes.length <= headroomBytes + this.#blockBytesMax;
+    if (isUsual && this.#spares.length < sparesMax) this.#spares.push(bytes);
+  }
+
+  #advance(block: FilledBlock, length: number): void {
+    block.end += length;
+    this.#bytes += length;
   }
 }

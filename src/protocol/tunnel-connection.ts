@@ -8,7 +8,7 @@ import type { ParsedFrame } from './frame-codec.ts';
 import type { Frame, OpenFields } from './frame.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { Limits } from './limits.ts';
-import { OutputQueue } from './output-queue.ts';
+import { type OutputBlock, OutputQueue } from './output-queue.ts';
 import { StreamTable } from './stream-table.ts';
 import type { StreamRecord, StreamState } from './stream-table.ts';
 import { EventQueue } from './tunnel-event.ts';
@@ -40,7 +40,7 @@ export class TunnelConnection {
     this.#role = role;
     this.#limits = limits;
     this.#parser = new FrameParser(limits);
-    this.#output = new OutputQueue(limits.controlQueueBytesMax);
+    this.#output = new OutputQueue(limits);
     this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
     this.#streams = new StreamTable(limits, options.spare, options.unread);
     this.#link = new LinkWindow(limits);
@@ -56,7 +56,7 @@ export class TunnelConnection {
     return this.#linkCredit;
   }
 
-  /** Bytes that `takeOutput` would give. */
+  /** Bytes that wait to be taken by `takeOutput`. */
   get outputBytes(): number {
     return this.#output.bytes;
   }
@@ -146,8 +146,7 @@ export class TunnelConnection {
 
   /**
    * Takes as many bytes as the credit of stream and connection allows and gives their count. If it is less than was given, an
-   * event tells when to go on: `writable`, or `linkWritable` where the stream has credit left. The data is not copied: leave it
-   * alone until the output is written.
+   * event tells when to go on: `writable`, or `linkWritable` where the stream has credit left. What is taken is copied.
    */
   sendData(id: number, data: Uint8Array): number {
     const stream = this.#streams.get(id);
@@ -208,12 +207,18 @@ export class TunnelConnection {
       this.#output.pushEncodedControl(encodeGoaway(this.#streams.lastStreamId, code, message));
   }
 
-  /**
-   * Whole frames as buffers to write in order; takes them off the queue. With `bytesMax` at most that many bytes, but
-   * at least one frame: use it to keep a message below messageBytesMax.
-   */
-  takeOutput(bytesMax = Number.POSITIVE_INFINITY): Uint8Array[] {
-    return this.#output.take(bytesMax);
+  /** Whole frames in one block, to be written as one message; `giveBack` it once it was. Undefined: nothing waits. */
+  takeOutput(): OutputBlock | undefined {
+    return this.#output.take();
+  }
+
+  giveBack(block: OutputBlock): void {
+    this.#output.giveBack(block);
+  }
+
+  /** Memory that was kept for the next output is let go: call it now and then. */
+  dropSpares(): void {
+    this.#output.dropSpares();
   }
 
   /** Call it at `deadlineMs`: pings, or fails with tunnel_lost. */

@@ -8,6 +8,7 @@ import { WebSocketConnection, type WebSocketHandlers } from '../../src/net/webso
 import { ProxyError } from '../../src/protocol/error.ts';
 import { errorTable } from '../../src/protocol/error-table.ts';
 import { linkCreditBytesInitial } from '../../src/protocol/flow-window.ts';
+import type { OutputBlock } from '../../src/protocol/output-queue.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
 import { HeldOctets } from '../../src/protocol/held-octets.ts';
@@ -442,8 +443,10 @@ test('a peer that grants credit byte by byte has no stream looked at that gets n
   // Of a connection the link needs this.
   const webSocket = {
     start: (given: WebSocketHandlers) => void handlers.push(given),
-    sendBinary: (parts: readonly Uint8Array[]) =>
-      sent.push(parts.reduce((sum, { length }) => sum + length, 0)) > 0,
+    sendBlock: ({ start, end }: OutputBlock, written: () => void) => {
+      sent.push(end - start);
+      setImmediate(written);
+    },
     close: () => Promise.resolve(),
     destroy: () => undefined,
   } as unknown as WebSocketConnection;

@@ -52,6 +52,14 @@ export function parseFrames(parts: readonly Uint8Array[], limits: Limits = defau
   return frames;
 }
 
+/** All that it wants to write, block by block. */
+export function outputOf(connection: TunnelConnection): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let block = connection.takeOutput(); block !== undefined; block = connection.takeOutput())
+    parts.push(block.bytes.slice(block.start, block.end));
+  return parts;
+}
+
 /** A connection without a peer, to which the test speaks in frames. */
 export function alone(role: TunnelRole, changes: Partial<Limits> = {}) {
   const connection = new TunnelConnection({ role, limits: { ...defaultLimits, ...changes }, nowMs: 0 });
@@ -65,7 +73,7 @@ export function alone(role: TunnelRole, changes: Partial<Limits> = {}) {
     },
     /** The frames that it wants to write. */
     said(): ParsedFrame[] {
-      return parseFrames(connection.takeOutput());
+      return parseFrames(outputOf(connection));
     },
   };
 }
@@ -113,7 +121,7 @@ export class Conversation {
   }
 
   #carry(from: TunnelConnection, to: TunnelConnection): TunnelEvent[] {
-    for (const part of from.takeOutput()) to.receive(part, this.nowMs);
+    for (const part of outputOf(from)) to.receive(part, this.nowMs);
     to.endOfMessage();
     return drainEvents(to);
   }

@@ -65,6 +65,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'policy/path-tails.ts segmentsMax',
     'policy/rule-index.ts plainRulesMax portsIndexedMax',
     'policy/touching-index.ts portsIndexedMax',
+    'protocol/output-queue.ts sparesMax',
   ],
   'a part of a limit of the table, to which it stands in a fixed ratio': [
     'gateway/audit/audit-retention.ts batchesMax',

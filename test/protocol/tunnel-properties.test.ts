@@ -5,7 +5,7 @@ import { encodeFrame } from '../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { TunnelConnection } from '../../src/protocol/tunnel-connection.ts';
 import { anyFrame } from './any-frame.ts';
-import { coalesce, drainEvents, join, someFields } from './conversation.ts';
+import { coalesce, drainEvents, join, outputOf, someFields } from './conversation.ts';
 
 function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   const chunks: Uint8Array[] = [];
@@ -34,7 +34,7 @@ function observe(role: 'agent' | 'gateway', chunks: readonly Uint8Array[]): unkn
   return {
     events: coalesce(events),
     states,
-    output: Buffer.from(join(connection.takeOutput())).toString('hex'),
+    output: Buffer.from(join(outputOf(connection))).toString('hex'),
   };
 }
 
