@@ -94,8 +94,8 @@ function runTunnel(role: 'agent' | 'gateway', input: Uint8Array, random: Random)
     if (connection.outputBytes > outputBytesMax)
       throw new Error(`${connection.outputBytes} bytes of output wait`);
     if (random(8) === 0) {
-      const block = connection.takeOutput();
-      if (block !== undefined && random(2) === 0) connection.giveBack(block);
+      const block = connection.output.take();
+      if (block !== undefined && random(2) === 0) connection.output.giveBack(block);
     }
   }
   connection.endOfMessage();

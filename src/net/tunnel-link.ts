@@ -337,12 +337,12 @@ export class TunnelLink implements AsyncDisposable {
   }
 
   #writeBlock(): void {
-    const block = this.#connection.takeOutput();
+    const block = this.#connection.output.take();
     if (block === undefined) return;
     this.#isWriting = true;
     this.#webSocket.sendBlock(block, () => {
       this.#isWriting = false;
-      this.#connection.giveBack(block);
+      this.#connection.output.giveBack(block);
       if (!this.#isOver && (this.#connection.outputBytes > 0 || this.#waiting.size > 0)) this.#flush();
     });
   }
@@ -359,7 +359,7 @@ export class TunnelLink implements AsyncDisposable {
 
   #timeout(): void {
     this.#timerMs = Infinity;
-    this.#connection.dropSpares();
+    this.#connection.output.dropSpares();
     const nowMs = this.#nowMs();
     if ((this.#connection.deadlineMs ?? Infinity) <= nowMs) this.#connection.handleTimeout(nowMs);
     this.#handleEvents();

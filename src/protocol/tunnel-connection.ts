@@ -8,7 +8,7 @@ import type { ParsedFrame } from './frame-codec.ts';
 import type { Frame, OpenFields } from './frame.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { Limits } from './limits.ts';
-import { type OutputBlock, OutputQueue } from './output-queue.ts';
+import { OutputQueue } from './output-queue.ts';
 import { StreamTable } from './stream-table.ts';
 import type { StreamRecord, StreamState } from './stream-table.ts';
 import { EventQueue } from './tunnel-event.ts';
@@ -18,7 +18,7 @@ import { addCredit, bounded, encodeGoaway, notHeld, overrun, silentPeer } from '
 import { streamLimit, unexpected, unreadLimit } from './tunnel-fault.ts';
 
 /**
- * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `takeOutput`. A fault of the peer
+ * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `output`. A fault of the peer
  * becomes one `failed` event, after which every call does nothing (only `openStream` throws).
  */
 export class TunnelConnection {
@@ -56,7 +56,7 @@ export class TunnelConnection {
     return this.#linkCredit;
   }
 
-  /** Bytes that wait to be taken by `takeOutput`. */
+  /** Bytes that wait in `output`. */
   get outputBytes(): number {
     return this.#output.bytes;
   }
@@ -207,18 +207,9 @@ export class TunnelConnection {
       this.#output.pushEncodedControl(encodeGoaway(this.#streams.lastStreamId, code, message));
   }
 
-  /** Whole frames in one block, to be written as one message; `giveBack` it once it was. Undefined: nothing waits. */
-  takeOutput(): OutputBlock | undefined {
-    return this.#output.take();
-  }
-
-  giveBack(block: OutputBlock): void {
-    this.#output.giveBack(block);
-  }
-
-  /** Memory that was kept for the next output is let go: call it now and then. */
-  dropSpares(): void {
-    this.#output.dropSpares();
+  /** The frames that wait, as blocks to be written as one message each. `dropSpares` now and then. */
+  get output(): Pick<OutputQueue, 'take' | 'giveBack' | 'dropSpares'> {
+    return this.#output;
   }
 
   /** Call it at `deadlineMs`: pings, or fails with tunnel_lost. */

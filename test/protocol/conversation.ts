@@ -55,7 +55,7 @@ export function parseFrames(parts: readonly Uint8Array[], limits: Limits = defau
 /** All that it wants to write, block by block. */
 export function outputOf(connection: TunnelConnection): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  for (let block = connection.takeOutput(); block !== undefined; block = connection.takeOutput())
+  for (let block = connection.output.take(); block !== undefined; block = connection.output.take())
     parts.push(block.bytes.slice(block.start, block.end));
   return parts;
 }

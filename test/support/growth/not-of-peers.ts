@@ -93,6 +93,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/untrusted-origin.ts untrustedOrigin',
     'src/net/websocket-frame.ts encodeClose',
     'src/policy/short-hash.ts shortHash',
+    'src/protocol/frame-codec.ts writeDataHeader',
     'src/protocol/limits/limit-row.ts row',
     'src/protocol/limits/limit-row.ts fixedRow',
     'src/protocol/problem-document.ts problemDocument',

@@ -336,7 +336,7 @@ export const streamCases: GrowthCases = {
         return (bytes) => {
           connection.receive(bytes, 0);
           while (connection.nextEvent() !== undefined);
-          connection.takeOutput();
+          connection.output.take();
         };
       });
     },
