@@ -92,6 +92,41 @@ test('the package has the program, the types, the documents and what they link t
   );
 });
 
+test('the program is in few pieces, in which packages of others are not, and the library and the threads have files of their own', async () => {
+  const dist = join(directory.path, 'node_modules', 'upstreamproxy', 'dist');
+  const imported = async (file: string): Promise<readonly string[]> => {
+    const text = await readFile(join(dist, file), 'utf8');
+    return [...text.matchAll(/(?:\bfrom|\bimport\(?) ?"([^"]+)"/g)].map(([, specifier = '']) => specifier);
+  };
+  const main = await imported('cli/main.js');
+  assert.ok(main.length > 10);
+  for (const specifier of main) assert.match(specifier, /^(?:\.\.\/program\/[\w-]+\.js|node:.+)$/);
+  const pieces = packed.files.map(({ path }) => path).filter((path) => path.startsWith('dist/program/'));
+  assert.ok(pieces.length < 200, String(pieces.length));
+  const others = new Set<string>();
+  for (const path of pieces)
+    for (const specifier of await imported(path.slice('dist/'.length)))
+      if (!/^(?:\.\/|\.\.\/program\/|node:)/.test(specifier))
+        others.add(specifier.replace(/^(@[^/]+\/)?([^/]+).*/, '$1$2'));
+  assert.deepEqual([...others].toSorted(), [
+    '@marcbachmann/cel-js',
+    'jose',
+    'tldts',
+    'undici',
+    'yaml',
+    'zod',
+  ]);
+  for (const file of [
+    'store/sqlite/sqlite-audit-writer.js',
+    'gateway/policies/policy-thread.js',
+    'agent/own-thread.js',
+  ])
+    assert.ok(
+      packed.files.some(({ path }) => path === `dist/${file}`),
+      file,
+    );
+});
+
 test('a program in TypeScript finds the four functions with their types', async () => {
   await mkdir(join(directory.path, 'node_modules', '@types'), { recursive: true });
   // A consumer has the types of Node; these are the same ones.
