@@ -96,7 +96,8 @@ test('the program is in few pieces, in which packages of others are not, and the
   const dist = join(directory.path, 'node_modules', 'upstreamproxy', 'dist');
   const imported = async (file: string): Promise<readonly string[]> => {
     const text = await readFile(join(dist, file), 'utf8');
-    return [...text.matchAll(/(?:\bfrom|\bimport\(?) ?"([^"]+)"/g)].map(([, specifier = '']) => specifier);
+    const found = text.matchAll(/^(?:import\b.*|\} from) "([^"\n]+)";$|\bimport\("([^"\n]+)"\)/gm);
+    return [...found].map(([, whole, used]) => whole ?? used ?? '');
   };
   const main = await imported('cli/main.js');
   assert.ok(main.length > 10);
