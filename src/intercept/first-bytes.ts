@@ -4,6 +4,8 @@ export type FirstBytesKind = 'tls' | 'http' | 'http2' | 'other' | 'incomplete';
 
 /** HTTP/2 connection preface (RFC 9113 §3.4). */
 const http2Preface = latin1('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+/** What SSH begins with (RFC 4253 §4.2). The name of a distribution may stand behind a space, as if this were a method. */
+const sshBanner = latin1('SSH-');
 const lineEnd = latin1('\r\n');
 /** Longer than every registered method; a longer first word is not HTTP. */
 const methodBytesMax = 32;
@@ -23,6 +25,7 @@ export function classifyFirstBytes(bytes: Uint8Array): FirstBytesKind {
   const matched = prefixLength(bytes, http2Preface);
   if (matched === http2Preface.length) return 'http2';
   if (matched === bytes.length) return 'incomplete';
+  if (prefixLength(bytes, sshBanner) === sshBanner.length) return 'other';
   const emptyLine = prefixLength(bytes, lineEnd);
   if (emptyLine === bytes.length) return 'incomplete';
   return classifyMethod(emptyLine === lineEnd.length ? bytes.subarray(emptyLine) : bytes);

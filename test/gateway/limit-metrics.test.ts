@@ -98,7 +98,6 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'jailEnterTimeoutMs',
     'jailMountTimeoutMs',
     'jailRefusalCharactersMax',
-    'portRedirectTimeoutMs',
     'jailBacklogMax',
     'leftoverGraceMs',
     'leftoverKillRoundsMax',

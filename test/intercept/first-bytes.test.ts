@@ -40,6 +40,8 @@ const cases: readonly (readonly [name: string, bytes: Uint8Array, kind: FirstByt
   ['an empty line before TLS', latin1('\r\n\x16\x03\x01\x02\x00\x01'), 'other'],
   ['an empty line before a first word of 32 octets', latin1(`\r\n${'A'.repeat(32)}`), 'other'],
   ['SSH', latin1('SSH-2.0-OpenSSH_9.9\r\n'), 'other'],
+  ['SSH with the comment of a distribution', latin1('SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n'), 'other'],
+  ['a method that begins like SSH', latin1('SSH / HTTP/1.1'), 'http'],
   ['SOCKS 5', latin1('\x05\x01\x00'), 'other'],
   ['a PostgreSQL start', latin1('\x00\x00\x00\x08\x04\xd2\x16\x2f'), 'other'],
   ['Redis', latin1('*1\r\n$4\r\nPING\r\n'), 'other'],

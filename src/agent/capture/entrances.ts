@@ -9,6 +9,8 @@ export interface EntrancePorts {
   readonly relay: number;
   /** Of every address, for connections that name no proxy. */
   readonly captured: readonly number[];
+  /** Ports that on 127.0.0.1 are to lead to the same port of the loopback outside. */
+  readonly local?: readonly number[];
 }
 
 /** The holder closes them. */

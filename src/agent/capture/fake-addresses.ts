@@ -19,7 +19,7 @@ interface Entry {
 }
 
 /** The range that is local inside the namespace. */
-export const fakeNetwork = { address: '198.18.0.1', netmask: '255.254.0.0', range: '198.18.0.0/15' } as const;
+export const fakeNetwork = { address: '198.18.0.1', bits: 15, netmask: '255.254.0.0' } as const;
 
 /** Where there is no namespace: 127.64.0.0/10, which is local everywhere; the resolver has the first address. */
 export const loopbackNetwork = { resolver: '127.64.0.1', first: '127.64.1.0', count: 4_000_000 } as const;

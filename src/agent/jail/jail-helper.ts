@@ -88,7 +88,7 @@ export async function runJailHelper(): Promise<number> {
 async function enter(context: JailContext): Promise<JailReport> {
   try {
     const layers = lookedAt(context, await enterLayers(context));
-    const { init } = context;
+    const { init, hasAllPorts = false } = context;
     const isStranded =
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
     const { plan, uid = process.geteuid?.() ?? 0, reachesOwnAlone, ownTerminals } = context;
@@ -97,6 +97,7 @@ async function enter(context: JailContext): Promise<JailReport> {
       layers,
       isStranded,
       measures,
+      hasAllPorts,
       ...(init === undefined ? {} : { init }),
       ...coverReport(context),
     };

@@ -59,8 +59,8 @@ export interface JailPlan {
   readonly layers: readonly JailLayer[];
   /** For `network`: ports to capture, and to send out, as soon as it stands. */
   readonly earlyPorts?: readonly number[];
-  /** For `network`: all other ports lead to one of the early ones. */
-  readonly hasAllPorts?: boolean;
+  /** For `network`: all other ports are to lead to one of the early ones; the layer fails without them where they are required. */
+  readonly allPorts?: 'required' | 'wanted';
   /** The helper asks for its users and waits for a line before it does anything. */
   readonly needsMap?: boolean;
   /** The helper was started in a namespace of users, where no command is to be without the others. */
@@ -91,6 +91,8 @@ export interface JailReport {
   readonly isStranded?: boolean;
   /** For `processes`: the init, a child of the agent. */
   readonly init?: number;
+  /** For `network`: all ports lead to one of the early ones. */
+  readonly hasAllPorts?: boolean;
   readonly measures?: JailMeasures;
   /** Paths of the plan's covers that are covered. */
   readonly covered?: readonly string[];

@@ -282,15 +282,18 @@ function streamOf(child: ChildProcess, fd: number): Duplex {
 }
 
 async function openEntrances(
-  { control, receiver, plan }: JailParts,
-  { relay, captured }: EntrancePorts,
+  { control, receiver, plan, report }: JailParts,
+  { relay, captured, local = [] }: EntrancePorts,
 ): Promise<Entrances> {
   if (receiver === undefined) throw new ProxyError('jail_refused', 'the jail has no network');
-  const { earlyPorts: opened = [], hasAllPorts = false } = plan;
-  const later = hasAllPorts ? [] : captured.filter((port) => !opened.includes(port));
+  const { earlyPorts: opened = [] } = plan;
+  const { hasAllPorts = false } = report;
+  // Ports of the loopback are led nowhere: what is reached there has a listener.
+  const wanted = new Set([...(hasAllPorts ? [] : captured), ...local]);
+  const later = [...wanted].filter((port) => port !== relay && !opened.includes(port));
   const request: JailListen = { listen: { relay, captured: later } };
   control.write(`${JSON.stringify(request)}\n`);
-  return { ...(await receiver.entrances()), hasAllPorts };
+  return { ...(await receiver.entrances()), hasAllPorts, local };
 }
 
 /** The helper starts the command beside itself and ends; where it cannot, it says why and ends with the code. */

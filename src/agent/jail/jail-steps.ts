@@ -37,6 +37,8 @@ export interface JailContext {
   ownTerminals?: boolean;
   /** It has a network of its own, or the kernel refused one. */
   ownNetwork?: 'made' | Error;
+  /** All ports lead to one that is captured. */
+  hasAllPorts?: boolean;
   init?: number;
   /** What was laid over paths. */
   covers?: Covers;
@@ -89,7 +91,7 @@ export const steps: readonly JailStep[] = [
       makeOwnNetwork(context);
       if (context.ownNetwork instanceof Error) throw context.ownNetwork;
       context.isInside = true;
-      enterNetwork(calls, numbers, plan);
+      context.hasAllPorts = enterNetwork(calls, numbers, plan).hasAllPorts;
     },
   },
   {

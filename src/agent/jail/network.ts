@@ -9,6 +9,7 @@ import { dropNetworkCapabilities } from './capabilities.ts';
 import type { JailPlan } from './jail-plan.ts';
 import { requireDone } from '../../system/kernel-fault.ts';
 import { redirectPorts } from './port-redirect.ts';
+import type { Kernel } from './raw-listener.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 // <linux/sockios.h>, netdevice(7)
@@ -39,16 +40,29 @@ const scratchFolders = ['/tmp', '/run', '/mnt', '/var'];
 export function enterNetwork(
   calls: SystemCalls,
   numbers: SystemCallNumbers,
-  { hasAllPorts = false, earlyPorts = [] }: Pick<JailPlan, 'hasAllPorts' | 'earlyPorts'>,
-): void {
+  { allPorts, earlyPorts = [] }: Pick<JailPlan, 'allPorts' | 'earlyPorts'>,
+): { readonly hasAllPorts: boolean } {
   for (const folder of otherResolvers) {
     if (isFolder(folder)) maskFolder(calls, numbers, folder);
   }
   mountResolvConf(calls, numbers);
   bringLoopbackUp(calls, numbers);
-  // By a program of its own, so before the rights to it go.
-  if (hasAllPorts) redirectPorts(earlyPorts);
+  // Before the rights to it go.
+  const hasAllPorts = allPorts !== undefined && leadPorts({ calls, numbers }, earlyPorts, allPorts);
   dropNetworkCapabilities(calls, numbers);
+  return { hasAllPorts };
+}
+
+/** Without it a connection to another port is refused by the kernel: nothing gets out, but nobody is told of it either. */
+function leadPorts(kernel: Kernel, captured: readonly number[], how: 'required' | 'wanted'): boolean {
+  try {
+    redirectPorts(kernel, captured);
+    return true;
+  } catch (error) {
+    if (how === 'wanted') return false;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`not all ports can be captured: ${reason}`, { cause: error });
+  }
 }
 
 function bringLoopbackUp(calls: SystemCalls, numbers: SystemCallNumbers): void {

@@ -77,8 +77,8 @@ export const jailOptionTable = {
     help: 'which ports are captured',
     // No value by default: with --isolate=off it may not be given.
     choices: {
-      policy: '80, 443 and the ports that its rules name, which is the default',
-      all: 'every port, where nft(8) is',
+      policy: '80, 443 and the ports that its rules name',
+      all: 'every port; by default they are where the kernel has nf_tables, and those of the policy elsewhere',
     },
   },
 } as const satisfies OptionTable;

@@ -67,7 +67,9 @@ export function proposePolicy(events: Iterable<AuditEvent>): string {
     for (const rule of rulesOf(entry, denied)) lines.push(ruleText(entry, rule, names));
   }
   // Marks alone make no list.
-  if (entries.length === 0 && !refusedRaw.hasObserved) lines[2] = 'rules: []\n';
+  // What stands behind marks is no list yet.
+  if (entries.length === 0 && !refusedRaw.hasObserved)
+    lines[2] = 'rules: [] # take these brackets away with the first mark\n';
   return [...lines, ...refusedRaw.lines(names)].join('');
 }
 

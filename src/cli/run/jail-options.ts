@@ -75,7 +75,7 @@ export function readJailOptions(values: JailValues): JailOptions {
     ...(fsWrite === undefined ? {} : { fsWrite }),
     ...(user === undefined ? {} : { identity: parseIdentity(user) }),
     ...(openFiles === undefined ? {} : { openFilesSoft: openFiles }),
-    hasAllPorts: values['capture-ports'] === 'all',
+    ...allPortsOf(values['capture-ports']),
   };
   if (fsWrite !== undefined && !plan.layers.includes('landlock'))
     throw new ProxyError('usage', '--fs-write needs the layer landlock');
@@ -83,9 +83,15 @@ export function readJailOptions(values: JailValues): JailOptions {
   const captureLoopback = values['capture-loopback'];
   if (captureOnly && !captureLoopback && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-only needs the layer network, or --capture-loopback');
-  if (plan.hasAllPorts === true && !plan.layers.includes('network'))
+  if (plan.allPorts === 'required' && !plan.layers.includes('network'))
     throw new ProxyError('usage', '--capture-ports all needs the layer network');
   return { isolate, plan, fsRead, allowLocal, captureOnly, captureLoopback };
+}
+
+/** By default what no rule names is captured where the kernel can lead it, so that who is refused hears of it. */
+function allPortsOf(choice: JailValues['capture-ports']): Pick<JailPlan, 'allPorts'> {
+  if (choice === 'policy') return {};
+  return { allPorts: choice === 'all' ? 'required' : 'wanted' };
 }
 
 /**
@@ -158,7 +164,7 @@ function storeCovers({ plan, stores }: Parameters<typeof openJailFor>[0]): reado
 function isAskedFor(layer: JailLayer, { plan, captureOnly, captureLoopback }: JailOptions): boolean {
   if (layer === 'identity') return true;
   if (layer === 'landlock') return plan.fsWrite !== undefined;
-  return layer === 'network' && ((captureOnly && !captureLoopback) || plan.hasAllPorts === true);
+  return layer === 'network' && ((captureOnly && !captureLoopback) || plan.allPorts === 'required');
 }
 
 /** Our own program again; in a single-file build the runtime and the program are one. */

@@ -42,9 +42,7 @@ export async function openRunSession(
       jail: factsOf(jail, allowLocal),
       entrances: async (ports) => {
         const local = allowLocal.filter((port) => port !== ports.relay);
-        const captured = [...new Set([...ports.captured, ...local])];
-        const opened = await (await jail)?.listen?.({ ...ports, captured });
-        return opened === undefined ? undefined : { ...opened, local };
+        return await (await jail)?.listen?.({ ...ports, local });
       },
       onFailure: 'throw',
       signal,

@@ -230,11 +230,6 @@ export const agentLimits = {
     'jail_refused',
     'What the helper of the jail says on its standard error: one line of a tool, with room.',
   ),
-  portRedirectTimeoutMs: fixedRow(
-    5_000,
-    'jail_refused',
-    'A run of nft(8), which does no more than one message to the kernel.',
-  ),
   jailBacklogMax: fixedRow(
     511,
     'limit_exceeded',

@@ -107,8 +107,9 @@ test('layers are those that are named, in the order in which they are written', 
 });
 
 test('what an option needs has to be among the layers', () => {
-  assert.equal(read('--capture-ports', 'all').plan.hasAllPorts, true);
-  assert.equal(read().plan.hasAllPorts, false);
+  assert.equal(read('--capture-ports', 'all').plan.allPorts, 'required');
+  assert.equal(read('--capture-ports', 'policy').plan.allPorts, undefined);
+  assert.equal(read().plan.allPorts, 'wanted');
   for (const args of [
     ['--fs-write', '/tmp', '--jail-layers', 'seccomp'],
     ['--capture-only', '--jail-layers', 'seccomp'],
