@@ -71,7 +71,10 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
   const contact = await contactOrProblem(options, captured);
   if (!('chain' in contact)) options.onNoSession?.(contact);
   const rows = clientTable.filter(({ id }) => options.clients.length === 0 || options.clients.includes(id));
-  const scene = { ...sceneOf(options, captured, contact), closedPorts: await closedPortsOf(rows, captured) };
+  const scene = {
+    ...sceneOf(options, captured, contact),
+    closedPorts: await closedPortsOf(rows, captured, contact),
+  };
   const skewMs = 'chain' in contact ? contact.clockSkewMs : undefined;
   const problems = [
     ...('chain' in contact ? [] : [contact]),
@@ -92,9 +95,15 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
   };
 }
 
-/** Where names lead to the agent, it listens on the ports that the policy's rules name, and on no other. */
-async function closedPortsOf(rows: readonly ClientRow[], captured: boolean): Promise<ReadonlySet<number>> {
+/** By what the gateway says. One that does not is older; then it is what the agent listens on, which can be more than rules allow. */
+async function closedPortsOf(
+  rows: readonly ClientRow[],
+  captured: boolean,
+  contact: GatewayContact | Problem,
+): Promise<ReadonlySet<number>> {
   const ports = captured ? rows.flatMap(({ port }) => port ?? []) : [];
+  const open = 'chain' in contact ? contact.ports : undefined;
+  if (open !== undefined) return new Set(ports.filter((port) => !open.has(port)));
   const closed = await Promise.all(ports.map(async (port) => ((await isPortOpen(port)) ? [] : [port])));
   return new Set(closed.flat());
 }

@@ -22,6 +22,8 @@ export interface RelayAddress {
 export interface GatewayContact {
   readonly session: string;
   readonly protocol: string;
+  /** Ports beside 80 and 443 that the policy's rules name; undefined of a gateway that does not say it. */
+  readonly ports: ReadonlySet<number> | undefined;
   /** The gateway's clock minus ours. */
   readonly clockSkewMs: number;
   readonly durationMs: number;
@@ -76,6 +78,7 @@ export async function contactGateway({ relay, word, timeoutMs }: ContactOptions)
     return {
       session: response.session,
       protocol: response.protocol,
+      ports: response.ports,
       clockSkewMs: Math.round(Date.parse(response.time) - (startedMs + endedMs) / 2),
       durationMs: endedMs - startedMs,
       chain,
@@ -162,11 +165,16 @@ async function within(
 function parseContact(
   { status, body }: ReadResponse,
   word: string,
-): { session: string; protocol: string; time: string } {
+): Pick<GatewayContact, 'session' | 'protocol' | 'ports'> & { readonly time: string } {
   const said: unknown = safeParse(Buffer.from(body).toString('utf8'));
   if (typeof said === 'object' && said !== null && 'doctor' in said && said.doctor === word) {
-    const { session, protocol, time } = said as Record<string, unknown>;
-    return { session: String(session), protocol: String(protocol), time: String(time) };
+    const { session, protocol, time, ports } = said as Record<string, unknown>;
+    return {
+      session: String(session),
+      protocol: String(protocol),
+      time: String(time),
+      ports: Array.isArray(ports) ? new Set(ports.map(Number)) : undefined,
+    };
   }
   throw otherThanTheGateway(`status ${String(status)}`);
 }

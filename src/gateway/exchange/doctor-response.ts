@@ -13,6 +13,8 @@ export interface DoctorRequest {
   /** What the client speaks with the gateway: `http/1.1` or `h2`. */
   readonly protocol: string;
   readonly principal: Principal;
+  /** Those that rules of the session's policy name, beside 80 and 443. */
+  readonly ports: readonly number[];
   readonly nowMs: number;
 }
 
@@ -65,13 +67,14 @@ function pathOf(pattern: string): RegExp {
 }
 
 function report(found: string | undefined, request: DoctorRequest): DoctorResponse {
-  const { scheme, protocol, principal, nowMs } = request;
+  const { scheme, protocol, principal, ports, nowMs } = request;
   return json(200, {
     ok: true,
     ...(found === undefined ? {} : { doctor: found }),
     session: principal.sessionId,
     scheme,
     protocol,
+    ports,
     time: new Date(nowMs).toISOString(),
   });
 }

@@ -103,7 +103,8 @@ export async function runExchange(
     if (head.destination.host === accessHost) {
       const { principal } = scene;
       const { limits, clock } = parts;
-      await respondForOwnHost(parts.desk, { client, head, principal, limits, clock, record });
+      const policy = parts.policy();
+      await respondForOwnHost(parts.desk, { client, head, principal, limits, clock, policy, record });
     } else {
       await forward(client, scene, parts, { admitted, record });
     }

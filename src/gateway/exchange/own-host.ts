@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
-import type { Principal } from '../../policy/decision.ts';
+import type { Policy, Principal } from '../../policy/decision.ts';
 import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { denialText } from './denial.ts';
@@ -21,6 +21,7 @@ export interface AccessExchange {
   readonly principal: Principal;
   readonly limits: Limits;
   readonly clock: () => number;
+  readonly policy: Policy;
   readonly record: ExchangeRecord;
 }
 
@@ -52,14 +53,15 @@ export async function respondForOwnHost(
 
 async function ownResponse(
   desk: AccessDesk | undefined,
-  { head, principal, clock, record }: AccessExchange,
+  { head, principal, limits, clock, policy, record }: AccessExchange,
   body: Buffer,
 ): Promise<DoctorResponse> {
   const { method, path, query, destination } = head;
   if (isDoctorPath(path)) {
     const { scheme } = destination;
     const protocol = record.facts.protocol ?? '';
-    const request = { method, path, query, scheme, protocol, principal, nowMs: clock() };
+    const ports = policy.capturePorts(principal).slice(0, limits.capturePortsMax);
+    const request = { method, path, query, scheme, protocol, principal, ports, nowMs: clock() };
     return proofResponse(request, record.traceId);
   }
   if (desk === undefined)

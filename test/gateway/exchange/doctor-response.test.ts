@@ -11,6 +11,7 @@ const request = (path: string, more: Partial<DoctorRequest> = {}): DoctorRequest
   protocol: 'h2',
   // The response reads its session alone.
   principal: { id: 'p', sessionId: 'ses_1' } as DoctorRequest['principal'],
+  ports: [5432],
   nowMs: 0,
   ...more,
 });
@@ -22,6 +23,7 @@ test('it says by what the gateway was reached, and repeats the word of the clien
     session: 'ses_1',
     scheme: 'https',
     protocol: 'h2',
+    ports: [5432],
     time: '1970-01-01T00:00:00.000Z',
   });
   assert.equal('doctor' in JSON.parse(doctorResponse(request('/doctor')).text), false);
