@@ -110,8 +110,8 @@ for (const user of users) {
           refused.stderr,
         );
         assert.ok(refused.stderr.includes(`the rule that would allow it: ${rule}\n`), refused.stderr);
-        const events = audit.events.filter((event) => event['host'] === host && event['port'] === port);
-        assert.deepEqual([events[0]?.['errorCode'], events[0]?.['verdict']], ['protocol_denied', 'deny']);
+        const event = audit.events.find((one) => one['host'] === host && one['port'] === port);
+        assert.deepEqual([event?.['errorCode'], event?.['verdict']], ['protocol_denied', 'deny']);
       }
       const learnt = await runCommand(launcher, ['policy', 'learn', audit.file]);
       assert.equal(learnt.code, 0, learnt.stderr);
@@ -137,7 +137,7 @@ async function auditOf(
 async function usePolicy(path: string, proposal: string, uid: number): Promise<void> {
   const unmarked = proposal.replace(/^rules: \[\]/m, 'rules:').replaceAll(/^ {2}# - \{/gm, '  - {');
   const { rules } = parse(unmarked) as { readonly rules: readonly object[] };
-  const local = rules.map((rule) => ({ ...rule, addresses: ['127.0.0.1/32'] }));
+  const local = rules.map((rule) => Object.assign(rule, { addresses: ['127.0.0.1/32'] }));
   await writeFile(path, JSON.stringify({ rules: local }));
   if (process.geteuid?.() === 0) await chown(path, uid, uid);
 }

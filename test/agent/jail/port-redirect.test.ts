@@ -33,7 +33,10 @@ function kernel({ socket = descriptor, reads = [] as readonly (Buffer | number)[
   const call: SystemCalls['call'] = (number, _fd, bytes) => {
     if (number === numbers.socket) return socket;
     if (number === numbers.sendto) return sent.push(Buffer.from(bytes as Uint8Array));
-    if (number === numbers.close) return (closed += 1) * 0;
+    if (number === numbers.close) {
+      closed += 1;
+      return 0;
+    }
     assert.equal(number, numbers.recvfrom);
     const next = waiting.shift() ?? -constants.errno.EAGAIN;
     if (typeof next === 'number') return next;
