@@ -1,60 +1,111 @@
-// The benchmark's origin, a process of its own: bodies of any size, and a sink that hashes what it gets.
+// The benchmark's origin, a process of its own: HTTP/1.1 by hand over TLS, with responses that are made once, so that it takes as little of
+// the machine as can be. With `http2` it is Node's own server, which has both protocols.
+// usage: origin-process.ts CERTIFICATE KEY [http2]
 
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer } from 'node:http2';
-import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { crc32 } from 'node:zlib';
+
+import { downloadChunk, smallBytes, sumText } from './load/bodies.ts';
 
 const [certificate = '', key = '', protocol] = process.argv.slice(2);
-const chunk = Buffer.alloc(256 * 1024, 0x62);
-const small = Buffer.alloc(1024, 0x63);
-
 const identity = { cert: readFileSync(certificate), key: readFileSync(key) };
-const serve = (request: IncomingMessage, response: ServerResponse): void => {
-  const [, kind, size] = (request.url ?? '').split('/');
-  if (kind === 'sink') {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    request.on('data', (piece: Buffer) => {
-      bytes += piece.length;
-      hash.update(piece);
-    });
-    request.on('end', () => {
-      const text = `${bytes} ${hash.digest('hex')}`;
-      response.writeHead(200, { 'content-length': text.length }).end(text);
-    });
-    return;
-  }
-  if (kind === 'small') {
-    request.resume();
-    response.writeHead(200, { 'content-length': small.length }).end(small);
-    return;
-  }
-  let left = Number(size);
-  response.writeHead(200, { 'content-length': left });
+const small = Buffer.alloc(smallBytes, 0x63);
+const smallResponse = Buffer.concat([
+  Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${smallBytes}\r\n\r\n`),
+  small,
+]);
+const continues = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
+
+/** What is still to come of a request's body, and what is said when it has come. */
+interface Sink {
+  left: number;
+  bytes: number;
+  sum: number;
+  readonly isSmall: boolean;
+}
+
+function serveConnection(socket: TLSSocket): void {
+  let head: Buffer | undefined;
+  let sink: Sink | undefined;
+  const take = (chunk: Buffer): void => {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (sink !== undefined) {
+        const piece = rest.length > sink.left ? rest.subarray(0, sink.left) : rest;
+        rest = rest.subarray(piece.length);
+        sink.left -= piece.length;
+        sink.bytes += piece.length;
+        if (!sink.isSmall) sink.sum = crc32(piece, sink.sum);
+        if (sink.left > 0) return;
+        socket.write(sink.isSmall ? smallResponse : textResponse(sumText(sink.bytes, sink.sum)));
+        sink = undefined;
+        continue;
+      }
+      const whole = head === undefined ? rest : Buffer.concat([head, rest]);
+      const end = whole.indexOf('\r\n\r\n');
+      if (end === -1) {
+        head = whole;
+        return;
+      }
+      head = undefined;
+      rest = whole.subarray(end + 4);
+      sink = begin(socket, whole.toString('latin1', 0, end));
+    }
+  };
+  socket.on('data', take);
+  socket.on('error', () => socket.destroy());
+}
+
+/** Serves a request whose head has come; gives the body that is awaited. */
+function begin(socket: TLSSocket, head: string): Sink | undefined {
+  const path = head.slice(head.indexOf(' ') + 1, head.indexOf(' ', head.indexOf(' ') + 1));
+  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+  if (/\r\nexpect:/i.test(head)) socket.write(continues);
+  const isSmall = path === '/small';
+  if (length > 0) return { left: length, bytes: 0, sum: 0, isSmall };
+  if (isSmall) socket.write(smallResponse);
+  else sendBytes(socket, Number(path.split('/')[2]));
+  return undefined;
+}
+
+function textResponse(text: string): string {
+  return `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+}
+
+function sendBytes(socket: TLSSocket, bytes: number): void {
+  let left = bytes;
+  socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`);
   const write = (): void => {
-    while (left > 0) {
-      const piece = left < chunk.length ? chunk.subarray(0, left) : chunk;
+    while (left > 0 && !socket.destroyed) {
+      const piece = left < downloadChunk.length ? downloadChunk.subarray(0, left) : downloadChunk;
       left -= piece.length;
-      if (!response.write(piece)) {
-        response.once('drain', write);
+      if (!socket.write(piece)) {
+        socket.once('drain', write);
         return;
       }
     }
-    response.end();
   };
   write();
-};
+}
+
+function serveSmall(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(200, { 'content-length': smallBytes }).end(small);
+}
+
 const server =
   protocol === 'http2'
     ? createSecureServer({ ...identity, allowHTTP1: true }, (request, response) => {
         // The compatible interface has all that is used here.
-        serve(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+        serveSmall(request as unknown as IncomingMessage, response as unknown as ServerResponse);
       })
-    : createServer({ ...identity, keepAliveTimeout: 60_000 }, serve);
-server.listen(0, '127.0.0.1', () => {
+    : createServer({ ...identity, ALPNProtocols: ['http/1.1'] }, serveConnection);
+server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => {
   // A server that listens has an address with a port.
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
 });

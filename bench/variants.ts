@@ -1,0 +1,72 @@
+// The variants of our own path that can be compared, and whether this version has them.
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { runtimeFile } from './child.ts';
+import { direct, upstreamproxy } from './contenders.ts';
+import type { AgentOptions, Contender, GatewayOptions, OriginProcess } from './contenders.ts';
+import { squid } from './squid.ts';
+
+const command = fileURLToPath(new URL('../bin/upstreamproxy', import.meta.url));
+const schemaFile = fileURLToPath(new URL('../schema/gateway.schema.json', import.meta.url));
+
+export const variantNames = [
+  'direct',
+  'squid',
+  'upstreamproxy',
+  'tls-in-gateway',
+  'bun-agent',
+  'workers-2',
+] as const;
+export type VariantName = (typeof variantNames)[number];
+
+export function isVariantName(name: string): name is VariantName {
+  return (variantNames as readonly string[]).includes(name);
+}
+
+/** Options of ours, or why this version or machine has no such variant. */
+export function ourOptions(name: VariantName): (GatewayOptions & AgentOptions) | string {
+  switch (name) {
+    case 'tls-in-gateway': {
+      const option = agentOption(/--tls-ends?-in\b/);
+      return option === undefined
+        ? 'TLS ends in the gateway in every variant of this version'
+        : { name, args: [option, 'gateway'] };
+    }
+    case 'bun-agent':
+      return runtimeFile('bun') === process.execPath ? 'Bun is not installed' : { name, runtime: 'bun' };
+    case 'workers-2':
+      return hasSetting('workers')
+        ? { name, config: 'workers: 2\n' }
+        : 'this version has no `workers` in its configuration';
+    default:
+      return {};
+  }
+}
+
+/** Starts it, or says why it can't be compared here. */
+export async function startVariant(
+  name: VariantName,
+  directory: string,
+  origin: OriginProcess,
+): Promise<Contender | string> {
+  if (name === 'direct') return direct(origin);
+  if (name === 'squid') return await squid(directory, origin);
+  const options = ourOptions(name);
+  return typeof options === 'string' ? options : await upstreamproxy(directory, origin, options);
+}
+
+function agentOption(pattern: RegExp): string | undefined {
+  const { stdout } = spawnSync(command, ['agent', '--help'], { encoding: 'utf8' });
+  return pattern.exec(stdout)?.[0];
+}
+
+export function hasSetting(name: string): boolean {
+  // The schema is ours, made by a test.
+  const { properties } = JSON.parse(readFileSync(schemaFile, 'utf8')) as {
+    properties?: Record<string, unknown>;
+  };
+  return properties?.[name] !== undefined;
+}
