@@ -14,6 +14,9 @@ const lookIntervalMs = 15_000;
 
 export interface FollowedAuthorityOptions {
   readonly directory: string;
+  /** Of its files, and of what is made where there are none; the authority that intercepts unless another is named. */
+  readonly name?: string;
+  readonly commonName?: string;
   readonly clock: () => number;
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
@@ -26,6 +29,7 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
   #published: Pick<CertificateAuthority, 'certificatesPem' | 'etag'>;
   /** Told once, and again when it is another one. */
   #fault = '';
+  #onSigner: () => void = () => undefined;
 
   private constructor(options: FollowedAuthorityOptions, authority: CertificateAuthority) {
     this.#options = options;
@@ -38,8 +42,9 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
 
   /** Makes the authority where there is none yet. Throws ProxyError `ca_key_unusable`. */
   static async open(options: FollowedAuthorityOptions): Promise<FollowedAuthority> {
-    const { directory, clock } = options;
-    return new FollowedAuthority(options, await openCertificateAuthority(directory, { nowMs: clock() }));
+    const { directory, clock, log: _, ...names } = options;
+    const authority = await openCertificateAuthority(directory, { nowMs: clock(), ...names });
+    return new FollowedAuthority(options, authority);
   }
 
   get signerPem(): string {
@@ -62,6 +67,11 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     return this.#signer.issueFor(names, nowMs);
   }
 
+  /** Calls the listener, in place of the one before, each time that another one signs. */
+  onSigner(listener: () => void): void {
+    this.#onSigner = listener;
+  }
+
   /** Looks now. */
   look(): Promise<void> {
     return this.#repeated.now();
@@ -72,14 +82,15 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
   }
 
   async #look(): Promise<void> {
-    const { directory, clock, log } = this.#options;
-    const found = await readCertificateAuthority(directory, { nowMs: clock() });
+    const { directory, clock, log, ...names } = this.#options;
+    const found = await readCertificateAuthority(directory, { nowMs: clock(), ...names });
     this.#fault = '';
     if (found.etag === this.#published.etag && found.signerPem === this.#signer.signerPem) return;
     this.#published = found;
     // Otherwise the leaves that are out stay as good as they were.
     const isOther = found.signerPem !== this.#signer.signerPem;
     if (isOther) this.#signer = found;
+    if (isOther) this.#onSigner();
     log(
       'info',
       `the certificates of ${directory} were taken anew${isOther ? '; another one signs now' : ''}`,

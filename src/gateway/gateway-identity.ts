@@ -4,15 +4,37 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { openServerIdentity } from '../pki/server-identity.ts';
+import { openServerIdentity, serverAuthority } from '../pki/server-identity.ts';
 import type { ServerIdentity } from '../pki/server-identity.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 import type { GatewayConfig } from './config/config.ts';
+import { FollowedAuthority, type FollowedAuthorityOptions } from './followed-authority.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
 const identityCheckMs = 6 * 3_600_000;
 const identityRenewBeforeMs = 10 * 24 * 3_600_000;
+
+/** Where the authority of the own certificate is; undefined where the operator gives one. */
+export function serverAuthorityOf(
+  config: GatewayConfig,
+): (typeof serverAuthority & { readonly directory: string }) | undefined {
+  if (config.tls !== 'self') return undefined;
+  return { directory: folderOf(config), ...serverAuthority };
+}
+
+function folderOf({ stateDirectory }: GatewayConfig): string {
+  return join(stateDirectory, 'server');
+}
+
+/** That authority, as its folder has it from now on. Throws ca_key_unusable. */
+export async function followServerAuthority(
+  config: GatewayConfig,
+  { clock, log }: Pick<FollowedAuthorityOptions, 'clock' | 'log'>,
+): Promise<FollowedAuthority | undefined> {
+  const place = serverAuthorityOf(config);
+  return place === undefined ? undefined : await FollowedAuthority.open({ ...place, clock, log });
+}
 
 /** The certificate of the public port: the operator's, or one of our own. */
 export async function openIdentity(
@@ -20,9 +42,8 @@ export async function openIdentity(
   nowMs: number,
 ): Promise<{ readonly identity: ServerIdentity; readonly renewable: boolean }> {
   if (config.tls === 'self') {
-    const directory = join(config.stateDirectory, 'server');
     return {
-      identity: await openServerIdentity(directory, { names: config.publicNames, nowMs }),
+      identity: await openServerIdentity(folderOf(config), { names: config.publicNames, nowMs }),
       renewable: true,
     };
   }
@@ -52,6 +73,8 @@ function requirePair(
 export interface RenewIdentityOptions {
   readonly server: Pick<Server, 'setSecureContext'>;
   readonly identity: ServerIdentity;
+  /** Whose certificate it is: when another one signs, it is made anew at once. */
+  readonly authority?: Pick<FollowedAuthority, 'signerPem' | 'onSigner'>;
   readonly clock: () => number;
   readonly log: (level: 'error', message: string) => void;
   readonly intervalMs?: number;
@@ -60,13 +83,16 @@ export interface RenewIdentityOptions {
 /** Keeps the gateway's own certificate fresh in a process that runs for months. */
 export function renewIdentity(
   config: GatewayConfig,
-  { server, identity, clock, log, intervalMs = identityCheckMs }: RenewIdentityOptions,
+  { server, identity, authority, clock, log, intervalMs = identityCheckMs }: RenewIdentityOptions,
 ): RepeatedLook {
   let untilMs = identity.notAfterMs - identityRenewBeforeMs;
+  let signer = authority?.signerPem;
   const renewal = new RepeatedLook({
     look: async () => {
-      if (clock() < untilMs) return;
+      const now = authority?.signerPem;
+      if (clock() < untilMs && now === signer) return;
       const { identity: fresh } = await openIdentity(config, clock());
+      signer = now;
       server.setSecureContext({ cert: fresh.certificatePem, key: fresh.keyPem, minVersion: 'TLSv1.2' });
       untilMs = fresh.notAfterMs - identityRenewBeforeMs;
     },
@@ -81,5 +107,6 @@ export function renewIdentity(
     },
   });
   renewal.start();
+  authority?.onSigner(() => void renewal.now());
   return renewal;
 }

@@ -19,6 +19,7 @@ import type { HomeCredentials } from './credentials/request/home-credentials.ts'
 import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
+import { followServerAuthority } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { Metrics, countingSink } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
@@ -102,6 +103,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const { port, serverCaPem, server, stopBeingReady } = await openPublicPort({
     ...start,
     authority: ways.authority,
+    serverAuthority: ways.serverAuthority,
     audit: records.audit,
     sessions,
     tunnels,
@@ -126,7 +128,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     store: records.store,
     policy: rules.policies.current,
     reload: async () => {
-      await Promise.all([rules.policies.reload(), ways.authority.look(), signingKey.look()]);
+      const { authority, serverAuthority } = ways;
+      const followed = [authority.look(), serverAuthority?.look(), signingKey.look()];
+      await Promise.all([rules.policies.reload(), ...followed]);
     },
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
@@ -197,6 +201,8 @@ async function openRules({ config, stack, log, clock }: Start): Promise<Rules> {
 
 interface Ways {
   readonly authority: FollowedAuthority;
+  /** Of its own certificate, where the operator gives none. */
+  readonly serverAuthority: FollowedAuthority | undefined;
   readonly upstream: Upstream;
   readonly loops: LoopGuard;
   readonly credentials: CredentialSet;
@@ -208,6 +214,8 @@ interface Ways {
 async function openWays({ config, stack, clock, log, environment }: Start): Promise<Ways> {
   const { directory } = config.certificateAuthority;
   const authority = stack.use(await FollowedAuthority.open({ directory, clock, log }));
+  const followed = await followServerAuthority(config, { clock, log });
+  const serverAuthority = followed === undefined ? undefined : stack.use(followed);
   const trust = await loadTrust(config);
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
@@ -216,7 +224,7 @@ async function openWays({ config, stack, clock, log, environment }: Start): Prom
   const credentials = stack.use(
     new CredentialSet(config.credentials, environment, upstream.fetch, { limits: config.limits, held }),
   );
-  return { authority, upstream, loops, credentials, held };
+  return { authority, serverAuthority, upstream, loops, credentials, held };
 }
 
 /** Who may come in. */
@@ -227,6 +235,7 @@ async function openSessions(
     audit,
     upstream,
     credentials,
+    serverAuthority,
     signingKey,
   }: Records & Ways & { readonly signingKey: FollowedSigningKey },
   policy: () => Policy,
@@ -244,7 +253,10 @@ async function openSessions(
         ownIssuer(signingKey, tokens.issuer),
         ...issuers.map((issuer) => oidcIssuer({ ...issuer, fetch, limits })),
       ],
-      sessionFacts: (principal) => factsOf(principal, policy(), { credentials, limits }),
+      sessionFacts: (principal) => ({
+        ...factsOf(principal, policy(), { credentials, limits }),
+        gatewayCa: serverAuthority?.certificatesPem,
+      }),
       limits,
       clock,
       onFault,

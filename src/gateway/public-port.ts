@@ -13,6 +13,7 @@ import { networkList } from './admission/networks.ts';
 import { PublicConnections } from './admission/public-connections.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { GatewayConfig } from './config/config.ts';
+import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
 import { createPublicServer } from './public-server.ts';
@@ -36,6 +37,8 @@ export interface PublicPortNeeds {
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly onLimit: (limit: LimitName) => void;
   readonly authority: CertificateAuthority;
+  /** Of the own certificate, where the operator gives none. */
+  readonly serverAuthority: FollowedAuthority | undefined;
   readonly audit: AuditLog;
   readonly sessions: SessionService;
   readonly tunnels: TunnelServer;
@@ -50,6 +53,7 @@ export async function openPublicPort({
   log,
   onLimit,
   authority,
+  serverAuthority,
   audit,
   sessions,
   tunnels,
@@ -89,7 +93,8 @@ export async function openPublicPort({
   connections.guard(server);
   await listen(server, config);
   stack.defer(() => closeServer(server));
-  if (renewable) stack.use(renewIdentity(config, { server, identity, clock, log }));
+  const of = serverAuthority === undefined ? {} : { authority: serverAuthority };
+  if (renewable) stack.use(renewIdentity(config, { server, identity, ...of, clock, log }));
   else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
   // A TLS server that listens has a port.
   const { port } = server.address() as AddressInfo;

@@ -16,7 +16,12 @@ import {
 } from './authority-files.ts';
 import { createPair, readCertificateAuthority } from './certificate-authority.ts';
 
-const name = 'ca';
+/** Which authority of a folder is meant: the one that intercepts unless another is named. */
+export interface RotatedAuthority {
+  readonly directory: string;
+  readonly name?: string;
+  readonly commonName?: string;
+}
 
 /** Gateways look each 15 s and agents each 40 s: earlier, no bundle is sure to have the certificate. */
 export const publishedForMsMin = 120_000;
@@ -25,25 +30,35 @@ export const publishedForMsMin = 120_000;
  * Makes the next pair, whose certificate the gateways of the folder publish from then on; the key signs nothing yet. Gives the
  * certificate. Throws `ca_key_unusable` where there is one already, or no authority that it could follow.
  */
-export async function makeNextAuthority(directory: string, nowMs: number): Promise<string> {
+export async function makeNextAuthority(
+  { directory, name = 'ca', commonName }: RotatedAuthority,
+  nowMs: number,
+): Promise<string> {
   const current = authorityPaths(directory, name);
   await requireOwnFiles(current);
   await readPair(current);
   const next = authorityPaths(directory, `next-${name}`);
   if ((await exists(next.key)) || (await exists(next.certificate)))
     throw unusable(`${next.key} or its certificate is there already: the rotation that it began goes first`);
-  const made = await createPairFiles(next, () => createPair(nowMs));
+  const made = await createPairFiles(next, () => createPair(nowMs, commonName));
   if (made === undefined) throw unusable(`${next.key} was made by another process meanwhile`);
   return made.certificates.join('');
 }
 
+export interface SwitchOptions {
+  readonly nowMs: number;
+  readonly atOnce: boolean;
+  /** How long everyone needs to hear of the next certificate. */
+  readonly publishedForMs?: number;
+}
+
 /**
  * From here on the next pair signs; the key of before is gone, and its certificate is published on. Refuses a pair that was not
- * published for `publishedForMsMin`, unless told to (`atOnce`). Throws `ca_key_unusable`.
+ * published for `publishedForMs`, unless told to (`atOnce`). Throws `ca_key_unusable`.
  */
 export async function switchAuthority(
-  directory: string,
-  { nowMs, atOnce }: { readonly nowMs: number; readonly atOnce: boolean },
+  { directory, name = 'ca' }: RotatedAuthority,
+  { nowMs, atOnce, publishedForMs = publishedForMsMin }: SwitchOptions,
 ): Promise<void> {
   const current = authorityPaths(directory, name);
   const next = authorityPaths(directory, `next-${name}`);
@@ -56,7 +71,7 @@ export async function switchAuthority(
     // One that is not valid now would sign nothing.
     await readCertificateAuthority(directory, { nowMs, name: `next-${name}` });
     const following = await readPair(next);
-    if (!atOnce) await requirePublished(next.certificate, nowMs);
+    if (!atOnce) await requirePublished(next.certificate, nowMs, publishedForMs);
     // All certificates before the key: whichever key a reader finds, its certificate is there.
     await writeCertificates(current.certificate, union(pair.certificates, following.certificates), directory);
     await replaceKey(next.key, current.key, directory);
@@ -66,11 +81,11 @@ export async function switchAuthority(
   await writeCertificates(current.certificate, (await readPair(current)).certificates, directory);
   await rm(next.certificate, { force: true });
   // What the gateways will read is read here, so that a fault is told to who can mend it.
-  await readCertificateAuthority(directory, { nowMs });
+  await readCertificateAuthority(directory, { nowMs, name });
 }
 
 /** The certificates before the current one are published no more. Gives how many went. Throws `ca_key_unusable`. */
-export async function retireAuthorities(directory: string): Promise<number> {
+export async function retireAuthorities({ directory, name = 'ca' }: RotatedAuthority): Promise<number> {
   const current = authorityPaths(directory, name);
   const next = authorityPaths(directory, `next-${name}`);
   if (await exists(next.certificate))
@@ -91,10 +106,10 @@ async function requireOwnFiles({ key, certificate }: AuthorityPaths): Promise<vo
   }
 }
 
-async function requirePublished(certificate: string, nowMs: number): Promise<void> {
+async function requirePublished(certificate: string, nowMs: number, forMs: number): Promise<void> {
   const sinceMs = nowMs - (await stat(certificate)).mtimeMs;
-  if (sinceMs >= publishedForMsMin) return;
-  const message = `${certificate} is ${Math.max(0, Math.floor(sinceMs / 1000))} s old: until it is ${publishedForMsMin / 1000} s old, bundles may lack it`;
+  if (sinceMs >= forMs) return;
+  const message = `${certificate} is ${Math.max(0, Math.floor(sinceMs / 1000))} s old: until it is ${forMs / 1000} s old, running sessions may lack it`;
   throw new ProxyError('ca_key_unusable', message);
 }
 

@@ -5,7 +5,7 @@ import { openCertificateAuthority } from './certificate-authority.ts';
 export interface ServerIdentity {
   readonly certificatePem: string;
   readonly keyPem: string;
-  /** What the agent pins. It stays the same while the folder does. */
+  /** What the agent pins: the one that signed, and those before and after it while they rotate. */
   readonly caPem: string;
   /** Open the identity again before then. */
   readonly notAfterMs: number;
@@ -17,6 +17,9 @@ export interface ServerIdentityOptions {
   readonly nowMs: number;
 }
 
+/** The authority of the gateway's own port: its files, and how it is called in trust stores. */
+export const serverAuthority = { name: 'server-ca', commonName: 'upstreamproxy gateway' } as const;
+
 /**
  * A certificate for the gateway's port by an authority of its own (`server-ca.key`, `server-ca.pem` in the folder), which
  * is not the one that intercepts: workloads trust that one. The server's key is new each time and is never written.
@@ -27,11 +30,7 @@ export async function openServerIdentity(
   options: ServerIdentityOptions,
 ): Promise<ServerIdentity> {
   const { names, nowMs } = options;
-  const authority = await openCertificateAuthority(directory, {
-    nowMs,
-    commonName: 'upstreamproxy gateway',
-    name: 'server-ca',
-  });
+  const authority = await openCertificateAuthority(directory, { nowMs, ...serverAuthority });
   const leaf = authority.issueFor(names, nowMs);
   const { privateKey } = leaf;
   return {

@@ -61,6 +61,8 @@ export interface SessionResponse {
   readonly capture_ports: readonly number[];
   /** Tunnel modes that the session may use. */
   readonly modes: readonly string[];
+  /** What may sign the gateway's own certificate from now on, PEM: in a rotation the next one too, before it signs. */
+  readonly gateway_ca?: string;
 }
 
 /** Body of every response of these endpoints that is not a success; the first agents read these members alone. */

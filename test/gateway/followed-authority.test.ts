@@ -20,13 +20,13 @@ test('the authority of a folder is followed, and leaves of the one of before end
     const first = leaf();
     const { certificatesPem: before, etag } = followed;
 
-    const next = await makeNextAuthority(directory, nowMs);
+    const next = await makeNextAuthority({ directory }, nowMs);
     await followed.look();
     assert.equal(followed.certificatesPem, before + next);
     assert.notEqual(followed.etag, etag);
     assert.deepEqual([followed.signerPem, leaf() === first], [before, true]);
 
-    await switchAuthority(directory, { nowMs, atOnce: true });
+    await switchAuthority({ directory }, { nowMs, atOnce: true });
     await followed.look();
     assert.deepEqual([followed.signerPem, followed.certificatesPem], [next, next + before]);
     const second = leaf();

@@ -34,7 +34,7 @@ interface Begun {
 async function withBegun(run: (begun: Begun) => Promise<void>): Promise<void> {
   await withTemporaryDirectory(async (folder) => {
     const { certificatesPem: before } = await openCertificateAuthority(folder, { nowMs });
-    const next = await makeNextAuthority(folder, nowMs);
+    const next = await makeNextAuthority({ directory: folder }, nowMs);
     await run({ folder, before, next, file: (name) => join(folder, name) });
   });
 }
@@ -51,41 +51,44 @@ describe('the rotation of an authority', () => {
         (await readCertificateAuthority(folder, { nowMs })).certificatesPem;
       assert.equal(statSync(file('next-ca.key')).mode & 0o777, 0o600);
       assert.deepEqual([await published(), await signsWith(folder, before)], [before + next, true]);
-      await assert.rejects(retireAuthorities(folder), /has not taken its place yet/);
-      await switchAuthority(folder, atOnce);
+      await assert.rejects(retireAuthorities({ directory: folder }), /has not taken its place yet/);
+      await switchAuthority({ directory: folder }, atOnce);
       assert.deepEqual([await published(), await signsWith(folder, next)], [next + before, true]);
       assert.deepEqual(readdirSync(folder).sort(), ['ca.key', 'ca.pem']);
       assert.equal(statSync(file('ca.key')).mode & 0o777, 0o600);
-      assert.equal(await retireAuthorities(folder), 1);
-      assert.deepEqual([await published(), await retireAuthorities(folder)], [next, 0]);
+      assert.equal(await retireAuthorities({ directory: folder }), 1);
+      assert.deepEqual([await published(), await retireAuthorities({ directory: folder })], [next, 0]);
     });
   });
 
   test('never overwrites a next pair, half of one too', async () => {
     await withBegun(async ({ folder, file }) => {
       const key = readFileSync(file('next-ca.key'), 'utf8');
-      await assert.rejects(makeNextAuthority(folder, nowMs), /is there already/);
+      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is there already/);
       unlinkSync(file('next-ca.pem'));
-      await assert.rejects(makeNextAuthority(folder, nowMs), /is there already/);
+      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is there already/);
       assert.equal(readFileSync(file('next-ca.key'), 'utf8'), key);
     });
   });
 
   test('does not begin where there is no authority', async () => {
     await withTemporaryDirectory(async (folder) => {
-      await assert.rejects(makeNextAuthority(folder, nowMs), { code: 'ca_key_unusable' });
-      await assert.rejects(switchAuthority(folder, atOnce), /make the next pair first/);
+      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), { code: 'ca_key_unusable' });
+      await assert.rejects(switchAuthority({ directory: folder }, atOnce), /make the next pair first/);
       assert.deepEqual(readdirSync(folder), []);
     });
   });
 
   test('does not sign with what running sessions may not have yet', async () => {
     await withBegun(async ({ folder, file, before, next }) => {
-      await assert.rejects(switchAuthority(folder, { nowMs, atOnce: false }), /bundles may lack it/);
+      await assert.rejects(
+        switchAuthority({ directory: folder }, { nowMs, atOnce: false }),
+        /running sessions may lack it/,
+      );
       assert.equal(await signsWith(folder, before), true);
       const longAgo = (Date.now() - publishedForMsMin) / 1000;
       utimesSync(file('next-ca.pem'), longAgo, longAgo);
-      await switchAuthority(folder, { nowMs: Date.now(), atOnce: false });
+      await switchAuthority({ directory: folder }, { nowMs: Date.now(), atOnce: false });
       assert.equal(await signsWith(folder, next), true);
     });
   });
@@ -93,7 +96,7 @@ describe('the rotation of an authority', () => {
   test('does not take a certificate whose key is gone', async () => {
     await withBegun(async ({ folder, file, before }) => {
       unlinkSync(file('next-ca.key'));
-      await assert.rejects(switchAuthority(folder, atOnce), /has no key beside it/);
+      await assert.rejects(switchAuthority({ directory: folder }, atOnce), /has no key beside it/);
       assert.equal(await signsWith(folder, before), true);
     });
   });
@@ -103,16 +106,16 @@ describe('the rotation of an authority', () => {
       for (const name of ['ca.key', 'ca.pem', 'next-ca.key', 'next-ca.pem']) {
         renameSync(file(name), file('mounted'));
         symlinkSync('mounted', file(name));
-        await assert.rejects(switchAuthority(folder, atOnce), /is a link/, name);
+        await assert.rejects(switchAuthority({ directory: folder }, atOnce), /is a link/, name);
         assert.equal(await signsWith(folder, before), true);
         unlinkSync(file(name));
         renameSync(file('mounted'), file(name));
       }
-      await switchAuthority(folder, atOnce);
+      await switchAuthority({ directory: folder }, atOnce);
       renameSync(file('ca.pem'), file('mounted'));
       symlinkSync('mounted', file('ca.pem'));
-      await assert.rejects(retireAuthorities(folder), /is a link/);
-      await assert.rejects(makeNextAuthority(folder, nowMs), /is a link/);
+      await assert.rejects(retireAuthorities({ directory: folder }), /is a link/);
+      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is a link/);
       assert.deepEqual(readdirSync(folder).sort(), ['ca.key', 'ca.pem', 'mounted']);
     });
   });
@@ -131,7 +134,7 @@ describe('the rotation of an authority', () => {
         assert.equal(await signsWith(folder, done < 2 ? before : next), true);
         const { certificatesPem } = await readCertificateAuthority(folder, { nowMs });
         assert.ok(certificatesPem.includes(before) && certificatesPem.includes(next));
-        await switchAuthority(folder, atOnce);
+        await switchAuthority({ directory: folder }, atOnce);
         assert.equal(await signsWith(folder, next), true);
         assert.equal(readFileSync(begun.file('ca.pem'), 'utf8'), next + before);
         assert.deepEqual(readdirSync(folder).sort(), ['ca.key', 'ca.pem']);

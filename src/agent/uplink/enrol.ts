@@ -1,5 +1,6 @@
 // The session requests: enrol with the token once, then renew, commit and end with the access token and the key.
 
+import { checkCertificates } from '../../pki/pem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { knownErrorCode } from '../../protocol/error-table.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -80,6 +81,7 @@ export class AgentSession {
     this.#posture = parts.posture;
     this.#response = parts.response;
     this.#renewedMs = performance.now();
+    this.gateway.trustToo(parts.response.gateway_ca);
   }
 
   /** The gateway's latest response: placeholders, capture ports, modes. */
@@ -126,6 +128,7 @@ export class AgentSession {
     }
     this.#response = response;
     this.#renewedMs = startedMs;
+    this.gateway.trustToo(response.gateway_ca);
   }
 
   /** Consumes the session token for good. The gateway takes it twice without harm. */
@@ -183,6 +186,8 @@ function sessionResponse(response: HttpResponse): SessionResponse {
     // Both travel in header lines later; printable ASCII without spaces is all that they ever are.
     return typeof value === 'string' && /^[\x21-\x7e]{1,8192}$/.test(value) ? value : refuse(name);
   };
+  const gatewayCa = json['gateway_ca'];
+  if (gatewayCa !== undefined && !isAuthorities(gatewayCa)) return refuse('gateway_ca');
   const lifetime = json['expires_in'];
   if (typeof lifetime !== 'number' || !(lifetime > 0) || !Number.isFinite(lifetime))
     return refuse('expires_in');
@@ -195,6 +200,7 @@ function sessionResponse(response: HttpResponse): SessionResponse {
     placeholders: placeholdersOf(json['placeholders']) ?? refuse('placeholders'),
     capture_ports: listOf(json['capture_ports'], isPort) ?? refuse('capture_ports'),
     modes: listOf(json['modes'], (value) => typeof value === 'string') ?? refuse('modes'),
+    ...(gatewayCa === undefined ? {} : { gateway_ca: gatewayCa }),
   };
 }
 
@@ -215,6 +221,15 @@ function placeholdersOf(value: unknown): Readonly<Record<string, string>> | unde
     result[name] = text;
   }
   return result;
+}
+
+function isAuthorities(value: unknown): value is string {
+  try {
+    return typeof value === 'string' && checkCertificates(value).length > 0;
+  } catch {
+    // Said by the name of the member.
+    return false;
+  }
 }
 
 function isPort(value: unknown): value is number {

@@ -13,8 +13,13 @@ import { printable } from '../../http/printable.ts';
 /** A gateway together with the certificates that may prove it. */
 export interface Gateway {
   readonly address: GatewayAddress;
-  /** Built once; undefined only for plain loopback. */
+  /** Undefined only for plain loopback. */
   readonly context: SecureContext | undefined;
+  /**
+   * From now on these authorities may have signed its certificate too, in place of those told before: the gateway said so itself, over a
+   * connection that the given ones proved. What was given stays. Connections that stand go on.
+   */
+  trustToo(pem: string | undefined): void;
   /** If there are any, a key of the gateway's chain must be one of them. */
   readonly pins: ReadonlySet<string>;
   /** How the name is looked up; undefined: as the system does. */
@@ -40,11 +45,29 @@ export function openGateway(url: string, options: GatewayOptions): Gateway {
   const kept = new KeptConnections();
   if (!address.secure && pins.size > 0)
     throw new ProxyError('config_invalid', 'a gateway pin needs https://, where there is a key to pin');
-  if (!address.secure) return { address, context: undefined, pins, lookup, kept };
+  if (!address.secure) return { address, context: undefined, pins, lookup, kept, trustToo: () => undefined };
+  let context = contextOf([options.ca]);
+  let told: string | undefined;
+  return {
+    address,
+    get context() {
+      return context;
+    },
+    trustToo: (pem) => {
+      if (pem === told) return;
+      context = contextOf(pem === undefined ? [options.ca] : [options.ca, pem]);
+      told = pem;
+    },
+    pins,
+    lookup,
+    kept,
+  };
+}
+
+function contextOf(ca: readonly string[]): SecureContext {
   try {
     // TLS 1.2 is the floor; an explicit `ca` also shuts out NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
-    const context = createSecureContext({ ca: options.ca, minVersion: 'TLSv1.2' });
-    return { address, context, pins, lookup, kept };
+    return createSecureContext({ ca: [...ca], minVersion: 'TLSv1.2' });
   } catch (error) {
     throw new ProxyError('config_invalid', 'the CA certificates for the gateway cannot be loaded', {
       cause: error,

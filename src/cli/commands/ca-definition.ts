@@ -39,16 +39,22 @@ const show = {
   lists: { what: 'the certificates: subject, validity, fingerprint and pin', as: 'lines' },
 } as const satisfies CommandDefinition;
 
+const server = {
+  kind: 'flag',
+  help: "instead, the authority of the gateway's own port, which agents pin",
+} as const;
+
 const next = {
   kind: 'command',
   name: 'next',
   summary: 'begins a rotation: makes the pair that will follow, whose certificate is published from then on',
   description: [
     'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority; files that are there are never overwritten. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
+    'With --server it is `next-server-ca.key` and `next-server-ca.pem`: `ca show --server` shows both certificates, and running sessions are told when they renew.',
     'Run it, and the other steps, as the user that the gateway runs as.',
   ],
   arguments: [],
-  options: gatewayPlaceOptions,
+  options: { ...gatewayPlaceOptions, server },
   examples: [
     {
       line: 'upstreamproxy ca next --config gateway.yaml',
@@ -62,14 +68,15 @@ const change = {
   name: 'switch',
   summary: 'from now on the next pair signs; the certificate of before is published on, its key is gone',
   description: [
-    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused. What is cut off can be run again.',
+    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused, with --server one that is younger than an access token gets (15 minutes): agents that start from then on need its certificate as --gateway-ca. What is cut off can be run again.',
   ],
   arguments: [],
   options: {
     ...gatewayPlaceOptions,
+    server,
     'at-once': {
       kind: 'flag',
-      help: 'without the two minutes in which running sessions get the certificate, such as after a leak of the key',
+      help: 'without the time in which running sessions get the certificate, such as after a leak of the key',
     },
   },
   examples: [
@@ -86,7 +93,7 @@ const retire = {
   summary: 'ends a rotation: the certificates of before are published no more',
   description: ['Running sessions lose them within a minute. Run it when every gateway has switched.'],
   arguments: [],
-  options: gatewayPlaceOptions,
+  options: { ...gatewayPlaceOptions, server },
   examples: [
     {
       line: 'upstreamproxy ca retire --config gateway.yaml',

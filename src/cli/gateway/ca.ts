@@ -2,15 +2,21 @@
 
 import { X509Certificate } from 'node:crypto';
 
+import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { serverAuthorityOf } from '../../gateway/gateway-identity.ts';
 import { pinOf } from '../../agent/uplink/gateway-pin.ts';
-import { makeNextAuthority, retireAuthorities, switchAuthority } from '../../pki/authority-rotation.ts';
+import {
+  makeNextAuthority,
+  publishedForMsMin,
+  retireAuthorities,
+  type RotatedAuthority,
+  switchAuthority,
+} from '../../pki/authority-rotation.ts';
 import { openCertificateAuthority } from '../../pki/certificate-authority.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { pemContents, splitPemCertificates } from '../../pki/pem.ts';
 import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';
-import { openServerIdentity } from '../../pki/server-identity.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { join } from 'node:path';
 import { caDefinition } from '../commands/ca-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
@@ -49,6 +55,14 @@ function inForm(pem: string, format: 'pem' | 'jks' | 'pkcs12'): string | Uint8Ar
   return javaKeyStore(certificates, storePassword, 0);
 }
 
+function operatorsOwn({ tls }: GatewayConfig): ProxyError {
+  const file = tls === 'self' ? '' : `, ${tls.certificate}`;
+  return new ProxyError(
+    'usage',
+    `the certificate of the gateway's port is your own${file}; pin its authority`,
+  );
+}
+
 type ShowInput = Input<(typeof caDefinition)['actions'][0]>;
 
 async function show({ options: values }: ShowInput): Promise<number> {
@@ -61,15 +75,10 @@ async function show({ options: values }: ShowInput): Promise<number> {
   let pem: string;
   if (!values.server) {
     pem = (await openCertificateAuthority(config.certificateAuthority.directory, { nowMs })).certificatesPem;
-  } else if (config.tls === 'self') {
-    pem = (
-      await openServerIdentity(join(config.stateDirectory, 'server'), { names: config.publicNames, nowMs })
-    ).caPem;
   } else {
-    throw new ProxyError(
-      'usage',
-      `the certificate of the gateway's port is your own, ${config.tls.certificate}; pin its authority`,
-    );
+    const own = serverAuthorityOf(config);
+    if (own === undefined) throw operatorsOwn(config);
+    pem = (await openCertificateAuthority(own.directory, { nowMs, ...own })).certificatesPem;
   }
   process.stdout.write(
     summary
@@ -83,22 +92,34 @@ async function show({ options: values }: ShowInput): Promise<number> {
 
 type RotationInput = Input<(typeof caDefinition)['actions'][1]>;
 
-async function next({ options: values }: RotationInput): Promise<number> {
-  const { directory } = (await gatewayOfOptions(values)).certificateAuthority;
-  const [made] = summariesOf(await makeNextAuthority(directory, Date.now()));
+/** The authority that is meant, and how long everyone needs to hear of its next certificate. Throws usage. */
+async function meant({
+  server,
+  ...place
+}: RotationInput['options']): Promise<RotatedAuthority & { readonly publishedForMs: number }> {
+  const config = await gatewayOfOptions(place);
+  if (!server) return { directory: config.certificateAuthority.directory, publishedForMs: publishedForMsMin };
+  const own = serverAuthorityOf(config);
+  if (own === undefined) throw operatorsOwn(config);
+  // Running sessions are told when they renew their access token, which is not later than its end.
+  return { ...own, publishedForMs: config.limits.accessTokenLifetimeMs };
+}
+
+async function next({ options }: RotationInput): Promise<number> {
+  const [made] = summariesOf(await makeNextAuthority(await meant(options), Date.now()));
   if (made !== undefined) process.stdout.write(summaryText(made));
   return 0;
 }
 
 async function change({ options: values }: Input<(typeof caDefinition)['actions'][2]>): Promise<number> {
-  const { directory } = (await gatewayOfOptions(values)).certificateAuthority;
-  await switchAuthority(directory, { nowMs: Date.now(), atOnce: values['at-once'] });
+  const { 'at-once': atOnce, ...options } = values;
+  const { publishedForMs, ...authority } = await meant(options);
+  await switchAuthority(authority, { nowMs: Date.now(), atOnce, publishedForMs });
   return 0;
 }
 
-async function retire({ options: values }: RotationInput): Promise<number> {
-  const { directory } = (await gatewayOfOptions(values)).certificateAuthority;
-  const count = await retireAuthorities(directory);
+async function retire({ options }: RotationInput): Promise<number> {
+  const count = await retireAuthorities(await meant(options));
   process.stdout.write(`certificates that are published no more: ${String(count)}\n`);
   return 0;
 }

@@ -27,6 +27,8 @@ export interface SessionFacts {
   readonly placeholders: Readonly<Record<string, string>>;
   readonly capturePorts: readonly number[];
   readonly modes: readonly string[];
+  /** What may have signed the gateway's own certificate, PEM; undefined where the operator gives that. */
+  readonly gatewayCa?: string | undefined;
 }
 
 export interface SessionServiceOptions {
@@ -370,6 +372,7 @@ export class SessionService implements AsyncDisposable {
       placeholders: facts.placeholders,
       capture_ports: facts.capturePorts,
       modes: facts.modes,
+      ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
     };
   }
 

@@ -88,6 +88,11 @@ describe('enrolment', () => {
         '{"session_id":"x","access_token":"a","token_type":"DPoP","expires_in":9,"capture_ports":[0]}',
         'gateway_protocol',
       ],
+      ...['""', '[]', '"-----BEGIN CERTIFICATE-----"'].map((ca): (typeof responses)[number] => [
+        200,
+        `{"session_id":"x","access_token":"a","token_type":"DPoP","expires_in":9,"gateway_ca":${ca}}`,
+        'gateway_protocol',
+      ]),
       [404, 'not here', 'gateway_protocol'],
       [302, '', 'gateway_protocol'],
     ];

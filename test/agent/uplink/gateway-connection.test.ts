@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import type { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { dialGateway, openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -50,6 +51,39 @@ describe('dialling the gateway', () => {
     await using fake = await FakeGateway.start();
     const gateway = openGateway(fake.url, { ca: createTestAuthority().caPem });
     await assert.rejects(dialGateway(gateway, defaultLimits), { code: 'gateway_untrusted' });
+  });
+
+  test('trusts what the gateway told of its next authority, in place of what it told before, beside what was given', async () => {
+    await using before = await FakeGateway.start();
+    await using after = await FakeGateway.start();
+    const gateway = openGateway(before.url, { ca: before.authority.caPem });
+    const switched = { ...openGateway(after.url, { ca: after.authority.caPem }), pins: gateway.pins };
+    const dials = async (to: FakeGateway): Promise<boolean> => {
+      const target = {
+        ...switched,
+        address: { ...switched.address, port: to.port },
+        context: gateway.context,
+      };
+      return await dialGateway(target, defaultLimits).then(
+        (socket) => {
+          socket.destroy();
+          return true;
+        },
+        ({ code }: ProxyError) => {
+          assert.equal(code, 'gateway_untrusted');
+          return false;
+        },
+      );
+    };
+    const { context } = gateway;
+    assert.deepEqual([await dials(before), await dials(after)], [true, false]);
+    gateway.trustToo(undefined);
+    assert.equal(gateway.context, context);
+    const told = `${before.authority.caPem}${after.authority.caPem}`;
+    gateway.trustToo(told);
+    assert.deepEqual([await dials(before), await dials(after)], [true, true]);
+    gateway.trustToo(createTestAuthority().caPem);
+    assert.deepEqual([await dials(before), await dials(after)], [true, false]);
   });
 
   test('refuses a certificate for another name', async () => {
