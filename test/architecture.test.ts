@@ -50,7 +50,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   gateway: [
     ['.'],
-    ['tunnels'],
+    ['admin', 'tunnels'],
     ['front'],
     ['exchange'],
     ['access', 'policies', 'sessions', 'git'],

@@ -17,6 +17,7 @@ export const commands: CommandTable = new Map([
   ['audit', async () => (await import('./operator/audit.ts')).auditCommand],
   ['session', async () => (await import('./operator/session.ts')).sessionCommand],
   ['access', async () => (await import('./operator/access.ts')).accessCommand],
+  ['operator', async () => (await import('./operator/operator.ts')).operatorCommand],
   ['policy', async () => (await import('./policy/policy.ts')).policyCommand],
   // Not for people: `run` starts them, the first without --gateway.
   [

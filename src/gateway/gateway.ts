@@ -21,11 +21,11 @@ import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { Metrics, countingSink } from './metrics.ts';
-import { listenMetrics } from './metrics-server.ts';
 import { openRetention } from './open-retention.ts';
 import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
+import { openAdmin, openMetrics } from './open-observing.ts';
 import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
@@ -99,8 +99,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const tunnels = openTunnels(start, { ...records, parts, sessions, policies: rules.policies });
-  await openMetrics(start, { ...records, parts, tunnels, policies: rules.policies });
-  const { port, serverCaPem, server, stopBeingReady } = await openPublicPort({
+  const observing = { ...start, ...records, parts, tunnels, policies: rules.policies };
+  await openMetrics(observing);
+  const { port, serverCaPem, server, isReady, stopBeingReady } = await openPublicPort({
     ...start,
     authority: ways.authority,
     serverAuthority: ways.serverAuthority,
@@ -108,6 +109,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     sessions,
     tunnels,
   });
+  await openAdmin({ ...observing, isReady });
   ways.loops.listensAs([...config.publicNames, config.listen.address], port);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
@@ -356,28 +358,6 @@ function openTunnels(
     }),
   );
   return tunnels;
-}
-
-type MeasuredParts = Records & {
-  readonly parts: StreamParts;
-  readonly tunnels: TunnelServer;
-  readonly policies: Policies;
-};
-
-async function openMetrics(
-  { config, stack, metrics }: Start,
-  { audit, parts, tunnels, policies }: MeasuredParts,
-): Promise<void> {
-  if (config.metrics === undefined) return;
-  const text = (): string =>
-    metrics.text({
-      tunnels: () => tunnels.tunnelCount,
-      liveGrants: () => parts.live.size,
-      auditHealthy: () => audit.healthy,
-      policyAgeSeconds: () => policies.ageMs() / 1000,
-      policyStaleSeconds: () => policies.staleMs() / 1000,
-    });
-  stack.use(await listenMetrics({ ...config.metrics, text }));
 }
 
 /** A wildcard address is no host to connect to: the first public name is. */

@@ -52,6 +52,11 @@ export class Metrics {
     this.#limitHits.set(limit, (this.#limitHits.get(limit) ?? 0) + 1);
   }
 
+  /** How often it was reached since the start. */
+  limitReached(limit: LimitName): number {
+    return this.#limitHits.get(limit) ?? 0;
+  }
+
   /** The exposition, as `text/plain; version=0.0.4`. */
   text(gauges: Gauges): string {
     const lines = [

@@ -26,6 +26,8 @@ export interface PublicPort {
   readonly port: number;
   readonly serverCaPem: string | undefined;
   readonly server: Server;
+  /** What load balancers are told. */
+  readonly isReady: () => boolean;
   /** From then on load balancers are told to go elsewhere. */
   stopBeingReady(): void;
 }
@@ -59,7 +61,8 @@ export async function openPublicPort({
   tunnels,
   origins,
 }: PublicPortNeeds): Promise<PublicPort> {
-  let isReady = true;
+  let isOpen = true;
+  const isReady = (): boolean => isOpen && audit.healthy;
   const { identity, renewable } = await openIdentity(config, clock());
   const { certificatePem, keyPem, caPem } = identity;
   const { limits } = config;
@@ -85,7 +88,7 @@ export async function openPublicPort({
     keyPem,
     limits,
     caCertificates: () => ({ pem: authority.certificatesPem, etag: authority.etag }),
-    isReady: () => isReady && audit.healthy,
+    isReady,
     handleSession: (request, response) => handleSessionRequest(request, response, endpoints),
     handleUpgrade: (request, socket, head) =>
       tunnels.handleUpgrade(request, socket, head, () => connections.showedSession(socket)),
@@ -100,9 +103,9 @@ export async function openPublicPort({
   const { port } = server.address() as AddressInfo;
   origins.listensAt(port);
   const stopBeingReady = (): void => {
-    isReady = false;
+    isOpen = false;
   };
-  return { port, server, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
+  return { port, server, isReady, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
 }
 
 /** What strangers on the port may cost. */

@@ -98,6 +98,22 @@ export const errorTable = {
   audit_unavailable: row(503, 82, 74, 'The audit cannot be written, so nothing new is served.'),
   issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
 
+  // Admin API
+  operator_unknown: row(
+    401,
+    85,
+    77,
+    'The admin API does not know who asks: no token, or one that is not good.',
+  ),
+  operator_refused: row(
+    403,
+    86,
+    77,
+    'The role of who asks is not enough; the message names the one that is.',
+  ),
+  operation_unknown: row(404, 87, 64, 'The admin API has no such operation, or nothing of that id.'),
+  state_changed: row(409, 88, 75, 'It is not in the state for this any more, or has another ETag.'),
+
   // Request path
   request_malformed: denial(400, 60, 65, 'The request breaks HTTP; the message says where.'),
   authority_malformed: denial(400, 61, 65, 'A host or port is not a valid authority.'),

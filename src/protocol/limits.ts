@@ -1,5 +1,6 @@
 // Every limit of the product in one table, by what it bounds: name with its unit, value, reason, and the error that it raises.
 
+import { adminLimits } from './limits/admin-limits.ts';
 import { agentLimits } from './limits/agent-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
@@ -15,6 +16,7 @@ export const limitTable = {
   ...exchangeLimits,
   ...credentialLimits,
   ...networkLimits,
+  ...adminLimits,
 };
 
 export type LimitName = keyof typeof limitTable;

@@ -4,6 +4,7 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
+import type { OperatorStore } from './operator-store.ts';
 
 /** How many rows one call of a `prune` takes at the most: removing holds up other writers. */
 export const pruneBatch = 1000;
@@ -137,6 +138,8 @@ export interface AuditEntry {
 export interface AuditQuery {
   /** Only events that were stored after the event of this id; what a follower passes. */
   readonly sinceId?: string;
+  /** Only events that were stored before the event of this id; what the next page of the newest passes. */
+  readonly beforeId?: string;
   readonly limit: number;
   readonly sessionId?: string;
   readonly verdict?: AuditEvent['verdict'];
@@ -154,6 +157,7 @@ export interface AuditStore {
   /** Markers of processes that are gone, the oldest first. They stay until their events are appended. */
   leftOpen(limit: number): Promise<readonly AuditEvent[]>;
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;
+  find(id: string): Promise<AuditEvent | undefined>;
   /**
    * Forgets events that are out of bounds, at most `batch` of them, and gives how many. What is too old goes first. Where there is too
    * much, it goes from whoever holds most, the oldest first, but for the first 1,000 events of each session; those go last of all, the
@@ -190,6 +194,7 @@ export interface Store extends AsyncDisposable {
   readonly proofs: ProofStore;
   readonly access: AccessStore;
   readonly budgets: BudgetStore;
+  readonly operators: OperatorStore;
   readonly audit: AuditStore;
   /** Ends the engine; ending twice is harmless. */
   close(): Promise<void>;

@@ -7,6 +7,7 @@ import type { NewAccessRequest } from '../../src/store/access-store.ts';
 import type { AuditEntry, Store } from '../../src/store/store.ts';
 import { budgetConformance } from './budgets.ts';
 import { newSession } from './new-session.ts';
+import { operatorConformance } from './operators.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
 const proofBounds = { nowMs: 1000, proofsPerKeyMax: 3, proofsMax: 5 };
@@ -36,6 +37,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     presenceConformance(open);
     accessConformance(open);
     budgetConformance(open);
+    operatorConformance(open);
   });
 }
 
@@ -503,6 +505,19 @@ function auditConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await ids(store, { sinceId: 'c', limit: 10 }), ['a']);
     assert.deepEqual(await ids(store, { sinceId: 'a', limit: 10 }), []);
     assert.deepEqual(await ids(store, { sinceId: 'aa', limit: 10 }), ['b', 'c']);
+  });
+
+  test('a page goes on before the last event of the one before it, and one event is found by its id', async () => {
+    await using store = await open();
+    const entries = ['b', 'c', 'a', 'd'].map((id) => auditEntry(id));
+    await store.audit.append(entries);
+    assert.deepEqual(await ids(store, { beforeId: 'a', limit: 10, order: 'newest' }), ['c', 'b']);
+    assert.deepEqual(await ids(store, { beforeId: 'b', limit: 10, order: 'newest' }), []);
+    assert.deepEqual(await ids(store, { beforeId: 'd', sinceId: 'b', limit: 10 }), ['c', 'a']);
+    // One that was pruned: ids sort by time.
+    assert.deepEqual(await ids(store, { beforeId: 'bb', limit: 10, order: 'newest' }), ['a', 'b']);
+    assert.deepEqual(await store.audit.find('c'), JSON.parse(entries[1]!.json));
+    assert.equal(await store.audit.find('x'), undefined);
   });
 
   test('events are filtered by session, verdict and kind', async () => {

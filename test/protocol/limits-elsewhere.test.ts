@@ -21,6 +21,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'agent/placements/hashed-folder.ts hashNumbersMax',
     'agent/placements/resolv-conf.ts searchMax dotsMax',
     'agent/relay/relay-socket.ts pathBytesMax',
+    'gateway/admin/admin-socket.ts pathBytesMax',
     'agent/uplink/delay.ts timerMsMax',
     'gateway/config/config-schema.ts timerMsMax',
     'gateway/credentials/sigv4/aws-claim.ts presignSecondsMax',
@@ -46,6 +47,8 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   ],
   'what one line for a person holds: it is cut, and refuses nothing': [
     'cli/definition/option-value.ts quotedMax',
+    'gateway/admin/admin-request.ts idCharactersMax',
+    'gateway/admin/admin-server.ts keyCharactersMax',
     'cli/operator/access.ts noteCharactersMax',
     'cli/terminal/text-table.ts cellMax',
     'http/printable.ts lengthMax',

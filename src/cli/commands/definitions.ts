@@ -12,6 +12,7 @@ import { envDefinition } from './env-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition } from './inner-definitions.ts';
 import { keysDefinition } from './keys-definition.ts';
+import { operatorDefinition } from './operator-definition.ts';
 import { policyDefinition } from './policy-definition.ts';
 import { runDefinition } from './run-definition.ts';
 import { sessionDefinition } from './session-definition.ts';
@@ -31,6 +32,7 @@ export const definitions: readonly Definition[] = [
   auditDefinition,
   sessionDefinition,
   accessDefinition,
+  operatorDefinition,
   policyDefinition,
   embeddedGatewayDefinition,
   jailHelperDefinition,

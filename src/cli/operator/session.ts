@@ -1,59 +1,15 @@
 // `upstreamproxy session`: who is connected, and ending a session from outside.
 
-import { principalOf } from '../../gateway/sessions/session-authenticator.ts';
-import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
+import { revokeSession } from '../../gateway/sessions/revoke-session.ts';
+import { type SessionSummary, summaryOf } from '../../gateway/sessions/session-summary.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { openStore } from '../../store/open-store.ts';
-import type { SessionPresence, SessionRecord } from '../../store/store.ts';
 import { sessionDefinition } from '../commands/session-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
-
-/** What is shown of a session. */
-export interface SessionSummary {
-  readonly id: string;
-  readonly principal: string;
-  /** What `policy explain --claims` takes. */
-  readonly claims: Readonly<Record<string, unknown>>;
-  readonly state: string;
-  readonly created: string;
-  readonly lastSeen: string | undefined;
-  readonly tunnels: number;
-  readonly posture: readonly string[];
-  readonly expires: string;
-  readonly policy: string | undefined;
-  readonly reason: string | undefined;
-}
-
-export function summaryOf(
-  session: SessionRecord,
-  presences: readonly SessionPresence[],
-  nowMs: number,
-): SessionSummary {
-  const { id, principalId, claims, state, enrolledMs, committedMs, endsMs, overMs, reason } = session;
-  const [newest] = presences.toSorted((a, b) => b.seenMs - a.seenMs);
-  const isOver = overMs !== undefined;
-  const tunnels = presences
-    .filter(({ seenMs }) => !isOver && nowMs - seenMs <= defaultLimits.presenceAgeMsMax)
-    .reduce((sum, presence) => sum + presence.tunnels, 0);
-  const seenMs = Math.max(newest?.seenMs ?? 0, committedMs ?? enrolledMs);
-  return {
-    id,
-    principal: principalId,
-    claims,
-    state,
-    created: new Date(enrolledMs).toISOString(),
-    lastSeen: new Date(isOver ? Math.min(seenMs, overMs) : seenMs).toISOString(),
-    tunnels,
-    posture: principalOf(session).posture,
-    expires: new Date(endsMs).toISOString(),
-    policy: newest?.policyVersion,
-    reason,
-  };
-}
 
 type Actions = (typeof sessionDefinition)['actions'];
 
@@ -106,23 +62,13 @@ function shortTime(time: string): string {
 async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Promise<number> {
   const reason = (options.reason ?? 'an operator revoked it').slice(0, 1000);
   await withOperatorDesk(await gatewayOfOptions(options), async ({ store, operator, record }) => {
-    const session = await store.sessions.find(id);
-    const nowMs = Date.now();
-    const ended = await store.sessions.end(id, { state: 'revoked', reason }, nowMs);
-    if (session === undefined || !ended) {
-      const why =
-        session === undefined ? 'there is no such session' : `the session is over: ${session.reason}`;
-      throw new ProxyError('session_unknown', `${printableText(id)}: ${why}`);
+    try {
+      await revokeSession({ sessions: store.sessions, operator, record }, id, { reason, nowMs: Date.now() });
+    } catch (error) {
+      const { code, message } = asProxyError(error);
+      if (code !== 'session_unknown') throw error;
+      throw new ProxyError(code, `${printableText(id)}: ${message}`);
     }
-    // The session ends first: an audit that fails must not keep it alive.
-    await record({
-      action: 'revoked',
-      nowMs,
-      sessionId: id,
-      principal: session.principalId,
-      message: `The session was revoked: ${reason}.`,
-      details: { operator },
-    });
   });
   process.stdout.write(`revoked ${id}\n`);
   return 0;

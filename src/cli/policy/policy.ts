@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import { loadGatewayConfig } from '../../gateway/config/config.ts';
 import { hostDiscovery } from '../../gateway/policies/discover-hosts.ts';
+import { connectionAccess, judgedAccess } from '../../gateway/policies/asked-access.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
 import { PolicySource } from '../../gateway/policies/policy-source.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
@@ -17,7 +18,7 @@ import { readRecords } from '../operator/audit-records.ts';
 import { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
-import { connectionAccess, judgedAccess, postureOption, requestAccess } from './explain-access.ts';
+import { postureOption, requestAccess } from './explain-access.ts';
 import { gitAccesses } from './git-accesses.ts';
 import { proposePolicy } from './policy-proposal.ts';
 import { type CheckProblem, policyWarnings, problemsOf, problemText } from '../gateway/policy-warnings.ts';

@@ -6,7 +6,7 @@ import type { Definition } from '../definition/command-definition.ts';
 import type { ProgramName } from '../definition/render-help.ts';
 import { typedArguments } from './argument-marks.ts';
 import type { Command } from './command.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../../system/package-version.ts';
 
 /** Commands by name. Each is loaded when it is used. */
 export type CommandTable = ReadonlyMap<string, () => Promise<Command>>;

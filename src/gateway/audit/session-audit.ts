@@ -22,7 +22,9 @@ export interface SessionStep {
     | 'access_granted'
     | 'access_denied'
     | 'access_revoked'
-    | 'access_ended';
+    | 'access_ended'
+    | 'operator_token_made'
+    | 'operator_token_revoked';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;

@@ -8,6 +8,9 @@ import { checkCredentials, namePattern } from '../credentials/credential-check.t
 import type { GatewayConfigDocument } from './config-schema.ts';
 import { asList } from '../../policy/schema-parts.ts';
 
+/** What the kernel shows for an id that this user namespace has no name for: many can be behind it. */
+export const overflowUid = 65_534;
+
 type Report = (path: YamlPath, message: string) => void;
 
 /** What the shape of the document cannot say: keys that go together, addresses, names. */
@@ -33,6 +36,11 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
       report(['discover', name], 'hosts come from one place; write exactly one of command and file');
   }
   checkIssuers(document, report);
+  if (document.admin?.socketRoles?.[String(overflowUid)] !== undefined)
+    report(
+      ['admin', 'socketRoles', String(overflowUid)],
+      'the kernel shows this id for every user that it has no name for; give a role to a user of its own',
+    );
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');

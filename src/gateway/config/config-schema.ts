@@ -1,6 +1,7 @@
 // The shape of the gateway's configuration file. schema/gateway.schema.json is made from it.
 
 import { z } from 'zod';
+import { adminRoles } from '../../api/admin/roles.ts';
 import { limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
@@ -217,6 +218,27 @@ const auditSchema = strictMap(
   },
 );
 
+const rolesHint = 'write roles by user id, such as { "0": administrator, "1000": viewer }';
+const adminSchema = strictMap(
+  {
+    socket: text(pathHint)
+      .optional()
+      .describe('Path of the Unix socket; admin/admin.sock in the state folder by default.'),
+    socketRoles: z
+      .record(
+        z.string().regex(/^\d{1,10}$/, { error: rolesHint }),
+        z.enum(adminRoles, { error: `write one of ${adminRoles.join(', ')}` }),
+        { error: rolesHint },
+      )
+      .optional()
+      .describe('What users of this machine may do without a token, by their user id. Nobody by default.'),
+  },
+  {
+    hint: 'write admin: { socketRoles: { "0": administrator } }',
+    synonyms: { path: 'socket', roles: 'socketRoles' },
+  },
+);
+
 const policyHint = 'write the path of a policy file or folder, a list of them, or observe';
 
 const originHint = 'write an origin such as https://gateway.example.com:8443';
@@ -306,6 +328,9 @@ export const gatewayConfigSchema = strictMap(
     )
       .optional()
       .describe('Serves /metrics in the Prometheus text format on this port; address 127.0.0.1 by default.'),
+    admin: adminSchema
+      .optional()
+      .describe('Serves the admin API at a Unix socket. Without it there is none.'),
     audit: auditSchema.optional(),
     access: strictMap(
       {

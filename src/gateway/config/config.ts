@@ -11,6 +11,7 @@ import { credentialSettings } from '../credentials/credential-kinds.ts';
 import type { CredentialConfig } from '../credentials/credential-kinds.ts';
 import { plainSourceSettings } from '../credentials/sources/source-settings.ts';
 import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
+import { type AdminSettings, adminSettings } from './admin-settings.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
 
@@ -87,6 +88,8 @@ export interface GatewayConfig {
   readonly access: { readonly enabled: boolean };
   /** Where /metrics is served, if at all. */
   readonly metrics?: { readonly address: string; readonly port: number };
+  /** Where the admin API is served, if at all. */
+  readonly admin?: AdminSettings;
   readonly limits: Limits;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' };
 }
@@ -268,6 +271,7 @@ function completeConfig(
     ...(document.metrics === undefined
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
+    ...adminSettings(document, (path) => absolute(path ?? join(stateDirectory, 'admin', 'admin.sock'))),
     audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),

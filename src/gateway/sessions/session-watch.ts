@@ -82,10 +82,11 @@ export class SessionWatch implements AsyncDisposable {
 
   /** One bounded batch of each kind. Whether one of them was full. */
   async #prune(nowMs: number): Promise<boolean> {
-    const { sessions, tokens, proofs, access } = this.#options.store;
+    const { sessions, tokens, proofs, access, operators } = this.#options.store;
     const pruned = [
       await sessions.prune(nowMs - defaultLimits.sessionRetentionMs),
       await access.prune(nowMs - defaultLimits.sessionRetentionMs),
+      await operators.prune(nowMs - defaultLimits.sessionRetentionMs),
       await tokens.prune(nowMs),
       await proofs.prune(nowMs),
     ];

@@ -82,10 +82,20 @@ export class SqliteAudit implements AuditStore {
       conditions.push(sequence === undefined ? 'id > :since' : 'sequence > :since');
       parameters['since'] = sequence ?? query.sinceId;
     }
+    if (query.beforeId !== undefined) {
+      const sequence = this.#sequenceOf(query.beforeId);
+      conditions.push(sequence === undefined ? 'id < :before' : 'sequence < :before');
+      parameters['before'] = sequence ?? query.beforeId;
+    }
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     const direction = query.order === 'newest' ? 'DESC' : 'ASC';
     const sql = `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT :limit`;
     return this.#database.all(sql, parameters).map(eventOf);
+  }
+
+  async find(id: string): Promise<AuditEvent | undefined> {
+    const row = this.#database.get('SELECT event FROM audit WHERE id = :id', { id });
+    return row === undefined ? undefined : eventOf(row);
   }
 
   #sequenceOf(id: string): number | undefined {

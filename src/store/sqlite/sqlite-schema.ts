@@ -190,4 +190,22 @@ export const migrations: readonly Migration[] = [
       END;
     `,
   },
+  {
+    version: 7,
+    servesFrom: 3,
+    script: `
+      CREATE TABLE operator_token (
+        id TEXT PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        sees TEXT,
+        created_ms INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        used_ms INTEGER,
+        revoked_ms INTEGER
+      ) STRICT;
+    `,
+  },
 ];

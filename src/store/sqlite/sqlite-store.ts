@@ -4,6 +4,7 @@ import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteBudgets } from './sqlite-budgets.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
+import { SqliteOperators } from './sqlite-operators.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
 import { migrate } from './sqlite-migrate.ts';
@@ -32,6 +33,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
       proofs: new SqliteProofs(state),
       access: new SqliteAccess(state),
       budgets: new SqliteBudgets(state),
+      operators: new SqliteOperators(state),
       audit,
       close,
       [Symbol.asyncDispose]: close,

@@ -25,6 +25,7 @@ async function fullDisk(a: Arena): Promise<void> {
       stored.push(...entries.map(({ id }) => id));
     },
     query: async () => [],
+    find: async () => undefined,
     leftOpen: async () => [],
     prune: async () => 0,
     held: async () => ({ events: 0, bytes: 0 }),

@@ -3,8 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { judgedAccess, postureOption, requestAccess } from '../../../src/cli/policy/explain-access.ts';
-import { nowMs, policyOf, principal } from '../../policy/fixture.ts';
+import { postureOption, requestAccess } from '../../../src/cli/policy/explain-access.ts';
 import { runCommand } from '../../support/command.ts';
 import { launcher } from '../../support/program.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
@@ -34,24 +33,6 @@ test('what the gateway would refuse before it asks the policy is refused here, a
   ] as const)
     assert.throws(() => requestAccess(method, url), { code }, url);
   assert.throws(() => requestAccess('GET', 'https://a.example.com/', ['no field']), { code: 'usage' });
-});
-
-test('where TLS passes unopened the connection is what is decided about', () => {
-  const policy = policyOf(`rules:
-  - { name: pass, hosts: pin.example.com, tls: passthrough }
-  - { name: raw, hosts: db.example.com, scheme: tcp, ports: 5432 }
-  - { name: read, hosts: api.example.com }`);
-  const judged = (url: string): string => {
-    const access = judgedAccess(requestAccess('GET', url), (asked) =>
-      policy.decide(principal(), asked, nowMs),
-    );
-    return `${access.depth} ${access.destination.scheme}`;
-  };
-  assert.equal(judged('https://pin.example.com/x'), 'connect https');
-  assert.equal(judged('https://db.example.com:5432/x'), 'connect tcp');
-  assert.equal(judged('https://api.example.com/x'), 'request https');
-  // To a proxy it is sent as a request.
-  assert.equal(judged('http://pin.example.com/x'), 'request http');
 });
 
 test('facts of the posture are those that a policy can ask for', () => {

@@ -43,6 +43,10 @@ class UncertainStore implements AuditStore {
     return [];
   }
 
+  async find(): Promise<AuditEvent | undefined> {
+    return undefined;
+  }
+
   async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
     return [...this.open.values()].slice(0, limit).map(({ json }): AuditEvent => JSON.parse(json));
   }

@@ -40,6 +40,7 @@ function failingStore(
     proofs: wrap(inner.proofs),
     access: wrap(inner.access),
     budgets: wrap(inner.budgets),
+    operators: wrap(inner.operators),
     audit: wrap(inner.audit),
     close,
     [Symbol.asyncDispose]: close,

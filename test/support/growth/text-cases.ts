@@ -11,6 +11,10 @@ import {
   substitutePlaceholder,
 } from '../../../src/gateway/credentials/request/placeholder.ts';
 import { HeldBodies } from '../../../src/gateway/credentials/request/held-bodies.ts';
+import { adminRoutes } from '../../../src/api/admin/routes.ts';
+import { readQuery, routeOf } from '../../../src/gateway/admin/admin-request.ts';
+import { etagMatches, requireMatch } from '../../../src/gateway/admin/etag.ts';
+import { bearerToken } from '../../../src/gateway/admin/operator.ts';
 import { parseAccessRequest } from '../../../src/gateway/access/access-request.ts';
 import { plainAddress } from '../../../src/gateway/admission/networks.ts';
 import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
@@ -130,6 +134,19 @@ const each = (...reads: readonly (() => unknown)[]): void => {
 };
 
 export const textCases: GrowthCases = {
+  'requests of the admin API': {
+    pieces: ['/', '/v1', 'a', '%41', '?', '&a', '&', '=', ',', '"a",', ' '],
+    read: (text) =>
+      each(
+        () => routeOf('GET', text),
+        () => routeOf('GET', `/v1/exchanges/${text}`),
+        () => readQuery(new URLSearchParams(text), adminRoutes.exchanges.query),
+        () => readQuery(new URLSearchParams(text), undefined),
+        () => etagMatches(text, '"a"'),
+        () => requireMatch(text, {}),
+        () => bearerToken(text),
+      ),
+  },
   'names of hosts': {
     pieces: ['a', 'a.', '.', '-', ':', '[', '1', '%41'],
     read: (text) =>

@@ -1,0 +1,239 @@
+// Every operation of the admin API, in one table: validation, OpenAPI document, tests and callers are made from it.
+
+import { z } from 'zod';
+import { auditEventSchema } from '../audit-event.ts';
+import type { AdminRole } from './roles.ts';
+import * as schemas from './schemas.ts';
+
+export type AdminMethod = 'GET' | 'POST' | 'DELETE';
+
+/** What an operation takes and gives. A part in braces of `path` is one segment, given as a parameter. */
+export interface AdminRoute {
+  readonly method: AdminMethod;
+  readonly path: string;
+  /** The least role for it. */
+  readonly role: AdminRole;
+  readonly summary: string;
+  /** It says something of all sessions together, so nobody who sees only some of them has it. */
+  readonly ofAll?: true;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** Of the success. `stream`: server-sent events, each with such an object. */
+  readonly output: z.ZodType;
+  readonly form?: 'json' | 'stream' | 'text';
+  readonly status?: 200 | 201;
+}
+
+const text = z.string();
+const page = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item).readonly(), next: z.string().optional() }).readonly();
+
+export const exchangePageSchema = z
+  .object({
+    items: z.array(auditEventSchema).readonly(),
+    next: z.string().optional().describe('Cursor of the next page; absent where there is none.'),
+    searchedTo: z.iso
+      .datetime({ precision: 3 })
+      .optional()
+      .describe('Up to which time was looked. More may be found behind `next`, though no item was.'),
+  })
+  .readonly();
+
+const sessionPageQuery = z.strictObject({
+  all: z.enum(['true', 'false']).optional().describe('Those that are over too.'),
+});
+const accessPageQuery = z.strictObject({
+  state: z.enum(schemas.accessStates).optional(),
+  session: z.string().max(200).optional(),
+});
+
+export const adminRoutes = {
+  who: {
+    method: 'GET',
+    path: '/v1/who',
+    role: 'viewer',
+    summary: 'Who is asking, and what they may do.',
+    output: schemas.whoSchema,
+  },
+  health: {
+    method: 'GET',
+    path: '/v1/health',
+    role: 'viewer',
+    summary: 'How the gateway is.',
+    output: schemas.healthSchema,
+  },
+  exchanges: {
+    method: 'GET',
+    path: '/v1/exchanges',
+    role: 'viewer',
+    summary: 'Events of the audit, the newest first.',
+    query: schemas.eventQuerySchema,
+    output: exchangePageSchema,
+  },
+  follow: {
+    method: 'GET',
+    path: '/v1/exchanges/follow',
+    role: 'viewer',
+    summary: 'Events as they are stored.',
+    query: schemas.followQuerySchema,
+    output: auditEventSchema,
+    form: 'stream',
+  },
+  exchange: {
+    method: 'GET',
+    path: '/v1/exchanges/{id}',
+    role: 'viewer',
+    summary: 'One event, by its id.',
+    output: auditEventSchema,
+  },
+  sessions: {
+    method: 'GET',
+    path: '/v1/sessions',
+    role: 'viewer',
+    summary: 'Sessions, the newest first.',
+    query: sessionPageQuery,
+    output: page(schemas.sessionSchema),
+  },
+  session: {
+    method: 'GET',
+    path: '/v1/sessions/{id}',
+    role: 'viewer',
+    summary: 'One session.',
+    output: schemas.sessionSchema,
+  },
+  revokeSession: {
+    method: 'POST',
+    path: '/v1/sessions/{id}/revoke',
+    role: 'operator',
+    summary: 'Ends a session for good, with all that runs in it.',
+    body: schemas.revokeSchema,
+    output: schemas.sessionSchema,
+  },
+  accessRequests: {
+    method: 'GET',
+    path: '/v1/access',
+    role: 'viewer',
+    summary: 'Requests for access, the newest first.',
+    query: accessPageQuery,
+    output: page(schemas.accessSchema),
+  },
+  accessRequest: {
+    method: 'GET',
+    path: '/v1/access/{id}',
+    role: 'viewer',
+    summary: 'One request for access.',
+    output: schemas.accessSchema,
+  },
+  grantAccess: {
+    method: 'POST',
+    path: '/v1/access/{id}/grant',
+    role: 'approver',
+    summary: 'Grants what was asked for, for a time.',
+    body: schemas.grantSchema,
+    output: schemas.accessSchema,
+  },
+  denyAccess: {
+    method: 'POST',
+    path: '/v1/access/{id}/deny',
+    role: 'approver',
+    summary: 'Denies what was asked for.',
+    body: schemas.noteSchema,
+    output: schemas.accessSchema,
+  },
+  revokeAccess: {
+    method: 'POST',
+    path: '/v1/access/{id}/revoke',
+    role: 'approver',
+    summary: 'Takes a grant back.',
+    body: schemas.noteSchema,
+    output: schemas.accessSchema,
+  },
+  policy: {
+    method: 'GET',
+    path: '/v1/policy',
+    role: 'viewer',
+    summary: 'The policy in force.',
+    output: schemas.policySchemaOut,
+  },
+  checkPolicy: {
+    method: 'POST',
+    path: '/v1/policy/check',
+    role: 'viewer',
+    summary: 'What is wrong with policy files. Nothing is changed.',
+    body: schemas.checkSchema,
+    output: schemas.checkedSchema,
+  },
+  explainPolicy: {
+    method: 'POST',
+    path: '/v1/policy/explain',
+    role: 'viewer',
+    summary: 'How a request would be decided, and why. Nothing is sent.',
+    body: schemas.explainSchema,
+    output: schemas.explainedSchema,
+  },
+  credentials: {
+    method: 'GET',
+    path: '/v1/credentials',
+    role: 'viewer',
+    summary: 'The credentials of the configuration by name. Never a value.',
+    ofAll: true,
+    output: page(schemas.credentialSchema),
+  },
+  limits: {
+    method: 'GET',
+    path: '/v1/limits',
+    role: 'viewer',
+    summary: 'Every limit, and how often it was reached since the start.',
+    ofAll: true,
+    output: page(schemas.limitSchema),
+  },
+  metrics: {
+    method: 'GET',
+    path: '/v1/metrics',
+    role: 'viewer',
+    summary: 'Metrics in the text format of Prometheus.',
+    ofAll: true,
+    output: text,
+    form: 'text',
+  },
+  tokens: {
+    method: 'GET',
+    path: '/v1/tokens',
+    role: 'administrator',
+    summary: 'The tokens for this API. Never a value.',
+    output: page(schemas.tokenSchema),
+  },
+  makeToken: {
+    method: 'POST',
+    path: '/v1/tokens',
+    role: 'administrator',
+    summary: 'Makes a token for this API.',
+    body: schemas.newTokenSchema,
+    output: schemas.madeTokenSchema,
+    status: 201,
+  },
+  revokeToken: {
+    method: 'DELETE',
+    path: '/v1/tokens/{id}',
+    role: 'administrator',
+    summary: 'Ends a token at once.',
+    output: schemas.tokenSchema,
+  },
+  openapi: {
+    method: 'GET',
+    path: '/v1/openapi.json',
+    role: 'viewer',
+    summary: 'This API as OpenAPI 3.1.',
+    output: z.record(z.string(), z.unknown()),
+  },
+} as const satisfies Readonly<Record<string, AdminRoute>>;
+
+export type AdminOperation = keyof typeof adminRoutes;
+export type AdminRoutes = typeof adminRoutes;
+
+/** What a part of an operation is in code; an operation without that part has an empty object. */
+export type Of<Operation extends AdminOperation, Part extends 'query' | 'body'> =
+  AdminRoutes[Operation] extends Readonly<Record<Part, z.ZodType>>
+    ? z.output<AdminRoutes[Operation][Part]>
+    : Readonly<Record<string, never>>;
+export type OutputOf<Operation extends AdminOperation> = z.input<AdminRoutes[Operation]['output']>;

@@ -1,0 +1,299 @@
+// What the admin API takes and gives. From these come its validation, its OpenAPI document, and the types of who calls it.
+
+import { z } from 'zod';
+import { adminRoles } from './roles.ts';
+
+/** RFC 3339 in UTC with milliseconds. */
+const time = z.iso.datetime({ precision: 3 });
+/** A time as people write it. */
+const anyTime = z.iso.datetime({ offset: true, error: 'write a time such as 2026-01-31T09:00:00Z' });
+const count = z.int().nonnegative();
+const texts = z.array(z.string()).readonly();
+
+/** A whole number as it stands in a query. */
+function number(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, { error: `write a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+}
+
+/** A list in a query: `a,b`. */
+function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, { error: `write one of ${values.join(', ')}` });
+}
+
+const name = z.string().min(1).max(300);
+const id = z.string().min(1).max(200);
+export const verdicts = ['allow', 'deny', 'error', 'info', 'unknown'] as const;
+export const eventKinds = ['exchange', 'stream', 'session', 'alarm'] as const;
+export const accessStates = ['pending', 'granted', 'denied', 'revoked', 'ended'] as const;
+export const sessionStates = ['enrolled', 'committed', 'ended', 'revoked'] as const;
+
+/** What events are asked for by; every one that is given must fit. */
+const eventFilter = {
+  session: id.optional().describe('Events of this session.'),
+  principal: name.optional().describe('Events of sessions of this principal.'),
+  kind: oneOf(eventKinds).optional(),
+  verdict: oneOf(verdicts).optional(),
+  host: name.optional().describe('This host; with a dot in front, every host below it.'),
+  method: z.string().min(1).max(32).optional(),
+  path: z.string().min(1).max(4096).optional().describe('The beginning of the path.'),
+  rule: name.optional().describe('Decided by this rule.'),
+  credential: name.optional().describe('With this credential on it.'),
+  error: name.optional().describe('A code of errors.md.'),
+  limit: name.optional().describe('A name of limits.md.'),
+  status: number(100, 599).optional(),
+  trace: z
+    .string()
+    .regex(/^[0-9a-f]{4,32}$/, { error: 'write a trace id, or its first 4 hex digits or more' })
+    .optional(),
+  since: anyTime.optional().describe('Not before this time.'),
+  until: anyTime.optional().describe('Before this time.'),
+};
+
+export const eventQuerySchema = z.strictObject({
+  ...eventFilter,
+  before: id.optional().describe('Cursor of an earlier page: older events than those.'),
+  after: id.optional().describe('Id of an event: newer events than it, the oldest first.'),
+  count: number(1, 1000).optional().describe('How many events at the most. 100 by default.'),
+});
+
+export const followQuerySchema = z.strictObject({
+  ...eventFilter,
+  after: id.optional().describe('Id of an event; begins behind it. Without it, with what comes from now on.'),
+});
+
+export type EventFilter = Omit<z.output<typeof followQuerySchema>, 'after'>;
+
+export const sessionSchema = z
+  .object({
+    id: z.string(),
+    principal: z.string(),
+    claims: z.record(z.string(), z.unknown()).readonly().describe('Of its token.'),
+    state: z.enum(sessionStates),
+    created: time,
+    lastSeen: time.optional(),
+    tunnels: count.describe('How many tunnels it has now, over all gateways.'),
+    posture: texts.describe('The facts of its posture that hold.'),
+    notes: texts.describe('Why others do not.'),
+    agentVersion: z.string(),
+    expires: time,
+    ended: time.optional(),
+    policy: z.string().optional().describe('Version of the policy that it is judged by.'),
+    reason: z.string().optional().describe('Why it ended.'),
+  })
+  .readonly();
+
+export const accessSchema = z
+  .object({
+    id: z.string(),
+    session: z.string(),
+    principal: z.string(),
+    state: z.enum(accessStates),
+    asked: z
+      .object({
+        scheme: z.enum(['http', 'https']),
+        host: z.string(),
+        port: count,
+        method: z.string().optional(),
+        path: z.string().optional(),
+      })
+      .readonly(),
+    reason: z.string().describe("The workload's own words."),
+    trace: z.string().optional().describe('Of the denial that led to it, as the workload says.'),
+    created: time,
+    pendingUntil: time,
+    decided: time.optional(),
+    note: z.string().optional(),
+    terms: z
+      .object({
+        scope: z.enum(['host', 'path', 'exact']),
+        subject: z.enum(['session', 'principal']),
+        ends: time,
+      })
+      .readonly()
+      .optional(),
+  })
+  .readonly();
+
+export const grantSchema = z.strictObject({
+  scope: z
+    .enum(['host', 'path', 'exact'])
+    .optional()
+    .describe('`exact` by default; `host` where no path was asked for.'),
+  subject: z.enum(['session', 'principal']).optional().describe('`session` by default.'),
+  seconds: z.int().min(1).max(31_536_000).describe('For how long it holds.'),
+  note: z.string().max(1000).optional().describe('Words for the workload.'),
+});
+
+export const noteSchema = z.strictObject({
+  note: z.string().max(1000).optional().describe('Words for the workload.'),
+});
+
+export const revokeSchema = z.strictObject({
+  reason: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Why; it stands in the audit, and the agent is told.'),
+});
+
+const problemSchema = z
+  .object({
+    severity: z.enum(['error', 'warning']),
+    message: z.string(),
+    file: z.string().optional(),
+    line: count.optional(),
+    column: count.optional(),
+  })
+  .readonly();
+
+const policyFiles = z
+  .array(z.strictObject({ name: z.string().min(1).max(200), text: z.string().max(1_048_576) }))
+  .min(1)
+  .max(100)
+  .describe('Policy files with their texts, in their order.');
+
+export const checkSchema = z.strictObject({ files: policyFiles });
+
+export const checkedSchema = z
+  .object({
+    ok: z.boolean(),
+    version: z.string().optional(),
+    rules: count.optional(),
+    problems: z.array(problemSchema).readonly(),
+  })
+  .readonly();
+
+export const explainSchema = z.strictObject({
+  method: z
+    .string()
+    .regex(/^[A-Za-z]{1,32}$/)
+    .describe('Of the request; CONNECT asks for a connection alone.'),
+  url: z.string().min(1).max(8192),
+  headers: z
+    .array(z.tuple([z.string().max(200), z.string().max(4096)]))
+    .max(100)
+    .optional(),
+  session: id.optional().describe('Judged as this session is, by its claims and posture.'),
+  claims: z.record(z.string(), z.unknown()).optional().describe('Of a token, where no session is named.'),
+  posture: z.array(z.string().max(100)).max(50).optional(),
+  files: policyFiles.optional().describe('Another policy than the one in force.'),
+});
+
+export const explainedSchema = z
+  .object({
+    request: z.string(),
+    policy: z.string().describe('Version of the policy that was asked.'),
+    effect: z.enum(['allow', 'deny']),
+    rule: z.string(),
+    place: z.string().optional(),
+    reason: z.string().optional().describe('What the workload would be told.'),
+    inject: texts.describe('Names of the credentials that would be put on it.'),
+    steps: z
+      .array(
+        z
+          .object({
+            rule: z.string(),
+            place: z.string().optional(),
+            effect: z.enum(['allow', 'deny']),
+            outcome: z.string(),
+            because: z.string(),
+          })
+          .readonly(),
+      )
+      .readonly(),
+    text: z.string().describe('The same for a terminal.'),
+  })
+  .readonly();
+
+export const policySchemaOut = z
+  .object({
+    version: z.string(),
+    ageSeconds: z.number().nonnegative(),
+    staleSeconds: z
+      .number()
+      .nonnegative()
+      .describe('How long the files have held something that cannot be taken.'),
+    mode: z.enum(['files', 'observe', 'deny']),
+    rules: z
+      .array(
+        z
+          .object({ name: z.string(), place: z.string().optional(), effect: z.enum(['allow', 'deny']) })
+          .readonly(),
+      )
+      .readonly(),
+  })
+  .readonly();
+
+export const credentialSchema = z
+  .object({
+    name: z.string(),
+    kind: z.string(),
+    variables: texts.describe('What workloads see in its place.'),
+  })
+  .readonly();
+
+export const limitSchema = z
+  .object({ name: z.string(), value: z.number(), code: z.string(), reason: z.string(), reached: count })
+  .readonly();
+
+export const healthSchema = z
+  .object({
+    version: z.string(),
+    started: time,
+    now: time.describe("By the gateway's clock."),
+    ready: z.boolean(),
+    audit: z.enum(['written', 'failing']),
+    tunnels: count,
+    policy: z.object({ version: z.string(), staleSeconds: z.number().nonnegative() }).readonly(),
+    followers: count.describe('How many follow events now.'),
+  })
+  .readonly();
+
+export const whoSchema = z
+  .object({
+    name: z.string(),
+    role: z.enum(adminRoles),
+    by: z.enum(['socket', 'token']),
+    sees: z.record(z.string(), z.unknown()).optional().describe('Only sessions with these claims.'),
+    expires: time.optional(),
+  })
+  .readonly();
+
+export const tokenSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role: z.enum(adminRoles),
+    sees: z.record(z.string(), z.unknown()).optional(),
+    created: time,
+    createdBy: z.string(),
+    expires: time,
+    lastUsed: time.optional(),
+  })
+  .readonly();
+
+export const newTokenSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/, {
+      error: 'write letters, digits, ".", "_", "@", "-" or spaces',
+    })
+    .describe('Who uses it; it stands in the audit.'),
+  role: z.enum(adminRoles),
+  seconds: z.int().min(60).max(31_536_000).describe('For how long it is good.'),
+  sees: z
+    .record(z.string().min(1).max(200), z.union([z.string().max(500), z.number(), z.boolean()]))
+    .optional()
+    .describe(
+      'Only sessions whose token has these claims are seen and decided about; `*` stands for any text.',
+    ),
+});
+
+export const madeTokenSchema = z
+  .object({ token: z.string().describe('Shown this once.'), record: tokenSchema })
+  .readonly();

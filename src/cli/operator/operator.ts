@@ -1,0 +1,91 @@
+// `upstreamproxy operator`: who may use the admin API.
+
+import { adminRoles } from '../../api/admin/roles.ts';
+import { makeOperatorToken, revokeOperatorToken } from '../../gateway/admin/operator-tokens.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { StoredOperatorToken } from '../../store/operator-store.ts';
+import { writePrivateFile } from '../../system/private-file.ts';
+import { operatorDefinition } from '../commands/operator-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { groupOf } from '../terminal/command.ts';
+import { jsonLine, textTable } from '../terminal/text-table.ts';
+import { withOperatorDesk } from './operator-audit.ts';
+
+type Actions = (typeof operatorDefinition)['actions'];
+
+function readSees(pairs: readonly string[] | undefined): Readonly<Record<string, string>> | undefined {
+  if (pairs === undefined) return undefined;
+  const claims = pairs.map((pair) => {
+    const equals = pair.indexOf('=');
+    if (equals < 1) throw new ProxyError('usage', `--sees takes CLAIM=VALUE, not "${pair}"`);
+    return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
+  });
+  const names = claims.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new ProxyError('usage', `--sees names the claim "${twice}" twice`);
+  return Object.fromEntries(claims);
+}
+
+async function token({ options }: Input<Actions[0]>): Promise<number> {
+  const { name, role, out } = options;
+  if (options.for === undefined) throw new ProxyError('usage', 'for how long? --for 8h');
+  if (!/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/.test(name))
+    throw new ProxyError('usage', '--name takes letters, digits, ".", "_", "@", "-" and spaces');
+  const wish = { name, role, forMs: options.for, sees: readSees(options.sees) };
+  const made = await withOperatorDesk(await gatewayOfOptions(options), ({ store, operator, record }) =>
+    makeOperatorToken({ operators: store.operators, operator, record }, wish, Date.now()),
+  );
+  if (out === undefined) process.stdout.write(`${made.token}\n`);
+  else await writePrivateFile(out, made.token);
+  return 0;
+}
+
+async function list({ options }: Input<Actions[1]>): Promise<number> {
+  await using store = await openStore((await gatewayOfOptions(options)).store);
+  const tokens = await store.operators.list(Date.now());
+  if (options.json) {
+    process.stdout.write(tokens.map((one) => jsonLine(shownToken(one))).join(''));
+    return 0;
+  }
+  const title = ['id', 'name', 'role', 'sees', 'expires', 'last used', 'made by'];
+  const rows = tokens.map(shownToken).map((one) => [
+    one.id,
+    one.name,
+    one.role,
+    one.sees === undefined
+      ? 'all'
+      : Object.entries(one.sees)
+          .map(([claim, value]) => `${claim}=${String(value)}`)
+          .join(','),
+    one.expires,
+    one.lastUsed ?? '-',
+    one.createdBy,
+  ]);
+  process.stdout.write(textTable([title, ...rows]));
+  return 0;
+}
+
+function shownToken({ id, name, role, sees, createdMs, createdBy, expiresMs, usedMs }: StoredOperatorToken) {
+  return {
+    id,
+    name,
+    sees,
+    createdBy,
+    role: adminRoles.find((one) => one === role) ?? 'unknown',
+    created: new Date(createdMs).toISOString(),
+    expires: new Date(expiresMs).toISOString(),
+    lastUsed: usedMs === undefined ? undefined : new Date(usedMs).toISOString(),
+  };
+}
+
+async function revoke({ options, arguments: { ID: id } }: Input<Actions[2]>): Promise<number> {
+  const { name } = await withOperatorDesk(await gatewayOfOptions(options), ({ store, operator, record }) =>
+    revokeOperatorToken({ operators: store.operators, operator, record }, id, Date.now()),
+  );
+  process.stdout.write(`revoked the token of ${name}\n`);
+  return 0;
+}
+
+export const operatorCommand = groupOf(operatorDefinition, { token, list, revoke });

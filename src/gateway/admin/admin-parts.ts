@@ -1,0 +1,64 @@
+// What the operations of the admin API work on, and what each is asked.
+
+import type { AdminOperation, Of, OutputOf } from '../../api/admin/routes.ts';
+import type { Policy } from '../../policy/decision.ts';
+import type { LimitName } from '../../protocol/limits.ts';
+import type { Store } from '../../store/store.ts';
+import type { SessionStep } from '../audit/session-audit.ts';
+import type { GatewayConfig } from '../config/config.ts';
+import type { Policies } from '../policies/open-policies.ts';
+import type { Followers } from './followers.ts';
+import type { Operator } from './operator.ts';
+
+export interface AdminParts {
+  readonly store: Store;
+  readonly config: GatewayConfig;
+  /** Resolves when the event is stored; throws `audit_unavailable`. */
+  readonly record: (step: SessionStep) => Promise<void>;
+  readonly policies: Policies;
+  /** What decides: the policy with the grants in force. */
+  readonly policy: () => Policy;
+  readonly metricsText: () => string;
+  /** How often a limit was reached since the start. */
+  readonly limitReached: (limit: LimitName) => number;
+  readonly tunnels: () => number;
+  readonly isReady: () => boolean;
+  readonly isAuditHealthy: () => boolean;
+  readonly version: string;
+  readonly startedMs: number;
+  readonly clock: () => number;
+  readonly followers: Followers;
+}
+
+/** What an operation is asked, already checked. */
+export interface Asked<Operation extends AdminOperation> {
+  readonly operator: Operator;
+  /** The segment in braces of the path; empty where there is none. */
+  readonly id: string;
+  readonly query: Of<Operation, 'query'>;
+  readonly body: Of<Operation, 'body'>;
+  readonly nowMs: number;
+  /** ETag that it must still have. */
+  readonly ifMatch: string | undefined;
+}
+
+/** Operations that give one value. */
+export type Handlers<Operations extends AdminOperation> = {
+  readonly [Operation in Operations]: (
+    parts: AdminParts,
+    asked: Asked<Operation>,
+  ) => OutputOf<Operation> | Promise<OutputOf<Operation>>;
+};
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A member only where there is a value. */
+export function given<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [Key in Name]?: Value } {
+  // A computed key is typed as any text.
+  return (value === undefined ? {} : { [name]: value }) as { readonly [Key in Name]?: Value };
+}

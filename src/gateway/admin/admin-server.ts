@@ -1,0 +1,233 @@
+// The admin API on a listener of its own: who asks, what for, and the response.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { AdminOperation } from '../../api/admin/routes.ts';
+import type { AdminRole } from '../../api/admin/roles.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+import { problemDocument, problemType } from '../../protocol/problem-document.ts';
+import { newTraceId } from '../audit/audit-log.ts';
+import type { AdminParts, Asked } from './admin-parts.ts';
+import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';
+import { listenOnSocket } from './admin-socket.ts';
+import { etagMatches, etagOf } from './etag.ts';
+import { followedEvents } from './event-operations.ts';
+import { Idempotency, type Sent } from './idempotency.ts';
+import { bearerToken, isStillKnown, type Operator, operatorOfToken, requireRole } from './operator.ts';
+import { runOperation } from './operations.ts';
+import { peerUid } from './peer-identity.ts';
+import { sendEvents } from './send-events.ts';
+
+export interface AdminServerOptions {
+  readonly parts: AdminParts;
+  readonly socket: string;
+  /** What users of this machine may do by their user id; others need a token. */
+  readonly socketRoles: ReadonlyMap<number, AdminRole>;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
+  readonly onLimit: (limit: LimitName) => void;
+  /** Told of who is not known, bounded. */
+  readonly onStranger: (error: ProxyError, traceId: string) => void;
+}
+
+/** Listens at once. @throws ProxyError gateway_port_unusable */
+export async function listenAdmin(options: AdminServerOptions): Promise<AsyncDisposable> {
+  const { adminHeadBytesMax, adminRequestTimeoutMs, adminConnectionsMax } = defaultLimits;
+  const server = createServer({
+    maxHeaderSize: adminHeadBytesMax,
+    requestTimeout: adminRequestTimeoutMs,
+    headersTimeout: adminRequestTimeoutMs,
+    insecureHTTPParser: false,
+  });
+  server.maxConnections = adminConnectionsMax;
+  server.on('drop', () => {
+    options.onLimit('adminConnectionsMax');
+  });
+  const api = new AdminApi(options);
+  server.on('request', (request, response) => {
+    void api.serve(request, response);
+  });
+  await listenOnSocket(server, options.socket);
+  return { [Symbol.asyncDispose]: () => closeServer(server, api) };
+}
+
+async function closeServer(server: Server, api: AdminApi): Promise<void> {
+  const closed = once(server, 'close');
+  api.close();
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+/** What a revoked token still follows ends within 2 s. */
+const stillKnownIntervalMs = 1000;
+
+class AdminApi {
+  readonly #options: AdminServerOptions;
+  readonly #idempotency = new Idempotency();
+  readonly #uids = new WeakMap<Socket, number | 'unknown'>();
+  readonly #closing = new AbortController();
+
+  constructor(options: AdminServerOptions) {
+    this.#options = options;
+  }
+
+  /** What follows ends. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** Never throws. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const traceId = newTraceId();
+    try {
+      // A page of a browser has no business here: the console has an origin of its own.
+      if (request.headers.origin !== undefined)
+        throw new ProxyError('operator_refused', 'pages of other origins may not ask the admin API');
+      const routed = routeOf(request.method ?? '', request.url ?? '');
+      const operator = await this.#operatorOf(request);
+      requireRole(operator, routed.route.role);
+      if (routed.route.ofAll === true && operator.sees !== undefined)
+        throw new ProxyError(
+          'operator_refused',
+          `${operator.name} sees only some sessions, and this is about all`,
+        );
+      await this.#respond(request, response, { operator, routed });
+    } catch (error) {
+      this.#refuse(response, asProxyError(error), traceId);
+    }
+  }
+
+  async #operatorOf(request: IncomingMessage): Promise<Operator> {
+    const { parts, socketRoles } = this.#options;
+    const { authorization } = request.headers;
+    if (authorization !== undefined)
+      return await operatorOfToken(parts.store.operators, bearerToken(authorization), parts.clock());
+    const uid = this.#uidOf(request.socket);
+    const role = uid === undefined ? undefined : socketRoles.get(uid);
+    if (uid === undefined || role === undefined) {
+      const who = uid === undefined ? 'the user at this socket' : `the user with the id ${uid}`;
+      throw new ProxyError(
+        'operator_unknown',
+        `${who} has no role in admin.socketRoles; send a token as "Authorization: Bearer …"`,
+      );
+    }
+    return { name: `uid ${uid} at the socket`, role, by: 'socket' };
+  }
+
+  /** Asked of the kernel once a connection. */
+  #uidOf(socket: Socket): number | undefined {
+    const known = this.#uids.get(socket) ?? peerUid(socket) ?? 'unknown';
+    this.#uids.set(socket, known);
+    return known === 'unknown' ? undefined : known;
+  }
+
+  async #respond(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { operator, routed }: { readonly operator: Operator; readonly routed: Routed },
+  ): Promise<void> {
+    const { parts } = this.#options;
+    const { operation, route, id, search } = routed;
+    const nowMs = parts.clock();
+    const query = readQuery(search, route.query);
+    const body = await readBody(request, route.body);
+    const ifMatch = request.headers['if-match'];
+    // Read by the schemas of this operation.
+    const asked = { operator, id, query, body, nowMs, ifMatch } as unknown as Asked<AdminOperation>;
+    if (operation === 'follow') {
+      await this.#follow(request, response, asked as unknown as Asked<'follow'>);
+      return;
+    }
+    const act = async (): Promise<Sent> => {
+      const value = await runOperation(operation, parts, asked);
+      const json = typeof value === 'string' ? value : JSON.stringify(value);
+      return { status: route.status ?? 200, json };
+    };
+    const key = request.headers['idempotency-key'];
+    const sent =
+      typeof key !== 'string' || route.method === 'GET'
+        ? await act()
+        : await this.#idempotency.once(
+            { who: operator.name, key: keyOf(key), content: JSON.stringify([operation, id, body, ifMatch]) },
+            nowMs,
+            act,
+          );
+    send(request, response, { ...sent, isText: route.form === 'text' });
+  }
+
+  async #follow(request: IncomingMessage, response: ServerResponse, asked: Asked<'follow'>): Promise<void> {
+    const { parts, log } = this.#options;
+    using _membership = await parts.followers.join();
+    const gone = new AbortController();
+    request.socket.once('close', () => {
+      gone.abort();
+    });
+    await using look = new RepeatedLook({
+      look: async () => {
+        if (!(await isStillKnown(parts.store.operators, asked.operator, parts.clock()))) gone.abort();
+      },
+      intervalMs: stillKnownIntervalMs,
+      onFault: ({ message }) => log('error', `admin API: ${message}`),
+    });
+    look.start();
+    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
+    await sendEvents(response, followedEvents(parts, asked, signal), signal);
+  }
+
+  #refuse(response: ServerResponse, error: ProxyError, traceId: string): void {
+    const { log, onLimit, onStranger } = this.#options;
+    if (error.limit !== undefined) onLimit(error.limit);
+    if (error.code === 'operator_unknown') onStranger(error, traceId);
+    if (error.httpStatus >= 500) log('error', `admin API: ${error.message} (trace ${traceId})`);
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const detail =
+      error.code === 'internal' ? 'a fault of the gateway; its log has the cause' : error.message;
+    const body = JSON.stringify(problemDocument(error.code, detail, { traceId }));
+    if (error.code === 'operator_unknown') response.setHeader('www-authenticate', 'Bearer');
+    if (error.retryAfterSeconds !== undefined) response.setHeader('retry-after', error.retryAfterSeconds);
+    response
+      .writeHead(error.httpStatus, {
+        ...commonFields,
+        'content-type': problemType,
+        'content-length': Buffer.byteLength(body),
+        // What is left of a body that was not read is nobody's.
+        connection: 'close',
+      })
+      .end(body);
+  }
+}
+
+const commonFields = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+const keyCharactersMax = 200;
+
+function keyOf(key: string): string {
+  if (key.length > 0 && key.length <= keyCharactersMax) return key;
+  throw new ProxyError('usage', `an Idempotency-Key has 1 to ${keyCharactersMax} characters`);
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, json, isText }: Sent & { readonly isText: boolean },
+): void {
+  const etag = etagOf(json);
+  const fields = { ...commonFields, etag };
+  const ifNoneMatch = request.headers['if-none-match'];
+  if (request.method === 'GET' && ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)) {
+    response.writeHead(304, fields).end();
+    return;
+  }
+  response
+    .writeHead(status, {
+      ...fields,
+      'content-type': isText ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json',
+      'content-length': Buffer.byteLength(json),
+    })
+    .end(json);
+}

@@ -1,0 +1,30 @@
+// All operations that give one value, by their names.
+
+import type { AdminOperation } from '../../api/admin/routes.ts';
+import { accessOperations } from './access-operations.ts';
+import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
+import { eventOperations } from './event-operations.ts';
+import { policyOperations } from './policy-operations.ts';
+import { sessionOperations } from './session-operations.ts';
+import { stateOperations } from './state-operations.ts';
+import { tokenOperations } from './token-operations.ts';
+
+const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
+  ...stateOperations,
+  ...eventOperations,
+  ...sessionOperations,
+  ...accessOperations,
+  ...policyOperations,
+  ...tokenOperations,
+};
+
+/** Does it. `asked` was read by the schemas of that operation. */
+export async function runOperation(
+  operation: Exclude<AdminOperation, 'follow'>,
+  parts: AdminParts,
+  asked: Asked<AdminOperation>,
+): Promise<unknown> {
+  // Which operation goes with which question is known only where it runs.
+  const handle = handlers[operation] as (parts: AdminParts, asked: Asked<AdminOperation>) => unknown;
+  return await handle(parts, asked);
+}

@@ -1,0 +1,75 @@
+// Sessions: who is connected, and ending one.
+
+import type { OutputOf } from '../../api/admin/routes.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { SessionRecord } from '../../store/store.ts';
+import { revokeSession } from '../sessions/revoke-session.ts';
+import { summaryOf } from '../sessions/session-summary.ts';
+import { type AdminParts, given, type Handlers, isoTime } from './admin-parts.ts';
+import { isSeen, type Operator } from './operator.ts';
+import { requireMatch } from './etag.ts';
+
+type Session = OutputOf<'session'>;
+
+export const sessionOperations: Handlers<'sessions' | 'session' | 'revokeSession'> = {
+  sessions: async (parts, { operator, query, nowMs }) => {
+    const { store } = parts;
+    const living = query.all === 'true' ? {} : { living: true };
+    const found = await store.sessions.list({ ...living, limit: defaultLimits.adminListedMax });
+    const theirs = found.filter(({ claims }) => isSeen(operator, claims));
+    const items: Session[] = [];
+    for (const session of theirs) items.push(await shownSession(parts, session, nowMs));
+    return { items };
+  },
+  session: async (parts, { operator, id, nowMs }) =>
+    await shownSession(parts, await findSession(parts, operator, id), nowMs),
+  revokeSession: async (parts, { operator, id, body, nowMs, ifMatch }) => {
+    const session = await findSession(parts, operator, id);
+    requireMatch(ifMatch, await shownSession(parts, session, nowMs));
+    const { store, record } = parts;
+    const { reason = 'an operator revoked it' } = body;
+    const desk = { sessions: store.sessions, operator: operator.name, record };
+    await revokeSession(desk, id, { reason, nowMs }).catch((error: unknown) => {
+      // Known, seen, and over: it cannot be ended once more.
+      if (error instanceof ProxyError && error.code === 'session_unknown')
+        throw new ProxyError('state_changed', error.message);
+      throw error;
+    });
+    return await shownSession(parts, await findSession(parts, operator, id), nowMs);
+  },
+};
+
+/** A session that is not theirs is as unknown as one that is not there. @throws ProxyError operation_unknown */
+export async function findSession(
+  { store }: AdminParts,
+  operator: Operator,
+  id: string,
+): Promise<SessionRecord> {
+  const session = await store.sessions.find(id);
+  if (session === undefined || !isSeen(operator, session.claims))
+    throw new ProxyError('operation_unknown', 'there is no session of that id');
+  return session;
+}
+
+async function shownSession({ store }: AdminParts, session: SessionRecord, nowMs: number): Promise<Session> {
+  const summary = summaryOf(session, await store.presence.of(session.id), nowMs);
+  const { id, principal, claims, created, lastSeen, tunnels, posture, expires, policy, reason } = summary;
+  const { state, agentVersion, overMs } = session;
+  return {
+    id,
+    principal,
+    claims,
+    state,
+    created,
+    tunnels,
+    posture,
+    agentVersion,
+    expires,
+    notes: session.posture.notes,
+    ...given('lastSeen', lastSeen),
+    ...given('ended', overMs === undefined ? undefined : isoTime(overMs)),
+    ...given('policy', policy),
+    ...given('reason', reason),
+  };
+}

@@ -1,0 +1,49 @@
+// How the gateway is, and what it was told: health, limits, credentials by name.
+
+import type { LimitName } from '../../protocol/limits.ts';
+import { limitTable } from '../../protocol/limits.ts';
+import { placeholderVariables } from '../credentials/credential-kinds.ts';
+import { adminOpenApi } from '../../api/admin/openapi.ts';
+import { given, type Handlers, isoTime } from './admin-parts.ts';
+
+export const stateOperations: Handlers<'who' | 'health' | 'limits' | 'credentials' | 'metrics' | 'openapi'> =
+  {
+    who: (_, { operator: { name, role, by, sees, expiresMs } }) => ({
+      name,
+      role,
+      by,
+      ...given('sees', sees),
+      ...given('expires', expiresMs === undefined ? undefined : isoTime(expiresMs)),
+    }),
+    health: ({ version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers }, { nowMs }) => ({
+      version,
+      started: isoTime(startedMs),
+      now: isoTime(nowMs),
+      ready: isReady(),
+      audit: isAuditHealthy() ? 'written' : 'failing',
+      tunnels: tunnels(),
+      policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
+      followers: followers.count,
+    }),
+    limits: ({ config, limitReached }) => ({
+      // The keys of the table are the names; Object.entries forgets that.
+      items: (Object.entries(limitTable) as [LimitName, (typeof limitTable)[LimitName]][]).map(
+        ([name, { code, reason }]) => ({
+          name,
+          code,
+          reason,
+          value: config.limits[name],
+          reached: limitReached(name),
+        }),
+      ),
+    }),
+    credentials: ({ config }) => ({
+      items: Object.entries(config.credentials).map(([name, one]) => ({
+        name,
+        kind: one.kind,
+        variables: Object.keys(placeholderVariables(name, one)),
+      })),
+    }),
+    metrics: ({ metricsText }) => metricsText(),
+    openapi: ({ version }) => adminOpenApi(version),
+  };

@@ -1,0 +1,92 @@
+// What people and programs look at a running gateway by: its metrics, and the admin API.
+
+import type { LimitName } from '../protocol/limits.ts';
+import type { ProxyError } from '../protocol/error.ts';
+import type { Store } from '../store/store.ts';
+import type { AdminParts } from './admin/admin-parts.ts';
+import { listenAdmin } from './admin/admin-server.ts';
+import { Followers } from './admin/followers.ts';
+import type { AuditEvent } from '../api/audit-event.ts';
+import { observedSink } from './audit/alarms.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import type { GatewayConfig } from './config/config.ts';
+import type { Metrics } from './metrics.ts';
+import { listenMetrics } from './metrics-server.ts';
+import type { Policies } from './policies/open-policies.ts';
+import type { StreamParts } from './tunnels/stream-handler.ts';
+import type { TunnelServer } from './tunnels/tunnel-server.ts';
+import { SessionAudit } from './audit/session-audit.ts';
+import { packageVersion } from '../system/package-version.ts';
+
+/** The running gateway, as it is looked at. */
+export interface Observed {
+  readonly config: GatewayConfig;
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly policies: Policies;
+  readonly parts: StreamParts;
+  readonly tunnels: TunnelServer;
+  readonly metrics: Metrics;
+  readonly stack: AsyncDisposableStack;
+  readonly clock: () => number;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
+  readonly onFault: (error: ProxyError) => void;
+  readonly onLimit: (limit: LimitName) => void;
+  /** Counts events of people, and logs those that need a look. */
+  readonly onSessionEvent: (event: AuditEvent) => void;
+}
+
+function metricsText({ metrics, tunnels, parts, audit, policies }: Observed): string {
+  return metrics.text({
+    tunnels: () => tunnels.tunnelCount,
+    liveGrants: () => parts.live.size,
+    auditHealthy: () => audit.healthy,
+    policyAgeSeconds: () => policies.ageMs() / 1000,
+    policyStaleSeconds: () => policies.staleMs() / 1000,
+  });
+}
+
+/** On a port of their own, where the configuration has one. @throws ProxyError gateway_port_unusable */
+export async function openMetrics(observed: Observed): Promise<void> {
+  const { config, stack } = observed;
+  if (config.metrics === undefined) return;
+  stack.use(await listenMetrics({ ...config.metrics, text: () => metricsText(observed) }));
+}
+
+/** @throws ProxyError gateway_port_unusable */
+export async function openAdmin(observed: Observed & { readonly isReady: () => boolean }): Promise<void> {
+  const { config, store, policies, parts: serving, tunnels, metrics, stack, clock, log } = observed;
+  const { admin } = config;
+  if (admin === undefined) return;
+  const audit = observedSink(observed.audit, observed.onSessionEvent);
+  const followers = stack.use(new Followers({ audit: store.audit, onFault: observed.onFault }));
+  const records = new SessionAudit(audit);
+  const parts: AdminParts = {
+    store,
+    config,
+    policies,
+    policy: serving.policy,
+    isReady: observed.isReady,
+    followers,
+    clock,
+    metricsText: () => metricsText(observed),
+    limitReached: (limit) => metrics.limitReached(limit),
+    tunnels: () => tunnels.tunnelCount,
+    record: (step) => records.record(step),
+    isAuditHealthy: () => audit.healthy,
+    version: packageVersion(),
+    startedMs: clock(),
+  };
+  const server = await listenAdmin({
+    parts,
+    socket: admin.socket,
+    socketRoles: new Map(Object.entries(admin.socketRoles).map(([uid, role]) => [Number(uid), role])),
+    log,
+    onLimit: observed.onLimit,
+    onStranger: (error, traceId) => {
+      records.strangerRefused(error, clock(), traceId);
+    },
+  });
+  stack.use(server);
+  log('info', `the admin API is served at ${admin.socket}`);
+}

@@ -1,0 +1,58 @@
+// A request or a connection that somebody asks about, read as the gateway reads it: in canonical form, or refused as it would be.
+
+import { parseAuthority } from '../../http/authority.ts';
+import { validateProxyRequest } from '../../http/request-validation.ts';
+import type { AccessRequest, ConnectAccess, Policy, RequestAccess } from '../../policy/decision.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+
+/**
+ * The request as the policy would see it; `fields` are names and values in turn. Throws what the gateway would refuse it with, and
+ * `usage` for what is no URL.
+ */
+export function askedRequest(method: string, text: string, fields: readonly string[] = []): RequestAccess {
+  // A WebSocket begins as a request; a fragment is never sent.
+  const url = text.replace(/^ws(?=s?:\/\/)/i, 'http').replace(/#.*$/s, '');
+  if (!/^https?:\/\//i.test(url)) throw new ProxyError('usage', `"${text}" is not an http or https URL`);
+  const rawHeaders = ['Host', /^[^/]*\/\/([^/?#]*)/.exec(url)?.[1] ?? '', ...fields];
+  try {
+    const { head } = validateProxyRequest({
+      method,
+      // Beyond ASCII as its bytes, as clients send it.
+      target: Buffer.from(url).toString('latin1'),
+      rawHeaders,
+      httpVersion: '1.1',
+      limits: defaultLimits,
+    });
+    const { destination, path, query, headers } = head;
+    return { depth: 'request', destination, method: head.method, path, query, headers };
+  } catch (error) {
+    const { code, message } = asProxyError(error);
+    throw new ProxyError(code, `refused before the policy is asked: ${message}`, { cause: error });
+  }
+}
+
+/** `CONNECT host:port`, as raw TCP, which is asked for first, or else as TLS. */
+export function connectionAccess(
+  text: string,
+  decide: (access: ConnectAccess) => ReturnType<Policy['decide']>,
+): ConnectAccess {
+  const authority = parseAuthority(text);
+  const raw = { depth: 'connect', destination: { ...authority, scheme: 'tcp' } } as const;
+  const decision = decide(raw);
+  if (decision.effect === 'allow' && decision.handling === 'raw') return raw;
+  return { depth: 'connect', destination: { ...authority, scheme: 'https' } };
+}
+
+/** The connection, where its bytes pass unopened, so that nobody asks about the request in it; else the request. */
+export function judgedAccess(
+  access: RequestAccess,
+  decide: (access: ConnectAccess) => ReturnType<Policy['decide']>,
+): AccessRequest {
+  const { scheme, host, port } = access.destination;
+  if (scheme !== 'https') return access;
+  const text = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const connection = connectionAccess(text, decide);
+  const decision = decide(connection);
+  return decision.effect === 'allow' && decision.handling !== 'intercept' ? connection : access;
+}

@@ -1,0 +1,55 @@
+// The admin API: what people and programs that steer a gateway may cost it.
+
+import { KiB, MiB, fixedRow, type LimitRow } from './limit-row.ts';
+
+export const adminLimits = {
+  adminConnectionsMax: fixedRow(
+    256,
+    'limit_exceeded',
+    'Connections to the admin API: browsers keep six each. Those above it are closed unread.',
+  ),
+  adminBodyBytesMax: fixedRow(
+    8 * MiB,
+    'body_too_large',
+    'The largest body names policy files with their texts.',
+  ),
+  adminHeadBytesMax: fixedRow(16 * KiB, 'head_too_large', 'Head of a request to the admin API.'),
+  adminRequestTimeoutMs: fixedRow(30_000, 'timeout', 'A request to the admin API comes whole in this time.'),
+  adminScannedEventsMax: fixedRow(
+    20_000,
+    'limit_exceeded',
+    'Events that one question looks at; the response says up to which time it looked, and the next page goes on there.',
+  ),
+  adminListedMax: fixedRow(
+    1_000,
+    'limit_exceeded',
+    'Sessions, or requests for access, that one list shows, the newest first: more than a person looks through.',
+  ),
+  adminRememberedSessionsMax: fixedRow(
+    10_000,
+    'limit_exceeded',
+    'Sessions of which one question remembers whether they are theirs who ask; beyond it the store is asked again.',
+  ),
+  adminFollowersMax: fixedRow(
+    64,
+    'limit_exceeded',
+    'Event streams at once: people who look, and their tabs.',
+  ),
+  adminFollowedEventsMax: fixedRow(
+    4_096,
+    'limit_exceeded',
+    'Newest events that are kept in memory for followers; who is further behind reads from the store.',
+  ),
+  adminFollowerBytesMax: fixedRow(
+    1 * MiB,
+    'limit_exceeded',
+    'What waits for a follower that reads slowly; beyond it events wait in the ring.',
+  ),
+  adminIdempotencyKeysMax: fixedRow(
+    1_000,
+    'limit_exceeded',
+    'Responses that are remembered by their Idempotency-Key; the oldest makes room.',
+  ),
+  adminIdempotencyMs: fixedRow(86_400_000, 'limit_exceeded', 'How long such a response is remembered.'),
+  operatorTokensMax: fixedRow(1_000, 'limit_exceeded', 'Living tokens for the admin API.'),
+} satisfies Readonly<Record<string, LimitRow>>;

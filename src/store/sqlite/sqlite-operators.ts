@@ -1,0 +1,97 @@
+// Tokens for the admin API in SQLite.
+
+import type { OperatorStore, OperatorToken, StoredOperatorToken } from '../operator-store.ts';
+import { pruneBatch } from '../store.ts';
+import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
+
+const usedStepMs = 60_000;
+
+export class SqliteOperators implements OperatorStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async add(
+    token: OperatorToken,
+    { operatorTokensMax: max }: { readonly operatorTokensMax: number },
+  ): Promise<boolean> {
+    const { sees, ...rest } = token;
+    return this.#database.transaction(() => {
+      const row = this.#database.get(
+        'SELECT count(*) AS count FROM operator_token WHERE revoked_ms IS NULL AND expires_ms > :nowMs',
+        { nowMs: token.createdMs },
+      );
+      if (row === undefined || integerOf(row, 'count') >= max) return false;
+      this.#database.run(
+        `INSERT INTO operator_token (id, digest, name, role, sees, created_ms, created_by, expires_ms)
+         VALUES (:id, :digest, :name, :role, :sees, :createdMs, :createdBy, :expiresMs)`,
+        { ...rest, sees: sees === undefined ? null : JSON.stringify(sees) },
+      );
+      return true;
+    });
+  }
+
+  async byDigest(digest: string): Promise<StoredOperatorToken | undefined> {
+    const row = this.#database.get('SELECT * FROM operator_token WHERE digest = :digest', { digest });
+    return row === undefined ? undefined : tokenOf(row);
+  }
+
+  async find(id: string): Promise<StoredOperatorToken | undefined> {
+    const row = this.#database.get('SELECT * FROM operator_token WHERE id = :id', { id });
+    return row === undefined ? undefined : tokenOf(row);
+  }
+
+  async list(nowMs: number): Promise<readonly StoredOperatorToken[]> {
+    return this.#database
+      .all(
+        `SELECT * FROM operator_token WHERE revoked_ms IS NULL AND expires_ms > :nowMs
+         ORDER BY created_ms DESC, id DESC`,
+        { nowMs },
+      )
+      .map(tokenOf);
+  }
+
+  async revoke(id: string, nowMs: number): Promise<boolean> {
+    return (
+      this.#database.run(
+        'UPDATE operator_token SET revoked_ms = :nowMs WHERE id = :id AND revoked_ms IS NULL',
+        { id, nowMs },
+      ) > 0
+    );
+  }
+
+  async used(id: string, nowMs: number): Promise<void> {
+    this.#database.run(
+      'UPDATE operator_token SET used_ms = :nowMs WHERE id = :id AND (used_ms IS NULL OR used_ms < :step)',
+      { id, nowMs, step: nowMs - usedStepMs },
+    );
+  }
+
+  async prune(beforeMs: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM operator_token WHERE id IN (
+         SELECT id FROM operator_token WHERE min(expires_ms, coalesce(revoked_ms, expires_ms)) < :beforeMs LIMIT :batch)`,
+      { beforeMs, batch: pruneBatch },
+    );
+  }
+}
+
+function tokenOf(row: Row): StoredOperatorToken {
+  const { sees, used_ms: used, revoked_ms: revoked } = row;
+  return {
+    id: textOf(row, 'id'),
+    digest: textOf(row, 'digest'),
+    name: textOf(row, 'name'),
+    role: textOf(row, 'role'),
+    // Written by `add` alone.
+    ...(sees === null ? {} : { sees: jsonOf(row, 'sees') as NonNullable<OperatorToken['sees']> }),
+    createdMs: integerOf(row, 'created_ms'),
+    createdBy: textOf(row, 'created_by'),
+    expiresMs: integerOf(row, 'expires_ms'),
+    ...(used === null ? {} : { usedMs: integerOf(row, 'used_ms') }),
+    ...(revoked === null ? {} : { revokedMs: integerOf(row, 'revoked_ms') }),
+  };
+}

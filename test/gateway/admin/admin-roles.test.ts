@@ -1,0 +1,122 @@
+// Every operation with every role: allowed and refused, and each response as its schema says.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type AdminOperation, type AdminRoute, adminRoutes } from '../../../src/api/admin/routes.ts';
+import { adminRoles, coversRole } from '../../../src/api/admin/roles.ts';
+import { type CallOptions, event, openAdminScene, policyText, type AdminScene } from './admin-fixture.ts';
+
+/** What each operation is asked here; the path's braces are filled. */
+const questions: Readonly<
+  Record<Exclude<AdminOperation, 'follow'>, { readonly path: string } & Pick<CallOptions, 'body'>>
+> = {
+  who: { path: '/v1/who' },
+  health: { path: '/v1/health' },
+  exchanges: { path: '/v1/exchanges?host=api.example.com&count=2' },
+  exchange: { path: '/v1/exchanges/e1' },
+  sessions: { path: '/v1/sessions?all=true' },
+  session: { path: '/v1/sessions/red' },
+  revokeSession: { path: '/v1/sessions/red/revoke', body: { reason: 'a test' } },
+  accessRequests: { path: '/v1/access?state=pending' },
+  accessRequest: { path: '/v1/access/wish%20of%20red' },
+  grantAccess: { path: '/v1/access/wish%20of%20red/grant', body: { seconds: 900 } },
+  denyAccess: { path: '/v1/access/wish%20of%20blue/deny', body: { note: 'not this' } },
+  revokeAccess: { path: '/v1/access/wish%20of%20red/revoke', body: {} },
+  policy: { path: '/v1/policy' },
+  checkPolicy: { path: '/v1/policy/check', body: { files: [{ name: 'p.yaml', text: policyText }] } },
+  explainPolicy: {
+    path: '/v1/policy/explain',
+    body: { method: 'GET', url: 'https://api.example.com/x', session: 'blue' },
+  },
+  credentials: { path: '/v1/credentials' },
+  limits: { path: '/v1/limits' },
+  metrics: { path: '/v1/metrics' },
+  tokens: { path: '/v1/tokens' },
+  makeToken: { path: '/v1/tokens', body: { name: 'ci', role: 'viewer', seconds: 3600 } },
+  revokeToken: { path: '/v1/tokens/gone' },
+  openapi: { path: '/v1/openapi.json' },
+};
+
+// The keys are the operations; Object.entries forgets that.
+const asked = Object.entries(questions) as [
+  keyof typeof questions,
+  (typeof questions)['who'] & CallOptions,
+][];
+
+async function openScene(): Promise<AdminScene> {
+  const scene = await openAdminScene();
+  await scene.append([event('e1'), event('e2', { sessionId: 'blue' })]);
+  await scene.token('viewer', { id: 'gone' });
+  return scene;
+}
+
+test('an operation serves the roles that cover its own, and refuses the others by naming it', async () => {
+  for (const role of adminRoles) {
+    await using scene = await openScene();
+    const token = await scene.token(role);
+    const before = scene.audit.events.length;
+    for (const [operation, { path, body }] of asked) {
+      const route: AdminRoute = adminRoutes[operation];
+      const response = await scene.call(route.method, path, { token, body });
+      const where = `${operation} as ${role}: ${response.text.slice(0, 200)}`;
+      if (coversRole(role, route.role)) {
+        assert.equal(response.status, route.status ?? 200, where);
+        const value = route.form === 'text' ? response.text : response.json;
+        assert.ok(route.output.safeParse(value).success, where);
+        continue;
+      }
+      assert.equal(response.status, 403, where);
+      assert.match(response.text, new RegExp(`"code":"operator_refused"`), where);
+      assert.ok(response.text.includes(`needs the role ${route.role}`), where);
+    }
+    if (role === 'viewer') assert.equal(scene.audit.events.length, before, 'who only looks changes nothing');
+  }
+});
+
+test('without a token nothing is served, whatever is asked', async () => {
+  await using scene = await openScene();
+  for (const [operation, { path, body }] of asked) {
+    const { method } = adminRoutes[operation];
+    for (const token of [undefined, 'x', `upadm_${'A'.repeat(43)}`]) {
+      const response = await scene.call(method, path, { token, body });
+      assert.equal(response.status, 401, operation);
+      assert.equal(response.headers['www-authenticate'], 'Bearer');
+      assert.doesNotMatch(response.text, /example\.com|issuer\|/);
+    }
+  }
+  assert.equal(scene.strangers.length, asked.length * 3);
+});
+
+test('a token that expired, was revoked or is of another version opens nothing', async () => {
+  await using scene = await openScene();
+  const expired = await scene.token('administrator', { expiresMs: scene.nowMs });
+  const strange = await scene.token('administrator', { role: 'emperor' });
+  const revoked = await scene.token('administrator', { id: 'revoked' });
+  assert.equal((await scene.call('GET', '/v1/who', { token: revoked })).status, 200);
+  await scene.store.operators.revoke('revoked', scene.nowMs);
+  for (const [token, why] of [
+    [expired, /expired/],
+    [revoked, /revoked/],
+    [strange, /another version/],
+  ] as const) {
+    const response = await scene.call('GET', '/v1/who', { token });
+    assert.equal(response.status, 401);
+    assert.match(response.text, why);
+  }
+});
+
+test('a user of this machine has the role that the configuration gives them, and no other has one', async () => {
+  const uid = process.getuid?.() ?? 0;
+  {
+    await using scene = await openAdminScene(new Map([[uid, 'operator']]));
+    const who = await scene.call('GET', '/v1/who');
+    assert.deepEqual(who.json, { name: `uid ${uid} at the socket`, role: 'operator', by: 'socket' });
+    assert.equal((await scene.call('GET', '/v1/tokens')).status, 403);
+    // A token that is not good is not made good by who sends it.
+    assert.equal((await scene.call('GET', '/v1/who', { token: 'nonsense' })).status, 401);
+  }
+  await using scene = await openAdminScene(new Map([[uid + 1, 'administrator']]));
+  const refused = await scene.call('GET', '/v1/who');
+  assert.equal(refused.status, 401);
+  assert.match(refused.text, new RegExp(`the user with the id ${uid} has no role in admin\\.socketRoles`));
+});

@@ -1,0 +1,81 @@
+// Who sees only some sessions: of the others there is nothing to find, to follow, to count or to decide.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { OutputOf } from '../../../src/api/admin/routes.ts';
+import { event, openAdminScene, type AdminScene } from './admin-fixture.ts';
+
+async function openScene(): Promise<{ readonly scene: AdminScene; readonly token: string }> {
+  const scene = await openAdminScene();
+  await scene.append([
+    event('e1'),
+    event('e2', { sessionId: 'blue', principal: 'issuer|blue' }),
+    // Refused before there was a session.
+    { ...event('e3'), sessionId: undefined, principal: undefined } as never,
+    event('e4', { sessionId: 'forgotten' }),
+  ]);
+  return { scene, token: await scene.token('approver', { sees: { team: 'red' } }) };
+}
+
+test('lists have what is theirs alone', async () => {
+  const { scene, token } = await openScene();
+  await using _ = scene;
+  const ids = async (path: string) => {
+    const { json } = await scene.call('GET', path, { token });
+    return (json as OutputOf<'sessions'>).items.map(({ id }) => id);
+  };
+  assert.deepEqual(await ids('/v1/exchanges'), ['e1']);
+  assert.deepEqual(await ids('/v1/sessions?all=true'), ['red']);
+  assert.deepEqual(await ids('/v1/access'), ['wish of red']);
+  // Nor by asking for the other one by name.
+  assert.deepEqual(await ids('/v1/exchanges?session=blue'), []);
+  assert.deepEqual(await ids('/v1/access?session=blue'), []);
+});
+
+test('what is not theirs is as unknown as what is not there', async () => {
+  const { scene, token } = await openScene();
+  await using _ = scene;
+  const body = { method: 'GET', url: 'https://api.example.com/', session: 'blue' };
+  for (const [theirs, none, method, sent] of [
+    ['/v1/exchanges/e2', '/v1/exchanges/none', 'GET', undefined],
+    ['/v1/exchanges/e3', '/v1/exchanges/none', 'GET', undefined],
+    ['/v1/exchanges/e4', '/v1/exchanges/none', 'GET', undefined],
+    ['/v1/sessions/blue', '/v1/sessions/none', 'GET', undefined],
+    ['/v1/access/wish%20of%20blue', '/v1/access/none', 'GET', undefined],
+    ['/v1/access/wish%20of%20blue/grant', '/v1/access/none/grant', 'POST', { seconds: 60 }],
+    ['/v1/access/wish%20of%20blue/deny', '/v1/access/none/deny', 'POST', {}],
+    ['/v1/access/wish%20of%20blue/revoke', '/v1/access/none/revoke', 'POST', {}],
+    ['/v1/policy/explain', '/v1/sessions/none', 'POST', body],
+  ] as const) {
+    const hidden = await scene.call(method, theirs, { token, body: sent });
+    assert.equal(hidden.status, 404, theirs);
+    if (theirs === '/v1/policy/explain') continue;
+    const absent = await scene.call(method, none, { token, body: sent });
+    const text = ({ text: all }: { readonly text: string }) => all.replace(/"trace_id":"[0-9a-f]+"/, '');
+    assert.equal(text(hidden), text(absent), theirs);
+  }
+  assert.equal((await scene.store.access.find('wish of blue'))?.state, 'pending');
+});
+
+test('a grant of theirs is for the session, not for all of its principal', async () => {
+  const { scene, token } = await openScene();
+  await using _ = scene;
+  const grant = (body: object) => scene.call('POST', '/v1/access/wish%20of%20red/grant', { token, body });
+  assert.equal((await grant({ seconds: 60, subject: 'principal' })).status, 403);
+  assert.equal((await scene.store.access.find('wish of red'))?.state, 'pending');
+  assert.equal((await grant({ seconds: 60 })).status, 200);
+});
+
+test('what is told of all sessions together is not told', async () => {
+  const { scene, token } = await openScene();
+  await using _ = scene;
+  for (const path of ['/v1/limits', '/v1/metrics', '/v1/credentials'])
+    assert.equal((await scene.call('GET', path, { token })).status, 403, path);
+});
+
+test('an administrator who sees only some could give themselves the rest, so there is none', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('administrator');
+  const body = { name: 'x', role: 'administrator', seconds: 60, sees: { team: 'red' } };
+  assert.equal((await scene.call('POST', '/v1/tokens', { token, body })).status, 400);
+});
