@@ -28,7 +28,7 @@ const text = z.string();
 const page = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item).readonly(), next: z.string().optional() }).readonly();
 
-export const exchangePageSchema = z
+const exchangePageSchema = z
   .object({
     items: z.array(auditEventSchema).readonly(),
     next: z.string().optional().describe('Cursor of the next page; absent where there is none.'),

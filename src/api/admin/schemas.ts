@@ -26,10 +26,10 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
 
 const name = z.string().min(1).max(300);
 const id = z.string().min(1).max(200);
-export const verdicts = ['allow', 'deny', 'error', 'info', 'unknown'] as const;
-export const eventKinds = ['exchange', 'stream', 'session', 'alarm'] as const;
+const verdicts = ['allow', 'deny', 'error', 'info', 'unknown'] as const;
+const eventKinds = ['exchange', 'stream', 'session', 'alarm'] as const;
 export const accessStates = ['pending', 'granted', 'denied', 'revoked', 'ended'] as const;
-export const sessionStates = ['enrolled', 'committed', 'ended', 'revoked'] as const;
+const sessionStates = ['enrolled', 'committed', 'ended', 'revoked'] as const;
 
 /** What events are asked for by; every one that is given must fit. */
 const eventFilter = {
