@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { imageStage, stageObstacle, wholeOutput } from '../support/image-stage.ts';
 import { freePort } from '../support/free-port.ts';
 import { patienceMs } from '../support/patience.ts';
 import { endChild } from '../support/program.ts';
@@ -151,4 +152,33 @@ describe('the single-file gateway', { skip: obstacle() }, () => {
     assert.equal(status, 78, stderr);
     assert.match(stderr, /bad\.yaml:2:/);
   });
+
+  test(
+    'starts in the last stage of its image, by the commands, the user and the words of the recipe',
+    { skip: stageObstacle() },
+    async () => {
+      const place = join(directory.path, 'image');
+      const settings = join(directory.path, 'settings');
+      for (const folder of [place, settings]) mkdirSync(folder);
+      writeFileSync(join(settings, 'policy.yaml'), 'rules: []\n');
+      writeFileSync(
+        join(settings, 'gateway.yaml'),
+        `listen: { address: 127.0.0.1, port: ${await freePort()} }\npublicNames: [127.0.0.1]\npolicy: policy.yaml\n`,
+      );
+      const mounts = [`${settings}:/etc/upstreamproxy`];
+      const gateway = imageStage('gateway', { program: file, place, mounts }).start();
+      try {
+        const log = await said(gateway, /listening on/);
+        // Its state is in the folder that the recipe makes for its user; and it is closed.
+        assert.doesNotMatch(log, /could read|memory is open/);
+        const status = readFileSync(`/proc/${gateway.pid}/status`, 'latin1');
+        assert.match(status, /^Uid:\t10001\t10001\t/m);
+      } finally {
+        await endChild(gateway);
+      }
+      // Its own check of the program, which one that does not start fails.
+      const broken = imageStage('gateway', { program: '/bin/false', place, mounts }).start();
+      assert.notEqual((await wholeOutput(broken)).code, 0);
+    },
+  );
 });

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { imageStage, stageObstacle, wholeOutput } from '../support/image-stage.ts';
 import { findTool } from '../support/tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -101,4 +102,19 @@ activate = 1
     assert.notEqual(status, 0);
     assert.match(said, /none\.json|experimental-config-file/);
   });
+
+  test(
+    'starts in the last stage of its image, by the commands, the user and the entry point of the recipe',
+    { skip: stageObstacle() },
+    async () => {
+      const place = join(folder, 'image');
+      mkdirSync(place);
+      const stage = imageStage('agent', { program: agent, place, mounts: [] });
+      const words = ['run', '--isolate', 'off', '--gateway', 'https://127.0.0.1:1', '--token-file', '/none'];
+      const { code, text } = await wholeOutput(stage.start([...words, '--', 'true']));
+      // Of the build, and of what the entry point was told.
+      assert.match(text, /^upstreamproxy \d[^]*\/none: it does not exist \[token_unreadable\]\n$/);
+      assert.equal(code, 77);
+    },
+  );
 });
