@@ -1,22 +1,34 @@
 // TLS sessions to one origin that can be resumed: the next handshake needs neither the certificate nor its verification. Kept
 // by who keeps the connections, so that they are shared no further than these.
 
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { defaultLimits } from '../protocol/limits.ts';
 
-/** A session, and when the certificate was verified that all of it rests on. */
-export interface ResumableSession {
-  readonly session: Buffer;
+/** What a session rests on: nobody looks at the certificates again when it is resumed. */
+interface Verification {
   readonly verifiedMs: number;
+  /** When the first certificate of the chain expires, by the wall clock. */
+  readonly validToMs: number;
+}
+
+/** A session, and the verification that all of it rests on. */
+export interface ResumableSession extends Verification {
+  readonly session: Buffer;
+}
+
+export interface SessionClocks {
+  /** Never goes back. */
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
 }
 
 export class TlsSessions {
   readonly #sessions: ResumableSession[] = [];
-  readonly #nowMs: () => number;
+  readonly #clocks: SessionClocks;
 
-  /** @param nowMs of a clock that never goes back */
-  constructor(nowMs = (): number => performance.now()) {
-    this.#nowMs = nowMs;
+  constructor(clocks: SessionClocks = { nowMs: () => performance.now(), wallMs: () => Date.now() }) {
+    this.#clocks = clocks;
   }
 
   get size(): number {
@@ -24,26 +36,35 @@ export class TlsSessions {
   }
 
   /** The newest one, for one handshake: RFC 8446 §C.4 wants none used twice. */
-  take(nowMs = this.#nowMs()): ResumableSession | undefined {
+  take(): ResumableSession | undefined {
+    const nowMs = this.#clocks.nowMs();
+    const wallMs = this.#clocks.wallMs();
     for (let found = this.#sessions.pop(); found !== undefined; found = this.#sessions.pop())
-      if (nowMs - found.verifiedMs < defaultLimits.tlsSessionAgeMsMax) return found;
+      if (nowMs - found.verifiedMs < defaultLimits.tlsSessionAgeMsMax && wallMs < found.validToMs)
+        return found;
     return undefined;
   }
 
   /** Keeps what the origin gives for later, once it is verified. `resumed`: what was offered to it. */
   collect(socket: TLSSocket, resumed: ResumableSession | undefined): void {
     let early: Buffer[] | undefined = [];
-    let verifiedMs = 0;
+    let verification: Verification = { verifiedMs: 0, validToMs: 0 };
     socket.on('session', (session: Buffer) => {
-      if (early === undefined) this.#keep({ session, verifiedMs });
+      if (early === undefined) this.#keep({ session, ...verification });
       else if (early.length < defaultLimits.tlsSessionsPerPoolMax) early.push(session);
     });
     socket.once('secureConnect', () => {
       const held = early ?? [];
       early = undefined;
-      // A resumed session rests on the handshake that it began with.
-      verifiedMs = resumed !== undefined && socket.isSessionReused() ? resumed.verifiedMs : this.#nowMs();
-      for (const session of held) this.#keep({ session, verifiedMs });
+      verification =
+        resumed !== undefined && socket.isSessionReused()
+          ? // A resumed session rests on the handshake that it began with.
+            { verifiedMs: resumed.verifiedMs, validToMs: resumed.validToMs }
+          : {
+              verifiedMs: this.#clocks.nowMs(),
+              validToMs: endOfChain(socket.getPeerX509Certificate()),
+            };
+      for (const session of held) this.#keep({ session, ...verification });
     });
   }
 
@@ -51,4 +72,15 @@ export class TlsSessions {
     this.#sessions.push(session);
     if (this.#sessions.length > defaultLimits.tlsSessionsPerPoolMax) this.#sessions.shift();
   }
+}
+
+/** When the first of the certificates that were verified expires; one that cannot be seen has expired. */
+function endOfChain(leaf: X509Certificate | undefined): number {
+  let endMs = leaf === undefined ? 0 : Infinity;
+  let certificate = leaf;
+  for (let depth = 0; certificate !== undefined && depth < defaultLimits.originChainDepthMax; depth += 1) {
+    endMs = Math.min(endMs, Date.parse(certificate.validTo));
+    certificate = certificate.issuerCertificate;
+  }
+  return Number.isNaN(endMs) ? 0 : endMs;
 }
