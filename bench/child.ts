@@ -67,6 +67,22 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Where the bench itself is ended, what it started ends too, and its folders go. */
+export function endWithUs(clean: () => void): Disposable {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    clean();
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}
+
 /** Runs a program to its end; throws with what it wrote to standard error when that is not 0. */
 export async function mustRun(
   file: string,

@@ -1,15 +1,12 @@
 // The paired comparison: each round runs every contender once, and ratios are taken inside a round.
 
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
 import { aimTable, cpuTable, isPeer, operations, quietCpu, rateTable } from './comparison.ts';
 import type { ContenderRounds, Operation, Row } from './comparison.ts';
-import { keyedHosts, startOrigin } from './contenders.ts';
+import { keyedHosts } from './contenders.ts';
 import type { Contender, OriginProcess } from './contenders.ts';
-import { startLoadGenerator } from './load/load-generator.ts';
 import type { LoadGenerator } from './load/load-generator.ts';
 import type { LoadJob, LoadTarget } from './load/load-job.ts';
 import { measure } from './measure.ts';
@@ -18,6 +15,7 @@ import { loadNow, machineLine, versionOf } from './report/machine.ts';
 import { saveSection } from './report/saved-section.ts';
 import type { CostWindow } from './report/statistics.ts';
 import { format } from './report/table.ts';
+import { openScene } from './scene.ts';
 import { isVariantName, startVariant, variantNames } from './variants.ts';
 
 export interface PhaseOptions {
@@ -171,17 +169,11 @@ export async function benchComparison(args: readonly string[]): Promise<void> {
   const options = readOptions(args);
   const loadAtStart = loadNow();
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'upstreamproxy-bench-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
-  // squid drops its privileges and has to pass through; what is secret inside has a mode of its own.
-  await chmod(directory, 0o755);
-  const origin = await startOrigin(directory, stack);
-  const generator = stack.use(await startLoadGenerator(options.generator));
+  const scene = stack.use(await openScene(options.generator));
+  const { origin, generator } = scene;
   const running: Phases[] = [];
   for (const name of options.names) {
-    const own = join(directory, name);
-    await mkdir(own);
-    const contender = await startVariant(name, own, origin);
+    const contender = await startVariant(name, await scene.folder(), origin);
     if (typeof contender === 'string') console.log(`${name}: left out, ${contender}`);
     else running.push(new Phases(stack.use(contender), { generator, origin }, options));
   }

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -107,7 +107,7 @@ export interface GatewayProcess extends AsyncDisposable {
   startAgent(options?: AgentOptions): Promise<Contender>;
 }
 
-/** Our gateway; `directory` is made. */
+/** Our gateway, with its state in `directory`: an earlier one's, where one ran there. */
 export async function startGateway(
   directory: string,
   origin: OriginProcess,
@@ -128,14 +128,10 @@ export async function startGateway(
   const url = `https://127.0.0.1:${linkPort}`;
   const gateway = { port, url, config, state, pids: () => withDescendants(child.pid ?? 0) };
   const owned = stack.move();
-  let agents = 0;
   return {
     ...gateway,
     startAgent: async (each = {}) => {
-      const agent = await startAgent(join(directory, `agent-${(agents += 1)}`), origin, {
-        ...each,
-        gateway,
-      });
+      const agent = await startAgent(await mkdtemp(join(directory, 'agent-')), origin, { ...each, gateway });
       owned.use(agent);
       return agent;
     },
@@ -149,7 +145,6 @@ async function startAgent(
   options: AgentOptions & { readonly gateway: Pick<GatewayProcess, 'url' | 'config' | 'state' | 'pids'> },
 ): Promise<Contender> {
   const { gateway, name = 'upstreamproxy', runtime = 'node', args = [] } = options;
-  await mkdir(directory, { mode: 0o700 });
   const token = join(directory, 'token');
   await mustRun(command, [
     'token',
@@ -191,15 +186,36 @@ async function startAgent(
   };
 }
 
-/** One gateway and one agent. */
+/** Several agents as one contender, whose connections go through them by turns. */
+export async function sharedAgents(
+  gateway: GatewayProcess,
+  count: number,
+  options: AgentOptions = {},
+): Promise<Contender> {
+  const agents: Contender[] = [];
+  while (agents.length < count) agents.push(await gateway.startAgent(options));
+  const [first] = agents;
+  if (first === undefined) throw new Error('no agents were asked for');
+  const proxyPort = agents.flatMap(({ to }) => to.proxyPort ?? []);
+  return {
+    name: first.name,
+    to: { ...first.to, proxyPort, caPem: agents.map(({ to }) => to.caPem).join('\n') },
+    pids: () => ({ agent: agents.flatMap((each) => each.pids()['agent'] ?? []), gateway: gateway.pids() }),
+    [Symbol.asyncDispose]: async () => {
+      for (const agent of agents) await agent[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One gateway and one agent, or `agents` of them. */
 export async function upstreamproxy(
   directory: string,
   origin: OriginProcess,
-  options: GatewayOptions & AgentOptions = {},
+  options: GatewayOptions & AgentOptions & { readonly agents?: number } = {},
 ): Promise<Contender & { readonly gatewayUrl: string; readonly gateway: GatewayProcess }> {
   const gateway = await startGateway(directory, origin, options);
   try {
-    const agent = await gateway.startAgent(options);
+    const agent = await sharedAgents(gateway, options.agents ?? 1, options);
     return {
       ...agent,
       gatewayUrl: gateway.url,

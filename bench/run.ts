@@ -10,6 +10,16 @@ switch (name) {
     await benchRunTrue(rest);
     break;
   }
+  case 'scale': {
+    const { benchScale } = await import('./scale.ts');
+    await benchScale(rest);
+    break;
+  }
+  case 'idle': {
+    const { benchIdle } = await import('./idle.ts');
+    await benchIdle(rest);
+    break;
+  }
   default:
     if (name !== undefined && !name.startsWith('--')) throw new Error(`there is no bench ${name}`);
     await benchComparison(process.argv.slice(2));

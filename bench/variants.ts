@@ -26,20 +26,20 @@ export function isVariantName(name: string): name is VariantName {
   return (variantNames as readonly string[]).includes(name);
 }
 
+type OurOptions = GatewayOptions & AgentOptions & { readonly agents?: number };
+
 /** Options of ours, or why this version or machine has no such variant. */
-export function ourOptions(name: VariantName): (GatewayOptions & AgentOptions) | string {
+function ourOptions(name: VariantName): OurOptions | string {
   switch (name) {
     case 'tls-in-gateway': {
-      const option = agentOption(/--tls-ends?-in\b/);
-      return option === undefined
-        ? 'TLS ends in the gateway in every variant of this version'
-        : { name, args: [option, 'gateway'] };
+      const args = gatewayTlsArgs();
+      return args === undefined ? 'TLS ends in the gateway in every variant of this version' : { name, args };
     }
     case 'bun-agent':
       return runtimeFile('bun') === process.execPath ? 'Bun is not installed' : { name, runtime: 'bun' };
     case 'workers-2':
       return hasSetting('workers')
-        ? { name, config: 'workers: 2\n' }
+        ? { name, config: 'workers: 2\n', agents: 2 }
         : 'this version has no `workers` in its configuration';
     default:
       return {};
@@ -56,6 +56,12 @@ export async function startVariant(
   if (name === 'squid') return await squid(directory, origin);
   const options = ourOptions(name);
   return typeof options === 'string' ? options : await upstreamproxy(directory, origin, options);
+}
+
+/** Arguments of an agent that leaves TLS to the gateway; undefined in a version where it always does. */
+export function gatewayTlsArgs(): readonly string[] | undefined {
+  const option = agentOption(/--tls-ends?-in\b/);
+  return option === undefined ? undefined : [option, 'gateway'];
 }
 
 function agentOption(pattern: RegExp): string | undefined {

@@ -20,12 +20,20 @@ function contextOf(caPem: string): SecureContext {
   return context;
 }
 
+let turn = 0;
+
+function portOf({ proxyPort, originPort }: LoadTarget): number {
+  if (proxyPort === undefined || typeof proxyPort === 'number') return proxyPort ?? originPort;
+  turn += 1;
+  return proxyPort[turn % proxyPort.length] ?? originPort;
+}
+
 /** Calls back once TLS is up, or with an error. */
 export function openConnection(
   to: LoadTarget,
   done: (error: Error | undefined, connection: Socket) => void,
 ): void {
-  const port = to.proxyPort ?? to.originPort;
+  const port = portOf(to);
   const raw = connectTcp({ host: '127.0.0.1', port, noDelay: true });
   const failed = (error: Error): void => {
     raw.destroy();

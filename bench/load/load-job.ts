@@ -2,8 +2,8 @@
 
 /** Where the load goes. */
 export interface LoadTarget {
-  /** Port of a CONNECT proxy on loopback; undefined goes to the origin directly. */
-  readonly proxyPort?: number;
+  /** Port of a CONNECT proxy on loopback, or several by turns; undefined goes to the origin directly. */
+  readonly proxyPort?: number | readonly number[];
   readonly originPort: number;
   readonly host: string;
   readonly caPem: string;

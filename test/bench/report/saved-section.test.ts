@@ -29,7 +29,7 @@ describe('what a bench saves', () => {
 
   it('the document has a place for each bench that saves', () => {
     const document = readFileSync(new URL('../../../docs/reference/performance.md', import.meta.url), 'utf8');
-    for (const name of ['compare'])
+    for (const name of ['compare', 'scale', 'idle', 'link', 'peers'])
       assert.ok(replaceSection(document, name, 'text').includes('\n\ntext\n\n'));
   });
 });
