@@ -2,6 +2,10 @@
 
 interface TextEncoder {
   encode(text?: string): Uint8Array<ArrayBuffer>;
+  encodeInto(
+    text: string,
+    into: Uint8Array<ArrayBuffer>,
+  ): { readonly read: number; readonly written: number };
 }
 declare var TextEncoder: { new (): TextEncoder };
 

@@ -1,6 +1,7 @@
 // What outlives a gateway process, as small interfaces; engines are interchangeable (test/conformance/store.ts).
 
 import type { AuditEvent } from '../api/audit-event.ts';
+import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
@@ -123,17 +124,8 @@ export interface ProofStore {
   prune(nowMs: number): Promise<number>;
 }
 
-/** An event as it is stored: its JSON, and beside it what it can be found by. */
-export interface AuditEntry {
-  readonly id: string;
-  readonly sessionId?: string;
-  readonly verdict: AuditEvent['verdict'];
-  readonly kind: AuditEvent['kind'];
-  readonly timeMs: number;
-  readonly json: string;
-  /** It was stored as open: its marker goes when the event comes. */
-  readonly wasOpen?: boolean;
-}
+/** An event as it is stored. */
+export interface AuditEntry extends AuditFacts {}
 
 export interface AuditQuery {
   /** Only events that were stored after the event of this id; what a follower passes. */

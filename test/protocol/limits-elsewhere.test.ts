@@ -76,6 +76,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'http/framing.ts framingBytesPerByteMax',
     'http/response-reader.ts chunkLineBytesMax chunkOverheadBytesMax',
     'intercept/first-bytes.ts methodBytesMax',
+    'protocol/spool-record.ts recordBytesMax',
   ],
   'the size of what a policy may say, told by its reference beside the key': [
     'policy/condition.ts nodesMax depthMax',

@@ -2,27 +2,30 @@
 // for the fsyncs of a checkpoint, 10 ms and more, which on the main thread every stream would feel.
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { AuditPayload } from '../../api/audit-payload.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { auditWriterMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
+import { auditRecords } from '../audit-records.ts';
 import { pruneAudit } from './sqlite-audit-pruning.ts';
+import { AuditSums } from './sqlite-audit-sums.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
-import type { AuditBounds, AuditEntry } from '../store.ts';
+import type { AuditBounds } from '../store.ts';
 
 const checkpointIntervalMs = 1000;
 
-/** What goes into one transaction. */
+/** What goes into one transaction, as records (store/audit-records.ts). */
 export interface AuditBatch {
-  readonly entries: readonly AuditEntry[];
-  /** Markers, and whose they are. */
-  readonly open?: { readonly holder: string; readonly entries: readonly AuditEntry[] };
+  readonly records: Uint8Array<ArrayBuffer>;
+  /** Whose the markers are. */
+  readonly holder: string;
 }
 
 /** A running thread. */
 export interface AuditWriter {
   /** False once the thread has ended, for whatever reason. */
   readonly isRunning: boolean;
-  /** Resolves when the batch is stored; throws `store_unavailable`, also if the thread ended before it said so. */
+  /** Resolves when the batch, whose buffer is the thread's from now on, is stored; throws `store_unavailable`, also if the thread ended before it said so. */
   append(batch: AuditBatch): Promise<void>;
   /** Removes what is out of bounds, and gives how many events; throws as `append` does. */
   prune(bounds: AuditBounds): Promise<number>;
@@ -42,26 +45,47 @@ interface Outcome {
   readonly failure: string | undefined;
 }
 
-/** Stores the batch in one transaction. */
-export function writeAudit(database: SqliteDatabase, { entries, open }: AuditBatch): void {
-  database.transaction(() => {
-    for (const { id, json } of open?.entries ?? []) {
-      database.run(
-        `INSERT INTO audit_open (id, holder, event) VALUES (:id, :holder, :json)
-         ON CONFLICT (id) DO UPDATE SET event = excluded.event`,
-        { id, holder: open?.holder ?? '', json },
-      );
+/** Stores the batch in one transaction. Gives how many records it had. */
+export function writeAudit(database: SqliteDatabase, { records, holder }: AuditBatch): number {
+  return database.transaction(() => {
+    const sums = new AuditSums();
+    let count = 0;
+    for (const { kind, payload } of auditRecords(records)) {
+      if (kind === 'opened') writeMarker(database, payload, holder);
+      else writeEvent(database, payload, sums);
+      count += 1;
     }
-    for (const { id, timeMs, sessionId, verdict, kind, json, wasOpen } of entries) {
-      // A batch whose outcome was uncertain is appended again, so the same id twice is one event.
-      database.run(
-        `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
-         VALUES (:id, :timeMs, :sessionId, :verdict, :kind, :json) ON CONFLICT (id) DO NOTHING`,
-        { id, timeMs, sessionId: sessionId ?? null, verdict, kind, json },
-      );
-      if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
-    }
+    sums.write(database);
+    return count;
   });
+}
+
+function writeMarker(database: SqliteDatabase, { id, json }: AuditPayload, holder: string): void {
+  database.run(
+    `INSERT INTO audit_open (id, holder, event) VALUES (:id, :holder, CAST(:json AS TEXT))
+     ON CONFLICT (id) DO UPDATE SET event = excluded.event`,
+    { id, holder, json },
+  );
+}
+
+/** A batch whose outcome was uncertain is appended again, so the same id twice is one event. */
+function writeEvent(database: SqliteDatabase, event: AuditPayload, sums: AuditSums): void {
+  const { id, timeMs, sessionId, verdict, kind, json, wasOpen } = event;
+  const sequence = database.insert(
+    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, counted)
+     VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), 1) ON CONFLICT (id) DO NOTHING`,
+    id,
+    timeMs,
+    sessionId ?? null,
+    verdict,
+    kind,
+    json,
+  );
+  if (sequence !== undefined) {
+    const holder = sessionId ?? `:${verdict}`;
+    sums.add(holder, { sequence, bytes: json.byteLength });
+  }
+  if (wasOpen === true) database.run('DELETE FROM audit_open WHERE id = :id', { id });
 }
 
 /** Starts the thread on the database file. A fault of the thread ends it; the entries it had not confirmed are refused. */
@@ -100,21 +124,21 @@ class WriterThread implements AuditWriter {
   }
 
   async append(batch: AuditBatch): Promise<void> {
-    await this.#do({ batch });
+    await this.#do({ batch }, [batch.records.buffer]);
   }
 
   prune(bounds: AuditBounds): Promise<number> {
     return this.#do({ bounds });
   }
 
-  #do(work: Work): Promise<number> {
+  #do(work: Work, given: readonly ArrayBuffer[] = []): Promise<number> {
     if (!this.isRunning) return Promise.reject(threadEnded());
     const pending = Promise.withResolvers<number>();
     this.#tasks += 1;
     this.#pending.set(this.#tasks, pending);
     // The process stays while something is not stored.
     this.#worker.ref();
-    this.#worker.postMessage({ ...work, task: this.#tasks } satisfies Task);
+    this.#worker.postMessage({ ...work, task: this.#tasks } satisfies Task, given);
     return pending.promise;
   }
 
@@ -185,8 +209,7 @@ function outcomeOf(database: SqliteDatabase, task: Task): Outcome {
 
 function doTask(database: SqliteDatabase, task: Task): number {
   if ('bounds' in task) return pruneAudit(database, task.bounds);
-  writeAudit(database, task.batch);
-  return task.batch.entries.length;
+  return writeAudit(database, task.batch);
 }
 
 // The module is its own thread's entry, so that its name need not be known twice.

@@ -7,6 +7,7 @@ import { auditHeld, pruneAudit } from './sqlite-audit-pruning.ts';
 import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { SqliteHolders } from './sqlite-holder.ts';
 import { damagedColumn, integerOf, jsonOf, textOf } from './sqlite-row.ts';
+import { AuditRecordWriter } from '../audit-records.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
@@ -17,6 +18,7 @@ export class SqliteAudit implements AuditStore {
   /** Path of a database file; undefined for one in memory, which no other connection can see. */
   readonly #path: string | undefined;
   readonly #holders: SqliteHolders | undefined;
+  readonly #records = new AuditRecordWriter();
   #batches = 0;
   #writer: AuditWriter | undefined;
 
@@ -34,7 +36,7 @@ export class SqliteAudit implements AuditStore {
   async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
     if (entries.length === 0 && open.length === 0) return;
     const holder = open.length === 0 ? '' : (this.#holders?.own() ?? '');
-    const batch = open.length === 0 ? { entries } : { entries, open: { holder, entries: open } };
+    const batch = { records: this.#records.write(entries, open), holder };
     this.#batches += 1;
     if (this.#path !== undefined && this.#batches > batchesBeforeWriter) {
       this.#writer ??= startAuditWriter(this.#path);

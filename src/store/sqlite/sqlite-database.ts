@@ -64,6 +64,14 @@ export class SqliteDatabase {
     return this.#attempt('written', () => Number(this.#statement(sql).run(parameters).changes));
   }
 
+  /** Inserts one row, its values in order. Gives its row id; undefined if the statement left what was there. */
+  insert(sql: string, ...values: readonly SQLInputValue[]): number | undefined {
+    return this.#attempt('written', () => {
+      const { changes, lastInsertRowid } = this.#statement(sql).run(...values);
+      return Number(changes) === 0 ? undefined : Number(lastInsertRowid);
+    });
+  }
+
   /** Several statements without parameters, as migrations are. */
   script(sql: string): void {
     this.#attempt('written', () => this.#database.exec(sql));

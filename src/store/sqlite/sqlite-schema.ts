@@ -208,4 +208,26 @@ export const migrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    version: 8,
+    servesFrom: 3,
+    // Two updates a batch instead of two an event (sqlite-audit-sums.ts). A program of the version before says nothing of `counted`,
+    // so that the trigger counts what it stores.
+    script: `
+      ALTER TABLE audit ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+      DROP TRIGGER audit_stored;
+      CREATE TRIGGER audit_stored AFTER INSERT ON audit WHEN NEW.counted = 0 BEGIN
+        INSERT INTO audit_holding VALUES
+          (coalesce(NEW.session_id, ':' || NEW.verdict), 1, octet_length(NEW.event), 1, NEW.sequence, 0, 0)
+        ON CONFLICT (holder) DO UPDATE SET
+          events = events + 1,
+          bytes = bytes + excluded.bytes,
+          first_events = min(first_events + 1, 1000),
+          first_through = iif(first_events < 1000, NEW.sequence, first_through),
+          later_events = later_events + (first_events >= 1000),
+          later_bytes = later_bytes + iif(first_events >= 1000, excluded.bytes, 0);
+        UPDATE audit_total SET events = events + 1, bytes = bytes + octet_length(NEW.event);
+      END;
+    `,
+  },
 ];

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { auditHeld, pruneAudit } from '../../../src/store/sqlite/sqlite-audit-pruning.ts';
+import { AuditRecordWriter } from '../../../src/store/audit-records.ts';
 import { writeAudit } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
 import { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.ts';
 import { migrate } from '../../../src/store/sqlite/sqlite-migrate.ts';
@@ -23,6 +24,21 @@ async function openAt(version: number): Promise<SqliteDatabase> {
   return database;
 }
 
+function write(database: SqliteDatabase, some: readonly AuditEntry[]): void {
+  writeAudit(database, { records: new AuditRecordWriter().write(some, []), holder: '' });
+}
+
+/** As the programs of schema version 7 and those before it do. */
+function writeAsBefore(database: SqliteDatabase, some: readonly AuditEntry[]): void {
+  for (const { id, timeMs, sessionId = null, verdict, kind, json } of some) {
+    database.run(
+      `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
+       VALUES (:id, :timeMs, :sessionId, :verdict, :kind, :json) ON CONFLICT (id) DO NOTHING`,
+      { id, timeMs, sessionId, verdict, kind, json },
+    );
+  }
+}
+
 const sums = (database: SqliteDatabase): unknown => ({
   holdings: database.all('SELECT * FROM audit_holding ORDER BY holder').map((row) => Object.assign({}, row)),
   total: { ...auditHeld(database) },
@@ -30,12 +46,13 @@ const sums = (database: SqliteDatabase): unknown => ({
 
 test('the migration sums up what an earlier program stored as the triggers do', async () => {
   const [earlier, fresh] = [await openAt(5), await openAt(migrations.length)];
-  for (const database of [earlier, fresh]) writeAudit(database, { entries });
+  writeAsBefore(earlier, entries);
+  write(fresh, entries);
   migrate(earlier);
   assert.deepEqual(sums(earlier), sums(fresh));
   for (const database of [earlier, fresh]) {
     pruneAudit(database, { keepEvents: 3700, batch: 10_000 });
-    writeAudit(database, { entries: entries.slice(0, 600) });
+    write(database, entries.slice(0, 600));
   }
   assert.deepEqual(sums(earlier), sums(fresh));
   const { holdings } = sums(fresh) as { readonly holdings: readonly Record<string, unknown>[] };
@@ -46,9 +63,30 @@ test('the migration sums up what an earlier program stored as the triggers do', 
   for (const database of [earlier, fresh]) database.close();
 });
 
+test('batches and programs of the version before, beside each other, keep the sums that triggers alone would', async () => {
+  const [triggers, batches, mixed] = [await openAt(7), await openAt(8), await openAt(8)];
+  for (let at = 0, turn = 0; at < entries.length; at += 137, turn += 1) {
+    // Each batch has some of the one before again, and some twice.
+    const batch = entries.slice(Math.max(0, at - 20), at + 137);
+    const twice = [...batch, ...batch.slice(-3)];
+    writeAsBefore(triggers, twice);
+    write(batches, twice);
+    if (turn % 2 === 0) write(mixed, twice);
+    else writeAsBefore(mixed, twice);
+    if (turn % 9 === 8)
+      for (const database of [triggers, batches, mixed])
+        pruneAudit(database, { keepEvents: at - 300, batch: 400 });
+    assert.deepEqual(sums(batches), sums(triggers));
+    assert.deepEqual(sums(mixed), sums(triggers));
+  }
+  const { holdings } = sums(triggers) as { readonly holdings: readonly Record<string, unknown>[] };
+  assert.ok(holdings.some(({ later_events }) => Number(later_events) > 0));
+  for (const database of [triggers, batches, mixed]) database.close();
+});
+
 test('the sums are those of the rows after every batch of any prune', async () => {
   const database = await openAt(migrations.length);
-  writeAudit(database, { entries });
+  write(database, entries);
   const counted = `SELECT count(*) AS events, sum(octet_length(event)) AS bytes FROM audit`;
   for (const bounds of [
     { keepEvents: 4200 },
@@ -66,7 +104,7 @@ test('the sums are those of the rows after every batch of any prune', async () =
 
 test('each statement of a prune finds what it removes by an index, so it costs what it removes', async () => {
   const database = await openAt(migrations.length);
-  writeAudit(database, { entries });
+  write(database, entries);
   const statements = new Map<string, Parameters<SqliteDatabase['run']>[1]>();
   const watched = new Proxy(database, {
     get: (target, name: keyof SqliteDatabase) => {

@@ -6,8 +6,16 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startAuditWriter } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { AuditRecordWriter } from '../../../src/store/audit-records.ts';
+import type { AuditBatch } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
+import type { AuditEntry } from '../../../src/store/store.ts';
 import { auditEntry } from '../../conformance/store.ts';
 import { patienceMs } from '../../support/patience.ts';
+
+const batchOf = (entries: readonly AuditEntry[]): AuditBatch => ({
+  records: new AuditRecordWriter().write(entries, []),
+  holder: '',
+});
 
 async function inFolder(body: (path: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-checkpoint-'));
@@ -47,8 +55,8 @@ test('the thread stores its batches in order, and the same batch twice once', ()
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
     const entries = Array.from({ length: 30 }, (_, i) => auditEntry(`event ${i}`));
-    await Promise.all(entries.map((entry) => writer.append({ entries: [entry] })));
-    await writer.append({ entries: entries.slice(0, 3) });
+    await Promise.all(entries.map((entry) => writer.append(batchOf([entry]))));
+    await writer.append(batchOf(entries.slice(0, 3)));
     await writer.close();
     const stored = await store.audit.query({ limit: 100 });
     assert.deepEqual(
@@ -61,7 +69,7 @@ test('the thread removes old events, and gives how many', () =>
   inFolder(async (path) => {
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
-    await writer.append({ entries: ['1', '2', '3'].map((id) => auditEntry(id)) });
+    await writer.append(batchOf(['1', '2', '3'].map((id) => auditEntry(id))));
     assert.equal(await writer.prune({ keepEvents: 1, batch: 10 }), 2);
     await writer.close();
     await assert.rejects(writer.prune({ keepEvents: 1, batch: 10 }), /has ended/);
@@ -76,12 +84,12 @@ test('what was given before the thread is closed is stored', () =>
   inFolder(async (path) => {
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
-    const appended = writer.append({ entries: [auditEntry('last')] });
+    const appended = writer.append(batchOf([auditEntry('last')]));
     await writer.close();
     await appended;
     assert.equal((await store.audit.query({ limit: 10 })).length, 1);
     assert.equal(writer.isRunning, false);
-    await assert.rejects(writer.append({ entries: [auditEntry('late')] }), { code: 'store_unavailable' });
+    await assert.rejects(writer.append(batchOf([auditEntry('late')])), { code: 'store_unavailable' });
   }));
 
 test('a batch that the file does not take is refused with the reason, and the thread goes on', () =>
@@ -89,20 +97,35 @@ test('a batch that the file does not take is refused with the reason, and the th
     await using store = await openSqliteStore(path);
     const writer = startAuditWriter(path);
     const wrong = { ...auditEntry('wrong'), timeMs: 'no number' as unknown as number };
-    await assert.rejects(writer.append({ entries: [wrong] }), {
+    await assert.rejects(writer.append(batchOf([wrong])), {
       code: 'store_unavailable',
       message: /time_ms/,
     });
-    await writer.append({ entries: [auditEntry('right')] });
+    await writer.append(batchOf([auditEntry('right')]));
     await writer.close();
     assert.equal((await store.audit.query({ limit: 10 })).length, 1);
+  }));
+
+test('a batch whose records are damaged stores nothing of it, and the thread goes on', () =>
+  inFolder(async (path) => {
+    await using store = await openSqliteStore(path);
+    const writer = startAuditWriter(path);
+    const batch = batchOf([auditEntry('whole'), auditEntry('damaged')]);
+    batch.records[batch.records.length - 1]! ^= 1;
+    await assert.rejects(writer.append(batch), { code: 'store_unavailable', message: /corrupt/ });
+    await writer.append(batchOf([auditEntry('right')]));
+    await writer.close();
+    assert.deepEqual(
+      (await store.audit.query({ limit: 10 })).map(({ id }) => id),
+      ['right'],
+    );
   }));
 
 test('a thread whose file cannot be opened ends and refuses what it was given', () =>
   inFolder(async (path) => {
     await writeFile(path, '', { mode: 0o644 });
     const writer = startAuditWriter(path);
-    await assert.rejects(writer.append({ entries: [auditEntry('lost')] }), { code: 'store_unavailable' });
+    await assert.rejects(writer.append(batchOf([auditEntry('lost')])), { code: 'store_unavailable' });
     assert.equal(writer.isRunning, false);
     await Promise.all([writer.close(), writer.close()]);
   }));

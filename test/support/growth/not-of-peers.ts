@@ -85,6 +85,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/policy-proposal.ts proposePolicy',
     'src/cli/policy/policy-replay.ts replay',
   ],
+  'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
   'it takes words of ours, or what a reader with a case has made': [
     'src/gateway/admin/etag.ts etagOf',
     'src/gateway/admin/operator.ts digestOfToken',

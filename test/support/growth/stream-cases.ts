@@ -34,6 +34,7 @@ import { WebSocketGate } from '../../../src/net/websocket-gate.ts';
 import { WebSocketParser } from '../../../src/net/websocket-parser.ts';
 import { PushCommandReader } from '../../../src/policy/git-commands.ts';
 import { decodeChunk } from '../../../src/protocol/chunk-codec.ts';
+import { crc32c } from '../../../src/protocol/crc32c.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { FrameParser } from '../../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
@@ -369,6 +370,10 @@ export const streamCases: GrowthCases = {
   'a chunk of a tunnel': {
     pieces: ['\x0a\x01a', '\x0a', '\xff', '\0'],
     read: (text) => decodeChunk(latin1(text)),
+  },
+  'the sum of a record': {
+    pieces: ['a', '\0'],
+    read: (text) => crc32c(latin1(text)),
   },
   'a response on its way to its client': {
     pieces: ['a', 'canary-', '\n'],
