@@ -22,12 +22,20 @@ const dropped = [
   /^UPSTREAMPROXY_/,
 ];
 
+/** `TEST_TLS_ENDS_IN=gateway` runs everything with TLS that ends in the gateway; without it, it ends in the agent. */
+const tlsEndName = 'TEST_TLS_ENDS_IN';
+
 /** The environment of all tests, made from that of the run. */
 export function testEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(environment).filter(
     ([name]) => keptNpmSettings.has(name.toLowerCase()) || !dropped.some((pattern) => pattern.test(name)),
   );
-  return { ...Object.fromEntries(kept), LANG: 'C.UTF-8' };
+  const tlsEnd = environment[tlsEndName];
+  return {
+    ...Object.fromEntries(kept),
+    ...(tlsEnd === undefined ? {} : { UPSTREAMPROXY_TLS_ENDS_IN: tlsEnd }),
+    LANG: 'C.UTF-8',
+  };
 }
 
 /** Permissions of the files that tests make, whatever the caller's are. */

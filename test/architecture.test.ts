@@ -118,6 +118,8 @@ const agentModules = new Set(
 const moreModules: Readonly<Record<string, readonly string[]>> = {
   // `fetch` for the caller's own requests; the agent's, with its secrets, never go there.
   'src/agent/caller-fetch.ts': ['node:http', 'node:https', 'node:zlib'],
+  // It tells handshakes apart, in the agent as in the gateway.
+  'src/intercept/tls-terminator.ts': ['node:async_hooks'],
 };
 
 interface Import {

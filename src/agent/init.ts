@@ -47,6 +47,11 @@ export interface InitOptions {
   readonly relayPort?: number | 'off';
   /** Absolute path of a Unix socket for the relay, in a folder of this user alone. Removed again. */
   readonly relaySocket?: string;
+  /**
+   * Where TLS of clients ends. `agent`, the default: here, by a root of this session alone, on each tunnel for which it is proven that
+   * nobody else ends the TLS to the gateway; elsewhere, and with `gateway` always, in the gateway.
+   */
+  readonly tlsEndsIn?: 'agent' | 'gateway';
   /** The system's PEM bundle, where it is not at a usual place. */
   readonly systemCaPath?: string;
   /** Environment to check, and base for the workload's. Default: that of this process. */
@@ -133,6 +138,7 @@ const forms = {
   stateDirectory: text,
   relayPort,
   relaySocket: text,
+  tlsEndsIn: oneOf('agent', 'gateway'),
   systemCaPath: text,
   environment: thing,
   baseEnvironment: thing,
@@ -188,6 +194,7 @@ function sessionOptions(options: InitOptions, logger: Logger): Parameters<typeof
     ...optional('stateDirectory', options.stateDirectory),
     ...optional('relaySocket', options.relaySocket),
     ...optional('systemCaPath', options.systemCaPath),
+    ...optional('tlsEndsIn', options.tlsEndsIn),
     ...optional('jail', options.jail),
     ...optional('entrances', options.entrances),
     ...optional('signal', options.signal),

@@ -44,6 +44,8 @@ export function openTrustAhead(
   ahead: AbortController,
   stack: AsyncDisposableStack,
 ): Promise<TrustFiles> {
+  if (options.system === undefined)
+    options.logger.warn('no system CA bundle was found; the workload trusts the gateway alone');
   const opening = TrustFiles.open(options);
   opening.catch(() => {});
   stack.defer(async () => {
@@ -65,19 +67,35 @@ export async function readToken(source: TokenSource, limits: Limits): Promise<Se
   return 'fd' in source ? readTokenDescriptor(source.fd, limits) : readTokenFile(source.file, limits);
 }
 
-/** A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. */
+/**
+ * A ping through the tunnel and back: before it, nothing proves that the gateway serves this session. Gives where TLS of clients ends,
+ * on which the two have agreed by then.
+ */
 export async function proveTunnel(
   client: TunnelClient,
   limits: Limits,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<'agent' | 'gateway'> {
   const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
   try {
     await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));
+    return (await beforeAbort(client.agreed, deadline)) === undefined ? 'agent' : 'gateway';
   } catch (error) {
     if (!deadline.aborted) throw error;
     const message = `the tunnel carried no response within ${limits.enrolTimeoutMs} ms`;
     throw new ProxyError('gateway_protocol', message, { cause: error });
+  }
+}
+
+/** Rejects when the signal aborts. */
+async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const abort = (): void => late.reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -17,6 +17,7 @@ import type { WorkloadFiles } from './trust/workload-stores.ts';
 import type { Environment } from './hardening/environment-scrub.ts';
 import { type JailFacts, postureWithJail } from './jail/jail-facts.ts';
 import type { Logger } from '../system/logger.ts';
+import { ClientTls } from './relay/client-tls.ts';
 import { type Relay, startRelay } from './relay/relay.ts';
 import { laterTunnel } from './relay/later-tunnel.ts';
 import { openSessionGateway, reachGateway } from './session-gateway.ts';
@@ -36,6 +37,7 @@ import {
 import { readSystemBundle, systemBundlePaths } from './trust/trust.ts';
 import type { TrustFiles } from './trust/trust-files.ts';
 import { askRefusals, type ToldRefusals } from './uplink/session-refusals.ts';
+import type { Gateway } from './uplink/gateway-connection.ts';
 import { TunnelClient } from './uplink/tunnel-client.ts';
 
 export interface SessionOptions {
@@ -69,6 +71,8 @@ export interface SessionOptions {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
+  /** Where TLS of clients ends; in the agent only on tunnels for which that was proven safe. Default: agent. */
+  readonly tlsEndsIn?: 'agent' | 'gateway';
   /** How often the gateway is asked for its certificates; below a minute. */
   readonly trustLookIntervalMs?: number;
 }
@@ -136,9 +140,11 @@ export async function openSession(
   // While the jail gets ready: what needs no session.
   const key = SessionKey.generate();
   key.catch(() => {});
-  const opening = openTrustAhead({ ...options, gateway, system, first: certificates }, ahead, stack);
+  const clientTls = openClientTls(options, gateway, stack);
+  const ownRoot = clientTls?.rootPem;
+  const opening = openTrustAhead({ ...options, gateway, system, first: certificates, ownRoot }, ahead, stack);
   let client: TunnelClient | undefined;
-  const listening = listenAhead(options, () => client, stack);
+  const listening = listenAhead(options, () => client, { stack, clientTls });
   const posture = postureWithJail(own, await options.jail);
   const cancel = signal === undefined ? {} : { signal };
   const session = await enrol({ gateway, token, key: await key, posture, limits, ...cancel });
@@ -147,20 +153,19 @@ export async function openSession(
   stack.defer(() => (isTokenErased ? endAtGateway(session, logger) : undefined));
   await atStep('enrolled');
 
-  if (system === undefined)
-    logger.warn('no system CA bundle was found; the workload trusts the gateway alone');
   const trust = await opening;
   await atStep('trusted');
 
-  client = stack.use(await TunnelClient.open({ session, limits, logger }, signal));
+  const link = { session, limits, logger, asksForModes: clientTls !== undefined };
+  client = stack.use(await TunnelClient.open(link, signal));
   const proof = proveTunnel(client, limits, signal);
   proof.catch(() => {});
   const relay = await listening;
-  const capture = stack.use(await openSessionCapture(options, relay, session, client));
+  const capture = stack.use(await openSessionCapture(options, relay, session, { tunnel: client, clientTls }));
   if (options.homeFiles === true || options.systemStore === true)
     stack.use(await placeOutside(options, relay.port, trust));
   await atStep('relay-up');
-  await proof;
+  const tlsEndsIn = await proof;
   await atStep('proven');
 
   const erased = eraseToken(token, logger);
@@ -173,38 +178,43 @@ export async function openSession(
   stack.defer(() => life.abort());
   const following = stack.use(followTrust(trust, logger, options.trustLookIntervalMs));
   void superviseRenewal({ session, client, following, limits, logger, signal: life.signal });
-  const running = { session, client, relay, capture, trust, posture, options, erased };
-  return new RunningSession({ stack: stack.move(), ...running });
+  const known = { session, client, relay, capture, trust, options, erased };
+  return new RunningSession({ stack: stack.move(), ...known, posture: { ...posture, tlsEndsIn } });
 }
 
 function openSessionCapture(
   { limits, logger, entrances, captureLoopback, baseEnvironment: base }: SessionOptions,
   relay: Relay,
   session: AgentSession,
-  tunnel: TunnelClient,
+  { tunnel, clientTls }: { readonly tunnel: TunnelClient; readonly clientTls: ClientTls | undefined },
 ): Promise<Capture | undefined> {
   return openCapture({
     ports: entrancePorts(relay.port, session.response.capture_ports, limits.capturePortsMax),
-    context: { tunnel, limits, logger },
+    context: { tunnel, limits, logger, ...(clientTls === undefined ? {} : { clientTls }) },
     entrances,
     onLoopback: captureLoopback === true,
     base,
   });
 }
 
+/** Without TLS to the gateway there is nothing that could be proven. */
+function openClientTls(
+  { tlsEndsIn, limits }: SessionOptions,
+  { address }: Gateway,
+  stack: AsyncDisposableStack,
+): ClientTls | undefined {
+  if (tlsEndsIn === 'gateway' || !address.secure) return undefined;
+  return stack.use(new ClientTls({ limits, gatewayHost: address.host }));
+}
+
 /** The relay, before there is a session: it refuses until there is a tunnel. */
 function listenAhead(
   { relayPort: port, relaySocket, limits, logger }: SessionOptions,
   current: () => TunnelClient | undefined,
-  stack: AsyncDisposableStack,
+  { stack, clientTls }: { readonly stack: AsyncDisposableStack; readonly clientTls: ClientTls | undefined },
 ): Promise<Relay> {
-  const listening = startRelay({
-    tunnel: laterTunnel(current),
-    port,
-    ...(relaySocket === undefined ? {} : { socketPath: relaySocket }),
-    limits,
-    logger,
-  });
+  const place = { port, ...(relaySocket === undefined ? {} : { socketPath: relaySocket }), limits, logger };
+  const listening = startRelay({ tunnel: laterTunnel(current), ...place }, clientTls);
   listening.catch(() => {});
   stack.defer(async () => await (await listening.catch(() => undefined))?.close());
   return listening;

@@ -1,11 +1,7 @@
 // The authority of the gateway as its folder has it: what is changed there, step by step, is taken without a restart.
 
-import {
-  type CertificateAuthority,
-  type Leaf,
-  openCertificateAuthority,
-  readCertificateAuthority,
-} from '../pki/certificate-authority.ts';
+import { openCertificateAuthority, readCertificateAuthority } from '../pki/authority-folder.ts';
+import type { CertificateAuthority, Leaf } from '../pki/certificate-authority.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 

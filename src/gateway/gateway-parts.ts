@@ -22,7 +22,7 @@ import type { HomeCredentials } from './credentials/request/home-credentials.ts'
 import type { RuleTrust } from './forward/rule-trust.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
 import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
-import type { StreamParts } from './tunnels/stream-handler.ts';
+import type { StreamParts } from './tunnels/stream-scene.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface PartsInput {

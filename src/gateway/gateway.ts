@@ -36,7 +36,7 @@ import { openSessionService } from './sessions/session-service.ts';
 import { PublicOrigins } from './sessions/public-origins.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import { ownIssuer } from './sessions/session-token.ts';
-import type { StreamParts } from './tunnels/stream-handler.ts';
+import type { StreamParts } from './tunnels/stream-scene.ts';
 import { TunnelServer } from './tunnels/tunnel-server.ts';
 import { openUpstream } from './upstream.ts';
 import type { Upstream } from './upstream.ts';
@@ -98,7 +98,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   );
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
-  const tunnels = openTunnels(start, { ...records, parts, sessions, policies: rules.policies });
+  const tunnels = openTunnels(start, { ...records, parts, sessions, signingKey, policies: rules.policies });
   const observing = { ...start, ...records, parts, tunnels, policies: rules.policies };
   await openMetrics(observing);
   const { port, serverCaPem, server, isReady, stopBeingReady } = await openPublicPort({
@@ -330,21 +330,24 @@ async function openServing(
 type TunnelNeeds = Records & {
   readonly parts: StreamParts;
   readonly sessions: SessionService;
+  readonly signingKey: FollowedSigningKey;
   readonly policies: Policies;
 };
 
 /** The tunnels, and what tells others of them. */
 function openTunnels(
   { stack, clock, onFault, origins }: Start,
-  { store, parts, sessions, policies }: TunnelNeeds,
+  { store, parts, sessions, signingKey, policies }: TunnelNeeds,
 ): TunnelServer {
   const tunnels = new TunnelServer({
     sessions,
     parts,
+    signingKey,
     get publicOrigins() {
       return origins.all;
     },
   });
+  policies.onChange(() => tunnels.policyChanged());
   stack.defer(() => {
     tunnels.destroy();
   });

@@ -13,7 +13,7 @@ import type { GatewayConfig } from './config/config.ts';
 import type { Metrics } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
 import type { Policies } from './policies/open-policies.ts';
-import type { StreamParts } from './tunnels/stream-handler.ts';
+import type { StreamParts } from './tunnels/stream-scene.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
 import { SessionAudit } from './audit/session-audit.ts';
 import { packageVersion } from '../system/package-version.ts';

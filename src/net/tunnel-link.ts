@@ -2,29 +2,16 @@
 
 import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { errorTable } from '../protocol/error-table.ts';
-import type { OpenFields } from '../protocol/frame.ts';
+import type { LinkFrame, OpenFields } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
-import type { TunnelConnectionOptions } from '../protocol/tunnel-options.ts';
+import { pingCancelled, tunnelClosed } from '../protocol/tunnel-fault.ts';
+import type { TunnelLinkOptions } from './tunnel-link-options.ts';
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
-
-export interface TunnelLinkOptions extends Omit<TunnelConnectionOptions, 'nowMs'> {
-  readonly webSocket: WebSocketConnection;
-  /** Gateway: a stream that the agent opened. Accept, refuse or use it; without a handler all are refused. */
-  readonly onStream?: (stream: TunnelStream) => void;
-  /** Gateway: a stream of the agent that was refused before anybody saw it. */
-  readonly onRefused?: (error: ProxyError) => void;
-  /** Bytes of the peer came: what the loop does next is for it. */
-  readonly onReceive?: () => void;
-  /** The peer takes no new streams: open them on another tunnel. */
-  readonly onGoaway?: (code: number, message: string) => void;
-  /** Monotonic clock in milliseconds. */
-  readonly nowMs?: () => number;
-}
 
 /** A tunnel: many streams on one WebSocket, which it owns. */
 export class TunnelLink implements AsyncDisposable {
@@ -58,8 +45,9 @@ export class TunnelLink implements AsyncDisposable {
     this.#webSocket = webSocket;
     this.#limits = limits;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    const { spare, unread } = options;
-    this.#connection = new TunnelConnection({ role, limits, nowMs: this.#nowMs(), spare, unread });
+    const { spare, unread, agreesOnModes } = options;
+    const nowMs = this.#nowMs();
+    this.#connection = new TunnelConnection({ role, limits, nowMs, spare, unread, agreesOnModes });
     this.#host = this.#streamHost();
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
     this.closed = promise;
@@ -94,12 +82,12 @@ export class TunnelLink implements AsyncDisposable {
   /** Milliseconds of a ping and its response. Rejects with `timeout` after `pingTimeoutMs`, `cancelled` or `tunnel_lost`. */
   async roundTrip(signal?: AbortSignal): Promise<number> {
     if (this.#isOver) throw tunnelClosed();
-    if (signal?.aborted === true) throw cancelled(signal);
+    if (signal?.aborted === true) throw pingCancelled(signal?.reason);
     const waiter = Promise.withResolvers<number>();
     const { pingTimeoutMs } = this.#limits;
     const late = `No response to a ping of the tunnel within ${pingTimeoutMs} ms.`;
     const timer = setTimeout(() => waiter.reject(new ProxyError('timeout', late)), pingTimeoutMs);
-    const onAbort = (): void => waiter.reject(cancelled(signal));
+    const onAbort = (): void => waiter.reject(pingCancelled(signal?.reason));
     signal?.addEventListener('abort', onAbort);
     this.#pongWaiters.add(waiter);
     this.#connection.ping(this.#nowMs());
@@ -111,6 +99,13 @@ export class TunnelLink implements AsyncDisposable {
       signal?.removeEventListener('abort', onAbort);
       this.#pongWaiters.delete(waiter);
     }
+  }
+
+  /** Sends a frame of the agreement on modes. */
+  sendLinkFrame(frame: LinkFrame): void {
+    if (this.#isOver) return;
+    this.#connection.sendLinkFrame(frame);
+    this.#scheduleFlush();
   }
 
   /** Tells the peer that no new stream is served; open ones go on. */
@@ -217,10 +212,20 @@ export class TunnelLink implements AsyncDisposable {
       case 'pong':
         for (const waiter of this.#pongWaiters) waiter.resolve(event.roundTripMs);
         return;
+      case 'link':
+        return this.#takeLinkFrame(event.frame);
       case 'failed': {
         const isLost = event.error.code === 'tunnel_lost';
         return this.#fail(event.error, isLost ? closeCode.goingAway : closeCode.protocolError);
       }
+    }
+  }
+
+  #takeLinkFrame(frame: LinkFrame): void {
+    try {
+      this.#options.onLinkFrame?.(frame);
+    } catch (error) {
+      this.dismiss(asProxyError(error));
     }
   }
 
@@ -383,12 +388,4 @@ export class TunnelLink implements AsyncDisposable {
     for (const waiter of this.#pongWaiters) waiter.reject(reason);
     this.#resolveClosed(error);
   }
-}
-
-function tunnelClosed(): ProxyError {
-  return new ProxyError('tunnel_lost', 'The tunnel to the other side is closed.');
-}
-
-function cancelled(signal: AbortSignal | undefined): ProxyError {
-  return new ProxyError('cancelled', 'The ping of the tunnel was cancelled.', { cause: signal?.reason });
 }

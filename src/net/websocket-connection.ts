@@ -32,6 +32,8 @@ export interface WebSocketOptions {
   /** Bytes that were read behind the handshake. */
   readonly head?: Uint8Array;
   readonly subprotocol?: string;
+  /** Agreed in the handshake: modes are agreed for the tunnel. */
+  readonly agreesOnModes?: boolean;
 }
 
 const empty = new Uint8Array();
@@ -40,6 +42,8 @@ const empty = new Uint8Array();
 export class WebSocketConnection {
   /** The agreed subprotocol, or empty. */
   readonly subprotocol: string;
+  /** Both ends said that they agree on modes for the tunnel. */
+  readonly agreesOnModes: boolean;
   readonly #socket: Duplex;
   readonly #role: 'client' | 'server';
   readonly #limits: Limits;
@@ -59,6 +63,7 @@ export class WebSocketConnection {
   constructor(options: WebSocketOptions) {
     const { socket, role, limits } = options;
     this.subprotocol = options.subprotocol ?? '';
+    this.agreesOnModes = options.agreesOnModes ?? false;
     this.#socket = socket;
     this.#role = role;
     this.#limits = limits;

@@ -18,6 +18,9 @@ import { parseProblem, WebSocketRefusedError } from './websocket-refusal.ts';
 
 /** Asks for, and grants, a mask of zero: inside TLS nobody between the two ends can be confused by the payload. */
 const maskField = 'upstreamproxy-mask';
+/** Says that this end agrees on modes for the tunnel: the gateway's first frame is a challenge then. */
+const modesField = 'upstreamproxy-modes';
+const agreesToken = 'agree';
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 export interface ConnectWebSocketOptions {
@@ -31,6 +34,8 @@ export interface ConnectWebSocketOptions {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Ask for a mask of zero; has no effect outside TLS. */
   readonly zeroMask?: boolean;
+  /** Offer to agree on modes for the tunnel. */
+  readonly offersModes?: boolean;
   readonly limits: Limits;
   readonly signal?: AbortSignal;
 }
@@ -53,6 +58,8 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     checkResponse(headers, key);
     const subprotocol = agreedSubprotocol(headers, options.subprotocols);
     const zeroMask = asksZeroMask && fieldTokens(headers, maskField).includes('zero');
+    const agreesOnModes =
+      options.offersModes === true && fieldTokens(headers, modesField).includes(agreesToken);
     return new WebSocketConnection({
       socket,
       role: 'client',
@@ -60,6 +67,7 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
       limits,
       head: Buffer.from(response.rest),
       subprotocol,
+      agreesOnModes,
     });
   } catch (error) {
     socket.destroy();
@@ -76,6 +84,7 @@ function requestHead(options: ConnectWebSocketOptions, key: string, asksZeroMask
     ['Sec-WebSocket-Key', key],
     ['Sec-WebSocket-Protocol', options.subprotocols.join(', ')],
     ...(asksZeroMask ? [[maskField, 'zero'] as const] : []),
+    ...(options.offersModes === true ? [[modesField, agreesToken] as const] : []),
     ...options.headers,
   ];
   const lines = [`GET ${options.path} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`)];
@@ -231,6 +240,8 @@ export interface AcceptWebSocketOptions {
   readonly subprotocols: readonly string[];
   /** Grant a mask of zero to a client that asks for it over TLS. */
   readonly allowZeroMask: boolean;
+  /** Agree on modes with a client that offers to. */
+  readonly allowModes?: boolean;
   readonly limits: Limits;
 }
 
@@ -243,15 +254,25 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
   const key = checkRequest(request);
   const subprotocol = chooseSubprotocol(request, options.subprotocols);
   const zeroMask = options.allowZeroMask && isEncrypted(socket) && request.headers[maskField] === 'zero';
+  const agreesOnModes = options.allowModes === true && request.headers[modesField] === agreesToken;
   const fields = [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
     ['Sec-WebSocket-Accept', acceptValue(key)],
     ['Sec-WebSocket-Protocol', subprotocol],
     ...(zeroMask ? [[maskField, 'zero'] as const] : []),
+    ...(agreesOnModes ? [[modesField, agreesToken] as const] : []),
   ] as const;
   prepareSocket(socket);
-  const connection = new WebSocketConnection({ socket, role: 'server', zeroMask, limits, head, subprotocol });
+  const connection = new WebSocketConnection({
+    socket,
+    role: 'server',
+    zeroMask,
+    limits,
+    head,
+    subprotocol,
+    agreesOnModes,
+  });
   socket.write(encodeResponseHead(101, fields), 'latin1');
   return connection;
 }

@@ -14,7 +14,8 @@ import {
   unusable,
   writeCertificates,
 } from './authority-files.ts';
-import { createPair, readCertificateAuthority } from './certificate-authority.ts';
+import { readCertificateAuthority } from './authority-folder.ts';
+import { createPair } from './certificate-authority.ts';
 
 /** Which authority of a folder is meant: the one that intercepts unless another is named. */
 export interface RotatedAuthority {

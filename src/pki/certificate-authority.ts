@@ -1,9 +1,8 @@
-// The certificate authority whose leaves the intercepted clients see: opened from a folder, or made for one process.
+// The certificate authority whose leaves the intercepted clients see, of a pair that is there or made for one process.
 
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { ProxyError } from '../protocol/error.ts';
-import { openAuthorityFiles, readAuthorityFiles } from './authority-files.ts';
 import type { AuthorityPair } from './authority-files.ts';
 import { readCertificate } from './certificate-fields.ts';
 import {
@@ -46,35 +45,6 @@ export interface CertificateAuthority extends LeafIssuer {
   issueFor(names: readonly string[], nowMs: number): Leaf;
 }
 
-export interface OpenAuthorityOptions {
-  readonly nowMs: number;
-  /** Shown in trust stores; 8 hexadecimal digits are appended, so that no two authorities share a name. */
-  readonly commonName?: string;
-  /** The files are `<name>.key` and `<name>.pem`; default `ca`. */
-  readonly name?: string;
-}
-
-/**
- * Opens the authority of a folder, and makes it on first use: a P-256 key with mode 0600, in a folder with mode 0700.
- * An existing key is never replaced: throws ProxyError `ca_key_unusable` when it cannot be used, and says why.
- */
-export async function openCertificateAuthority(
-  directory: string,
-  options: OpenAuthorityOptions,
-): Promise<CertificateAuthority> {
-  const { nowMs, commonName, name = 'ca' } = options;
-  const pair = await openAuthorityFiles({ directory, name, create: () => createPair(nowMs, commonName) });
-  return authorityOf(pair, nowMs);
-}
-
-/** Reads the authority of a folder that has one, and makes nothing. Throws as `openCertificateAuthority` does. */
-export async function readCertificateAuthority(
-  directory: string,
-  { nowMs, name = 'ca' }: OpenAuthorityOptions,
-): Promise<CertificateAuthority> {
-  return authorityOf(await readAuthorityFiles(directory, name), nowMs);
-}
-
 /** An authority that lives and dies with this process. */
 export function createEphemeralAuthority(nowMs: number, commonName?: string): CertificateAuthority {
   return authorityOf(createPair(nowMs, commonName), nowMs);
@@ -100,7 +70,7 @@ export function createPair(nowMs: number, commonName = 'upstreamproxy CA'): Auth
 }
 
 /** `pair.certificates[0]` is that of the key; the files were checked when they were read. */
-function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuthority {
+export function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuthority {
   const [signerPem = ''] = pair.certificates;
   const fields = readCertificate(pemContents(signerPem));
   const signer: Signer = {

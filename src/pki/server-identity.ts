@@ -1,6 +1,6 @@
 // The certificate of the gateway's own public port, where the operator gives none.
 
-import { openCertificateAuthority } from './certificate-authority.ts';
+import { openCertificateAuthority } from './authority-folder.ts';
 
 export interface ServerIdentity {
   readonly certificatePem: string;

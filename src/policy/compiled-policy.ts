@@ -4,6 +4,7 @@ import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleRef
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { selects } from './claim-selector.ts';
+import { formatHostPattern } from './host-pattern.ts';
 import { defaultDenial, fieldDenial, ruleDenial, workDenial } from './denial.ts';
 import { awaitsCommands } from './git-rule.ts';
 import { MatchingWork } from './matching-work.ts';
@@ -52,6 +53,8 @@ export class CompiledPolicy implements Policy {
   readonly files: readonly PolicyFile[];
   readonly #index: RulesByHost;
   readonly #times = new RuleTimes();
+  /** Rules that pass bytes on as they are. */
+  readonly #blind: readonly Rule[];
 
   constructor({ version, rules, files, index }: PolicyParts) {
     this.version = version;
@@ -62,6 +65,7 @@ export class CompiledPolicy implements Policy {
       this.#times.add(rule);
       if (index === undefined) this.#index.add(rule);
     }
+    this.#blind = rules.filter(({ effect, handling }) => effect === 'allow' && handling !== 'intercept');
   }
 
   /**
@@ -135,6 +139,11 @@ export class CompiledPolicy implements Policy {
     return [...ports].toSorted((a, b) => a - b);
   }
 
+  blindHosts(principal: Principal): readonly string[] {
+    const isFor = ({ selectors }: Rule): boolean => selectors.every((one) => selects(one, principal.claims));
+    return this.#blind.filter(isFor).flatMap(blindPatterns);
+  }
+
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {
     if (toMs === fromMs) return false;
     if (host === undefined) return this.#times.changesBetween(fromMs, toMs);
@@ -170,6 +179,15 @@ export class CompiledPolicy implements Policy {
     );
     return files.length > 0 && files.every(({ mode }) => mode === 'observe');
   }
+}
+
+/** The destinations of a rule, one by one; a rule without ports is for those that its schemes imply. */
+function blindPatterns({ hosts, ports }: Rule): readonly string[] {
+  const own = ports === undefined ? [80, 443] : [...ports];
+  return hosts.map(formatHostPattern).flatMap((host) => {
+    const shown = host.includes(':') ? `[${host}]` : host;
+    return own.map((port) => `${shown}:${port}`);
+  });
 }
 
 /** What the decision may cost. */

@@ -121,6 +121,8 @@ export interface Policy {
   decide(principal: Principal, access: AccessRequest, nowMs: number): Decision;
   /** Ports other than 80 and 443 that some rule opens for this principal. */
   capturePorts(principal: Principal): readonly number[];
+  /** Where some rule may take the bytes of a connection as they are, for this principal: `host:port`, `*.name:port`, `*:port`. */
+  blindHosts(principal: Principal): readonly string[];
   /**
    * Whether a decision may be another one at the second time, though nothing but the time is; of a host, if one is given.
    * Where the clock went back, it may.

@@ -57,6 +57,11 @@ export class GrantedPolicy implements Policy {
     return this.#base.capturePorts(principal);
   }
 
+  /** A grant opens requests, never blind bytes. */
+  blindHosts(principal: Principal): readonly string[] {
+    return this.#base.blindHosts(principal);
+  }
+
   changesBetween(fromMs: number, toMs: number, host?: string): boolean {
     const grants = host === undefined ? this.#grants : (this.#byHost.get(host) ?? []);
     const [first, last] = fromMs <= toMs ? [fromMs, toMs] : [toMs, fromMs];

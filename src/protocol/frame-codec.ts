@@ -4,6 +4,7 @@
 import { ProxyError } from './error.ts';
 import type { Frame, FrameType } from './frame.ts';
 import type { Limits } from './limits.ts';
+import { decodeLinkFrame, encodeLinkPayload } from './link-frames.ts';
 import { decodeOpenFields, decodeText, encodeOpenFields } from './open-fields.ts';
 
 /** Octets of a frame before its payload. */
@@ -33,6 +34,10 @@ export const frameShapes = {
   goaway: { number: 10, scope: 'connection', payloadBytesMin: 6 },
   ack: { number: 11, scope: 'connection', payloadBytesMin: 8, payloadBytesMax: 8 },
   resume: { number: 12, scope: 'connection', payloadBytesMin: 8, payloadBytesMax: 8 },
+  challenge: { number: 13, scope: 'connection', payloadBytesMin: 48, payloadBytesMax: 96 },
+  prove: { number: 14, scope: 'connection', payloadBytesMin: 66 },
+  agree: { number: 15, scope: 'connection', payloadBytesMin: 64, payloadBytesMax: 66 },
+  hosts: { number: 16, scope: 'connection', payloadBytesMin: 1 },
 } as const satisfies Record<FrameType, FrameShape>;
 
 /** Largest stream id and largest credit: 31 bits, so that sums stay exact in every language. */
@@ -92,6 +97,11 @@ export function encodeFrame(frame: Frame): Uint8Array {
       writeUint32(payload, 4, Number(frame.receivedBytes & 0xffff_ffffn));
       return assemble(frame.type, 0, payload);
     }
+    case 'challenge':
+    case 'prove':
+    case 'agree':
+    case 'hosts':
+      return assemble(frame.type, 0, encodeLinkPayload(frame));
   }
 }
 
@@ -266,6 +276,11 @@ function decodePayload(type: Exclude<FrameType, 'data'>, streamId: number, paylo
         type,
         receivedBytes: (BigInt(readUint32(payload, 0)) << 32n) | BigInt(readUint32(payload, 4)),
       };
+    case 'challenge':
+    case 'prove':
+    case 'agree':
+    case 'hosts':
+      return decodeLinkFrame(type, payload);
   }
 }
 

@@ -9,10 +9,13 @@ export const chunkSubprotocol = 'upstreamproxy.chunk';
  * What the bytes of a stream are, as the agent claims it:
  * `raw` anything, as behind CONNECT (the gateway classifies); `tls` TLS that the gateway ends;
  * `proxy` the whole connection of a forward-proxy client, each request in absolute form;
- * `http1`, `http2` plaintext of TLS that the agent ended (agreed at enrolment, not used yet);
+ * `http1`, `http2` plaintext of TLS that the agent ended, where the two agreed on that for the tunnel;
  * `refusals` nothing of a client: the agent asks what the session was refused (agreed at enrolment).
  */
 export type StreamMode = 'raw' | 'tls' | 'proxy' | 'http1' | 'http2' | 'refusals';
+
+/** The modes that need a proof of where the TLS of the link ends. */
+export type PlainMode = Extract<StreamMode, 'http1' | 'http2'>;
 
 /** The fields of `open`: claims of an untrusted party, never a right to anything. */
 export interface OpenFields {
@@ -24,6 +27,8 @@ export interface OpenFields {
   readonly tlsVersion?: string;
   /** Field Via of the client's CONNECT, if it is a proxy itself. */
   readonly via?: string;
+  /** What the ClientHello offered by ALPN and the gateway knows, in the client's order, with spaces between. */
+  readonly alpnOffer?: string;
 }
 
 export type Frame =
@@ -46,6 +51,21 @@ export type Frame =
     }
   /** Resume: bytes of frames received so far, and the point from which to replay. */
   | { readonly type: 'ack'; readonly receivedBytes: bigint }
-  | { readonly type: 'resume'; readonly receivedBytes: bigint };
+  | { readonly type: 'resume'; readonly receivedBytes: bigint }
+  | LinkFrame;
+
+/** The frames by which agent and gateway agree on modes for one tunnel, in their order. */
+export type LinkFrame =
+  | { readonly type: 'challenge'; readonly challenge: Uint8Array; readonly tunnelId: Uint8Array }
+  | {
+      readonly type: 'prove';
+      readonly signature: Uint8Array;
+      readonly modes: readonly PlainMode[];
+      /** As the agent dialled it: `https://host[:port]`. */
+      readonly origin: string;
+    }
+  | { readonly type: 'agree'; readonly signature: Uint8Array; readonly modes: readonly PlainMode[] }
+  /** Where the agent leaves TLS to the gateway: a version, then one pattern a line. */
+  | { readonly type: 'hosts'; readonly text: string };
 
 export type FrameType = Frame['type'];

@@ -11,6 +11,7 @@ export const openFieldNumbers = {
   alpn: 4,
   tlsVersion: 5,
   via: 6,
+  alpnOffer: 7,
 } as const satisfies Record<keyof OpenFields, number>;
 
 /** Number of each mode in the one octet of the field `mode`. */
@@ -52,7 +53,7 @@ export function encodeOpenFields(fields: OpenFields): Uint8Array {
     [openFieldNumbers.authority, encoder.encode(fields.authority)],
     [openFieldNumbers.mode, Uint8Array.of(streamModeNumbers[fields.mode])],
   ];
-  for (const name of ['sni', 'alpn', 'tlsVersion', 'via'] as const) {
+  for (const name of ['sni', 'alpn', 'tlsVersion', 'via', 'alpnOffer'] as const) {
     const value = fields[name];
     if (value !== undefined) values.push([openFieldNumbers[name], encoder.encode(value)]);
   }
@@ -94,7 +95,7 @@ export function decodeOpenFields(payload: Uint8Array): OpenFields {
     else if (name !== undefined) texts[name] = decodeText(value, `the field ${name} of open`);
     offset = end;
   }
-  const { authority, sni, alpn, tlsVersion, via } = texts;
+  const { authority, sni, alpn, tlsVersion, via, alpnOffer } = texts;
   if (authority === undefined || mode === undefined) {
     throw new ProxyError('frame_malformed', 'open lacks its authority or its mode');
   }
@@ -105,6 +106,7 @@ export function decodeOpenFields(payload: Uint8Array): OpenFields {
     ...(alpn !== undefined && { alpn }),
     ...(tlsVersion !== undefined && { tlsVersion }),
     ...(via !== undefined && { via }),
+    ...(alpnOffer !== undefined && { alpnOffer }),
   };
 }
 

@@ -30,6 +30,8 @@ export interface Posture {
   readonly networkIsolated?: boolean;
   /** What the user keeps from others cannot be had by the workload: measured from its place. */
   readonly filesHidden?: boolean;
+  /** Where TLS of clients ends on the tunnel with which the session began; unknown when it enrols. */
+  readonly tlsEndsIn?: 'agent' | 'gateway';
   readonly uid: number;
   /** One line for each fact that is false: why. */
   readonly notes: readonly string[];
@@ -63,6 +65,8 @@ export interface SessionResponse {
   readonly modes: readonly string[];
   /** What may sign the gateway's own certificate from now on, PEM: in a rotation the next one too, before it signs. */
   readonly gateway_ca?: string;
+  /** Ed25519 keys by one of which the gateway signs what it agrees on for a tunnel: 32 octets each, base64url. */
+  readonly link_keys: readonly string[];
 }
 
 /** Body of every response of these endpoints that is not a success; the first agents read these members alone. */

@@ -3,19 +3,16 @@
 
 import { asProxyError, ProxyError } from './error.ts';
 import { LinkWindow, linkCreditBytesInitial } from './flow-window.ts';
-import { encodeFrame, frameHeaderBytes, FrameParser, uint31Max } from './frame-codec.ts';
-import type { ParsedFrame } from './frame-codec.ts';
-import type { Frame, OpenFields } from './frame.ts';
+import { FrameParser, type ParsedFrame, uint31Max } from './frame-codec.ts';
+import type { Frame, LinkFrame, OpenFields } from './frame.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { Limits } from './limits.ts';
 import { OutputQueue } from './output-queue.ts';
-import { StreamTable } from './stream-table.ts';
-import type { StreamRecord, StreamState } from './stream-table.ts';
-import { EventQueue } from './tunnel-event.ts';
-import type { TunnelEvent } from './tunnel-event.ts';
+import { type StreamRecord, type StreamState, StreamTable } from './stream-table.ts';
+import { EventQueue, type TunnelEvent } from './tunnel-event.ts';
 import type { TunnelConnectionOptions, TunnelRole } from './tunnel-options.ts';
-import { addCredit, bounded, encodeGoaway, notHeld, overrun, silentPeer } from './tunnel-fault.ts';
-import { streamLimit, unexpected, unreadLimit } from './tunnel-fault.ts';
+import { addCredit, bounded, encodeGoaway, encodeOpen, noNewStreams, notHeld } from './tunnel-fault.ts';
+import { overrun, silentPeer, streamLimit, unexpected, unreadLimit } from './tunnel-fault.ts';
 
 /**
  * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `output`. A fault of the peer
@@ -30,6 +27,7 @@ export class TunnelConnection {
   readonly #keepAlive: KeepAlive;
   readonly #streams: StreamTable;
   readonly #link: LinkWindow;
+  readonly #agreesOnModes: boolean;
   #linkCredit = linkCreditBytesInitial;
   #goawaySent = false;
   #goawayReceived = false;
@@ -44,6 +42,7 @@ export class TunnelConnection {
     this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
     this.#streams = new StreamTable(limits, options.spare, options.unread);
     this.#link = new LinkWindow(limits);
+    this.#agreesOnModes = options.agreesOnModes ?? false;
   }
 
   /** Open streams, those included that are half-closed. */
@@ -111,18 +110,11 @@ export class TunnelConnection {
     if (this.#role !== 'agent') throw new ProxyError('internal', 'only the agent opens streams');
     const streamId = this.#streams.lastStreamId + 1;
     if (this.#goawaySent || this.#goawayReceived || streamId > uint31Max) {
-      throw new ProxyError(
-        'shutting_down',
-        'the tunnel takes no new streams; open the stream on a new tunnel',
-      );
+      throw noNewStreams();
     }
     const { streamsMax, controlFrameBytesMax } = this.#limits;
     if (this.#streams.liveCount >= streamsMax) throw streamLimit(streamsMax);
-    const encoded = encodeFrame({ type: 'open', streamId, fields });
-    if (encoded.length - frameHeaderBytes > controlFrameBytesMax) {
-      throw new ProxyError('frame_too_large', `the fields of a stream exceed ${controlFrameBytesMax} bytes`);
-    }
-    this.#output.pushEncodedControl(encoded);
+    this.#output.pushEncodedControl(encodeOpen(streamId, fields, controlFrameBytesMax));
     this.#addStream(streamId);
     return streamId;
   }
@@ -200,6 +192,11 @@ export class TunnelConnection {
     if (this.#failure === undefined) this.#send({ type: 'ping', nonce: this.#keepAlive.ping(nowMs) });
   }
 
+  /** A frame of the agreement on modes. */
+  sendLinkFrame(frame: LinkFrame): void {
+    this.#send(frame);
+  }
+
   /** No new streams from now on; open ones go on. */
   goaway(code: number, message: string): void {
     this.#goawaySent = true;
@@ -217,8 +214,7 @@ export class TunnelConnection {
     if (this.#failure !== undefined) return;
     const due = this.#keepAlive.due(nowMs);
     if (due === 'ping') this.ping(nowMs);
-    if (due !== 'lost') return;
-    this.#fail(silentPeer(this.#role, this.#limits));
+    else if (due === 'lost') this.#fail(silentPeer(this.#role, this.#limits));
   }
 
   #fail(error: ProxyError): void {
@@ -256,8 +252,11 @@ export class TunnelConnection {
         return this.#handleReset(frame);
       case 'ping':
         return this.#send({ type: 'pong', nonce: frame.nonce });
-      case 'pong':
-        return this.#handlePong(frame.nonce, nowMs);
+      case 'pong': {
+        const roundTripMs = this.#keepAlive.pong(frame.nonce, nowMs);
+        if (roundTripMs !== undefined) this.#events.push({ type: 'pong', roundTripMs });
+        return;
+      }
       case 'goaway':
         return this.#handleGoaway(frame);
       case 'ack':
@@ -265,6 +264,9 @@ export class TunnelConnection {
         return;
       case 'resume':
         throw unexpected('resume, which was not agreed');
+      default:
+        if (!this.#agreesOnModes) throw unexpected(`${frame.type}, which was not agreed`);
+        return this.#events.push({ type: 'link', frame });
     }
   }
 
@@ -283,16 +285,15 @@ export class TunnelConnection {
     if (stream === undefined) return;
     stream.receive.received(data.length, nowMs);
     const { exceeded } = this.#streams;
-    if (exceeded !== undefined) return this.#giveUp(streamId, unreadLimit(exceeded));
+    if (exceeded !== undefined) {
+      // Of what nobody takes too much waits: the stream that brings more ends, and both sides are told.
+      const { wireCode: code, message } = unreadLimit(exceeded);
+      this.reset(streamId, code, message);
+      return this.#events.push({ type: 'reset', streamId, code, message });
+    }
     this.#implyAccept(stream);
     this.#events.push({ type: 'data', streamId, data });
     if (frame.last && this.#keepAlive.wantsMeasure(nowMs)) this.ping(nowMs);
-  }
-
-  /** Of what nobody takes too much waits: the stream that brings more ends, and both sides are told. */
-  #giveUp(streamId: number, { wireCode: code, message }: ProxyError): void {
-    this.reset(streamId, code, message);
-    this.#events.push({ type: 'reset', streamId, code, message });
   }
 
   #handleWindow(streamId: number, bytes: number): void {
@@ -356,11 +357,6 @@ export class TunnelConnection {
     if (stream.remoteEnded) this.#streams.retire(stream);
     else this.#streams.forget(stream);
     this.#events.push({ type: 'reset', streamId, code, message });
-  }
-
-  #handlePong(nonce: number, nowMs: number): void {
-    const roundTripMs = this.#keepAlive.pong(nonce, nowMs);
-    if (roundTripMs !== undefined) this.#events.push({ type: 'pong', roundTripMs });
   }
 
   #handleGoaway(frame: Extract<ParsedFrame, { type: 'goaway' }>): void {

@@ -1,7 +1,7 @@
 // What a tunnel connection tells its owner.
 
 import type { ProxyError } from './error.ts';
-import type { OpenFields } from './frame.ts';
+import type { LinkFrame, OpenFields } from './frame.ts';
 
 export type TunnelEvent =
   | { readonly type: 'open'; readonly streamId: number; readonly fields: OpenFields }
@@ -24,6 +24,8 @@ export type TunnelEvent =
       readonly message: string;
     }
   | { readonly type: 'pong'; readonly roundTripMs: number }
+  /** Of the agreement on modes; its order is judged by who keeps that. */
+  | { readonly type: 'link'; readonly frame: LinkFrame }
   /** The connection is over. The output still holds a `goaway` that says why to the peer. */
   | { readonly type: 'failed'; readonly error: ProxyError };
 

@@ -1,7 +1,8 @@
 // The faults that a tunnel connection finds, and the texts that it sends.
 
 import { ProxyError } from './error.ts';
-import { encodeFrame, uint31Max } from './frame-codec.ts';
+import type { OpenFields } from './frame.ts';
+import { encodeFrame, frameHeaderBytes, uint31Max } from './frame-codec.ts';
 import type { LimitName, Limits } from './limits.ts';
 import type { TunnelRole } from './tunnel-options.ts';
 
@@ -34,9 +35,29 @@ export function silentPeer(role: TunnelRole, { pingTimeoutMs }: Pick<Limits, 'pi
   return new ProxyError('tunnel_lost', message, { limit: 'pingTimeoutMs' });
 }
 
+export function tunnelClosed(): ProxyError {
+  return new ProxyError('tunnel_lost', 'The tunnel to the other side is closed.');
+}
+
+export function pingCancelled(cause: unknown): ProxyError {
+  return new ProxyError('cancelled', 'The ping of the tunnel was cancelled.', { cause });
+}
+
 /** The last word of an end. */
 export function encodeGoaway(lastStreamId: number, code: number, message: string): Uint8Array {
   return encodeFrame({ type: 'goaway', lastStreamId, code, message: bounded(message) });
+}
+
+/** A stream begins. Throws frame_too_large for fields that the peer would not take. */
+export function encodeOpen(streamId: number, fields: OpenFields, bytesMax: number): Uint8Array {
+  const encoded = encodeFrame({ type: 'open', streamId, fields });
+  if (encoded.length - frameHeaderBytes <= bytesMax) return encoded;
+  throw new ProxyError('frame_too_large', `the fields of a stream exceed ${bytesMax} bytes`);
+}
+
+/** A goaway went one way or the other. */
+export function noNewStreams(): ProxyError {
+  return new ProxyError('shutting_down', 'the tunnel takes no new streams; open the stream on a new tunnel');
 }
 
 /** More is said to be consumed than there was. */

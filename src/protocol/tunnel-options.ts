@@ -13,4 +13,6 @@ export interface TunnelConnectionOptions {
   readonly spare?: SpareOctets | undefined;
   /** What is held of the credit that every stream has by the wire. */
   readonly unread?: CountedOctets | undefined;
+  /** Both ends said at the upgrade that they agree on modes for this tunnel. */
+  readonly agreesOnModes?: boolean | undefined;
 }

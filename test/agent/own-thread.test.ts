@@ -49,7 +49,7 @@ describe('a session in a thread of its own', () => {
       await using setting = await sessionSetting();
       const proxy = await open(setting);
       assert.equal(proxy.env['https_proxy'], `http://127.0.0.1:${proxy.port}`);
-      assert.deepEqual(proxy.posture, setting.fake.session.posture);
+      assert.deepEqual(proxy.posture, { ...setting.fake.session.posture, tlsEndsIn: 'gateway' });
       assert.equal(proxy.posture.nondumpable, true);
       assert.deepEqual([proxy.tokenErased, setting.disk().token], [true, undefined]);
       assert.equal(proxy.sessionId, setting.fake.session.id);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -68,7 +69,8 @@ describe('a session', () => {
     const session = await openSession(setting.options());
     assert.equal(setting.fake.session.posture.nondumpable, true);
     assert.match(readFileSync('/proc/self/limits', 'latin1'), /^Max core file size +0 +0 /m);
-    assert.deepEqual(session.posture, setting.fake.session.posture);
+    // The fake gateway agrees on nothing.
+    assert.deepEqual(session.posture, { ...setting.fake.session.posture, tlsEndsIn: 'gateway' });
     await session.close();
   });
 
@@ -80,12 +82,27 @@ describe('a session', () => {
     assert.equal(environment['API_TOKEN'], 'stand-in');
     assert.match(environment['NO_PROXY'] ?? '', /own\.test/);
     const bundle = splitPemCertificates(readFileSync(environment['SSL_CERT_FILE'] ?? '', 'utf8'));
-    assert.deepEqual(bundle, [setting.systemPem, setting.fake.caPem]);
+    const [systemRoot, gatewayRoot, ownRoot = '', ...more] = bundle;
+    assert.deepEqual([systemRoot, gatewayRoot, more], [setting.systemPem, setting.fake.caPem, []]);
+    assert.match(new X509Certificate(ownRoot).subject, /^CN=upstreamproxy session [0-9a-f]{8}$/);
     assert.deepEqual(session.capturePorts, [5432]);
     const client = new RelayClient(session.port);
     await client.tunnelTo('origin.test:443', 'ping');
     await client.received('ping');
     client.socket.destroy();
+    await session.close();
+  });
+
+  test('has no root of its own where TLS is to end in the gateway', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options({ tlsEndsIn: 'gateway' }));
+    const bundle = splitPemCertificates(readFileSync(session.files.bundle, 'utf8'));
+    assert.deepEqual(bundle, [setting.systemPem, setting.fake.caPem]);
+    assert.equal(session.posture.tlsEndsIn, 'gateway');
+    assert.deepEqual(
+      setting.logger.lines.filter((line) => line.includes('TLS of clients')),
+      [],
+    );
     await session.close();
   });
 
@@ -130,13 +147,20 @@ describe('a session', () => {
     await using setting = await sessionSetting();
     const session = await openSession(setting.options({ trustLookIntervalMs: 5 }));
     const path = session.files.bundle;
-    const bundle = (): string[] => splitPemCertificates(readFileSync(path, 'utf8'));
+    const own = splitPemCertificates(readFileSync(path, 'utf8')).at(-1) ?? '';
+    /** Without the session's own root, which stays what it is. */
+    const bundle = (): string[] =>
+      splitPemCertificates(readFileSync(path, 'utf8')).filter((pem) => pem !== own);
     const [before, next] = [setting.fake.caPem, createTestAuthority().caPem];
     setting.fake.caPem = before + next;
     setting.fake.etag = '"2"';
     await eventually(() => bundle().length === 3, 'a bundle with both');
     assert.deepEqual(bundle(), [setting.systemPem, before, next]);
-    assert.deepEqual(splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8')), [before, next]);
+    assert.deepEqual(splitPemCertificates(readFileSync(session.files.ownCa ?? '', 'utf8')), [
+      before,
+      next,
+      own,
+    ]);
     // What is no certificate changes nothing, and is told once.
     setting.fake.caPem = '<html>';
     setting.fake.etag = '"3"';

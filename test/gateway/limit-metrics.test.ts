@@ -36,6 +36,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminIdempotencyKeysMax: 'the oldest entry makes room',
   adminIdempotencyMs: 'a lifetime',
   capturePortsMax: 'of the agent',
+  agentLeafContextsMax: 'of the agent',
+  firstBytesWaitMs: 'of the agent',
   commitTimeoutMs: 'a lifetime: its end is an event of the session',
   accessTokenLifetimeMs: 'a lifetime: the agent renews in time',
   sessionLifetimeMs: 'a lifetime: its end is an event of the session',

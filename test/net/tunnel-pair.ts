@@ -6,7 +6,7 @@ import type net from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 
 import { TunnelLink } from '../../src/net/tunnel-link.ts';
-import type { TunnelLinkOptions } from '../../src/net/tunnel-link.ts';
+import type { TunnelLinkOptions } from '../../src/net/tunnel-link-options.ts';
 import type { TunnelStream } from '../../src/net/tunnel-stream.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import type { Limits } from '../../src/protocol/limits.ts';

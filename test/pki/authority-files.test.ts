@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { openCertificateAuthority } from '../../src/pki/certificate-authority.ts';
+import { openCertificateAuthority } from '../../src/pki/authority-folder.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
 import { mustRun, runCommand } from '../support/command.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -63,7 +63,7 @@ describe('the files of an authority', () => {
   test('are one pair when several processes start at once', async () => {
     await withTemporaryDirectory(async (parent) => {
       const folder = join(parent, 'authority');
-      const module = new URL('../../src/pki/certificate-authority.ts', import.meta.url).href;
+      const module = new URL('../../src/pki/authority-folder.ts', import.meta.url).href;
       const program = `
         const { openCertificateAuthority } = await import(${JSON.stringify(module)});
         console.log((await openCertificateAuthority(${JSON.stringify(folder)}, { nowMs: Date.now() })).etag);`;

@@ -18,7 +18,7 @@ import {
   retireAuthorities,
   switchAuthority,
 } from '../../src/pki/authority-rotation.ts';
-import { openCertificateAuthority, readCertificateAuthority } from '../../src/pki/certificate-authority.ts';
+import { openCertificateAuthority, readCertificateAuthority } from '../../src/pki/authority-folder.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const nowMs = Date.now();

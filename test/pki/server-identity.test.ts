@@ -6,7 +6,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { connect, createServer } from 'node:tls';
-import { openCertificateAuthority } from '../../src/pki/certificate-authority.ts';
+import { openCertificateAuthority } from '../../src/pki/authority-folder.ts';
 import { openServerIdentity } from '../../src/pki/server-identity.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 

@@ -21,7 +21,13 @@ const fields = record({
   alpn: optionalText,
   tlsVersion: optionalText,
   via: optionalText,
+  alpnOffer: optionalText,
 }).map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)));
+
+function octets(minLength: number, maxLength = minLength): fc.Arbitrary<Uint8Array> {
+  return fc.uint8Array({ minLength, maxLength });
+}
+const modes = fc.constantFrom([], ['http1'], ['http2'], ['http1', 'http2']);
 
 /** Any valid frame. */
 export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
@@ -40,4 +46,8 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     type: fc.constantFrom('ack', 'resume'),
     receivedBytes: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   }),
+  record({ type: fc.constant('challenge'), challenge: octets(32), tunnelId: octets(16, 64) }),
+  record({ type: fc.constant('prove'), signature: octets(64), modes, origin: fc.webUrl() }),
+  record({ type: fc.constant('agree'), signature: octets(64), modes }),
+  record({ type: fc.constant('hosts'), text: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 100 }) }),
 ) as fc.Arbitrary<Frame>;

@@ -23,10 +23,13 @@ function readVectors<T>(name: string): T[] {
   return JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8')).vectors;
 }
 
-/** JSON has no bytes and no large integers: `data` is hex there, `receivedBytes` a decimal string. */
+const octetsInJson = ['data', 'challenge', 'tunnelId', 'signature'];
+
+/** JSON has no bytes and no large integers: octets are hex there, `receivedBytes` a decimal string. */
 function frameOfJson(json: Record<string, unknown>): Frame {
   const frame = { ...json };
-  if (typeof frame.data === 'string') frame.data = new Uint8Array(Buffer.from(frame.data, 'hex'));
+  for (const name of octetsInJson)
+    if (typeof frame[name] === 'string') frame[name] = new Uint8Array(Buffer.from(frame[name], 'hex'));
   if (typeof frame.receivedBytes === 'string') frame.receivedBytes = BigInt(frame.receivedBytes);
   return frame as unknown as Frame;
 }

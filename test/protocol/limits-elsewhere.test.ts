@@ -44,6 +44,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'protocol/chunk-codec.ts groupDepthMax',
     'protocol/keep-alive.ts pingsMax',
     'protocol/tunnel-fault.ts messageCharactersMax',
+    'gateway/tunnels/plain-stream.ts saidCharactersMax',
   ],
   'what one line for a person holds: it is cut, and refuses nothing': [
     'cli/definition/option-value.ts quotedMax',

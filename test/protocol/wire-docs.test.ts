@@ -35,6 +35,22 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
   ],
   ack: ['both', 'bytes u64', 'Reserved for resuming. Ignored.'],
   resume: ['both', 'bytes u64', 'Reserved for resuming. A fault unless it was agreed at enrolment.'],
+  challenge: [
+    'gateway',
+    'challenge (32 octets), tunnel id (16 to 64 octets)',
+    'The first frame of the gateway where modes are to be agreed. See [Where the TLS of the link ends](#where-the-tls-of-the-link-ends).',
+  ],
+  prove: [
+    'agent',
+    'signature (64 octets), count of modes u8, modes, origin',
+    'The proof of the agent, once.',
+  ],
+  agree: ['gateway', 'signature (64 octets), modes', 'The reply, once. No modes: none is agreed.'],
+  hosts: [
+    'gateway',
+    'UTF-8',
+    'Where the agent leaves TLS to the gateway. Each one takes the place of the one before.',
+  ],
 };
 
 describe('docs/reference/wire.md', () => {
@@ -62,6 +78,10 @@ describe('docs/reference/wire.md', () => {
         'UTF-8',
         "The field Via of the client's CONNECT, by which a proxy finds that a connection came back to it. Up to 2048 characters without line ends and other controls, or the stream is refused (`request_malformed`).",
       ],
+      alpnOffer: [
+        'UTF-8',
+        'Which of `h2` and `http/1.1` the ClientHello offered by ALPN, in its order, with a space between, where the agent ended the TLS.',
+      ],
     };
     const rows = Object.entries(openFieldNumbers).map(([name, number]) => {
       const [value, meaning] = notes[name as keyof typeof openFieldNumbers];
@@ -75,8 +95,8 @@ describe('docs/reference/wire.md', () => {
       raw: 'What stands behind a CONNECT; the gateway looks at the first bytes.',
       tls: 'TLS that the gateway ends.',
       proxy: 'The whole connection of a client that speaks to a forward proxy: requests in absolute form.',
-      http1: 'HTTP/1.1 in the clear, of TLS that the agent ended. Only if agreed at enrolment.',
-      http2: 'HTTP/2 in the clear, of TLS that the agent ended. Only if agreed at enrolment.',
+      http1: 'HTTP/1.1 in the clear, of TLS that the agent ended. Only if agreed for the tunnel.',
+      http2: 'HTTP/2 in the clear, of TLS that the agent ended. Only if agreed for the tunnel.',
       refusals:
         'Nothing of a client: the gateway sends what the session was refused, see below, and ends. Only if agreed at enrolment.',
     };

@@ -16,5 +16,6 @@ export function laterTunnel(current: () => RelayTunnel | undefined): RelayTunnel
     },
     whenUp: async () => await tunnel().whenUp(),
     openStream: (fields) => tunnel().openStream(fields),
+    plainModes: (authority) => current()?.plainModes?.(authority) ?? [],
   };
 }

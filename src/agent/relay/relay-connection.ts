@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import type { OpenFields } from '../../protocol/frame.ts';
+import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { formatAuthority } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
@@ -11,6 +11,7 @@ import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts
 import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import type { Logger } from '../../system/logger.ts';
 import { DestinationRefused } from '../uplink/destination-refused.ts';
+import type { ClientTls } from './client-tls.ts';
 
 /** A connection to a destination, by way of the gateway. Its `end` is the far end's; anything else that ends it is an error. */
 export interface RelayStream extends Duplex {
@@ -26,12 +27,16 @@ export interface RelayTunnel {
   whenUp(): Promise<void>;
   /** Throws DestinationRefused where it is known by then that the gateway refuses the destination. */
   openStream(fields: OpenFields): RelayStream | Promise<RelayStream>;
+  /** Modes of TLS that ended in the agent in which a stream to the authority may be opened now; without it, none. */
+  plainModes?(authority: string): readonly PlainMode[];
 }
 
 export interface RelayContext {
   readonly tunnel: RelayTunnel;
   readonly limits: Limits;
   readonly logger: Logger;
+  /** Ends TLS of clients, where the tunnel takes the modes for it. */
+  readonly clientTls?: ClientTls;
 }
 
 const established = encodeResponseHead(200);
@@ -110,11 +115,14 @@ interface Opening {
 }
 
 async function openAndJoin(socket: Socket, opening: Opening, context: RelayContext): Promise<void> {
-  const { tunnel, limits } = context;
+  const { tunnel, limits, clientTls } = context;
+  const { authority, mode } = opening.fields;
   let stream: RelayStream;
   try {
     if (!tunnel.isUp) await tunnel.whenUp();
     if (socket.destroyed) return;
+    const takesPlain = mode === 'raw' && (tunnel.plainModes?.(authority).length ?? 0) > 0;
+    if (clientTls !== undefined && takesPlain) return await endTls(socket, opening, context, clientTls);
     const opened = tunnel.openStream(opening.fields);
     // Not awaited where it is there at once: the client's next bytes travel with its open.
     stream = opened instanceof Promise ? await opened : opened;
@@ -132,6 +140,49 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
   if (opening.greeting !== '') socket.write(opening.greeting);
   if (opening.first.length > 0) stream.write(opening.first);
   join(socket, stream, limits);
+}
+
+/** The client is told that it is connected and has its TLS ended here; what is no such thing goes to the gateway as it came. */
+async function endTls(
+  socket: Socket,
+  opening: Opening,
+  context: RelayContext,
+  clientTls: ClientTls,
+): Promise<void> {
+  const { tunnel, limits } = context;
+  if (opening.greeting !== '') socket.write(opening.greeting);
+  if (opening.first.length > 0) socket.unshift(opening.first);
+  const modes = (): readonly PlainMode[] => tunnel.plainModes?.(opening.fields.authority) ?? [];
+  const outcome = await clientTls.end(socket, opening.fields, modes);
+  let stream: RelayStream;
+  try {
+    if (!tunnel.isUp) await tunnel.whenUp();
+    const opened = tunnel.openStream(outcome.kind === 'left' ? opening.fields : outcome.fields);
+    stream = opened instanceof Promise ? await opened : opened;
+  } catch (error) {
+    context.logger.warn(`a connection of the workload was refused: ${asProxyError(error).message}`);
+    return void socket.resetAndDestroy();
+  }
+  if (outcome.kind === 'failed') {
+    // The gateway's audit has what failed.
+    stream.once('error', () => {});
+    return stream.reset(outcome.error);
+  }
+  if (socket.destroyed) {
+    stream.once('error', () => {});
+    return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
+  }
+  join(outcome.kind === 'left' ? socket : resettable(outcome.socket, socket), stream, limits);
+}
+
+/** TLS knows no reset: the connection below it has one, which sends no close_notify. */
+function resettable(tls: Socket, socket: Socket): Socket {
+  tls.on('error', () => {});
+  tls.resetAndDestroy = () => {
+    socket.resetAndDestroy();
+    return tls.destroy();
+  };
+  return tls;
 }
 
 /** Pipes both ways so that an end stays an end and a reset stays a reset. */
@@ -158,9 +209,11 @@ function join(socket: Socket, stream: RelayStream, limits: Limits): void {
     if (!socket.destroyed) socket.resetAndDestroy();
   });
   // Bun also emits `end` for a socket that we destroy; that is no end of the client.
-  socket.once('end', () => {
-    if (!socket.destroyed) stream.end();
-  });
+  if (socket.readableEnded) stream.end();
+  else
+    socket.once('end', () => {
+      if (!socket.destroyed) stream.end();
+    });
   socket.pipe(stream, { end: false });
   stream.pipe(socket);
 }

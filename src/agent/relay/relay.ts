@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { ProxyError } from '../../protocol/error.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { type Logger, silentLogger } from '../../system/logger.ts';
+import type { ClientTls } from './client-tls.ts';
 import { serveRelayConnection } from './relay-connection.ts';
 import { listenRelaySocket } from './relay-socket.ts';
 
@@ -36,21 +37,23 @@ export interface Relay extends AsyncDisposable {
 }
 
 /**
- * Starts the relay: CONNECT and absolute-form requests, on loopback and on a Unix socket only.
+ * Starts the relay: CONNECT and absolute-form requests, on loopback and on a Unix socket only. `clientTls` ends TLS of clients where
+ * the tunnel takes the modes for it.
  * Throws usage for another address and relay_port_in_use for a taken port.
  */
-export async function startRelay(options: RelayOptions): Promise<Relay> {
+export async function startRelay(options: RelayOptions, clientTls?: ClientTls): Promise<Relay> {
   const limits = options.limits ?? defaultLimits;
   const sockets = new Set<Socket>();
+  const { tunnel, logger = silentLogger } = options;
+  const context = { tunnel, limits, logger, ...(clientTls === undefined ? {} : { clientTls }) };
   const accept = (socket: Socket): void => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    serveRelayConnection(socket, { tunnel: options.tunnel, limits, logger: options.logger ?? silentLogger });
+    serveRelayConnection(socket, context);
   };
   const { port = 0, socketPath: path } = options;
   if (port === 'off' && path === undefined)
     throw new ProxyError('usage', 'a relay without a port needs a Unix socket');
-  const logger = options.logger ?? silentLogger;
   const onRefused = (reason: string): void => logger.warn(`a connection to the relay was refused: ${reason}`);
   // First what is named: a free port cannot be taken.
   const local = path === undefined ? undefined : await listenRelaySocket({ path, limits, accept, onRefused });

@@ -28,6 +28,8 @@ export interface TrustFilesOptions {
   readonly baseEnvironment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
+  /** PEM of what the workload is to trust beside the gateway's certificates. */
+  readonly ownRoot?: string | undefined;
 }
 
 /** The files that the workload's environment names. `[Symbol.asyncDispose]` removes them. */
@@ -83,18 +85,19 @@ export class TrustFiles implements AsyncDisposable {
   }
 
   async #writeAll(own: GatewayCertificates): Promise<boolean> {
-    const { system, baseEnvironment, logger } = this.#options;
-    const bundle = mergeBundle(system, own.pem);
+    const { system, baseEnvironment, logger, ownRoot = '' } = this.#options;
+    const pem = `${own.pem}${ownRoot}`;
+    const bundle = mergeBundle(system, pem);
     const contents = {
       directory: this.#directory,
       bundlePath: this.#own.bundle,
       bundle,
-      own: own.pem,
+      own: pem,
       base: baseEnvironment,
     };
     const [stores] = await Promise.all([
       writeWorkloadStores(contents, logger),
-      writeFileAtomically(this.#own.ownCa, own.pem, { durable: false }),
+      writeFileAtomically(this.#own.ownCa, pem, { durable: false }),
       writeFileAtomically(this.#own.bundle, bundle, { durable: false }),
     ]);
     this.#stores = stores;

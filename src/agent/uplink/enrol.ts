@@ -103,6 +103,11 @@ export class AgentSession {
     return this.#response.expires_in * 1000;
   }
 
+  /** By the key of the session. */
+  signText(text: Uint8Array): Promise<Uint8Array> {
+    return this.#key.signText(Uint8Array.from(text));
+  }
+
   /** `Authorization` and `DPoP` for one request with the access token. */
   async authorize(method: string, path: string): Promise<readonly (readonly [string, string])[]> {
     const url = `${this.gateway.address.baseUrl}${path}`;
@@ -201,6 +206,7 @@ function sessionResponse(response: HttpResponse): SessionResponse {
     capture_ports: listOf(json['capture_ports'], isPort) ?? refuse('capture_ports'),
     modes: listOf(json['modes'], (value) => typeof value === 'string') ?? refuse('modes'),
     ...(gatewayCa === undefined ? {} : { gateway_ca: gatewayCa }),
+    link_keys: listOf(json['link_keys'], isLinkKey) ?? refuse('link_keys'),
   };
 }
 
@@ -230,6 +236,11 @@ function isAuthorities(value: unknown): value is string {
     // Said by the name of the member.
     return false;
   }
+}
+
+/** 32 octets in the one spelling that base64url has for them. */
+function isLinkKey(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(value);
 }
 
 function isPort(value: unknown): value is number {

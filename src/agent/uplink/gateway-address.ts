@@ -14,6 +14,8 @@ export interface GatewayAddress {
   readonly hostField: string;
   /** Scheme, host and path prefix without a trailing slash; endpoints are appended to it. */
   readonly baseUrl: string;
+  /** Scheme, host and port. */
+  readonly origin: string;
   /** Path prefix of `baseUrl`; empty for most. */
   readonly prefix: string;
 }
@@ -49,6 +51,7 @@ export function parseGatewayUrl(text: string, allowPlain = false): GatewayAddres
     secure,
     hostField: parsed.host,
     baseUrl: `${parsed.protocol}//${parsed.host}${prefix}`,
+    origin: parsed.origin,
     prefix,
   };
 }

@@ -36,6 +36,11 @@ export class SessionKey {
     return new SessionKey({ kty, crv, x }, privateKey, clock);
   }
 
+  /** The signature of a text that begins with a context of its own, which no proof does. */
+  async signText(text: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    return new Uint8Array(await crypto.subtle.sign('Ed25519', this.#privateKey, text));
+  }
+
   /** A proof for one request: a JWS of type `dpop+jwt`, new identifier and time each. */
   async proof(target: ProofTarget): Promise<string> {
     const header = { typ: 'dpop+jwt', alg: 'EdDSA', jwk: this.publicJwk };

@@ -2,9 +2,10 @@
 
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { type ErrorCode, errorCodeOfWire } from '../../protocol/error-table.ts';
-import { type OpenFields, tunnelSubprotocol } from '../../protocol/frame.ts';
+import { type OpenFields, type PlainMode, tunnelSubprotocol } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
+import { linkExporter } from '../../net/link-exporter.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import { connectWebSocket } from '../../net/websocket-handshake.ts';
@@ -12,6 +13,7 @@ import { WebSocketRefusedError } from '../../net/websocket-refusal.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import { dialGateway } from './gateway-connection.ts';
+import { LinkAgreement } from './link-agreement.ts';
 import type { Logger } from '../../system/logger.ts';
 
 export interface TunnelClientOptions {
@@ -20,7 +22,12 @@ export interface TunnelClientOptions {
   readonly logger: Logger;
   /** 0 ≤ r < 1, for jitter. */
   readonly random?: () => number;
+  /** Ask of each tunnel whether TLS of clients may end here; default false. */
+  readonly asksForModes?: boolean;
 }
+
+const noExporter = 'the connection to the gateway is not TLS 1.3, or the runtime does not give its exporter';
+const noOffer = 'the gateway, or something before it, does not agree on modes';
 
 /** What stops the client for good: only a new token would change that. */
 const finalCodes: ReadonlySet<string> = new Set<ErrorCode>([
@@ -58,6 +65,7 @@ export class TunnelClient implements AsyncDisposable {
   private constructor(options: TunnelClientOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    if (options.asksForModes !== true) this.#agreed.resolve('it is not asked for');
   }
 
   /** Connects for the first time; throws instead of retrying if that fails. */
@@ -99,6 +107,17 @@ export class TunnelClient implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Modes of TLS that ended here in which a stream to the authority may be opened on the link that is up. */
+  plainModes(authority: string): readonly PlainMode[] {
+    const agreement = this.#link === undefined ? undefined : this.#agreements.get(this.#link);
+    return agreement?.modesFor(authority) ?? [];
+  }
+
+  /** Waits until it is agreed where TLS of clients ends on the first link. Gives why it is not here; undefined if it is. */
+  get agreed(): Promise<string | undefined> {
+    return this.#agreed.promise;
   }
 
   /** Opens a stream on the link that is up. Throws tunnel_lost or stream_limit. */
@@ -209,6 +228,8 @@ export class TunnelClient implements AsyncDisposable {
     return lost.promise;
   }
 
+  readonly #agreements = new WeakMap<TunnelLink, LinkAgreement>();
+  readonly #agreed = Promise.withResolvers<string | undefined>();
   readonly #goaways = new WeakMap<TunnelLink, (error: ProxyError) => void>();
 
   /** The gateway takes no new streams here: the old ones may finish, a new link takes the next. */
@@ -216,6 +237,27 @@ export class TunnelClient implements AsyncDisposable {
     const error = new ProxyError(errorCodeOfWire(code), `the gateway ends this tunnel: ${message}`);
     this.#retire(link);
     this.#goaways.get(link)?.(error);
+  }
+
+  /** Or says why there is nothing to agree on. */
+  #agree(link: TunnelLink, isOffered: boolean, exporter: Uint8Array | undefined): void {
+    const { session, logger } = this.#options;
+    const conclude = (fault: string | undefined): void => {
+      this.#agreed.resolve(fault);
+      if (fault !== undefined) logger.warn(`TLS of clients ends in the gateway: ${fault}`);
+    };
+    if (exporter === undefined || !isOffered) return conclude(exporter === undefined ? noExporter : noOffer);
+    void link.closed.then(() => this.#agreed.resolve('the tunnel was lost before'));
+    const agreement = new LinkAgreement({
+      origin: session.gateway.address.origin,
+      exporter,
+      linkKeys: session.response.link_keys,
+      sign: (text) => session.signText(text),
+      send: (frame) => link.sendLinkFrame(frame),
+      onFault: (error) => link.dismiss(error),
+      onConcluded: conclude,
+    });
+    this.#agreements.set(link, agreement);
   }
 
   #retire(link: TunnelLink): void {
@@ -232,12 +274,14 @@ export class TunnelClient implements AsyncDisposable {
     const headers = await session.authorize('GET', tunnelPath);
     const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
     try {
+      const exporter = this.#options.asksForModes === true ? linkExporter(socket) : undefined;
       const webSocket = await connectWebSocket({
         socket,
         host: gateway.address.hostField,
         path: `${gateway.address.prefix}${tunnelPath}`,
         subprotocols: [tunnelSubprotocol],
         headers,
+        offersModes: exporter !== undefined,
         // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
         zeroMask: gateway.address.secure,
         limits,
@@ -248,7 +292,10 @@ export class TunnelClient implements AsyncDisposable {
         role: 'agent',
         limits,
         onGoaway: (code, message) => this.#goneAway(link, code, message),
+        agreesOnModes: webSocket.agreesOnModes,
+        onLinkFrame: (frame) => this.#agreements.get(link)?.receive(frame),
       });
+      if (this.#options.asksForModes === true) this.#agree(link, webSocket.agreesOnModes, exporter);
       return link;
     } catch (error) {
       socket.destroy();

@@ -10,6 +10,7 @@ import { defaultTokenFile } from '../../agent/uplink/token.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { agentOptionTable } from '../commands/agent-options-table.ts';
 import type { OptionValues } from '../definition/command-definition.ts';
+import { quoted } from '../definition/option-value.ts';
 import { isSingleFile } from '../terminal/argument-marks.ts';
 import { standardErrorLog } from '../terminal/standard-error-log.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -28,6 +29,7 @@ export interface AgentOptions {
   readonly relayPort: number | 'off';
   /** Absolute. */
   readonly relaySocket: string | undefined;
+  readonly tlsEndsIn: 'agent' | 'gateway';
   readonly homeFiles: boolean;
   readonly systemStore: boolean;
   readonly captureLoopback: boolean;
@@ -73,6 +75,7 @@ export async function readAgentOptions(
     tokenFile,
     tokenFd,
     ...relayPlace(values),
+    tlsEndsIn: values['tls-ends-in'] ?? tlsEndOf(environment['UPSTREAMPROXY_TLS_ENDS_IN']),
     homeFiles: values['home-files'],
     systemStore: values['system-store'],
     captureLoopback: values['capture-loopback'],
@@ -80,6 +83,12 @@ export async function readAgentOptions(
     dangerouslyAllowUnhardened: values['dangerously-allow-unhardened'],
     quiet: values.quiet,
   };
+}
+
+function tlsEndOf(text: string | undefined): AgentOptions['tlsEndsIn'] {
+  const place = nonEmpty(text) ?? 'agent';
+  if (place === 'agent' || place === 'gateway') return place;
+  throw new ProxyError('usage', `UPSTREAMPROXY_TLS_ENDS_IN is agent or gateway, not ${quoted(place)}`);
 }
 
 function relayPlace(values: AgentValues): Pick<AgentOptions, 'relayPort' | 'relaySocket'> {
@@ -101,6 +110,7 @@ export function initOptions(options: AgentOptions): InitOptions {
     ...(tokenFd === undefined ? {} : { tokenFd }),
     relayPort,
     ...(relaySocket === undefined ? {} : { relaySocket }),
+    tlsEndsIn: options.tlsEndsIn,
     dangerouslyAllowUnhardened,
     homeFiles: options.homeFiles,
     systemStore: options.systemStore,

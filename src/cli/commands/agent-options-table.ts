@@ -51,6 +51,17 @@ export const agentOptionTable = {
     holds: 'any',
     help: 'a Unix socket for the relay too, for this user alone (curl --unix-socket)',
   },
+  'tls-ends-in': {
+    kind: 'choice',
+    placeholder: 'WHERE',
+    variable: 'UPSTREAMPROXY_TLS_ENDS_IN',
+    help: 'where TLS of clients ends; default: agent',
+    choices: {
+      agent:
+        'in the agent on each tunnel for which it is proven that nobody else ends the TLS to the gateway, else in the gateway',
+      gateway: 'always in the gateway',
+    },
+  },
   'home-files': {
     kind: 'flag',
     help: 'files in HOME for svn, ssh, aria2, lftp, links, s3cmd, yt-dlp and Chromium, where there are none; removed again',

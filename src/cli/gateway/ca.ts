@@ -12,7 +12,7 @@ import {
   type RotatedAuthority,
   switchAuthority,
 } from '../../pki/authority-rotation.ts';
-import { openCertificateAuthority } from '../../pki/certificate-authority.ts';
+import { openCertificateAuthority } from '../../pki/authority-folder.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { pemContents, splitPemCertificates } from '../../pki/pem.ts';
 import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';

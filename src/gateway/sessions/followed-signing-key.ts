@@ -42,8 +42,16 @@ export class FollowedSigningKey implements SigningKey, AsyncDisposable {
     return this.#keys.publicKey;
   }
 
+  get publicKeys(): readonly KeyObject[] {
+    return this.#keys.publicKeys;
+  }
+
   publicKeyOf(kid: unknown): KeyObject | undefined {
     return this.#keys.publicKeyOf(kid);
+  }
+
+  signText(text: Uint8Array): Uint8Array {
+    return this.#keys.signText(text);
   }
 
   signJwt(typ: string, claims: JwtMembers): string {

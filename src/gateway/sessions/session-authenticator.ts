@@ -4,7 +4,7 @@ import type { Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { SessionRecord, Store } from '../../store/store.ts';
-import { verifyProof, type ProofInput } from './dpop-proof.ts';
+import { verifyProof, type ProofInput, type SessionPublicKey, type VerifiedProof } from './dpop-proof.ts';
 import { verifyAccessToken, type AccessTokenIssuer } from './session-access-token.ts';
 import { postureFacts } from './session-request.ts';
 import { clockSkewSeconds } from './session-token.ts';
@@ -46,6 +46,14 @@ export class SessionAuthenticator {
     request: SessionRequest,
     expiry: 'strict' | 'renewable' = 'strict',
   ): Promise<SessionRecord> {
+    return (await this.authenticateHolder(request, expiry)).session;
+  }
+
+  /** As `authenticate`, with the key of the session, which only its thumbprint is kept of. */
+  async authenticateHolder(
+    request: SessionRequest,
+    expiry: 'strict' | 'renewable' = 'strict',
+  ): Promise<{ readonly session: SessionRecord; readonly key: SessionPublicKey }> {
     const { authorization, proof, method, url, nowMs } = request;
     const accessToken = /^DPoP ([A-Za-z0-9._-]+)$/i.exec(authorization ?? '')?.[1];
     if (accessToken === undefined) {
@@ -56,7 +64,7 @@ export class SessionAuthenticator {
     }
     const expiredForMsMax = expiry === 'renewable' ? this.#limits.sessionLifetimeMs : clockSkewSeconds * 1000;
     const facts = await verifyAccessToken(this.#accessTokens, accessToken, { nowMs, expiredForMsMax });
-    await this.verifyProof({
+    const { jwk: key } = await this.verifyProof({
       proof,
       method,
       url,
@@ -71,17 +79,17 @@ export class SessionAuthenticator {
         'The access token is not bound to the key of its session; enrol again.',
       );
     }
-    return session;
+    return { session, key };
   }
 
   /** Throws ProxyError `proof_invalid` or `limit_exceeded`. */
   async verifyProof(
     input: Omit<ProofInput, 'proof'> & { readonly proof: string | undefined },
-  ): Promise<void> {
+  ): Promise<VerifiedProof> {
     const { proof } = input;
     if (proof === undefined)
       throw new ProxyError('proof_invalid', 'The request has no DPoP proof, or more than one.');
-    await verifyProof({ ...input, proof }, { proofs: this.#store.proofs, limits: this.#limits });
+    return await verifyProof({ ...input, proof }, { proofs: this.#store.proofs, limits: this.#limits });
   }
 }
 

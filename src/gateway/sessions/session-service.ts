@@ -7,7 +7,7 @@ import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { SessionResponse } from '../../protocol/session-messages.ts';
 import type { SessionRecord, Store } from '../../store/store.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
-import { thumbprintOf } from './dpop-proof.ts';
+import { type SessionPublicKey, thumbprintOf } from './dpop-proof.ts';
 import { issueAccessToken, type AccessTokenIssuer } from './session-access-token.ts';
 import { SessionAudit } from '../audit/session-audit.ts';
 import {
@@ -20,7 +20,7 @@ import { principalIdOf } from './principal-id.ts';
 import { parseEnrolRequest, type ValidEnrolRequest } from './session-request.ts';
 import { verifySessionToken, type TokenIssuer, type VerifiedToken } from './session-token.ts';
 import { SessionWatch, type EndedListener } from './session-watch.ts';
-import type { SigningKey } from './signing-key.ts';
+import { linkKeysOf, type SigningKey } from './signing-key.ts';
 
 /** What the policy says of a session, for the agent. */
 export interface SessionFacts {
@@ -63,6 +63,8 @@ export interface AuthenticatedSession {
   readonly principal: Principal;
   /** When the session ends at the latest; the access token of the request may expire earlier. */
   readonly expiresMs: number;
+  /** That of the session, which made the request. */
+  readonly key: SessionPublicKey;
 }
 
 /** Opens the service and begins to watch for endings. The store and the audit belong to the caller. */
@@ -314,8 +316,8 @@ export class SessionService implements AsyncDisposable {
 
   /** Whose request this is; for the tunnel. Throws `token_…`, `proof_invalid`, `session_unknown` or `session_revoked`. */
   async authenticate(request: SessionRequest): Promise<AuthenticatedSession> {
-    const session = await this.#authenticator.authenticate(request);
-    return { principal: principalOf(session), expiresMs: session.endsMs };
+    const { session, key } = await this.#authenticator.authenticateHolder(request);
+    return { principal: principalOf(session), expiresMs: session.endsMs, key };
   }
 
   /** Throws `session_unknown` or `session_revoked` for one that is over. */
@@ -373,6 +375,7 @@ export class SessionService implements AsyncDisposable {
       capture_ports: facts.capturePorts,
       modes: facts.modes,
       ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
+      link_keys: linkKeysOf(this.#options.signingKey),
     };
   }
 

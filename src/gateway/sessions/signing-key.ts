@@ -35,6 +35,10 @@ export interface SigningKey {
   readonly publicKey: KeyObject;
   /** The public key by which a token of that `kid` is verified; undefined if it is none of ours. */
   publicKeyOf(kid: unknown): KeyObject | undefined;
+  /** This one, and those that are accepted beside it. */
+  readonly publicKeys: readonly KeyObject[];
+  /** The signature of a text that begins with a context of its own, which no JWT does. */
+  signText(text: Uint8Array): Uint8Array;
   /** A compact JWS (RFC 7515) with `alg: EdDSA` and this key's `kid`. */
   signJwt(typ: string, claims: JwtMembers): string;
 }
@@ -70,6 +74,7 @@ export async function readSigningKeys(directory: string): Promise<SigningKey> {
   }
   return {
     ...current,
+    publicKeys: [current.publicKey, ...others.values()],
     publicKeyOf: (kid) => current.publicKeyOf(kid) ?? (typeof kid === 'string' ? others.get(kid) : undefined),
   };
 }
@@ -161,7 +166,19 @@ function signingKeyOf(privateKey: KeyObject, path: string): SigningKey {
     const input = `${encode({ alg: 'EdDSA', typ, kid })}.${encode(claims)}`;
     return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`;
   };
-  return { kid, publicKey, signJwt, publicKeyOf: (asked) => (asked === kid ? publicKey : undefined) };
+  return {
+    kid,
+    publicKey,
+    publicKeys: [publicKey],
+    publicKeyOf: (asked) => (asked === kid ? publicKey : undefined),
+    signText: (text) => sign(null, text, privateKey),
+    signJwt,
+  };
+}
+
+/** The keys as agents learn them: 32 octets each, base64url. */
+export function linkKeysOf({ publicKeys }: Pick<SigningKey, 'publicKeys'>): readonly string[] {
+  return publicKeys.map((key) => key.export({ format: 'jwk' }).x ?? '');
 }
 
 function thumbprintOf(publicKey: KeyObject, path: string): string {

@@ -6,60 +6,25 @@ import { parseAuthority } from '../../http/authority.ts';
 import { peekFirstBytes } from '../../intercept/peek.ts';
 import type { FirstBytes } from '../../intercept/peek.ts';
 import { abortTls } from '../../intercept/tls-terminator.ts';
-import type { TlsTerminator } from '../../intercept/tls-terminator.ts';
-import type { Dialer } from '../../net/dialer.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import { rawRule } from '../../policy/raw-rule.ts';
 import type { AllowDecision, Decision, Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import type { LimitName } from '../../protocol/limits.ts';
-import type { OpenFields } from '../../protocol/frame.ts';
 import type { SessionRefusals } from '../../protocol/session-refusals.ts';
-import type { RefusalCounts } from '../audit/refusal-counts.ts';
 import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
-import { type ExchangeParts, requireAudit } from '../exchange/exchange.ts';
+import { requireAudit } from '../exchange/exchange.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
-import type { HttpFront } from '../front/http-front.ts';
-import type { Http2Front } from '../front/http2-front.ts';
 import { isOfferedWebSocket } from '../front/websocket-offer.ts';
 import { requireFieldValue } from '../forward/loop-guard.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
-import type { LoopWatch } from './loop-watch.ts';
+import { servePlain } from './plain-stream.ts';
+import { connectDecision, sameHost, type Scene, type StreamParts, type StreamPort } from './stream-scene.ts';
 
 /** In the order of preference. */
 const supportedProtocols = ['h2', 'http/1.1'] as const;
 /** Fatal alert unrecognized_name (RFC 8446 §6), as one plaintext TLS record. */
 const unrecognizedNameAlert = Uint8Array.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70);
-
-/** A stream as the handler sees it: of the multiplexed tunnel or of the chunk protocol. */
-export interface StreamPort {
-  readonly duplex: Duplex;
-  readonly fields: OpenFields;
-  accept(): void;
-  refuse(error: ProxyError): void;
-  /** Ends both directions at once; the client sees a reset. */
-  reset(error: ProxyError): void;
-}
-
-export interface StreamParts extends ExchangeParts {
-  readonly front: HttpFront;
-  readonly http2Front: Http2Front;
-  readonly terminator: TlsTerminator;
-  readonly dialer: Dialer;
-  /** Told of limits that are reached without an audit event of their own. */
-  readonly onLimit?: (limit: LimitName) => void;
-  /** What sessions were refused, for their agents. */
-  readonly refusals?: RefusalCounts;
-  /** Told whose bytes the loop works on. */
-  readonly loopWatch?: LoopWatch;
-}
-
-interface Scene {
-  readonly port: StreamPort;
-  readonly principal: Principal;
-  readonly parts: StreamParts;
-}
 
 /** Serves one stream; never throws. */
 export async function handleStream(
@@ -124,7 +89,8 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   const { mode, authority: claimed } = port.fields;
   requireFieldValue(port.fields.via);
   if (mode === 'http1' || mode === 'http2') {
-    throw new ProxyError('frame_unexpected', `stream mode ${mode} was not agreed for this session`);
+    servePlain(scene, mode, record);
+    return;
   }
   if (mode === 'proxy') {
     port.accept();
@@ -196,10 +162,6 @@ function rawRefusal(
   return effect === 'deny' && rule.name !== defaultDenyName
     ? `the rule ${rule.name} refuses raw TCP there`
     : `no rule allows raw TCP there; this one would: ${rawRule(host, port)}`;
-}
-
-function connectDecision({ principal, parts }: Scene, destination: Destination): Decision {
-  return parts.policy().decide(principal, { depth: 'connect', destination }, parts.clock());
 }
 
 async function serveTls(
@@ -276,15 +238,6 @@ function refuseName({ port }: Scene, destination: Destination, sni: string, reco
   record.ended();
   port.duplex.end(unrecognizedNameAlert);
   port.duplex.resume();
-}
-
-function sameHost(name: string, host: string): boolean {
-  try {
-    return parseAuthority(name, { defaultPort: 443 }).host === host;
-  } catch {
-    // A name that cannot be parsed is not the name of the destination.
-    return false;
-  }
 }
 
 function serveHttp(

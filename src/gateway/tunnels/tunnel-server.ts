@@ -8,6 +8,7 @@ import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts
 import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
 import type { ProxyHead } from '../../http/proxy-head.ts';
 import { chunkStream } from '../../net/chunk-stream.ts';
+import { linkExporter } from '../../net/link-exporter.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import { acceptWebSocket, refuseUpgrade } from '../../net/websocket-handshake.ts';
@@ -17,15 +18,19 @@ import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
 import { handleStream } from './stream-handler.ts';
-import type { StreamParts, StreamPort } from './stream-handler.ts';
+import type { StreamParts, StreamPort } from './stream-scene.ts';
 import { sessionRequestOf } from '../sessions/session-endpoints.ts';
-import type { SessionService } from '../sessions/session-service.ts';
+import type { AuthenticatedSession, SessionService } from '../sessions/session-service.ts';
+import type { SigningKey } from '../sessions/signing-key.ts';
+import { LinkModes } from './link-modes.ts';
 
 export interface TunnelServerOptions {
   readonly sessions: SessionService;
   readonly parts: StreamParts;
   /** Origins under which agents reach us, one of which the DPoP proof names. Looked at with each request. */
   readonly publicOrigins: readonly string[];
+  /** Signs what is agreed for a tunnel. */
+  readonly signingKey: Pick<SigningKey, 'signText'>;
 }
 
 interface Upgrade {
@@ -86,6 +91,11 @@ export class TunnelServer {
     }
   }
 
+  /** Agents that end TLS are told where they leave it to the gateway now. */
+  policyChanged(): void {
+    for (const tunnel of this.#tunnels) if (tunnel instanceof LinkTunnel) tunnel.policyChanged();
+  }
+
   /** New streams go elsewhere; the old ones may finish until the deadline. */
   async drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
@@ -105,11 +115,13 @@ export class TunnelServer {
     if (pathname !== tunnelPath)
       throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
     const { sessions, parts, publicOrigins } = this.#options;
-    const { principal } = await sessions.authenticate(
+    const session = await sessions.authenticate(
       sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
     );
+    const { principal } = session;
     onSession();
     this.#checkCount(principal.sessionId);
+    const exporter = linkExporter(socket);
     const webSocket = acceptWebSocket({
       request,
       socket,
@@ -117,10 +129,13 @@ export class TunnelServer {
       subprotocols: [tunnelSubprotocol, chunkSubprotocol],
       // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
       allowZeroMask: 'encrypted' in socket,
+      allowModes: exporter !== undefined,
       limits: parts.limits,
     });
     const isChunks = webSocket.subprotocol === chunkSubprotocol;
-    const tunnel = isChunks ? this.#serveChunks(webSocket, principal) : this.#serveLink(webSocket, principal);
+    const tunnel = isChunks
+      ? this.#serveChunks(webSocket, principal)
+      : this.#serveLink(webSocket, session, exporter);
     await this.#endIfOver(tunnel);
   }
 
@@ -157,8 +172,13 @@ export class TunnelServer {
       );
   }
 
-  #serveLink(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
-    const { parts } = this.#options;
+  #serveLink(
+    webSocket: WebSocketConnection,
+    { principal, key }: AuthenticatedSession,
+    exporter: Uint8Array | undefined,
+  ): OpenTunnel {
+    const { parts, publicOrigins, signingKey } = this.#options;
+    let modes: LinkModes | undefined;
     const link = new TunnelLink({
       webSocket,
       role: 'gateway',
@@ -166,14 +186,29 @@ export class TunnelServer {
       spare: parts.held.spare(principal.sessionId),
       unread: parts.unread.counted(principal.sessionId),
       onStream: (stream) => {
-        void handleStream(linkPort(stream), principal, parts);
+        void handleStream(linkPort(stream, modes), principal, parts);
       },
+      agreesOnModes: webSocket.agreesOnModes,
+      onLinkFrame: (frame) => modes?.receive(frame),
       onRefused: (error) => {
         this.#count(error);
       },
       onReceive: () => parts.loopWatch?.enter(principal.sessionId),
     });
-    const tunnel = new LinkTunnel(principal.sessionId, link);
+    if (webSocket.agreesOnModes && exporter !== undefined)
+      modes = new LinkModes({
+        principal,
+        key,
+        exporter,
+        publicOrigins,
+        signingKey,
+        policy: parts.policy,
+        send: (frame) => {
+          link.sendLinkFrame(frame);
+        },
+        controlFrameBytesMax: parts.limits.controlFrameBytesMax,
+      });
+    const tunnel = new LinkTunnel(principal.sessionId, link, modes);
     this.#tunnels.add(tunnel);
     void link.closed.then((fault) => {
       this.#count(fault);
@@ -216,10 +251,16 @@ export class TunnelServer {
 class LinkTunnel implements OpenTunnel {
   readonly sessionId: string;
   readonly #link: TunnelLink;
+  readonly #modes: LinkModes | undefined;
 
-  constructor(sessionId: string, link: TunnelLink) {
+  constructor(sessionId: string, link: TunnelLink, modes: LinkModes | undefined) {
     this.sessionId = sessionId;
     this.#link = link;
+    this.#modes = modes;
+  }
+
+  policyChanged(): void {
+    this.#modes?.policyChanged();
   }
 
   drain(deadlineMs: number): Promise<void> {
@@ -235,7 +276,7 @@ class LinkTunnel implements OpenTunnel {
   }
 }
 
-function linkPort(stream: TunnelStream): StreamPort {
+function linkPort(stream: TunnelStream, modes: LinkModes | undefined): StreamPort {
   stream.on('error', () => {
     // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
   });
@@ -243,6 +284,7 @@ function linkPort(stream: TunnelStream): StreamPort {
   return {
     duplex: stream,
     fields: stream.fields,
+    allowsMode: (mode) => modes?.allows(mode) ?? false,
     accept: () => {
       accepted = true;
       stream.accept();
@@ -277,6 +319,7 @@ function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: str
   return {
     duplex,
     fields: { authority, mode: authority === '' ? 'proxy' : 'raw', ...hops },
+    allowsMode: () => false,
     accept: () => {
       if (!responded) duplex.write(encodeResponseHead(200));
       responded = true;

@@ -18,6 +18,16 @@ export const agentLimits = {
     'limit_exceeded',
     'Each captured port is a listener; others are reached by the proxy variables alone.',
   ),
+  agentLeafContextsMax: fixedRow(
+    256,
+    'limit_exceeded',
+    'Hosts for which an agent that ends TLS keeps a certificate ready; one is about 40 KB, and the oldest makes room.',
+  ),
+  firstBytesWaitMs: fixedRow(
+    2_000,
+    'timeout',
+    'How long an agent that ends TLS waits for the first bytes of a client before it leaves them to the gateway.',
+  ),
   caBytesMax: fixedRow(
     1 * MiB,
     'ca_invalid',

@@ -10,6 +10,7 @@ describe('a gateway URL', () => {
       secure: true,
       hostField: 'gateway.example.com',
       baseUrl: 'https://gateway.example.com/prefix',
+      origin: 'https://gateway.example.com',
       prefix: '/prefix',
     });
   });

@@ -13,7 +13,8 @@ import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
-import { handleStream, type StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
+import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
+import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
@@ -409,6 +410,7 @@ function portOf(stream: TunnelStream): Parameters<typeof handleStream>[0] {
   return {
     duplex: stream,
     fields: stream.fields,
+    allowsMode: () => true,
     accept: () => {
       accepted = true;
       stream.accept();

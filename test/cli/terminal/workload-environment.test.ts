@@ -18,6 +18,7 @@ test('settings of the program itself do not reach the workload', () => {
     UPSTREAMPROXY_GATEWAY: 'https://gateway.test',
     UPSTREAMPROXY_GATEWAY_CA: '/ca.pem',
     UPSTREAMPROXY_RUNTIME: 'bun',
+    UPSTREAMPROXY_TLS_ENDS_IN: 'gateway',
     UPSTREAMPROXY_DEBUG: '1',
     HOME: '/home/user',
   });

@@ -47,10 +47,11 @@ test('the response carries what the policy says of the session', async () => {
     nowMs: sessions.nowMs(),
   });
   assert.deepEqual(
-    { ...response, session_id: '', access_token: '' },
+    { ...response, session_id: '', access_token: '', link_keys: response.link_keys.length },
     {
       session_id: '',
       access_token: '',
+      link_keys: 1,
       token_type: 'DPoP',
       expires_in: 900,
       placeholders: { API_KEY: 'placeholder' },

@@ -19,7 +19,7 @@ import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
-import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
+import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
@@ -152,7 +152,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       socket.destroy(error);
     };
     void handleStream(
-      { duplex: far, fields, accept: () => undefined, refuse: end, reset: end },
+      { duplex: far, fields, allowsMode: () => true, accept: () => undefined, refuse: end, reset: end },
       testPrincipal(principal),
       parts,
     );

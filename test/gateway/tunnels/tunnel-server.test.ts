@@ -10,8 +10,9 @@ import { WebSocket } from 'ws';
 
 import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
-import type { StreamParts } from '../../../src/gateway/tunnels/stream-handler.ts';
+import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
 import { LoopWatch } from '../../../src/gateway/tunnels/loop-watch.ts';
+import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
 import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../../src/protocol/limits.ts';
@@ -51,7 +52,13 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
     // Every turn counts as a stall.
     loopWatch: new LoopWatch({ stallMs: 0, onStall: ({ sessionId }) => held.add(sessionId) }),
   } as unknown as StreamParts;
-  const tunnels = new TunnelServer({ sessions: sessions.service, parts, publicOrigins: [origin] });
+  const signingKey = createSigningKey();
+  const tunnels = new TunnelServer({
+    sessions: sessions.service,
+    parts,
+    publicOrigins: [origin],
+    signingKey,
+  });
   const server = createServer();
   server.on('upgrade', (request, socket, head) => void tunnels.handleUpgrade(request, socket, head));
   server.listen(0, '127.0.0.1');

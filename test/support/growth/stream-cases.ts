@@ -33,11 +33,13 @@ import { WebSocketFrameGuard } from '../../../src/net/websocket-frame-guard.ts';
 import { WebSocketGate } from '../../../src/net/websocket-gate.ts';
 import { WebSocketParser } from '../../../src/net/websocket-parser.ts';
 import { PushCommandReader } from '../../../src/policy/git-commands.ts';
+import { BlindHosts } from '../../../src/protocol/blind-hosts.ts';
 import { decodeChunk } from '../../../src/protocol/chunk-codec.ts';
 import { crc32c } from '../../../src/protocol/crc32c.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { FrameParser } from '../../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { decodeLinkFrame } from '../../../src/protocol/link-frames.ts';
 import { decodeOpenFields, decodeText } from '../../../src/protocol/open-fields.ts';
 import { TunnelConnection } from '../../../src/protocol/tunnel-connection.ts';
 import { searchedFor } from '../../gateway/support/searched.ts';
@@ -365,6 +367,17 @@ export const streamCases: GrowthCases = {
         // It is refused.
       }
       return decodeText(latin1(text), 'a');
+    },
+  },
+  'what agrees on modes for a tunnel': {
+    pieces: ['\x03', 'a.test:443\n', '*.', '\xff', '\0'.repeat(64)],
+    read: (text) => {
+      const bytes = latin1(text);
+      tried(() => decodeLinkFrame('challenge', bytes));
+      tried(() => decodeLinkFrame('prove', bytes));
+      tried(() => decodeLinkFrame('agree', bytes));
+      tried(() => decodeLinkFrame('hosts', bytes));
+      return new BlindHosts(text).covers(text);
     },
   },
   'a chunk of a tunnel': {

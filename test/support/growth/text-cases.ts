@@ -38,6 +38,7 @@ import {
 import { principalIdOf } from '../../../src/gateway/sessions/principal-id.ts';
 import { hasDuplicateMember, splitToken } from '../../../src/gateway/sessions/session-token-parts.ts';
 import { parseEnrolRequest } from '../../../src/gateway/sessions/session-request.ts';
+import { sameHost } from '../../../src/gateway/tunnels/stream-scene.ts';
 import { isAddressLiteral, parseAuthority } from '../../../src/http/authority.ts';
 import { digitsAtEnd, splitNumber } from '../../../src/http/digits-at-end.ts';
 import { fieldLine, isToken, unwritable } from '../../../src/http/field-line.ts';
@@ -154,6 +155,7 @@ export const textCases: GrowthCases = {
         () => parseAuthority(text),
         () => parseAuthority(`[${text}]:1`),
         () => isAddressLiteral(text),
+        () => sameHost(text, text),
         () => isPublicSuffix(text, 'all'),
         () => principalIdOf(text, text),
         () => digitsAtEnd(text),

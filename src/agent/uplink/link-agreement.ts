@@ -1,0 +1,80 @@
+// The agent's side of what is agreed for one tunnel: where the TLS of its link ends, and hence where that of clients may end.
+
+import { createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { BlindHosts } from '../../protocol/blind-hosts.ts';
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { LinkFrame, PlainMode } from '../../protocol/frame.ts';
+import { LinkProver } from '../../protocol/link-proof.ts';
+import { unexpected } from '../../protocol/tunnel-fault.ts';
+
+export interface LinkAgreementOptions {
+  /** As it was dialled. */
+  readonly origin: string;
+  /** `tls-exporter` of the link as this end has it. */
+  readonly exporter: Uint8Array;
+  /** Of the gateway, as the session learned them: 32 octets each, base64url. */
+  readonly linkKeys: readonly string[];
+  readonly sign: (text: Uint8Array) => Promise<Uint8Array>;
+  readonly send: (frame: LinkFrame) => void;
+  /** The tunnel cannot go on. */
+  readonly onFault: (error: ProxyError) => void;
+  /** What the proof came to. */
+  readonly onConcluded: (fault: string | undefined) => void;
+}
+
+const faults = {
+  open: 'the gateway has not replied',
+  refused: 'the gateway sees another TLS connection than the agent: something between the two ends TLS',
+  forged: 'the reply is not signed by the gateway for this connection: something between the two ends TLS',
+} as const;
+
+export class LinkAgreement {
+  readonly #options: LinkAgreementOptions;
+  readonly #prover: LinkProver;
+  /** Before the gateway has named them, everything is left to it. */
+  #hosts: BlindHosts | undefined;
+
+  constructor(options: LinkAgreementOptions) {
+    this.#options = options;
+    const { origin, exporter, sign } = options;
+    const keys = options.linkKeys.map(publicKeyOf);
+    this.#prover = new LinkProver({
+      origin,
+      exporter,
+      sign,
+      verify: (text, signature) => keys.some((key) => verify(null, text, key, signature)),
+    });
+  }
+
+  /** Modes in which a stream to the authority, in canonical form, may be opened now. */
+  modesFor(authority: string): readonly PlainMode[] {
+    return this.#hosts === undefined || this.#hosts.covers(authority) ? [] : this.#prover.modes;
+  }
+
+  /** Throws frame_unexpected for what a gateway does not send, or not now. */
+  receive(frame: LinkFrame): void {
+    switch (frame.type) {
+      case 'challenge':
+        this.#prover.prove(frame).then(this.#options.send, (error: unknown) => {
+          this.#options.onFault(asProxyError(error));
+        });
+        return;
+      case 'agree': {
+        this.#prover.conclude(frame);
+        const { state } = this.#prover;
+        this.#options.onConcluded(state === 'proven' ? undefined : faults[state]);
+        return;
+      }
+      case 'hosts':
+        if (this.#prover.state !== 'proven') throw unexpected('hosts without a proof');
+        this.#hosts = new BlindHosts(frame.text);
+        return;
+      case 'prove':
+        throw unexpected('prove from the gateway');
+    }
+  }
+}
+
+function publicKeyOf(x: string): KeyObject {
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+}

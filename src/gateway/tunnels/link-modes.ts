@@ -1,0 +1,69 @@
+// What one tunnel and its gateway agree on: which modes its streams may have, and where the agent leaves TLS to the gateway.
+
+import { randomBytes } from 'node:crypto';
+import { blindHostsText } from '../../protocol/blind-hosts.ts';
+import type { LinkFrame, PlainMode } from '../../protocol/frame.ts';
+import { challengeBytes } from '../../protocol/link-frames.ts';
+import { LinkVerifier } from '../../protocol/link-proof.ts';
+import type { Policy, Principal } from '../../policy/decision.ts';
+import type { SessionPublicKey } from '../sessions/dpop-proof.ts';
+import { verifierOf } from '../sessions/session-signature.ts';
+import type { SigningKey } from '../sessions/signing-key.ts';
+
+/** Tells two tunnels apart, whatever process has them. */
+const tunnelIdBytes = 24;
+
+export interface LinkModesOptions {
+  readonly principal: Principal;
+  /** Of the session. */
+  readonly key: SessionPublicKey;
+  /** `tls-exporter` of the link as this end has it. */
+  readonly exporter: Uint8Array;
+  readonly publicOrigins: readonly string[];
+  readonly signingKey: Pick<SigningKey, 'signText'>;
+  readonly policy: () => Policy;
+  readonly send: (frame: LinkFrame) => void;
+  /** A `hosts` frame is a control frame. */
+  readonly controlFrameBytesMax: number;
+}
+
+export class LinkModes {
+  readonly #options: LinkModesOptions;
+  readonly #verifier: LinkVerifier;
+  #told: string | undefined;
+
+  constructor(options: LinkModesOptions) {
+    this.#options = options;
+    const { key, exporter, publicOrigins, signingKey } = options;
+    this.#verifier = new LinkVerifier({
+      challenge: randomBytes(challengeBytes),
+      tunnelId: randomBytes(tunnelIdBytes),
+      exporter,
+      isOwnOrigin: (origin) => publicOrigins.includes(origin),
+      verify: verifierOf(key),
+      sign: (text) => signingKey.signText(text),
+    });
+    options.send(this.#verifier.challenge);
+  }
+
+  allows(mode: PlainMode): boolean {
+    return this.#verifier.allows(mode);
+  }
+
+  /** Throws frame_unexpected for what an agent does not send, or not now. */
+  receive(frame: LinkFrame): void {
+    this.#options.send(this.#verifier.receive(frame));
+    this.policyChanged();
+  }
+
+  /** The hosts of the policy in force, where the agent ends TLS and was told others. */
+  policyChanged(): void {
+    if (!this.allows('http1')) return;
+    const { principal, policy, send, controlFrameBytesMax } = this.#options;
+    const { version } = policy();
+    const text = blindHostsText(version, policy().blindHosts(principal), controlFrameBytesMax);
+    if (text === this.#told) return;
+    this.#told = text;
+    send({ type: 'hosts', text });
+  }
+}

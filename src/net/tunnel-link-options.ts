@@ -1,0 +1,23 @@
+// What a link of a tunnel is made with.
+
+import type { ProxyError } from '../protocol/error.ts';
+import type { LinkFrame } from '../protocol/frame.ts';
+import type { TunnelConnectionOptions } from '../protocol/tunnel-options.ts';
+import type { TunnelStream } from './tunnel-stream.ts';
+import type { WebSocketConnection } from './websocket-connection.ts';
+
+export interface TunnelLinkOptions extends Omit<TunnelConnectionOptions, 'nowMs'> {
+  readonly webSocket: WebSocketConnection;
+  /** Gateway: a stream that the agent opened. Accept, refuse or use it; without a handler all are refused. */
+  readonly onStream?: (stream: TunnelStream) => void;
+  /** Gateway: a stream of the agent that was refused before anybody saw it. */
+  readonly onRefused?: (error: ProxyError) => void;
+  /** Bytes of the peer came: what the loop does next is for it. */
+  readonly onReceive?: () => void;
+  /** The peer takes no new streams: open them on another tunnel. */
+  readonly onGoaway?: (code: number, message: string) => void;
+  /** A frame of the agreement on modes came. What it throws ends the tunnel. */
+  readonly onLinkFrame?: (frame: LinkFrame) => void;
+  /** Monotonic clock in milliseconds. */
+  readonly nowMs?: () => number;
+}

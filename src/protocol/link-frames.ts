@@ -1,0 +1,83 @@
+// The payloads of the frames by which agent and gateway agree on modes for one tunnel. docs/reference/wire.md has their order.
+
+import { ProxyError } from './error.ts';
+import type { LinkFrame, PlainMode } from './frame.ts';
+import { decodeText, streamModeNumbers } from './open-fields.ts';
+
+/** Octets of a challenge: fresh for each tunnel. */
+export const challengeBytes = 32;
+/** Octets of a signature, of Ed25519 as of P-256 (IEEE P1363). */
+const signatureBytes = 64;
+
+export const plainModes: readonly PlainMode[] = ['http1', 'http2'];
+const encoder = new TextEncoder();
+
+/** The octets of modes, ascending: one spelling for one set. */
+export function encodeModes(modes: readonly PlainMode[]): Uint8Array {
+  return Uint8Array.from(
+    plainModes.filter((mode) => modes.includes(mode)).map((mode) => streamModeNumbers[mode]),
+  );
+}
+
+/** Throws frame_malformed for any other spelling. A mode of a later version is one that this one does not speak. */
+function decodeModes(octets: Uint8Array): readonly PlainMode[] {
+  const modes = plainModes.filter((mode) => octets.includes(streamModeNumbers[mode]));
+  if (octets.length !== modes.length || encodeModes(modes).some((octet, at) => octet !== octets[at]))
+    throw new ProxyError(
+      'frame_malformed',
+      'a frame names its modes in another order or twice, or unknown ones',
+    );
+  return modes;
+}
+
+export function encodeLinkPayload(frame: LinkFrame): Uint8Array {
+  switch (frame.type) {
+    case 'challenge':
+      return joined(frame.challenge, frame.tunnelId);
+    case 'prove': {
+      const modes = encodeModes(frame.modes);
+      return joined(frame.signature, Uint8Array.of(modes.length), modes, encoder.encode(frame.origin));
+    }
+    case 'agree':
+      return joined(frame.signature, encodeModes(frame.modes));
+    case 'hosts':
+      return encoder.encode(frame.text);
+  }
+}
+
+/** The parser's buffer is used again, so what is kept is copied. Throws frame_malformed. */
+export function decodeLinkFrame(type: LinkFrame['type'], payload: Uint8Array): LinkFrame {
+  switch (type) {
+    case 'challenge':
+      return { type, challenge: payload.slice(0, challengeBytes), tunnelId: payload.slice(challengeBytes) };
+    case 'prove': {
+      const from = signatureBytes + 1;
+      const to = from + (payload[signatureBytes] ?? 0);
+      if (to >= payload.length) throw new ProxyError('frame_malformed', 'a prove frame is cut off');
+      return {
+        type,
+        signature: payload.slice(0, signatureBytes),
+        modes: decodeModes(payload.subarray(from, to)),
+        origin: decodeText(payload.subarray(to), 'the origin of prove'),
+      };
+    }
+    case 'agree':
+      return {
+        type,
+        signature: payload.slice(0, signatureBytes),
+        modes: decodeModes(payload.subarray(signatureBytes)),
+      };
+    case 'hosts':
+      return { type, text: decodeText(payload, 'the text of hosts') };
+  }
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
