@@ -76,7 +76,9 @@ describe('a session', () => {
 
   test('gives an environment whose relay and bundle are there', async () => {
     await using setting = await sessionSetting({ placeholders: { API_TOKEN: 'stand-in' } });
-    const session = await openSession(setting.options({ baseEnvironment: { NO_PROXY: 'own.test' } }));
+    const session = await openSession(
+      setting.options({ tlsEndsIn: 'agent', baseEnvironment: { NO_PROXY: 'own.test' } }),
+    );
     const { environment } = session;
     assert.equal(environment['HTTPS_PROXY'], `http://127.0.0.1:${session.port}`);
     assert.equal(environment['API_TOKEN'], 'stand-in');
@@ -145,7 +147,7 @@ describe('a session', () => {
 
   test('takes over a CA that is rotated while nothing is renewed, and one that is withdrawn', async () => {
     await using setting = await sessionSetting();
-    const session = await openSession(setting.options({ trustLookIntervalMs: 5 }));
+    const session = await openSession(setting.options({ trustLookIntervalMs: 5, tlsEndsIn: 'agent' }));
     const path = session.files.bundle;
     const own = splitPemCertificates(readFileSync(path, 'utf8')).at(-1) ?? '';
     /** Without the session's own root, which stays what it is. */

@@ -3,6 +3,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
+import { ClientTls } from '../../../src/agent/relay/client-tls.ts';
 import { startRelay, type Relay } from '../../../src/agent/relay/relay.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
@@ -20,6 +21,8 @@ import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
+import { BlindHosts, blindHostsText } from '../../../src/protocol/blind-hosts.ts';
+import type { PlainMode } from '../../../src/protocol/frame.ts';
 import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { RecordingSink } from '../../gateway/support/recording-sink.ts';
@@ -29,6 +32,7 @@ import { tunnelPair, type TunnelPair } from '../../net/tunnel-pair.ts';
 import { canary } from '../../support/canary.ts';
 import { patienceMs } from '../../support/patience.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
+import { tlsEndsInAgent } from '../../support/tls-end.ts';
 import { readReply, type Reply } from './responses.ts';
 import type { AttackOrigins } from './attack-origins.ts';
 import { startGuardedOrigins } from './guarded-origins.ts';
@@ -103,12 +107,14 @@ export class Arena implements AsyncDisposable {
   readonly #relays = new Map<string, Promise<{ readonly relay: Relay; readonly pair: TunnelPair }>>();
   readonly #owned: AsyncDisposableStack;
   readonly #limits: Limits;
+  readonly #clientTls: ClientTls;
 
   private constructor(built: Built) {
     this.origins = built.origins;
     this.sentry = built.sentry;
     this.dns = built.dns;
-    this.caPem = built.caPem;
+    this.#clientTls = new ClientTls({ limits: built.limits, gatewayHost: 'gateway.test' });
+    this.caPem = `${built.caPem}${this.#clientTls.rootPem}`;
     this.#limits = built.limits;
     this.#owned = built.owned;
     for (const [name, reply] of built.names) this.names.set(name, reply);
@@ -196,7 +202,7 @@ export class Arena implements AsyncDisposable {
     return this.#sendOn(socket, bytes, options.keepOpen, options.deadlineMs);
   }
 
-  /** CONNECT and a TLS handshake that verifies against the gateway's own root alone. */
+  /** CONNECT and a TLS handshake that verifies against the roots of gateway and session alone. */
   async tls(authority: string, options: TlsOptions = {}): Promise<TLSSocket> {
     const socket = await this.connect(authority, options.principal);
     const host = authority.slice(0, authority.lastIndexOf(':'));
@@ -263,6 +269,7 @@ export class Arena implements AsyncDisposable {
       await relay.close();
       await pair[Symbol.asyncDispose]();
     }
+    this.#clientTls[Symbol.dispose]();
     await this.#owned.disposeAsync();
   }
 
@@ -280,6 +287,15 @@ export class Arena implements AsyncDisposable {
     this.received.push(reply.bytes);
     socket.destroy();
     return reply;
+  }
+
+  /** As an agent would have them that agreed with its gateway: all, but where the policy passes bytes on. */
+  #plainModes(authority: string, principal: string): readonly PlainMode[] {
+    if (!tlsEndsInAgent) return [];
+    const policy = this.parts.policy();
+    const patterns = policy.blindHosts(testPrincipal(principal));
+    const hosts = new BlindHosts(blindHostsText(policy.version, patterns, this.#limits.controlFrameBytesMax));
+    return hosts.covers(authority) ? [] : ['http1', 'http2'];
   }
 
   #resolve(name: string): DnsReply {
@@ -302,8 +318,9 @@ export class Arena implements AsyncDisposable {
       isUp: true,
       whenUp: async () => undefined,
       openStream: (fields: Parameters<TunnelPair['agent']['openStream']>[0]) => pair.agent.openStream(fields),
+      plainModes: (authority: string) => this.#plainModes(authority, principal),
     };
-    const relay = await startRelay({ tunnel, host: '127.0.0.1', limits: this.#limits });
+    const relay = await startRelay({ tunnel, host: '127.0.0.1', limits: this.#limits }, this.#clientTls);
     this.sentry.permit(relay.port);
     this.sentry.permit(pair.agentSocket.remotePort ?? 0);
     return { relay, pair };

@@ -1,6 +1,6 @@
 // The gateway's request path in one process: streams are handed in directly, without tunnel and sessions.
 
-import { duplexPair } from 'node:stream';
+import { duplexPair, PassThrough } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
@@ -20,6 +20,8 @@ import { SessionBudgets } from '../../../src/gateway/exchange/session-budgets.ts
 import { memoryBudgets } from '../../support/budget-store.ts';
 import { handleStream } from '../../../src/gateway/tunnels/stream-handler.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
+import type { ClientHello } from '../../../src/intercept/client-hello.ts';
+import { peekFirstBytes } from '../../../src/intercept/peek.ts';
 import { TlsTerminator } from '../../../src/intercept/tls-terminator.ts';
 import { createDialer } from '../../../src/net/dialer.ts';
 import { createResolver } from '../../../src/net/resolver.ts';
@@ -27,13 +29,15 @@ import { createEphemeralAuthority } from '../../../src/pki/certificate-authority
 import type { Policy, Principal } from '../../../src/policy/decision.ts';
 import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { parsePolicy } from '../../../src/policy/parse-policy.ts';
-import { ProxyError } from '../../../src/protocol/error.ts';
+import { BlindHosts, blindHostsText } from '../../../src/protocol/blind-hosts.ts';
+import { asProxyError, ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
 import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { RecordingSink } from './recording-sink.ts';
 import { patienceMs } from '../../support/patience.ts';
+import { tlsEndsInAgent } from '../../support/tls-end.ts';
 
 export interface RequestPathOptions {
   /** YAML of the policy; `${name}` is nothing special here. */
@@ -133,7 +137,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const front = new HttpFront(common);
   const http2Front = new Http2Front(common);
   const parts: StreamParts = { ...common, front, http2Front, terminator, dialer };
-  const open = (fields: OpenFields, principal = 'alice'): OpenedStream => {
+  const open = (fields: OpenFields, principal = 'alice', isTls = false): OpenedStream => {
     const [socket, far] = duplexPair();
     const { promise: ended, resolve } = Promise.withResolvers<ProxyError | undefined>();
     socket.on('error', () => undefined);
@@ -151,15 +155,16 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       // As a reset: the client's socket is destroyed with an error, not ended.
       socket.destroy(error);
     };
-    void handleStream(
-      { duplex: far, fields, allowsMode: () => true, accept: () => undefined, refuse: end, reset: end },
-      testPrincipal(principal),
-      parts,
-    );
+    const serve = (duplex: Duplex, opened: OpenFields): void => {
+      const port = { duplex, fields: opened, allowsMode: () => true, accept: () => undefined };
+      void handleStream({ ...port, refuse: end, reset: end }, testPrincipal(principal), parts);
+    };
+    if (isTls && tlsEndsInAgent) void endTls(far, fields, { terminator, parts, serve, principal });
+    else serve(far, fields);
     return { socket, ended };
   };
   const tls: RequestPath['tls'] = async (text, { alpn, servername, principal } = {}) => {
-    const { socket } = open({ authority: text, mode: 'raw' }, principal);
+    const { socket } = open({ authority: text, mode: 'raw' }, principal, true);
     const host = text.slice(0, text.lastIndexOf(':'));
     const secured = connectTls({
       socket,
@@ -194,6 +199,68 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
       await services[Symbol.asyncDispose]();
     },
   };
+}
+
+interface AgentEnd {
+  readonly terminator: TlsTerminator;
+  readonly parts: StreamParts;
+  readonly serve: (duplex: Duplex, fields: OpenFields) => void;
+  readonly principal: string;
+}
+
+/** What an agent does that ends TLS, with the one root that the tests trust. */
+async function endTls(
+  far: Duplex,
+  fields: OpenFields,
+  { terminator, parts, serve, principal }: AgentEnd,
+): Promise<void> {
+  const { authority } = fields;
+  const policy = parts.policy();
+  const blind = new BlindHosts(
+    blindHostsText(policy.version, policy.blindHosts(testPrincipal(principal)), 1 << 20),
+  );
+  if (blind.covers(authority)) return serve(far, fields);
+  const first = await peekFirstBytes(far, { timeoutMs: patienceMs, limits: parts.limits });
+  const hello = first.kind === 'tls' ? first.hello : undefined;
+  const outcome = hello === undefined ? undefined : await terminateAs(hello, { terminator, far, authority });
+  if (outcome === undefined) serve(far, fields);
+  else if ('socket' in outcome) serve(outcome.socket, { ...fields, ...outcome.claims });
+  else {
+    const report = new PassThrough();
+    serve(report, { ...fields, mode: 'http1', ...outcome.claims });
+    report.destroy(outcome.failed);
+  }
+}
+
+async function terminateAs(
+  hello: ClientHello,
+  { terminator, far, authority }: { terminator: TlsTerminator; far: Duplex; authority: string },
+): Promise<
+  | { readonly socket: Duplex; readonly claims: Partial<OpenFields> }
+  | { readonly failed: ProxyError; readonly claims: Partial<OpenFields> }
+  | undefined
+> {
+  const host = authority.slice(0, authority.lastIndexOf(':'));
+  const offered = hello.alpn.filter((name) => name === 'h2' || name === 'http/1.1');
+  if ((hello.sni !== undefined && hello.sni !== host) || (hello.alpn.length > 0 && offered.length === 0))
+    return undefined;
+  const sni = hello.sni === undefined ? {} : { sni: hello.sni };
+  try {
+    const common = (['h2', 'http/1.1'] as const).filter((name) => offered.includes(name));
+    const { socket, alpn } = await terminator.terminate(far, { host, alpn: common });
+    return {
+      socket,
+      claims: {
+        ...sni,
+        mode: alpn === 'h2' ? 'http2' : 'http1',
+        ...(alpn === undefined ? {} : { alpn }),
+        ...(offered.length === 0 ? {} : { alpnOffer: offered.join(' ') }),
+        tlsVersion: socket.getProtocol() ?? 'unknown',
+      },
+    };
+  } catch (error) {
+    return { failed: asProxyError(error), claims: sni };
+  }
 }
 
 async function waitForEvents(
