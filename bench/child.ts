@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const startMsMax = 20_000;
+const startMsMax = 60_000;
 
 /** Bun of the checkout, or Node where it is not installed or not wanted. */
 export function runtimeFile(wanted: 'bun' | 'node'): string {

@@ -118,13 +118,13 @@ export async function startGateway(
   await mkdir(state, { recursive: true, mode: 0o700 });
   const config = join(directory, 'gateway.yaml');
   const port = await freePort();
+  const linkPort = (await options.linkPort?.(port)) ?? port;
   await writeFile(join(directory, 'policy.yaml'), policyText(origin) + (options.rules ?? ''));
   await writeFile(join(directory, 'bench-key'), 'a-key-for-the-benchmark', { mode: 0o600 });
-  await writeFile(config, gatewayText(state, port, origin) + (options.config ?? ''));
+  await writeFile(config, gatewayText(state, { port, linkPort }, origin) + (options.config ?? ''));
   const child = spawn(command, ['gateway', '--config', config], { stdio: ['ignore', 'inherit', 'inherit'] });
   stack.defer(() => stop(child));
   await accepts(port, child);
-  const linkPort = (await options.linkPort?.(port)) ?? port;
   const url = `https://127.0.0.1:${linkPort}`;
   const gateway = { port, url, config, state, pids: () => withDescendants(child.pid ?? 0) };
   const owned = stack.move();
@@ -241,9 +241,14 @@ function policyText({ port, keyedPorts }: OriginProcess): string {
 `;
 }
 
-function gatewayText(state: string, port: number, origin: OriginProcess): string {
+function gatewayText(
+  state: string,
+  { port, linkPort }: { readonly port: number; readonly linkPort: number },
+  origin: OriginProcess,
+): string {
   return `listen: { address: 127.0.0.1, port: ${port} }
 publicNames: [localhost, 127.0.0.1]
+publicOrigins: [https://127.0.0.1:${linkPort}]
 stateDirectory: ${state}
 policy: policy.yaml
 upstream:

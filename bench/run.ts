@@ -15,6 +15,11 @@ switch (name) {
     await benchScale(rest);
     break;
   }
+  case 'link': {
+    const { benchLink } = await import('./link.ts');
+    await benchLink(rest);
+    break;
+  }
   case 'idle': {
     const { benchIdle } = await import('./idle.ts');
     await benchIdle(rest);

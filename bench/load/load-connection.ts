@@ -62,7 +62,7 @@ export function openConnection(
     });
     return;
   }
-  if (to.proxyPort === undefined) {
+  if (to.proxyPort === undefined || to.via === 'line') {
     raw.once('connect', secure);
     return;
   }

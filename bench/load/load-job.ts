@@ -9,8 +9,11 @@ export interface LoadTarget {
   readonly caPem: string;
   /** A header of CONNECT, with its line end, for proxies that need one. */
   readonly connectHeader?: string;
-  /** `tunnel` is CONNECT and TLS; `plain` an absolute-form request to the proxy, for those that end no TLS. */
-  readonly via?: 'tunnel' | 'plain';
+  /**
+   * `tunnel`, the default, is CONNECT and TLS; `plain` an absolute-form request to the proxy, for those that end no TLS; `line` is TLS to
+   * the proxy's port at once, for what looks at no octet.
+   */
+  readonly via?: 'tunnel' | 'plain' | 'line';
 }
 
 export type LoadJob =
