@@ -221,12 +221,19 @@ async function openWays({ config, stack, clock, log, environment }: Start): Prom
   const trust = await loadTrust(config);
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
+  keepOperatorPorts(config, loops);
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const held = new HeldOctets(config.limits);
   const credentials = stack.use(
     new CredentialSet(config.credentials, environment, upstream.fetch, { limits: config.limits, held }),
   );
   return { authority, serverAuthority, upstream, loops, credentials, held };
+}
+
+/** Known before they are open, so that no worker dials one of another process. */
+function keepOperatorPorts({ metrics, admin }: GatewayConfig, loops: LoopGuard): void {
+  for (const place of [metrics, admin?.listen])
+    if (place !== undefined && place.port !== 0) loops.keepForOperators(place.address, place.port);
 }
 
 /** Who may come in. */

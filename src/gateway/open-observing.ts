@@ -50,7 +50,9 @@ function metricsText({ metrics, tunnels, parts, audit, policies }: Observed): st
 export async function openMetrics(observed: Observed): Promise<void> {
   const { config, stack } = observed;
   if (config.metrics === undefined) return;
-  stack.use(await listenMetrics({ ...config.metrics, text: () => metricsText(observed) }));
+  const { address } = config.metrics;
+  const server = stack.use(await listenMetrics({ ...config.metrics, text: () => metricsText(observed) }));
+  observed.parts.loops?.keepForOperators(address, server.port);
 }
 
 /** @throws ProxyError gateway_port_unusable */
@@ -80,6 +82,7 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
   const server = await listenAdmin({
     parts,
     socket: admin.socket,
+    listen: admin.listen,
     socketRoles: new Map(Object.entries(admin.socketRoles).map(([uid, role]) => [Number(uid), role])),
     log,
     onLimit: observed.onLimit,
@@ -88,5 +91,7 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
     },
   });
   stack.use(server);
+  if (admin.listen !== undefined && server.port !== undefined)
+    serving.loops?.keepForOperators(admin.listen.address, server.port);
   log('info', `the admin API is served at ${admin.socket}`);
 }

@@ -42,6 +42,7 @@ export function openUpstream(input: UpstreamInput): Upstream {
   );
   const chain = openChain(input);
   const through = chain === undefined ? {} : { chain };
+  const isNever = (address: string, port: number): boolean => input.loops.isForOperators(address, port);
   const common = { resolver, trust, limits };
   // The operator wrote these URLs, so a service on this machine may be meant.
   const own = { ...common, ownAddresses: () => new Set<string>() };
@@ -49,7 +50,7 @@ export function openUpstream(input: UpstreamInput): Upstream {
     { dialer: createDialer({ ...own, ...through }), loopback: createDialer(own) },
     { isUsed: Object.keys(config.credentials).length > 0 || config.issuers.length > 0 },
   );
-  return { dialer: createDialer({ ...common, ...through }), fetch: stack.use(services).fetch };
+  return { dialer: createDialer({ ...common, ...through, isNever }), fetch: stack.use(services).fetch };
 }
 
 /** The way out through another proxy, if the configuration names one. */

@@ -1,14 +1,14 @@
 // The one way out: resolve once, check every address, dial exactly what was checked, verify the certificate.
 
 import { connect as connectTcp, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { formatAuthority, isAddressLiteral } from '../http/authority.ts';
 import type { Destination } from '../http/destination.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { DialTimes } from './dial-times.ts';
-import { checkAddress, plainAddress } from './address-guard.ts';
+import { interfaceAddresses } from './interface-addresses.ts';
+import { type AddressVerdict, checkAddress, plainAddress } from './address-guard.ts';
 import { deniedAddress } from './denied-address.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
 import { checkOriginChain } from './origin-chain.ts';
@@ -74,6 +74,8 @@ export interface DialerOptions {
   readonly chain?: ProxyChain;
   /** Addresses of this machine, which a rule has to open one by one. */
   readonly ownAddresses?: () => ReadonlySet<string>;
+  /** Ports that no rule opens, by the address that would be dialled: what steers this machine. */
+  readonly isNever?: (address: string, port: number) => boolean;
 }
 
 /** Creates the dialer; it holds no connection between dials, and TLS sessions where the request brings a place for them. */
@@ -166,10 +168,20 @@ class GuardedDialer implements Dialer {
     const known = isAddressLiteral(host) === 0 ? (fixed ?? knownAddresses(host)) : [host];
     const own = this.#ownAddresses();
     for (const address of known) {
-      const verdict = checkAddress(address, opened, own);
+      const verdict = this.#verdictOn(address, destination, { opened, own });
       if (!verdict.allowed) throw deniedAddress(host, address, verdict);
     }
     return fixed?.[0] ?? host;
+  }
+
+  #verdictOn(
+    address: string,
+    { port }: Destination,
+    { opened, own }: { readonly opened: readonly string[]; readonly own: ReadonlySet<string> },
+  ): AddressVerdict {
+    if (this.#options.isNever?.(plainAddress(address), port) === true)
+      return { allowed: false, reason: 'it is a port by which this gateway is steered, which no rule opens' };
+    return checkAddress(address, opened, own);
   }
 
   /** Invariant 2: the address that is dialled is the address that was checked. One look-up, all answers checked. */
@@ -191,7 +203,7 @@ class GuardedDialer implements Dialer {
     }
     const own = this.#ownAddresses();
     for (const address of found) {
-      const verdict = checkAddress(address, opened, own);
+      const verdict = this.#verdictOn(address, destination, { opened, own });
       // One forbidden address refuses the name: an honest name does not mix, a rebinding one does.
       if (verdict.allowed) continue;
       const reason = await this.#detail(verdict.reason, request);
@@ -337,11 +349,6 @@ function interleaveFamilies(addresses: readonly string[]): readonly string[] {
   return Array.from({ length: Math.max(six.length, four.length) }, (_, i) => [six[i], four[i]])
     .flat()
     .filter((address) => address !== undefined);
-}
-
-function interfaceAddresses(): ReadonlySet<string> {
-  const own = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return new Set(own.map(({ address }) => plainAddress(address)));
 }
 
 function connectError(destination: Destination, failure: RaceFailure, timeoutMs: number): ProxyError {

@@ -214,6 +214,32 @@ test('an address of the machine itself has to be opened alone', async (t) => {
   });
 });
 
+test('a port by which the gateway is steered is dialled for no rule, by whatever spelling or name', async (t) => {
+  let connections = 0;
+  const port = await listen(
+    t,
+    createServer(() => connections++),
+  );
+  const isNever = (address: string, at: number): boolean => address === '127.0.0.1' && at === port;
+  const addresses = ['0.0.0.0/0', '::/0', '127.0.0.1/32'];
+  for (const found of [['127.0.0.1'], ['::ffff:127.0.0.1'], ['127.0.0.2', '127.0.0.1']]) {
+    const dialer = dialerOf(resolverOf(found), {}, { isNever });
+    await assert.rejects(dialer.dial(request('http', port, { addresses })), { code: 'address_denied' });
+  }
+  for (const host of ['127.0.0.1', '::ffff:7f00:1']) {
+    const dialer = dialerOf(resolverOf([]), {}, { isNever });
+    const destination = { scheme: 'http', host, port } as const;
+    await assert.rejects(dialer.dial(request('http', port, { addresses, destination })), {
+      code: 'address_denied',
+    });
+  }
+  assert.equal(connections, 0);
+  await withSocket(
+    dialerOf(resolverOf(['127.0.0.1'])).dial(request('http', port, { addresses })),
+    () => undefined,
+  );
+});
+
 test('the next address takes over where the first refuses', async (t) => {
   const port = await listen(t, createServer(), '127.0.0.3');
   await withSocket(

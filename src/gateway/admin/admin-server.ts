@@ -9,8 +9,10 @@ import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { problemDocument, problemType } from '../../protocol/problem-document.ts';
+import type { AdminListen } from '../config/admin-settings.ts';
 import { newTraceId } from '../audit/audit-log.ts';
 import type { AdminParts, Asked } from './admin-parts.ts';
+import { isOwnHost, openAdminPort } from './admin-port.ts';
 import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import { etagMatches, etagOf } from './etag.ts';
@@ -24,6 +26,8 @@ import { sendEvents } from './send-events.ts';
 export interface AdminServerOptions {
   readonly parts: AdminParts;
   readonly socket: string;
+  /** A TCP port beside it. */
+  readonly listen?: AdminListen | undefined;
   /** What users of this machine may do by their user id; others need a token. */
   readonly socketRoles: ReadonlyMap<number, AdminRole>;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -32,30 +36,59 @@ export interface AdminServerOptions {
   readonly onStranger: (error: ProxyError, traceId: string) => void;
 }
 
-/** Listens at once. @throws ProxyError gateway_port_unusable */
-export async function listenAdmin(options: AdminServerOptions): Promise<AsyncDisposable> {
-  const { adminHeadBytesMax, adminRequestTimeoutMs, adminConnectionsMax } = defaultLimits;
-  const server = createServer({
-    maxHeaderSize: adminHeadBytesMax,
-    requestTimeout: adminRequestTimeoutMs,
-    headersTimeout: adminRequestTimeoutMs,
-    insecureHTTPParser: false,
-  });
-  server.maxConnections = adminConnectionsMax;
-  server.on('drop', () => {
-    options.onLimit('adminConnectionsMax');
-  });
+/** Listens at once. Gives the TCP port, where there is one. @throws ProxyError gateway_port_unusable */
+export async function listenAdmin(
+  options: AdminServerOptions,
+): Promise<AsyncDisposable & { readonly port: number | undefined }> {
+  await using stack = new AsyncDisposableStack();
   const api = new AdminApi(options);
-  server.on('request', (request, response) => {
-    void api.serve(request, response);
+  const socketServer = createServer(httpOptions);
+  serveOn(socketServer, options, (request, response) => api.serve(request, response, undefined));
+  await listenOnSocket(socketServer, options.socket);
+  stack.defer(() => closeServer(socketServer));
+  const port =
+    options.listen === undefined ? undefined : await openPort(options.listen, { options, api, stack });
+  stack.defer(() => {
+    api.close();
   });
-  await listenOnSocket(server, options.socket);
-  return { [Symbol.asyncDispose]: () => closeServer(server, api) };
+  const owned = stack.move();
+  return { port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function closeServer(server: Server, api: AdminApi): Promise<void> {
+const httpOptions = {
+  maxHeaderSize: defaultLimits.adminHeadBytesMax,
+  requestTimeout: defaultLimits.adminRequestTimeoutMs,
+  headersTimeout: defaultLimits.adminRequestTimeoutMs,
+  insecureHTTPParser: false,
+} as const;
+
+async function openPort(
+  listen: AdminListen,
+  { options, api, stack }: { options: AdminServerOptions; api: AdminApi; stack: AsyncDisposableStack },
+): Promise<number> {
+  const { server, port, following } = await openAdminPort({ listen, http: httpOptions, log: options.log });
+  stack.defer(() => closeServer(server));
+  if (following !== undefined) stack.use(following);
+  serveOn(server, options, (request, response) => api.serve(request, response, { listen, port }));
+  return port;
+}
+
+function serveOn(
+  server: Server,
+  { onLimit }: AdminServerOptions,
+  serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+): void {
+  server.maxConnections = defaultLimits.adminConnectionsMax;
+  server.on('drop', () => {
+    onLimit('adminConnectionsMax');
+  });
+  server.on('request', (request, response) => {
+    void serve(request, response);
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
   const closed = once(server, 'close');
-  api.close();
   server.close();
   server.closeAllConnections();
   await closed;
@@ -63,6 +96,12 @@ async function closeServer(server: Server, api: AdminApi): Promise<void> {
 
 /** What a revoked token still follows ends within 2 s. */
 const stillKnownIntervalMs = 1000;
+
+/** Where a request came in, if not at the socket. */
+interface TcpPlace {
+  readonly listen: AdminListen;
+  readonly port: number;
+}
 
 class AdminApi {
   readonly #options: AdminServerOptions;
@@ -80,14 +119,19 @@ class AdminApi {
   }
 
   /** Never throws. */
-  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async serve(request: IncomingMessage, response: ServerResponse, at: TcpPlace | undefined): Promise<void> {
     const traceId = newTraceId();
     try {
+      if (at !== undefined && !isOwnHost(request.headers.host, at.listen, at.port))
+        throw new ProxyError(
+          'authority_mismatch',
+          'the admin API is not known by the name that the request has as its host; name it in admin.listen.names',
+        );
       // A page of a browser has no business here: the console has an origin of its own.
       if (request.headers.origin !== undefined)
         throw new ProxyError('operator_refused', 'pages of other origins may not ask the admin API');
       const routed = routeOf(request.method ?? '', request.url ?? '');
-      const operator = await this.#operatorOf(request);
+      const operator = await this.#operatorOf(request, at);
       requireRole(operator, routed.route.role);
       if (routed.route.ofAll === true && operator.sees !== undefined)
         throw new ProxyError(
@@ -100,9 +144,11 @@ class AdminApi {
     }
   }
 
-  async #operatorOf(request: IncomingMessage): Promise<Operator> {
+  async #operatorOf(request: IncomingMessage, at: TcpPlace | undefined): Promise<Operator> {
     const { parts, socketRoles } = this.#options;
     const { authorization } = request.headers;
+    if (at !== undefined && authorization === undefined)
+      throw new ProxyError('operator_unknown', 'send a token as "Authorization: Bearer …"');
     if (authorization !== undefined)
       return await operatorOfToken(parts.store.operators, bearerToken(authorization), parts.clock());
     const uid = this.#uidOf(request.socket);

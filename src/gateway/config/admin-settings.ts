@@ -1,20 +1,44 @@
 // What the configuration says of the admin API.
 
 import type { AdminRole } from '../../api/admin/roles.ts';
+import { asList } from '../../policy/schema-parts.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
+
+/** A TCP port of the admin API. */
+export interface AdminListen {
+  readonly address: string;
+  readonly port: number;
+  /** Host names that requests may name, beside the address. */
+  readonly names: readonly string[];
+  /** Paths of PEM files. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
 
 export interface AdminSettings {
   /** Path of the Unix socket. */
   readonly socket: string;
   /** What users of this machine may do without a token, by user id. */
   readonly socketRoles: Readonly<Record<string, AdminRole>>;
+  readonly listen?: AdminListen;
 }
 
-/** None where the file has no `admin`. `place` gives the absolute path, or that of a file that says nothing. */
+/** None where the file has no `admin`. */
 export function adminSettings(
   { admin }: GatewayConfigDocument,
-  place: (path: string | undefined) => string,
+  { absolute, socket }: { readonly absolute: (path: string) => string; readonly socket: string },
 ): { readonly admin?: AdminSettings } {
   if (admin === undefined) return {};
-  return { admin: { socket: place(admin.socket), socketRoles: admin.socketRoles ?? {} } };
+  const { listen } = admin;
+  const settings = {
+    socket: admin.socket === undefined ? socket : absolute(admin.socket),
+    socketRoles: admin.socketRoles ?? {},
+  };
+  if (listen === undefined) return { admin: settings };
+  const { address = '127.0.0.1', port, certificate, key } = listen;
+  const names = asList(listen.names).map((name) => name.toLowerCase());
+  const files =
+    certificate === undefined || key === undefined
+      ? {}
+      : { tls: { certificate: absolute(certificate), key: absolute(key) } };
+  return { admin: { ...settings, listen: { address, port, names, ...files } } };
 }

@@ -3,6 +3,7 @@
 import { splitNumber } from '../../http/digits-at-end.ts';
 import { isIP } from 'node:net';
 import type { YamlPath } from '../../policy/yaml-source.ts';
+import { classifyAddress } from '../../net/address-guard.ts';
 import { networkList } from '../admission/networks.ts';
 import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
@@ -36,11 +37,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
       report(['discover', name], 'hosts come from one place; write exactly one of command and file');
   }
   checkIssuers(document, report);
-  if (document.admin?.socketRoles?.[String(overflowUid)] !== undefined)
-    report(
-      ['admin', 'socketRoles', String(overflowUid)],
-      'the kernel shows this id for every user that it has no name for; give a role to a user of its own',
-    );
+  checkAdmin(document, report);
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
@@ -70,6 +67,39 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
       );
     }
   }
+}
+
+/** Who may steer the gateway, and from where. */
+function checkAdmin({ admin, listen, metrics }: GatewayConfigDocument, report: Report): void {
+  if (admin?.socketRoles?.[String(overflowUid)] !== undefined)
+    report(
+      ['admin', 'socketRoles', String(overflowUid)],
+      'the kernel shows this id for every user that it has no name for; give a role to a user of its own',
+    );
+  if (admin?.listen === undefined) return;
+  const at = ['admin', 'listen'];
+  const { address = '127.0.0.1', port, certificate, key } = admin.listen;
+  if (isIP(address) === 0)
+    report([...at, 'address'], 'not an IP address; write one to listen on, such as 127.0.0.1');
+  else if (certificate === undefined && classifyAddress(address) !== 'loopback')
+    report(
+      at,
+      'tokens would pass in the clear; write certificate and key, or listen on 127.0.0.1 behind a proxy of yours',
+    );
+  if ((certificate === undefined) !== (key === undefined))
+    report(at, 'certificate and key go together; write both, or neither');
+  const { address: open = '0.0.0.0', port: openPort = 8443 } = listen ?? {};
+  for (const [what, other, otherPort] of [
+    ['listen', open, openPort],
+    ['metrics', metrics?.address ?? '127.0.0.1', metrics?.port],
+  ] as const)
+    if (port !== 0 && port === otherPort && meet(address, other))
+      report([...at, 'port'], `port ${port} is that of "${what}" already; write another one`);
+}
+
+/** Whether two listeners on one port would be in each other's way. */
+function meet(one: string, other: string): boolean {
+  return one === other || [one, other].some((address) => address === '0.0.0.0' || address === '::');
 }
 
 /** Of two with the same name one would never be asked: its audience, keys and algorithms would not count. */

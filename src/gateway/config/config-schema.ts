@@ -1,10 +1,10 @@
 // The shape of the gateway's configuration file. schema/gateway.schema.json is made from it.
 
 import { z } from 'zod';
-import { adminRoles } from '../../api/admin/roles.ts';
 import { limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
+import { adminSchema } from './admin-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
@@ -215,27 +215,6 @@ const auditSchema = strictMap(
       max: 'keepEvents',
       size: 'keepBytes',
     },
-  },
-);
-
-const rolesHint = 'write roles by user id, such as { "0": administrator, "1000": viewer }';
-const adminSchema = strictMap(
-  {
-    socket: text(pathHint)
-      .optional()
-      .describe('Path of the Unix socket; admin/admin.sock in the state folder by default.'),
-    socketRoles: z
-      .record(
-        z.string().regex(/^\d{1,10}$/, { error: rolesHint }),
-        z.enum(adminRoles, { error: `write one of ${adminRoles.join(', ')}` }),
-        { error: rolesHint },
-      )
-      .optional()
-      .describe('What users of this machine may do without a token, by their user id. Nobody by default.'),
-  },
-  {
-    hint: 'write admin: { socketRoles: { "0": administrator } }',
-    synonyms: { path: 'socket', roles: 'socketRoles' },
   },
 );
 

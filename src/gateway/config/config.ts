@@ -271,7 +271,7 @@ function completeConfig(
     ...(document.metrics === undefined
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
-    ...adminSettings(document, (path) => absolute(path ?? join(stateDirectory, 'admin', 'admin.sock'))),
+    ...adminSettings(document, { absolute, socket: join(stateDirectory, 'admin', 'admin.sock') }),
     audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
@@ -341,6 +341,7 @@ function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[
 
 /** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
 function fileReferences({
+  admin,
   tls,
   upstream,
   policy,
@@ -355,6 +356,8 @@ function fileReferences({
           { path: tls.key, at: ['tls', 'key'] },
         ]
       : []),
+    ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
+    ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
     ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),

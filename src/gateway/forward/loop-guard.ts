@@ -3,6 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { formatAuthority, isAddressLiteral } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
+import { classifyAddress } from '../../net/address-guard.ts';
+import { interfaceAddresses } from '../../net/interface-addresses.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
@@ -16,6 +18,7 @@ export class LoopGuard {
   readonly pseudonym = randomBytes(9).toString('hex');
   #own: ReadonlySet<string> = new Set();
   #names: ReadonlySet<string> = new Set();
+  readonly #operatorPorts: { readonly address: string; readonly port: number }[] = [];
 
   /** Under which the gateway itself responds. */
   listensAs(hosts: readonly string[], port: number): void {
@@ -27,6 +30,23 @@ export class LoopGuard {
         (host) => isAddressLiteral(host) === 0 && host !== 'localhost' && !host.endsWith('.localhost'),
       ),
     );
+  }
+
+  /**
+   * Ports that are for operators alone: no rule leads there. Of a wildcard address every address of this machine is meant, and which
+   * those are may change, so the port is closed at all of loopback and wherever `ownAddresses` are.
+   */
+  keepForOperators(address: string, port: number): void {
+    this.#operatorPorts.push({ address, port });
+  }
+
+  /** @param address in its one spelling */
+  isForOperators(address: string, port: number): boolean {
+    return this.#operatorPorts.some((one) => {
+      if (one.port !== port) return false;
+      if (one.address !== '0.0.0.0' && one.address !== '::') return one.address === address;
+      return classifyAddress(address) === 'loopback' || interfaceAddresses().has(address);
+    });
   }
 
   /** A name under which agents trust the gateway: on no port there is a certificate of ours for it that they did not ask for. */

@@ -10,6 +10,7 @@ import { listenAdmin } from '../../../src/gateway/admin/admin-server.ts';
 import { Followers } from '../../../src/gateway/admin/followers.ts';
 import { digestOfToken, newOperatorToken } from '../../../src/gateway/admin/operator.ts';
 import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
+import type { AdminListen } from '../../../src/gateway/config/admin-settings.ts';
 import { embeddedConfig } from '../../../src/gateway/config/config.ts';
 import { Metrics } from '../../../src/gateway/metrics.ts';
 import type { ProxyError } from '../../../src/protocol/error.ts';
@@ -40,6 +41,8 @@ export interface CallOptions {
 
 export interface AdminScene extends AsyncDisposable {
   readonly socket: string;
+  /** 0 where it listens on none. */
+  readonly port: number;
   readonly store: Store;
   readonly parts: AdminParts;
   readonly audit: RecordingAudit;
@@ -101,6 +104,7 @@ async function fill(store: Store): Promise<void> {
 
 export async function openAdminScene(
   socketRoles: ReadonlyMap<number, AdminRole> = new Map(),
+  listen?: AdminListen,
 ): Promise<AdminScene> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
@@ -150,6 +154,7 @@ export async function openAdminScene(
     parts,
     socket,
     socketRoles,
+    listen,
     log: (_, message) => logged.push(message),
     onLimit: (limit) => limits.push(limit),
     onStranger: (error) => strangers.push(error),
@@ -158,6 +163,7 @@ export async function openAdminScene(
   const owned = stack.move();
   return {
     socket,
+    port: server.port ?? 0,
     store,
     parts,
     audit,

@@ -47,6 +47,39 @@ test('a file that says nothing means the defaults, and denies everything', () =>
   });
 });
 
+test('the admin API: a socket by default, a port only where tokens cannot be read on their way', () => {
+  assert.deepEqual(parse('admin: {}').admin, {
+    socket: '/var/lib/upstreamproxy/admin/admin.sock',
+    socketRoles: {},
+  });
+  const written = `admin:
+  socket: run/admin.sock
+  socketRoles: { "0": administrator }
+  listen: { address: 10.0.0.1, port: 9443, names: Admin.example.com, certificate: a.pem, key: a.key }`;
+  assert.deepEqual(parse(written).admin, {
+    socket: '/etc/gateway/run/admin.sock',
+    socketRoles: { '0': 'administrator' },
+    listen: {
+      address: '10.0.0.1',
+      port: 9443,
+      names: ['admin.example.com'],
+      tls: { certificate: '/etc/gateway/a.pem', key: '/etc/gateway/a.key' },
+    },
+  });
+  for (const [text, wrong] of [
+    ['admin: { socketRoles: { "65534": viewer } }', /a user of its own/],
+    ['admin: { socketRoles: { root: viewer } }', /write roles by user id/],
+    ['admin: { socketRoles: { "0": king } }', /viewer, approver, operator, administrator/],
+    ['admin: { listen: { address: 0.0.0.0, port: 9443 } }', /in the clear/],
+    ['admin: { listen: { address: 192.0.2.1, port: 9443 } }', /in the clear/],
+    ['admin: { listen: { address: localhost, port: 9443 } }', /not an IP address/],
+    ['admin: { listen: { port: 9443, key: a.key } }', /write both, or neither/],
+    ['admin: { listen: { port: 8443 } }', /port 8443 is that of "listen"/],
+    ['{ metrics: { port: 9464 }, admin: { listen: { port: 9464 } } }', /port 9464 is that of "metrics"/],
+  ] as const)
+    assert.match(problems(text).join('\n'), wrong, text);
+});
+
 test('everything that is written is taken, with paths counted from the folder of the file', () => {
   const config = parse(`
 version: 1

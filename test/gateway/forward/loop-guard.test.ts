@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { interfaceAddresses } from '../../../src/net/interface-addresses.ts';
 import { LoopGuard, requireFieldValue } from '../../../src/gateway/forward/loop-guard.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
 import { openRequestPath } from '../support/request-path.ts';
@@ -100,4 +101,22 @@ test('no certificate is made for a public name of the gateway, on whatever port'
   const [event] = await path.events(1);
   assert.equal(event?.errorCode, 'loop_detected');
   (await path.tls('other.test:443')).destroy();
+});
+
+test('a port for operators is closed at its address, and one at every address wherever this machine is reached', () => {
+  const loops = new LoopGuard();
+  loops.keepForOperators('127.0.0.1', 9443);
+  loops.keepForOperators('0.0.0.0', 9464);
+  const own = [...interfaceAddresses()];
+  for (const [address, port, isClosed] of [
+    ['127.0.0.1', 9443, true],
+    ['127.0.0.2', 9443, false],
+    ['127.0.0.1', 9444, false],
+    ['127.0.0.1', 9464, true],
+    ['127.9.9.9', 9464, true],
+    ['::1', 9464, true],
+    ['192.0.2.1', 9464, false],
+    ...own.map((one) => [one, 9464, true] as const),
+  ] as const)
+    assert.equal(loops.isForOperators(address, port), isClosed, `${address}:${port}`);
 });

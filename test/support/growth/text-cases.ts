@@ -12,6 +12,7 @@ import {
 } from '../../../src/gateway/credentials/request/placeholder.ts';
 import { HeldBodies } from '../../../src/gateway/credentials/request/held-bodies.ts';
 import { adminRoutes } from '../../../src/api/admin/routes.ts';
+import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
 import { readQuery, routeOf } from '../../../src/gateway/admin/admin-request.ts';
 import { etagMatches, requireMatch } from '../../../src/gateway/admin/etag.ts';
 import { bearerToken } from '../../../src/gateway/admin/operator.ts';
@@ -146,6 +147,7 @@ export const textCases: GrowthCases = {
         () => etagMatches(text, '"a"'),
         () => requireMatch(text, {}),
         () => bearerToken(text),
+        () => isOwnHost(text, { address: '::1', port: 0, names: [text] }, 1),
       ),
   },
   'names of hosts': {

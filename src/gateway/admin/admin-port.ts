@@ -1,0 +1,90 @@
+// The admin API on a TCP port: with TLS wherever it is not loopback, and for the names alone that it is meant to be reached by.
+
+import { readFile } from 'node:fs/promises';
+import { createServer as createHttpServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { parseAuthority } from '../../http/authority.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+import type { AdminListen } from '../config/admin-settings.ts';
+
+/** Two small files; a renewal has days. */
+const lookIntervalMs = 30_000;
+
+export interface AdminPort {
+  readonly server: Server;
+  readonly port: number;
+  /** Takes the certificate anew when its files change. */
+  readonly following: AsyncDisposable | undefined;
+}
+
+interface PortNeeds {
+  readonly listen: AdminListen;
+  readonly http: ServerOptions;
+  readonly log: (level: 'info' | 'error', message: string) => void;
+}
+
+/** Listens at once. @throws ProxyError gateway_port_unusable */
+export async function openAdminPort({ listen, http, log }: PortNeeds): Promise<AdminPort> {
+  const { address, port, tls } = listen;
+  try {
+    if (tls === undefined) {
+      const server = createHttpServer(http);
+      return { server, port: await listenAt(server, listen), following: undefined };
+    }
+    const pair = await readPair(tls);
+    const server = createHttpsServer({ ...http, ...pair, minVersion: 'TLSv1.2' });
+    server.on('tlsClientError', (_, socket) => socket.destroy());
+    let current = pair;
+    const following = new RepeatedLook({
+      look: async () => {
+        const next = await readPair(tls);
+        if (next.cert.equals(current.cert)) return;
+        server.setSecureContext({ ...next, minVersion: 'TLSv1.2' });
+        current = next;
+        log('info', 'the certificate of the admin API was taken anew');
+      },
+      intervalMs: lookIntervalMs,
+      onFault: ({ message }) => log('error', `the certificate of the admin API: ${message}`),
+    });
+    const found = await listenAt(server, listen);
+    following.start();
+    return { server, port: found, following };
+  } catch (error) {
+    const reason = asProxyError(error).message;
+    throw new ProxyError(
+      'gateway_port_unusable',
+      `the admin API cannot be served on ${address}:${port}: ${reason}`,
+      { cause: error },
+    );
+  }
+}
+
+async function readPair(tls: NonNullable<AdminListen['tls']>): Promise<{ cert: Buffer; key: Buffer }> {
+  const [cert, key] = await Promise.all([readFile(tls.certificate), readFile(tls.key)]);
+  return { cert, key };
+}
+
+async function listenAt(server: Server, { address, port }: AdminListen): Promise<number> {
+  const listening = once(server, 'listening');
+  server.listen({ host: address, port });
+  await listening;
+  // A server that listens on TCP has a port.
+  return (server.address() as AddressInfo).port;
+}
+
+/**
+ * Whether a request may name that host. A name of somebody else that leads here (DNS rebinding) is none of ours, and a page behind
+ * it gets nothing.
+ */
+export function isOwnHost(host: string | undefined, { address, names }: AdminListen, port: number): boolean {
+  if (host === undefined) return false;
+  try {
+    const named = parseAuthority(host, { defaultPort: port });
+    return named.port === port && [address, ...names].includes(named.host);
+  } catch {
+    return false;
+  }
+}
