@@ -1,11 +1,12 @@
 // A response to a request with a secret of the home on it that hands out tokens would give the command what the secret was kept
-// for. Small documents are looked at before their head goes on; cookies of a login do not go on at all.
+// for. Documents are looked through, small ones before their head goes on; cookies of a login do not go on at all.
 
 import { Buffer } from 'node:buffer';
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import type { ResponseReceiver } from '../forward/forwarder.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { isTokenName, TokenSearch } from './token-search.ts';
 
 /** Fields by which servers hand out what authorises. */
 const tokenFields: ReadonlySet<string> = new Set([
@@ -20,30 +21,22 @@ const tokenFields: ReadonlySet<string> = new Set([
   'x-csrf-token',
   'docker-upload-token',
 ]);
-/** Names of members, in lower case, without what joins words. */
-const tokenMember =
-  /^(?:(?:access|refresh|id|identity|session|security|auth|authentication|private|personalaccess|api|bearer|registry|csrf|job|deploy)?token|jwt|apikey|secret|clientsecret|secretaccesskey|password)$/;
 const jsonWebToken = /^\s*"?eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"?\s*$/;
-/** Members in which documents hold what they are about. */
-const wrappers: ReadonlySet<string> = new Set([
-  'data',
-  'result',
-  'objects',
-  'credentials',
-  'auth',
-  'response',
-]);
+const codings = /^(?:(?:x-)?gzip|deflate|br|zstd)$/;
 
 interface HeldHead {
   readonly status: number;
   readonly rawHeaders: readonly string[];
   readonly isForm: boolean;
+  readonly isJson: boolean;
   readonly coding: string;
 }
 
 export class TokenGuard implements ResponseReceiver {
   readonly #next: ResponseReceiver;
   readonly #host: string;
+  /** Of what is not coded. */
+  #search: TokenSearch | undefined;
   #held: HeldHead | undefined;
   /** One piece, however small those are that come. */
   #body = Buffer.alloc(0);
@@ -62,22 +55,34 @@ export class TokenGuard implements ResponseReceiver {
   onHead(status: number, rawHeaders: readonly string[], endsAtHead = false): void {
     const kept = withoutTokens(rawHeaders);
     const type = fieldOf(kept, 'content-type').toLowerCase();
-    const length = fieldOf(kept, 'content-length');
-    const isLong = /^\d+$/.test(length) && Number(length) > defaultLimits.tokenResponseBytesMax;
-    if (endsAtHead || isLong || !mayHoldTokens(type)) {
+    if (endsAtHead || !mayHoldTokens(type)) {
       this.#next.onHead(status, kept, endsAtHead);
       return;
     }
     const isForm = type.startsWith('application/x-www-form-urlencoded');
     const coding = fieldOf(kept, 'content-encoding').trim().toLowerCase();
-    this.#held = { status, rawHeaders: kept, isForm, coding };
+    if (
+      (coding !== '' && coding !== 'identity' && !codings.test(coding)) ||
+      /charset="?utf-?(?:16|32)/.test(type)
+    )
+      throw this.#unseen();
+    const isJson = type.includes('json');
+    this.#search = codings.test(coding) ? undefined : new TokenSearch(isJson);
+    this.#held = { status, rawHeaders: kept, isForm, isJson, coding };
   }
 
+  /** What is not coded is searched to its end, also where its head has gone on. @throws ProxyError policy_denied */
   onData(chunk: Uint8Array, resume: () => void): boolean {
-    if (this.#held === undefined) return this.#next.onData(chunk, resume);
+    if (this.#search?.push(chunk) === true) throw this.#refused();
+    const held = this.#held;
+    if (held === undefined) return this.#next.onData(chunk, resume);
     const max = defaultLimits.tokenResponseBytesMax;
-    // Tokens are short; this is what was asked for.
-    if (this.#bytes + chunk.byteLength > max) return this.#release(resume, chunk);
+    if (this.#bytes + chunk.byteLength > max) {
+      // What is looked at only as a whole has to be short.
+      if (this.#search === undefined || held.isForm || isNoText(this.#body.subarray(0, this.#bytes)))
+        throw this.#unseen();
+      return this.#release(resume, chunk);
+    }
     if (this.#body.length === 0) this.#body = Buffer.allocUnsafe(max);
     this.#body.set(chunk, this.#bytes);
     this.#bytes += chunk.byteLength;
@@ -98,13 +103,24 @@ export class TokenGuard implements ResponseReceiver {
   end(): void {
     const held = this.#held;
     if (held === undefined) return;
-    const text = decoded(this.#body.subarray(0, this.#bytes), held.coding);
-    if (handsOutTokens(text, held.isForm))
-      throw new ProxyError(
-        'policy_denied',
-        `${this.#host} responded with a token to a request with a secret of the home; it is not passed on`,
-      );
+    const body = decoded(this.#body.subarray(0, this.#bytes), held.coding);
+    if (body === undefined || isWide(body)) throw this.#unseen();
+    if (handsOutTokens(body, held)) throw this.#refused();
     this.#release(() => undefined);
+  }
+
+  #refused(): ProxyError {
+    return new ProxyError(
+      'policy_denied',
+      `${this.#host} responded with a token to a request with a secret of the home; it is not passed on`,
+    );
+  }
+
+  #unseen(): ProxyError {
+    return new ProxyError(
+      'policy_denied',
+      `${this.#host} responded to a request with a secret of the home in a form that cannot be looked through for tokens; it is not passed on`,
+    );
   }
 
   #release(resume: () => void, more: Uint8Array = new Uint8Array()): boolean {
@@ -139,43 +155,34 @@ function mayHoldTokens(type: string): boolean {
   return type === '' || /json|text\/plain|x-www-form-urlencoded|jwt|xml/.test(type);
 }
 
-/** Identity was asked for, which not every server heeds. */
-function decoded(body: Buffer, coding: string): string {
+/** Identity was asked for, which not every server heeds. Undefined for what is broken, or much longer than a token. */
+function decoded(body: Buffer, coding: string): Buffer | undefined {
   const options = { maxOutputLength: 4 * defaultLimits.tokenResponseBytesMax };
   try {
-    if (/^(?:x-)?gzip$/.test(coding)) return gunzipSync(body, options).toString('utf8');
-    if (coding === 'deflate') return inflateSync(body, options).toString('utf8');
-    if (coding === 'br') return brotliDecompressSync(body, options).toString('utf8');
-    if (coding === 'zstd') return zstdDecompressSync(body, options).toString('utf8');
+    if (body.length === 0) return body;
+    if (/^(?:x-)?gzip$/.test(coding)) return gunzipSync(body, options);
+    if (coding === 'deflate') return inflateSync(body, options);
+    if (coding === 'br') return brotliDecompressSync(body, options);
+    if (coding === 'zstd') return zstdDecompressSync(body, options);
   } catch {
-    // Longer than a token, or broken, which whoever decodes it for the client finds too.
-    return '';
+    return undefined;
   }
-  return body.toString('utf8');
+  return body;
 }
 
-function handsOutTokens(text: string, isForm: boolean): boolean {
+function handsOutTokens(body: Buffer, { isForm, isJson }: HeldHead): boolean {
+  const text = body.toString('utf8');
   if (jsonWebToken.test(text)) return true;
   if (isForm) return [...new URLSearchParams(text).keys()].some(isTokenName);
-  if (/<(?:SecretAccessKey|SessionToken|AccessToken)>/.test(text)) return true;
-  try {
-    return holdsToken(JSON.parse(text), 0);
-  } catch {
-    // No document; then nothing says what it is.
-    return false;
-  }
+  return new TokenSearch(isJson).push(body);
 }
 
-function holdsToken(value: unknown, depth: number): boolean {
-  if (depth > 3 || typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return value.some((one) => holdsToken(one, depth + 1));
-  return Object.entries(value).some(
-    ([name, one]) =>
-      (typeof one === 'string' && one !== '' && isTokenName(name)) ||
-      (wrappers.has(name.toLowerCase()) && holdsToken(one, depth + 1)),
-  );
+/** UTF-16 or UTF-32 (RFC 4627 §3), which some clients take without being told. */
+function isWide(body: Buffer): boolean {
+  return body.subarray(0, 4).includes(0) || /^(?:\xff\xfe|\xfe\xff)/.test(body.toString('latin1', 0, 2));
 }
 
-function isTokenName(name: string): boolean {
-  return tokenMember.test(name.toLowerCase().replaceAll(/[_.-]/g, ''));
+/** So long, and of the alphabet of tokens alone; or of wide characters. */
+function isNoText(body: Buffer): boolean {
+  return isWide(body) || /^\s*"?eyJ[A-Za-z0-9._-]*$/.test(body.toString('latin1'));
 }

@@ -321,7 +321,7 @@ export const exchangeLimits = {
   tokenResponseBytesMax: fixedRow(
     64 * KiB,
     'policy_denied',
-    'A response to a request with a secret of the home is held up to here and looked at for tokens, which are shorter.',
+    'A response to a request with a secret of the home is held up to here before its head goes on; a longer one is looked through for tokens as it passes.',
   ),
   partLineBytesMax: fixedRow(
     512,

@@ -3,6 +3,7 @@
 import { Readable, type Transform } from 'node:stream';
 
 import { TokenGuard } from '../../../src/gateway/exchange/token-guard.ts';
+import { isTokenName } from '../../../src/gateway/exchange/token-search.ts';
 import { ResponseRelay } from '../../../src/gateway/exchange/response-relay.ts';
 import { keepCompact } from '../../../src/gateway/front/compact-body.ts';
 import { TunnelStream, type TunnelStreamHost } from '../../../src/net/tunnel-stream.ts';
@@ -135,10 +136,10 @@ function readGuarded(text: string): void {
     const guard = new TokenGuard({ ...sink, onTrailers: nothing }, 'a.test');
     guard.onHead(200, ['content-type', 'application/json']);
     const push = (bytes: Buffer): unknown => guard.onData(bytes, nothing);
-    if (isWhole) push(latin1(text));
-    else eachOctet(text, push);
+    tried(() => (isWhole ? push(latin1(text)) : eachOctet(text, push)));
     tried(() => guard.end());
   }
+  isTokenName(text);
 }
 
 const idleHost: TunnelStreamHost = {
@@ -161,7 +162,7 @@ const frame = (length: number): string => `\x82${String.fromCharCode(length)}${'
 
 export const streamCases: GrowthCases = {
   'a document that may hold tokens': {
-    pieces: ['[', '{"data":', '"a":"b",', '\\', '<', 'eyJhbGciOi.', 'token=a&', ' ', '"'],
+    pieces: ['[', '{"data":', '"a":"b",', '\\', '<', 'eyJhbGciOi.', 'token=a&', ' ', '"', '{"a":', '_'],
     read: readGuarded,
   },
   'the first line of a request': {
