@@ -26,6 +26,7 @@ import type { TokenSource } from './session-steps.ts';
 import type { ToldRefusals } from './uplink/session-refusals.ts';
 import { defaultTokenFile } from './uplink/token.ts';
 import { type LoopbackFacts, type OpenSession, openSession } from './session.ts';
+import type { CloseOptions } from './uplink/tunnel-client.ts';
 
 export interface InitOptions {
   /** `https://host[:port][/prefix]`. Without it, and without a token, the proxy is off and nothing happens. */
@@ -122,8 +123,8 @@ export interface EnabledProxy extends AsyncDisposable {
    * be had.
    */
   refusals(): Promise<ToldRefusals | undefined>;
-  /** Ends: no new connections, up to `drainMs` for the open ones, then resets. Harmless when repeated. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  /** Ends: no new connections, up to `drainMs` for the open ones, then resets; all within `withinMs`. Harmless when repeated. */
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /** The proxy of this process: `enabled` says which of the two it is. */

@@ -8,6 +8,7 @@ import type { Posture } from '../protocol/session-messages.ts';
 import type { Logger } from '../system/logger.ts';
 import { hardenProcess } from './session-steps.ts';
 import type { ToldRefusals } from './uplink/session-refusals.ts';
+import type { CloseOptions } from './uplink/tunnel-client.ts';
 import { type OpenSession, openSession, type SessionOptions } from './session.ts';
 
 /** What of a session can be told to another thread. */
@@ -32,10 +33,7 @@ type Word =
   | { readonly notTold: Fault };
 
 /** To the thread: cancel the start, tell what was refused, or end the session. */
-type Wish =
-  | { readonly cancel: true }
-  | { readonly refusals: true }
-  | { readonly close: { readonly drainMs?: number } };
+type Wish = { readonly cancel: true } | { readonly refusals: true } | { readonly close: CloseOptions };
 
 /** Makes this file's own threads known to it. */
 const marker = 'upstreamproxySession';
@@ -115,7 +113,7 @@ class SessionThread {
   }
 
   #session(facts: SessionFacts): OpenSession {
-    const close = async (options: { readonly drainMs?: number } = {}): Promise<void> => {
+    const close = async (options: CloseOptions = {}): Promise<void> => {
       this.#isClosing = true;
       this.#wish({ close: options });
       await this.#exited;

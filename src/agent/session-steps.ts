@@ -161,9 +161,15 @@ export async function superviseRenewal({ client, following, ...renewal }: Superv
   if (failure !== undefined) client.destroy(failure);
 }
 
-export async function endAtGateway(session: AgentSession, logger: Logger): Promise<void> {
+export async function endAtGateway(
+  session: AgentSession,
+  logger: Logger,
+  withinMs: number = defaultLimits.sessionEndTimeoutMs,
+): Promise<void> {
   try {
-    await session.end(AbortSignal.timeout(defaultLimits.sessionEndTimeoutMs));
+    await session.end(
+      AbortSignal.timeout(Math.max(0, Math.min(withinMs, defaultLimits.sessionEndTimeoutMs))),
+    );
   } catch (error) {
     logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
   }

@@ -38,7 +38,7 @@ import { readSystemBundle, systemBundlePaths } from './trust/trust.ts';
 import type { TrustFiles } from './trust/trust-files.ts';
 import { askRefusals, type ToldRefusals } from './uplink/session-refusals.ts';
 import type { Gateway } from './uplink/gateway-connection.ts';
-import { TunnelClient } from './uplink/tunnel-client.ts';
+import { type CloseOptions, TunnelClient } from './uplink/tunnel-client.ts';
 
 export interface SessionOptions {
   readonly gatewayUrl: string;
@@ -109,7 +109,7 @@ export interface OpenSession {
   readonly ended: Promise<ProxyError | undefined>;
   /** What the gateway refused it so far; undefined from one that does not tell. Throws why it could not be had. */
   refusals(): Promise<ToldRefusals | undefined>;
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /**
@@ -150,7 +150,10 @@ export async function openSession(
   const session = await enrol({ gateway, token, key: await key, posture, limits, ...cancel });
   // Ending it would revoke the token, which the next start needs; without a commit the session ends by itself.
   let isTokenErased = false;
-  stack.defer(() => (isTokenErased ? endAtGateway(session, logger) : undefined));
+  const leaving: Leaving = { endMs: Infinity };
+  stack.defer(() =>
+    isTokenErased ? endAtGateway(session, logger, leaving.endMs - performance.now()) : undefined,
+  );
   await atStep('enrolled');
 
   const trust = await opening;
@@ -178,7 +181,7 @@ export async function openSession(
   stack.defer(() => life.abort());
   const following = stack.use(followTrust(trust, logger, options.trustLookIntervalMs));
   void superviseRenewal({ session, client, following, limits, logger, signal: life.signal });
-  const known = { session, client, relay, capture, trust, options, erased };
+  const known = { session, client, relay, capture, trust, options, erased, leaving };
   return new RunningSession({ stack: stack.move(), ...known, posture: { ...posture, tlsEndsIn } });
 }
 
@@ -239,12 +242,18 @@ async function placeOutside(
   });
 }
 
+/** When the session has to be gone from the gateway, as `close` says it. */
+interface Leaving {
+  endMs: number;
+}
+
 interface RunningParts {
   readonly stack: AsyncDisposableStack;
   readonly session: AgentSession;
   readonly client: TunnelClient;
   readonly relay: Relay;
   readonly capture: Capture | undefined;
+  readonly leaving: Leaving;
   readonly trust: TrustFiles;
   readonly posture: Posture;
   readonly options: SessionOptions;
@@ -268,14 +277,17 @@ class RunningSession implements OpenSession {
   readonly #session: AgentSession;
   readonly #trust: TrustFiles;
   readonly #capture: Capture | undefined;
+  readonly #leaving: Leaving;
 
-  constructor({ stack, session, client, relay, capture, trust, posture, options, erased }: RunningParts) {
+  constructor({ leaving, ...parts }: RunningParts) {
+    const { stack, session, client, relay, capture, trust, posture, options, erased } = parts;
     this.#stack = stack;
     this.#relay = relay;
     this.#client = client;
     this.#session = session;
     this.#trust = trust;
     this.#capture = capture;
+    this.#leaving = leaving;
     this.id = session.id;
     this.port = relay.port;
     this.posture = posture;
@@ -303,12 +315,16 @@ class RunningSession implements OpenSession {
     return askRefusals(this.#client, this.#session.response.modes);
   }
 
-  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { withinMs = Infinity } = options;
+    this.#leaving.endMs = performance.now() + withinMs;
     // The tunnel must outlive the connections that still drain.
     await Promise.all([this.#relay.close(options), this.#capture?.close(options)]);
+    const leftMs = this.#leaving.endMs - performance.now();
+    const leave = leftMs === Infinity ? {} : { withinMs: Math.max(0, leftMs) };
     await Promise.all([
       this.#trust[Symbol.asyncDispose](),
-      this.#client.close().then(() => this.#stack.disposeAsync()),
+      this.#client.close(leave).then(() => this.#stack.disposeAsync()),
     ]);
   }
 }

@@ -104,6 +104,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'hookResponseTimeoutMs',
     'embeddedStartTimeoutMs',
     'embeddedStopTimeoutMs',
+    'runEndTimeoutMs',
     'removedFolderLevelsMax',
     'jailLineBytesMax',
     'jailEnterTimeoutMs',

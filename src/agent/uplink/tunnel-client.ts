@@ -48,6 +48,13 @@ export function reasonOf(error: ProxyError): string {
   return error instanceof WebSocketRefusedError ? (error.problem?.error ?? error.code) : error.code;
 }
 
+export interface CloseOptions {
+  /** How long open connections may go on. Default: not at all. */
+  readonly drainMs?: number;
+  /** For all of it. A gateway that does not take leave is cut off then; by default when its limits say so. */
+  readonly withinMs?: number;
+}
+
 /** A tunnel that comes back by itself. `ended` resolves once, when it never will again. */
 export class TunnelClient implements AsyncDisposable {
   readonly #options: TunnelClientOptions;
@@ -134,17 +141,28 @@ export class TunnelClient implements AsyncDisposable {
     return this.#link.roundTrip(signal);
   }
 
-  /** Takes no new streams, waits up to `drainMs` for the open ones, then ends. Harmless when repeated. */
-  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+  /**
+   * Takes no new streams, waits up to `drainMs` for the open ones, then ends. A gateway that takes no leave is cut off by the limits, or
+   * `withinMs` after the call. Harmless when repeated.
+   */
+  async close({ drainMs = 0, withinMs }: CloseOptions = {}): Promise<void> {
     const links = this.#stop(undefined);
-    const drainMs = options.drainMs ?? 0;
-    await Promise.all(
-      links.map(async (link) => {
-        if (drainMs > 0) await link.drain(drainMs);
-        await link[Symbol.asyncDispose]();
-      }),
-    );
-    await this.#running;
+    const late = new ProxyError('timeout', 'the gateway did not take leave in time');
+    const cutOff = (): void => {
+      for (const link of links) link.destroy(late);
+    };
+    const timer = withinMs === undefined ? undefined : setTimeout(cutOff, withinMs);
+    try {
+      await Promise.all(
+        links.map(async (link) => {
+          if (drainMs > 0) await link.drain(drainMs);
+          await link[Symbol.asyncDispose]();
+        }),
+      );
+      await this.#running;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Ends everything now; open streams fail with the error. */

@@ -43,8 +43,8 @@ export interface EmbeddedGateway extends AsyncDisposable {
   readonly policy: PolicyForm;
   /** Resolves when the process ended, asked or not. */
   readonly ended: Promise<void>;
-  /** Ends the process; the audit is complete afterwards. */
-  close(): Promise<void>;
+  /** Ends the process, which is killed where it takes longer; the audit is complete afterwards. */
+  close(withinMs?: number): Promise<void>;
 }
 
 /** Starts it in `stateDirectory`; `args` are options of `gateway`. Throws what the gateway reports, cancelled, timeout. */
@@ -96,8 +96,8 @@ export async function startEmbeddedGateway(options: {
     }
     const report = await readReport(ready, stateDirectory, signal);
     if ('error' in report) throw new ProxyError(knownCode(report.error.code), report.error.message);
-    const close = (): Promise<void> => stop(child, ended);
-    return { ...report, ended, close, [Symbol.asyncDispose]: close };
+    const close = (withinMs?: number): Promise<void> => stop(child, ended, withinMs);
+    return { ...report, ended, close, [Symbol.asyncDispose]: () => close() };
   } catch (error) {
     await stop(child, ended);
     throw error;
@@ -155,12 +155,16 @@ async function readReport(
   );
 }
 
-async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
+async function stop(
+  child: ChildProcess,
+  ended: Promise<void>,
+  withinMs: number = defaultLimits.embeddedStopTimeoutMs,
+): Promise<void> {
   const running = (): boolean =>
     child.exitCode === null && child.signalCode === null && child.pid !== undefined;
   if (!running()) return;
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), defaultLimits.embeddedStopTimeoutMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
   await ended;
   clearTimeout(timer);
   child.stdio[readyFd]?.destroy();

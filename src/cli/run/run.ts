@@ -16,6 +16,7 @@ import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
 import { beginOwnGateway } from './own-gateway.ts';
+import { RunEnding } from './run-ending.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
@@ -31,9 +32,6 @@ import {
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
 import { type Environment, workloadEnvironment } from '../terminal/workload-environment.ts';
-
-/** How long streams of the command's children may go on after the command ended. */
-const drainMs = 1_000;
 
 /** What a run without a policy contacted, and of every run what it was refused. */
 async function printSummary({ auditFile, policy }: EmbeddedGateway): Promise<void> {
@@ -165,7 +163,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     sayWithoutProxy(asProxyError(error), plain);
     const environment = commandEnvironment(request, await configuredSources(config));
     const asOutside = stores?.contents(plain?.report.covered ?? [], undefined);
-    return await interruption.leaveTo(() => runWorkload(command, environment, plain, asOutside));
+    return await interruption.leaveTo(() => runWorkload(command, environment, plain, { covers: asOutside }));
   }
   stack.use(session);
   if (interruption.by !== undefined) return { signal: interruption.by };
@@ -181,19 +179,33 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
   const covers = stores?.contents(opened?.report.covered ?? [], session.proxy.files?.ownCa);
-  const running = interruption.leaveTo(() => runWorkload(command, env, opened, covers));
+  const ending = new RunEnding();
+  const running = interruption.leaveTo(() =>
+    runWorkload(command, env, opened, { covers, onEnd: ending.begin }),
+  );
   // Beside the command, which does not wait for it.
   const { countBuffersInHeapLimit } = await import('../terminal/heap-setting.ts');
   countBuffersInHeapLimit();
   const end = await running;
-  const { gatewayUrl, quiet } = options;
-  // While there is a tunnel, and told when the command's children are done too.
-  const refused = gatewayUrl === undefined || quiet ? '' : await gatewaySummary(session, gatewayUrl);
-  await session.proxy.close({ drainMs });
-  await session[Symbol.asyncDispose]();
-  process.stderr.write(refused);
-  if (session.embedded !== undefined && !quiet) await printSummary(session.embedded);
+  await endRun(session, options, ending);
   return end;
+}
+
+async function endRun(
+  session: RunSession,
+  { gatewayUrl, quiet }: Pick<AgentOptions, 'gatewayUrl' | 'quiet'>,
+  ending: RunEnding,
+): Promise<void> {
+  const { proxy, embedded } = session;
+  const refused = await ending.end({
+    // While there is a tunnel, and told when the command's children are done too.
+    ask: async () => (gatewayUrl === undefined || quiet ? '' : await gatewaySummary(session, gatewayUrl)),
+    closeProxy: (options) => proxy.close(options),
+    closeGateway: embedded === undefined ? undefined : (withinMs) => embedded.close(withinMs),
+    giveBack: async () => await session[Symbol.asyncDispose](),
+  });
+  process.stderr.write(refused);
+  if (embedded !== undefined && !quiet) await printSummary(embedded);
 }
 
 /** What the configuration of a gateway that did not start names. Throws what is wrong with it. */

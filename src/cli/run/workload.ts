@@ -59,6 +59,12 @@ function passSignals(): SignalPassing {
   };
 }
 
+export interface WorkloadOptions {
+  readonly covers?: readonly LateCover[] | undefined;
+  /** Called when the command has ended, before what it leaves behind is. */
+  readonly onEnd?: () => void;
+}
+
 /**
  * Runs `command` with the standard streams of this process, in the jail if there is one, and waits for its end. Signals
  * that this process gets go to the command. One that cannot be started is said on stderr and ends with 127 or 126.
@@ -68,7 +74,7 @@ export async function runWorkload(
   command: readonly [string, ...string[]],
   environment: Environment,
   jail?: Jail,
-  covers: readonly LateCover[] = [],
+  { covers = [], onEnd }: WorkloadOptions = {},
 ): Promise<WorkloadEnd> {
   const [file, ...args] = command;
   // Opening them makes pipes non-blocking, which the helper undoes before the command starts; so they are opened by now.
@@ -88,6 +94,7 @@ export async function runWorkload(
   return await new Promise<WorkloadEnd>((resolve) => {
     child.once('error', (error) => resolve(startFault(file, error)));
     child.once('exit', (code, signal) => {
+      onEnd?.();
       // One of the two is set (child_process documentation).
       resolve(signal === null ? { code: code ?? 1 } : { signal });
     });

@@ -180,10 +180,15 @@ export const agentLimits = {
     'timeout',
     'From the start of an embedded gateway until it says that it is ready.',
   ),
+  runEndTimeoutMs: fixedRow(
+    2_000,
+    'timeout',
+    'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway. What is not done by then is cut off.',
+  ),
   embeddedStopTimeoutMs: fixedRow(
     5_000,
     'timeout',
-    "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed.",
+    "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed. Where a command has run it has what is left of `runEndTimeoutMs`.",
   ),
   removedFolderLevelsMax: fixedRow(
     16,

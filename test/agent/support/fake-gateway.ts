@@ -126,6 +126,11 @@ export class FakeGateway implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Reads nothing from now on, as a gateway that hangs. */
+  hang(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   async stop(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());

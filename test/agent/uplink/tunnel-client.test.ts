@@ -9,6 +9,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import type { OpenFields } from '../../../src/protocol/frame.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { readAll } from '../../net/tunnel-pair.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { type Enrolled, enrolled, eventually, quickLimits } from '../support/enrolled.ts';
 import { closedOf } from '../support/relay-fixture.ts';
@@ -175,6 +176,14 @@ describe('closing', () => {
       await assert.rejects(client.whenUp(), { code: 'shutting_down' });
     }
     await resourcesSettled(baseline);
+  });
+
+  test('a gateway that does not take leave is cut off when its time is over, whatever the limits say', async () => {
+    await using setting = await enrolled();
+    const client = await open(setting, { closeTimeoutMs: 2 * patienceMs });
+    setting.fake.hang();
+    await client.close({ withinMs: 10 });
+    assert.equal(await client.ended, undefined);
   });
 
   test('waits for the open streams while it drains', async () => {
