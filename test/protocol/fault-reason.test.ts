@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -46,4 +46,15 @@ test('a connection that is refused says that nothing listens, and other errors k
   assert.equal(faultReason(Object.assign(new Error('x'), { code: 'ESRCH' })), 'ESRCH');
   assert.equal(faultReason(Object.assign(new Error('x'), { code: 'constructor' })), 'x');
   assert.equal(faultText('text'), 'text');
+});
+
+test('no message of the source is made of the code of a system error', () => {
+  const root = new URL('../../', import.meta.url).pathname;
+  const found = globSync('src/{agent,cli,gateway,net,pki,store}/**/*.ts', { cwd: root }).flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    const codes =
+      /(?:as NodeJS\.ErrnoException\)|\berror)\.code \?\? (?!'')|\bcode \?\? message|\$\{error\.code\}|Fault\([^)]*, name\)/g;
+    return [...text.matchAll(codes)].map(([match]) => `${file}: ${match}`);
+  });
+  assert.deepEqual(found, []);
 });

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { openSystemCalls } from '../../system/ffi.ts';
 import { layCovers } from './covers.ts';
@@ -213,8 +214,7 @@ async function becomeCommand(context: JailContext, command: JailCommand, agent: 
   // It was killed before, so nothing would end the command.
   if (process.ppid !== agent) return 0;
   const errno = becomeProgram(calls, numbers, { path: program.path, argv: [file, ...args], environment });
-  const name = errnoName(errno);
-  return startFault(file, name === 'ENOENT' ? 127 : 126, name);
+  return startFault(file, errnoName(errno) === 'ENOENT' ? 127 : 126, systemReason(errno));
 }
 
 /**
@@ -237,11 +237,16 @@ async function startCommand(
   const child = spawn(path, [...args], { argv0: file, env: environment, stdio: 'inherit' });
   if (child.pid === undefined) {
     const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
-    return endAtOnce(startFault(file, error.code === 'ENOENT' ? 127 : 126, error.code ?? error.message));
+    return endAtOnce(startFault(file, error.code === 'ENOENT' ? 127 : 126, faultReason(error)));
   }
   const started: JailStarted = { started: child.pid };
   writeSync(controlFd, `${JSON.stringify(started)}\n`);
   return endAtOnce(0);
+}
+
+/** In words, as of an error of the runtime. */
+function systemReason(errno: number): string {
+  return faultReason({ code: errnoName(errno) });
 }
 
 function startFault(file: string, code: number, reason: string): number {

@@ -4,6 +4,7 @@ import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
 import { systemCallNumbers } from '../../system/system-call-numbers.ts';
@@ -55,7 +56,7 @@ export async function listenRelaySocket(options: RelaySocketOptions): Promise<Se
     await chmod(path, 0o600);
   } catch (error) {
     server.close();
-    throw refused(path, (error as NodeJS.ErrnoException).code ?? String(error));
+    throw refused(path, faultReason(error));
   }
   return server;
 }
@@ -70,7 +71,7 @@ async function preparePrivateFolder(path: string): Promise<void> {
     if (!isPrivate) throw refused(path, `${folder} must be a folder of this user with mode 0700`);
   } catch (error) {
     if (error instanceof ProxyError) throw error;
-    throw refused(path, (error as NodeJS.ErrnoException).code ?? String(error));
+    throw refused(path, faultReason(error));
   }
 }
 
@@ -78,7 +79,7 @@ async function preparePrivateFolder(path: string): Promise<void> {
 async function removeStale(path: string): Promise<void> {
   const status = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw refused(path, error.code ?? error.message);
+    throw refused(path, faultReason(error));
   });
   if (status === undefined) return;
   if (!status.isSocket()) throw refused(path, 'something that is no socket is there');

@@ -3,6 +3,7 @@
 import type { RelayTunnel } from './relay-connection.ts';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { type Logger, silentLogger } from '../../system/logger.ts';
 import type { ClientTls } from './client-tls.ts';
@@ -179,7 +180,12 @@ async function listenOn(
         }),
       );
     } else
-      reject(new ProxyError('relay_port_in_use', `port ${port} of ${host} cannot be opened (${error.code})`));
+      reject(
+        new ProxyError(
+          'relay_port_in_use',
+          `port ${port} of ${host} cannot be opened: ${faultReason(error)}`,
+        ),
+      );
   });
   server.listen({ host, port }, () => resolve(true));
   return (await promise) ? server : undefined;

@@ -3,6 +3,7 @@
 import { lstat, rm } from 'node:fs/promises';
 import { writeFileAtomically } from '../../system/atomic-file.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 
 export interface EnvironmentFile extends AsyncDisposable {
   /** Throws trust_unwritable. */
@@ -18,8 +19,7 @@ export async function openEnvironmentFile(path: string): Promise<EnvironmentFile
     try {
       await rm(path, { force: true });
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new ProxyError('trust_unwritable', `${path} cannot be removed (${code ?? message})`, {
+      throw new ProxyError('trust_unwritable', `${path} cannot be removed: ${faultReason(error)}`, {
         cause: error,
       });
     }

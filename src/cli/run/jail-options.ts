@@ -1,5 +1,6 @@
 // The options of `run` for the jail of the command, and how our own program is started as its helper.
 
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -11,6 +12,7 @@ import type { HelperProgram } from '../../agent/jail/jail-plan.ts';
 import type { StoreCovers } from '../../agent/trust/store-covers.ts';
 import { openFilesSoft } from '../../agent/kernel/process-table.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
 import { namedLayers, type jailOptionTable } from '../commands/jail-options-table.ts';
 import type { runDefinition } from '../commands/run-definition.ts';
 import type { OptionValues } from '../definition/command-definition.ts';
@@ -48,10 +50,20 @@ function readPort(text: string): number {
   );
 }
 
+/** What cannot be opened would be told as a layer that the kernel refuses. Throws `usage`. */
+function requireThere(path: string): void {
+  try {
+    statSync(path);
+  } catch (error) {
+    throw new ProxyError('usage', `--fs-write ${path}: ${faultReason(error)}`, { cause: error });
+  }
+}
+
 /** Checks the options. Throws `usage`. */
 export function readJailOptions(values: JailValues): JailOptions {
   const { isolate, user } = values;
   const fsWrite = values['fs-write']?.map((path) => resolve(path));
+  for (const path of fsWrite ?? []) requireThere(path);
   const fsRead = values['fs-read'] ?? [];
   const allowLocal = (values['allow-local'] ?? []).map(readPort);
   if (

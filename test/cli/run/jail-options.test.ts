@@ -76,6 +76,14 @@ test('ports of outside are numbers of ports', () => {
     assert.throws(() => read(`--allow-local=${wrong}`), { code: 'usage' });
 });
 
+test('what is to be written has to be there, and is named where it is not', () => {
+  assert.deepEqual(read('--fs-write', '/tmp').plan.fsWrite, ['/tmp']);
+  assert.throws(() => read('--fs-write', '/tmp', '--fs-write=/nonexistent'), {
+    code: 'usage',
+    message: '--fs-write /nonexistent: it does not exist',
+  });
+});
+
 test('without a jail only by --isolate=off', async () => {
   assert.equal(await openJailFor({ ...read('--isolate', 'off') }, true), undefined);
 });
