@@ -1,6 +1,6 @@
 // Processes of the bench: how they are found, awaited and ended.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -14,6 +14,11 @@ const startMsMax = 60_000;
 export function runtimeFile(wanted: 'bun' | 'node'): string {
   const bun = fileURLToPath(new URL('../node_modules/.bin/bun', import.meta.url));
   return wanted === 'bun' && existsSync(bun) ? bun : process.execPath;
+}
+
+/** Whether there is a program of that name. */
+export function hasProgram(name: string): boolean {
+  return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name]).status === 0;
 }
 
 export async function firstLine(child: ChildProcess): Promise<string> {

@@ -12,7 +12,7 @@ import { median } from './report/statistics.ts';
 import { format, table } from './report/table.ts';
 import { openScene } from './scene.ts';
 import type { Scene } from './scene.ts';
-import { gatewayTlsArgs } from './variants.ts';
+import { tlsArgs } from './variants.ts';
 
 interface Kind {
   readonly tls: 'agent' | 'gateway';
@@ -59,11 +59,10 @@ export async function benchIdle(args: readonly string[]): Promise<void> {
 
 function kinds(): Kind[] {
   const runtimes = runtimeFile('bun') === process.execPath ? (['node'] as const) : (['node', 'bun'] as const);
-  const gatewayArgs = gatewayTlsArgs();
-  const places =
-    gatewayArgs === undefined
-      ? [{ tls: 'gateway', args: [] } as const]
-      : [{ tls: 'agent', args: [] } as const, { tls: 'gateway', args: gatewayArgs } as const];
+  const places = (['agent', 'gateway'] as const).flatMap((tls) => {
+    const args = tlsArgs(tls);
+    return args === undefined && tls === 'agent' ? [] : [{ tls, args: args ?? [] }];
+  });
   return places.flatMap(({ tls, args }) => runtimes.map((runtime) => ({ tls, args, runtime })));
 }
 

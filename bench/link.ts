@@ -17,7 +17,7 @@ import { median } from './report/statistics.ts';
 import { format, table } from './report/table.ts';
 import { openScene } from './scene.ts';
 import type { Scene } from './scene.ts';
-import { gatewayTlsArgs } from './variants.ts';
+import { tlsArgs } from './variants.ts';
 
 const script = fileURLToPath(new URL('delay-process.ts', import.meta.url));
 const self = fileURLToPath(new URL('run.ts', import.meta.url));
@@ -109,12 +109,11 @@ async function measureLink(options: LinkOptions, ports: readonly number[]): Prom
   const ways: Contender[] = [
     { ...plain, to: { ...plain.to, proxyPort: await delayed(scene.origin.port), via: 'line' } },
   ];
-  const gatewayArgs = gatewayTlsArgs();
-  const variants = [
-    { name: 'upstreamproxy' },
-    ...(gatewayArgs === undefined ? [] : [{ name: 'tls-in-gateway', args: gatewayArgs }]),
-  ];
-  for (const variant of variants) {
+  const variants = (['agent', 'gateway'] as const).flatMap((place) => {
+    const args = tlsArgs(place);
+    return args === undefined ? [] : [{ name: `tls-in-${place}`, args }];
+  });
+  for (const variant of [{ name: 'upstreamproxy' }, ...variants]) {
     const ours = { ...variant, linkPort: delayed };
     ways.push(stack.use(await upstreamproxy(await scene.folder(), scene.origin, ours)));
   }

@@ -20,6 +20,11 @@ switch (name) {
     await benchLink(rest);
     break;
   }
+  case 'peers': {
+    const { benchPeers } = await import('./peers.ts');
+    await benchPeers(rest);
+    break;
+  }
   case 'idle': {
     const { benchIdle } = await import('./idle.ts');
     await benchIdle(rest);

@@ -16,6 +16,7 @@ export const variantNames = [
   'direct',
   'squid',
   'upstreamproxy',
+  'tls-in-agent',
   'tls-in-gateway',
   'bun-agent',
   'workers-2',
@@ -31,9 +32,10 @@ type OurOptions = GatewayOptions & AgentOptions & { readonly agents?: number };
 /** Options of ours, or why this version or machine has no such variant. */
 function ourOptions(name: VariantName): OurOptions | string {
   switch (name) {
+    case 'tls-in-agent':
     case 'tls-in-gateway': {
-      const args = gatewayTlsArgs();
-      return args === undefined ? 'TLS ends in the gateway in every variant of this version' : { name, args };
+      const args = tlsArgs(name === 'tls-in-agent' ? 'agent' : 'gateway');
+      return args === undefined ? 'in this version TLS ends in the gateway alone' : { name, args };
     }
     case 'bun-agent':
       return runtimeFile('bun') === process.execPath ? 'Bun is not installed' : { name, runtime: 'bun' };
@@ -58,15 +60,10 @@ export async function startVariant(
   return typeof options === 'string' ? options : await upstreamproxy(directory, origin, options);
 }
 
-/** Arguments of an agent that leaves TLS to the gateway; undefined in a version where it always does. */
-export function gatewayTlsArgs(): readonly string[] | undefined {
-  const option = agentOption(/--tls-ends?-in\b/);
-  return option === undefined ? undefined : [option, 'gateway'];
-}
-
-function agentOption(pattern: RegExp): string | undefined {
+/** Arguments of an agent by which TLS of clients ends there; undefined in a version that has no such choice. */
+export function tlsArgs(place: 'agent' | 'gateway'): readonly string[] | undefined {
   const { stdout } = spawnSync(command, ['agent', '--help'], { encoding: 'utf8' });
-  return pattern.exec(stdout)?.[0];
+  return stdout.includes('--tls-ends-in') ? [`--tls-ends-in=${place}`] : undefined;
 }
 
 export function hasSetting(name: string): boolean {

@@ -2,12 +2,10 @@
 
 import { spawnSync } from 'node:child_process';
 
-/** Ports of the delays inside: there nobody else has any. */
-export const lossPorts = [17_020, 17_021, 17_022] as const;
+import { hasProgram } from '../child.ts';
 
-function hasProgram(name: string): boolean {
-  return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name]).status === 0;
-}
+/** Ports of the delays inside: there nobody else has any. */
+export const lossPorts = [17_020, 17_021, 17_022, 17_023] as const;
 
 /** nftables rules that drop so many of a hundred packets that arrive at, or come from, the ports. */
 export function lossRules(percent: number, ports: readonly number[]): string {

@@ -66,8 +66,8 @@ export function openConnection(
     raw.once('connect', secure);
     return;
   }
-  const authority = `${to.host}:${to.originPort}`;
-  raw.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${to.connectHeader ?? ''}\r\n`);
+  const authority = `${to.connectHost ?? to.host}:${to.originPort}`;
+  raw.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
   let head = '';
   const onData = (chunk: Buffer): void => {
     head += chunk.toString('latin1');

@@ -6,9 +6,9 @@ export interface LoadTarget {
   readonly proxyPort?: number | readonly number[];
   readonly originPort: number;
   readonly host: string;
+  /** What CONNECT names instead of the host, for proxies that could not resolve it. */
+  readonly connectHost?: string;
   readonly caPem: string;
-  /** A header of CONNECT, with its line end, for proxies that need one. */
-  readonly connectHeader?: string;
   /**
    * `tunnel`, the default, is CONNECT and TLS; `plain` an absolute-form request to the proxy, for those that end no TLS; `line` is TLS to
    * the proxy's port at once, for what looks at no octet.

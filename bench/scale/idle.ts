@@ -124,16 +124,22 @@ function curvesOf(steps: readonly Step[], warming: number): Curve[] {
     work,
     points: steps.map((step) => ({ size: step.size, cost: cost(step) })),
   });
-  // A few streams find room in what those of the warming left.
-  const ofMany = (each: Curve): Curve => ({
-    ...each,
-    points: each.points.filter(({ size }) => size >= warming * 5),
+  // From one size to the next. The first streams find room in what was there before, so those of the greater sizes are told.
+  const memoryCurve = (name: string, pick: (memory: Memory) => number): Curve => ({
+    name,
+    unit: 'KB',
+    work: 0,
+    points: steps.slice(1).flatMap(({ size, memory }, i) => {
+      const before = steps[i];
+      if (before === undefined || before.size < warming * 5) return [];
+      return [{ size, cost: (pick(memory) - pick(before.memory)) / (size - before.size) }];
+    }),
   });
   return [
     curve('p99 of neighbours, n = 16', 'µs', 0, ({ p99 }) => p99),
     curve('gateway CPU of a request of neighbours', 'µs', 0, ({ cpu }) => cpu),
-    ofMany(curve('memory of a stream in the gateway', 'KB', 0, ({ memory, size }) => memory.gateway / size)),
-    ofMany(curve('memory of a stream in the agents', 'KB', 0, ({ memory, size }) => memory.agents / size)),
+    memoryCurve('memory of one stream more, gateway', ({ gateway }) => gateway),
+    memoryCurve('memory of one stream more, agents', ({ agents }) => agents),
   ];
 }
 
