@@ -50,6 +50,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   gateway: [
     ['.'],
+    ['workers'],
     ['admin', 'tunnels'],
     ['front'],
     ['exchange'],

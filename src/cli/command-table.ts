@@ -19,10 +19,11 @@ export const commands: CommandTable = new Map([
   ['access', async () => (await import('./operator/access.ts')).accessCommand],
   ['operator', async () => (await import('./operator/operator.ts')).operatorCommand],
   ['policy', async () => (await import('./policy/policy.ts')).policyCommand],
-  // Not for people: `run` starts them, the first without --gateway.
+  // Not for people: `run` and `gateway` start them, the first without --gateway.
   [
     'embedded-gateway',
     async () => (await import('./run/embedded-gateway-process.ts')).embeddedGatewayCommand,
   ],
+  ['gateway-worker', async () => (await import('./gateway/gateway-worker.ts')).gatewayWorkerCommand],
   ['jail-helper', async () => (await import('./run/jail-helper.ts')).jailHelperCommand],
 ]);

@@ -1,31 +1,30 @@
 // The gateway put together: everything is opened here, in order, and ends in the reverse order.
 
-import type { AuditEvent } from '../api/audit-event.ts';
 import type { Policy } from '../policy/decision.ts';
-import type { ProxyError } from '../protocol/error.ts';
-import type { LimitName } from '../protocol/limits.ts';
+import { asProxyError } from '../protocol/error.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { openAccess } from './access/open-access.ts';
-import { alarmText, observedSink } from './audit/alarms.ts';
+import { observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
-import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
-import { Metrics, countingSink } from './metrics.ts';
+import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
+import { countingSink, type Counts } from './metrics.ts';
 import { openRetention } from './open-retention.ts';
 import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
-import { openAdmin, openMetrics } from './open-observing.ts';
+import { countsOf, openAdmin, openMetrics } from './open-observing.ts';
+import { localUrl } from './public-listener.ts';
 import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
 import { issuerFetch } from './sessions/oidc-fetch.ts';
@@ -33,22 +32,14 @@ import { oidcIssuer } from './sessions/oidc-issuer.ts';
 import { factsOf } from './session-facts.ts';
 import { SessionPresenceWriter } from './sessions/session-presence.ts';
 import { openSessionService } from './sessions/session-service.ts';
-import { PublicOrigins } from './sessions/public-origins.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import { ownIssuer } from './sessions/session-token.ts';
+import type { LoopStall } from './tunnels/loop-watch.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import { TunnelServer } from './tunnels/tunnel-server.ts';
 import { openUpstream } from './upstream.ts';
+import { WorkerTunnels } from './workers/worker-tunnels.ts';
 import type { Upstream } from './upstream.ts';
-
-export interface GatewayOptions {
-  /** The environment at start, for credentials of source `env`. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Of an embedded gateway: secrets of the caller's home. */
-  readonly homes?: HomeCredentials;
-  readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void;
-  readonly clock?: () => number;
-}
 
 export interface Gateway extends AsyncDisposable {
   /** By which an agent on this machine reaches it. */
@@ -59,28 +50,12 @@ export interface Gateway extends AsyncDisposable {
   readonly sessions: SessionService;
   readonly store: Store;
   readonly policy: () => Policy;
+  /** What it has counted so far, and its gauges. */
+  counts(): Counts;
   /** Takes policy files, certificates that rules pin, authority and signing key again; rejects nothing: the last good one stays. */
   reload(): Promise<void>;
   /** Ends: takes nothing new, lets what runs finish within `drainMs`. Ending twice is harmless. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
-}
-
-/** What every phase of the start has at hand. */
-interface Start {
-  readonly config: GatewayConfig;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly homes: HomeCredentials | undefined;
-  readonly log: NonNullable<GatewayOptions['log']>;
-  readonly clock: () => number;
-  readonly metrics: Metrics;
-  /** What is opened goes here, and ends in the reverse order. */
-  readonly stack: AsyncDisposableStack;
-  readonly onFault: (error: ProxyError) => void;
-  readonly onLimit: (limit: LimitName) => void;
-  /** Counts events of sessions, and logs those that need a look. */
-  readonly onSessionEvent: (event: AuditEvent) => void;
-  /** Under which agents reach it. */
-  readonly origins: PublicOrigins;
 }
 
 /**
@@ -98,9 +73,16 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   );
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
-  const tunnels = openTunnels(start, { ...records, parts, sessions, signingKey, policies: rules.policies });
-  const observing = { ...start, ...records, parts, tunnels, policies: rules.policies };
-  await openMetrics(observing);
+  const tunnels = await openTunnels(start, {
+    ...records,
+    parts,
+    sessions,
+    signingKey,
+    policies: rules.policies,
+  });
+  const observed = { ...start, ...records, parts, tunnels, policies: rules.policies };
+  const counts = countsOf(observed);
+  await openMetrics(observed);
   const { port, serverCaPem, server, isReady, stopBeingReady } = await openPublicPort({
     ...start,
     authority: ways.authority,
@@ -109,7 +91,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     sessions,
     tunnels,
   });
-  await openAdmin({ ...observing, isReady });
+  await openAdmin({ ...observed, isReady });
   ways.loops.listensAs([...config.publicNames, config.listen.address], port);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
@@ -123,12 +105,13 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       await owned.disposeAsync();
     })());
   return {
-    url: `https://${urlHost(config)}:${String(port)}`,
+    url: localUrl(config, port),
     port,
     serverCaPem,
     sessions,
     store: records.store,
     policy: rules.policies.current,
+    counts,
     reload: async () => {
       const { authority, serverAuthority } = ways;
       const followed = [authority.look(), serverAuthority?.look(), signingKey.look()];
@@ -139,39 +122,21 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   };
 }
 
-function beginStart(config: GatewayConfig, options: GatewayOptions, stack: AsyncDisposableStack): Start {
-  const { environment = {}, homes, log = () => undefined, clock = Date.now } = options;
-  const metrics = new Metrics();
-  return {
-    config,
-    environment,
-    homes,
-    log,
-    clock,
-    metrics,
-    stack,
-    origins: new PublicOrigins(config),
-    onFault: (error) => {
-      log('error', error.message);
-    },
-    onLimit: (limit) => {
-      metrics.countLimit(limit);
-    },
-    onSessionEvent: (event) => {
-      metrics.count(event);
-      const text = alarmText(event);
-      if (text !== undefined) log('warn', text);
-    },
-  };
-}
-
 interface Records {
   readonly store: Store;
   readonly audit: AuditLog;
 }
 
 /** What the gateway remembers: the store, and the audit with what an earlier process left open in it. */
-async function openRecords({ config, stack, metrics, onFault, onLimit }: Start): Promise<Records> {
+async function openRecords({
+  config,
+  stack,
+  metrics,
+  onFault,
+  onLimit,
+  isOnDuty,
+  place,
+}: Start): Promise<Records> {
   const store = stack.use(await openStore(config.store));
   const { file } = config.audit;
   const audit = stack.use(
@@ -183,9 +148,9 @@ async function openRecords({ config, stack, metrics, onFault, onLimit }: Start):
       ...(file === undefined ? {} : { file }),
     }),
   );
-  await audit.recover((event) => {
-    metrics.count(event);
-  });
+  const recover = (): Promise<void> => audit.recover((event) => metrics.count(event));
+  if (isOnDuty()) await recover();
+  place?.seat.onDuty(() => void recover().catch((error: unknown) => onFault(asProxyError(error))));
   return { store, audit };
 }
 
@@ -213,7 +178,7 @@ interface Ways {
 }
 
 /** How it goes out, as whom, and how it is believed inside. */
-async function openWays({ config, stack, clock, log, environment }: Start): Promise<Ways> {
+async function openWays({ config, stack, clock, log, environment, place }: Start): Promise<Ways> {
   const { directory } = config.certificateAuthority;
   const authority = stack.use(await FollowedAuthority.open({ directory, clock, log }));
   const followed = await followServerAuthority(config, { clock, log });
@@ -221,6 +186,7 @@ async function openWays({ config, stack, clock, log, environment }: Start): Prom
   const trust = await loadTrust(config);
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
+  for (const { address: at, port } of place?.operatorPorts ?? []) loops.keepForOperators(at, port);
   keepOperatorPorts(config, loops);
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const held = new HeldOctets(config.limits);
@@ -238,7 +204,7 @@ function keepOperatorPorts({ metrics, admin }: GatewayConfig, loops: LoopGuard):
 
 /** Who may come in. */
 async function openSessions(
-  { config, stack, clock, onFault, onSessionEvent }: Start,
+  { config, stack, clock, onFault, onSessionEvent, isOnDuty, place }: Start,
   {
     store,
     audit,
@@ -251,7 +217,8 @@ async function openSessions(
 ): Promise<SessionService> {
   const { limits, tokens, issuers } = config;
   const fetch = issuerFetch(upstream.fetch);
-  return stack.use(
+  const { strangerRefusalsPerMinuteMax } = limits;
+  const sessions = stack.use(
     await openSessionService({
       store,
       audit: observedSink(audit, onSessionEvent),
@@ -269,13 +236,17 @@ async function openSessions(
       limits,
       clock,
       onFault,
+      isOnDuty,
+      strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
     }),
   );
+  sessions.onEnded((sessionId) => place?.seat.ended(sessionId));
+  return sessions;
 }
 
 /** How requests are served: what decides them, what carries them, and what judges again those that run. */
 async function openServing(
-  { config, homes, stack, clock, log, metrics, onFault, onLimit, onSessionEvent }: Start,
+  start: Start,
   {
     store,
     audit,
@@ -289,7 +260,8 @@ async function openServing(
     sessions,
   }: Records & Rules & Ways & { readonly sessions: SessionService },
 ): Promise<StreamParts> {
-  stack.use(openRetention({ config, store: store.audit, audit, clock, log, onFault }));
+  const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent, isOnDuty } = start;
+  stack.use(openRetention({ ...start, store: store.audit, audit }));
   const access = await openAccess({
     config,
     store,
@@ -298,6 +270,7 @@ async function openServing(
     clock,
     onFault,
     stack,
+    isOnDuty,
   });
   const { policy, desk } = access;
   const refusals = new RefusalCounts();
@@ -319,10 +292,7 @@ async function openServing(
     onLimit,
     budgetStore: store.budgets,
     onFault,
-    onStall: ({ sessionId, durationMs }) => {
-      metrics.countLimit('loopStallMs');
-      log('warn', `session ${sessionId} held the loop for ${durationMs} ms, in which no other was served`);
-    },
+    onStall: stallTeller(start),
   });
   sessions.onEnded((sessionId) => {
     parts.budgets.forget(sessionId);
@@ -334,6 +304,13 @@ async function openServing(
   return parts;
 }
 
+function stallTeller({ metrics, log }: Start): (stall: LoopStall) => void {
+  return ({ sessionId, durationMs }) => {
+    metrics.countLimit('loopStallMs');
+    log('warn', `session ${sessionId} held the loop for ${durationMs} ms, in which no other was served`);
+  };
+}
+
 type TunnelNeeds = Records & {
   readonly parts: StreamParts;
   readonly sessions: SessionService;
@@ -342,14 +319,16 @@ type TunnelNeeds = Records & {
 };
 
 /** The tunnels, and what tells others of them. */
-function openTunnels(
-  { stack, clock, onFault, origins }: Start,
+async function openTunnels(
+  { stack, clock, onFault, origins, place }: Start,
   { store, parts, sessions, signingKey, policies }: TunnelNeeds,
-): TunnelServer {
+): Promise<TunnelServer> {
+  const places = place === undefined ? undefined : new WorkerTunnels(place);
   const tunnels = new TunnelServer({
     sessions,
     parts,
     signingKey,
+    ...(places === undefined ? {} : { places }),
     get publicOrigins() {
       return origins.all;
     },
@@ -358,6 +337,7 @@ function openTunnels(
   stack.defer(() => {
     tunnels.destroy();
   });
+  if (places !== undefined) stack.use(await places.listen((upgrade) => tunnels.takePassed(upgrade)));
   stack.use(
     new SessionPresenceWriter({
       store: store.presence,
@@ -368,12 +348,4 @@ function openTunnels(
     }),
   );
   return tunnels;
-}
-
-/** A wildcard address is no host to connect to: the first public name is. */
-function urlHost(config: GatewayConfig): string {
-  const { address } = config.listen;
-  const isWildcard = address === '0.0.0.0' || address === '::';
-  const host = isWildcard ? (config.publicNames[0] ?? 'localhost') : address;
-  return host.includes(':') ? `[${host}]` : host;
 }

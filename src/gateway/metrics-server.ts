@@ -1,6 +1,7 @@
 // `GET /metrics` on a port of its own, so that it is never on the public one.
 
 import { defaultLimits } from '../protocol/limits.ts';
+import type { ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { http } from '../system/http-module.ts';
@@ -8,7 +9,7 @@ import { http } from '../system/http-module.ts';
 export interface MetricsServerOptions {
   readonly address: string;
   readonly port: number;
-  readonly text: () => string;
+  readonly text: () => string | Promise<string>;
 }
 
 /** Listens at once. @throws ProxyError gateway_port_unusable */
@@ -26,13 +27,7 @@ export async function listenMetrics(
       response.writeHead(404, { 'content-length': 0 }).end();
       return;
     }
-    const body = text();
-    response
-      .writeHead(200, {
-        'content-type': 'text/plain; version=0.0.4',
-        'content-length': Buffer.byteLength(body),
-      })
-      .end(body);
+    void respond(response, text);
   });
   server.listen({ host: address, port });
   try {
@@ -55,4 +50,14 @@ export async function listenMetrics(
       await closed;
     },
   };
+}
+
+async function respond(response: ServerResponse, text: MetricsServerOptions['text']): Promise<void> {
+  const body = await text();
+  response
+    .writeHead(200, {
+      'content-type': 'text/plain; version=0.0.4',
+      'content-length': Buffer.byteLength(body),
+    })
+    .end(body);
 }

@@ -9,11 +9,25 @@ import type { ExchangeSink } from './audit/audit-log.ts';
 const durationBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 
 export interface Gauges {
-  readonly tunnels: () => number;
-  readonly liveGrants: () => number;
-  readonly auditHealthy: () => boolean;
-  readonly policyAgeSeconds: () => number;
-  readonly policyStaleSeconds: () => number;
+  readonly tunnels: number;
+  readonly liveGrants: number;
+  readonly auditHealthy: boolean;
+  readonly policyAgeSeconds: number;
+  readonly policyStaleSeconds: number;
+}
+
+/** What a process has counted, as plain data: those of several processes add up. */
+export interface Counts {
+  /** By the labels of the series. */
+  readonly events: ReadonlyMap<string, number>;
+  readonly limitHits: ReadonlyMap<LimitName, number>;
+  readonly durations: readonly number[];
+  readonly durationCount: number;
+  readonly durationSeconds: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Undefined for what is left of a process that is gone, and for one that serves nobody. */
+  readonly gauges: Gauges | undefined;
 }
 
 /** Counts what passes through the audit. No host, path or principal becomes a label. */
@@ -52,69 +66,110 @@ export class Metrics {
     this.#limitHits.set(limit, (this.#limitHits.get(limit) ?? 0) + 1);
   }
 
-  /** How often it was reached since the start. */
-  limitReached(limit: LimitName): number {
-    return this.#limitHits.get(limit) ?? 0;
+  counts(gauges?: Gauges): Counts {
+    return {
+      events: new Map(this.#events),
+      limitHits: new Map(this.#limitHits),
+      durations: [...this.#durations],
+      durationCount: this.#durationCount,
+      durationSeconds: this.#durationSeconds,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      gauges,
+    };
   }
+}
 
-  /** The exposition, as `text/plain; version=0.0.4`. */
-  text(gauges: Gauges): string {
-    const lines = [
-      ...series(
-        'events_total',
-        'counter',
-        'Audit events by kind, verdict, error code and action.',
-        this.#events,
-      ),
-      ...series(
-        'limit_hits_total',
-        'counter',
-        'How often a limit of docs/reference/limits.md was reached.',
-        new Map([...this.#limitHits].map(([limit, count]) => [labels({ limit }), count])),
-      ),
-      ...single('request_bytes_total', 'counter', 'Bytes of request bodies and streams.', this.#requestBytes),
-      ...single(
-        'response_bytes_total',
-        'counter',
-        'Bytes of response bodies and streams.',
-        this.#responseBytes,
-      ),
-      ...this.#histogram(),
-      ...single('tunnels', 'gauge', 'Tunnels that are open.', gauges.tunnels()),
-      ...single(
-        'live_grants',
-        'gauge',
-        'Exchanges, WebSockets, raw and passed-through streams that run.',
-        gauges.liveGrants(),
-      ),
-      ...single('audit_healthy', 'gauge', '1 while the audit can be written.', gauges.auditHealthy() ? 1 : 0),
-      ...single(
-        'policy_age_seconds',
-        'gauge',
-        'How long the policy has been in force.',
-        gauges.policyAgeSeconds(),
-      ),
-      ...single(
-        'policy_stale_seconds',
-        'gauge',
-        'How long the policy files have held something that cannot be taken; 0 while what is in force is what is in them.',
-        gauges.policyStaleSeconds(),
-      ),
-    ];
-    return `${lines.join('\n')}\n`;
-  }
+/** The counters of several processes as those of one. */
+export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges: Gauges } {
+  return {
+    events: addedSeries(all.map(({ events }) => events)),
+    limitHits: addedSeries(all.map(({ limitHits }) => limitHits)),
+    durations: durationBounds.map((_, i) => sumOf(all, ({ durations }) => durations[i] ?? 0)),
+    durationCount: sumOf(all, (one) => one.durationCount),
+    durationSeconds: sumOf(all, (one) => one.durationSeconds),
+    requestBytes: sumOf(all, (one) => one.requestBytes),
+    responseBytes: sumOf(all, (one) => one.responseBytes),
+    gauges: addedGauges(all.flatMap(({ gauges }) => (gauges === undefined ? [] : [gauges]))),
+  };
+}
 
-  #histogram(): string[] {
-    const name = 'upstreamproxy_exchange_duration_seconds';
-    return [
-      `# HELP ${name} From the request's head to the end of the response.`,
-      `# TYPE ${name} histogram`,
-      ...durationBounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${this.#durations[i] ?? 0}`),
-      `${name}_bucket{le="+Inf"} ${this.#durationCount}`,
-      `${name}_sum ${this.#durationSeconds}`,
-      `${name}_count ${this.#durationCount}`,
-    ];
-  }
+/** Numbers add up; of health and age the worst counts. */
+function addedGauges(all: readonly Gauges[]): Gauges {
+  return {
+    tunnels: sumOf(all, ({ tunnels }) => tunnels),
+    liveGrants: sumOf(all, ({ liveGrants }) => liveGrants),
+    auditHealthy: all.length > 0 && all.every(({ auditHealthy }) => auditHealthy),
+    policyAgeSeconds: Math.max(0, ...all.map((one) => one.policyAgeSeconds)),
+    policyStaleSeconds: Math.max(0, ...all.map((one) => one.policyStaleSeconds)),
+  };
+}
+
+function addedSeries<Key>(all: readonly ReadonlyMap<Key, number>[]): ReadonlyMap<Key, number> {
+  const sums = new Map<Key, number>();
+  for (const [key, value] of all.flatMap((one) => [...one])) sums.set(key, (sums.get(key) ?? 0) + value);
+  return sums;
+}
+
+function sumOf<One>(all: readonly One[], value: (one: One) => number): number {
+  return all.reduce((sum, one) => sum + value(one), 0);
+}
+
+export interface ProcessCounts {
+  /** Of all processes of the gateway, those that are gone included. */
+  readonly counts: readonly Counts[];
+  /** Worker processes that were started again. */
+  readonly restarts: number;
+}
+
+/** The exposition, as `text/plain; version=0.0.4`. */
+export function metricsText({ counts, restarts }: ProcessCounts): string {
+  const sum = addedCounts(counts);
+  const { tunnels, liveGrants, auditHealthy, policyAgeSeconds, policyStaleSeconds } = sum.gauges;
+  const serving = counts.filter(({ gauges }) => gauges !== undefined).length;
+  const limitHits = new Map([...sum.limitHits].map(([limit, count]) => [labels({ limit }), count]));
+  const lines = [
+    ...series('events_total', 'counter', 'Audit events by kind, verdict, error code and action.', sum.events),
+    ...series(
+      'limit_hits_total',
+      'counter',
+      'How often a limit of docs/reference/limits.md was reached.',
+      limitHits,
+    ),
+    ...single('request_bytes_total', 'counter', 'Bytes of request bodies and streams.', sum.requestBytes),
+    ...single('response_bytes_total', 'counter', 'Bytes of response bodies and streams.', sum.responseBytes),
+    ...histogram(sum),
+    ...single('tunnels', 'gauge', 'Tunnels that are open.', tunnels),
+    ...single(
+      'live_grants',
+      'gauge',
+      'Exchanges, WebSockets, raw and passed-through streams that run.',
+      liveGrants,
+    ),
+    ...single('audit_healthy', 'gauge', '1 while the audit can be written.', auditHealthy ? 1 : 0),
+    ...single('policy_age_seconds', 'gauge', 'How long the policy has been in force.', policyAgeSeconds),
+    ...single(
+      'policy_stale_seconds',
+      'gauge',
+      'How long the policy files have held something that cannot be taken; 0 while what is in force is what is in them.',
+      policyStaleSeconds,
+    ),
+    ...single('workers', 'gauge', 'Processes of the gateway that serve.', serving),
+    ...single('worker_restarts_total', 'counter', 'Worker processes that were started again.', restarts),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function histogram({ durations, durationCount, durationSeconds }: Counts): string[] {
+  const name = 'upstreamproxy_exchange_duration_seconds';
+  return [
+    `# HELP ${name} From the request's head to the end of the response.`,
+    `# TYPE ${name} histogram`,
+    ...durationBounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${durations[i] ?? 0}`),
+    `${name}_bucket{le="+Inf"} ${durationCount}`,
+    `${name}_sum ${durationSeconds}`,
+    `${name}_count ${durationCount}`,
+  ];
 }
 
 /** A sink that counts what it hands on. */

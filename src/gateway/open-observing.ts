@@ -10,11 +10,12 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { GatewayConfig } from './config/config.ts';
-import type { Metrics } from './metrics.ts';
+import { addedCounts, type Counts, type Metrics, metricsText, type ProcessCounts } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
 import type { Policies } from './policies/open-policies.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
+import type { WorkerPlace } from './workers/worker-place.ts';
 import { SessionAudit } from './audit/session-audit.ts';
 import { packageVersion } from '../system/package-version.ts';
 
@@ -34,16 +35,29 @@ export interface Observed {
   readonly onLimit: (limit: LimitName) => void;
   /** Counts events of people, and logs those that need a look. */
   readonly onSessionEvent: (event: AuditEvent) => void;
+  /** Of a worker: where it stands among the others. */
+  readonly place: WorkerPlace | undefined;
 }
 
-function metricsText({ metrics, tunnels, parts, audit, policies }: Observed): string {
-  return metrics.text({
-    tunnels: () => tunnels.tunnelCount,
-    liveGrants: () => parts.live.size,
-    auditHealthy: () => audit.healthy,
-    policyAgeSeconds: () => policies.ageMs() / 1000,
-    policyStaleSeconds: () => policies.staleMs() / 1000,
-  });
+/** What this process has counted. */
+export function countsOf({ metrics, tunnels, parts, audit, policies }: Observed): () => Counts {
+  return () =>
+    metrics.counts({
+      tunnels: tunnels.tunnelCount,
+      liveGrants: parts.live.size,
+      auditHealthy: audit.healthy,
+      policyAgeSeconds: policies.ageMs() / 1000,
+      policyStaleSeconds: policies.staleMs() / 1000,
+    });
+}
+
+/** What all processes of the gateway have counted. */
+function allCounts(observed: Observed): () => Promise<ProcessCounts> {
+  const own = countsOf(observed);
+  const seat = observed.place?.seat;
+  if (seat === undefined) return async () => ({ counts: [own()], restarts: 0 });
+  // The supervisor gives what it has, as the type says.
+  return async () => (await seat.allCounts()) as ProcessCounts;
 }
 
 /** On a port of their own, where the configuration has one. @throws ProxyError gateway_port_unusable */
@@ -51,29 +65,32 @@ export async function openMetrics(observed: Observed): Promise<void> {
   const { config, stack } = observed;
   if (config.metrics === undefined) return;
   const { address } = config.metrics;
-  const server = stack.use(await listenMetrics({ ...config.metrics, text: () => metricsText(observed) }));
+  const counts = allCounts(observed);
+  const text = async (): Promise<string> => metricsText(await counts());
+  const server = stack.use(await listenMetrics({ ...config.metrics, text }));
   observed.parts.loops?.keepForOperators(address, server.port);
 }
 
 /** @throws ProxyError gateway_port_unusable */
 export async function openAdmin(observed: Observed & { readonly isReady: () => boolean }): Promise<void> {
-  const { config, store, policies, parts: serving, tunnels, metrics, stack, clock, log } = observed;
+  const { config, store, policies, parts: serving, stack, clock, log, place } = observed;
   const { admin } = config;
   if (admin === undefined) return;
+  const counts = allCounts(observed);
   const audit = observedSink(observed.audit, observed.onSessionEvent);
   const followers = stack.use(new Followers({ audit: store.audit, onFault: observed.onFault }));
   const records = new SessionAudit(audit);
   const parts: AdminParts = {
     store,
-    config,
+    config: place === undefined ? config : { ...config, limits: place.gatewayLimits },
     policies,
     policy: serving.policy,
     isReady: observed.isReady,
     followers,
     clock,
-    metricsText: () => metricsText(observed),
-    limitReached: (limit) => metrics.limitReached(limit),
-    tunnels: () => tunnels.tunnelCount,
+    metricsText: async () => metricsText(await counts()),
+    limitsReached: async () => addedCounts((await counts()).counts).limitHits,
+    tunnels: async () => addedCounts((await counts()).counts).gauges.tunnels,
     record: (step) => records.record(step),
     isAuditHealthy: () => audit.healthy,
     version: packageVersion(),

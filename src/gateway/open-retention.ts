@@ -13,10 +13,12 @@ export interface RetentionNeeds {
   readonly clock: () => number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
   readonly onFault: (error: ProxyError) => void;
+  readonly isOnDuty: () => boolean;
 }
 
 /** What keeps the audit within its bounds, and those who flood it out of its reserve. */
-export function openRetention({ config, store, audit, clock, log, onFault }: RetentionNeeds): AuditRetention {
+export function openRetention(needs: RetentionNeeds): AuditRetention {
+  const { config, store, audit, clock, log, onFault, isOnDuty } = needs;
   const { keepDays, keepEvents, keepBytes } = config.audit;
   const onReserve = (isUsedUp: boolean): void => {
     if (!audit.narrow(isUsedUp)) return;
@@ -27,5 +29,5 @@ export function openRetention({ config, store, audit, clock, log, onFault }: Ret
       );
     else log('info', 'the audit is within audit.keepBytes again');
   };
-  return new AuditRetention({ store, keepDays, keepEvents, keepBytes, clock, onReserve, onFault });
+  return new AuditRetention({ store, keepDays, keepEvents, keepBytes, clock, onReserve, onFault, isOnDuty });
 }

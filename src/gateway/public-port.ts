@@ -1,13 +1,10 @@
 // The port on which agents come: its server, its certificate, and the end of both.
 
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
-import { ProxyError, asProxyError } from '../protocol/error.ts';
+import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
-import { descriptorShare } from './admission/descriptor-share.ts';
 import { EnrolmentFailures } from './admission/enrolment-failures.ts';
 import { networkList } from './admission/networks.ts';
 import { PublicConnections } from './admission/public-connections.ts';
@@ -16,11 +13,14 @@ import type { GatewayConfig } from './config/config.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { openIdentity, renewIdentity } from './gateway-identity.ts';
+import { listen, openFailures, openStrangers } from './public-listener.ts';
 import { createPublicServer } from './public-server.ts';
 import { handleSessionRequest } from './sessions/session-endpoints.ts';
 import type { PublicOrigins } from './sessions/public-origins.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
+import type { PortIdentity } from './workers/worker-messages.ts';
+import type { WorkerPlace } from './workers/worker-place.ts';
 
 export interface PublicPort {
   readonly port: number;
@@ -45,6 +45,8 @@ export interface PublicPortNeeds {
   readonly sessions: SessionService;
   readonly tunnels: TunnelServer;
   readonly origins: PublicOrigins;
+  /** Of a worker: whose port it is. */
+  readonly place: WorkerPlace | undefined;
 }
 
 /** The port on which agents come, and its certificate, kept fresh. */
@@ -60,16 +62,17 @@ export async function openPublicPort({
   sessions,
   tunnels,
   origins,
+  place,
 }: PublicPortNeeds): Promise<PublicPort> {
   let isOpen = true;
   const isReady = (): boolean => isOpen && audit.healthy;
-  const { identity, renewable } = await openIdentity(config, clock());
+  const { identity, renewable } = place ?? (await openIdentity(config, clock()));
   const { certificatePem, keyPem, caPem } = identity;
   const { limits } = config;
   const onFault = (error: ProxyError, traceId: string): void => {
     log('error', `${traceId}: ${error.message}`);
   };
-  const { connections, failures } = await openAdmission(config, clock, onLimit);
+  const { connections, failures } = await openAdmission(config, { clock, onLimit, place });
   const endpoints = {
     sessions,
     get publicOrigins() {
@@ -94,61 +97,55 @@ export async function openPublicPort({
       tunnels.handleUpgrade(request, socket, head, () => connections.showedSession(socket)),
   });
   connections.guard(server);
-  await listen(server, config);
+  const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
   stack.defer(() => closeServer(server));
   const of = serverAuthority === undefined ? {} : { authority: serverAuthority };
-  if (renewable) stack.use(renewIdentity(config, { server, identity, ...of, clock, log }));
+  if (place !== undefined) place.seat.onIdentity((one) => take(server, one));
+  else if (renewable) stack.use(renewIdentity(config, { server, identity, ...of, clock, log }));
   else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
-  // A TLS server that listens has a port.
-  const { port } = server.address() as AddressInfo;
   origins.listensAt(port);
   const stopBeingReady = (): void => {
     isOpen = false;
+    place?.seat.onConnection(undefined);
   };
   return { port, server, isReady, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
 }
 
-/** What strangers on the port may cost. */
-async function openAdmission(
-  { limits, trustedProxies, listen: { proxyProtocol } }: GatewayConfig,
-  clock: () => number,
-  onLimit: (limit: LimitName) => void,
-): Promise<{ readonly connections: PublicConnections; readonly failures: EnrolmentFailures }> {
-  const connections = new PublicConnections({
-    limits,
-    descriptorShare: descriptorShare(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
-    isTrustedProxy: networkList(trustedProxies) ?? (() => false),
-    requiresProxyProtocol: proxyProtocol === 'required',
-    onLimit,
-  });
-  const failures = new EnrolmentFailures({
-    perSecondMax: limits.enrolFailuresPerSecondMax,
-    sourcesMax: limits.enrolFailureSourcesMax,
-    delayMs: limits.enrolFailureDelayMs,
-    clock,
-  });
-  return { connections, failures };
+interface AdmissionNeeds extends Pick<PublicPortNeeds, 'clock' | 'onLimit'> {
+  readonly place: WorkerPlace | undefined;
 }
 
-async function listen(server: Server, config: GatewayConfig): Promise<void> {
-  const { address, port } = config.listen;
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  server.once('error', reject);
-  server.listen({ host: address, port }, () => {
-    resolve(undefined);
+/** What strangers on the port may cost. */
+async function openAdmission(
+  config: GatewayConfig,
+  { clock, onLimit, place }: AdmissionNeeds,
+): Promise<{ readonly connections: PublicConnections; readonly failures: EnrolmentFailures }> {
+  const { limits, trustedProxies } = config;
+  const connections = new PublicConnections({
+    limits,
+    strangers: place?.seat.strangers ?? (await openStrangers(config)),
+    isTrustedProxy: networkList(trustedProxies) ?? (() => false),
+    requiresProxyProtocol: config.listen.proxyProtocol === 'required',
+    onLimit,
   });
-  try {
-    await promise;
-  } catch (error) {
-    const reason = asProxyError(error).message;
-    throw new ProxyError(
-      'gateway_port_unusable',
-      `the gateway cannot listen on ${address}:${String(port)}: ${reason}`,
-      { cause: error },
-    );
-  } finally {
-    server.off('error', reject);
-  }
+  const count = place?.seat.failures ?? openFailures(config, clock);
+  return { connections, failures: new EnrolmentFailures(count, limits.enrolFailureDelayMs) };
+}
+
+/** Connections come from the supervisor, which listens. */
+function serveHanded(server: Server, { seat, port }: WorkerPlace): number {
+  // The deadlines of heads and requests begin with this event, and this server never listens itself.
+  server.emit('listening');
+  seat.onConnection((socket) => {
+    // As the server's own option has it for connections that it accepts itself.
+    socket.setNoDelay(true);
+    server.emit('connection', socket);
+  });
+  return port;
+}
+
+function take(server: Server, { certificatePem, keyPem }: PortIdentity): void {
+  server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });
 }
 
 function closeServer(server: Server): Promise<void> {

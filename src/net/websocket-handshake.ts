@@ -231,8 +231,11 @@ function acceptValue(key: string): string {
     .digest('base64');
 }
 
+/** What of the request is looked at. */
+export type UpgradeRequest = Pick<IncomingMessage, 'method' | 'httpVersion' | 'headers'>;
+
 export interface AcceptWebSocketOptions {
-  readonly request: IncomingMessage;
+  readonly request: UpgradeRequest;
   readonly socket: Duplex;
   /** Bytes that were read behind the request. */
   readonly head: Buffer;
@@ -278,7 +281,7 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
 }
 
 /** RFC 6455 §4.2.1. Returns the key. */
-function checkRequest(request: IncomingMessage): string {
+function checkRequest(request: UpgradeRequest): string {
   const { headers } = request;
   const has = (value: string | undefined, wanted: string): boolean =>
     headerTokens(value).some((token) => token.toLowerCase() === wanted);
@@ -295,7 +298,7 @@ function checkRequest(request: IncomingMessage): string {
   return key;
 }
 
-function chooseSubprotocol(request: IncomingMessage, spoken: readonly string[]): string {
+function chooseSubprotocol(request: UpgradeRequest, spoken: readonly string[]): string {
   const offered = new Set(headerTokens(request.headers['sec-websocket-protocol']));
   const subprotocol = spoken.find((name) => offered.has(name));
   if (subprotocol === undefined) throw malformed(`offers none of the subprotocols ${spoken.join(', ')}`);

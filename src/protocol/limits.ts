@@ -7,6 +7,7 @@ import { exchangeLimits } from './limits/exchange-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
+import { workerLimits } from './limits/worker-limits.ts';
 
 /** The limits with their reasons. docs/reference/limits.md is checked against this table. */
 export const limitTable = {
@@ -17,6 +18,7 @@ export const limitTable = {
   ...credentialLimits,
   ...networkLimits,
   ...adminLimits,
+  ...workerLimits,
 };
 
 export type LimitName = keyof typeof limitTable;

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { Metrics } from '../../src/gateway/metrics.ts';
+import { Metrics, metricsText } from '../../src/gateway/metrics.ts';
 import { limitTable } from '../../src/protocol/limits.ts';
 import type { LimitName } from '../../src/protocol/limits.ts';
 
@@ -71,6 +71,13 @@ const uncounted: Partial<Record<LimitName, string>> = {
   policyReadHereBytesMax: 'decides where a policy is read, and refuses none',
   policyReadTimeoutMs: 'the policy in force stays; what the metrics of its age tell',
   policyReadMemoryBytesMax: 'the policy in force stays; what the metrics of its age tell',
+  workersMax: 'told with its place when the configuration is read',
+  workerStartTimeoutMs: 'of the supervisor, which starts another and logs it',
+  workerReplyTimeoutMs: 'between the processes of a gateway; counted among the events by code',
+  workerRestartsMax: 'the gateway ends, and says why',
+  workerRestartDelayMsMax: 'a wait, by which nobody is refused',
+  workerEndTimeoutMs: 'while the process ends',
+  passedUpgradeBytesMax: 'between the processes of a gateway, of what both bounded before',
   credentialUnusedMs: 'when renewal without a request stops',
   ...forAll(
     'of the agent, which serves no metrics',
@@ -279,13 +286,7 @@ test('limits are counted by name, from the audit and beside it', () => {
   metrics.count({ ...event, errorCode: 'timeout', limit: 'connectTimeoutMs' });
   metrics.count({ ...event, limit: 'no limit of ours"} 1' });
   metrics.countLimit('tunnelsPerSessionMax');
-  const text = metrics.text({
-    tunnels: () => 0,
-    liveGrants: () => 0,
-    auditHealthy: () => true,
-    policyAgeSeconds: () => 12,
-    policyStaleSeconds: () => 0,
-  });
+  const text = metricsText({ counts: [metrics.counts()], restarts: 0 });
   assert.match(text, /^upstreamproxy_limit_hits_total\{limit="connectTimeoutMs"\} 2$/m);
   assert.match(text, /^upstreamproxy_limit_hits_total\{limit="tunnelsPerSessionMax"\} 1$/m);
   assert.equal(text.includes('no limit'), false);

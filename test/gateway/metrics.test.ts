@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { AuditEvent } from '../../src/api/audit-event.ts';
-import { Metrics, countingSink } from '../../src/gateway/metrics.ts';
+import { Metrics, countingSink, metricsText } from '../../src/gateway/metrics.ts';
 import { listenMetrics } from '../../src/gateway/metrics-server.ts';
 import { RecordingSink } from './support/recording-sink.ts';
 
 const gauges = {
-  tunnels: () => 2,
-  liveGrants: () => 1,
-  auditHealthy: () => true,
-  policyAgeSeconds: () => 12,
-  policyStaleSeconds: () => 0,
+  tunnels: 2,
+  liveGrants: 1,
+  auditHealthy: true,
+  policyAgeSeconds: 12,
+  policyStaleSeconds: 0,
 };
 const event: AuditEvent = {
   v: 1,
@@ -35,7 +35,7 @@ test('every event that the audit takes is counted by kind, verdict and code', ()
   sink.append(event);
   sink.append({ ...event, kind: 'alarm', verdict: 'info', action: 'token_reused' });
   assert.equal(inner.events.length, 3);
-  const text = metrics.text(gauges);
+  const text = metricsText({ counts: [metrics.counts(gauges)], restarts: 0 });
   assert.match(text, /events_total\{kind="exchange",verdict="deny",code="limit_exceeded",action=""\} 2\n/);
   assert.match(
     text,
@@ -60,4 +60,28 @@ test('a port that is taken is one clear error', async () => {
   await assert.rejects(listenMetrics({ address: '127.0.0.1', port: server.port, text: () => '' }), {
     code: 'gateway_port_unusable',
   });
+});
+
+test('processes of one gateway are counted as one, and one that is gone keeps its counters and loses its gauges', () => {
+  const [first, second, gone] = [new Metrics(), new Metrics(), new Metrics()];
+  for (const metrics of [first, second, gone]) metrics.count(event);
+  second.countLimit('strangersMax');
+  const worse = { ...gauges, auditHealthy: false, policyAgeSeconds: 40, policyStaleSeconds: 3 };
+  const counts = [first.counts(gauges), second.counts(worse), gone.counts()];
+  const text = metricsText({ counts, restarts: 4 });
+  for (const line of [
+    'events_total{kind="exchange",verdict="deny",code="limit_exceeded",action=""} 3',
+    'limit_hits_total{limit="strangersMax"} 1',
+    'request_bytes_total 15',
+    'exchange_duration_seconds_bucket{le="0.1"} 3',
+    'exchange_duration_seconds_count 3',
+    'tunnels 4',
+    'live_grants 2',
+    'audit_healthy 0',
+    'policy_age_seconds 40',
+    'policy_stale_seconds 3',
+    'workers 2',
+    'worker_restarts_total 4',
+  ])
+    assert.ok(text.includes(`\nupstreamproxy_${line}\n`), line);
 });

@@ -10,7 +10,7 @@ import { connectDefinition } from './connect-definition.ts';
 import { doctorDefinition } from './doctor-definition.ts';
 import { envDefinition } from './env-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
-import { embeddedGatewayDefinition, jailHelperDefinition } from './inner-definitions.ts';
+import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
 import { policyDefinition } from './policy-definition.ts';
@@ -36,4 +36,5 @@ export const definitions: readonly Definition[] = [
   policyDefinition,
   embeddedGatewayDefinition,
   jailHelperDefinition,
+  workerDefinition,
 ];

@@ -25,6 +25,11 @@ export const gatewayDefinition = {
       placeholder: 'USER[:GROUP]',
       help: 'becomes that user, by name or number, once ports and files are open; the state folder is given to it; for a gateway that is started by root',
     },
+    workers: {
+      kind: 'value',
+      placeholder: 'N',
+      help: 'processes that serve, or auto for one on each core; what the configuration says by default, which is 1',
+    },
     check: {
       kind: 'flag',
       help: 'checks the configuration with the files that it names, prints the warnings of its policy, and ends',

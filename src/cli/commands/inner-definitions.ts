@@ -38,3 +38,13 @@ export const embeddedGatewayDefinition = {
   examples: [],
   hidden: true,
 } as const satisfies CommandDefinition;
+
+export const workerDefinition = {
+  kind: 'command',
+  name: 'gateway-worker',
+  summary: 'is started by "upstreamproxy gateway"; use that',
+  arguments: [],
+  options: {},
+  examples: [],
+  hidden: true,
+} as const satisfies CommandDefinition;

@@ -8,6 +8,8 @@ import { harmlessText, jsonLine } from '../terminal/text-table.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';
 
+export type GatewayLog = (level: LogLevel, message: string) => void;
+
 export interface GatewayLogOptions {
   readonly write?: (line: string) => void;
   readonly clock?: () => number;
@@ -17,10 +19,7 @@ export interface GatewayLogOptions {
 const rank: Readonly<Record<string, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Writes lines at or above the configured level, as text or JSON. Lines above the bound are counted and told once there is room. */
-export function gatewayLog(
-  settings: GatewayConfig['log'],
-  options: GatewayLogOptions = {},
-): (level: LogLevel, message: string) => void {
+export function gatewayLog(settings: GatewayConfig['log'], options: GatewayLogOptions = {}): GatewayLog {
   const { write = (line: string): void => void process.stderr.write(line), clock = Date.now } = options;
   const { linesPerSecondMax = defaultLimits.logLinesPerSecondMax } = options;
   const least = rank[settings.level] ?? 1;

@@ -4,7 +4,6 @@ import { accessSync, constants } from 'node:fs';
 
 import { type Identity, parseIdentity } from '../../agent/jail/identity.ts';
 import { type GatewayConfig, loadGatewayConfig } from '../../gateway/config/config.ts';
-import { startGateway } from '../../gateway/gateway.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { gatewayDefinition } from '../commands/gateway-definition.ts';
@@ -13,12 +12,13 @@ import { commandOf } from '../terminal/command.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
-import { gatewayLog } from './gateway-log.ts';
+import { type GatewayLog, gatewayLog } from './gateway-log.ts';
 import { forgetSecrets, openEnvironmentWarning, protectProcess } from './gateway-protection.ts';
+import { launchWorker } from './launch-worker.ts';
+import { workerCount } from './worker-count.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
-import { checkConfiguration } from './check-configuration.ts';
 import { configurationWarnings } from './configuration-warnings.ts';
-import { type CheckProblem, problemsOf, problemText } from './policy-warnings.ts';
+import type { CheckProblem } from './policy-warnings.ts';
 import { listenForShutdown } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
@@ -41,6 +41,8 @@ function becomeUser(config: GatewayConfig, identity: Identity, made: readonly st
 type GatewayInput = Input<typeof gatewayDefinition>;
 
 async function check(file: string, json: boolean): Promise<number> {
+  const { checkConfiguration } = await import('./check-configuration.ts');
+  const { problemsOf, problemText } = await import('./policy-warnings.ts');
   let problems: readonly CheckProblem[];
   try {
     problems = await checkConfiguration(file, workloadEnvironment(process.env));
@@ -54,9 +56,61 @@ async function check(file: string, json: boolean): Promise<number> {
   return 0;
 }
 
+/** A gateway that runs, in this process or in several. */
+interface Running {
+  readonly url: string;
+  readonly reload: () => void;
+  readonly close: (options: { readonly drainMs: number }) => Promise<void>;
+  /** Rejects if it ends by itself. */
+  readonly failed: Promise<never>;
+}
+
+interface Start {
+  readonly config: GatewayConfig;
+  readonly log: GatewayLog;
+  readonly workers: number;
+  /** Takes the secrets out of this process's environment. */
+  readonly forget: () => void;
+  /** Becomes the user of --user. */
+  readonly drop: () => void;
+}
+
+async function startOne({ config, log, forget, drop }: Start): Promise<Running> {
+  // Each form is loaded when it is used: a supervisor serves nobody.
+  const { startGateway } = await import('../../gateway/gateway.ts');
+  // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
+  const running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
+  countBuffersInHeapLimit();
+  forget();
+  try {
+    drop();
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
+  const reload = (): void => void running.reload();
+  const failed = new Promise<never>(() => undefined);
+  return { url: running.url, reload, close: (options) => running.close(options), failed };
+}
+
+/** All that the workers read, they read as the user of --user: what is to be root's alone is for a gateway of one process. */
+async function startSeveral({ config, log, workers, forget, drop }: Start): Promise<Running> {
+  const { startSupervisor } = await import('../../gateway/supervisor.ts');
+  const environment = workloadEnvironment(process.env);
+  forget();
+  return await startSupervisor(config, {
+    workers,
+    launch: launchWorker,
+    environment,
+    log,
+    beforeWorkers: drop,
+  });
+}
+
 async function gateway({ options: values }: GatewayInput): Promise<number> {
   if (values.check) return await check(values.config, values.json);
   const config = await loadGatewayConfig(values.config);
+  const workers = workerCount(config, values.workers);
   const identity = values.user === undefined ? undefined : parseIdentity(values.user);
   if (identity !== undefined) requireDroppable(identity);
   outliveStandardError();
@@ -69,22 +123,29 @@ async function gateway({ options: values }: GatewayInput): Promise<number> {
   const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
   if (open !== undefined) warn(open);
   const made = identity === undefined ? [] : takeFiles(config);
-  // Credentials of source `env` are what the operator set, the launcher's cleaning aside.
-  await using running = await startGateway(config, { environment: workloadEnvironment(process.env), log });
-  countBuffersInHeapLimit();
-  forgetSecrets(process.env, secrets);
-  if (identity !== undefined) {
+  const drop = (): void => {
+    if (identity === undefined) return;
     becomeUser(config, identity, made);
     // The change of user is one of the things that make a process dumpable again (`man 2 prctl`).
     protectProcess(warn);
-  }
-  const reload = (): void => void running.reload();
+  };
+  const forget = (): void => forgetSecrets(process.env, secrets);
+  const start = workers === 1 ? startOne : startSeveral;
+  const running = await start({ config, log, workers, forget, drop });
+  const { reload } = running;
   process.on('SIGUSR2', reload);
   log('info', `listening on ${running.url}`);
-  await shutdown.requested;
-  log('info', `draining for up to ${config.limits.drainTimeoutMs} ms`);
-  await running.close({ drainMs: config.limits.drainTimeoutMs });
-  process.off('SIGUSR2', reload);
+  const { drainTimeoutMs: drainMs } = config.limits;
+  const end = async (): Promise<void> => {
+    log('info', `draining for up to ${drainMs} ms`);
+    await running.close({ drainMs });
+    process.off('SIGUSR2', reload);
+  };
+  try {
+    await Promise.race([shutdown.requested, running.failed]);
+  } finally {
+    await end();
+  }
   return 0;
 }
 

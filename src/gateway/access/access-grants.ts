@@ -20,6 +20,8 @@ export interface AccessGrantsOptions {
   /** Told of grants and requests that this process ended because their time was over. */
   readonly onEnded: (record: AccessRecord) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
+  /** Whether this process ends what is over. One of several is enough. */
+  readonly isOnDuty?: () => boolean;
 }
 
 /** Looks at the store until it is closed. */
@@ -76,11 +78,11 @@ export class AccessGrants implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { store, clock, onEnded } = this.#options;
+    const { store, clock, onEnded, isOnDuty = () => true } = this.#options;
     const nowMs = clock();
     // First what needs no store, so that a store that fails prolongs nothing.
     this.#replace(this.#grants.filter(({ endsMs }) => endsMs > nowMs));
-    const ended = await store.expire(nowMs);
+    const ended = isOnDuty() ? await store.expire(nowMs) : [];
     this.#replace((await store.inForce(nowMs)).flatMap(grantOf));
     for (const record of ended) await onEnded(record);
   }

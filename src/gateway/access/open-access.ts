@@ -21,6 +21,7 @@ export interface GatewayAccessInput {
   readonly clock: () => number;
   readonly onFault: (error: ProxyError) => void;
   readonly stack: AsyncDisposableStack;
+  readonly isOnDuty?: () => boolean;
 }
 
 export interface GatewayAccess {
@@ -31,7 +32,7 @@ export interface GatewayAccess {
 }
 
 export async function openAccess(input: GatewayAccessInput): Promise<GatewayAccess> {
-  const { config, store, base, clock, onFault, stack } = input;
+  const { config, store, base, clock, onFault, stack, isOnDuty = () => true } = input;
   if (!config.access.enabled)
     return { policy: withoutGrants(base, config.limits), onChange: () => undefined };
   const audit = new SessionAudit(input.audit);
@@ -43,6 +44,7 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
       limits,
       clock,
       onFault,
+      isOnDuty,
       onEnded: (record) => audit.record(endedStep(record, clock())),
     }),
   );

@@ -18,10 +18,10 @@ export interface AdminParts {
   readonly policies: Policies;
   /** What decides: the policy with the grants in force. */
   readonly policy: () => Policy;
-  readonly metricsText: () => string;
-  /** How often a limit was reached since the start. */
-  readonly limitReached: (limit: LimitName) => number;
-  readonly tunnels: () => number;
+  readonly metricsText: () => Promise<string>;
+  /** How often each limit was reached since the start; one that was not is left out. */
+  readonly limitsReached: () => Promise<ReadonlyMap<LimitName, number>>;
+  readonly tunnels: () => Promise<number>;
   readonly isReady: () => boolean;
   readonly isAuditHealthy: () => boolean;
   readonly version: string;

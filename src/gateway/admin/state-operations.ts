@@ -15,28 +15,34 @@ export const stateOperations: Handlers<'who' | 'health' | 'limits' | 'credential
       ...given('sees', sees),
       ...given('expires', expiresMs === undefined ? undefined : isoTime(expiresMs)),
     }),
-    health: ({ version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers }, { nowMs }) => ({
+    health: async (
+      { version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers },
+      { nowMs },
+    ) => ({
       version,
       started: isoTime(startedMs),
       now: isoTime(nowMs),
       ready: isReady(),
       audit: isAuditHealthy() ? 'written' : 'failing',
-      tunnels: tunnels(),
+      tunnels: await tunnels(),
       policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
       followers: followers.count,
     }),
-    limits: ({ config, limitReached }) => ({
-      // The keys of the table are the names; Object.entries forgets that.
-      items: (Object.entries(limitTable) as [LimitName, (typeof limitTable)[LimitName]][]).map(
-        ([name, { code, reason }]) => ({
-          name,
-          code,
-          reason,
-          value: config.limits[name],
-          reached: limitReached(name),
-        }),
-      ),
-    }),
+    limits: async ({ config, limitsReached }) => {
+      const reached = await limitsReached();
+      return {
+        // The keys of the table are the names; Object.entries forgets that.
+        items: (Object.entries(limitTable) as [LimitName, (typeof limitTable)[LimitName]][]).map(
+          ([name, { code, reason }]) => ({
+            name,
+            code,
+            reason,
+            value: config.limits[name],
+            reached: reached.get(name) ?? 0,
+          }),
+        ),
+      };
+    },
     credentials: ({ config }) => ({
       items: Object.entries(config.credentials).map(([name, one]) => ({
         name,

@@ -6,38 +6,31 @@ import { ProxyError } from '../../protocol/error.ts';
 import { TokenBucket } from '../../protocol/token-bucket.ts';
 import { sourceKey } from './source-key.ts';
 
-export interface EnrolmentFailureOptions {
+export interface FailureRateOptions {
   readonly perSecondMax: number;
   /** Sources that are remembered; the one that failed longest ago makes room. */
   readonly sourcesMax: number;
-  /** How long a source above its rate waits for its refusal. */
-  readonly delayMs: number;
   readonly clock: () => number;
 }
 
-export class EnrolmentFailures {
-  readonly #options: EnrolmentFailureOptions;
+/** Who counts failures: the process itself, or one for several. */
+export interface FailureCount {
+  /** Counts a failure of a source. Seconds until the next may follow; 0 within the rate. */
+  take(source: string): number | Promise<number>;
+}
+
+export class FailureRate implements FailureCount {
+  readonly #options: FailureRateOptions;
   /** In the order of their last failure. */
   readonly #buckets = new Map<string, TokenBucket>();
 
-  constructor(options: EnrolmentFailureOptions) {
+  constructor(options: FailureRateOptions) {
     this.#options = options;
   }
 
-  /**
-   * Counts a failure of a source. Resolves with what it is told: `refusal` itself, or, above the rate and after a delay, that it is
-   * too fast.
-   */
-  async told(address: string | undefined, refusal: ProxyError): Promise<ProxyError> {
-    const { perSecondMax, delayMs, clock } = this.#options;
-    const secondsLeft = this.#bucketOf(sourceKey(address)).take(perSecondMax, clock());
-    if (secondsLeft === 0) return refusal;
-    await wait(delayMs, undefined, { ref: false });
-    return new ProxyError(
-      'limit_exceeded',
-      `Too many enrolments of this address failed (enrolFailuresPerSecondMax); try again in ${secondsLeft} s.`,
-      { limit: 'enrolFailuresPerSecondMax', cause: refusal },
-    );
+  take(source: string): number {
+    const { perSecondMax, clock } = this.#options;
+    return this.#bucketOf(source).take(perSecondMax, clock());
   }
 
   #bucketOf(source: string): TokenBucket {
@@ -50,5 +43,31 @@ export class EnrolmentFailures {
       if (oldest !== undefined) this.#buckets.delete(oldest);
     }
     return bucket;
+  }
+}
+
+export class EnrolmentFailures {
+  readonly #count: FailureCount;
+  readonly #delayMs: number;
+
+  /** @param delayMs how long a source above its rate waits for its refusal */
+  constructor(count: FailureCount, delayMs: number) {
+    this.#count = count;
+    this.#delayMs = delayMs;
+  }
+
+  /**
+   * Counts a failure of a source. Resolves with what it is told: `refusal` itself, or, above the rate and after a delay, that it is
+   * too fast.
+   */
+  async told(address: string | undefined, refusal: ProxyError): Promise<ProxyError> {
+    const secondsLeft = await this.#count.take(sourceKey(address));
+    if (secondsLeft === 0) return refusal;
+    await wait(this.#delayMs, undefined, { ref: false });
+    return new ProxyError(
+      'limit_exceeded',
+      `Too many enrolments of this address failed (enrolFailuresPerSecondMax); try again in ${secondsLeft} s.`,
+      { limit: 'enrolFailuresPerSecondMax', cause: refusal },
+    );
   }
 }

@@ -7,12 +7,12 @@ import { senderAddress } from '../../http/forwarded.ts';
 import { readProxyProtocol } from '../../net/proxy-protocol.ts';
 import type { LimitName, Limits } from '../../protocol/limits.ts';
 import { plainAddress } from './networks.ts';
-import { StrangerConnections } from './stranger-connections.ts';
+import { StrangerConnections, type StrangerCount, type StrangerLimit } from './stranger-connections.ts';
 
 export interface PublicConnectionsOptions {
   readonly limits: Limits;
-  /** Descriptors that strangers may take, whatever the limits say. */
-  readonly descriptorShare: number;
+  /** Who counts them. */
+  readonly strangers: StrangerCount;
   /** Proxies whose word on who is behind them is taken. */
   readonly isTrustedProxy: (address: string) => boolean;
   /** Every connection begins with a PROXY head of a trusted proxy; otherwise none may. */
@@ -20,19 +20,22 @@ export interface PublicConnectionsOptions {
   readonly onLimit: (limit: LimitName) => void;
 }
 
+/** Counts in this process. Strangers may take that many descriptors, whatever the limits say. */
+export function countStrangers(limits: Limits, descriptorShare: number): StrangerConnections {
+  const { strangersMax, strangersPerSourceMax } = limits;
+  return new StrangerConnections({
+    strangersMax: Math.max(1, Math.min(strangersMax, descriptorShare)),
+    strangersPerSourceMax,
+  });
+}
+
 export class PublicConnections {
   readonly #options: PublicConnectionsOptions;
-  readonly #strangers: StrangerConnections;
   /** What a PROXY head said, by connection. */
   readonly #sources = new Map<string, string>();
 
   constructor(options: PublicConnectionsOptions) {
     this.#options = options;
-    const { strangersMax, strangersPerSourceMax } = options.limits;
-    this.#strangers = new StrangerConnections({
-      strangersMax: Math.max(1, Math.min(strangersMax, options.descriptorShare)),
-      strangersPerSourceMax,
-    });
   }
 
   /** Stands before whatever the server does with a new connection. */
@@ -44,18 +47,13 @@ export class PublicConnections {
         for (const listener of accept) listener.call(server, socket);
       };
       if (this.#options.requiresProxyProtocol) void this.#acceptProxied(socket, pass);
-      else if (this.#admit(socket, socket.remoteAddress)) pass();
+      else if (this.#admit(socket, plainAddress(socket.remoteAddress ?? ''))) pass();
     });
-  }
-
-  /** Connections that have not shown a session. */
-  get strangers(): number {
-    return this.#strangers.count;
   }
 
   /** Who sent a request, as far as proxies that are trusted say. */
   sourceOf({ socket, headersDistinct }: IncomingMessage): string {
-    const peer = this.#sources.get(keyOf(socket)) ?? plainAddress(socket.remoteAddress ?? '');
+    const peer = this.#sources.get(connectionKey(socket)) ?? plainAddress(socket.remoteAddress ?? '');
     const fields = {
       forwarded: headersDistinct['forwarded'] ?? [],
       xForwardedFor: headersDistinct['x-forwarded-for'] ?? [],
@@ -65,7 +63,7 @@ export class PublicConnections {
 
   /** The connection is one of a living session: it is no stranger's any more. */
   showedSession(socket: Duplex): void {
-    this.#strangers.release(keyOf(socket));
+    this.#options.strangers.release(connectionKey(socket));
   }
 
   async #acceptProxied(socket: Socket, pass: () => void): Promise<void> {
@@ -76,10 +74,10 @@ export class PublicConnections {
     socket.on('error', onError);
     try {
       const source = await readProxyProtocol(socket, this.#options.limits.handshakeTimeoutMs);
-      this.#strangers.release(keyOf(socket));
-      if (source !== undefined) this.#sources.set(keyOf(socket), source);
-      if (!this.#admit(socket, source ?? peer)) return;
-      pass();
+      if (socket.destroyed) return;
+      const key = connectionKey(socket);
+      if (source !== undefined) this.#sources.set(key, source);
+      if (this.#isTaken(socket, await this.#options.strangers.readmit(key, source ?? peer))) pass();
     } catch {
       socket.destroy();
     } finally {
@@ -87,24 +85,27 @@ export class PublicConnections {
     }
   }
 
-  #admit(socket: Socket, address: string | undefined): boolean {
-    const key = keyOf(socket);
-    const limit = this.#strangers.admit(key, address);
-    if (limit !== undefined) {
-      this.#options.onLimit(limit);
-      socket.destroy();
-      return false;
-    }
+  #admit(socket: Socket, address: string): boolean {
+    const key = connectionKey(socket);
+    const { strangers } = this.#options;
+    if (!this.#isTaken(socket, strangers.admit(key, address))) return false;
     socket.once('close', () => {
-      this.#strangers.release(key);
+      strangers.forget(key);
       this.#sources.delete(key);
     });
     return true;
   }
+
+  #isTaken(socket: Socket, limit: StrangerLimit | undefined): boolean {
+    if (limit === undefined) return !socket.destroyed;
+    this.#options.onLimit(limit);
+    socket.destroy();
+    return false;
+  }
 }
 
 /** The same for a connection and the TLS on it. */
-function keyOf(socket: Duplex | Socket): string {
+export function connectionKey(socket: Duplex | Socket): string {
   // A stream that is no socket has neither, and is counted by nobody.
   const { remoteAddress, remotePort, localPort } = socket as Partial<Socket>;
   return `${remoteAddress ?? ''}#${remotePort ?? ''}#${localPort ?? ''}`;

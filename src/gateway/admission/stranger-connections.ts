@@ -13,7 +13,22 @@ export type StrangerLimit = 'strangersMax' | 'strangersPerSourceMax';
 /** What names a connection. */
 type Connection = string;
 
-export class StrangerConnections {
+/** Who counts strangers: the process itself, or one for several. */
+export interface StrangerCount {
+  /** Counts a new connection, or names the limit by which it is not taken. */
+  admit(connection: Connection, address: string | undefined): StrangerLimit | undefined;
+  /** The connection is from elsewhere, as a proxy says. */
+  readmit(
+    connection: Connection,
+    address: string,
+  ): StrangerLimit | undefined | Promise<StrangerLimit | undefined>;
+  /** It showed a session, and counts no longer. */
+  release(connection: Connection): void;
+  /** It is gone. */
+  forget(connection: Connection): void;
+}
+
+export class StrangerConnections implements StrangerCount {
   readonly #bounds: StrangerBounds;
   readonly #sources = new Map<Connection, string>();
   readonly #counts = new Map<string, number>();
@@ -37,7 +52,16 @@ export class StrangerConnections {
     return undefined;
   }
 
-  /** It showed a session, or it is gone. Harmless for one that is not counted. */
+  readmit(connection: Connection, address: string): StrangerLimit | undefined {
+    this.release(connection);
+    return this.admit(connection, address);
+  }
+
+  forget(connection: Connection): void {
+    this.release(connection);
+  }
+
+  /** Harmless for one that is not counted. */
   release(connection: Connection): void {
     const source = this.#sources.get(connection);
     if (source === undefined) return;

@@ -26,6 +26,8 @@ export interface AuditRetentionOptions {
   /** Told after each batch whether the reserve is used up: then only those who do not flood may go on filling the audit. */
   readonly onReserve: (isUsedUp: boolean) => void;
   readonly onFault: (error: ProxyError) => void;
+  /** Whether this process removes what is out of bounds. One of several is enough; each has to know of the reserve. */
+  readonly isOnDuty?: () => boolean;
 }
 
 /** Looks every few seconds until it is closed. */
@@ -60,6 +62,7 @@ export class AuditRetention implements AsyncDisposable {
     const { keepDays, keepEvents, keepBytes } = this.#options;
     if (keepDays === undefined && keepEvents === undefined && keepBytes === undefined) return;
     await this.#tellReserve();
+    if (this.#options.isOnDuty?.() === false) return;
     const bounds = this.#bounds();
     for (let batches = 0; batches < batchesMax && !signal.aborted; batches += 1) {
       const removed = await this.#options.store.prune(bounds);

@@ -37,11 +37,17 @@ export interface SessionStep {
 /** Turns steps into events and waits until they are stored: no response to an agent without its event. */
 export class SessionAudit {
   readonly #sink: DurableAuditSink;
+  readonly #refusalsPerMinuteMax: number;
   #minuteStartMs = 0;
   #strangerRefusals = 0;
 
-  constructor(sink: DurableAuditSink) {
+  /** @param refusalsPerMinuteMax of strangers */
+  constructor(
+    sink: DurableAuditSink,
+    refusalsPerMinuteMax: number = defaultLimits.strangerRefusalsPerMinuteMax,
+  ) {
     this.#sink = sink;
+    this.#refusalsPerMinuteMax = refusalsPerMinuteMax;
   }
 
   get healthy(): boolean {
@@ -61,8 +67,8 @@ export class SessionAudit {
       this.#strangerRefusals = 0;
     }
     this.#strangerRefusals += 1;
-    if (this.#strangerRefusals > defaultLimits.strangerRefusalsPerMinuteMax) return;
-    const last = this.#strangerRefusals === defaultLimits.strangerRefusalsPerMinuteMax;
+    if (this.#strangerRefusals > this.#refusalsPerMinuteMax) return;
+    const last = this.#strangerRefusals === this.#refusalsPerMinuteMax;
     this.#sink.append(
       eventOf({
         action: 'refused',

@@ -19,6 +19,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   if (document.listen?.address !== undefined && isIP(document.listen.address) === 0) {
     report(['listen', 'address'], 'not an IP address; write one to listen on, such as 0.0.0.0 or ::');
   }
+  checkWorkers(document, report);
   checkPorts(document, report);
   checkProxies(document, report);
   if (hasPassword(document.store ?? '')) {
@@ -100,6 +101,17 @@ function checkAdmin({ admin, listen, metrics }: GatewayConfigDocument, report: R
 /** Whether two listeners on one port would be in each other's way. */
 function meet(one: string, other: string): boolean {
   return one === other || [one, other].some((address) => address === '0.0.0.0' || address === '::');
+}
+
+function checkWorkers({ workers = 1, store, admin }: GatewayConfigDocument, report: Report): void {
+  if (workers === 1) return;
+  if (store === 'sqlite::memory:')
+    report(
+      ['workers'],
+      'each worker would have a store in memory of its own; write sqlite:path under store, or workers: 1',
+    );
+  if (admin?.listen?.port === 0)
+    report(['admin', 'listen', 'port'], 'every worker has to know the port; write one, or workers: 1');
 }
 
 /** Of two with the same name one would never be asked: its audience, keys and algorithms would not count. */

@@ -1,7 +1,7 @@
 // The shape of the gateway's configuration file. schema/gateway.schema.json is made from it.
 
 import { z } from 'zod';
-import { limitTable, type LimitName } from '../../protocol/limits.ts';
+import { defaultLimits, limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
 import { adminSchema } from './admin-schema.ts';
@@ -230,6 +230,8 @@ function isOrigin(text: string): boolean {
 }
 
 /** The configuration file of `upstreamproxy gateway`. */
+const workersHint = `write auto, or a number of processes from 1 to ${defaultLimits.workersMax}`;
+
 export const gatewayConfigSchema = strictMap(
   {
     version: z.literal(1, { error: 'write version: 1, the only version there is' }).optional(),
@@ -254,6 +256,18 @@ export const gatewayConfigSchema = strictMap(
       .describe(
         'Origins under which agents reach the gateway, where a balancer has another port; the public names on its own port and 443 by default.',
       ),
+    workers: z
+      .union(
+        [
+          z.literal('auto'),
+          z.int({ error: workersHint }).min(1, { error: workersHint }).max(defaultLimits.workersMax, {
+            error: workersHint,
+          }),
+        ],
+        { error: workersHint },
+      )
+      .optional()
+      .describe('Processes that serve, behind one port; auto is one for each core. 1 by default.'),
     stateDirectory: text('write the path of a folder')
       .optional()
       .describe('Keys, certificate authority and store, unless they are placed elsewhere.'),

@@ -51,6 +51,8 @@ export interface GatewayConfig {
   };
   /** Networks of balancers whose word on who is behind them is taken. */
   readonly trustedProxies: readonly string[];
+  /** Processes that serve; auto: one for each core. */
+  readonly workers: number | 'auto';
   readonly publicNames: readonly string[];
   /** Undefined: the public names, on the port of the gateway and on 443. */
   readonly publicOrigins?: readonly string[];
@@ -118,6 +120,7 @@ export function embeddedConfig(
     ...completeConfig({}, directory, directory),
     listen: { address: '127.0.0.1', port: 0 },
     trustedProxies: [],
+    workers: 1,
     publicNames: ['localhost', '127.0.0.1'],
     policy: { mode: 'observe', paths: [] },
     audit: {
@@ -238,6 +241,7 @@ function completeConfig(
   return {
     listen: listenOf(document),
     trustedProxies: asList(document.trustedProxies),
+    workers: document.workers ?? 1,
     ...reachedUnder(document, publicNames),
     stateDirectory,
     tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },

@@ -46,6 +46,8 @@ export interface SessionServiceOptions {
   readonly clock?: () => number;
   /** Told of faults that no request waits for. */
   readonly onFault?: (error: ProxyError) => void;
+  readonly isOnDuty?: (() => boolean) | undefined;
+  readonly strangerRefusalsPerMinuteMax?: number;
 }
 
 export interface EnrolInput {
@@ -69,11 +71,12 @@ export interface AuthenticatedSession {
 
 /** Opens the service and begins to watch for endings. The store and the audit belong to the caller. */
 export async function openSessionService(options: SessionServiceOptions): Promise<SessionService> {
-  const audit = new SessionAudit(options.audit);
+  const audit = new SessionAudit(options.audit, options.strangerRefusalsPerMinuteMax);
   const watch = await SessionWatch.open({
     store: options.store,
     clock: options.clock ?? Date.now,
     onFault: options.onFault ?? (() => {}),
+    isOnDuty: options.isOnDuty,
     onExpired: ({ id, principalId, reason, overMs = 0 }) =>
       audit.record({
         action: 'ended',
@@ -85,6 +88,8 @@ export async function openSessionService(options: SessionServiceOptions): Promis
   });
   return new SessionService(options, audit, watch);
 }
+
+type StepTime = Pick<EnrolInput, 'nowMs' | 'traceId'>;
 
 /** Each method throws ProxyError; the codes are those of docs/reference/session-api.md. */
 export class SessionService implements AsyncDisposable {
@@ -222,13 +227,12 @@ export class SessionService implements AsyncDisposable {
   ): Promise<void> {
     const { id, principalId, claims, posture, agentVersion } = session;
     for (const earlier of superseded) {
-      const message = `Revoked: session ${id} enrolled with the same token before the commit.`;
       await this.#audit.record({
         ...stepOf(input),
         action: 'revoked',
         sessionId: earlier,
         principal: principalId,
-        message,
+        message: `Revoked: session ${id} enrolled with the same token before the commit.`,
       });
     }
     await this.#audit.record({
@@ -341,19 +345,18 @@ export class SessionService implements AsyncDisposable {
   async #end(
     session: SessionRecord,
     ending: { readonly state: 'ended' | 'revoked'; readonly reason: string },
-    at: { readonly nowMs: number; readonly traceId?: string },
+    at: StepTime,
   ): Promise<boolean> {
     const { id, principalId } = session;
     if (!(await this.#options.store.sessions.end(id, ending, at.nowMs))) return false;
     // The streams end first: a failing audit must not keep a revoked session alive.
     await this.#watch.look();
-    const message = `The session was ${ending.state}: ${ending.reason}.`;
     await this.#audit.record({
       ...stepOf(at),
       action: ending.state,
       sessionId: id,
       principal: principalId,
-      message,
+      message: `The session was ${ending.state}: ${ending.reason}.`,
     });
     return true;
   }
@@ -392,9 +395,6 @@ export class SessionService implements AsyncDisposable {
   }
 }
 
-function stepOf({ nowMs, traceId }: { readonly nowMs: number; readonly traceId?: string }): {
-  readonly nowMs: number;
-  readonly traceId?: string;
-} {
+function stepOf({ nowMs, traceId }: StepTime): StepTime {
   return traceId === undefined ? { nowMs } : { nowMs, traceId };
 }

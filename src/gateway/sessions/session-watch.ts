@@ -18,6 +18,8 @@ export interface SessionWatchOptions {
   /** Called once for each session that reached its time, in the one process that ended it. */
   readonly onExpired: (session: SessionRecord) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
+  /** Whether this process ends sessions whose time is over, and forgets what is old. One of several is enough. */
+  readonly isOnDuty?: (() => boolean) | undefined;
 }
 
 /** Looks at the store's change counter at an interval until it is closed. */
@@ -66,7 +68,8 @@ export class SessionWatch implements AsyncDisposable {
   async #look(): Promise<void> {
     const { sessions } = this.#options.store;
     const nowMs = this.#options.clock();
-    const expired = await sessions.expire(nowMs);
+    const isOnDuty = this.#options.isOnDuty?.() ?? true;
+    const expired = isOnDuty ? await sessions.expire(nowMs) : [];
     for (;;) {
       const { sequence, endings } = await sessions.endingsSince(this.#sequence);
       this.#sequence = sequence;
@@ -75,7 +78,7 @@ export class SessionWatch implements AsyncDisposable {
     }
     // After the streams have ended: a failing audit must not keep them open.
     for (const session of expired) await this.#options.onExpired(session);
-    if (nowMs < this.#nextPruneMs) return;
+    if (!isOnDuty || nowMs < this.#nextPruneMs) return;
     // A full batch means that more is due: the next look goes on, so forgetting keeps up with a thousand endings a look.
     if (!(await this.#prune(nowMs))) this.#nextPruneMs = nowMs + pruneIntervalMs;
   }

@@ -23,6 +23,7 @@ import { sessionRequestOf } from '../sessions/session-endpoints.ts';
 import type { AuthenticatedSession, SessionService } from '../sessions/session-service.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
 import { LinkModes } from './link-modes.ts';
+import type { SessionUpgrade, TunnelPlaces } from './tunnel-places.ts';
 
 export interface TunnelServerOptions {
   readonly sessions: SessionService;
@@ -31,6 +32,8 @@ export interface TunnelServerOptions {
   readonly publicOrigins: readonly string[];
   /** Signs what is agreed for a tunnel. */
   readonly signingKey: Pick<SigningKey, 'signText'>;
+  /** Of one of several processes: where the tunnels of a session are. */
+  readonly places?: TunnelPlaces;
 }
 
 interface Upgrade {
@@ -84,11 +87,13 @@ export class TunnelServer {
     try {
       await this.#open({ request, socket, head, onSession });
     } catch (error) {
-      const fault = asProxyError(error);
-      const { httpStatus } = fault;
-      this.#count(fault);
-      refuseUpgrade(socket, httpStatus, sessionProblem(fault.code, fault.message));
+      this.#refuse(socket, asProxyError(error));
     }
+  }
+
+  #refuse(socket: Duplex, fault: ProxyError): void {
+    this.#count(fault);
+    refuseUpgrade(socket, fault.httpStatus, sessionProblem(fault.code, fault.message));
   }
 
   /** Agents that end TLS are told where they leave it to the gateway now. */
@@ -99,7 +104,8 @@ export class TunnelServer {
   /** New streams go elsewhere; the old ones may finish until the deadline. */
   async drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
-    await Promise.all([...this.#tunnels].map((tunnel) => tunnel.drain(deadlineMs)));
+    const own = [...this.#tunnels].map((tunnel) => tunnel.drain(deadlineMs));
+    await Promise.all([...own, this.#options.places?.drain(deadlineMs)]);
   }
 
   destroy(): void {
@@ -109,8 +115,7 @@ export class TunnelServer {
   }
 
   async #open({ request, socket, head, onSession }: Upgrade): Promise<void> {
-    if (this.#draining)
-      throw new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
+    if (this.#draining) throw draining();
     const { pathname } = new URL(request.url ?? '/', 'https://gateway.invalid');
     if (pathname !== tunnelPath)
       throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
@@ -118,10 +123,27 @@ export class TunnelServer {
     const session = await sessions.authenticate(
       sessionRequestOf(request, publicOrigins, { nowMs: parts.clock() }),
     );
-    const { principal } = session;
     onSession();
+    const upgrade = { session, request, socket, head, exporter: linkExporter(socket) };
+    if ((await this.#options.places?.passOn(upgrade)) === true) return;
+    await this.#serve(upgrade);
+  }
+
+  /** Takes a tunnel that another process passed on; never throws. */
+  async takePassed(upgrade: SessionUpgrade): Promise<void> {
+    const { socket } = upgrade;
+    try {
+      if (this.#draining) throw draining();
+      await this.#serve(upgrade);
+    } catch (error) {
+      this.#refuse(socket, asProxyError(error));
+    }
+  }
+
+  async #serve({ session, request, socket, head, exporter }: SessionUpgrade): Promise<void> {
+    const { parts } = this.#options;
+    const { principal } = session;
     this.#checkCount(principal.sessionId);
-    const exporter = linkExporter(socket);
     const webSocket = acceptWebSocket({
       request,
       socket,
@@ -145,6 +167,7 @@ export class TunnelServer {
       await this.#options.sessions.requireAlive(tunnel.sessionId);
     } catch (error) {
       tunnel.dismiss(asProxyError(error));
+      this.#options.places?.ended(tunnel.sessionId);
     }
   }
 
@@ -246,6 +269,10 @@ export class TunnelServer {
         tunnel.dismiss(new ProxyError('session_revoked', `the session ended: ${reason}`));
     }
   }
+}
+
+function draining(): ProxyError {
+  return new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
 }
 
 class LinkTunnel implements OpenTunnel {

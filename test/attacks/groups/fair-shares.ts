@@ -13,7 +13,7 @@ import {
 import fc from 'fast-check';
 
 import { gatewayLog } from '../../../src/cli/gateway/gateway-log.ts';
-import { EnrolmentFailures } from '../../../src/gateway/admission/enrolment-failures.ts';
+import { EnrolmentFailures, FailureRate } from '../../../src/gateway/admission/enrolment-failures.ts';
 import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
 import { StrangerConnections } from '../../../src/gateway/admission/stranger-connections.ts';
 import { ResponseDecoder } from '../../../src/gateway/scrub/response-decoder.ts';
@@ -69,7 +69,10 @@ function sources(addresses: readonly string[], keyOf: (address: string) => strin
 
 /** How often one source hears why its token failed, within a moment. */
 async function guessed(addresses: readonly string[], spread: (address: string) => string): Promise<Finding> {
-  const failures = new EnrolmentFailures({ perSecondMax: 3, sourcesMax: 100, delayMs: 0, clock: () => 0 });
+  const failures = new EnrolmentFailures(
+    new FailureRate({ perSecondMax: 3, sourcesMax: 100, clock: () => 0 }),
+    0,
+  );
   const refusal = new ProxyError('token_invalid', 'no');
   let heard = 0;
   for (const address of addresses)

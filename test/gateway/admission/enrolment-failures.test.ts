@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EnrolmentFailures } from '../../../src/gateway/admission/enrolment-failures.ts';
+import { EnrolmentFailures, FailureRate } from '../../../src/gateway/admission/enrolment-failures.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 
 const refusal = new ProxyError('token_invalid', 'no');
 const failuresAt = (clock: { nowMs: number }, sourcesMax = 100) =>
-  new EnrolmentFailures({ perSecondMax: 3, sourcesMax, delayMs: 1, clock: () => clock.nowMs });
+  new EnrolmentFailures(new FailureRate({ perSecondMax: 3, sourcesMax, clock: () => clock.nowMs }), 1);
 
 test('a source hears why, until it fails too fast; another source, and it a moment later, hear why again', async () => {
   const clock = { nowMs: 0 };

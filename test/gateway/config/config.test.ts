@@ -28,6 +28,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
   assert.deepEqual(parse('{}'), {
     listen: { address: '0.0.0.0', port: 8443, proxyProtocol: 'refused' },
     trustedProxies: [],
+    workers: 1,
     publicNames: ['localhost'],
     stateDirectory: '/var/lib/upstreamproxy',
     tls: 'self',
@@ -85,6 +86,7 @@ test('everything that is written is taken, with paths counted from the folder of
 version: 1
 listen: { address: "::1", port: 0, proxyProtocol: required }
 trustedProxies: [10.0.0.0/8, 192.0.2.1]
+workers: auto
 publicNames: [gateway.example.com, 192.0.2.1]
 stateDirectory: state
 tls: { certificate: tls.pem, key: /keys/tls.key }
@@ -116,6 +118,7 @@ log: { level: debug, format: json }
   assert.deepEqual(config, {
     listen: { address: '::1', port: 0, proxyProtocol: 'required' },
     trustedProxies: ['10.0.0.0/8', '192.0.2.1'],
+    workers: 'auto',
     publicNames: ['gateway.example.com', '192.0.2.1'],
     stateDirectory: '/etc/gateway/state',
     tls: { certificate: '/etc/gateway/tls.pem', key: '/keys/tls.key' },
@@ -179,6 +182,12 @@ describe('what is wrong is told with its place and what to write', () => {
       'a PROXY head by nobody',
       'listen: { proxyProtocol: required }',
       [/^g:1:26: error: a PROXY head is believed from/],
+    ],
+    ['workers that are none', 'workers: 0', [/write auto, or a number of processes from 1 to 64/]],
+    [
+      'workers without a common store',
+      'workers: 2\nstore: "sqlite::memory:"',
+      [/^g:1:10: error: each worker would have a store in memory of its own; write sqlite:path/],
     ],
     ['a name to listen on', 'listen: { address: localhost }', [/^g:1:20: error: not an IP address/]],
     ['a port too high', 'listen: { port: 70000 }', [/"listen.port" is 70000; write a port/]],

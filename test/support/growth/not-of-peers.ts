@@ -127,6 +127,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/net/proxy-protocol.ts readProxyProtocol',
   ],
   'it passes octets on, unread': [
+    'src/gateway/workers/passage.ts Passages',
     'src/gateway/front/request-body.ts RequestBody',
     'src/gateway/audit/audit-file.ts AuditFile',
     'src/gateway/credentials/sigv4/signer.ts Signer',

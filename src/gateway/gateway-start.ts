@@ -1,0 +1,76 @@
+// What every phase of the start of a gateway has at hand.
+
+import type { AuditEvent } from '../api/audit-event.ts';
+import type { ProxyError } from '../protocol/error.ts';
+import type { LimitName } from '../protocol/limits.ts';
+import { alarmText } from './audit/alarms.ts';
+import type { GatewayConfig } from './config/config.ts';
+import type { HomeCredentials } from './credentials/request/home-credentials.ts';
+import { Metrics } from './metrics.ts';
+import { PublicOrigins } from './sessions/public-origins.ts';
+import type { WorkerPlace } from './workers/worker-place.ts';
+
+export interface GatewayOptions {
+  /** The environment at start, for credentials of source `env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Of an embedded gateway: secrets of the caller's home. */
+  readonly homes?: HomeCredentials;
+  readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void;
+  readonly clock?: () => number;
+  /** Of a worker: where it stands among the others. */
+  readonly place?: WorkerPlace;
+}
+
+/** What every phase of the start has at hand. */
+export interface Start {
+  readonly config: GatewayConfig;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homes: HomeCredentials | undefined;
+  readonly log: NonNullable<GatewayOptions['log']>;
+  readonly clock: () => number;
+  readonly metrics: Metrics;
+  /** What is opened goes here, and ends in the reverse order. */
+  readonly stack: AsyncDisposableStack;
+  readonly onFault: (error: ProxyError) => void;
+  readonly onLimit: (limit: LimitName) => void;
+  /** Counts events of sessions, and logs those that need a look. */
+  readonly onSessionEvent: (event: AuditEvent) => void;
+  /** Under which agents reach it. */
+  readonly origins: PublicOrigins;
+  /** Of a worker: where it stands among the others. */
+  readonly place: WorkerPlace | undefined;
+  /** Whether this process does what one of all workers does. Asked each time. */
+  readonly isOnDuty: () => boolean;
+}
+
+export function beginStart(
+  config: GatewayConfig,
+  options: GatewayOptions,
+  stack: AsyncDisposableStack,
+): Start {
+  const { environment = {}, homes, log = () => undefined, clock = Date.now, place } = options;
+  const metrics = new Metrics();
+  return {
+    config,
+    environment,
+    homes,
+    log,
+    clock,
+    metrics,
+    stack,
+    origins: new PublicOrigins(config),
+    place,
+    isOnDuty: () => place?.seat.isOnDuty ?? true,
+    onFault: (error) => {
+      log('error', error.message);
+    },
+    onLimit: (limit) => {
+      metrics.countLimit(limit);
+    },
+    onSessionEvent: (event) => {
+      metrics.count(event);
+      const text = alarmText(event);
+      if (text !== undefined) log('warn', text);
+    },
+  };
+}

@@ -1,0 +1,153 @@
+// Tunnels of a session that another worker has: the worker at which one came in ends its TLS, and passes the octets on to the one that
+// has the session, by a socket of the machine that only the gateway's own processes can open.
+
+import { Buffer } from 'node:buffer';
+import { timingSafeEqual } from 'node:crypto';
+import { closeSync, constants, openSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { pipeBoth } from '../forward/pipe-both.ts';
+import type { AuthenticatedSession } from '../sessions/session-service.ts';
+
+/** An upgrade whose session is known, as it goes from worker to worker. */
+export interface PassedUpgrade {
+  readonly session: AuthenticatedSession;
+  readonly method: string;
+  readonly httpVersion: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Whether the link's own TLS ends at the worker that passes it on. */
+  readonly isEncrypted: boolean;
+  /** In base64: what that TLS gives to its two ends alone. Both processes are the gateway's end of it. */
+  readonly exporter?: string;
+}
+
+/** With the connection that it came on, and what was read behind it. */
+export interface Passing<Connection extends Duplex = Duplex> {
+  readonly upgrade: PassedUpgrade;
+  readonly socket: Connection;
+  readonly head: Buffer;
+}
+
+type PassageListener = (passing: Passing<Socket>) => void;
+
+const lengthBytes = 4;
+
+/** The sockets of all workers, by their names in one folder. */
+export class Passages implements Disposable {
+  readonly #folder: number;
+  readonly #secret: Buffer;
+
+  /** The folder is for its owner alone; every worker knows the secret. */
+  constructor(folder: string, secret: Uint8Array) {
+    const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+    this.#folder = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    this.#secret = Buffer.from(secret);
+  }
+
+  /** Takes what other workers pass on, under this name. */
+  async listen(name: string, onUpgrade: PassageListener): Promise<AsyncDisposable> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      void this.#take(socket, onUpgrade);
+    });
+    await listening(server, this.#path(name));
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await new Promise<void>((resolve) => {
+          server.close(() => resolve());
+        });
+      },
+    };
+  }
+
+  /**
+   * Passes an upgrade on to the worker of that name, and gives when it has ended. Throws `shutting_down` if the worker is not there
+   * any more.
+   */
+  async pass(name: string, { upgrade, socket, head }: Passing): Promise<{ readonly ended: Promise<void> }> {
+    const onward = connect({ path: this.#path(name), allowHalfOpen: true });
+    try {
+      await connected(onward);
+    } catch (error) {
+      onward.destroy();
+      throw new ProxyError('shutting_down', 'the worker of this session is ending; try again', {
+        cause: error,
+      });
+    }
+    const facts = Buffer.from(JSON.stringify(upgrade));
+    const length = Buffer.alloc(lengthBytes);
+    length.writeUInt32BE(facts.length);
+    onward.write(Buffer.concat([this.#secret, length, facts, head]));
+    socket.on('error', () => onward.destroy());
+    if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
+    return { ended: pipeBoth(socket, onward).then(() => undefined) };
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#folder);
+  }
+
+  /** By way of the descriptor: the address of a socket has 107 octets, the path of a state folder may have more (`man 7 unix`). */
+  #path(name: string): string {
+    return `/proc/self/fd/${this.#folder}/${name}`;
+  }
+
+  async #take(socket: Socket, onUpgrade: PassageListener): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    const timer = setTimeout(() => socket.destroy(), defaultLimits.workerReplyTimeoutMs);
+    try {
+      const read = await readStart(socket, this.#secret);
+      if (read === undefined) return void socket.destroy();
+      // Written by a worker of this gateway, as the secret shows.
+      const upgrade = JSON.parse(read.facts.toString('utf8')) as PassedUpgrade;
+      onUpgrade({ upgrade, socket, head: read.head });
+    } catch {
+      socket.destroy();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** What stands before the octets of the tunnel; undefined if it is not ours. */
+async function readStart(
+  socket: Socket,
+  secret: Buffer,
+): Promise<{ readonly facts: Buffer; readonly head: Buffer } | undefined> {
+  let bytes = Buffer.alloc(0);
+  // It gives Buffers: no encoding is set on it.
+  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes = Buffer.concat([bytes, chunk]);
+    const known = Math.min(bytes.length, secret.length);
+    if (!timingSafeEqual(bytes.subarray(0, known), secret.subarray(0, known))) return undefined;
+    const start = secret.length + lengthBytes;
+    if (bytes.length < start) continue;
+    const length = bytes.readUInt32BE(secret.length);
+    if (length > defaultLimits.passedUpgradeBytesMax) return undefined;
+    if (bytes.length < start + length) continue;
+    return { facts: bytes.subarray(start, start + length), head: bytes.subarray(start + length) };
+  }
+  return undefined;
+}
+
+function listening(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined);
+      resolve();
+    });
+  });
+}
+
+function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+}

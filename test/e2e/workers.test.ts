@@ -1,0 +1,176 @@
+// A gateway of two workers behind one port: real processes, one gateway to everybody who comes.
+
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { stringify } from 'yaml';
+
+import type { TunnelLink } from '../../src/net/tunnel-link.ts';
+import type { ProxyError } from '../../src/protocol/error.ts';
+import { mustRun } from '../support/command.ts';
+import { deploy, type Deployment } from '../support/deployment.ts';
+import { freePort } from '../support/free-port.ts';
+import { askOn, GatewaySession } from '../support/gateway-session.ts';
+import { httpOrigin, type Origin } from '../support/origin.ts';
+import { isRunning, launcher, waitUntil } from '../support/program.ts';
+import { workersOf } from '../support/worker-processes.ts';
+
+const secret = 'canary-of-the-workers';
+const tunnelsMax = 4;
+
+let origin: Origin;
+let set: Deployment;
+let metricsUrl: string;
+const links: TunnelLink[] = [];
+
+const ruleOf = (name: string, more: object = {}): Readonly<Record<string, unknown>> => ({
+  name,
+  hosts: [`${name}.test`],
+  scheme: 'http',
+  ports: [origin.port],
+  addresses: ['127.0.0.1/32'],
+  ...more,
+});
+
+before(async () => {
+  origin = await httpOrigin();
+  const port = await freePort();
+  metricsUrl = `http://127.0.0.1:${port}/metrics`;
+  set = await deploy({
+    rules: [ruleOf('api'), ruleOf('few', { limits: { requestsPerSession: 6 } })],
+    hosts: { 'api.test': '127.0.0.1', 'few.test': '127.0.0.1', 'later.test': '127.0.0.1' },
+    credentials: { unused: { kind: 'bearer', source: { env: 'WORKERS_SECRET' } } },
+    environment: { WORKERS_SECRET: secret },
+    config: { workers: 2, metrics: { port }, audit: { file: 'audit.jsonl' } },
+  });
+});
+after(async () => {
+  for (const link of links) link.destroy();
+  await set?.[Symbol.asyncDispose]();
+  await origin?.[Symbol.asyncDispose]();
+});
+
+async function tunnelOf(session: GatewaySession): Promise<TunnelLink> {
+  const link = await session.openTunnel();
+  links.push(link);
+  return link;
+}
+
+const urlOf = (name: string): string => `http://${name}.test:${origin.port}/hello`;
+const statusOn = async (link: TunnelLink, name: string): Promise<number> =>
+  (await askOn(link, urlOf(name))).status;
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(metricsUrl)).text();
+  return Number(
+    new RegExp(`^upstreamproxy_${name.replaceAll(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1],
+  );
+}
+
+/** Those of a session in the audit. */
+async function eventsOf(sessionId: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  return (await set.audit()).filter((event) => event['sessionId'] === sessionId);
+}
+
+test('sessions are spread over the workers, and each tunnel of a session is served, wherever it comes in', async () => {
+  const sessions = [await GatewaySession.enrol(set), await GatewaySession.enrol(set)];
+  for (const session of sessions) {
+    const tunnels = [await tunnelOf(session), await tunnelOf(session), await tunnelOf(session)];
+    for (const link of tunnels) assert.equal(await statusOn(link, 'api'), 200);
+  }
+  assert.equal(await metric('workers'), 2);
+  assert.equal(await metric('tunnels'), 6);
+  const counted = 'events_total{kind="exchange",verdict="allow",code="",action=""}';
+  assert.equal(await metric(counted), 6);
+  for (const { id } of sessions) {
+    const exchanges = (await eventsOf(id)).filter(({ kind }) => kind === 'exchange');
+    assert.equal(exchanges.length, 3);
+  }
+});
+
+test('a session has its tunnels once, not once a worker; and so it has its budget', async () => {
+  const session = await GatewaySession.enrol(set);
+  const tunnels: TunnelLink[] = [];
+  for (let i = 0; i < tunnelsMax; i += 1) tunnels.push(await tunnelOf(session));
+  // Twice, so that it comes in at each worker.
+  for (let i = 0; i < 2; i += 1)
+    await assert.rejects(session.openTunnel(), ({ message }: ProxyError) =>
+      message.includes('limit_exceeded'),
+    );
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => statusOn(tunnels[i % tunnelsMax]!, 'few')),
+  );
+  assert.equal(statuses.filter((status) => status === 200).length, 6, statuses.join(' '));
+  assert.equal(statuses.filter((status) => status === 429).length, 14, statuses.join(' '));
+});
+
+test('two who start with one token at once are one committed session and one alarm', async () => {
+  const tokenFile = await set.issueToken();
+  const first = await GatewaySession.enrol(set, { tokenFile, commits: false });
+  const second = await GatewaySession.enrol(set, { tokenFile, commits: false });
+  const commits = await Promise.allSettled([first.session.commit(), second.session.commit()]);
+  assert.deepEqual(commits.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  const racing = Array.from({ length: 4 }, () => GatewaySession.enrol(set, { tokenFile, commits: false }));
+  for (const outcome of await Promise.allSettled(racing)) assert.equal(outcome.status, 'rejected');
+  const events = [...(await eventsOf(first.id)), ...(await eventsOf(second.id))];
+  assert.equal(events.filter(({ action }) => action === 'committed').length, 1);
+  assert.equal(events.filter(({ action }) => action === 'token_reused').length, 4);
+});
+
+test('a revocation and another policy reach every worker within 2 s', async () => {
+  const sessions = [await GatewaySession.enrol(set), await GatewaySession.enrol(set)];
+  const tunnels: TunnelLink[] = [];
+  // Two of each, so that one of each is passed on.
+  for (const session of [...sessions, ...sessions]) tunnels.push(await tunnelOf(session));
+  const rules = [ruleOf('api'), ruleOf('few'), ruleOf('later')];
+  for (const link of tunnels) assert.equal(await statusOn(link, 'later'), 403);
+  await writeFile(join(set.directory, 'policy.yaml'), stringify({ rules }, { aliasDuplicateObjects: false }));
+  for (const link of tunnels)
+    await waitUntil('the policy is there', async () => (await statusOn(link, 'later')) === 200);
+  await mustRun(launcher, ['session', 'revoke', sessions[0]!.id, '--config', set.configFile]);
+  await Promise.all([tunnels[0]!.closed, tunnels[2]!.closed]);
+  assert.equal(await statusOn(tunnels[1]!, 'api'), 200);
+  assert.equal(await statusOn(tunnels[3]!, 'api'), 200);
+});
+
+test('neither arguments nor environment of a worker have a secret, and nobody else can read its memory', async () => {
+  for (const pid of [set.gateway.pid, ...workersOf(set.gateway.pid)]) {
+    const [cmdline, status] = [readFileSync(`/proc/${pid}/cmdline`), readFileSync(`/proc/${pid}/stat`)];
+    assert.ok(cmdline.length > 0 && status.length > 0);
+    assert.equal(cmdline.includes(secret), false);
+    // The supervisor's own start had it, as that of a gateway of one process has.
+    if (pid !== set.gateway.pid) assert.equal(readFileSync(`/proc/${pid}/environ`).includes(secret), false);
+    // Of a process that is not dumpable the files are root's (`man 5 proc`); the mode of the memory map says it for root too.
+  }
+  const log = await readFile(join(set.directory, 'audit.jsonl'), 'utf8');
+  assert.equal(log.includes(secret), false);
+});
+
+test('a worker that is killed costs its own sessions their streams alone, and comes back; what it left open is in the audit', async () => {
+  const sessions = [await GatewaySession.enrol(set), await GatewaySession.enrol(set)];
+  const tunnels = [await tunnelOf(sessions[0]!), await tunnelOf(sessions[1]!)];
+  for (const link of tunnels) assert.equal(await statusOn(link, 'api'), 200);
+  const before = await metric('request_bytes_total');
+  const [victim] = workersOf(set.gateway.pid);
+  process.kill(victim!, 'SIGKILL');
+  const lost = await Promise.race(tunnels.map((link, i) => link.closed.then(() => i)));
+  const other = 1 - lost;
+  assert.equal(await statusOn(tunnels[other]!, 'api'), 200);
+  await waitUntil('it serves again', async () => (await metric('worker_restarts_total')) === 1);
+  assert.equal(await metric('workers'), 2);
+  assert.ok((await metric('request_bytes_total')) >= before);
+  const again = await tunnelOf(sessions[lost]!);
+  assert.equal(await statusOn(again, 'api'), 200);
+  assert.equal(await statusOn(tunnels[other]!, 'api'), 200);
+});
+
+test('workers end with a supervisor that is killed', async () => {
+  await using own = await deploy({ rules: [], config: { workers: 2 } });
+  const workers = workersOf(own.gateway.pid);
+  assert.equal(workers.length, 2);
+  process.kill(own.gateway.pid, 'SIGKILL');
+  await waitUntil('they are gone', () => !workers.some(isRunning));
+});
