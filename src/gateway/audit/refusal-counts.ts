@@ -2,6 +2,7 @@
 // others. It is what this process saw; the audit has all of it.
 
 import { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { refusalOf } from '../../api/refusal-of-event.ts';
@@ -21,10 +22,20 @@ interface SessionCounts {
 
 export class RefusalCounts {
   readonly #sessions = new Map<string, SessionCounts>();
+  /** What waits for a reader is there once for each session. */
+  readonly #telling = new Set<string>();
 
   /** Sessions with something counted. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** The same, for a stream that it is written to; undefined while another one of the session has not ended. */
+  tell(sessionId: string, stream: Pick<Duplex, 'once'>): SessionRefusals | undefined {
+    if (this.#telling.has(sessionId)) return undefined;
+    this.#telling.add(sessionId);
+    stream.once('close', () => this.#telling.delete(sessionId));
+    return this.of(sessionId);
   }
 
   /** Of one session so far. */

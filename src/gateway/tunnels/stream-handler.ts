@@ -10,7 +10,6 @@ import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import { rawRule } from '../../policy/raw-rule.ts';
 import type { AllowDecision, Decision, Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import type { SessionRefusals } from '../../protocol/session-refusals.ts';
 import { confirmDecision } from '../exchange/confirm-decision.ts';
 import { operatorDetail } from '../exchange/refusal.ts';
 import { requireAudit } from '../exchange/exchange.ts';
@@ -56,7 +55,12 @@ export async function handleStream(
 
 /** No request of the workload's, which cannot choose the mode of a stream: so it has no event either. */
 function tellRefusals({ port, principal, parts }: Scene): void {
-  const told: SessionRefusals = parts.refusals?.of(principal.sessionId) ?? { refusals: [], others: 0 };
+  const told = parts.refusals?.tell(principal.sessionId, port.duplex);
+  if (told === undefined) {
+    const reason = 'another stream of the session is being told already';
+    port.refuse(new ProxyError('limit_exceeded', reason));
+    return;
+  }
   port.accept();
   port.duplex.resume();
   port.duplex.end(JSON.stringify(told));

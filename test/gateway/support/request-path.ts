@@ -13,6 +13,7 @@ import { openServiceFetch } from '../../../src/gateway/forward/service-fetch.ts'
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
 import { HttpFront } from '../../../src/gateway/front/http-front.ts';
 import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
+import { RefusalCounts } from '../../../src/gateway/audit/refusal-counts.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
 import type { LoopGuard } from '../../../src/gateway/forward/loop-guard.ts';
 import { RuleTrust } from '../../../src/gateway/forward/rule-trust.ts';
@@ -119,6 +120,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const { desk } = options;
   const { accessBodyBytesMax: bodyBytes } = limits;
   const granted = (): Policy => (desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes }));
+  const refusals = new RefusalCounts();
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
@@ -134,9 +136,10 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     unread: new HeldOctets(limits, unreadBounds),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
-  const front = new HttpFront(common);
-  const http2Front = new Http2Front(common);
-  const parts: StreamParts = { ...common, front, http2Front, terminator, dialer };
+  const counted = { ...common, audit: refusals.counting(sink), refusals };
+  const front = new HttpFront(counted);
+  const http2Front = new Http2Front(counted);
+  const parts: StreamParts = { ...counted, front, http2Front, terminator, dialer };
   const open = (fields: OpenFields, principal = 'alice', isTls = false): OpenedStream => {
     const [socket, far] = duplexPair();
     const { promise: ended, resolve } = Promise.withResolvers<ProxyError | undefined>();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { duplexPair } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 
@@ -103,4 +104,37 @@ test('raw TCP that no rule allows is refused with the rule that would allow it, 
     assert.equal(event?.message, expected);
     socket.destroy();
   }
+});
+
+test('a session is told its own refusals on one stream at a time, without an event', async () => {
+  const policy = 'rules: [{ name: closed, hosts: closed.test, deny: It is closed. }]';
+  await using path = openRequestPath({ policy, hosts: [], trust: [] });
+  const ask = (principal: string) => path.open({ authority: '', mode: 'refusals' }, principal);
+  const request = path.open({ authority: 'closed.test:80', mode: 'raw' }, 'alice');
+  request.socket.end('GET /x?y HTTP/1.1\r\nhost: closed.test\r\n\r\n');
+  await text(request.socket);
+
+  const told = ask('alice');
+  // It is not read yet, so that what waits for a reader is there once.
+  assert.equal((await ask('alice').ended)?.code, 'limit_exceeded');
+  assert.deepEqual(JSON.parse(await text(ask('bob').socket)), { refusals: [], others: 0 });
+  const { refusals } = JSON.parse(await text(told.socket)) as { refusals: readonly object[] };
+  assert.deepEqual(refusals, [
+    {
+      kind: 'exchange',
+      method: 'GET',
+      scheme: 'http',
+      host: 'closed.test',
+      port: 80,
+      path: '/x',
+      code: 'policy_denied',
+      rule: 'closed',
+      count: 1,
+    },
+  ]);
+  told.socket.end();
+  await told.ended;
+  const again = ask('alice');
+  assert.match(await text(again.socket), /closed\.test/);
+  assert.equal((await path.events(1)).length, 1);
 });
