@@ -55,7 +55,7 @@ export async function handleStream(
 
 /** No request of the workload's, which cannot choose the mode of a stream: so it has no event either. */
 function tellRefusals({ port, principal, parts }: Scene): void {
-  const told = parts.refusals?.tell(principal.sessionId, port.duplex);
+  const told = parts.refusals.tell(principal.sessionId, port.duplex);
   if (told === undefined) {
     const reason = 'another stream of the session is being told already';
     port.refuse(new ProxyError('limit_exceeded', reason));

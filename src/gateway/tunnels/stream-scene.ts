@@ -35,7 +35,7 @@ export interface StreamParts extends ExchangeParts {
   /** Told of limits that are reached without an audit event of their own. */
   readonly onLimit?: (limit: LimitName) => void;
   /** What sessions were refused, for their agents. */
-  readonly refusals?: RefusalCounts;
+  readonly refusals: RefusalCounts;
   /** Told whose bytes the loop works on. */
   readonly loopWatch?: LoopWatch;
 }

@@ -8,6 +8,7 @@ import { startRelay, type Relay } from '../../../src/agent/relay/relay.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { CredentialSet } from '../../../src/gateway/credentials/credential-set.ts';
 import { ByProtocolForwarder } from '../../../src/gateway/forward/forward-by-protocol.ts';
+import { RefusalCounts } from '../../../src/gateway/audit/refusal-counts.ts';
 import { HttpFront } from '../../../src/gateway/front/http-front.ts';
 import { Http2Front } from '../../../src/gateway/front/http2-front.ts';
 import { LiveGrants } from '../../../src/gateway/policies/live-grants.ts';
@@ -404,7 +405,7 @@ async function build(options: ArenaOptions): Promise<Built> {
       http2Front.close();
       terminator.close();
     });
-    return { ...common, front, http2Front, terminator, dialer };
+    return { ...common, front, http2Front, terminator, dialer, refusals: new RefusalCounts() };
   };
   const owned = stack.move();
   return {

@@ -94,7 +94,12 @@ export function testPrincipal(given: string): Principal {
 export function openRequestPath(options: RequestPathOptions): RequestPath {
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const waiters = new Set<() => void>();
+  const refusals = new RefusalCounts();
+  // Beside the sink, which tests change.
+  const counting = refusals.counting(new RecordingSink());
   const sink = new RecordingSink(() => {
+    const event = sink.events.at(-1);
+    if (event !== undefined) counting.append(event);
     for (const waiter of waiters) waiter();
   });
   const audit = sink.events;
@@ -120,7 +125,6 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const { desk } = options;
   const { accessBodyBytesMax: bodyBytes } = limits;
   const granted = (): Policy => (desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes }));
-  const refusals = new RefusalCounts();
   const common = {
     policy: granted,
     ...(desk === undefined ? {} : { desk }),
@@ -136,7 +140,7 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
     unread: new HeldOctets(limits, unreadBounds),
     ruleTrust: new RuleTrust({}, new Map(Object.entries(options.ruleTrust ?? {}))),
   };
-  const counted = { ...common, audit: refusals.counting(sink), refusals };
+  const counted = { ...common, refusals };
   const front = new HttpFront(counted);
   const http2Front = new Http2Front(counted);
   const parts: StreamParts = { ...counted, front, http2Front, terminator, dialer };
