@@ -45,7 +45,7 @@ export function openUpstream(input: UpstreamInput): Upstream {
   const isNever = (address: string, port: number): boolean => input.loops.isForOperators(address, port);
   const common = { resolver, trust, limits };
   // The operator wrote these URLs, so a service on this machine may be meant.
-  const own = { ...common, ownAddresses: () => new Set<string>() };
+  const own = { ...common, reachesThisMachine: true };
   const services = openServiceFetch(
     { dialer: createDialer({ ...own, ...through }), loopback: createDialer(own) },
     { isUsed: Object.keys(config.credentials).length > 0 || config.issuers.length > 0 },

@@ -13,6 +13,7 @@ import { deniedAddress } from './denied-address.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';
 import { checkOriginChain } from './origin-chain.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
+import { OwnAddresses, checkConnected } from './own-addresses.ts';
 import type { ProxyChain } from './proxy-chain.ts';
 import { raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
@@ -76,6 +77,8 @@ export interface DialerOptions {
   readonly ownAddresses?: () => ReadonlySet<string>;
   /** Ports that no rule opens, by the address that would be dialled: what steers this machine. */
   readonly isNever?: (address: string, port: number) => boolean;
+  /** Those who ask are not workloads: an address of this machine is as good as any. */
+  readonly reachesThisMachine?: boolean;
 }
 
 /** Creates the dialer; it holds no connection between dials, and TLS sessions where the request brings a place for them. */
@@ -93,7 +96,10 @@ class GuardedDialer implements Dialer {
   constructor(options: DialerOptions) {
     this.#options = options;
     this.#contexts = new TrustContexts(options.trust);
-    this.#ownAddresses = options.ownAddresses ?? interfaceAddresses;
+    const own = new OwnAddresses();
+    const none: ReadonlySet<string> = new Set();
+    this.#ownAddresses =
+      options.reachesThisMachine === true ? () => none : (options.ownAddresses ?? (() => own.get()));
   }
 
   async dial(request: DialRequest): Promise<DialResult> {
@@ -148,7 +154,7 @@ class GuardedDialer implements Dialer {
       // While the connection is made.
       const aliases = isName ? resolver.aliases?.(destination.host, principalId) : undefined;
       const resolvedMs = performance.now();
-      return { ...(await this.#connect(addresses, destination, signal)), aliases, resolvedMs };
+      return { ...(await this.#connect(addresses, request)), aliases, resolvedMs };
     }
     const target = this.#chainTarget(request);
     return {
@@ -223,8 +229,7 @@ class GuardedDialer implements Dialer {
 
   async #connect(
     addresses: readonly string[],
-    destination: Destination,
-    signal: AbortSignal | undefined,
+    { destination, addresses: opened, signal }: DialRequest,
   ): Promise<{ readonly socket: Socket; readonly address: string }> {
     const { attemptDelayMs, connectTimeoutMs } = this.#options.limits;
     const { port } = destination;
@@ -236,8 +241,13 @@ class GuardedDialer implements Dialer {
       timeoutMs: connectTimeoutMs,
       signal,
     });
-    if (outcome.kind === 'connected') return outcome;
-    throw connectError(destination, outcome, connectTimeoutMs);
+    if (outcome.kind !== 'connected') throw connectError(destination, outcome, connectTimeoutMs);
+    const { socket, address } = outcome;
+    if (this.#options.reachesThisMachine === true) return outcome;
+    const verdict = checkConnected(socket, address, opened);
+    if (verdict.allowed) return outcome;
+    socket.destroy();
+    throw deniedAddress(destination.host, address, verdict);
   }
 
   #secure(socket: Socket, { destination, alpn, tls, signal, sessions }: DialRequest): Promise<TLSSocket> {

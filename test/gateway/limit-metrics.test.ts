@@ -51,6 +51,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   resolverTtlMsMax: 'a response is kept for less than it claims',
   resolverTtlMsMin: 'a response is kept for longer than it claims',
   resolverNegativeTtlMs: 'the name is not found, as before it was kept',
+  ownAddressesAgeMsMax: 'when the list is made anew; an address is refused by the guard',
   attemptDelayMs: 'when the next address is tried',
   auditEventsBurstMax: 'what auditEventsPerSecondMax fills; that is the limit that is told',
   refusalsPerSessionMax: 'the list itself says how many it left out',

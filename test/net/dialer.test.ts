@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import test, { type TestContext } from 'node:test';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
 
@@ -238,6 +239,31 @@ test('a port by which the gateway is steered is dialled for no rule, by whatever
     dialerOf(resolverOf(['127.0.0.1'])).dial(request('http', port, { addresses })),
     () => undefined,
   );
+});
+
+test('an address that the machine got a moment ago is found by the connection, before a byte is sent', async (t) => {
+  // One of loopback may be dialled by a rule for its network: no other is on every machine.
+  const others = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  const own = others.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  if (own.length === 0) return t.skip('this machine has no address but those of loopback');
+  for (const { address, family } of own) {
+    const server = createServer();
+    const received: Buffer[] = [];
+    server.on('connection', (socket) => socket.on('data', (chunk: Buffer) => received.push(chunk)));
+    const port = await listen(t, server, address);
+    // The list was made before the interface came up.
+    const dialer = dialerOf(resolverOf([address]), {}, { ownAddresses: () => new Set() });
+    const network = family === 'IPv6' ? '::/0' : '0.0.0.0/0';
+    await assert.rejects(dialer.dial(request('http', port, { addresses: [network] })), {
+      code: 'address_denied',
+    });
+    await withSocket(dialer.dial(request('http', port, { addresses: [address] })), (result) => {
+      assert.equal(result.address, address);
+    });
+    const services = dialerOf(resolverOf([address]), {}, { reachesThisMachine: true });
+    await withSocket(services.dial(request('http', port, { addresses: [network] })), () => undefined);
+    assert.deepEqual(received, []);
+  }
 });
 
 test('the next address takes over where the first refuses', async (t) => {

@@ -112,6 +112,11 @@ export const networkLimits = {
     'limit_exceeded',
     'More addresses than this on one name is an attack on the dialler.',
   ),
+  ownAddressesAgeMsMax: fixedRow(
+    1_000,
+    'address_denied',
+    'How old the list of the addresses of this machine may be, which takes a third of a connection to make; a newer one is found when it is connected to.',
+  ),
   attemptDelayMs: row(
     250,
     'timeout',
