@@ -115,7 +115,7 @@ export const networkLimits = {
   ownAddressesAgeMsMax: fixedRow(
     1_000,
     'address_denied',
-    'How old the list of the addresses of this machine may be, which takes a third of a connection to make; a newer one is found when it is connected to.',
+    'How old the list of the addresses of this machine may be: seven take 80 µs of each dial. An address that is newer is found when it is connected to.',
   ),
   attemptDelayMs: row(
     250,
