@@ -15,7 +15,7 @@ import { checkOriginChain } from './origin-chain.ts';
 import { knownSoFar, namesInTime } from './names-in-time.ts';
 import { OwnAddresses, checkConnected } from './own-addresses.ts';
 import type { ProxyChain } from './proxy-chain.ts';
-import { raceAttempts, type RaceFailure } from './race-attempts.ts';
+import { interleaveFamilies, raceAttempts, type RaceFailure } from './race-attempts.ts';
 import type { Resolver } from './resolver.ts';
 import type { TlsSessions } from './tls-sessions.ts';
 import { untrustedOrigin } from './untrusted-origin.ts';
@@ -349,17 +349,6 @@ const metadataNames: ReadonlySet<string> = new Set([
   'instance-data',
   'instance-data.ec2.internal',
 ]);
-
-/** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
-function interleaveFamilies(addresses: readonly string[]): readonly string[] {
-  const families = [6, 4].map((family) =>
-    addresses.filter((address) => isAddressLiteral(address) === family),
-  );
-  const [six = [], four = []] = families;
-  return Array.from({ length: Math.max(six.length, four.length) }, (_, i) => [six[i], four[i]])
-    .flat()
-    .filter((address) => address !== undefined);
-}
 
 function connectError(destination: Destination, failure: RaceFailure, timeoutMs: number): ProxyError {
   const where = formatAuthority(destination);

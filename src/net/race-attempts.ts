@@ -1,6 +1,7 @@
 // Happy Eyeballs (RFC 8305 §5) over addresses that are already chosen: the first connection wins, the others end.
 
 import type { Socket } from 'node:net';
+import { isAddressLiteral } from '../http/authority.ts';
 
 export interface RaceOptions {
   /** Begins to connect; the race owns the socket from then on. */
@@ -19,6 +20,17 @@ export type RaceFailure =
   | { readonly kind: 'failed'; readonly errors: readonly Error[] }
   | { readonly kind: 'timeout'; readonly errors: readonly Error[] }
   | { readonly kind: 'cancelled'; readonly errors: readonly Error[] };
+
+/** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
+export function interleaveFamilies(addresses: readonly string[]): readonly string[] {
+  const families = [6, 4].map((family) =>
+    addresses.filter((address) => isAddressLiteral(address) === family),
+  );
+  const [six = [], four = []] = families;
+  return Array.from({ length: Math.max(six.length, four.length) }, (_, i) => [six[i], four[i]])
+    .flat()
+    .filter((address) => address !== undefined);
+}
 
 /** Tries the addresses in order until one connects, all fail, the time is over or the signal fires. Never throws. */
 export function raceAttempts(addresses: readonly string[], options: RaceOptions): Promise<RaceOutcome> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Socket, connect, createServer, type AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 
-import { raceAttempts, type RaceOptions } from '../../src/net/race-attempts.ts';
+import { interleaveFamilies, raceAttempts, type RaceOptions } from '../../src/net/race-attempts.ts';
 import { patienceMs } from '../support/patience.ts';
 
 /** Connects to what stands behind an invented address: a server, a closed port, or nothing that ever responses. */
@@ -33,6 +33,15 @@ async function network(
 }
 
 const quick = { delayMs: 10, timeoutMs: patienceMs, signal: undefined };
+
+test('IPv6 comes first and the families take turns, each in the order of the answer (RFC 8305 §4)', () => {
+  for (const [given, order] of [
+    ['192.0.2.1 192.0.2.2 2001:db8::1 2001:db8::2', '2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2'],
+    ['192.0.2.1 2001:db8::1 2001:db8::2 2001:db8::3', '2001:db8::1 192.0.2.1 2001:db8::2 2001:db8::3'],
+    ['192.0.2.2 192.0.2.1', '192.0.2.2 192.0.2.1'],
+  ] as const)
+    assert.equal(interleaveFamilies(given.split(' ')).join(' '), order);
+});
 
 test('the first address that responds to wins, and no other is tried', async (t) => {
   const { connect, tried } = await network(t);

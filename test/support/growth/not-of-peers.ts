@@ -98,6 +98,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/forward/forwarder.ts idleFor',
     'src/net/denied-address.ts deniedAddress',
     'src/net/own-addresses.ts checkConnected',
+    'src/net/race-attempts.ts interleaveFamilies',
     'src/net/race-attempts.ts raceAttempts',
     'src/net/untrusted-origin.ts untrustedOrigin',
     'src/net/websocket-frame.ts encodeClose',
