@@ -7,7 +7,6 @@ import type { Destination } from '../http/destination.ts';
 import { ProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { DialTimes } from './dial-times.ts';
-import { interfaceAddresses } from './interface-addresses.ts';
 import { type AddressVerdict, checkAddress, plainAddress } from './address-guard.ts';
 import { deniedAddress } from './denied-address.ts';
 import { checkOriginCertificate } from './origin-certificate.ts';

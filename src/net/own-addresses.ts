@@ -2,9 +2,9 @@
 // processor time, and more on a host of many containers, so the list is kept for a moment, and what it does not know yet is found by the connection itself.
 
 import type { Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { defaultLimits } from '../protocol/limits.ts';
 import { type AddressVerdict, checkAddress, plainAddress } from './address-guard.ts';
+import { interfaceAddresses } from './interface-addresses.ts';
 
 export class OwnAddresses {
   readonly #list: () => ReadonlySet<string>;
@@ -37,9 +37,4 @@ export function checkConnected(
 ): AddressVerdict {
   const isOwn = localAddress !== undefined && plainAddress(localAddress) === plainAddress(address);
   return isOwn ? checkAddress(address, opened, new Set([plainAddress(address)])) : { allowed: true };
-}
-
-function interfaceAddresses(): ReadonlySet<string> {
-  const own = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return new Set(own.map(({ address }) => plainAddress(address)));
 }
