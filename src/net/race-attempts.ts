@@ -21,7 +21,7 @@ export type RaceFailure =
   | { readonly kind: 'timeout'; readonly errors: readonly Error[] }
   | { readonly kind: 'cancelled'; readonly errors: readonly Error[] };
 
-/** IPv6 and IPv4 in turn, each in the order of the answer (RFC 8305 §4). */
+/** IPv6 and IPv4 in turn, each in the given order (RFC 8305 §4). */
 export function interleaveFamilies(addresses: readonly string[]): readonly string[] {
   const families = [6, 4].map((family) =>
     addresses.filter((address) => isAddressLiteral(address) === family),

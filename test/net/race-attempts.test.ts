@@ -34,7 +34,7 @@ async function network(
 
 const quick = { delayMs: 10, timeoutMs: patienceMs, signal: undefined };
 
-test('IPv6 comes first and the families take turns, each in the order of the answer (RFC 8305 §4)', () => {
+test('IPv6 comes first and the families take turns, each in the given order (RFC 8305 §4)', () => {
   for (const [given, order] of [
     ['192.0.2.1 192.0.2.2 2001:db8::1 2001:db8::2', '2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2'],
     ['192.0.2.1 2001:db8::1 2001:db8::2 2001:db8::3', '2001:db8::1 192.0.2.1 2001:db8::2 2001:db8::3'],
