@@ -3,17 +3,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const startMsMax = 60_000;
 
-/** Bun of the checkout, or Node where it is not installed or not wanted. */
+/** Bun of the checkout, or Node where it is not wanted, not installed, or installed without its program. */
 export function runtimeFile(wanted: 'bun' | 'node'): string {
   const bun = fileURLToPath(new URL('../node_modules/.bin/bun', import.meta.url));
-  return wanted === 'bun' && existsSync(bun) ? bun : process.execPath;
+  const isThere = wanted === 'bun' && spawnSync(bun, ['--version']).status === 0;
+  return isThere ? bun : process.execPath;
 }
 
 /** Whether there is a program of that name. */

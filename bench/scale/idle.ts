@@ -15,6 +15,8 @@ export interface IdleOptions {
   readonly sizes: readonly number[];
   readonly rounds: number;
   readonly phaseMs: number;
+  /** No round begins after it. */
+  readonly budgetMs: number;
   readonly agentRuntime?: 'node' | 'bun';
 }
 
@@ -82,7 +84,9 @@ export async function scaleIdle(scene: Scene, options: IdleOptions): Promise<Ser
   const steps: Step[] = [];
   const rounds: RoundFigures[] = [];
   const lost: number[] = [];
+  const startMs = performance.now();
   for (let round = 0; round < options.rounds; round += 1) {
+    if (performance.now() - startMs > options.budgetMs) break;
     const before = memory();
     let held = 0;
     for (const size of round === 0 ? sizes : sizes.slice(-1)) {
@@ -102,7 +106,10 @@ export async function scaleIdle(scene: Scene, options: IdleOptions): Promise<Ser
   }
   const notes = [
     `Neighbours without idle streams: p99 ${format(alone.p99)} µs, ${format(alone.cpu['gateway'] ?? Number.NaN)} µs of the gateway's CPU a request.`,
-    `Streams that were no longer open when they should be closed: ${lost.join(', ')}.`,
+    `Streams that were no longer open when they should be closed, round by round: ${lost.join(', ')}.`,
+    ...(rounds.length < options.rounds
+      ? [`${rounds.length} of ${options.rounds} rounds: the time was over.`]
+      : []),
     afterTable(rounds, sizes.at(-1) ?? 0),
   ];
   return {
