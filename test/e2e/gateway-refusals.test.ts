@@ -55,8 +55,8 @@ test(
   },
 );
 
-test('each session is told its own refusals, from a thread of its own too', async () => {
-  await using set = await deploy({ rules });
+test('each session is told its own refusals, from a thread of its own too, by a gateway of two processes', async () => {
+  await using set = await deploy({ rules, config: { workers: 2 } });
   for (const ownThread of [false, true]) {
     await using proxy = await initUpstreamProxy({
       gatewayUrl: set.gateway.url,
