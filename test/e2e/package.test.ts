@@ -85,7 +85,7 @@ test('the package has the program, the types, the documents and what they link t
     assert.ok(paths.includes(path), path);
   }
   const expected =
-    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/\w+\.Dockerfile|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
