@@ -9,7 +9,7 @@ const blockBytes = 4096;
 
 /** `data` itself if it makes up most of its buffer, else a copy that does. */
 export function compact(data: Uint8Array): Uint8Array {
-  return data.byteLength * 2 >= data.buffer.byteLength ? data : Uint8Array.from(data);
+  return data.byteLength * 2 >= data.buffer.byteLength ? data : new Uint8Array(data);
 }
 
 /** A queue of bytes: what is pushed comes out in order, in other pieces. The stream's window bounds it. */

@@ -7,6 +7,7 @@ import { ProxyError } from '../protocol/error.ts';
 import { errorCodeOfWire, errorTable } from '../protocol/error-table.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 
+import { owned } from './shared-reads.ts';
 import { compact, TunnelInboundQueue } from './tunnel-inbound-queue.ts';
 
 /** What a stream asks of the link that it belongs to. */
@@ -22,6 +23,14 @@ export interface TunnelStreamHost {
   consumptionChanged(stream: TunnelStream): void;
   /** The stream is over here; what is open of it on the wire is reset with `error`, or as cancelled. */
   closed(stream: TunnelStream, error: ProxyError | undefined): void;
+}
+
+/** Who takes the bytes of a stream by calls, without the machinery of a Duplex. */
+export interface TunnelStreamSink {
+  /** The next bytes, which hold until this returns. */
+  onData(chunk: Buffer): void;
+  /** All that `send` took has left. */
+  onDrain(): void;
 }
 
 type WriteCallback = (error?: Error | null) => void;
@@ -46,6 +55,8 @@ export class TunnelStream extends Duplex {
   readonly remoteAddress = undefined;
   readonly encrypted = undefined;
   readonly connecting = false;
+  /** Who listens to `data` copies each chunk at once, as Node's TLS does: then it may be memory that is read into again. */
+  isCopiedAtOnce = false;
   readonly #host: TunnelStreamHost;
   readonly #inbound = new TunnelInboundQueue();
   #receivedBytes = 0;
@@ -57,6 +68,13 @@ export class TunnelStream extends Duplex {
   #resetAfterEnd = false;
   #outgoing: Uint8Array[] = [];
   #outgoingDone: WriteCallback | undefined;
+  #sink: TunnelStreamSink | undefined;
+  /** The sink takes nothing for now. */
+  #isHeld = false;
+  /** `send` said that something waits. */
+  #isWaitedFor = false;
+  /** The end waits for what was sent before it. */
+  #finalDone: WriteCallback | undefined;
   #streamError: ProxyError | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
 
@@ -144,20 +162,70 @@ export class TunnelStream extends Duplex {
     else this.once('finish', () => this.destroy());
   }
 
+  /** From now on what comes goes to the sink, what is there already first; ends and faults are told as ever. */
+  takeOver(sink: TunnelStreamSink): void {
+    const early: Uint8Array[] = [];
+    for (let chunk = this.read(); chunk !== null; chunk = this.read()) early.push(chunk);
+    this.#sink = sink;
+    for (const chunk of early) this.#deliver(chunk);
+    this.#endIfTaken();
+  }
+
+  /** Sends to the peer by a call; what does not leave at once is copied. False: it waits, and `onDrain` comes. */
+  send(piece: Uint8Array): boolean {
+    if (this.destroyed || this.writableEnded || this.#resetAfterEnd) return true;
+    if (this.#sink === undefined) return this.write(new Uint8Array(piece));
+    const isFirst = this.#outgoing.length === 0;
+    this.#outgoing.push(isFirst ? piece : new Uint8Array(piece));
+    if (isFirst) this.#host.requestSend(this);
+    const [rest] = this.#outgoing;
+    this.#isWaitedFor = rest !== undefined;
+    if (isFirst && rest !== undefined) this.#outgoing[0] = new Uint8Array(rest);
+    return rest === undefined;
+  }
+
+  /** The sink takes nothing for now. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** The sink takes more; what waited goes to it before this returns. */
+  goOn(): void {
+    this.#isHeld = false;
+    while (this.#sink !== undefined && !this.#isHeld && !this.destroyed) {
+      const piece = this.#inbound.shift();
+      if (piece === undefined) break;
+      this.#sink.onData(bufferOf(piece));
+    }
+    this.#host.consumptionChanged(this);
+    this.#endIfTaken();
+  }
+
+  /** An ordinary Duplex again, paused. */
+  release(): void {
+    this.#sink = undefined;
+    this.pause();
+    this.#refill();
+    this.#pushEnd();
+  }
+
   /** Link: bytes of the peer. They are consumed when they were read from this stream, not before. */
   receiveData(data: Uint8Array): void {
     if (this.destroyed) return;
     this.#receivedBytes += data.length;
     this.#idleTimer?.refresh();
-    if (this.#inbound.bytes > 0 || this.readableLength > 0) this.#inbound.push(data);
-    else this.push(this.readableFlowing === true ? data : compact(data));
+    if (this.#sink !== undefined) this.#deliver(data);
+    else if (this.#inbound.bytes > 0 || this.readableLength > 0) this.#inbound.push(data);
+    else if (this.readableFlowing !== true) this.push(compact(data));
+    else this.push(this.isCopiedAtOnce ? data : owned(data));
     this.#host.consumptionChanged(this);
   }
 
   /** Link: the peer sends no more; what came before is read first. */
   receiveEnd(): void {
     this.#remoteEnded = true;
-    this.#pushEnd();
+    if (this.#sink === undefined) this.#pushEnd();
+    else this.#endIfTaken();
   }
 
   /** Link: the peer, or the loss of the tunnel, ended both directions. */
@@ -232,6 +300,10 @@ export class TunnelStream extends Duplex {
   }
 
   override _final(callback: WriteCallback): void {
+    if (this.#outgoing.length > 0) {
+      this.#finalDone = callback;
+      return;
+    }
     this.#host.end(this.streamId);
     callback();
   }
@@ -241,6 +313,7 @@ export class TunnelStream extends Duplex {
     this.#inbound.clear();
     this.#outgoing = [];
     this.#outgoingDone = undefined;
+    this.#finalDone = undefined;
     if (error !== null) this.#streamError ??= resetReason(error);
     this.#host.closed(this, this.#streamError);
     callback(error);
@@ -251,7 +324,7 @@ export class TunnelStream extends Duplex {
       callback();
       return;
     }
-    this.#outgoing = chunks;
+    this.#outgoing.push(...chunks);
     this.#outgoingDone = callback;
     this.#idleTimer?.refresh();
     this.#host.requestSend(this);
@@ -262,6 +335,27 @@ export class TunnelStream extends Duplex {
     this.#outgoingDone = undefined;
     this.#idleTimer?.refresh();
     done?.();
+    if (this.#finalDone !== undefined) {
+      const final = this.#finalDone;
+      this.#finalDone = undefined;
+      this._final(final);
+    } else if (this.#isWaitedFor) {
+      this.#isWaitedFor = false;
+      this.#sink?.onDrain();
+    }
+  }
+
+  /** To the sink, or behind what waits for it. */
+  #deliver(data: Uint8Array): void {
+    if (this.#isHeld || this.#inbound.bytes > 0 || this.#sink === undefined) this.#inbound.push(data);
+    else this.#sink.onData(bufferOf(data));
+  }
+
+  /** The end of the peer is told by `end`, once all that came before was taken. */
+  #endIfTaken(): void {
+    if (!this.#remoteEnded || this.#isHeld || this.#inbound.bytes > 0 || this.#sink === undefined) return;
+    this.#pushEnd();
+    this.resume();
   }
 
   /** Moves bytes from the queue to the reader, as many as it takes at once. */
@@ -278,6 +372,10 @@ export class TunnelStream extends Duplex {
     this.#endPushed = true;
     this.push(null);
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The text of a foreign error may tell the peer what is not meant for it: it gets the code's meaning instead. */

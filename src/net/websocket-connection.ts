@@ -7,13 +7,14 @@ import type { Limits } from '../protocol/limits.ts';
 import type { OutputBlock } from '../protocol/output-queue.ts';
 import { printable } from '../protocol/printable.ts';
 
+import { ReadMemory, shareReads } from './shared-reads.ts';
 import { type CloseStatus, closeCode, encodeClose, opcode, WebSocketFault } from './websocket-frame.ts';
 import { WebSocketParser } from './websocket-parser.ts';
 import { WebSocketWriter } from './websocket-writer.ts';
 
 /** What a connection calls. `onClose` comes once and last, with an error unless the close was an orderly one. */
 export interface WebSocketHandlers {
-  /** The next bytes of the current message. */
+  /** The next bytes of the current message, which hold until this returns. */
   onData(chunk: Uint8Array): void;
   onMessageEnd(): void;
   onPong?(): void;
@@ -37,6 +38,7 @@ export interface WebSocketOptions {
 }
 
 const empty = new Uint8Array();
+const memory = new ReadMemory();
 
 /** An endpoint of a WebSocket. Nothing is read before `start`. */
 export class WebSocketConnection {
@@ -163,7 +165,10 @@ export class WebSocketConnection {
 
   #startReading(): void {
     if (this.#head.length > 0) this.#receive(this.#head);
-    this.#socket.on('data', (chunk: Uint8Array) => this.#receive(chunk));
+    const receive = (chunk: Uint8Array): void => this.#receive(chunk);
+    const reads = shareReads(this.#socket, memory, receive);
+    if (reads === undefined) this.#socket.on('data', receive);
+    else reads.start();
     // The handshake left the socket paused.
     this.#socket.resume();
   }

@@ -22,7 +22,7 @@ export interface ClientExchange {
   sendInformation(status: number, rawHeaders: readonly string[]): void;
   /** `endsAtHead`: nothing follows; gRPC over HTTP/2 tells an error by such a head. */
   sendHead(head: ResponseHead, endsAtHead?: boolean): void;
-  /** False means: wait for `onDrain`. */
+  /** The chunk holds until this returns. False means: wait for `onDrain`. */
   sendData(chunk: Uint8Array): boolean;
   onDrain(listener: () => void): void;
   /** Ends the response; resolves when it is handed to the transport. */

@@ -6,6 +6,7 @@ import { printable } from '../../http/printable.ts';
 import { codingBeforeChunks } from '../../http/response-framing.ts';
 import { validateResponse } from '../../http/response-validation.ts';
 import { validateTrailers } from '../../http/trailers.ts';
+import { owned } from '../../net/shared-reads.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -140,7 +141,7 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
     };
     const isDue = unpaid === undefined && this.#waiting === 0;
     if (isDue && this.#pass(chunk, goOn)) return true;
-    if (!isDue) this.#passLater(chunk, goOn, unpaid);
+    if (!isDue) this.#passLater(owned(chunk), goOn, unpaid);
     room?.stall();
     return false;
   }
@@ -163,8 +164,8 @@ export class ResponseRelay implements ResponseReceiver, Disposable {
   }
 
   #pass(chunk: Uint8Array, resume: () => void): boolean {
-    if (this.#transferDecoder !== undefined) return this.#transferDecoder.push(chunk, resume);
-    if (this.#body !== undefined) return this.#body.push(chunk, resume);
+    if (this.#transferDecoder !== undefined) return this.#transferDecoder.push(owned(chunk), resume);
+    if (this.#body !== undefined) return this.#body.push(owned(chunk), resume);
     if (chunk.byteLength === 0 || this.#client.sendData(chunk)) return true;
     this.#client.onDrain(resume);
     return false;

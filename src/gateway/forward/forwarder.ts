@@ -66,7 +66,7 @@ export interface ResponseReceiver {
   onInformation(status: number, rawHeaders: readonly string[]): void;
   /** `endsAtHead`: it is known that neither body nor trailers follow. */
   onHead(status: number, rawHeaders: readonly string[], endsAtHead?: boolean): void;
-  /** False means: stop until `resume` is called. */
+  /** The chunk holds until this returns: what is kept is `owned`. False means: stop until `resume` is called. */
   onData(chunk: Uint8Array, resume: () => void): boolean;
   onTrailers(rawTrailers: readonly string[]): void;
   /** The response is whole, told in the same turn as its last bytes by engines that know. */

@@ -4,12 +4,14 @@ import type { Socket } from 'node:net';
 import { encodeRequestHead } from '../../http/request-writer.ts';
 import { ResponseParser } from '../../http/response-parser.ts';
 import type { DialResult } from '../../net/dialer.ts';
+import { ReadMemory, type SharedReads, owned, shareReads } from '../../net/shared-reads.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { respondLate, clientLeft, endsConnection, idleFor, requireClient } from './forwarder.ts';
 import type { ForwardRequest, OriginConnection, ResponseReceiver } from './forwarder.ts';
 import { RequestBodyPump } from './request-body-pump.ts';
 
+const memory = new ReadMemory();
 /** So much earlier than the origin says that it closes them. */
 const idleMarginMs = 1_000;
 
@@ -43,6 +45,7 @@ export class Http1Connection implements OriginConnection {
   readonly #limits: Limits;
   readonly #onEnd: () => void;
   readonly #parser: ResponseParser;
+  readonly #reads: SharedReads | undefined;
   #exchange: Exchange | undefined;
   #switched: readonly string[] | undefined;
   /** What came while the receiver could not take it; the socket is paused. */
@@ -82,8 +85,10 @@ export class Http1Connection implements OriginConnection {
       },
       limits,
     );
-    socket.on('data', this.#onData).on('end', this.#onSocketEnd);
-    socket.on('error', this.#onError).on('close', this.#onClose);
+    this.#reads = shareReads(socket, memory, this.#onData);
+    if (this.#reads === undefined) socket.on('data', this.#onData);
+    socket.on('end', this.#onSocketEnd).on('error', this.#onError).on('close', this.#onClose);
+    this.#reads?.start();
   }
 
   /** Whether the origin may be closing it: it carried an exchange before, or waited for one. */
@@ -165,7 +170,9 @@ export class Http1Connection implements OriginConnection {
   readonly #onData = (chunk: Buffer): void => {
     // Bytes that nobody asked for: whatever they are, the next response could not be told from them.
     if (this.#exchange === undefined) this.#close();
-    else this.#receive(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
+    // What TLS had taken from the system before it was stopped waits behind the rest.
+    else if (this.#isPaused) this.#held = Buffer.concat([this.#held ?? Buffer.alloc(0), chunk]);
+    else this.#receive(chunk);
   };
 
   #receive(chunk: Buffer): void {
@@ -181,10 +188,10 @@ export class Http1Connection implements OriginConnection {
     }
     if (this.#exchange === undefined) return;
     if (this.#switched !== undefined) {
-      this.#release(this.#switched, chunk.subarray(used));
+      this.#release(this.#switched, bufferOf(owned(chunk.subarray(used))));
       return;
     }
-    const rest = used === chunk.length ? undefined : chunk.subarray(used);
+    const rest = used === chunk.length ? undefined : bufferOf(owned(chunk.subarray(used)));
     if (this.#parser.isOver) {
       this.#finish(rest === undefined);
       return;
@@ -288,6 +295,7 @@ export class Http1Connection implements OriginConnection {
     this.#exchange = undefined;
     const socket = this.#socket;
     socket.pause();
+    this.#reads?.stop();
     socket.off('data', this.#onData).off('end', this.#onSocketEnd);
     socket.off('error', this.#onError).off('close', this.#onClose);
     // Who gets it does not listen yet.
@@ -307,4 +315,8 @@ export class Http1Connection implements OriginConnection {
     this.#isOpen = false;
     this.#onEnd();
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -3,8 +3,10 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { encodeBodyEnd } from '../../http/request-writer.ts';
+import { BlockWriter } from '../../net/block-writer.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { DirectBody } from './direct-body.ts';
 import { bodyFault } from './forwarder.ts';
 import type { ForwardRequest } from './forwarder.ts';
 
@@ -15,7 +17,8 @@ export class RequestBodyPump {
   readonly #fail: (error: unknown) => void;
   readonly #length: number | undefined;
   #sentBytes = 0;
-  #isCorked = false;
+  readonly #writer: BlockWriter;
+  #isFull = false;
   #isStopped = false;
   #isSent = false;
   #activeMs = 0;
@@ -26,6 +29,7 @@ export class RequestBodyPump {
     this.#body = body;
     this.#fail = fail;
     this.#length = request.bodyLength;
+    this.#writer = new BlockWriter(socket, () => this.#written());
   }
 
   /** Whether all of the body was handed to the connection. */
@@ -40,26 +44,24 @@ export class RequestBodyPump {
 
   /** Whether it is the client that everybody waits for. */
   get awaitsClient(): boolean {
-    return !this.#isSent && this.#socket.writableLength === 0;
+    return !this.#isSent && this.#socket.writableLength === 0 && this.#writer.waitingBytes === 0;
   }
 
   /** Sends the head, and the body from now on. */
   start(head: string): void {
     const body = this.#body;
-    this.#cork();
-    this.#socket.write(head, 'latin1');
-    body.on('data', this.#onData).once('end', this.#onEnd).once('error', this.#onFault);
-    body.once('close', this.#onClose);
-    this.#socket.on('drain', this.#onDrain);
+    this.#writer.writeText(head);
+    body.once('end', this.#onEnd).once('error', this.#onFault).once('close', this.#onClose);
     // A rewritten body can be found wrong before the connection stands, and a body can be over by then.
     if (body.errored !== null) this.#onFault(body.errored);
     else if (body.readableEnded) this.#onEnd();
     else if (body.destroyed) this.#onClose();
+    else if (body instanceof DirectBody) body.takeOver(this.#take);
     else {
+      body.on('data', this.#take);
       // What is there already leaves together with the head: reading it tells those who listen.
       if (body.readableLength > 0) body.read();
-      if (!this.#isStopped && this.#socket.writableLength < defaultLimits.requestBodyWaitingBytesMax)
-        body.resume();
+      if (!this.#isStopped && !this.#isFull) body.resume();
     }
   }
 
@@ -69,17 +71,20 @@ export class RequestBodyPump {
     this.#isStopped = true;
     const body = this.#body;
     body
-      .off('data', this.#onData)
+      .off('data', this.#take)
       .off('end', this.#onEnd)
       .off('error', this.#onFault)
       .off('close', this.#onClose);
-    this.#socket.off('drain', this.#onDrain);
-    if (!this.#isSent) body.pause();
+    if (this.#isSent) return;
+    this.#writer.clear();
+    if (body instanceof DirectBody) body.giveBack();
+    else body.pause();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  /** False: no more before it asks. */
+  readonly #take = (chunk: Uint8Array): boolean => {
     const { length } = chunk;
-    if (length === 0) return;
+    if (length === 0) return true;
     this.#activeMs = performance.now();
     this.#sentBytes += length;
     try {
@@ -87,29 +92,32 @@ export class RequestBodyPump {
       if (this.#sentBytes > (this.#length ?? Infinity)) throw wrongLength();
     } catch (error) {
       this.#fail(error);
-      return;
+      return false;
     }
-    this.#cork();
-    if (this.#length !== undefined) this.#socket.write(chunk);
-    else {
-      this.#socket.write(`${length.toString(16)}\r\n`, 'latin1');
-      this.#socket.write(chunk);
-      this.#socket.write('\r\n', 'latin1');
-    }
-    if (this.#socket.writableLength >= defaultLimits.requestBodyWaitingBytesMax) this.#body.pause();
+    if (this.#length === undefined) this.#writer.writeText(`${length.toString(16)}\r\n`);
+    this.#writer.write(chunk);
+    if (this.#length === undefined) this.#writer.writeText('\r\n');
+    this.#isFull = this.#writer.waitingBytes >= defaultLimits.requestBodyWaitingBytesMax;
+    if (this.#isFull && !(this.#body instanceof DirectBody)) this.#body.pause();
+    return !this.#isFull;
   };
 
-  readonly #onDrain = (): void => {
+  #written(): void {
     this.#activeMs = performance.now();
-    this.#body.resume();
-  };
+    if (!this.#isFull || this.#writer.waitingBytes >= defaultLimits.requestBodyWaitingBytesMax) return;
+    this.#isFull = false;
+    if (this.#isStopped) return;
+    if (this.#body instanceof DirectBody) this.#body.more();
+    else this.#body.resume();
+  }
 
   readonly #onEnd = (): void => {
     this.#activeMs = performance.now();
     try {
-      if (this.#length === undefined)
-        this.#socket.write(encodeBodyEnd(this.#request.trailers?.() ?? []), 'latin1');
+      if (this.#length === undefined) this.#writer.writeText(encodeBodyEnd(this.#request.trailers?.() ?? []));
       else if (this.#sentBytes !== this.#length) throw wrongLength();
+      // All of it, so that nothing of the next request can get in front of it.
+      this.#writer.flush();
       this.#isSent = true;
     } catch (error) {
       this.#fail(error);
@@ -123,17 +131,6 @@ export class RequestBodyPump {
   readonly #onClose = (): void => {
     if (!this.#isSent) this.#fail(bodyFault(undefined));
   };
-
-  /** What comes in one turn leaves together: fewer records of TLS and fewer writes. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#socket.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      this.#socket.uncork();
-    });
-  }
 }
 
 /** The origin would take what is missing from the next request, or the rest for one. */

@@ -7,6 +7,7 @@ import { type ParsedRequest, RequestParser } from '../../http/request-parser.ts'
 import { encodeRefusal } from '../../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
+import { type ByteStream, bytesOf } from '../../net/byte-stream.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
@@ -23,6 +24,7 @@ type Phase = 'serving' | 'foreign' | 'over';
 /** Serves from its construction until its socket closes. `look` has to be called now and then. */
 export class ClientConnection implements ResponseTransport {
   readonly #socket: Duplex;
+  readonly #bytes: ByteStream;
   readonly #connection: FrontConnection;
   readonly #parts: ExchangeParts;
   readonly #parser: RequestParser;
@@ -37,7 +39,7 @@ export class ClientConnection implements ResponseTransport {
   #isBodyFull = false;
   /** What is left of a refused body is dropped, so far. */
   #droppedBytes: number | undefined;
-  #isCorked = false;
+  readonly #drainListeners: (() => void)[] = [];
   #isClientEnded = false;
   /** Asks to switch protocols: what follows its head is not parsed. */
   #takenOver: Http1Client | undefined;
@@ -48,6 +50,7 @@ export class ClientConnection implements ResponseTransport {
 
   constructor(socket: Duplex, connection: FrontConnection, parts: ExchangeParts) {
     this.#socket = socket;
+    this.#bytes = bytesOf(socket);
     this.#connection = connection;
     this.#parts = parts;
     this.#parser = new RequestParser(
@@ -61,33 +64,21 @@ export class ClientConnection implements ResponseTransport {
     this.#activeMs = performance.now();
     this.#headSinceMs = this.#activeMs;
     this.#parser.begin();
-    socket.on('error', ignore).on('data', this.#onData).on('drain', this.#onMoved);
-    socket.once('end', this.#onEnd).once('close', this.#onClose);
+    socket.on('error', ignore).once('end', this.#onEnd).once('close', this.#onClose);
+    this.#bytes.start({ onData: this.#onData, onDrain: this.#onDrained });
   }
 
   write(...pieces: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return true;
     this.#activeMs = performance.now();
-    this.#cork();
     let goesOn = true;
-    for (const piece of pieces) goesOn = socket.write(piece);
+    for (const piece of pieces) goesOn = this.#bytes.write(piece);
     return goesOn;
   }
 
-  /** What is written in one turn leaves in one piece. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#socket.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      this.#socket.uncork();
-    });
-  }
-
   onDrain(listener: () => void): void {
-    this.#socket.once('drain', listener);
+    this.#drainListeners.push(listener);
   }
 
   abort(error: ProxyError): void {
@@ -96,6 +87,7 @@ export class ClientConnection implements ResponseTransport {
   }
 
   ended(client: Http1Client): void {
+    this.#bytes.flush();
     if (this.#phase === 'foreign') this.#socket.end();
     else this.#settle(client);
   }
@@ -122,11 +114,15 @@ export class ClientConnection implements ResponseTransport {
     // Behind a body that is no HTTP nothing is parsed any more.
     if (this.#phase === 'over' || this.#client?.fault !== undefined) return;
     this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
-    this.#advance();
+    // What TLS had taken already when it was paused waits with the rest.
+    if (!this.#isBodyFull) this.#advance();
+    // What is kept must not change under us, nor keep the whole of what was read alive.
+    if (this.#held?.buffer === chunk.buffer) this.#held = Buffer.from(this.#held);
   };
 
-  readonly #onMoved = (): void => {
+  readonly #onDrained = (): void => {
     this.#activeMs = performance.now();
+    for (const listener of this.#drainListeners.splice(0)) listener();
   };
 
   readonly #onEnd = (): void => {
@@ -165,7 +161,7 @@ export class ClientConnection implements ResponseTransport {
     if (this.#takenOver !== undefined) this.#handOver(this.#takenOver);
     // What came ahead of the response waits in one piece, and the rest where it is; behind the last response it is dropped.
     else if (this.#phase === 'over') this.#held = undefined;
-    else if (this.#held !== undefined || this.#isBodyFull) this.#socket.pause();
+    else if (this.#held !== undefined || this.#isBodyFull) this.#bytes.pause();
   }
 
   #begin(request: ParsedRequest): 'body' | 'foreign' {
@@ -242,7 +238,7 @@ export class ClientConnection implements ResponseTransport {
   #goOn(): void {
     if (this.#held !== undefined) this.#advance();
     const waits = this.#held !== undefined || this.#isBodyFull || this.#phase === 'foreign';
-    if (!waits && this.#socket.isPaused()) this.#socket.resume();
+    if (!waits) this.#bytes.resume();
   }
 
   #endRequest(trailers: readonly string[]): void {
@@ -306,7 +302,7 @@ export class ClientConnection implements ResponseTransport {
     record.ended();
     const socket = this.#socket;
     if (!socket.destroyed && !socket.writableEnded)
-      socket.write(encodeRefusal(fault, status, record.traceId));
+      this.#bytes.write(Buffer.from(encodeRefusal(fault, status, record.traceId)));
     this.#finish();
   }
 
@@ -320,15 +316,16 @@ export class ClientConnection implements ResponseTransport {
     const timer = setTimeout(() => socket.destroy(), this.#parts.limits.lingerTimeoutMs);
     timer.unref();
     socket.once('close', () => clearTimeout(timer));
+    this.#bytes.flush();
     socket.end();
-    socket.resume();
+    this.#bytes.resume();
   }
 
   #handOver(client: Http1Client): void {
     this.#phase = 'foreign';
     const socket = this.#socket;
-    socket.pause();
-    socket.off('data', this.#onData).off('drain', this.#onMoved);
+    this.#bytes.release();
+    socket.on('drain', this.#onDrained);
     socket.off('end', this.#onEnd).off('close', this.#onClose);
     socket.once('close', () => client.gone());
     const head = this.#held ?? Buffer.alloc(0);

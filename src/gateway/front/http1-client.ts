@@ -27,7 +27,7 @@ export interface ResponseTransport {
 }
 
 /** Small bodies are copied behind their heads: one write costs more than that. */
-const joinBytesMax = 16_384;
+const joinBytesMax = 4096;
 const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${String(defaultLimits.clientKeepAliveMs / 1000)}\r\n`;
 
 export class Http1Client implements ClientExchange {
@@ -201,6 +201,7 @@ export class Http1Client implements ClientExchange {
   }
 
   #write(head: string, chunk: Uint8Array, tail: string): boolean {
+    if (head === '' && tail === '') return this.#transport.write(chunk);
     if (chunk.length > joinBytesMax) {
       const before = head === '' ? [] : [Buffer.from(head, 'latin1')];
       const behind = tail === '' ? [] : [Buffer.from(tail, 'latin1')];

@@ -10,6 +10,7 @@ import type { ClientExchange } from '../exchange/client-exchange.ts';
 import { http2FieldObject } from '../../net/http2-fields.ts';
 import type { Http2Windows } from './http2-windows.ts';
 import { watchEnd } from '../../net/http2-stream-end.ts';
+import { owned } from '../../net/shared-reads.ts';
 
 interface Http2Request {
   readonly rawHeaders: readonly string[];
@@ -138,7 +139,7 @@ export class Http2Client implements ClientExchange {
     if (this.#untaken === undefined)
       this.#untaken = setTimeout(() => this.#giveUpUntaken(), this.#idleTimeoutMs).unref();
     else this.#untaken.refresh();
-    return this.#stream.write(chunk, this.#onTaken);
+    return this.#stream.write(owned(chunk), this.#onTaken);
   }
 
   onDrain(listener: () => void): void {

@@ -1,9 +1,11 @@
 // The body of a request of HTTP/1.1 as its exchange reads it: filled by the parser of the connection, as fast as it is taken.
 
-import { Readable } from 'node:stream';
+import { owned } from '../../net/shared-reads.ts';
+import { type BodyTaker, DirectBody } from '../forward/direct-body.ts';
 
-export class RequestBody extends Readable {
+export class RequestBody extends DirectBody {
   readonly #wanted: () => void;
+  #taker: BodyTaker | undefined;
   #isWhole = false;
 
   /** `wanted`: called when more of the body can be taken. */
@@ -22,7 +24,10 @@ export class RequestBody extends Readable {
   /** False: no more before `wanted`. */
   fill(piece: Uint8Array): boolean {
     if (this.destroyed) return true;
-    return this.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
+    // Behind what waits already, if anything does.
+    if (this.#taker !== undefined && this.readableLength === 0) return this.#taker(piece);
+    const kept = owned(piece);
+    return this.push(Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength));
   }
 
   finish(): void {
@@ -30,7 +35,30 @@ export class RequestBody extends Readable {
     if (!this.destroyed) this.push(null);
   }
 
-  override _read(): void {
+  takeOver(taker: BodyTaker): void {
+    this.#taker = taker;
+    this.more();
+  }
+
+  more(): void {
+    const taker = this.#taker;
+    while (taker !== undefined && this.readableLength > 0) {
+      // Typed `any` by Readable; without `setEncoding` it is this.
+      const piece = this.read() as Buffer | null;
+      if (piece !== null && !taker(piece)) return;
+    }
+    if (taker === undefined || this.#taker !== taker || this.destroyed) return;
+    // Nothing waits any more but the end, which has to be read to be told.
+    this.resume();
     this.#wanted();
+  }
+
+  giveBack(): void {
+    this.#taker = undefined;
+    this.pause();
+  }
+
+  override _read(): void {
+    if (this.#taker === undefined) this.#wanted();
   }
 }

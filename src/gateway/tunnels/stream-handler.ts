@@ -6,6 +6,7 @@ import { parseAuthority } from '../../http/authority.ts';
 import { peekFirstBytes } from '../../intercept/peek.ts';
 import type { FirstBytes } from '../../intercept/peek.ts';
 import { abortTls } from '../../intercept/tls-terminator.ts';
+import { TunnelStream } from '../../net/tunnel-stream.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import { rawRule } from '../../policy/raw-rule.ts';
 import type { AllowDecision, Decision, Principal } from '../../policy/decision.ts';
@@ -198,6 +199,7 @@ async function serveTls(
     await blind(scene, destination, decision, record);
     return;
   }
+  if (port.duplex instanceof TunnelStream) port.duplex.isCopiedAtOnce = true;
   // A denied destination is terminated as well: the denial can only be said inside TLS. Nothing is dialled for it.
   const terminated = await parts.terminator.terminate(port.duplex, {
     owner: scene.principal.id,

@@ -1,0 +1,127 @@
+// Writes to a socket in blocks.
+
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import type { Duplex } from 'node:stream';
+import fc from 'fast-check';
+
+import { BlockWriter } from '../../src/net/block-writer.ts';
+
+/** A socket that shows what it is given, and takes it when it is told to. */
+class SlowSocket extends Writable {
+  readonly writes: Buffer[][] = [];
+  /** The memory of what was written, which must not change before it is taken. */
+  readonly pending: { readonly buffers: readonly Buffer[]; readonly copies: readonly Buffer[] }[] = [];
+  #done: (() => void) | undefined;
+  isSlow = true;
+
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], callback: () => void): void {
+    const buffers = chunks.map(({ chunk }) => chunk);
+    this.writes.push(buffers.map((buffer) => Buffer.from(buffer)));
+    this.pending.push({ buffers, copies: buffers.map((buffer) => Buffer.from(buffer)) });
+    this.#done = callback;
+    if (!this.isSlow) setImmediate(() => this.take());
+  }
+
+  take(): void {
+    const done = this.#done;
+    this.#done = undefined;
+    for (const { buffers, copies } of this.pending.splice(0))
+      for (const [i, buffer] of buffers.entries()) assert.ok(buffer.equals(copies[i] ?? Buffer.alloc(0)));
+    done?.();
+  }
+}
+
+function writerOf(socket: SlowSocket, onWritten: () => void = () => undefined): BlockWriter {
+  // Of a Duplex it needs the half that writes.
+  return new BlockWriter(socket as unknown as Duplex, onWritten);
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('what is written in one turn leaves in one write, and what was given may change at once', async () => {
+  const socket = new SlowSocket();
+  const writer = writerOf(socket);
+  const piece = Buffer.from('one ');
+  writer.write(piece);
+  piece.fill('x');
+  writer.writeText('two ');
+  writer.write(Buffer.from('three'));
+  assert.equal(socket.writes.length, 0);
+  await turn();
+  await turn();
+  assert.deepEqual(
+    socket.writes.map((buffers) => Buffer.concat(buffers).toString()),
+    ['one two three'],
+  );
+});
+
+test('while a write is under way the next octets wait, are counted, and leave behind it', async () => {
+  const socket = new SlowSocket();
+  let told = 0;
+  const writer = writerOf(socket, () => (told += 1));
+  writer.write(Buffer.alloc(10));
+  await turn();
+  await turn();
+  for (let i = 0; i < 5; i += 1) {
+    writer.write(Buffer.alloc(50_000, i));
+    await turn();
+  }
+  assert.equal(socket.writes.length, 1);
+  assert.equal(writer.waitingBytes, 10 + 250_000);
+  socket.isSlow = false;
+  socket.take();
+  while (writer.waitingBytes > 0) await turn();
+  assert.equal(Buffer.concat(socket.writes.flat()).length, 10 + 250_000);
+  assert.ok(told >= 2);
+});
+
+test('what is flushed leaves at once, behind what is under way', async () => {
+  const socket = new SlowSocket();
+  const writer = writerOf(socket);
+  writer.writeText('first ');
+  writer.flush();
+  assert.equal(socket.writes.length, 1);
+  writer.writeText('second');
+  writer.flush();
+  socket.isSlow = false;
+  socket.take();
+  while (writer.waitingBytes > 0) await turn();
+  assert.equal(Buffer.concat(socket.writes.flat()).toString(), 'first second');
+});
+
+test('what is cleared never leaves', async () => {
+  const socket = new SlowSocket();
+  const writer = writerOf(socket);
+  writer.writeText('nothing');
+  writer.clear();
+  assert.equal(writer.waitingBytes, 0);
+  await turn();
+  await turn();
+  assert.equal(socket.writes.length, 0);
+});
+
+test('all arrives in order and no memory is written into before it was taken, whatever is written when', async () => {
+  const step = fc.oneof(fc.integer({ min: 1, max: 150_000 }), fc.constant('turn'), fc.constant('flush'));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const socket = new SlowSocket();
+      socket.isSlow = false;
+      const writer = writerOf(socket);
+      const sent: Buffer[] = [];
+      for (const [i, one] of steps.entries()) {
+        if (one === 'turn') await turn();
+        else if (one === 'flush') writer.flush();
+        else {
+          const piece = Buffer.alloc(one as number, i);
+          writer.write(piece);
+          sent.push(piece);
+        }
+      }
+      while (writer.waitingBytes > 0) await turn();
+      assert.ok(Buffer.concat(socket.writes.flat()).equals(Buffer.concat(sent)));
+    }),
+    { seed: 14, numRuns: 30 },
+  );
+});

@@ -1,0 +1,144 @@
+// What HTTP/1.1 has of a connection: octets by calls, over the frames of a tunnel and over any other stream.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type Duplex, duplexPair } from 'node:stream';
+import { afterEach, suite, test } from 'node:test';
+
+import { bytesOf } from '../../src/net/byte-stream.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import { hashAll, readAll, type TunnelPair, tunnelPair } from './tunnel-pair.ts';
+import { destroySockets } from './websocket-pair.ts';
+
+afterEach(destroySockets);
+
+const opened: TunnelPair[] = [];
+
+afterEach(async () => {
+  for (const pair of opened.splice(0)) await pair[Symbol.asyncDispose]();
+});
+
+const transports = {
+  tunnel: async (): Promise<readonly [Duplex, Duplex]> => {
+    const pair = await tunnelPair();
+    opened.push(pair);
+    const { near, far } = await pair.open();
+    return [near, far];
+  },
+  stream: async (): Promise<readonly [Duplex, Duplex]> => duplexPair(),
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const ignore = (): void => undefined;
+
+for (const [name, open] of Object.entries(transports)) {
+  suite(name, () => {
+    test('what came before it began, and what comes then, is handed on in order, and the end behind it', async () => {
+      const [near, far] = await open();
+      near.write('early ');
+      await once(far, 'readable');
+      far.removeAllListeners('readable');
+      const texts: string[] = [];
+      bytesOf(far).start({ onData: (chunk) => texts.push(chunk.toString()), onDrain: ignore });
+      const ended = once(far, 'end');
+      near.write('late ');
+      near.end('last');
+      await ended;
+      assert.equal(texts.join(''), 'early late last');
+    });
+
+    test('a paused one hands nothing on, bounds what is sent, tells no end, and loses nothing', async () => {
+      const [near, far] = await open();
+      const bytes = bytesOf(far);
+      let received = 0;
+      bytes.start({
+        onData: (chunk) => {
+          received += chunk.length;
+          bytes.pause();
+        },
+        onDrain: ignore,
+      });
+      const all = 8 * 1024 * 1024;
+      for (let sent = 0; sent < all; sent += 65_536) near.write(Buffer.alloc(65_536));
+      near.end();
+      while (received === 0) await turn();
+      const before = received;
+      for (let i = 0; i < 100; i += 1) await turn();
+      assert.equal(received, before);
+      assert.equal(far.readableEnded, false);
+      assert.ok(near.writableFinished === false, 'all was taken though nobody read it');
+      while (!far.readableEnded) {
+        bytes.resume();
+        await turn();
+      }
+      assert.equal(received, all);
+    });
+
+    test('what is written may change at once, waits for a slow reader, and arrives whole before the end', async () => {
+      const [near, far] = await open();
+      let drained = 0;
+      const bytes = bytesOf(near);
+      bytes.start({ onData: ignore, onDrain: () => (drained += 1) });
+      const piece = Buffer.alloc(16_384);
+      const sum = await import('node:crypto').then(({ createHash }) => createHash('sha256'));
+      let stops = 0;
+      const all = 400;
+      const sending = (async () => {
+        for (let i = 0; i < all; i += 1) {
+          piece.fill(i & 0xff);
+          sum.update(piece);
+          const before = drained;
+          if (bytes.write(piece)) continue;
+          stops += 1;
+          piece.fill(0xee);
+          while (drained === before) await turn();
+        }
+        bytes.flush();
+        near.end();
+      })();
+      for (let i = 0; i < 100; i += 1) await turn();
+      assert.ok(stops > 0, 'nobody was told to wait');
+      const hash = hashAll(far);
+      await sending;
+      assert.equal(await hash, sum.digest('hex'));
+    });
+
+    test('given back in the midst, it is an ordinary stream both ways', async () => {
+      const [near, far] = await open();
+      const bytes = bytesOf(far);
+      const { promise: released, resolve } = Promise.withResolvers<void>();
+      bytes.start({
+        onData: () => {
+          bytes.write(Buffer.from('one '));
+          bytes.release();
+          far.write('two ');
+          bytes.write(Buffer.from('three'));
+          bytes.flush();
+          resolve();
+        },
+        onDrain: ignore,
+      });
+      near.write('first');
+      await released;
+      near.write('second ');
+      near.end('third');
+      const rest = readAll(far);
+      far.resume();
+      assert.equal(String(await rest), 'second third');
+      far.end();
+      assert.equal(String(await readAll(near)), 'one two three');
+    });
+
+    test('an end waits for what was written before it', async () => {
+      const [near, far] = await open();
+      const bytes = bytesOf(near);
+      bytes.start({ onData: ignore, onDrain: ignore });
+      const all = 3 * defaultLimits.windowBytesInitial;
+      for (let sent = 0; sent < all; sent += 65_536) bytes.write(Buffer.alloc(65_536));
+      bytes.flush();
+      near.end();
+      for (let i = 0; i < 50; i += 1) await turn();
+      assert.equal((await readAll(far)).length, all);
+    });
+  });
+}
