@@ -56,22 +56,22 @@ export function shareReads(
   const handle = inner._handle;
   if (memoryKey === undefined || callbackKey === undefined || inner[memoryKey] !== null) return undefined;
   if (typeof handle?.useUserBuffer !== 'function' || socket.readableFlowing === true) return undefined;
-  let isStopped = false;
+  const reading = { isStopped: false };
   inner[memoryKey] = bytes;
   inner[callbackKey] = (length: number): boolean => {
     const chunk = bytes.subarray(0, length);
-    if (isStopped) return socket.push(Buffer.from(chunk));
+    if (reading.isStopped) return socket.push(Buffer.from(chunk));
     receive(chunk);
     return true;
   };
   handle.useUserBuffer(bytes);
   return {
     start: () => {
-      while (!isStopped && socket.readableLength > 0) receive(socket.read() as Buffer);
-      if (!isStopped) socket.resume();
+      while (!reading.isStopped && socket.readableLength > 0) receive(socket.read() as Buffer);
+      if (!reading.isStopped) socket.resume();
     },
     stop: () => {
-      isStopped = true;
+      reading.isStopped = true;
       // With memory of its own a socket stops reading when it is paused, and would not see the end of what it is told no more.
       socket.pause = () => Duplex.prototype.pause.call(socket) as typeof socket;
       // As a stream it has waited for a read to end all the time, and would begin no other.

@@ -50,10 +50,10 @@ for (const [name, open] of Object.entries(transports)) {
     test('a paused one hands nothing on, bounds what is sent, tells no end, and loses nothing', async () => {
       const [near, far] = await open();
       const bytes = bytesOf(far);
-      let received = 0;
+      const seen = { received: 0 };
       bytes.start({
         onData: (chunk) => {
-          received += chunk.length;
+          seen.received += chunk.length;
           bytes.pause();
         },
         onDrain: ignore,
@@ -61,24 +61,24 @@ for (const [name, open] of Object.entries(transports)) {
       const all = 8 * 1024 * 1024;
       for (let sent = 0; sent < all; sent += 65_536) near.write(Buffer.alloc(65_536));
       near.end();
-      while (received === 0) await turn();
-      const before = received;
+      while (seen.received === 0) await turn();
+      const before = seen.received;
       for (let i = 0; i < 100; i += 1) await turn();
-      assert.equal(received, before);
+      assert.equal(seen.received, before);
       assert.equal(far.readableEnded, false);
       assert.ok(near.writableFinished === false, 'all was taken though nobody read it');
       while (!far.readableEnded) {
         bytes.resume();
         await turn();
       }
-      assert.equal(received, all);
+      assert.equal(seen.received, all);
     });
 
     test('what is written may change at once, waits for a slow reader, and arrives whole before the end', async () => {
       const [near, far] = await open();
-      let drained = 0;
+      const told = { drained: 0 };
       const bytes = bytesOf(near);
-      bytes.start({ onData: ignore, onDrain: () => (drained += 1) });
+      bytes.start({ onData: ignore, onDrain: () => (told.drained += 1) });
       const piece = Buffer.alloc(16_384);
       const sum = await import('node:crypto').then(({ createHash }) => createHash('sha256'));
       let stops = 0;
@@ -87,11 +87,11 @@ for (const [name, open] of Object.entries(transports)) {
         for (let i = 0; i < all; i += 1) {
           piece.fill(i & 0xff);
           sum.update(piece);
-          const before = drained;
+          const before = told.drained;
           if (bytes.write(piece)) continue;
           stops += 1;
           piece.fill(0xee);
-          while (drained === before) await turn();
+          while (told.drained === before) await turn();
         }
         bytes.flush();
         near.end();

@@ -76,23 +76,23 @@ for (const [kind, open] of Object.entries(pairs)) {
 
   test(`${kind}: a paused socket is not read, and goes on where it stopped`, async () => {
     const [near, far] = await open();
-    let bytes = 0;
+    const seen = { bytes: 0 };
     const reads = shareReads(far, new ReadMemory(), (chunk) => {
-      bytes += chunk.length;
+      seen.bytes += chunk.length;
       far.pause();
     });
     reads?.start();
     const all = 16 * 1024 * 1024;
     near.end(Buffer.alloc(all));
-    while (bytes === 0) await new Promise(setImmediate);
+    while (seen.bytes === 0) await new Promise(setImmediate);
     for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
     // One read of the system, and no more.
-    assert.ok(bytes <= 64 * 1024, `${bytes} bytes were handed on`);
+    assert.ok(seen.bytes <= 64 * 1024, `${seen.bytes} bytes were handed on`);
     while (!far.readableEnded) {
       far.resume();
       await new Promise(setImmediate);
     }
-    assert.equal(bytes, all);
+    assert.equal(seen.bytes, all);
   });
 
   test(`${kind}: given back, it is an ordinary stream, whose chunks are its own and whose end is seen`, async () => {

@@ -77,6 +77,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'http/framing.ts framingBytesPerByteMax',
     'http/response-reader.ts chunkLineBytesMax chunkOverheadBytesMax',
     'intercept/first-bytes.ts methodBytesMax',
+    'net/byte-stream.ts waitingBytesMax',
     'protocol/spool-record.ts recordBytesMax',
   ],
   'the size of what a policy may say, told by its reference beside the key': [

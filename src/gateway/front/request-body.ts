@@ -41,13 +41,12 @@ export class RequestBody extends DirectBody {
   }
 
   more(): void {
-    const taker = this.#taker;
-    while (taker !== undefined && this.readableLength > 0) {
+    while (this.#taker !== undefined && this.readableLength > 0) {
       // Typed `any` by Readable; without `setEncoding` it is this.
       const piece = this.read() as Buffer | null;
-      if (piece !== null && !taker(piece)) return;
+      if (piece !== null && !this.#taker(piece)) return;
     }
-    if (taker === undefined || this.#taker !== taker || this.destroyed) return;
+    if (this.#taker === undefined || this.destroyed) return;
     // Nothing waits any more but the end, which has to be read to be told.
     this.resume();
     this.#wanted();

@@ -96,6 +96,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/exchange/exchange.ts requireAudit',
     'src/gateway/forward/forwarder.ts respondLate',
     'src/gateway/forward/forwarder.ts idleFor',
+    'src/net/block-writer.ts BlockWriter',
     'src/net/denied-address.ts deniedAddress',
     'src/net/own-addresses.ts checkConnected',
     'src/net/race-attempts.ts interleaveFamilies',
