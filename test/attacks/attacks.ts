@@ -29,6 +29,7 @@ import { sessionToken } from './groups/session-token.ts';
 import { tls } from './groups/tls.ts';
 import { tunnelUpgrade } from './groups/tunnel-upgrade.ts';
 import { unreadBody } from './groups/unread-body.ts';
+import { workers } from './groups/workers.ts';
 import type { AttackTable } from './support/attack.ts';
 
 export interface CaseText {
@@ -72,6 +73,7 @@ const played: AttackTable = {
   ...ownNames,
   ...pushOptions,
   ...unreadBody,
+  ...workers,
 };
 
 /** How each case is played, with its control where there is one. */

@@ -1,16 +1,20 @@
 // A gateway of two workers behind one port: real processes, one gateway to everybody who comes.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 
 import { stringify } from 'yaml';
 
 import type { TunnelLink } from '../../src/net/tunnel-link.ts';
 import type { ProxyError } from '../../src/protocol/error.ts';
-import { mustRun } from '../support/command.ts';
+import { mustRun, runCommand } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
 import { askOn, GatewaySession } from '../support/gateway-session.ts';
@@ -22,6 +26,8 @@ const secret = 'canary-of-the-workers';
 const tunnelsMax = 4;
 
 let origin: Origin;
+/** It takes requests, and never responds. */
+let silent: Server;
 let set: Deployment;
 let metricsUrl: string;
 const links: TunnelLink[] = [];
@@ -37,11 +43,17 @@ const ruleOf = (name: string, more: object = {}): Readonly<Record<string, unknow
 
 before(async () => {
   origin = await httpOrigin();
+  silent = createServer(() => undefined).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
   const port = await freePort();
   metricsUrl = `http://127.0.0.1:${port}/metrics`;
   set = await deploy({
-    rules: [ruleOf('api'), ruleOf('few', { limits: { requestsPerSession: 6 } })],
-    hosts: { 'api.test': '127.0.0.1', 'few.test': '127.0.0.1', 'later.test': '127.0.0.1' },
+    rules: [
+      ruleOf('api'),
+      ruleOf('few', { limits: { requestsPerSession: 6 } }),
+      ruleOf('silent', { ports: silentPort() }),
+    ],
+    hosts: Object.fromEntries(['api', 'few', 'later', 'silent'].map((name) => [`${name}.test`, '127.0.0.1'])),
     credentials: { unused: { kind: 'bearer', source: { env: 'WORKERS_SECRET' } } },
     environment: { WORKERS_SECRET: secret },
     config: { workers: 2, metrics: { port }, audit: { file: 'audit.jsonl' } },
@@ -51,7 +63,18 @@ after(async () => {
   for (const link of links) link.destroy();
   await set?.[Symbol.asyncDispose]();
   await origin?.[Symbol.asyncDispose]();
+  silent?.close();
+  silent?.closeAllConnections();
 });
+
+// A TCP server's address is an object.
+const silentPort = (): number => (silent.address() as AddressInfo).port;
+
+/** What the store has of exchanges that run. */
+function openExchanges(): number {
+  using database = new DatabaseSync(join(set.directory, 'state/state.db'), { readOnly: true });
+  return Number(database.prepare('SELECT count(*) AS count FROM audit_open').get()?.['count']);
+}
 
 async function tunnelOf(session: GatewaySession): Promise<TunnelLink> {
   const link = await session.openTunnel();
@@ -125,7 +148,7 @@ test('a revocation and another policy reach every worker within 2 s', async () =
   const tunnels: TunnelLink[] = [];
   // Two of each, so that one of each is passed on.
   for (const session of [...sessions, ...sessions]) tunnels.push(await tunnelOf(session));
-  const rules = [ruleOf('api'), ruleOf('few'), ruleOf('later')];
+  const rules = [ruleOf('api'), ruleOf('few'), ruleOf('later'), ruleOf('silent', { ports: silentPort() })];
   for (const link of tunnels) assert.equal(await statusOn(link, 'later'), 403);
   await writeFile(join(set.directory, 'policy.yaml'), stringify({ rules }, { aliasDuplicateObjects: false }));
   for (const link of tunnels)
@@ -136,14 +159,13 @@ test('a revocation and another policy reach every worker within 2 s', async () =
   assert.equal(await statusOn(tunnels[3]!, 'api'), 200);
 });
 
-test('neither arguments nor environment of a worker have a secret, and nobody else can read its memory', async () => {
+test('neither arguments nor environment of a worker have a secret', async () => {
   for (const pid of [set.gateway.pid, ...workersOf(set.gateway.pid)]) {
     const [cmdline, status] = [readFileSync(`/proc/${pid}/cmdline`), readFileSync(`/proc/${pid}/stat`)];
     assert.ok(cmdline.length > 0 && status.length > 0);
     assert.equal(cmdline.includes(secret), false);
     // The supervisor's own start had it, as that of a gateway of one process has.
     if (pid !== set.gateway.pid) assert.equal(readFileSync(`/proc/${pid}/environ`).includes(secret), false);
-    // Of a process that is not dumpable the files are root's (`man 5 proc`); the mode of the memory map says it for root too.
   }
   const log = await readFile(join(set.directory, 'audit.jsonl'), 'utf8');
   assert.equal(log.includes(secret), false);
@@ -153,7 +175,9 @@ test('a worker that is killed costs its own sessions their streams alone, and co
   const sessions = [await GatewaySession.enrol(set), await GatewaySession.enrol(set)];
   const tunnels = [await tunnelOf(sessions[0]!), await tunnelOf(sessions[1]!)];
   for (const link of tunnels) assert.equal(await statusOn(link, 'api'), 200);
-  const before = await metric('request_bytes_total');
+  const before = await metric('response_bytes_total');
+  for (const link of tunnels) void askOn(link, `http://silent.test:${silentPort()}/`);
+  await waitUntil('both exchanges are known to the store', () => openExchanges() === 2);
   const [victim] = workersOf(set.gateway.pid);
   process.kill(victim!, 'SIGKILL');
   const lost = await Promise.race(tunnels.map((link, i) => link.closed.then(() => i)));
@@ -161,10 +185,27 @@ test('a worker that is killed costs its own sessions their streams alone, and co
   assert.equal(await statusOn(tunnels[other]!, 'api'), 200);
   await waitUntil('it serves again', async () => (await metric('worker_restarts_total')) === 1);
   assert.equal(await metric('workers'), 2);
-  assert.ok((await metric('request_bytes_total')) >= before);
+  assert.ok((await metric('response_bytes_total')) >= before && before > 0);
+  const unfinished = async (i: number): Promise<number> =>
+    (await eventsOf(sessions[i]!.id)).filter(({ host }) => host === 'silent.test').length;
+  await waitUntil('the event of what broke off is there', async () => (await unfinished(lost)) === 1);
+  assert.equal(await unfinished(other), 0);
   const again = await tunnelOf(sessions[lost]!);
   assert.equal(await statusOn(again, 'api'), 200);
   assert.equal(await statusOn(tunnels[other]!, 'api'), 200);
+});
+
+test('what keeps a worker from serving is said once, and ends the gateway with its code', async () => {
+  const configFile = join(set.directory, 'broken.yaml');
+  await writeFile(
+    join(set.directory, 'broken-policy.yaml'),
+    'rules: [{ name: one, hosts: [a.test], colour: red }]\n',
+  );
+  const config = { listen: { port: 0 }, stateDirectory: 'broken', policy: 'broken-policy.yaml', workers: 3 };
+  await writeFile(configFile, stringify(config));
+  const { code, stderr } = await runCommand(launcher, ['gateway', '--config', configFile]);
+  assert.equal(code, 78, stderr);
+  assert.equal(stderr.split('\n').filter((line) => line.includes('colour')).length, 1, stderr);
 });
 
 test('workers end with a supervisor that is killed', async () => {
