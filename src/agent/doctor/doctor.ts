@@ -6,6 +6,7 @@ import type { Limits } from '../../protocol/limits.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import { displacedVariable, environmentTable } from '../environment.ts';
 import { systemBundlePath } from '../trust/trust.ts';
+import { sessionRootName } from '../relay/client-tls.ts';
 import type { ClientRow, Remedy } from './client-row.ts';
 import { clientTable } from './client-table.ts';
 import { containerFix, type ContainerScene, hasUserRanges } from './container-tools.ts';
@@ -56,6 +57,8 @@ export interface DoctorReport {
   readonly captured: boolean;
   readonly session?: string;
   readonly clockSkewMs?: number;
+  /** Where the TLS of the doctor's own request ended; undefined where the gateway was not reached. */
+  readonly tlsEndsIn?: 'agent' | 'gateway';
   readonly jail: JailSeen;
   /** Variables of the user that gave way to those of the session. */
   readonly displaced: readonly string[];
@@ -86,7 +89,9 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
   return {
     ...(relay === undefined ? {} : { relay: `http://${relay.host}:${relay.port}` }),
     captured: scene.captured,
-    ...('chain' in contact ? { session: contact.session, clockSkewMs: contact.clockSkewMs } : {}),
+    ...('chain' in contact
+      ? { session: contact.session, clockSkewMs: contact.clockSkewMs, tlsEndsIn: tlsEndOf(contact) }
+      : {}),
     jail: jailSeen(),
     displaced: (options.environment[displacedVariable] ?? '').split(',').filter((name) => name !== ''),
     problems,
@@ -106,6 +111,11 @@ async function closedPortsOf(
   if (open !== undefined) return new Set(ports.filter((port) => !open.has(port)));
   const closed = await Promise.all(ports.map(async (port) => ((await isPortOpen(port)) ? [] : [port])));
   return new Set(closed.flat());
+}
+
+/** By who signed for the gateway's own name. */
+function tlsEndOf({ chain }: GatewayContact): 'agent' | 'gateway' {
+  return chain[0]?.issuer.startsWith(`CN=${sessionRootName} `) === true ? 'agent' : 'gateway';
 }
 
 function indexOf({ client }: ClientReport): number {

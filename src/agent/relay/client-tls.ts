@@ -25,6 +25,9 @@ export type ClientTlsOutcome =
   /** The handshake failed: the gateway is told by a stream of these fields that is reset. */
   | { readonly kind: 'failed'; readonly error: ProxyError; readonly fields: OpenFields };
 
+/** Begins the common name of the session's root, by which the doctor knows it. */
+export const sessionRootName = 'upstreamproxy session';
+
 /** Protocols by mode, in the order of preference. */
 const protocols = { http2: 'h2', http1: 'http/1.1' } as const satisfies Record<PlainMode, string>;
 
@@ -37,7 +40,7 @@ export class ClientTls implements Disposable {
   constructor(options: ClientTlsOptions) {
     this.#options = options;
     const { limits, gatewayHost } = options;
-    const issuer = createEphemeralAuthority(Date.now(), 'upstreamproxy session');
+    const issuer = createEphemeralAuthority(Date.now(), sessionRootName);
     this.rootPem = issuer.certificatesPem;
     this.#terminator = new TlsTerminator({
       issuer,

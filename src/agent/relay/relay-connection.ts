@@ -172,16 +172,23 @@ async function endTls(
     stream.once('error', () => {});
     return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
   }
-  join(outcome.kind === 'left' ? socket : resettable(outcome.socket, socket), stream, limits);
+  if (outcome.kind === 'left') return join(socket, stream, limits);
+  join(resettable(outcome.socket, socket), stream, limits);
+  // The runtime leaves a connection open whose TLS is broken behind its handshake.
+  outcome.socket.once('error', ({ message }) => {
+    stream.reset(new ProxyError('tls_handshake', `TLS of the client broke: ${message}`));
+    socket.resetAndDestroy();
+  });
 }
 
 /** TLS knows no reset: the connection below it has one, which sends no close_notify. */
 function resettable(tls: Socket, socket: Socket): Socket {
-  tls.on('error', () => {});
   tls.resetAndDestroy = () => {
     socket.resetAndDestroy();
     return tls.destroy();
   };
+  // What else comes of it is told by 'close'.
+  tls.on('error', () => {});
   return tls;
 }
 

@@ -95,6 +95,7 @@ function summary({
   captured,
   session,
   clockSkewMs,
+  tlsEndsIn,
   jail,
   displaced,
 }: DoctorReport): string {
@@ -109,7 +110,8 @@ function summary({
       : `the gateway responds in session ${session} (${way.join(', ')}; clock ${(clockSkewMs ?? 0) / 1000} s apart)`;
   // What kept the gateway from being reached stands at the beginning.
   const told = problems.slice(session === undefined ? 1 : 0).map(problemText);
-  return `\n${told.join('')}${reached}\n${jailText(jail)}\n${displacedNote(displaced)}${working} of ${clients.length} clients work\n`;
+  const end = tlsEndsIn === undefined ? '' : `TLS of clients ends in the ${tlsEndsIn}\n`;
+  return `\n${told.join('')}${reached}\n${end}${jailText(jail)}\n${displacedNote(displaced)}${working} of ${clients.length} clients work\n`;
 }
 
 function jailText({ noNewPrivileges, seccomp, capabilities, networkIsolated }: DoctorReport['jail']): string {

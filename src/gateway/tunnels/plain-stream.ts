@@ -30,6 +30,7 @@ export function servePlain(scene: Scene, mode: PlainMode, record: ExchangeRecord
     awaitFailure(scene, record);
     return;
   }
+  tellBrokenTls(scene, record);
   const abort = (error: ProxyError): void => {
     port.reset(error);
   };
@@ -68,6 +69,16 @@ function requireOpened(scene: Scene, destination: Destination, record: ExchangeR
       `${destination.host} is passed through by rule ${decision.rule.name}, and its TLS was ended in the agent; open the connection again`,
     );
   }
+}
+
+/** TLS that broke before anything was asked for has no other event. */
+function tellBrokenTls({ port: { duplex } }: Scene, record: ExchangeRecord): void {
+  duplex.once('error', (error: Error) => {
+    if (!(error instanceof ProxyError) || error.code !== 'tls_handshake') return;
+    if ('bytesRead' in duplex && duplex.bytesRead !== 0) return;
+    record.refused(new ProxyError(error.code, error.message.slice(0, saidCharactersMax)));
+    record.ended();
+  });
 }
 
 /** Without a version the handshake failed: the agent resets the stream at once, with the reason. Nothing else is served on it. */

@@ -2,10 +2,12 @@
 
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ClientTls } from '../../../src/agent/relay/client-tls.ts';
 import { type Relay, startRelay } from '../../../src/agent/relay/relay.ts';
 import type { RelayTunnel } from '../../../src/agent/relay/relay-connection.ts';
 import type { TunnelStream } from '../../../src/net/tunnel-stream.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
+import type { PlainMode } from '../../../src/protocol/frame.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { tunnelPair } from '../../net/tunnel-pair.ts';
 
@@ -17,7 +19,11 @@ export interface RelayFixture extends AsyncDisposable {
   down: ProxyError | undefined;
 }
 
-export async function relayFixture(changes: Partial<Limits> = {}, host?: string): Promise<RelayFixture> {
+export async function relayFixture(
+  changes: Partial<Limits> = {},
+  host?: string,
+  tls?: { readonly client: ClientTls; readonly modes: (authority: string) => readonly PlainMode[] },
+): Promise<RelayFixture> {
   const limits: Limits = { ...defaultLimits, ...changes };
   const arrived: TunnelStream[] = [];
   const waiting: ((stream: TunnelStream) => void)[] = [];
@@ -46,8 +52,9 @@ export async function relayFixture(changes: Partial<Limits> = {}, host?: string)
     },
     whenUp: () => Promise.reject(fixture.down ?? new ProxyError('internal', 'it is up')),
     openStream: (fields) => pair.agent.openStream(fields),
+    plainModes: (authority) => tls?.modes(authority) ?? [],
   };
-  fixture.relay = await startRelay({ tunnel, limits, ...(host === undefined ? {} : { host }) });
+  fixture.relay = await startRelay({ tunnel, limits, ...(host === undefined ? {} : { host }) }, tls?.client);
   return fixture as RelayFixture;
 }
 

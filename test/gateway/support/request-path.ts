@@ -266,7 +266,9 @@ async function terminateAs(
       },
     };
   } catch (error) {
-    return { failed: asProxyError(error), claims: sni };
+    const failed = asProxyError(error);
+    // The bytes are where they were, and the gateway says what its limit is.
+    return failed.code === 'limit_exceeded' ? undefined : { failed, claims: sni };
   }
 }
 
