@@ -73,7 +73,7 @@ async function openScene(): Promise<Scene> {
   }
   const urlOf = (version: SecureVersion): string => {
     // It listens on an address and a port.
-    const { port } = balancers.get(version)?.address() as AddressInfo;
+    const { port } = balancers.get(version)!.address() as AddressInfo;
     return `https://127.0.0.1:${port}`;
   };
   const port = await freePort();
