@@ -31,6 +31,7 @@ export function parseFields(raw: readonly string[], rules: FieldRules): HeaderLi
     });
   }
   const fields: HeaderField[] = [];
+  const lowerCaseNames: string[] = [];
   let bytes = 0;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const [name, value] = [raw[i] ?? '', raw[i + 1] ?? ''];
@@ -40,9 +41,10 @@ export function parseFields(raw: readonly string[], rules: FieldRules): HeaderLi
         limit: 'headBytesMax',
       });
     }
-    fields.push([checkName(name, rules), checkValue(name, value, rules)]);
+    lowerCaseNames.push(checkName(name, rules));
+    fields.push([name, checkValue(name, value, rules)]);
   }
-  return new HeaderList(fields);
+  return HeaderList.of(fields, lowerCaseNames);
 }
 
 /** The members of a comma-separated field over all its lines, in lower case, empty ones left out. */
@@ -56,17 +58,19 @@ export function listMembers(fields: HeaderList, name: string): readonly string[]
     .filter((member) => member !== '');
 }
 
+/** Gives the name in lower case. */
 function checkName(name: string, rules: FieldRules): string {
   if (!token.test(name)) {
     throw new ProxyError(rules.malformed, `The header field name ${printable(name)} is not a token.`);
   }
-  if (rules.lowerCaseNames && name !== name.toLowerCase()) {
+  const lowerCase = name.toLowerCase();
+  if (rules.lowerCaseNames && name !== lowerCase) {
     throw new ProxyError(
       rules.malformed,
       `The field name ${printable(name)} has upper-case letters, HTTP/2 forbids it.`,
     );
   }
-  return name;
+  return lowerCase;
 }
 
 function checkValue(name: string, value: string, rules: FieldRules): string {

@@ -12,8 +12,8 @@ export class HeaderList {
     this.#fields = fields === undefined ? noFields : [...fields];
   }
 
-  /** A list of fields that nobody else holds, without a copy. */
-  static #of(fields: readonly HeaderField[], lowerCaseNames?: readonly string[]): HeaderList {
+  /** A list of fields that nobody else holds, without a copy; with their names in lower case, where they are known. */
+  static of(fields: readonly HeaderField[], lowerCaseNames?: readonly string[]): HeaderList {
     const list = new HeaderList();
     list.#fields = fields;
     list.#lowerCaseNames = lowerCaseNames;
@@ -24,7 +24,7 @@ export class HeaderList {
   static fromRaw(raw: readonly string[]): HeaderList {
     const fields: HeaderField[] = [];
     for (let i = 0; i + 1 < raw.length; i += 2) fields.push([raw[i] ?? '', raw[i + 1] ?? '']);
-    return HeaderList.#of(fields);
+    return HeaderList.of(fields);
   }
 
   get size(): number {
@@ -63,11 +63,11 @@ export class HeaderList {
   }
 
   without(...unwanted: readonly string[]): HeaderList {
-    const lowerCase = new Set(unwanted.map((name) => name.toLowerCase()));
-    // Most of what is taken off does not stand there.
-    return this.#names.some((name) => lowerCase.has(name))
-      ? this.filter((name) => !lowerCase.has(name))
-      : this;
+    const gone = unwanted.map((name) => name.toLowerCase());
+    // Most of what is taken off does not stand there, and a look through a short list costs less than a set.
+    if (!gone.some((name) => this.#names.includes(name))) return this;
+    const lowerCase = new Set(gone);
+    return this.filter((name) => !lowerCase.has(name));
   }
 
   /** Without these and those that CGI-like origins read as them: an underscore is a dash there. */
@@ -76,23 +76,32 @@ export class HeaderList {
     return this.filter((name) => !alike.has(cgiName(name)));
   }
 
+  /** The names in lower case, in order. */
+  get lowerCaseNames(): readonly string[] {
+    return this.#names;
+  }
+
   /** The fields whose lower-case name `keep` accepts; the list itself if that is all of them. */
   filter(keep: (lowerCaseName: string) => boolean): HeaderList {
     const names = this.#names;
-    const fields: HeaderField[] = [];
-    const kept: string[] = [];
-    for (let at = 0; at < names.length; at += 1) {
+    // Most lists stay as they are.
+    let at = 0;
+    while (at < names.length && keep(names[at] ?? '')) at += 1;
+    if (at === names.length) return this;
+    const fields = this.#fields.slice(0, at);
+    const kept = names.slice(0, at);
+    for (at += 1; at < names.length; at += 1) {
       const [name, field] = [names[at], this.#fields[at]];
       if (name === undefined || field === undefined || !keep(name)) continue;
       fields.push(field);
       kept.push(name);
     }
-    return fields.length === this.#fields.length ? this : HeaderList.#of(fields, kept);
+    return HeaderList.of(fields, kept);
   }
 
   /** Replaces every field of the name by this one, at the end. */
   with(name: string, value: string): HeaderList {
-    return HeaderList.#of([...this.without(name).#fields, [name, value]]);
+    return HeaderList.of([...this.without(name).#fields, [name, value]]);
   }
 
   /** Name, value, name, value … as Node's `writeHead` and undici take it. */

@@ -74,12 +74,34 @@ function isRouting(name: string): boolean {
   );
 }
 
+/** Request fields that say nothing of a hop or a way, and are most of those that there are. */
+const plainRequestFields: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-type',
+  'cookie',
+  'if-modified-since',
+  'if-none-match',
+  'origin',
+  'pragma',
+  'range',
+  'referer',
+  'user-agent',
+]);
+
+type Keeps = (lowerCaseName: string) => boolean;
+
 /**
- * The end-to-end fields of a message: without hop-by-hop fields, all `proxy-…` fields and what Connection lists.
+ * Which fields of a message are end-to-end: no hop-by-hop fields, no `proxy-…` fields and nothing that Connection lists.
  * A Connection that lists a field which decides meaning throws `code`.
  */
-export function endToEndFields(fields: HeaderList, code: ErrorCode): HeaderList {
+export function endToEnd(fields: HeaderList, code: ErrorCode): Keeps {
   const listed = listMembers(fields, 'connection').filter((option) => !connectionOptions.has(option));
+  if (listed.length === 0) return isEndToEnd;
   for (const option of listed) {
     if (neverListed.has(option) || option.startsWith('sec-') || option.startsWith('x-amz-')) {
       throw new ProxyError(
@@ -88,13 +110,22 @@ export function endToEndFields(fields: HeaderList, code: ErrorCode): HeaderList 
       );
     }
   }
-  const alsoHopByHop = listed.length === 0 ? undefined : new Set(listed);
-  return fields.filter(
-    (name) => !hopByHop.has(name) && !name.startsWith('proxy-') && alsoHopByHop?.has(name) !== true,
-  );
+  const alsoHopByHop = new Set(listed);
+  return (name) => isEndToEnd(name) && !alsoHopByHop.has(name);
 }
 
-/** A request's fields without those that claim another host, path or way (dashes and underscores alike). */
-export function withoutRoutingFields(fields: HeaderList): HeaderList {
-  return fields.filter((name) => !isRouting(name.includes('_') ? name.replaceAll('_', '-') : name));
+/** As `endToEnd` of a request, and no field that claims another host, path or way (dashes and underscores alike). */
+export function forwardable(fields: HeaderList): Keeps {
+  const isKept = endToEnd(fields, 'request_malformed');
+  if (isKept === isEndToEnd) return isForwardable;
+  return (name) => isKept(name) && isForwardable(name);
+}
+
+function isEndToEnd(name: string): boolean {
+  return !hopByHop.has(name) && !name.startsWith('proxy-');
+}
+
+function isForwardable(name: string): boolean {
+  if (plainRequestFields.has(name)) return true;
+  return isEndToEnd(name) && !isRouting(name.includes('_') ? name.replaceAll('_', '-') : name);
 }

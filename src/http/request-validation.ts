@@ -8,7 +8,7 @@ import { listMembers, parseFields } from './field-syntax.ts';
 import { fieldKey } from './request-field-table.ts';
 import { requestFraming, type MessageFraming } from './framing.ts';
 import type { HeaderList } from './header-list.ts';
-import { endToEndFields, withoutRoutingFields } from './hop-by-hop.ts';
+import { forwardable } from './hop-by-hop.ts';
 import type { RequestHead } from './message-head.ts';
 import { printable } from './printable.ts';
 import { joinCookies, takePseudoHeaders, type PseudoHeaders } from './pseudo-header.ts';
@@ -202,14 +202,10 @@ function assemble(
   if (upgrade !== undefined && httpVersion !== '2' && framing.kind !== 'none') {
     if (framing.kind !== 'length' || framing.length > 0) throw malformed('a WebSocket handshake has a body');
   }
-  const kept = withoutRoutingFields(endToEndFields(fields, 'request_malformed'));
+  const isForwarded = forwardable(fields);
+  const consumed = upgrade === undefined ? consumedByAll : consumedByWebsockets;
+  const headers = fields.filter((name) => isForwarded(name) && !consumed.has(name));
   const { path, query } = canonicalOf(method, target);
-  const headers = kept.without(
-    'host',
-    'content-length',
-    'expect',
-    ...(upgrade === undefined ? websocketFields : []),
-  );
   return {
     head: { method, destination, path, query, headers, httpVersion },
     framing,
@@ -219,13 +215,16 @@ function assemble(
   };
 }
 
-const websocketFields = [
+/** Made anew for the next hop. */
+const consumedByWebsockets: ReadonlySet<string> = new Set(['host', 'content-length', 'expect']);
+const consumedByAll: ReadonlySet<string> = new Set([
+  ...consumedByWebsockets,
   'sec-websocket-key',
   'sec-websocket-version',
   'sec-websocket-protocol',
   'sec-websocket-extensions',
   'sec-websocket-accept',
-];
+]);
 
 /** `*` and the empty path behind an authority are the whole server for OPTIONS (RFC 9112 §3.2.4). */
 function canonicalOf(method: string, target: string): CanonicalTarget {
@@ -238,18 +237,18 @@ function canonicalOf(method: string, target: string): CanonicalTarget {
 }
 
 /** One value each: with two, an origin may take the one that nobody judged or replaced. */
-const singleFields = [
+const singleFields: ReadonlySet<string> = new Set([
   'authorization',
   'content-type',
   'expect',
   'range',
   'sec-websocket-key',
   'sec-websocket-version',
-];
+]);
 
 function refuseRepeated(fields: HeaderList): void {
-  for (const name of singleFields) {
-    if (fields.isRepeated(name)) throw malformed(`${name} stands more than once`);
+  for (const name of fields.lowerCaseNames) {
+    if (singleFields.has(name) && fields.isRepeated(name)) throw malformed(`${name} stands more than once`);
   }
 }
 
@@ -263,6 +262,8 @@ const methodOverrides: ReadonlySet<string> = new Set([
 /** The origin would run another method than the one that policy judges. */
 function refuseMethodOverride(fields: HeaderList, method: string): void {
   for (const [name, value] of fields) {
+    // All of them begin with an X.
+    if ((name.charCodeAt(0) | 0x20) !== 0x78) continue;
     if (!methodOverrides.has(fieldKey(name)) || value.toUpperCase() === method) continue;
     throw malformed(`${printable(name)} asks for the method ${printable(value)}; send that method itself`);
   }

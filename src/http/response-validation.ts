@@ -5,7 +5,7 @@ import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import { listMembers, parseFields } from './field-syntax.ts';
 import { parseContentLength } from './framing.ts';
 import type { HeaderList } from './header-list.ts';
-import { endToEndFields } from './hop-by-hop.ts';
+import { endToEnd } from './hop-by-hop.ts';
 import type { ResponseHead } from './message-head.ts';
 import { printable } from './printable.ts';
 
@@ -37,13 +37,26 @@ export function validateResponse(input: ResponseInput): ResponseHead {
   });
   if (status === 101) requireUpgrade(fields, input.upgrade);
   const length = contentLength(fields);
-  const kept = endToEndFields(fields, 'origin_malformed').without('content-length', 'alt-svc', 'alt-used');
   // RFC 9110 §8.6: these never have one; a 2xx to CONNECT is not seen here.
   const mayHaveLength = status >= 200 && status !== 204;
+  const isEndToEnd = endToEnd(fields, 'origin_malformed');
+  // One that is plain already stays where it is.
+  const isPlain = mayHaveLength && length !== undefined && isOnlyValue(fields, length);
+  const headers = fields.filter(
+    (name) => isEndToEnd(name) && !goesAround.has(name) && (isPlain || name !== 'content-length'),
+  );
   return {
     status,
-    headers: length === undefined || !mayHaveLength ? kept : kept.with('Content-Length', length),
+    headers:
+      length === undefined || !mayHaveLength || isPlain ? headers : headers.with('Content-Length', length),
   };
+}
+
+/** By which a client would leave the proxy. */
+const goesAround: ReadonlySet<string> = new Set(['alt-svc', 'alt-used']);
+
+function isOnlyValue(fields: HeaderList, length: string): boolean {
+  return !fields.isRepeated('content-length') && fields.first('content-length') === length;
 }
 
 function requireUpgrade(fields: HeaderList, upgrade: ResponseInput['upgrade']): void {
@@ -62,6 +75,9 @@ function contentLength(fields: HeaderList): string | undefined {
   }
   if (values.length === 0) return undefined;
   if (codings.length > 0) throw malformed('Content-Length and Transfer-Encoding stand together');
+  const [first = ''] = values;
+  // As nearly every origin says it.
+  if (values.length === 1 && parseContentLength(first) !== undefined) return first;
   const [length = '', ...others] = values.flatMap((value) => value.split(',').map((one) => one.trim()));
   if (others.some((other) => other !== length))
     throw malformed('it has two different values of Content-Length');

@@ -2,10 +2,16 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { HeaderList } from '../../src/http/header-list.ts';
-import { endToEndFields, withoutRoutingFields } from '../../src/http/hop-by-hop.ts';
+import { endToEnd, forwardable } from '../../src/http/hop-by-hop.ts';
 
 function kept(...raw: string[]): readonly string[] {
-  return endToEndFields(HeaderList.fromRaw(raw), 'request_malformed').toRaw();
+  const list = HeaderList.fromRaw(raw);
+  return list.filter(endToEnd(list, 'request_malformed')).toRaw();
+}
+
+function forwarded(...raw: string[]): readonly string[] {
+  const list = HeaderList.fromRaw(raw);
+  return list.filter(forwardable(list)).toRaw();
 }
 
 test('fields of one hop are removed in every spelling, proxy credentials too', () => {
@@ -61,6 +67,27 @@ test('claims of another host, path or way are removed, with dashes or underscore
     'X-HTTP-Host-Override',
     'X-Real-IP',
   ];
-  const list = HeaderList.fromRaw([...names.flatMap((name) => [name, '/admin']), 'X-Custom', '1']);
-  assert.deepEqual(withoutRoutingFields(list).toRaw(), ['X-Custom', '1']);
+  const claims = names.flatMap((name) => [name, '/admin']);
+  assert.deepEqual(forwarded(...claims, 'X-Custom', '1'), ['X-Custom', '1']);
+});
+
+test('of a request that is forwarded all of them go, the fields that most requests have stay, and Connection still takes what it lists', () => {
+  const usual = [
+    'Accept',
+    '*/*',
+    'Range',
+    'bytes=0-1',
+    'User-Agent',
+    'a',
+    'If-None-Match',
+    '"a"',
+    'X-Other',
+    '1',
+  ];
+  assert.deepEqual(
+    forwarded(...usual, 'TE', 'trailers', 'Proxy-Authorization', 'a', 'Forwarded', 'for=a'),
+    usual,
+  );
+  assert.deepEqual(forwarded('Connection', 'accept, x-hop', ...usual, 'X-Hop', '1'), usual.slice(2));
+  assert.throws(() => forwarded('Connection', 'cookie', ...usual), { code: 'request_malformed' });
 });

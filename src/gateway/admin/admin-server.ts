@@ -10,7 +10,7 @@ import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { problemDocument, problemType } from '../../protocol/problem-document.ts';
 import type { AdminListen } from '../config/admin-settings.ts';
-import { newTraceId } from '../audit/audit-log.ts';
+import { newTraceId } from '../audit/event-identity.ts';
 import type { AdminParts, Asked } from './admin-parts.ts';
 import { isOwnHost, openAdminPort } from './admin-port.ts';
 import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';

@@ -1,6 +1,5 @@
 // The audit: a bounded queue in front of the store and a file. Nothing is served that could not be audited.
 
-import { randomFillSync, randomUUIDv7 } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { auditEventVersion } from '../../api/audit-event-version.ts';
@@ -10,6 +9,7 @@ import type { AuditEntry, AuditStore } from '../../store/store.ts';
 import { AuditFile } from './audit-file.ts';
 import { AuditRates } from './audit-rates.ts';
 import { boundedEventJson } from './bounded-event.ts';
+import { newEventId, newTraceId, parseIsoTime } from './event-identity.ts';
 import { OpenExchanges, type OpenExchange } from './open-exchanges.ts';
 import { QueueShare } from './queue-share.ts';
 
@@ -44,26 +44,6 @@ export interface ExchangeSink extends AuditSink {
 export interface DurableAuditSink extends AuditSink {
   /** Resolves when every event so far is stored; ProxyError `audit_unavailable` if that fails. */
   flush(): Promise<void>;
-}
-
-/** An id that sorts by the time at which it was made (UUID version 7). */
-export function newEventId(): string {
-  return randomUUIDv7();
-}
-
-const traceIdBytes = 16;
-/** Random bytes are drawn for 256 ids at once: a call costs twenty times what its bytes do. */
-const traceIdPool = Buffer.alloc(256 * traceIdBytes);
-let traceIdOffset = traceIdPool.length;
-
-/** 16 random bytes in hex, the form of a W3C trace id. */
-export function newTraceId(): string {
-  if (traceIdOffset === traceIdPool.length) {
-    randomFillSync(traceIdPool);
-    traceIdOffset = 0;
-  }
-  traceIdOffset += traceIdBytes;
-  return traceIdPool.toString('hex', traceIdOffset - traceIdBytes, traceIdOffset);
 }
 
 export interface AuditLogOptions {
@@ -154,6 +134,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   }
 
   keep(one: OpenExchange): void {
+    if (this.#open.isUnmarked(one)) return;
     this.#open.keep(one, performance.now());
     this.#arm();
   }
@@ -383,15 +364,17 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
 
   /** Snapshot at the time of the call: what the caller changes later is not in it. */
   #entryOf(event: AuditEvent, wasOpen = false): AuditEntry {
-    const { id, sessionId, verdict, kind } = event;
-    return {
+    const { id, sessionId, verdict, kind, time } = event;
+    const json = boundedEventJson(event, this.#limits.auditEventBytesMax);
+    const entry: { -readonly [Name in keyof AuditEntry]: AuditEntry[Name] } = {
       id,
       verdict,
       kind,
-      timeMs: Date.parse(event.time),
-      json: boundedEventJson(event, this.#limits.auditEventBytesMax),
-      ...(sessionId === undefined ? {} : { sessionId }),
-      ...(wasOpen ? { wasOpen } : {}),
+      timeMs: parseIsoTime(time),
+      json,
     };
+    if (sessionId !== undefined) entry.sessionId = sessionId;
+    if (wasOpen) entry.wasOpen = true;
+    return entry;
   }
 }

@@ -32,6 +32,11 @@ export class OpenExchanges {
     return this.#unmarked.size > 0;
   }
 
+  /** Whether its marker is missing or old, which is known already. */
+  isUnmarked(one: OpenExchange): boolean {
+    return this.#unmarked.has(one);
+  }
+
   /** Takes a new one, or one of which more is known. */
   keep(one: OpenExchange, nowMs: number): void {
     if (this.#unmarked.has(one)) return;

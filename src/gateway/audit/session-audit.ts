@@ -4,7 +4,8 @@ import { defaultLimits } from '../../protocol/limits.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { auditEventVersion } from '../../api/audit-event-version.ts';
 import type { ProxyError } from '../../protocol/error.ts';
-import { newEventId, newTraceId, type DurableAuditSink } from './audit-log.ts';
+import type { DurableAuditSink } from './audit-log.ts';
+import { newEventId, newTraceId } from './event-identity.ts';
 
 const minuteMs = 60_000;
 

@@ -8,7 +8,8 @@ import type { RequestHead } from '../../http/message-head.ts';
 import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Reservation } from '../../protocol/held-octets.ts';
-import { newEventId, newTraceId, type ExchangeSink } from '../audit/audit-log.ts';
+import type { ExchangeSink } from '../audit/audit-log.ts';
+import { isoTime, newEventId, newTraceId } from '../audit/event-identity.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
 import type { InjectedRequest } from '../credentials/credential-set.ts';
 import type { OriginConnection } from '../forward/forwarder.ts';
@@ -17,6 +18,8 @@ import type { RefusedPush } from '../git/refused-push.ts';
 import { ExchangeTimes } from './exchange-times.ts';
 
 type Facts = { -readonly [Name in keyof AuditEvent]?: AuditEvent[Name] };
+/** What every event has, but for its id: that is of the moment at which it ends, or is first kept. */
+type OpenFacts = Facts & Omit<{ -readonly [Name in keyof AuditEvent]: AuditEvent[Name] }, 'id' | 'verdict'>;
 type State = 'began' | 'decided' | 'dialled' | 'responded' | 'ended';
 
 /** What a client said, before anything of it was checked. */
@@ -44,12 +47,11 @@ export interface FaultNotes {
 /** Collects facts and appends one event when it has ended; what comes later changes nothing. */
 export class ExchangeRecord implements OpenExchange {
   readonly traceId: string;
-  readonly #startedMs: number;
   readonly #times = new ExchangeTimes();
-  readonly #facts: Facts = {};
+  /** Becomes the event itself. */
+  readonly #facts: OpenFacts;
   #held: Reservation | undefined;
   readonly #sink: ExchangeSink;
-  readonly #kind: 'exchange' | 'stream';
   readonly #principal: Principal;
   /** Why it may not be at all: its session fills the audit. It has no event of its own then. */
   readonly overRate: ProxyError | undefined;
@@ -57,16 +59,14 @@ export class ExchangeRecord implements OpenExchange {
   #effect: Decision['effect'] | undefined;
   #mayAskAccess = false;
   #refusedPush: RefusedPush | undefined;
-  #id: string | undefined;
   #aliases: OriginConnection['aliases'];
 
   constructor(sink: ExchangeSink, kind: 'exchange' | 'stream', principal: Principal, nowMs: number) {
     this.#sink = sink;
-    this.#kind = kind;
     this.#principal = principal;
-    this.#startedMs = nowMs;
     this.traceId = newTraceId();
     this.overRate = sink.overRate(principal.sessionId);
+    this.#facts = newFacts(kind, this.traceId, principal, nowMs);
   }
 
   get sessionId(): string {
@@ -264,8 +264,8 @@ export class ExchangeRecord implements OpenExchange {
     if (this.#state === 'ended') return;
     this.#enter('ended');
     this.#held?.release();
-    const durationMs = this.#times.sinceBeginMs();
-    const event = { ...this.#event(this.#facts.verdict ?? 'error'), durationMs };
+    const event = this.#event(this.#facts.verdict ?? 'error');
+    this.#facts.durationMs = this.#times.sinceBeginMs();
     // The only events that share one; what went through has its own in any case.
     if (this.overRate === undefined || event.verdict === 'allow') this.#sink.append(event, this);
     else this.#sink.sum(this.#refusedForRate(event, this.overRate));
@@ -274,7 +274,11 @@ export class ExchangeRecord implements OpenExchange {
   unfinished(): AuditEvent {
     const decided = this.#effect;
     const message = 'The gateway ended before this did; what is said here was known shortly after it began.';
-    return { message, ...this.#event('unknown'), ...(decided === undefined ? {} : { decided }) };
+    const { verdict } = this.#facts;
+    // A copy: what becomes known later is not in it.
+    const event = { message, ...this.#event('unknown'), ...(decided === undefined ? {} : { decided }) };
+    this.#facts.verdict = verdict;
+    return event;
   }
 
   #refusedForRate(event: AuditEvent, { code, limit, message }: ProxyError): AuditEvent {
@@ -318,24 +322,51 @@ export class ExchangeRecord implements OpenExchange {
     if (!states.includes(this.#state)) throw outOfOrder(verb, this.#state);
   }
 
+  /** The facts themselves: nothing is added to them any more. */
   #event(verdict: AuditEvent['verdict']): AuditEvent {
     const aliases = this.#aliases?.() ?? [];
-    const times = this.#times.event();
-    return {
-      v: auditEventVersion,
-      ...this.#facts,
-      ...(aliases.length === 0 ? {} : { aliases }),
-      ...(times === undefined ? {} : { times }),
-      // The same in the marker and in the event.
-      id: (this.#id ??= newEventId()),
-      time: new Date(this.#startedMs).toISOString(),
-      kind: this.#kind,
-      traceId: this.traceId,
-      sessionId: this.sessionId,
-      principal: this.#principal.id,
-      verdict,
-    };
+    if (aliases.length > 0) this.#facts.aliases = aliases;
+    this.#facts.times = this.#times.event();
+    // The same in the marker and in the event.
+    const id = (this.#facts.id ??= newEventId());
+    return Object.assign(this.#facts, { id, verdict });
   }
+}
+
+/** The members that most events get, in the order in which they are told, so that all of them have one form. */
+function newFacts(
+  kind: AuditEvent['kind'],
+  traceId: string,
+  { sessionId, id: principal }: Principal,
+  nowMs: number,
+): OpenFacts {
+  return {
+    v: auditEventVersion,
+    id: undefined,
+    time: isoTime(nowMs),
+    kind,
+    traceId,
+    sessionId,
+    principal,
+    verdict: undefined,
+    rule: undefined,
+    policyVersion: undefined,
+    method: undefined,
+    scheme: undefined,
+    host: undefined,
+    port: undefined,
+    path: undefined,
+    protocol: undefined,
+    upstreamProtocol: undefined,
+    address: undefined,
+    connection: undefined,
+    status: undefined,
+    injected: undefined,
+    requestBytes: undefined,
+    responseBytes: undefined,
+    times: undefined,
+    durationMs: undefined,
+  };
 }
 
 function outOfOrder(verb: string, state: string): ProxyError {

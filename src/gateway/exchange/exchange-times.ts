@@ -47,8 +47,9 @@ export class ExchangeTimes {
     this.#over('lastByteMs', this.#now());
   }
 
+  /** What is known so far; what becomes known later is in it too. */
   event(): Times | undefined {
-    return this.#times === undefined ? undefined : { ...this.#times };
+    return this.#times;
   }
 
   #over(stage: Stage, atMs: number): void {

@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../protocol/error-table.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 import { problemType } from '../../protocol/problem-document.ts';
 import { sessionCommitPath, sessionPath, sessionProblem } from '../../protocol/session-messages.ts';
-import { newTraceId } from '../audit/audit-log.ts';
+import { newTraceId } from '../audit/event-identity.ts';
 import type { SessionRequest } from './session-authenticator.ts';
 import type { SessionService } from './session-service.ts';
 

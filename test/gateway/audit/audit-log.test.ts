@@ -10,7 +10,8 @@ import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AuditEntry, AuditHeld, AuditStore } from '../../../src/store/store.ts';
 import type { OpenExchange } from '../../../src/gateway/audit/open-exchanges.ts';
-import { newEventId, newTraceId, openAuditLog, type AuditLog } from '../../../src/gateway/audit/audit-log.ts';
+import { openAuditLog, type AuditLog } from '../../../src/gateway/audit/audit-log.ts';
+import { newEventId, newTraceId } from '../../../src/gateway/audit/event-identity.ts';
 import { patienceMs } from '../../support/patience.ts';
 
 const eventOf = (id: string, changes: Partial<AuditEvent> = {}): AuditEvent => ({

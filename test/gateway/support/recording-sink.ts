@@ -21,7 +21,8 @@ export class RecordingSink implements ExchangeSink {
   append(event: AuditEvent, ended?: OpenExchange): void {
     if (ended !== undefined) this.#open.leave(ended);
     assertValidEvent(event);
-    this.events.push(event);
+    // As it is stored: what is changed later is not in it.
+    this.events.push(JSON.parse(JSON.stringify(event)));
     this.#onEvent();
   }
 

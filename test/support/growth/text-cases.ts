@@ -47,7 +47,7 @@ import { listMembers, parseFields } from '../../../src/http/field-syntax.ts';
 import { senderAddress } from '../../../src/http/forwarded.ts';
 import { parseContentLength, requestFraming } from '../../../src/http/framing.ts';
 import { cgiName, HeaderList } from '../../../src/http/header-list.ts';
-import { endToEndFields, withoutRoutingFields } from '../../../src/http/hop-by-hop.ts';
+import { endToEnd, forwardable } from '../../../src/http/hop-by-hop.ts';
 import { canonicalAddress, parseIpv4, parseIpv6 } from '../../../src/http/ip-address.ts';
 import type { RequestHead } from '../../../src/http/message-head.ts';
 import { hiddenFault } from '../../../src/http/path-reading.ts';
@@ -252,8 +252,8 @@ export const textCases: GrowthCases = {
       each(
         () => parseFields(rawOf(text), rules),
         () => requestFraming(list(text), '1.1', undefined),
-        () => endToEndFields(list(text), 'request_malformed'),
-        () => withoutRoutingFields(list(text)),
+        () => list(text).filter(endToEnd(list(text), 'request_malformed')),
+        () => list(text).filter(forwardable(list(text))),
         () => takePseudoHeaders(rawOf(text)),
         () => joinCookies(rawOf(text)),
         () => pseudoField(rawOf(text), ':path'),
