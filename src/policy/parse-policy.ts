@@ -2,6 +2,7 @@
 
 import { defaultLimits } from '../protocol/limits.ts';
 import type { ClaimSelector } from './claim-selector.ts';
+import { checkConditions } from './check-conditions.ts';
 import { checkRules } from './check-rules.ts';
 import { checkBudgets } from './rule-budget.ts';
 import { checkSessions, type SessionProblem } from './check-sessions.ts';
@@ -92,6 +93,7 @@ export function parsePolicy(
     const policyFiles = files.flatMap(policyFile);
     for (const problem of [
       ...checkBudgets(rules),
+      ...checkConditions(rules),
       ...checkSessions(rules, policyFiles, [...(options.issuers ?? [])]),
     ])
       warnOnce(problem, { files, places, reportTo });

@@ -110,6 +110,15 @@ function fieldsLengthOf(access: RequestAccess): number {
 function stepsOf({ source, usesHeaders }: RuleCondition, access: RequestAccess): number {
   const { path, query } = access;
   const length = path.length + query.length + (usesHeaders ? fieldsLengthOf(access) : 0);
+  return stepsFor(source, length);
+}
+
+/** What it costs to run a condition at the least, whatever the request is. */
+export function leastStepsOf({ source }: RuleCondition): number {
+  return stepsFor(source, 1);
+}
+
+function stepsFor(source: string, length: number): number {
   return (stepsPerOperation + length / charactersPerStep) * (1 + source.length / operationLength);
 }
 
