@@ -12,6 +12,8 @@ export interface SessionRequest {
   readonly stateDirectory: string;
 }
 
+// Each session of the process listens to its signals.
+process.setMaxListeners(0);
 for await (const line of createInterface({ input: process.stdin })) {
   // The parent writes nothing else.
   const request = JSON.parse(line) as SessionRequest;
