@@ -30,9 +30,11 @@ export async function fetchThroughRelay(
 ): Promise<Response> {
   const proxy = `http://127.0.0.1:${options.port}`;
   const ca = readFileSync(options.bundlePath, 'utf8');
+  // Said here, for by default the runtime does as NODE_TLS_REJECT_UNAUTHORIZED of this moment says.
+  const tls = { ca, rejectUnauthorized: true };
   if (process.versions['bun'] !== undefined) {
     // Bun's own members of `init`, which its types alone know.
-    const own = { ...init, proxy, tls: { ca } } as RequestInit;
+    const own = { ...init, proxy, tls } as RequestInit;
     return await fetch(input, own);
   }
   const request = new Request(input, init);
@@ -40,7 +42,7 @@ export async function fetchThroughRelay(
   const body =
     request.body === null ? undefined : isStream ? request.body : new Uint8Array(await request.arrayBuffer());
   const proxyEnv = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: options.noProxy };
-  const agents = { 'http:': new HttpAgent({ proxyEnv }), 'https:': new HttpsAgent({ proxyEnv, ca }) };
+  const agents = { 'http:': new HttpAgent({ proxyEnv }), 'https:': new HttpsAgent({ proxyEnv, ...tls }) };
   return await follow({ request, agents }, { url: new URL(request.url), method: request.method, body });
 }
 

@@ -1,7 +1,17 @@
 // The layer `files`: what the user keeps from others is covered in the command's own mount namespace, and it is looked at from there
 // whether it still can be had.
 
-import { accessSync, constants as files, lstatSync, readdirSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants as files,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { requireDone } from '../../system/kernel-fault.ts';
@@ -30,6 +40,38 @@ export function hideFiles(kernel: Kernel, hides: readonly Cover[]): Covers {
   process.chdir(folder);
   dropMakingDevices(calls, numbers);
   return covers;
+}
+
+/** A folder that is a standard stream: it would lead past what lies over its files, as the working folder would. */
+export interface FolderStream {
+  readonly fd: number;
+  readonly path: string;
+}
+
+/** Looked for while this process has a place in /proc. */
+export function folderStreams(): readonly FolderStream[] {
+  return [0, 1, 2].flatMap((fd) => {
+    try {
+      return fstatSync(fd).isDirectory() ? [{ fd, path: readlinkSync(`/proc/self/fd/${fd}`) }] : [];
+    } catch {
+      // Closed.
+      return [];
+    }
+  });
+}
+
+/** The same folder as it is seen from here, once there is no other mount namespace to come. Why it cannot be had, or undefined. */
+function openAnew({ calls, numbers }: Kernel, streams: readonly FolderStream[]): string | undefined {
+  for (const { fd, path } of streams) {
+    try {
+      const opened = openSync(path, files.O_RDONLY | files.O_DIRECTORY);
+      requireDone(`standard stream ${fd}`, calls.call(numbers.dup3, opened, fd, 0));
+      closeSync(opened);
+    } catch (error) {
+      return `standard stream ${fd} is a folder of outside: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  return undefined;
 }
 
 /** On a disk that can be read, every file can. */
@@ -94,11 +136,16 @@ function canUnmount(kernel: Kernel, path: string, uid: number): boolean {
 
 /** Files are hidden if they cannot be had by what holds in the end, and not because something lies over them. */
 export function lookedAt(
-  context: Kernel & { readonly hidden?: Covers; readonly uid?: number },
+  context: Kernel & {
+    readonly hidden?: Covers;
+    readonly uid?: number;
+    readonly folderStreams?: readonly FolderStream[];
+  },
   layers: readonly LayerReport[],
 ): readonly LayerReport[] {
-  const { hidden, uid = process.geteuid?.() ?? 0 } = context;
-  const way = hidden === undefined ? undefined : wayToHidden(context, hidden, uid);
+  const { hidden, uid = process.geteuid?.() ?? 0, folderStreams: streams = [] } = context;
+  if (hidden === undefined) return layers;
+  const way = openAnew(context, streams) ?? wayToHidden(context, hidden, uid);
   if (way === undefined) return layers;
   return layers.map((one) => (one.layer === 'files' ? { layer: 'files', held: false, reason: way } : one));
 }

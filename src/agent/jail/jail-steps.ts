@@ -5,7 +5,7 @@ import { isRefusal, requireDone } from '../../system/kernel-fault.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 import { dropCapabilities } from './capabilities.ts';
 import type { Covers } from './covers.ts';
-import { hideFiles } from './hidden-files.ts';
+import { folderStreams, type FolderStream, hideFiles } from './hidden-files.ts';
 import { enterIpcNamespace } from './ipc-namespace.ts';
 import { initFd, type JailLayer, type JailPlan } from './jail-plan.ts';
 import { canSetKernel } from './kernel-files.ts';
@@ -45,6 +45,7 @@ export interface JailContext {
   coverFault?: string;
   /** What was laid over secrets. */
   hidden?: Covers;
+  folderStreams?: readonly FolderStream[];
   hasFilter: boolean;
   /** Measured. */
   reachesOwnAlone: boolean;
@@ -67,6 +68,7 @@ export const steps: readonly JailStep[] = [
     layer: 'files',
     enter: (context) => {
       if (!context.hasMountNamespace) throw new Error('there is no mount namespace of its own');
+      context.folderStreams = folderStreams();
       context.hidden = hideFiles(context, context.plan.hides ?? []);
     },
   },

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-import type { AttackCase, Bench, Verdict } from '../support/bench.ts';
+import { type AttackCase, type Bench, SkippedCase, type Verdict } from '../support/bench.ts';
 import { isAlive, userIds } from '../support/lab.ts';
 import { attackBy, postureOf, run, withoutJail } from './jail.ts';
 
@@ -60,6 +60,15 @@ export const companyCases: readonly AttackCase[] = [
         ({ pid }) => ['clear-refs', pid],
         ({ pid }) => ['core-filter', pid],
       ),
+  },
+  {
+    number: '170',
+    title:
+      'a start in a control group that is full does not go on with a weaker jail (pids.max, --isolate=auto)',
+    users: ['container', 'root'],
+    otherUsers: 'only root can start in such a group here',
+    needsRoot: true,
+    play: (bench) => fullGroup(bench),
   },
 ];
 
@@ -130,6 +139,41 @@ function fewProcesses(bench: Bench): Promise<Verdict> {
   // Threads count too: a runtime alone has more than ten.
   const limits = [10, 18, 22, 26, 30, 60];
   return withLimits(bench, (limit) => ['prlimit', `--nproc=${limit}`, '--'], limits);
+}
+
+/** Where groups with a limit of processes can be made: the older hierarchy has one of its own, the newer says which it has. */
+function groupsOfProcesses(): string {
+  const [older, newer] = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup'];
+  if (existsSync(join(older, 'cgroup.procs'))) return older;
+  const control = join(newer, 'cgroup.subtree_control');
+  if (existsSync(control) && readFileSync(control, 'latin1').split(/\s+/).includes('pids')) return newer;
+  throw new SkippedCase('no control group here limits processes');
+}
+
+async function fullGroup(bench: Bench): Promise<Verdict> {
+  const parent = groupsOfProcesses();
+  const groups: string[] = [];
+  bench.use({
+    [Symbol.asyncDispose]: async () => {
+      for (const group of groups)
+        await bench.until('the group is empty', () => {
+          try {
+            rmdirSync(group);
+            return true;
+          } catch {
+            return false;
+          }
+        });
+    },
+  });
+  const limited = (limit: number): readonly string[] => {
+    const group = join(parent, `upstreamproxy-hardening-${process.pid}-${groups.length}`);
+    mkdirSync(group);
+    groups.push(group);
+    writeFileSync(join(group, 'pids.max'), String(limit));
+    return ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', group];
+  };
+  return await withLimits(bench, limited, [4, 10, 18, 22, 26, 30, 60]);
 }
 
 function littleMemory(bench: Bench): Promise<Verdict> {

@@ -108,6 +108,7 @@ export interface RunOptions {
   readonly user?: User;
   readonly wrapper?: readonly string[];
   readonly installation?: Installation;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** `upstreamproxy run` with a gateway that works; the exit code is that of the command, if one was started. */
@@ -124,7 +125,7 @@ export async function run(
   const ca = bench.lab.writeFile(join(home, 'ca.pem'), gateway.authority.caPem, 0o644);
   const session = ['--gateway', gateway.url, '--gateway-ca', ca, '--token-file', tokenFile];
   const program = bench.program(['run', ...session, ...jail, ...more, '--', ...command], { installation });
-  const env = { UPSTREAMPROXY_RUNTIME: bench.engine };
+  const env = { UPSTREAMPROXY_RUNTIME: bench.engine, ...options.env };
   // All become the agent by exec, so its id is that of the first.
   const named = ['sh', '-c', 'AGENT=$$; export AGENT; exec "$@"', 'sh', ...wrapper, ...program];
   return await bench.lab.finish(named, { user, env });

@@ -44,30 +44,36 @@ function listeningPorts(pid: number): readonly number[] {
   );
 }
 
+/** Ports that a process opens when it gets SIGUSR1. */
+export async function openedBySignal(
+  bench: Bench,
+  pid: number,
+  mustOpen = false,
+): Promise<readonly number[]> {
+  const before = listeningPorts(pid);
+  const { worked, said } = await bench.attack(['signal', pid, SIGUSR1]);
+  assert.ok(worked, `the signal did not arrive: ${said}`);
+  // Node opens the inspector on a thread of its own; a port that comes later would be missed, so wait well beyond.
+  const waitsMs = mustOpen ? patienceMs : 1_000;
+  for (let waitedMs = 0; waitedMs < waitsMs; waitedMs += 50) {
+    await delay(50);
+    if (!isAlive(pid)) return [];
+    const opened = listeningPorts(pid).filter((port) => !before.includes(port));
+    if (opened.length > 0) return opened;
+  }
+  return [];
+}
+
 async function inspector(bench: Bench): Promise<Verdict> {
-  const signalled = async (pid: number, mustOpen = false): Promise<readonly number[]> => {
-    const before = listeningPorts(pid);
-    const { worked, said } = await bench.attack(['signal', pid, SIGUSR1]);
-    assert.ok(worked, `the signal did not arrive: ${said}`);
-    // Node opens the inspector on a thread of its own; a port that comes later would be missed, so wait well beyond.
-    const waitsMs = mustOpen ? patienceMs : 1_000;
-    for (let waitedMs = 0; waitedMs < waitsMs; waitedMs += 50) {
-      await delay(50);
-      if (!isAlive(pid)) return [];
-      const opened = listeningPorts(pid).filter((port) => !before.includes(port));
-      if (opened.length > 0) return opened;
-    }
-    return [];
-  };
   // Bun has no inspector that a signal opens; there the signal ends an unprotected process.
   const victim = await bench.victim();
-  const opened = await signalled(victim.pid, true);
+  const opened = await openedBySignal(bench, victim.pid, true);
   const control = bench.engine === 'node' ? `port ${opened.join()} opened` : 'the victim ended';
   assert.ok(bench.engine === 'node' ? opened.length > 0 : !isAlive(victim.pid), 'the control failed');
   const seen: string[] = [];
   for (const until of ['enrolling', 'up'] as const) {
     const agent = await bench.agent(until);
-    assert.deepEqual(await signalled(agent.pid), []);
+    assert.deepEqual(await openedBySignal(bench, agent.pid), []);
     assert.ok(isAlive(agent.pid), `the agent that is ${until} ended`);
     seen.push(`${until}: no port, alive`);
   }

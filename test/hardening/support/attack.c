@@ -36,6 +36,7 @@ enum { WORKED = 0, DENIED = 1, UNTRIED = 2 };
 int reach(const char *word, int pid, int number);
 // inside.c; -1 if the word is none of its own.
 int inside(const char *word, int pid, int number);
+int hidden(const char *word, const char *file, const char *secret);
 
 static int denied(const char *what) {
   printf("denied: %s: %s\n", what, strerrorname_np(errno));
@@ -362,6 +363,16 @@ static int without_landlock(char **command) {
   return untried("exec");
 }
 
+// A sandbox that refuses namespaces.
+static int without_namespaces(char **command) {
+  struct sock_filter filter[] = {LOAD(nr), IS(SYS_unshare, 5, 0), IS(SYS_clone3, 5, 0), IS(SYS_clone, 0, 2), LOAD(args[0]),
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x7e020000, 1, 0), GIVE(SECCOMP_RET_ALLOW), GIVE(SECCOMP_RET_ERRNO | EPERM),
+    GIVE(SECCOMP_RET_ERRNO | ENOSYS)};
+  if (install(filter, 9, 0) < 0) return untried("seccomp");
+  execvp(command[0], command);
+  return untried("exec");
+}
+
 // A sandbox that takes prctl(PR_SET_DUMPABLE) away.
 static int without_prctl(char **command) {
   struct sock_filter filter[] = {LOAD(nr), IS(SYS_prctl, 0, 3), LOAD(args[0]), IS(PR_SET_DUMPABLE, 0, 1),
@@ -459,10 +470,12 @@ int main(int argc, char **argv) {
   WHEN("own-namespace") return attack_own_namespace(argv[2], third, command);
   WHEN("sniff") return attack_sniff(argv[2], third, argv[4]);
   WHEN("without-landlock") return without_landlock(command);
+  WHEN("without-namespaces") return without_namespaces(command);
   WHEN("without-prctl") return without_prctl(command);
   WHEN("landlock-abi") return with_landlock_abi(pid, command);
   WHEN("loopback-up") return loopback_up();
   WHEN("batch") return batch(argv + 2);
-  int result = inside(word, pid, atoi(third));
+  int result = argc > 2 ? hidden(word, argv[2], third) : -1;
+  if (result < 0) result = inside(word, pid, atoi(third));
   return result >= 0 ? result : reach(word, pid, atoi(third));
 }

@@ -85,7 +85,7 @@ export class Lab implements AsyncDisposable {
 
   async #install(): Promise<void> {
     chmodSync(this.#folder, 0o755);
-    const sources = ['attack.c', 'reach.c', 'inside.c'].map((name) =>
+    const sources = ['attack.c', 'reach.c', 'inside.c', 'hidden.c'].map((name) =>
       fileURLToPath(new URL(name, import.meta.url)),
     );
     await mustRun('cc', ['-O1', '-o', this.attackFile, ...sources]);
