@@ -49,14 +49,18 @@ export function encodeLinkPayload(frame: LinkFrame): Uint8Array {
 export function decodeLinkFrame(type: LinkFrame['type'], payload: Uint8Array): LinkFrame {
   switch (type) {
     case 'challenge':
-      return { type, challenge: payload.slice(0, challengeBytes), tunnelId: payload.slice(challengeBytes) };
+      return {
+        type,
+        challenge: copied(payload, 0, challengeBytes),
+        tunnelId: copied(payload, challengeBytes),
+      };
     case 'prove': {
       const from = signatureBytes + 1;
       const to = from + (payload[signatureBytes] ?? 0);
       if (to >= payload.length) throw new ProxyError('frame_malformed', 'a prove frame is cut off');
       return {
         type,
-        signature: payload.slice(0, signatureBytes),
+        signature: copied(payload, 0, signatureBytes),
         modes: decodeModes(payload.subarray(from, to)),
         origin: decodeText(payload.subarray(to), 'the origin of prove'),
       };
@@ -64,12 +68,17 @@ export function decodeLinkFrame(type: LinkFrame['type'], payload: Uint8Array): L
     case 'agree':
       return {
         type,
-        signature: payload.slice(0, signatureBytes),
+        signature: copied(payload, 0, signatureBytes),
         modes: decodeModes(payload.subarray(signatureBytes)),
       };
     case 'hosts':
       return { type, text: decodeText(payload, 'the text of hosts') };
   }
+}
+
+/** Of a Buffer too, whose `slice` is a view. */
+function copied(bytes: Uint8Array, from: number, to?: number): Uint8Array {
+  return Uint8Array.from(bytes.subarray(from, to));
 }
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {

@@ -3,6 +3,7 @@ import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { PlainMode } from '../../src/protocol/frame.ts';
+import { decodeLinkFrame } from '../../src/protocol/link-frames.ts';
 import { LinkProver, linkProofText, LinkVerifier } from '../../src/protocol/link-proof.ts';
 
 interface Vector {
@@ -138,4 +139,15 @@ test('each frame comes once and in its order, or ends the tunnel', async () => {
   assert.throws(() => ends().prover.conclude(reply), unexpected);
   both.prover.conclude(reply);
   assert.throws(() => both.prover.conclude(reply), unexpected);
+});
+
+test('what a frame says stays what it was when the bytes that it was read from are used again', () => {
+  for (const type of ['challenge', 'prove', 'agree'] as const) {
+    const text = type === 'prove' ? '\0https://a' : '';
+    const bytes = Buffer.concat([Buffer.alloc(64, 7), Buffer.from(text)]);
+    const frame = decodeLinkFrame(type, bytes);
+    const before = structuredClone(frame);
+    bytes.fill(9);
+    assert.deepEqual(frame, before);
+  }
 });
