@@ -127,12 +127,17 @@ export class ClientConnection implements ResponseTransport {
 
   readonly #onEnd = (): void => {
     this.#isClientEnded = true;
-    if (this.#phase !== 'serving') return;
+    this.#takeEnd();
+  };
+
+  /** The end counts behind all that came before it. */
+  #takeEnd(): void {
+    if (this.#phase !== 'serving' || this.#held !== undefined) return;
     if (this.#client === undefined) {
       if (this.#parser.isInHead) this.#malformed(brokenOff());
       else this.#finish();
     } else if (!this.#parser.isOver) this.#client.gone();
-  };
+  }
 
   readonly #onClose = (): void => {
     this.#phase = 'over';
@@ -162,6 +167,7 @@ export class ClientConnection implements ResponseTransport {
     // What came ahead of the response waits in one piece, and the rest where it is; behind the last response it is dropped.
     else if (this.#phase === 'over') this.#held = undefined;
     else if (this.#held !== undefined || this.#isBodyFull) this.#bytes.pause();
+    else if (this.#isClientEnded) this.#takeEnd();
   }
 
   #begin(request: ParsedRequest): 'body' | 'foreign' {
