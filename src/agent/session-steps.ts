@@ -167,9 +167,9 @@ export async function endAtGateway(
   withinMs: number = defaultLimits.sessionEndTimeoutMs,
 ): Promise<void> {
   try {
-    await session.end(
-      AbortSignal.timeout(Math.max(0, Math.min(withinMs, defaultLimits.sessionEndTimeoutMs))),
-    );
+    // A signal takes whole milliseconds alone.
+    const timeoutMs = Math.ceil(Math.max(0, Math.min(withinMs, defaultLimits.sessionEndTimeoutMs)));
+    await session.end(AbortSignal.timeout(timeoutMs));
   } catch (error) {
     logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
   }

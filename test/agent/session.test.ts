@@ -122,6 +122,15 @@ describe('a session', () => {
     assert.equal(await session.ended, undefined);
   });
 
+  test('closed within a time tells the gateway, whatever part of a millisecond is left', async () => {
+    for (const withinMs of [1500.25, 700]) {
+      await using setting = await sessionSetting();
+      const session = await openSession(setting.options());
+      await session.close({ withinMs });
+      assert.equal(setting.fake.session.state, 'ended');
+    }
+  });
+
   test('that is revoked says so, and its relay responds with the reason', async () => {
     await using setting = await sessionSetting();
     const session = await openSession(setting.options());
