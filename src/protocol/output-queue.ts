@@ -11,7 +11,7 @@ export const headroomBytes = 16;
 const smallBlockBytes = 16 * 1024;
 /** One write of so much costs little more than one of a few octets; above it nothing was gained. */
 const largeBlockBytes = 256 * 1024;
-/** So many blocks are kept for the next frames: one is written while another one fills. */
+/** So many blocks of each size are kept for the next frames: one is written while another one fills. */
 const sparesMax = 3;
 /** What is left of a block is used for a part of a frame only if it is worth a frame. */
 const partBytesMin = 4096;
@@ -39,7 +39,8 @@ export class OutputQueue {
   #filling: FilledBlock | undefined;
   /** Taken and not given back: what is given back twice would have two owners. */
   readonly #taken = new Set<OutputBlock>();
-  #spares: Uint8Array[] = [];
+  /** By their size: small ones must not take the places of large ones, which cost most to make. */
+  readonly #spares: { readonly small: Uint8Array[]; readonly large: Uint8Array[] } = { small: [], large: [] };
   /** The last block that was taken had more than fits a small one: the next one will. */
   #isBusy = false;
   #bytes = 0;
@@ -111,7 +112,8 @@ export class OutputQueue {
 
   /** A tunnel that is quiet holds no blocks. */
   dropSpares(): void {
-    this.#spares = [];
+    this.#spares.small.length = 0;
+    this.#spares.large.length = 0;
     this.#isBusy = false;
   }
 
@@ -146,14 +148,18 @@ export class OutputQueue {
   }
 
   #allocate(length: number): Uint8Array {
-    const at = this.#spares.findIndex((spare) => spare.length === headroomBytes + length);
-    const [spare] = at === -1 ? [] : this.#spares.splice(at, 1);
-    return spare ?? new Uint8Array(headroomBytes + length);
+    return this.#sparesOf(headroomBytes + length)?.pop() ?? new Uint8Array(headroomBytes + length);
   }
 
   #keep(bytes: Uint8Array): void {
-    const isUsual = bytes.length <= headroomBytes + this.#blockBytesMax;
-    if (isUsual && this.#spares.length < sparesMax) this.#spares.push(bytes);
+    const spares = this.#sparesOf(bytes.length);
+    if (spares !== undefined && spares.length < sparesMax) spares.push(bytes);
+  }
+
+  /** Undefined for a size that is none of the two. */
+  #sparesOf(bytes: number): Uint8Array[] | undefined {
+    if (bytes === headroomBytes + this.#blockBytesMax) return this.#spares.large;
+    return bytes === headroomBytes + this.#smallBytes ? this.#spares.small : undefined;
   }
 
   #advance(block: FilledBlock, length: number): void {
