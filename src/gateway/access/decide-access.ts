@@ -44,7 +44,7 @@ export function grantTerms(
   if (wish.forMs > maxMs)
     throw new ProxyError(
       'usage',
-      `a grant holds for ${maxMs / 1000}s at the most; what should hold longer is a rule of the policy`,
+      `a grant holds at most ${maxMs / 1000}s; what should hold longer is a rule of the policy`,
     );
   return { scope, subject: wish.subject, endsMs: nowMs + wish.forMs };
 }
