@@ -85,6 +85,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     limits: compileLimits(document),
     budget: budgetOf(document, context.report),
     bodies: document.bodies ?? 'any',
+    homeWrites: document.homeCredentials === 'write',
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],
@@ -210,6 +211,7 @@ function checkCombination(
       'trust',
       'addresses',
       'bodies',
+      'homeCredentials',
       'limits',
       'require',
     ] as const) {
@@ -227,6 +229,7 @@ function checkCombination(
       'inject',
       'requestFields',
       'bodies',
+      'homeCredentials',
       'trust',
     ] as const) {
       if (document[key] !== undefined)

@@ -35,6 +35,7 @@ const pathHint = 'write a path pattern such as /simple/:name or /repos/acme/*, o
 const networkHint = 'write a private network such as 10.1.0.0/16, or a list of them';
 const credentialHint = "write the name of a credential of the gateway's configuration";
 const trustHint = "write a name of the gateway's trust, or a list of them";
+const homeHint = 'write read, or write for all that the rule admits';
 const bodiesHint = 'write where-defined, to refuse bodies where HTTP defines none, or any';
 const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
 const requireHint = `write facts of the posture: ${postureFacts.join(', ')}`;
@@ -266,6 +267,12 @@ const ruleSchema = strictMap(
       .optional()
       .describe(
         'where-defined: a request with a body is refused for GET, HEAD, DELETE and OPTIONS, where HTTP defines none. any by default.',
+      ),
+    homeCredentials: z
+      .enum(['read', 'write'], { error: homeHint })
+      .optional()
+      .describe(
+        "What secrets of the caller's home serve, which the gateway of `run` puts on: read, or write for all that this rule admits. read by default.",
       ),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),

@@ -172,6 +172,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => outer.bodies === 'any' || inner.bodies === outer.bodies,
   },
   {
+    key: 'homeCredentials',
+    isMatch: false,
+    text: ({ homeWrites }) => (homeWrites ? 'write' : undefined),
+    covers: (outer, inner) => outer.homeWrites || !inner.homeWrites,
+  },
+  {
     key: 'scrub',
     isMatch: false,
     text: ({ scrub }) => (scrub === undefined ? undefined : `quietMs ${String(scrub.quietMs)}`),

@@ -49,6 +49,8 @@ export interface Rule {
   /** Names what its limits of a whole session are counted in; undefined if it has none. */
   readonly budget: string | undefined;
   readonly bodies: RuleBodies;
+  /** Secrets of the caller's home serve more than reads. */
+  readonly homeWrites: boolean;
   /** Passthrough: whether a hello may carry encrypted_client_hello, behind which another name can be. */
   readonly refusesEch: boolean;
   /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
@@ -156,6 +158,7 @@ export function seesRequests(rule: Rule): boolean {
 export function isByDestination(rule: Rule): boolean {
   const { requestsPerSecond, requestsPerSession, bodyBytes } = rule.limits;
   const counts = [requestsPerSecond, requestsPerSession, bodyBytes].some((limit) => limit !== undefined);
-  const isOpen = rule.inject.length === 0 && rule.requestFields === undefined && rule.bodies === 'any';
+  const isOpen =
+    rule.inject.length === 0 && rule.requestFields === undefined && rule.bodies === 'any' && !rule.homeWrites;
   return !seesRequests(rule) && isOpen && !counts;
 }

@@ -321,6 +321,13 @@ const rows: readonly Row[] = [
     expected: ['where-defined', undefined],
   },
   {
+    key: 'rules[].homeCredentials',
+    with: rule(`${host}, homeCredentials: write`),
+    without: rule(`${host}, homeCredentials: read`),
+    sees: (decision) => decision.effect === 'allow' && decision.homeWrites,
+    expected: [true, undefined],
+  },
+  {
     key: 'rules[].scrub',
     with: rule(`${host}, inject: api, scrub: { quietMs: 200 }`),
     without: rule(`${host}, inject: api`),

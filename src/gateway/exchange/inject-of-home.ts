@@ -17,7 +17,7 @@ export function injectOfHome(
   homes: HomeCredentials | undefined,
 ): HomeInjected | undefined {
   if (homes === undefined || decision.inject.length > 0 || upgrade !== undefined) return undefined;
-  const home = homes.inject(head);
+  const home = homes.inject(head, decision);
   if (home === undefined) return undefined;
   const onRejected = (): void => undefined;
   const { name, searched } = home;

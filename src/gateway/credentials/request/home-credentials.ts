@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import type { HeaderList } from '../../../http/header-list.ts';
 import type { RequestHead } from '../../../http/message-head.ts';
+import type { AllowDecision, RuleReference } from '../../../policy/decision.ts';
 import { ProxyError } from '../../../protocol/error.ts';
 import type { HomeCredential } from '../../../protocol/home-credential.ts';
 import type { Limits } from '../../../protocol/limits.ts';
@@ -55,14 +56,18 @@ export class HomeCredentials {
    * The head with the secret on it; undefined if none is meant, or it is meant for another place.
    * @throws ProxyError policy_denied for more than a read, credential_unavailable
    */
-  inject(head: RequestHead): HomeInjection | undefined {
+  inject(
+    head: RequestHead,
+    { homeWrites, rule }: Pick<AllowDecision, 'homeWrites' | 'rule'>,
+  ): HomeInjection | undefined {
     if (head.destination.scheme !== 'https') return undefined;
     const fields = head.headers.all('authorization');
     const [field = ''] = fields;
     const spot = fields.length === 1 ? this.#spotIn(field) : undefined;
     if (spot === undefined || !isAtPlace(head, spot.entry.credential)) return undefined;
     const { credential, secret, searched } = spot.entry;
-    if (this.#use === 'read' && !isRead(head)) throw refusedWrite(head, credential.name);
+    if (this.#use === 'read' && homeWrites !== true && !isRead(head))
+      throw refusedWrite(head, credential.name, rule);
     searched.note([secret]);
     const own = withAuthorization(head.headers, spot.field);
     // Decoded where an origin does not heed that.
@@ -111,10 +116,10 @@ function isRead({ method, path, query }: RequestHead): boolean {
   return !(path.endsWith('/info/refs') && query.includes('git-receive-pack'));
 }
 
-function refusedWrite({ method, destination }: RequestHead, name: string): ProxyError {
+function refusedWrite({ method, destination }: RequestHead, name: string, rule: RuleReference): ProxyError {
   return new ProxyError(
     'policy_denied',
     `${method} to ${destination.host} would be made with a secret of the home (${name}), which serves reads alone; ` +
-      'run --home-credentials=write allows writes with it',
+      `run --home-credentials=write allows writes with it, and so does homeCredentials: write in the rule ${rule.name}`,
   );
 }

@@ -20,6 +20,10 @@ function homes(use: HomeCredentialUse = 'read', path = place.path): HomeCredenti
   return new HomeCredentials([credential], use, defaultLimits);
 }
 
+/** What the rule that admitted the request says of secrets of the home. */
+const readsByRule = { rule: { name: 'team' } };
+const writesByRule = { ...readsByRule, homeWrites: true } as const;
+
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
@@ -44,13 +48,13 @@ test('it goes in Authorization, behind a scheme or as a part of Basic, to its pl
     [basic('u', placeholder), basic('u', secret)],
     [basic(placeholder, ''), basic(secret, '')],
   ] as const) {
-    const injected = homes().inject(head({}, [['authorization', sent]]));
+    const injected = homes().inject(head({}, [['authorization', sent]]), readsByRule);
     assert.equal(injected?.head.headers.first('authorization'), gone);
     assert.equal(injected?.name, '~/.npmrc');
     assert.notEqual(injected?.searched, undefined);
   }
-  assert.notEqual(homes().inject(head({ path: '/team' })), undefined);
-  assert.notEqual(homes('read', '/').inject(head({ path: '/else' })), undefined);
+  assert.notEqual(homes().inject(head({ path: '/team' }), readsByRule), undefined);
+  assert.notEqual(homes('read', '/').inject(head({ path: '/else' }), readsByRule), undefined);
 });
 
 test('another scheme, host, port, path or field leaves the placeholder as it is', () => {
@@ -74,7 +78,8 @@ test('another scheme, host, port, path or field leaves the placeholder as it is'
       ['Authorization', `Bearer ${placeholder}`],
     ]),
   ];
-  for (const one of others) assert.equal(homes('write').inject(one), undefined, JSON.stringify(one));
+  for (const one of others)
+    assert.equal(homes('write').inject(one, readsByRule), undefined, JSON.stringify(one));
 });
 
 test('without a word for writes it serves reads and the fetch of git', () => {
@@ -90,12 +95,14 @@ test('without a word for writes it serves reads and the fetch of git', () => {
     { method: 'PUT', path: '/team/git-upload-pack' },
     { path: '/team/x.git/info/refs', query: '?service=git-receive-pack' },
   ];
-  for (const one of allowed) assert.notEqual(homes().inject(head(one)), undefined, JSON.stringify(one));
+  for (const one of allowed)
+    assert.notEqual(homes().inject(head(one), readsByRule), undefined, JSON.stringify(one));
   for (const one of refused) {
-    assert.throws(() => homes().inject(head(one)), {
+    assert.throws(() => homes().inject(head(one), readsByRule), {
       code: 'policy_denied',
-      message: /--home-credentials=write/,
+      message: /--home-credentials=write .*homeCredentials: write in the rule team/,
     });
-    assert.notEqual(homes('write').inject(head(one)), undefined);
+    assert.notEqual(homes('write').inject(head(one), readsByRule), undefined);
+    assert.notEqual(homes().inject(head(one), writesByRule), undefined);
   }
 });
