@@ -2,6 +2,7 @@
 
 import type { Report } from './yaml-source.ts';
 import { parseByteSize } from './byte-size.ts';
+import { checkCombination, isPassthrough } from './check-combination.ts';
 import type { ClaimSelector } from './claim-selector.ts';
 import { compileGit } from './compile-git.ts';
 import type { CompileCondition } from './condition.ts';
@@ -93,10 +94,6 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     reason: denial.reason,
     operatorReason: denial.operator,
   };
-}
-
-function isPassthrough({ tls }: RuleDocument): boolean {
-  return tls === 'passthrough' || typeof tls === 'object';
 }
 
 function compileSchemes(document: RuleDocument, effect: Effect, report: Report): ReadonlySet<RuleScheme> {
@@ -194,60 +191,6 @@ function compileNetworks(
     }
   }
   return networks;
-}
-
-/** Keys that say nothing, or promise what cannot be kept, beside another key. */
-function checkCombination(
-  document: RuleDocument,
-  effect: Effect,
-  handling: Rule['handling'],
-  report: Report,
-): void {
-  if (effect === 'deny') {
-    for (const key of [
-      'inject',
-      'requestFields',
-      'tls',
-      'trust',
-      'addresses',
-      'bodies',
-      'homeCredentials',
-      'limits',
-      'require',
-    ] as const) {
-      if (document[key] !== undefined)
-        report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
-    }
-  }
-  if (handling !== 'intercept') {
-    const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
-    for (const key of [
-      'methods',
-      'paths',
-      'git',
-      'when',
-      'inject',
-      'requestFields',
-      'bodies',
-      'homeCredentials',
-      'trust',
-    ] as const) {
-      if (document[key] !== undefined)
-        report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
-    }
-    for (const key of ['requestsPerSecond', 'requestsPerSession', 'bodyBytes'] as const) {
-      if (document.limits?.[key] !== undefined) {
-        report(['limits', key], `${what}, so requests cannot be counted; use bytesPerSession`);
-      }
-    }
-    if (document.mode !== undefined)
-      report(['mode'], `${what}, so there is nothing to observe; remove "mode"`);
-  }
-  if (document.tls !== undefined && handling === 'raw')
-    report(['tls'], 'raw TCP is never opened; remove "tls"');
-  if (isPassthrough(document) && asList(document.scheme).includes('http')) {
-    report(['tls'], 'passthrough is for TLS; write scheme: https');
-  }
 }
 
 /** A credential goes over verified TLS to hosts that the rule names, or nowhere. */

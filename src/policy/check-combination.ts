@@ -1,0 +1,65 @@
+// Keys of a rule that go together, and those that do not.
+
+import type { RuleDocument } from './policy-schema.ts';
+import type { Rule } from './rule.ts';
+import { asList } from './schema-parts.ts';
+import type { Report } from './yaml-source.ts';
+
+/** Keys that say nothing, or promise what cannot be kept, beside another key. */
+export function checkCombination(
+  document: RuleDocument,
+  effect: Rule['effect'],
+  handling: Rule['handling'],
+  report: Report,
+): void {
+  if (effect === 'deny') {
+    for (const key of [
+      'inject',
+      'requestFields',
+      'tls',
+      'trust',
+      'addresses',
+      'bodies',
+      'homeCredentials',
+      'limits',
+      'require',
+    ] as const) {
+      if (document[key] !== undefined)
+        report([key], `"${key}" has no meaning in a rule that denies; remove it, or remove "deny"`);
+    }
+  }
+  if (handling !== 'intercept') {
+    const what = handling === 'raw' ? 'raw TCP is not looked into' : 'passthrough leaves TLS closed';
+    for (const key of [
+      'methods',
+      'paths',
+      'git',
+      'when',
+      'inject',
+      'requestFields',
+      'bodies',
+      'homeCredentials',
+      'trust',
+    ] as const) {
+      if (document[key] !== undefined)
+        report([key], `${what}, so "${key}" cannot be kept; remove it, or let the gateway intercept`);
+    }
+    for (const key of ['requestsPerSecond', 'requestsPerSession', 'bodyBytes'] as const) {
+      if (document.limits?.[key] !== undefined) {
+        report(['limits', key], `${what}, so requests cannot be counted; use bytesPerSession`);
+      }
+    }
+    if (document.mode !== undefined)
+      report(['mode'], `${what}, so there is nothing to observe; remove "mode"`);
+  }
+  if (document.tls !== undefined && handling === 'raw')
+    report(['tls'], 'raw TCP is never opened; remove "tls"');
+  if (isPassthrough(document) && asList(document.scheme).includes('http')) {
+    report(['tls'], 'passthrough is for TLS; write scheme: https');
+  }
+}
+
+/** Whether its TLS is not opened. */
+export function isPassthrough({ tls }: RuleDocument): boolean {
+  return tls === 'passthrough' || typeof tls === 'object';
+}
