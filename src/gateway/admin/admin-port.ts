@@ -1,12 +1,13 @@
 // The admin API on a TCP port: with TLS wherever it is not loopback, and for the names alone that it is meant to be reached by.
 
 import { readFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type Server, type ServerOptions } from 'node:http';
+import type { Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { parseAuthority } from '../../http/authority.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { http } from '../../system/http-module.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { AdminListen } from '../config/admin-settings.ts';
 
@@ -22,20 +23,20 @@ export interface AdminPort {
 
 interface PortNeeds {
   readonly listen: AdminListen;
-  readonly http: ServerOptions;
+  readonly options: ServerOptions;
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
 
 /** Listens at once. @throws ProxyError gateway_port_unusable */
-export async function openAdminPort({ listen, http, log }: PortNeeds): Promise<AdminPort> {
+export async function openAdminPort({ listen, options, log }: PortNeeds): Promise<AdminPort> {
   const { address, port, tls } = listen;
   try {
     if (tls === undefined) {
-      const server = createHttpServer(http);
+      const server = http.createServer(options);
       return { server, port: await listenAt(server, listen), following: undefined };
     }
     const pair = await readPair(tls);
-    const server = createHttpsServer({ ...http, ...pair, minVersion: 'TLSv1.2' });
+    const server = createHttpsServer({ ...options, ...pair, minVersion: 'TLSv1.2' });
     server.on('tlsClientError', (_, socket) => socket.destroy());
     let current = pair;
     const following = new RepeatedLook({

@@ -1,12 +1,13 @@
 // The admin API on a listener of its own: who asks, what for, and the response.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { AdminOperation } from '../../api/admin/routes.ts';
 import type { AdminRole } from '../../api/admin/roles.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
+import { http } from '../../system/http-module.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { problemDocument, problemType } from '../../protocol/problem-document.ts';
 import type { AdminListen } from '../config/admin-settings.ts';
@@ -42,7 +43,7 @@ export async function listenAdmin(
 ): Promise<AsyncDisposable & { readonly port: number | undefined }> {
   await using stack = new AsyncDisposableStack();
   const api = new AdminApi(options);
-  const socketServer = createServer(httpOptions);
+  const socketServer = http.createServer(httpOptions);
   serveOn(socketServer, options, (request, response) => api.serve(request, response, undefined));
   await listenOnSocket(socketServer, options.socket);
   stack.defer(() => closeServer(socketServer));
@@ -66,7 +67,7 @@ async function openPort(
   listen: AdminListen,
   { options, api, stack }: { options: AdminServerOptions; api: AdminApi; stack: AsyncDisposableStack },
 ): Promise<number> {
-  const { server, port, following } = await openAdminPort({ listen, http: httpOptions, log: options.log });
+  const { server, port, following } = await openAdminPort({ listen, options: httpOptions, log: options.log });
   stack.defer(() => closeServer(server));
   if (following !== undefined) stack.use(following);
   serveOn(server, options, (request, response) => api.serve(request, response, { listen, port }));
