@@ -175,10 +175,19 @@ async function endTls(
   if (outcome.kind === 'left') return join(socket, stream, limits);
   join(resettable(outcome.socket, socket), stream, limits);
   // The runtime leaves a connection open whose TLS is broken behind its handshake.
-  outcome.socket.once('error', ({ message }) => {
-    stream.reset(new ProxyError('tls_handshake', `TLS of the client broke: ${message}`));
+  outcome.socket.once('error', (error: NodeJS.ErrnoException) => {
+    stream.reset(
+      hasLeft(error)
+        ? new ProxyError('cancelled', 'the client reset its connection')
+        : new ProxyError('tls_handshake', `TLS of the client broke: ${error.message}`),
+    );
     socket.resetAndDestroy();
   });
+}
+
+/** The connection below was reset, which Bun tells as an error of TLS. */
+function hasLeft({ code = '' }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** TLS knows no reset: the connection below it has one, which sends no close_notify. */

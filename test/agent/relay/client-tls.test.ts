@@ -326,15 +326,26 @@ describe('an end is an end, and a reset a reset', () => {
   });
 });
 
-test('a client whose TLS breaks behind its handshake is reset, and its stream with it', async () => {
-  await using fixture = await fixtureOf();
-  const { tls } = await secured(fixture.relay.port, { maxVersion: 'TLSv1.2' });
-  const stream = await fixture.nextStream();
-  // It is refused, upon which this client ends its TLS with an alert.
-  tls.resume().renegotiate({}, () => undefined);
-  await Promise.all([closedOf(stream), closedOf(tls)]);
-  assert.equal(stream.streamError?.code, 'tls_handshake');
-});
+const silentOnBrokenTls =
+  process.versions['bun'] === undefined
+    ? false
+    : 'Bun says nothing of it: the connection ends by idleTimeoutMs';
+
+test(
+  'a client whose TLS breaks behind its handshake is reset, and its stream with it',
+  {
+    skip: silentOnBrokenTls,
+  },
+  async () => {
+    await using fixture = await fixtureOf();
+    const { tls } = await secured(fixture.relay.port, { maxVersion: 'TLSv1.2' });
+    const stream = await fixture.nextStream();
+    // It is refused, upon which this client ends its TLS with an alert.
+    tls.resume().renegotiate({}, () => undefined);
+    await Promise.all([closedOf(stream), closedOf(tls)]);
+    assert.equal(stream.streamError?.code, 'tls_handshake');
+  },
+);
 
 test('handshakes at once are served under their own names', async () => {
   await using fixture = await fixtureOf();
