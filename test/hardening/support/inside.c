@@ -304,7 +304,8 @@ static long file_system(void) {
 
 static long tree(void) {
   own(CLONE_NEWNS);
-  return syscall(SYS_open_tree, AT_FDCWD, "/tmp", 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
+  /* With what is mounted below: where that is locked, a copy without it is refused to everybody. */
+  return syscall(SYS_open_tree, AT_FDCWD, "/tmp", 1 /* OPEN_TREE_CLONE */ | 0x8000 /* AT_RECURSIVE */ | O_CLOEXEC);
 }
 
 static long attributes_of_mount(void) {
