@@ -103,6 +103,8 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
     if (trust.length > 0) lines.push(`  trusts beside the gateway's roots: ${trust.join(', ')}`);
     if (decision.scrub !== undefined)
       lines.push(`  what is held to be searched goes on after: ${decision.scrub.quietMs} ms`);
+    if (decision.homeWrites === true)
+      lines.push("  secrets of the caller's home: for writes too, where the gateway is that of run");
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);

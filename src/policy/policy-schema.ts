@@ -272,7 +272,7 @@ const ruleSchema = strictMap(
       .enum(['read', 'write'], { error: homeHint })
       .optional()
       .describe(
-        "What secrets of the caller's home serve, which the gateway of `run` puts on: read, or write for all that this rule admits. read by default.",
+        "What secrets of the caller's home serve, which the gateway of `run` puts on: read, or write for all that this rule admits. read by default; with run --home-credentials=write every rule serves writes.",
       ),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),

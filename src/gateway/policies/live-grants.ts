@@ -79,8 +79,8 @@ export class LiveGrants {
 }
 
 /**
- * Whether what runs could begin anew with all that it has: bytes handled in the same way, its credentials, the private
- * networks that it may be connected to, the certificates that may have verified its origin.
+ * Whether what runs could begin anew with all that it has: bytes handled in the same way, its credentials and what those of the home
+ * serve, the private networks that it may be connected to, the certificates that may have verified its origin.
  */
 function givesStill(now: Decision, given: AllowDecision): boolean {
   if (now.effect === 'deny' || now.handling !== given.handling) return false;
@@ -88,6 +88,7 @@ function givesStill(now: Decision, given: AllowDecision): boolean {
   const isTrusted = new Set(now.trust);
   return (
     given.inject.every(({ credential }) => isInjected.has(credential)) &&
+    (given.homeWrites !== true || now.homeWrites === true) &&
     given.addresses.every((inner) => now.addresses.some((outer) => networkCovers(outer, inner))) &&
     (given.trust ?? []).every((name) => isTrusted.has(name))
   );

@@ -65,3 +65,14 @@ test('another policy, a rule that expired and a clock that went back have it mad
   confirmDecision(late, principal(), { policy: () => policy, clock: () => nowMs });
   assert.equal(policy.asked(), askedBefore + 1);
 });
+
+test('a write with a secret of the home does not go once its rule lets such secrets read alone', () => {
+  const writes = 'rules: [{ name: a, hosts: a.example.com, homeCredentials: write }]';
+  const policy = counted(writes);
+  const decided = { access: request, decision: decidedBy(policy), basis: { policy, atMs: nowMs } };
+  const confirm = (text: string): void => {
+    confirmDecision(decided, principal(), { policy: () => policyOf(text), clock: () => nowMs });
+  };
+  confirm(writes);
+  assert.throws(() => confirm(plain), /policy changed/);
+});

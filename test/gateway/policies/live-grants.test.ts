@@ -191,3 +191,21 @@ test('many grants are judged in portions, and by the policy that came last', asy
   assert.equal(live.size, 50 - Math.ceil(first / 2));
   assert.ok(ended.slice(first).every((n) => n % 2 === 1));
 });
+
+test('what writes with a secret of the home ends when its rule lets such secrets read alone', () => {
+  const text = (use: string): string => `rules: [{ name: a, hosts: a.example.com, homeCredentials: ${use} }]`;
+  const put = access('PUT https://a.example.com/');
+  for (const [before, after, ends] of [
+    ['write', 'write', 0],
+    ['write', 'read', 1],
+    ['read', 'write', 0],
+  ] as const) {
+    const decision = policyOf(text(before)).decide(principal(), put, nowMs);
+    assert.equal(decision.effect, 'allow');
+    const live = new LiveGrants();
+    let ended = 0;
+    live.add({ principal: principal(), access: put, decision, end: () => ended++ });
+    live.review(policyOf(text(after)), nowMs);
+    assert.equal(ended, ends, `${before} to ${after}`);
+  }
+});

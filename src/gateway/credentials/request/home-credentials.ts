@@ -117,9 +117,12 @@ function isRead({ method, path, query }: RequestHead): boolean {
 }
 
 function refusedWrite({ method, destination }: RequestHead, name: string, rule: RuleReference): ProxyError {
+  // A grant and observe mode stand in no file.
+  const byRule =
+    rule.place === undefined ? '' : `, and so does homeCredentials: write in the rule ${rule.name}`;
   return new ProxyError(
     'policy_denied',
     `${method} to ${destination.host} would be made with a secret of the home (${name}), which serves reads alone; ` +
-      `run --home-credentials=write allows writes with it, and so does homeCredentials: write in the rule ${rule.name}`,
+      `run --home-credentials=write allows writes with it${byRule}`,
   );
 }

@@ -21,7 +21,7 @@ function homes(use: HomeCredentialUse = 'read', path = place.path): HomeCredenti
 }
 
 /** What the rule that admitted the request says of secrets of the home. */
-const readsByRule = { rule: { name: 'team' } };
+const readsByRule = { rule: { name: 'team', place: 'policy.yaml:3' } };
 const writesByRule = { ...readsByRule, homeWrites: true } as const;
 
 const basic = (user: string, password: string): string =>
@@ -100,7 +100,7 @@ test('without a word for writes it serves reads and the fetch of git', () => {
   for (const one of refused) {
     assert.throws(() => homes().inject(head(one), readsByRule), {
       code: 'policy_denied',
-      message: /--home-credentials=write .*homeCredentials: write in the rule team/,
+      message: /--home-credentials=write .*homeCredentials: write in the rule team$/,
     });
     assert.notEqual(homes('write').inject(head(one), readsByRule), undefined);
     assert.notEqual(homes().inject(head(one), writesByRule), undefined);
