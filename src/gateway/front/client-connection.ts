@@ -334,7 +334,8 @@ export class ClientConnection implements ResponseTransport {
     socket.on('drain', this.#onDrained);
     socket.off('end', this.#onEnd).off('close', this.#onClose);
     socket.once('close', () => client.gone());
-    const head = this.#held ?? Buffer.alloc(0);
+    // It waits for the origin, and what was read is read into again meanwhile.
+    const head = Buffer.from(this.#held ?? []);
     this.#held = undefined;
     this.#takenOver = undefined;
     void runUpgrade(client, this.#connection.scene, this.#parts, { socket, head });
