@@ -103,6 +103,12 @@ async function report(stream: RunEvents, file: string): Promise<Counts> {
   return total;
 }
 
+/** What is loaded before the file: where sockets are read in its own process, what was read is overwritten at once. */
+function preloadsOf(file: string): readonly string[] {
+  const reads = /^test\/(?:agent|attacks|gateway|net)\//.test(file);
+  return reads ? [`--import=${new URL('../test/support/overwrite-reads.ts', import.meta.url).href}`] : [];
+}
+
 /** Runs one file in a process of its own under this Node. */
 async function runFileUnderNode(file: string): Promise<Counts> {
   const mark = randomUUID();
@@ -111,7 +117,7 @@ async function runFileUnderNode(file: string): Promise<Counts> {
     files: [file],
     timeout: fileTimeoutMs,
     env: { ...environment, [markName]: mark },
-    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', ...preloadsOf(file)],
   });
   // The runner ends an overdue file by SIGTERM, which one that hangs may not heed.
   const bound = setTimeout(() => failures.push(...endLeftProcesses(mark, file)), fileTimeoutMs + killDelayMs);

@@ -20,6 +20,13 @@ export class ReadMemory {
   }
 }
 
+let isOverwritten = false;
+
+/** For tests: what was read is overwritten as soon as its taker returns, so that whoever keeps a view of it is found out. */
+export function overwriteReads(): void {
+  isOverwritten = true;
+}
+
 /** The chunk itself, or a copy if its memory is read into again. */
 export function owned(chunk: Uint8Array): Uint8Array {
   return sharedMemory.has(chunk.buffer) ? new Uint8Array(chunk) : chunk;
@@ -62,6 +69,7 @@ export function shareReads(
     const chunk = bytes.subarray(0, length);
     if (reading.isStopped) return socket.push(Buffer.from(chunk));
     receive(chunk);
+    if (isOverwritten) chunk.fill(0xee);
     return true;
   };
   handle.useUserBuffer(bytes);
