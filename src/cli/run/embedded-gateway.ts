@@ -43,7 +43,7 @@ export interface EmbeddedGateway extends AsyncDisposable {
   readonly policy: PolicyForm;
   /** Resolves when the process ended, asked or not. */
   readonly ended: Promise<void>;
-  /** Ends the process, which is killed where it takes longer; the audit is complete afterwards. */
+  /** Ends the process. The audit is complete afterwards, unless it takes longer: then it is killed, with what it had not written. */
   close(withinMs?: number): Promise<void>;
 }
 

@@ -4,7 +4,10 @@ import { defaultLimits } from '../../protocol/limits.ts';
 
 /** How long streams of the command's children may go on. */
 const drainMs = 1_000;
-/** What is left to the steps behind, where one takes all that it may: the tunnel's close, the gateway's end, the summary. */
+/**
+ * What is left to the steps behind, where one takes all that it may: the tunnel's close, the gateway's end, the summary. The gateway has
+ * its part however late it is: what it has not written then is in no audit, for no later process reads what it left.
+ */
 const kept = { close: 500, gateway: 400, summary: 100 } as const;
 
 /** The steps, in their order; each gets the time that it may take, and comes back within it. */
@@ -16,6 +19,11 @@ export interface EndingSteps {
   readonly closeGateway: ((withinMs: number) => Promise<void>) | undefined;
   /** Gives back what else was opened. */
   readonly giveBack: () => Promise<void>;
+}
+
+/** The line for the person who waits, where the list of refusals cannot be had. */
+export function unknownRefusals(reason: string): string {
+  return `upstreamproxy: what was refused in this run is not known here: ${reason}\n`;
 }
 
 export class RunEnding {
@@ -41,14 +49,15 @@ export class RunEnding {
   async end({ ask, closeProxy, closeGateway, giveBack }: EndingSteps): Promise<string> {
     const forGateway = closeGateway === undefined ? kept.summary : kept.gateway;
     const late = Promise.withResolvers<string>();
-    const timer = setTimeout(() => late.resolve(''), this.leftMs(kept.close + forGateway));
+    const lateTold = (): void => late.resolve(unknownRefusals('the gateway did not tell it in time'));
+    const timer = setTimeout(lateTold, this.leftMs(kept.close + forGateway));
     const told = await Promise.race([ask(), late.promise]);
     clearTimeout(timer);
     await closeProxy({
       drainMs: Math.min(drainMs, this.leftMs(kept.close + forGateway)),
       withinMs: this.leftMs(forGateway),
     });
-    await closeGateway?.(this.leftMs(kept.summary));
+    await closeGateway?.(Math.max(kept.gateway, this.leftMs(kept.summary)));
     await giveBack();
     return told;
   }

@@ -16,7 +16,7 @@ import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
 import { beginOwnGateway } from './own-gateway.ts';
-import { RunEnding } from './run-ending.ts';
+import { RunEnding, unknownRefusals } from './run-ending.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
 import { stateHome } from './state-directory.ts';
@@ -55,7 +55,7 @@ async function gatewaySummary({ proxy }: RunSession, gatewayUrl: string): Promis
     const before = told.isWhole ? '' : ', with what was refused before the tunnel broke';
     return denialSummary(told.refusals, `the audit of ${gatewayUrl}${before}`, told.others);
   } catch (error) {
-    return `upstreamproxy: what was refused in this run is not known here: ${asProxyError(error).message}\n`;
+    return unknownRefusals(asProxyError(error).message);
   }
 }
 

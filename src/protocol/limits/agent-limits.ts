@@ -183,12 +183,12 @@ export const agentLimits = {
   runEndTimeoutMs: fixedRow(
     2_000,
     'timeout',
-    'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway. What is not done by then is cut off.',
+    'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway, the summary. What is not done by then is cut off, but a gateway of its own has 400 ms and the summary 100 ms however late it is: what that gateway has not written is in no audit.',
   ),
   embeddedStopTimeoutMs: fixedRow(
     5_000,
     'timeout',
-    "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed. Where a command has run it has what is left of `runEndTimeoutMs`.",
+    "Longer than an embedded gateway's own drain after SIGTERM, with a deadline of one second; then it is killed. Where a command has run it has what is left of `runEndTimeoutMs`, and 400 ms at least.",
   ),
   removedFolderLevelsMax: fixedRow(
     16,
@@ -252,9 +252,9 @@ export const agentLimits = {
   ),
   leftoverGraceMs: fixedRow(1_000, 'timeout', 'Between SIGTERM and SIGKILL for what a command left behind.'),
   leftoverKilledMs: fixedRow(
-    800,
+    600,
     'timeout',
-    'For the kernel to end a namespace or a control group, which takes milliseconds; what hangs in it (an unreachable file system) is not waited for.',
+    'For the kernel to end a namespace or a control group, which takes milliseconds; what hangs in it (an unreachable file system) is not waited for. With the grace it leaves a gateway of its own 400 ms of `runEndTimeoutMs`.',
   ),
   leftoverKillRoundsMax: fixedRow(
     50,

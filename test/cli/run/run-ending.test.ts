@@ -6,7 +6,7 @@ import { mock, test } from 'node:test';
 import { RunEnding, type EndingSteps } from '../../../src/cli/run/run-ending.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 
-const { runEndTimeoutMs, leftoverGraceMs, leftoverKilledMs } = defaultLimits;
+const { runEndTimeoutMs, leftoverGraceMs, leftoverKilledMs, auditFlushDelayMs } = defaultLimits;
 
 /** Steps that each take all the time that they get, on a clock of their own. Returns what each got, and when all was over. */
 async function playedOut({ leftoversMs = 0, hangs = true }): Promise<Record<string, number>> {
@@ -45,7 +45,17 @@ test('what the command left behind counts: nothing is left to drain, and it is o
   assert.ok((got['over'] ?? Infinity) <= runEndTimeoutMs, JSON.stringify(got));
   assert.equal(got['drain'], 0);
   assert.ok((got['gateway'] ?? 0) > 0, JSON.stringify(got));
-  assert.equal((await playedOut({ leftoversMs: 10 * runEndTimeoutMs }))['gateway'], 0);
+});
+
+test('a gateway of its own has time to write its audit, however late it is: no later process completes it', async () => {
+  const least = 8 * auditFlushDelayMs;
+  for (const leftoversMs of [0, runEndTimeoutMs - 200, runEndTimeoutMs - 100, 10 * runEndTimeoutMs]) {
+    const got = await playedOut({ leftoversMs });
+    assert.ok((got['gateway'] ?? 0) >= least, JSON.stringify(got));
+    // Nothing else makes it longer.
+    const over = Math.max(runEndTimeoutMs, leftoversMs + least);
+    assert.ok((got['over'] ?? Infinity) <= over, JSON.stringify(got));
+  }
 });
 
 test('where nothing hangs, the gateway has nearly all of the time', async () => {
@@ -53,7 +63,7 @@ test('where nothing hangs, the gateway has nearly all of the time', async () => 
   assert.ok((got['gateway'] ?? 0) >= runEndTimeoutMs - 200, JSON.stringify(got));
 });
 
-test('a gateway that tells nothing is waited for no longer than that', async () => {
+test('a gateway that tells nothing is waited for no longer than that, and it is said that nothing is known', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     const ending = new RunEnding(() => 0);
@@ -66,7 +76,10 @@ test('a gateway that tells nothing is waited for no longer than that', async () 
     });
     mock.timers.tick(runEndTimeoutMs);
     await closed.promise;
-    assert.equal(await ended, '');
+    assert.equal(
+      await ended,
+      'upstreamproxy: what was refused in this run is not known here: the gateway did not tell it in time\n',
+    );
   } finally {
     mock.timers.reset();
   }
