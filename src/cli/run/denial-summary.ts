@@ -30,7 +30,7 @@ export function* refusalsOf(events: Iterable<AuditEvent>): Iterable<SessionRefus
  */
 export function denialSummary(refusals: Iterable<SessionRefusal>, auditPlace: string, others = 0): string {
   const all = together(refusals);
-  if (all.length === 0) return '';
+  if (all.length === 0 && others === 0) return '';
   const shown = all.slice(0, rowsShown);
   const lines = shown.map(({ what, why, rule, count }) => {
     const times = count === 1 ? '' : ` (${count} times)`;
@@ -38,9 +38,14 @@ export function denialSummary(refusals: Iterable<SessionRefusal>, auditPlace: st
     return `  ${what}: ${why}${times}\n${remedy}`;
   });
   const hidden = all.length - shown.length;
-  const rest = others === 0 ? '' : `, and what else was refused ${others} times`;
-  const more = hidden > 0 ? `  and ${hidden} more${rest}\n` : '';
-  return `upstreamproxy: refused in this run (all of it: ${auditPlace}):\n${lines.join('')}${more}`;
+  const rest = others === 0 ? '' : `what else was refused ${timesText(others)}`;
+  const more = [hidden > 0 ? `${hidden} more` : '', rest].filter(Boolean).join(', and ');
+  const last = more === '' ? '' : `  and ${more}\n`;
+  return `upstreamproxy: refused in this run (all of it: ${auditPlace}):\n${lines.join('')}${last}`;
+}
+
+function timesText(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 function together(refusals: Iterable<SessionRefusal>): readonly Refused[] {

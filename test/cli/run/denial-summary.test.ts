@@ -45,6 +45,15 @@ test('nothing is said where nothing was refused; a long list is cut, and nothing
   assert.match(denialSummary(refusalsOf(many), 'x', 7), /and 10 more, and what else was refused 7 times\n$/);
 });
 
+test('what else was refused is told after a short list too, and after none', () => {
+  const others = denialSummary(refusalsOf([refused({ host: 'a.example.com' })]), 'x', 7);
+  assert.match(others, /a\.example\.com.*\n  and what else was refused 7 times\n$/);
+  assert.match(
+    denialSummary([], 'x', 1),
+    /^upstreamproxy: refused in this run.*\n  and what else was refused once\n$/,
+  );
+});
+
 test('refusals that share an event are counted as what they are', () => {
   const flood = refused({ errorCode: 'limit_exceeded', rule: undefined, count: 400 });
   const streams = { kind: 'stream', host: undefined, path: undefined, details: { refused: 30 } } as const;
