@@ -181,6 +181,16 @@ test('the exit code is the command’s, and a signal reaches it', { skip }, asyn
   assert.deepEqual(await ended, [5, null]);
 });
 
+test('an audit that cannot be read costs a line, and not the exit code of the command', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const env = { ...process.env, XDG_STATE_HOME: directory };
+    const script = `printf 'torn\\ntorn\\n' | tee -a ${directory}/upstreamproxy/runs/*/audit.jsonl; exit 42`;
+    const result = await runCommand(launcher, ['run', '--isolate=off', '--', 'sh', '-c', script], { env });
+    assert.equal(result.code, 42, result.stderr);
+    assert.match(result.stderr, /^upstreamproxy: [^\n]*audit\.jsonl:[0-9]+ is not an audit event[^\n]*\n$/m);
+  });
+});
+
 test('the embedded gateway ends when the agent is killed, and takes its keys with it', { skip }, async () => {
   await using setUp = await embedded(canary());
   const { config, env, directory } = setUp;

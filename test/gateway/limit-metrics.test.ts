@@ -113,6 +113,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'embeddedStartTimeoutMs',
     'embeddedStopTimeoutMs',
     'runEndTimeoutMs',
+    'summaryRowsMax',
     'removedFolderLevelsMax',
     'jailLineBytesMax',
     'jailEnterTimeoutMs',

@@ -2,9 +2,12 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { accessHost } from '../../policy/granted-policy.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { printableText } from '../terminal/text-table.ts';
 
 const hostsShown = 20;
+/** Of a place: a workload can make up more than there are. */
+const methodsShown = 20;
 
 interface Contact {
   readonly name: string;
@@ -16,32 +19,67 @@ interface Contact {
   failed: number;
 }
 
-function contacts(events: Iterable<AuditEvent>): readonly Contact[] {
-  const byName = new Map<string, Contact>();
-  for (const event of events) {
-    if ((event.kind !== 'exchange' && event.kind !== 'stream') || event.host === undefined) continue;
+/** Counts what was contacted: `summaryRowsMax` places, and of all others how often. */
+export class Contacts {
+  readonly #byName = new Map<string, Contact>();
+  readonly #others = newContact('others');
+
+  add(event: AuditEvent): void {
+    if ((event.kind !== 'exchange' && event.kind !== 'stream') || event.host === undefined) return;
     // Served by the gateway itself, which no policy has to allow.
-    if (event.host === accessHost) continue;
+    if (event.host === accessHost) return;
     const port = event.port === 443 || event.port === 80 ? '' : `:${event.port ?? '?'}`;
     const name = printableText(`${event.scheme ?? 'tcp'}://${event.host}${port}`);
-    const contact = byName.get(name) ?? {
-      name,
-      methods: new Set(),
-      allowed: 0,
-      refused: 0,
-      raw: 0,
-      failed: 0,
-    };
-    if (event.method !== undefined) contact.methods.add(event.method);
-    if (event.verdict === 'allow' || event.decided === 'allow') contact.allowed += 1;
-    else if (event.verdict !== 'deny') contact.failed += 1;
-    else {
-      contact.refused += 1;
-      if (event.errorCode === 'protocol_denied') contact.raw += 1;
-    }
-    byName.set(name, contact);
+    count(this.#contact(name), event);
   }
-  return [...byName.values()].sort((a, b) => total(b) - total(a));
+
+  #contact(name: string): Contact {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    if (this.#byName.size >= defaultLimits.summaryRowsMax) return this.#others;
+    const contact = newContact(name);
+    this.#byName.set(name, contact);
+    return contact;
+  }
+
+  /** The lines to print, most used first; empty if nothing was contacted. `learnCommand` is how to make a policy of it. */
+  summary(learnCommand: string): string {
+    const named = [...this.#byName.values()].toSorted((a, b) => total(b) - total(a));
+    if (named.length === 0) return '';
+    const shown = named.slice(0, hostsShown);
+    const width = Math.max(...shown.map(({ name }) => name.length));
+    const lines = shown.map((contact) => contactLine(contact, width));
+    const hidden = named.length - shown.length;
+    const others = total(this.#others);
+    const rest = others === 0 ? '' : `, and others ${others === 1 ? 'once' : `${others} times`}`;
+    const more = hidden > 0 ? `  and ${hidden} more${rest}\n` : '';
+    const learn = learnLines([...named, this.#others], learnCommand);
+    return `upstreamproxy: no policy was given, so this run was observed. It contacted:\n${lines.join('')}${more}${learn}`;
+  }
+}
+
+function newContact(name: string): Contact {
+  return { name, methods: new Set(), allowed: 0, refused: 0, raw: 0, failed: 0 };
+}
+
+function count(contact: Contact, { method, verdict, decided, errorCode }: AuditEvent): void {
+  const { methods } = contact;
+  if (method !== undefined && methods.size < methodsShown) methods.add(method);
+  if (verdict === 'allow' || decided === 'allow') contact.allowed += 1;
+  else if (verdict !== 'deny') contact.failed += 1;
+  else {
+    contact.refused += 1;
+    if (errorCode === 'protocol_denied') contact.raw += 1;
+  }
+}
+
+function contactLine({ name, methods, allowed, refused, failed }: Contact, width: number): string {
+  const counts = [
+    allowed > 0 ? `${allowed} allowed` : '',
+    refused > 0 ? `${refused} refused` : '',
+    failed > 0 ? `${failed} failed` : '',
+  ].filter(Boolean);
+  return `  ${name.padEnd(width)}  ${printableText([...methods].sort().join(',')) || '-'}  ${counts.join(', ')}\n`;
 }
 
 const total = ({ allowed, refused, failed }: Contact): number => allowed + refused + failed;
@@ -52,22 +90,4 @@ function learnLines(all: readonly Contact[], learnCommand: string): string {
   const isAll = all.every(({ refused, raw, failed }) => refused === raw && failed === 0);
   const what = isAll ? 'To allow just this' : 'To allow this, without what was refused or failed';
   return `${what}:\n  ${learnCommand}\n`;
-}
-
-/** The lines to print; empty if nothing was contacted. `learnCommand` is how to make a policy of it. */
-export function contactSummary(events: Iterable<AuditEvent>, learnCommand: string): string {
-  const all = contacts(events);
-  if (all.length === 0) return '';
-  const shown = all.slice(0, hostsShown);
-  const width = Math.max(...shown.map(({ name }) => name.length));
-  const lines = shown.map(({ name, methods, allowed, refused, failed }) => {
-    const counts = [
-      allowed > 0 ? `${allowed} allowed` : '',
-      refused > 0 ? `${refused} refused` : '',
-      failed > 0 ? `${failed} failed` : '',
-    ].filter(Boolean);
-    return `  ${name.padEnd(width)}  ${printableText([...methods].sort().join(',')) || '-'}  ${counts.join(', ')}\n`;
-  });
-  const more = all.length > shown.length ? `  and ${all.length - shown.length} more\n` : '';
-  return `upstreamproxy: no policy was given, so this run was observed. It contacted:\n${lines.join('')}${more}${learnLines(all, learnCommand)}`;
 }

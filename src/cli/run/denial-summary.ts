@@ -1,8 +1,7 @@
 // What a run was refused, in few lines for its end: many clients show nothing of it.
 
-import type { AuditEvent } from '../../api/audit-event.ts';
-import { refusalOf } from '../../api/refusal-of-event.ts';
 import { rawRule } from '../../policy/raw-rule.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { refusalPathCharacters, type SessionRefusal } from '../../protocol/session-refusals.ts';
 import { printableText } from '../terminal/text-table.ts';
 
@@ -16,50 +15,42 @@ interface Refused {
   count: number;
 }
 
-/** Of an audit. */
-export function* refusalsOf(events: Iterable<AuditEvent>): Iterable<SessionRefusal> {
-  for (const event of events) {
-    const refusal = refusalOf(event);
-    if (refusal !== undefined) yield refusal;
-  }
-}
+/** Counts what was refused: `summaryRowsMax` different things, and of all else how often. */
+export class Denials {
+  readonly #byText = new Map<string, Refused>();
+  #others = 0;
 
-/**
- * What was refused, most often first; raw TCP with the rule that would allow it. Empty if nothing was. `others` were refused too, and
- * nothing else is known of them here.
- */
-export function denialSummary(refusals: Iterable<SessionRefusal>, auditPlace: string, others = 0): string {
-  const all = together(refusals);
-  if (all.length === 0 && others === 0) return '';
-  const shown = all.slice(0, rowsShown);
-  const lines = shown.map(({ what, why, rule, count }) => {
-    const times = count === 1 ? '' : ` (${count} times)`;
-    const remedy = rule === undefined ? '' : `    the rule that would allow it: ${rule}\n`;
-    return `  ${what}: ${why}${times}\n${remedy}`;
-  });
-  const hidden = all.length - shown.length;
-  const rest = others === 0 ? '' : `what else was refused ${timesText(others)}`;
-  const more = [hidden > 0 ? `${hidden} more` : '', rest].filter(Boolean).join(', and ');
-  const last = more === '' ? '' : `  and ${more}\n`;
-  return `upstreamproxy: refused in this run (all of it: ${auditPlace}):\n${lines.join('')}${last}`;
-}
-
-function timesText(count: number): string {
-  return count === 1 ? 'once' : `${count} times`;
-}
-
-function together(refusals: Iterable<SessionRefusal>): readonly Refused[] {
-  const byText = new Map<string, Refused>();
-  for (const refusal of refusals) {
+  add(refusal: SessionRefusal): void {
     const { code, rule, count } = refusal;
     const what = printableText(describe(refusal));
     const why = printableText(rule === undefined ? code : `${code}, rule ${rule}`);
     const key = JSON.stringify([what, why]);
-    const one = byText.get(key) ?? { what, why, rule: missingRule(refusal), count: 0 };
-    byText.set(key, one);
-    one.count += count;
+    const known = this.#byText.get(key);
+    if (known !== undefined) known.count += count;
+    else if (this.#byText.size < defaultLimits.summaryRowsMax)
+      this.#byText.set(key, { what, why, rule: missingRule(refusal), count });
+    else this.#others += count;
   }
-  return [...byText.values()].toSorted((a, b) => b.count - a.count);
+
+  /**
+   * What was refused, most often first; raw TCP with the rule that would allow it. Empty if nothing was. `others` were refused too, and
+   * nothing else is known of them here.
+   */
+  summary(auditPlace: string, others = 0): string {
+    const all = [...this.#byText.values()].toSorted((a, b) => b.count - a.count);
+    const unknown = this.#others + others;
+    if (all.length === 0 && unknown === 0) return '';
+    const lines = all.slice(0, rowsShown).map(({ what, why, rule, count }) => {
+      const times = count === 1 ? '' : ` (${count} times)`;
+      const remedy = rule === undefined ? '' : `    the rule that would allow it: ${rule}\n`;
+      return `  ${what}: ${why}${times}\n${remedy}`;
+    });
+    const hidden = all.length - lines.length;
+    const rest = unknown === 0 ? '' : `what else was refused ${unknown === 1 ? 'once' : `${unknown} times`}`;
+    const more = [hidden > 0 ? `${hidden} more` : '', rest].filter(Boolean).join(', and ');
+    const last = more === '' ? '' : `  and ${more}\n`;
+    return `upstreamproxy: refused in this run (all of it: ${auditPlace}):\n${lines.join('')}${last}`;
+  }
 }
 
 function describe({ kind, method, scheme, host = '?', port, path = '' }: SessionRefusal): string {

@@ -1,5 +1,6 @@
 // What `run` still does once its command has ended, in one time for all of it: who waits for `run` waits for the command.
 
+import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 /** How long streams of the command's children may go on. */
@@ -19,6 +20,8 @@ export interface EndingSteps {
   readonly closeGateway: ((withinMs: number) => Promise<void>) | undefined;
   /** Gives back what else was opened. */
   readonly giveBack: () => Promise<void>;
+  /** What the audit of a gateway of its own says. */
+  readonly summary: ((withinMs: number) => Promise<string>) | undefined;
 }
 
 /** The line for the person who waits, where the list of refusals cannot be had. */
@@ -46,19 +49,25 @@ export class RunEnding {
   }
 
   /** Returns what was told. */
-  async end({ ask, closeProxy, closeGateway, giveBack }: EndingSteps): Promise<string> {
-    const forGateway = closeGateway === undefined ? kept.summary : kept.gateway;
+  async end({ ask, closeProxy, closeGateway, giveBack, summary }: EndingSteps): Promise<string> {
+    const behind = kept.summary + (closeGateway === undefined ? 0 : kept.gateway);
     const late = Promise.withResolvers<string>();
     const lateTold = (): void => late.resolve(unknownRefusals('the gateway did not tell it in time'));
-    const timer = setTimeout(lateTold, this.leftMs(kept.close + forGateway));
+    const timer = setTimeout(lateTold, this.leftMs(kept.close + behind));
     const told = await Promise.race([ask(), late.promise]);
     clearTimeout(timer);
     await closeProxy({
-      drainMs: Math.min(drainMs, this.leftMs(kept.close + forGateway)),
-      withinMs: this.leftMs(forGateway),
+      drainMs: Math.min(drainMs, this.leftMs(kept.close + behind)),
+      withinMs: this.leftMs(behind),
     });
     await closeGateway?.(Math.max(kept.gateway, this.leftMs(kept.summary)));
     await giveBack();
-    return told;
+    if (summary === undefined) return told;
+    try {
+      return told + (await summary(Math.max(kept.summary, this.leftMs())));
+    } catch (error) {
+      // The exit code is the command's: it may even have taken away what was to be loaded for this.
+      return told + unknownRefusals(asProxyError(error).message);
+    }
   }
 }

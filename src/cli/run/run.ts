@@ -33,17 +33,10 @@ import { outliveStandardError } from '../terminal/standard-error.ts';
 import { exitAs, runWorkload, type WorkloadEnd } from './workload.ts';
 import { type Environment, workloadEnvironment } from '../terminal/workload-environment.ts';
 
-/** What a run without a policy contacted, and of every run what it was refused. */
-async function printSummary({ auditFile, policy }: EmbeddedGateway): Promise<void> {
-  const { readAuditFile } = await import('../operator/audit-file.ts');
-  const { contactSummary } = await import('./contact-summary.ts');
-  const { denialSummary, refusalsOf } = await import('./denial-summary.ts');
-  const events = await Array.fromAsync(readAuditFile(auditFile));
-  const learn = `upstreamproxy policy learn ${auditFile} > policy.yaml`;
-  process.stderr.write(
-    denialSummary(refusalsOf(events), auditFile) +
-      (policy === 'observe' ? contactSummary(events, learn) : ''),
-  );
+/** What its audit says, once it is complete. */
+async function ownSummary(gateway: EmbeddedGateway, withinMs: number): Promise<string> {
+  const { runSummary } = await import('./run-summary.ts');
+  return await runSummary(gateway, withinMs);
 }
 
 /** The same of a run whose gateway is another: it tells what it counted. */
@@ -51,9 +44,11 @@ async function gatewaySummary({ proxy }: RunSession, gatewayUrl: string): Promis
   try {
     const told = await proxy.refusals();
     if (told === undefined) return '';
-    const { denialSummary } = await import('./denial-summary.ts');
+    const { Denials } = await import('./denial-summary.ts');
+    const denials = new Denials();
+    for (const refusal of told.refusals) denials.add(refusal);
     const before = told.isWhole ? '' : ', with what was refused before the tunnel broke';
-    return denialSummary(told.refusals, `the audit of ${gatewayUrl}${before}`, told.others);
+    return denials.summary(`the audit of ${gatewayUrl}${before}`, told.others);
   } catch (error) {
     return unknownRefusals(asProxyError(error).message);
   }
@@ -197,15 +192,15 @@ async function endRun(
   ending: RunEnding,
 ): Promise<void> {
   const { proxy, embedded } = session;
-  const refused = await ending.end({
+  const told = await ending.end({
     // While there is a tunnel, and told when the command's children are done too.
     ask: async () => (gatewayUrl === undefined || quiet ? '' : await gatewaySummary(session, gatewayUrl)),
     closeProxy: (options) => proxy.close(options),
     closeGateway: embedded === undefined ? undefined : (withinMs) => embedded.close(withinMs),
     giveBack: async () => await session[Symbol.asyncDispose](),
+    summary: embedded === undefined || quiet ? undefined : (withinMs) => ownSummary(embedded, withinMs),
   });
-  process.stderr.write(refused);
-  if (embedded !== undefined && !quiet) await printSummary(embedded);
+  process.stderr.write(told);
 }
 
 /** What the configuration of a gateway that did not start names. Throws what is wrong with it. */

@@ -185,6 +185,11 @@ export const agentLimits = {
     'timeout',
     'From the end of the command to that of `run`, shared by all that is left to do: what the command left behind, streams that drain, the tunnel, the gateway, the summary. What is not done by then is cut off, but a gateway of its own has 400 ms and the summary 100 ms however late it is: what that gateway has not written is in no audit.',
   ),
+  summaryRowsMax: fixedRow(
+    1_000,
+    'limit_exceeded',
+    'Different refusals, and places, that the end of `run` counts one by one; a person reads 20, and a workload can make up as many as it likes. Of the others it says how often.',
+  ),
   embeddedStopTimeoutMs: fixedRow(
     5_000,
     'timeout',
@@ -252,9 +257,9 @@ export const agentLimits = {
   ),
   leftoverGraceMs: fixedRow(1_000, 'timeout', 'Between SIGTERM and SIGKILL for what a command left behind.'),
   leftoverKilledMs: fixedRow(
-    600,
+    500,
     'timeout',
-    'For the kernel to end a namespace or a control group, which takes milliseconds; what hangs in it (an unreachable file system) is not waited for. With the grace it leaves a gateway of its own 400 ms of `runEndTimeoutMs`.',
+    'For the kernel to end a namespace or a control group, which takes milliseconds; what hangs in it (an unreachable file system) is not waited for. With the grace it leaves the gateway and the summary their parts of `runEndTimeoutMs`.',
   ),
   leftoverKillRoundsMax: fixedRow(
     50,

@@ -34,6 +34,12 @@ test('a broken line with others behind it is told with its number', async () => 
   });
 });
 
+test('a line ends at its end alone, whatever characters are in it, and wherever the file is read in pieces', async () => {
+  const ids = Array.from({ length: 3_000 }, (_, index) => `\u2028\u2029é${index}😀`);
+  assert.deepEqual(await idsOf(ids.map(line).join('')), ids);
+  assert.deepEqual(await idsOf(`${line('1')}\r\n${line('2').trimEnd()}\r\n`), ['1', '2']);
+});
+
 test('a file that is not there is told by name', async () => {
   await assert.rejects(Array.fromAsync(readAuditFile('/nonexistent/audit.jsonl')), {
     code: 'config_invalid',

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
-import { contactSummary } from '../../../src/cli/run/contact-summary.ts';
+import { Contacts } from '../../../src/cli/run/contact-summary.ts';
+
+function contactSummary(events: readonly AuditEvent[], learnCommand: string): string {
+  const contacts = new Contacts();
+  for (const event of events) contacts.add(event);
+  return contacts.summary(learnCommand);
+}
 
 const exchange = (fields: Partial<AuditEvent>): AuditEvent => ({
   v: 1,

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { denialSummary, refusalsOf } from '../../../src/cli/run/denial-summary.ts';
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { refusalOf } from '../../../src/api/refusal-of-event.ts';
+import { Denials } from '../../../src/cli/run/denial-summary.ts';
 import { exchange, refused } from '../policy-events.ts';
+
+function denialSummary(events: readonly AuditEvent[], auditPlace: string, others?: number): string {
+  const denials = new Denials();
+  for (const refusal of events.map(refusalOf)) if (refusal !== undefined) denials.add(refusal);
+  return denials.summary(auditPlace, others);
+}
 
 test('what was refused is told once with its rule and how often, raw TCP with the rule that would allow it', () => {
   const raw = {
@@ -13,14 +21,14 @@ test('what was refused is told once with its rule and how often, raw TCP with th
     errorCode: 'protocol_denied',
   } as const;
   const text = denialSummary(
-    refusalsOf([
+    [
       exchange({}),
       exchange({ verdict: 'error', errorCode: 'origin_unreachable' }),
       refused({ host: 'a.example.com', path: '/x?token=1' }),
       refused({ host: 'a.example.com', path: '/x?token=2' }),
       refused(raw),
       refused({ ...raw, rule: 'no-databases' }),
-    ]),
+    ],
     '/state/audit.jsonl',
   );
   assert.equal(
@@ -35,18 +43,18 @@ test('what was refused is told once with its rule and how often, raw TCP with th
 });
 
 test('nothing is said where nothing was refused; a long list is cut, and nothing in it acts on a terminal', () => {
-  assert.equal(denialSummary(refusalsOf([exchange({})]), 'x'), '');
+  assert.equal(denialSummary([exchange({})], 'x'), '');
   const many = Array.from({ length: 30 }, (_, i) =>
     refused({ host: `h${i}.example.com`, path: '/\u001b[2J' }),
   );
-  const text = denialSummary(refusalsOf(many), 'x');
+  const text = denialSummary(many, 'x');
   assert.match(text, /and 10 more\n$/);
   assert.match(text, /^[\x20-\x7e\n]*$/);
-  assert.match(denialSummary(refusalsOf(many), 'x', 7), /and 10 more, and what else was refused 7 times\n$/);
+  assert.match(denialSummary(many, 'x', 7), /and 10 more, and what else was refused 7 times\n$/);
 });
 
 test('what else was refused is told after a short list too, and after none', () => {
-  const others = denialSummary(refusalsOf([refused({ host: 'a.example.com' })]), 'x', 7);
+  const others = denialSummary([refused({ host: 'a.example.com' })], 'x', 7);
   assert.match(others, /a\.example\.com.*\n  and what else was refused 7 times\n$/);
   assert.match(
     denialSummary([], 'x', 1),
@@ -57,7 +65,7 @@ test('what else was refused is told after a short list too, and after none', () 
 test('refusals that share an event are counted as what they are', () => {
   const flood = refused({ errorCode: 'limit_exceeded', rule: undefined, count: 400 });
   const streams = { kind: 'stream', host: undefined, path: undefined, details: { refused: 30 } } as const;
-  const text = denialSummary(refusalsOf([flood, refused(streams)]), 'x');
+  const text = denialSummary([flood, refused(streams)], 'x');
   assert.match(text, /limit_exceeded \(400 times\)\n/);
   assert.match(text, /a connection to \?.*\(30 times\)\n/);
 });

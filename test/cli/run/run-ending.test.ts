@@ -27,8 +27,12 @@ async function playedOut({ leftoversMs = 0, hangs = true }): Promise<Record<stri
     },
     closeGateway: async (withinMs) => take('gateway', withinMs),
     giveBack: async () => undefined,
+    summary: async (withinMs) => {
+      take('summary', withinMs);
+      return ', summed up';
+    },
   };
-  assert.equal(await ending.end(steps), 'told');
+  assert.equal(await ending.end(steps), 'told, summed up');
   return { ...got, over: nowMs };
 }
 
@@ -53,7 +57,8 @@ test('a gateway of its own has time to write its audit, however late it is: no l
     const got = await playedOut({ leftoversMs });
     assert.ok((got['gateway'] ?? 0) >= least, JSON.stringify(got));
     // Nothing else makes it longer.
-    const over = Math.max(runEndTimeoutMs, leftoversMs + least);
+    const over = Math.max(runEndTimeoutMs, leftoversMs + least + (got['summary'] ?? 0));
+    assert.ok((got['summary'] ?? 0) > 0, JSON.stringify(got));
     assert.ok((got['over'] ?? Infinity) <= over, JSON.stringify(got));
   }
 });
@@ -61,6 +66,7 @@ test('a gateway of its own has time to write its audit, however late it is: no l
 test('where nothing hangs, the gateway has nearly all of the time', async () => {
   const got = await playedOut({ hangs: false });
   assert.ok((got['gateway'] ?? 0) >= runEndTimeoutMs - 200, JSON.stringify(got));
+  assert.equal(got['summary'], runEndTimeoutMs);
 });
 
 test('a gateway that tells nothing is waited for no longer than that, and it is said that nothing is known', async () => {
@@ -73,6 +79,7 @@ test('a gateway that tells nothing is waited for no longer than that, and it is 
       closeProxy: async () => closed.resolve(),
       closeGateway: async () => undefined,
       giveBack: async () => undefined,
+      summary: undefined,
     });
     mock.timers.tick(runEndTimeoutMs);
     await closed.promise;
@@ -83,4 +90,17 @@ test('a gateway that tells nothing is waited for no longer than that, and it is 
   } finally {
     mock.timers.reset();
   }
+});
+
+test('a summary that fails costs a line, and nothing else', async () => {
+  const told = await new RunEnding().end({
+    ask: async () => '',
+    closeProxy: async () => undefined,
+    closeGateway: async () => undefined,
+    giveBack: async () => undefined,
+    summary: async () => {
+      throw new Error('Cannot find module');
+    },
+  });
+  assert.match(told, /^upstreamproxy: what was refused in this run is not known here: [^\n]*\n$/);
 });
