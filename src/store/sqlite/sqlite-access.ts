@@ -12,8 +12,9 @@ import type {
   NewAccessRequest,
 } from '../access-store.ts';
 import { pruneBatch } from '../store.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
-import { integerOf, textOf } from './sqlite-row.ts';
+import { accessRecordOf } from '../access-row.ts';
+import { integerOf } from '../stored-row.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 const livingSession = `EXISTS (SELECT 1 FROM session
   WHERE session.id = access_request.session_id AND session.state IN ('enrolled', 'committed'))`;
@@ -53,7 +54,7 @@ export class SqliteAccess implements AccessStore {
          AND scheme = :scheme AND host = :host AND port = :port AND method IS :method AND path IS :path`,
       { sessionId, scheme, host, port, method: method ?? null, path: path ?? null },
     );
-    return row === undefined ? undefined : recordOf(row);
+    return row === undefined ? undefined : accessRecordOf(row);
   }
 
   #exceeded(
@@ -95,7 +96,7 @@ export class SqliteAccess implements AccessStore {
 
   async find(id: string): Promise<AccessRecord | undefined> {
     const row = this.#database.get('SELECT * FROM access_request WHERE id = :id', { id });
-    return row === undefined ? undefined : recordOf(row);
+    return row === undefined ? undefined : accessRecordOf(row);
   }
 
   async list({ state, sessionId, limit }: AccessQuery): Promise<readonly AccessRecord[]> {
@@ -106,7 +107,7 @@ export class SqliteAccess implements AccessStore {
          ORDER BY created_ms DESC, rowid DESC LIMIT :limit`,
         { state: state ?? null, sessionId: sessionId ?? null, limit },
       )
-      .map(recordOf);
+      .map(accessRecordOf);
   }
 
   async grant(id: string, terms: AccessTerms, { nowMs, note }: AccessDecision): Promise<boolean> {
@@ -148,7 +149,7 @@ export class SqliteAccess implements AccessStore {
            AND (subject = 'principal' OR ${livingSession}) ORDER BY created_ms, id`,
         { nowMs },
       )
-      .map(recordOf);
+      .map(accessRecordOf);
   }
 
   async expire(nowMs: number): Promise<readonly AccessRecord[]> {
@@ -156,7 +157,7 @@ export class SqliteAccess implements AccessStore {
     // Nearly always nothing is due, and reading takes no lock.
     if (this.#database.get(`${sql} LIMIT 1`, { nowMs }) === undefined) return [];
     return this.#database.transaction(() => {
-      const records = this.#database.all(sql, { nowMs }).map(recordOf);
+      const records = this.#database.all(sql, { nowMs }).map(accessRecordOf);
       for (const { id } of records)
         this.#database.run(`UPDATE access_request SET state = 'ended' WHERE id = :id`, { id });
       return records;
@@ -170,41 +171,4 @@ export class SqliteAccess implements AccessStore {
       { beforeMs },
     );
   }
-}
-
-const states: readonly AccessState[] = ['pending', 'granted', 'denied', 'revoked', 'ended'];
-
-function recordOf(row: Row): AccessRecord {
-  const optional = <Name extends string>(name: Name, column: string): { readonly [K in Name]?: string } =>
-    // A computed name widens to string; the shape is that of the parameter.
-    (row[column] === null ? {} : { [name]: textOf(row, column) }) as { readonly [K in Name]?: string };
-  return {
-    id: textOf(row, 'id'),
-    sessionId: textOf(row, 'session_id'),
-    principalId: textOf(row, 'principal_id'),
-    scheme: row['scheme'] === 'http' ? 'http' : 'https',
-    host: textOf(row, 'host'),
-    port: integerOf(row, 'port'),
-    ...optional('method', 'method'),
-    ...optional('path', 'path'),
-    reason: textOf(row, 'reason'),
-    ...optional('traceId', 'trace_id'),
-    // The table's CHECK lets in no other state; an unknown one grants nothing.
-    state: states.find((state) => state === row['state']) ?? 'ended',
-    createdMs: integerOf(row, 'created_ms'),
-    pendingUntilMs: integerOf(row, 'pending_until_ms'),
-    ...optional('note', 'note'),
-    ...(row['decided_ms'] === null ? {} : { decidedMs: integerOf(row, 'decided_ms') }),
-    ...(row['ends_ms'] === null ? {} : { terms: termsOf(row) }),
-  };
-}
-
-function termsOf(row: Row): AccessTerms {
-  const { scope, subject } = row;
-  return {
-    // Unknown words mean the narrowest.
-    scope: scope === 'host' || scope === 'path' ? scope : 'exact',
-    subject: subject === 'principal' ? 'principal' : 'session',
-    endsMs: integerOf(row, 'ends_ms'),
-  };
 }

@@ -3,7 +3,7 @@
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
-import { integerOf, textOf } from './sqlite-row.ts';
+import { integerOf, textOf } from '../stored-row.ts';
 
 /** What the store holds of all. */
 export function auditHeld(database: SqliteDatabase): AuditHeld {

@@ -2,7 +2,7 @@
 // each event. It gives what the trigger `audit_stored` would have.
 
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { integerOf } from './sqlite-row.ts';
+import { integerOf } from '../stored-row.ts';
 
 /** So many events of each holder are its first ones, which go last. */
 const firstEventsOfHolder = 1000;

@@ -1,12 +1,12 @@
 // Audit events in SQLite, in the order in which they were stored.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { readAuditEvent } from '../../api/read-audit-event.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 import { auditHeld, pruneAudit } from './sqlite-audit-pruning.ts';
 import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { SqliteHolders } from './sqlite-holder.ts';
-import { damagedColumn, integerOf, jsonOf, textOf } from './sqlite-row.ts';
+import { integerOf, textOf } from '../stored-row.ts';
+import { auditEventOf } from '../audit-row.ts';
 import { AuditRecordWriter } from '../audit-records.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
 
@@ -63,7 +63,7 @@ export class SqliteAudit implements AuditStore {
         `SELECT event FROM audit_open WHERE holder IN (SELECT value FROM json_each(:ended)) ORDER BY id LIMIT :limit`,
         { ended: JSON.stringify(ended), limit },
       )
-      .map(eventOf);
+      .map(auditEventOf);
   }
 
   async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
@@ -92,12 +92,12 @@ export class SqliteAudit implements AuditStore {
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     const direction = query.order === 'newest' ? 'DESC' : 'ASC';
     const sql = `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT :limit`;
-    return this.#database.all(sql, parameters).map(eventOf);
+    return this.#database.all(sql, parameters).map(auditEventOf);
   }
 
   async find(id: string): Promise<AuditEvent | undefined> {
     const row = this.#database.get('SELECT event FROM audit WHERE id = :id', { id });
-    return row === undefined ? undefined : eventOf(row);
+    return row === undefined ? undefined : auditEventOf(row);
   }
 
   #sequenceOf(id: string): number | undefined {
@@ -114,11 +114,4 @@ export class SqliteAudit implements AuditStore {
   async held(): Promise<AuditHeld> {
     return auditHeld(this.#database);
   }
-}
-
-/** Stored by this version of the program or an earlier one. */
-function eventOf(row: Row): AuditEvent {
-  const event = readAuditEvent(jsonOf(row, 'event'));
-  if (event === undefined) throw damagedColumn('event');
-  return event;
 }

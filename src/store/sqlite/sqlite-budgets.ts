@@ -2,7 +2,7 @@
 
 import type { BudgetName, BudgetStore } from '../budget-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { integerOf } from './sqlite-row.ts';
+import { integerOf } from '../stored-row.ts';
 
 export class SqliteBudgets implements BudgetStore {
   readonly #database: SqliteDatabase;

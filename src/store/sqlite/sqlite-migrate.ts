@@ -3,7 +3,7 @@
 import { ProxyError } from '../../protocol/error.ts';
 import { type Migration, nextMigration, type SchemaVersion } from '../schema-version.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { integerOf } from './sqlite-row.ts';
+import { integerOf } from '../stored-row.ts';
 import { migrations as ours } from './sqlite-schema.ts';
 
 /**

@@ -2,10 +2,9 @@
 
 import type { OperatorStore, OperatorToken, StoredOperatorToken } from '../operator-store.ts';
 import { pruneBatch } from '../store.ts';
-import type { Row, SqliteDatabase } from './sqlite-database.ts';
-import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
-
-const usedStepMs = 60_000;
+import { operatorTokenOf, usedStepMs } from '../operator-row.ts';
+import { integerOf } from '../stored-row.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 export class SqliteOperators implements OperatorStore {
   readonly #database: SqliteDatabase;
@@ -36,12 +35,12 @@ export class SqliteOperators implements OperatorStore {
 
   async byDigest(digest: string): Promise<StoredOperatorToken | undefined> {
     const row = this.#database.get('SELECT * FROM operator_token WHERE digest = :digest', { digest });
-    return row === undefined ? undefined : tokenOf(row);
+    return row === undefined ? undefined : operatorTokenOf(row);
   }
 
   async find(id: string): Promise<StoredOperatorToken | undefined> {
     const row = this.#database.get('SELECT * FROM operator_token WHERE id = :id', { id });
-    return row === undefined ? undefined : tokenOf(row);
+    return row === undefined ? undefined : operatorTokenOf(row);
   }
 
   async list(nowMs: number): Promise<readonly StoredOperatorToken[]> {
@@ -51,7 +50,7 @@ export class SqliteOperators implements OperatorStore {
          ORDER BY created_ms DESC, id DESC`,
         { nowMs },
       )
-      .map(tokenOf);
+      .map(operatorTokenOf);
   }
 
   async revoke(id: string, nowMs: number): Promise<boolean> {
@@ -77,21 +76,4 @@ export class SqliteOperators implements OperatorStore {
       { beforeMs, batch: pruneBatch },
     );
   }
-}
-
-function tokenOf(row: Row): StoredOperatorToken {
-  const { sees, used_ms: used, revoked_ms: revoked } = row;
-  return {
-    id: textOf(row, 'id'),
-    digest: textOf(row, 'digest'),
-    name: textOf(row, 'name'),
-    role: textOf(row, 'role'),
-    // Written by `add` alone.
-    ...(sees === null ? {} : { sees: jsonOf(row, 'sees') as NonNullable<OperatorToken['sees']> }),
-    createdMs: integerOf(row, 'created_ms'),
-    createdBy: textOf(row, 'created_by'),
-    expiresMs: integerOf(row, 'expires_ms'),
-    ...(used === null ? {} : { usedMs: integerOf(row, 'used_ms') }),
-    ...(revoked === null ? {} : { revokedMs: integerOf(row, 'revoked_ms') }),
-  };
 }

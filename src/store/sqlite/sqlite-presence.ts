@@ -1,7 +1,7 @@
 // What the gateways saw of sessions, in SQLite.
 
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { integerOf, textOf } from './sqlite-row.ts';
+import { integerOf, textOf } from '../stored-row.ts';
 import type { PresenceStore, SessionPresence } from '../store.ts';
 
 export class SqlitePresence implements PresenceStore {

@@ -1,7 +1,7 @@
 // Proofs that were seen, in SQLite: bounded for each key and in all.
 
 import type { SqliteDatabase } from './sqlite-database.ts';
-import { integerOf } from './sqlite-row.ts';
+import { integerOf } from '../stored-row.ts';
 import { type ProofStore, pruneBatch, type SeenProof } from '../store.ts';
 
 /** Counting all proofs takes milliseconds when there are many, which every request of a session would wait for. */

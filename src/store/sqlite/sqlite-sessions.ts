@@ -1,21 +1,18 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
-import type { SqliteDatabase, Row } from './sqlite-database.ts';
-import { integerOf, jsonOf, textOf } from './sqlite-row.ts';
+import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
+import { integerOf, textOf } from '../stored-row.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
 import {
   type CommitOutcome,
   type EnrolOutcome,
   type NewSession,
   type SessionEnding,
   type SessionRecord,
-  type SessionState,
   type SessionStore,
   type TokenStore,
   pruneBatch,
 } from '../store.ts';
-
-/** The reason of a session that a later enrolment with its token replaced. */
-const supersededReason = 'a later enrolment with the same token replaced it before its commit';
 
 const living = `state IN ('enrolled', 'committed')`;
 
@@ -152,7 +149,7 @@ export class SqliteSessions implements SessionStore {
       for (const row of this.#database.all(`SELECT * FROM session WHERE ${due}`, { nowMs })) {
         const session = sessionOf(row);
         const uncommitted = session.state === 'enrolled' && nowMs < session.endsMs;
-        const reason = uncommitted ? 'it was not committed in time' : 'it reached its longest life';
+        const reason = uncommitted ? uncommittedInTime : lifeIsOver;
         this.#end(session.id, { state: 'ended', reason }, nowMs);
         expired.push({ ...session, state: 'ended', reason, overMs: nowMs });
       }
@@ -221,27 +218,4 @@ export class SqliteTokens implements TokenStore {
 function consumerOf(database: SqliteDatabase, tokenKey: string): string | undefined {
   const row = database.get('SELECT session_id FROM consumed_token WHERE token_key = :tokenKey', { tokenKey });
   return row === undefined ? undefined : textOf(row, 'session_id');
-}
-
-const states: readonly SessionState[] = ['enrolled', 'committed', 'ended', 'revoked'];
-
-function sessionOf(row: Row): SessionRecord {
-  return {
-    id: textOf(row, 'id'),
-    tokenKey: textOf(row, 'token_key'),
-    tokenExpiresMs: integerOf(row, 'token_expires_ms'),
-    principalId: textOf(row, 'principal_id'),
-    claims: jsonOf(row, 'claims'),
-    posture: jsonOf(row, 'posture'),
-    keyThumbprint: textOf(row, 'key_thumbprint'),
-    agentVersion: textOf(row, 'agent_version'),
-    // The table's CHECK lets in no other state; an unknown one is treated as over.
-    state: states.find((state) => state === row['state']) ?? 'ended',
-    enrolledMs: integerOf(row, 'enrolled_ms'),
-    commitByMs: integerOf(row, 'commit_by_ms'),
-    endsMs: integerOf(row, 'ends_ms'),
-    ...(row['committed_ms'] === null ? {} : { committedMs: integerOf(row, 'committed_ms') }),
-    ...(row['over_ms'] === null ? {} : { overMs: integerOf(row, 'over_ms') }),
-    ...(row['reason'] === null ? {} : { reason: textOf(row, 'reason') }),
-  };
 }

@@ -1,22 +1,24 @@
-// Reading the columns of a row: a value of another type means a damaged store, and is said.
+// Reading the columns of a row, the same for every engine: a value of another type means a damaged store, and is said.
 
-import { ProxyError } from '../../protocol/error.ts';
-import type { Row } from './sqlite-database.ts';
+import { ProxyError } from '../protocol/error.ts';
 
-export function textOf(row: Row, column: string): string {
+/** A row as an engine gives it. */
+export type StoredRow = Readonly<Record<string, unknown>>;
+
+export function textOf(row: StoredRow, column: string): string {
   const value = row[column];
   if (typeof value !== 'string') throw damagedColumn(column);
   return value;
 }
 
-export function integerOf(row: Row, column: string): number {
+export function integerOf(row: StoredRow, column: string): number {
   const value = row[column];
   if (typeof value !== 'number') throw damagedColumn(column);
   return value;
 }
 
 /** A JSON object that this folder wrote earlier from a value of type T. */
-export function jsonOf<T extends object>(row: Row, column: string): T {
+export function jsonOf<T extends object>(row: StoredRow, column: string): T {
   const text = textOf(row, column);
   try {
     const value: unknown = JSON.parse(text);

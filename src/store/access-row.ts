@@ -1,0 +1,42 @@
+// A request for access as it is stored, from its row.
+
+import type { AccessRecord, AccessState, AccessTerms } from './access-store.ts';
+import { integerOf, type StoredRow, textOf } from './stored-row.ts';
+
+const states: readonly AccessState[] = ['pending', 'granted', 'denied', 'revoked', 'ended'];
+
+/** The columns have the same names in every engine. */
+export function accessRecordOf(row: StoredRow): AccessRecord {
+  const optional = <Name extends string>(name: Name, column: string): { readonly [K in Name]?: string } =>
+    // A computed name widens to string; the shape is that of the parameter.
+    (row[column] === null ? {} : { [name]: textOf(row, column) }) as { readonly [K in Name]?: string };
+  return {
+    id: textOf(row, 'id'),
+    sessionId: textOf(row, 'session_id'),
+    principalId: textOf(row, 'principal_id'),
+    scheme: row['scheme'] === 'http' ? 'http' : 'https',
+    host: textOf(row, 'host'),
+    port: integerOf(row, 'port'),
+    ...optional('method', 'method'),
+    ...optional('path', 'path'),
+    reason: textOf(row, 'reason'),
+    ...optional('traceId', 'trace_id'),
+    // The table's CHECK lets in no other state; an unknown one grants nothing.
+    state: states.find((state) => state === row['state']) ?? 'ended',
+    createdMs: integerOf(row, 'created_ms'),
+    pendingUntilMs: integerOf(row, 'pending_until_ms'),
+    ...optional('note', 'note'),
+    ...(row['decided_ms'] === null ? {} : { decidedMs: integerOf(row, 'decided_ms') }),
+    ...(row['ends_ms'] === null ? {} : { terms: termsOf(row) }),
+  };
+}
+
+function termsOf(row: StoredRow): AccessTerms {
+  const { scope, subject } = row;
+  return {
+    // Unknown words mean the narrowest.
+    scope: scope === 'host' || scope === 'path' ? scope : 'exact',
+    subject: subject === 'principal' ? 'principal' : 'session',
+    endsMs: integerOf(row, 'ends_ms'),
+  };
+}
