@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Server as TcpServer } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
-import { connect as connectTls, createServer as createTls, type SecureVersion, type Server } from 'node:tls';
+import { connect as connectTls, createServer as createTls, type SecureVersion } from 'node:tls';
 
 import { embeddedConfig } from '../../src/gateway/config/config.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
@@ -15,14 +16,14 @@ import { openSigningKey } from '../../src/gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { openSession } from '../../src/agent/session.ts';
 import type { OpenSession } from '../../src/agent/session.ts';
-import { MemoryLogger } from '../agent/support/enrolled.ts';
+import { eventually, MemoryLogger } from '../agent/support/enrolled.ts';
 import { get, sendRaw } from '../gateway/support/raw-http.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { freePort } from '../support/free-port.ts';
 import { httpsOrigin } from '../support/origin.ts';
-import { tlsThrough } from '../support/proxy-client.ts';
+import { connectThrough, type ProxyTarget, tlsThrough } from '../support/proxy-client.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { createTestAuthority } from '../support/test-authority.ts';
+import { createTestAuthority, testAuthorityName } from '../support/test-authority.ts';
 
 const authority = createTestAuthority();
 
@@ -30,6 +31,7 @@ interface Scene extends AsyncDisposable {
   readonly gateway: Gateway;
   /** By the balancer, which speaks this version of TLS with agents. */
   balanced(maxVersion: SecureVersion): string;
+  readonly interposer: Interposer;
   open(
     url: string,
     changes?: { readonly tlsEndsIn?: 'agent' | 'gateway' },
@@ -37,6 +39,63 @@ interface Scene extends AsyncDisposable {
   writePolicy(tls: 'intercept' | 'passthrough'): Promise<void>;
   /** Who signed what a client of the session is shown for the host; and what it gets. */
   ask(session: OpenSession): Promise<readonly [issuer: string, status: number]>;
+  target(session: OpenSession): ProxyTarget;
+}
+
+/** Stands between agents and the gateway. */
+interface Interposer {
+  readonly url: string;
+  /** Breaks the connections that it let through, and from now on ends the TLS of the next ones. */
+  turn(): void;
+  /** What it read of agents since then. */
+  read(): string;
+}
+
+async function listening(server: TcpServer, stack: AsyncDisposableStack): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stack.defer(() => void server.close());
+  // It listens on an address and a port.
+  return (server.address() as AddressInfo).port;
+}
+
+/** Where one ends, the other does. */
+function tie(front: Duplex, far: Duplex): void {
+  for (const [one, other] of [
+    [front, far],
+    [far, front],
+  ] as const)
+    one.on('error', () => other.destroy()).on('close', () => other.destroy());
+}
+
+function bridge(front: Duplex, far: Duplex): void {
+  tie(front, far);
+  front.pipe(far).pipe(front);
+}
+
+async function openInterposer(
+  back: { readonly port: number; readonly ca: string },
+  stack: AsyncDisposableStack,
+): Promise<Interposer> {
+  const through = new Set<Duplex>();
+  let read: Buffer[] | undefined;
+  const ending = createTls(authority.issue('127.0.0.1'), (front) => {
+    front.on('data', (chunk: Buffer) => read?.push(chunk));
+    bridge(front, connectTls({ port: back.port, host: '127.0.0.1', ca: back.ca }));
+  });
+  const server = createServer((front) => {
+    if (read !== undefined) return void ending.emit('connection', front);
+    through.add(front);
+    bridge(front, connectTcp(back.port, '127.0.0.1'));
+  });
+  return {
+    url: `https://127.0.0.1:${await listening(server, stack)}`,
+    turn: () => {
+      read = [];
+      for (const front of through) front.destroy();
+    },
+    read: () => Buffer.concat(read ?? []).toString('latin1'),
+  };
 }
 
 async function openScene(): Promise<Scene> {
@@ -54,34 +113,22 @@ async function openScene(): Promise<Scene> {
   await writeFile(ca, authority.caPem);
   const base = embeddedConfig(join(folder, 'state'), { policy: { mode: 'files', paths: [policy] } });
   // Known before the gateway starts, so that it is one of its origins.
-  const balancers = new Map<SecureVersion, Server>();
+  const balancers = new Map<SecureVersion, string>();
   const back = { port: 0, ca: '' };
   for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
     const server = createTls({ ...authority.issue('127.0.0.1'), maxVersion }, (front) => {
-      const far = connectTls({ port: back.port, host: '127.0.0.1', ca: back.ca });
-      for (const [one, other] of [
-        [front, far],
-        [far, front],
-      ] as const)
-        one.on('error', () => other.destroy()).on('close', () => other.destroy());
-      front.pipe(far).pipe(front);
+      bridge(front, connectTls({ port: back.port, host: '127.0.0.1', ca: back.ca }));
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    stack.defer(() => void server.close());
-    balancers.set(maxVersion, server);
+    balancers.set(maxVersion, `https://127.0.0.1:${await listening(server, stack)}`);
   }
-  const urlOf = (version: SecureVersion): string => {
-    // It listens on an address and a port.
-    const { port } = balancers.get(version)!.address() as AddressInfo;
-    return `https://127.0.0.1:${port}`;
-  };
+  const urlOf = (version: SecureVersion): string => balancers.get(version)!;
+  const interposer = await openInterposer(back, stack);
   const port = await freePort();
   const gateway = stack.use(
     await startGateway({
       ...base,
       listen: { address: '127.0.0.1', port },
-      publicOrigins: [`https://127.0.0.1:${port}`, urlOf('TLSv1.3'), urlOf('TLSv1.2')],
+      publicOrigins: [`https://127.0.0.1:${port}`, urlOf('TLSv1.3'), urlOf('TLSv1.2'), interposer.url],
       upstream: { ...base.upstream, ca: [ca], hosts: { 'allowed.test': ['127.0.0.1'] } },
     }),
   );
@@ -115,14 +162,14 @@ async function openScene(): Promise<Scene> {
     owned.defer(() => session.close());
     return { session, lines: logger.lines };
   };
-  const ask: Scene['ask'] = async ({ port: relayPort, files }) => {
-    const to = {
-      relayPort,
-      host: 'allowed.test',
-      port: origin.port,
-      ca: `${readFileSync(files.bundle, 'utf8')}${authority.caPem}`,
-    };
-    const tls = await tlsThrough(to);
+  const target: Scene['target'] = ({ port: relayPort, files }) => ({
+    relayPort,
+    host: 'allowed.test',
+    port: origin.port,
+    ca: `${readFileSync(files.bundle, 'utf8')}${authority.caPem}`,
+  });
+  const ask: Scene['ask'] = async (session) => {
+    const tls = await tlsThrough(target(session));
     const issuer = String(tls.getPeerX509Certificate()?.issuer);
     const { status } = await sendRaw(tls, get(`allowed.test:${origin.port}`, '/hello'));
     return [issuer.replace(/ [0-9a-f]{8}$/, ''), status];
@@ -130,8 +177,10 @@ async function openScene(): Promise<Scene> {
   return {
     gateway,
     balanced: urlOf,
+    interposer,
     open,
     ask,
+    target,
     writePolicy,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -148,8 +197,7 @@ test('TLS of clients ends in the agent where nobody else ends that of its link, 
   // A policy that passes the host through is known to the agent before its next connection.
   await scene.writePolicy('passthrough');
   await scene.gateway.reload();
-  const passed = 'CN=upstreamproxy CA';
-  assert.deepEqual(await scene.ask(session), [passed, 200]);
+  assert.deepEqual(await scene.ask(session), [`CN=${testAuthorityName}`, 200]);
   await scene.writePolicy('intercept');
   await scene.gateway.reload();
   assert.deepEqual(await scene.ask(session), ['CN=upstreamproxy session', 200]);
@@ -174,3 +222,53 @@ test('a balancer that ends the TLS of the link and makes it anew switches nothin
     assert.deepEqual(await scene.ask(session), ['CN=upstreamproxy CA', 200]);
   }
 });
+
+test('what lets the first link of a session through and ends the TLS of the next reads nothing of a client, even of one whose handshake spans both', async () => {
+  await using scene = await openScene();
+  const { interposer } = scene;
+  const { session, lines } = await scene.open(interposer.url);
+  assert.equal(session.posture.tlsEndsIn, 'agent');
+  await using client = await slowClient(scene.target(session));
+  interposer.turn();
+  await eventually(() => lines.some((line) => line.includes('is up again')), 'a second tunnel');
+  client.goOn();
+  await client.closed;
+  // It reads the link itself, and nothing that was in the client's TLS.
+  assert.match(interposer.read(), /Upgrade: websocket/);
+  assert.deepEqual(await scene.ask(session), ['CN=upstreamproxy CA', 200]);
+  assert.match(interposer.read(), /allowed\.test:/);
+  assert.doesNotMatch(interposer.read(), /GET \/(?:secret|hello)/);
+});
+
+/** A client that sends a request as soon as it may, and nothing behind its hello before it is told to go on. */
+async function slowClient(
+  to: ProxyTarget,
+): Promise<AsyncDisposable & { goOn(): void; closed: Promise<unknown> }> {
+  await using stack = new AsyncDisposableStack();
+  const relay = await connectThrough(to);
+  const replied = once(relay, 'data');
+  const goOn = Promise.withResolvers<void>();
+  const slow = createServer((front) => {
+    tie(front, relay);
+    relay.pipe(front);
+    front.once('data', (hello: Buffer) => {
+      front.pause();
+      relay.write(hello);
+      void goOn.promise.then(() => front.pipe(relay));
+    });
+  });
+  const tls = connectTls({
+    port: await listening(slow, stack),
+    host: '127.0.0.1',
+    servername: to.host,
+    ca: to.ca,
+    ALPNProtocols: ['http/1.1'],
+  });
+  tls.on('error', () => undefined);
+  stack.defer(() => void tls.destroy());
+  tls.write(get(`${to.host}:${to.port}`, '/secret'));
+  const closed = new Promise((resolve) => tls.resume().once('close', resolve));
+  await replied;
+  const owned = stack.move();
+  return { goOn: goOn.resolve, closed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

@@ -13,6 +13,9 @@ export interface TestAuthority {
   context(host: string): SecureContext;
 }
 
+/** Of the root: by its name alone it is known from a gateway's. */
+export const testAuthorityName = 'upstreamproxy CA';
+
 /** Makes a fresh root. Nothing is written to disk. */
 export function createTestAuthority(nowMs: number = Date.now()): TestAuthority {
   const authority = createEphemeralAuthority(nowMs);

@@ -25,7 +25,10 @@ export interface RelayTunnel {
   readonly isUp: boolean;
   /** Waits until one can, with a deadline of its own; throws why not. */
   whenUp(): Promise<void>;
-  /** Throws DestinationRefused where it is known by then that the gateway refuses the destination. */
+  /**
+   * Throws DestinationRefused where it is known by then that the gateway refuses the destination, and protocol_denied for a mode that is not
+   * one of `plainModes` now.
+   */
   openStream(fields: OpenFields): RelayStream | Promise<RelayStream>;
   /** Modes of TLS that ended in the agent in which a stream to the authority may be opened now; without it, none. */
   plainModes?(authority: string): readonly PlainMode[];
@@ -154,10 +157,13 @@ async function endTls(
   if (opening.first.length > 0) socket.unshift(opening.first);
   const modes = (): readonly PlainMode[] => tunnel.plainModes?.(opening.fields.authority) ?? [];
   const outcome = await clientTls.end(socket, opening.fields, modes);
+  const fields = outcome.kind === 'left' ? opening.fields : outcome.fields;
   let stream: RelayStream;
   try {
     if (!tunnel.isUp) await tunnel.whenUp();
-    const opened = tunnel.openStream(outcome.kind === 'left' ? opening.fields : outcome.fields);
+    // Handshake and wait may have outlived the link that was asked: each has to prove itself. Nothing may come between this and the open.
+    if (outcome.kind !== 'left' && !modes().some((mode) => mode === fields.mode)) throw noLongerPlain(fields);
+    const opened = tunnel.openStream(fields);
     stream = opened instanceof Promise ? await opened : opened;
   } catch (error) {
     context.logger.warn(`a connection of the workload was refused: ${asProxyError(error).message}`);
@@ -183,6 +189,10 @@ async function endTls(
     );
     socket.resetAndDestroy();
   });
+}
+
+function noLongerPlain({ authority, mode }: OpenFields): ProxyError {
+  return new ProxyError('protocol_denied', `${authority}: the tunnel that is up now does not take ${mode}`);
 }
 
 /** The connection below was reset, which Bun tells as an error of TLS. */

@@ -127,10 +127,14 @@ export class TunnelClient implements AsyncDisposable {
     return this.#agreed.promise;
   }
 
-  /** Opens a stream on the link that is up. Throws tunnel_lost or stream_limit. */
+  /** Opens a stream on the link that is up. Throws tunnel_lost, stream_limit, or protocol_denied for what this link does not take. */
   openStream(fields: OpenFields): TunnelStream {
     if (this.#link === undefined)
       throw new ProxyError('tunnel_lost', 'there is no tunnel to the gateway now');
+    const { authority, mode } = fields;
+    // Whoever asks, and whenever it asked before: an earlier link's agreement is not this one's.
+    if ((mode === 'http1' || mode === 'http2') && !this.plainModes(authority).includes(mode))
+      throw new ProxyError('protocol_denied', `mode ${mode} is not agreed for the tunnel that is up`);
     return this.#link.openStream(fields);
   }
 

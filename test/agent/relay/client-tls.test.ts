@@ -227,6 +227,36 @@ test('a failed handshake is told to the gateway by a stream that is reset with t
   assert.match(stream.streamError.message, /^origin\.test: (?:the TLS handshake failed|the client closed)/);
 });
 
+describe('a link that came while the handshake went on, and takes no plaintext,', () => {
+  for (const [name, options] of [
+    ['gets nothing of a client whose TLS was ended: it is reset', {}],
+    ['is not told of a handshake that failed', { ca: [] as string[] }],
+  ] as const)
+    test(name, async () => {
+      let asked = 0;
+      const third = Promise.withResolvers<string>();
+      await using fixture = await fixtureOf((to) => {
+        if (to !== authority) return [];
+        asked += 1;
+        if (asked === 3) third.resolve('asked again');
+        return asked <= 2 ? both : [];
+      });
+      const tls = securing(await through(fixture.relay.port), { ...options });
+      tls.write('GET /secret HTTP/1.1\r\n\r\n');
+      const read = reading(tls);
+      const first = fixture.nextStream();
+      assert.equal(
+        await Promise.race([third.promise, first.then(({ fields }) => fields.mode)]),
+        'asked again',
+      );
+      assert.deepEqual([(await read).ended, asked], [false, 3]);
+      // The first stream that the far end sees is that of the next client.
+      const next = await through(fixture.relay.port, 'next.test:443');
+      assert.deepEqual((await first).fields, { authority: 'next.test:443', mode: 'raw' });
+      next.destroy();
+    });
+});
+
 async function pair(port: number, next: () => Promise<TunnelStream>) {
   const { tls, socket } = await secured(port);
   return { tls, socket, stream: await next() };

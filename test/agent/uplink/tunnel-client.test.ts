@@ -63,6 +63,24 @@ describe('the first connection', () => {
     assert.equal(await echo(client, 'hello'), 'hello');
   });
 
+  test('carries no plaintext of TLS before that is agreed for it', async () => {
+    await using setting = await enrolled();
+    const { session, logger, fake } = setting;
+    await using client = await TunnelClient.open({
+      session,
+      logger,
+      limits: quickLimits,
+      asksForModes: true,
+    });
+    for (const mode of ['http1', 'http2'] as const) {
+      const plain: OpenFields = { ...fields, mode, tlsVersion: 'TLSv1.3' };
+      assert.throws(() => client.openStream(plain), { code: 'protocol_denied' });
+    }
+    await client.roundTrip();
+    assert.equal(fake.link.streamCount, 0);
+    assert.equal(await echo(client, 'hello'), 'hello');
+  });
+
   test('has a deadline', async () => {
     await using setting = await enrolled();
     setting.fake.failNext('tunnel', { kind: 'silence' });
