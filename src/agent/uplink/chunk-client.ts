@@ -12,7 +12,7 @@ import { printable } from '../../protocol/printable.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
 import { DestinationRefused } from './destination-refused.ts';
 import type { AgentSession } from './enrol.ts';
-import { dialGateway } from './gateway-connection.ts';
+import { openConnection } from './gateway-connection.ts';
 import { endsSession, reasonOf } from './tunnel-client.ts';
 
 export interface ChunkClientOptions {
@@ -136,7 +136,7 @@ export class ChunkClient implements AsyncDisposable {
     const { session, limits } = this.#options;
     const { gateway } = session;
     const headers = await session.authorize('GET', tunnelPath);
-    const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
+    const socket = await openConnection(gateway, limits, signal);
     const webSocket = await connectWebSocket({
       socket,
       host: gateway.address.hostField,

@@ -29,6 +29,21 @@ export function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   return promise;
 }
 
+/** What the promise comes to, or `cancelled` at once when the signal aborts, or has. The promise itself goes on; nobody hears of its fault then. */
+export async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  const cut = Promise.withResolvers<never>();
+  const abort = (): void => cut.reject(cancelled(signal.reason));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    // What has aborted already comes first, whatever else is there.
+    return await Promise.race([cut.promise, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /**
  * Milliseconds before attempt n (0 is the first repetition): doubles up to `reconnectDelayMsMax`, then halved to
  * doubled by `random` (0 ≤ r < 1), so that a thousand agents of a restarted gateway do not come at once.
@@ -41,6 +56,6 @@ export function reconnectDelayMs(attempt: number, limits: Limits, random: () => 
   return Math.min(base * 2 ** (2 * random() - 1), limits.reconnectDelayMsMax);
 }
 
-function cancelled(): ProxyError {
-  return new ProxyError('cancelled', 'the wait was cancelled');
+function cancelled(cause?: unknown): ProxyError {
+  return new ProxyError('cancelled', 'the wait was cancelled', { cause });
 }

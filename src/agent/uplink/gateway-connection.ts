@@ -6,6 +6,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { type GatewayAddress, parseGatewayUrl } from './gateway-address.ts';
 import { checkPin, hasPinnedKey } from './gateway-pin.ts';
+import { beforeAbort } from './delay.ts';
 import { KeptConnections } from './kept-connections.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { printable } from '../../http/printable.ts';
@@ -76,15 +77,42 @@ function contextOf(ca: readonly string[]): SecureContext {
 }
 
 /**
+ * A connection for one request: a kept one, which may still be dialled, or a new one. Throws the errors of `dialGateway`. One that a signal
+ * gives up while it is dialled waits for the next request.
+ */
+export async function openConnection(
+  gateway: Gateway,
+  limits: Limits,
+  signal?: AbortSignal,
+): Promise<Socket> {
+  const isGivenUp = (): boolean => signal?.aborted === true;
+  if (isGivenUp()) throw connectingCancelled(gateway);
+  const kept = gateway.kept.take();
+  if (kept === undefined) return await dialGateway(gateway, limits, signal);
+  try {
+    return await beforeAbort(kept, signal);
+  } catch (error) {
+    if (!isGivenUp()) throw error;
+    kept.then(
+      (socket) => gateway.kept.keep(socket),
+      () => {},
+    );
+    throw connectingCancelled(gateway);
+  }
+}
+
+function connectingCancelled({ address: { host, port } }: Gateway): ProxyError {
+  return new ProxyError('cancelled', `connecting to gateway ${host}:${port} was cancelled`);
+}
+
+/**
  * Connects and verifies the gateway within `connectTimeoutMs` + `handshakeTimeoutMs`.
  * Throws gateway_unreachable, gateway_untrusted, gateway_protocol, timeout or cancelled.
  */
 export async function dialGateway(gateway: Gateway, limits: Limits, signal?: AbortSignal): Promise<Socket> {
   const { host, port, secure } = gateway.address;
   const { lookup } = gateway;
-  const cancelled = (): ProxyError =>
-    new ProxyError('cancelled', `connecting to gateway ${host}:${port} was cancelled`);
-  if (signal?.aborted === true) throw cancelled();
+  if (signal?.aborted === true) throw connectingCancelled(gateway);
   const socket = secure
     ? dialTls(gateway)
     : connectTcp({ host, port, noDelay: true, ...(lookup === undefined ? {} : { lookup }) });
@@ -98,7 +126,7 @@ export async function dialGateway(gateway: Gateway, limits: Limits, signal?: Abo
       ),
     );
   }, deadlineMs);
-  const abort = (): void => reject(cancelled());
+  const abort = (): void => reject(connectingCancelled(gateway));
   const fail = (error: unknown): void => reject(dialError(error, gateway.address));
   const closed = (): void => fail(new Error('the connection was closed during the handshake'));
   signal?.addEventListener('abort', abort, { once: true });

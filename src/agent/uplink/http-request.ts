@@ -5,7 +5,7 @@ import { ResponseReader } from '../../http/response-reader.ts';
 import type { ReadResponse } from '../../http/response-reader.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { dialGateway, type Gateway } from './gateway-connection.ts';
+import { type Gateway, openConnection } from './gateway-connection.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -27,7 +27,7 @@ export interface HttpResponse extends ReadResponse {
 
 /**
  * Sends one request and reads its response, all within `enrolTimeoutMs`.
- * Throws the errors of `dialGateway`, and gateway_protocol for a response that is not one.
+ * Throws the errors of `openConnection`, and gateway_protocol for a response that is not one.
  */
 export async function sendRequest(
   gateway: Gateway,
@@ -35,7 +35,7 @@ export async function sendRequest(
   limits: Limits,
   signal?: AbortSignal,
 ): Promise<HttpResponse> {
-  const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
+  const socket = await openConnection(gateway, limits, signal);
   let reusable = false;
   try {
     const bytes = encodeRequest(gateway, request);
@@ -95,7 +95,8 @@ async function converse(socket: Socket, bytes: Buffer, context: Conversation): P
     }
   };
   socket.on('data', onData).on('error', lost).on('end', lost).on('close', lost);
-  socket.write(bytes, () => bytes.fill(0));
+  if (signal?.aborted === true) abort();
+  else socket.write(bytes, () => bytes.fill(0));
   try {
     return await promise;
   } finally {

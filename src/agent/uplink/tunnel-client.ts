@@ -12,7 +12,7 @@ import { connectWebSocket } from '../../net/websocket-handshake.ts';
 import { WebSocketRefusedError } from '../../net/websocket-refusal.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
-import { dialGateway } from './gateway-connection.ts';
+import { openConnection } from './gateway-connection.ts';
 import { LinkAgreement } from './link-agreement.ts';
 import type { Logger } from '../../system/logger.ts';
 
@@ -294,7 +294,7 @@ export class TunnelClient implements AsyncDisposable {
     const { gateway } = session;
     // Signed before: a connection whose user waits for something else has nobody who hears of its reset.
     const headers = await session.authorize('GET', tunnelPath);
-    const socket = await (gateway.kept.take() ?? dialGateway(gateway, limits, signal));
+    const socket = await openConnection(gateway, limits, signal);
     try {
       const exporter = this.#options.asksForModes === true ? linkExporter(socket) : undefined;
       const webSocket = await connectWebSocket({

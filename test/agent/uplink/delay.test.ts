@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { delay, reconnectDelayMs } from '../../../src/agent/uplink/delay.ts';
+import { beforeAbort, delay, reconnectDelayMs } from '../../../src/agent/uplink/delay.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 
@@ -49,4 +49,18 @@ test('a wait ends at once when its signal aborts, and leaves no timer', async ()
   await assert.rejects(wait, { code: 'cancelled' });
   await assert.rejects(delay(60_000, controller.signal), { code: 'cancelled' });
   await resourcesSettled(baseline);
+});
+
+test('what is waited for is had before an abort, and not behind one', async () => {
+  assert.equal(await beforeAbort(Promise.resolve(1), undefined), 1);
+  const controller = new AbortController();
+  assert.equal(await beforeAbort(Promise.resolve(2), controller.signal), 2);
+  await assert.rejects(beforeAbort(Promise.reject(new Error('its own')), controller.signal), /its own/);
+  const late = Promise.withResolvers<number>();
+  const cut = beforeAbort(late.promise, controller.signal);
+  controller.abort(new Error('why'));
+  await assert.rejects(cut, { code: 'cancelled', cause: new Error('why') });
+  await assert.rejects(beforeAbort(Promise.resolve(3), controller.signal), { code: 'cancelled' });
+  // Nobody hears of it any more, and nobody has to.
+  late.reject(new Error('late'));
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { test } from 'node:test';
-import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
+import type { AddressInfo, Socket } from 'node:net';
+import { describe, test } from 'node:test';
+import { dialGateway, openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
 import { sendRequest } from '../../../src/agent/uplink/http-request.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { quickLimits } from '../support/enrolled.ts';
@@ -10,8 +10,9 @@ import { quickLimits } from '../support/enrolled.ts';
 /** Responds to the first bytes of each connection and keeps what it got. */
 async function plainGateway(
   response: string,
-): Promise<AsyncDisposable & { readonly url: string; received: string }> {
+): Promise<AsyncDisposable & { readonly url: string; received: string; connections: number }> {
   const server = createServer((socket) => {
+    result.connections += 1;
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       result.received += chunk.toString('latin1');
@@ -22,6 +23,7 @@ async function plainGateway(
   const result = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: '',
+    connections: 0,
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
   return result;
@@ -78,4 +80,53 @@ test('a response that ends too early, never comes or is cancelled is told, and n
     await assert.rejects(sent, { code: 'cancelled' });
   }
   await resourcesSettled(baseline);
+});
+
+describe('a request that is cancelled before it is sent', () => {
+  const request = { method: 'GET', path: '/', bodyBytesMax: 10 } as const;
+
+  test('is not sent, and a connection that waits for a request is left for the next', async () => {
+    await using gateway = await plainGateway('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const target = openGateway(gateway.url, options);
+    using _ = target.kept;
+    const kept = await dialGateway(target, quickLimits);
+    target.kept.keep(kept);
+    await assert.rejects(sendRequest(target, request, quickLimits, AbortSignal.abort()), {
+      code: 'cancelled',
+    });
+    assert.equal((await sendRequest(target, request, quickLimits)).body.toString(), 'ok');
+    assert.deepEqual([gateway.connections, gateway.received.match(/GET/g)?.length], [1, 1]);
+  });
+
+  test('is not sent where that happens between the connection and the request', async () => {
+    await using gateway = await plainGateway('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const target = openGateway(gateway.url, options);
+    using _ = target.kept;
+    const controller = new AbortController();
+    const warm = Promise.withResolvers<Socket>();
+    target.kept.warm(() => warm.promise);
+    const sent = sendRequest(target, request, quickLimits, controller.signal);
+    warm.resolve(await dialGateway(target, quickLimits));
+    // Behind the reaction of the one who waits for it, before what that one goes on with.
+    void warm.promise.then(() => controller.abort());
+    await assert.rejects(sent, { code: 'cancelled' });
+    assert.equal((await sendRequest(target, request, quickLimits)).body.toString(), 'ok');
+    assert.equal(gateway.received.match(/GET/g)?.length, 1);
+  });
+
+  test('does not wait for a connection that is dialled already, which the next request gets', async () => {
+    await using gateway = await plainGateway('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const target = openGateway(gateway.url, options);
+    using _ = target.kept;
+    const warm = Promise.withResolvers<Socket>();
+    target.kept.warm(() => warm.promise);
+    const controller = new AbortController();
+    const sent = sendRequest(target, request, quickLimits, controller.signal);
+    controller.abort();
+    await assert.rejects(sent, { code: 'cancelled' });
+    warm.resolve(await dialGateway(target, quickLimits));
+    await warm.promise;
+    assert.equal((await sendRequest(target, request, quickLimits)).body.toString(), 'ok');
+    assert.deepEqual([gateway.connections, gateway.received.match(/GET/g)?.length], [1, 1]);
+  });
 });
