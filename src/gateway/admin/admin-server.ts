@@ -17,7 +17,7 @@ import { isOwnHost, openAdminPort } from './admin-port.ts';
 import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import { etagMatches, etagOf } from './etag.ts';
-import { followedEvents } from './event-operations.ts';
+import { followEvents } from './event-operations.ts';
 import { Idempotency, type Sent } from './idempotency.ts';
 import { bearerToken, isStillKnown, type Operator, operatorOfToken, requireRole } from './operator.ts';
 import { runOperation } from './operations.ts';
@@ -221,7 +221,7 @@ class AdminApi {
     });
     look.start();
     const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
-    await sendEvents(response, followedEvents(parts, asked, signal), signal);
+    await sendEvents(response, await followEvents(parts, asked, signal), signal);
   }
 
   #refuse(response: ServerResponse, error: ProxyError, traceId: string): void {

@@ -27,9 +27,22 @@ export const eventOperations: Handlers<'exchanges' | 'exchange'> = {
   },
 };
 
-/** What the store itself looks for; the rest is looked at here. */
-function storeFilter({ session, verdict, kind }: EventFilter): Partial<AuditQuery> {
-  return { ...given('sessionId', session), ...given('verdict', verdict), ...given('kind', kind) };
+/**
+ * What the store itself looks for, by an index: then it reads no more than it gives. The rest is looked at here, within
+ * `adminScannedEventsMax`.
+ */
+function storeFilter({ session, verdict }: EventFilter): Partial<AuditQuery> {
+  if (session !== undefined) return { sessionId: session };
+  return verdict === undefined || verdict === 'allow' ? {} : { verdict };
+}
+
+/** Of an event that is not there the store could not tell the place without looking at all. @throws ProxyError operation_unknown */
+async function requireCursor({ store }: AdminParts, id: string | undefined): Promise<void> {
+  if (id !== undefined && (await store.audit.find(id)) === undefined)
+    throw new ProxyError(
+      'operation_unknown',
+      'the event that the cursor names is not there any more; begin without it',
+    );
 }
 
 type Page = OutputOf<'exchanges'>;
@@ -39,6 +52,7 @@ async function page(parts: AdminParts, asked: Asked<'exchanges'>): Promise<Page>
   const { before, after, count = countDefault, ...filter } = asked.query;
   if (before !== undefined && after !== undefined)
     throw new ProxyError('usage', 'name one of before and after: each gives another direction');
+  await requireCursor(parts, before ?? after);
   const matches = eventMatcher(filter);
   const visible = new VisibleEvents(asked.operator, store.sessions);
   const isForward = after !== undefined;
@@ -64,24 +78,33 @@ function pageOf(items: readonly AuditEvent[], last: AuditEvent | undefined, next
   return { items, ...given('next', next), ...given('searchedTo', last?.time) };
 }
 
-/** Every event that fits, as it is stored, until the signal aborts. */
-export async function* followedEvents(
+/** Every event that fits, as it is stored, until the signal aborts. @throws ProxyError operation_unknown */
+export async function followEvents(
   parts: AdminParts,
   asked: Asked<'follow'>,
   signal: AbortSignal,
+): Promise<AsyncGenerator<AuditEvent>> {
+  await requireCursor(parts, asked.query.after);
+  return followedEvents(parts, asked, signal);
+}
+
+async function* followedEvents(
+  { followers, store }: AdminParts,
+  { query: { after, ...filter }, operator }: Asked<'follow'>,
+  signal: AbortSignal,
 ): AsyncGenerator<AuditEvent> {
-  const { followers, store } = parts;
-  const { after, ...filter } = asked.query;
   const matches = eventMatcher(filter);
-  const visible = new VisibleEvents(asked.operator, store.sessions);
+  const visible = new VisibleEvents(operator, store.sessions);
   let cursor = after ?? followers.newestId;
   while (!signal.aborted) {
+    const { found } = followers;
     const events = await followers.after(cursor);
     for (const event of events) {
       cursor = event.id;
       if (matches(event) && (await visible.sees(event))) yield event;
+      if (signal.aborted) return;
     }
-    if (events.length === 0) await followers.more(cursor, signal);
+    if (events.length === 0) await followers.more(found, signal);
     else await nextTurn();
   }
 }

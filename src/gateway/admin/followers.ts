@@ -1,5 +1,6 @@
 // Events as they are stored, for all who follow them: one look at the store for all, and a ring of the newest in memory.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -22,8 +23,12 @@ export class Followers implements AsyncDisposable {
   /** Of the newest event that was seen; undefined where the store had none. */
   #lastId: string | undefined;
   #look: RepeatedLook | undefined;
+  #starting: Promise<void> | undefined;
+  /** How many looks have found something: who has found nothing waits for the next one of these. */
+  #found = 0;
   readonly #wakes = new Set<() => void>();
   #count = 0;
+  #isClosed = false;
 
   constructor(options: FollowersOptions) {
     this.#options = options;
@@ -50,8 +55,9 @@ export class Followers implements AsyncDisposable {
       if (this.#count === 0) this.#stop();
     };
     try {
-      if (this.#look === undefined) await this.#start();
+      await (this.#starting ??= this.#start());
     } catch (error) {
+      this.#starting = undefined;
       leave();
       throw error;
     }
@@ -63,6 +69,11 @@ export class Followers implements AsyncDisposable {
     return this.#lastId;
   }
 
+  /** Looks so far that found something; `more` takes it. */
+  get found(): number {
+    return this.#found;
+  }
+
   /** Events behind that one, the oldest first; none if there are none yet. Undefined: from the first of all. */
   async after(id: string | undefined): Promise<readonly AuditEvent[]> {
     if (id === this.#lastId) return [];
@@ -71,9 +82,9 @@ export class Followers implements AsyncDisposable {
     return await this.#options.audit.query({ limit: batch, ...(id === undefined ? {} : { sinceId: id }) });
   }
 
-  /** Resolves when there may be more behind that event, or when the signal aborts. */
-  async more(id: string | undefined, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || id !== this.#lastId) return;
+  /** Resolves when a look has found something since `found` was that, or when the signal aborts. */
+  async more(found: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || found !== this.#found) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         this.#wakes.delete(done);
@@ -87,34 +98,43 @@ export class Followers implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { audit, onFault } = this.#options;
-    this.#look = new RepeatedLook({ look: () => this.#take(), intervalMs: lookIntervalMs, onFault });
     this.#lastId = (await audit.query({ limit: 1, order: 'newest' })).at(0)?.id;
-    this.#look?.start();
+    if (this.#isClosed) return;
+    this.#look = new RepeatedLook({
+      look: (signal) => this.#take(signal),
+      intervalMs: lookIntervalMs,
+      onFault,
+    });
+    this.#look.start();
   }
 
   #stop(): void {
     const look = this.#look;
     this.#look = undefined;
+    this.#starting = undefined;
     this.#ring = [];
     void look?.close();
   }
 
-  async #take(): Promise<void> {
-    for (;;) {
+  async #take(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       const events = await this.#options.audit.query({
         limit: batch,
         ...(this.#lastId === undefined ? {} : { sinceId: this.#lastId }),
       });
       const last = events.at(-1);
-      if (last === undefined) return;
+      if (last === undefined || signal.aborted) return;
       this.#lastId = last.id;
       this.#ring = [...this.#ring, ...events].slice(-defaultLimits.adminFollowedEventsMax);
+      this.#found += 1;
       for (const wake of this.#wakes) wake();
       if (events.length < batch) return;
+      await nextTurn();
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     const look = this.#look;
     this.#look = undefined;
     for (const wake of this.#wakes) wake();

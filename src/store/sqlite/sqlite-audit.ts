@@ -75,6 +75,8 @@ export class SqliteAudit implements AuditStore {
       ['kind', query.kind],
     ] as const) {
       if (value === undefined) continue;
+      // By which the index of what was not allowed serves it.
+      if (column === 'verdict' && value !== 'allow') conditions.push("verdict <> 'allow'");
       conditions.push(`${column} = :${column}`);
       parameters[column] = value;
     }

@@ -176,6 +176,56 @@ test('a follower gets what is stored from then on, or from an event on, by its f
   await once(fresh.response, 'close');
 });
 
+/** How often the store is asked while the loop turns. */
+async function questionsMeanwhile(scene: AdminScene): Promise<number> {
+  const { audit } = scene.store;
+  const query = audit.query.bind(audit);
+  let count = 0;
+  audit.query = (asked) => {
+    count += 1;
+    return query(asked);
+  };
+  for (let turn = 0; turn < 500; turn += 1) await setImmediate();
+  audit.query = query;
+  return count;
+}
+
+test('who follows an empty store, or from an event that nobody has looked at yet, waits without asking', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  using empty = await follow(scene, token);
+  assert.ok((await questionsMeanwhile(scene)) < 10);
+  await scene.append([event('a1')]);
+  using behind = await follow(scene, token, '?after=a1');
+  assert.ok((await questionsMeanwhile(scene)) < 10);
+  await scene.append([event('a2')]);
+  await Promise.all([empty.waitFor(2), behind.waitFor(1)]);
+  assert.deepEqual([empty.ids(), behind.ids()], [['a1', 'a2'], ['a2']]);
+});
+
+test('a cursor of an event that is not there is refused: nothing is searched for its place', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  await scene.append([event('a1'), event('a2')]);
+  for (const target of ['?after=zzz', '?before=zzz', '?before=0', '/follow?after=zzz', '/follow?after=0']) {
+    const { status, json } = await scene.call('GET', `/v1/exchanges${target}`, { token });
+    assert.equal(status, 404, target);
+    assert.match((json as { detail: string }).detail, /cursor/);
+  }
+});
+
+test('what no index of the store serves is looked for within the bound of a page', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  const count = defaultLimits.adminScannedEventsMax + 5;
+  await scene.append(Array.from({ length: count }, (_, i) => event(named(i), { verdict: 'deny' })));
+  for (const query of ['kind=session', 'verdict=allow', 'verdict=allow&kind=session']) {
+    const { json } = await scene.call('GET', `/v1/exchanges?${query}`, { token });
+    const { items, next } = json as Page;
+    assert.deepEqual([items.length, next], [0, named(5)], query);
+  }
+});
+
 test('what follows ends with its token', async () => {
   await using scene = await openAdminScene();
   const token = await scene.token('viewer', { id: 'theirs' });
