@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts';
 import type { AdminParts } from './admin/admin-parts.ts';
 import { listenAdmin } from './admin/admin-server.ts';
 import { Followers } from './admin/followers.ts';
+import { PolicyReads } from './admin/policy-reads.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -87,12 +88,13 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
     policy: serving.policy,
     isReady: observed.isReady,
     followers,
+    policyReads: new PolicyReads(),
     clock,
     metricsText: async () => metricsText(await counts()),
     limitsReached: async () => addedCounts((await counts()).counts).limitHits,
     tunnels: async () => addedCounts((await counts()).counts).gauges.tunnels,
     record: (step) => records.record(step),
-    isAuditHealthy: () => audit.healthy,
+    isAuditHealthy: async () => addedCounts((await counts()).counts).gauges.auditHealthy,
     version: packageVersion(),
     startedMs: clock(),
   };

@@ -1,5 +1,7 @@
 // Requests for access that workloads left, and what operators made of them.
 
+import type { ListPlace } from './list-place.ts';
+
 /** `pending` until somebody decides; `ended` when its time was over, decided or not. */
 export type AccessState = 'pending' | 'granted' | 'denied' | 'revoked' | 'ended';
 
@@ -62,6 +64,8 @@ export interface AccessBounds {
 export interface AccessQuery {
   readonly state?: AccessState;
   readonly sessionId?: string;
+  /** Those that come behind it in the list: older, or as old with a smaller id. */
+  readonly before?: ListPlace;
   readonly limit: number;
 }
 

@@ -1,5 +1,6 @@
 // What outlives a gateway process, as small interfaces; engines are interchangeable (test/conformance/store.ts).
 
+import type { ListPlace } from './list-place.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
@@ -60,6 +61,13 @@ export interface SessionEnding {
   readonly reason: string;
 }
 
+export interface SessionQuery {
+  readonly living?: boolean;
+  /** Those that come behind it in the list: older, or as old with a smaller id. */
+  readonly before?: ListPlace;
+  readonly limit: number;
+}
+
 export interface SessionStore {
   /** Stores a session and revokes the token's earlier uncommitted ones, all or nothing. */
   enrol(session: NewSession, bounds: { readonly enrolmentsPerTokenMax: number }): Promise<EnrolOutcome>;
@@ -74,7 +82,7 @@ export interface SessionStore {
   /** Ends every session past its time and gives those that this very call ended. Tokens that were not committed stay fresh. */
   expire(nowMs: number): Promise<readonly SessionRecord[]>;
   /** Newest first. */
-  list(query: { readonly living?: boolean; readonly limit: number }): Promise<readonly SessionRecord[]>;
+  list(query: SessionQuery): Promise<readonly SessionRecord[]>;
   /** Endings after a point of the store's change counter, by any process; without one, only the counter. */
   endingsSince(sequence: number | undefined): Promise<{
     readonly sequence: number;

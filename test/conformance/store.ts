@@ -221,6 +221,18 @@ function endingConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await ids({ limit: 1 }), ['c']);
   });
 
+  test('a list of sessions goes on behind a place, those of one moment by their ids, whether the record is there or not', async () => {
+    await using store = await open();
+    for (const [id, enrolledMs] of Object.entries({ b: 1000, a: 1000, d: 1000, c: 1001, e: 999 }))
+      await store.sessions.enrol(newSession(id, { tokenKey: id, enrolledMs }), bounds);
+    const ids = async (ms: number, id: string, limit = 10): Promise<readonly string[]> =>
+      (await store.sessions.list({ limit, before: { ms, id } })).map((one) => one.id);
+    assert.deepEqual(await ids(1001, 'c'), ['d', 'b', 'a', 'e']);
+    assert.deepEqual(await ids(1000, 'd', 2), ['b', 'a']);
+    assert.deepEqual(await ids(1000, 'c'), ['b', 'a', 'e']);
+    assert.deepEqual(await ids(999, 'e'), []);
+  });
+
   test('pruning forgets sessions that were over before a time, and the counter never goes back', async () => {
     await using store = await open();
     await store.sessions.enrol(newSession('a', { tokenKey: 'a' }), bounds);
@@ -461,6 +473,9 @@ function accessConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await list({ limit: 10, state: 'pending' }), ['3', '2']);
     assert.deepEqual(await list({ limit: 10, sessionId: 'a' }), ['2', '1']);
     assert.deepEqual(await list({ limit: 1 }), ['3']);
+    assert.deepEqual(await list({ limit: 10, before: { ms: 2000, id: '2' } }), ['1']);
+    assert.deepEqual(await list({ limit: 10, before: { ms: 2000, id: '9' }, sessionId: 'a' }), ['2', '1']);
+    assert.deepEqual(await list({ limit: 1, before: { ms: 9000, id: '' } }), ['3']);
   });
 
   test('pruning forgets what is over, never what is open', async () => {

@@ -1,19 +1,13 @@
 // The relay's Unix socket: a file of this user alone in a folder of this user alone, and each peer is asked for.
 
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { openSystemCalls, type SystemCalls } from '../../system/ffi.ts';
-import { systemCallNumbers } from '../../system/system-call-numbers.ts';
-import { socketDescriptor } from '../../system/socket-descriptor.ts';
-
-const SOL_SOCKET = 1;
-const SO_PEERCRED = 17;
-/** `sun_path` of `man 7 unix` has 108 bytes with the last 0. */
-const pathBytesMax = 107;
+import { openSystemCalls } from '../../system/ffi.ts';
+import { isServed, peerUid, socketPathBytesMax } from '../../system/unix-socket.ts';
 
 export interface RelaySocketOptions {
   /** Absolute. */
@@ -30,8 +24,8 @@ export interface RelaySocketOptions {
  */
 export async function listenRelaySocket(options: RelaySocketOptions): Promise<Server> {
   const { path, limits, accept, onRefused } = options;
-  if (!isAbsolute(path) || Buffer.byteLength(path) > pathBytesMax)
-    throw refused(path, `it must be an absolute path of at most ${pathBytesMax} bytes`);
+  if (!isAbsolute(path) || Buffer.byteLength(path) > socketPathBytesMax)
+    throw refused(path, `it must be an absolute path of at most ${socketPathBytesMax} bytes`);
   await preparePrivateFolder(path);
   await removeStale(path);
   const calls = openSystemCalls();
@@ -85,33 +79,6 @@ async function removeStale(path: string): Promise<void> {
   if (!status.isSocket()) throw refused(path, 'something that is no socket is there');
   if (await isServed(path)) throw new ProxyError('relay_port_in_use', `${path} is taken by another process`);
   await unlink(path);
-}
-
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    // ECONNREFUSED: nobody; EAGAIN: somebody whose queue is full.
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
-}
-
-/** The user at the other end, as it was when it connected (`man 7 unix`); undefined if the kernel does not say. */
-function peerUid(calls: SystemCalls, socket: Socket): number | undefined {
-  const fd = socketDescriptor(socket);
-  // Without it nobody is let in.
-  if (fd === undefined) return undefined;
-  // struct ucred { pid, uid, gid }, each of 32 bits.
-  const credentials = new Uint32Array(3);
-  const bytes = new Uint8Array(credentials.buffer);
-  const length = new Uint8Array(Uint32Array.of(bytes.length).buffer);
-  const { getsockopt } = systemCallNumbers();
-  const result = calls.call(getsockopt, fd, SOL_SOCKET, SO_PEERCRED, bytes, length);
-  if (result < 0) return undefined;
-  return credentials[1];
 }
 
 function refused(path: string, reason: string): ProxyError {

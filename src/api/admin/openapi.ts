@@ -101,13 +101,14 @@ function queryParameters(query: z.ZodType | undefined): readonly Json[] {
 }
 
 /** Fields that every operation of a kind takes. */
-function fieldParameters({ method, form = 'json' }: AdminRoute): readonly Json[] {
+function fieldParameters({ method, form = 'json', asks }: AdminRoute): readonly Json[] {
   const field = (name: string, description: string): Json => ({
     name,
     in: 'header',
     description,
     schema: { type: 'string' },
   });
+  if (asks === true) return [];
   if (method !== 'GET')
     return [
       field(

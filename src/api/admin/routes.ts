@@ -14,6 +14,8 @@ export interface AdminRoute {
   /** The least role for it. */
   readonly role: AdminRole;
   readonly summary: string;
+  /** It only asks, though it has a body: nothing is remembered of it. */
+  readonly asks?: true;
   /** It says something of all sessions together, so nobody who sees only some of them has it. */
   readonly ofAll?: true;
   readonly query?: z.ZodType;
@@ -39,12 +41,19 @@ const exchangePageSchema = z
   })
   .readonly();
 
+const listCursor = z
+  .string()
+  .max(200)
+  .optional()
+  .describe('`next` of the page before, or a time: what is older.');
 const sessionPageQuery = z.strictObject({
   all: z.enum(['true', 'false']).optional().describe('Those that are over too.'),
+  before: listCursor,
 });
 const accessPageQuery = z.strictObject({
   state: z.enum(schemas.accessStates).optional(),
   session: z.string().max(200).optional(),
+  before: listCursor,
 });
 
 export const adminRoutes = {
@@ -159,6 +168,7 @@ export const adminRoutes = {
     method: 'POST',
     path: '/v1/policy/check',
     role: 'viewer',
+    asks: true,
     summary: 'What is wrong with policy files. Nothing is changed.',
     body: schemas.checkSchema,
     output: schemas.checkedSchema,
@@ -167,6 +177,7 @@ export const adminRoutes = {
     method: 'POST',
     path: '/v1/policy/explain',
     role: 'viewer',
+    asks: true,
     summary: 'How a request would be decided, and why. Nothing is sent.',
     body: schemas.explainSchema,
     output: schemas.explainedSchema,

@@ -2,12 +2,13 @@
 
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
 import type { AccessRecord } from '../../store/access-store.ts';
+import type { ListPlace } from '../../store/list-place.ts';
 import { closeAccess, type DecisionDesk, grantAccess, grantTerms } from '../access/decide-access.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import { requireMatch } from './etag.ts';
 import type { Operator } from './operator.ts';
+import { placeOfCursor, seenList } from './seen-list.ts';
 import { VisibleEvents } from './visible-events.ts';
 
 type Access = OutputOf<'accessRequest'>;
@@ -16,13 +17,18 @@ type Closing = 'denyAccess' | 'revokeAccess';
 export const accessOperations: Handlers<
   'accessRequests' | 'accessRequest' | 'grantAccess' | 'denyAccess' | 'revokeAccess'
 > = {
-  accessRequests: async ({ store }, { operator, query: { state, session } }) => {
+  accessRequests: async (parts, { operator, query: { state, session, before: cursor } }) => {
+    const { access, sessions } = parts.store;
     const filter = { ...given('state', state), ...given('sessionId', session) };
-    const found = await store.access.list({ ...filter, limit: defaultLimits.adminListedMax });
-    const visible = new VisibleEvents(operator, store.sessions);
-    const items: Access[] = [];
-    for (const record of found) if (await visible.sees(record)) items.push(shownAccess(record));
-    return { items };
+    const visible = new VisibleEvents(operator, sessions);
+    const placeOf = ({ createdMs, id }: AccessRecord): ListPlace => ({ ms: createdMs, id });
+    const { items, next } = await seenList({
+      page: (before, limit) => access.list({ ...filter, ...given('before', before), limit }),
+      placeOf,
+      sees: (record) => visible.sees(record),
+      before: await placeOfCursor(cursor, async (id) => placeOf(await findAccess(parts, operator, id))),
+    });
+    return { items: items.map(shownAccess), ...given('next', next) };
   },
   accessRequest: async (parts, { operator, id }) => shownAccess(await findAccess(parts, operator, id)),
   grantAccess: async (parts, { operator, id, body, nowMs, ifMatch }) => {

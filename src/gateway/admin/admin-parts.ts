@@ -9,6 +9,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import type { Policies } from '../policies/open-policies.ts';
 import type { Followers } from './followers.ts';
 import type { Operator } from './operator.ts';
+import type { PolicyReads } from './policy-reads.ts';
 
 export interface AdminParts {
   readonly store: Store;
@@ -16,6 +17,7 @@ export interface AdminParts {
   /** Resolves when the event is stored; throws `audit_unavailable`. */
   readonly record: (step: SessionStep) => Promise<void>;
   readonly policies: Policies;
+  readonly policyReads: PolicyReads;
   /** What decides: the policy with the grants in force. */
   readonly policy: () => Policy;
   readonly metricsText: () => Promise<string>;
@@ -23,7 +25,8 @@ export interface AdminParts {
   readonly limitsReached: () => Promise<ReadonlyMap<LimitName, number>>;
   readonly tunnels: () => Promise<number>;
   readonly isReady: () => boolean;
-  readonly isAuditHealthy: () => boolean;
+  /** Of all workers. */
+  readonly isAuditHealthy: () => Promise<boolean>;
   readonly version: string;
   readonly startedMs: number;
   readonly clock: () => number;

@@ -7,12 +7,16 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { parseAuthority } from '../../http/authority.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { http } from '../../system/http-module.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { AdminListen } from '../config/admin-settings.ts';
 
 /** Two small files; a renewal has days. */
 const lookIntervalMs = 30_000;
+
+/** Whoever opens a connection and says nothing leaves its place as whoever sends no request does. */
+const handshakeTimeout = defaultLimits.adminRequestTimeoutMs;
 
 export interface AdminPort {
   readonly server: Server;
@@ -36,7 +40,7 @@ export async function openAdminPort({ listen, options, log }: PortNeeds): Promis
       return { server, port: await listenAt(server, listen), following: undefined };
     }
     const pair = await readPair(tls);
-    const server = createHttpsServer({ ...options, ...pair, minVersion: 'TLSv1.2' });
+    const server = createHttpsServer({ ...options, ...pair, minVersion: 'TLSv1.2', handshakeTimeout });
     server.on('tlsClientError', (_, socket) => socket.destroy());
     let current = pair;
     const following = new RepeatedLook({

@@ -21,7 +21,7 @@ import { followEvents } from './event-operations.ts';
 import { Idempotency, type Sent } from './idempotency.ts';
 import { bearerToken, isStillKnown, type Operator, operatorOfToken, requireRole } from './operator.ts';
 import { runOperation } from './operations.ts';
-import { peerUid } from './peer-identity.ts';
+import { knownPeerUid } from './peer-identity.ts';
 import { sendEvents } from './send-events.ts';
 
 export interface AdminServerOptions {
@@ -44,9 +44,11 @@ export async function listenAdmin(
   await using stack = new AsyncDisposableStack();
   const api = new AdminApi(options);
   const socketServer = http.createServer(httpOptions);
-  serveOn(socketServer, options, (request, response) => api.serve(request, response, undefined));
+  const close = serveOn(socketServer, options, (request, response) =>
+    api.serve(request, response, undefined),
+  );
   await listenOnSocket(socketServer, options.socket);
-  stack.defer(() => closeServer(socketServer));
+  stack.defer(close);
   const port =
     options.listen === undefined ? undefined : await openPort(options.listen, { options, api, stack });
   stack.defer(() => {
@@ -68,9 +70,10 @@ async function openPort(
   { options, api, stack }: { options: AdminServerOptions; api: AdminApi; stack: AsyncDisposableStack },
 ): Promise<number> {
   const { server, port, following } = await openAdminPort({ listen, options: httpOptions, log: options.log });
-  stack.defer(() => closeServer(server));
+  stack.defer(
+    serveOn(server, options, (request, response) => api.serve(request, response, { listen, port })),
+  );
   if (following !== undefined) stack.use(following);
-  serveOn(server, options, (request, response) => api.serve(request, response, { listen, port }));
   return port;
 }
 
@@ -78,7 +81,12 @@ function serveOn(
   server: Server,
   { onLimit }: AdminServerOptions,
   serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
-): void {
+): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.maxConnections = defaultLimits.adminConnectionsMax;
   server.on('drop', () => {
     onLimit('adminConnectionsMax');
@@ -86,12 +94,15 @@ function serveOn(
   server.on('request', (request, response) => {
     void serve(request, response);
   });
+  return () => closeServer(server, sockets);
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeAllConnections();
+  // Those that are still in their TLS handshake are none of HTTP's yet.
+  for (const socket of sockets) socket.destroy();
   await closed;
 }
 
@@ -166,7 +177,7 @@ class AdminApi {
 
   /** Asked of the kernel once a connection. */
   #uidOf(socket: Socket): number | undefined {
-    const known = this.#uids.get(socket) ?? peerUid(socket) ?? 'unknown';
+    const known = this.#uids.get(socket) ?? knownPeerUid(socket) ?? 'unknown';
     this.#uids.set(socket, known);
     return known === 'unknown' ? undefined : known;
   }
@@ -195,7 +206,7 @@ class AdminApi {
     };
     const key = request.headers['idempotency-key'];
     const sent =
-      typeof key !== 'string' || route.method === 'GET'
+      typeof key !== 'string' || route.method === 'GET' || route.asks === true
         ? await act()
         : await this.#idempotency.once(
             { who: operator.name, key: keyOf(key), content: JSON.stringify([operation, id, body, ifMatch]) },

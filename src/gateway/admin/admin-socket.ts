@@ -1,21 +1,19 @@
 // The Unix socket of the admin API: in a folder of the gateway's own, which nobody else may enter.
 
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
-import { createConnection, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
-
-/** `sun_path` of Linux, with the zero behind it. */
-const pathBytesMax = 107;
+import { isServed, socketPathBytesMax } from '../../system/unix-socket.ts';
 
 /** Lets the server listen there. @throws ProxyError gateway_port_unusable */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > pathBytesMax)
+  if (Buffer.byteLength(path) > socketPathBytesMax)
     throw unusable(
       path,
-      `its path has more than ${pathBytesMax} bytes; name a shorter one under admin.socket`,
+      `its path has more than ${socketPathBytesMax} bytes; name a shorter one under admin.socket`,
     );
   try {
     await ownFolder(dirname(path));
@@ -50,13 +48,8 @@ async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket()) throw unusable(path, 'something else has this name; move it away');
-  const socket = createConnection(path);
-  const isServed = await new Promise<boolean>((resolve) => {
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-  });
-  socket.destroy();
-  if (isServed) throw unusable(path, 'another gateway serves it; give each its own under admin.socket');
+  if (await isServed(path))
+    throw unusable(path, 'another gateway serves it; give each its own under admin.socket');
   await unlink(path);
 }
 

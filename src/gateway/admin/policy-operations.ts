@@ -7,12 +7,11 @@ import { describeAccess } from '../../policy/denial.ts';
 import { explain, type ExplanationStep } from '../../policy/explain.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
 import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-access.ts';
 import { policyNames } from '../policies/open-policies.ts';
-import { readPolicyAside } from '../policies/policy-reading.ts';
 import { principalOf } from '../sessions/session-authenticator.ts';
 import { type AdminParts, type Asked, given, type Handlers } from './admin-parts.ts';
+import type { PolicyReads } from './policy-reads.ts';
 import { findSession } from './session-operations.ts';
 
 type Files = Asked<'checkPolicy'>['body']['files'];
@@ -53,11 +52,11 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
   },
 };
 
-function readFiles({ config }: AdminParts, files: Files): ReturnType<typeof readPolicyAside> {
+function readFiles({ config, policyReads }: AdminParts, files: Files): ReturnType<PolicyReads['read']> {
   // Commands of `discover` are the gateway's own; a question of a viewer starts none.
   const { discover: _, ...names } = policyNames(config);
   const sources = files.map(({ name, text }) => ({ file: name, text }));
-  return readPolicyAside(sources, names, AbortSignal.timeout(defaultLimits.policyReadTimeoutMs));
+  return policyReads.read(sources, names);
 }
 
 async function principalFor(

@@ -2,25 +2,33 @@
 
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
+import type { ListPlace } from '../../store/list-place.ts';
 import type { SessionRecord } from '../../store/store.ts';
 import { revokeSession } from '../sessions/revoke-session.ts';
 import { summaryOf } from '../sessions/session-summary.ts';
 import { type AdminParts, given, type Handlers, isoTime } from './admin-parts.ts';
 import { isSeen, type Operator } from './operator.ts';
 import { requireMatch } from './etag.ts';
+import { placeOfCursor, seenList } from './seen-list.ts';
 
 type Session = OutputOf<'session'>;
 
 export const sessionOperations: Handlers<'sessions' | 'session' | 'revokeSession'> = {
   sessions: async (parts, { operator, query, nowMs }) => {
-    const { store } = parts;
+    const { sessions } = parts.store;
     const living = query.all === 'true' ? {} : { living: true };
-    const found = await store.sessions.list({ ...living, limit: defaultLimits.adminListedMax });
-    const theirs = found.filter(({ claims }) => isSeen(operator, claims));
+    const placeOf = ({ enrolledMs, id }: SessionRecord): ListPlace => ({ ms: enrolledMs, id });
+    const found = await seenList({
+      page: (before, limit) => sessions.list({ ...living, ...given('before', before), limit }),
+      placeOf,
+      sees: ({ claims }) => isSeen(operator, claims),
+      before: await placeOfCursor(query.before, async (id) =>
+        placeOf(await findSession(parts, operator, id)),
+      ),
+    });
     const items: Session[] = [];
-    for (const session of theirs) items.push(await shownSession(parts, session, nowMs));
-    return { items };
+    for (const session of found.items) items.push(await shownSession(parts, session, nowMs));
+    return { items, ...given('next', found.next) };
   },
   session: async (parts, { operator, id, nowMs }) =>
     await shownSession(parts, await findSession(parts, operator, id), nowMs),

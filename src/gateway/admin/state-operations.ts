@@ -23,7 +23,7 @@ export const stateOperations: Handlers<'who' | 'health' | 'limits' | 'credential
       started: isoTime(startedMs),
       now: isoTime(nowMs),
       ready: isReady(),
-      audit: isAuditHealthy() ? 'written' : 'failing',
+      audit: (await isAuditHealthy()) ? 'written' : 'failing',
       tunnels: await tunnels(),
       policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
       followers: followers.count,

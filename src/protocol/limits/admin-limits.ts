@@ -18,7 +18,7 @@ export const adminLimits = {
   adminScannedEventsMax: fixedRow(
     20_000,
     'limit_exceeded',
-    'Events that one question looks at; the response says up to which time it looked, and the next page goes on there.',
+    'Events, sessions or requests for access that one question looks at; the next page goes on there.',
   ),
   adminListedMax: fixedRow(
     1_000,
@@ -29,6 +29,11 @@ export const adminLimits = {
     10_000,
     'limit_exceeded',
     'Sessions of which one question remembers whether they are theirs who ask; beyond it the store is asked again.',
+  ),
+  adminPolicyReadsMax: fixedRow(
+    2,
+    'limit_exceeded',
+    'Policies of requests that are read at once, each on a thread of its own: people wait for one at a time.',
   ),
   adminFollowersMax: fixedRow(
     64,

@@ -99,13 +99,15 @@ export class SqliteAccess implements AccessStore {
     return row === undefined ? undefined : accessRecordOf(row);
   }
 
-  async list({ state, sessionId, limit }: AccessQuery): Promise<readonly AccessRecord[]> {
+  async list({ state, sessionId, before, limit }: AccessQuery): Promise<readonly AccessRecord[]> {
+    const [beforeMs, beforeId] = [before?.ms ?? null, before?.id ?? null];
     return this.#database
       .all(
         `SELECT * FROM access_request
          WHERE (:state IS NULL OR state = :state) AND (:sessionId IS NULL OR session_id = :sessionId)
-         ORDER BY created_ms DESC, rowid DESC LIMIT :limit`,
-        { state: state ?? null, sessionId: sessionId ?? null, limit },
+           AND (:beforeMs IS NULL OR (created_ms, id) < (:beforeMs, :beforeId))
+         ORDER BY created_ms DESC, id DESC LIMIT :limit`,
+        { state: state ?? null, sessionId: sessionId ?? null, beforeMs, beforeId, limit },
       )
       .map(accessRecordOf);
   }

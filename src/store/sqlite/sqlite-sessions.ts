@@ -8,6 +8,7 @@ import {
   type EnrolOutcome,
   type NewSession,
   type SessionEnding,
+  type SessionQuery,
   type SessionRecord,
   type SessionStore,
   type TokenStore,
@@ -157,13 +158,16 @@ export class SqliteSessions implements SessionStore {
     });
   }
 
-  async list(query: {
-    readonly living?: boolean;
-    readonly limit: number;
-  }): Promise<readonly SessionRecord[]> {
-    const where = query.living === true ? `WHERE ${living}` : '';
-    const sql = `SELECT * FROM session ${where} ORDER BY enrolled_ms DESC, rowid DESC LIMIT :limit`;
-    return this.#database.all(sql, { limit: query.limit }).map(sessionOf);
+  async list({ living: isLiving, before, limit }: SessionQuery): Promise<readonly SessionRecord[]> {
+    const conditions = [
+      ...(isLiving === true ? [living] : []),
+      ...(before === undefined ? [] : ['(enrolled_ms, id) < (:beforeMs, :beforeId)']),
+    ];
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const sql = `SELECT * FROM session ${where} ORDER BY enrolled_ms DESC, id DESC LIMIT :limit`;
+    const parameters: Readonly<Record<string, string | number>> =
+      before === undefined ? { limit } : { limit, beforeMs: before.ms, beforeId: before.id };
+    return this.#database.all(sql, parameters).map(sessionOf);
   }
 
   async endingsSince(sequence: number | undefined): ReturnType<SessionStore['endingsSince']> {

@@ -7,6 +7,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { AdminRole } from '../../../src/api/admin/roles.ts';
 import type { AdminParts } from '../../../src/gateway/admin/admin-parts.ts';
 import { listenAdmin } from '../../../src/gateway/admin/admin-server.ts';
+import { PolicyReads } from '../../../src/gateway/admin/policy-reads.ts';
 import { Followers } from '../../../src/gateway/admin/followers.ts';
 import { digestOfToken, newOperatorToken } from '../../../src/gateway/admin/operator.ts';
 import { SessionAudit } from '../../../src/gateway/audit/session-audit.ts';
@@ -143,11 +144,12 @@ export async function openAdminScene(
     limitsReached: () => Promise.resolve(metrics.counts().limitHits),
     tunnels: () => Promise.resolve(2),
     isReady: () => true,
-    isAuditHealthy: () => audit.healthy,
+    isAuditHealthy: () => Promise.resolve(audit.healthy),
     version: '0.1.0',
     startedMs: startMs,
     clock: () => clock.nowMs,
     followers,
+    policyReads: new PolicyReads(),
   };
   const socket = join(path, 'admin', 'admin.sock');
   const server = await listenAdmin({

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
@@ -70,4 +71,19 @@ test('with a certificate it speaks TLS alone', async () => {
   assert.equal(await statusOf(https.request({ ...options, ca: authority.caPem, servername })), 200);
   await assert.rejects(statusOf(https.request({ ...options, ca: [], servername })));
   await assert.rejects(statusOf(http.request(options)));
+});
+
+test('the end of the gateway waits for nobody who began a TLS handshake and says nothing', async () => {
+  await using directory = await temporaryDirectory();
+  const { cert, key } = createTestAuthority().issue('admin.example.com');
+  const tls = { certificate: join(directory.path, 'cert.pem'), key: join(directory.path, 'key.pem') };
+  await writeFile(tls.certificate, cert);
+  await writeFile(tls.key, key);
+  const scene = await openAdminScene(new Map(), { ...loopback, tls });
+  const silent = connect(scene.port, '127.0.0.1');
+  await once(silent, 'connect');
+  silent.resume();
+  const closed = once(silent, 'close');
+  await scene[Symbol.asyncDispose]();
+  await closed;
 });

@@ -9,9 +9,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { adminRoutes } from '../../../src/api/admin/routes.ts';
 import { listenOnSocket } from '../../../src/gateway/admin/admin-socket.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { problemType } from '../../../src/protocol/problem-document.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
-import { event, openAdminScene } from './admin-fixture.ts';
+import { event, openAdminScene, policyText } from './admin-fixture.ts';
 
 test('what is wrong with a request is said, with its place', async () => {
   await using scene = await openAdminScene();
@@ -121,6 +122,36 @@ test('a write with a key is done once, also when both are sent at once', async (
   // A key is who sent it's own.
   assert.notEqual((await make(other, 'ci')).text, a.text);
   assert.equal(scene.audit.actions.filter((one) => one === 'operator_token_made').length, 2);
+});
+
+test('what only asks is not remembered by its key', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  const explain = (url: string) =>
+    scene.call('POST', '/v1/policy/explain', {
+      token,
+      body: { method: 'GET', url },
+      headers: { 'idempotency-key': 'k1' },
+    });
+  assert.equal((await explain('https://api.example.com/')).status, 200);
+  assert.equal((await explain('https://b.example.com/')).status, 200);
+});
+
+test('so many policies of requests are read at once, and one that is read makes room', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  const check = () =>
+    scene.call('POST', '/v1/policy/check', {
+      token,
+      body: { files: [{ name: 'p.yaml', text: policyText }] },
+    });
+  const max = defaultLimits.adminPolicyReadsMax;
+  const responses = await Promise.all(Array.from({ length: max + 3 }, check));
+  const refused = responses.filter(({ status }) => status === 429);
+  assert.equal(refused.length, 3);
+  assert.equal(refused[0]?.headers['retry-after'], '1');
+  assert.deepEqual(new Set(scene.limits), new Set(['adminPolicyReadsMax']));
+  assert.equal((await check()).status, 200);
 });
 
 test('what failed under a key is tried again', async () => {

@@ -32,6 +32,28 @@ test('lists have what is theirs alone', async () => {
   assert.deepEqual(await ids('/v1/access?session=blue'), []);
 });
 
+test('a cursor of a list that is not theirs is as unknown as one that is not there', async () => {
+  const { scene, token } = await openScene();
+  await using _ = scene;
+  for (const [before, status] of [
+    ['none', 404],
+    ['blue', 404],
+    ['red', 200],
+    ['2026-99-99T00:00:00Z', 400],
+    ['2026-01-01T00:00:00.000Z', 200],
+  ] as const)
+    assert.equal(
+      (await scene.call('GET', `/v1/sessions?before=${before}`, { token })).status,
+      status,
+      before,
+    );
+  const { json } = await scene.call('GET', '/v1/sessions?before=2100-01-01T00:00:00Z', { token });
+  assert.deepEqual(
+    (json as OutputOf<'sessions'>).items.map(({ id }) => id),
+    ['red'],
+  );
+});
+
 test('what is not theirs is as unknown as what is not there', async () => {
   const { scene, token } = await openScene();
   await using _ = scene;
