@@ -16,6 +16,7 @@ import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
 import { readQuery, routeOf } from '../../../src/gateway/admin/admin-request.ts';
 import { etagMatches, requireMatch } from '../../../src/gateway/admin/etag.ts';
 import { bearerToken } from '../../../src/gateway/admin/operator.ts';
+import { placeOfCursor } from '../../../src/gateway/admin/seen-list.ts';
 import { parseAccessRequest } from '../../../src/gateway/access/access-request.ts';
 import { plainAddress } from '../../../src/gateway/admission/networks.ts';
 import { sourceKey } from '../../../src/gateway/admission/source-key.ts';
@@ -147,6 +148,7 @@ export const textCases: GrowthCases = {
         () => etagMatches(text, '"a"'),
         () => requireMatch(text, {}),
         () => bearerToken(text),
+        () => placeOfCursor(text, () => Promise.resolve({ ms: 0, id: '' })),
         () => isOwnHost(text, { address: '::1', port: 0, names: [text] }, 1),
       ),
   },
