@@ -1,9 +1,9 @@
 // The two files of an authority: `<name>.key`, which is a secret, and `<name>.pem`, which is public.
 
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProxyError } from '../protocol/error.ts';
@@ -90,27 +90,56 @@ async function requireOwnFolder(directory: string): Promise<void> {
   if ((mode & 0o022) !== 0) throw unusable(`${directory} can be written by others: chmod go-w ${directory}`);
 }
 
-/** The new pair, or undefined if another process was first. The certificate appears whole and last. */
+/** The new pair, or undefined if another process was first. Each file appears whole, the certificate last. */
 export async function createPairFiles(
-  { key: keyPath, certificate: certificatePath, directory }: AuthorityPaths,
+  paths: AuthorityPaths,
   create: () => AuthorityPair,
 ): Promise<AuthorityPair | undefined> {
-  const pair = create();
-  const keyPem = pair.key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const { key, certificates } = create();
+  const keyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  if (!(await writeFirst(paths.key, keyPem, 0o600))) return undefined;
   try {
-    await writeSynced(keyPath, keyPem, 0o600);
-  } catch (cause) {
-    if (codeOf(cause) === 'EEXIST') return undefined;
-    throw asUnusable(cause, `the key ${keyPath} of the authority cannot be written`);
-  }
-  try {
-    await writeCertificates(certificatePath, pair.certificates, directory);
+    return await addCertificates(paths, certificates);
   } catch (error) {
     // The certificate was never published, so the key that we just made is worth nothing.
-    await rm(keyPath, { force: true });
+    if (!(await exists(paths.certificate))) await rm(paths.key, { force: true });
     throw error;
   }
-  return pair;
+}
+
+/**
+ * The pair of a key whose maker was cut off before it wrote the certificate: `certify` makes that. Of several that finish it at once,
+ * and the maker if it is there still, all have the certificate of the first.
+ */
+export async function finishPairFiles(
+  paths: AuthorityPaths,
+  certify: (key: KeyObject) => string,
+): Promise<AuthorityPair> {
+  return await addCertificates(paths, [certify(await readKey(paths.key))]);
+}
+
+async function addCertificates(
+  paths: AuthorityPaths,
+  certificates: readonly string[],
+): Promise<AuthorityPair> {
+  await writeFirst(paths.certificate, certificates.join(''), 0o644);
+  await syncDirectory(paths.directory);
+  return await readPair(paths);
+}
+
+/** Written whole under another name and then linked. False if there is a file already. */
+async function writeFirst(path: string, text: string, mode: number): Promise<boolean> {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  try {
+    await writeSynced(temporary, text, mode);
+    await link(temporary, path);
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return false;
+    throw asUnusable(cause, `${path} of the authority cannot be written`);
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** Readers see the file of before or the whole new one. For who owns the key, or knows that nobody else writes. */
@@ -167,7 +196,7 @@ async function waitForCertificate(keyPath: string, certificatePath: string): Pro
 
 /** One pair alone. That of the key may stand behind others: a rotation that was cut off between its two files. */
 export async function readPair({ key: keyPath, certificate: path }: AuthorityPaths): Promise<AuthorityPair> {
-  const key = parseKey(await readChecked(keyPath, defaultLimits.authorityKeyBytesMax, 'secret'), keyPath);
+  const key = await readKey(keyPath);
   const certificates = await readCertificates(path);
   const own = certificates.find((pem) => isOfKey(readCertificate(pemContents(pem)), key));
   if (own === undefined) throw unusable(`the certificate in ${path} is not that of the key beside it`);
@@ -186,6 +215,10 @@ async function readCertificates(path: string): Promise<readonly string[]> {
 
 function isOfKey(fields: CertificateFields, key: KeyObject): boolean {
   return Buffer.compare(publicKeyInfo(key), fields.publicKeyInfo) === 0;
+}
+
+async function readKey(path: string): Promise<KeyObject> {
+  return parseKey(await readChecked(path, defaultLimits.authorityKeyBytesMax, 'secret'), path);
 }
 
 function parseKey(pem: string, keyPath: string): KeyObject {

@@ -9,13 +9,14 @@ import {
   authorityPaths,
   createPairFiles,
   exists,
+  finishPairFiles,
   readPair,
   syncDirectory,
   unusable,
   writeCertificates,
 } from './authority-files.ts';
 import { readCertificateAuthority } from './authority-folder.ts';
-import { createPair } from './certificate-authority.ts';
+import { createPair, rootOf } from './certificate-authority.ts';
 
 /** Which authority of a folder is meant: the one that intercepts unless another is named. */
 export interface RotatedAuthority {
@@ -29,7 +30,8 @@ export const publishedForMsMin = 120_000;
 
 /**
  * Makes the next pair, whose certificate the gateways of the folder publish from then on; the key signs nothing yet. Gives the
- * certificate. Throws `ca_key_unusable` where there is one already, or no authority that it could follow.
+ * certificate. One that was cut off behind its key is finished with that key. Throws `ca_key_unusable` where there is one already, or
+ * no authority that it could follow.
  */
 export async function makeNextAuthority(
   { directory, name = 'ca', commonName }: RotatedAuthority,
@@ -39,8 +41,13 @@ export async function makeNextAuthority(
   await requireOwnFiles(current);
   await readPair(current);
   const next = authorityPaths(directory, `next-${name}`);
-  if ((await exists(next.key)) || (await exists(next.certificate)))
-    throw unusable(`${next.key} or its certificate is there already: the rotation that it began goes first`);
+  if (await exists(next.certificate))
+    throw unusable(`${next.certificate} is there already: the rotation that it began goes first`);
+  await requireOwnFiles(next);
+  if (await exists(next.key)) {
+    const pair = await finishPairFiles(next, (key) => rootOf(key, nowMs, commonName));
+    return pair.certificates.join('');
+  }
   const made = await createPairFiles(next, () => createPair(nowMs, commonName));
   if (made === undefined) throw unusable(`${next.key} was made by another process meanwhile`);
   return made.certificates.join('');

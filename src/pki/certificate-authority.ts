@@ -50,23 +50,23 @@ export function createEphemeralAuthority(nowMs: number, commonName?: string): Ce
   return authorityOf(createPair(nowMs, commonName), nowMs);
 }
 
-export function createPair(nowMs: number, commonName = 'upstreamproxy CA'): AuthorityPair {
+export function createPair(nowMs: number, commonName?: string): AuthorityPair {
+  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { key, certificates: [rootOf(key, nowMs, commonName)] };
+}
+
+/** The certificate of an authority with this key. Its subject is of the key: all that are made for one are taken for each other. */
+export function rootOf(key: KeyObject, nowMs: number, commonName = 'upstreamproxy CA'): string {
   if (!/^[\w .,()-]{1,50}$/.test(commonName)) {
     throw new ProxyError(
       'config_invalid',
       'the common name of an authority has 1 to 50 letters, digits, spaces or .,()-_',
     );
   }
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const keyId = keyIdentifier(publicKeyInfo(privateKey));
+  const keyId = keyIdentifier(publicKeyInfo(key));
   const unique = Buffer.from(keyId).toString('hex').slice(0, 8);
-  const certificate = authorityCertificate({
-    key: privateKey,
-    name: commonNameOf(`${commonName} ${unique}`),
-    keyId,
-    ...authorityValidity(nowMs),
-  });
-  return { key: privateKey, certificates: [encodePem('CERTIFICATE', certificate)] };
+  const name = commonNameOf(`${commonName} ${unique}`);
+  return encodePem('CERTIFICATE', authorityCertificate({ key, name, keyId, ...authorityValidity(nowMs) }));
 }
 
 /** `pair.certificates[0]` is that of the key; the files were checked when they were read. */

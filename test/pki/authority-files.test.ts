@@ -184,10 +184,11 @@ describe('the files of an authority', () => {
   test('a certificate that cannot be written leaves no key behind', async () => {
     await withTemporaryDirectory(async (parent) => {
       const folder = join(parent, 'authority');
-      // A folder in the place of the temporary file cannot be removed as a file.
-      await mkdir(join(folder, 'ca.pem.new', 'x'), { recursive: true, mode: 0o700 });
-      await assert.rejects(open(folder), /certificate .* cannot be written/);
-      assert.deepEqual(await readdir(folder), ['ca.pem.new']);
+      await mkdir(folder, { mode: 0o700 });
+      // Nothing can be had there, and nothing is written in its place.
+      await symlink('nowhere', join(folder, 'ca.pem'));
+      await assert.rejects(open(folder), /ca\.pem cannot be read/);
+      assert.deepEqual(await readdir(folder), ['ca.pem']);
     });
   });
 

@@ -61,13 +61,53 @@ describe('the rotation of an authority', () => {
     });
   });
 
-  test('never overwrites a next pair, half of one too', async () => {
-    await withBegun(async ({ folder, file }) => {
+  test('never overwrites a next pair, or a certificate whose key is gone', async () => {
+    await withBegun(async ({ folder, file, next }) => {
       const key = readFileSync(file('next-ca.key'), 'utf8');
       await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is there already/);
-      unlinkSync(file('next-ca.pem'));
-      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is there already/);
       assert.equal(readFileSync(file('next-ca.key'), 'utf8'), key);
+      unlinkSync(file('next-ca.key'));
+      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is there already/);
+      assert.equal(readFileSync(file('next-ca.pem'), 'utf8'), next);
+    });
+  });
+
+  test('a pair that was cut off between key and certificate is finished, once, with the key that is there', async () => {
+    await withBegun(async ({ folder, file, before, next: lost }) => {
+      const key = readFileSync(file('next-ca.key'), 'utf8');
+      unlinkSync(file('next-ca.pem'));
+      assert.equal(await signsWith(folder, before), true);
+      await assert.rejects(switchAuthority({ directory: folder }, atOnce), /make the next pair first/);
+      // Whoever of several finishes it, it is one certificate.
+      const finished = await Promise.allSettled(
+        Array.from({ length: 4 }, async () => await makeNextAuthority({ directory: folder }, nowMs)),
+      );
+      const made = new Set(finished.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+      assert.deepEqual([...made], [readFileSync(file('next-ca.pem'), 'utf8')]);
+      assert.equal(readFileSync(file('next-ca.key'), 'utf8'), key);
+      const [next = ''] = made;
+      // Who was told of the one before it takes what this one signs.
+      assert.equal(new X509Certificate(next).subject, new X509Certificate(lost).subject);
+      assert.deepEqual(readdirSync(folder).sort(), ['ca.key', 'ca.pem', 'next-ca.key', 'next-ca.pem']);
+      await switchAuthority({ directory: folder }, atOnce);
+      assert.equal(await signsWith(folder, next), true);
+      assert.equal(await retireAuthorities({ directory: folder }), 1);
+    });
+  });
+
+  test('a key that is a link, or is none, is not finished', async () => {
+    await withBegun(async ({ folder, file }) => {
+      unlinkSync(file('next-ca.pem'));
+      renameSync(file('next-ca.key'), file('mounted'));
+      symlinkSync('mounted', file('next-ca.key'));
+      await assert.rejects(makeNextAuthority({ directory: folder }, nowMs), /is a link/);
+      unlinkSync(file('next-ca.key'));
+      writeFileSync(file('next-ca.key'), '', { mode: 0o600 });
+      await assert.rejects(
+        makeNextAuthority({ directory: folder }, nowMs),
+        /next-ca\.key is not a private key/,
+      );
+      assert.deepEqual(readdirSync(folder).sort(), ['ca.key', 'ca.pem', 'mounted', 'next-ca.key']);
     });
   });
 

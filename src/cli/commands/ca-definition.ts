@@ -49,7 +49,7 @@ const next = {
   name: 'next',
   summary: 'begins a rotation: makes the pair that will follow, whose certificate is published from then on',
   description: [
-    'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority; files that are there are never overwritten. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
+    'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority; files that are there are never overwritten, and a key without a certificate, of a run that was cut off, gets its certificate. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
     'With --server it is `next-server-ca.key` and `next-server-ca.pem`: `ca show --server` shows both certificates, and running sessions are told when they renew.',
     'Run it, and the other steps, as the user that the gateway runs as.',
   ],
