@@ -123,7 +123,10 @@ export interface EnabledProxy extends AsyncDisposable {
    * be had.
    */
   refusals(): Promise<ToldRefusals | undefined>;
-  /** Ends: no new connections, up to `drainMs` for the open ones, then resets; all within `withinMs`. Harmless when repeated. */
+  /**
+   * Ends: no new connections, up to `drainMs` for the open ones, then resets; all within `withinMs`, of which the last half second is for
+   * taking leave. Repeated it waits for the same end, which it may hurry.
+   */
   close(options?: CloseOptions): Promise<void>;
 }
 

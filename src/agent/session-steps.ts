@@ -161,15 +161,10 @@ export async function superviseRenewal({ client, following, ...renewal }: Superv
   if (failure !== undefined) client.destroy(failure);
 }
 
-export async function endAtGateway(
-  session: AgentSession,
-  logger: Logger,
-  withinMs: number = defaultLimits.sessionEndTimeoutMs,
-): Promise<void> {
+export async function endAtGateway(session: AgentSession, logger: Logger, late?: AbortSignal): Promise<void> {
   try {
-    // A signal takes whole milliseconds alone.
-    const timeoutMs = Math.ceil(Math.max(0, Math.min(withinMs, defaultLimits.sessionEndTimeoutMs)));
-    await session.end(AbortSignal.timeout(timeoutMs));
+    const deadline = AbortSignal.timeout(defaultLimits.sessionEndTimeoutMs);
+    await session.end(late === undefined ? deadline : AbortSignal.any([deadline, late]));
   } catch (error) {
     logger.info(`the session was not ended at the gateway: ${asProxyError(error).message}`);
   }

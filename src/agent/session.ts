@@ -20,6 +20,7 @@ import type { Logger } from '../system/logger.ts';
 import { ClientTls } from './relay/client-tls.ts';
 import { type Relay, startRelay } from './relay/relay.ts';
 import { laterTunnel } from './relay/later-tunnel.ts';
+import { SessionEnd } from './session-end.ts';
 import { openSessionGateway, reachGateway } from './session-gateway.ts';
 import { SessionKey } from './uplink/session-key.ts';
 import {
@@ -149,11 +150,8 @@ export async function openSession(
   const cancel = signal === undefined ? {} : { signal };
   const session = await enrol({ gateway, token, key: await key, posture, limits, ...cancel });
   // Ending it would revoke the token, which the next start needs; without a commit the session ends by itself.
-  let isTokenErased = false;
-  const leaving: Leaving = { endMs: Infinity };
-  stack.defer(() =>
-    isTokenErased ? endAtGateway(session, logger, leaving.endMs - performance.now()) : undefined,
-  );
+  let endsByItself = true;
+  stack.defer(() => (endsByItself ? undefined : endAtGateway(session, logger)));
   await atStep('enrolled');
 
   const trust = await opening;
@@ -172,7 +170,7 @@ export async function openSession(
   await atStep('proven');
 
   const erased = eraseToken(token, logger);
-  isTokenErased = true;
+  endsByItself = false;
   await atStep('token-erased');
   await commit(session, limits, signal);
   await atStep('committed');
@@ -181,8 +179,11 @@ export async function openSession(
   stack.defer(() => life.abort());
   const following = stack.use(followTrust(trust, logger, options.trustLookIntervalMs));
   void superviseRenewal({ session, client, following, limits, logger, signal: life.signal });
-  const known = { session, client, relay, capture, trust, options, erased, leaving };
-  return new RunningSession({ stack: stack.move(), ...known, posture: { ...posture, tlsEndsIn } });
+  // From here on it is the end that tells the gateway, in its order.
+  endsByItself = true;
+  const known = { session, client, relay, capture, trust };
+  const end = new SessionEnd({ ...known, life, logger, stack: stack.move() });
+  return new RunningSession({ ...known, end, options, erased, posture: { ...posture, tlsEndsIn } });
 }
 
 function openSessionCapture(
@@ -242,18 +243,12 @@ async function placeOutside(
   });
 }
 
-/** When the session has to be gone from the gateway, as `close` says it. */
-interface Leaving {
-  endMs: number;
-}
-
 interface RunningParts {
-  readonly stack: AsyncDisposableStack;
   readonly session: AgentSession;
   readonly client: TunnelClient;
   readonly relay: Relay;
   readonly capture: Capture | undefined;
-  readonly leaving: Leaving;
+  readonly end: SessionEnd;
   readonly trust: TrustFiles;
   readonly posture: Posture;
   readonly options: SessionOptions;
@@ -271,23 +266,15 @@ class RunningSession implements OpenSession {
   readonly loopbackCapture: LoopbackFacts | undefined;
   readonly tokenErased: boolean;
   readonly ended: Promise<ProxyError | undefined>;
-  readonly #stack: AsyncDisposableStack;
-  readonly #relay: Relay;
   readonly #client: TunnelClient;
   readonly #session: AgentSession;
-  readonly #trust: TrustFiles;
-  readonly #capture: Capture | undefined;
-  readonly #leaving: Leaving;
+  readonly #end: SessionEnd;
 
-  constructor({ leaving, ...parts }: RunningParts) {
-    const { stack, session, client, relay, capture, trust, posture, options, erased } = parts;
-    this.#stack = stack;
-    this.#relay = relay;
+  constructor({ end, ...parts }: RunningParts) {
+    const { session, client, relay, capture, trust, posture, options, erased } = parts;
     this.#client = client;
     this.#session = session;
-    this.#trust = trust;
-    this.#capture = capture;
-    this.#leaving = leaving;
+    this.#end = end;
     this.id = session.id;
     this.port = relay.port;
     this.posture = posture;
@@ -315,16 +302,7 @@ class RunningSession implements OpenSession {
     return askRefusals(this.#client, this.#session.response.modes);
   }
 
-  async close(options: CloseOptions = {}): Promise<void> {
-    const { withinMs = Infinity } = options;
-    this.#leaving.endMs = performance.now() + withinMs;
-    // The tunnel must outlive the connections that still drain.
-    await Promise.all([this.#relay.close(options), this.#capture?.close(options)]);
-    const leftMs = this.#leaving.endMs - performance.now();
-    const leave = leftMs === Infinity ? {} : { withinMs: Math.max(0, leftMs) };
-    await Promise.all([
-      this.#trust[Symbol.asyncDispose](),
-      this.#client.close(leave).then(() => this.#stack.disposeAsync()),
-    ]);
+  close(options?: CloseOptions): Promise<void> {
+    return this.#end.close(options);
   }
 }

@@ -7,10 +7,11 @@ import { openSession, type SessionOptions, type SessionStep } from '../../src/ag
 import { splitPemCertificates } from '../../src/pki/pem.ts';
 import { ProxyError } from '../../src/protocol/error.ts';
 import { freePort } from '../support/free-port.ts';
+import { patienceMs } from '../support/patience.ts';
 import { resourceBaseline, resourcesSettled } from '../support/resources.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 import { finished, spawnScript } from './support/child.ts';
-import { eventually } from './support/enrolled.ts';
+import { eventually, quickLimits } from './support/enrolled.ts';
 import type { GatewayFault, GatewayRequest } from './support/fake-gateway.ts';
 import { RelayClient } from './support/relay-fixture.ts';
 import { sessionSetting, tokenText } from './support/session-setting.ts';
@@ -120,6 +121,63 @@ describe('a session', () => {
     assert.match(client.text, /one two$/);
     await closed;
     assert.equal(await session.ended, undefined);
+  });
+
+  test('closed in less time than it may drain tells the gateway all the same', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options());
+    const client = new RelayClient(session.port);
+    await client.tunnelTo('origin.test:443', 'one ');
+    await client.received('one ');
+    await session.close({ drainMs: patienceMs, withinMs: 700 });
+    assert.equal(await client.ending(), 'ECONNRESET');
+    assert.equal(setting.fake.session.state, 'ended');
+  });
+
+  test('closed while the gateway does not take leave of its tunnel is ended there beside that', async () => {
+    await using setting = await sessionSetting();
+    const limits = { ...quickLimits, closeTimeoutMs: 2 * patienceMs };
+    const session = await openSession(setting.options({ limits }));
+    setting.fake.hangTunnels();
+    await session.close({ withinMs: 1000 });
+    assert.equal(setting.fake.session.state, 'ended');
+  });
+
+  test('sends what its streams carried before it ends at the gateway', async () => {
+    await using setting = await sessionSetting();
+    const session = await openSession(setting.options());
+    const seen: string[] = [];
+    setting.fake.onStream = (stream) => {
+      stream.accept();
+      stream.end();
+      stream.on('data', (chunk: Buffer) => seen.push(`${chunk.toString()} ${setting.fake.session.state}`));
+    };
+    const client = new RelayClient(session.port);
+    await client.tunnelTo('origin.test:443', '');
+    const closed = session.close({ drainMs: patienceMs });
+    client.socket.end('last');
+    await closed;
+    assert.deepEqual(seen, ['last committed']);
+    assert.equal(setting.fake.session.state, 'ended');
+  });
+
+  test('closed by several is ended once, as early as the most hurried of them wants', async () => {
+    await using setting = await sessionSetting();
+    const limits = { ...quickLimits, closeTimeoutMs: 2 * patienceMs };
+    const session = await openSession(setting.options({ limits }));
+    const client = new RelayClient(session.port);
+    await client.tunnelTo('origin.test:443', 'one ');
+    await client.received('one ');
+    setting.fake.hangTunnels();
+    const closed = [
+      session.close({ drainMs: 2 * patienceMs }),
+      session.close({ drainMs: patienceMs, withinMs: 800 }),
+      session.close({ drainMs: patienceMs }),
+    ];
+    await Promise.all(closed);
+    assert.equal(await client.ending(), 'ECONNRESET');
+    assert.equal(setting.fake.session.state, 'ended');
+    assert.equal(setting.fake.requests.filter((request) => request === 'end').length, 1);
   });
 
   test('closed within a time tells the gateway, whatever part of a millisecond is left', async () => {

@@ -4,7 +4,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 
 /** The longest that a timer takes, 25 days; one beyond it would end after a millisecond. */
-const timerMsMax = 0x7fff_ffff;
+export const timerMsMax = 0x7fff_ffff;
 
 /** Waits for some milliseconds, or throws `cancelled` at once when the signal aborts. The timer keeps no process alive. */
 export function delay(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -70,6 +70,7 @@ export class FakeGateway implements AsyncDisposable {
   readonly #limits: Limits;
   readonly #proofs = new Set<string>();
   readonly #sockets = new Set<Duplex>();
+  readonly #tunnelSockets = new Set<Duplex>();
   readonly #server;
 
   private constructor(options: FakeGatewayOptions) {
@@ -129,6 +130,11 @@ export class FakeGateway implements AsyncDisposable {
   /** Reads nothing from now on, as a gateway that hangs. */
   hang(): void {
     for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Reads nothing of the tunnels that are there from now on. */
+  hangTunnels(): void {
+    for (const socket of this.#tunnelSockets) socket.pause();
   }
 
   async stop(): Promise<void> {
@@ -246,6 +252,8 @@ export class FakeGateway implements AsyncDisposable {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.requests.push('tunnel');
+    this.#tunnelSockets.add(socket);
+    socket.once('close', () => this.#tunnelSockets.delete(socket));
     const fault = this.faults.get('tunnel')?.shift();
     if (fault?.kind === 'reset') return void socket.destroy();
     if (fault?.kind === 'silence') return;
