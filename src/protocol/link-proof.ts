@@ -100,7 +100,7 @@ export interface LinkProverOptions {
   readonly exporter: Uint8Array;
   /** By the key of the session. */
   readonly sign: (text: Uint8Array) => Promise<Uint8Array>;
-  /** By one of the keys that the gateway named when the session enrolled. */
+  /** By one of the keys that the gateway has named in the session. */
   readonly verify: (text: Uint8Array, signature: Uint8Array) => boolean;
 }
 
@@ -111,6 +111,7 @@ export type LinkProofState = 'open' | 'proven' | 'refused' | 'forged';
 export class LinkProver {
   readonly #options: LinkProverOptions;
   #challenge: Challenge | undefined;
+  #reply: Agree | undefined;
   #modes: readonly PlainMode[] = [];
   #state: LinkProofState = 'open';
 
@@ -139,11 +140,21 @@ export class LinkProver {
   }
 
   /** Throws frame_unexpected for a reply without a challenge, or a second one. */
-  conclude({ modes, signature }: Agree): void {
-    if (this.#challenge === undefined || this.#state !== 'open')
+  conclude(reply: Agree): void {
+    if (this.#challenge === undefined || this.#reply !== undefined)
       throw unexpected('agree, which was not asked for');
+    this.#reply = reply;
+    this.#judge(this.#challenge, reply);
+  }
+
+  /** Looks again at a reply that was not found good: `verify` may know another key by now. */
+  reconsider(): void {
+    if (this.#challenge !== undefined && this.#reply !== undefined && this.#state === 'forged')
+      this.#judge(this.#challenge, this.#reply);
+  }
+
+  #judge({ challenge, tunnelId }: Challenge, { modes, signature }: Agree): void {
     const { origin, exporter, verify } = this.#options;
-    const { challenge, tunnelId } = this.#challenge;
     const text = linkProofText('gateway', { origin, tunnelId, challenge, exporter, modes });
     if (!verify(text, signature)) this.#state = 'forged';
     else if (modes.length === 0) this.#state = 'refused';

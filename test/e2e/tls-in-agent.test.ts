@@ -13,6 +13,7 @@ import { connect as connectTls, createServer as createTls, type SecureVersion } 
 import { embeddedConfig } from '../../src/gateway/config/config.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { openSigningKey } from '../../src/gateway/sessions/signing-key.ts';
+import { makeNextSigningKey, switchSigningKey } from '../../src/gateway/sessions/signing-key-rotation.ts';
 import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { openSession } from '../../src/agent/session.ts';
 import type { OpenSession } from '../../src/agent/session.ts';
@@ -20,6 +21,7 @@ import { eventually, MemoryLogger } from '../agent/support/enrolled.ts';
 import { get, sendRaw } from '../gateway/support/raw-http.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { freePort } from '../support/free-port.ts';
+import { patienceMs } from '../support/patience.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { connectThrough, type ProxyTarget, tlsThrough } from '../support/proxy-client.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -31,6 +33,8 @@ interface Scene extends AsyncDisposable {
   readonly gateway: Gateway;
   /** By the balancer, which speaks this version of TLS with agents. */
   balanced(maxVersion: SecureVersion): string;
+  /** Of the gateway. */
+  readonly stateDirectory: string;
   readonly interposer: Interposer;
   open(
     url: string,
@@ -45,7 +49,9 @@ interface Scene extends AsyncDisposable {
 /** Stands between agents and the gateway. */
 interface Interposer {
   readonly url: string;
-  /** Breaks the connections that it let through, and from now on ends the TLS of the next ones. */
+  /** Breaks the connections that it let through. */
+  drop(): void;
+  /** As `drop`, and from now on it ends the TLS of the next ones. */
   turn(): void;
   /** What it read of agents since then. */
   read(): string;
@@ -88,11 +94,15 @@ async function openInterposer(
     through.add(front);
     bridge(front, connectTcp(back.port, '127.0.0.1'));
   });
+  const drop = (): void => {
+    for (const front of through) front.destroy();
+  };
   return {
     url: `https://127.0.0.1:${await listening(server, stack)}`,
+    drop,
     turn: () => {
       read = [];
-      for (const front of through) front.destroy();
+      drop();
     },
     read: () => Buffer.concat(read ?? []).toString('latin1'),
   };
@@ -177,6 +187,7 @@ async function openScene(): Promise<Scene> {
   return {
     gateway,
     balanced: urlOf,
+    stateDirectory: base.stateDirectory,
     interposer,
     open,
     ask,
@@ -239,6 +250,36 @@ test('what lets the first link of a session through and ends the TLS of the next
   assert.match(interposer.read(), /allowed\.test:/);
   assert.doesNotMatch(interposer.read(), /GET \/(?:secret|hello)/);
 });
+
+test('a session goes on with TLS that ends in the agent when its tunnel comes back after the gateway switched its signing key', async () => {
+  await using scene = await openScene();
+  const { interposer, gateway, stateDirectory } = scene;
+  const { session, lines } = await scene.open(interposer.url);
+  await makeNextSigningKey(stateDirectory);
+  await gateway.reload();
+  await switchSigningKey(stateDirectory, { nowMs: Date.now(), atOnce: true });
+  await gateway.reload();
+  interposer.drop();
+  await eventually(() => lines.some((line) => line.includes('is up again')), 'a second tunnel');
+  await eventuallyAsks(scene, session, 'CN=upstreamproxy session');
+  assert.deepEqual(
+    lines.filter((line) => /TLS of clients/.test(line)),
+    [],
+  );
+  // One loss, one tunnel.
+  assert.equal(lines.filter((line) => line.includes('is up again')).length, 1);
+});
+
+/** What is agreed for a tunnel comes behind the tunnel itself. */
+async function eventuallyAsks(scene: Scene, session: OpenSession, issuer: string): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs;
+  for (;;) {
+    const [seen, status] = await scene.ask(session);
+    assert.equal(status, 200);
+    if (seen === issuer) return;
+    assert.ok(performance.now() < deadlineMs, `a client is shown a certificate of ${seen}`);
+  }
+}
 
 /** A client that sends a request as soon as it may, and nothing behind its hello before it is told to go on. */
 async function slowClient(

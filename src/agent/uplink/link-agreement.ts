@@ -12,8 +12,10 @@ export interface LinkAgreementOptions {
   readonly origin: string;
   /** `tls-exporter` of the link as this end has it. */
   readonly exporter: Uint8Array;
-  /** Of the gateway, as the session learned them: 32 octets each, base64url. */
-  readonly linkKeys: readonly string[];
+  /** Of the gateway, as the session knows them now: 32 octets each, base64url. */
+  readonly linkKeys: () => readonly string[];
+  /** Asks the gateway for them anew; asked once at most, for a reply that names modes and is signed by none of those. */
+  readonly learnKeys: () => Promise<void>;
   readonly sign: (text: Uint8Array) => Promise<Uint8Array>;
   readonly send: (frame: LinkFrame) => void;
   /** The tunnel cannot go on. */
@@ -37,12 +39,12 @@ export class LinkAgreement {
   constructor(options: LinkAgreementOptions) {
     this.#options = options;
     const { origin, exporter, sign } = options;
-    const keys = options.linkKeys.map(publicKeyOf);
     this.#prover = new LinkProver({
       origin,
       exporter,
       sign,
-      verify: (text, signature) => keys.some((key) => verify(null, text, key, signature)),
+      verify: (text, signature) =>
+        options.linkKeys().some((key) => verify(null, text, publicKeyOf(key), signature)),
     });
   }
 
@@ -59,19 +61,39 @@ export class LinkAgreement {
           this.#options.onFault(asProxyError(error));
         });
         return;
-      case 'agree': {
+      case 'agree':
         this.#prover.conclude(frame);
-        const { state } = this.#prover;
-        this.#options.onConcluded(state === 'proven' ? undefined : faults[state]);
+        // One that agrees to nothing is nothing to look at again, whoever signed it.
+        if (this.#prover.state === 'forged' && frame.modes.length > 0) void this.#reconsider();
+        else this.#concluded();
         return;
-      }
       case 'hosts':
-        if (this.#prover.state !== 'proven') throw unexpected('hosts without a proof');
+        // Who agreed sends them behind its reply, also behind one that is not found good, or not yet. Without modes they open nothing.
+        if (this.#prover.state === 'open' || this.#prover.state === 'refused')
+          throw unexpected('hosts without a proof');
         this.#hosts = new BlindHosts(frame.text);
         return;
       case 'prove':
         throw unexpected('prove from the gateway');
     }
+  }
+
+  /** The gateway may have another key by now than when the session last asked. */
+  async #reconsider(): Promise<void> {
+    const { linkKeys, learnKeys } = this.#options;
+    const known = new Set(linkKeys());
+    try {
+      await learnKeys();
+      if (linkKeys().some((key) => !known.has(key))) this.#prover.reconsider();
+    } catch {
+      // The reply stays what it was found to be; why it could not be asked is told where the session is renewed.
+    }
+    this.#concluded();
+  }
+
+  #concluded(): void {
+    const { state } = this.#prover;
+    this.#options.onConcluded(state === 'proven' ? undefined : faults[state]);
   }
 }
 

@@ -273,7 +273,8 @@ export class TunnelClient implements AsyncDisposable {
     const agreement = new LinkAgreement({
       origin: session.gateway.address.origin,
       exporter,
-      linkKeys: session.response.link_keys,
+      linkKeys: () => session.response.link_keys,
+      learnKeys: () => session.renew(this.#abort.signal),
       sign: (text) => session.signText(text),
       send: (frame) => link.sendLinkFrame(frame),
       onFault: (error) => link.dismiss(error),
