@@ -7,7 +7,7 @@ import { type Environment, scrubEnvironment } from './hardening/environment-scru
 import { harden, requireHardened } from './hardening/posture.ts';
 import { TrustFiles } from './trust/trust-files.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
-import { delay, reconnectDelayMs } from './uplink/delay.ts';
+import { beforeAbort, delay, reconnectDelayMs } from './uplink/delay.ts';
 import type { AgentSession } from './uplink/enrol.ts';
 import { keepRenewed } from './uplink/renewal.ts';
 import { readTokenDescriptor, readTokenFile, type SessionToken } from './uplink/token.ts';
@@ -72,30 +72,19 @@ export async function readToken(source: TokenSource, limits: Limits): Promise<Se
  * on which the two have agreed by then.
  */
 export async function proveTunnel(
-  client: TunnelClient,
+  client: Pick<TunnelClient, 'roundTrip' | 'agreed'>,
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<'agent' | 'gateway'> {
   const deadline = AbortSignal.timeout(limits.enrolTimeoutMs);
+  const end = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   try {
-    await client.roundTrip(signal === undefined ? deadline : AbortSignal.any([signal, deadline]));
-    return (await beforeAbort(client.agreed, deadline)) === undefined ? 'agent' : 'gateway';
+    await client.roundTrip(end);
+    return (await beforeAbort(client.agreed, end)) === undefined ? 'agent' : 'gateway';
   } catch (error) {
     if (!deadline.aborted) throw error;
     const message = `the tunnel carried no response within ${limits.enrolTimeoutMs} ms`;
     throw new ProxyError('gateway_protocol', message, { cause: error });
-  }
-}
-
-/** Rejects when the signal aborts. */
-async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const abort = (): void => late.reject(signal.reason);
-  signal.addEventListener('abort', abort);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 
