@@ -8,8 +8,7 @@ import type { SystemCalls } from '../../system/ffi.ts';
 import { dropNetworkCapabilities } from './capabilities.ts';
 import type { JailPlan } from './jail-plan.ts';
 import { requireDone } from '../../system/kernel-fault.ts';
-import { redirectPorts } from './port-redirect.ts';
-import type { Kernel } from './raw-listener.ts';
+import { leadPorts } from './port-redirect.ts';
 import type { SystemCallNumbers } from '../../system/system-call-numbers.ts';
 
 // <linux/sockios.h>, netdevice(7)
@@ -51,18 +50,6 @@ export function enterNetwork(
   const hasAllPorts = allPorts !== undefined && leadPorts({ calls, numbers }, earlyPorts, allPorts);
   dropNetworkCapabilities(calls, numbers);
   return { hasAllPorts };
-}
-
-/** Without it a connection to another port is refused by the kernel: nothing gets out, but nobody is told of it either. */
-function leadPorts(kernel: Kernel, captured: readonly number[], how: 'required' | 'wanted'): boolean {
-  try {
-    redirectPorts(kernel, captured);
-    return true;
-  } catch (error) {
-    if (how === 'wanted') return false;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`not all ports can be captured: ${reason}`, { cause: error });
-  }
 }
 
 function bringLoopbackUp(calls: SystemCalls, numbers: SystemCallNumbers): void {

@@ -2,6 +2,7 @@
 // port of a network of addresses is led to another port, and the address stays.
 
 import { parseIpv4 } from '../../http/ip-address.ts';
+import { encodeAttribute, encodeMessage, NLMSG_ERROR, type NetlinkMessage } from './netlink.ts';
 
 export interface PortRule {
   /** In dotted form, and the length of its prefix. */
@@ -18,8 +19,8 @@ const NLM_F_REQUEST_ACK = 0x1 | 0x4;
 const NLM_F_CREATE = 0x400;
 const NLM_F_APPEND = 0x800;
 const NLA_F_NESTED = 0x8000;
-const headerBytes = 16;
-const NLMSG_ERROR = 2;
+/** struct nfgenmsg */
+const familyBytes = 4;
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const batchBegin = 0x10;
@@ -74,22 +75,17 @@ export function redirectBatch({ network, except, target }: PortRule): Buffer {
     },
     { type: batchEnd, family: AF_UNSPEC, resource: NFNL_SUBSYS_NFTABLES, body: [] },
   ];
-  return Buffer.concat(messages.map(encodeMessage));
+  return Buffer.concat(messages.map(encode));
 }
 
 /** How many messages of a batch the kernel replies to. */
 export const repliesOfBatch = 3;
 
-/** The replies in what was read: 0 for a message that was done, else a negated errno. Stops at what is no whole message. */
-export function readReplies(bytes: Buffer): readonly number[] {
-  const replies: number[] = [];
-  for (let at = 0; at + headerBytes + 4 <= bytes.length;) {
-    const length = bytes.readUInt32LE(at);
-    if (length < headerBytes + 4 || at + length > bytes.length) break;
-    if (bytes.readUInt16LE(at + 4) === NLMSG_ERROR) replies.push(bytes.readInt32LE(at + headerBytes));
-    at += aligned(length);
-  }
-  return replies;
+/** The replies among messages: 0 for one that was done, else a negated errno. */
+export function readReplies(messages: readonly NetlinkMessage[]): readonly number[] {
+  return messages
+    .filter(({ type, body }) => type === NLMSG_ERROR && body.length >= 4)
+    .map(({ body }) => body.readInt32LE(0));
 }
 
 interface Message {
@@ -100,21 +96,18 @@ interface Message {
   readonly body: readonly Buffer[];
 }
 
-/** struct nlmsghdr, in the machine's order (little on each that the jail knows), and struct nfgenmsg. */
-function encodeMessage(
-  { type, flags, family = AF_INET, resource = 0, body }: Message,
-  sequence: number,
-): Buffer {
-  const header = Buffer.alloc(headerBytes + 4);
-  const content = Buffer.concat(body);
-  header.writeUInt32LE(header.length + content.length, 0);
-  header.writeUInt16LE(type, 4);
-  // A batch's own ends get no reply.
-  header.writeUInt16LE(flags === undefined ? 1 : NLM_F_REQUEST_ACK | flags, 6);
-  header.writeUInt32LE(sequence, 8);
-  header.writeUInt8(family, headerBytes);
-  header.writeUInt16BE(resource, headerBytes + 2);
-  return Buffer.concat([header, content]);
+/** With struct nfgenmsg. */
+function encode({ type, flags, family = AF_INET, resource = 0, body }: Message, sequence: number): Buffer {
+  const header = Buffer.alloc(familyBytes);
+  header.writeUInt8(family, 0);
+  header.writeUInt16BE(resource, 2);
+  return encodeMessage({
+    type,
+    // A batch's own ends get no reply.
+    flags: flags === undefined ? 1 : NLM_F_REQUEST_ACK | flags,
+    sequence,
+    body: Buffer.concat([header, ...body]),
+  });
 }
 
 /** NFTA_BITWISE_SREG and DREG. */
@@ -135,28 +128,19 @@ function expression(name: string, data: readonly Buffer[]): Buffer {
 
 /** NFTA_DATA_VALUE. */
 function value(bytes: Buffer): Buffer {
-  return attribute(1, bytes);
+  return encodeAttribute(1, bytes);
 }
 
 function text(type: number, content: string): Buffer {
-  return attribute(type, Buffer.from(`${content}\0`, 'latin1'));
+  return encodeAttribute(type, Buffer.from(`${content}\0`, 'latin1'));
 }
 
 function number(type: number, content: number): Buffer {
-  return attribute(type, word(content));
+  return encodeAttribute(type, word(content));
 }
 
 function nested(type: number, ...inside: readonly Buffer[]): Buffer {
-  return attribute(type | NLA_F_NESTED, Buffer.concat(inside));
-}
-
-/** struct nlattr: its length without what aligns the next one. */
-function attribute(type: number, content: Buffer): Buffer {
-  const bytes = Buffer.alloc(aligned(4 + content.length));
-  bytes.writeUInt16LE(4 + content.length, 0);
-  bytes.writeUInt16LE(type, 2);
-  content.copy(bytes, 4);
-  return bytes;
+  return encodeAttribute(type | NLA_F_NESTED, Buffer.concat(inside));
 }
 
 /** Numbers of nf_tables are in the order of the network. */
@@ -170,8 +154,4 @@ function portValue(content: number): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(content);
   return bytes;
-}
-
-function aligned(length: number): number {
-  return (length + 3) & ~3;
 }

@@ -2,12 +2,18 @@
 // (rtnetlink(7)), and descriptors that it will have.
 
 import { fstatSync } from 'node:fs';
-import { requireDone } from '../../system/kernel-fault.ts';
+import {
+  encodeMessage,
+  NetlinkSocket,
+  type NetlinkMessage,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  readAttributes,
+} from './netlink.ts';
 import type { Kernel } from './raw-listener.ts';
 
 const AF_UNIX = 1;
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0x80000;
+const NETLINK_ROUTE = 0;
 const SOL_SOCKET = 1;
 const SO_DOMAIN = 39;
 const F_GETFD = 1;
@@ -17,8 +23,6 @@ const RTM_NEWLINK = 16;
 const RTM_GETROUTE = 26;
 const RTM_NEWROUTE = 24;
 const NLM_F_REQUEST_DUMP = 0x301;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
 const IFF_UP = 1;
 const IFF_LOOPBACK = 8;
 const IFLA_IFNAME = 3;
@@ -27,7 +31,8 @@ const RTA_GATEWAY = 5;
 const RTA_MULTIPATH = 9;
 /** blackhole, unreachable, prohibit, throw: they lead nowhere. */
 const nowhere: ReadonlySet<number> = new Set([6, 7, 8, 9]);
-const headerBytes = 16;
+/** struct ifinfomsg */
+const familyBytes = 16;
 const replyBytes = 64 * 1024;
 /** A network with more is no empty one. */
 const repliesMax = 32;
@@ -47,7 +52,7 @@ export function networkWays(kernel: Kernel): readonly string[] {
   }
   for (const { type, body } of dump(kernel, RTM_GETROUTE)) {
     if (type !== RTM_NEWROUTE || nowhere.has(body.readUInt8(7))) continue;
-    const found = attributes(body, 12);
+    const found = readAttributes(body, 12);
     const outlet = found.get(RTA_OIF)?.readInt32LE(0);
     const isLocal = outlet !== undefined && loopback.has(outlet);
     if (!isLocal || found.has(RTA_GATEWAY) || found.has(RTA_MULTIPATH))
@@ -89,63 +94,20 @@ function leadsOut({ calls, numbers }: Kernel, fd: number): boolean {
   return !(seen.isFile() || seen.isDirectory() || seen.isFIFO() || seen.isBlockDevice());
 }
 
-interface Message {
-  readonly type: number;
-  /** Behind the header of netlink. */
-  readonly body: Buffer;
-}
-
-function dump({ calls, numbers }: Kernel, request: number): readonly Message[] {
-  const socket = requireDone('netlink', calls.call(numbers.socket, AF_NETLINK, SOCK_RAW_CLOEXEC, 0));
-  try {
-    // struct nlmsghdr, and the longest body that is asked for: struct ifinfomsg. Zeros are all families.
-    const question = Buffer.alloc(headerBytes + 16);
-    question.writeUInt32LE(question.length, 0);
-    question.writeUInt16LE(request, 4);
-    question.writeUInt16LE(NLM_F_REQUEST_DUMP, 6);
-    requireDone('netlink', calls.call(numbers.sendto, socket, question, question.length, 0, 0, 0));
-    const messages: Message[] = [];
-    for (let replies = 0; replies < repliesMax; replies++) {
-      const reply = Buffer.alloc(replyBytes);
-      const count = calls.call(numbers.recvfrom, socket, reply, reply.length, 0, 0, 0);
-      const more = split(reply.subarray(0, requireDone('netlink', count)));
-      if (more.some(({ type }) => type === NLMSG_ERROR)) throw new Error('the kernel lists no network');
-      messages.push(...more);
-      if (count === 0 || more.some(({ type }) => type === NLMSG_DONE)) return messages;
-    }
-    throw new Error('the network is too large to be one of its own');
-  } finally {
-    calls.call(numbers.close, socket);
+function dump(kernel: Kernel, request: number): readonly NetlinkMessage[] {
+  using socket = new NetlinkSocket(kernel, NETLINK_ROUTE, 'netlink');
+  // The longest body that is asked for: struct ifinfomsg. Zeros are all families.
+  socket.send(encodeMessage({ type: request, flags: NLM_F_REQUEST_DUMP, body: Buffer.alloc(familyBytes) }));
+  const messages: NetlinkMessage[] = [];
+  for (let replies = 0; replies < repliesMax; replies++) {
+    const more = socket.receive(replyBytes);
+    if (more.some(({ type }) => type === NLMSG_ERROR)) throw new Error('the kernel lists no network');
+    messages.push(...more);
+    if (more.length === 0 || more.some(({ type }) => type === NLMSG_DONE)) return messages;
   }
-}
-
-function split(reply: Buffer): readonly Message[] {
-  const messages: Message[] = [];
-  for (let at = 0; at + headerBytes <= reply.length;) {
-    const length = reply.readUInt32LE(at);
-    if (length < headerBytes || at + length > reply.length) throw new Error('netlink: a message is cut');
-    messages.push({ type: reply.readUInt16LE(at + 4), body: reply.subarray(at + headerBytes, at + length) });
-    at += aligned(length);
-  }
-  return messages;
-}
-
-/** struct rtattr { u16 length, type } and the value, from `start` on. */
-function attributes(body: Buffer, start: number): ReadonlyMap<number, Buffer> {
-  const found = new Map<number, Buffer>();
-  for (let at = start; at + 4 <= body.length;) {
-    const length = body.readUInt16LE(at);
-    if (length < 4 || at + length > body.length) break;
-    found.set(body.readUInt16LE(at + 2), body.subarray(at + 4, at + length));
-    at += aligned(length);
-  }
-  return found;
+  throw new Error('the network is too large to be one of its own');
 }
 
 function nameOf(body: Buffer): string | undefined {
-  return attributes(body, headerBytes).get(IFLA_IFNAME)?.toString('latin1').replaceAll('\0', '');
-}
-
-function aligned(length: number): number {
-  return (length + 3) & ~3;
+  return readAttributes(body, familyBytes).get(IFLA_IFNAME)?.toString('latin1').replaceAll('\0', '');
 }

@@ -5,7 +5,10 @@ import { constants } from 'node:os';
 import { test } from 'node:test';
 
 import { readReplies, redirectBatch, repliesOfBatch } from '../../../src/agent/jail/nf-tables.ts';
-import { redirectPorts } from '../../../src/agent/jail/port-redirect.ts';
+import { leadPorts } from '../../../src/agent/jail/port-redirect.ts';
+import { splitMessages } from '../../../src/agent/jail/netlink.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import { isRefusal } from '../../../src/system/kernel-fault.ts';
 import type { SystemCalls } from '../../../src/system/ffi.ts';
 import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 
@@ -50,37 +53,67 @@ function kernel({ socket = descriptor, reads = [] as readonly (Buffer | number)[
 test('the replies may come one by one or together', () => {
   for (const reads of [[reply(0), reply(0), reply(0)], [Buffer.concat([reply(0), reply(0), reply(0)])]]) {
     const used = kernel({ reads });
-    redirectPorts({ calls: used.calls, numbers }, [80, 443]);
+    assert.equal(leadPorts({ calls: used.calls, numbers }, [80, 443], 'wanted'), true);
     assert.equal(used.sent.length, 1);
     assert.equal(used.closed(), 1);
   }
 });
 
-test('a kernel that lacks it, refuses it, or says something else leaves nothing open and is no success', () => {
-  const { ENOENT, EPERM, EPROTONOSUPPORT } = constants.errno;
-  const cases: readonly (readonly [Parameters<typeof kernel>[0], RegExp])[] = [
-    [{ socket: -EPROTONOSUPPORT }, /EPROTONOSUPPORT/],
-    [{ reads: [reply(0), reply(-ENOENT)] }, /ENOENT/],
-    [{ reads: [reply(-EPERM)] }, /EPERM/],
-    [{ reads: [reply(0), reply(0)] }, /EAGAIN/],
-    [{ reads: [Buffer.alloc(0)] }, /a reply that is none/],
-    [{ reads: [reply(0).subarray(0, 18)] }, /a reply that is none/],
-  ];
-  for (const [options, message] of cases) {
+const { EAGAIN, EBUSY, EINVAL, EMFILE, ENOBUFS, ENOENT, ENOMEM, EOPNOTSUPP, EPERM, EPROTONOSUPPORT } =
+  constants.errno;
+
+test('a kernel without nf_tables, or without a part of it, is passed over where it is only wanted', () => {
+  for (const options of [
+    { socket: -EPROTONOSUPPORT },
+    { reads: [reply(-EOPNOTSUPP)] },
+    { reads: [reply(0), reply(-ENOENT)] },
+    { reads: [Buffer.concat([reply(0), reply(0), reply(-ENOENT)])] },
+  ]) {
     const used = kernel(options);
-    assert.throws(() => redirectPorts({ calls: used.calls, numbers }, [443]), { message });
+    assert.equal(leadPorts({ calls: used.calls, numbers }, [443], 'wanted'), false);
     assert.equal(used.closed(), options.socket === undefined ? 1 : 0);
+    // A refusal of the kernel, so that the layer says why it does not hold.
+    assert.throws(
+      () => leadPorts({ calls: kernel(options).calls, numbers }, [443], 'required'),
+      (error: unknown) => isRefusal(error) && /the kernel has no nf_tables/.test(String(error)),
+    );
   }
-  assert.throws(() => redirectPorts({ calls: kernel({}).calls, numbers }, []), /no port is captured/);
 });
 
-test('replies that are cut, or say a length that is none, end the reading', () => {
-  assert.deepEqual(readReplies(Buffer.concat([reply(-1), reply(0).subarray(0, 19)])), [-1]);
-  for (const length of [0, 3, 19, 37, 0xffff_ffff]) {
-    const bytes = reply(-1);
-    bytes.writeUInt32LE(length, 0);
-    assert.deepEqual(readReplies(bytes), []);
+test('everything else starts nothing, wanted or required: it may be a state that others brought about', () => {
+  const cases: readonly (readonly [Parameters<typeof kernel>[0], RegExp])[] = [
+    ...[EPERM, EMFILE, ENOMEM, ENOENT].map((errno) => [{ socket: -errno }, /nf_tables: E/] as const),
+    ...[EPERM, EINVAL, EBUSY, ENOMEM].map((errno) => [{ reads: [reply(-errno)] }, /nf_tables: E/] as const),
+    [{ reads: [reply(0), reply(0)] }, /EAGAIN/],
+    [{ reads: [-ENOBUFS] }, /ENOBUFS/],
+    [{ reads: [-EAGAIN] }, /EAGAIN/],
+    [{ reads: [Buffer.alloc(0)] }, /a reply that is none/],
+    [{ reads: [reply(0).subarray(0, 18)] }, /a message is cut/],
+    [{ reads: [Buffer.concat([reply(0), reply(0), reply(0).subarray(0, 15)])] }, /a message is cut/],
+  ];
+  for (const how of ['wanted', 'required'] as const) {
+    for (const [options, reason] of cases) {
+      const used = kernel(options);
+      assert.throws(
+        () => leadPorts({ calls: used.calls, numbers }, [443], how),
+        (error: unknown) => {
+          // No refusal of the kernel, or a layer would be left out for it.
+          assert.ok(error instanceof ProxyError && !isRefusal(error));
+          assert.match(error.message, /^not all ports can be captured: .*--capture-ports policy$/);
+          assert.match(error.message, reason);
+          return true;
+        },
+      );
+      assert.equal(used.closed(), options.socket === undefined ? 1 : 0);
+    }
+    assert.throws(() => leadPorts({ calls: kernel({}).calls, numbers }, [], how), /no port is captured/);
   }
+});
+
+test('what is no reply is none', () => {
+  const [whole] = splitMessages(reply(-1));
+  assert.ok(whole !== undefined);
+  assert.deepEqual(readReplies([{ ...whole, type: 3 }, { type: 2, body: Buffer.alloc(3) }, whole]), [-1]);
 });
 
 test('a batch is whole messages, and its own ends get no reply', () => {
