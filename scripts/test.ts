@@ -11,6 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { leftProcesses, markName } from './left-processes.ts';
 import { testEnvironment, testUmask } from './test-environment.ts';
+import { openRunFolder } from './test-program.ts';
 
 interface Counts {
   readonly passed: number;
@@ -103,10 +104,13 @@ async function report(stream: RunEvents, file: string): Promise<Counts> {
   return total;
 }
 
+const compileCache = new URL('../test/support/compile-cache.ts', import.meta.url).href;
+const overwriteReads = new URL('../test/support/overwrite-reads.ts', import.meta.url).href;
+
 /** What is loaded before the file: where sockets are read in its own process, what was read is overwritten at once. */
 function preloadsOf(file: string): readonly string[] {
   const reads = /^test\/(?:agent|attacks|gateway|net)\//.test(file);
-  return reads ? [`--import=${new URL('../test/support/overwrite-reads.ts', import.meta.url).href}`] : [];
+  return [compileCache, ...(reads ? [overwriteReads] : [])].map((module) => `--import=${module}`);
 }
 
 /** Runs one file in a process of its own under this Node. */
@@ -185,7 +189,8 @@ async function runAll(all: readonly string[], runFile: (file: string) => Promise
 }
 
 process.umask(testUmask);
-const environment = testEnvironment(process.env);
+await using runFolder = await openRunFolder(root);
+const environment = { ...testEnvironment(process.env), TEST_RUN_FOLDER: runFolder.path };
 
 const selection = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const only = new Set(process.argv.slice(2).filter((argument) => argument.startsWith('--')));

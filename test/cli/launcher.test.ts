@@ -8,9 +8,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { runCommand } from '../support/command.ts';
+import { sourceLauncher as launcher } from '../support/program.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
-const launcher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
 const systemPath = '/usr/bin:/bin';
 
 /** A package with a launcher, where `main.js` is a stand-in, and a `node` on PATH that says its version. */
@@ -119,6 +119,26 @@ for (const runtime of ['node', 'bun']) {
         assert.match(`${result.stdout}${result.stderr}`, /there is no command "--"/, option);
         assert.ok(!existsSync(join(directory, 'ran')), `${option} ran code in our process`);
       }
+    });
+  });
+}
+
+for (const runtime of ['node', 'bun']) {
+  test(`a checkout runs the source as it is, with every process that it starts (${runtime})`, async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const env = { PATH: process.env['PATH'], HOME: directory, UPSTREAMPROXY_RUNTIME: runtime };
+      const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+      // All processes, of which those with this folder in their arguments are ours.
+      const programs = 'for one in /proc/[0-9]*/cmdline; do tr "\\0" " " <$one; echo; done 2>/dev/null';
+      const run = ['run', '-q', '--isolate=off', '--', 'sh', '-c', programs, directory];
+      const { code, stdout, stderr } = await runCommand(launcher, run, { env, cwd: directory });
+      assert.equal(code, 0, stderr);
+      const own = stdout.split('\n').filter((line) => line.includes(directory));
+      const started = (of: string, command: string): boolean =>
+        own.some((line) => line.includes(`/${of} `) && line.includes(` ${main} =${command} `));
+      assert.ok(started(runtime, 'run'), own.join('\n'));
+      // The gateway of a run stays under Node.
+      assert.ok(started('node', 'embedded-gateway'), own.join('\n'));
     });
   });
 }

@@ -1,11 +1,13 @@
 // The package as npm makes it, installed in an empty folder: the command, the library and its types.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { hash } from 'node:crypto';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { openRunFolder } from '../../scripts/test-program.ts';
 import { mustRun, runCommand } from '../support/command.ts';
 import { nodeOfMajor } from '../support/old-nodes.ts';
 import { httpsOrigin } from '../support/origin.ts';
@@ -126,6 +128,26 @@ test('the program is in few pieces, in which packages of others are not, and the
       packed.files.some(({ path }) => path === `dist/${file}`),
       file,
     );
+});
+
+test('the program that the tests start has every octet of the one in the package', async () => {
+  await using own = process.env['TEST_RUN_FOLDER'] === undefined ? await openRunFolder(root) : undefined;
+  const started = join(own?.path ?? process.env['TEST_RUN_FOLDER']!, 'package');
+  const installed = join(directory.path, 'node_modules', 'upstreamproxy');
+  const programOf = async (place: string): Promise<Readonly<Record<string, string>>> => {
+    const files = await readdir(join(place, 'dist'), { recursive: true, withFileTypes: true });
+    const paths = files
+      .filter((file) => file.isFile() && !file.name.endsWith('.d.ts'))
+      .map((file) => join(file.parentPath, file.name));
+    const all = [...paths, join(place, 'bin', 'upstreamproxy'), join(place, 'package.json')];
+    const digest = async (path: string): Promise<string> => hash('sha256', await readFile(path));
+    return Object.fromEntries(
+      await Promise.all(all.map(async (path) => [relative(place, path), await digest(path)])),
+    );
+  };
+  const program = await programOf(installed);
+  assert.ok(Object.keys(program).length > 500);
+  assert.deepEqual(await programOf(started), program);
 });
 
 test('a program in TypeScript finds the four functions with their types', async () => {

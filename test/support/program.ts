@@ -3,13 +3,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { patienceMs } from './patience.ts';
 
+/** The launcher of the checkout, which runs the source as it is. */
+export const sourceLauncher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
+
+// `npm test` builds the program once, as it is packed (scripts/test-program.ts); a file that is run by itself takes the source.
+const runFolder = process.env['TEST_RUN_FOLDER'];
+
 /** The launcher that users start. */
-export const launcher = fileURLToPath(new URL('../../bin/upstreamproxy', import.meta.url));
+export const launcher =
+  runFolder === undefined ? sourceLauncher : join(runFolder, 'package', 'bin', 'upstreamproxy');
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly pid: number;
