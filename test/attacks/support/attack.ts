@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import type { Limits } from '../../../src/protocol/limits.ts';
 import type { Arena, ArenaOptions } from './arena.ts';
 import type { Reply } from './responses.ts';
 
@@ -10,6 +11,8 @@ export type Scale = 'short' | 'full';
 
 export interface Attack extends ArenaOptions {
   readonly run: (arena: Arena, scale: Scale) => Promise<void>;
+  /** Instead of those of `limits`, at this scale alone: a limit of time that is waited for, and that a larger case would meet. */
+  readonly shortLimits?: Partial<Limits>;
   /** The same attack against a path without us, where it must succeed: proof that it is one. */
   readonly control?: () => Promise<void>;
   /** The case takes the audit away, without which nobody is served, the neighbour no more than others. */

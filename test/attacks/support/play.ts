@@ -48,7 +48,8 @@ export async function playCase(entry: AttackTable[string], scale: Scale): Promis
 }
 
 async function playAttack(attack: Attack, scale: Scale): Promise<void> {
-  await using arena = await Arena.open(attack);
+  const limits = { ...attack.limits, ...(scale === 'short' ? attack.shortLimits : {}) };
+  await using arena = await Arena.open({ ...attack, limits });
   const neighbour = await Neighbour.move(arena, attack);
   try {
     await attack.run(arena, scale);
