@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { run } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { leftProcesses, markName } from './left-processes.ts';
+import { leftProcesses, markName, type LeftProcess } from './left-processes.ts';
 import { testEnvironment, testUmask } from './test-environment.ts';
 import { openRunFolder } from './test-program.ts';
 
@@ -50,15 +50,19 @@ function describeError(error: unknown): string {
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }
 
-/** Children of what a test has ended may be a moment behind it. */
-async function settledProcesses(mark: string): Promise<void> {
+/** What a file that is over has left. Children of what a test has ended may be a moment behind it. */
+async function settledProcesses(mark: string): Promise<readonly LeftProcess[]> {
   const untilMs = performance.now() + settleMs;
-  while (leftProcesses(mark).length > 0 && performance.now() < untilMs) await wait(100);
+  for (;;) {
+    const left = leftProcesses(mark);
+    if (left.length === 0 || performance.now() >= untilMs) return left;
+    await wait(100);
+  }
 }
 
 /** Ends what a file that is over, or overdue, has left, and gives one line for each. */
-function endLeftProcesses(mark: string, file: string): string[] {
-  return leftProcesses(mark).map(({ pid, command }) => {
+function endLeftProcesses(processes: readonly LeftProcess[], file: string): string[] {
+  return processes.map(({ pid, command }) => {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
@@ -124,11 +128,13 @@ async function runFileUnderNode(file: string): Promise<Counts> {
     execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', ...preloadsOf(file)],
   });
   // The runner ends an overdue file by SIGTERM, which one that hangs may not heed.
-  const bound = setTimeout(() => failures.push(...endLeftProcesses(mark, file)), fileTimeoutMs + killDelayMs);
+  const bound = setTimeout(
+    () => failures.push(...endLeftProcesses(leftProcesses(mark), file)),
+    fileTimeoutMs + killDelayMs,
+  );
   const counts = await report(stream, file);
   clearTimeout(bound);
-  await settledProcesses(mark);
-  const left = endLeftProcesses(mark, file);
+  const left = endLeftProcesses(await settledProcesses(mark), file);
   failures.push(...left);
   return { ...counts, failed: counts.failed + left.length };
 }
@@ -166,8 +172,7 @@ async function runFileUnderBun(file: string): Promise<Counts> {
   if (failed > 0 && counts.fail === 0)
     failures.push(`✖ under Bun: ${file}\n${indent(said.slice(-20).join('\n'))}`);
   if (said.length > 0 || failed > 0) console.log(`${file}\n${said.join('\n')}`);
-  await settledProcesses(mark);
-  const left = endLeftProcesses(mark, file);
+  const left = endLeftProcesses(await settledProcesses(mark), file);
   failures.push(...left);
   return { passed: counts.pass, failed: failed + left.length, skipped: counts.skip + counts.todo };
 }

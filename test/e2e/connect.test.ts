@@ -15,6 +15,8 @@ test('input goes there, the response comes back, and each direction ends by itse
   await using fixture = await relayFixture();
   const env = { PATH: process.env['PATH'], https_proxy: `http://127.0.0.1:${fixture.relay.port}` };
   const child = spawn(launcher, ['connect', 'db.test', '5432'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  // It may end before its output has been read.
+  const exited = once(child, 'exit');
   const stream = await fixture.nextStream();
   stream.accept();
   child.stdin.end('question');
@@ -25,7 +27,7 @@ test('input goes there, the response comes back, and each direction ends by itse
   // The client has said everything and still gets the whole response.
   stream.end('a'.repeat(1_000_000));
   assert.equal((await text(child.stdout)).length, 1_000_000);
-  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test('what the relay refuses is said, with the exit code of a refusal', async () => {
