@@ -8,6 +8,7 @@ import type { Frame, LinkFrame, OpenFields } from './frame.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { Limits } from './limits.ts';
 import { OutputQueue } from './output-queue.ts';
+import { sentBytesMax } from './sent-frames.ts';
 import { type StreamRecord, type StreamState, StreamTable } from './stream-table.ts';
 import { EventQueue, type TunnelEvent } from './tunnel-event.ts';
 import type { TunnelConnectionOptions, TunnelRole } from './tunnel-options.ts';
@@ -28,6 +29,7 @@ export class TunnelConnection {
   readonly #streams: StreamTable;
   readonly #link: LinkWindow;
   readonly #agreesOnModes: boolean;
+  readonly #frameBytesMax: number;
   #linkCredit = linkCreditBytesInitial;
   #goawaySent = false;
   #goawayReceived = false;
@@ -43,6 +45,7 @@ export class TunnelConnection {
     this.#streams = new StreamTable(limits, options.spare, options.unread);
     this.#link = new LinkWindow(limits);
     this.#agreesOnModes = options.agreesOnModes ?? false;
+    this.#frameBytesMax = sentBytesMax(limits, 'frameBytesMax');
   }
 
   /** Open streams, those included that are half-closed. */
@@ -112,9 +115,11 @@ export class TunnelConnection {
     if (this.#goawaySent || this.#goawayReceived || streamId > uint31Max) {
       throw noNewStreams();
     }
-    const { streamsMax, controlFrameBytesMax } = this.#limits;
+    const { streamsMax } = this.#limits;
     if (this.#streams.liveCount >= streamsMax) throw streamLimit(streamsMax);
-    this.#output.pushEncodedControl(encodeOpen(streamId, fields, controlFrameBytesMax));
+    this.#output.pushEncodedControl(
+      encodeOpen(streamId, fields, sentBytesMax(this.#limits, 'controlFrameBytesMax')),
+    );
     this.#addStream(streamId);
     return streamId;
   }
@@ -151,7 +156,7 @@ export class TunnelConnection {
     stream.sendCredit -= count;
     this.#linkCredit -= count;
     const part = count === data.length ? data : data.subarray(0, count);
-    this.#output.pushData(id, part, this.#limits.frameBytesMax);
+    this.#output.pushData(id, part, this.#frameBytesMax);
     return count;
   }
 

@@ -307,3 +307,24 @@ describe('silence', () => {
     });
   }
 });
+
+test('frames are none that the other side may not take, whatever this side takes', () => {
+  const raised = { frameBytesMax: 1 << 20, controlFrameBytesMax: 1 << 20 };
+  const { connection, hear, said } = alone('gateway', raised);
+  const [open] = hear([
+    { type: 'open', streamId: 1, fields: someFields },
+    { type: 'window', streamId: 1, bytes: 1 << 20 },
+    { type: 'window', streamId: 0, bytes: 1 << 20 },
+  ]);
+  assert.equal(open?.type, 'open');
+  assert.equal(connection.sendData(1, new Uint8Array(1 << 19)), 1 << 19);
+  // Read with the limits of a side that changed none.
+  assert.equal(
+    said().reduce((sum, frame) => sum + (frame.type === 'data' ? frame.data.length : 0), 0),
+    1 << 19,
+  );
+  const agent = alone('agent', raised).connection;
+  assert.throws(() => agent.openStream({ ...someFields, via: 'v'.repeat(9000) }), {
+    code: 'frame_too_large',
+  });
+});

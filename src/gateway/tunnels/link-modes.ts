@@ -3,8 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { blindHostsText } from '../../protocol/blind-hosts.ts';
 import type { LinkFrame, PlainMode } from '../../protocol/frame.ts';
-import { challengeBytes } from '../../protocol/link-frames.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { challengeBytes, plainModes } from '../../protocol/link-frames.ts';
 import { LinkVerifier } from '../../protocol/link-proof.ts';
+import { sentBytesMax } from '../../protocol/sent-frames.ts';
 import type { Policy, Principal } from '../../policy/decision.ts';
 import type { SessionPublicKey } from '../sessions/dpop-proof.ts';
 import { verifierOf } from '../sessions/session-signature.ts';
@@ -23,8 +25,7 @@ export interface LinkModesOptions {
   readonly signingKey: Pick<SigningKey, 'signText'>;
   readonly policy: () => Policy;
   readonly send: (frame: LinkFrame) => void;
-  /** A `hosts` frame is a control frame. */
-  readonly controlFrameBytesMax: number;
+  readonly limits: Limits;
 }
 
 export class LinkModes {
@@ -56,12 +57,13 @@ export class LinkModes {
     this.policyChanged();
   }
 
-  /** The hosts of the policy in force, where the agent ends TLS and was told others. */
+  /** The hosts of the policy in force, where the agent ends TLS and was told others. Without them it ends none, whatever was agreed. */
   policyChanged(): void {
-    if (!this.allows('http1')) return;
-    const { principal, policy, send, controlFrameBytesMax } = this.#options;
+    if (!plainModes.some((mode) => this.allows(mode))) return;
+    const { principal, policy, send, limits } = this.#options;
     const { version } = policy();
-    const text = blindHostsText(version, policy().blindHosts(principal), controlFrameBytesMax);
+    const bytesMax = sentBytesMax(limits, 'controlFrameBytesMax');
+    const text = blindHostsText(version, policy().blindHosts(principal), bytesMax);
     if (text === this.#told) return;
     this.#told = text;
     send({ type: 'hosts', text });

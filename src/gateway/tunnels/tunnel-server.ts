@@ -229,7 +229,7 @@ export class TunnelServer {
         send: (frame) => {
           link.sendLinkFrame(frame);
         },
-        controlFrameBytesMax: parts.limits.controlFrameBytesMax,
+        limits: parts.limits,
       });
     const tunnel = new LinkTunnel(principal.sessionId, link, modes);
     this.#tunnels.add(tunnel);
