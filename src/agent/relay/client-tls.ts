@@ -65,9 +65,10 @@ export class ClientTls implements Disposable {
     const { host } = parseAuthority(opening.authority);
     const alpn = protocolsFor(hello, allowed);
     if (alpn === undefined || !namesHost(hello, host)) return left;
+    // Of a handshake that fails nothing was agreed on: it is told in a mode that the tunnel takes.
     const claims: OpenFields = {
       ...opening,
-      mode: 'http1',
+      ...(allowed.includes('http1') ? { mode: 'http1' } : { mode: 'http2', alpn: protocols.http2 }),
       ...(hello.sni === undefined ? {} : { sni: hello.sni }),
     };
     try {

@@ -217,15 +217,24 @@ describe('what is left to the gateway as it came', () => {
   });
 });
 
-test('a failed handshake is told to the gateway by a stream that is reset with the reason', async () => {
-  await using fixture = await fixtureOf();
-  securing(await through(fixture.relay.port), { ca: [] });
+test('a failed handshake is told to the gateway by a stream that is reset with the reason, in a mode that the tunnel takes', async () => {
+  for (const [modes, claims] of [
+    [both, { mode: 'http1' }],
+    [['http1'], { mode: 'http1' }],
+    [['http2'], { mode: 'http2', alpn: 'h2' }],
+  ] as const)
+    await failsHandshake(modes, claims);
+});
+
+async function failsHandshake(modes: readonly PlainMode[], claims: object): Promise<void> {
+  await using fixture = await fixtureOf(() => modes);
+  securing(await through(fixture.relay.port), { ca: [], ALPNProtocols: ['h2', 'http/1.1'] });
   const stream = await fixture.nextStream();
-  assert.deepEqual(stream.fields, { authority, mode: 'http1', sni: 'origin.test' });
+  assert.deepEqual(stream.fields, { authority, sni: 'origin.test', ...claims });
   await closedOf(stream);
   assert.equal(stream.streamError?.code, 'tls_handshake');
   assert.match(stream.streamError.message, /^origin\.test: (?:the TLS handshake failed|the client closed)/);
-});
+}
 
 describe('a link that came while the handshake went on, and takes no plaintext,', () => {
   for (const [name, options] of [
