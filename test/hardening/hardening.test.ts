@@ -1,8 +1,10 @@
 // A few attacks of `npm run test:hardening`, so that an agent that lost its protection fails `npm test` too.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { runCommand } from '../support/command.ts';
 import { findTool } from '../support/tools.ts';
 import { cases } from './cases.ts';
 import { Bench } from './support/bench.ts';
@@ -33,6 +35,21 @@ test('each attack of the list is a case, and each case has a number of its own',
     [],
   );
 });
+
+test(
+  'a view of the home that could not even be begun is told as untried, and no denial',
+  { skip: reason },
+  async () => {
+    assert.ok(lab !== undefined);
+    const file = lab.writeFile(join(lab.newFolder(), 'secret'), 'canary\n');
+    const look = `mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp && exec "$@"`;
+    for (const word of ['bind', 'tree', 'overlay']) {
+      const attack = [lab.attackFile, `hidden-${word}`, file, 'canary'];
+      const { code, stdout } = await runCommand('unshare', ['-m', 'sh', '-c', look, 'sh', ...attack]);
+      assert.deepEqual([code, stdout.split(':')[0]], [2, 'untried'], stdout);
+    }
+  },
+);
 
 for (const attack of cases.filter(({ short }) => short === true)) {
   // The single file takes a minute to build and is played by `npm run test:hardening`.

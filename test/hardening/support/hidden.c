@@ -26,7 +26,9 @@ static int holds(int fd, const char *secret) {
   return memmem(text, length, secret, strlen(secret)) != NULL;
 }
 
+// `found` is negative where there was nothing to try it with, which is no denial.
 static int told(const char *what, int found) {
+  if (found < 0) { printf("untried: %s: %s\n", what, strerrorname_np(errno)); return UNTRIED; }
   if (found) { printf("stolen: %s\n", what); return WORKED; }
   printf("denied: %s: %s\n", what, strerrorname_np(errno));
   return DENIED;
@@ -40,8 +42,9 @@ static int by_processes(const char *file, const char *secret) {
   struct dirent *one;
   int found = 0;
   char path[4096];
+  if (!all) return -1;
   errno = ESRCH;
-  while (all && !found && (one = readdir(all))) {
+  while (!found && (one = readdir(all))) {
     if (!atoi(one->d_name) && strcmp(one->d_name, "self") != 0) continue;
     snprintf(path, sizeof path, "/proc/%s/root%s", one->d_name, file);
     found = by_path(path, secret);
@@ -51,7 +54,7 @@ static int by_processes(const char *file, const char *secret) {
       found = by_path(path, secret);
     }
   }
-  if (all) closedir(all);
+  closedir(all);
   return found;
 }
 
@@ -93,8 +96,13 @@ static int by_mount(const char *file, const char *secret, const char *how) {
   snprintf(home, sizeof home, "%s", file);
   *strrchr(home, '/') = 0;
   *strrchr(home, '/') = 0;
-  if (!mkdtemp(place)) return 0;
-  if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) { rmdir(place); errno = EPERM; return 0; }
+  if (!mkdtemp(place)) return -1;
+  if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
+    int refused = errno;
+    rmdir(place);
+    errno = refused;
+    return 0;
+  }
   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
   int result;
   if (strcmp(how, "bind") == 0) result = mount(home, place, NULL, MS_BIND, NULL);
