@@ -45,33 +45,62 @@ export function hideFiles(kernel: Kernel, hides: readonly Cover[]): Covers {
 /** A folder that is a standard stream: it would lead past what lies over its files, as the working folder would. */
 export interface FolderStream {
   readonly fd: number;
-  readonly path: string;
+  /** Undefined where it cannot be had. */
+  readonly path: string | undefined;
 }
 
 /** Looked for while this process has a place in /proc. */
 export function folderStreams(): readonly FolderStream[] {
-  return [0, 1, 2].flatMap((fd) => {
-    try {
-      return fstatSync(fd).isDirectory() ? [{ fd, path: readlinkSync(`/proc/self/fd/${fd}`) }] : [];
-    } catch {
-      // Closed.
-      return [];
-    }
-  });
+  return [0, 1, 2].flatMap((fd) => (isFolder(fd) ? [{ fd, path: pathOf(fd) }] : []));
 }
 
-/** The same folder as it is seen from here, once there is no other mount namespace to come. Why it cannot be had, or undefined. */
-function openAnew({ calls, numbers }: Kernel, streams: readonly FolderStream[]): string | undefined {
-  for (const { fd, path } of streams) {
-    try {
-      const opened = openSync(path, files.O_RDONLY | files.O_DIRECTORY);
-      requireDone(`standard stream ${fd}`, calls.call(numbers.dup3, opened, fd, 0));
-      closeSync(opened);
-    } catch (error) {
-      return `standard stream ${fd} is a folder of outside: ${error instanceof Error ? error.message : String(error)}`;
-    }
+function isFolder(fd: number): boolean {
+  try {
+    return fstatSync(fd).isDirectory();
+  } catch {
+    // Closed.
+    return false;
   }
-  return undefined;
+}
+
+function pathOf(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The same folders as they are seen from here, once there is no other mount namespace to come. One that cannot be had here is /dev/null,
+ * for else the command had that of outside. Gives those. Throws an Error if that cannot be had either.
+ */
+function openAnew(kernel: Kernel, streams: readonly FolderStream[]): readonly number[] {
+  return streams
+    .filter(({ fd, path }) => path === undefined || !isPutAs(kernel, fd, () => openFolder(path)))
+    .map(({ fd }) => {
+      if (!isPutAs(kernel, fd, () => openSync('/dev/null', files.O_RDONLY)))
+        throw new Error(`standard stream ${fd} is a folder of outside, and cannot be replaced`);
+      return fd;
+    });
+}
+
+function openFolder(path: string): number {
+  return openSync(path, files.O_RDONLY | files.O_DIRECTORY);
+}
+
+function isPutAs({ calls, numbers }: Kernel, fd: number, open: () => number): boolean {
+  let opened: number;
+  try {
+    opened = open();
+  } catch {
+    return false;
+  }
+  try {
+    return calls.call(numbers.dup3, opened, fd, 0) >= 0;
+  } finally {
+    closeSync(opened);
+  }
 }
 
 /** On a disk that can be read, every file can. */
@@ -134,6 +163,13 @@ function canUnmount(kernel: Kernel, path: string, uid: number): boolean {
   return hasPower(calls, numbers, isHeld ? uid : 0);
 }
 
+/** What was found of what holds in the end. */
+export interface LookedAt {
+  readonly layers: readonly LayerReport[];
+  /** Standard streams that were folders which cannot be had inside. */
+  readonly lostStreams: readonly number[];
+}
+
 /** Files are hidden if they cannot be had by what holds in the end, and not because something lies over them. */
 export function lookedAt(
   context: Kernel & {
@@ -142,10 +178,12 @@ export function lookedAt(
     readonly folderStreams?: readonly FolderStream[];
   },
   layers: readonly LayerReport[],
-): readonly LayerReport[] {
+): LookedAt {
   const { hidden, uid = process.geteuid?.() ?? 0, folderStreams: streams = [] } = context;
-  if (hidden === undefined) return layers;
-  const way = openAnew(context, streams) ?? wayToHidden(context, hidden, uid);
-  if (way === undefined) return layers;
-  return layers.map((one) => (one.layer === 'files' ? { layer: 'files', held: false, reason: way } : one));
+  if (hidden === undefined) return { layers, lostStreams: [] };
+  const lostStreams = openAnew(context, streams);
+  const way = wayToHidden(context, hidden, uid);
+  if (way === undefined) return { layers, lostStreams };
+  const open: LayerReport = { layer: 'files', held: false, reason: way };
+  return { layers: layers.map((one) => (one.layer === 'files' ? open : one)), lostStreams };
 }

@@ -32,6 +32,9 @@ export function jailFacts({ layers, measures }: JailReport, isRoot = process.get
   const streams = measures?.networkStreams ?? [];
   if (streams.length > 0)
     notes.push(`jail: standard stream ${streams.join(', ')} is a socket of a network outside`);
+  const lost = measures?.lostStreams ?? [];
+  if (lost.length > 0)
+    notes.push(`jail: standard stream ${lost.join(', ')} is a folder that cannot be had inside: /dev/null`);
   if (held.includes('processes') && measures?.ownTerminals === false)
     notes.push('jail: other terminals of this user can be read and written');
   const inherited = measures?.inherited ?? [];

@@ -88,12 +88,12 @@ export async function runJailHelper(): Promise<number> {
 
 async function enter(context: JailContext): Promise<JailReport> {
   try {
-    const layers = lookedAt(context, await enterLayers(context));
+    const { layers, lostStreams } = lookedAt(context, await enterLayers(context));
     const { init, hasAllPorts = false } = context;
     const isStranded =
       context.isInside && layers.some(({ layer, held }) => namespaceLayers.has(layer) && !held);
     const { plan, uid = process.geteuid?.() ?? 0, reachesOwnAlone, ownTerminals } = context;
-    const measures = measure(context, plan, { uid, reachesOwnAlone, ownTerminals });
+    const measures = { ...measure(context, plan, { uid, reachesOwnAlone, ownTerminals }), lostStreams };
     return {
       layers,
       isStranded,

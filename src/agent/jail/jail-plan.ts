@@ -114,6 +114,8 @@ export interface JailMeasures {
   readonly networkWays?: readonly string[];
   /** Standard streams that lead into a network outside. */
   readonly networkStreams: readonly number[];
+  /** For `files`: standard streams that were folders which cannot be had inside, and are /dev/null. */
+  readonly lostStreams?: readonly number[];
   /** No terminal of outside has a path. */
   readonly ownTerminals: boolean;
   /** Descriptors beyond them that it would have. */

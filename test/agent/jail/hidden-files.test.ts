@@ -1,8 +1,20 @@
 // The layer `files`, by the kernel: what lies over secrets, and that it is measured from the command's place.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -138,5 +150,81 @@ test(
     });
     await once(child, 'exit');
     assert.equal(readFileSync(output, 'utf8'), 'secret\n');
+  },
+);
+
+const jailProcess = new URL('../../../src/agent/jail/jail-process.ts', import.meta.url).href;
+
+/** What a command says whose standard input is that folder. */
+function saidOf(folder: number, home: string): { readonly text: string; readonly report: JailReport } {
+  const plan = { layers, hides: [{ path: join(home, '.ssh') }] };
+  const script = 'readlink /proc/self/fd/0; cat /proc/self/fd/0/key 2>/dev/null';
+  const program = `
+    const { openJail } = await import(${JSON.stringify(jailProcess)});
+    await using jail = await openJail(${JSON.stringify(plan)}, ${JSON.stringify(helper)});
+    const child = jail.start({ file: 'sh', args: ['-c', ${JSON.stringify(script)}], environment: { PATH: '/usr/bin:/bin' } });
+    await new Promise((resolve) => child.once('exit', resolve));
+    await jail.leftovers?.[Symbol.asyncDispose]();
+    process.stderr.write(JSON.stringify(jail.report));`;
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: [folder, 'pipe', 'pipe'],
+  });
+  assert.equal(status, 0, stderr);
+  return { text: stdout, report: JSON.parse(stderr) as JailReport };
+}
+
+/** Folders in a folder, by descriptors: the last is deeper than any path can name. Disposed, they are gone. */
+function deeperThanPaths(top: string): Disposable & { readonly last: number } {
+  const name = 'd'.repeat(250);
+  const inside = (fd: number): string => `/proc/self/fd/${fd}/${name}`;
+  const fds = [openSync(top, 'r')];
+  for (let depth = 0; depth < 18; depth++) {
+    const parent = fds.at(-1)!;
+    mkdirSync(inside(parent));
+    fds.push(openSync(inside(parent), 'r'));
+  }
+  const last = fds.at(-1)!;
+  writeFileSync(`/proc/self/fd/${last}/key`, 'secret\n');
+  return {
+    last,
+    [Symbol.dispose]: () => {
+      rmSync(`/proc/self/fd/${last}/key`);
+      closeSync(fds.pop()!);
+      for (const fd of fds.toReversed()) {
+        rmdirSync(inside(fd));
+        closeSync(fd);
+      }
+    },
+  };
+}
+
+test(
+  'a folder as a standard stream is had as it is seen inside, or is /dev/null, which is told',
+  { skip },
+  async () => {
+    await using one = await secretHome();
+    const hidden = join(one.home, '.ssh');
+    const open = openSync(join(hidden, 'deep'), 'r');
+    using deep = deeperThanPaths(hidden);
+    const cases = [
+      [openSync(one.home, 'r'), `${one.home}\n`, []],
+      // Covered with the folder that it is in.
+      [open, '/dev/null\n', [0]],
+      [deep.last, '/dev/null\n', [0]],
+    ] as const;
+    for (const [folder, text, lostStreams] of cases) {
+      const said = saidOf(folder, one.home);
+      assert.equal(said.text, text);
+      assert.deepEqual(said.report.measures?.lostStreams, lostStreams);
+      const { filesHidden, notes } = jailFacts(said.report);
+      assert.equal(filesHidden, true);
+      assert.equal(
+        notes.filter((note) => /standard stream 0 is .*: \/dev\/null/.test(note)).length,
+        lostStreams.length,
+      );
+    }
+    for (const [folder] of cases.slice(0, 2)) closeSync(folder);
   },
 );
