@@ -64,9 +64,18 @@ function isBelow(path: string, folder: string): boolean {
   return way === '' || (!way.startsWith('..') && !isAbsolute(way));
 }
 
-/** What a person has to know of it, in one line; empty if nothing is hidden. */
-export function hiddenNote({ hidden, copies, replaced, without }: HomeSecrets, report: JailReport): string {
-  if (!report.layers.some(({ layer, held }) => layer === 'files' && held)) return '';
+/** What a person has to know of it, in one line and one for streams that are lost by it; empty if nothing is hidden. */
+export function hiddenNote(secrets: HomeSecrets, { layers, measures }: JailReport): string {
+  if (!layers.some(({ layer, held }) => layer === 'files' && held)) return '';
+  return secretsNote(secrets) + lostNote(measures?.lostStreams ?? []);
+}
+
+function lostNote(lost: readonly number[]): string {
+  if (lost.length === 0) return '';
+  return `upstreamproxy: standard stream ${lost.join(', ')} is /dev/null for the command: it is a folder that cannot be had beside what is hidden\n`;
+}
+
+function secretsNote({ hidden, copies, replaced, without }: HomeSecrets): string {
   const parts = [
     ...(hidden.length > 0 ? [`hidden: ${hidden.join(', ')}`] : []),
     ...(copies.length > 0 ? [`without its secrets: ${copies.join(', ')}`] : []),

@@ -99,6 +99,23 @@ test('a line says what is hidden only where it is', () => {
   assert.equal(hiddenNote({ ...secrets, hidden: [], copies: [], replaced: [], without: [] }, held), '');
 });
 
+test('a standard stream that is lost by what is hidden is told in a line of its own', () => {
+  const none = { covers: [], credentials: [], hidden: [], copies: [], replaced: [], without: [] };
+  const measures = { isPowerful: false, uid: 0, networkStreams: [], inherited: [], ownTerminals: true };
+  const lost = (lostStreams: readonly number[]): string => {
+    const report = {
+      layers: [{ layer: 'files', held: true }],
+      measures: { ...measures, reachesOwnAlone: true, lostStreams },
+    } as const;
+    return hiddenNote(none, report);
+  };
+  assert.equal(lost([]), '');
+  assert.match(
+    lost([0, 1]),
+    /^upstreamproxy: standard stream 0, 1 is \/dev\/null for the command: [^\n]*\n$/,
+  );
+});
+
 test('a working folder that would be hidden is refused, with the way to open it', async () => {
   await using folder = await temporaryDirectory();
   const ssh = join(folder.path, '.ssh');
