@@ -76,6 +76,9 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
 
 /** Packages, by the folders that may use them. The agent uses none. */
 const packageUsers: Readonly<Record<string, readonly string[]>> = {
+  '@tanstack/react-virtual': ['console'],
+  react: ['console'],
+  'react-dom': ['console'],
   '@marcbachmann/cel-js': ['policy'],
   jose: ['gateway'],
   tldts: ['http'],
@@ -130,7 +133,7 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const sources = globSync('src/**/*.ts', { cwd: root }).sort();
+const sources = globSync('src/**/*.{ts,tsx}', { cwd: root }).sort();
 
 function folderOf(file: string): string {
   const [, folder = '.'] = /^src\/([^/]+)\//.exec(file) ?? [];
@@ -295,7 +298,7 @@ test('only the commands read the command line and the environment, and end the p
 });
 
 test('no file is longer than 400 lines, no test longer than 700, and none has a default export', () => {
-  const files = globSync('{src,test,scripts,bench,fuzz}/**/*.ts', { cwd: root });
+  const files = globSync('{src,test,scripts,bench,fuzz}/**/*.{ts,tsx}', { cwd: root });
   assert.ok(files.length > sources.length);
   for (const file of files) {
     const text = readFileSync(join(root, file), 'utf8');
@@ -327,7 +330,7 @@ test('no function of the source is longer than 60 lines or takes more than four 
   assert.deepEqual(lintFindings(['src', 'scripts', 'bench', 'fuzz']), []);
   // The exceptions, each with its reason; one that is needed no more is a finding, by the linter.
   const allowed = new Map([['src/system/ffi.ts', 4]]);
-  for (const file of globSync('{src,scripts,bench,fuzz}/**/*.ts', { cwd: root })) {
+  for (const file of globSync('{src,scripts,bench,fuzz}/**/*.{ts,tsx}', { cwd: root })) {
     const text = readFileSync(join(root, file), 'utf8');
     const found = [...text.matchAll(/(?:eslint|oxlint)-disable\S* max-(?:params|lines-per-function)\b(.*)/g)];
     assert.equal(found.length, allowed.get(file) ?? 0, `${file} has other exceptions than the list`);
@@ -377,6 +380,8 @@ test('a test that is named after a source file stands at the mirrored path, and 
   const waiting = [
     ...tests,
     ...['main', 'single-file', 'single-file-gateway'].map((name) => `src/cli/${name}.ts`),
+    // The console is built, and opened in a browser.
+    'src/console/main.tsx',
   ];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (loaded.has(file) || !existsSync(join(root, file))) continue;

@@ -78,6 +78,8 @@ test('the package has the program, the types, the documents and what they link t
     'dist/index.js',
     'dist/index.d.ts',
     'dist/cli/main.js',
+    'dist/console/index.html',
+    'dist/console/LICENSES.md',
     'schema/audit-event.schema.json',
     'schema/policy.schema.json',
     'schema/gateway.schema.json',
@@ -87,7 +89,7 @@ test('the package has the program, the types, the documents and what they link t
     assert.ok(paths.includes(path), path);
   }
   const expected =
-    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],

@@ -1,7 +1,7 @@
 // The admin API on a TCP port: with TLS wherever it is not loopback, and for the names alone that it is meant to be reached by.
 
 import { readFile } from 'node:fs/promises';
-import type { Server, ServerOptions } from 'node:http';
+import type { IncomingHttpHeaders, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -92,4 +92,19 @@ export function isOwnHost(host: string | undefined, { address, names }: AdminLis
   } catch {
     return false;
   }
+}
+
+/**
+ * Whether no page asks, or the console of this very listener does. Its host must have passed `isOwnHost`. At the socket there is no console,
+ * so no page has business there.
+ */
+export function isOwnOrigin(
+  { origin, host = '', 'sec-fetch-site': site }: IncomingHttpHeaders,
+  listen: AdminListen | undefined,
+): boolean {
+  if (origin === undefined && site === undefined) return true;
+  if (listen === undefined) return origin === undefined;
+  const own = `${listen.tls === undefined ? 'http' : 'https'}://${host}`.toLowerCase();
+  const isSameSite = site === undefined || site === 'same-origin';
+  return isSameSite && (origin === undefined || origin.toLowerCase() === own);
 }

@@ -13,9 +13,10 @@ import { problemDocument, problemType } from '../../protocol/problem-document.ts
 import type { AdminListen } from '../config/admin-settings.ts';
 import { newTraceId } from '../audit/event-identity.ts';
 import type { AdminParts, Asked } from './admin-parts.ts';
-import { isOwnHost, openAdminPort } from './admin-port.ts';
+import { isOwnHost, isOwnOrigin, openAdminPort } from './admin-port.ts';
 import { readBody, readQuery, type Routed, routeOf } from './admin-request.ts';
 import { listenOnSocket } from './admin-socket.ts';
+import { type ConsoleAssets, loadConsole } from './console-assets.ts';
 import { etagMatches, etagOf } from './etag.ts';
 import { followEvents } from './event-operations.ts';
 import { Idempotency, type Sent } from './idempotency.ts';
@@ -29,6 +30,8 @@ export interface AdminServerOptions {
   readonly socket: string;
   /** A TCP port beside it. */
   readonly listen?: AdminListen | undefined;
+  /** Where the files of the console are, if not beside the program. */
+  readonly consoleFolder?: string;
   /** What users of this machine may do by their user id; others need a token. */
   readonly socketRoles: ReadonlyMap<number, AdminRole>;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -69,9 +72,10 @@ async function openPort(
   listen: AdminListen,
   { options, api, stack }: { options: AdminServerOptions; api: AdminApi; stack: AsyncDisposableStack },
 ): Promise<number> {
+  const assets = await loadConsole(options.consoleFolder);
   const { server, port, following } = await openAdminPort({ listen, options: httpOptions, log: options.log });
   stack.defer(
-    serveOn(server, options, (request, response) => api.serve(request, response, { listen, port })),
+    serveOn(server, options, (request, response) => api.serve(request, response, { listen, port, assets })),
   );
   if (following !== undefined) stack.use(following);
   return port;
@@ -113,6 +117,7 @@ const stillKnownIntervalMs = 1000;
 interface TcpPlace {
   readonly listen: AdminListen;
   readonly port: number;
+  readonly assets: ConsoleAssets;
 }
 
 class AdminApi {
@@ -139,8 +144,9 @@ class AdminApi {
           'authority_mismatch',
           'the admin API is not known by the name that the request has as its host; name it in admin.listen.names',
         );
-      // A page of a browser has no business here: the console has an origin of its own.
-      if (request.headers.origin !== undefined)
+      if (at?.assets.serve(request, response) === true) return;
+      // The only page that has business here is the console, and it comes from this port.
+      if (!isOwnOrigin(request.headers, at?.listen))
         throw new ProxyError('operator_refused', 'pages of other origins may not ask the admin API');
       const routed = routeOf(request.method ?? '', request.url ?? '');
       const operator = await this.#operatorOf(request, at);

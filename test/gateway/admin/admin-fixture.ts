@@ -106,6 +106,7 @@ async function fill(store: Store): Promise<void> {
 export async function openAdminScene(
   socketRoles: ReadonlyMap<number, AdminRole> = new Map(),
   listen?: AdminListen,
+  consoleFolder?: string,
 ): Promise<AdminScene> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
@@ -157,6 +158,7 @@ export async function openAdminScene(
     socket,
     socketRoles,
     listen,
+    ...(consoleFolder === undefined ? {} : { consoleFolder }),
     log: (_, message) => logged.push(message),
     onLimit: (limit) => limits.push(limit),
     onStranger: (error) => strangers.push(error),

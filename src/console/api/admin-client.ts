@@ -1,0 +1,115 @@
+// The admin API as the console asks it: same origin, the token in a header, every response checked for being one.
+
+import type { AdminOperation, OutputOf } from '../../api/admin/routes.ts';
+
+/** A refusal of the API or of the way to it, in words for a person. */
+export class ApiFault extends Error {
+  override readonly name = 'ApiFault';
+  /** Undefined where no response came. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number, cause?: unknown) {
+    super(message, { cause });
+    this.status = status;
+  }
+}
+
+export type Fetch = typeof fetch;
+
+export interface AskOptions {
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const responseTimeoutMs = 20_000;
+
+export class AdminClient {
+  readonly #token: string;
+  readonly #fetch: Fetch;
+  readonly #onUnknown: () => void;
+
+  /** `onUnknown` is told when the token is known no longer. */
+  constructor({ token, fetch, onUnknown }: { token: string; fetch: Fetch; onUnknown: () => void }) {
+    this.#token = token;
+    this.#fetch = fetch;
+    this.#onUnknown = onUnknown;
+  }
+
+  /** @throws ApiFault */
+  async get<Operation extends AdminOperation>(
+    _operation: Operation,
+    path: string,
+    { query = {}, signal }: AskOptions = {},
+  ): Promise<OutputOf<Operation>> {
+    const response = await this.#ask(withQuery(path, query), { signal: bounded(signal) });
+    return (await bodyOf(response)) as OutputOf<Operation>;
+  }
+
+  /** A write, or a question with a body. Sent once more it is the same act: the key says so. @throws ApiFault */
+  async post<Operation extends AdminOperation>(
+    _operation: Operation,
+    path: string,
+    body: object,
+  ): Promise<OutputOf<Operation>> {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() };
+    const init = { method: 'POST', headers, body: JSON.stringify(body), signal: bounded() };
+    return (await bodyOf(await this.#ask(path, init))) as OutputOf<Operation>;
+  }
+
+  /** The body of a response that goes on. @throws ApiFault */
+  async stream(path: string, { query = {}, signal }: AskOptions): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#ask(withQuery(path, query), { signal: signal ?? null });
+    if (response.body === null) throw new ApiFault('the stream has no body', response.status);
+    return response.body;
+  }
+
+  async #ask(path: string, init: RequestInit): Promise<Response> {
+    const headers = { ...init.headers, authorization: `Bearer ${this.#token}` };
+    const asked: RequestInit = {
+      ...init,
+      headers,
+      credentials: 'omit',
+      cache: 'no-store',
+      redirect: 'error',
+    };
+    const response = await this.#fetch(path, asked).catch((error: unknown) => {
+      throw new ApiFault('The gateway cannot be reached.', undefined, error);
+    });
+    if (response.ok) return response;
+    if (response.status === 401) this.#onUnknown();
+    throw new ApiFault(await problemOf(response), response.status);
+  }
+}
+
+/** A segment of a path that holds an id. */
+export function segment(id: string): string {
+  return encodeURIComponent(id);
+}
+
+function withQuery(path: string, query: NonNullable<AskOptions['query']>): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
+}
+
+function bounded(signal?: AbortSignal): AbortSignal {
+  const timeout = AbortSignal.timeout(responseTimeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw new ApiFault('The response of the gateway is not JSON.', response.status, error);
+  }
+}
+
+/** RFC 9457. */
+async function problemOf(response: Response): Promise<string> {
+  const value: unknown = await response.json().catch(() => undefined);
+  if (typeof value === 'object' && value !== null && 'detail' in value && typeof value.detail === 'string')
+    return value.detail;
+  return `The gateway refused it with status ${response.status}.`;
+}

@@ -1,0 +1,68 @@
+// Log-in, and behind it the views.
+
+import { type ReactElement, useEffect, useMemo, useState } from 'react';
+import type { OutputOf } from '../api/admin/routes.ts';
+import { AdminClient } from './api/admin-client.ts';
+import { EventFeed } from './api/event-feed.ts';
+import { Login } from './login.tsx';
+import { DeskContext } from './parts/operator.ts';
+import { Shell } from './shell.tsx';
+
+/** Of this tab alone, and gone with it. */
+const tokenKey = 'upstreamproxy.operator';
+
+interface LoggedIn {
+  readonly client: AdminClient;
+  readonly who: OutputOf<'who'>;
+}
+
+export function App(): ReactElement {
+  const [operator, setOperator] = useState<LoggedIn>();
+  const [kept, setKept] = useState(() => sessionStorage.getItem(tokenKey) ?? '');
+  const [reason, setReason] = useState('');
+  const leave = (why: string): void => {
+    sessionStorage.removeItem(tokenKey);
+    setKept('');
+    setReason(why);
+    setOperator(undefined);
+  };
+  const enter = async (token: string): Promise<void> => {
+    const client = new AdminClient({
+      token,
+      fetch: (...asked) => fetch(...asked),
+      onUnknown: () => leave('The token is not known, has expired, or was revoked.'),
+    });
+    const who = await client.get('who', '/v1/who');
+    sessionStorage.setItem(tokenKey, token);
+    setReason('');
+    setOperator({ client, who });
+  };
+  if (operator === undefined) return <Login kept={kept} reason={reason} enter={enter} />;
+  return <Desk key={operator.who.name} operator={operator} signOut={() => leave('')} />;
+}
+
+const saidMs = 6000;
+
+function Desk({ operator, signOut }: { operator: LoggedIn; signOut: () => void }): ReactElement {
+  const { client, who } = operator;
+  const feed = useMemo(() => new EventFeed(client), [client]);
+  const [said, setSaid] = useState('');
+  useEffect(() => {
+    void feed.run();
+    return () => feed.close();
+  }, [feed]);
+  useEffect(() => {
+    if (said === '') return undefined;
+    const timer = setTimeout(() => setSaid(''), saidMs);
+    return () => clearTimeout(timer);
+  }, [said]);
+  const desk = useMemo(() => ({ client, feed, who, signOut, say: setSaid }), [client, feed, who, signOut]);
+  return (
+    <DeskContext value={desk}>
+      <Shell />
+      <div role="status" className={said === '' ? 'hidden' : 'toast'}>
+        {said}
+      </div>
+    </DeskContext>
+  );
+}

@@ -1,0 +1,31 @@
+// Keys that act. A key never acts while somebody writes.
+
+import { useEffect, useRef } from 'react';
+
+export type KeyActs = Readonly<Record<string, (() => void) | undefined>>;
+
+function isWriting(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+}
+
+/** By `KeyboardEvent.key`. */
+export function useKeys(acts: KeyActs): void {
+  const current = useRef(acts);
+  useEffect(() => {
+    current.current = acts;
+  });
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+      if (isWriting(event.target) || document.querySelector('dialog[open]') !== null) return;
+      const act = current.current[event.key];
+      if (act === undefined) return;
+      // A button that has the focus is pressed by its own keys.
+      if (event.key === 'Enter' && event.target instanceof HTMLButtonElement) return;
+      event.preventDefault();
+      act();
+    };
+    window.addEventListener('keydown', press);
+    return () => window.removeEventListener('keydown', press);
+  }, []);
+}

@@ -1,0 +1,165 @@
+// What stands around every view: where one is, what waits, whether all is followed.
+
+import { type ReactElement, useRef } from 'react';
+import { countText, zoneText } from './model/display.ts';
+import { Help } from './parts/help.tsx';
+import { Brand, Icon, type IconName } from './parts/icon.tsx';
+import { useKeys } from './parts/keys.ts';
+import { Link } from './parts/link.tsx';
+import { addressOf, go, type Place, placeOf, useAddress, type ViewName } from './parts/location.ts';
+import { useAsked, useDesk, useFeed, useNow } from './parts/operator.ts';
+import { switchTheme } from './parts/theme.ts';
+import { View } from './views/view.tsx';
+
+interface Entry {
+  readonly view: ViewName;
+  readonly name: string;
+  readonly icon: IconName;
+}
+
+const entries: readonly Entry[] = [
+  { view: 'live', name: 'Live', icon: 'live' },
+  { view: 'access', name: 'Access', icon: 'access' },
+  { view: 'sessions', name: 'Sessions', icon: 'sessions' },
+  { view: 'policy', name: 'Policy', icon: 'policy' },
+  { view: 'overview', name: 'Overview', icon: 'overview' },
+];
+const credentials: Entry = { view: 'credentials', name: 'Credentials', icon: 'key' };
+const waitingEveryMs = 3000;
+
+export function Shell(): ReactElement {
+  const address = useAddress();
+  const { pathname, search } = new URL(address, location.origin);
+  const place = placeOf(pathname, search);
+  const help = useRef<HTMLDialogElement>(null);
+  const all = [...entries, credentials];
+  useKeys({
+    '?': () => help.current?.showModal(),
+    t: switchTheme,
+    ...Object.fromEntries(all.map(({ view }, at) => [String(at + 1), () => go(addressOf(view))])),
+  });
+  const pending = useAsked({
+    operation: 'accessRequests',
+    path: '/v1/access',
+    query: { state: 'pending' },
+    everyMs: waitingEveryMs,
+  }).value?.items.length;
+  return (
+    <div className="app">
+      <Side place={place} pending={pending} showHelp={() => help.current?.showModal()} />
+      <main className="main">
+        <CutBanner />
+        <View place={place} />
+      </main>
+      <nav className="tabbar" aria-label="Views, below">
+        {entries.map((entry) => (
+          <Link key={entry.view} to={addressOf(entry.view)} isCurrent={entry.view === place.view}>
+            <Icon name={entry.icon} size={18} />
+            {entry.name}
+            {entry.view === 'access' && pending !== undefined && pending > 0 ? (
+              <span className="hot">{pending}</span>
+            ) : null}
+          </Link>
+        ))}
+      </nav>
+      <Help dialog={help} />
+    </div>
+  );
+}
+
+interface SideProps {
+  readonly place: Place;
+  readonly pending: number | undefined;
+  readonly showHelp: () => void;
+}
+
+function Side({ place, pending, showHelp }: SideProps): ReactElement {
+  const link = (entry: Entry): ReactElement => (
+    <Link
+      key={entry.view}
+      className="nav"
+      to={addressOf(entry.view)}
+      isCurrent={entry.view === place.view}
+      label={entry.view === 'access' && (pending ?? 0) > 0 ? `Access, ${pending} wait` : entry.name}
+    >
+      <Icon name={entry.icon} />
+      <span className="tx">{entry.name}</span>
+      {entry.view === 'access' && (pending ?? 0) > 0 ? <span className="n hot">{pending}</span> : null}
+    </Link>
+  );
+  return (
+    <nav className="side" aria-label="Views">
+      <div className="brand">
+        <Brand />
+        <span className="tx">upstreamproxy</span>
+      </div>
+      {entries.map(link)}
+      <div className="gap" />
+      {link(credentials)}
+      <div className="sp" />
+      <Foot showHelp={showHelp} />
+    </nav>
+  );
+}
+
+function Foot({ showHelp }: { readonly showHelp: () => void }): ReactElement {
+  const { who, signOut } = useDesk();
+  const feed = useFeed();
+  const now = useNow();
+  const rate = feed.rate(now);
+  const { state } = feed.connection;
+  const dot = state === 'following' ? 'pulse' : state === 'cut' ? 'bad' : 'off';
+  const name = who.name.replace(/ \(token .*$/, '');
+  return (
+    <div className="foot">
+      <div className="row">
+        <span className={`live-dot ${dot}`} />
+        <span className="nw tx">
+          {rate === undefined ? 'not following' : `${rate < 10 ? rate.toFixed(1) : countText(rate)} events/s`}
+        </span>
+      </div>
+      <div className="row tx">
+        <span className="el" title={who.name}>
+          {name}, {who.role}
+        </span>
+      </div>
+      <div className="row">
+        <span className="tx">{zoneText(now)}</span>
+        <span className="sp tx" />
+        <button
+          type="button"
+          className="btn ic"
+          aria-label="Switch theme"
+          title="Switch theme (t)"
+          onClick={switchTheme}
+        >
+          <Icon name="theme" size={14} />
+        </button>
+        <button type="button" className="btn ic" aria-label="Log out" title="Log out" onClick={signOut}>
+          <Icon name="out" size={14} />
+        </button>
+        <button type="button" className="btn ic" aria-label="Keys" title="Keys (?)" onClick={showHelp}>
+          <kbd>?</kbd>
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** Cut off is said, since when, and when it is tried again. */
+function CutBanner(): ReactElement | null {
+  const { connection } = useFeed();
+  const now = useNow();
+  if (connection.state !== 'cut') return null;
+  const seconds = Math.max(0, Math.ceil((connection.nextTryMs - now) / 1000));
+  return (
+    <div className="banner" role="alert">
+      <Icon name="warn" size={13} />
+      <span>
+        Not connected since {new Date(connection.sinceMs).toLocaleTimeString('en-GB')}. {connection.why} What
+        is shown was known then; it catches up by itself.{' '}
+        {seconds === 0 ? 'Trying now.' : `Trying again in ${seconds} s.`}
+      </span>
+    </div>
+  );
+}

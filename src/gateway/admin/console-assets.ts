@@ -1,0 +1,130 @@
+// The console's files, as the build made them: read once at the start into a table of fixed paths, so no request names a file.
+
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { etagMatches } from './etag.ts';
+
+/** The console of one listener. */
+export interface ConsoleAssets {
+  /** Whether it was the console that was asked for; the response is then sent. Never throws. */
+  serve(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+interface Asset {
+  readonly type: string;
+  readonly body: Buffer;
+  readonly gzipped: Buffer;
+  readonly etag: string;
+  /** Its name has a hash of its content. */
+  readonly isImmutable: boolean;
+}
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** The pages; each is the same document, and what it shows is the address. An id is one segment. */
+const pagePattern =
+  /^\/(?:live|access|sessions|policy|overview|credentials|exchange\/[^/]{1,200}|sessions\/[^/]{1,200})?$/;
+
+/** The build puts the files there, and the package has them at the same place beside the program. */
+const builtFolder = '../../../dist/console';
+
+/** Reads the files of a build. Without one, its pages say so. */
+export async function loadConsole(folder: string | undefined = ownFolder()): Promise<ConsoleAssets> {
+  const assets = await (folder === undefined ? undefined : readAssets(folder))?.catch((error: unknown) => {
+    // A build that was never made; anything else of it is a fault.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return { serve: (request, response) => serve(assets, request, response) };
+}
+
+/** The single file stands beside nothing, and its modules are nowhere. */
+function ownFolder(): string | undefined {
+  const url = import.meta.url;
+  return url === 'file:///' ? undefined : fileURLToPath(new URL(builtFolder, url));
+}
+
+const compressed = promisify(gzip);
+
+async function readAssets(folder: string): Promise<ReadonlyMap<string, Asset>> {
+  const assets = new Map([['/', await readAsset(join(folder, 'index.html'), false)]]);
+  const entries = await readdir(join(folder, 'assets'), { withFileTypes: true });
+  for (const entry of entries)
+    if (entry.isFile() && extname(entry.name) in types)
+      assets.set(`/assets/${entry.name}`, await readAsset(join(folder, 'assets', entry.name), true));
+  return assets;
+}
+
+async function readAsset(path: string, isImmutable: boolean): Promise<Asset> {
+  const body = await readFile(path);
+  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
+  const type = types[extname(path)] ?? 'application/octet-stream';
+  return { type, body, gzipped: await compressed(body), etag, isImmutable };
+}
+
+/** What the page may do: its own files and its own origin, and nothing is written as markup or run as text. */
+const securityFields = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+} as const;
+
+const notBuilt =
+  'The console is not part of this program: its files were not built, or this is the single file, which has none. In a checkout, ' +
+  '"npm run build:console" makes them; the npm package has them. The API is served all the same.\n';
+
+function serve(
+  assets: ReadonlyMap<string, Asset> | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const [path = ''] = (request.url ?? '').split('?', 1);
+  const isPage = pagePattern.test(path);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+  if (assets === undefined) {
+    if (!isPage) return false;
+    response.writeHead(503, { ...securityFields, 'content-type': 'text/plain; charset=utf-8' }).end(notBuilt);
+    return true;
+  }
+  const asset = assets.get(isPage ? '/' : path);
+  if (asset === undefined) return false;
+  send(asset, request, response);
+  return true;
+}
+
+function send(asset: Asset, request: IncomingMessage, response: ServerResponse): void {
+  const { type, etag, isImmutable, body, gzipped } = asset;
+  const fields = {
+    ...securityFields,
+    'content-type': type,
+    'cache-control': isImmutable ? 'private, max-age=31536000, immutable' : 'no-cache',
+    vary: 'accept-encoding',
+    etag,
+  };
+  const ifNoneMatch = request.headers['if-none-match'];
+  if (ifNoneMatch !== undefined && etagMatches(ifNoneMatch, etag)) {
+    response.writeHead(304, fields).end();
+    return;
+  }
+  const isGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  const sent = isGzip ? gzipped : body;
+  const encoding = isGzip ? { 'content-encoding': 'gzip' } : {};
+  response.writeHead(200, { ...fields, ...encoding, 'content-length': sent.length });
+  response.end(request.method === 'HEAD' ? undefined : sent);
+}

@@ -1,0 +1,75 @@
+// The live view in a real browser, before a real gateway with real traffic.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { axeFindings, logIn, openBrowser, openPage, picture } from '../support/browser.ts';
+import { type ConsoleStage, openConsoleStage, sendTraffic } from '../support/stage.ts';
+
+let stage: ConsoleStage;
+let browser: Browser;
+const look = { width: 1440, height: 900, theme: 'light' } as const;
+
+before(async () => {
+  stage = await openConsoleStage();
+  await sendTraffic(stage);
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await stage?.[Symbol.asyncDispose]();
+});
+
+test('a token that is wrong is told, one that is right opens the live view, and it is in no address', async () => {
+  const { page, faults, context } = await openPage(browser, stage.origin, look);
+  await page.goto(`${stage.origin}/live`);
+  await page.getByLabel('Operator token').fill('upadm_wrong');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('the request has no token of this API').waitFor();
+  faults.length = 0;
+  await logIn(page, stage.origin, await stage.token('viewer'));
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).waitFor();
+  // A page that is loaded anew is still logged in; another tab is not.
+  await page.reload();
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).waitFor();
+  const other = await context.newPage();
+  await other.goto(`${stage.origin}/live`);
+  await other.getByLabel('Operator token').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('rows come as requests end, a reader is left alone, and following shows what came', async () => {
+  const { page, faults, context } = await openPage(browser, stage.origin, look);
+  await logIn(page, stage.origin, await stage.token('viewer'));
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).waitFor();
+  await stage.request({ host: 'docs.example.com', path: '/while-followed' });
+  await page.getByRole('row').filter({ hasText: '/while-followed' }).waitFor();
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).click();
+  await page
+    .getByRole('complementary', { name: 'One exchange' })
+    .getByText('Denied by no-telemetry')
+    .waitFor();
+  await stage.request({ host: 'docs.example.com', path: '/while-paused' });
+  await page.getByRole('button', { name: /^Paused · 1 new/ }).waitFor();
+  assert.equal(await page.getByRole('row').filter({ hasText: '/while-paused' }).count(), 0);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('f');
+  await page.getByRole('row').filter({ hasText: '/while-paused' }).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('axe finds nothing in the live view, with a row open, in light and dark', async () => {
+  for (const theme of ['light', 'dark'] as const) {
+    const { page, context } = await openPage(browser, stage.origin, { width: 1440, height: 900, theme });
+    await page.goto(stage.origin);
+    assert.deepEqual(await axeFindings(page), []);
+    await logIn(page, stage.origin, await stage.token('viewer'));
+    await page.getByRole('row').filter({ hasText: 'no-telemetry' }).click();
+    await page.getByText('Denied by no-telemetry').waitFor();
+    assert.deepEqual(await axeFindings(page), []);
+    await picture(page, `live-${theme}`);
+    await context.close();
+  }
+});

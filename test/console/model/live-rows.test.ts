@@ -1,0 +1,130 @@
+// Rows of the live list: filtered, folded, counted, and never moved.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { parseFilter } from '../../../src/console/model/filter-language.ts';
+import { barsFor, gateBars } from '../../../src/console/model/gate-line.ts';
+import { HeldEvents, heldMax } from '../../../src/console/model/held-events.ts';
+import { binMs, type LiveRow, LiveRows } from '../../../src/console/model/live-rows.ts';
+import { event } from '../support/event.ts';
+
+const startMs = Date.parse('2026-01-05T09:00:00.000Z');
+
+function at(id: string, seconds: number, changes: Partial<AuditEvent> = {}): AuditEvent {
+  return event(id, { time: new Date(startMs + seconds * 1000).toISOString(), ...changes });
+}
+
+function rowsOf(text = '', isFolding = true): LiveRows {
+  return new LiveRows({ filter: parseFilter(text), isFolding, nowMs: startMs });
+}
+
+const said = (rows: readonly LiveRow[]): string[] =>
+  rows.map((row) => (row.kind === 'note' ? row.text : `${row.event.id}×${row.times}`));
+
+test('the same request within ten seconds is one row with a count; later, or with another outcome, it is another', () => {
+  const live = rowsOf();
+  const events = [
+    at('a', 0),
+    at('b', 9),
+    at('c', 18),
+    at('d', 29),
+    at('e', 29, { status: 500 }),
+    at('f', 29, { sessionId: 'blue' }),
+  ];
+  live.extend(events, []);
+  assert.deepEqual(said(live.rows), ['a×3', 'd×1', 'e×1', 'f×1']);
+  const flat = rowsOf('', false);
+  flat.extend(events, []);
+  assert.equal(flat.rows.length, 6);
+});
+
+test('rows that are there stay where they are, however events come', () => {
+  const live = rowsOf();
+  const events: AuditEvent[] = [];
+  let before: readonly string[] = [];
+  for (let index = 0; index < 300; index += 1) {
+    events.push(at(`e${index}`, index / 7, { path: `/${(index * 7) % 11}` }));
+    if (index % 13 !== 0) continue;
+    live.extend(events, []);
+    const now = live.rows.map((row) => (row.kind === 'event' ? row.event.id : row.id));
+    assert.deepEqual(now.slice(0, before.length), before);
+    before = now;
+  }
+  const times = live.rows.reduce((sum, row) => sum + (row.kind === 'event' ? row.times : 0), 0);
+  assert.equal(times, live.facets.all);
+});
+
+test('each facet says what it would show, whichever is chosen', () => {
+  const events = [
+    at('a', 0),
+    at('b', 1, { verdict: 'deny', host: 'x.test', count: 40 }),
+    at('c', 2, { verdict: 'error' }),
+    at('d', 3, { observed: 'later', injected: ['key'] }),
+  ];
+  for (const text of ['', 'verdict:deny', 'credential:*']) {
+    const live = rowsOf(text);
+    live.extend(events, []);
+    assert.deepEqual(live.facets, { all: 43, deny: 40, error: 1, observe: 1, credential: 1 }, text);
+  }
+  const one = rowsOf('host:x.test');
+  one.extend(events, []);
+  assert.equal(one.facets.all, 40);
+});
+
+test('a policy that is new is told once, and a late event of the one before is no news', () => {
+  const live = rowsOf();
+  const versions = ['one', 'one', 'two', 'one', 'two'];
+  live.extend(
+    versions.map((policyVersion, index) => at(`e${index}`, index * 20, { policyVersion, path: `/${index}` })),
+    [],
+  );
+  assert.deepEqual(said(live.rows), ['e0×1', 'e1×1', 'Policy two decides from here', 'e2×1', 'e3×1', 'e4×1']);
+});
+
+test('a note stands behind the event that was the newest', () => {
+  const held = new HeldEvents();
+  held.append([at('a', 0)]);
+  held.note('Not connected');
+  held.append([at('b', 30)]);
+  const live = rowsOf();
+  live.extend(held.events, held.notes);
+  assert.deepEqual(said(live.rows), ['a×1', 'Not connected', 'b×1']);
+});
+
+test('what is held is bounded, but nothing goes away under a reader', () => {
+  const held = new HeldEvents();
+  held.prepend([at('first', 0)], { hasOlder: false });
+  assert.equal(held.sinceMs, undefined);
+  const one = at('x', 1);
+  const many = Array.from({ length: heldMax + 30_000 }, () => one);
+  held.isTrimming = false;
+  held.append(many);
+  assert.equal(held.events.length, heldMax + 30_001);
+  held.isTrimming = true;
+  const { epoch } = held;
+  held.append([]);
+  assert.equal(held.events.length, heldMax);
+  assert.ok(held.epoch > epoch && held.hasOlder && held.sinceMs !== undefined);
+});
+
+test('the gate line has a bar for each time, and those of which nothing is known', () => {
+  const live = rowsOf();
+  live.extend([at('a', 0), at('b', 25, { verdict: 'deny' })], []);
+  const bars = gateBars(live.bins, {
+    endMs: startMs + 29_000,
+    bars: 5,
+    barMs: binMs,
+    heldSinceMs: startMs - 5000,
+  });
+  assert.deepEqual(
+    bars.map(({ passed, stopped }) => passed - stopped),
+    [0, 0, 1, 0, -1],
+  );
+  assert.deepEqual(
+    bars.map(({ isKnown }) => isKnown),
+    [false, true, true, true, true],
+  );
+  assert.deepEqual(barsFor(15 * 60_000, 90), { bars: 90, barMs: 10_000 });
+  assert.ok(barsFor(86_400_000, 90).bars <= 90);
+});
