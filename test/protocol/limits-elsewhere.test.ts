@@ -93,6 +93,17 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
       'cli/policy/path-template.ts beginningMax',
       'cli/policy/policy-proposal.ts patternsMax',
     ],
+  'what the page of the console holds, waits for or shows in the browser of who reads it: nothing of a gateway or an agent rests on it':
+    [
+      'console/api/admin-client.ts responseTimeoutMs',
+      'console/api/event-feed.ts waitingMax',
+      'console/api/event-stream.ts pendingCharactersMax',
+      'console/model/clean-text.ts shownCharactersMax',
+      'console/model/filter-completion.ts completionsMax eventsMax valueCharactersMax',
+      'console/model/filter-language.ts filterCharactersMax',
+      'console/model/held-events.ts heldMax notesMax',
+      'console/model/live-rows.ts openMax',
+    ],
   'from where on the doctor tells of something: nothing is held or waited for': [
     'agent/doctor/environment-problems.ts clockSkewMsMax',
   ],
