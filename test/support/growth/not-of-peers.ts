@@ -90,6 +90,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
   'it takes words of ours, or what a reader with a case has made': [
     'src/gateway/audit/event-identity.ts parseIsoTime',
+    'src/gateway/admin/console-assets.ts loadConsole',
     'src/gateway/admin/etag.ts etagOf',
     'src/gateway/admin/operator.ts digestOfToken',
     'src/policy/raw-rule.ts rawRuleName',
