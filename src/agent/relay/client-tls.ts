@@ -64,7 +64,7 @@ export class ClientTls implements Disposable {
     if (hello === undefined || allowed.length === 0) return left;
     const { host } = parseAuthority(opening.authority);
     const alpn = protocolsFor(hello, allowed);
-    if (alpn === undefined || !namesHost(hello, host)) return left;
+    if (alpn === undefined || !namesHost(hello, host) || !isOfServedVersion(hello)) return left;
     // Of a handshake that fails nothing was agreed on: it is told in a mode that the tunnel takes.
     const claims: OpenFields = {
       ...opening,
@@ -110,6 +110,11 @@ function protocolsFor({ alpn }: ClientHello, modes: readonly PlainMode[]): reado
     .map((mode) => protocols[mode]);
   const common = ours.filter((protocol) => alpn.includes(protocol));
   return common.length === 0 ? undefined : common;
+}
+
+/** An older one fails at either end; at the gateway as for every client. */
+function isOfServedVersion({ versions }: ClientHello): boolean {
+  return versions.includes('TLSv1.2') || versions.includes('TLSv1.3');
 }
 
 function namesHost({ sni }: ClientHello, host: string): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { ClientTls } from '../../../src/agent/relay/client-tls.ts';
@@ -10,7 +11,7 @@ import type { PlainMode } from '../../../src/protocol/frame.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { readAll } from '../../net/tunnel-pair.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
-import { closedOf, RelayClient, relayFixture } from '../support/relay-fixture.ts';
+import { closedOf, RelayClient, type RelayFixture, relayFixture } from '../support/relay-fixture.ts';
 
 const clientTls = new ClientTls({ limits: defaultLimits, gatewayHost: 'gateway.test' });
 after(() => clientTls[Symbol.dispose]());
@@ -67,6 +68,13 @@ async function reading(tls: TLSSocket): Promise<{ text: string; ended: boolean; 
   return { text: Buffer.concat(chunks).toString('latin1'), ended, error };
 }
 
+/** A ClientHello without extensions: of SSL 3.0, TLS 1.0 or 1.1. */
+function oldHello(minor: number): Buffer {
+  const body = Buffer.from(`03${`0${minor}`}${'00'.repeat(32)}00${'0002002f'}${'0100'}`, 'hex');
+  const head = Buffer.from([0x16, 3, minor, 0, body.length + 4, 1, 0, 0, body.length]);
+  return Buffer.concat([head, body]);
+}
+
 describe('TLS of a client', () => {
   test('ends in the agent, and the gateway gets the plaintext with what was claimed', async () => {
     await using fixture = await fixtureOf();
@@ -92,6 +100,15 @@ describe('TLS of a client', () => {
     const { tls } = await secured(fixture.relay.port, { maxVersion: 'TLSv1.2' });
     assert.equal((await fixture.nextStream()).fields.tlsVersion, 'TLSv1.2');
     tls.destroy();
+    for (const minor of [0, 1, 2]) {
+      const hello = oldHello(minor);
+      const socket = await through(fixture.relay.port);
+      socket.write(hello);
+      const stream = await fixture.nextStream();
+      assert.deepEqual(stream.fields, { authority, mode: 'raw' });
+      assert.deepEqual(((await once(stream, 'data')) as [Buffer])[0], hello);
+      stream.destroy();
+    }
   });
 
   test('without a server name ends for the name of CONNECT', async () => {
@@ -271,6 +288,34 @@ async function pair(port: number, next: () => Promise<TunnelStream>) {
   return { tls, socket, stream: await next() };
 }
 
+/** Writes as much as is taken, until it is all. */
+function writeAll(stream: Duplex, bytes: number): { readonly taken: number } {
+  const piece = Buffer.alloc(64 * 1024, 'p');
+  const progress = { taken: 0 };
+  const more = (): void => {
+    while (progress.taken < bytes) {
+      progress.taken += piece.length;
+      if (!stream.write(piece)) return void stream.once('drain', more);
+    }
+    stream.end();
+  };
+  more();
+  return progress;
+}
+
+/** Where a count comes to stand: nothing moves it while another connection of the same relay goes to and fro. */
+async function standsAt(fixture: RelayFixture, count: () => number): Promise<number> {
+  const other = await pair(fixture.relay.port, () => fixture.nextStream());
+  other.stream.pipe(other.stream);
+  for (let still = 0, before = -1; still < 30; still = count() === before ? still + 1 : 0) {
+    before = count();
+    other.tls.write('x');
+    await once(other.tls, 'data');
+  }
+  other.socket.destroy();
+  return count();
+}
+
 describe('an end is an end, and a reset a reset', () => {
   test('a reset before the end of the response sends no close_notify and resets TCP', async () => {
     await using fixture = await fixtureOf();
@@ -308,7 +353,7 @@ describe('an end is an end, and a reset a reset', () => {
     assert.equal((await read).text, 'and the response');
   });
 
-  test('a client that resets, or cuts its TLS, resets the stream', async () => {
+  test('a client that resets resets the stream', async () => {
     await using fixture = await fixtureOf();
     const { socket, stream } = await pair(fixture.relay.port, () => fixture.nextStream());
     const error = once(stream, 'error');
@@ -316,29 +361,37 @@ describe('an end is an end, and a reset a reset', () => {
     assert.equal(((await error) as [ProxyError])[0].code, 'cancelled');
   });
 
+  test('the end of a connection without that of its TLS is an end, as the runtimes have it: requests say themselves where they end', async () => {
+    await using fixture = await fixtureOf();
+    const { tls, socket, stream } = await pair(fixture.relay.port, () => fixture.nextStream());
+    const read = reading(tls);
+    tls.write('all that came', () => socket.end());
+    assert.equal(String(await readAll(stream)), 'all that came');
+    assert.equal(stream.streamError, undefined);
+    stream.end('response');
+    assert.equal((await read).text, 'response');
+  });
+
   test('a client that does not read stops the origin, and gets all once it reads', async () => {
     await using fixture = await fixtureOf();
     const { tls, stream } = await pair(fixture.relay.port, () => fixture.nextStream());
     tls.pause();
-    const piece = Buffer.alloc(64 * 1024, 'r');
-    let written = 0;
-    while (written < 64 * 1024 * 1024 && stream.write(piece)) written += piece.length;
-    // It stopped on its own: within what window, buffers and kernel hold.
-    assert.ok(written < 64 * 1024 * 1024, String(written));
-    stream.end();
+    const bytes = 24 * 1024 * 1024;
+    const writing = writeAll(stream, bytes);
+    assert.ok((await standsAt(fixture, () => writing.taken)) < bytes);
     let got = 0;
     tls.on('data', (chunk: Buffer) => (got += chunk.length));
     tls.resume();
     await once(tls, 'end');
-    assert.equal(got, written + piece.length);
+    assert.equal(got, bytes);
   });
 
   test('a gateway that does not read stops the client, and gets all once it reads', async () => {
     await using fixture = await fixtureOf();
     const { tls, stream } = await pair(fixture.relay.port, () => fixture.nextStream());
     const bytes = 24 * 1024 * 1024;
-    tls.end(Buffer.alloc(bytes, 'w'));
-    await once(stream, 'readable');
+    const writing = writeAll(tls, bytes);
+    assert.ok((await standsAt(fixture, () => writing.taken)) < bytes);
     let got = 0;
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) got += (chunk as Buffer).length;
     assert.equal(got, bytes);

@@ -7,23 +7,30 @@ import { sendRequest } from '../../../src/agent/uplink/http-request.ts';
 import { resourceBaseline, resourcesSettled } from '../../support/resources.ts';
 import { quickLimits } from '../support/enrolled.ts';
 
+interface PlainGateway extends AsyncDisposable {
+  readonly url: string;
+  received: string;
+  connections: number;
+  /** Done with a connection behind the response. */
+  after(socket: Socket): void;
+}
+
 /** Responds to the first bytes of each connection and keeps what it got. */
-async function plainGateway(
-  response: string,
-): Promise<AsyncDisposable & { readonly url: string; received: string; connections: number }> {
+async function plainGateway(response: string): Promise<PlainGateway> {
   const server = createServer((socket) => {
     result.connections += 1;
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       result.received += chunk.toString('latin1');
-      socket.write(response);
+      socket.write(response, () => result.after(socket));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const result = {
+  const result: PlainGateway = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: '',
     connections: 0,
+    after: (): void => undefined,
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
   return result;
@@ -66,7 +73,7 @@ test('a GET carries no length and a POST without body a length of zero', async (
   assert.match(gateway.received, /POST \/b [\s\S]*Content-Length: 0\r\n/);
 });
 
-test('a response that ends too early, never comes or is cancelled is told, and nothing stays open', async () => {
+test('a response that ends too early, is never whole or is cancelled is told, and nothing stays open', async () => {
   const baseline = resourceBaseline();
   {
     await using gateway = await plainGateway('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe');
@@ -74,6 +81,14 @@ test('a response that ends too early, never comes or is cancelled is told, and n
     const target = openGateway(gateway.url, options);
     const limits = { ...quickLimits, enrolTimeoutMs: 40 };
     await assert.rejects(sendRequest(target, request, limits), { code: 'timeout' });
+    for (const end of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]) {
+      gateway.after = end;
+      await assert.rejects(sendRequest(target, request, quickLimits), {
+        code: 'gateway_unreachable',
+        message: /closed the connection before its response/,
+      });
+    }
+    gateway.after = () => undefined;
     const controller = new AbortController();
     const sent = sendRequest(target, request, quickLimits, controller.signal);
     setImmediate(() => controller.abort());
