@@ -1,8 +1,6 @@
 // One connection of a client that speaks HTTP/1.x: its requests are read, run and responded to one after the other.
 
 import type { Duplex } from 'node:stream';
-import { listMembers } from '../../http/field-syntax.ts';
-import { HeaderList } from '../../http/header-list.ts';
 import { type ParsedRequest, RequestParser } from '../../http/request-parser.ts';
 import { encodeRefusal } from '../../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -13,10 +11,12 @@ import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
 import { refuse } from '../exchange/refusal.ts';
 import { runUpgrade } from '../exchange/upgrade-exchange.ts';
+import { ConnectionEnd } from './connection-end.ts';
+import { ConnectionOctets } from './connection-octets.ts';
 import type { FrontConnection } from './front-connection.ts';
 import { Http1Client, type ResponseTransport } from './http1-client.ts';
 import { RequestBody } from './request-body.ts';
-import { http } from '../../system/http-module.ts';
+import { opensWebSocket, refusalOf } from './servable-request.ts';
 
 /** What the connection is at. `over`: it got its last response, and what still comes is nobody's request. */
 type Phase = 'serving' | 'foreign' | 'over';
@@ -40,6 +40,10 @@ export class ClientConnection implements ResponseTransport {
   /** What is left of a refused body is dropped, so far. */
   #droppedBytes: number | undefined;
   readonly #drainListeners: (() => void)[] = [];
+  /** What was written waits for the client. */
+  #isFull = false;
+  readonly #octets: ConnectionOctets;
+  #end: ConnectionEnd | undefined;
   #isClientEnded = false;
   /** Asks to switch protocols: what follows its head is not parsed. */
   #takenOver: Http1Client | undefined;
@@ -53,6 +57,7 @@ export class ClientConnection implements ResponseTransport {
     this.#bytes = bytesOf(socket);
     this.#connection = connection;
     this.#parts = parts;
+    this.#octets = new ConnectionOctets(parts.unread, connection.scene.principal.sessionId);
     this.#parser = new RequestParser(
       {
         onHead: (request) => this.#begin(request),
@@ -72,9 +77,8 @@ export class ClientConnection implements ResponseTransport {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return true;
     this.#activeMs = performance.now();
-    let goesOn = true;
-    for (const piece of pieces) goesOn = this.#bytes.write(piece);
-    return goesOn;
+    for (const piece of pieces) this.#isFull = !this.#bytes.write(piece);
+    return !this.#isFull;
   }
 
   onDrain(listener: () => void): void {
@@ -88,13 +92,15 @@ export class ClientConnection implements ResponseTransport {
 
   ended(client: Http1Client): void {
     this.#bytes.flush();
-    if (this.#phase === 'foreign') this.#socket.end();
-    else this.#settle(client);
+    this.#settle(client);
   }
 
   /** Ends what waited too long. */
   look(nowMs: number): void {
     const { headTimeoutMs, idleTimeoutMs } = this.#parts.limits;
+    this.#end?.look(nowMs);
+    // Too little to wait for when the next request began; it may still be there.
+    if (!this.#isFull && this.#client?.isEnded !== false) this.#waits(this.#socket.writableLength);
     if (this.#phase !== 'serving') return;
     if (nowMs - this.#activeMs > idleTimeoutMs) this.#socket.destroy();
     else if (this.#headSinceMs !== undefined && nowMs - this.#headSinceMs > headTimeoutMs) {
@@ -118,11 +124,15 @@ export class ClientConnection implements ResponseTransport {
     if (!this.#isBodyFull) this.#advance();
     // What is kept must not change under us, nor keep the whole of what was read alive.
     if (this.#held?.buffer === chunk.buffer) this.#held = Buffer.from(this.#held);
+    this.#countHeld();
   };
 
   readonly #onDrained = (): void => {
     this.#activeMs = performance.now();
+    this.#isFull = false;
+    this.#waits(0);
     for (const listener of this.#drainListeners.splice(0)) listener();
+    if (this.#client !== undefined) this.#settle(this.#client);
   };
 
   readonly #onEnd = (): void => {
@@ -141,6 +151,9 @@ export class ClientConnection implements ResponseTransport {
 
   readonly #onClose = (): void => {
     this.#phase = 'over';
+    this.#held = undefined;
+    this.#countHeld();
+    this.#waits(0);
     this.#client?.gone();
   };
 
@@ -243,8 +256,34 @@ export class ClientConnection implements ResponseTransport {
   /** Parses what was held, and lets more come if nothing is left of that. */
   #goOn(): void {
     if (this.#held !== undefined) this.#advance();
+    this.#countHeld();
     const waits = this.#held !== undefined || this.#isBodyFull || this.#phase === 'foreign';
     if (!waits) this.#bytes.resume();
+  }
+
+  /** The tunnel takes for consumed what is held here. */
+  #countHeld(): void {
+    const fault = this.#phase === 'foreign' ? undefined : this.#octets.ahead(this.#held?.length ?? 0);
+    if (fault !== undefined) this.#exceed(fault);
+  }
+
+  /** So much waits for the client behind the end of a response. */
+  #waits(octets: number): void {
+    const fault = this.#octets.untaken(octets);
+    if (fault !== undefined) this.#exceed(fault);
+  }
+
+  /** There is no room for what the client makes us hold. */
+  #exceed(fault: ProxyError): void {
+    const client = this.#client;
+    if (client !== undefined && !client.isEnded) {
+      client.fail(fault);
+      return;
+    }
+    const record = this.#record({});
+    record.refused(fault);
+    record.ended();
+    this.abort(fault);
   }
 
   #endRequest(trailers: readonly string[]): void {
@@ -254,24 +293,18 @@ export class ClientConnection implements ResponseTransport {
     this.#settle(client);
   }
 
-  /** The next request begins when the response is out, the exchange over, and the request read. */
+  /** The next request begins when the response is out and taken, the exchange over, and the request read. */
   #settle(client: Http1Client): void {
     if (client !== this.#client || this.#phase !== 'serving') return;
     if (!client.isEnded || !this.#isRun) return;
-    if (client.closing) {
-      this.#finish();
-      return;
-    }
-    if (!this.#parser.isOver) {
-      this.#dropRest();
-      return;
-    }
+    // Pipelined requests would fill the memory with their responses, and no deadline would come.
+    if (this.#isFull) this.#waits(defaultLimits.stalledResponseBytes);
+    if (client.closing) return this.#finish();
+    if (!this.#parser.isOver) return this.#dropRest();
+    if (this.#isFull) return;
     this.#client = undefined;
     this.#parser.begin();
-    if (this.#isClientEnded && this.#held === undefined) {
-      this.#finish();
-      return;
-    }
+    if (this.#isClientEnded && this.#held === undefined) return this.#finish();
     this.#idleSinceMs = performance.now();
     this.#goOn();
   }
@@ -317,13 +350,11 @@ export class ClientConnection implements ResponseTransport {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
     this.#held = undefined;
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    const timer = setTimeout(() => socket.destroy(), this.#parts.limits.lingerTimeoutMs);
-    timer.unref();
-    socket.once('close', () => clearTimeout(timer));
+    this.#countHeld();
+    if (this.#socket.destroyed) return;
+    if (this.#isFull) this.#waits(defaultLimits.stalledResponseBytes);
     this.#bytes.flush();
-    socket.end();
+    this.#end = new ConnectionEnd(this.#socket, this.#parts.limits);
     this.#bytes.resume();
   }
 
@@ -333,12 +364,21 @@ export class ClientConnection implements ResponseTransport {
     this.#bytes.release();
     socket.on('drain', this.#onDrained);
     socket.off('end', this.#onEnd).off('close', this.#onClose);
-    socket.once('close', () => client.gone());
+    socket.once('close', () => {
+      this.#waits(0);
+      client.gone();
+    });
     // It waits for the origin, and what was read is read into again meanwhile.
     const head = Buffer.from(this.#held ?? []);
+    const fault = this.#octets.ahead(head.length);
     this.#held = undefined;
     this.#takenOver = undefined;
-    void runUpgrade(client, this.#connection.scene, this.#parts, { socket, head });
+    if (fault !== undefined) client.fail(fault);
+    void runUpgrade(client, this.#connection.scene, this.#parts, { socket, head }).then(() => {
+      this.#octets.ahead(0);
+      // Not switched: it has its response, and nobody else ends the connection.
+      if (client.isEnded) this.#finish();
+    });
   }
 }
 
@@ -348,25 +388,4 @@ function ignore(): void {
 
 function brokenOff(): ProxyError {
   return new ProxyError('request_malformed', 'the request is not valid HTTP: it ends inside of its head');
-}
-
-const knownMethods: ReadonlySet<string> = new Set(http.METHODS);
-
-/** Why a request cannot be an exchange of this connection. */
-function refusalOf({ method, httpVersion }: ParsedRequest): ProxyError | undefined {
-  if (httpVersion !== '1.1' && httpVersion !== '1.0')
-    return new ProxyError('request_malformed', `HTTP/${httpVersion} is not spoken on this connection`);
-  // Servers made with llhttp take a request with any other one for no HTTP, so that nobody could tell it from smuggled octets.
-  if (!knownMethods.has(method))
-    return new ProxyError('request_malformed', 'the request is not valid HTTP: no server knows its method');
-  if (method !== 'CONNECT') return undefined;
-  return new ProxyError('request_malformed', 'CONNECT is not served inside a connection; open a new one');
-}
-
-function opensWebSocket({ raw, httpVersion }: ParsedRequest): boolean {
-  if (httpVersion !== '1.1') return false;
-  const fields = HeaderList.fromRaw(raw);
-  const offered = listMembers(fields, 'upgrade');
-  if (offered.length !== 1 || offered[0] !== 'websocket') return false;
-  return listMembers(fields, 'connection').includes('upgrade');
 }

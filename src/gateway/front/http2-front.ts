@@ -7,6 +7,7 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
 import { type ExchangeParts, runExchange } from '../exchange/exchange.ts';
+import { ConnectionOctets } from './connection-octets.ts';
 import { Http2Client, pseudoField } from './http2-client.ts';
 import { Http2Floods, resetOptions } from './http2-floods.ts';
 import { Http2Windows } from './http2-windows.ts';
@@ -26,6 +27,7 @@ interface Adopted {
   readonly connection: FrontConnection;
   readonly floods: Http2Floods;
   readonly windows: Http2Windows;
+  readonly octets: ConnectionOctets;
 }
 
 export class Http2Front {
@@ -92,10 +94,12 @@ export class Http2Front {
     socket.once('end', () => {
       session.destroy();
     });
-    const { limits, clock, held } = this.#parts;
+    const { limits, clock, held, unread } = this.#parts;
+    const { sessionId } = connection.scene.principal;
     const floods = new Http2Floods(session, limits, clock);
-    const windows = new Http2Windows(session, held, connection.scene.principal.sessionId);
-    this.#adopted.set(session, { connection, floods, windows });
+    const windows = new Http2Windows(session, held, sessionId);
+    const octets = new ConnectionOctets(unread, sessionId);
+    this.#adopted.set(session, { connection, floods, windows, octets });
     this.#sessions.add(session);
     session.setLocalWindowSize(defaultLimits.http2ConnectionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
@@ -111,13 +115,16 @@ export class Http2Front {
     const { connection, floods } = adopted;
     // The client going away is no attempt of anything.
     if (!(error instanceof ProxyError) && error.code?.startsWith('ERR_HTTP2') !== true) return;
+    const fault = floods.faultOf(error) ?? new ProxyError('request_malformed', error.message);
+    this.#record(connection, fault, `the HTTP/2 connection was ended: ${error.message}`);
+  }
+
+  #record({ scene }: FrontConnection, fault: ProxyError, message: string): void {
     const { audit, clock } = this.#parts;
-    const { principal, destination, protocol } = connection.scene;
+    const { principal, destination, protocol } = scene;
     const record = new ExchangeRecord(audit, 'stream', principal, clock());
     record.asked({ protocol, destination });
-    record.refused(floods.faultOf(error) ?? new ProxyError('request_malformed', error.message), {
-      message: `the HTTP/2 connection was ended: ${error.message}`,
-    });
+    record.refused(fault, { message });
     record.ended();
   }
 
@@ -139,13 +146,28 @@ export class Http2Front {
     if (uploads !== undefined) keepCompact(stream);
     const client = new Http2Client(stream, { rawHeaders, endsAtHead, windows: uploads }, this.#parts.limits);
     if (pseudoField(rawHeaders, ':protocol') !== '') {
-      void runHttp2Upgrade(client, connection.scene, this.#parts, stream).then(end);
+      void runHttp2Upgrade(client, connection.scene, this.#parts, stream).then(() => {
+        end?.();
+        this.#countUntaken(stream, adopted);
+      });
       return;
     }
     void runExchange(client, connection.scene, this.#parts).then(() => {
       end?.();
+      this.#countUntaken(stream, adopted);
       if (!endsAtHead) stopReading(stream, client.responseEndedAtHead);
     });
+  }
+
+  /** The exchange is over: what its client did not take of the response waits for as long as the stream is there. */
+  #countUntaken(stream: ServerHttp2Stream, { connection, octets }: Adopted): void {
+    if (stream.destroyed || stream.writableLength === 0) return;
+    const { fault, end } = octets.addUntaken(stream.writableLength);
+    stream.once('close', end);
+    if (fault === undefined) return;
+    this.#record(connection, fault, `the response was cut off: ${fault.message}`);
+    // Not `close(code)`: the client would take the cut response for a complete one.
+    stream.destroy(fault);
   }
 }
 

@@ -91,7 +91,7 @@ export const exchangeLimits = {
   unreadOctetsPerSessionMax: row(
     128 * MiB,
     'limit_exceeded',
-    'What came and nobody takes: on the streams of a session within the 64 KiB that each has by the wire, and of responses. What brings more ends.',
+    'What came and nobody takes: on the streams of a session within the 64 KiB that each has by the wire, what clients send ahead, and of responses. What brings more ends.',
   ),
   unreadOctetsMax: row(
     512 * MiB,

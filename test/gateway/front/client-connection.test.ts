@@ -2,80 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { duplexPair, type Duplex } from 'node:stream';
-import { test } from 'node:test';
+import type { Duplex } from 'node:stream';
 
-import { ClientConnection } from '../../../src/gateway/front/client-connection.ts';
-import type { ProxyError } from '../../../src/protocol/error.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
-import { type TunnelPair, tunnelPair } from '../../net/tunnel-pair.ts';
-import { httpOrigin, type Origin, type OriginOptions } from '../../support/origin.ts';
+import { openScene, overBoth, readAll, statuses } from '../support/connection-scene.ts';
 import { get, sendRaw } from '../support/raw-http.ts';
-import { openRequestPath, type RequestPath, testPrincipal } from '../support/request-path.ts';
-
-interface Scene extends AsyncDisposable {
-  readonly path: RequestPath;
-  readonly origin: Origin;
-  readonly at: string;
-  /** A client's end, and what the gateway does with the other one. */
-  open(): Promise<{ readonly client: Duplex; readonly connection: ClientConnection }>;
-}
-
-/** What carries the connection: frames of a tunnel, where TLS ended in the agent, or any other stream. */
-type Transport = 'tunnel' | 'stream';
-
-function overBoth(name: string, run: (over: Transport) => Promise<void>): void {
-  for (const over of ['tunnel', 'stream'] as const) test(`${name} (${over})`, () => run(over));
-}
-
-async function openScene(over: Transport, options: OriginOptions = {}): Promise<Scene> {
-  const origin = await httpOrigin(options);
-  let tunnel: TunnelPair | undefined;
-  const path = openRequestPath({
-    policy: `rules:\n  - { name: a, hosts: allowed.test, scheme: http, ports: ${String(origin.port)}, addresses: 127.0.0.0/8, limits: { bodyBytes: 4MiB } }\n  - { name: no, hosts: allowed.test, paths: /no/*, deny: "Not that." }\n`,
-    hosts: ['allowed.test'],
-    trust: [],
-  });
-  const destination = { scheme: 'http', host: 'allowed.test', port: origin.port } as const;
-  return {
-    path,
-    origin,
-    at: `allowed.test:${String(origin.port)}`,
-    open: async () => {
-      const scene = { principal: testPrincipal('alice'), destination, protocol: 'http/1.1' };
-      if (over === 'tunnel') {
-        const { near: client, far } = await (tunnel ??= await tunnelPair()).open();
-        client.on('error', () => undefined);
-        const abort = (error: ProxyError): void => far.reset(error);
-        return { client, connection: new ClientConnection(far, { scene, abort }, path.parts) };
-      }
-      const [client, far] = duplexPair();
-      client.on('error', () => undefined);
-      far.on('error', () => undefined);
-      far.once('close', () => {
-        if (!far.writableFinished) client.destroy(new Error('reset'));
-      });
-      client.once('close', () => far.destroy());
-      const abort = (): void => void far.destroy();
-      return { client, connection: new ClientConnection(far, { scene, abort }, path.parts) };
-    },
-    [Symbol.asyncDispose]: async () => {
-      await tunnel?.[Symbol.asyncDispose]();
-      await path[Symbol.asyncDispose]();
-      await origin[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function statuses(text: string): readonly number[] {
-  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
-}
-
-async function readAll(socket: Duplex): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('latin1');
-}
 
 /** As a network brings them. */
 function inPieces(client: Duplex, bytes: string | Buffer): void {
