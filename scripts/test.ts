@@ -1,10 +1,11 @@
-// `npm test`: every test under Node, then the agent's tests under Bun; ends with what failed and one line that sums both.
+// `npm test`: every test under Node, behind them the agent's tests under Bun; ends with what failed and one line that sums both.
 // Arguments are files or folders to run instead of all; `--node` or `--bun` runs one half only.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { run } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -27,7 +28,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const fileTimeoutMs = 240_000;
 const killDelayMs = 5_000;
 const settleMs = 5_000;
-const filesAtOnce = 2;
+// With as many as there are processors, these had nothing to do for a seventh of the time: files wait for programs and for limits of time.
+const filesAtOnce = availableParallelism() + 1;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
 const bunPatterns = ['test/agent/**/*.test.ts'];
 
@@ -171,19 +173,19 @@ async function runFileUnderBun(file: string): Promise<Counts> {
   const failed = code === 0 ? counts.fail : Math.max(1, counts.fail);
   if (failed > 0 && counts.fail === 0)
     failures.push(`✖ under Bun: ${file}\n${indent(said.slice(-20).join('\n'))}`);
-  if (said.length > 0 || failed > 0) console.log(`${file}\n${said.join('\n')}`);
+  if (said.length > 0 || failed > 0) console.log(`under Bun: ${file}\n${said.join('\n')}`);
   const left = endLeftProcesses(await settledProcesses(mark), file);
   failures.push(...left);
   return { passed: counts.pass, failed: failed + left.length, skipped: counts.skip + counts.todo };
 }
 
-/** Runs the files, a few at once, and sums what became of them. */
-async function runAll(all: readonly string[], runFile: (file: string) => Promise<Counts>): Promise<Counts> {
+/** Runs the files, a few at once and those that come first first, and sums what became of them. */
+async function runAll(files: readonly (() => Promise<Counts>)[]): Promise<Counts> {
   const total = { passed: 0, failed: 0, skipped: 0 };
-  const waiting = [...all];
+  const waiting = [...files];
   const work = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const { passed, failed, skipped } = await runFile(file);
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { passed, failed, skipped } = await next();
       total.passed += passed;
       total.failed += failed;
       total.skipped += skipped;
@@ -202,19 +204,13 @@ const only = new Set(process.argv.slice(2).filter((argument) => argument.startsW
 const files = expand(selection);
 const bunFiles = expand(bunPatterns).filter((file) => files.includes(file));
 
-const results: Counts[] = [];
-if (files.length === 0) {
-  console.error('no test file matches');
-  results.push({ passed: 0, failed: 1, skipped: 0 });
-}
-if (!only.has('--bun') && files.length > 0) results.push(await runAll(files, runFileUnderNode));
-if (!only.has('--node') && bunFiles.length > 0) {
-  console.log('\nThe same under Bun:');
-  results.push(await runAll(bunFiles, runFileUnderBun));
-}
+const tasks = [
+  ...(only.has('--bun') ? [] : files.map((file) => () => runFileUnderNode(file))),
+  ...(only.has('--node') ? [] : bunFiles.map((file) => () => runFileUnderBun(file))),
+];
+if (files.length === 0) failures.push('no test file matches');
+const { passed, failed, skipped } = await runAll(tasks);
 
-const sum = (key: keyof Counts): number => results.reduce((total, counts) => total + counts[key], 0);
 if (failures.length > 0) console.log(`\nWhat failed:\n\n${failures.join('\n')}`);
-const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : '';
-console.log(`\n${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
-process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
+console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
