@@ -21,7 +21,7 @@ import { canary } from '../../support/canary.ts';
 import { mustRun } from '../../support/command.ts';
 import { patienceMs } from '../../support/patience.ts';
 
-/** The program from source under Node and Bun, and as a single file, whose runtime is Node. */
+/** The program under Node and Bun, from source or as it is packed, and as a single file, whose runtime is Node. */
 export type Runtime = 'node' | 'bun' | 'single';
 /** `agent` and `work` are users without a right; `container` is root with what container runtimes leave to it. */
 export type User = 'agent' | 'work' | 'root' | 'container';
@@ -39,6 +39,9 @@ const asContainer = ['setpriv', `--bounding-set=-all,${containerCapabilities}`, 
 export type Installation = 'exec-only' | 'readable';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
+// As in test/support/program.ts: built once by `npm test`, else the source.
+const runFolder = process.env['TEST_RUN_FOLDER'];
+const program = runFolder === undefined ? 'src' : 'dist';
 
 /** A process of the suite. `said` is all of its output so far. */
 export interface LabProcess extends AsyncDisposable {
@@ -93,13 +96,15 @@ export class Lab implements AsyncDisposable {
     mkdirSync(join(this.#folder, 'shared'));
     for (const name of ['src', 'bin', 'package.json', 'test/hardening/support'])
       cpSync(join(repository, name), join(this.#folder, 'shared', name), { recursive: true });
+    if (runFolder !== undefined)
+      cpSync(join(runFolder, 'package/dist'), join(this.#folder, 'shared/dist'), { recursive: true });
     for (const [installation, mode] of [
       ['exec-only', 0o711],
       ['readable', 0o755],
     ] as const) {
       const root = join(this.#folder, installation);
       mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
-      for (const name of ['src', 'package.json']) symlinkSync(join('../shared', name), join(root, name));
+      for (const name of [program, 'package.json']) symlinkSync(join('../shared', name), join(root, name));
       cpSync(join(repository, 'bin'), join(root, 'bin'), { recursive: true });
       for (const runtime of ['node', 'bun'] as const) {
         const to = this.runtimeFile(runtime, installation);
@@ -146,7 +151,7 @@ export class Lab implements AsyncDisposable {
   }
 
   get mainFile(): string {
-    return join(this.#folder, 'shared/src/cli/main.ts');
+    return join(this.#folder, 'shared', program, 'cli', runFolder === undefined ? 'main.ts' : 'main.js');
   }
 
   /** An empty folder of mode 0700 that belongs to the agent's user. */
