@@ -2,15 +2,25 @@
 
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { patienceMs } from '../../support/patience.ts';
 
 export const isBun = process.versions['bun'] !== undefined;
 
+/** Where `npm test` runs the file: what another process has compiled is taken from the run's folder (test/support/compile-cache.ts). */
+function compileCache(): readonly string[] {
+  const folder = process.env['TEST_RUN_FOLDER'];
+  if (folder === undefined) return [];
+  // An address of code: scripts run with few variables, and the agent refuses the one that would do this.
+  const code = `import { enableCompileCache } from 'node:module'; enableCompileCache(${JSON.stringify(join(folder, 'compiled'))});`;
+  return [`--import=data:text/javascript,${encodeURIComponent(code)}`];
+}
+
 /** Arguments that make the runtime run a file quietly, with the inspector shut as the launcher does it. */
 export const runtimeArguments: readonly string[] = isBun
   ? ['--no-env-file']
-  : ['--disable-sigusr1', '--disable-warning=ExperimentalWarning'];
+  : ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', ...compileCache()];
 
 /** Nobody, on every distribution; tests that run as root become it where a user without rights is wanted. */
 export const nobody = 65_534;
