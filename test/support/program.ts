@@ -19,6 +19,12 @@ const runFolder = process.env['TEST_RUN_FOLDER'];
 export const launcher =
   runFolder === undefined ? sourceLauncher : join(runFolder, 'package', 'bin', 'upstreamproxy');
 
+/** What the launcher lets the runtime run. */
+export const mainFile =
+  runFolder === undefined
+    ? fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+    : join(runFolder, 'package', 'dist', 'cli', 'main.js');
+
 export interface GatewayProcess extends AsyncDisposable {
   readonly pid: number;
   readonly url: string;

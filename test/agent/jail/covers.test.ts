@@ -6,19 +6,18 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import type { JailPlan, LateCover } from '../../../src/agent/jail/jail-plan.ts';
 import { openJail } from '../../../src/agent/jail/jail-process.ts';
+import { mainFile } from '../../support/program.ts';
 import { captureObstacle } from '../../support/capture-obstacle.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const isBun = process.versions['bun'] !== undefined;
 const skip = isBun ? 'the helper of the jail runs under Node' : captureObstacle();
-const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const helper = {
   file: process.execPath,
-  args: ['--disable-warning=ExperimentalWarning', main, '=jail-helper'],
+  args: ['--disable-warning=ExperimentalWarning', mainFile, '=jail-helper'],
 };
 const all = ['ipc', 'processes', 'no-new-privs', 'landlock', 'seccomp'] as const;
 const base64 = (text: string): string => Buffer.from(text).toString('base64');

@@ -17,21 +17,20 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { jailFacts } from '../../../src/agent/jail/jail-facts.ts';
 import type { JailLayer, JailReport } from '../../../src/agent/jail/jail-plan.ts';
 import { openJail } from '../../../src/agent/jail/jail-process.ts';
+import { mainFile } from '../../support/program.ts';
 import { captureObstacle } from '../../support/capture-obstacle.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const isBun = process.versions['bun'] !== undefined;
 const skip = isBun ? 'the helper of the jail runs under Node' : captureObstacle();
 const isRoot = process.geteuid?.() === 0;
-const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const helper = {
   file: process.execPath,
-  args: ['--disable-warning=ExperimentalWarning', main, '=jail-helper'],
+  args: ['--disable-warning=ExperimentalWarning', mainFile, '=jail-helper'],
 };
 const all = ['files', 'ipc', 'processes', 'no-new-privs', 'landlock', 'seccomp', 'capabilities'] as const;
 const layers: readonly JailLayer[] = isRoot ? all : all.filter((layer) => layer !== 'capabilities');

@@ -19,13 +19,16 @@ import type { HelperProgram } from '../../../src/agent/jail/jail-plan.ts';
 import { landlockAbi } from '../../../src/agent/jail/landlock.ts';
 import { systemCallNumbers } from '../../../src/system/system-call-numbers.ts';
 import { patienceMs } from '../../support/patience.ts';
+import { mainFile } from '../../support/program.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const main = join(root, 'src/cli/main.ts');
 const bin = join(root, 'node_modules/.bin');
 const helpers: Readonly<Record<string, HelperProgram>> = {
-  node: { file: join(bin, 'node'), args: ['--disable-warning=ExperimentalWarning', main, '=jail-helper'] },
-  bun: { file: join(bin, 'bun'), args: ['--no-env-file', '--config=/dev/null', main, '=jail-helper'] },
+  node: {
+    file: join(bin, 'node'),
+    args: ['--disable-warning=ExperimentalWarning', mainFile, '=jail-helper'],
+  },
+  bun: { file: join(bin, 'bun'), args: ['--no-env-file', '--config=/dev/null', mainFile, '=jail-helper'] },
 };
 const isRoot = process.geteuid?.() === 0;
 const base = ['no-new-privs', 'landlock', 'seccomp'] as const;

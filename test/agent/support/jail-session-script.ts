@@ -1,17 +1,16 @@
 // An agent as `run` has it, without a gateway: a jail, a script of the shell in it, and how it ended. Arguments: a word, the script, and
 // the layers to enter, all namespaces by default.
 
-import { fileURLToPath } from 'node:url';
 import { openJail } from '../../../src/agent/jail/jail-process.ts';
 import { jailLayers, type JailLayer } from '../../../src/agent/jail/jail-plan.ts';
 import { runWorkload } from '../../../src/cli/run/workload.ts';
+import { mainFile } from '../../support/program.ts';
 
 const [, command = '', ...named] = process.argv.slice(2);
 const wanted: readonly string[] = named.length === 0 ? ['ipc', 'processes'] : named;
 const layers = jailLayers.filter((layer: JailLayer) => wanted.includes(layer));
-const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const own = process.versions['bun'] === undefined ? ['--disable-warning=ExperimentalWarning'] : [];
-const args = [...own, main, '=jail-helper'];
+const args = [...own, mainFile, '=jail-helper'];
 const jail = await openJail({ layers }, { file: process.execPath, args });
 for (const { layer, held, reason } of jail.report.layers)
   if (!held) process.stdout.write(`without ${layer}: ${reason}\n`);
