@@ -85,8 +85,9 @@ export class ChunkStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#outgoing = this.#isClosed ? undefined : chunk;
     this.#outgoingDone = callback;
+    if (this.#isClosed) return this.#wrote();
+    this.#outgoing = chunk;
     this.#sendPending();
   }
 
@@ -133,10 +134,15 @@ export class ChunkStream extends Duplex {
     while (this.#outgoing !== undefined && !this.#isFull) {
       const part = this.#outgoing.subarray(0, this.#chunkBytesMax);
       this.#outgoing = part.length < this.#outgoing.length ? this.#outgoing.subarray(part.length) : undefined;
-      this.#isFull = !this.#webSocket.sendBinary(encodeChunk(part));
+      const isLast = this.#outgoing === undefined;
+      const send = (written?: () => void): boolean => this.#webSocket.sendBinary(encodeChunk(part), written);
+      // Until the last of it has left the memory is the socket's; whoever wrote it may use it again afterwards.
+      this.#isFull = !(isLast ? send(() => this.#wrote()) : send());
       this.#keepAliveTimer?.refresh();
     }
-    if (this.#outgoing !== undefined || this.#isFull) return;
+  }
+
+  #wrote(): void {
     const done = this.#outgoingDone;
     this.#outgoingDone = undefined;
     done?.();
@@ -166,7 +172,7 @@ export class ChunkStream extends Duplex {
     this.#isClosed = true;
     this.#outgoing = undefined;
     this.#isFull = false;
-    this.#sendPending();
+    this.#wrote();
   }
 }
 

@@ -103,15 +103,15 @@ export class WebSocketConnection {
   }
 
   /**
-   * Sends one message. The parts are taken over, not copied: they must not change afterwards.
-   * False: more than `writeBufferBytesMax` is waiting, wait for `onDrain`. After the end nothing is sent.
+   * Sends one message. The parts are taken over, not copied: they must not change until `written` is called, which comes later than
+   * this returns. False: more than `writeBufferBytesMax` is waiting, wait for `onDrain`. After the end nothing is sent, and nobody is told.
    */
-  sendBinary(parts: readonly Uint8Array[]): boolean {
+  sendBinary(parts: readonly Uint8Array[], written?: () => void): boolean {
     if (this.#closeSent || this.#ended !== undefined) return false;
     let length = 0;
     for (const part of parts) length += part.length;
     this.#checkLength(length);
-    this.#writer.binary(parts, length);
+    this.#writer.binary(parts, length, written);
     return !this.#isFull();
   }
 

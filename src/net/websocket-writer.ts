@@ -28,10 +28,13 @@ export class WebSocketWriter {
     this.#masking = masking;
   }
 
-  /** Writes one binary message of `length` bytes in a single frame. Parts are not copied unless small or masked. */
-  binary(parts: readonly Uint8Array[], length: number): void {
+  /**
+   * Writes one binary message of `length` bytes in a single frame. Parts are not copied unless small or masked, so they are the
+   * socket's until `written` is called.
+   */
+  binary(parts: readonly Uint8Array[], length: number, written?: () => void): void {
     if (this.#masking === 'random' || length <= copyBytesMax) {
-      this.#socket.write(this.#assemble(opcode.binary, parts, length));
+      this.#socket.write(this.#assemble(opcode.binary, parts, length), written);
       return;
     }
     const header = Buffer.allocUnsafe(headerLength(length, this.#masking === 'zero'));
@@ -41,7 +44,7 @@ export class WebSocketWriter {
       ...(this.#masking === 'zero' && { mask: zeroKey }),
     });
     this.#socket.cork();
-    this.#writeGathered(header, parts);
+    this.#writeGathered(header, parts, written);
     this.#socket.uncork();
   }
 
@@ -62,29 +65,28 @@ export class WebSocketWriter {
   }
 
   /** Runs of small parts become one buffer; large ones are written as they are. */
-  #writeGathered(header: Buffer, parts: readonly Uint8Array[]): void {
+  #writeGathered(header: Buffer, parts: readonly Uint8Array[], written: (() => void) | undefined): void {
+    const pieces: Uint8Array[] = [];
     let run: Uint8Array[] = [header];
     let runBytes = header.length;
+    const endRun = (): void => {
+      const [only] = run;
+      if (only !== undefined) pieces.push(run.length === 1 ? only : Buffer.concat(run, runBytes));
+      run = [];
+      runBytes = 0;
+    };
     for (const part of parts) {
-      if (part.length > copyBytesMax || runBytes + part.length > copyBytesMax * 4) {
-        this.#writeRun(run, runBytes);
-        run = [];
-        runBytes = 0;
+      if (part.length > copyBytesMax || runBytes + part.length > copyBytesMax * 4) endRun();
+      if (part.length > copyBytesMax) pieces.push(part);
+      else {
+        run.push(part);
+        runBytes += part.length;
       }
-      if (part.length > copyBytesMax) {
-        this.#socket.write(part);
-        continue;
-      }
-      run.push(part);
-      runBytes += part.length;
     }
-    this.#writeRun(run, runBytes);
-  }
-
-  #writeRun(run: readonly Uint8Array[], length: number): void {
-    const only = run[0];
-    if (only === undefined) return;
-    this.#socket.write(run.length === 1 ? only : Buffer.concat(run, length));
+    endRun();
+    const last = pieces.pop() ?? header;
+    for (const piece of pieces) this.#socket.write(piece);
+    this.#socket.write(last, written);
   }
 
   /** A whole frame in one buffer. The payload starts on a word, so that masking runs on words. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { chunkStream } from '../../src/net/chunk-stream.ts';
 import type { WebSocketConnection } from '../../src/net/websocket-connection.ts';
@@ -226,4 +227,31 @@ test('at the client bytes that nobody has read yet are no silence of the peer', 
   const failed = failure(near);
   for (let turn = 0; turn < 2; turn++) t.mock.timers.tick(10);
   assert.equal(((await failed) as ProxyError).code, 'timeout');
+});
+
+test('memory that is used again once its write has come back reaches a slow reader as it was', async () => {
+  const { near, far } = await chunkPair();
+  const total = 8 * 1024 * 1024;
+  const block = Buffer.alloc(64 * 1024);
+  const writing = (async () => {
+    for (let sent = 0; sent < total; sent += block.length) {
+      for (let at = 0; at < block.length; at += 4) block.writeUInt32BE(sent + at, at);
+      await new Promise<void>((resolve, reject) => {
+        far.write(block, (error) => (error ? reject(error) : resolve()));
+      });
+      block.fill(0xee);
+    }
+    far.end();
+  })();
+  let at = 0;
+  let left = Buffer.alloc(0);
+  for await (const piece of near as AsyncIterable<Buffer>) {
+    left = Buffer.concat([left, piece]);
+    for (; left.length >= 4; left = left.subarray(4), at += 4)
+      if (left.readUInt32BE(0) !== at) assert.fail(`at ${at} stands ${left.readUInt32BE(0)}`);
+    // The writer fills what there is between them.
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  }
+  assert.equal(at, total);
+  await writing;
 });
