@@ -166,5 +166,11 @@ export class CredentialSet implements AsyncDisposable {
 function factsBehind(body: BodyFacts | undefined, rewrite: BodyRewrite | undefined): BodyFacts | undefined {
   if (body === undefined || rewrite === undefined) return body;
   const { sessionId } = body;
-  return { length: rewrite.length, sessionId, isRewritten: true, open: () => rewrite.rewrite(body.open()) };
+  return {
+    length: rewrite.length,
+    sessionId,
+    isRewritten: true,
+    open: () => rewrite.rewrite(body.open()),
+    keep: (release) => body.keep(release),
+  };
 }

@@ -7,7 +7,6 @@ import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import type { Decision, DenyDecision, Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Reservation } from '../../protocol/held-octets.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
 import { isoTime, newEventId, newTraceId } from '../audit/event-identity.ts';
 import type { OpenExchange } from '../audit/open-exchanges.ts';
@@ -44,13 +43,15 @@ export interface FaultNotes {
   readonly operatorDetail?: string | undefined;
 }
 
+const none: readonly (() => void)[] = [];
+
 /** Collects facts and appends one event when it has ended; what comes later changes nothing. */
 export class ExchangeRecord implements OpenExchange {
   readonly traceId: string;
   readonly #times = new ExchangeTimes();
   /** Becomes the event itself. */
   readonly #facts: OpenFacts;
-  #held: Reservation | undefined;
+  #kept: readonly (() => void)[] = none;
   readonly #sink: ExchangeSink;
   readonly #principal: Principal;
   /** Why it may not be at all: its session fills the audit. It has no event of its own then. */
@@ -93,9 +94,10 @@ export class ExchangeRecord implements OpenExchange {
     if (this.#state !== 'ended' && this.overRate === undefined) this.#sink.keep(this);
   }
 
-  /** Room for what is held of it, given back when it has ended. */
-  holds(held: Reservation | undefined): void {
-    this.#held = held;
+  /** What has to be given back when it has ended, however it does; giving back twice is harmless. */
+  keeps(release: () => void): void {
+    if (this.#state === 'ended') release();
+    else this.#kept = [...this.#kept, release];
   }
 
   /** What the client said, in case it is refused. */
@@ -263,7 +265,8 @@ export class ExchangeRecord implements OpenExchange {
   ended(): void {
     if (this.#state === 'ended') return;
     this.#enter('ended');
-    this.#held?.release();
+    for (const release of this.#kept) release();
+    this.#kept = none;
     const event = this.#event(this.#facts.verdict ?? 'error');
     this.#facts.durationMs = this.#times.sinceBeginMs();
     // The only events that share one; what went through has its own in any case.

@@ -17,7 +17,7 @@ import { respondForOwnHost } from './own-host.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision, type DecisionBasis, denied } from './confirm-decision.ts';
-import { bodyFacts } from './body-facts.ts';
+import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
 import type { CredentialSet, InjectedRequest } from '../credentials/credential-set.ts';
@@ -144,7 +144,7 @@ export async function admit(
   const validated = withoutFields(asked, decision);
   await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
-  const body = bodyFacts(client, scene.principal, validated);
+  const body = bodyFacts(client, scene.principal, validated, record);
   const injected =
     injectOfHome(validated, decision, parts.homes) ??
     (await inject({ head: validated.head, body }, decision, parts));
@@ -200,7 +200,10 @@ async function decide(
   const { destination, method, path, query, headers } = head;
   const access = { depth: 'request', destination, method, path, query, headers } as const;
   const { decision: first, basis } = judge(access, principal, parts, record);
-  if (first.effect === 'allow') record.holds(holdBody(client, validated, principal, parts));
+  if (first.effect === 'allow') {
+    const room = holdBody(client, validated, principal, parts);
+    if (room !== undefined) record.keeps(() => room.release());
+  }
   if (first.effect === 'deny' || first.awaits === undefined) {
     const decision = allowed(first);
     if (decision.observed !== undefined)
@@ -356,7 +359,7 @@ export function forwardRequest(
   record.sent(0);
   return {
     head: injected.head,
-    ...upstreamBody(client, scene, admitted),
+    ...upstreamBody(client, admitted),
     acceptsTrailers: validated.trailersAccepted,
     trailers: () => validateTrailers(client.trailers(), 'request', limits).toRaw(),
     principalId: scene.principal.id,
@@ -384,13 +387,11 @@ export function forwardRequest(
 
 function upstreamBody(
   client: ClientExchange,
-  scene: ExchangeScene,
   { validated, injected, spendBytes }: Admitted,
 ): Pick<ForwardRequest, 'body' | 'bodyLength'> {
-  const facts = bodyFacts(client, scene.principal, validated);
-  if (facts === undefined) return { body: undefined, bodyLength: undefined };
+  if (!hasBody(validated)) return { body: undefined, bodyLength: undefined };
   const body = injected.body?.rewrite(client.body) ?? client.body;
-  const bodyLength = injected.body === undefined ? facts.length : injected.body.length;
+  const bodyLength = injected.body === undefined ? declaredLength(validated) : injected.body.length;
   if (spendBytes === undefined) return { body, bodyLength };
   const metered = throughTransform(body, meteredStream(spendBytes));
   // Nobody else knows of a rewritten body, and it may hold what has to be given back.

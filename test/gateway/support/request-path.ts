@@ -121,7 +121,14 @@ export function openRequestPath(options: RequestPathOptions): RequestPath {
   const held = new HeldOctets(limits);
   const forwarder = new ByProtocolForwarder(dialer, limits, held);
   const services = openServiceFetch({ dialer, loopback: dialer }, { isUsed: true });
-  const credentials = new CredentialSet(options.credentials ?? {}, options.environment ?? {}, services.fetch);
+  const credentials = new CredentialSet(
+    options.credentials ?? {},
+    options.environment ?? {},
+    services.fetch,
+    {
+      limits,
+    },
+  );
   const { desk } = options;
   const { accessBodyBytesMax: bodyBytes } = limits;
   const granted = (): Policy => (desk === undefined ? policy : new GrantedPolicy(policy, [], { bodyBytes }));

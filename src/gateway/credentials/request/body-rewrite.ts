@@ -14,6 +14,8 @@ export interface BodyFacts {
    * that is `isWhole`.
    */
   open(): Readable;
+  /** Takes what has to be given back when the request is over, however it ends; giving back twice is harmless. */
+  keep(release: () => void): void;
 }
 
 export interface BodyRewrite {

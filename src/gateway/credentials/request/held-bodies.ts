@@ -30,6 +30,8 @@ export class HeldBodies {
   async hold(body: BodyFacts, bytesMax: number): Promise<HeldBody> {
     // Room for the largest: what is not declared is not believed to be small.
     const { release } = this.#room.reserve(body.sessionId, body.length ?? bytesMax);
+    // Between here and the sending there is much that can refuse the request.
+    body.keep(release);
     const timeoutMs = this.limits.heldBodyTimeoutMs;
     const bytes = await readWholeBody(body.open(), { bytesMax, timeoutMs }).catch((error: unknown) => {
       release();

@@ -37,7 +37,9 @@ export async function readWholeBody(
     reject(new ProxyError('timeout', `the body did not arrive whole within ${String(timeoutMs)} ms`));
   }, timeoutMs);
   body.on('data', onData).once('end', onEnd).once('error', onFault).once('close', onFault);
-  if (body.errored !== null) onFault(body.errored);
+  // Whoever looked whether there is a body at all has heard its end already.
+  if (body.readableEnded) onEnd();
+  else if (body.destroyed) onFault(body.errored ?? undefined);
   try {
     await promise;
     return Buffer.concat(chunks, length);

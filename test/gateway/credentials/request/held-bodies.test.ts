@@ -14,6 +14,7 @@ test('bodies that are held of one session leave room for others, and the room is
     length: undefined,
     sessionId,
     isRewritten: false,
+    keep: () => undefined,
     open: () => {
       const body = new PassThrough();
       bodies.push(body);
@@ -45,6 +46,7 @@ test('the bounds are those of the configuration', async () => {
     length: 11,
     sessionId: 'one',
     isRewritten: false,
+    keep: () => undefined,
     open: () => new PassThrough(),
   };
   await assert.rejects(held.hold(facts, 100), { code: 'limit_exceeded', limit: 'heldBodiesBytesMax' });

@@ -75,6 +75,7 @@ const bodyOf = (length: number): BodyFacts => ({
   length,
   sessionId: 'session',
   isRewritten: false,
+  keep: () => undefined,
   open: () => {
     throw new Error('the body is not read before the head goes out');
   },
