@@ -82,6 +82,7 @@ class DuplexBytes implements ByteStream {
   #sink: ByteSink | undefined;
   #reads: SharedReads | undefined;
   #isFull = false;
+  #isPaused = false;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -92,7 +93,7 @@ class DuplexBytes implements ByteStream {
     this.#sink = sink;
     this.#reads = shareReads(this.#socket, memory, this.#onData);
     if (this.#reads === undefined) this.#socket.on('data', this.#onData);
-    else this.#reads.start();
+    else this.#reads.start(() => this.#isPaused);
   }
 
   write(piece: Uint8Array): boolean {
@@ -106,10 +107,12 @@ class DuplexBytes implements ByteStream {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     if (this.#socket.isPaused()) this.#socket.resume();
   }
 

@@ -34,8 +34,8 @@ export function owned(chunk: Uint8Array): Uint8Array {
 
 /** How reads of a socket are handed on. */
 export interface SharedReads {
-  /** Hands on what is there already, and lets more come. */
-  start(): void;
+  /** Hands on what is there already, and lets more come, unless whoever took it has enough. */
+  start(hasEnough: () => boolean): void;
   /** An ordinary stream again, whose next chunks are its own. */
   stop(): void;
 }
@@ -74,9 +74,11 @@ export function shareReads(
   };
   handle.useUserBuffer(bytes);
   return {
-    start: () => {
+    start: (hasEnough) => {
       while (!reading.isStopped && socket.readableLength > 0) receive(socket.read() as Buffer);
-      if (!reading.isStopped) socket.resume();
+      if (reading.isStopped) return;
+      if (hasEnough()) socket.pause();
+      else socket.resume();
     },
     stop: () => {
       reading.isStopped = true;

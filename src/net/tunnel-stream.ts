@@ -164,11 +164,8 @@ export class TunnelStream extends Duplex {
 
   /** From now on what comes goes to the sink, what is there already first; ends and faults are told as ever. */
   takeOver(sink: TunnelStreamSink): void {
-    const early: Uint8Array[] = [];
-    for (let chunk = this.read(); chunk !== null; chunk = this.read()) early.push(chunk);
     this.#sink = sink;
-    for (const chunk of early) this.#deliver(chunk);
-    this.#endIfTaken();
+    this.goOn();
   }
 
   /** Sends to the peer by a call; what does not leave at once is copied. False: it waits, and `onDrain` comes. */
@@ -193,8 +190,9 @@ export class TunnelStream extends Duplex {
   goOn(): void {
     this.#isHeld = false;
     while (this.#sink !== undefined && !this.#isHeld && !this.destroyed) {
-      const piece = this.#inbound.shift();
-      if (piece === undefined) break;
+      // What was there for a reader before comes first. It stays there until it is taken: the sink may hold, or let go.
+      const piece = this.readableLength > 0 ? this.read() : this.#inbound.shift();
+      if (piece === undefined || piece === null) break;
       this.#sink.onData(bufferOf(piece));
     }
     this.#host.consumptionChanged(this);
@@ -347,13 +345,16 @@ export class TunnelStream extends Duplex {
 
   /** To the sink, or behind what waits for it. */
   #deliver(data: Uint8Array): void {
-    if (this.#isHeld || this.#inbound.bytes > 0 || this.#sink === undefined) this.#inbound.push(data);
+    const { bytes } = this.#inbound;
+    if (this.#sink === undefined || this.#isHeld || bytes > 0 || this.readableLength > 0)
+      this.#inbound.push(data);
     else this.#sink.onData(bufferOf(data));
   }
 
   /** The end of the peer is told by `end`, once all that came before was taken. */
   #endIfTaken(): void {
-    if (!this.#remoteEnded || this.#isHeld || this.#inbound.bytes > 0 || this.#sink === undefined) return;
+    if (!this.#remoteEnded || this.#isHeld || this.#sink === undefined) return;
+    if (this.#inbound.bytes > 0 || this.readableLength > 0) return;
     this.#pushEnd();
     this.resume();
   }

@@ -47,6 +47,7 @@ export class WebSocketConnection {
   /** Both ends said that they agree on modes for the tunnel. */
   readonly agreesOnModes: boolean;
   readonly #socket: Duplex;
+  #isPaused = false;
   readonly #role: 'client' | 'server';
   readonly #limits: Limits;
   readonly #parser: WebSocketParser;
@@ -139,10 +140,12 @@ export class WebSocketConnection {
 
   /** Stops reading; what was already read, at most one chunk of the socket, is still handed on. */
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#socket.resume();
   }
 
@@ -167,10 +170,10 @@ export class WebSocketConnection {
     if (this.#head.length > 0) this.#receive(this.#head);
     const receive = (chunk: Uint8Array): void => this.#receive(chunk);
     const reads = shareReads(this.#socket, memory, receive);
-    if (reads === undefined) this.#socket.on('data', receive);
-    else reads.start();
+    if (reads !== undefined) return reads.start(() => this.#isPaused);
+    this.#socket.on('data', receive);
     // The handshake left the socket paused.
-    this.#socket.resume();
+    if (!this.#isPaused) this.#socket.resume();
   }
 
   #watchSocket(socket: Duplex): Promise<void> {

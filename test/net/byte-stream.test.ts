@@ -8,7 +8,7 @@ import { afterEach, suite, test } from 'node:test';
 import { bytesOf } from '../../src/net/byte-stream.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { hashAll, readAll, type TunnelPair, tunnelPair } from './tunnel-pair.ts';
-import { destroySockets } from './websocket-pair.ts';
+import { destroySockets, socketPair } from './websocket-pair.ts';
 
 afterEach(destroySockets);
 
@@ -26,6 +26,10 @@ const transports = {
     return [near, far];
   },
   stream: async (): Promise<readonly [Duplex, Duplex]> => duplexPair(),
+  socket: async (): Promise<readonly [Duplex, Duplex]> => {
+    const { client, server } = await socketPair();
+    return [client, server];
+  },
 };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -45,6 +49,57 @@ for (const [name, open] of Object.entries(transports)) {
       near.end('last');
       await ended;
       assert.equal(texts.join(''), 'early late last');
+    });
+
+    test('whoever lets go within the first of what was there gets the rest as an ordinary stream, and the end behind it', async () => {
+      const [near, far] = await open();
+      const early = Buffer.from(Array.from({ length: 140_000 }, (_, i) => (i * 7) & 0xff));
+      for (let at = 0; at < early.length; at += 10_000) near.write(early.subarray(at, at + 10_000));
+      while (far.readableLength < 10_000) await turn();
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+      const bytes = bytesOf(far);
+      const got: Buffer[] = [];
+      const released = Promise.withResolvers<void>();
+      bytes.start({
+        onData: (chunk) => {
+          got.push(Buffer.from(chunk));
+          bytes.release();
+          released.resolve();
+        },
+        onDrain: ignore,
+      });
+      await released.promise;
+      near.end('late');
+      for await (const chunk of far) got.push(chunk as Buffer);
+      assert.ok(Buffer.concat(got).equals(Buffer.concat([early, Buffer.from('late')])));
+    });
+
+    test('whoever pauses within the first of what was there gets no more until it resumes, and the end behind all', async () => {
+      const [near, far] = await open();
+      for (let at = 0; at < 140_000; at += 10_000) near.write(Buffer.alloc(10_000));
+      near.end();
+      while (far.readableLength < 10_000) await turn();
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+      const bytes = bytesOf(far);
+      const seen = { received: 0, calls: 0, isEnded: false };
+      far.once('end', () => (seen.isEnded = true));
+      bytes.start({
+        onData: (chunk) => {
+          seen.received += chunk.length;
+          seen.calls += 1;
+          bytes.pause();
+        },
+        onDrain: ignore,
+      });
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+      // What one read gives, or TLS had decrypted already.
+      assert.ok(seen.calls <= 2 && seen.received < 140_000, JSON.stringify(seen));
+      assert.equal(seen.isEnded, false);
+      while (!seen.isEnded) {
+        bytes.resume();
+        await turn();
+      }
+      assert.equal(seen.received, 140_000);
     });
 
     test('a paused one hands nothing on, bounds what is sent, tells no end, and loses nothing', async () => {

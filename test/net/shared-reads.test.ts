@@ -38,6 +38,8 @@ const pairs = {
   },
 } as const;
 
+const never = (): boolean => false;
+
 for (const [kind, open] of Object.entries(pairs)) {
   test(`${kind}: every read is a view of the same memory, in order and complete, and the end comes behind it`, async () => {
     const [near, far] = await open();
@@ -50,7 +52,7 @@ for (const [kind, open] of Object.entries(pairs)) {
       got.push(Buffer.from(chunk));
     });
     assert.ok(reads !== undefined);
-    reads.start();
+    reads.start(never);
     const ended = once(far, 'end');
     near.end(sent);
     await ended;
@@ -68,7 +70,7 @@ for (const [kind, open] of Object.entries(pairs)) {
       if (texts.join('').endsWith('late')) resolve();
     });
     far.removeAllListeners('readable');
-    reads?.start();
+    reads?.start(never);
     near.write('late');
     await late;
     assert.equal(texts.join(''), 'early late');
@@ -81,7 +83,7 @@ for (const [kind, open] of Object.entries(pairs)) {
       seen.bytes += chunk.length;
       far.pause();
     });
-    reads?.start();
+    reads?.start(never);
     const all = 16 * 1024 * 1024;
     near.end(Buffer.alloc(all));
     while (seen.bytes === 0) await new Promise(setImmediate);
@@ -104,7 +106,7 @@ for (const [kind, open] of Object.entries(pairs)) {
       reads?.stop();
       resolve();
     });
-    reads?.start();
+    reads?.start(never);
     near.write('first');
     await stopped;
     // As whoever watches a socket without reading it does.
@@ -130,7 +132,7 @@ for (const [kind, open] of Object.entries(pairs)) {
     await once(far, 'readable');
     far.removeAllListeners('readable');
     const reads = shareReads(far, new ReadMemory(), () => reads?.stop());
-    reads?.start();
+    reads?.start(never);
     const data = once(far, 'data');
     near.write('then');
     assert.equal(String((await data)[0]), 'then');

@@ -88,7 +88,7 @@ export class Http1Connection implements OriginConnection {
     this.#reads = shareReads(socket, memory, this.#onData);
     if (this.#reads === undefined) socket.on('data', this.#onData);
     socket.on('end', this.#onSocketEnd).on('error', this.#onError).on('close', this.#onClose);
-    this.#reads?.start();
+    this.#reads?.start(() => this.#isPaused);
   }
 
   /** Whether the origin may be closing it: it carried an exchange before, or waited for one. */
