@@ -81,6 +81,7 @@ const packageUsers: Readonly<Record<string, readonly string[]>> = {
   'react-dom': ['console'],
   '@marcbachmann/cel-js': ['policy'],
   jose: ['gateway'],
+  pg: ['store'],
   tldts: ['http'],
   undici: ['gateway'],
   yaml: ['policy', 'gateway', 'cli'],

@@ -3,8 +3,8 @@
 import type { Policy } from '../policy/decision.ts';
 import { asProxyError } from '../protocol/error.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
-import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
+import { openConfiguredStore } from './config/store-settings.ts';
 import { openAccess } from './access/open-access.ts';
 import { observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
@@ -130,6 +130,7 @@ interface Records {
 /** What the gateway remembers: the store, and the audit with what an earlier process left open in it. */
 async function openRecords({
   config,
+  environment,
   stack,
   metrics,
   onFault,
@@ -137,7 +138,7 @@ async function openRecords({
   isOnDuty,
   place,
 }: Start): Promise<Records> {
-  const store = stack.use(await openStore(config.store));
+  const store = stack.use(await openConfiguredStore(config, environment));
   const { file } = config.audit;
   const audit = stack.use(
     await openAuditLog({

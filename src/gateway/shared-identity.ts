@@ -1,8 +1,8 @@
 // What all workers of a gateway have in common, made once before any of them starts: keys, authority, store, and the certificate of the
 // public port, which the supervisor keeps fresh for them.
 
-import { openStore } from '../store/open-store.ts';
 import type { GatewayConfig } from './config/config.ts';
+import { openConfiguredStore } from './config/store-settings.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { followServerAuthority, openIdentity, renewIdentity } from './gateway-identity.ts';
@@ -13,9 +13,13 @@ import type { WorkerPlace } from './workers/worker-place.ts';
 type Log = (level: 'info' | 'warn' | 'error', message: string) => void;
 
 /** Makes what is not there yet, and closes it again. Throws what a gateway of one process throws for it. */
-export async function makeSharedFiles(config: GatewayConfig, clock: () => number): Promise<void> {
+export async function makeSharedFiles(
+  config: GatewayConfig,
+  clock: () => number,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
   const { stateDirectory, certificateAuthority } = config;
-  await using _store = await openStore(config.store);
+  await using _store = await openConfiguredStore(config, environment);
   await using _authority = await FollowedAuthority.open({
     directory: certificateAuthority.directory,
     clock,

@@ -68,7 +68,7 @@ export async function startSupervisor(
 ): Promise<Supervisor> {
   await using stack = new AsyncDisposableStack();
   const { log, clock = Date.now } = options;
-  await makeSharedFiles(config, clock);
+  await makeSharedFiles(config, clock, options.environment);
   const identity = stack.use(await SharedIdentity.open(config, clock, log));
   const passage = await openPassageFolder(config, stack);
   const counts = stack.use(new WorkerCounts(() => workers));

@@ -6,6 +6,7 @@ import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
+import { storeLimits } from './limits/store-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
 import { workerLimits } from './limits/worker-limits.ts';
 
@@ -19,6 +20,7 @@ export const limitTable = {
   ...networkLimits,
   ...adminLimits,
   ...workerLimits,
+  ...storeLimits,
 };
 
 export type LimitName = keyof typeof limitTable;

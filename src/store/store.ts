@@ -196,6 +196,11 @@ export interface Store extends AsyncDisposable {
   readonly budgets: BudgetStore;
   readonly operators: OperatorStore;
   readonly audit: AuditStore;
+  /**
+   * Calls the listener when another process may have ended a session or decided about access, and gives the function that takes it
+   * away again. A hint that may be late or lost: who has to know looks at an interval all the same.
+   */
+  onChange(listener: () => void): () => void;
   /** Ends the engine; ending twice is harmless. */
   close(): Promise<void>;
 }

@@ -116,6 +116,7 @@ test('the program is in few pieces, in which packages of others are not, and the
   assert.deepEqual([...others].toSorted(), [
     '@marcbachmann/cel-js',
     'jose',
+    'pg',
     'tldts',
     'undici',
     'yaml',

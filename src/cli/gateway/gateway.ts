@@ -119,7 +119,7 @@ async function gateway({ options: values }: GatewayInput): Promise<number> {
   const warn = (message: string): void => log('warn', message);
   for (const warning of configurationWarnings(config)) warn(warning);
   const wasClosed = protectProcess(warn);
-  const secrets = [config.credentials, config.upstream.proxy];
+  const secrets = [config.credentials, config.upstream.proxy, config.storeAccess];
   const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
   if (open !== undefined) warn(open);
   const made = identity === undefined ? [] : takeFiles(config);

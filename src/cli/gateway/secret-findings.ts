@@ -11,7 +11,7 @@ import type { Finding } from './place-findings.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export async function secretFindings(
-  { credentials, upstream }: GatewayConfig,
+  { credentials, upstream, storeAccess }: GatewayConfig,
   environment: Environment,
 ): Promise<readonly Finding[]> {
   const sources = [
@@ -28,6 +28,8 @@ export async function secretFindings(
           },
         ]),
   ];
+  if (storeAccess?.source !== undefined)
+    sources.push({ name: 'of the store', at: ['store', 'source'], source: storeAccess.source });
   const findings: Finding[] = [];
   for (const { name, at, source } of sources) {
     const message = await sourceProblem(name, source, environment);

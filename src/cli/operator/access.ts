@@ -11,11 +11,11 @@ import {
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { AccessRecord, AccessState, AccessTerms } from '../../store/access-store.ts';
-import { openStore } from '../../store/open-store.ts';
 import { accessDefinition } from '../commands/access-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { openStoreToRead } from './operator-store.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
 
@@ -30,7 +30,7 @@ const noteCharactersMax = 1000;
 
 async function list({ options }: Input<Actions[0]>): Promise<number> {
   const { all, number: limit, json } = options;
-  await using store = await openStore((await gatewayOfOptions(options)).store);
+  await using store = await openStoreToRead(await gatewayOfOptions(options));
   const open: readonly AccessState[] = ['pending', 'granted'];
   const lists = all
     ? [await store.access.list({ limit })]

@@ -2,10 +2,10 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { openStore } from '../../store/open-store.ts';
 import type { AuditStore } from '../../store/store.ts';
 import { readAuditFile } from './audit-file.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { openStoreToRead } from './operator-store.ts';
 import type { SessionFacts } from './session-facts.ts';
 import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
 
@@ -36,7 +36,7 @@ export async function readRecords(options: RecordOptions, nowMs: number): Promis
   if (state === undefined && config === undefined)
     throw new ProxyError('usage', 'which audit? name a file by --audit, or a gateway by --state or --config');
   const place = await gatewayOfOptions(state === undefined ? { config } : { state });
-  await using store = await openStore(place.store);
+  await using store = await openStoreToRead(place);
   const { events, enrolments } = await collect(storedEvents(store.audit), fromMs);
   return {
     events,

@@ -3,13 +3,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { openStore } from '../../store/open-store.ts';
 import type { AuditQuery, AuditStore } from '../../store/store.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { exchangeTable } from './exchange-table.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { openStoreToRead } from './operator-store.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 
 const followIntervalMs = 500;
@@ -97,7 +97,7 @@ async function tail({ options: values }: TailInput): Promise<number> {
     const text = values.json ? events.map(jsonLine).join('') : exchangeTable(events, { title });
     process.stdout.write(text);
   };
-  await using store = await openStore(config.store);
+  await using store = await openStoreToRead(config);
   const wanted = wantedBy(values, Date.now());
   const { events, lastId } =
     wanted === undefined

@@ -4,8 +4,8 @@ import { userInfo } from 'node:os';
 import { openAuditLog } from '../../gateway/audit/audit-log.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { SessionAudit, type SessionStep } from '../../gateway/audit/session-audit.ts';
-import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
+import { openStoreToWrite } from './operator-store.ts';
 
 export interface OperatorDesk {
   readonly store: Store;
@@ -20,7 +20,7 @@ export async function withOperatorDesk<T>(
   config: GatewayConfig,
   action: (desk: OperatorDesk) => Promise<T>,
 ): Promise<T> {
-  await using store = await openStore(config.store);
+  await using store = await openStoreToWrite(config);
   const { file } = config.audit;
   await using log = await openAuditLog({
     store: store.audit,

@@ -3,12 +3,12 @@
 import { adminRoles } from '../../api/admin/roles.ts';
 import { makeOperatorToken, revokeOperatorToken } from '../../gateway/admin/operator-tokens.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { openStore } from '../../store/open-store.ts';
 import type { StoredOperatorToken } from '../../store/operator-store.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
 import { operatorDefinition } from '../commands/operator-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { openStoreToRead } from './operator-store.ts';
 import { groupOf } from '../terminal/command.ts';
 import { jsonLine, textTable } from '../terminal/text-table.ts';
 import { withOperatorDesk } from './operator-audit.ts';
@@ -43,7 +43,7 @@ async function token({ options }: Input<Actions[0]>): Promise<number> {
 }
 
 async function list({ options }: Input<Actions[1]>): Promise<number> {
-  await using store = await openStore((await gatewayOfOptions(options)).store);
+  await using store = await openStoreToRead(await gatewayOfOptions(options));
   const tokens = await store.operators.list(Date.now());
   if (options.json) {
     process.stdout.write(tokens.map((one) => jsonLine(shownToken(one))).join(''));

@@ -3,11 +3,11 @@
 import { revokeSession } from '../../gateway/sessions/revoke-session.ts';
 import { type SessionSummary, summaryOf } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import { openStore } from '../../store/open-store.ts';
 import { sessionDefinition } from '../commands/session-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { openStoreToRead } from './operator-store.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
 
@@ -15,7 +15,7 @@ type Actions = (typeof sessionDefinition)['actions'];
 
 async function list({ options }: Input<Actions[0]>): Promise<number> {
   const { all, number: limit, json } = options;
-  await using store = await openStore((await gatewayOfOptions(options)).store);
+  await using store = await openStoreToRead(await gatewayOfOptions(options));
   const nowMs = Date.now();
   const sessions = await store.sessions.list({ limit, ...(all ? {} : { living: true }) });
   noteFullList(sessions.length, limit);

@@ -107,7 +107,7 @@ async function serve(
     ...(homes === undefined ? {} : { homes }),
   });
   countBuffersInHeapLimit();
-  const secretParts = [config.credentials, config.upstream.proxy];
+  const secretParts = [config.credentials, config.upstream.proxy, config.storeAccess];
   forgetSecrets(process.env, secretParts);
   const token = issueSessionToken({
     key: await openSigningKey(config.stateDirectory),

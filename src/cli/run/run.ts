@@ -208,8 +208,8 @@ async function configuredSources(config: string | undefined): Promise<SecretSour
   if (config === undefined) return noSources;
   const { loadGatewayConfig } = await import('../../gateway/config/config.ts');
   const { secretSources } = await import('../gateway/gateway-protection.ts');
-  const { credentials, upstream } = await loadGatewayConfig(config);
-  return secretSources([credentials, upstream.proxy]);
+  const { credentials, upstream, storeAccess } = await loadGatewayConfig(config);
+  return secretSources([credentials, upstream.proxy, storeAccess]);
 }
 
 /**

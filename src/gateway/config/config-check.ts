@@ -7,6 +7,8 @@ import { classifyAddress } from '../../net/address-guard.ts';
 import { networkList } from '../admission/networks.ts';
 import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
+import { storeUrlOf } from './store-settings.ts';
+import { postgresUrlProblem } from '../../store/postgres/postgres-address.ts';
 import { asList } from '../../policy/schema-parts.ts';
 
 /** What the kernel shows for an id that this user namespace has no name for: many can be behind it. */
@@ -22,9 +24,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   checkWorkers(document, report);
   checkPorts(document, report);
   checkProxies(document, report);
-  if (hasPassword(document.store ?? '')) {
-    report(['store'], 'the URL has a password; a secret never stands in this file');
-  }
+  checkStore(document, report);
   checkCredentials(document.credentials ?? {}, report);
   for (const name of Object.keys(document.trust ?? {})) {
     if (!namePattern.test(name))
@@ -105,7 +105,7 @@ function meet(one: string, other: string): boolean {
 
 function checkWorkers({ workers = 1, store, admin }: GatewayConfigDocument, report: Report): void {
   if (workers === 1) return;
-  if (store === 'sqlite::memory:')
+  if (storeUrlOf(store) === 'sqlite::memory:')
     report(
       ['workers'],
       'each worker would have a store in memory of its own; write sqlite:path under store, or workers: 1',
@@ -149,6 +149,23 @@ function checkProxies(document: GatewayConfigDocument, report: Report): void {
       'a PROXY head is believed from trustedProxies alone; name the networks of the balancers there',
     );
   }
+}
+
+function checkStore({ store }: GatewayConfigDocument, report: Report): void {
+  const url = storeUrlOf(store) ?? '';
+  const at = typeof store === 'object' ? ['store', 'url'] : ['store'];
+  if (url.startsWith('sqlite:')) {
+    if (typeof store === 'object' && Object.keys(store).length > 1)
+      report(['store'], 'a file takes no password and no certificate; write store: sqlite:path');
+    return;
+  }
+  if (url === '') return;
+  if (hasPassword(url)) {
+    report(at, 'the URL has a password; a secret never stands in this file: write store: { url, source }');
+    return;
+  }
+  const problem = postgresUrlProblem(url);
+  if (problem !== undefined) report(at, problem);
 }
 
 /** Of a URL of PostgreSQL, between its scheme and its path. */

@@ -7,6 +7,7 @@ import { strictMap } from '../../policy/yaml-source.ts';
 import { adminSchema } from './admin-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
+import { storeSchema } from './store-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
 
 /** The largest value of a timer in Node; more would fire at once. */
@@ -278,13 +279,9 @@ export const gatewayConfigSchema = strictMap(
     )
       .optional()
       .describe('Where the authority that signs leaves is kept.'),
-    store: z
-      .string({ error: 'write sqlite:path' })
-      .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, {
-        error: 'write sqlite:path, or postgres://host/database',
-      })
+    store: storeSchema
       .optional()
-      .describe('sqlite:path; relative to the folder of this file.'),
+      .describe('What outlives a process: a file, or a database that several gateways share.'),
     policy: oneOrMany(text(policyHint), policyHint)
       .optional()
       .describe(

@@ -14,6 +14,7 @@ import type { PlainSourceConfig } from '../credentials/sources/source-config.ts'
 import { type AdminSettings, adminSettings } from './admin-settings.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.ts';
 
 import { asList } from '../../policy/schema-parts.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
@@ -43,7 +44,7 @@ export interface UpstreamProxySettings {
 }
 
 /** Everything that the gateway is told. Paths are absolute; nothing in it is a secret. */
-export interface GatewayConfig {
+export interface GatewayConfig extends StoreSettings {
   readonly listen: {
     readonly address: string;
     readonly port: number;
@@ -60,8 +61,6 @@ export interface GatewayConfig {
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
   readonly tls: 'self' | { readonly certificate: string; readonly key: string };
   readonly certificateAuthority: { readonly directory: string };
-  /** URL for `openStore`. */
-  readonly store: string;
   /** No path and not observing: everything is denied. */
   readonly policy: { readonly mode: 'files' | 'observe'; readonly paths: readonly string[] };
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
@@ -223,7 +222,8 @@ function auditSettings(
   const { auditKeepDays, auditKeepBytes, auditKeepBytesInMemory } = gatewayConfigDefaults;
   return {
     keepDays: audit.keepDays ?? auditKeepDays,
-    keepBytes: audit.keepBytes ?? (store === 'sqlite::memory:' ? auditKeepBytesInMemory : auditKeepBytes),
+    keepBytes:
+      audit.keepBytes ?? (storeUrlOf(store) === 'sqlite::memory:' ? auditKeepBytesInMemory : auditKeepBytes),
     ...(audit.file === undefined ? {} : { file: absolute(audit.file) }),
     ...(audit.keepEvents === undefined ? {} : { keepEvents: audit.keepEvents }),
   };
@@ -248,7 +248,7 @@ function completeConfig(
     certificateAuthority: {
       directory: absolute(document.certificateAuthority?.directory ?? join(stateDirectory, 'ca')),
     },
-    store: storeUrl(document.store, directory, stateDirectory),
+    ...storeSettings(document.store, { directory, stateDirectory }),
     policy: policySettings(document, absolute),
     credentials: Object.fromEntries(
       Object.entries(document.credentials ?? {}).map(([name, one]) => [
@@ -281,12 +281,6 @@ function completeConfig(
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
     log: { level: log?.level ?? 'info', format: log?.format ?? 'text' },
   };
-}
-
-function storeUrl(written: string | undefined, directory: string, stateDirectory: string): string {
-  if (written === undefined) return `sqlite:${join(stateDirectory, 'state.db')}`;
-  if (!written.startsWith('sqlite:') || written === 'sqlite::memory:') return written;
-  return `sqlite:${resolve(directory, written.slice('sqlite:'.length))}`;
 }
 
 function policySettings(
@@ -346,6 +340,7 @@ function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[
 /** Files that must be there before the gateway starts. Secrets are left out: they may be mounted later. */
 function fileReferences({
   admin,
+  store,
   tls,
   upstream,
   policy,
@@ -360,6 +355,7 @@ function fileReferences({
           { path: tls.key, at: ['tls', 'key'] },
         ]
       : []),
+    ...(typeof store === 'object' ? many(store.ca, ['store', 'ca']) : []),
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
     ...many(upstream?.ca, ['upstream', 'ca']),

@@ -29,6 +29,7 @@ export class SessionWatch implements AsyncDisposable {
   #sequence: number;
   #nextPruneMs = 0;
   readonly #repeated: RepeatedLook;
+  #unlisten: () => void = () => undefined;
 
   private constructor(options: SessionWatchOptions, sequence: number) {
     this.#options = options;
@@ -42,6 +43,7 @@ export class SessionWatch implements AsyncDisposable {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const watch = new SessionWatch(options, sequence);
     watch.#repeated.start();
+    watch.#unlisten = options.store.onChange(() => void watch.look());
     return watch;
   }
 
@@ -58,6 +60,7 @@ export class SessionWatch implements AsyncDisposable {
   }
 
   close(): Promise<void> {
+    this.#unlisten();
     return this.#repeated.close();
   }
 

@@ -258,6 +258,6 @@ export const sessionLimits = {
   storeStopTimeoutMs: fixedRow(
     5_000,
     'store_unavailable',
-    'The thread that writes the audit ends between two batches; on a stuck disk it is not waited for.',
+    'The thread that writes the audit ends between two batches, a connection to PostgreSQL with its statement; a stuck disk or server is not waited for.',
   ),
 } as const satisfies Record<string, LimitRow>;

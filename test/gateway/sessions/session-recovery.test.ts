@@ -42,6 +42,7 @@ function failingStore(
     budgets: wrap(inner.budgets),
     operators: wrap(inner.operators),
     audit: wrap(inner.audit),
+    onChange: (listener) => inner.onChange(listener),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,0 +1,56 @@
+// The store on PostgreSQL.
+
+import { fixedRow } from './limit-row.ts';
+
+export const storeLimits = {
+  storeConnectionsMax: fixedRow(
+    4,
+    'store_unavailable',
+    'Connections of one process to PostgreSQL, beside the one that notices changes: transactions are short, and a server has some hundred connections for all.',
+  ),
+  storeWaitingMax: fixedRow(
+    2_000,
+    'store_unavailable',
+    'Statements that wait for a connection; more means that the database is too slow, and is told at once.',
+  ),
+  storeConnectTimeoutMs: fixedRow(
+    5_000,
+    'store_unavailable',
+    'How long a connection to PostgreSQL, or one of the pool, is waited for: its TLS and password take some round trips.',
+  ),
+  storeConnectionIdleMs: fixedRow(
+    60_000,
+    'store_unavailable',
+    'A connection that nobody needs for so long is given back to the server.',
+  ),
+  storeStatementTimeoutMs: fixedRow(
+    5_000,
+    'store_unavailable',
+    'The server ends a statement that takes longer; a second later it is given up here, with its connection.',
+  ),
+  storeIdleTransactionMs: fixedRow(
+    10_000,
+    'store_unavailable',
+    'The server ends a transaction whose gateway says nothing for so long: its locks make others wait.',
+  ),
+  storeMigrationTimeoutMs: fixedRow(
+    600_000,
+    'store_unavailable',
+    'One statement of a migration: reading all events of a large audit takes minutes.',
+  ),
+  storeLookIntervalMs: fixedRow(
+    1_000,
+    'store_unavailable',
+    'How often the counter of changes is looked at when no word of PostgreSQL wakes earlier: revocations hold within 2 s.',
+  ),
+  storeReconnectDelayMsMax: fixedRow(
+    5_000,
+    'store_unavailable',
+    'The delay before the connection for changes is made anew doubles up to this, with jitter.',
+  ),
+  storeHolderReturnMs: fixedRow(
+    60_000,
+    'store_unavailable',
+    'After a restart of the server a gateway has so long to come back before what it left open counts as left by one that is gone.',
+  ),
+};

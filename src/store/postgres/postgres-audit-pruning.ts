@@ -1,0 +1,101 @@
+// What of the audit goes when there is too much of it, in PostgreSQL; the sums that say so are kept by triggers (postgres-schema.ts).
+
+import type { AuditBounds, AuditHeld } from '../store.ts';
+import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import type { PostgresDatabase, Statements } from './postgres-database.ts';
+
+/** Whoever adds events or removes some has this first, so that none waits for another in a circle. */
+export async function lockAudit(statements: Statements): Promise<AuditHeld> {
+  return heldOf(await statements.get('SELECT events, bytes FROM audit_total FOR UPDATE'));
+}
+
+/** What the store holds of all. */
+export async function auditHeld(statements: Statements): Promise<AuditHeld> {
+  return heldOf(await statements.get('SELECT events, bytes FROM audit_total'));
+}
+
+function heldOf(row: StoredRow = {}): AuditHeld {
+  return { events: integerOf(row, 'events'), bytes: integerOf(row, 'bytes') };
+}
+
+/** See `AuditStore.prune`. */
+export async function pruneAudit(database: PostgresDatabase, bounds: AuditBounds): Promise<number> {
+  const { beforeMs, batch } = bounds;
+  let removed = 0;
+  // Most looks find nothing, and need no lock.
+  if (beforeMs !== undefined && (await hasOlder(database, beforeMs)))
+    removed += await database.transaction(async (statements) => {
+      await lockAudit(statements);
+      return await statements.run(
+        `DELETE FROM audit WHERE sequence IN
+           (SELECT sequence FROM audit WHERE time_ms < $1 ORDER BY time_ms LIMIT $2)`,
+        [beforeMs, batch],
+      );
+    });
+  if (removed >= batch || !isOver(bounds, await auditHeld(database))) return removed;
+  // Of two gateways that look at once, the second sees what the first removed.
+  return await database.transaction(async (statements) => {
+    await lockAudit(statements);
+    return removed + (await removeMost(statements, bounds, batch - removed));
+  });
+}
+
+async function hasOlder(database: PostgresDatabase, beforeMs: number): Promise<boolean> {
+  const row = await database.get('SELECT 1 AS older FROM audit WHERE time_ms < $1 LIMIT 1', [beforeMs]);
+  return row !== undefined;
+}
+
+function isOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld): boolean {
+  return held.events > (keepEvents ?? Infinity) || held.bytes > (keepBytes ?? Infinity);
+}
+
+async function removeMost(statements: Statements, bounds: AuditBounds, batch: number): Promise<number> {
+  let removed = 0;
+  while (removed < batch) {
+    const held = await auditHeld(statements);
+    if (!isOver(bounds, held)) break;
+    const most = await statements.get(
+      `SELECT holder, first_through, later_events AS events, later_bytes AS bytes FROM audit_holding
+       WHERE later_bytes > 0 ORDER BY later_bytes DESC LIMIT 1`,
+    );
+    const limit = Math.min(
+      batch - removed,
+      countOver(bounds, held, most === undefined ? held : heldOf(most)),
+    );
+    const count =
+      (most === undefined ? 0 : await removeLater(statements, most, limit)) ||
+      (await removeOldest(statements, limit));
+    if (count === 0) break;
+    removed += count;
+  }
+  return removed;
+}
+
+/** How many events of that size bring the store within its bounds. */
+function countOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld, of: AuditHeld): number {
+  const events = held.events - (keepEvents ?? Infinity);
+  const bytes = held.bytes - (keepBytes ?? Infinity);
+  return Math.max(1, events, Math.ceil((bytes * of.events) / of.bytes));
+}
+
+/** The oldest of one holder, behind its first ones. */
+function removeLater(statements: Statements, most: StoredRow, limit: number): Promise<number> {
+  const holder = textOf(most, 'holder');
+  const first = integerOf(most, 'first_through');
+  // An id of a session has no colon.
+  const [of, name] = holder.startsWith(':')
+    ? ['session_id IS NULL AND verdict', holder.slice(1)]
+    : ['session_id', holder];
+  return statements.run(
+    `DELETE FROM audit WHERE sequence IN
+       (SELECT sequence FROM audit WHERE ${of} = $1 AND sequence > $2 ORDER BY sequence LIMIT $3)`,
+    [name, first, limit],
+  );
+}
+
+function removeOldest(statements: Statements, limit: number): Promise<number> {
+  return statements.run(
+    'DELETE FROM audit WHERE sequence IN (SELECT sequence FROM audit ORDER BY sequence LIMIT $1)',
+    [limit],
+  );
+}

@@ -1,0 +1,59 @@
+// What PostgreSQL or the way to it refused, as our errors: one line, and nothing of a statement's values.
+
+import { DatabaseError } from 'pg';
+import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+
+/** By SQLSTATE (appendix A of PostgreSQL's manual). */
+const reasons: Readonly<Record<string, string>> = {
+  '25006': 'it is read-only; a gateway needs the primary, and a database that was not set read-only',
+  '28P01': 'the user or the password is refused',
+  '3D000': 'there is no database of that name; create it first',
+  '53100': 'its disk is full',
+  '53300': 'it has no connection left; raise max_connections, or run fewer gateways',
+  '55P03': 'another process holds a lock for too long',
+  '57014': 'no response in time',
+  '57P01': 'it is shut down',
+  '57P02': 'it is shut down',
+  '57P03': 'it starts, or is shut down; try again',
+};
+
+/** What the verification of a certificate says, by the code of the error. */
+const certificateFaults = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** `verb` is what was to be done with the store. */
+export function postgresFault(label: string, verb: string, error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  const message = `The store ${label} cannot be ${verb}: ${reasonOf(error)}.`;
+  return new ProxyError('store_unavailable', message, { cause: error });
+}
+
+/** Whether the server refused one statement, and its connection can be used again. */
+export function isStatementFault(error: unknown): boolean {
+  return error instanceof DatabaseError && error.severity === 'ERROR';
+}
+
+/** Whether the same transaction may well succeed now: it lost against another one, and left nothing. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (error instanceof DatabaseError) return reasons[code] ?? oneLine(`${error.message} (SQLSTATE ${code})`);
+  if (certificateFaults.has(code))
+    return `its certificate is not trusted (${code}); name its authority under store.ca`;
+  return oneLine(faultReason(error));
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}

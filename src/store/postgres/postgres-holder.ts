@@ -1,0 +1,110 @@
+// Tells whether the process that left something in the store still runs: its connection for changes holds an advisory lock, which the
+// server gives back with the connection, however the process ends.
+
+import { randomInt, randomUUID } from 'node:crypto';
+import type { ClientConfig } from 'pg';
+import type { AuditEvent } from '../../api/audit-event.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { auditEventOf } from '../audit-row.ts';
+import type { PostgresDatabase } from './postgres-database.ts';
+import { lockClasses } from './postgres-lock.ts';
+import { PostgresWatch, type WatchRun } from './postgres-watch.ts';
+
+/**
+ * Nobody holds the lock. After a restart of the server nobody does for a moment: those who run have the time to take it again.
+ */
+const hasEnded = `NOT EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS held
+    JOIN pg_catalog.pg_database AS own ON own.oid = held.database AND own.datname = current_database()
+    WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 2
+      AND held.classid::bigint = ${lockClasses.holder} AND held.objid::bigint = holder.lock_key)
+  AND (holder.held_at >= pg_postmaster_start_time()
+    OR clock_timestamp() > pg_postmaster_start_time() + ${defaultLimits.storeHolderReturnMs} * interval '1 millisecond')`;
+
+/** This process's own holder, and those of others. */
+export class PostgresHolder {
+  readonly #database: PostgresDatabase;
+  readonly #id = randomUUID();
+  readonly #lockKey = randomInt(2 ** 31);
+  readonly #held = Promise.withResolvers<void>();
+  readonly #watch: PostgresWatch;
+  #isWanted = false;
+  #isHeld = false;
+
+  constructor(database: PostgresDatabase, config: ClientConfig) {
+    this.#database = database;
+    let connection: WatchRun | undefined;
+    this.#watch = new PostgresWatch({
+      config,
+      onLook: async (run) => {
+        if (connection !== run) this.#isHeld = false;
+        connection = run;
+        if (this.#isWanted && !this.#isHeld) await this.#take(run);
+      },
+    });
+  }
+
+  /** The id under which this process leaves things. Throws ProxyError `store_unavailable` if its lock cannot be had. */
+  async own(): Promise<string> {
+    this.#isWanted = true;
+    this.#watch.start();
+    this.#watch.lookNow();
+    const deadline = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      deadline.reject(
+        new ProxyError(
+          'store_unavailable',
+          `The store ${this.#database.label} cannot be written: no lock in time.`,
+        ),
+      );
+    }, defaultLimits.storeConnectTimeoutMs);
+    try {
+      await Promise.race([this.#held.promise, deadline.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+    return this.#id;
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#watch.onChange(listener);
+  }
+
+  /** What processes that are gone have left, the oldest first. */
+  async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
+    const rows = await this.#database.all(
+      `SELECT marker.event FROM audit_open AS marker LEFT JOIN audit_holder AS holder ON holder.id = marker.holder
+       WHERE marker.holder <> $1 AND (holder.id IS NULL OR (${hasEnded})) ORDER BY marker.id LIMIT $2`,
+      [this.#id, limit],
+    );
+    if (rows.length === 0)
+      await this.#database.run(
+        `DELETE FROM audit_holder AS holder WHERE id <> $1 AND ${hasEnded}
+           AND NOT EXISTS (SELECT 1 FROM audit_open WHERE audit_open.holder = holder.id)`,
+        [this.#id],
+      );
+    return rows.map(auditEventOf);
+  }
+
+  /** Gives the own id up. */
+  close(): Promise<void> {
+    return this.#watch.close();
+  }
+
+  /** The lock first: a row without one is that of a process that is gone. */
+  async #take(run: WatchRun): Promise<void> {
+    const [row] = await run('SELECT pg_try_advisory_lock($1, $2) AS got', [
+      lockClasses.holder,
+      this.#lockKey,
+    ]);
+    // An earlier connection of this process may have it still; the next look tries again.
+    if (typeof row !== 'object' || row === null || !('got' in row) || row.got !== true) return;
+    await run(
+      `INSERT INTO audit_holder (id, lock_key, held_at) VALUES ($1, $2, clock_timestamp())
+       ON CONFLICT (id) DO UPDATE SET held_at = excluded.held_at`,
+      [this.#id, this.#lockKey],
+    );
+    this.#isHeld = true;
+    this.#held.resolve();
+  }
+}

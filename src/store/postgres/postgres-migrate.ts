@@ -1,0 +1,124 @@
+// Brings a PostgreSQL store to the program's schema version, step by step; one program at a time.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { type Migration, nextMigration, type SchemaVersion } from '../schema-version.ts';
+import { integerOf, type StoredRow } from '../stored-row.ts';
+import { lockClasses } from './postgres-lock.ts';
+import { migrations as ours } from './postgres-schema.ts';
+import type { PostgresDatabase } from './postgres-database.ts';
+
+/** Older ones lack what the statements use, or get no corrections any more. */
+const serverVersionMin = 15;
+const lockRetryMs = 100;
+
+type All = (sql: string) => Promise<readonly StoredRow[]>;
+
+export interface OpeningOptions {
+  /** Nothing is written: a replica, or a role that may only read, will do. */
+  readonly isReader?: boolean | undefined;
+  readonly migrations?: readonly Migration[] | undefined;
+}
+
+/**
+ * Checks that this program can use the store, and runs the migrations that are missing, each in a transaction of its own with the
+ * change of the numbers. A refused store is left as it was.
+ * @throws ProxyError store_unavailable
+ */
+export async function migrate(database: PostgresDatabase, options: OpeningOptions = {}): Promise<void> {
+  const { isReader = false, migrations = ours } = options;
+  await checkServer(database, isReader);
+  // Nearly always there is nothing to do, and then the right to read is enough.
+  const stored = await readVersion((sql) => database.all(sql));
+  if (isReader && stored === undefined)
+    throw new ProxyError('store_unavailable', 'The store is empty: no gateway has used it yet.');
+  if (nextMigration(stored, migrations) === undefined) return;
+  if (isReader)
+    throw new ProxyError(
+      'store_unavailable',
+      'The store has an older schema than this program; start a gateway of this version with it once.',
+    );
+  await runMissing(database, migrations);
+}
+
+async function runMissing(database: PostgresDatabase, migrations: readonly Migration[]): Promise<void> {
+  const untilMs = performance.now() + defaultLimits.storeMigrationTimeoutMs;
+  for (;;) {
+    const outcome = await migrateOnce(database, migrations);
+    if (outcome === 'done') return;
+    if (outcome === 'more') continue;
+    if (performance.now() > untilMs)
+      throw new ProxyError('store_unavailable', 'Another program migrates the store for too long.');
+    // Asked again and again: who waits within the database can deadlock with what builds an index beside others.
+    await wait(lockRetryMs);
+  }
+}
+
+function migrateOnce(
+  database: PostgresDatabase,
+  migrations: readonly Migration[],
+): Promise<'done' | 'more' | 'busy'> {
+  return database.script(defaultLimits.storeMigrationTimeoutMs, async (run) => {
+    const lock = await run('SELECT pg_try_advisory_xact_lock($1, $2) AS got', [lockClasses.migration, 0]);
+    if (lock.rows[0]?.['got'] !== true) return 'busy';
+    const next = nextMigration(await readVersion(async (sql) => (await run(sql)).rows), migrations);
+    if (next === undefined) return 'done';
+    const { version, servesFrom, script } = next;
+    await run(
+      `CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL, serves_from integer NOT NULL)`,
+    );
+    await run(script);
+    await run('DELETE FROM schema_version');
+    await run('INSERT INTO schema_version (version, serves_from) VALUES ($1, $2)', [version, servesFrom]);
+    return 'more';
+  });
+}
+
+async function checkServer(database: PostgresDatabase, isReader: boolean): Promise<void> {
+  const [row = {}] = await database.all(
+    `SELECT current_setting('server_version_num')::integer AS version, current_setting('server_encoding') AS encoding,
+       pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS is_read_only,
+       current_schema() AS schema`,
+  );
+  const version = Math.floor(integerOf(row, 'version') / 10_000);
+  if (version < serverVersionMin)
+    throw unusable(database, `it is PostgreSQL ${version}; this program needs ${serverVersionMin} or newer`);
+  if (row['encoding'] !== 'UTF8')
+    throw unusable(database, `its encoding is ${String(row['encoding'])}; create it with ENCODING 'UTF8'`);
+  if (row['schema'] === null)
+    throw unusable(database, 'no schema of its search_path is there; create one that this role may use');
+  if (row['is_read_only'] === true && !isReader)
+    throw unusable(
+      database,
+      'it is read-only; a gateway needs the primary, and a database that was not set read-only',
+    );
+}
+
+function unusable({ label }: PostgresDatabase, why: string): ProxyError {
+  return new ProxyError('store_unavailable', `The store ${label} cannot be opened: ${why}.`);
+}
+
+/** What the schema says of itself; undefined if there is nothing in it. */
+async function readVersion(all: All): Promise<SchemaVersion | undefined> {
+  const tables = await all(
+    `SELECT relname AS name FROM pg_catalog.pg_class
+     JOIN pg_catalog.pg_namespace AS place ON place.oid = relnamespace
+     WHERE nspname = current_schema() AND relkind IN ('r', 'p')`,
+  );
+  if (!tables.some(({ name }) => name === 'schema_version')) {
+    if (tables.length > 0) throw foreign();
+    return undefined;
+  }
+  const rows = await all('SELECT version, serves_from FROM schema_version');
+  const [row] = rows;
+  if (row === undefined || rows.length > 1) throw foreign();
+  return { version: integerOf(row, 'version'), servesFrom: integerOf(row, 'serves_from') };
+}
+
+function foreign(): ProxyError {
+  return new ProxyError(
+    'store_unavailable',
+    'The store holds something else than the state of a gateway: it has tables, but not one line with their version. Use another database or schema.',
+  );
+}

@@ -1,0 +1,262 @@
+// Sessions and consumed tokens in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
+
+import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
+import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import {
+  type CommitOutcome,
+  type EnrolOutcome,
+  type NewSession,
+  type SessionEnding,
+  type SessionQuery,
+  type SessionRecord,
+  type SessionStore,
+  type TokenStore,
+  pruneBatch,
+} from '../store.ts';
+import type { PostgresDatabase, Statements } from './postgres-database.ts';
+import { lock } from './postgres-lock.ts';
+
+const living = `state IN ('enrolled', 'committed')`;
+const columns = `id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint, agent_version, state,
+  enrolled_ms, commit_by_ms, ends_ms, committed_ms, over_ms, reason`;
+/** As the partial indexes have it, each half by its own. */
+const due = `((${living} AND ends_ms <= $1) OR (state = 'enrolled' AND commit_by_ms <= $1))`;
+
+interface Ending extends SessionEnding {
+  readonly id: string;
+}
+
+export class PostgresSessions implements SessionStore {
+  readonly #database: PostgresDatabase;
+
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  enrol(session: NewSession, bounds: { readonly enrolmentsPerTokenMax: number }): Promise<EnrolOutcome> {
+    const { tokenKey, enrolledMs } = session;
+    return this.#database.transaction(async (statements): Promise<EnrolOutcome> => {
+      await lock(statements, 'token', tokenKey);
+      const consumer = await consumerOf(statements, tokenKey);
+      if (consumer !== undefined) return refusalOf(statements, consumer);
+      const known = await statements.all('SELECT id, state FROM session WHERE token_key = $1 ORDER BY id', [
+        tokenKey,
+      ]);
+      if (known.length >= bounds.enrolmentsPerTokenMax) return { kind: 'too_many_enrolments' };
+      const superseded = known.filter(isLiving).map((row) => textOf(row, 'id'));
+      await insert(statements, session);
+      const ended = await endAll(
+        statements,
+        superseded.map((id) => ({ id, state: 'revoked', reason: supersededReason })),
+        enrolledMs,
+      );
+      return { kind: 'enrolled', superseded: ended };
+    });
+  }
+
+  commit(id: string, nowMs: number): Promise<CommitOutcome> {
+    return this.#database.transaction(async (statements): Promise<CommitOutcome> => {
+      const session = await lockSession(statements, id);
+      if (session === undefined || session.overMs !== undefined) return { kind: 'over', session };
+      if (session.state === 'committed') return { kind: 'already_committed' };
+      if (nowMs >= session.commitByMs) return { kind: 'over', session };
+      const consumer = await consumerOf(statements, session.tokenKey);
+      if (consumer !== undefined) return { kind: 'token_consumed', sessionId: consumer };
+      await useUp(statements, session);
+      await statements.run(`UPDATE session SET state = 'committed', committed_ms = $2 WHERE id = $1`, [
+        id,
+        nowMs,
+      ]);
+      return { kind: 'committed' };
+    });
+  }
+
+  async find(id: string): Promise<SessionRecord | undefined> {
+    const row = await this.#database.get(`SELECT ${columns} FROM session WHERE id = $1`, [id]);
+    return row === undefined ? undefined : sessionOf(row);
+  }
+
+  end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean> {
+    return this.#database.transaction(async (statements) => {
+      const session = await lockSession(statements, id);
+      if (session?.state !== 'enrolled' && session?.state !== 'committed') return false;
+      if (session.state === 'enrolled') await useUp(statements, session);
+      await endAll(statements, [{ ...ending, id }], nowMs);
+      return true;
+    });
+  }
+
+  async expire(nowMs: number): Promise<readonly SessionRecord[]> {
+    // Nearly always nothing is due, and reading takes no lock.
+    const one = await this.#database.get(`SELECT 1 AS due FROM session WHERE ${due} LIMIT 1`, [nowMs]);
+    if (one === undefined) return [];
+    return await this.#database.transaction(async (statements) => {
+      // What another gateway has in hand, it ends.
+      const sql = `SELECT ${columns} FROM session WHERE ${due} ORDER BY id FOR UPDATE SKIP LOCKED`;
+      const expired: SessionRecord[] = [];
+      const endings: Ending[] = [];
+      for (const row of await statements.all(sql, [nowMs])) {
+        const session = sessionOf(row);
+        const isUncommitted = session.state === 'enrolled' && nowMs < session.endsMs;
+        const ending = { state: 'ended', reason: isUncommitted ? uncommittedInTime : lifeIsOver } as const;
+        endings.push({ id: session.id, ...ending });
+        expired.push({ ...session, ...ending, overMs: nowMs });
+      }
+      await endAll(statements, endings, nowMs);
+      return expired;
+    });
+  }
+
+  async list({ living: isLiving, before, limit }: SessionQuery): Promise<readonly SessionRecord[]> {
+    const conditions = [
+      ...(isLiving === true ? [living] : []),
+      ...(before === undefined ? [] : ['(enrolled_ms, id) < ($2, $3)']),
+    ];
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const sql = `SELECT ${columns} FROM session ${where} ORDER BY enrolled_ms DESC, id DESC LIMIT $1`;
+    const rows = await this.#database.all(
+      sql,
+      before === undefined ? [limit] : [limit, before.ms, before.id],
+    );
+    return rows.map(sessionOf);
+  }
+
+  async endingsSince(sequence: number | undefined): ReturnType<SessionStore['endingsSince']> {
+    if (sequence === undefined) {
+      const row = await this.#database.get('SELECT value FROM change_counter');
+      return { sequence: row === undefined ? 0 : integerOf(row, 'value'), endings: [] };
+    }
+    const rows = await this.#database.all(
+      'SELECT sequence, session_id, state, reason FROM session_ending WHERE sequence > $1 ORDER BY sequence LIMIT 1000',
+      [sequence],
+    );
+    const last = rows.at(-1);
+    return {
+      sequence: last === undefined ? sequence : integerOf(last, 'sequence'),
+      endings: rows.map((row) => ({
+        sessionId: textOf(row, 'session_id'),
+        state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
+        reason: textOf(row, 'reason'),
+      })),
+    };
+  }
+
+  prune(beforeMs: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM session WHERE id IN
+         (SELECT id FROM session WHERE over_ms < $1 ORDER BY over_ms LIMIT ${pruneBatch} FOR UPDATE SKIP LOCKED)`,
+      [beforeMs],
+    );
+  }
+}
+
+export class PostgresTokens implements TokenStore {
+  readonly #database: PostgresDatabase;
+
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  consumedBy(tokenKey: string): Promise<string | undefined> {
+    return consumerOf(this.#database, tokenKey);
+  }
+
+  prune(nowMs: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM consumed_token WHERE token_key IN (SELECT token_key FROM consumed_token
+         WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT ${pruneBatch} FOR UPDATE SKIP LOCKED)`,
+      [nowMs],
+    );
+  }
+}
+
+function isLiving({ state }: StoredRow): boolean {
+  return state === 'enrolled' || state === 'committed';
+}
+
+async function consumerOf(statements: Statements, tokenKey: string): Promise<string | undefined> {
+  const row = await statements.get('SELECT session_id FROM consumed_token WHERE token_key = $1', [tokenKey]);
+  return row === undefined ? undefined : textOf(row, 'session_id');
+}
+
+/** A session that never committed did not consume the token: it was ended, and the token with it. */
+async function refusalOf(statements: Statements, sessionId: string): Promise<EnrolOutcome> {
+  const row = await statements.get('SELECT committed_ms FROM session WHERE id = $1', [sessionId]);
+  return { kind: row?.['committed_ms'] === null ? 'token_revoked' : 'token_consumed', sessionId };
+}
+
+/** The session with its token and its row locked, in that order. */
+async function lockSession(statements: Statements, id: string): Promise<SessionRecord | undefined> {
+  const named = await statements.get('SELECT token_key FROM session WHERE id = $1', [id]);
+  if (named === undefined) return undefined;
+  await lock(statements, 'token', textOf(named, 'token_key'));
+  const row = await statements.get(`SELECT ${columns} FROM session WHERE id = $1 FOR UPDATE`, [id]);
+  return row === undefined ? undefined : sessionOf(row);
+}
+
+async function insert(statements: Statements, session: NewSession): Promise<void> {
+  await statements.run(
+    `INSERT INTO session (id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint,
+       agent_version, state, enrolled_ms, commit_by_ms, ends_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'enrolled', $9, $10, $11)`,
+    [
+      session.id,
+      session.tokenKey,
+      session.tokenExpiresMs,
+      session.principalId,
+      JSON.stringify(session.claims),
+      JSON.stringify(session.posture),
+      session.keyThumbprint,
+      session.agentVersion,
+      session.enrolledMs,
+      session.commitByMs,
+      session.endsMs,
+    ],
+  );
+}
+
+/** The token starts no session from here on. */
+async function useUp(
+  statements: Statements,
+  { id, tokenKey, tokenExpiresMs }: Pick<NewSession, 'id' | 'tokenKey' | 'tokenExpiresMs'>,
+): Promise<void> {
+  await statements.run('INSERT INTO consumed_token (token_key, session_id, expires_ms) VALUES ($1, $2, $3)', [
+    tokenKey,
+    id,
+    tokenExpiresMs,
+  ]);
+}
+
+/**
+ * Ends those that live, and gives them. The counter comes last: whoever has it makes all others wait, and its numbers are in the order
+ * of the commits.
+ */
+async function endAll(
+  statements: Statements,
+  endings: readonly Ending[],
+  nowMs: number,
+): Promise<readonly string[]> {
+  if (endings.length === 0) return [];
+  const lists = (of: readonly Ending[]) => [
+    of.map(({ id }) => id),
+    of.map(({ state }) => state),
+    of.map(({ reason }) => reason),
+  ];
+  const rows = await statements.all(
+    `UPDATE session SET state = ending.state, reason = ending.reason, over_ms = $4
+     FROM unnest($1::text[], $2::text[], $3::text[]) AS ending (id, state, reason)
+     WHERE session.id = ending.id AND session.${living} RETURNING session.id`,
+    [...lists(endings), nowMs],
+  );
+  const changed = new Set(rows.map((row) => textOf(row, 'id')));
+  const ended = endings.filter(({ id }) => changed.has(id));
+  if (ended.length === 0) return [];
+  await statements.run(
+    `WITH counted AS (UPDATE change_counter SET value = value + $4 RETURNING value)
+     INSERT INTO session_ending (sequence, session_id, state, reason)
+     SELECT counted.value - $4 + ending.place, ending.id, ending.state, ending.reason
+     FROM counted, unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS ending (id, state, reason, place)`,
+    [...lists(ended), ended.length],
+  );
+  return ended.map(({ id }) => id);
+}

@@ -1,0 +1,45 @@
+// The engine for several gateways: one PostgreSQL database, a bounded pool of connections, and one that notices changes.
+
+import type { Store } from '../store.ts';
+import { PostgresAccess } from './postgres-access.ts';
+import { postgresAddress } from './postgres-address.ts';
+import { PostgresAudit } from './postgres-audit.ts';
+import { PostgresBudgets } from './postgres-budgets.ts';
+import { connectionConfig, type PostgresAccess as Access } from './postgres-connection.ts';
+import { PostgresDatabase } from './postgres-database.ts';
+import { PostgresHolder } from './postgres-holder.ts';
+import { migrate, type OpeningOptions } from './postgres-migrate.ts';
+import { PostgresOperators } from './postgres-operators.ts';
+import { PostgresPresence } from './postgres-presence.ts';
+import { PostgresProofs } from './postgres-proofs.ts';
+import { PostgresSessions, PostgresTokens } from './postgres-sessions.ts';
+
+/** Opens the database, and brings its schema to this program's version. Throws ProxyError `config_invalid` or `store_unavailable`. */
+export async function openPostgresStore(url: string, options: Access & OpeningOptions = {}): Promise<Store> {
+  const address = postgresAddress(url);
+  const database = new PostgresDatabase(address, options);
+  try {
+    await migrate(database, options);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const holder = new PostgresHolder(database, connectionConfig(address, options));
+  const close = async (): Promise<void> => {
+    await holder.close();
+    await database.close();
+  };
+  return {
+    sessions: new PostgresSessions(database),
+    presence: new PostgresPresence(database),
+    tokens: new PostgresTokens(database),
+    proofs: new PostgresProofs(database),
+    access: new PostgresAccess(database),
+    budgets: new PostgresBudgets(database),
+    operators: new PostgresOperators(database),
+    audit: new PostgresAudit(database, holder),
+    onChange: (listener) => holder.onChange(listener),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
