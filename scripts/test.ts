@@ -110,7 +110,7 @@ async function report(stream: RunEvents, file: string): Promise<Counts> {
   return total;
 }
 
-const compileCache = new URL('../test/support/compile-cache.ts', import.meta.url).href;
+const compileCache = new URL('../test/support/compile-cache.mjs', import.meta.url).href;
 const overwriteReads = new URL('../test/support/overwrite-reads.ts', import.meta.url).href;
 
 /** What is loaded before the file: where sockets are read in its own process, what was read is overwritten at once. */

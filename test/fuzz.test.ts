@@ -8,6 +8,7 @@ import { runCommand } from './support/command.ts';
 import { fuzzFolder, fuzzTargets } from './support/fuzz-targets.ts';
 import { patienceMs } from './support/patience.ts';
 
+const compileCache = new URL('support/compile-cache.mjs', import.meta.url).href;
 /** Each of its inputs goes through a handful of clients, one of them a process of its own. */
 const fewRuns: ReadonlyMap<string, number> = new Map([['response-readers', 250]]);
 
@@ -15,7 +16,8 @@ for (const target of fuzzTargets()) {
   const runs = fewRuns.get(target) ?? 5_000;
   test(`${target}: every property holds for ${runs} inputs of seed 1`, async () => {
     const file = join(fuzzFolder, `${target}.ts`);
-    const args = ['--disable-warning=ExperimentalWarning', file, '--seed', '1', '--runs', String(runs)];
+    const own = ['--disable-warning=ExperimentalWarning', `--import=${compileCache}`];
+    const args = [...own, file, '--seed', '1', '--runs', String(runs)];
     const result = await runCommand(process.execPath, args, { timeoutMs: patienceMs });
     assert.equal(result.code, 0, result.stdout + result.stderr);
     assert.match(result.stdout, new RegExp(`\\b${runs} (?:runs|inputs)\\b`));

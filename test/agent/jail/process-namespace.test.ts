@@ -15,7 +15,7 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const skip = captureObstacle();
 const bin = fileURLToPath(new URL('../../../node_modules/.bin', import.meta.url));
-const compileCache = new URL('../../support/compile-cache.ts', import.meta.url).href;
+const compileCache = new URL('../../support/compile-cache.mjs', import.meta.url).href;
 /** The agent and its helper as children, so that the runner's own runtime does not matter. */
 const runtimes = {
   node: [join(bin, 'node'), '--disable-warning=ExperimentalWarning', `--import=${compileCache}`],

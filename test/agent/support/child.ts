@@ -8,7 +8,7 @@ import { patienceMs } from '../../support/patience.ts';
 
 export const isBun = process.versions['bun'] !== undefined;
 
-/** Where `npm test` runs the file: what another process has compiled is taken from the run's folder (test/support/compile-cache.ts). */
+/** Where `npm test` runs the file: what another process has compiled is taken from the run's folder (test/support/compile-cache.mjs). */
 function compileCache(): readonly string[] {
   const folder = process.env['TEST_RUN_FOLDER'];
   if (folder === undefined) return [];

@@ -1,4 +1,5 @@
 // Loaded before each test file of `npm test`: what one file's process has compiled, the next one takes from the run's folder.
+// No TypeScript: then a process whose files are all there already needs nothing that takes types out.
 
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
