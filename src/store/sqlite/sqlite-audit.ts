@@ -4,7 +4,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { auditHeld, pruneAudit } from './sqlite-audit-pruning.ts';
 import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
-import { SqliteHolders } from './sqlite-holder.ts';
+import { ProcessHolders } from '../process-holders.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import { auditEventOf } from '../audit-row.ts';
 import { AuditRecordWriter } from '../audit-records.ts';
@@ -17,7 +17,7 @@ export class SqliteAudit implements AuditStore {
   readonly #database: SqliteDatabase;
   /** Path of a database file; undefined for one in memory, which no other connection can see. */
   readonly #path: string | undefined;
-  readonly #holders: SqliteHolders | undefined;
+  readonly #holders: ProcessHolders | undefined;
   readonly #records = new AuditRecordWriter();
   #batches = 0;
   #writer: AuditWriter | undefined;
@@ -25,7 +25,7 @@ export class SqliteAudit implements AuditStore {
   constructor(database: SqliteDatabase, path?: string) {
     this.#database = database;
     this.#path = path;
-    this.#holders = path === undefined ? undefined : new SqliteHolders(path);
+    this.#holders = path === undefined ? undefined : new ProcessHolders(path);
   }
 
   async close(): Promise<void> {

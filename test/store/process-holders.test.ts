@@ -5,9 +5,9 @@ import { lstat, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SqliteHolders } from '../../../src/store/sqlite/sqlite-holder.ts';
-import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { ProcessHolders } from '../../src/store/process-holders.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { auditEntry } from '../conformance/store.ts';
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-holder-'));
@@ -19,8 +19,8 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
 }
 
 const code = (text: string): string => `
-  import { SqliteHolders } from ${JSON.stringify(new URL('../../../src/store/sqlite/sqlite-holder.ts', import.meta.url).href)};
-  import { openSqliteStore } from ${JSON.stringify(new URL('../../../src/store/sqlite/sqlite-store.ts', import.meta.url).href)};
+  import { ProcessHolders } from ${JSON.stringify(new URL('../../src/store/process-holders.ts', import.meta.url).href)};
+  import { openSqliteStore } from ${JSON.stringify(new URL('../../src/store/sqlite/sqlite-store.ts', import.meta.url).href)};
   ${text}
   setInterval(() => {}, 1000);
 `;
@@ -44,10 +44,10 @@ async function otherProcess(text: string): Promise<{ readonly said: string; kill
 test('a holder is there as long as its process, and is told to be gone as soon as that is killed', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'state.db');
-    const holders = new SqliteHolders(path);
+    const holders = new ProcessHolders(path);
     // Kept: what nobody refers to is collected, and its lock with it.
     const other = await otherProcess(
-      `globalThis.kept = new SqliteHolders(${JSON.stringify(path)}); console.log(globalThis.kept.own());`,
+      `globalThis.kept = new ProcessHolders(${JSON.stringify(path)}); console.log(globalThis.kept.own());`,
     );
     try {
       assert.match(other.said, /^[0-9a-f-]{36}$/);
@@ -66,8 +66,8 @@ test('a holder is there as long as its process, and is told to be gone as soon a
 test('the own holder has a file of mode 0600 until it is closed, twice', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'state.db');
-    const holders = new SqliteHolders(path);
-    const another = new SqliteHolders(path);
+    const holders = new ProcessHolders(path);
+    const another = new ProcessHolders(path);
     const id = holders.own();
     assert.equal(holders.own(), id);
     assert.equal(holders.hasEnded(id), false);
@@ -84,7 +84,7 @@ test('the own holder has a file of mode 0600 until it is closed, twice', () =>
 test('an id that is none, a link and a text file are nobody, and stay as they are', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'state.db');
-    const holders = new SqliteHolders(path);
+    const holders = new ProcessHolders(path);
     const id = '01234567-89ab-cdef-0123-456789abcdef';
     await writeFile(join(folder, 'text'), 'no database');
     await symlink(join(folder, 'text'), `${path}-holder-${id}`);
@@ -96,7 +96,7 @@ test('an id that is none, a link and a text file are nobody, and stay as they ar
 
 test('a folder that takes no file is said', () =>
   inFolder(async (folder) => {
-    const holders = new SqliteHolders(join(folder, 'none', 'state.db'));
+    const holders = new ProcessHolders(join(folder, 'none', 'state.db'));
     assert.throws(() => holders.own(), { code: 'store_unavailable' });
     assert.throws(() => holders.sweep(), { code: 'store_unavailable' });
   }));

@@ -1,23 +1,24 @@
-// Tells whether the process that left something in the store still runs: it holds the lock of a small database beside the
-// store, which the kernel gives back with the process, however that ends and in whatever container it ran.
+// Tells whether the process that left something in a store or a folder still runs: it holds the lock of a small database beside that,
+// which the kernel gives back with the process, however that ends and in whatever container it ran.
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { asProxyError, ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The holders of one store: this process's own, made when it is first asked for, and those of others. */
-export class SqliteHolders {
+/** The holders of one place: this process's own, made when it is first asked for, and those of others. */
+export class ProcessHolders {
   /** Up to the id of a holder. */
   readonly #prefix: string;
   #own: { readonly id: string; readonly lock: DatabaseSync } | undefined;
 
-  constructor(storePath: string) {
-    this.#prefix = `${resolve(storePath)}-holder-`;
+  /** Their files are beside this path. */
+  constructor(path: string) {
+    this.#prefix = `${resolve(path)}-holder-`;
   }
 
   /** The id under which this process leaves things. Throws ProxyError `store_unavailable` if its file cannot be made or locked. */
