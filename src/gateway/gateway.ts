@@ -335,10 +335,11 @@ async function openTunnels(
     },
   });
   policies.onChange(() => tunnels.policyChanged());
+  // It ends behind the tunnels: it waits for those that others passed on.
+  if (places !== undefined) stack.use(await places.listen((upgrade) => tunnels.takePassed(upgrade)));
   stack.defer(() => {
     tunnels.destroy();
   });
-  if (places !== undefined) stack.use(await places.listen((upgrade) => tunnels.takePassed(upgrade)));
   stack.use(
     new SessionPresenceWriter({
       store: store.presence,

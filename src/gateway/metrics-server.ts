@@ -12,10 +12,10 @@ export interface MetricsServerOptions {
   readonly text: () => string | Promise<string>;
 }
 
-/** Listens at once. @throws ProxyError gateway_port_unusable */
+/** Listens at once. Gives where: a name that was configured has an address now. @throws ProxyError gateway_port_unusable */
 export async function listenMetrics(
   options: MetricsServerOptions,
-): Promise<{ readonly port: number } & AsyncDisposable> {
+): Promise<{ readonly address: string; readonly port: number } & AsyncDisposable> {
   const { address, port, text } = options;
   const server = http.createServer({
     requestTimeout: defaultLimits.metricsRequestTimeoutMs,
@@ -42,7 +42,7 @@ export async function listenMetrics(
   }
   const at = server.address();
   return {
-    port: typeof at === 'object' && at !== null ? at.port : port,
+    ...(typeof at === 'object' && at !== null ? { address: at.address, port: at.port } : { address, port }),
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, 'close');
       server.close();

@@ -65,11 +65,10 @@ function allCounts(observed: Observed): () => Promise<ProcessCounts> {
 export async function openMetrics(observed: Observed): Promise<void> {
   const { config, stack } = observed;
   if (config.metrics === undefined) return;
-  const { address } = config.metrics;
   const counts = allCounts(observed);
   const text = async (): Promise<string> => metricsText(await counts());
   const server = stack.use(await listenMetrics({ ...config.metrics, text }));
-  observed.parts.loops?.keepForOperators(address, server.port);
+  observed.parts.loops?.keepForOperators(server.address, server.port);
 }
 
 /** @throws ProxyError gateway_port_unusable */
@@ -96,7 +95,7 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
     record: (step) => records.record(step),
     isAuditHealthy: async () => addedCounts((await counts()).counts).gauges.auditHealthy,
     version: packageVersion(),
-    startedMs: clock(),
+    startedMs: place?.startedMs ?? clock(),
   };
   const server = await listenAdmin({
     parts,

@@ -1,9 +1,7 @@
 // A gateway of several worker processes behind one port. The supervisor serves nobody itself: it makes what all share, listens, hands
 // each connection to a worker, and counts what holds over all of them.
 
-import { randomBytes, randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { GatewayConfig } from './config/config.ts';
@@ -12,7 +10,8 @@ import { listenMetrics } from './metrics-server.ts';
 import { listen, localUrl, openFailures, openStrangers } from './public-listener.ts';
 import { makeSharedFiles, SharedIdentity } from './shared-identity.ts';
 import { WorkerCounts } from './worker-counts.ts';
-import { HandedConnections } from './workers/handed-connections.ts';
+import { openPassageFolder, type PassageFolder } from './passage-folder.ts';
+import { HandedConnections, type Taker } from './workers/handed-connections.ts';
 import { SessionPlaces } from './workers/session-places.ts';
 import type { Responders } from './workers/worker-channel.ts';
 import { limitsOfWorker } from './workers/worker-limits.ts';
@@ -40,17 +39,11 @@ export interface Supervisor extends AsyncDisposable {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
-/** Where workers pass tunnels on to each other. */
-interface PassageFolder {
-  readonly folder: string;
-  readonly secret: Uint8Array;
-  readonly nameOf: (worker: number) => string;
-}
-
 /** What the supervisor knows over all workers. */
 interface Shared {
   readonly config: GatewayConfig;
   readonly options: SupervisorOptions;
+  readonly startedMs: number;
   readonly port: number;
   readonly identity: SharedIdentity;
   readonly passage: PassageFolder;
@@ -70,39 +63,44 @@ export async function startSupervisor(
   const { log, clock = Date.now } = options;
   await makeSharedFiles(config, clock, options.environment);
   const identity = stack.use(await SharedIdentity.open(config, clock, log));
-  const passage = await openPassageFolder(config, stack);
-  const counts = stack.use(new WorkerCounts(() => workers));
+  const passage = openPassageFolder(config, stack);
+  const startedMs = clock();
+  // Connections and questions may come before there are any.
+  let workers: WorkerProcesses | undefined;
+  const takers = (): readonly Taker[] => workers?.serving ?? [];
+  const counts = stack.use(new WorkerCounts(() => workers ?? { serving: [], restarts: 0 }));
   const hands = new HandedConnections({
     strangers: await openStrangers(config),
     waitMs: config.limits.handshakeTimeoutMs,
     onLimit: (limit) => counts.own.countLimit(limit),
   });
   const server = createServer({ pauseOnConnect: true, noDelay: true });
-  server.on('connection', (socket) => hands.hand(socket, workers.serving));
+  server.on('connection', (socket) => hands.hand(socket, takers()));
   const port = await listen(server, config);
   stack.defer(() => stopListening(server, hands));
   const operatorPorts = await openOperatorPorts(config, { stack, counts });
   options.beforeWorkers?.();
   const [failures, places] = [openFailures(config, clock), new SessionPlaces()];
-  const shared = { config, options, port, identity, passage, hands, places, counts, failures, operatorPorts };
-  const workers: WorkerProcesses = openWorkers(shared, () => hands.handWaiting(workers.serving));
-  stack.defer(() => workers.close(0));
-  await workers.open();
-  identity.follow((fresh) => workers.tell({ kind: 'identity', identity: fresh }), log);
+  const passing = { identity, passage, hands, places, counts, failures };
+  const opened = openWorkers({ config, options, startedMs, port, operatorPorts, ...passing }, takers);
+  workers = opened;
+  stack.defer(() => opened.close(0));
+  await opened.open();
+  identity.follow((fresh) => opened.tell({ kind: 'identity', identity: fresh }), log);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const close = (drainMs: number): Promise<void> =>
     (closing ??= (async () => {
       server.close();
-      await workers.close(drainMs);
+      await opened.close(drainMs);
       await owned.disposeAsync();
     })());
   return {
     url: localUrl(config, port),
-    failed: workers.failed,
+    failed: opened.failed,
     reload: () => {
       void identity.look();
-      workers.tell({ kind: 'reload' });
+      opened.tell({ kind: 'reload' });
     },
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
@@ -117,33 +115,44 @@ async function openOperatorPorts(
   const ports = admin?.listen === undefined ? [] : [admin.listen];
   if (metrics === undefined) return ports;
   const text = async (): Promise<string> => metricsText(await counts.all());
-  const { port } = stack.use(await listenMetrics({ ...metrics, text }));
-  return [...ports, { address: metrics.address, port }];
+  const { address, port } = stack.use(await listenMetrics({ ...metrics, text }));
+  return [...ports, { address, port }];
 }
 
-function openWorkers(shared: Shared, onServing: () => void): WorkerProcesses {
-  const { options, hands, places, counts } = shared;
+function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProcesses {
+  const { options, hands, places, counts, identity, passage } = shared;
+  // A worker that was killed left its socket, at whatever step of its life.
+  const removeSocket = (number: number): void =>
+    rmSync(join(passage.folder, passage.nameOf(number)), { force: true });
   return new WorkerProcesses({
     count: options.workers,
     launch: options.launch,
     log: options.log,
-    start: (number, isOnDuty) => startOf(shared, number, isOnDuty),
+    start: (number, isOnDuty) => {
+      removeSocket(number);
+      return startOf(shared, number, isOnDuty);
+    },
     responders: (number) => respondersOf(shared, number),
-    onReport: (number, report) => heed(shared, number, report),
-    onServing,
+    onReport: (number, report) => {
+      heed(shared, number, report);
+      if (report.kind === 'taken' || report.kind === 'closed') hands.handWaiting(takers());
+    },
+    onServing: (worker) => {
+      // It may have changed since the worker was started.
+      worker.channel.tell({ kind: 'identity', identity: identity.now.identity });
+      hands.handWaiting(takers());
+    },
     onGone: (number) => {
       hands.leave(number);
       places.leave(number);
       counts.leave(number);
-      // A worker that was killed left its socket.
-      const { folder, nameOf } = shared.passage;
-      rmSync(join(folder, nameOf(number)), { force: true });
+      removeSocket(number);
     },
   });
 }
 
 function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart {
-  const { options, port, identity, passage, operatorPorts } = shared;
+  const { options, startedMs, port, identity, passage, operatorPorts } = shared;
   // Metrics are served here, for all; the admin API by one worker, for all.
   const { metrics: _, admin, ...rest } = shared.config;
   const config = number === 1 && admin !== undefined ? { ...rest, admin } : rest;
@@ -151,6 +160,7 @@ function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart
   return {
     number,
     workers: options.workers,
+    startedMs,
     config: { ...config, limits: limitsOfWorker(config.limits, options.workers) },
     gatewayLimits: shared.config.limits,
     environment: options.environment,
@@ -179,20 +189,10 @@ function respondersOf({ places, hands, counts, failures, passage }: Shared, numb
 }
 
 function heed({ hands, places }: Shared, number: number, report: WorkerReport): void {
-  if (report.kind === 'shown') hands.shown(number, report.connection);
+  if (report.kind === 'taken') hands.taken(number, report.connection);
+  else if (report.kind === 'shown') hands.shown(number, report.connection);
   else if (report.kind === 'closed') hands.closed(number, report.connection);
   else if (report.kind === 'ended') places.end(report.sessionId, number);
-}
-
-/** A folder for this start alone, which goes with it. */
-async function openPassageFolder(
-  { stateDirectory }: GatewayConfig,
-  stack: AsyncDisposableStack,
-): Promise<PassageFolder> {
-  const folder = join(stateDirectory, `workers-${randomUUID()}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  stack.defer(() => rm(folder, { recursive: true, force: true }));
-  return { folder, secret: randomBytes(32), nameOf: (worker) => String(worker) };
 }
 
 function stopListening(server: Server, hands: HandedConnections): void {

@@ -1,21 +1,28 @@
 // What the workers of a gateway have counted, as one: those that are gone included, as far as they told it.
 
 import { addedCounts, Metrics, type Counts, type ProcessCounts } from './metrics.ts';
-import type { WorkerProcesses } from './workers/worker-processes.ts';
+import type { Worker } from './workers/worker-processes.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
 
 /** So much of a worker's counts is lost if it is killed. */
 const lookIntervalMs = 1_000;
 
+/** Those that serve now, as far as they are asked. */
+interface CountedWorkers {
+  readonly serving: readonly Pick<Worker, 'number' | 'channel'>[];
+  readonly restarts: number;
+}
+
 export class WorkerCounts implements AsyncDisposable {
   /** What the supervisor itself counts. */
   readonly own = new Metrics();
-  readonly #workers: () => WorkerProcesses;
+  readonly #workers: () => CountedWorkers;
   readonly #last = new Map<number, Counts>();
   #gone: Counts = new Metrics().counts();
   readonly #repeated: RepeatedLook;
 
-  constructor(workers: () => WorkerProcesses) {
+  constructor(workers: () => CountedWorkers) {
     this.#workers = workers;
     this.#repeated = new RepeatedLook({
       look: () => this.#look(),
@@ -45,9 +52,10 @@ export class WorkerCounts implements AsyncDisposable {
 
   async #look(): Promise<void> {
     const { serving } = this.#workers();
+    const { workerCountsTimeoutMs } = defaultLimits;
     const asked = serving.map(async ({ number, channel }) => {
       // A worker that does not respond counts as it was.
-      const counts = await channel.ask('counts', undefined).catch(() => undefined);
+      const counts = await channel.ask('counts', undefined, workerCountsTimeoutMs).catch(() => undefined);
       // What a worker says is what `Gateway.counts` gives.
       if (counts !== undefined && this.#isServing(number, channel)) this.#last.set(number, counts as Counts);
     });

@@ -75,6 +75,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   workersMax: 'told with its place when the configuration is read',
   workerStartTimeoutMs: 'of the supervisor, which starts another and logs it',
   workerReplyTimeoutMs: 'between the processes of a gateway; counted among the events by code',
+  workerCountsTimeoutMs: 'what a worker counted before is told for it',
+  workerUntakenMax: 'a connection goes to another worker, or waits for one',
   workerRestartsMax: 'the gateway ends, and says why',
   workerRestartDelayMsMax: 'a wait, by which nobody is refused',
   workerEndTimeoutMs: 'while the process ends',

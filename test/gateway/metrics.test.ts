@@ -55,6 +55,12 @@ test('metrics are served at one path of their own port and nowhere else', async 
   assert.equal((await at('/')).status, 404);
 });
 
+test('where metrics are served is said by address, for a name too', async () => {
+  await using server = await listenMetrics({ address: 'localhost', port: 0, text: () => '' });
+  // No rule leads there, which is decided by address.
+  assert.ok(['127.0.0.1', '::1'].includes(server.address), server.address);
+});
+
 test('a port that is taken is one clear error', async () => {
   await using server = await listenMetrics({ address: '127.0.0.1', port: 0, text: () => '' });
   await assert.rejects(listenMetrics({ address: '127.0.0.1', port: server.port, text: () => '' }), {

@@ -29,7 +29,8 @@ function portOf(child: ChildProcess): ChannelPort {
   return {
     send: (message, socket) => sendBy(child, message, socket),
     onMessage: (listener) => void child.on('message', listener),
-    onClosed: (listener) => void child.once('disconnect', listener),
+    // With a socket on its way no 'disconnect' comes any more, however the process ends.
+    onClosed: (listener) => void child.once('disconnect', listener).once('exit', listener),
   };
 }
 
@@ -48,8 +49,9 @@ function sendBy(
   message: unknown,
   socket?: Socket,
 ): void {
-  // What cannot be sent is lost with the channel, whose end both sides see.
-  sender.send?.(message as object, socket, { keepOpen: false }, (error) => {
+  // What cannot be sent is lost with the channel, whose end both sides see. A socket stays open here until the other end says that it has
+  // it: what the runtime would close itself, it forgets where the other end is gone.
+  sender.send?.(message as object, socket, { keepOpen: true }, (error) => {
     if (error !== null) socket?.destroy();
   });
 }

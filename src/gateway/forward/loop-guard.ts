@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatAuthority, isAddressLiteral } from '../../http/authority.ts';
 import type { Authority } from '../../http/destination.ts';
-import { classifyAddress } from '../../net/address-guard.ts';
+import { classifyAddress, plainAddress } from '../../net/address-guard.ts';
 import { interfaceAddresses } from '../../net/interface-addresses.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -37,7 +37,7 @@ export class LoopGuard {
    * those are may change, so the port is closed at all of loopback and wherever `ownAddresses` are.
    */
   keepForOperators(address: string, port: number): void {
-    this.#operatorPorts.push({ address, port });
+    this.#operatorPorts.push({ address: plainAddress(address), port });
   }
 
   /** @param address in its one spelling */

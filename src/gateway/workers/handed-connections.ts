@@ -1,12 +1,14 @@
 // Connections of the public port, handed to the worker that has fewest. Strangers among them are counted here, over all workers.
 
 import type { Socket } from 'node:net';
+import { defaultLimits } from '../../protocol/limits.ts';
 import { plainAddress } from '../admission/networks.ts';
 import type { StrangerConnections, StrangerLimit } from '../admission/stranger-connections.ts';
+import { UntakenConnections } from './untaken-connections.ts';
 
 export interface HandedConnectionsOptions {
   readonly strangers: StrangerConnections;
-  /** How long a connection waits for a worker that serves. */
+  /** How long a connection waits for a worker that serves, and then until it takes the connection. */
   readonly waitMs: number;
   readonly onLimit: (limit: StrangerLimit) => void;
 }
@@ -14,6 +16,7 @@ export interface HandedConnectionsOptions {
 /** A worker that can take connections. */
 export interface Taker {
   readonly number: number;
+  /** The socket stays the caller's, who ends it when the worker has one of its own. */
   take(connection: number, socket: Socket): void;
 }
 
@@ -22,10 +25,14 @@ export class HandedConnections {
   /** Connections by the worker that has them. */
   readonly #taken = new Map<number, Set<number>>();
   readonly #waiting = new Map<number, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
+  readonly #untaken: UntakenConnections;
   #count = 0;
 
   constructor(options: HandedConnectionsOptions) {
     this.#options = options;
+    const { strangers, waitMs } = options;
+    const onLate = (connection: number): void => strangers.release(String(connection));
+    this.#untaken = new UntakenConnections({ waitMs, onLate });
   }
 
   /** Hands it to one of these. Where there is none it waits for one. */
@@ -39,16 +46,19 @@ export class HandedConnections {
       this.#options.onLimit(limit);
       return void socket.destroy();
     }
-    if (takers.length === 0) this.#wait(connection, socket);
-    else this.#give(connection, socket, takers);
+    const taker = this.#chosen(takers);
+    if (taker === undefined) this.#wait(connection, socket);
+    else this.#give(connection, socket, taker);
   }
 
-  /** One of these serves now: those that wait go to it. */
+  /** One of these serves now, or takes again: those that wait go to it. */
   handWaiting(takers: readonly Taker[]): void {
     for (const [connection, { socket, timer }] of this.#waiting) {
+      const taker = this.#chosen(takers);
+      if (taker === undefined) return;
       clearTimeout(timer);
       this.#waiting.delete(connection);
-      this.#give(connection, socket, takers);
+      this.#give(connection, socket, taker);
     }
   }
 
@@ -69,6 +79,11 @@ export class HandedConnections {
     return this.#options.strangers.readmit(String(connection), address);
   }
 
+  /** The worker has a socket of its own of it. */
+  taken(worker: number, connection: number): void {
+    this.#untaken.taken(worker, connection);
+  }
+
   /** It showed a session. */
   shown(worker: number, connection: number): void {
     if (this.#taken.get(worker)?.has(connection) === true)
@@ -76,23 +91,31 @@ export class HandedConnections {
   }
 
   closed(worker: number, connection: number): void {
+    this.#untaken.taken(worker, connection);
     if (this.#taken.get(worker)?.delete(connection) === true)
       this.#options.strangers.release(String(connection));
   }
 
   /** The worker is gone, and its connections with it. */
   leave(worker: number): void {
+    this.#untaken.leave(worker);
     for (const connection of this.#of(worker)) this.#options.strangers.release(String(connection));
     this.#taken.delete(worker);
   }
 
-  #give(connection: number, socket: Socket, takers: readonly Taker[]): void {
-    const [taker] = takers.toSorted((a, b) => this.loadOf(a.number) - this.loadOf(b.number));
-    if (taker === undefined || socket.destroyed) {
-      socket.destroy();
-      return this.#options.strangers.release(String(connection));
-    }
+  /** The one that has fewest, of those that take what they are given. */
+  #chosen(takers: readonly Taker[]): Taker | undefined {
+    const { workerUntakenMax } = defaultLimits;
+    const [taker] = takers
+      .filter(({ number }) => this.#untaken.countOf(number) < workerUntakenMax)
+      .toSorted((a, b) => this.loadOf(a.number) - this.loadOf(b.number));
+    return taker;
+  }
+
+  #give(connection: number, socket: Socket, taker: Taker): void {
+    if (socket.destroyed) return this.#options.strangers.release(String(connection));
     this.#of(taker.number).add(connection);
+    this.#untaken.add(taker.number, connection, socket);
     taker.take(connection, socket);
   }
 

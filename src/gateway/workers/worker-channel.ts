@@ -7,10 +7,13 @@ import type { QuestionName, Questions } from './worker-messages.ts';
 
 /** The channel itself, which a process has to the one that started it, and to each that it started. */
 export interface ChannelPort {
-  /** Never throws; what cannot be sent any more is lost with the channel. */
+  /**
+   * Never throws; what cannot be sent any more is lost with the channel. The other end gets a socket of its own: this one is the
+   * caller's to end once it is there.
+   */
   send(message: unknown, socket?: Socket): void;
   onMessage(listener: (message: unknown, socket: Socket | undefined) => void): void;
-  /** The other end is gone. */
+  /** The other end is gone. May be told more than once. */
   onClosed(listener: () => void): void;
 }
 
@@ -51,17 +54,18 @@ export class WorkerChannel<Told, Heard> {
     this.#send({ word }, socket);
   }
 
-  /** Rejects with ProxyError `shutting_down` if the other end is gone, or says nothing within `workerReplyTimeoutMs`. */
+  /** Rejects with ProxyError `shutting_down` if the other end is gone, or says nothing within the time. */
   async ask<Name extends QuestionName>(
     name: Name,
     asked: Questions[Name]['asked'],
+    withinMs: number = defaultLimits.workerReplyTimeoutMs,
   ): Promise<Questions[Name]['told']> {
     if (this.#isClosed) throw gone();
     this.#questions += 1;
     const question = this.#questions;
     const pending = Promise.withResolvers<unknown>();
     this.#pending.set(question, pending);
-    const timer = setTimeout(() => pending.reject(gone()), defaultLimits.workerReplyTimeoutMs);
+    const timer = setTimeout(() => pending.reject(gone()), withinMs);
     this.#send({ question, name, asked });
     try {
       // The other end responds to this very question.

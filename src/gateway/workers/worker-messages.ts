@@ -15,6 +15,8 @@ export interface WorkerStart {
   /** From 1 on. */
   readonly number: number;
   readonly workers: number;
+  /** When the gateway started. */
+  readonly startedMs: number;
   /** With the worker's share of the limits of a process. */
   readonly config: GatewayConfig;
   /** Those of the whole gateway, for who asks. */
@@ -50,6 +52,8 @@ export type WorkerReport =
   | { readonly kind: 'here' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
+  /** The worker has a connection that it was given. */
+  | { readonly kind: 'taken'; readonly connection: number }
   /** A connection showed a session: it is no stranger's any more. */
   | { readonly kind: 'shown'; readonly connection: number }
   | { readonly kind: 'closed'; readonly connection: number }

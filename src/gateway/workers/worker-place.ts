@@ -14,6 +14,8 @@ export interface WorkerPlace {
   readonly gatewayLimits: Limits;
   /** Of how many workers it is one. */
   readonly workers: number;
+  /** When the gateway started. */
+  readonly startedMs: number;
   /** Where the supervisor listens. */
   readonly port: number;
   readonly operatorPorts: WorkerStart['operatorPorts'];

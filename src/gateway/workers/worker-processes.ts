@@ -26,7 +26,7 @@ export interface WorkerProcessesOptions {
   readonly responders: (number: number) => Responders;
   readonly onReport: (number: number, report: WorkerReport) => void;
   /** A worker serves, for the first time or again. */
-  readonly onServing: (number: number) => void;
+  readonly onServing: (worker: Worker) => void;
   /** A worker is gone: nothing that was its is anybody's. */
   readonly onGone: (number: number) => void;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
@@ -87,16 +87,20 @@ export class WorkerProcesses {
   async close(drainMs: number): Promise<void> {
     this.#stop.abort();
     this.tell({ kind: 'drain', drainMs });
-    const timer = setTimeout(() => this.#kill(), drainMs + defaultLimits.workerEndTimeoutMs);
+    const over = new AbortController();
+    void this.#killAfter(drainMs, over.signal).catch(() => undefined);
     // One that is only starting has nothing to drain.
     const serving = new Set(this.serving.map(({ process }) => process));
     for (const process of this.#running) if (!serving.has(process)) process.kill();
     await Promise.all([...this.#running].map(({ ended }) => ended));
     await Promise.all(this.#kept);
-    clearTimeout(timer);
+    over.abort();
   }
 
-  #kill(): void {
+  /** The two times one after the other: a drain may be as long as a timer can be. */
+  async #killAfter(drainMs: number, signal: AbortSignal): Promise<void> {
+    await wait(drainMs, undefined, { signal });
+    await wait(defaultLimits.workerEndTimeoutMs, undefined, { signal });
     for (const process of this.#running) process.kill();
   }
 
@@ -164,7 +168,7 @@ export class WorkerProcesses {
     if (!this.#serving.has(this.#onDuty)) this.#onDuty = number;
     if (number === this.#onDuty) channel.tell({ kind: 'duty' });
     void ended.then(() => this.#gone(number));
-    this.#options.onServing(number);
+    this.#options.onServing(worker);
     return worker;
   }
 

@@ -130,6 +130,7 @@ export class WorkerSeat {
     const closed = (): void => this.#channel.tell({ kind: 'closed', connection });
     // It may have been reset on its way here.
     if (socket === undefined) return closed();
+    this.#channel.tell({ kind: 'taken', connection });
     const key = connectionKey(socket);
     this.#connections.set(key, connection);
     socket.on('error', () => socket.destroy());

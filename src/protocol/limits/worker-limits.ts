@@ -18,6 +18,16 @@ export const workerLimits = {
     'shutting_down',
     'What one process of a gateway asks another is known there; only one that hangs takes longer.',
   ),
+  workerCountsTimeoutMs: fixedRow(
+    1_000,
+    'internal',
+    'A worker that does not say within it what it has counted counts as it was: who asks for the counts of all waits for `workerReplyTimeoutMs`, which is longer.',
+  ),
+  workerUntakenMax: fixedRow(
+    1_024,
+    'internal',
+    'Connections on their way to one worker: one that took none of so many hangs, and those that follow go to others or wait for one.',
+  ),
   workerRestartsMax: fixedRow(
     10,
     'internal',

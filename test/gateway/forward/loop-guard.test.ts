@@ -107,6 +107,10 @@ test('a port for operators is closed at its address, and one at every address wh
   const loops = new LoopGuard();
   loops.keepForOperators('127.0.0.1', 9443);
   loops.keepForOperators('0.0.0.0', 9464);
+  // As a configuration may spell them.
+  loops.keepForOperators('0:0:0:0:0:0:0:1', 9465);
+  loops.keepForOperators('::ffff:127.0.0.1', 9466);
+  loops.keepForOperators('0:0:0:0:0:0:0:0', 9467);
   const own = [...interfaceAddresses()];
   for (const [address, port, isClosed] of [
     ['127.0.0.1', 9443, true],
@@ -116,6 +120,9 @@ test('a port for operators is closed at its address, and one at every address wh
     ['127.9.9.9', 9464, true],
     ['::1', 9464, true],
     ['192.0.2.1', 9464, false],
+    ['::1', 9465, true],
+    ['127.0.0.1', 9466, true],
+    ['127.0.0.1', 9467, true],
     ...own.map((one) => [one, 9464, true] as const),
   ] as const)
     assert.equal(loops.isForOperators(address, port), isClosed, `${address}:${port}`);

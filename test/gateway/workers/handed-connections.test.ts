@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import { StrangerConnections } from '../../../src/gateway/admission/stranger-connections.ts';
 import { HandedConnections } from '../../../src/gateway/workers/handed-connections.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { fakeSocket } from './fake-socket.ts';
 
 interface Taken {
@@ -10,16 +12,21 @@ interface Taken {
   readonly connection: number;
 }
 
-function scene(strangersMax = 100): {
+const waitMs = 10_000;
+
+function scene(
+  strangersMax = 100,
+  strangersPerSourceMax = 100,
+): {
   readonly hands: HandedConnections;
   readonly strangers: StrangerConnections;
   readonly taken: Taken[];
   readonly limits: string[];
   readonly taker: (number: number) => { readonly number: number; take(connection: number): void };
 } {
-  const strangers = new StrangerConnections({ strangersMax, strangersPerSourceMax: 100 });
+  const strangers = new StrangerConnections({ strangersMax, strangersPerSourceMax });
   const [taken, limits]: [Taken[], string[]] = [[], []];
-  const hands = new HandedConnections({ strangers, waitMs: 60_000, onLimit: (limit) => limits.push(limit) });
+  const hands = new HandedConnections({ strangers, waitMs, onLimit: (limit) => limits.push(limit) });
   const taker = (worker: number) => ({
     number: worker,
     take: (connection: number) => void taken.push({ worker, connection }),
@@ -60,12 +67,83 @@ test('strangers are counted over all workers until they show a session, end, or 
 });
 
 test('a connection waits for a worker that serves, and is cut off where none will', () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const { hands, strangers, taken, taker } = scene();
+    const [one, two, three] = [
+      fakeSocket('192.0.2.1'),
+      fakeSocket('192.0.2.1'),
+      fakeSocket('192.0.2.1'),
+    ] as const;
+    hands.hand(one, []);
+    hands.handWaiting([taker(1)]);
+    assert.equal(taken.length, 1);
+    hands.taken(1, taken[0]!.connection);
+    hands.hand(two, []);
+    mock.timers.tick(waitMs - 1);
+    assert.deepEqual([two.destroyed, strangers.count], [false, 2]);
+    mock.timers.tick(1);
+    assert.deepEqual([two.destroyed, strangers.count], [true, 1]);
+    // Nobody gets what is cut off already.
+    hands.handWaiting([taker(1)]);
+    assert.equal(taken.length, 1);
+    hands.hand(three, []);
+    hands.close();
+    assert.deepEqual([three.destroyed, strangers.count], [true, 1]);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('what a worker never took ends with the worker, and what it took is its own', () => {
   const { hands, strangers, taken, taker } = scene();
-  const [one, two] = [fakeSocket('192.0.2.1'), fakeSocket('192.0.2.1')];
-  hands.hand(one, []);
-  hands.handWaiting([taker(1)]);
-  assert.equal(taken.length, 1);
-  hands.hand(two, []);
-  hands.close();
-  assert.deepEqual([one.destroyed, two.destroyed, strangers.count], [false, true, 1]);
+  const sockets = [1, 2, 3].map(() => fakeSocket('192.0.2.1'));
+  for (const socket of sockets) hands.hand(socket, [taker(1)]);
+  const [first] = taken;
+  // Of another worker it means nothing.
+  hands.taken(2, first!.connection);
+  assert.equal(sockets[0]!.destroyed, false);
+  // The worker has a descriptor of its own by then.
+  hands.taken(1, first!.connection);
+  assert.deepEqual(
+    sockets.map(({ destroyed }) => destroyed),
+    [true, false, false],
+  );
+  assert.deepEqual([strangers.count, hands.loadOf(1)], [3, 3]);
+  hands.leave(1);
+  assert.deepEqual(
+    sockets.map(({ destroyed }) => destroyed),
+    [true, true, true],
+  );
+  assert.deepEqual([strangers.count, hands.loadOf(1)], [0, 0]);
+});
+
+test('a worker that takes nothing costs its connections no more than the wait for a worker, and gets a bounded number', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const { hands, strangers, taken, taker } = scene(10_000, 10_000);
+    const { workerUntakenMax } = defaultLimits;
+    const takers = [taker(1)];
+    const sockets = Array.from({ length: workerUntakenMax + 1 }, () => fakeSocket('192.0.2.1'));
+    for (const socket of sockets) hands.hand(socket, takers);
+    // The last one waits for another worker.
+    assert.equal(taken.length, workerUntakenMax);
+    hands.handWaiting([...takers, taker(2)]);
+    assert.deepEqual(taken.at(-1), { worker: 2, connection: workerUntakenMax + 1 });
+    hands.taken(2, workerUntakenMax + 1);
+    mock.timers.tick(waitMs);
+    // What is to be written goes first.
+    await setImmediate();
+    assert.ok(sockets.every(({ destroyed }) => destroyed));
+    assert.equal(strangers.count, 1);
+    // It still has them to take, whenever it does.
+    hands.hand(fakeSocket('192.0.2.1'), takers);
+    assert.equal(taken.length, workerUntakenMax + 1);
+    hands.closed(1, taken[0]!.connection);
+    hands.handWaiting(takers);
+    assert.equal(taken.length, workerUntakenMax + 2);
+    hands.close();
+  } finally {
+    mock.timers.reset();
+  }
 });
