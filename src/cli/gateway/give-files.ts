@@ -1,11 +1,11 @@
 // The gateway's own files, for a start as root that becomes another user. They may be that user's from an earlier start,
-// so nothing in them is trusted: no link is followed, and no file with a second name is given away.
+// so nothing in them is trusted: no link is followed, and nothing with a second name is given away.
 
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -63,36 +63,46 @@ interface Place {
 function changeOwner({ path, shown, depth }: Place, owner: Owner): void {
   const fd = openOrNone(path, shown);
   if (fd === undefined) return;
+  // The very thing that is looked at, whatever has its name meanwhile, or that of a folder above.
+  const own = `/proc/self/fd/${fd}`;
   try {
     const status = fstatSync(fd);
     if (status.isDirectory()) {
       if (depth > defaultLimits.stateFolderLevelsMax) throw refused(shown, 'it is nested too deeply');
       // A folder is taken before what is in it, and given after.
-      if (owner.uid === 0) fchownSync(fd, owner.uid, owner.gid);
+      if (owner.uid === 0) chownSync(own, owner.uid, owner.gid);
       // Before it is looked at: what could write to it could still put something there, by a descriptor that is open too.
-      fchmodSync(fd, depth === 0 ? 0o700 : status.mode & 0o7755);
-      // By way of the descriptor, so that no folder above can be exchanged meanwhile.
-      const inside = `/proc/self/fd/${fd}`;
-      for (const name of readdirSync(inside))
-        changeOwner({ path: `${inside}/${name}`, shown: join(shown, name), depth: depth + 1 }, owner);
-    } else if (!status.isFile() || status.nlink !== 1) {
-      throw refused(shown, 'it is not a file of one name');
+      chmodSync(own, depth === 0 ? 0o700 : status.mode & 0o7755);
+      for (const name of readdirSync(own))
+        changeOwner({ path: `${own}/${name}`, shown: join(shown, name), depth: depth + 1 }, owner);
+    } else if (!(status.isFile() || status.isSocket()) || status.nlink !== 1) {
+      throw refused(shown, 'it is neither a file nor a socket of one name');
     }
-    fchownSync(fd, owner.uid, owner.gid);
+    chownSync(own, owner.uid, owner.gid);
   } finally {
     closeSync(fd);
   }
 }
 
+/**
+ * Names a thing without opening it: a socket cannot be opened, a pipe would wait for its other end, and the lock that this process has on a
+ * file would go with any descriptor of it that is closed (`man 2 open`, O_PATH; `man 2 fcntl`). Of both architectures; the runtime has no
+ * name for it.
+ */
+const O_PATH = 0o10_000_000;
+
 function openOrNone(path: string, shown: string): number | undefined {
   try {
-    // Neither a link nor a pipe that waits for its other end.
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    // Of a link, the link itself.
+    const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
+    if (!fstatSync(fd).isSymbolicLink()) return fd;
+    closeSync(fd);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
-    throw refused(shown, code === 'ELOOP' ? 'it is a symbolic link' : String(code));
+    throw refused(shown, String(code));
   }
+  throw refused(shown, 'it is a symbolic link');
 }
 
 function refused(shown: string, reason: string): ProxyError {

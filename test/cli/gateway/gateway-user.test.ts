@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, linkSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,9 +18,16 @@ import { test } from 'node:test';
 
 import { stringify } from 'yaml';
 
-import { launcher, startGatewayProcess, type GatewayProcess } from '../../support/program.ts';
+import {
+  isRunning,
+  launcher,
+  startGatewayProcess,
+  waitUntil,
+  type GatewayProcess,
+} from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
+import { workersOf } from '../../support/worker-processes.ts';
 
 const isRoot = process.getuid?.() === 0;
 const skip = isRoot ? false : 'needs root, to start a gateway that gives it up';
@@ -23,7 +40,10 @@ interface Setting {
   readonly port: number;
 }
 
-async function setting(stack: AsyncDisposableStack, files: { policyMode?: number } = {}): Promise<Setting> {
+async function setting(
+  stack: AsyncDisposableStack,
+  files: { policyMode?: number; config?: object } = {},
+): Promise<Setting> {
   const directory = stack.use(await temporaryDirectory()).path;
   chmodSync(directory, 0o755);
   writeFileSync(join(directory, 'policy.yaml'), 'rules:\n  - name: one\n    hosts: one.test\n');
@@ -40,6 +60,8 @@ async function setting(stack: AsyncDisposableStack, files: { policyMode?: number
     policy: 'policy.yaml',
     tls: { certificate: 'tls.pem', key: 'tls.key' },
     audit: { file: 'state/audit.jsonl' },
+    admin: {},
+    ...files.config,
   };
   const configFile = join(directory, 'gateway.yaml');
   writeFileSync(configFile, stringify(config));
@@ -86,10 +108,11 @@ test(
     assert.equal(statSync(`/proc/${gateway.pid}/environ`).uid, 0);
     assert.match(gateway.url, new RegExp(`:${port}$`));
     const response = spawnSync('ls', ['-lnR', join(directory, 'state')], { encoding: 'utf8' }).stdout;
-    const owners = [...response.matchAll(/^[-d]\S+ +\d+ (\d+) (\d+) .* (\S+)$/gm)].map(
+    const owners = [...response.matchAll(/^[-ds]\S+ +\d+ (\d+) (\d+) .* (\S+)$/gm)].map(
       ([, user, group]) => `${user}:${group}`,
     );
     assert.ok(owners.length >= 4, response);
+    assert.match(response, / admin\.sock$/m);
     assert.deepEqual([...new Set(owners)], [`${uid}:${gid}`]);
     const folder = statSync(join(directory, 'state'));
     assert.deepEqual([folder.uid, folder.gid, folder.mode & 0o777], [uid, gid, 0o700]);
@@ -109,8 +132,34 @@ test('it starts again on what it left, and its state goes on', { skip }, async (
   assert.equal(statSync(join(directory, 'state', 'state.db')).uid, uid);
 });
 
+test('what a gateway left that was killed, its sockets too, is taken by the next', { skip }, async () => {
+  await using stack = new AsyncDisposableStack();
+  const { directory, configFile } = await setting(stack, { config: { workers: 2 } });
+  const state = join(directory, 'state');
+  const folders = (): readonly string[] => readdirSync(state).filter((name) => name.startsWith('workers-'));
+  const start = (): Promise<GatewayProcess> =>
+    startGatewayProcess(configFile, {}, ['--user', `${uid}:${gid}`]);
+  const killed = stack.use(await start());
+  const left = folders();
+  const passage = left.find((name) => lstatSync(join(state, name)).isDirectory());
+  const sockets = ['admin/admin.sock', `${passage}/1`, `${passage}/2`].map((name) => join(state, name));
+  const pids = [killed.pid, ...workersOf(killed.pid)];
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await waitUntil('they are gone', () => !pids.some(isRunning));
+  for (const socket of sockets) assert.ok(lstatSync(socket).isSocket());
+  await using next = await start();
+  assert.doesNotMatch(next.log(), /error/);
+  assert.deepEqual(
+    folders().filter((name) => left.includes(name)),
+    [],
+  );
+  await next.close();
+  assert.deepEqual(folders(), []);
+});
+
 for (const [what, plant] of [
   ['a symbolic link', (state: string, secret: string) => symlinkSync(secret, join(state, 'link'))],
+  ['a pipe', (state: string) => spawnSync('mkfifo', [join(state, 'pipe')])],
   ['a second name of a file', (state: string, secret: string) => linkSync(secret, join(state, 'link'))],
 ] as const) {
   test(`${what} in the state folder gives nothing of root's away`, { skip }, async () => {
