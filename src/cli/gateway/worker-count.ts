@@ -1,5 +1,6 @@
 // How many processes of a gateway serve.
 
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 
 import type { GatewayConfig } from '../../gateway/config/config.ts';
@@ -8,7 +9,7 @@ import { defaultLimits } from '../../protocol/limits.ts';
 
 /** What --workers says, or the configuration. Throws `usage` for what is no number of workers, `config_invalid` where they cannot be several. */
 export function workerCount(
-  config: Pick<GatewayConfig, 'workers' | 'store' | 'admin'>,
+  config: Pick<GatewayConfig, 'workers' | 'store' | 'admin' | 'metrics'>,
   given?: string,
 ): number {
   const { workersMax } = defaultLimits;
@@ -29,6 +30,11 @@ export function workerCount(
     throw new ProxyError(
       'config_invalid',
       'admin.listen.port: every worker has to know it; write one, or workers: 1',
+    );
+  if (count > 1 && config.metrics !== undefined && isIP(config.metrics.address) === 0)
+    throw new ProxyError(
+      'config_invalid',
+      'metrics.address: every worker has to know it; write an IP address, or workers: 1',
     );
   if (count > 1 && process.versions['bun'] !== undefined)
     throw new ProxyError('config_invalid', 'workers: more than one needs Node; start the gateway by Node');

@@ -103,7 +103,7 @@ function meet(one: string, other: string): boolean {
   return one === other || [one, other].some((address) => address === '0.0.0.0' || address === '::');
 }
 
-function checkWorkers({ workers = 1, store, admin }: GatewayConfigDocument, report: Report): void {
+function checkWorkers({ workers = 1, store, admin, metrics }: GatewayConfigDocument, report: Report): void {
   if (workers === 1) return;
   if (storeUrlOf(store) === 'sqlite::memory:')
     report(
@@ -112,6 +112,11 @@ function checkWorkers({ workers = 1, store, admin }: GatewayConfigDocument, repo
     );
   if (admin?.listen?.port === 0)
     report(['admin', 'listen', 'port'], 'every worker has to know the port; write one, or workers: 1');
+  if (metrics?.address !== undefined && isIP(metrics.address) === 0)
+    report(
+      ['metrics', 'address'],
+      'every worker has to know the address; write an IP address, such as 127.0.0.1, or workers: 1',
+    );
 }
 
 /** Of two with the same name one would never be asked: its audience, keys and algorithms would not count. */

@@ -189,6 +189,11 @@ describe('what is wrong is told with its place and what to write', () => {
       'workers: 2\nstore: "sqlite::memory:"',
       [/^g:1:10: error: each worker would have a store in memory of its own; write sqlite:path/],
     ],
+    [
+      'workers that do not know where metrics are',
+      'workers: 2\nmetrics: { address: localhost, port: 9464 }',
+      [/^g:2:21: error: every worker has to know the address; write an IP address/],
+    ],
     ['a name to listen on', 'listen: { address: localhost }', [/^g:1:20: error: not an IP address/]],
     ['a port too high', 'listen: { port: 70000 }', [/"listen.port" is 70000; write a port/]],
     ['a store of another kind', 'store: mysql:x', [/write sqlite:path/]],
