@@ -4,16 +4,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 
 import { stringify } from 'yaml';
 
+import type { OutputOf } from '../../src/api/admin/routes.ts';
 import type { TunnelLink } from '../../src/net/tunnel-link.ts';
 import type { ProxyError } from '../../src/protocol/error.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import { mustRun, runCommand } from '../support/command.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
@@ -56,7 +59,12 @@ before(async () => {
     hosts: Object.fromEntries(['api', 'few', 'later', 'silent'].map((name) => [`${name}.test`, '127.0.0.1'])),
     credentials: { unused: { kind: 'bearer', source: { env: 'WORKERS_SECRET' } } },
     environment: { WORKERS_SECRET: secret },
-    config: { workers: 2, metrics: { port }, audit: { file: 'audit.jsonl' } },
+    config: {
+      workers: 2,
+      metrics: { port },
+      audit: { file: 'audit.jsonl' },
+      admin: { socketRoles: { [String(process.getuid?.())]: 'operator' } },
+    },
   });
 });
 after(async () => {
@@ -82,6 +90,20 @@ async function tunnelOf(session: GatewaySession): Promise<TunnelLink> {
   return link;
 }
 
+/** Sessions of a tunnel each, of which each worker has one or more: whichever got the last connections, it has more of them soon. */
+async function sessionsAtBoth(): Promise<{
+  readonly sessions: readonly GatewaySession[];
+  readonly tunnels: readonly TunnelLink[];
+}> {
+  for (const link of links.splice(0)) link.destroy();
+  await waitUntil('what was open is closed', async () => (await metric('tunnels')) === 0);
+  const sessions: GatewaySession[] = [];
+  for (let i = 0; i < 4; i += 1) sessions.push(await GatewaySession.enrol(set));
+  const tunnels: TunnelLink[] = [];
+  for (const session of sessions) tunnels.push(await tunnelOf(session));
+  return { sessions, tunnels };
+}
+
 const urlOf = (name: string): string => `http://${name}.test:${origin.port}/hello`;
 const statusOn = async (link: TunnelLink, name: string): Promise<number> =>
   (await askOn(link, urlOf(name))).status;
@@ -91,6 +113,23 @@ async function metric(name: string): Promise<number> {
   return Number(
     new RegExp(`^upstreamproxy_${name.replaceAll(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1],
   );
+}
+
+/** What the admin API responds to a user with the role of an operator. */
+async function admin<T>(method: string, path: string): Promise<T> {
+  const asked = request({
+    socketPath: join(set.directory, 'state', 'admin', 'admin.sock'),
+    method,
+    path,
+    agent: false,
+    headers: { 'content-type': 'application/json' },
+  });
+  asked.end(method === 'POST' ? '{}' : undefined);
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  const value = await json(response);
+  assert.equal(response.statusCode, 200, JSON.stringify(value));
+  // As the schema of the operation says, which other tests hold.
+  return value as T;
 }
 
 /** Those of a session in the audit. */
@@ -159,6 +198,43 @@ test('a revocation and another policy reach every worker within 2 s', async () =
   assert.equal(await statusOn(tunnels[3]!, 'api'), 200);
 });
 
+test('the admin API is that of the whole gateway, whichever worker serves what is asked for', async () => {
+  const { sessions, tunnels } = await sessionsAtBoth();
+  for (const link of tunnels) assert.equal(await statusOn(link, 'api'), 200);
+  const now = await admin<OutputOf<'health'>>('GET', '/v1/health');
+  assert.deepEqual([now.ready, now.audit], [true, 'written']);
+  assert.equal(now.tunnels, tunnels.length);
+  const { items } = await admin<OutputOf<'limits'>>('GET', '/v1/limits');
+  // Not the share of a worker.
+  const { heldOctetsMax } = defaultLimits;
+  assert.equal(items.find(({ name }) => name === 'heldOctetsMax')?.value, heldOctetsMax);
+  // Some are at another worker than the API is.
+  for (const [i, { id }] of sessions.entries()) {
+    const { state } = await admin<OutputOf<'revokeSession'>>('POST', `/v1/sessions/${id}/revoke`);
+    assert.equal(state, 'revoked');
+    await tunnels[i]!.closed;
+    const page = await admin<OutputOf<'exchanges'>>('GET', `/v1/exchanges?session=${id}`);
+    const exchanges = page.items.filter(({ kind }) => kind === 'exchange');
+    assert.deepEqual(
+      exchanges.map(({ host, verdict }) => [host, verdict]),
+      [['api.test', 'allow']],
+    );
+  }
+});
+
+test('a signal that all processes get is the supervisor’s, and costs no worker its tunnels', async () => {
+  const { tunnels } = await sessionsAtBoth();
+  const workers = workersOf(set.gateway.pid);
+  for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGINT', 'SIGTERM', 'SIGTERM'] as const)
+    for (const pid of workers) process.kill(pid, signal);
+  for (const link of tunnels) {
+    assert.equal(await statusOn(link, 'api'), 200);
+    // By a stream that is opened after the first.
+    assert.equal(await statusOn(link, 'api'), 200);
+  }
+  assert.deepEqual(workersOf(set.gateway.pid), workers);
+});
+
 test('neither arguments nor environment of a worker have a secret', async () => {
   for (const pid of [set.gateway.pid, ...workersOf(set.gateway.pid)]) {
     const [cmdline, status] = [readFileSync(`/proc/${pid}/cmdline`), readFileSync(`/proc/${pid}/stat`)];
@@ -172,27 +248,33 @@ test('neither arguments nor environment of a worker have a secret', async () => 
 });
 
 test('a worker that is killed costs its own sessions their streams alone, and comes back; what it left open is in the audit', async () => {
-  const sessions = [await GatewaySession.enrol(set), await GatewaySession.enrol(set)];
-  const tunnels = [await tunnelOf(sessions[0]!), await tunnelOf(sessions[1]!)];
+  const { sessions, tunnels } = await sessionsAtBoth();
   for (const link of tunnels) assert.equal(await statusOn(link, 'api'), 200);
   const before = await metric('response_bytes_total');
+  const { started } = await admin<OutputOf<'health'>>('GET', '/v1/health');
   for (const link of tunnels) void askOn(link, `http://silent.test:${silentPort()}/`);
-  await waitUntil('both exchanges are known to the store', () => openExchanges() === 2);
+  await waitUntil('all exchanges are known to the store', () => openExchanges() === tunnels.length);
   const [victim] = workersOf(set.gateway.pid);
   process.kill(victim!, 'SIGKILL');
-  const lost = await Promise.race(tunnels.map((link, i) => link.closed.then(() => i)));
-  const other = 1 - lost;
-  assert.equal(await statusOn(tunnels[other]!, 'api'), 200);
+  await Promise.race(tunnels.map((link) => link.closed));
+  const lost: number[] = [];
+  for (const [i, link] of tunnels.entries())
+    if ((await statusOn(link, 'api').catch(() => 0)) !== 200) lost.push(i);
+  assert.ok(lost.length > 0 && lost.length < tunnels.length, lost.join(' '));
   await waitUntil('it serves again', async () => (await metric('worker_restarts_total')) === 1);
   assert.equal(await metric('workers'), 2);
   assert.ok((await metric('response_bytes_total')) >= before && before > 0);
   const unfinished = async (i: number): Promise<number> =>
     (await eventsOf(sessions[i]!.id)).filter(({ host }) => host === 'silent.test').length;
-  await waitUntil('the event of what broke off is there', async () => (await unfinished(lost)) === 1);
-  assert.equal(await unfinished(other), 0);
-  const again = await tunnelOf(sessions[lost]!);
+  const [first] = lost;
+  await waitUntil('the event of what broke off is there', async () => (await unfinished(first!)) === 1);
+  for (const i of tunnels.keys()) assert.equal(await unfinished(i), lost.includes(i) ? 1 : 0);
+  const again = await tunnelOf(sessions[first!]!);
   assert.equal(await statusOn(again, 'api'), 200);
-  assert.equal(await statusOn(tunnels[other]!, 'api'), 200);
+  for (const [i, link] of tunnels.entries())
+    if (!lost.includes(i)) assert.equal(await statusOn(link, 'api'), 200);
+  // The oldest has the admin API too; the gateway began before the one that has it now.
+  assert.equal((await admin<OutputOf<'health'>>('GET', '/v1/health')).started, started);
 });
 
 test('what keeps a worker from serving is said once, and ends the gateway with its code', async () => {
@@ -208,10 +290,30 @@ test('what keeps a worker from serving is said once, and ends the gateway with i
   assert.equal(stderr.split('\n').filter((line) => line.includes('colour')).length, 1, stderr);
 });
 
-test('workers end with a supervisor that is killed', async () => {
-  await using own = await deploy({ rules: [], config: { workers: 2 } });
-  const workers = workersOf(own.gateway.pid);
-  assert.equal(workers.length, 2);
-  process.kill(own.gateway.pid, 'SIGKILL');
+test('connections that a worker never took end with it', async () => {
+  const workers = workersOf(set.gateway.pid);
+  for (const pid of workers) process.kill(pid, 'SIGSTOP');
+  const { hostname, port } = new URL(set.gateway.url);
+  const clients = Array.from({ length: 8 }, () => connect(Number(port), hostname));
+  for (const client of clients) client.on('error', () => undefined).resume();
+  await Promise.all(clients.map((client) => once(client, 'connect')));
+  // Once the supervisor responds, it has taken what came before.
+  assert.equal(await metric('workers'), 2);
+  for (const pid of workers) process.kill(pid, 'SIGKILL');
+  await waitUntil('all are closed', () => clients.every(({ closed }) => closed));
+});
+
+test('workers end with a supervisor that is killed, and what ran is in the audit, on tunnels that were passed on too', async () => {
+  await waitUntil('both serve again', async () => (await metric('workers')) === 2);
+  const { sessions, tunnels } = await sessionsAtBoth();
+  // One of two comes in at the worker that the session is not at: each worker waits for what it passed on to the other.
+  const all = [...tunnels];
+  for (const session of sessions) all.push(await tunnelOf(session), await tunnelOf(session));
+  for (const link of all) void askOn(link, `http://silent.test:${silentPort()}/`);
+  await waitUntil('all exchanges are known to the store', () => openExchanges() === all.length);
+  const workers = workersOf(set.gateway.pid);
+  process.kill(set.gateway.pid, 'SIGKILL');
   await waitUntil('they are gone', () => !workers.some(isRunning));
+  // One that ends because it takes too long leaves them open for the next start.
+  assert.equal(openExchanges(), 0);
 });

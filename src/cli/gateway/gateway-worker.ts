@@ -9,7 +9,7 @@ import { WorkerSeat } from '../../gateway/workers/worker-seat.ts';
 import { workerDefinition } from '../commands/inner-definitions.ts';
 import { commandOf } from '../terminal/command.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
-import { listenForShutdown } from '../terminal/shutdown-signal.ts';
+import { ignoreSignals } from '../terminal/shutdown-signal.ts';
 import { outliveStandardError } from '../terminal/standard-error.ts';
 import { type GatewayLog, gatewayLog } from './gateway-log.ts';
 import { protectProcess } from './gateway-protection.ts';
@@ -40,7 +40,7 @@ async function gatewayWorker(): Promise<number> {
   // Before anything that is a secret comes over the channel.
   protectProcess((message) => process.stderr.write(`upstreamproxy: ${message}\n`));
   outliveStandardError();
-  using shutdown = listenForShutdown();
+  ignoreSignals();
   const started = Promise.withResolvers<WorkerStart>();
   const drained = Promise.withResolvers<number>();
   const orphaned = Promise.withResolvers<number>();
@@ -70,8 +70,7 @@ async function gatewayWorker(): Promise<number> {
     return exitCode;
   }
   seat.tellReady();
-  const asked = shutdown.requested.then(() => start.config.limits.drainTimeoutMs);
-  const drainMs = await Promise.race([asked, drained.promise, orphaned.promise]);
+  const drainMs = await Promise.race([drained.promise, orphaned.promise]);
   await gateway.close({ drainMs });
   return 0;
 }

@@ -31,3 +31,11 @@ export function listenForShutdown(): Shutdown {
     },
   };
 }
+
+/**
+ * Ignores them, and the one that asks for a reload: of a process whose end another one decides, which may get the same signal, as all of
+ * a terminal or of a service do.
+ */
+export function ignoreSignals(): void {
+  for (const name of [...endSignals, 'SIGUSR2'] as const) process.on(name, () => undefined);
+}
