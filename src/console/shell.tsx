@@ -75,13 +75,7 @@ interface SideProps {
 
 function Side({ place, pending, showHelp }: SideProps): ReactElement {
   const link = (entry: Entry): ReactElement => (
-    <Link
-      key={entry.view}
-      className="nav"
-      to={addressOf(entry.view)}
-      isCurrent={entry.view === place.view}
-      label={entry.view === 'access' && (pending ?? 0) > 0 ? `Access, ${pending} wait` : entry.name}
-    >
+    <Link key={entry.view} className="nav" to={addressOf(entry.view)} isCurrent={entry.view === place.view}>
       <Icon name={entry.icon} />
       <span className="tx">{entry.name}</span>
       {entry.view === 'access' && (pending ?? 0) > 0 ? <span className="n hot">{pending}</span> : null}

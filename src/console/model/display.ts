@@ -38,6 +38,12 @@ export function durationText(ms: number | undefined): string {
   return longDuration(Math.round(ms / 1000));
 }
 
+/** How long ago or how long still, in whole seconds, minutes from an hour on. */
+export function ageText(ms: number): string {
+  const seconds = Math.max(1, Math.floor(ms / 1000));
+  return longDuration(seconds < 3600 ? seconds : seconds - (seconds % 60));
+}
+
 function longDuration(seconds: number): string {
   const units = [
     [86_400, 'd'],
@@ -88,6 +94,11 @@ export function shortId(id: string): string {
 /** Enough of a session's id to tell it from others in one list. */
 export function sessionName(id: string): string {
   return id.length <= 14 ? id : id.slice(0, 8);
+}
+
+/** The file of a rule without its folder: `20-apis.yaml:14`. */
+export function shortPlace(place: string | undefined): string {
+  return place?.replace(/^.*\//, '') ?? '';
 }
 
 export interface HostParts {

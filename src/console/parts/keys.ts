@@ -2,6 +2,9 @@
 
 import { useEffect, useRef } from 'react';
 
+/** A person needs about that long to see that something is new. */
+const settleMs = 600;
+
 export type KeyActs = Readonly<Record<string, (() => void) | undefined>>;
 
 function isWriting(target: EventTarget | null): boolean {
@@ -28,4 +31,14 @@ export function useKeys(acts: KeyActs): void {
     window.addEventListener('keydown', press);
     return () => window.removeEventListener('keydown', press);
   }, []);
+}
+/** Gives whether what is named by `what` has stayed the same for long enough that a key may act on it. */
+export function useSettled(what: string): () => boolean {
+  const changedAt = useRef(0);
+  const known = useRef<string>(undefined);
+  if (known.current !== what) {
+    known.current = what;
+    changedAt.current = performance.now();
+  }
+  return () => performance.now() - changedAt.current >= settleMs;
 }

@@ -2,19 +2,29 @@
 
 import type { ReactElement } from 'react';
 import type { Place } from '../parts/location.ts';
+import { AccessView } from './access/access-view.tsx';
+import { CredentialsView } from './credentials/credentials-view.tsx';
 import { ExchangePage } from './exchange/exchange-page.tsx';
 import { LiveView } from './live/live-view.tsx';
+import { OverviewView } from './overview/overview-view.tsx';
+import { PolicyView } from './policy/policy-view.tsx';
+import { SessionsView } from './sessions/sessions-view.tsx';
 
 export function View({ place }: { readonly place: Place }): ReactElement {
   switch (place.view) {
+    case 'live':
+      return <LiveView place={place} />;
     case 'exchange':
       return <ExchangePage key={place.id} trace={place.id} />;
-    case 'live':
     case 'access':
+      return <AccessView place={place} />;
     case 'sessions':
+      return <SessionsView place={place} />;
     case 'policy':
+      return <PolicyView />;
     case 'overview':
+      return <OverviewView place={place} />;
     case 'credentials':
-      return <LiveView place={place} />;
+      return <CredentialsView />;
   }
 }

@@ -79,3 +79,9 @@ const pictures = process.env['UPSTREAMPROXY_CONSOLE_PICTURES'];
 export async function picture(page: Page, name: string): Promise<void> {
   if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
+
+/** Follows an address within the page, as its own links do. */
+export async function goTo(page: Page, path: string): Promise<void> {
+  const move = `history.pushState(null, '', ${JSON.stringify(path)}); dispatchEvent(new Event('upstreamproxy-moved'))`;
+  await page.evaluate(move);
+}

@@ -2,6 +2,7 @@
 
 import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
+import { shortPlace } from '../../model/display.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Icon, Mark } from '../../parts/icon.tsx';
 
@@ -22,7 +23,7 @@ export function DecisionSteps({ explained }: { readonly explained: Explained }):
         </span>
         <span>
           decides: {finalText(explained)}
-          {place === undefined ? null : <span className="m"> {place}</span>}
+          {place === undefined ? null : <span className="m"> {shortPlace(place)}</span>}
           {inject.length === 0 ? null : (
             <span className="key">
               {' '}

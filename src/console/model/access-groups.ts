@@ -1,0 +1,68 @@
+// Requests for access as an inbox: by destination, so that one who asks often is seen as one.
+
+import type { OutputOf } from '../../api/admin/routes.ts';
+import { portSuffix } from './display.ts';
+
+export type Access = OutputOf<'accessRequest'>;
+
+export interface AccessGroup {
+  readonly destination: string;
+  readonly items: readonly Access[];
+  readonly sessions: number;
+}
+
+/** The destination that was asked for first stands first, so that a new one never pushes others down. */
+export function groupsOf(items: readonly Access[]): readonly AccessGroup[] {
+  const groups = Map.groupBy(
+    items.toSorted((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id)),
+    ({ asked: { scheme, host, port } }) => `${host}${portSuffix(scheme, port)}`,
+  );
+  return [...groups].map(([destination, members]) => ({
+    destination,
+    items: members,
+    sessions: new Set(members.map(({ session }) => session)).size,
+  }));
+}
+
+export type Scope = 'exact' | 'path' | 'host';
+
+export interface GrantTerms {
+  readonly scope: Scope;
+  readonly subject: 'session' | 'principal';
+  readonly seconds: number;
+}
+
+/** The narrowest that can be granted. */
+export function narrowestTerms({ asked }: Access): GrantTerms {
+  return { scope: asked.path === undefined ? 'host' : 'exact', subject: 'session', seconds: 900 };
+}
+
+/** What a grant would open, in words. */
+export function openedText({ asked }: Access, scope: Scope): string {
+  const { method = 'Every method on', scheme, host, port, path = '' } = asked;
+  const origin = `${scheme}://${host}${portSuffix(scheme, port)}`;
+  switch (scope) {
+    case 'exact':
+      return `${method} ${origin}${path}`;
+    case 'path':
+      return `${method} ${origin}${path} and all below it`;
+    case 'host':
+      return `${method} ${origin}, every path`;
+  }
+}
+
+/** How the same wish was decided before, among those that are known. */
+export function decidedBefore(
+  all: readonly Access[],
+  one: Access,
+): { readonly granted: number; readonly denied: number } {
+  const same = all.filter(
+    ({ id, asked }) =>
+      id !== one.id &&
+      asked.host === one.asked.host &&
+      asked.path === one.asked.path &&
+      asked.method === one.asked.method,
+  );
+  const granted = same.filter(({ terms }) => terms !== undefined).length;
+  return { granted, denied: same.filter(({ state }) => state === 'denied').length };
+}

@@ -1,0 +1,117 @@
+// The inbox on the left: pending by destination, below it what is in force with the time that is left.
+
+import type { ReactElement } from 'react';
+import { type Access, groupsOf } from '../../model/access-groups.ts';
+import { ageText, middleCut, plural, sessionName } from '../../model/display.ts';
+import { Clean, Host } from '../../parts/clean.tsx';
+import { useNow } from '../../parts/operator.ts';
+import type { AccessTab } from './access-view.tsx';
+
+interface AccessListProps {
+  readonly all: readonly Access[];
+  readonly tab: AccessTab;
+  readonly shown: readonly Access[];
+  readonly current: Access | undefined;
+  readonly choose: (id: string, tab?: AccessTab) => void;
+  readonly isKnown: boolean;
+}
+
+export function AccessList({ all, tab, shown, current, choose, isKnown }: AccessListProps): ReactElement {
+  const inForce = all.filter(({ state }) => state === 'granted');
+  return (
+    <div className="list">
+      {tab === 'pending' ? (
+        groupsOf(shown).map(({ destination, items, sessions }) => (
+          <section key={destination} aria-label={destination}>
+            <div className="gh">
+              <span className="el">
+                <Host host={destination} />
+              </span>
+              <span className="nw">
+                {plural(sessions, 'session', 'sessions')}
+                {items.length === sessions ? '' : `, ${plural(items.length, 'request', 'requests')}`}
+              </span>
+            </div>
+            {items.map((one) => (
+              <Item key={one.id} access={one} current={current} choose={choose} />
+            ))}
+          </section>
+        ))
+      ) : (
+        <section aria-label="Requests">
+          {shown.map((one) => (
+            <Item key={one.id} access={one} current={current} choose={choose} />
+          ))}
+        </section>
+      )}
+      {isKnown && shown.length === 0 ? <p className="gh">none</p> : null}
+      {tab !== 'pending' || inForce.length === 0 ? null : (
+        <section aria-label="In force">
+          <div className="gh">
+            <b>In force</b>
+            <span>end by themselves</span>
+          </div>
+          {inForce.map((one) => (
+            <Item key={one.id} access={one} current={current} choose={(id) => choose(id, 'granted')} />
+          ))}
+        </section>
+      )}
+    </div>
+  );
+}
+
+interface ItemProps {
+  readonly access: Access;
+  readonly current: Access | undefined;
+  readonly choose: (id: string) => void;
+}
+
+function Item({ access, current, choose }: ItemProps): ReactElement {
+  const now = useNow();
+  const { id, asked, session, reason, created, state, terms, decided } = access;
+  const isOpen = state === 'granted';
+  const path = asked.path ?? 'every path';
+  const aside = isOpen
+    ? leftText(terms?.ends, now)
+    : state === 'pending'
+      ? ageText(now - Date.parse(created))
+      : state;
+  return (
+    <button
+      type="button"
+      className="item"
+      aria-current={current?.id === id ? 'true' : undefined}
+      onClick={() => choose(id)}
+    >
+      <div className="l">
+        <span className="meth">{asked.method ?? 'any method'}</span>
+        <span className="w el">
+          {state === 'pending' ? null : <Clean text={asked.host} max={120} />}
+          <Clean text={middleCut(path, 120)} />
+        </span>
+        <span className="sub nw">{aside}</span>
+      </div>
+      <div className="q el">
+        <span className="m">{sessionName(session)}</span>&ensp;
+        <Clean text={reason} max={160} />
+      </div>
+      {isOpen && terms !== undefined && decided !== undefined ? (
+        <div className="cd" aria-hidden="true">
+          <i style={{ width: `${leftShare(decided, terms.ends, now)}%` }} />
+        </div>
+      ) : null}
+    </button>
+  );
+}
+
+function leftText(ends: string | undefined, now: number): string {
+  if (ends === undefined) return '';
+  const left = Date.parse(ends) - now;
+  if (left <= 0) return 'ends now';
+  return `${ageText(left)} left`;
+}
+
+function leftShare(from: string, to: string, now: number): number {
+  const [start, end] = [Date.parse(from), Date.parse(to)];
+  return end <= start ? 0 : Math.max(0, Math.min(100, ((end - now) / (end - start)) * 100));
+}

@@ -1,0 +1,217 @@
+// Granting and denying. The narrowest is chosen; what is wider than what was asked for is said in colour.
+
+import { type ReactElement, useState } from 'react';
+import { coversRole } from '../../../api/admin/roles.ts';
+import { ApiFault, segment } from '../../api/admin-client.ts';
+import {
+  type Access,
+  type GrantTerms,
+  narrowestTerms,
+  openedText,
+  type Scope,
+} from '../../model/access-groups.ts';
+import { clockTime, sessionName } from '../../model/display.ts';
+import { Clean } from '../../parts/clean.tsx';
+import { useKeys } from '../../parts/keys.ts';
+import { useDesk, useNow } from '../../parts/operator.ts';
+import { Segments } from '../../parts/segments.tsx';
+import type { AccessDetailProps } from './access-detail.tsx';
+
+const times = [
+  { value: '900', name: '15 min' },
+  { value: '3600', name: '1 h' },
+  { value: '28800', name: '8 h' },
+  { value: '86400', name: '24 h' },
+] as const;
+
+interface Deciding {
+  readonly terms: GrantTerms;
+  readonly setTerms: (terms: GrantTerms) => void;
+  readonly fault: string;
+  readonly isSending: boolean;
+  readonly act: (operation: 'grantAccess' | 'denyAccess', body: object) => void;
+}
+
+function useDeciding({ access, changed }: AccessDetailProps): Deciding {
+  const { client, say } = useDesk();
+  const [terms, setTerms] = useState(() => narrowestTerms(access));
+  const [fault, setFault] = useState('');
+  const [isSending, setSending] = useState(false);
+  const send = async (operation: 'grantAccess' | 'denyAccess', body: object): Promise<void> => {
+    setSending(true);
+    setFault('');
+    const verb = operation === 'grantAccess' ? 'grant' : 'deny';
+    try {
+      const done = await client.post(operation, `/v1/access/${segment(access.id)}/${verb}`, body);
+      say(
+        done.state === 'granted'
+          ? `Granted. It ends by itself; In force can take it back.`
+          : 'Denied. The workload is told.',
+      );
+      changed();
+    } catch (error) {
+      setFault(error instanceof ApiFault ? error.message : 'The page has a fault.');
+    } finally {
+      setSending(false);
+    }
+  };
+  return { terms, setTerms, fault, isSending, act: (operation, body) => void send(operation, body) };
+}
+
+export function DecideForm(props: AccessDetailProps): ReactElement {
+  const { settled, isDenying, deny } = props;
+  const { who } = useDesk();
+  const deciding = useDeciding(props);
+  const { terms, act, isSending, fault } = deciding;
+  const mayDecide = coversRole(who.role, 'approver');
+  const grant = (): void => act('grantAccess', terms);
+  const byKey = (run: () => void) =>
+    mayDecide && !isSending ? () => (settled() ? run() : undefined) : undefined;
+  useKeys({ g: byKey(grant), d: byKey(() => deny(true)) });
+  const needs = mayDecide ? undefined : 'This needs the role approver';
+  const name = times.find(({ value }) => value === String(terms.seconds))?.name ?? '';
+  return (
+    <div className="block panel">
+      <TermsForm {...props} deciding={deciding} />
+      <div className="ft">
+        {isDenying ? (
+          <DenyStep
+            send={(note) => act('denyAccess', note === '' ? {} : { note })}
+            cancel={() => deny(false)}
+            isSending={isSending}
+          />
+        ) : (
+          <>
+            <button
+              type="button"
+              className="btn p"
+              disabled={!mayDecide || isSending}
+              title={needs}
+              onClick={grant}
+            >
+              Grant for {name}
+              <kbd className="hm">G</kbd>
+            </button>
+            <button
+              type="button"
+              className="btn"
+              disabled={!mayDecide || isSending}
+              title={needs}
+              onClick={() => deny(true)}
+            >
+              Deny…<kbd className="hm">D</kbd>
+            </button>
+            {needs === undefined ? null : <span className="sub">{needs}.</span>}
+          </>
+        )}
+        {fault === '' ? null : (
+          <span className="fault" role="alert">
+            <Clean text={fault} />
+          </span>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function TermsForm({ access, deciding }: AccessDetailProps & { readonly deciding: Deciding }): ReactElement {
+  const { who } = useDesk();
+  const { terms, setTerms } = deciding;
+  const hasPath = access.asked.path !== undefined;
+  const scopes: readonly { value: Scope; name: string; isOff?: boolean }[] = [
+    { value: 'exact', name: 'this path', isOff: !hasPath },
+    { value: 'path', name: 'what is below it too', isOff: !hasPath },
+    { value: 'host', name: 'every path of the host' },
+  ];
+  return (
+    <div className="pad">
+      <div className="form">
+        <span>Opens</span>
+        <Segments
+          label="Opens"
+          value={terms.scope}
+          choices={scopes}
+          choose={(scope) => setTerms({ ...terms, scope })}
+        />
+        <span>For</span>
+        <Segments
+          label="For"
+          value={terms.subject}
+          choices={[
+            { value: 'session', name: 'this session' },
+            {
+              value: 'principal',
+              name: 'all of its principal',
+              isOff: who.sees !== undefined,
+              why: who.sees === undefined ? access.principal : 'You see only some sessions',
+            },
+          ]}
+          choose={(one) => setTerms({ ...terms, subject: one })}
+        />
+        <span>Until</span>
+        <Segments
+          label="Until"
+          value={String(terms.seconds)}
+          choices={times}
+          choose={(seconds) => setTerms({ ...terms, seconds: Number(seconds) })}
+        />
+      </div>
+      <Effect access={access} terms={terms} />
+    </div>
+  );
+}
+
+function Effect({ access, terms }: { readonly access: Access; readonly terms: GrantTerms }): ReactElement {
+  const now = useNow();
+  const isWider = terms.scope !== narrowestTerms(access).scope || terms.subject === 'principal';
+  const subject =
+    terms.subject === 'session' ? sessionName(access.session) : `all sessions of ${access.principal}`;
+  const until = clockTime(now + terms.seconds * 1000).time.slice(0, 5);
+  return (
+    <p>
+      A grant opens{' '}
+      <b className={isWider ? 'wide' : ''}>
+        <Clean text={openedText(access, terms.scope)} max={600} />
+      </b>{' '}
+      for{' '}
+      <b className={terms.subject === 'principal' ? 'wide' : ''}>
+        <Clean text={subject} max={300} />
+      </b>{' '}
+      until <b>{until}</b>. No credential is put on it, private addresses stay closed, and what a rule denies
+      stays denied.
+    </p>
+  );
+}
+
+interface DenyStepProps {
+  readonly send: (note: string) => void;
+  readonly cancel: () => void;
+  readonly isSending: boolean;
+}
+
+function DenyStep({ send, cancel, isSending }: DenyStepProps): ReactElement {
+  const [note, setNote] = useState('');
+  return (
+    <>
+      <input
+        className="field"
+        aria-label="Words for the workload"
+        placeholder="Words for the workload, if you like"
+        maxLength={1000}
+        value={note}
+        // The step was asked for: this is what it is about.
+        ref={(element) => element?.focus()}
+        onChange={(event) => setNote(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') cancel();
+        }}
+      />
+      <button type="button" className="btn d" disabled={isSending} onClick={() => send(note.trim())}>
+        Deny the request
+      </button>
+      <button type="button" className="btn q" onClick={cancel}>
+        Back
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,113 @@
+// A request that was decided: what is open until when, whether it was used, and the way to take it back.
+
+import { type ReactElement, useState } from 'react';
+import { coversRole } from '../../../api/admin/roles.ts';
+import { ApiFault, segment } from '../../api/admin-client.ts';
+import { type Access, openedText } from '../../model/access-groups.ts';
+import { momentText, plural } from '../../model/display.ts';
+import { Clean } from '../../parts/clean.tsx';
+import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
+
+export function InForce({
+  access,
+  changed,
+}: {
+  readonly access: Access;
+  readonly changed: () => void;
+}): ReactElement {
+  const { client, who, say } = useDesk();
+  const [fault, setFault] = useState('');
+  const mayRevoke = coversRole(who.role, 'approver');
+  const { state } = access;
+  const revoke = async (): Promise<void> => {
+    try {
+      await client.post('revokeAccess', `/v1/access/${segment(access.id)}/revoke`, {});
+      say('The grant was taken back.');
+      changed();
+    } catch (error) {
+      setFault(error instanceof ApiFault ? error.message : 'The page has a fault.');
+    }
+  };
+  return (
+    <div className="block panel">
+      <Terms access={access} />
+      {state === 'granted' ? (
+        <div className="ft">
+          <button
+            type="button"
+            className="btn d"
+            disabled={!mayRevoke}
+            title={mayRevoke ? undefined : 'This needs the role approver'}
+            onClick={() => void revoke()}
+          >
+            Take the grant back
+          </button>
+          <span className="sub">What it let through is ended within a second or so.</span>
+          {fault === '' ? null : (
+            <span className="fault" role="alert">
+              <Clean text={fault} />
+            </span>
+          )}
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+function Terms({ access }: { readonly access: Access }): ReactElement {
+  const now = useNow();
+  const { terms, decided, note } = access;
+  return (
+    <div className="pad">
+      <b>{stateText(access, now)}</b>
+      {decided === undefined ? null : (
+        <span className="m"> decided at {momentText(Date.parse(decided), now)}</span>
+      )}
+      {terms === undefined ? null : (
+        <p>
+          <Clean text={openedText(access, terms.scope)} max={600} />, for{' '}
+          {terms.subject === 'session' ? 'this session' : 'all sessions of its principal'}.
+        </p>
+      )}
+      {note === undefined ? null : (
+        <p className="m2">
+          Told to the workload: <Clean text={note} max={1000} />
+        </p>
+      )}
+      {terms === undefined ? null : <Use access={access} />}
+    </div>
+  );
+}
+
+function stateText({ state, terms }: Access, now: number): string {
+  switch (state) {
+    case 'granted':
+      return terms === undefined ? 'Granted' : `In force until ${momentText(Date.parse(terms.ends), now)}`;
+    case 'denied':
+      return 'Denied';
+    case 'revoked':
+      return 'Taken back';
+    case 'ended':
+      return 'Over';
+    case 'pending':
+      return 'Pending';
+  }
+}
+
+const counted = 100;
+
+/** A grant that nobody uses is one that was not needed, or that opens something else than what is tried. */
+function Use({ access }: { readonly access: Access }): ReactElement {
+  const now = useNow(5000);
+  const query = { rule: `access-grant:${access.id}`, count: String(counted) };
+  const { value, fault } = useAsked({ operation: 'exchanges', path: '/v1/exchanges', query, everyMs: 5000 });
+  const [last] = value?.items ?? [];
+  if (value === undefined) return <p className="m2">{fault ?? ''}</p>;
+  if (last === undefined) {
+    const reach = value.next === undefined ? '' : ', as far back as was looked';
+    return <p className="m2">Not used yet: the workload has not tried again{reach}.</p>;
+  }
+  const times =
+    value.items.length >= counted ? `${counted} times or more` : plural(value.items.length, 'time', 'times');
+  return <p className="m2">{`Used ${times}, last at ${momentText(Date.parse(last.time), now)}.`}</p>;
+}

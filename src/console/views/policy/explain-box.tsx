@@ -1,0 +1,122 @@
+// Explain: how a request would be decided, by the policy in force and by the draft beside it. Nothing is sent.
+
+import { type FormEvent, type ReactElement, useState } from 'react';
+import type { OutputOf } from '../../../api/admin/routes.ts';
+import { ApiFault } from '../../api/admin-client.ts';
+import { sessionName } from '../../model/display.ts';
+import { Clean } from '../../parts/clean.tsx';
+import { useAsked, useDesk } from '../../parts/operator.ts';
+import { DecisionSteps } from './decision-steps.tsx';
+
+interface Told {
+  readonly inForce?: OutputOf<'explainPolicy'>;
+  readonly draft?: OutputOf<'explainPolicy'>;
+  readonly fault?: string;
+}
+
+/** `METHOD URL`, or a URL alone. */
+function readAsked(text: string): { readonly method: string; readonly url: string } {
+  const [first = '', ...rest] = text.trim().split(/\s+/);
+  return rest.length === 0
+    ? { method: 'GET', url: first }
+    : { method: first.toUpperCase(), url: rest.join(' ') };
+}
+
+export function ExplainBox({ draft }: { readonly draft: string }): ReactElement {
+  const { client } = useDesk();
+  const [text, setText] = useState('');
+  const [session, setSession] = useState('');
+  const [told, setTold] = useState<Told>({});
+  const explain = async (): Promise<void> => {
+    const body = { ...readAsked(text), ...(session === '' ? {} : { session }) };
+    try {
+      const inForce = await client.post('explainPolicy', '/v1/policy/explain', body);
+      if (draft.trim() === '') setTold({ inForce });
+      else {
+        const files = [{ name: 'draft.yaml', text: draft }];
+        setTold({
+          inForce,
+          draft: await client.post('explainPolicy', '/v1/policy/explain', { ...body, files }),
+        });
+      }
+    } catch (error) {
+      setTold((before) => ({
+        ...before,
+        fault: error instanceof ApiFault ? error.message : 'The page has a fault.',
+      }));
+    }
+  };
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (text.trim() !== '') void explain();
+  };
+  return (
+    <form className="explain" onSubmit={submit}>
+      <div className="row">
+        <label htmlFor="explain-asked">Explain</label>
+        <input
+          id="explain-asked"
+          className="field"
+          spellCheck={false}
+          maxLength={8000}
+          placeholder="POST https://api.example.com/v1/items"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <AsSession session={session} choose={setSession} />
+        <button type="submit" className="btn" disabled={text.trim() === ''}>
+          Explain
+        </button>
+      </div>
+      <Result told={told} />
+    </form>
+  );
+}
+
+interface AsSessionProps {
+  readonly session: string;
+  readonly choose: (session: string) => void;
+}
+
+function AsSession({ session, choose }: AsSessionProps): ReactElement {
+  const sessions = useAsked({ operation: 'sessions', path: '/v1/sessions' }).value?.items ?? [];
+  return (
+    <select
+      className="field pick"
+      aria-label="As which session"
+      value={session}
+      onChange={(event) => choose(event.target.value)}
+    >
+      <option value="">as nobody</option>
+      {sessions.map(({ id, principal }) => (
+        <option key={id} value={id} title={principal}>
+          as {sessionName(id)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function Result({ told }: { readonly told: Told }): ReactElement {
+  return (
+    <>
+      {told.fault === undefined ? null : (
+        <p className="fault" role="alert">
+          <Clean text={told.fault} max={800} />
+        </p>
+      )}
+      {told.inForce === undefined || told.fault !== undefined ? null : (
+        <div className="told-steps">
+          <h2>In force</h2>
+          <DecisionSteps explained={told.inForce} />
+          {told.draft === undefined ? null : (
+            <>
+              <h2>Draft</h2>
+              <DecisionSteps explained={told.draft} />
+            </>
+          )}
+        </div>
+      )}
+    </>
+  );
+}

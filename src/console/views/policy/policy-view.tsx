@@ -1,0 +1,143 @@
+// Policy: the rules in force with their use, why a request is decided as it is, and whether a draft can be taken.
+
+import { type ReactElement, useState } from 'react';
+import type { OutputOf } from '../../../api/admin/routes.ts';
+import { ageText, countText, momentText, plural, shortPlace, unknownMark } from '../../model/display.ts';
+import type { Total } from '../../model/event-totals.ts';
+import { Clean } from '../../parts/clean.tsx';
+import { Mark } from '../../parts/icon.tsx';
+import { Link } from '../../parts/link.tsx';
+import { addressOf } from '../../parts/location.ts';
+import { useAsked, useFeed } from '../../parts/operator.ts';
+import { useTotals } from '../../parts/totals.ts';
+import { CheckDraft } from './check-draft.tsx';
+import { ExplainBox } from './explain-box.tsx';
+
+type Policy = OutputOf<'policy'>;
+const everyMs = 5000;
+
+export function PolicyView(): ReactElement {
+  const asked = useAsked({ operation: 'policy', path: '/v1/policy', everyMs });
+  const [draft, setDraft] = useState('');
+  const policy = asked.value;
+  return (
+    <section className="view" aria-label="Policy">
+      <header className="head">
+        <h1>Policy</h1>
+        {policy === undefined ? null : (
+          <span className="sub el">
+            <span className="hm">in force </span>
+            <span className="mono">{policy.version}</span>
+            <span className="hm"> for {ageText(policy.ageSeconds * 1000)}</span>
+          </span>
+        )}
+      </header>
+      {policy !== undefined && policy.staleSeconds > 0 ? (
+        <div className="banner" role="alert">
+          The files have held something that cannot be taken for {ageText(policy.staleSeconds * 1000)}. The
+          policy before stays in force; the log of the gateway says what is wrong.
+        </div>
+      ) : null}
+      <div className="pol">
+        <div className="edw">
+          <Rules policy={policy} fault={asked.fault} />
+          <ExplainBox draft={draft} />
+        </div>
+        <CheckDraft draft={draft} change={setDraft} />
+      </div>
+    </section>
+  );
+}
+
+function Rules({
+  policy,
+  fault,
+}: {
+  readonly policy: Policy | undefined;
+  readonly fault: string | undefined;
+}): ReactElement {
+  const totals = useTotals();
+  const { held } = useFeed();
+  if (policy === undefined) return <div className="rules empty">{fault ?? 'Looking for it…'}</div>;
+  if (policy.mode === 'observe')
+    return (
+      <div className="rules empty">
+        <h2>Observe mode</h2>
+        <p>
+          Everything public is let through and recorded. What would be denied has the violet mark in Live.
+        </p>
+      </div>
+    );
+  return (
+    <div className="rules" tabIndex={0} role="region" aria-label="Rules">
+      <div role="table" aria-label="Rules in their order">
+        <div className="tr th" role="row">
+          {['order', 'effect', 'rule, in order', 'where', 'used', 'last'].map((name, at) => (
+            <span key={name} role="columnheader" className={headStyle(at)}>
+              {at < 2 ? <span className="hidden">{name}</span> : name}
+            </span>
+          ))}
+        </div>
+        {policy.rules.map((rule, at) => (
+          <RuleLine
+            key={`${rule.name} ${rule.place ?? ''}`}
+            rule={rule}
+            at={at}
+            total={totals.byRule.get(rule.name)}
+          />
+        ))}
+      </div>
+      <p className="gh">
+        {plural(policy.rules.length, 'rule', 'rules')}. Use is counted{' '}
+        {held.sinceMs === undefined
+          ? 'over all events'
+          : `since ${momentText(held.sinceMs, Date.now())}, as far as events are held`}
+        . What no rule allows is denied.
+      </p>
+    </div>
+  );
+}
+
+function headStyle(at: number): string {
+  if (at === 3) return 'hm';
+  if (at === 5) return 'r hm';
+  return at === 4 ? 'r' : '';
+}
+
+interface RuleLineProps {
+  readonly rule: Policy['rules'][number];
+  readonly at: number;
+  readonly total: Total | undefined;
+}
+
+function RuleLine({ rule: { name, place, effect }, at, total }: RuleLineProps): ReactElement {
+  return (
+    <div className="tr" role="row">
+      <span className="r m" role="cell">
+        {at + 1}
+      </span>
+      <span role="cell">
+        <Mark of={effect} />
+      </span>
+      <span role="cell">
+        <Link to={addressOf('live', '', { q: `rule:${name}` })}>
+          <Clean text={name} max={120} />
+        </Link>
+        {effect === 'deny' ? <span className="m"> denies</span> : null}
+      </span>
+      <span className="m el hm" role="cell" title={place}>
+        <Clean text={shortPlace(place)} max={120} />
+      </span>
+      <span className="r m2" role="cell">
+        {total === undefined ? (
+          <span className="m">not used</span>
+        ) : (
+          countText(total.passed + total.denied + total.failed)
+        )}
+      </span>
+      <span className="r m hm" role="cell">
+        {total === undefined ? unknownMark : momentText(total.lastMs, Date.now())}
+      </span>
+    </div>
+  );
+}

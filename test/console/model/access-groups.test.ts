@@ -1,0 +1,64 @@
+// Requests for access as an inbox, and what a grant would open.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Access,
+  decidedBefore,
+  groupsOf,
+  narrowestTerms,
+  openedText,
+} from '../../../src/console/model/access-groups.ts';
+
+function access(id: string, changes: Partial<Access> = {}): Access {
+  return {
+    id,
+    session: 'red',
+    principal: 'issuer|red',
+    state: 'pending',
+    asked: { scheme: 'https', host: 'api.example.com', port: 443, method: 'POST', path: '/v1/items' },
+    reason: 'the task needs it',
+    created: `2026-01-05T09:00:0${id}.000Z`,
+    pendingUntil: '2026-01-05T10:00:00.000Z',
+    ...changes,
+  };
+}
+
+test('requests are grouped by destination, and a new one pushes no other down', () => {
+  const other = { scheme: 'https', host: 'files.example.com', port: 8443 } as const;
+  const first = [access('1'), access('2', { asked: other }), access('3', { session: 'blue' })];
+  const groups = groupsOf(first);
+  assert.deepEqual(
+    groups.map(({ destination, items, sessions }) => [destination, items.length, sessions]),
+    [
+      ['api.example.com', 2, 2],
+      ['files.example.com:8443', 1, 1],
+    ],
+  );
+  const ids = (items: readonly Access[]): string =>
+    groupsOf(items)
+      .flatMap((group) => group.items.map(({ id }) => id))
+      .join('');
+  assert.equal(ids(first), '132');
+  assert.equal(ids([access('4', { asked: { ...other, host: 'a.test' } }), ...first]), '1324');
+});
+
+test('the narrowest is what was asked for, and each scope says what it opens', () => {
+  const whole = access('1', { asked: { scheme: 'http', host: 'a.test', port: 80 } });
+  assert.deepEqual(narrowestTerms(access('1')), { scope: 'exact', subject: 'session', seconds: 900 });
+  assert.equal(narrowestTerms(whole).scope, 'host');
+  assert.equal(openedText(access('1'), 'exact'), 'POST https://api.example.com/v1/items');
+  assert.equal(openedText(access('1'), 'path'), 'POST https://api.example.com/v1/items and all below it');
+  assert.equal(openedText(whole, 'host'), 'Every method on http://a.test, every path');
+});
+
+test('how the same was decided before counts the same wish alone', () => {
+  const terms = { scope: 'exact', subject: 'session', ends: '2026-01-05T09:30:00.000Z' } as const;
+  const all = [
+    access('1'),
+    access('2', { state: 'granted', terms }),
+    access('3', { state: 'denied' }),
+    access('4', { state: 'denied', asked: { scheme: 'https', host: 'a.test', port: 443 } }),
+  ];
+  assert.deepEqual(decidedBefore(all, all[0]!), { granted: 1, denied: 1 });
+});
