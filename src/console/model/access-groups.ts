@@ -5,6 +5,9 @@ import { portSuffix } from './display.ts';
 
 export type Access = OutputOf<'accessRequest'>;
 
+export const accessTabs = ['pending', 'granted', 'decided'] as const;
+export type AccessTab = (typeof accessTabs)[number];
+
 export interface AccessGroup {
   readonly destination: string;
   readonly items: readonly Access[];

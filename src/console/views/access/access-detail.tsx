@@ -9,17 +9,11 @@ import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { MiniRows } from '../../parts/mini-rows.tsx';
 import { useAsked, useFeed, useNow } from '../../parts/operator.ts';
-import { DecideForm } from './decide-form.tsx';
+import { DecideForm, type DecideProps } from './decide-form.tsx';
 import { InForce } from './in-force.tsx';
 
-export interface AccessDetailProps {
-  readonly access: Access;
+interface AccessDetailProps extends DecideProps {
   readonly all: readonly Access[];
-  /** Whether a key may act: nothing changed under it for a moment. */
-  readonly settled: () => boolean;
-  readonly isDenying: boolean;
-  readonly deny: (isDenying: boolean) => void;
-  readonly changed: () => void;
   readonly back: () => void;
 }
 

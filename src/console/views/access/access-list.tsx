@@ -1,11 +1,10 @@
 // The inbox on the left: pending by destination, below it what is in force with the time that is left.
 
 import type { ReactElement } from 'react';
-import { type Access, groupsOf } from '../../model/access-groups.ts';
+import { type Access, type AccessTab, groupsOf } from '../../model/access-groups.ts';
 import { ageText, middleCut, plural, sessionName } from '../../model/display.ts';
 import { Clean, Host } from '../../parts/clean.tsx';
 import { useNow } from '../../parts/operator.ts';
-import type { AccessTab } from './access-view.tsx';
 
 interface AccessListProps {
   readonly all: readonly Access[];

@@ -1,7 +1,7 @@
 // Access: who asks for what, what a grant would open, and what is open now.
 
 import { type ReactElement, useState } from 'react';
-import { type Access, groupsOf } from '../../model/access-groups.ts';
+import { type Access, type AccessTab, accessTabs, groupsOf } from '../../model/access-groups.ts';
 import { useKeys, useSettled } from '../../parts/keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
 import { useAsked } from '../../parts/operator.ts';
@@ -9,13 +9,11 @@ import { Segments } from '../../parts/segments.tsx';
 import { AccessDetail } from './access-detail.tsx';
 import { AccessList } from './access-list.tsx';
 
-const tabs = ['pending', 'granted', 'decided'] as const;
-export type AccessTab = (typeof tabs)[number];
 const everyMs = 2000;
 
 export function AccessView({ place }: { readonly place: Place }): ReactElement {
   const asked = useAsked({ operation: 'accessRequests', path: '/v1/access', everyMs });
-  const tab = tabs.find((one) => one === place.query.get('tab')) ?? 'pending';
+  const tab = accessTabs.find((one) => one === place.query.get('tab')) ?? 'pending';
   const all = asked.value?.items ?? [];
   const shown = shownIn(all, tab);
   const wanted = place.query.get('id') ?? '';

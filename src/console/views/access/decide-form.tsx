@@ -15,7 +15,15 @@ import { Clean } from '../../parts/clean.tsx';
 import { useKeys } from '../../parts/keys.ts';
 import { useDesk, useNow } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
-import type { AccessDetailProps } from './access-detail.tsx';
+
+export interface DecideProps {
+  readonly access: Access;
+  /** Whether a key may act: nothing changed under it for a moment. */
+  readonly settled: () => boolean;
+  readonly isDenying: boolean;
+  readonly deny: (isDenying: boolean) => void;
+  readonly changed: () => void;
+}
 
 const times = [
   { value: '900', name: '15 min' },
@@ -32,7 +40,7 @@ interface Deciding {
   readonly act: (operation: 'grantAccess' | 'denyAccess', body: object) => void;
 }
 
-function useDeciding({ access, changed }: AccessDetailProps): Deciding {
+function useDeciding({ access, changed }: DecideProps): Deciding {
   const { client, say } = useDesk();
   const [terms, setTerms] = useState(() => narrowestTerms(access));
   const [fault, setFault] = useState('');
@@ -58,7 +66,7 @@ function useDeciding({ access, changed }: AccessDetailProps): Deciding {
   return { terms, setTerms, fault, isSending, act: (operation, body) => void send(operation, body) };
 }
 
-export function DecideForm(props: AccessDetailProps): ReactElement {
+export function DecideForm(props: DecideProps): ReactElement {
   const { settled, isDenying, deny } = props;
   const { who } = useDesk();
   const deciding = useDeciding(props);
@@ -114,7 +122,7 @@ export function DecideForm(props: AccessDetailProps): ReactElement {
   );
 }
 
-function TermsForm({ access, deciding }: AccessDetailProps & { readonly deciding: Deciding }): ReactElement {
+function TermsForm({ access, deciding }: DecideProps & { readonly deciding: Deciding }): ReactElement {
   const { who } = useDesk();
   const { terms, setTerms } = deciding;
   const hasPath = access.asked.path !== undefined;

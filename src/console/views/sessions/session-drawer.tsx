@@ -1,6 +1,7 @@
 // One session: its posture, its claims, where it went, and ending it.
 
 import { type ReactElement, useState } from 'react';
+import type { OutputOf } from '../../../api/admin/routes.ts';
 import { coversRole } from '../../../api/admin/roles.ts';
 import { ApiFault, segment } from '../../api/admin-client.ts';
 import { momentText, plural, sessionName } from '../../model/display.ts';
@@ -12,7 +13,8 @@ import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { MiniRows } from '../../parts/mini-rows.tsx';
 import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
-import type { Session } from './sessions-view.tsx';
+
+type Session = OutputOf<'session'>;
 
 interface DrawerProps {
   readonly id: string;

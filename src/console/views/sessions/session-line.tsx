@@ -1,6 +1,7 @@
 // One session in a line: what it did in half an hour, what was refused, which facts of its posture hold.
 
 import type { ReactElement } from 'react';
+import type { OutputOf } from '../../../api/admin/routes.ts';
 import { momentText, sessionName, unknownMark } from '../../model/display.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
 import { gateBars } from '../../model/gate-line.ts';
@@ -9,7 +10,8 @@ import { postureOf } from '../../model/posture-words.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { GateLine } from '../../parts/gate-line.tsx';
 import { useFeed, useNow } from '../../parts/operator.ts';
-import type { Session } from './sessions-view.tsx';
+
+type Session = OutputOf<'session'>;
 
 interface SessionLineProps {
   readonly session: Session;

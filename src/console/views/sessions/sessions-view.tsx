@@ -12,7 +12,7 @@ import { useTotals } from '../../parts/totals.ts';
 import { SessionDrawer } from './session-drawer.tsx';
 import { SessionLine } from './session-line.tsx';
 
-export type Session = OutputOf<'session'>;
+type Session = OutputOf<'session'>;
 type Order = 'created' | 'denied' | 'lastSeen';
 const everyMs = 3000;
 
