@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, type QueryResult } from 'pg';
+import { markName } from '../../scripts/left-processes.ts';
 import { freePort } from './free-port.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -87,6 +88,8 @@ class Server {
     this.socketDirectory = join(directory, 'socket');
     this.#environment = {
       PATH: process.env['PATH'],
+      // By which what a test leaves is found and ended.
+      [markName]: process.env[markName],
       LC_ALL: 'C',
       LD_LIBRARY_PATH: linkedLibraries(binaries, join(directory, 'lib')),
     };

@@ -34,31 +34,11 @@ export class PostgresAudit implements AuditStore {
   }
 
   async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
-    const values: (string | number)[] = [query.limit];
-    const conditions: string[] = [];
-    const add = (condition: string, value: string | number): void => {
-      values.push(value);
-      conditions.push(`${condition} $${values.length}`);
-    };
-    if (query.sessionId !== undefined) add('session_id =', query.sessionId);
-    // Said beside the value, which a plan that is made once does not know: by it the index of what was not allowed serves.
-    if (query.verdict !== undefined && query.verdict !== 'allow') conditions.push("verdict <> 'allow'");
-    if (query.kind !== undefined && query.kind !== 'exchange') conditions.push("kind <> 'exchange'");
-    if (query.verdict !== undefined) add('verdict =', query.verdict);
-    if (query.kind !== undefined) add('kind =', query.kind);
-    for (const [id, sign] of [
-      [query.sinceId, '>'],
-      [query.beforeId, '<'],
-    ] as const) {
-      if (id === undefined) continue;
-      const sequence = await this.#sequenceOf(id);
-      // An event that was pruned still says where it stood: ids sort by time.
-      if (sequence === undefined) add(`id ${sign}`, id);
-      else add(`sequence ${sign}`, sequence);
-    }
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-    const direction = query.order === 'newest' ? 'DESC' : 'ASC';
-    const sql = `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT $1`;
+    const { sinceId, beforeId } = query;
+    const { sql, values } = auditStatement(query, {
+      since: sinceId === undefined ? undefined : await this.#sequenceOf(sinceId),
+      before: beforeId === undefined ? undefined : await this.#sequenceOf(beforeId),
+    });
     return (await this.#database.all(sql, values)).map(auditEventOf);
   }
 
@@ -79,6 +59,37 @@ export class PostgresAudit implements AuditStore {
   held(): Promise<AuditHeld> {
     return auditHeld(this.#database);
   }
+}
+
+/** The statement of a question; `known` are the places of the events that it names, as far as they are stored. */
+export function auditStatement(
+  query: AuditQuery,
+  known: { readonly since?: number | undefined; readonly before?: number | undefined },
+): { readonly sql: string; readonly values: readonly (string | number)[] } {
+  const values: (string | number)[] = [query.limit];
+  const conditions: string[] = [];
+  const add = (condition: string, value: string | number): void => {
+    values.push(value);
+    conditions.push(`${condition} $${values.length}`);
+  };
+  if (query.sessionId !== undefined) add('session_id =', query.sessionId);
+  // Said beside the value, which a plan that is made once does not know: by it the index of what was not allowed serves.
+  if (query.verdict !== undefined && query.verdict !== 'allow') conditions.push("verdict <> 'allow'");
+  if (query.kind !== undefined && query.kind !== 'exchange') conditions.push("kind <> 'exchange'");
+  if (query.verdict !== undefined) add('verdict =', query.verdict);
+  if (query.kind !== undefined) add('kind =', query.kind);
+  for (const [id, sequence, sign] of [
+    [query.sinceId, known.since, '>'],
+    [query.beforeId, known.before, '<'],
+  ] as const) {
+    if (id === undefined) continue;
+    // An event that was pruned still says where it stood: ids sort by time.
+    if (sequence === undefined) add(`id ${sign}`, id);
+    else add(`sequence ${sign}`, sequence);
+  }
+  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+  const direction = query.order === 'newest' ? 'DESC' : 'ASC';
+  return { sql: `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT $1`, values };
 }
 
 async function putMarkers(

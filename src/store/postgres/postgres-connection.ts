@@ -2,7 +2,7 @@
 
 import type { ClientConfig } from 'pg';
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from 'node:tls';
-import { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { Secret } from '../../protocol/secret.ts';
 import { isUnixSocket, type PostgresAddress } from './postgres-address.ts';
@@ -27,11 +27,17 @@ export function connectionConfig(address: PostgresAddress, access: PostgresAcces
   return {
     ...address,
     password: async () => {
-      if (access.password !== undefined) return (await access.password()).reveal();
-      throw new ProxyError(
-        'store_unavailable',
-        'The store asks for a password; name its source under store.source.',
-      );
+      if (access.password === undefined)
+        throw new ProxyError(
+          'store_unavailable',
+          'The store asks for a password; name its source under store.source.',
+        );
+      try {
+        return (await access.password()).reveal();
+      } catch (cause) {
+        const { message } = asProxyError(cause, 'store_unavailable');
+        throw new ProxyError('store_unavailable', message, { cause });
+      }
     },
     ssl: tlsOptions(address, access),
     application_name: 'upstreamproxy',

@@ -126,14 +126,21 @@ export class PostgresSessions implements SessionStore {
       const row = await this.#database.get('SELECT value FROM change_counter');
       return { sequence: row === undefined ? 0 : integerOf(row, 'value'), endings: [] };
     }
+    // One snapshot of both: a counter below the number is that of a standby that had not got all when it took over. Then all is told
+    // again, for what its endings are numbered says nothing any more.
     const rows = await this.#database.all(
-      'SELECT sequence, session_id, state, reason FROM session_ending WHERE sequence > $1 ORDER BY sequence LIMIT 1000',
+      `SELECT counter.value, ending.sequence, ending.session_id, ending.state, ending.reason
+       FROM change_counter AS counter LEFT JOIN LATERAL (SELECT sequence, session_id, state, reason FROM session_ending
+         WHERE sequence > CASE WHEN counter.value < $1 THEN 0 ELSE $1 END ORDER BY sequence LIMIT 1000) AS ending ON true
+       ORDER BY ending.sequence`,
       [sequence],
     );
-    const last = rows.at(-1);
+    const endings = rows.filter((row) => row['sequence'] !== null);
+    const last = endings.at(-1);
+    const counter = rows.map((row) => integerOf(row, 'value'))[0] ?? 0;
     return {
-      sequence: last === undefined ? sequence : integerOf(last, 'sequence'),
-      endings: rows.map((row) => ({
+      sequence: last === undefined ? Math.min(sequence, counter) : integerOf(last, 'sequence'),
+      endings: endings.map((row) => ({
         sessionId: textOf(row, 'session_id'),
         state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
         reason: textOf(row, 'reason'),

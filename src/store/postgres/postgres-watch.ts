@@ -67,6 +67,8 @@ export class PostgresWatch {
 
   /** Until the connection ends. Whether it was of any use. */
   async #connected(): Promise<boolean> {
+    // What was missed meanwhile is not known, and a standby that took over may count from an earlier number on.
+    this.#counter = undefined;
     const socket = new Socket();
     const client = new Client({ ...this.#options.config, stream: () => socket });
     let looks = 0;

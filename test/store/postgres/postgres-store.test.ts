@@ -5,9 +5,11 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
+import { auditStatement } from '../../../src/store/postgres/postgres-audit.ts';
 import { migrations } from '../../../src/store/postgres/postgres-schema.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { newSession } from '../../conformance/new-session.ts';
@@ -103,6 +105,58 @@ describe('the PostgreSQL store', { skip }, () => {
     assert.deepEqual(await third.audit.leftOpen(10), []);
   });
 
+  test('a history that went back, as with a standby that had not got all, is noticed: all endings are told again', async () => {
+    await using store = await emptyStore();
+    const end = async (id: string): Promise<void> => {
+      await store.sessions.enrol(newSession(id, { tokenKey: id }), bounds);
+      await store.sessions.end(id, { state: 'revoked', reason: 'x' }, 2000);
+    };
+    const ids = async (after: number): Promise<readonly string[]> =>
+      (await store.sessions.endingsSince(after)).endings.map(({ sessionId }) => sessionId);
+    await end('a');
+    await end('b');
+    const { sequence } = await store.sessions.endingsSince(undefined);
+    assert.deepEqual(await ids(sequence), []);
+    await server.run(
+      `DELETE FROM session_ending WHERE session_id = 'b'; UPDATE change_counter SET value = value - 1`,
+      'suite',
+    );
+    assert.deepEqual(await ids(sequence), ['a']);
+    const back = await store.sessions.endingsSince(sequence);
+    await end('c');
+    assert.deepEqual(await ids(back.sequence), ['c']);
+  });
+
+  test('questions about the audit are served by an index each, the rare ones too', async () => {
+    await using store = await emptyStore();
+    await server.run(
+      `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
+       SELECT 'e' || lpad(i::text, 6, '0'), i, CASE WHEN i % 10 > 0 THEN 's' || i % 100 END, CASE WHEN i % 1000 = 0 THEN 'deny' ELSE 'allow' END,
+         CASE WHEN i % 1000 = 1 THEN 'alarm' ELSE 'exchange' END, '{}' FROM generate_series(1, 20000) AS i;
+       ANALYZE audit`,
+      'suite',
+    );
+    for (const [query, index] of [
+      [{ limit: 20 }, 'audit_pkey'],
+      [{ limit: 20, order: 'newest' }, 'audit_pkey'],
+      [{ limit: 20, sinceId: 'e010000' }, 'audit_pkey'],
+      [{ limit: 20, sessionId: 's7', order: 'newest' }, 'audit_by_session'],
+      [{ limit: 20, verdict: 'deny', order: 'newest' }, 'audit_not_allowed'],
+      [{ limit: 20, verdict: 'error' }, 'audit_not_allowed'],
+      [{ limit: 20, kind: 'alarm', sinceId: 'e000100' }, 'audit_no_exchange'],
+    ] as const) {
+      const { sql, values } = auditStatement(query, { since: 'sinceId' in query ? 10_000 : undefined });
+      const literal = sql.replaceAll(/\$(\d+)/g, (_, n) => {
+        const value = values[Number(n) - 1];
+        return typeof value === 'string' ? `'${value}'` : String(value);
+      });
+      const plan = JSON.stringify((await server.run(`EXPLAIN (FORMAT JSON) ${literal}`, 'suite')).rows);
+      assert.match(plan, new RegExp(`"Index Name":"${index}"`), `${JSON.stringify(query)}: ${plan}`);
+      assert.doesNotMatch(plan, /"Seq Scan"|"Sort"/);
+    }
+    assert.equal(await store.audit.find('x'), undefined);
+  });
+
   test('a transaction whose connection is ended leaves nothing, inside or outside, and the next one is sound', async () => {
     await using store = await emptyStore();
     await server.run(
@@ -181,6 +235,8 @@ describe('the PostgreSQL store', { skip }, () => {
     assert.ok(store.sessions);
     const wrong = async () => new Secret(`${password}x`);
     await refused(openStore(url, { ...right, password: wrong }), /the user or the password is refused/);
+    const gone = () => Promise.reject(new ProxyError('credential_unavailable', 'the file is gone'));
+    await refused(openStore(url, { ...right, password: gone }), /^the file is gone$/);
     await refused(openStore(url, { ...right, password: undefined }), /asks for a password; name its source/);
     await refused(openStore(url, { password: right.password }), /certificate is not trusted .*store\.ca/);
     const named = url.replace('127.0.0.1', 'localhost');
