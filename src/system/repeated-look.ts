@@ -19,6 +19,7 @@ export class RepeatedLook implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   readonly #stop = new AbortController();
+  #isSoon = false;
 
   constructor(options: RepeatedLookOptions) {
     this.#options = options;
@@ -40,6 +41,16 @@ export class RepeatedLook implements AsyncDisposable {
         this.#options.onFault(asProxyError(error));
       });
     return this.#looking;
+  }
+
+  /** A look that begins after this call. Calls that come before it begins share it: whoever is told often waits with one at the most. */
+  soon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    this.#looking = this.#looking.then(() => {
+      this.#isSoon = false;
+    });
+    void this.now();
   }
 
   /** Waits for the look that goes on. */

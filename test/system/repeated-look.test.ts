@@ -73,3 +73,23 @@ test('the first look may come at another time than the next, and closing tells a
   await repeated.close();
   assert.equal(signal.aborted, true);
 });
+
+test('those who ask for a look soon share the one that has not begun, however many they are', async () => {
+  const gate = Promise.withResolvers<void>();
+  let looks = 0;
+  const look = async (): Promise<void> => {
+    looks += 1;
+    if (looks === 1) await gate.promise;
+  };
+  const repeated = new RepeatedLook({ look, intervalMs: 60_000, onFault: silent });
+  const first = repeated.now();
+  for (let i = 0; i < 1000; i += 1) repeated.soon();
+  gate.resolve();
+  await first;
+  await repeated.now();
+  // The one that went on, the one of all who asked, and that of the last line.
+  assert.equal(looks, 3);
+  repeated.soon();
+  await repeated.close();
+  assert.equal(looks, 3);
+});

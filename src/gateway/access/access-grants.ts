@@ -69,6 +69,11 @@ export class AccessGrants implements AsyncDisposable {
     return this.#repeated.now();
   }
 
+  /** Looks soon, once for all calls until then. */
+  lookSoon(): void {
+    this.#repeated.soon();
+  }
+
   close(): Promise<void> {
     return this.#repeated.close();
   }

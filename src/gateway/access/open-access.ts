@@ -48,7 +48,7 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
       onEnded: (record) => audit.record(endedStep(record, clock())),
     }),
   );
-  stack.defer(store.onChange(() => void grants.look()));
+  stack.defer(store.onChange(() => grants.lookSoon()));
   const policy = (): Policy => grants.policy();
   const desk = new AccessDesk({ store: store.access, audit, policy, limits, clock });
   return {

@@ -43,7 +43,7 @@ export class SessionWatch implements AsyncDisposable {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const watch = new SessionWatch(options, sequence);
     watch.#repeated.start();
-    watch.#unlisten = options.store.onChange(() => void watch.look());
+    watch.#unlisten = options.store.onChange(() => watch.#repeated.soon());
     return watch;
   }
 

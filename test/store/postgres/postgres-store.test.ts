@@ -21,6 +21,8 @@ import { createTestAuthority } from '../../support/test-authority.ts';
 
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
+/** `npm run test:cluster` asks for many. */
+const rounds = Number(process.env['UPSTREAMPROXY_RACE_ROUNDS'] ?? 8);
 const bounds = { enrolmentsPerTokenMax: 10 };
 const password = canary('database');
 const authority = createTestAuthority();
@@ -80,7 +82,7 @@ describe('the PostgreSQL store', { skip }, () => {
       const end = async (): Promise<void> => void (await Promise.all([one.close(), other.close()]));
       return { one, other, [Symbol.asyncDispose]: end };
     },
-    20,
+    rounds,
   );
 
   test('what another process ended wakes who follows, also after the server crashed', async () => {
