@@ -86,9 +86,13 @@ export class Http1Connection implements OriginConnection {
       limits,
     );
     this.#reads = shareReads(socket, memory, this.#onData);
-    if (this.#reads === undefined) socket.on('data', this.#onData);
     socket.on('end', this.#onSocketEnd).on('error', this.#onError).on('close', this.#onClose);
-    this.#reads?.start(() => this.#isPaused);
+  }
+
+  /** Begins to read, once. What the origin said before it was asked ends the connection in here. */
+  start(): void {
+    if (this.#reads === undefined) this.#socket.on('data', this.#onData);
+    else this.#reads.start(() => this.#isPaused);
   }
 
   /** Whether the origin may be closing it: it carried an exchange before, or waited for one. */

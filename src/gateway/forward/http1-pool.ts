@@ -107,6 +107,7 @@ export class Http1Pool implements Disposable {
         this.#wakeOne();
       });
       this.#all.add(connection);
+      connection.start();
       if (signal.aborted) connection.destroy();
       else this.#watch();
       this.#dialing -= 1;

@@ -17,6 +17,7 @@ function openConnection() {
     defaultLimits,
     () => undefined,
   );
+  connection.start();
   return { connection, origin };
 }
 
