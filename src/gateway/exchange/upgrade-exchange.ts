@@ -39,6 +39,8 @@ interface UpgradeClient {
 export interface UpgradeSocket {
   readonly socket: Duplex;
   readonly head: Buffer;
+  /** What was written by the client's exchange, and not by the socket, leaves before all else. */
+  readonly flush: () => void;
 }
 
 /** HTTP/1.1: the server gave the socket away with the `upgrade` event. */
@@ -46,11 +48,13 @@ export function runUpgrade(
   client: ClientExchange,
   scene: ExchangeScene,
   parts: ExchangeParts,
-  { socket, head }: UpgradeSocket,
+  { socket, head, flush }: UpgradeSocket,
 ): Promise<void> {
   const stopWatching = endWithClient(socket, parts.limits);
   const switched = (headers: HeaderList): void => {
     stopWatching();
+    // An interim response may wait.
+    flush();
     const fields = [['connection', 'Upgrade'], ['upgrade', 'websocket'], ...headers] as const;
     socket.write(encodeResponseHead(101, fields), 'latin1');
   };

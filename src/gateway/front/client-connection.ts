@@ -374,7 +374,8 @@ export class ClientConnection implements ResponseTransport {
     this.#held = undefined;
     this.#takenOver = undefined;
     if (fault !== undefined) client.fail(fault);
-    void runUpgrade(client, this.#connection.scene, this.#parts, { socket, head }).then(() => {
+    const flush = (): void => this.#bytes.flush();
+    void runUpgrade(client, this.#connection.scene, this.#parts, { socket, head, flush }).then(() => {
       this.#octets.ahead(0);
       // Not switched: it has its response, and nobody else ends the connection.
       if (client.isEnded) this.#finish();

@@ -1,6 +1,7 @@
 // RFC 9110 §15.2: a proxy forwards interim responses that it did not ask for itself, those that nobody has named yet too.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +11,8 @@ import { test } from 'node:test';
 
 import { patienceMs } from '../../support/patience.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
+import { rawOrigin } from '../support/raw-origin.ts';
+import { serverFrame } from '../support/short-frames.ts';
 import { openRequestPath } from '../support/request-path.ts';
 import type { RequestPath } from '../support/request-path.ts';
 
@@ -85,3 +88,30 @@ for (const [client, ask] of [
     );
   });
 }
+
+test('interim responses that come with a switch of protocols pass before it', { timeout }, async () => {
+  const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+  const hints = [1, 2].map((i) => `HTTP/1.1 103 Early Hints\r\nX-Number: ${i}\r\n\r\n`).join('');
+  const switched = `HTTP/1.1 101 Switching Protocols\r\n${upgrade}Sec-WebSocket-Accept: ${accept}\r\n\r\n`;
+  // With the first frame of the origin, in one piece.
+  await using origin = await rawOrigin(authority, (socket) =>
+    socket.write(Buffer.concat([Buffer.from(`${hints}${switched}`), serverFrame('hello')])),
+  );
+  await using path = openRequestPath({
+    policy: `rules: [{ name: all, hosts: allowed.test, ports: ${origin.port}, addresses: 127.0.0.0/8 }]`,
+    hosts: ['allowed.test'],
+    trust: [authority.caPem],
+  });
+  const at = `allowed.test:${origin.port}`;
+  const socket = await path.tls(at);
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: ${at}\r\n${upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  let text = '';
+  for await (const chunk of socket) if ((text += String(chunk)).includes('hello')) break;
+  const heard = [...text.matchAll(/^HTTP\/1\.1 (1\d\d) /gm)].map(([, status]) => status);
+  assert.deepEqual(heard, ['103', '103', '101']);
+  assert.match(text, /101 [^]*\r\n\r\n..hello$/);
+});
