@@ -5,7 +5,7 @@ import type { DialRequest, DialResult } from '../../net/dialer.ts';
 import { TlsSessions } from '../../net/tls-sessions.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { HeldOctets } from '../../protocol/held-octets.ts';
-import { type Limits, defaultLimits } from '../../protocol/limits.ts';
+import { type LimitName, type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { Http1Forwarder } from './forward-http1.ts';
 import { Http2Origin } from './forward-http2.ts';
 import { endsConnection } from './forwarder.ts';
@@ -136,20 +136,25 @@ export class ByProtocolForwarder implements Forwarder {
     for (;;) {
       const found = pool.origins.find((origin) => origin.hasRoom);
       if (found !== undefined) return found;
-      const { origins } = pool;
-      origins.splice(0, origins.length, ...origins.filter((origin) => !origin.session.destroyed));
-      if (origins.length >= this.#limits.http2ConnectionsPerOriginMax) {
-        throw new ProxyError(
-          'limit_exceeded',
-          `${key.destination.host}: too many requests at once over HTTP/2 (http2ConnectionsPerOriginMax)`,
-          { limit: 'http2ConnectionsPerOriginMax' },
-        );
+      const limit = this.#fullOf(pool);
+      if (limit !== undefined) {
+        const message = `${key.destination.host}: too many requests at once over HTTP/2 (${limit})`;
+        throw new ProxyError('limit_exceeded', message, { limit });
       }
       pool.opening ??= this.#open(pool, key).finally(() => {
         pool.opening = undefined;
       });
       if ((await pool.opening) === undefined) return undefined;
     }
+  }
+
+  /** The limit that leaves no room for another connection. Those that the origin has left end by themselves, and block no other. */
+  #fullOf({ origins }: Http2Pool): LimitName | undefined {
+    origins.splice(0, origins.length, ...origins.filter((origin) => !origin.session.destroyed));
+    const usable = origins.filter((origin) => origin.isUsable).length;
+    if (usable >= this.#limits.http2ConnectionsPerOriginMax) return 'http2ConnectionsPerOriginMax';
+    const leaving = origins.length - usable;
+    return leaving >= defaultLimits.http2LeavingPerOriginMax ? 'http2LeavingPerOriginMax' : undefined;
   }
 
   async #open(pool: Http2Pool, key: OriginKey): Promise<Http2Origin | undefined> {

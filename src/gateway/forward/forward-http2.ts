@@ -82,7 +82,12 @@ export class Http2Origin implements OriginConnection {
       this.session.remoteSettings.maxConcurrentStreams ?? defaultLimits.http2OriginStreamsMax,
       defaultLimits.http2OriginStreamsMax,
     );
-    return this.#usable && !this.session.closed && !this.session.destroyed && this.#active.size < max;
+    return this.isUsable && this.#active.size < max;
+  }
+
+  /** Whether exchanges may begin on it; one that is not goes on to the end of those that run. */
+  get isUsable(): boolean {
+    return this.#usable && !this.session.closed && !this.session.destroyed;
   }
 
   close(): void {
@@ -106,8 +111,14 @@ export class Http2Origin implements OriginConnection {
       return { protocol: 'h2' };
     } finally {
       endWindow();
-      this.#active.delete(active);
+      this.#end(active);
     }
+  }
+
+  /** The origin has left, and with the last exchange there is nothing to wait for: node would wait for it all the same. */
+  #end(active: ActiveStream): void {
+    this.#active.delete(active);
+    if (this.#active.size === 0 && !this.isUsable) this.destroy();
   }
 
   #tell({ onConnection }: ForwardRequest): void {
@@ -121,7 +132,9 @@ export class Http2Origin implements OriginConnection {
     this.#active.add(active);
     const endWindow = this.#windows.begin();
     const release = (): void => {
-      if (this.#active.delete(active)) endWindow();
+      if (!this.#active.has(active)) return;
+      endWindow();
+      this.#end(active);
     };
     this.#tell(request);
     try {
@@ -185,12 +198,12 @@ async function exchange(
         new ProxyError('origin_truncated', `${host} closed the connection before its response was complete`),
       );
   };
-  sendBody(stream, request, fail);
+  const stopSending = sendBody(stream, request, fail);
   try {
     await promise;
   } finally {
     request.signal.removeEventListener('abort', onAbort);
-    request.body?.unpipe(stream);
+    stopSending();
     // An early final response: nobody waits for the rest of the body.
     if (!stream.closed && !stream.writableFinished) cancel.abort();
   }
@@ -216,11 +229,12 @@ function http2Fields(request: ForwardRequest): string[] {
   return fields;
 }
 
+/** Gives what ends it: who goes on reading the body is not the exchange any more. */
 function sendBody(
   stream: ClientHttp2Stream,
   request: ForwardRequest,
   fail: (error: ProxyError) => void,
-): void {
+): () => void {
   stream.on('wantTrailers', () => {
     try {
       const trailers = http2FieldObject(request.trailers?.() ?? []);
@@ -230,8 +244,8 @@ function sendBody(
     }
   });
   const { body } = request;
-  if (body === undefined) return;
-  body.on('data', (chunk: Buffer) => {
+  if (body === undefined) return () => undefined;
+  const count = (chunk: Buffer): void => {
     try {
       request.onBodyBytes?.(chunk.length);
     } catch (error) {
@@ -241,7 +255,8 @@ function sendBody(
           : new ProxyError('internal', 'the body could not be counted', { cause: error }),
       );
     }
-  });
+  };
+  body.on('data', count);
   const onBodyFault = (error: unknown): void => {
     fail(bodyFault(error));
   };
@@ -249,4 +264,8 @@ function sendBody(
   // A rewritten body can be found wrong before the connection stands.
   if (body.errored !== null) onBodyFault(body.errored);
   body.pipe(stream);
+  return () => {
+    body.off('data', count);
+    body.unpipe(stream);
+  };
 }

@@ -62,6 +62,11 @@ export const networkLimits = {
     'limit_exceeded',
     'Connections over HTTP/2 of one session to one origin: each carries about a hundred requests at once.',
   ),
+  http2LeavingPerOriginMax: fixedRow(
+    32,
+    'limit_exceeded',
+    'Connections of one session that one origin over HTTP/2 has left, by GOAWAY or by its end, and whose last responses still run.',
+  ),
   resolverCacheMax: row(
     4096,
     'limit_exceeded',
