@@ -28,8 +28,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const fileTimeoutMs = 240_000;
 const killDelayMs = 5_000;
 const settleMs = 5_000;
-// With as many as there are processors, these had nothing to do for a seventh of the time: files wait for programs and for limits of time.
-const filesAtOnce = availableParallelism() + 1;
+// With as many as there are processors, these had nothing to do for a seventh of the time: files wait for programs and for limits of
+// time. Not more than a few, for tests share the machine's memory, ports and addresses.
+const filesAtOnce = Math.min(availableParallelism(), 4) + 1;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
 const bunPatterns = ['test/agent/**/*.test.ts'];
 
