@@ -69,7 +69,7 @@ class WsAdapter {
       this.#handlers?.onMessageEnd();
     });
     socket.on('error', () => socket.terminate());
-    socket.on('close', () => this.#handlers?.onClose(undefined));
+    socket.on('close', () => this.#handlers?.onClose(undefined, false));
     raw.on('drain', () => this.#handlers?.onDrain?.());
   }
 

@@ -41,8 +41,11 @@ function randomFrame(random: Random, opened: number): Frame {
       return { type: random(2) === 0 ? 'ping' : 'pong', nonce: random(4) };
     case 10:
       return { type: 'goaway', lastStreamId: random(5), code, message: '' };
-    default:
-      return { type: random(4) === 0 ? 'resume' : 'ack', receivedBytes: BigInt(random(9)) };
+    default: {
+      const receivedBytes = BigInt(random(9));
+      if (random(4) !== 0) return { type: 'ack', receivedBytes };
+      return { type: 'resume', receivedBytes, proof: new Uint8Array(32 * random(4)) };
+    }
   }
 }
 

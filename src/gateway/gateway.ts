@@ -6,6 +6,7 @@ import { HeldOctets } from '../protocol/held-octets.ts';
 import type { Store } from '../store/store.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
 import { openAccess } from './access/open-access.ts';
+import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -321,15 +322,19 @@ type TunnelNeeds = Records & {
 
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
-  { stack, clock, onFault, origins, place }: Start,
-  { store, parts, sessions, signingKey, policies }: TunnelNeeds,
+  { stack, clock, onFault, onSessionEvent, origins, place }: Start,
+  { store, audit, parts, sessions, signingKey, policies }: TunnelNeeds,
 ): Promise<TunnelServer> {
+  const sink = observedSink(audit, onSessionEvent);
+  const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
   const places = place === undefined ? undefined : new WorkerTunnels(place);
   const tunnels = new TunnelServer({
     sessions,
     parts,
     signingKey,
     ...(places === undefined ? {} : { places }),
+    onResumeRefused: (error, { sessionId, id }) =>
+      refusals.resumeRefused({ nowMs: clock(), sessionId, principal: id, error }),
     get publicOrigins() {
       return origins.all;
     },

@@ -1,7 +1,7 @@
 // What a link of a tunnel is made with.
 
 import type { ProxyError } from '../protocol/error.ts';
-import type { LinkFrame } from '../protocol/frame.ts';
+import type { LinkFrame, ResumableFrame } from '../protocol/frame.ts';
 import type { TunnelConnectionOptions } from '../protocol/tunnel-options.ts';
 import type { TunnelStream } from './tunnel-stream.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
@@ -18,6 +18,10 @@ export interface TunnelLinkOptions extends Omit<TunnelConnectionOptions, 'nowMs'
   readonly onGoaway?: (code: number, message: string) => void;
   /** A frame of the agreement on modes came. What it throws ends the tunnel. */
   readonly onLinkFrame?: (frame: LinkFrame) => void;
+  /** How the tunnel goes on upon another WebSocket, where that was agreed. */
+  readonly onResumable?: (frame: ResumableFrame) => void;
+  /** The WebSocket is gone, and the tunnel waits for another one. */
+  readonly onDetached?: () => void;
   /** Monotonic clock in milliseconds. */
   readonly nowMs?: () => number;
 }

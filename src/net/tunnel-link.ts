@@ -1,34 +1,36 @@
 // Binds the tunnel's state machine to a WebSocket: bytes in and out, timers, and streams as Duplexes.
 
 import { asProxyError, ProxyError } from '../protocol/error.ts';
-import { errorTable } from '../protocol/error-table.ts';
-import type { LinkFrame, OpenFields } from '../protocol/frame.ts';
+import type { LinkFrame, OpenFields, ResumableFrame } from '../protocol/frame.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { printable } from '../protocol/printable.ts';
 import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
-import { pingCancelled, tunnelClosed } from '../protocol/tunnel-fault.ts';
+import { tunnelClosed } from '../protocol/tunnel-fault.ts';
 import type { TunnelLinkOptions } from './tunnel-link-options.ts';
+import { SendTurns } from './send-turns.ts';
+import { TunnelPings } from './tunnel-pings.ts';
+import { streamHost } from './tunnel-stream-host.ts';
 import { TunnelStream, type TunnelStreamHost } from './tunnel-stream.ts';
-import type { WebSocketConnection } from './websocket-connection.ts';
+import type { WebSocketConnection, WebSocketHandlers } from './websocket-connection.ts';
 import { closeCode } from './websocket-frame.ts';
 
-/** A tunnel: many streams on one WebSocket, which it owns. */
+/** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {
   /** Settles when the tunnel is over: undefined after an orderly end, else the reason. All streams have ended by then. */
   readonly closed: Promise<ProxyError | undefined>;
-  readonly #webSocket: WebSocketConnection;
+  /** Undefined while another one is awaited. */
+  #webSocket: WebSocketConnection | undefined;
   readonly #limits: Limits;
   readonly #connection: TunnelConnection;
   readonly #options: TunnelLinkOptions;
   readonly #nowMs: () => number;
   readonly #host: TunnelStreamHost;
   readonly #streams = new Map<number, TunnelStream>();
-  /** Streams that wait for room on the socket or for credit of the connection, longest waiting first. */
-  readonly #waiting = new Set<TunnelStream>();
+  readonly #turns: SendTurns;
   /** Streams whose reader may have consumed something since the last flush. */
   readonly #consuming = new Set<TunnelStream>();
-  readonly #pongWaiters = new Set<PromiseWithResolvers<number>>();
+  readonly #pings: TunnelPings;
   readonly #idleWaiters = new Set<() => void>();
   readonly #resolveClosed: (error: ProxyError | undefined) => void;
   #flushScheduled = false;
@@ -38,6 +40,7 @@ export class TunnelLink implements AsyncDisposable {
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
   #timerMs = Infinity;
+  #sparesDroppedMs = -Infinity;
 
   constructor(options: TunnelLinkOptions) {
     const { webSocket, role, limits } = options;
@@ -45,18 +48,29 @@ export class TunnelLink implements AsyncDisposable {
     this.#webSocket = webSocket;
     this.#limits = limits;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    const { spare, unread, agreesOnModes } = options;
+    this.#turns = new SendTurns(limits, () => this.#connection);
+    this.#pings = new TunnelPings(limits.pingTimeoutMs);
+    const { spare, unread, agreesOnModes, isResumable } = options;
     const nowMs = this.#nowMs();
-    this.#connection = new TunnelConnection({ role, limits, nowMs, spare, unread, agreesOnModes });
-    this.#host = this.#streamHost();
+    this.#connection = new TunnelConnection({
+      role,
+      limits,
+      nowMs,
+      spare,
+      unread,
+      agreesOnModes,
+      isResumable,
+    });
+    this.#host = streamHost(this.#connection, {
+      changed: () => this.#scheduleFlush(),
+      requestSend: (stream) => this.#requestSend(stream),
+      consumed: (stream) => this.#consuming.add(stream),
+      closed: (stream) => this.#removeStream(stream),
+    });
     const { promise, resolve } = Promise.withResolvers<ProxyError | undefined>();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    webSocket.start({
-      onData: (chunk) => this.#receive(chunk),
-      onMessageEnd: () => this.#endOfMessage(),
-      onClose: (error) => this.#end(error),
-    });
+    webSocket.start(this.#handlersOf(webSocket));
     this.#armTimer();
   }
 
@@ -67,7 +81,40 @@ export class TunnelLink implements AsyncDisposable {
 
   /** New streams can be opened. */
   get isOpen(): boolean {
-    return !this.#isOver && !this.#goaway;
+    return !this.#isOver && !this.#goaway && this.#webSocket !== undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The state that outlives a WebSocket. */
+  get state(): Pick<TunnelConnection, 'receivedBytes' | 'carriedPlainModes' | 'isSettled'> {
+    return this.#connection;
+  }
+
+  /** Gives the WebSocket up, if there is one. Streams stay, and what has not arrived, for the next one. */
+  detach(): void {
+    const webSocket = this.#webSocket;
+    if (webSocket === undefined || this.#isOver) return;
+    this.#webSocket = undefined;
+    webSocket.destroy();
+    this.#isWriting = false;
+    this.#connection.detach();
+    clearTimeout(this.#timer);
+    this.#timerMs = Infinity;
+    this.#options.onDetached?.();
+  }
+
+  /** Goes on upon another WebSocket, whose owner hands on what comes. `peerReceivedBytes` is the peer's word there. */
+  attach(webSocket: WebSocketConnection, peerReceivedBytes: number): WebSocketHandlers {
+    this.detach();
+    this.#webSocket = webSocket;
+    this.#connection.attach(peerReceivedBytes, this.#nowMs());
+    this.#handleEvents();
+    this.#armTimer();
+    this.#scheduleFlush();
+    return this.#handlersOf(webSocket);
   }
 
   /**
@@ -82,27 +129,14 @@ export class TunnelLink implements AsyncDisposable {
   /** Milliseconds of a ping and its response. Rejects with `timeout` after `pingTimeoutMs`, `cancelled` or `tunnel_lost`. */
   async roundTrip(signal?: AbortSignal): Promise<number> {
     if (this.#isOver) throw tunnelClosed();
-    if (signal?.aborted === true) throw pingCancelled(signal?.reason);
-    const waiter = Promise.withResolvers<number>();
-    const { pingTimeoutMs } = this.#limits;
-    const late = `No response to a ping of the tunnel within ${pingTimeoutMs} ms.`;
-    const timer = setTimeout(() => waiter.reject(new ProxyError('timeout', late)), pingTimeoutMs);
-    const onAbort = (): void => waiter.reject(pingCancelled(signal?.reason));
-    signal?.addEventListener('abort', onAbort);
-    this.#pongWaiters.add(waiter);
-    this.#connection.ping(this.#nowMs());
-    this.#scheduleFlush();
-    try {
-      return await waiter.promise;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      this.#pongWaiters.delete(waiter);
-    }
+    return await this.#pings.wait(() => {
+      this.#connection.ping(this.#nowMs());
+      this.#scheduleFlush();
+    }, signal);
   }
 
-  /** Sends a frame of the agreement on modes. */
-  sendLinkFrame(frame: LinkFrame): void {
+  /** Sends a frame that concerns the WebSocket that is there. */
+  sendLinkFrame(frame: LinkFrame | ResumableFrame): void {
     if (this.#isOver) return;
     this.#connection.sendLinkFrame(frame);
     this.#scheduleFlush();
@@ -126,7 +160,7 @@ export class TunnelLink implements AsyncDisposable {
   /** Ends now: streams fail with `error`, the peer loses the connection. */
   destroy(error?: ProxyError): void {
     this.#end(error);
-    this.#webSocket.destroy(error);
+    this.#webSocket?.destroy(error);
   }
 
   /** Ends now, and tells the peer why, by a goaway and by the close; it has `closeTimeoutMs` to take that. */
@@ -146,7 +180,7 @@ export class TunnelLink implements AsyncDisposable {
       stream.destroy(new ProxyError('shutting_down', 'The tunnel was closed while the stream was open.'));
     }
     if (!this.#isOver) this.#flush();
-    await this.#webSocket.close(closeCode.goingAway);
+    await this.#webSocket?.close(closeCode.goingAway);
     this.#end(undefined);
   }
 
@@ -160,15 +194,27 @@ export class TunnelLink implements AsyncDisposable {
     this.#idleWaiters.delete(resolve);
   }
 
-  #receive(chunk: Uint8Array): void {
-    this.#options.onReceive?.();
-    this.#connection.receive(chunk, this.#nowMs());
-    this.#handleEvents();
-  }
-
-  #endOfMessage(): void {
-    this.#connection.endOfMessage();
-    this.#handleEvents();
+  /** What a WebSocket says counts while it is the one that is there. */
+  #handlersOf(webSocket: WebSocketConnection): WebSocketHandlers {
+    const isCurrent = (): boolean => this.#webSocket === webSocket;
+    return {
+      onData: (chunk) => {
+        if (!isCurrent()) return;
+        this.#options.onReceive?.();
+        this.#connection.receive(chunk, this.#nowMs());
+        this.#handleEvents();
+      },
+      onMessageEnd: () => {
+        if (!isCurrent()) return;
+        this.#connection.endOfMessage();
+        this.#handleEvents();
+      },
+      onClose: (error, wasCut) => {
+        if (!isCurrent()) return;
+        if (wasCut && this.#options.isResumable === true) this.detach();
+        else this.#end(error);
+      },
+    };
   }
 
   #handleEvents(): void {
@@ -204,16 +250,19 @@ export class TunnelLink implements AsyncDisposable {
         return;
       }
       case 'linkWritable':
-        if (this.#waiting.size > 0) this.#scheduleFlush();
+        if (this.#turns.size > 0) this.#scheduleFlush();
         return;
       case 'goaway':
         this.#goaway = true;
         return this.#options.onGoaway?.(event.code, printable(event.message));
       case 'pong':
-        for (const waiter of this.#pongWaiters) waiter.resolve(event.roundTripMs);
-        return;
+        return this.#pings.responded(event.roundTripMs);
       case 'link':
         return this.#takeLinkFrame(event.frame);
+      case 'resumable':
+        return this.#options.onResumable?.(event.frame);
+      case 'silent':
+        return this.detach();
       case 'failed': {
         const isLost = event.error.code === 'tunnel_lost';
         return this.#fail(event.error, isLost ? closeCode.goingAway : closeCode.protocolError);
@@ -249,75 +298,18 @@ export class TunnelLink implements AsyncDisposable {
     return stream;
   }
 
-  /** What the streams may do to the connection; everything they do leaves with the next flush. */
-  #streamHost(): TunnelStreamHost {
-    const connection = this.#connection;
-    return {
-      accept: (streamId) => {
-        connection.accept(streamId);
-        this.#scheduleFlush();
-      },
-      refuse: (streamId, error) => {
-        connection.refuse(streamId, error.wireCode, error.message);
-        this.#scheduleFlush();
-      },
-      requestSend: (stream) => this.#requestSend(stream),
-      sendData: (streamId, data) => connection.sendData(streamId, data),
-      end: (streamId) => {
-        connection.end(streamId);
-        this.#scheduleFlush();
-      },
-      consumptionChanged: (stream) => {
-        this.#consuming.add(stream);
-        this.#scheduleFlush();
-      },
-      closed: (stream, error) => {
-        this.#removeStream(stream);
-        // Most streams have ended by then: no error is made for them.
-        if (error === undefined)
-          connection.reset(
-            stream.streamId,
-            errorTable.cancelled.wire,
-            'The other side closed the connection.',
-          );
-        else connection.reset(stream.streamId, error.wireCode, error.message);
-        this.#scheduleFlush();
-      },
-    };
-  }
-
   #removeStream(stream: TunnelStream): void {
     this.#streams.delete(stream.streamId);
-    this.#waiting.delete(stream);
+    this.#turns.leave(stream);
     this.#consuming.delete(stream);
     if (this.#streams.size > 0) return;
     for (const resolve of this.#idleWaiters) resolve();
   }
 
-  /** Bytes that may be taken from streams now: what does not fit on the link waits here, in its turn. */
-  get #room(): number {
-    const { outputBytes, linkCreditBytes } = this.#connection;
-    return Math.min(this.#limits.writeBufferBytesMax - outputBytes, linkCreditBytes);
-  }
-
   #requestSend(stream: TunnelStream): void {
     if (this.#isOver) return;
-    const room = this.#room;
-    if (this.#waiting.size > 0 || room <= 0) this.#waiting.add(stream);
-    else if (stream.sendPending(room) === 'more') this.#waiting.add(stream);
+    this.#turns.request(stream);
     this.#scheduleFlush();
-  }
-
-  /** In turn, a frame each, so that one bulk stream does not hold up the others. */
-  #sendWaiting(): void {
-    for (const stream of this.#waiting) {
-      const room = this.#room;
-      if (room <= 0) return;
-      this.#waiting.delete(stream);
-      // Added again it comes last, and this loop reaches it there.
-      if (stream.sendPending(Math.min(room, this.#limits.frameBytesMax)) === 'more')
-        this.#waiting.add(stream);
-    }
   }
 
   /** Once per turn of the event loop: what many streams did in the meantime leaves in one message. */
@@ -335,21 +327,26 @@ export class TunnelLink implements AsyncDisposable {
     for (const stream of this.#consuming)
       this.#connection.consumed(stream.streamId, stream.takeConsumed(), nowMs);
     this.#consuming.clear();
-    this.#sendWaiting();
+    this.#turns.send();
     if (!this.#isWriting) this.#writeBlock();
     this.#handleEvents();
     this.#armTimer();
   }
 
-  #writeBlock(): void {
-    const block = this.#connection.output.take();
-    if (block === undefined) return;
+  /** Whether there was one. */
+  #writeBlock(): boolean {
+    const webSocket = this.#webSocket;
+    const block = webSocket === undefined ? undefined : this.#connection.output.take();
+    if (webSocket === undefined || block === undefined) return false;
     this.#isWriting = true;
-    this.#webSocket.sendBlock(block, () => {
-      this.#isWriting = false;
+    const written = (): void => {
       this.#connection.output.giveBack(block);
-      if (!this.#isOver && (this.#connection.outputBytes > 0 || this.#waiting.size > 0)) this.#flush();
-    });
+      if (this.#webSocket !== webSocket) return;
+      this.#isWriting = false;
+      if (!this.#isOver && (this.#connection.outputBytes > 0 || this.#turns.size > 0)) this.#flush();
+    };
+    webSocket.sendBlock(block, written, this.#options.isResumable);
+    return true;
   }
 
   /** The deadline moves with every chunk; the timer is set anew only when it must come earlier, or has come. */
@@ -364,8 +361,11 @@ export class TunnelLink implements AsyncDisposable {
 
   #timeout(): void {
     this.#timerMs = Infinity;
-    this.#connection.output.dropSpares();
     const nowMs = this.#nowMs();
+    if (nowMs - this.#sparesDroppedMs >= this.#limits.pingIntervalMs) {
+      this.#sparesDroppedMs = nowMs;
+      this.#connection.output.dropSpares();
+    }
     if ((this.#connection.deadlineMs ?? Infinity) <= nowMs) this.#connection.handleTimeout(nowMs);
     this.#handleEvents();
     this.#armTimer();
@@ -374,9 +374,9 @@ export class TunnelLink implements AsyncDisposable {
   /** The peer is told why, by a goaway that waits in the output and by the close. */
   #fail(error: ProxyError, code: number): void {
     // All of it, whatever is being written: what waits must not hide the reason.
-    while (this.#connection.outputBytes > 0) this.#writeBlock();
+    while (this.#writeBlock());
     this.#end(error);
-    void this.#webSocket.close(code, error.message);
+    void this.#webSocket?.close(code, error.message);
   }
 
   #end(error: ProxyError | undefined): void {
@@ -385,7 +385,8 @@ export class TunnelLink implements AsyncDisposable {
     clearTimeout(this.#timer);
     const reason = error ?? tunnelClosed();
     for (const stream of this.#streams.values()) stream.destroy(reason);
-    for (const waiter of this.#pongWaiters) waiter.reject(reason);
+    this.#pings.end(reason);
+    this.#connection.output.forget();
     this.#resolveClosed(error);
   }
 }

@@ -12,13 +12,16 @@ import { type CloseStatus, closeCode, encodeClose, opcode, WebSocketFault } from
 import { WebSocketParser } from './websocket-parser.ts';
 import { WebSocketWriter } from './websocket-writer.ts';
 
-/** What a connection calls. `onClose` comes once and last, with an error unless the close was an orderly one. */
+/**
+ * What a connection calls. `onClose` comes once and last, with an error unless the close was an orderly one; `wasCut`: the connection below
+ * went away without a word of either end.
+ */
 export interface WebSocketHandlers {
   /** The next bytes of the current message, which hold until this returns. */
   onData(chunk: Uint8Array): void;
   onMessageEnd(): void;
   onPong?(): void;
-  onClose(error: ProxyError | undefined): void;
+  onClose(error: ProxyError | undefined, wasCut: boolean): void;
   /** All that was written has left, after a `sendBinary` that returned false. */
   onDrain?(): void;
 }
@@ -35,6 +38,8 @@ export interface WebSocketOptions {
   readonly subprotocol?: string;
   /** Agreed in the handshake: modes are agreed for the tunnel. */
   readonly agreesOnModes?: boolean;
+  /** Agreed in the handshake: the tunnel outlives this connection. */
+  readonly isResumable?: boolean;
 }
 
 const empty = new Uint8Array();
@@ -46,6 +51,8 @@ export class WebSocketConnection {
   readonly subprotocol: string;
   /** Both ends said that they agree on modes for the tunnel. */
   readonly agreesOnModes: boolean;
+  /** Both ends said that the tunnel outlives this connection. */
+  readonly isResumable: boolean;
   readonly #socket: Duplex;
   #isPaused = false;
   readonly #role: 'client' | 'server';
@@ -55,7 +62,7 @@ export class WebSocketConnection {
   readonly #socketClosed: Promise<void>;
   readonly #head: Uint8Array;
   #handlers: WebSocketHandlers | undefined;
-  #ended: { readonly error: ProxyError | undefined } | undefined;
+  #ended: { readonly error: ProxyError | undefined; readonly wasCut: boolean } | undefined;
   #endReported = false;
   #closeSent = false;
   #closeRequested = false;
@@ -67,6 +74,7 @@ export class WebSocketConnection {
     const { socket, role, limits } = options;
     this.subprotocol = options.subprotocol ?? '';
     this.agreesOnModes = options.agreesOnModes ?? false;
+    this.isResumable = options.isResumable ?? false;
     this.#socket = socket;
     this.#role = role;
     this.#limits = limits;
@@ -118,12 +126,12 @@ export class WebSocketConnection {
 
   /**
    * Sends a block as one message. It is taken over, room in front of it and all, until `written` is called: that comes once, and later
-   * than this returns. After the end nothing is sent, and nobody is told.
+   * than this returns. After the end nothing is sent, and nobody is told. `isKept`: the frames in it stay as they are, to be sent again.
    */
-  sendBlock(block: OutputBlock, written: () => void): void {
+  sendBlock(block: OutputBlock, written: () => void, isKept = false): void {
     if (this.#closeSent || this.#ended !== undefined) return;
     this.#checkLength(block.end - block.start);
-    this.#writer.block(block, written);
+    this.#writer.block(block, written, isKept);
   }
 
   #checkLength(length: number): void {
@@ -180,19 +188,19 @@ export class WebSocketConnection {
     const { promise, resolve } = Promise.withResolvers<void>();
     socket.on('drain', () => this.#drained());
     socket.on('end', () => {
-      this.#end(lost('closed the connection without a close frame'));
+      this.#end(lost('closed the connection without a close frame'), true);
       // Behind a close handshake this is the server's FIN, which the client waits for.
       socket.end();
       this.#armCloseTimer();
     });
-    socket.on('error', (error) => this.#end(lost(`is gone: ${error.message}`, error)));
+    socket.on('error', (error) => this.#end(lost(`is gone: ${error.message}`, error), true));
     socket.on('close', () => {
-      this.#end(lost('is gone'));
+      this.#end(lost('is gone'), true);
       clearTimeout(this.#closeTimer);
       resolve();
     });
     if (socket.destroyed) {
-      this.#end(lost('is gone'));
+      this.#end(lost('is gone'), true);
       resolve();
     }
     return promise;
@@ -270,9 +278,12 @@ export class WebSocketConnection {
   }
 
   /** The first reason counts. A close that this side asked for is orderly however the peer takes it. */
-  #end(error: ProxyError | undefined): void {
+  #end(error: ProxyError | undefined, wasCut = false): void {
     if (this.#ended !== undefined) return;
-    this.#ended = { error: this.#closeRequested ? undefined : error };
+    this.#ended = {
+      error: this.#closeRequested ? undefined : error,
+      wasCut: wasCut && !this.#closeRequested,
+    };
     this.#parser.stop();
     this.#pendingPong = undefined;
     if (this.#handlers !== undefined) this.#reportEnd();
@@ -281,7 +292,7 @@ export class WebSocketConnection {
   #reportEnd(): void {
     if (this.#endReported) return;
     this.#endReported = true;
-    this.#handlers?.onClose(this.#ended?.error);
+    this.#handlers?.onClose(this.#ended?.error, this.#ended?.wasCut ?? false);
   }
 }
 

@@ -9,6 +9,7 @@ import { HeaderList } from '../http/header-list.ts';
 import { ResponseReader } from '../http/response-reader.ts';
 import { encodeLastResponse, encodeResponseHead } from '../http/response-writer.ts';
 import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { tunnelSubprotocol } from '../protocol/frame.ts';
 import { type Limits, defaultLimits } from '../protocol/limits.ts';
 import { problemType } from '../protocol/problem-document.ts';
 import type { SessionProblem } from '../protocol/session-messages.ts';
@@ -21,6 +22,8 @@ const maskField = 'upstreamproxy-mask';
 /** Says that this end agrees on modes for the tunnel: the gateway's first frame is a challenge then. */
 const modesField = 'upstreamproxy-modes';
 const agreesToken = 'agree';
+/** Says that this end goes on with the tunnel when the connection is lost; a token other than `agree` names the tunnel to go on with. */
+export const resumeField = 'upstreamproxy-resume';
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 export interface ConnectWebSocketOptions {
@@ -36,6 +39,8 @@ export interface ConnectWebSocketOptions {
   readonly zeroMask?: boolean;
   /** Offer to agree on modes for the tunnel. */
   readonly offersModes?: boolean;
+  /** `agree`, or the tunnel to go on with. */
+  readonly resume?: string;
   readonly limits: Limits;
   readonly signal?: AbortSignal;
 }
@@ -60,9 +65,12 @@ export async function connectWebSocket(options: ConnectWebSocketOptions): Promis
     const zeroMask = asksZeroMask && fieldTokens(headers, maskField).includes('zero');
     const agreesOnModes =
       options.offersModes === true && fieldTokens(headers, modesField).includes(agreesToken);
+    const isResumable =
+      options.resume !== undefined && fieldTokens(headers, resumeField).includes(agreesToken);
     return new WebSocketConnection({
       socket,
       role: 'client',
+      isResumable,
       zeroMask,
       limits,
       head: Buffer.from(response.rest),
@@ -85,6 +93,7 @@ function requestHead(options: ConnectWebSocketOptions, key: string, asksZeroMask
     ['Sec-WebSocket-Protocol', options.subprotocols.join(', ')],
     ...(asksZeroMask ? [[maskField, 'zero'] as const] : []),
     ...(options.offersModes === true ? [[modesField, agreesToken] as const] : []),
+    ...(options.resume === undefined ? [] : [[resumeField, options.resume] as const]),
     ...options.headers,
   ];
   const lines = [`GET ${options.path} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`)];
@@ -245,6 +254,8 @@ export interface AcceptWebSocketOptions {
   readonly allowZeroMask: boolean;
   /** Agree on modes with a client that offers to. */
   readonly allowModes?: boolean;
+  /** Go on with the tunnel when the connection is lost, with a client that does. */
+  readonly allowResume?: boolean;
   readonly limits: Limits;
 }
 
@@ -258,6 +269,11 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
   const subprotocol = chooseSubprotocol(request, options.subprotocols);
   const zeroMask = options.allowZeroMask && isEncrypted(socket) && request.headers[maskField] === 'zero';
   const agreesOnModes = options.allowModes === true && request.headers[modesField] === agreesToken;
+  // Of the tunnel only: a connection of the seed protocol ends with its WebSocket.
+  const isResumable =
+    options.allowResume === true &&
+    subprotocol === tunnelSubprotocol &&
+    request.headers[resumeField] !== undefined;
   const fields = [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
@@ -265,11 +281,13 @@ export function acceptWebSocket(options: AcceptWebSocketOptions): WebSocketConne
     ['Sec-WebSocket-Protocol', subprotocol],
     ...(zeroMask ? [[maskField, 'zero'] as const] : []),
     ...(agreesOnModes ? [[modesField, agreesToken] as const] : []),
+    ...(isResumable ? [[resumeField, agreesToken] as const] : []),
   ] as const;
   prepareSocket(socket);
   const connection = new WebSocketConnection({
     socket,
     role: 'server',
+    isResumable,
     zeroMask,
     limits,
     head,

@@ -48,9 +48,13 @@ export class WebSocketWriter {
     this.#socket.uncork();
   }
 
-  /** Writes one binary message, its header into the room in front of the block. */
-  block({ bytes, start, end }: OutputBlock, written: () => void): void {
+  /** Writes one binary message, its header into the room in front of the block. A real mask changes the block, unless that is kept. */
+  block({ bytes, start, end }: OutputBlock, written: () => void, isKept = false): void {
     const length = end - start;
+    if (isKept && this.#masking === 'random') {
+      this.#socket.write(this.#assemble(opcode.binary, [bytes.subarray(start, end)], length), written);
+      return;
+    }
     const mask = this.#nextMask();
     const at = start - headerLength(length, mask !== undefined);
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at);

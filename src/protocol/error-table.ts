@@ -49,6 +49,13 @@ export const errorTable = {
   websocket_malformed: row(400, 26, 76, 'The WebSocket peer broke RFC 6455.'),
   websocket_refused: row(502, 27, 76, 'The WebSocket handshake was refused; the message has the status.'),
   tunnel_lost: row(502, 28, 75, 'The connection to the gateway was lost.'),
+  resume_unknown: row(410, 89, 75, 'The tunnel that shall go on is not here, or not any more.'),
+  resume_refused: denial(
+    409,
+    90,
+    77,
+    'The tunnel does not go on upon this connection; the message says which proof is missing.',
+  ),
   stream_reset: row(502, 29, 75, 'The other side ended the stream abruptly.'),
 
   // Session

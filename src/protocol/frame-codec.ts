@@ -5,6 +5,7 @@ import { ProxyError } from './error.ts';
 import type { Frame, FrameType } from './frame.ts';
 import type { Limits } from './limits.ts';
 import { decodeLinkFrame, encodeLinkPayload } from './link-frames.ts';
+import { decodeResumeFrame, encodeResumePayload } from './resume-frames.ts';
 import { decodeOpenFields, decodeText, encodeOpenFields } from './open-fields.ts';
 
 /** Octets of a frame before its payload. */
@@ -33,11 +34,12 @@ export const frameShapes = {
   pong: { number: 9, scope: 'connection', payloadBytesMin: 4, payloadBytesMax: 4 },
   goaway: { number: 10, scope: 'connection', payloadBytesMin: 6 },
   ack: { number: 11, scope: 'connection', payloadBytesMin: 8, payloadBytesMax: 8 },
-  resume: { number: 12, scope: 'connection', payloadBytesMin: 8, payloadBytesMax: 8 },
+  resume: { number: 12, scope: 'connection', payloadBytesMin: 8, payloadBytesMax: 104 },
   challenge: { number: 13, scope: 'connection', payloadBytesMin: 48, payloadBytesMax: 96 },
   prove: { number: 14, scope: 'connection', payloadBytesMin: 66 },
   agree: { number: 15, scope: 'connection', payloadBytesMin: 64, payloadBytesMax: 66 },
   hosts: { number: 16, scope: 'connection', payloadBytesMin: 1 },
+  resumable: { number: 17, scope: 'connection', payloadBytesMin: 68, payloadBytesMax: 68 },
 } as const satisfies Record<FrameType, FrameShape>;
 
 /** Largest stream id and largest credit: 31 bits, so that sums stay exact in every language. */
@@ -48,6 +50,26 @@ const typeByNumber = new Map<number, FrameType>(
   // Object.entries forgets that the keys are the types.
   (Object.entries(frameShapes) as [FrameType, FrameShape][]).map(([type, { number }]) => [number, type]),
 );
+
+/** Frames of one link, which no replay repeats; all others are counted. */
+const linkFrameTypes = [
+  'ping',
+  'pong',
+  'ack',
+  'resume',
+  'challenge',
+  'prove',
+  'agree',
+  'hosts',
+  'resumable',
+] as const satisfies readonly FrameType[];
+const linkTypes: ReadonlySet<FrameType> = new Set(linkFrameTypes);
+const linkTypeNumbers: ReadonlySet<number> = new Set(linkFrameTypes.map((type) => frameShapes[type].number));
+
+/** Whether a frame belongs to the link, not to the tunnel that outlives it. */
+export function isOfLink(type: FrameType): boolean {
+  return linkTypes.has(type);
+}
 
 /** A frame as it comes out of the parser: like `Frame`, but data comes in parts, as views of what was pushed. */
 export type ParsedFrame =
@@ -91,12 +113,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return assemble(frame.type, 0, payload);
     }
     case 'ack':
-    case 'resume': {
-      const payload = new Uint8Array(8);
-      writeUint32(payload, 0, Number(frame.receivedBytes >> 32n));
-      writeUint32(payload, 4, Number(frame.receivedBytes & 0xffff_ffffn));
-      return assemble(frame.type, 0, payload);
-    }
+    case 'resume':
+    case 'resumable':
+      return assemble(frame.type, 0, encodeResumePayload(frame));
     case 'challenge':
     case 'prove':
     case 'agree':
@@ -124,12 +143,29 @@ export class FrameParser {
   #type: FrameType | undefined;
   #streamId = 0;
   #remaining = 0;
+  /** The frame that is read is one of those that a replay repeats. */
+  #isCounted = true;
+  #countedBytes = 0;
   /** Holds the payload of a control frame that arrives in pieces; grows with what arrived, is kept for the next. */
   #buffer = new Uint8Array(64);
   #buffered = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
+  }
+
+  /** Octets read of counted frames, headers and halves of frames included. */
+  get countedBytes(): number {
+    return this.#countedBytes;
+  }
+
+  /** The link is gone: half a counted frame waits for its rest on the next one, half a frame of the link itself is dropped. */
+  cut(): void {
+    this.#waiting.length = 0;
+    this.#offset = this.#chunk.length;
+    if (this.#isCounted) return;
+    this.#type = undefined;
+    this.#headerBytes = 0;
   }
 
   push(chunk: Uint8Array): void {
@@ -149,11 +185,14 @@ export class FrameParser {
     return decodePayload(type, this.#streamId, payload);
   }
 
+  /** What came ends inside a frame. Ask when `next` has given undefined. */
+  get isInsideFrame(): boolean {
+    return this.#type !== undefined || this.#headerBytes > 0;
+  }
+
   /** A message must hold whole frames. Throws frame_truncated. Call it when `next` has given undefined. */
   endOfMessage(): void {
-    if (this.#type !== undefined || this.#headerBytes > 0) {
-      throw new ProxyError('frame_truncated', 'the message ended inside a frame');
-    }
+    if (this.isInsideFrame) throw new ProxyError('frame_truncated', 'the message ended inside a frame');
   }
 
   /** Makes the next pushed chunk current once the last is used up; false if there are no bytes. */
@@ -171,6 +210,7 @@ export class FrameParser {
     const end = Math.min(this.#offset + bytesMax, this.#chunk.length);
     const part = this.#chunk.subarray(this.#offset, end);
     this.#offset = end;
+    if (this.#isCounted) this.#countedBytes += part.length;
     return part;
   }
 
@@ -182,6 +222,8 @@ export class FrameParser {
         this.#header[this.#headerBytes + i] = this.#chunk[this.#offset + i] ?? 0;
       this.#headerBytes += count;
       this.#offset += count;
+      this.#isCounted = !linkTypeNumbers.has(this.#header[0] ?? 0);
+      if (this.#isCounted) this.#countedBytes += count;
     }
     this.#headerBytes = 0;
     return true;
@@ -272,10 +314,8 @@ function decodePayload(type: Exclude<FrameType, 'data'>, streamId: number, paylo
     }
     case 'ack':
     case 'resume':
-      return {
-        type,
-        receivedBytes: (BigInt(readUint32(payload, 0)) << 32n) | BigInt(readUint32(payload, 4)),
-      };
+    case 'resumable':
+      return decodeResumeFrame(type, payload);
     case 'challenge':
     case 'prove':
     case 'agree':

@@ -49,10 +49,22 @@ export type Frame =
       readonly code: number;
       readonly message: string;
     }
-  /** Resume: bytes of frames received so far, and the point from which to replay. */
+  /** Octets of counted frames that were received in the tunnel's life: what was sent before need not be kept. */
   | { readonly type: 'ack'; readonly receivedBytes: bigint }
-  | { readonly type: 'resume'; readonly receivedBytes: bigint }
+  /** The same count, as the point from which to replay on another link, and the proof of who says it. */
+  | { readonly type: 'resume'; readonly receivedBytes: bigint; readonly proof: Uint8Array }
+  | ResumableFrame
   | LinkFrame;
+
+/** The gateway's word for a tunnel that outlives its link. */
+export interface ResumableFrame {
+  readonly type: 'resumable';
+  readonly tunnelId: Uint8Array;
+  /** Known to the two ends of the first link. */
+  readonly secret: Uint8Array;
+  /** How long the gateway keeps the tunnel without a link. */
+  readonly windowMs: number;
+}
 
 /** The frames by which agent and gateway agree on modes for one tunnel, in their order. */
 export type LinkFrame =

@@ -4,16 +4,19 @@
 import { asProxyError, ProxyError } from './error.ts';
 import { LinkWindow, linkCreditBytesInitial } from './flow-window.ts';
 import { FrameParser, type ParsedFrame, uint31Max } from './frame-codec.ts';
-import type { Frame, LinkFrame, OpenFields } from './frame.ts';
+import type { Frame, LinkFrame, OpenFields, ResumableFrame } from './frame.ts';
+import { AckSchedule } from './ack-schedule.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { Limits } from './limits.ts';
-import { OutputQueue } from './output-queue.ts';
 import { sentBytesMax } from './sent-frames.ts';
+import { StreamFrames } from './stream-frames.ts';
 import { type StreamRecord, type StreamState, StreamTable } from './stream-table.ts';
 import { EventQueue, type TunnelEvent } from './tunnel-event.ts';
 import type { TunnelConnectionOptions, TunnelRole } from './tunnel-options.ts';
-import { addCredit, bounded, encodeGoaway, encodeOpen, noNewStreams, notHeld } from './tunnel-fault.ts';
-import { overrun, silentPeer, streamLimit, unexpected, unreadLimit } from './tunnel-fault.ts';
+import { TunnelOutput } from './tunnel-output.ts';
+import { addCredit, bounded, cutFrame, encodeGoaway, encodeOpen, gatewayDrains } from './tunnel-fault.ts';
+import { impossibleCount, noNewStreams, notHeld, overrun, silentPeer } from './tunnel-fault.ts';
+import { streamLimit, unexpected, unreadLimit } from './tunnel-fault.ts';
 
 /**
  * Sans-I/O endpoint of `upstreamproxy.v1`. After each call drain `nextEvent` and write `output`. A fault of the peer
@@ -23,13 +26,18 @@ export class TunnelConnection {
   readonly #role: TunnelRole;
   readonly #limits: Limits;
   readonly #parser: FrameParser;
-  readonly #output: OutputQueue;
+  readonly #output: TunnelOutput;
   readonly #events = new EventQueue();
   readonly #keepAlive: KeepAlive;
   readonly #streams: StreamTable;
+  readonly #frames: StreamFrames;
   readonly #link: LinkWindow;
   readonly #agreesOnModes: boolean;
   readonly #frameBytesMax: number;
+  /** Undefined where the tunnel ends with its link. */
+  readonly #acks: AckSchedule | undefined;
+  #hasLink = true;
+  #carriedPlainModes = false;
   #linkCredit = linkCreditBytesInitial;
   #goawaySent = false;
   #goawayReceived = false;
@@ -40,9 +48,12 @@ export class TunnelConnection {
     this.#role = role;
     this.#limits = limits;
     this.#parser = new FrameParser(limits);
-    this.#output = new OutputQueue(limits);
+    const { isResumable = false, spare, unread } = options;
+    this.#output = new TunnelOutput(limits, isResumable, spare);
+    this.#acks = isResumable ? new AckSchedule() : undefined;
     this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
-    this.#streams = new StreamTable(limits, options.spare, options.unread);
+    this.#streams = new StreamTable(limits, spare, unread);
+    this.#frames = new StreamFrames(role, this.#streams, this.#events);
     this.#link = new LinkWindow(limits);
     this.#agreesOnModes = options.agreesOnModes ?? false;
     this.#frameBytesMax = sentBytesMax(limits, 'frameBytesMax');
@@ -53,22 +64,37 @@ export class TunnelConnection {
     return this.#streams.liveCount;
   }
 
-  /** Bytes that may be sent over all streams. */
+  /** Bytes that may be sent over all streams, and kept until they are acknowledged. */
   get linkCreditBytes(): number {
-    return this.#linkCredit;
+    return Math.min(this.#linkCredit, this.#output.room);
   }
 
-  /** Bytes that wait in `output`. */
+  /** Octets of counted frames that came in the life of the tunnel. */
+  get receivedBytes(): number {
+    return this.#parser.countedBytes;
+  }
+
+  /** A stream of plaintext of TLS that ended in the agent was opened at some time. */
+  get carriedPlainModes(): boolean {
+    return this.#carriedPlainModes;
+  }
+
+  /** There is nothing that another link would have to bring. */
+  get isSettled(): boolean {
+    return this.#streams.liveCount === 0 && this.#output.isDelivered;
+  }
+
   get outputBytes(): number {
     return this.#output.bytes;
   }
 
   /** When `handleTimeout` wants to be called; undefined once failed. */
   get deadlineMs(): number | undefined {
-    return this.#failure === undefined ? this.#keepAlive.deadlineMs : undefined;
+    if (this.#failure !== undefined || !this.#hasLink) return undefined;
+    return Math.min(this.#keepAlive.deadlineMs, this.#acks?.dueMs ?? Infinity);
   }
 
-  /** Undefined for a stream that never was or of which nothing is left. */
+  /** Undefined for one that never was or of which nothing is left. */
   streamState(id: number): StreamState | undefined {
     return this.#streams.getHolding(id)?.state;
   }
@@ -82,9 +108,11 @@ export class TunnelConnection {
       // A call made for a frame can end the connection, too: then nothing behind that frame counts.
       while (this.#failure === undefined) {
         const frame = this.#parser.next();
-        if (frame === undefined) return;
+        if (frame === undefined) break;
         this.#handle(frame, nowMs);
       }
+      this.#acks?.received(this.#parser.countedBytes, nowMs);
+      this.#acknowledge(nowMs);
     } catch (error) {
       this.#fail(asProxyError(error));
     }
@@ -92,12 +120,7 @@ export class TunnelConnection {
 
   /** A message must end between frames. */
   endOfMessage(): void {
-    if (this.#failure !== undefined) return;
-    try {
-      this.#parser.endOfMessage();
-    } catch (error) {
-      this.#fail(asProxyError(error));
-    }
+    if (this.#failure === undefined && this.#parser.isInsideFrame) this.#fail(cutFrame());
   }
 
   nextEvent(): TunnelEvent | undefined {
@@ -105,22 +128,18 @@ export class TunnelConnection {
   }
 
   /**
-   * Opens a stream (agent only); data may follow at once. Throws stream_limit, frame_too_large, shutting_down after a
-   * goaway, or the failure of the connection.
+   * Opens a stream (agent only). Throws stream_limit, frame_too_large, shutting_down after a goaway, or the failure.
    */
   openStream(fields: OpenFields): number {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#role !== 'agent') throw new ProxyError('internal', 'only the agent opens streams');
     const streamId = this.#streams.lastStreamId + 1;
-    if (this.#goawaySent || this.#goawayReceived || streamId > uint31Max) {
-      throw noNewStreams();
-    }
+    if (this.#goawaySent || this.#goawayReceived || streamId > uint31Max) throw noNewStreams();
     const { streamsMax } = this.#limits;
     if (this.#streams.liveCount >= streamsMax) throw streamLimit(streamsMax);
-    this.#output.pushEncodedControl(
-      encodeOpen(streamId, fields, sentBytesMax(this.#limits, 'controlFrameBytesMax')),
-    );
-    this.#addStream(streamId);
+    const bytesMax = sentBytesMax(this.#limits, 'controlFrameBytesMax');
+    this.#output.pushEncodedControl(encodeOpen(streamId, fields, bytesMax));
+    this.#addStream(streamId, fields);
     return streamId;
   }
 
@@ -149,7 +168,7 @@ export class TunnelConnection {
     const stream = this.#streams.get(id);
     if (stream === undefined) return 0;
     if (stream.localEnded) throw new ProxyError('internal', `data on stream ${id} after its end`);
-    const count = Math.min(data.length, stream.sendCredit, this.#linkCredit);
+    const count = Math.min(data.length, stream.sendCredit, this.linkCreditBytes);
     if (count < data.length && count === stream.sendCredit) stream.awaitsCredit = true;
     if (count === 0) return 0;
     stream.accepted ||= this.#role === 'gateway';
@@ -197,40 +216,69 @@ export class TunnelConnection {
     if (this.#failure === undefined) this.#send({ type: 'ping', nonce: this.#keepAlive.ping(nowMs) });
   }
 
-  /** A frame of the agreement on modes. */
-  sendLinkFrame(frame: LinkFrame): void {
+  /** A frame that concerns this link alone. */
+  sendLinkFrame(frame: LinkFrame | ResumableFrame): void {
     this.#send(frame);
+  }
+
+  /** The link is gone; streams, credit and what is not acknowledged stay for the next one. */
+  detach(): void {
+    this.#hasLink = false;
+    this.#parser.cut();
+    this.#output.detach();
+  }
+
+  /** Goes on upon another link, at which the peer said how much it has. That cannot be just any number. */
+  attach(peerReceivedBytes: number, nowMs: number): void {
+    if (this.#failure !== undefined) return;
+    this.#hasLink = true;
+    this.#keepAlive.input(nowMs);
+    this.#acks?.acknowledged(this.#parser.countedBytes);
+    if (!this.#output.attach(peerReceivedBytes)) return this.#fail(impossibleCount(peerReceivedBytes));
+    // Whoever waits for room looks again; an event too many does no harm here.
+    this.#events.push({ type: 'linkWritable' });
   }
 
   /** No new streams from now on; open ones go on. */
   goaway(code: number, message: string): void {
     this.#goawaySent = true;
-    if (this.#failure === undefined)
-      this.#output.pushEncodedControl(encodeGoaway(this.#streams.lastStreamId, code, message));
+    if (this.#failure === undefined) this.#sayGoaway(code, message);
   }
 
   /** The frames that wait, as blocks to be written as one message each. `dropSpares` now and then. */
-  get output(): Pick<OutputQueue, 'take' | 'giveBack' | 'dropSpares'> {
+  get output(): Pick<TunnelOutput, 'take' | 'giveBack' | 'dropSpares' | 'forget'> {
     return this.#output;
   }
 
   /** Call it at `deadlineMs`: pings, or fails with tunnel_lost. */
   handleTimeout(nowMs: number): void {
-    if (this.#failure !== undefined) return;
+    if (this.#failure !== undefined || !this.#hasLink) return;
+    this.#acknowledge(nowMs);
     const due = this.#keepAlive.due(nowMs);
     if (due === 'ping') this.ping(nowMs);
-    else if (due === 'lost') this.#fail(silentPeer(this.#role, this.#limits));
+    if (due !== 'lost') return;
+    const error = silentPeer(this.#role, this.#limits);
+    if (this.#acks === undefined) this.#fail(error);
+    else this.#events.push({ type: 'silent', error });
+  }
+
+  #acknowledge(nowMs: number): void {
+    const receivedBytes = this.#acks?.take(nowMs);
+    if (receivedBytes !== undefined) this.#send({ type: 'ack', receivedBytes: BigInt(receivedBytes) });
+  }
+
+  #sayGoaway(code: number, message: string): void {
+    this.#output.pushEncodedControl(encodeGoaway(this.#streams.lastStreamId, code, message));
   }
 
   #fail(error: ProxyError): void {
     this.#failure = error;
     this.#streams.clear();
-    const { lastStreamId } = this.#streams;
-    this.#output.pushEncodedControl(encodeGoaway(lastStreamId, error.wireCode, error.message));
+    this.#sayGoaway(error.wireCode, error.message);
     this.#events.push({ type: 'failed', error });
   }
 
-  /** Queues a control frame; too many of them that wait are a fault of the peer, too. */
+  /** Too many control frames that wait are a fault of the peer, too. */
   #send(frame: Exclude<Frame, { readonly type: 'data' }>): void {
     if (this.#failure !== undefined) return;
     try {
@@ -250,11 +298,11 @@ export class TunnelConnection {
         return this.#handleOpen(frame.streamId, frame.fields);
       case 'accept':
       case 'refuse':
-        return this.#handleResponse(frame);
+        return this.#frames.response(frame);
       case 'end':
-        return this.#handleEnd(frame.streamId);
+        return this.#frames.end(frame.streamId);
       case 'reset':
-        return this.#handleReset(frame);
+        return this.#frames.reset(frame);
       case 'ping':
         return this.#send({ type: 'pong', nonce: frame.nonce });
       case 'pong': {
@@ -263,16 +311,28 @@ export class TunnelConnection {
         return;
       }
       case 'goaway':
-        return this.#handleGoaway(frame);
+        this.#goawayReceived = true;
+        return this.#frames.goaway(frame);
       case 'ack':
-        // Reserved for resuming: an endpoint that keeps nothing for a replay has nothing to forget.
-        return;
+        return this.#handleAck(Number(frame.receivedBytes));
       case 'resume':
-        throw unexpected('resume, which was not agreed');
+        throw unexpected('resume, which is for the start of a link');
+      case 'resumable':
+        if (this.#acks === undefined || this.#role !== 'agent')
+          throw unexpected('resumable, which was not agreed');
+        return this.#events.push({ type: 'resumable', frame });
       default:
         if (!this.#agreesOnModes) throw unexpected(`${frame.type}, which was not agreed`);
         return this.#events.push({ type: 'link', frame });
     }
+  }
+
+  /** An end that keeps nothing for a replay has nothing to forget. */
+  #handleAck(receivedBytes: number): void {
+    if (this.#acks === undefined) return;
+    const hadCredit = this.linkCreditBytes > 0;
+    if (!this.#output.acknowledge(receivedBytes)) throw impossibleCount(receivedBytes);
+    if (!hadCredit && this.linkCreditBytes > 0) this.#events.push({ type: 'linkWritable' });
   }
 
   #handleData(frame: Extract<ParsedFrame, { type: 'data' }>, nowMs: number): void {
@@ -296,7 +356,7 @@ export class TunnelConnection {
       this.reset(streamId, code, message);
       return this.#events.push({ type: 'reset', streamId, code, message });
     }
-    this.#implyAccept(stream);
+    this.#frames.implyAccept(stream);
     this.#events.push({ type: 'data', streamId, data });
     if (frame.last && this.#keepAlive.wantsMeasure(nowMs)) this.ping(nowMs);
   }
@@ -308,11 +368,7 @@ export class TunnelConnection {
       this.#linkCredit = addCredit(this.#linkCredit, bytes, 'the connection');
       return;
     }
-    const stream = this.#streams.find(streamId, 'window');
-    if (stream === undefined) return;
-    stream.sendCredit = addCredit(stream.sendCredit, bytes, `stream ${streamId}`);
-    if (stream.awaitsCredit && !stream.localEnded) this.#events.push({ type: 'writable', streamId });
-    stream.awaitsCredit = false;
+    this.#frames.window(streamId, bytes);
   }
 
   #handleOpen(streamId: number, fields: OpenFields): void {
@@ -322,68 +378,16 @@ export class TunnelConnection {
     const { streamsMax } = this.#limits;
     if (this.#goawaySent || count >= streamsMax) {
       this.#streams.lastStreamId = streamId;
-      const error = this.#goawaySent
-        ? new ProxyError('shutting_down', 'the gateway drains')
-        : streamLimit(streamsMax);
+      const error = this.#goawaySent ? gatewayDrains() : streamLimit(streamsMax);
       if (error.limit !== undefined) this.#events.push({ type: 'declined', error });
       return this.#send({ type: 'refuse', streamId, code: error.wireCode, message: error.message });
     }
-    this.#addStream(streamId);
+    this.#addStream(streamId, fields);
     this.#events.push({ type: 'open', streamId, fields });
   }
 
-  #handleResponse(frame: Extract<ParsedFrame, { type: 'accept' | 'refuse' }>): void {
-    const { type, streamId } = frame;
-    if (this.#role !== 'agent') throw unexpected(`${type} from the agent`);
-    const stream = this.#streams.find(streamId, type);
-    if (stream === undefined) return;
-    if (stream.accepted) throw unexpected(`${type} on stream ${streamId}, which is accepted already`);
-    if (frame.type === 'accept') return this.#implyAccept(stream);
-    this.#streams.forget(stream);
-    this.#events.push({ type: 'refused', streamId, code: frame.code, message: frame.message });
-  }
-
-  #handleEnd(streamId: number): void {
-    const stream = this.#streams.find(streamId, 'end');
-    if (stream === undefined) return;
-    if (stream.remoteEnded) throw unexpected(`a second end on stream ${streamId}`);
-    this.#implyAccept(stream);
-    stream.remoteEnded = true;
-    stream.receive.close();
-    this.#events.push({ type: 'end', streamId });
-    if (stream.localEnded) this.#streams.retire(stream);
-  }
-
-  #handleReset(frame: Extract<ParsedFrame, { type: 'reset' }>): void {
-    const { streamId, code, message } = frame;
-    const stream = this.#streams.find(streamId, 'reset');
-    if (stream === undefined) return;
-    // After an end the received bytes are complete and may still be drained; before it they are worth nothing.
-    if (stream.remoteEnded) this.#streams.retire(stream);
-    else this.#streams.forget(stream);
-    this.#events.push({ type: 'reset', streamId, code, message });
-  }
-
-  #handleGoaway(frame: Extract<ParsedFrame, { type: 'goaway' }>): void {
-    const { lastStreamId, code, message } = frame;
-    this.#goawayReceived = true;
-    this.#events.push({ type: 'goaway', lastStreamId, code, message });
-    if (this.#role !== 'agent') return;
-    for (const stream of this.#streams.live) {
-      if (stream.id <= lastStreamId) continue;
-      this.#streams.forget(stream);
-      this.#events.push({ type: stream.accepted ? 'reset' : 'refused', streamId: stream.id, code, message });
-    }
-  }
-
-  /** Data or an end from the gateway says, like `accept`, that it took the stream. */
-  #implyAccept(stream: StreamRecord): void {
-    if (this.#role !== 'agent' || stream.accepted) return;
-    stream.accepted = true;
-    this.#events.push({ type: 'accepted', streamId: stream.id });
-  }
-
-  #addStream(id: number): void {
+  #addStream(id: number, { mode }: OpenFields): void {
+    this.#carriedPlainModes ||= mode === 'http1' || mode === 'http2';
     const stream = this.#streams.add(id);
     this.#grant(stream, stream.receive.grantInitially());
   }

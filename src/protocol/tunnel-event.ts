@@ -1,7 +1,7 @@
 // What a tunnel connection tells its owner.
 
 import type { ProxyError } from './error.ts';
-import type { LinkFrame, OpenFields } from './frame.ts';
+import type { LinkFrame, OpenFields, ResumableFrame } from './frame.ts';
 
 export type TunnelEvent =
   | { readonly type: 'open'; readonly streamId: number; readonly fields: OpenFields }
@@ -26,6 +26,10 @@ export type TunnelEvent =
   | { readonly type: 'pong'; readonly roundTripMs: number }
   /** Of the agreement on modes; its order is judged by who keeps that. */
   | { readonly type: 'link'; readonly frame: LinkFrame }
+  /** How the tunnel can go on upon another link. */
+  | { readonly type: 'resumable'; readonly frame: ResumableFrame }
+  /** Nothing comes on the link that is there: another one has to take its place. */
+  | { readonly type: 'silent'; readonly error: ProxyError }
   /** The connection is over. The output still holds a `goaway` that says why to the peer. */
   | { readonly type: 'failed'; readonly error: ProxyError };
 

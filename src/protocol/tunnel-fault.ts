@@ -14,6 +14,16 @@ export function unexpected(what: string): ProxyError {
   return new ProxyError('frame_unexpected', `the peer broke the tunnel protocol: ${what}`);
 }
 
+/** A peer counts what it never got, or takes back what it had. */
+export function impossibleCount(count: number): ProxyError {
+  return unexpected(`it says that it has ${count} octets, which cannot be`);
+}
+
+/** A message ended inside a frame. */
+export function cutFrame(): ProxyError {
+  return new ProxyError('frame_truncated', 'the message ended inside a frame');
+}
+
 /** More data than credit. */
 export function overrun(owner: string, limit: 'connectionWindowBytes' | 'windowBytesMax'): ProxyError {
   return new ProxyError('flow_control', `more data arrived than the window of ${owner} allows`, { limit });
@@ -26,6 +36,11 @@ export function streamLimit(streamsMax: number): ProxyError {
     `${streamsMax} streams are open on the tunnel (streamsMax); end some first`,
     { limit: 'streamsMax' },
   );
+}
+
+/** An open crossed our goaway. */
+export function gatewayDrains(): ProxyError {
+  return new ProxyError('shutting_down', 'the gateway drains');
 }
 
 /** Nothing came for too long. */

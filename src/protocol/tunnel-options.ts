@@ -15,4 +15,6 @@ export interface TunnelConnectionOptions {
   readonly unread?: CountedOctets | undefined;
   /** Both ends said at the upgrade that they agree on modes for this tunnel. */
   readonly agreesOnModes?: boolean | undefined;
+  /** Both ends said at the upgrade that the tunnel outlives its link. */
+  readonly isResumable?: boolean | undefined;
 }

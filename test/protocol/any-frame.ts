@@ -43,9 +43,15 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record({ type: fc.constantFrom('ping', 'pong'), nonce: uint32 }),
   record({ type: fc.constant('goaway'), lastStreamId: uint32, code, message: text }),
   record({
-    type: fc.constantFrom('ack', 'resume'),
+    type: fc.constant('ack'),
     receivedBytes: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   }),
+  record({
+    type: fc.constant('resume'),
+    receivedBytes: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    proof: fc.oneof(octets(0), octets(32), octets(96)),
+  }),
+  record({ type: fc.constant('resumable'), tunnelId: octets(32), secret: octets(32), windowMs: uint32 }),
   record({ type: fc.constant('challenge'), challenge: octets(32), tunnelId: octets(16, 64) }),
   record({ type: fc.constant('prove'), signature: octets(64), modes, origin: fc.webUrl() }),
   record({ type: fc.constant('agree'), signature: octets(64), modes }),

@@ -33,8 +33,16 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
     'last stream id u32, code u16, message',
     'No new streams. From the gateway: none above the id was or will be served.',
   ],
-  ack: ['both', 'bytes u64', 'Reserved for resuming. Ignored.'],
-  resume: ['both', 'bytes u64', 'Reserved for resuming. A fault unless it was agreed at enrolment.'],
+  ack: [
+    'both',
+    'bytes u64',
+    'So many octets of counted frames came in the life of the tunnel. Ignored unless the tunnel is [resumable](#resuming).',
+  ],
+  resume: [
+    'both',
+    'bytes u64, proof (0, 32 or 96 octets)',
+    'The same count at the start of another link, proven. See [Resuming](#resuming). A fault anywhere else.',
+  ],
   challenge: [
     'gateway',
     'challenge (32 octets), tunnel id (16 to 64 octets)',
@@ -50,6 +58,11 @@ const frameNotes: Record<FrameType, readonly [string, string, string]> = {
     'gateway',
     'UTF-8',
     'Where the agent leaves TLS to the gateway. Each one takes the place of the one before.',
+  ],
+  resumable: [
+    'gateway',
+    'tunnel id (32 octets), secret (32 octets), milliseconds u32',
+    'How the tunnel goes on upon another link, and how long the gateway waits for one. See [Resuming](#resuming).',
   ],
 };
 

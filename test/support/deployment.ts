@@ -48,8 +48,12 @@ export interface Deployment extends AsyncDisposable {
   /** Writes a fresh token of mode 0600 and gives its path. */
   issueToken(): Promise<string>;
   /** Options by which `run` and `agent` reach the gateway with that token. */
-  agentOptions(tokenFile: string): readonly string[];
-  startAgent(options?: { readonly runtime?: 'node' | 'bun' }): Promise<AgentProcess>;
+  agentOptions(tokenFile: string, gatewayUrl?: string): readonly string[];
+  /** `gatewayUrl`: of what stands before the gateway. */
+  startAgent(options?: {
+    readonly runtime?: 'node' | 'bun';
+    readonly gatewayUrl?: string;
+  }): Promise<AgentProcess>;
   /** Audit events, oldest first. */
   audit(): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
@@ -86,8 +90,8 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     else await writeFile(file, await furtherToken(configFile), { mode: 0o600, flag: 'wx' });
     return file;
   };
-  const agentOptions = (tokenFile: string): readonly string[] => {
-    return ['--gateway', gateway.url, '--gateway-ca', gatewayCaFile, '--token-file', tokenFile];
+  const agentOptions = (tokenFile: string, gatewayUrl = gateway.url): readonly string[] => {
+    return ['--gateway', gatewayUrl, '--gateway-ca', gatewayCaFile, '--token-file', tokenFile];
   };
   const owned = stack.move();
   return {
@@ -97,10 +101,10 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     gateway,
     issueToken,
     agentOptions,
-    startAgent: async ({ runtime = 'node' } = {}) => {
+    startAgent: async ({ runtime = 'node', gatewayUrl } = {}) => {
       const state = join(directory, `agent-${tokens}`);
       await mkdir(state);
-      return await startAgentProcess(state, agentOptions(await issueToken()), runtime);
+      return await startAgentProcess(state, agentOptions(await issueToken(), gatewayUrl), runtime);
     },
     audit: async () => {
       const args = ['audit', 'tail', '--config', configFile, '--json', '--number', '10000'];

@@ -13,7 +13,7 @@ import { tunnelPath } from '../../protocol/session-messages.ts';
 import { DestinationRefused } from './destination-refused.ts';
 import type { AgentSession } from './enrol.ts';
 import { openConnection } from './gateway-connection.ts';
-import { endsSession, reasonOf } from './tunnel-client.ts';
+import { endsSession, reasonOf } from './session-over.ts';
 
 export interface ChunkClientOptions {
   readonly session: AgentSession;

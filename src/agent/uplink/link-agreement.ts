@@ -53,6 +53,11 @@ export class LinkAgreement {
     return this.#hosts === undefined || this.#hosts.covers(authority) ? [] : this.#prover.modes;
   }
 
+  /** The gateway has proven that the TLS of the link ends in it. */
+  get isProven(): boolean {
+    return this.#prover.state === 'proven';
+  }
+
   /** Throws frame_unexpected for what a gateway does not send, or not now. */
   receive(frame: LinkFrame): void {
     switch (frame.type) {

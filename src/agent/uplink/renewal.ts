@@ -5,7 +5,7 @@ import type { Limits } from '../../protocol/limits.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import type { Logger } from '../../system/logger.ts';
-import { endsSession } from './tunnel-client.ts';
+import { endsSession } from './session-over.ts';
 
 export interface RenewalOptions {
   readonly session: AgentSession;

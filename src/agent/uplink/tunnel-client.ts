@@ -1,7 +1,7 @@
 // The agent's end of the tunnel: keeps one link to the gateway up for as long as the session lives.
 
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
-import { type ErrorCode, errorCodeOfWire } from '../../protocol/error-table.ts';
+import { errorCodeOfWire } from '../../protocol/error-table.ts';
 import { type OpenFields, type PlainMode, tunnelSubprotocol } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
@@ -9,11 +9,12 @@ import { linkExporter } from '../../net/link-exporter.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import { connectWebSocket } from '../../net/websocket-handshake.ts';
-import { WebSocketRefusedError } from '../../net/websocket-refusal.ts';
+import { CutTunnels } from './cut-tunnels.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import { openConnection } from './gateway-connection.ts';
-import { LinkAgreement } from './link-agreement.ts';
+import { LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
+import { endsSession, reasonOf } from './session-over.ts';
 import type { Logger } from '../../system/logger.ts';
 
 export interface TunnelClientOptions {
@@ -26,33 +27,22 @@ export interface TunnelClientOptions {
   readonly asksForModes?: boolean;
 }
 
+/** A link that brought so much was a good one. */
+const muchBytes = 64 * 1024;
+
 const noExporter = 'the connection to the gateway is not TLS 1.3, or the runtime does not give its exporter';
 const noOffer = 'the gateway, or something before it, does not agree on modes';
-
-/** What stops the client for good: only a new token would change that. */
-const finalCodes: ReadonlySet<string> = new Set<ErrorCode>([
-  'session_revoked',
-  'session_unknown',
-  'token_reused',
-  'token_invalid',
-  'token_malformed',
-]);
-
-/** Whether an error says that the session is over. */
-export function endsSession(error: ProxyError): boolean {
-  return finalCodes.has(reasonOf(error));
-}
-
-/** The code of an error, or that inside a refused handshake; one of a later gateway is simply known to nobody. */
-export function reasonOf(error: ProxyError): string {
-  return error instanceof WebSocketRefusedError ? (error.problem?.error ?? error.code) : error.code;
-}
 
 export interface CloseOptions {
   /** How long open connections may go on. Default: not at all. */
   readonly drainMs?: number;
   /** For all of it. A gateway that does not take leave is cut off then; by default when its limits say so. */
   readonly withinMs?: number;
+}
+
+interface Lost {
+  readonly link: TunnelLink | undefined;
+  readonly resumed: Promise<boolean>;
 }
 
 /** A tunnel that comes back by itself. `ended` resolves once, when it never will again. */
@@ -63,7 +53,15 @@ export class TunnelClient implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<ProxyError | undefined>();
   /** Links that were told to go away, or are going, and still carry streams. */
   readonly #retired = new Set<TunnelLink>();
+  readonly #cut: CutTunnels;
   #link: TunnelLink | undefined;
+  /** The tunnel that was lost last while new streams went to it, and whether it goes on. */
+  #lost: Lost = { link: undefined, resumed: Promise.resolve(false) };
+  /** Where new streams went last, and what had come on it before. */
+  #used: { readonly link: TunnelLink | undefined; readonly fromBytes: number } = {
+    link: undefined,
+    fromBytes: 0,
+  };
   #up = unhandledResolvers();
   #running: Promise<void> = Promise.resolve();
   #isEnded = false;
@@ -72,6 +70,21 @@ export class TunnelClient implements AsyncDisposable {
   private constructor(options: TunnelClientOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    const { session, limits, logger } = options;
+    this.#cut = new CutTunnels({
+      session,
+      limits,
+      logger,
+      random: this.#random,
+      signal: this.#abort.signal,
+      asksForModes: options.asksForModes === true,
+      agreeOn: (_link, exporter, send, onFault) =>
+        new LinkAgreement({ ...this.#agreementFacts(exporter), send, onFault, onConcluded: () => undefined }),
+      onResumed: (link, agreement) => {
+        if (agreement === undefined) this.#agreements.delete(link);
+        else this.#agreements.set(link, agreement);
+      },
+    });
     if (options.asksForModes !== true) this.#agreed.resolve('it is not asked for');
   }
 
@@ -202,8 +215,9 @@ export class TunnelClient implements AsyncDisposable {
     let upSinceMs = performance.now();
     for (;;) {
       let error = await lost;
-      // A link that lived starts the count anew; one that breaks at once must not be tried in a tight loop.
-      if (performance.now() - upSinceMs > this.#options.limits.reconnectDelayMsMax) attempt = 0;
+      // A link that lived, or brought much, starts the count anew; one that breaks at once must not be tried in a tight loop.
+      const isOld = performance.now() - upSinceMs > this.#options.limits.reconnectDelayMsMax;
+      if (isOld || this.#broughtMuch()) attempt = 0;
       for (;;) {
         if (this.#isEnded) return;
         if (endsSession(error)) return this.destroy(error);
@@ -213,7 +227,12 @@ export class TunnelClient implements AsyncDisposable {
         );
         attempt += 1;
         try {
-          await delay(waitMs, this.#abort.signal);
+          const again = await this.#resumedWithin(waitMs);
+          if (again !== undefined) {
+            lost = this.#use(again);
+            upSinceMs = performance.now();
+            break;
+          }
           // After a long sleep: the key still renews what expired meanwhile.
           if (reasonOf(error) === 'token_expired') await this.#options.session.renew(this.#abort.signal);
           const link = await this.#connect(this.#abort.signal);
@@ -227,6 +246,29 @@ export class TunnelClient implements AsyncDisposable {
         }
       }
     }
+  }
+
+  #broughtMuch(): boolean {
+    const { link, fromBytes } = this.#used;
+    return link !== undefined && link.state.receivedBytes - fromBytes >= muchBytes;
+  }
+
+  /** The tunnel that was lost last, if it goes on within the time, in which nothing else is tried. */
+  async #resumedWithin(waitMs: number): Promise<TunnelLink | undefined> {
+    const { link, resumed } = this.#lost;
+    this.#lost = { link: undefined, resumed: Promise.resolve(false) };
+    const { signal } = this.#abort;
+    const waited = delay(waitMs, signal);
+    waited.catch(() => undefined);
+    if (link === undefined) return void (await waited);
+    const { reconnectDelayMsInitial } = this.#options.limits;
+    // It is tried after such a wait itself, and then has the time of another one before a fresh tunnel is.
+    const late = delay(waitMs + reconnectDelayMsInitial, signal).then(() => false);
+    const isBack = await Promise.race([resumed, late]);
+    if (!isBack) await waited;
+    if (!isBack || !link.isOpen) return undefined;
+    this.#retired.delete(link);
+    return link;
   }
 
   /** Makes a link the one that new streams go to. Resolves with the reason when it no longer can be. */
@@ -245,6 +287,7 @@ export class TunnelClient implements AsyncDisposable {
       leave(error ?? new ProxyError('tunnel_lost', 'the gateway closed the tunnel'));
     });
     this.#link = link;
+    this.#used = { link, fromBytes: link.state.receivedBytes };
     this.#linksUsed += 1;
     this.#up.resolve();
     return lost.promise;
@@ -263,7 +306,7 @@ export class TunnelClient implements AsyncDisposable {
 
   /** Or says why there is nothing to agree on. */
   #agree(link: TunnelLink, isOffered: boolean, exporter: Uint8Array | undefined): void {
-    const { session, logger } = this.#options;
+    const { logger } = this.#options;
     const conclude = (fault: string | undefined): void => {
       this.#agreed.resolve(fault);
       if (fault !== undefined) logger.warn(`TLS of clients ends in the gateway: ${fault}`);
@@ -271,16 +314,33 @@ export class TunnelClient implements AsyncDisposable {
     if (exporter === undefined || !isOffered) return conclude(exporter === undefined ? noExporter : noOffer);
     void link.closed.then(() => this.#agreed.resolve('the tunnel was lost before'));
     const agreement = new LinkAgreement({
-      origin: session.gateway.address.origin,
-      exporter,
-      linkKeys: () => session.response.link_keys,
-      learnKeys: () => session.renew(this.#abort.signal),
-      sign: (text) => session.signText(text),
+      ...this.#agreementFacts(exporter),
       send: (frame) => link.sendLinkFrame(frame),
       onFault: (error) => link.dismiss(error),
       onConcluded: conclude,
     });
     this.#agreements.set(link, agreement);
+  }
+
+  #agreementFacts(exporter: Uint8Array): Omit<LinkAgreementOptions, 'send' | 'onFault' | 'onConcluded'> {
+    const { session } = this.#options;
+    return {
+      origin: session.gateway.address.origin,
+      exporter,
+      linkKeys: () => session.response.link_keys,
+      learnKeys: () => session.renew(this.#abort.signal),
+      sign: (text) => session.signText(text),
+    };
+  }
+
+  /** The connection of a tunnel is lost: what it carries waits for another one, and new streams take another tunnel meanwhile. */
+  #detached(link: TunnelLink): void {
+    const isCurrent = this.#link === link;
+    if (!this.#isEnded) this.#retire(link);
+    const resumed = this.#cut.cut(link);
+    if (isCurrent) this.#lost = { link, resumed };
+    const error = new ProxyError('tunnel_lost', 'the connection to the gateway was lost');
+    this.#goaways.get(link)?.(error);
   }
 
   #retire(link: TunnelLink): void {
@@ -305,6 +365,7 @@ export class TunnelClient implements AsyncDisposable {
         subprotocols: [tunnelSubprotocol],
         headers,
         offersModes: exporter !== undefined,
+        resume: 'agree',
         // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
         zeroMask: gateway.address.secure,
         limits,
@@ -317,6 +378,9 @@ export class TunnelClient implements AsyncDisposable {
         onGoaway: (code, message) => this.#goneAway(link, code, message),
         agreesOnModes: webSocket.agreesOnModes,
         onLinkFrame: (frame) => this.#agreements.get(link)?.receive(frame),
+        isResumable: webSocket.isResumable,
+        onResumable: (frame) => this.#cut.learn(link, frame),
+        onDetached: () => this.#detached(link),
       });
       if (this.#options.asksForModes === true) this.#agree(link, webSocket.agreesOnModes, exporter);
       return link;

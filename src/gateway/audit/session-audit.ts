@@ -19,6 +19,7 @@ export interface SessionStep {
     | 'ended'
     | 'refused'
     | 'token_reused'
+    | 'resume_refused'
     | 'access_requested'
     | 'access_granted'
     | 'access_denied'
@@ -63,6 +64,16 @@ export class SessionAudit {
 
   /** A refusal of somebody whose token does not verify. Bounded in time, and never waits. */
   strangerRefused(error: ProxyError, nowMs: number, traceId: string | undefined): void {
+    this.#refused({ action: 'refused', nowMs, error, ...(traceId === undefined ? {} : { traceId }) });
+  }
+
+  /** A tunnel was wanted by somebody who may not have it. Bounded in time, and never waits. */
+  resumeRefused(step: Omit<SessionStep, 'action'>): void {
+    this.#refused({ ...step, action: 'resume_refused' });
+  }
+
+  #refused(step: SessionStep): void {
+    const { nowMs } = step;
     if (nowMs - this.#minuteStartMs >= minuteMs) {
       this.#minuteStartMs = nowMs;
       this.#strangerRefusals = 0;
@@ -72,10 +83,7 @@ export class SessionAudit {
     const last = this.#strangerRefusals === this.#refusalsPerMinuteMax;
     this.#sink.append(
       eventOf({
-        action: 'refused',
-        nowMs,
-        error,
-        ...(traceId === undefined ? {} : { traceId }),
+        ...step,
         ...(last ? { details: { note: 'Further refusals of this minute are not recorded.' } } : {}),
       }),
     );
@@ -85,7 +93,7 @@ export class SessionAudit {
 function eventOf(step: SessionStep): AuditEvent {
   const { action, nowMs, traceId, sessionId, principal, error, details } = step;
   const message = step.message ?? error?.message;
-  const alarm = action === 'token_reused';
+  const alarm = action === 'token_reused' || action === 'resume_refused';
   return {
     v: auditEventVersion,
     id: newEventId(),

@@ -26,6 +26,9 @@ export interface LinkModesOptions {
   readonly policy: () => Policy;
   readonly send: (frame: LinkFrame) => void;
   readonly limits: Limits;
+  /** Of an attempt to go on with a tunnel; without them both are fresh. */
+  readonly challenge?: Uint8Array;
+  readonly tunnelId?: Uint8Array;
 }
 
 export class LinkModes {
@@ -37,8 +40,8 @@ export class LinkModes {
     this.#options = options;
     const { key, exporter, publicOrigins, signingKey } = options;
     this.#verifier = new LinkVerifier({
-      challenge: randomBytes(challengeBytes),
-      tunnelId: randomBytes(tunnelIdBytes),
+      challenge: options.challenge ?? randomBytes(challengeBytes),
+      tunnelId: options.tunnelId ?? randomBytes(tunnelIdBytes),
       exporter,
       isOwnOrigin: (origin) => publicOrigins.includes(origin),
       verify: verifierOf(key),

@@ -3,26 +3,23 @@
 import { sessionProblem } from '../../protocol/session-messages.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { formatAuthority } from '../../http/authority.ts';
-import { encodeRefusal, encodeResponseHead } from '../../http/response-writer.ts';
-import { ProxyHeadReader } from '../../http/proxy-head-reader.ts';
-import type { ProxyHead } from '../../http/proxy-head.ts';
 import { chunkStream } from '../../net/chunk-stream.ts';
 import { linkExporter } from '../../net/link-exporter.ts';
-import { TunnelLink } from '../../net/tunnel-link.ts';
-import type { TunnelStream } from '../../net/tunnel-stream.ts';
-import { acceptWebSocket, refuseUpgrade } from '../../net/websocket-handshake.ts';
+import { parseResumeName, type ResumeName } from '../../net/resume-name.ts';
+import { acceptWebSocket, refuseUpgrade, resumeField } from '../../net/websocket-handshake.ts';
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
 import type { Principal } from '../../policy/decision.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
-import { handleStream } from './stream-handler.ts';
-import type { StreamParts, StreamPort } from './stream-scene.ts';
+import { serveChunkStream } from './chunk-tunnel.ts';
+import { LinkTunnel } from './link-tunnel.ts';
+import { challengeCandidate, staleAttempt } from './resume-candidate.ts';
+import type { StreamParts } from './stream-scene.ts';
 import { sessionRequestOf } from '../sessions/session-endpoints.ts';
 import type { AuthenticatedSession, SessionService } from '../sessions/session-service.ts';
+import { verifierOf } from '../sessions/session-signature.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
-import { LinkModes } from './link-modes.ts';
 import type { SessionUpgrade, TunnelPlaces } from './tunnel-places.ts';
 
 export interface TunnelServerOptions {
@@ -32,6 +29,8 @@ export interface TunnelServerOptions {
   readonly publicOrigins: readonly string[];
   /** Signs what is agreed for a tunnel. */
   readonly signingKey: Pick<SigningKey, 'signText'>;
+  /** Somebody of a living session wanted to take on a tunnel that is not its own, or without the proofs. */
+  readonly onResumeRefused?: (error: ProxyError, principal: Principal) => void;
   /** Of one of several processes: where the tunnels of a session are. */
   readonly places?: TunnelPlaces;
 }
@@ -54,6 +53,8 @@ interface OpenTunnel {
 export class TunnelServer {
   readonly #options: TunnelServerOptions;
   readonly #tunnels = new Set<OpenTunnel>();
+  /** Those that outlive their connection, by their id. */
+  readonly #resumable = new Map<string, LinkTunnel>();
   #draining = false;
 
   constructor(options: TunnelServerOptions) {
@@ -115,7 +116,8 @@ export class TunnelServer {
   }
 
   async #open({ request, socket, head, onSession }: Upgrade): Promise<void> {
-    if (this.#draining) throw draining();
+    // What is here already may come back while it ends.
+    if (this.#draining && parseResumeName(request.headers[resumeField]) === undefined) throw draining();
     const { pathname } = new URL(request.url ?? '/', 'https://gateway.invalid');
     if (pathname !== tunnelPath)
       throw new ProxyError('request_malformed', 'there is no WebSocket at this path');
@@ -133,32 +135,71 @@ export class TunnelServer {
   async takePassed(upgrade: SessionUpgrade): Promise<void> {
     const { socket } = upgrade;
     try {
-      if (this.#draining) throw draining();
       await this.#serve(upgrade);
     } catch (error) {
       this.#refuse(socket, asProxyError(error));
     }
   }
 
-  async #serve({ session, request, socket, head, exporter }: SessionUpgrade): Promise<void> {
-    const { parts } = this.#options;
+  async #serve(upgrade: SessionUpgrade): Promise<void> {
+    const { session, request, exporter } = upgrade;
     const { principal } = session;
+    const name = parseResumeName(request.headers[resumeField]);
+    if (name !== undefined) return this.#takeOn(upgrade, name);
+    if (this.#draining) throw draining();
     this.#checkCount(principal.sessionId);
-    const webSocket = acceptWebSocket({
-      request,
-      socket,
-      head,
-      subprotocols: [tunnelSubprotocol, chunkSubprotocol],
-      // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
-      allowZeroMask: 'encrypted' in socket,
-      allowModes: exporter !== undefined,
-      limits: parts.limits,
-    });
+    const webSocket = this.#accept(upgrade, [tunnelSubprotocol, chunkSubprotocol]);
     const isChunks = webSocket.subprotocol === chunkSubprotocol;
     const tunnel = isChunks
       ? this.#serveChunks(webSocket, principal)
       : this.#serveLink(webSocket, session, exporter);
     await this.#endIfOver(tunnel);
+  }
+
+  #accept(
+    { request, socket, head, exporter }: SessionUpgrade,
+    subprotocols: readonly string[],
+  ): WebSocketConnection {
+    const { limits } = this.#options.parts;
+    return acceptWebSocket({
+      request,
+      socket,
+      head,
+      subprotocols,
+      // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
+      allowZeroMask: 'encrypted' in socket,
+      allowModes: exporter !== undefined,
+      allowResume: limits.resumeWindowMs > 0,
+      limits,
+    });
+  }
+
+  /** Another connection for a tunnel that is here. Nothing of the tunnel is touched before its proofs. */
+  #takeOn(upgrade: SessionUpgrade, { tunnelId, epoch }: ResumeName): void {
+    const { principal, key } = upgrade.session;
+    const onRefused = (error: ProxyError): void => this.#options.onResumeRefused?.(error, principal);
+    const tunnel = this.#resumable.get(Buffer.from(tunnelId).toString('hex'));
+    if (tunnel === undefined) throw new ProxyError('resume_unknown', 'there is no such tunnel here');
+    if (tunnel.sessionId !== principal.sessionId) {
+      onRefused(new ProxyError('resume_refused', 'the tunnel is of another session'));
+      throw new ProxyError('resume_unknown', 'there is no such tunnel here');
+    }
+    if (epoch <= tunnel.epoch) {
+      onRefused(staleAttempt());
+      throw staleAttempt();
+    }
+    const { limits } = this.#options.parts;
+    if (tunnel.candidates.size >= limits.tunnelsPerSessionMax) throw tunnelLimit(limits.tunnelsPerSessionMax);
+    challengeCandidate({
+      webSocket: this.#accept(upgrade, [tunnelSubprotocol]),
+      tunnel,
+      tunnelId,
+      epoch,
+      exporter: upgrade.exporter,
+      limits,
+      verify: verifierOf(key),
+      onRefused,
+    });
   }
 
   /** The session may have ended since it was asked for: nobody could tell a tunnel that was not there yet. */
@@ -179,13 +220,14 @@ export class TunnelServer {
   #checkCount(sessionId: string): void {
     const { tunnelsPerSessionMax, streamsMax } = this.#options.parts.limits;
     const own = [...this.#tunnels].filter((tunnel) => tunnel.sessionId === sessionId);
-    const links = own.filter((tunnel) => tunnel instanceof LinkTunnel).length;
-    if (links >= tunnelsPerSessionMax)
-      throw new ProxyError(
-        'limit_exceeded',
-        `the session already has ${String(tunnelsPerSessionMax)} tunnels (tunnelsPerSessionMax)`,
-        { limit: 'tunnelsPerSessionMax' },
-      );
+    const ownLinks = own.filter((tunnel) => tunnel instanceof LinkTunnel);
+    const links = ownLinks.length;
+    if (links >= tunnelsPerSessionMax) {
+      // One that waits for nothing makes room.
+      const idle = ownLinks.find(({ isWaiting, link }) => isWaiting && link.state.isSettled);
+      if (idle === undefined) throw tunnelLimit(tunnelsPerSessionMax);
+      idle.destroy(new ProxyError('tunnel_lost', 'a tunnel without streams made room for another one'));
+    }
     // Of the seed protocol each is one connection of a client, as a stream is.
     if (own.length - links >= streamsMax)
       throw new ProxyError(
@@ -197,45 +239,26 @@ export class TunnelServer {
 
   #serveLink(
     webSocket: WebSocketConnection,
-    { principal, key }: AuthenticatedSession,
+    session: AuthenticatedSession,
     exporter: Uint8Array | undefined,
   ): OpenTunnel {
     const { parts, publicOrigins, signingKey } = this.#options;
-    let modes: LinkModes | undefined;
-    const link = new TunnelLink({
+    const tunnel = new LinkTunnel({
       webSocket,
-      role: 'gateway',
-      limits: parts.limits,
-      spare: parts.held.spare(principal.sessionId),
-      unread: parts.unread.counted(principal.sessionId),
-      onStream: (stream) => {
-        void handleStream(linkPort(stream, modes), principal, parts);
-      },
-      agreesOnModes: webSocket.agreesOnModes,
-      onLinkFrame: (frame) => modes?.receive(frame),
-      onRefused: (error) => {
-        this.#count(error);
-      },
-      onReceive: () => parts.loopWatch?.enter(principal.sessionId),
+      session,
+      exporter,
+      parts,
+      publicOrigins,
+      signingKey,
+      onFault: (error) => this.#count(error),
     });
-    if (webSocket.agreesOnModes && exporter !== undefined)
-      modes = new LinkModes({
-        principal,
-        key,
-        exporter,
-        publicOrigins,
-        signingKey,
-        policy: parts.policy,
-        send: (frame) => {
-          link.sendLinkFrame(frame);
-        },
-        limits: parts.limits,
-      });
-    const tunnel = new LinkTunnel(principal.sessionId, link, modes);
     this.#tunnels.add(tunnel);
-    void link.closed.then((fault) => {
+    const id = tunnel.ticket === undefined ? undefined : Buffer.from(tunnel.ticket.tunnelId).toString('hex');
+    if (id !== undefined) this.#resumable.set(id, tunnel);
+    void tunnel.link.closed.then((fault) => {
       this.#count(fault);
       this.#tunnels.delete(tunnel);
+      if (id !== undefined) this.#resumable.delete(id);
     });
     return tunnel;
   }
@@ -275,117 +298,10 @@ function draining(): ProxyError {
   return new ProxyError('shutting_down', 'the gateway is draining; connect to another one');
 }
 
-class LinkTunnel implements OpenTunnel {
-  readonly sessionId: string;
-  readonly #link: TunnelLink;
-  readonly #modes: LinkModes | undefined;
-
-  constructor(sessionId: string, link: TunnelLink, modes: LinkModes | undefined) {
-    this.sessionId = sessionId;
-    this.#link = link;
-    this.#modes = modes;
-  }
-
-  policyChanged(): void {
-    this.#modes?.policyChanged();
-  }
-
-  drain(deadlineMs: number): Promise<void> {
-    return this.#link.drain(deadlineMs);
-  }
-
-  dismiss(error: ProxyError): void {
-    this.#link.dismiss(error);
-  }
-
-  destroy(error: ProxyError): void {
-    this.#link.destroy(error);
-  }
-}
-
-function linkPort(stream: TunnelStream, modes: LinkModes | undefined): StreamPort {
-  stream.on('error', () => {
-    // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
-  });
-  let accepted = false;
-  return {
-    duplex: stream,
-    fields: stream.fields,
-    allowsMode: (mode) => modes?.allows(mode) ?? false,
-    accept: () => {
-      accepted = true;
-      stream.accept();
-    },
-    refuse: (error) => {
-      if (accepted) stream.reset(error);
-      else stream.refuse(error);
-    },
-    reset: (error) => {
-      stream.reset(error);
-    },
-  };
-}
-
-/** `upstreamproxy.chunk`: the client speaks the proxy conversation itself, beginning with CONNECT. */
-async function serveChunkStream(duplex: Duplex, principal: Principal, parts: StreamParts): Promise<void> {
-  try {
-    const { bytes, head } = await readProxyHead(duplex, parts);
-    const rest = head.state === 'connect' ? bytes.subarray(head.headBytes) : bytes;
-    if (rest.length > 0) duplex.unshift(rest);
-    const authority = head.state === 'connect' ? formatAuthority(head.authority) : '';
-    const hops = head.state === 'connect' && head.via !== undefined ? { via: head.via } : {};
-    await handleStream(chunkPort(duplex, authority, hops), principal, parts);
-  } catch (error) {
-    const fault = asProxyError(error);
-    duplex.end(encodeRefusal(fault, fault.httpStatus));
-  }
-}
-
-function chunkPort(duplex: Duplex, authority: string, hops: { readonly via?: string }): StreamPort {
-  let responded = authority === '';
-  return {
-    duplex,
-    fields: { authority, mode: authority === '' ? 'proxy' : 'raw', ...hops },
-    allowsMode: () => false,
-    accept: () => {
-      if (!responded) duplex.write(encodeResponseHead(200));
-      responded = true;
-    },
-    refuse: (error) => {
-      if (responded) duplex.destroy(error);
-      else duplex.end(encodeRefusal(error, error.httpStatus));
-      responded = true;
-    },
-    reset: (error) => {
-      duplex.destroy(error);
-    },
-  };
-}
-
-interface FirstHead {
-  readonly bytes: Buffer;
-  readonly head: Exclude<ProxyHead, { state: 'incomplete' }>;
-}
-
-async function readProxyHead(duplex: Duplex, parts: StreamParts): Promise<FirstHead> {
-  const signal = AbortSignal.timeout(parts.limits.headTimeoutMs);
-  const reader = new ProxyHeadReader(parts.limits);
-  const onAbort = (): void => {
-    duplex.destroy(
-      new ProxyError('timeout', 'the first request head did not arrive in time', {
-        limit: 'headTimeoutMs',
-      }),
-    );
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    for await (const chunk of duplex.iterator({ destroyOnReturn: false })) {
-      // The stream gives Buffers: no encoding is set on it.
-      const head = reader.push(chunk as Buffer);
-      if (head.state !== 'incomplete') return { bytes: Buffer.from(reader.bytes), head };
-    }
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-  throw new ProxyError('cancelled', 'the client ended before its first request');
+function tunnelLimit(tunnelsPerSessionMax: number): ProxyError {
+  return new ProxyError(
+    'limit_exceeded',
+    `the session already has ${String(tunnelsPerSessionMax)} tunnels (tunnelsPerSessionMax)`,
+    { limit: 'tunnelsPerSessionMax' },
+  );
 }

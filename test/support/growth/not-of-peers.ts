@@ -127,6 +127,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/sessions/session-endpoints.ts handleSessionRequest',
     'src/gateway/sessions/session-endpoints.ts sessionRequestOf',
     'src/gateway/sessions/session-token.ts verifySessionToken',
+    'src/gateway/tunnels/link-tunnel.ts LinkTunnel',
     'src/gateway/tunnels/tunnel-server.ts TunnelServer',
     'src/net/alias-chain.ts followAliases',
     'src/net/proxy-protocol.ts readProxyProtocol',

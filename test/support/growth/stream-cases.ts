@@ -27,6 +27,8 @@ import { ResponseReader } from '../../../src/http/response-reader.ts';
 import { ByteReader } from '../../../src/intercept/byte-reader.ts';
 import { parseClientHello } from '../../../src/intercept/client-hello.ts';
 import { classifyFirstBytes } from '../../../src/intercept/first-bytes.ts';
+import { MessageFrames } from '../../../src/net/message-frames.ts';
+import { parseResumeName } from '../../../src/net/resume-name.ts';
 import { parseProxyProtocol } from '../../../src/net/proxy-protocol.ts';
 import { compact, TunnelInboundQueue } from '../../../src/net/tunnel-inbound-queue.ts';
 import { applyMask, decodeClose } from '../../../src/net/websocket-frame.ts';
@@ -41,6 +43,7 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { FrameParser } from '../../../src/protocol/frame-codec.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { decodeLinkFrame } from '../../../src/protocol/link-frames.ts';
+import { decodeResumeFrame } from '../../../src/protocol/resume-frames.ts';
 import { decodeOpenFields, decodeText } from '../../../src/protocol/open-fields.ts';
 import { TunnelConnection } from '../../../src/protocol/tunnel-connection.ts';
 import { searchedFor } from '../../gateway/support/searched.ts';
@@ -379,6 +382,25 @@ export const streamCases: GrowthCases = {
       tried(() => decodeLinkFrame('agree', bytes));
       tried(() => decodeLinkFrame('hosts', bytes));
       return new BlindHosts(text).covers(text);
+    },
+  },
+  'what a tunnel goes on with': {
+    pieces: ['A', '.1', 'A'.repeat(42), '9', '\0'.repeat(68), '\x08\0\0\x04\0\0\0\0\0\0\0\0'],
+    read: (text) => {
+      const bytes = latin1(text);
+      tried(() => decodeResumeFrame('ack', bytes));
+      tried(() => decodeResumeFrame('resume', bytes));
+      tried(() => decodeResumeFrame('resumable', bytes));
+      bothWays(text, () => {
+        const frames = new MessageFrames(limits);
+        return (part) => frames.push(part);
+      });
+      tried(() => {
+        const frames = new MessageFrames(limits);
+        frames.push(bytes);
+        frames.take();
+      });
+      return parseResumeName(text);
     },
   },
   'a chunk of a tunnel': {

@@ -1,0 +1,103 @@
+// Tunnels whose connection was lost while they had something to say: each is tried again and again until it goes on, or cannot any more.
+
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
+import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { TunnelLink } from '../../net/tunnel-link.ts';
+import type { Logger } from '../../system/logger.ts';
+import { delay, reconnectDelayMs } from './delay.ts';
+import type { AgentSession } from './enrol.ts';
+import type { LinkAgreement } from './link-agreement.ts';
+import { resumeTunnel } from './tunnel-resume.ts';
+import { endsSession, reasonOf } from './session-over.ts';
+
+export interface CutTunnelsOptions {
+  readonly session: AgentSession;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly asksForModes: boolean;
+  /** When nothing is tried any more. */
+  readonly signal: AbortSignal;
+  /** The agreement on modes for another connection of a tunnel. */
+  readonly agreeOn: (
+    link: TunnelLink,
+    exporter: Uint8Array,
+    send: (frame: LinkFrame) => void,
+    onFault: (error: ProxyError) => void,
+  ) => LinkAgreement;
+  /** The tunnel goes on. */
+  readonly onResumed: (link: TunnelLink, agreement: LinkAgreement | undefined) => void;
+}
+
+interface Known {
+  readonly ticket: ResumableFrame;
+  epoch: number;
+}
+
+export class CutTunnels {
+  readonly #options: CutTunnelsOptions;
+  readonly #known = new WeakMap<TunnelLink, Known>();
+
+  constructor(options: CutTunnelsOptions) {
+    this.#options = options;
+  }
+
+  /** The gateway said how the tunnel can go on. */
+  learn(link: TunnelLink, ticket: ResumableFrame): void {
+    this.#known.set(link, { ticket, epoch: 0 });
+  }
+
+  /**
+   * The connection of a tunnel is lost. Gives whether the tunnel goes on, as soon as that is known; one that has nothing to say, or that
+   * cannot, ends at once.
+   */
+  async cut(link: TunnelLink): Promise<boolean> {
+    const known = this.#known.get(link);
+    if (known === undefined || link.state.isSettled || this.#options.signal.aborted) {
+      link.destroy(new ProxyError('tunnel_lost', 'the connection to the gateway was lost'));
+      return false;
+    }
+    try {
+      await this.#tryUntil(performance.now() + known.ticket.windowMs, link, known);
+      return true;
+    } catch (error) {
+      link.destroy(asProxyError(error));
+      return false;
+    }
+  }
+
+  async #tryUntil(endMs: number, link: TunnelLink, known: Known): Promise<void> {
+    const { session, limits, logger, random, asksForModes, signal, onResumed } = this.#options;
+    const { agreeOn } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      await delay(reconnectDelayMs(attempt, limits, random), signal);
+      if (link.isOver) throw new ProxyError('tunnel_lost', 'the tunnel has ended meanwhile');
+      known.epoch += 1;
+      const { ticket, epoch } = known;
+      try {
+        const agreement = await resumeTunnel({
+          session,
+          limits,
+          link,
+          ticket,
+          epoch,
+          asksForModes,
+          signal,
+          agreeOn: (exporter, send, onFault) => agreeOn(link, exporter, send, onFault),
+        });
+        logger.info(`the tunnel to the gateway goes on with ${link.streamCount} streams`);
+        return onResumed(link, agreement);
+      } catch (failure) {
+        const error = asProxyError(failure);
+        if (isFinal(error) || performance.now() >= endMs) throw error;
+        if (reasonOf(error) === 'token_expired') await session.renew(signal).catch(() => undefined);
+      }
+    }
+  }
+}
+
+function isFinal(error: ProxyError): boolean {
+  const reason = reasonOf(error);
+  return reason === 'resume_unknown' || reason === 'resume_refused' || endsSession(error);
+}

@@ -1,0 +1,167 @@
+// The gateway's end of one tunnel with its streams, on one connection after another where that was agreed.
+
+import { createHmac, randomBytes } from 'node:crypto';
+import { TunnelLink } from '../../net/tunnel-link.ts';
+import type { TunnelStream } from '../../net/tunnel-stream.ts';
+import type { WebSocketConnection } from '../../net/websocket-connection.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { LinkFrame, ResumableFrame } from '../../protocol/frame.ts';
+import { resumeIdBytes, resumeSecretBytes } from '../../protocol/resume-frames.ts';
+import type { AuthenticatedSession } from '../sessions/session-service.ts';
+import type { SigningKey } from '../sessions/signing-key.ts';
+import { LinkModes } from './link-modes.ts';
+import { handleStream } from './stream-handler.ts';
+import type { StreamParts, StreamPort } from './stream-scene.ts';
+
+export interface LinkTunnelOptions {
+  readonly webSocket: WebSocketConnection;
+  readonly session: AuthenticatedSession;
+  /** What the TLS of the link gives to its two ends alone. */
+  readonly exporter: Uint8Array | undefined;
+  readonly parts: StreamParts;
+  readonly publicOrigins: readonly string[];
+  readonly signingKey: Pick<SigningKey, 'signText'>;
+  /** A limit was reached. */
+  readonly onFault: (error: ProxyError | undefined) => void;
+}
+
+export class LinkTunnel {
+  readonly sessionId: string;
+  readonly link: TunnelLink;
+  /** What it goes on by, where it outlives its connection. */
+  readonly ticket: ResumableFrame | undefined;
+  /** The number of the attempt that last took it on. */
+  epoch = 0;
+  /** Attempts that have not proven themselves yet. */
+  readonly candidates = new Set<WebSocketConnection>();
+  readonly #options: LinkTunnelOptions;
+  #modes: LinkModes | undefined;
+  #waitTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: LinkTunnelOptions) {
+    this.#options = options;
+    const { webSocket, session, exporter, parts } = options;
+    const { principal } = session;
+    const { sessionId } = principal;
+    this.sessionId = sessionId;
+    this.link = new TunnelLink({
+      webSocket,
+      role: 'gateway',
+      limits: parts.limits,
+      spare: parts.held.spare(sessionId),
+      unread: parts.unread.counted(sessionId),
+      isResumable: webSocket.isResumable,
+      onStream: (stream) => {
+        void handleStream(
+          linkPort(stream, () => this.#modes),
+          principal,
+          parts,
+        );
+      },
+      agreesOnModes: webSocket.agreesOnModes,
+      onLinkFrame: (frame) => this.#modes?.receive(frame),
+      onRefused: (error) => options.onFault(error),
+      onReceive: () => parts.loopWatch?.enter(sessionId),
+      onDetached: () => this.#waitForLink(),
+    });
+    const send = (frame: LinkFrame): void => this.link.sendLinkFrame(frame);
+    if (webSocket.agreesOnModes && exporter !== undefined) this.#modes = this.modesOf(exporter, send);
+    if (webSocket.isResumable) this.link.sendLinkFrame((this.ticket = this.#newTicket()));
+    void this.link.closed.then(() => clearTimeout(this.#waitTimer));
+  }
+
+  get isWaiting(): boolean {
+    return this.#waitTimer !== undefined;
+  }
+
+  /** The agreement on modes for one connection of the tunnel. */
+  modesOf(exporter: Uint8Array, send: (frame: LinkFrame) => void, challenge?: Uint8Array): LinkModes {
+    const { session, parts, publicOrigins, signingKey } = this.#options;
+    return new LinkModes({
+      principal: session.principal,
+      key: session.key,
+      exporter,
+      publicOrigins,
+      signingKey,
+      policy: parts.policy,
+      send,
+      limits: parts.limits,
+      ...(challenge === undefined || this.ticket === undefined
+        ? {}
+        : { challenge, tunnelId: this.ticket.tunnelId }),
+    });
+  }
+
+  /** A keyed hash by the secret of the tunnel. */
+  mac(text: Uint8Array): Uint8Array {
+    return createHmac('sha256', this.ticket?.secret ?? randomBytes(resumeSecretBytes))
+      .update(text)
+      .digest();
+  }
+
+  /** Another connection took it on, for which these modes were agreed. */
+  takenOn(epoch: number, modes: LinkModes | undefined): void {
+    this.epoch = epoch;
+    this.#modes = modes;
+    clearTimeout(this.#waitTimer);
+    this.#waitTimer = undefined;
+  }
+
+  policyChanged(): void {
+    this.#modes?.policyChanged();
+  }
+
+  drain(deadlineMs: number): Promise<void> {
+    return this.link.drain(deadlineMs);
+  }
+
+  dismiss(error: ProxyError): void {
+    this.link.dismiss(error);
+  }
+
+  destroy(error: ProxyError): void {
+    this.link.destroy(error);
+  }
+
+  #newTicket(): ResumableFrame {
+    return {
+      type: 'resumable',
+      tunnelId: new Uint8Array(randomBytes(resumeIdBytes)),
+      secret: new Uint8Array(randomBytes(resumeSecretBytes)),
+      windowMs: this.#options.parts.limits.resumeWindowMs,
+    };
+  }
+
+  /** Streams and what they hold stay for as long as another connection may come. */
+  #waitForLink(): void {
+    const { resumeWindowMs } = this.#options.parts.limits;
+    const late = `no connection took the place of the lost one within ${resumeWindowMs} ms (resumeWindowMs)`;
+    clearTimeout(this.#waitTimer);
+    this.#waitTimer = setTimeout(() => {
+      this.link.destroy(new ProxyError('tunnel_lost', late, { limit: 'resumeWindowMs' }));
+    }, resumeWindowMs).unref();
+  }
+}
+
+function linkPort(stream: TunnelStream, modes: () => LinkModes | undefined): StreamPort {
+  stream.on('error', () => {
+    // Who uses the stream learns it from its own end; an unheard 'error' would end the process.
+  });
+  let accepted = false;
+  return {
+    duplex: stream,
+    fields: stream.fields,
+    allowsMode: (mode) => modes()?.allows(mode) ?? false,
+    accept: () => {
+      accepted = true;
+      stream.accept();
+    },
+    refuse: (error) => {
+      if (accepted) stream.reset(error);
+      else stream.refuse(error);
+    },
+    reset: (error) => {
+      stream.reset(error);
+    },
+  };
+}

@@ -1,0 +1,267 @@
+// Who may go on with a tunnel, over plain HTTP: agents with their own code, and others who know a part of what it takes.
+
+import assert from 'node:assert/strict';
+import { randomBytes, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { test } from 'node:test';
+
+import type { AgentSession } from '../../../src/agent/uplink/enrol.ts';
+import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
+import { resumeTunnel } from '../../../src/agent/uplink/tunnel-resume.ts';
+import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
+import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
+import { TunnelLink } from '../../../src/net/tunnel-link.ts';
+import { connectWebSocket } from '../../../src/net/websocket-handshake.ts';
+import type { WebSocketRefusedError } from '../../../src/net/websocket-refusal.ts';
+import type { ProxyError } from '../../../src/protocol/error.ts';
+import { type ResumableFrame, tunnelSubprotocol } from '../../../src/protocol/frame.ts';
+import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
+import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
+import { sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
+import { waitUntil } from '../../support/program.ts';
+import { openTestSessions, origin, type TestAgent, type TestSessions } from '../session-fixture.ts';
+
+interface AgentTunnel {
+  readonly link: TunnelLink;
+  readonly ticket: ResumableFrame;
+}
+
+interface Scene extends AsyncDisposable {
+  readonly sessions: TestSessions;
+  readonly tunnels: TunnelServer;
+  readonly held: HeldOctets;
+  /** What was refused, of which session. */
+  readonly refused: readonly (readonly [message: string, sessionId: string])[];
+  enrol(): Promise<TestAgent>;
+  open(agent: TestAgent): Promise<AgentTunnel>;
+  /** An attempt of the agent's own code with these facts. Gives the code of the error, or `goes on`. */
+  resume(
+    agent: TestAgent,
+    tunnel: AgentTunnel,
+    changes: { readonly epoch: number; readonly signer?: TestAgent },
+  ): Promise<string>;
+}
+
+const signerOf =
+  (agent: TestAgent) =>
+  (text: Uint8Array): Promise<Uint8Array> =>
+    Promise.resolve(new Uint8Array(sign(null, text, agent.key.privateKey)));
+
+async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const limits = { ...defaultLimits, ...changes };
+  const sessions = stack.use(await openTestSessions({ limits }));
+  const refused: (readonly [string, string])[] = [];
+  const held = new HeldOctets(limits);
+  // A stream is refused where its parts are missing, which is an end like any other.
+  const parts = {
+    limits,
+    held,
+    unread: new HeldOctets(limits, unreadBounds),
+    clock: () => sessions.nowMs(),
+  } as unknown as StreamParts;
+  const tunnels = new TunnelServer({
+    sessions: sessions.service,
+    parts,
+    publicOrigins: [origin],
+    signingKey: createSigningKey(),
+    onResumeRefused: (error, { sessionId }) => refused.push([error.message, sessionId]),
+  });
+  const server = createServer();
+  server.on('upgrade', (request, socket, head) => void tunnels.handleUpgrade(request, socket, head));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stack.defer(() => void server.close());
+  stack.defer(() => tunnels.destroy());
+  const { port } = server.address() as AddressInfo;
+  const plain = openGateway(`http://127.0.0.1:${port}`, { ca: '', dangerouslyAllowPlainGateway: true });
+  const gateway = { ...plain, address: { ...plain.address, hostField: new URL(origin).host } };
+  const headersOf = (agent: TestAgent): readonly (readonly [string, string])[] => {
+    const { authorization = '', proof = '' } = agent.request('GET', tunnelPath);
+    return [
+      ['authorization', authorization],
+      ['dpop', proof],
+    ];
+  };
+  const links = new Set<TunnelLink>();
+  stack.defer(() => {
+    for (const link of links) link.destroy();
+  });
+  const owned = stack.move();
+  return {
+    sessions,
+    tunnels,
+    held,
+    refused,
+    enrol: () => sessions.enrol(sessions.token()),
+    open: async (agent) => {
+      const webSocket = await connectWebSocket({
+        socket: connect(port, '127.0.0.1'),
+        host: gateway.address.hostField,
+        path: tunnelPath,
+        subprotocols: [tunnelSubprotocol],
+        headers: headersOf(agent),
+        resume: 'agree',
+        limits,
+      });
+      assert.ok(webSocket.isResumable);
+      const told = Promise.withResolvers<ResumableFrame>();
+      const link = new TunnelLink({
+        webSocket,
+        role: 'agent',
+        limits,
+        isResumable: true,
+        onResumable: (frame) => told.resolve(frame),
+      });
+      links.add(link);
+      return { link, ticket: await told.promise };
+    },
+    resume: async (agent, { link, ticket }, { epoch, signer = agent }) => {
+      // Of what an agent's session can do, this is what an attempt uses.
+      const session = {
+        gateway,
+        authorize: () => Promise.resolve(headersOf(agent)),
+        signText: signerOf(signer),
+      } as unknown as AgentSession;
+      try {
+        await resumeTunnel({
+          session,
+          limits,
+          link,
+          ticket,
+          epoch,
+          asksForModes: false,
+          signal: new AbortController().signal,
+          agreeOn: () => assert.fail('modes are not asked for'),
+        });
+        return 'goes on';
+      } catch (error) {
+        return (error as WebSocketRefusedError).problem?.error ?? (error as ProxyError).code;
+      }
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+test('a tunnel goes on upon another connection, and again, each time with a later number', async () => {
+  await using scene = await openScene();
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  for (const epoch of [1, 2, 7]) {
+    tunnel.link.detach();
+    assert.equal(await scene.resume(agent, tunnel, { epoch }), 'goes on');
+    assert.ok((await tunnel.link.roundTrip()) >= 0);
+  }
+  assert.equal(scene.tunnels.tunnelCount, 1);
+  assert.deepEqual(scene.refused, []);
+});
+
+test('a number that was used is refused, whoever repeats it, and the tunnel stays where it is', async () => {
+  await using scene = await openScene();
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  tunnel.link.detach();
+  assert.equal(await scene.resume(agent, tunnel, { epoch: 5 }), 'goes on');
+  const other = { ...tunnel, link: (await scene.open(agent)).link };
+  for (const epoch of [5, 1]) assert.equal(await scene.resume(agent, other, { epoch }), 'resume_refused');
+  assert.ok((await tunnel.link.roundTrip()) >= 0);
+  assert.equal(scene.refused.length, 2);
+  assert.ok(scene.refused.every(([, sessionId]) => sessionId === agent.sessionId));
+});
+
+test('a tunnel of another session is not there, and whoever asks is told of', async () => {
+  await using scene = await openScene();
+  const [agent, thief] = [await scene.enrol(), await scene.enrol()];
+  const tunnel = await scene.open(agent);
+  tunnel.link.detach();
+  assert.equal(await scene.resume(thief, tunnel, { epoch: 1 }), 'resume_unknown');
+  assert.deepEqual(scene.refused, [['the tunnel is of another session', thief.sessionId]]);
+  assert.equal(await scene.resume(agent, tunnel, { epoch: 1 }), 'goes on');
+});
+
+test('a tunnel that never was is not there, which is no attack', async () => {
+  await using scene = await openScene();
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  tunnel.link.detach();
+  const never = { ...tunnel.ticket, tunnelId: new Uint8Array(randomBytes(32)) };
+  assert.equal(await scene.resume(agent, { ...tunnel, ticket: never }, { epoch: 1 }), 'resume_unknown');
+  assert.deepEqual(scene.refused, []);
+});
+
+test('neither the secret without the key nor the key without the secret takes a tunnel', async () => {
+  await using scene = await openScene();
+  const [agent, other] = [await scene.enrol(), await scene.enrol()];
+  const tunnel = await scene.open(agent);
+  const thief = await scene.open(agent);
+  thief.link.detach();
+  const stolen = { link: thief.link, ticket: tunnel.ticket };
+  assert.equal(await scene.resume(agent, stolen, { epoch: 1, signer: other }), 'resume_refused');
+  const guessed = { ...tunnel.ticket, secret: new Uint8Array(randomBytes(32)) };
+  assert.equal(
+    await scene.resume(agent, { link: thief.link, ticket: guessed }, { epoch: 2 }),
+    'resume_refused',
+  );
+  assert.match(String(scene.refused[0]), /not signed by the key of the session/);
+  assert.match(String(scene.refused[1]), /does not know the secret/);
+  // The tunnel noticed nothing.
+  assert.ok((await tunnel.link.roundTrip()) >= 0);
+});
+
+test('a count of what was never sent ends the tunnel at both ends', async () => {
+  await using scene = await openScene();
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  tunnel.link.detach();
+  const liar = new Proxy(tunnel.link, {
+    get: (link, name) => {
+      if (name === 'state') return { receivedBytes: 1_000_000, carriedPlainModes: false };
+      const value: unknown = Reflect.get(link, name, link);
+      return typeof value === 'function' ? (value.bind(link) as unknown) : value;
+    },
+  });
+  await scene.resume(agent, { ...tunnel, link: liar }, { epoch: 1 });
+  await waitUntil('the tunnel ends', () => scene.tunnels.tunnelCount === 0);
+  assert.match(String(scene.refused[0]), /counts octets that cannot be/);
+});
+
+test('of two attempts at once one has the tunnel', async () => {
+  await using scene = await openScene();
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  const other = await scene.open(agent);
+  for (const { link } of [tunnel, other]) link.detach();
+  const outcomes = await Promise.all([
+    scene.resume(agent, tunnel, { epoch: 1 }),
+    scene.resume(agent, { link: other.link, ticket: tunnel.ticket }, { epoch: 1 }),
+  ]);
+  assert.deepEqual(outcomes.toSorted(), ['goes on', 'resume_refused']);
+});
+
+test('a tunnel ends when no connection comes in time, and nothing of it is held', async () => {
+  await using scene = await openScene({ resumeWindowMs: 50, tunnelsPerSessionMax: 2 });
+  const agent = await scene.enrol();
+  const late = await scene.open(agent);
+  late.link.detach();
+  await waitUntil('the time is over', () => scene.tunnels.tunnelCount === 0);
+  assert.equal(await scene.resume(agent, late, { epoch: 1 }), 'resume_unknown');
+  assert.equal(scene.held.all, 0);
+});
+
+test('tunnels that wait without streams make room, and end with their session', async () => {
+  await using scene = await openScene({ tunnelsPerSessionMax: 2 });
+  const agent = await scene.enrol();
+  for (let count = 0; count < 5; count += 1) {
+    const { link } = await scene.open(agent);
+    link.detach();
+    const most = Math.min(count + 1, 2);
+    await waitUntil('it waits', () => scene.tunnels.tunnelCount <= most);
+  }
+  const kept = await scene.open(agent);
+  kept.link.detach();
+  await scene.sessions.service.end(agent.request('DELETE', sessionPath));
+  await waitUntil('the session ended', () => scene.tunnels.tunnelCount === 0);
+});
