@@ -2,10 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -73,6 +72,13 @@ test(
       async () => (await rows('SELECT 1 FROM audit_open')).length === 1,
     );
 
+    // A token that is used at one gateway is used at all of them.
+    const token = await set.issueToken();
+    const copy = join(files, 'copied-token');
+    await copyFile(token, copy);
+    const first = await runCommand(launcher, ['run', ...set.agentOptions(token), '--', 'true']);
+    assert.equal(first.code, 0, first.stderr);
+
     process.kill(set.gateway.pid, 'SIGKILL');
     await waitUntil('the gateway is gone', () => !isRunning(set.gateway.pid));
     const again = stack.use(await startGatewayProcess(set.configFile));
@@ -83,6 +89,14 @@ test(
       ['/endless'],
     );
 
+    const withToken = (token: string, command: string) => {
+      const at = ['--gateway', again.url, '--gateway-ca', set.gatewayCaFile, '--token-file', token];
+      return runCommand(launcher, ['run', ...at, '--', 'echo', command]);
+    };
+    assert.match((await withToken(copy, 'stolen')).stderr, /\[token_reused\]/);
+    const alarms = await rows(`SELECT event FROM audit WHERE kind = 'alarm'`);
+    assert.equal(alarms.length, 1, JSON.stringify(alarms));
+
     const operator = (...args: string[]) => mustRun(launcher, [...args, '--config', set.configFile]);
     const [session] = (await operator('session', 'list', '--json'))
       .trim()
@@ -92,7 +106,7 @@ test(
     await operator('session', 'revoke', session.id);
     const [last] = await rows(`SELECT event FROM audit WHERE event LIKE '%"action":"revoked"%'`);
     assert.ok(String(last?.['event']).includes(String(session.id)));
-    assert.deepEqual(await rows(`SELECT state FROM session`), [{ state: 'revoked' }]);
+    assert.deepEqual(await rows(`SELECT state FROM session WHERE state = 'committed'`), []);
 
     await writeFile(join(files, 'password'), 'wrong');
     const refused = await runCommand(launcher, ['session', 'list', '--config', set.configFile]);
