@@ -38,7 +38,8 @@ export class ConnectionEnd {
   get #progress(): number {
     const socket = this.#socket;
     // A stream of a tunnel tells what left it; of other sockets what waits becomes less.
-    const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0;
+    const told: unknown = 'bytesWritten' in socket ? socket.bytesWritten : undefined;
+    const written = typeof told === 'number' ? told : 0;
     return written - socket.writableLength;
   }
 
