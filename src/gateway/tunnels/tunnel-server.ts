@@ -169,7 +169,7 @@ export class TunnelServer {
       // A zero mask is fine inside TLS only (RFC 6455 §5.3 guards plain intermediaries).
       allowZeroMask: 'encrypted' in socket,
       allowModes: exporter !== undefined,
-      allowResume: limits.resumeWindowMs > 0,
+      allowResume: true,
       limits,
     });
   }
