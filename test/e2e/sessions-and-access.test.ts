@@ -20,7 +20,6 @@ import { createTestAuthority } from '../support/test-authority.ts';
 let origin: EndlessOrigin;
 let set: Deployment;
 let agent: AgentProcess;
-let ca: string;
 const connections: https.Agent[] = [];
 
 before(async () => {
@@ -35,7 +34,6 @@ before(async () => {
     config: { upstream: { ca: 'origins.pem', proxy: { url: origin.proxyUrl } } },
   });
   agent = await set.startAgent();
-  ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
 });
 after(async () => {
   for (const connection of connections) connection.destroy();
@@ -44,15 +42,16 @@ after(async () => {
   await origin?.[Symbol.asyncDispose]();
 });
 
-const targetOf = (host: string, of: AgentProcess = agent): ProxyTarget => ({
+/** A client of the session: the root of another one is not its root where TLS of clients ends in the agent. */
+const targetOf = async (host: string, of: AgentProcess = agent): Promise<ProxyTarget> => ({
   relayPort: of.relayPort,
   host,
   port: 443,
-  ca,
+  ca: await readFile(of.env['SSL_CERT_FILE'] ?? '', 'utf8'),
 });
 
 async function get(host: string, path: string, of = agent): Promise<IncomingMessage> {
-  const target = targetOf(host, of);
+  const target = await targetOf(host, of);
   const connection = await agentThrough(target);
   connections.push(connection);
   const request = https.get({ agent: connection, host, port: target.port, path });
@@ -72,7 +71,7 @@ async function download(host: string, of = agent): Promise<{ readonly ended: Pro
 }
 
 async function webSocket(host: string, of = agent): Promise<{ readonly ended: Promise<number> }> {
-  const socket: TLSSocket = await tlsThrough(targetOf(host, of));
+  const socket: TLSSocket = await tlsThrough(await targetOf(host, of));
   socket.write(
     `GET /endless HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
