@@ -107,7 +107,7 @@ export class ClientConnection implements ResponseTransport {
       const message = 'the request head did not arrive in time (headTimeoutMs)';
       this.#respondMalformed(new ProxyError('timeout', message, { limit: 'headTimeoutMs' }), 408);
     } else if (this.#idleSinceMs !== undefined && nowMs - this.#idleSinceMs > defaultLimits.clientKeepAliveMs)
-      this.#finish();
+      this.#finish(true);
   }
 
   /** Ends the connection with what runs on it. */
@@ -340,13 +340,14 @@ export class ClientConnection implements ResponseTransport {
     record.refusedWith(status);
     record.ended();
     const socket = this.#socket;
+    const isIdle = !this.#isFull && socket.writableLength === 0;
     if (!socket.destroyed && !socket.writableEnded)
       this.#bytes.write(Buffer.from(encodeRefusal(fault, status, record.traceId)));
-    this.#finish();
+    this.#finish(isIdle);
   }
 
-  /** No more requests. A client that does not close its own side is cut off. */
-  #finish(): void {
+  /** No more requests. A client that does not close its own side is cut off. `isIdle`: no response waits for it. */
+  #finish(isIdle = false): void {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
     this.#held = undefined;
@@ -354,7 +355,7 @@ export class ClientConnection implements ResponseTransport {
     if (this.#socket.destroyed) return;
     if (this.#isFull) this.#waits(defaultLimits.stalledResponseBytes);
     this.#bytes.flush();
-    this.#end = new ConnectionEnd(this.#socket, this.#parts.limits);
+    this.#end = new ConnectionEnd(this.#socket, this.#parts.limits, isIdle);
     this.#bytes.resume();
   }
 

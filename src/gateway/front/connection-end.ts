@@ -12,10 +12,14 @@ export class ConnectionEnd {
   /** What the client has taken of what was written, in whatever the socket tells; and since when it is that. */
   #mark: number;
   #markMs: number;
+  /** Without progress. Who waits for no response loses none, and a TLS connection that broke takes neither refusal nor end. */
+  readonly #patienceMs: number;
 
-  constructor(socket: Duplex, limits: EndLimits) {
+  /** `isIdle`: no response waits, at most a refusal of ours. */
+  constructor(socket: Duplex, limits: EndLimits, isIdle = false) {
     this.#socket = socket;
     this.#limits = limits;
+    this.#patienceMs = isIdle ? limits.lingerTimeoutMs : limits.idleTimeoutMs;
     socket.end();
     this.#mark = this.#progress;
     this.#markMs = performance.now();
@@ -32,7 +36,7 @@ export class ConnectionEnd {
     if (mark !== this.#mark) {
       this.#mark = mark;
       this.#markMs = nowMs;
-    } else if (nowMs - this.#markMs > this.#limits.idleTimeoutMs) this.#socket.destroy();
+    } else if (nowMs - this.#markMs > this.#patienceMs) this.#socket.destroy();
   }
 
   get #progress(): number {

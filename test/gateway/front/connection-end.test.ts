@@ -141,3 +141,18 @@ test('a response in place of a WebSocket does not wait without end', async () =>
   connection.look(performance.now() + 2 * defaultLimits.idleTimeoutMs);
   await waitUntil('the end', () => far.closed);
 });
+
+test('an end that never leaves is waited for no longer than a client may linger, where no response waits', () => {
+  for (const [isIdle, afterMs, isOver] of [
+    [true, 5, false],
+    [true, 15, true],
+    [false, 15, false],
+    [false, 1010, true],
+  ] as const) {
+    // As TLS whose other side has begun a handshake that nobody goes on with.
+    const socket = new Duplex({ read: () => undefined, final: () => undefined });
+    const end = new ConnectionEnd(socket, { idleTimeoutMs: 1000, lingerTimeoutMs: 10 }, isIdle);
+    end.look(performance.now() + afterMs);
+    assert.equal(socket.destroyed, isOver, `${String(isIdle)} ${String(afterMs)}`);
+  }
+});
