@@ -196,12 +196,17 @@ test('a helper whose agent is killed before it became the command does not becom
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   agent.stdout.setEncoding('utf8');
-  const [said] = (await once(agent.stdout, 'data')) as [string];
-  if (agent.signalCode === null) await once(agent, 'exit');
-  assert.equal(agent.signalCode, 'SIGKILL');
-  // The helper has the other end of the same pipe.
+  // The helper has the other end of the same pipe. It may end with its agent, before that is looked at.
   const ended = once(agent.stdout, 'close');
-  process.kill(Number(said), 'SIGCONT');
+  const exited = once(agent, 'exit');
+  const [said] = (await once(agent.stdout, 'data')) as [string];
+  await exited;
+  assert.equal(agent.signalCode, 'SIGKILL');
+  try {
+    process.kill(Number(said), 'SIGCONT');
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH');
+  }
   await ended;
   assert.ok(!existsSync(mark), 'the command ran without an agent');
 });
