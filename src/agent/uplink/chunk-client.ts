@@ -3,16 +3,14 @@
 import { ResponseReader } from '../../http/response-reader.ts';
 import { ChunkStream, chunkStream } from '../../net/chunk-stream.ts';
 import type { WebSocketConnection } from '../../net/websocket-connection.ts';
-import { connectWebSocket } from '../../net/websocket-handshake.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { knownErrorCode } from '../../protocol/error-table.ts';
 import { chunkSubprotocol, type OpenFields } from '../../protocol/frame.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { printable } from '../../protocol/printable.ts';
-import { tunnelPath } from '../../protocol/session-messages.ts';
 import { DestinationRefused } from './destination-refused.ts';
 import type { AgentSession } from './enrol.ts';
-import { openConnection } from './gateway-connection.ts';
+import { openGatewayWebSocket } from './gateway-web-socket.ts';
 import { endsSession, reasonOf } from './session-over.ts';
 
 export interface ChunkClientOptions {
@@ -134,19 +132,11 @@ export class ChunkClient implements AsyncDisposable {
 
   async #connect(signal: AbortSignal | undefined): Promise<WebSocketConnection> {
     const { session, limits } = this.#options;
-    const { gateway } = session;
-    const headers = await session.authorize('GET', tunnelPath);
-    const socket = await openConnection(gateway, limits, signal);
-    const webSocket = await connectWebSocket({
-      socket,
-      host: gateway.address.hostField,
-      path: `${gateway.address.prefix}${tunnelPath}`,
-      subprotocols: [chunkSubprotocol],
-      headers,
-      // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
-      zeroMask: gateway.address.secure,
+    const { webSocket } = await openGatewayWebSocket({
+      session,
       limits,
-      ...(signal === undefined ? {} : { signal }),
+      subprotocol: chunkSubprotocol,
+      signal,
     });
     // It ended while the gateway took its time.
     if (this.#endReason === undefined) return webSocket;

@@ -4,15 +4,12 @@ import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { errorCodeOfWire } from '../../protocol/error-table.ts';
 import { type OpenFields, type PlainMode, tunnelSubprotocol } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
-import { tunnelPath } from '../../protocol/session-messages.ts';
-import { linkExporter } from '../../net/link-exporter.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
-import { connectWebSocket } from '../../net/websocket-handshake.ts';
 import { CutTunnels } from './cut-tunnels.ts';
 import { delay, reconnectDelayMs } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
-import { openConnection } from './gateway-connection.ts';
+import { openGatewayWebSocket } from './gateway-web-socket.ts';
 import { LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
 import { endsSession, reasonOf } from './session-over.ts';
 import type { Logger } from '../../system/logger.ts';
@@ -351,26 +348,14 @@ export class TunnelClient implements AsyncDisposable {
   }
 
   async #connect(signal: AbortSignal | undefined): Promise<TunnelLink> {
-    const { session, limits } = this.#options;
-    const { gateway } = session;
-    // Signed before: a connection whose user waits for something else has nobody who hears of its reset.
-    const headers = await session.authorize('GET', tunnelPath);
-    const socket = await openConnection(gateway, limits, signal);
+    const { limits, asksForModes } = this.#options;
+    const { webSocket, exporter } = await openGatewayWebSocket({
+      ...this.#options,
+      subprotocol: tunnelSubprotocol,
+      resume: 'agree',
+      signal,
+    });
     try {
-      const exporter = this.#options.asksForModes === true ? linkExporter(socket) : undefined;
-      const webSocket = await connectWebSocket({
-        socket,
-        host: gateway.address.hostField,
-        path: `${gateway.address.prefix}${tunnelPath}`,
-        subprotocols: [tunnelSubprotocol],
-        headers,
-        offersModes: exporter !== undefined,
-        resume: 'agree',
-        // Masks guard plain-text intermediaries; inside TLS a zero mask saves the pass over all bytes.
-        zeroMask: gateway.address.secure,
-        limits,
-        ...(signal === undefined ? {} : { signal }),
-      });
       const link: TunnelLink = new TunnelLink({
         webSocket,
         role: 'agent',
@@ -382,10 +367,10 @@ export class TunnelClient implements AsyncDisposable {
         onResumable: (frame) => this.#cut.learn(link, frame),
         onDetached: () => this.#detached(link),
       });
-      if (this.#options.asksForModes === true) this.#agree(link, webSocket.agreesOnModes, exporter);
+      if (asksForModes === true) this.#agree(link, webSocket.agreesOnModes, exporter);
       return link;
     } catch (error) {
-      socket.destroy();
+      webSocket.destroy();
       throw error;
     }
   }

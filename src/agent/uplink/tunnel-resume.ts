@@ -1,12 +1,10 @@
 // One attempt of the agent to go on with a tunnel upon another connection. docs/reference/wire.md has the order of what is said.
 
 import { createHmac } from 'node:crypto';
-import { linkExporter } from '../../net/link-exporter.ts';
 import { MessageFrames } from '../../net/message-frames.ts';
 import { resumeNameOf } from '../../net/resume-name.ts';
 import type { TunnelLink } from '../../net/tunnel-link.ts';
 import type { WebSocketConnection, WebSocketHandlers } from '../../net/websocket-connection.ts';
-import { connectWebSocket } from '../../net/websocket-handshake.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { errorCodeOfWire } from '../../protocol/error-table.ts';
 import { type Frame, type LinkFrame, type ResumableFrame, tunnelSubprotocol } from '../../protocol/frame.ts';
@@ -14,10 +12,9 @@ import { encodeFrame } from '../../protocol/frame-codec.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { printable } from '../../protocol/printable.ts';
 import { checkConfirmation, claimResume, type ResumeAttempt } from '../../protocol/resume-proof.ts';
-import { tunnelPath } from '../../protocol/session-messages.ts';
 import { unexpected } from '../../protocol/tunnel-fault.ts';
 import type { AgentSession } from './enrol.ts';
-import { openConnection } from './gateway-connection.ts';
+import { openGatewayWebSocket } from './gateway-web-socket.ts';
 import type { LinkAgreement } from './link-agreement.ts';
 
 export interface TunnelResumeOptions {
@@ -43,22 +40,11 @@ export interface TunnelResumeOptions {
  * never will, anything else if another attempt may do better.
  */
 export async function resumeTunnel(options: TunnelResumeOptions): Promise<LinkAgreement | undefined> {
-  const { session, limits, ticket, epoch, signal } = options;
-  const { gateway } = session;
-  const headers = await session.authorize('GET', tunnelPath);
-  const socket = await openConnection(gateway, limits, signal);
-  const exporter = options.asksForModes ? linkExporter(socket) : undefined;
-  const webSocket = await connectWebSocket({
-    socket,
-    host: gateway.address.hostField,
-    path: `${gateway.address.prefix}${tunnelPath}`,
-    subprotocols: [tunnelSubprotocol],
-    headers,
-    offersModes: exporter !== undefined,
+  const { ticket, epoch } = options;
+  const { webSocket, exporter } = await openGatewayWebSocket({
+    ...options,
+    subprotocol: tunnelSubprotocol,
     resume: resumeNameOf({ tunnelId: ticket.tunnelId, epoch }),
-    zeroMask: gateway.address.secure,
-    limits,
-    signal,
   });
   const claimant = new ResumeClaimant(options, webSocket, exporter);
   try {
