@@ -2,8 +2,9 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { plainText } from './clean-text.ts';
+import { eventFields, type Field } from './event-fields.ts';
 import { weightOf } from './event-facts.ts';
-import { filterKeys, type FilterKey } from './filter-keys.ts';
+import { filterKeys } from './filter-keys.ts';
 
 export interface Completion {
   readonly shown: string;
@@ -18,25 +19,24 @@ const completionsMax = 8;
 const eventsMax = 5000;
 const valueCharactersMax = 200;
 
-const values: {
-  readonly [Key in FilterKey]?: (event: AuditEvent) => string | readonly string[] | undefined;
-} = {
-  verdict: ({ verdict }) => verdict,
-  kind: ({ kind }) => kind,
-  action: ({ action }) => action,
-  host: ({ host }) => host,
-  method: ({ method }) => method,
-  status: ({ status }) => status?.toString(),
-  rule: ({ rule }) => rule,
-  credential: ({ injected }) => injected,
-  session: ({ sessionId }) => sessionId,
-  principal: ({ principal }) => principal,
-  error: ({ errorCode }) => errorCode,
-  limit: ({ limit }) => limit,
-  policy: ({ policyVersion }) => policyVersion,
-  observed: ({ observed }) => observed,
-  'git.repository': ({ git }) => git?.repository,
-};
+/** Keys whose values repeat: a path or a number is seldom the one that is looked for. */
+const completedKeys = [
+  'verdict',
+  'kind',
+  'action',
+  'host',
+  'method',
+  'status',
+  'rule',
+  'credential',
+  'session',
+  'principal',
+  'error',
+  'limit',
+  'policy',
+  'observed',
+  'git.repository',
+] as const;
 
 export function completionsAt(
   text: string,
@@ -58,10 +58,9 @@ export function completionsAt(
         from,
         to: caret,
       }));
-  const key = filterKeys.find((one) => one === name.toLowerCase());
-  const read = key === undefined ? undefined : values[key];
-  if (key === undefined || read === undefined) return [];
-  return counted(events, read)
+  const key = completedKeys.find((one) => one === name.toLowerCase());
+  if (key === undefined) return [];
+  return counted(events, eventFields[key])
     .filter(([found]) => found.toLowerCase().includes(value.toLowerCase()) && found !== value)
     .slice(0, completionsMax)
     .map(([found, count]) => {
@@ -72,12 +71,13 @@ export function completionsAt(
 
 function counted(
   events: readonly AuditEvent[],
-  read: (event: AuditEvent) => string | readonly string[] | undefined,
+  read: (event: AuditEvent) => Field,
 ): readonly (readonly [string, number])[] {
   const counts = new Map<string, number>();
   for (const event of events.slice(-eventsMax)) {
     const found = read(event);
-    for (const value of typeof found === 'string' ? [found] : (found ?? []))
+    const said = typeof found === 'object' ? found : found === undefined ? [] : [String(found)];
+    for (const value of said)
       if (value.length <= valueCharactersMax && !value.includes('"'))
         counts.set(value, (counts.get(value) ?? 0) + weightOf(event));
   }

@@ -1,38 +1,10 @@
 // What each key of the filter looks at in an event.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
+import { eventFields, type Field } from './event-fields.ts';
 import { type Comparison, type FilterKey, type Reading, readingOf } from './filter-keys.ts';
 
 export type Matcher = (event: AuditEvent) => boolean;
-
-type Field = string | number | readonly string[] | undefined;
-
-const fields: Readonly<
-  Record<Exclude<FilterKey, 'since' | 'until' | 'trace'>, (event: AuditEvent) => Field>
-> = {
-  verdict: ({ verdict }) => verdict,
-  kind: ({ kind }) => kind,
-  action: ({ action }) => action,
-  host: ({ host }) => host,
-  // Rules look at a path without its query, and so may a filter.
-  path: ({ path }) => (path?.includes('?') === true ? [path, path.slice(0, path.indexOf('?'))] : path),
-  method: ({ method }) => method,
-  status: ({ status }) => status,
-  rule: ({ rule }) => rule,
-  credential: ({ injected }) => injected,
-  session: ({ sessionId }) => sessionId,
-  principal: ({ principal }) => principal,
-  error: ({ errorCode }) => errorCode,
-  limit: ({ limit }) => limit,
-  policy: ({ policyVersion }) => policyVersion,
-  observed: ({ observed }) => observed,
-  'git.repository': ({ git }) => git?.repository,
-  'git.ref': ({ git }) => git?.refs?.map(({ ref }) => ref),
-  sent: ({ requestBytes }) => requestBytes,
-  received: ({ responseBytes }) => responseBytes,
-  took: ({ durationMs }) => durationMs,
-  address: ({ address }) => address,
-};
 
 /** A test for one value of a key; without a key, for a word in host or path. */
 export function matcherOf(key: FilterKey | undefined, value: string, nowMs: number): Matcher {
@@ -45,7 +17,7 @@ export function matcherOf(key: FilterKey | undefined, value: string, nowMs: numb
     const trace = value.toLowerCase();
     return ({ traceId, lastTraceId }) => traceId.startsWith(trace) || lastTraceId?.startsWith(trace) === true;
   }
-  const field = fields[key];
+  const field = eventFields[key];
   if (reading.form === 'number') return numberTest(field, reading.comparison);
   const fits = textTest(reading.form === 'text' ? reading.pattern : value);
   return (event) => {

@@ -2,7 +2,8 @@
 
 import { type ReactElement, useState } from 'react';
 import { type Access, type AccessTab, accessTabs, groupsOf } from '../../model/access-groups.ts';
-import { useKeys, useSettled } from '../../parts/keys.ts';
+import { useSettled } from '../../parts/keys.ts';
+import { useListKeys } from '../../parts/list-keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
 import { useAsked } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
@@ -26,7 +27,7 @@ export function AccessView({ place }: { readonly place: Place }): ReactElement {
     setWriting(undefined);
     go(addressOf('access', '', { tab: next === 'pending' ? undefined : next, id }), { replace: true });
   };
-  useListKeys(shown, current, choose);
+  useListKeys({ shown, marked: current?.id ?? '', mark: choose });
   return (
     <section className={`view acc ${chosen === undefined ? '' : 'show'}`} aria-label="Access">
       <Head tab={tab} all={asked.value?.items} choose={(next) => choose('', next)} />
@@ -85,25 +86,6 @@ function Head({ tab, all, choose }: HeadProps): ReactElement {
       />
     </header>
   );
-}
-
-function useListKeys(
-  shown: readonly Access[],
-  current: Access | undefined,
-  choose: (id: string) => void,
-): void {
-  const move = (by: 1 | -1): void => {
-    const at = shown.findIndex(({ id }) => id === current?.id);
-    const next = shown[Math.max(0, Math.min(shown.length - 1, at + by))];
-    if (next !== undefined) choose(next.id);
-  };
-  useKeys({
-    j: () => move(1),
-    k: () => move(-1),
-    ArrowDown: () => move(1),
-    ArrowUp: () => move(-1),
-    Escape: () => choose(''),
-  });
 }
 
 /** In the order of the list on the left. */

@@ -5,7 +5,7 @@ import type { OutputOf } from '../../../api/admin/routes.ts';
 import { plural } from '../../model/display.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
 import { Icon } from '../../parts/icon.tsx';
-import { useKeys } from '../../parts/keys.ts';
+import { useListKeys } from '../../parts/list-keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
 import { useAsked } from '../../parts/operator.ts';
 import { useTotals } from '../../parts/totals.ts';
@@ -31,7 +31,7 @@ export function SessionsView({ place }: { readonly place: Place }): ReactElement
   const shown = sorted(items, order, totals);
   const show = (id: string): void =>
     go(addressOf('sessions', id, { q: query, all: isAll ? 'true' : undefined }), { replace: true });
-  useListKeys(shown, place.id, show);
+  useListKeys({ shown, marked: place.id, mark: show });
   return (
     <section className={`view ses ${place.id === '' ? '' : 'open'}`} aria-label="Sessions">
       <SessionsHead
@@ -67,21 +67,6 @@ export function SessionsView({ place }: { readonly place: Place }): ReactElement
       </div>
     </section>
   );
-}
-
-function useListKeys(shown: readonly Session[], marked: string, show: (id: string) => void): void {
-  const move = (by: 1 | -1): void => {
-    const at = shown.findIndex(({ id }) => id === marked);
-    const next = shown[at < 0 ? 0 : Math.max(0, Math.min(shown.length - 1, at + by))];
-    if (next !== undefined) show(next.id);
-  };
-  useKeys({
-    j: () => move(1),
-    k: () => move(-1),
-    ArrowDown: () => move(1),
-    ArrowUp: () => move(-1),
-    Escape: marked === '' ? undefined : () => show(''),
-  });
 }
 
 function nothingText(query: string): string {
