@@ -51,7 +51,7 @@ export class AdminClient {
     path: string,
     body: object,
   ): Promise<OutputOf<Operation>> {
-    const headers = { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() };
+    const headers = { 'content-type': 'application/json', 'idempotency-key': newKey() };
     const init = { method: 'POST', headers, body: JSON.stringify(body), signal: bounded() };
     return (await bodyOf(await this.#ask(path, init))) as OutputOf<Operation>;
   }
@@ -79,6 +79,11 @@ export class AdminClient {
     if (response.status === 401) this.#onUnknown();
     throw new ApiFault(await problemOf(response), response.status);
   }
+}
+
+/** `randomUUID` is for pages of a secure origin alone. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (octet) => octet.toString(16)).join('-');
 }
 
 /** A segment of a path that holds an id. */

@@ -1,7 +1,7 @@
 // Follows the audit: the newest pages first, then what comes, and after a cut connection what was missed, by cursor.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { clockTime, plural } from '../model/display.ts';
+import { clockTime } from '../model/display.ts';
 import { HeldEvents } from '../model/held-events.ts';
 import { type AdminClient, ApiFault } from './admin-client.ts';
 import { EventStream } from './event-stream.ts';
@@ -83,6 +83,11 @@ export class EventFeed {
         await this.#follow(() => (failures = 0));
       } catch (error) {
         if (this.#isOver()) return;
+        if (this.held.newestId !== undefined && isGone(error)) {
+          this.#beginAnew();
+          // Once at once; an audit that forgets what it has just told is waited for as any fault is.
+          if (failures === 0) continue;
+        }
         const delayMs = retryMs[Math.min(failures, retryMs.length - 1)] ?? 1000;
         this.#cut(error, delayMs);
         await this.#wait(delayMs);
@@ -92,14 +97,21 @@ export class EventFeed {
 
   /** One page more of what was before. */
   async loadOlder(): Promise<void> {
-    if (this.#isSearching || !this.held.hasOlder) return;
+    const { held } = this;
+    if (this.#isSearching || !held.hasOlder || held.events.length >= waitingMax) return;
     this.#isSearching = true;
     this.#tell();
+    const before = held.olderId;
     try {
-      const query = { count: String(pageEvents), before: this.held.oldestId };
+      const query = { count: String(pageEvents), before };
       const { signal } = this.#stop;
       const { items, next } = await this.#client.get('exchanges', '/v1/exchanges', { query, signal });
-      this.held.prepend(items, { hasOlder: next !== undefined });
+      // What was let go meanwhile would leave a hole in front of what is held.
+      if (held.olderId === before) held.prepend(items, next);
+    } catch (error) {
+      // Nothing is older than an event that the audit has forgotten.
+      if (before === undefined || !isGone(error)) throw error;
+      if (held.olderId === before) held.prepend([], undefined);
     } finally {
       this.#isSearching = false;
       this.#tell();
@@ -111,27 +123,29 @@ export class EventFeed {
     return this.#stop.signal.aborted;
   }
 
-  async #follow(onOpen: () => void): Promise<void> {
+  async #follow(onEvents: () => void): Promise<void> {
     const gone = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, gone.signal]);
     const after = this.held.newestId;
-    const body = await this.#client.stream('/v1/exchanges/follow', { query: { after }, signal });
-    const reader = body
-      .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
-      .getReader();
-    // The first page was empty, and something may have come since.
-    if (after === undefined) await this.loadOlder();
-    const seen = new Set(after === undefined ? this.held.events.map(({ id }) => id) : []);
-    onOpen();
-    const missed = this.#opened();
-    const stream = new EventStream();
     try {
+      const body = await inTime(this.#client.stream('/v1/exchanges/follow', { query: { after }, signal }));
+      const reader = body
+        .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+        .getReader();
+      // The first page was empty, and something may have come since.
+      if (after === undefined) {
+        this.held.restart();
+        await this.loadOlder();
+      }
+      const seen = new Set(after === undefined ? this.held.events.map(({ id }) => id) : []);
+      this.#opened();
+      const stream = new EventStream();
       for (;;) {
         const { done, value } = await inTime(reader.read());
         if (done) throw new ApiFault('The gateway ended the stream.');
         const events = stream.push(value).map(({ data }) => JSON.parse(data) as AuditEvent);
+        if (events.length > 0) onEvents();
         this.#take(seen.size === 0 ? events : events.filter(({ id }) => !seen.has(id)));
-        missed(events.length);
         if (await this.#isFull(gone)) return;
       }
     } finally {
@@ -139,20 +153,22 @@ export class EventFeed {
     }
   }
 
-  #opened(): (count: number) => void {
+  /** Where it was cut, what was missed comes behind the note. */
+  #opened(): void {
     const before = this.#connection;
     this.#connection = { state: 'following' };
+    if (before.state === 'cut') {
+      const [from, to] = [clockTime(before.sinceMs).time, clockTime(Date.now()).time];
+      this.held.note(`Not connected from ${from} to ${to}. What came meanwhile follows`);
+    }
     this.#tell();
-    if (before.state !== 'cut') return () => undefined;
-    const [from, to] = [clockTime(before.sinceMs).time, clockTime(Date.now()).time];
-    let isSaid = false;
-    return (count) => {
-      if (isSaid) return;
-      isSaid = true;
-      this.held.note(
-        `Not connected from ${from} to ${to}. ${plural(count, 'event', 'events')} came with the first look`,
-      );
-    };
+  }
+
+  /** The audit has forgotten the newest event that is held, so what came behind it cannot be told from what was lost. */
+  #beginAnew(): void {
+    this.held.restart();
+    this.held.note('Not connected for longer than the audit keeps events. It begins anew here');
+    this.#tell();
   }
 
   #take(events: readonly AuditEvent[]): void {
@@ -183,12 +199,15 @@ export class EventFeed {
   }
 
   async #wait(ms: number): Promise<void> {
+    const { signal } = this.#stop;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#stop.signal.addEventListener('abort', () => {
+      const done = (): void => {
         clearTimeout(timer);
+        signal.removeEventListener('abort', done);
         resolve();
-      });
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done);
     });
   }
 
@@ -199,6 +218,11 @@ export class EventFeed {
       for (const listener of this.#listeners) listener();
     }, tellIntervalMs);
   }
+}
+
+/** Whether the API knows nothing of the event that a cursor names. */
+function isGone(error: unknown): boolean {
+  return error instanceof ApiFault && error.status === 404;
 }
 
 /** A stream that is silent for long is none. */

@@ -6,11 +6,11 @@ export interface TextPiece {
   readonly isEscape: boolean;
 }
 
-// Control and format characters (bidi overrides and isolates, zero-width characters, tags among them), line and paragraph separators,
+// Control and format characters (bidi overrides and isolates, zero-width characters, tags among them), characters that have no width by default (fillers, selectors of variants), line and paragraph separators,
 // surrogates that stand alone, private use, what is not assigned, and spaces that are not the space. Combining marks stack without
 // end, so no more than three in a row are kept.
 const harmful =
-  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]|(?! )\p{Zs}|(?<=\p{M}{3})\p{M}|[\u115f\u1160\u3164\uffa0\u2800]/gu;
+  /[\p{Cc}\p{Cf}\p{DI}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]|(?! )\p{Zs}|(?<=\p{M}{3})\p{M}|[\u115f\u1160\u3164\uffa0\u2800]/gu;
 
 const shownCharactersMax = 400;
 

@@ -12,6 +12,7 @@ export class HeldEvents {
   #notes: Note[] = [];
   #epoch = 0;
   #hasOlder = true;
+  #olderId: string | undefined;
   /** While somebody reads, nothing goes away under them. */
   isTrimming = true;
 
@@ -37,8 +38,9 @@ export class HeldEvents {
     return this.#events.at(-1)?.id;
   }
 
-  get oldestId(): string | undefined {
-    return this.#events.at(0)?.id;
+  /** Where the page of what was before goes on: the API may have looked further back than the oldest that is held. */
+  get olderId(): string | undefined {
+    return this.#olderId;
   }
 
   /** Since when all is held. Undefined: since the first event of all, or nothing is known. */
@@ -52,14 +54,25 @@ export class HeldEvents {
     if (this.isTrimming && this.#events.length > heldMax + trimmed) {
       this.#events = this.#events.slice(-heldMax);
       this.#hasOlder = true;
+      this.#olderId = this.#events.at(0)?.id;
       this.#epoch += 1;
     }
   }
 
-  /** A page of the audit, the newest first. */
-  prepend(page: readonly AuditEvent[], { hasOlder }: { readonly hasOlder: boolean }): void {
+  /** A page of the audit, the newest first. `next`: where the one before it begins; undefined where there is none. */
+  prepend(page: readonly AuditEvent[], next: string | undefined): void {
     this.#events = [...page.toReversed(), ...this.#events];
-    this.#hasOlder = hasOlder;
+    this.#hasOlder = next !== undefined;
+    this.#olderId = next;
+    this.#epoch += 1;
+  }
+
+  /** What is held is let go, and nothing is known of the audit. */
+  restart(): void {
+    this.#events = [];
+    this.#notes = [];
+    this.#hasOlder = true;
+    this.#olderId = undefined;
     this.#epoch += 1;
   }
 

@@ -79,15 +79,19 @@ export class LiveRows {
 
   /** Takes the events behind those that it has already taken. */
   extend(events: readonly AuditEvent[], notes: readonly Note[]): void {
-    const waiting = new Map(notes.map((note) => [note.afterId, note]));
+    const waiting = Map.groupBy(notes, ({ afterId }) => afterId);
+    if (this.#taken === 0 && this.rows.length === 0) this.#tellNotes(waiting.get(undefined));
     for (; this.#taken < events.length; this.#taken += 1) {
       const event = events[this.#taken];
       if (event === undefined) break;
       this.#take(event);
-      const note = waiting.get(event.id);
-      if (note !== undefined) this.rows.push({ kind: 'note', id: note.id, text: note.text });
+      this.#tellNotes(waiting.get(event.id));
     }
     if (this.#open.size > openMax) this.#forget();
+  }
+
+  #tellNotes(notes: readonly Note[] = []): void {
+    for (const { id, text } of notes) this.rows.push({ kind: 'note', id, text });
   }
 
   #take(event: AuditEvent): void {

@@ -122,9 +122,17 @@ function send(asset: Asset, request: IncomingMessage, response: ServerResponse):
     response.writeHead(304, fields).end();
     return;
   }
-  const isGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  const isGzip = takesGzip(String(request.headers['accept-encoding'] ?? ''));
   const sent = isGzip ? gzipped : body;
   const encoding = isGzip ? { 'content-encoding': 'gzip' } : {};
   response.writeHead(200, { ...fields, ...encoding, 'content-length': sent.length });
   response.end(request.method === 'HEAD' ? undefined : sent);
+}
+
+/** By name, and not by a weight of 0 (RFC 9110 §12.5.3). */
+function takesGzip(acceptEncoding: string): boolean {
+  return acceptEncoding.split(',').some((one) => {
+    const [coding = '', weight = 'q=1'] = one.split(';').map((part) => part.trim().toLowerCase());
+    return coding === 'gzip' && Number(weight.replace(/^q=/, '')) > 0;
+  });
 }

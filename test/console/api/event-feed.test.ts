@@ -29,6 +29,10 @@ test('events of the stream are whole, however it is cut into pieces', () => {
 class FakeApi {
   readonly asked: string[] = [];
   readonly headers: Headers[] = [];
+  /** The event that it knows no more. */
+  forgotten = '';
+  pages: readonly object[] = [{ items: [event('b'), event('a')] }];
+  #page = 0;
   #writers: ReadableStreamDefaultController<Uint8Array>[] = [];
 
   readonly fetch: Fetch = (input, init) => {
@@ -36,10 +40,13 @@ class FakeApi {
     this.asked.push(`${url.pathname}${url.search}`);
     this.headers.push(new Headers(init?.headers));
     if (url.pathname === '/v1/exchanges')
-      return Promise.resolve(Response.json({ items: [event('b'), event('a')] }));
+      return Promise.resolve(Response.json(this.pages[this.#page++ % this.pages.length]));
     if (url.pathname !== '/v1/exchanges/follow')
       return Promise.resolve(Response.json({ detail: 'there is no such thing' }, { status: 404 }));
+    if (url.search === `?after=${this.forgotten}`)
+      return Promise.resolve(Response.json({ detail: 'that event is gone' }, { status: 404 }));
     const body = new ReadableStream<Uint8Array>({ start: (writer) => void this.#writers.push(writer) });
+    this.send(': follows\n\n');
     return Promise.resolve(new Response(body));
   };
 
@@ -72,9 +79,48 @@ test('the newest page comes first, then the stream, and a cut is caught up by cu
   assert.equal(api.asked.at(-1), '/v1/exchanges/follow?after=c');
   api.send(frame('d'));
   await waitUntil('what was missed', () => feed.held.newestId === 'd');
-  assert.match(feed.held.notes[0]?.text ?? '', /^Not connected from .* 1 event came/);
+  assert.match(feed.held.notes[0]?.text ?? '', /^Not connected from .* What came meanwhile follows/);
   for (const headers of api.headers) assert.equal(headers.get('authorization'), 'Bearer secret');
   assert.ok(api.asked.every((one) => !one.includes('secret')));
+  feed.close();
+  api.cut();
+  await running;
+});
+
+test('where the audit has forgotten the cursor the page begins anew, and says so', async () => {
+  const api = new FakeApi();
+  const client = new AdminClient({ token: 'x', fetch: api.fetch, onUnknown: () => undefined });
+  const feed = new EventFeed(client);
+  const running = feed.run();
+  await waitUntil('the stream', () => api.streams === 1);
+  api.forgotten = 'b';
+  api.pages = [{ items: [event('y'), event('x')] }];
+  api.cut();
+  await waitUntil('the new page', () => feed.held.newestId === 'y');
+  assert.deepEqual(
+    feed.held.events.map(({ id }) => id),
+    ['x', 'y'],
+  );
+  assert.match(feed.held.notes[0]?.text ?? '', /^Not connected for longer than the audit keeps events/);
+  await waitUntil('another stream', () => api.streams === 2);
+  feed.close();
+  api.cut();
+  await running;
+});
+
+test('pages without events are gone behind, not asked for again and again', async () => {
+  const api = new FakeApi();
+  api.pages = [{ items: [], next: 'm' }];
+  const client = new AdminClient({ token: 'x', fetch: api.fetch, onUnknown: () => undefined });
+  const feed = new EventFeed(client);
+  const running = feed.run();
+  await waitUntil('the stream', () => feed.connection.state === 'following');
+  await waitUntil('the search is over', () => !feed.isSearching);
+  assert.equal(feed.held.olderId, 'm');
+  api.pages = [{ items: [event('k')] }];
+  await feed.loadOlder();
+  assert.equal(api.asked.at(-1), '/v1/exchanges?count=1000&before=m');
+  assert.deepEqual([feed.held.newestId, feed.held.hasOlder], ['k', false]);
   feed.close();
   api.cut();
   await running;

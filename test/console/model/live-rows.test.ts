@@ -94,7 +94,7 @@ test('a note stands behind the event that was the newest', () => {
 
 test('what is held is bounded, but nothing goes away under a reader', () => {
   const held = new HeldEvents();
-  held.prepend([at('first', 0)], { hasOlder: false });
+  held.prepend([at('first', 0)], undefined);
   assert.equal(held.sinceMs, undefined);
   const one = at('x', 1);
   const many = Array.from({ length: heldMax + 30_000 }, () => one);

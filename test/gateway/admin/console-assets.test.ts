@@ -74,6 +74,17 @@ test('an asset is kept for ever, compressed for who takes that, and asked for ag
   assert.equal(response.headers['content-encoding'], 'gzip');
   const body = Buffer.concat(await response.toArray());
   assert.equal(gunzipSync(body).toString(), 'run();'.repeat(100));
+  for (const [accepted, encoding] of [
+    ['br, gzip;q=0.5', 'gzip'],
+    ['gzip;q=0', undefined],
+    ['gzip; q=0.0', undefined],
+    ['x-gzip-foo', undefined],
+    ['', undefined],
+  ] as const) {
+    const one = await get('/assets/index-AbCd1234.js', { 'accept-encoding': accepted });
+    assert.equal(one.headers['content-encoding'], encoding, accepted);
+    one.resume();
+  }
   const again = await get('/assets/index-AbCd1234.js', { 'if-none-match': String(response.headers.etag) });
   assert.equal(again.statusCode, 304);
   const head = await get('/assets/index-AbCd1234.js', {}, 'HEAD');

@@ -65,11 +65,14 @@ export function FacetBar({ state, isFolding, choose, fold }: FacetBarProps): Rea
 function Reach({ state: { feed } }: { readonly state: LiveState }): ReactElement {
   const { held, isSearching } = feed;
   if (isSearching) return <span className="sub nw">searching…</span>;
-  if (held.sinceMs === undefined)
-    return <span className="sub nw">{held.hasOlder ? '' : 'all there is'}</span>;
+  if (!held.hasOlder) return <span className="sub nw">all there is</span>;
+  // Neither looked nor found: the first page is on its way.
+  if (held.sinceMs === undefined && held.olderId === undefined) return <span className="sub nw" />;
   return (
     <button type="button" className="facet" onClick={() => void feed.loadOlder().catch(() => undefined)}>
-      <span className="sub nw">searched to {momentText(held.sinceMs, Date.now())}</span>
+      <span className="sub nw">
+        {held.sinceMs === undefined ? 'none so far' : `searched to ${momentText(held.sinceMs, Date.now())}`}
+      </span>
       Further back
     </button>
   );

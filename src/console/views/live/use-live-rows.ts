@@ -45,6 +45,8 @@ export function useLiveRows(text: string, isFolding: boolean): LiveState {
   const lastShown = useRef<Pause>(undefined);
   const shown = paused === undefined ? live.rows.length : shownOf(live.rows, paused);
   useEffect(() => feed.read(paused !== undefined), [feed, paused]);
+  // Nobody reads a list that is not there.
+  useEffect(() => () => feed.read(false), [feed]);
   lastShown.current = paused;
   return {
     feed,

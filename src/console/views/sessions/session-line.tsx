@@ -33,7 +33,10 @@ export function SessionLine({ session, totals, isMarked, open }: SessionLineProp
     barMs: 60_000,
     heldSinceMs: feed.held.sinceMs,
   });
-  const denied = total?.denied ?? (feed.held.events.length === 0 ? undefined : 0);
+  const { events, sinceMs } = feed.held;
+  // Of a session that is older than what is held, what was refused before is not known.
+  const isWhole = events.length > 0 && (sinceMs === undefined || Date.parse(created) >= sinceMs);
+  const denied = total?.denied ?? (isWhole ? 0 : undefined);
   return (
     <div
       className={`tr ${isMarked ? 'sel' : ''}`}
