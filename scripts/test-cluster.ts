@@ -6,11 +6,16 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { postgresBinaries } from '../test/support/postgres-server.ts';
+
 const roundsDefault = 10_000;
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: String(roundsDefault) } } });
 const rounds = Number(values.rounds);
 if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1 on');
+
+const binaries = postgresBinaries();
+if ('missing' in binaries) throw new Error(binaries.missing);
 
 const started = performance.now();
 const child = spawn(

@@ -11,6 +11,7 @@ import { defaultLimits } from '../protocol/limits.ts';
 import { readCertificate } from './certificate-fields.ts';
 import type { CertificateFields } from './certificate-fields.ts';
 import { publicKeyInfo, signatureOf } from './certificate-profile.ts';
+import { removeLeftNames } from './left-names.ts';
 import { checkCertificates, pemContents } from './pem.ts';
 import { faultReason } from '../protocol/fault-reason.ts';
 
@@ -49,6 +50,7 @@ export async function openAuthorityFiles(options: AuthorityFilesOptions): Promis
   const paths = authorityPaths(directory, name);
   const { key: keyPath, certificate: certificatePath } = paths;
   await prepareDirectory(directory);
+  removeLeftNames(directory);
   if (!(await exists(keyPath))) {
     if (await exists(certificatePath)) {
       // Another process may have finished its pair between the two looks.

@@ -9,7 +9,7 @@ import type { Store } from './store.ts';
 export interface StoreAccess {
   /** Asked for each connection that needs it: a password may change. Absent: the server must ask for none. */
   readonly password?: (() => Promise<Secret<string>>) | undefined;
-  /** PEM that the server's certificate is verified against; absent: the authorities of the system. */
+  /** PEM that the server's certificate is verified against; absent: those that the runtime has built in. */
   readonly ca?: string | undefined;
   /** The connection is not encrypted, and whoever is on the way reads and changes everything. */
   readonly dangerouslyWithoutTls?: boolean | undefined;

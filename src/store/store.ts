@@ -186,6 +186,9 @@ export interface AuditBounds {
   readonly batch: number;
 }
 
+/** `isUncertain`: the store may be another one than before, so what was numbered before is to be asked for anew. */
+export type ChangeListener = (isUncertain: boolean) => void;
+
 /** All of one engine. Every method may throw ProxyError `store_unavailable`. */
 export interface Store extends AsyncDisposable {
   readonly sessions: SessionStore;
@@ -200,7 +203,7 @@ export interface Store extends AsyncDisposable {
    * Calls the listener when another process may have ended a session or decided about access, and gives the function that takes it
    * away again. A hint that may be late or lost: who has to know looks at an interval all the same.
    */
-  onChange(listener: () => void): () => void;
+  onChange(listener: ChangeListener): () => void;
   /** Ends the engine; ending twice is harmless. */
   close(): Promise<void>;
 }

@@ -183,7 +183,7 @@ test('each exchange has one event, and none failed', async () => {
   const events = (await set.audit()).filter(({ kind }) => kind === 'exchange');
   const failed = events.filter(({ errorCode, status }) => errorCode !== undefined || Number(status) >= 400);
   assert.deepEqual(failed, []);
-  assert.equal(events.filter(({ path }) => path === '/up').length, 2);
-  assert.equal(events.filter(({ path }) => path === '/down').length, 2);
+  for (const asked of ['/up', '/down', '/events', '/'])
+    assert.equal(events.filter(({ path }) => path === asked).length, 2, asked);
   assert.equal((await set.audit()).filter(({ kind }) => kind === 'alarm').length, 0);
 });

@@ -14,11 +14,11 @@ export interface TestAuthority {
 }
 
 /** Of the root: by its name alone it is known from a gateway's. */
-export const testAuthorityName = 'upstreamproxy CA';
+export const testAuthorityName = 'test origins CA';
 
 /** Makes a fresh root. Nothing is written to disk. */
 export function createTestAuthority(nowMs: number = Date.now()): TestAuthority {
-  const authority = createEphemeralAuthority(nowMs);
+  const authority = createEphemeralAuthority(nowMs, testAuthorityName);
   const issue = (host: string): { cert: string; key: string } => {
     const leaf = authority.issue(host, nowMs);
     const key =

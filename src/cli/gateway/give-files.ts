@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 
 import type { Identity } from '../../agent/jail/identity.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { removeLeftNames } from '../../pki/left-names.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
@@ -73,6 +74,8 @@ function changeOwner({ path, shown, depth }: Place, owner: Owner): void {
       if (owner.uid === 0) chownSync(own, owner.uid, owner.gid);
       // Before it is looked at: what could write to it could still put something there, by a descriptor that is open too.
       chmodSync(own, depth === 0 ? 0o700 : status.mode & 0o7755);
+      // A second name that a killed maker of keys left is no reason never to start again.
+      if (owner.uid === 0) removeLeftNames(own);
       for (const name of readdirSync(own))
         changeOwner({ path: `${own}/${name}`, shown: join(shown, name), depth: depth + 1 }, owner);
     } else if (!(status.isFile() || status.isSocket()) || status.nlink !== 1) {

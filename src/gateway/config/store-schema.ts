@@ -23,7 +23,9 @@ export const storeSchema = z.union(
           .describe('Where the password comes from: env, file or command. Asked for each new connection.'),
         ca: text(pathHint)
           .optional()
-          .describe('PEM file that the server is verified against instead of the authorities of the system.'),
+          .describe(
+            'PEM file that the server is verified against instead of the authorities that Node has built in.',
+          ),
         dangerouslyWithoutTls: z
           .boolean({ error: 'write true or false' })
           .optional()

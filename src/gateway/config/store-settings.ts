@@ -70,15 +70,14 @@ export async function openConfiguredStore(
 }
 
 async function readCa(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new ProxyError(
-      'config_invalid',
-      `store.ca: the file ${path} cannot be read: ${faultReason(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
+  const pem = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw unusableCa(path, `cannot be read: ${faultReason(error)}`, error);
+  });
+  // Without one the authorities that the runtime has would be taken, and nobody would notice.
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw unusableCa(path, 'has no certificate in PEM');
+  return pem;
+}
+
+function unusableCa(path: string, reason: string, cause?: unknown): ProxyError {
+  return new ProxyError('config_invalid', `store.ca: the file ${path} ${reason}`, { cause });
 }

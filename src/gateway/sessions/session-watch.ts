@@ -27,6 +27,8 @@ export class SessionWatch implements AsyncDisposable {
   readonly #options: SessionWatchOptions;
   readonly #listeners = new Set<EndedListener>();
   #sequence: number;
+  /** The store may have gone back: all its endings are told again, which is harmless. */
+  #isUncertain = false;
   #nextPruneMs = 0;
   readonly #repeated: RepeatedLook;
   #unlisten: () => void = () => undefined;
@@ -43,7 +45,10 @@ export class SessionWatch implements AsyncDisposable {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const watch = new SessionWatch(options, sequence);
     watch.#repeated.start();
-    watch.#unlisten = options.store.onChange(() => watch.#repeated.soon());
+    watch.#unlisten = options.store.onChange((isUncertain) => {
+      watch.#isUncertain ||= isUncertain;
+      watch.#repeated.soon();
+    });
     return watch;
   }
 
@@ -73,6 +78,8 @@ export class SessionWatch implements AsyncDisposable {
     const nowMs = this.#options.clock();
     const isOnDuty = this.#options.isOnDuty?.() ?? true;
     const expired = isOnDuty ? await sessions.expire(nowMs) : [];
+    if (this.#isUncertain) this.#sequence = 0;
+    this.#isUncertain = false;
     for (;;) {
       const { sequence, endings } = await sessions.endingsSince(this.#sequence);
       this.#sequence = sequence;

@@ -1,5 +1,6 @@
 // The gateway's own Ed25519 key: it signs session tokens and access tokens.
 
+import { removeLeftNames } from '../../pki/left-names.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import {
   createHash,
@@ -52,6 +53,7 @@ export async function openSigningKey(directory: string): Promise<SigningKey> {
   const path = join(directory, signingKeyFile);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    removeLeftNames(directory);
     const existing = await readKeyFile(path);
     if (existing === undefined) await createKeyFile(directory, path);
     return await readSigningKeys(directory);

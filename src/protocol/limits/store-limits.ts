@@ -29,9 +29,9 @@ export const storeLimits = {
     'The server ends a statement that takes longer; a second later it is given up here, with its connection.',
   ),
   storeIdleTransactionMs: fixedRow(
-    10_000,
+    3_000,
     'store_unavailable',
-    'The server ends a transaction whose gateway says nothing for so long: its locks make others wait.',
+    'The server ends a transaction whose gateway says nothing for so long: its locks make others wait, and less than `storeStatementTimeoutMs`.',
   ),
   storeMigrationTimeoutMs: fixedRow(
     600_000,

@@ -11,7 +11,7 @@ import { isUnixSocket, type PostgresAddress } from './postgres-address.ts';
 export interface PostgresAccess {
   /** Asked for each connection that needs it: a password may change. Absent: the server must ask for none. */
   readonly password?: (() => Promise<Secret<string>>) | undefined;
-  /** PEM; absent: the authorities of the system. */
+  /** PEM; absent: those that the runtime has built in. */
   readonly ca?: string | undefined;
   /** The connection is not encrypted, and whoever is on the way reads and changes everything. */
   readonly dangerouslyWithoutTls?: boolean | undefined;

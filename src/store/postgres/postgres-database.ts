@@ -56,7 +56,9 @@ export class PostgresDatabase implements Statements {
   }
 
   run(sql: string, values: Values = []): Promise<number> {
-    return this.#lend('written', async (client) => (await this.#prepared(client, sql, values)).rowCount ?? 0);
+    return this.#lend('written', (client) =>
+      withoutWarning(client, async () => (await this.#prepared(client, sql, values)).rowCount ?? 0),
+    );
   }
 
   /**
@@ -175,23 +177,32 @@ function withoutNul(value: Values[number]): unknown {
   return Array.isArray(value) ? value.map(withoutNul) : value;
 }
 
-/**
- * A warning here means that the server gave up waiting for its standby: what was written may be lost with this server. A transaction
- * that had failed is rolled back by its COMMIT, without an error.
- */
+/** A transaction that had failed is rolled back by its COMMIT, without an error. */
 async function commit(client: PoolClient): Promise<void> {
+  const { command } = await withoutWarning(client, () => client.query('COMMIT'));
+  if (command !== 'COMMIT') throw new Error('the transaction had failed, and was undone');
+}
+
+/** Of the class "warning" (PostgreSQL, appendix A); the word beside it is in the language of the server. */
+const warningClass = '01';
+
+/**
+ * What stores something: a warning means that the server gave up waiting for its standby, so what was written may be lost with this
+ * server.
+ */
+async function withoutWarning<T>(client: PoolClient, action: () => Promise<T>): Promise<T> {
   let warning: string | undefined;
   const onNotice = (notice: {
-    readonly severity?: string | undefined;
+    readonly code?: string | undefined;
     readonly message?: string | undefined;
   }): void => {
-    if (notice.severity === 'WARNING') warning = notice.message ?? 'a warning';
+    if (notice.code?.startsWith(warningClass) === true) warning = notice.message ?? 'a warning';
   };
   client.on('notice', onNotice);
   try {
-    const { command } = await client.query('COMMIT');
+    const result = await action();
     if (warning !== undefined) throw new Error(`it is uncertain whether it was stored: ${warning}`);
-    if (command !== 'COMMIT') throw new Error('the transaction had failed, and was undone');
+    return result;
   } finally {
     client.off('notice', onNotice);
   }

@@ -7,6 +7,7 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { auditEventOf } from '../audit-row.ts';
+import type { ChangeListener } from '../store.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
 import { lockClasses } from './postgres-lock.ts';
 import { PostgresWatch, type WatchRun } from './postgres-watch.ts';
@@ -66,7 +67,7 @@ export class PostgresHolder {
     return this.#id;
   }
 
-  onChange(listener: () => void): () => void {
+  onChange(listener: ChangeListener): () => void {
     return this.#watch.onChange(listener);
   }
 

@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, type ClientConfig } from 'pg';
 import { defaultLimits } from '../../protocol/limits.ts';
+import type { ChangeListener } from '../store.ts';
 import { changeChannel } from './postgres-schema.ts';
 
 const reconnectDelayMsInitial = 100;
@@ -21,12 +22,13 @@ export interface PostgresWatchOptions {
 /** Nothing is connected before `start`. */
 export class PostgresWatch {
   readonly #options: PostgresWatchOptions;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<ChangeListener>();
   readonly #stop = new AbortController();
   /** Ends the wait for the next look. */
   #wake = new AbortController();
   #running: Promise<void> | undefined;
   #counter: unknown;
+  #hasConnected = false;
 
   constructor(options: PostgresWatchOptions) {
     this.#options = options;
@@ -42,7 +44,7 @@ export class PostgresWatch {
   }
 
   /** Gives the function that takes the listener away again. */
-  onChange(listener: () => void): () => void {
+  onChange(listener: ChangeListener): () => void {
     this.#listeners.add(listener);
     this.start();
     return () => this.#listeners.delete(listener);
@@ -103,7 +105,10 @@ export class PostgresWatch {
     const [row] = await run('SELECT value FROM change_counter');
     const counter = typeof row === 'object' && row !== null && 'value' in row ? row.value : undefined;
     if (counter === this.#counter) return;
+    // Of another server, perhaps, whose numbers may stand for other changes.
+    const isUncertain = this.#counter === undefined && this.#hasConnected;
+    this.#hasConnected = true;
     this.#counter = counter;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(isUncertain);
   }
 }

@@ -16,6 +16,7 @@ import { newSession } from '../../conformance/new-session.ts';
 import { raceConformance } from '../../conformance/races.ts';
 import { auditEntry, storeConformance } from '../../conformance/store.ts';
 import { canary } from '../../support/canary.ts';
+import { waitUntil } from '../../support/program.ts';
 import { postgresBinaries, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 
@@ -127,6 +128,19 @@ describe('the PostgreSQL store', { skip }, () => {
     const back = await store.sessions.endingsSince(sequence);
     await end('c');
     assert.deepEqual(await ids(back.sequence), ['c']);
+  });
+
+  test('whoever follows a store is told that it may have gone back, at each connection but the first', async () => {
+    await using store = await emptyStore();
+    const told: boolean[] = [];
+    store.onChange((isUncertain) => told.push(isUncertain));
+    await waitUntil('the first look', () => told.length > 0);
+    await server.run(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%change_counter%' AND pid <> pg_backend_pid()`,
+      'suite',
+    );
+    await waitUntil('another connection', () => told.length > 1);
+    assert.deepEqual(told.slice(0, 2), [false, true]);
   });
 
   test('questions about the audit are served by an index each, the rare ones too', async () => {
