@@ -149,6 +149,8 @@ export interface AuditQuery {
 }
 
 export interface AuditStore {
+  /** Of a store that is another process and can be away. Absent: what it has stored is as durable as a file of this machine. */
+  readonly delivery?: AuditDelivery;
   /**
    * Stores a batch in one transaction. An event whose id is already stored is left as it is. `open` is what has not ended:
    * the event that it leaves if nothing more is heard of it. Such a marker is no event yet, and replaces its earlier one.
@@ -166,6 +168,33 @@ export interface AuditStore {
   prune(bounds: AuditBounds): Promise<number>;
   /** What is stored now. */
   held(): Promise<AuditHeld>;
+}
+
+/** A record of a spool: what began, or what ended. */
+export interface SpooledEntry {
+  readonly sequence: number;
+  readonly kind: 'opened' | 'event';
+  readonly entry: AuditEntry;
+}
+
+/** Records that follow each other in one spool. */
+export interface SpoolBatch {
+  readonly spool: string;
+  /** How far the store said that it has the spool; 0 for one that it does not know. */
+  readonly after: number;
+  readonly records: readonly SpooledEntry[];
+}
+
+/** Takes over what gateways keep of the audit in files of their own, in order and exactly once. */
+export interface AuditDelivery {
+  /**
+   * Stores the batch and how far the spool is with it in one transaction, if the store has the spool up to `after`. Gives how far it
+   * has it then: after another number than that of the last record nothing of the batch is stored, and whoever delivers goes on
+   * from there. A batch without records says that its gateway lives. What the store can never take is an alarm in its place.
+   */
+  deliver(batch: SpoolBatch): Promise<number>;
+  /** Nothing follows from that spool: what it left open is left (`leftOpen`). */
+  finish(spool: string): Promise<void>;
 }
 
 /** How many events there are, and the bytes of their JSON. */

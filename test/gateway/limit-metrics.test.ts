@@ -162,6 +162,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'storeLookIntervalMs',
     'storeReconnectDelayMsMax',
     'storeHolderReturnMs',
+    'storeSpoolReturnMs',
+    'storeSpoolKeptMs',
     'presenceAgeMsMax',
   ),
   ...forAll(

@@ -53,4 +53,14 @@ export const storeLimits = {
     'store_unavailable',
     'After a restart of the server a gateway has so long to come back before what it left open counts as left by one that is gone.',
   ),
+  storeSpoolReturnMs: fixedRow(
+    7_200_000,
+    'store_unavailable',
+    'A spool of the audit of which nothing came for so long is that of a gateway that is gone with its files: what it left open is told by others. More than `storeOutageMs`, past which a gateway has ended its exchanges.',
+  ),
+  storeSpoolKeptMs: fixedRow(
+    86_400_000,
+    'store_unavailable',
+    'How long the store knows a spool that is delivered: somebody may be about to deliver it again.',
+  ),
 };

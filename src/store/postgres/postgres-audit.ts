@@ -5,16 +5,20 @@ import { auditEventOf } from '../audit-row.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
 import { integerOf } from '../stored-row.ts';
 import { auditHeld, lockAudit, pruneAudit } from './postgres-audit-pruning.ts';
-import type { PostgresDatabase, Statements } from './postgres-database.ts';
+import type { PostgresDatabase } from './postgres-database.ts';
+import { PostgresDelivery } from './postgres-delivery.ts';
+import { putEvents, putMarkers } from './postgres-audit-rows.ts';
 import type { PostgresHolder } from './postgres-holder.ts';
 
 export class PostgresAudit implements AuditStore {
+  readonly delivery: PostgresDelivery;
   readonly #database: PostgresDatabase;
   readonly #holder: PostgresHolder;
 
   constructor(database: PostgresDatabase, holder: PostgresHolder) {
     this.#database = database;
     this.#holder = holder;
+    this.delivery = new PostgresDelivery(database);
   }
 
   async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
@@ -90,41 +94,4 @@ export function auditStatement(
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   const direction = query.order === 'newest' ? 'DESC' : 'ASC';
   return { sql: `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT $1`, values };
-}
-
-async function putMarkers(
-  statements: Statements,
-  open: readonly AuditEntry[],
-  holder: string,
-): Promise<void> {
-  // One statement changes a row once: the last word on an exchange counts. In the order of the key, as any other that changes several.
-  const markers = [...new Map(open.map((entry) => [entry.id, entry])).values()];
-  await statements.run(
-    `INSERT INTO audit_open (id, holder, event)
-     SELECT id, $1, event FROM unnest($2::text[], $3::text[]) AS marker (id, event) ORDER BY id
-     ON CONFLICT (id) DO UPDATE SET event = excluded.event`,
-    [holder, markers.map(({ id }) => id), markers.map(({ json }) => json)],
-  );
-}
-
-/** A batch whose outcome was uncertain is appended again, so the same id twice is one event. A trigger keeps the sums. */
-async function putEvents(statements: Statements, entries: readonly AuditEntry[]): Promise<void> {
-  await statements.run(
-    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
-     SELECT id, time_ms, session_id, verdict, kind, event
-     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-       WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, place)
-     ORDER BY place
-     ON CONFLICT (id) DO NOTHING`,
-    [
-      entries.map(({ id }) => id),
-      entries.map(({ timeMs }) => timeMs),
-      entries.map(({ sessionId }) => sessionId ?? null),
-      entries.map(({ verdict }) => verdict),
-      entries.map(({ kind }) => kind),
-      entries.map(({ json }) => json),
-    ],
-  );
-  const ended = entries.filter(({ wasOpen }) => wasOpen === true).map(({ id }) => id);
-  if (ended.length > 0) await statements.run('DELETE FROM audit_open WHERE id = ANY ($1::text[])', [ended]);
 }

@@ -45,6 +45,8 @@ export class PostgresDatabase implements Statements {
     });
     // A connection that ends while nobody uses it is gone from the pool already; the next statement makes another.
     this.#pool.on('error', () => {});
+    // One that is lent tells its statements, and this event too, which would end the process if nobody heard it.
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   all(sql: string, values: Values = []): Promise<readonly StoredRow[]> {

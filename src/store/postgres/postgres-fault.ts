@@ -46,6 +46,11 @@ export function isConflict(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
 }
 
+/** Whether the server refused the data themselves, and will each time: data exceptions, constraints, limits of the program. */
+export function isDataFault(error: unknown): boolean {
+  return error instanceof DatabaseError && /^(?:22|23|54)/.test(error.code ?? '');
+}
+
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (error instanceof DatabaseError) return reasons[code] ?? oneLine(`${error.message} (SQLSTATE ${code})`);

@@ -22,6 +22,10 @@ const hasEnded = `NOT EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS held
   AND (holder.held_at >= pg_postmaster_start_time()
     OR clock_timestamp() > pg_postmaster_start_time() + ${defaultLimits.storeHolderReturnMs} * interval '1 millisecond')`;
 
+/** What it held is delivered, or nothing comes of it any more: its gateway has ended its exchanges by now, or is gone with its files. */
+const spoolIsOver = `(spool.is_finished
+    OR spool.delivered_at < clock_timestamp() - ${defaultLimits.storeSpoolReturnMs} * interval '1 millisecond')`;
+
 /** This process's own holder, and those of others. */
 export class PostgresHolder {
   readonly #database: PostgresDatabase;
@@ -67,6 +71,15 @@ export class PostgresHolder {
     return this.#id;
   }
 
+  /** Not at once: somebody may deliver the same spool at this moment, and must be told that it has been. */
+  async #forgetSpools(): Promise<void> {
+    await this.#database.run(
+      `DELETE FROM audit_spool AS spool
+       WHERE delivered_at < clock_timestamp() - ${defaultLimits.storeSpoolKeptMs} * interval '1 millisecond' AND is_finished
+         AND NOT EXISTS (SELECT 1 FROM audit_open WHERE audit_open.holder = spool.id)`,
+    );
+  }
+
   onChange(listener: ChangeListener): () => void {
     return this.#watch.onChange(listener);
   }
@@ -74,10 +87,14 @@ export class PostgresHolder {
   /** What processes that are gone have left, the oldest first. */
   async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
     const rows = await this.#database.all(
-      `SELECT marker.event FROM audit_open AS marker LEFT JOIN audit_holder AS holder ON holder.id = marker.holder
-       WHERE marker.holder <> $1 AND (holder.id IS NULL OR (${hasEnded})) ORDER BY marker.id LIMIT $2`,
+      `SELECT marker.event FROM audit_open AS marker
+         LEFT JOIN audit_spool AS spool ON spool.id = marker.holder
+         LEFT JOIN audit_holder AS holder ON holder.id = marker.holder
+       WHERE marker.holder <> $1 AND CASE WHEN spool.id IS NULL THEN holder.id IS NULL OR (${hasEnded}) ELSE ${spoolIsOver} END
+       ORDER BY marker.id LIMIT $2`,
       [this.#id, limit],
     );
+    if (rows.length === 0) await this.#forgetSpools();
     if (rows.length === 0)
       await this.#database.run(
         `DELETE FROM audit_holder AS holder WHERE id <> $1 AND ${hasEnded}

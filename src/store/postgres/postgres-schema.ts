@@ -223,4 +223,17 @@ export const migrations: readonly Migration[] = [
         FOR EACH STATEMENT EXECUTE FUNCTION count_removed_audit();
     `,
   },
+  {
+    version: 2,
+    servesFrom: 1,
+    script: `
+      -- How far the spool of each gateway process was delivered. What it left open has the id of the spool as its holder.
+      CREATE TABLE audit_spool (
+        id text COLLATE "C" PRIMARY KEY,
+        sequence bigint NOT NULL,
+        delivered_at timestamptz NOT NULL,
+        is_finished boolean NOT NULL
+      );
+    `,
+  },
 ];

@@ -1,0 +1,42 @@
+// Rows of the audit in PostgreSQL, many at a time.
+
+import type { AuditEntry } from '../store.ts';
+import type { Statements } from './postgres-database.ts';
+
+/** The events that exchanges leave if nothing more is heard of them; `holder` is who would tell. */
+export async function putMarkers(
+  statements: Statements,
+  open: readonly AuditEntry[],
+  holder: string,
+): Promise<void> {
+  // One statement changes a row once: the last word on an exchange counts. In the order of the key, as any other that changes several.
+  const markers = [...new Map(open.map((entry) => [entry.id, entry])).values()];
+  await statements.run(
+    `INSERT INTO audit_open (id, holder, event)
+     SELECT id, $1, event FROM unnest($2::text[], $3::text[]) AS marker (id, event) ORDER BY id
+     ON CONFLICT (id) DO UPDATE SET event = excluded.event`,
+    [holder, markers.map(({ id }) => id), markers.map(({ json }) => json)],
+  );
+}
+
+/** A batch whose outcome was uncertain is appended again, so the same id twice is one event. A trigger keeps the sums. */
+export async function putEvents(statements: Statements, entries: readonly AuditEntry[]): Promise<void> {
+  await statements.run(
+    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
+     SELECT id, time_ms, session_id, verdict, kind, event
+     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+       WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, place)
+     ORDER BY place
+     ON CONFLICT (id) DO NOTHING`,
+    [
+      entries.map(({ id }) => id),
+      entries.map(({ timeMs }) => timeMs),
+      entries.map(({ sessionId }) => sessionId ?? null),
+      entries.map(({ verdict }) => verdict),
+      entries.map(({ kind }) => kind),
+      entries.map(({ json }) => json),
+    ],
+  );
+  const ended = entries.filter(({ wasOpen }) => wasOpen === true).map(({ id }) => id);
+  if (ended.length > 0) await statements.run('DELETE FROM audit_open WHERE id = ANY ($1::text[])', [ended]);
+}
