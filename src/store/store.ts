@@ -7,6 +7,7 @@ import type { Posture } from '../protocol/session-messages.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
 import type { OperatorStore } from './operator-store.ts';
+import type { PolicyStore } from './policy-store.ts';
 
 /** How many rows one call of a `prune` takes at the most: removing holds up other writers. */
 export const pruneBatch = 1000;
@@ -227,9 +228,10 @@ export interface Store extends AsyncDisposable {
   readonly access: AccessStore;
   readonly budgets: BudgetStore;
   readonly operators: OperatorStore;
+  readonly policies: PolicyStore;
   readonly audit: AuditStore;
   /**
-   * Calls the listener when another process may have ended a session or decided about access, and gives the function that takes it
+   * Calls the listener when another process may have ended a session, decided about access or published a policy, and gives the function that takes it
    * away again. A hint that may be late or lost: who has to know looks at an interval all the same.
    */
   onChange(listener: ChangeListener): () => void;

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Store } from '../../src/store/store.ts';
 import { newSession } from './new-session.ts';
+import { newPolicy } from './policies.ts';
 import { accessRequest, auditEntry } from './store.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
@@ -127,6 +128,30 @@ export function raceConformance(name: string, open: () => Promise<TwoStores>, ro
           store.access.file(accessRequest(`${id}${name}`, { sessionId: id, path: '/same' }), accessBounds);
         const filed = await Promise.all([file(one, 'a'), file(other, 'b')]);
         assert.deepEqual(filed.map(({ kind }) => kind).toSorted(), ['already', 'filed']);
+      });
+    });
+
+    test('of two that publish upon the same version one does, the other is told what it missed, and no number is left out', async () => {
+      await using stores = await open();
+      const { one, other } = stores;
+      const policyBounds = { policiesMax: 10, policyVersionsMax: 10_000 };
+      let seen = 0;
+      await everyRound(async (id) => {
+        const outcomes = await Promise.all([
+          one.policies.publish(newPolicy(`${id}a`, { note: 'a' }), seen, policyBounds),
+          other.policies.publish(newPolicy(`${id}b`, { note: 'b' }), seen, policyBounds),
+        ]);
+        assert.deepEqual(outcomes.map(({ kind }) => kind).toSorted(), ['changed', 'published']);
+        const winner = outcomes.find((outcome) => outcome.kind === 'published')?.version;
+        const loser = outcomes.find((outcome) => outcome.kind === 'changed')?.published;
+        assert.equal(winner?.number, seen + 1);
+        assert.deepEqual(loser, winner);
+        for (const store of [one, other]) {
+          const [head] = await store.policies.published();
+          assert.deepEqual(head, winner);
+          assert.equal((await store.policies.files(head?.hash ?? ''))?.[0]?.text, `${id}${winner?.note}`);
+        }
+        seen += 1;
       });
     });
 

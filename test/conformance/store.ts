@@ -8,6 +8,7 @@ import type { AuditEntry, Store } from '../../src/store/store.ts';
 import { budgetConformance } from './budgets.ts';
 import { newSession } from './new-session.ts';
 import { operatorConformance } from './operators.ts';
+import { policyConformance } from './policies.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
 const proofBounds = { nowMs: 1000, proofsPerKeyMax: 3, proofsMax: 5 };
@@ -38,6 +39,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     accessConformance(open);
     budgetConformance(open);
     operatorConformance(open);
+    policyConformance(open);
   });
 }
 

@@ -28,7 +28,7 @@ raceConformance(
     const end = async (): Promise<void> => void (await Promise.all([one.close(), other.close()]));
     return { one, other, [Symbol.asyncDispose]: end };
   },
-  3,
+  10,
 );
 
 test('a URL that cannot be used is refused with what to write, and its password is not repeated', async () => {

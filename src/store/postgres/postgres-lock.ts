@@ -9,6 +9,7 @@ export const lockClasses = {
   access: 1_970_432_002,
   operators: 1_970_432_003,
   holder: 1_970_432_004,
+  policies: 1_970_432_005,
 } as const;
 
 /** Held until the transaction ends. What is read behind it is as those who had it before have left it. */

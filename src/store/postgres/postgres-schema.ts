@@ -236,4 +236,43 @@ export const migrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    version: 3,
+    servesFrom: 1,
+    script: `
+      CREATE TABLE policy_content (
+        hash text COLLATE "C" PRIMARY KEY,
+        files text NOT NULL
+      );
+      CREATE TABLE policy_version (
+        policy text COLLATE "C" NOT NULL,
+        number bigint NOT NULL,
+        hash text COLLATE "C" NOT NULL,
+        version text NOT NULL,
+        binding text,
+        is_withdrawn bigint NOT NULL,
+        published_ms bigint NOT NULL,
+        published_by text NOT NULL,
+        note text,
+        back_to bigint,
+        PRIMARY KEY (policy, number)
+      );
+      CREATE INDEX policy_version_by_hash ON policy_version (hash);
+      CREATE TABLE policy_outcome (
+        policy text COLLATE "C" NOT NULL,
+        number bigint NOT NULL,
+        gateway_id text COLLATE "C" NOT NULL,
+        state text NOT NULL CHECK (state IN ('taken', 'refused')),
+        reason text,
+        at_ms bigint NOT NULL,
+        PRIMARY KEY (policy, number, gateway_id),
+        FOREIGN KEY (policy, number) REFERENCES policy_version (policy, number) ON DELETE CASCADE
+      );
+      CREATE TABLE policy_kept (
+        version text COLLATE "C" PRIMARY KEY,
+        content text NOT NULL,
+        seen_ms bigint NOT NULL
+      );
+    `,
+  },
 ];

@@ -10,6 +10,7 @@ import { PostgresDatabase } from './postgres-database.ts';
 import { PostgresHolder } from './postgres-holder.ts';
 import { migrate, type OpeningOptions } from './postgres-migrate.ts';
 import { PostgresOperators } from './postgres-operators.ts';
+import { PostgresPolicies } from './postgres-policies.ts';
 import { PostgresPresence } from './postgres-presence.ts';
 import { PostgresProofs } from './postgres-proofs.ts';
 import { PostgresSessions, PostgresTokens } from './postgres-sessions.ts';
@@ -37,6 +38,7 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     access: new PostgresAccess(database),
     budgets: new PostgresBudgets(database),
     operators: new PostgresOperators(database),
+    policies: new PostgresPolicies(database),
     audit: new PostgresAudit(database, holder),
     onChange: (listener) => holder.onChange(listener),
     close,

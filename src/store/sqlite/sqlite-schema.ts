@@ -230,4 +230,43 @@ export const migrations: readonly Migration[] = [
       END;
     `,
   },
+  {
+    version: 9,
+    servesFrom: 3,
+    script: `
+      CREATE TABLE policy_content (
+        hash TEXT PRIMARY KEY,
+        files TEXT NOT NULL
+      ) STRICT;
+      CREATE TABLE policy_version (
+        policy TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        version TEXT NOT NULL,
+        binding TEXT,
+        is_withdrawn INTEGER NOT NULL,
+        published_ms INTEGER NOT NULL,
+        published_by TEXT NOT NULL,
+        note TEXT,
+        back_to INTEGER,
+        PRIMARY KEY (policy, number)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX policy_version_by_hash ON policy_version (hash);
+      CREATE TABLE policy_outcome (
+        policy TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        gateway_id TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('taken', 'refused')),
+        reason TEXT,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (policy, number, gateway_id),
+        FOREIGN KEY (policy, number) REFERENCES policy_version (policy, number) ON DELETE CASCADE
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE policy_kept (
+        version TEXT PRIMARY KEY,
+        content TEXT NOT NULL,
+        seen_ms INTEGER NOT NULL
+      ) STRICT;
+    `,
+  },
 ];

@@ -5,6 +5,7 @@ import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteBudgets } from './sqlite-budgets.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteOperators } from './sqlite-operators.ts';
+import { SqlitePolicies } from './sqlite-policies.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
 import { migrate } from './sqlite-migrate.ts';
@@ -34,6 +35,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
       access: new SqliteAccess(state),
       budgets: new SqliteBudgets(state),
       operators: new SqliteOperators(state),
+      policies: new SqlitePolicies(state),
       audit,
       // One file has nobody who tells of it; looks at an interval find what other processes did.
       onChange: () => () => undefined,

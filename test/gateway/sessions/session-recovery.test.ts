@@ -41,6 +41,7 @@ function failingStore(
     access: wrap(inner.access),
     budgets: wrap(inner.budgets),
     operators: wrap(inner.operators),
+    policies: wrap(inner.policies),
     audit: wrap(inner.audit),
     onChange: (listener) => inner.onChange(listener),
     close,

@@ -13,6 +13,7 @@ import { auditStatement } from '../../../src/store/postgres/postgres-audit.ts';
 import { migrations } from '../../../src/store/postgres/postgres-schema.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { newSession } from '../../conformance/new-session.ts';
+import { newPolicy, policyBounds } from '../../conformance/policies.ts';
 import { raceConformance } from '../../conformance/races.ts';
 import { auditEntry, storeConformance } from '../../conformance/store.ts';
 import { canary } from '../../support/canary.ts';
@@ -44,6 +45,7 @@ async function emptyStore(): Promise<Store> {
      DELETE FROM session; DELETE FROM session_ending; DELETE FROM consumed_token; DELETE FROM seen_proof;
      DELETE FROM session_presence; DELETE FROM session_budget; DELETE FROM access_request; DELETE FROM operator_token;
      DELETE FROM audit; DELETE FROM audit_holder; DELETE FROM audit_open; DELETE FROM audit_holding; DELETE FROM audit_spool;
+     DELETE FROM policy_outcome; DELETE FROM policy_version; DELETE FROM policy_content; DELETE FROM policy_kept;
      UPDATE audit_total SET events = 0, bytes = 0`,
     'suite',
   );
@@ -98,6 +100,7 @@ describe('the PostgreSQL store', { skip }, () => {
     };
     await other.sessions.enrol(newSession('a'), bounds);
     await changed(() => other.sessions.end('a', { state: 'revoked', reason: 'x' }, 2000));
+    await changed(() => other.policies.publish(newPolicy('a'), 0, policyBounds));
     await store.audit.append([], [auditEntry('open')]);
     await server.crash();
     await using third = await openStore(server.url('suite'));
@@ -282,7 +285,7 @@ describe('the PostgreSQL store', { skip }, () => {
       openPostgresStore(server.url(name), { migrations: [...migrations, failing] }),
       /division by zero \(SQLSTATE 22012\)/,
     );
-    // The first of the two is whole, of the second there is nothing.
+    // Those before it are whole, of the failing one there is nothing.
     await using store = await openStore(server.url(name));
     assert.deepEqual(await store.sessions.list({ limit: 1 }), []);
     const { rows } = await server.run(`SELECT to_regclass('half') AS half`, name);
