@@ -83,8 +83,11 @@ export interface AccessStore {
   revoke(id: string, decision: AccessDecision): Promise<boolean>;
   /** Grants that hold at this time; those of a session only while it lives. */
   inForce(nowMs: number): Promise<readonly AccessRecord[]>;
-  /** Ends grants and requests whose time or session is over, and gives those that this very call ended, as they were. */
-  expire(nowMs: number): Promise<readonly AccessRecord[]>;
+  /**
+   * Ends grants and requests whose time or session is over, at most `limit` (`pruneBatch`) in one call, and gives those that this
+   * very call ended, as they were.
+   */
+  expire(nowMs: number, limit?: number): Promise<readonly AccessRecord[]>;
   /** Forgets requests from before this time that are neither pending nor granted. Gives how many. */
   prune(beforeMs: number): Promise<number>;
 }

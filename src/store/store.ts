@@ -9,7 +9,7 @@ import type { BudgetStore } from './budget-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { PolicyStore } from './policy-store.ts';
 
-/** How many rows one call of a `prune` takes at the most: removing holds up other writers. */
+/** How many rows one call of a `prune` or an `expire` takes at the most: it holds up other writers, and a backlog must not outlast the deadline of a statement. */
 export const pruneBatch = 1000;
 
 /** `enrolled` until its token is consumed by the commit; `ended` and `revoked` are final. */
@@ -80,8 +80,11 @@ export interface SessionStore {
    * whoever ended it on purpose did not mean that the token starts another.
    */
   end(id: string, ending: SessionEnding, nowMs: number): Promise<boolean>;
-  /** Ends every session past its time and gives those that this very call ended. Tokens that were not committed stay fresh. */
-  expire(nowMs: number): Promise<readonly SessionRecord[]>;
+  /**
+   * Ends sessions past their time, at most `limit` (`pruneBatch`) in one call, and gives those that this very call ended. Tokens that
+   * were not committed stay fresh.
+   */
+  expire(nowMs: number, limit?: number): Promise<readonly SessionRecord[]>;
   /** Newest first. */
   list(query: SessionQuery): Promise<readonly SessionRecord[]>;
   /** Endings after a point of the store's change counter, by any process; without one, only the counter. */

@@ -6,7 +6,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Store } from '../../src/store/store.ts';
 import { newSession } from './new-session.ts';
 import { newPolicy } from './policies.ts';
-import { accessRequest, auditEntry } from './store.ts';
+import { auditEntry } from './audit.ts';
+import { accessRequest } from './store.ts';
 
 const bounds = { enrolmentsPerTokenMax: 10 };
 const proofBounds = { nowMs: 1000, proofsPerKeyMax: 1000, proofsMax: 10_000 };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AuditRecordWriter, auditRecords } from '../../src/store/audit-records.ts';
 import { readRecord, recordBytesMax, RecordWriter } from '../../src/protocol/spool-record.ts';
-import { auditEntry } from '../conformance/store.ts';
+import { auditEntry } from '../conformance/audit.ts';
 
 const refused = (message: RegExp) => ({ name: 'ProxyError', code: 'store_unavailable', message });
 const ids = (bytes: Uint8Array<ArrayBuffer>): readonly string[] =>

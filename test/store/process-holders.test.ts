@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ProcessHolders } from '../../src/store/process-holders.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
-import { auditEntry } from '../conformance/store.ts';
+import { auditEntry } from '../conformance/audit.ts';
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'upstreamproxy-holder-'));

@@ -6,6 +6,7 @@ import { GrantedPolicy } from '../../policy/granted-policy.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { AccessRecord, AccessStore } from '../../store/access-store.ts';
+import { pruneBatch } from '../../store/store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
 /** What lives on a grant ends within 5 s of it; one look is two indexed queries. */
@@ -88,6 +89,8 @@ export class AccessGrants implements AsyncDisposable {
     // First what needs no store, so that a store that fails prolongs nothing.
     this.#replace(this.#grants.filter(({ endsMs }) => endsMs > nowMs));
     const ended = isOnDuty() ? await store.expire(nowMs) : [];
+    // Behind an outage more may be due than one call takes.
+    if (ended.length >= pruneBatch) this.lookSoon();
     this.#replace((await store.inForce(nowMs)).flatMap(grantOf));
     for (const record of ended) await onEnded(record);
   }

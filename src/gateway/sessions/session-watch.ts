@@ -88,6 +88,8 @@ export class SessionWatch implements AsyncDisposable {
     }
     // After the streams have ended: a failing audit must not keep them open.
     for (const session of expired) await this.#options.onExpired(session);
+    // Behind an outage more may be due than one call takes.
+    if (expired.length >= pruneBatch) this.#repeated.soon();
     if (!isOnDuty || nowMs < this.#nextPruneMs) return;
     // A full batch means that more is due: the next look goes on, so forgetting keeps up with a thousand endings a look.
     if (!(await this.#prune(nowMs))) this.#nextPruneMs = nowMs + pruneIntervalMs;

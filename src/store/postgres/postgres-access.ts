@@ -101,14 +101,14 @@ export class PostgresAccess implements AccessStore {
     return rows.map(accessRecordOf);
   }
 
-  async expire(nowMs: number): Promise<readonly AccessRecord[]> {
+  async expire(nowMs: number, limit = pruneBatch): Promise<readonly AccessRecord[]> {
     // Nearly always nothing is due, and reading takes no lock.
     const one = await this.#database.get(`SELECT 1 AS due FROM access_request WHERE ${due} LIMIT 1`, [nowMs]);
     if (one === undefined) return [];
     return await this.#database.transaction(async (statements) => {
       const rows = await statements.all(
-        `SELECT ${columns} FROM access_request WHERE ${due} ORDER BY id FOR UPDATE SKIP LOCKED`,
-        [nowMs],
+        `SELECT ${columns} FROM access_request WHERE ${due} ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`,
+        [nowMs, limit],
       );
       const records = rows.map(accessRecordOf);
       await statements.run(`UPDATE access_request SET state = 'ended' WHERE id = ANY ($1::text[])`, [

@@ -21,6 +21,9 @@ const columns = `id, token_key, token_expires_ms, principal_id, claims, posture,
   enrolled_ms, commit_by_ms, ends_ms, committed_ms, over_ms, reason`;
 /** As the partial indexes have it, each half by its own. */
 const due = `((${living} AND ends_ms <= $1) OR (state = 'enrolled' AND commit_by_ms <= $1))`;
+/** The first of a backlog, however long that is. */
+const firstDue = `(SELECT id FROM session WHERE ${living} AND ends_ms <= $1 ORDER BY ends_ms LIMIT $2)
+  UNION (SELECT id FROM session WHERE state = 'enrolled' AND commit_by_ms <= $1 ORDER BY commit_by_ms LIMIT $2)`;
 
 interface Ending extends SessionEnding {
   readonly id: string;
@@ -86,16 +89,17 @@ export class PostgresSessions implements SessionStore {
     });
   }
 
-  async expire(nowMs: number): Promise<readonly SessionRecord[]> {
+  async expire(nowMs: number, limit = pruneBatch): Promise<readonly SessionRecord[]> {
     // Nearly always nothing is due, and reading takes no lock.
     const one = await this.#database.get(`SELECT 1 AS due FROM session WHERE ${due} LIMIT 1`, [nowMs]);
     if (one === undefined) return [];
     return await this.#database.transaction(async (statements) => {
       // What another gateway has in hand, it ends.
-      const sql = `SELECT ${columns} FROM session WHERE ${due} ORDER BY id FOR UPDATE SKIP LOCKED`;
+      const sql = `SELECT ${columns} FROM session WHERE id IN (${firstDue}) AND ${due}
+        ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`;
       const expired: SessionRecord[] = [];
       const endings: Ending[] = [];
-      for (const row of await statements.all(sql, [nowMs])) {
+      for (const row of await statements.all(sql, [nowMs, limit])) {
         const session = sessionOf(row);
         const isUncommitted = session.state === 'enrolled' && nowMs < session.endsMs;
         const ending = { state: 'ended', reason: isUncommitted ? uncommittedInTime : lifeIsOver } as const;

@@ -154,12 +154,12 @@ export class SqliteAccess implements AccessStore {
       .map(accessRecordOf);
   }
 
-  async expire(nowMs: number): Promise<readonly AccessRecord[]> {
+  async expire(nowMs: number, limit = pruneBatch): Promise<readonly AccessRecord[]> {
     const sql = `SELECT * FROM access_request WHERE state IN ('pending', 'granted') AND ${due}`;
     // Nearly always nothing is due, and reading takes no lock.
     if (this.#database.get(`${sql} LIMIT 1`, { nowMs }) === undefined) return [];
     return this.#database.transaction(() => {
-      const records = this.#database.all(sql, { nowMs }).map(accessRecordOf);
+      const records = this.#database.all(`${sql} LIMIT :limit`, { nowMs, limit }).map(accessRecordOf);
       for (const { id } of records)
         this.#database.run(`UPDATE access_request SET state = 'ended' WHERE id = :id`, { id });
       return records;

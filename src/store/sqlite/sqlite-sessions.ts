@@ -140,14 +140,17 @@ export class SqliteSessions implements SessionStore {
     return true;
   }
 
-  async expire(nowMs: number): Promise<readonly SessionRecord[]> {
+  async expire(nowMs: number, limit = pruneBatch): Promise<readonly SessionRecord[]> {
     const due = `${living} AND (ends_ms <= :nowMs OR (state = 'enrolled' AND commit_by_ms <= :nowMs))`;
     // Nearly always nothing is due, and reading takes no lock.
     if (this.#database.get(`SELECT 1 AS due FROM session WHERE ${due} LIMIT 1`, { nowMs }) === undefined)
       return [];
     return this.#database.transaction(() => {
       const expired: SessionRecord[] = [];
-      for (const row of this.#database.all(`SELECT * FROM session WHERE ${due}`, { nowMs })) {
+      for (const row of this.#database.all(`SELECT * FROM session WHERE ${due} LIMIT :limit`, {
+        nowMs,
+        limit,
+      })) {
         const session = sessionOf(row);
         const uncommitted = session.state === 'enrolled' && nowMs < session.endsMs;
         const reason = uncommitted ? uncommittedInTime : lifeIsOver;

@@ -15,7 +15,7 @@ import { PathPattern } from '../../../src/policy/path-pattern.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AuditEntry } from '../../../src/store/store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 import type { AttackTable } from '../support/attack.ts';
 import { searched, type Finding } from '../support/search.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { openStore } from '../../../src/store/open-store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 import { mustRun } from '../../support/command.ts';
 import { launcher } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';

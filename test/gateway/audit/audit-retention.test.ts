@@ -4,7 +4,7 @@ import { AuditRetention } from '../../../src/gateway/audit/audit-retention.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AuditBounds, AuditStore } from '../../../src/store/store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 
 const dayMs = 86_400_000;
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AuditDelivery, AuditEntry, SpooledEntry, Store } from '../../../src/store/store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 import { postgresBinaries, type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
 
 const binaries = postgresBinaries();

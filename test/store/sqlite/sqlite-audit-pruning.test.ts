@@ -9,7 +9,7 @@ import { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.ts';
 import { migrate } from '../../../src/store/sqlite/sqlite-migrate.ts';
 import { migrations } from '../../../src/store/sqlite/sqlite-schema.ts';
 import type { AuditEntry } from '../../../src/store/store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 
 /** Of a session with many, of one with few, and of nobody, mixed. */
 const entries: readonly AuditEntry[] = Array.from({ length: 4500 }, (_, i) => {

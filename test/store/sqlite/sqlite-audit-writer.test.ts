@@ -9,7 +9,7 @@ import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
 import { AuditRecordWriter } from '../../../src/store/audit-records.ts';
 import type { AuditBatch } from '../../../src/store/sqlite/sqlite-audit-writer.ts';
 import type { AuditEntry } from '../../../src/store/store.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 import { patienceMs } from '../../support/patience.ts';
 
 const batchOf = (entries: readonly AuditEntry[]): AuditBatch => ({

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
 import { newSession } from '../../conformance/new-session.ts';
-import { auditEntry } from '../../conformance/store.ts';
+import { auditEntry } from '../../conformance/audit.ts';
 
 let root = '';
 before(async () => {
