@@ -14,6 +14,7 @@ export const commands: CommandTable = new Map([
   ['cleanup', async () => (await import('./agent/cleanup.ts')).cleanupCommand],
   ['ca', async () => (await import('./gateway/ca.ts')).caCommand],
   ['keys', async () => (await import('./gateway/keys.ts')).keysCommand],
+  ['identity', async () => (await import('./gateway/identity.ts')).identityCommand],
   ['audit', async () => (await import('./operator/audit.ts')).auditCommand],
   ['session', async () => (await import('./operator/session.ts')).sessionCommand],
   ['access', async () => (await import('./operator/access.ts')).accessCommand],

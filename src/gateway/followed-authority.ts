@@ -1,23 +1,20 @@
-// The authority of the gateway as its folder has it: what is changed there, step by step, is taken without a restart.
+// The authority of the gateway as its place has it: what is changed there, step by step, is taken without a restart.
 
-import { openCertificateAuthority, readCertificateAuthority } from '../pki/authority-folder.ts';
 import type { CertificateAuthority, Leaf } from '../pki/certificate-authority.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
+import type { AuthorityPlace } from './identity-places.ts';
 
 /** Three small files. Agents look each 40 s, so that both together are below a minute. */
 const lookIntervalMs = 15_000;
 
 export interface FollowedAuthorityOptions {
-  readonly directory: string;
-  /** Of its files, and of what is made where there are none; the authority that intercepts unless another is named. */
-  readonly name?: string;
-  readonly commonName?: string;
+  readonly place: AuthorityPlace;
   readonly clock: () => number;
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
 
-/** Looks until it is closed. A folder that cannot be used, and one that is empty, change nothing. */
+/** Looks until it is closed. A place that cannot be used, and one that is empty, change nothing. */
 export class FollowedAuthority implements CertificateAuthority, AsyncDisposable {
   readonly #options: FollowedAuthorityOptions;
   readonly #repeated: RepeatedLook;
@@ -36,11 +33,9 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     this.#repeated.start();
   }
 
-  /** Makes the authority where there is none yet. Throws ProxyError `ca_key_unusable`. */
+  /** Makes the authority where its place does. Throws ProxyError `ca_key_unusable`. */
   static async open(options: FollowedAuthorityOptions): Promise<FollowedAuthority> {
-    const { directory, clock, log: _, ...names } = options;
-    const authority = await openCertificateAuthority(directory, { nowMs: clock(), ...names });
-    return new FollowedAuthority(options, authority);
+    return new FollowedAuthority(options, await options.place.open(options.clock()));
   }
 
   get signerPem(): string {
@@ -78,8 +73,8 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
   }
 
   async #look(): Promise<void> {
-    const { directory, clock, log, ...names } = this.#options;
-    const found = await readCertificateAuthority(directory, { nowMs: clock(), ...names });
+    const { place, clock, log } = this.#options;
+    const found = await place.read(clock());
     this.#fault = '';
     if (found.etag === this.#published.etag && found.signerPem === this.#signer.signerPem) return;
     this.#published = found;
@@ -89,7 +84,7 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     if (isOther) this.#onSigner();
     log(
       'info',
-      `the certificates of ${directory} were taken anew${isOther ? '; another one signs now' : ''}`,
+      `the certificates of ${place.label} were taken anew${isOther ? '; another one signs now' : ''}`,
     );
   }
 

@@ -47,7 +47,7 @@ export class FollowedIdentity implements AsyncDisposable {
   async #look(): Promise<void> {
     const { config, server, clock, log } = this.#options;
     try {
-      const { certificatePem, keyPem } = (await openIdentity(config, clock())).identity;
+      const { certificatePem, keyPem } = (await openIdentity(config, undefined, clock())).identity;
       this.#fault = '';
       if (certificatePem === this.#certificatePem) return;
       server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });

@@ -2,48 +2,39 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
-import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { openServerIdentity, serverAuthority } from '../pki/server-identity.ts';
+import { issueServerIdentity } from '../pki/server-identity.ts';
 import type { ServerIdentity } from '../pki/server-identity.ts';
 import { ProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
+import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { FollowedAuthority, type FollowedAuthorityOptions } from './followed-authority.ts';
+import type { IdentityPlaces } from './identity-places.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
 const identityCheckMs = 6 * 3_600_000;
 const identityRenewBeforeMs = 10 * 24 * 3_600_000;
 
-/** Where the authority of the own certificate is; undefined where the operator gives one. */
-export function serverAuthorityOf(
-  config: GatewayConfig,
-): (typeof serverAuthority & { readonly directory: string }) | undefined {
-  if (config.tls !== 'self') return undefined;
-  return { directory: folderOf(config), ...serverAuthority };
-}
-
-function folderOf({ stateDirectory }: GatewayConfig): string {
-  return join(stateDirectory, 'server');
-}
-
-/** That authority, as its folder has it from now on. Throws ca_key_unusable. */
+/** The authority of the own certificate, as its place has it from now on; undefined where the operator gives one. Throws ca_key_unusable. */
 export async function followServerAuthority(
-  config: GatewayConfig,
+  { tls }: Pick<GatewayConfig, 'tls'>,
+  { server }: Pick<IdentityPlaces, 'server'>,
   { clock, log }: Pick<FollowedAuthorityOptions, 'clock' | 'log'>,
 ): Promise<FollowedAuthority | undefined> {
-  const place = serverAuthorityOf(config);
-  return place === undefined ? undefined : await FollowedAuthority.open({ ...place, clock, log });
+  return tls === 'self' ? await FollowedAuthority.open({ place: server, clock, log }) : undefined;
 }
 
-/** The certificate of the public port: the operator's, or one of our own. */
+/** The certificate of the public port: the operator's, or one by that authority. */
 export async function openIdentity(
-  config: GatewayConfig,
+  config: Pick<GatewayConfig, 'tls' | 'publicNames'>,
+  authority: CertificateAuthority | undefined,
   nowMs: number,
 ): Promise<{ readonly identity: ServerIdentity; readonly renewable: boolean }> {
   if (config.tls === 'self') {
+    if (authority === undefined) throw new ProxyError('internal', 'no authority signs the own certificate');
     return {
-      identity: await openServerIdentity(folderOf(config), { names: config.publicNames, nowMs }),
+      identity: issueServerIdentity(authority, { names: config.publicNames, nowMs }),
       renewable: true,
     };
   }
@@ -74,7 +65,7 @@ export interface RenewIdentityOptions {
   readonly server: Pick<Server, 'setSecureContext'>;
   readonly identity: ServerIdentity;
   /** Whose certificate it is: when another one signs, it is made anew at once. */
-  readonly authority?: Pick<FollowedAuthority, 'signerPem' | 'onSigner'>;
+  readonly authority: Pick<FollowedAuthority, keyof CertificateAuthority | 'onSigner'> | undefined;
   readonly clock: () => number;
   readonly log: (level: 'error', message: string) => void;
   readonly intervalMs?: number;
@@ -91,7 +82,7 @@ export function renewIdentity(
     look: async () => {
       const now = authority?.signerPem;
       if (clock() < untilMs && now === signer) return;
-      const { identity: fresh } = await openIdentity(config, clock());
+      const { identity: fresh } = await openIdentity(config, authority, clock());
       signer = now;
       server.setSecureContext({ cert: fresh.certificatePem, key: fresh.keyPem, minVersion: 'TLSv1.2' });
       untilMs = fresh.notAfterMs - identityRenewBeforeMs;

@@ -17,6 +17,7 @@ import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
+import { identityPlaces } from './identity-places.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
@@ -70,7 +71,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const rules = await openRules(start);
   const ways = await openWays(start);
   const signingKey = stack.use(
-    await FollowedSigningKey.open({ directory: config.stateDirectory, log: start.log }),
+    await FollowedSigningKey.open({ place: identityPlaces(config).signingKey, log: start.log }),
   );
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
@@ -181,9 +182,9 @@ interface Ways {
 
 /** How it goes out, as whom, and how it is believed inside. */
 async function openWays({ config, stack, clock, log, environment, place }: Start): Promise<Ways> {
-  const { directory } = config.certificateAuthority;
-  const authority = stack.use(await FollowedAuthority.open({ directory, clock, log }));
-  const followed = await followServerAuthority(config, { clock, log });
+  const places = identityPlaces(config);
+  const authority = stack.use(await FollowedAuthority.open({ place: places.interception, clock, log }));
+  const followed = await followServerAuthority(config, places, { clock, log });
   const serverAuthority = followed === undefined ? undefined : stack.use(followed);
   const trust = await loadTrust(config);
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);

@@ -66,7 +66,7 @@ export async function openPublicPort({
 }: PublicPortNeeds): Promise<PublicPort> {
   let isOpen = true;
   const isReady = (): boolean => isOpen && audit.healthy;
-  const { identity, renewable } = place ?? (await openIdentity(config, clock()));
+  const { identity, renewable } = place ?? (await openIdentity(config, serverAuthority, clock()));
   const { certificatePem, keyPem, caPem } = identity;
   const { limits } = config;
   const onFault = (error: ProxyError, traceId: string): void => {
@@ -99,9 +99,9 @@ export async function openPublicPort({
   connections.guard(server);
   const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
   stack.defer(() => closeServer(server));
-  const of = serverAuthority === undefined ? {} : { authority: serverAuthority };
   if (place !== undefined) place.seat.onIdentity((one) => take(server, one));
-  else if (renewable) stack.use(renewIdentity(config, { server, identity, ...of, clock, log }));
+  else if (renewable)
+    stack.use(renewIdentity(config, { server, identity, authority: serverAuthority, clock, log }));
   else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
   origins.listensAt(port);
   const stopBeingReady = (): void => {

@@ -3,10 +3,10 @@
 
 import type { GatewayConfig } from './config/config.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
-import { FollowedAuthority } from './followed-authority.ts';
+import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { followServerAuthority, openIdentity, renewIdentity } from './gateway-identity.ts';
-import { openSigningKey } from './sessions/signing-key.ts';
+import { identityPlaces } from './identity-places.ts';
 import type { PortIdentity } from './workers/worker-messages.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
 
@@ -18,14 +18,10 @@ export async function makeSharedFiles(
   clock: () => number,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  const { stateDirectory, certificateAuthority } = config;
   await using _store = await openConfiguredStore(config, environment);
-  await using _authority = await FollowedAuthority.open({
-    directory: certificateAuthority.directory,
-    clock,
-    log: () => undefined,
-  });
-  await openSigningKey(stateDirectory);
+  const { interception, signingKey } = identityPlaces(config);
+  await interception.open(clock());
+  await signingKey.open();
 }
 
 /** The certificate of the public port. */
@@ -53,8 +49,8 @@ export class SharedIdentity implements AsyncDisposable {
   }
 
   static async open(config: GatewayConfig, clock: () => number, log: Log): Promise<SharedIdentity> {
-    const opened = await openIdentity(config, clock());
-    const authority = await followServerAuthority(config, { clock, log });
+    const authority = await followServerAuthority(config, identityPlaces(config), { clock, log });
+    const opened = await openIdentity(config, authority, clock());
     return new SharedIdentity(config, clock, { ...opened, authority });
   }
 
@@ -79,9 +75,8 @@ export class SharedIdentity implements AsyncDisposable {
     };
     const [config, clock, identity] = [this.#config, this.#clock, this.#identity];
     const { certificatePem } = identity;
-    const of = this.#authority === undefined ? {} : { authority: this.#authority };
     this.#follower = this.#renewable
-      ? renewIdentity(config, { server, identity, ...of, clock, log })
+      ? renewIdentity(config, { server, identity, authority: this.#authority, clock, log })
       : new FollowedIdentity({ config, server, certificatePem, clock, log });
   }
 

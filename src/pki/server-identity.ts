@@ -1,6 +1,6 @@
 // The certificate of the gateway's own public port, where the operator gives none.
 
-import { openCertificateAuthority } from './authority-folder.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
 
 export interface ServerIdentity {
   readonly certificatePem: string;
@@ -21,16 +21,13 @@ export interface ServerIdentityOptions {
 export const serverAuthority = { name: 'server-ca', commonName: 'upstreamproxy gateway' } as const;
 
 /**
- * A certificate for the gateway's port by an authority of its own (`server-ca.key`, `server-ca.pem` in the folder), which
- * is not the one that intercepts: workloads trust that one. The server's key is new each time and is never written.
- * Throws ProxyError as `openCertificateAuthority` does.
+ * A certificate for the gateway's port by its authority, which is not the one that intercepts: workloads trust that one. The server's
+ * key is never written. Throws ProxyError `ca_key_unusable`.
  */
-export async function openServerIdentity(
-  directory: string,
-  options: ServerIdentityOptions,
-): Promise<ServerIdentity> {
-  const { names, nowMs } = options;
-  const authority = await openCertificateAuthority(directory, { nowMs, ...serverAuthority });
+export function issueServerIdentity(
+  authority: CertificateAuthority,
+  { names, nowMs }: ServerIdentityOptions,
+): ServerIdentity {
   const leaf = authority.issueFor(names, nowMs);
   const { privateKey } = leaf;
   return {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 
 import { embeddedConfig, type GatewayConfig } from '../../src/gateway/config/config.ts';
-import { serverAuthorityOf } from '../../src/gateway/gateway-identity.ts';
+import { serverFolder } from '../../src/gateway/identity-places.ts';
 import { startSupervisor, type Supervisor, type SupervisorOptions } from '../../src/gateway/supervisor.ts';
 import type { ChannelPort } from '../../src/gateway/workers/worker-channel.ts';
 import type { WorkerOrder, WorkerReport, WorkerStart } from '../../src/gateway/workers/worker-messages.ts';
@@ -102,7 +102,7 @@ test('a worker that starts while the certificate changes serves the new one', as
   first!.kill();
   const again = await nextWorker(set, 3);
   const { identity } = await again.started;
-  const authority = serverAuthorityOf(set.config)!;
+  const authority = serverFolder(set.config);
   await makeNextAuthority(authority, Date.now());
   await switchAuthority(authority, { nowMs: Date.now(), atOnce: true });
   set.supervisor.reload();

@@ -7,10 +7,17 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { connect, createServer } from 'node:tls';
 import { openCertificateAuthority } from '../../src/pki/authority-folder.ts';
-import { openServerIdentity } from '../../src/pki/server-identity.ts';
+import { issueServerIdentity, serverAuthority, type ServerIdentity } from '../../src/pki/server-identity.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const nowMs = Date.now();
+async function openServerIdentity(
+  folder: string,
+  options: { readonly names: readonly string[]; readonly nowMs: number },
+): Promise<ServerIdentity> {
+  return issueServerIdentity(await openCertificateAuthority(folder, { nowMs, ...serverAuthority }), options);
+}
+
 const names = ['gateway.example.com', '127.0.0.1', '::1'];
 
 describe("the identity of the gateway's own port", () => {

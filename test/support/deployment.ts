@@ -118,8 +118,8 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
 
 /** What `token issue` writes. */
 async function furtherToken(configFile: string): Promise<string> {
-  const { stateDirectory, tokens } = await loadGatewayConfig(configFile);
-  const key = await openSigningKey(stateDirectory);
+  const { identity, tokens } = await loadGatewayConfig(configFile);
+  const key = await openSigningKey(identity.directory);
   return issueSessionToken({ ...tokens, key, subject: 'test', nowMs: Date.now() });
 }
 

@@ -10,6 +10,7 @@ import { connectDefinition } from './connect-definition.ts';
 import { doctorDefinition } from './doctor-definition.ts';
 import { envDefinition } from './env-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
+import { identityDefinition } from './identity-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
@@ -29,6 +30,7 @@ export const definitions: readonly Definition[] = [
   cleanupDefinition,
   caDefinition,
   keysDefinition,
+  identityDefinition,
   auditDefinition,
   sessionDefinition,
   accessDefinition,

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 
 import type { GatewayConfig } from '../../gateway/config/config.ts';
-import { serverAuthorityOf } from '../../gateway/gateway-identity.ts';
+import { identityPlaces, interceptionFolder, serverFolder } from '../../gateway/identity-places.ts';
 import { pinOf } from '../../agent/uplink/gateway-pin.ts';
 import {
   makeNextAuthority,
@@ -12,7 +12,6 @@ import {
   type RotatedAuthority,
   switchAuthority,
 } from '../../pki/authority-rotation.ts';
-import { openCertificateAuthority } from '../../pki/authority-folder.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { pemContents, splitPemCertificates } from '../../pki/pem.ts';
 import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';
@@ -71,15 +70,9 @@ async function show({ options: values }: ShowInput): Promise<number> {
   if (summary && format !== 'pem')
     throw new ProxyError('usage', 'a summary is text: leave --summary and --json away, or --format');
   const config = await gatewayOfOptions(values);
-  const nowMs = Date.now();
-  let pem: string;
-  if (!values.server) {
-    pem = (await openCertificateAuthority(config.certificateAuthority.directory, { nowMs })).certificatesPem;
-  } else {
-    const own = serverAuthorityOf(config);
-    if (own === undefined) throw operatorsOwn(config);
-    pem = (await openCertificateAuthority(own.directory, { nowMs, ...own })).certificatesPem;
-  }
+  if (values.server && config.tls !== 'self') throw operatorsOwn(config);
+  const { server, interception } = identityPlaces(config);
+  const { certificatesPem: pem } = await (values.server ? server : interception).open(Date.now());
   process.stdout.write(
     summary
       ? summariesOf(pem)
@@ -98,11 +91,10 @@ async function meant({
   ...place
 }: RotationInput['options']): Promise<RotatedAuthority & { readonly publishedForMs: number }> {
   const config = await gatewayOfOptions(place);
-  if (!server) return { directory: config.certificateAuthority.directory, publishedForMs: publishedForMsMin };
-  const own = serverAuthorityOf(config);
-  if (own === undefined) throw operatorsOwn(config);
+  if (!server) return { ...interceptionFolder(config), publishedForMs: publishedForMsMin };
+  if (config.tls !== 'self') throw operatorsOwn(config);
   // Running sessions are told when they renew their access token, which is not later than its end.
-  return { ...own, publishedForMs: config.limits.accessTokenLifetimeMs };
+  return { ...serverFolder(config), publishedForMs: config.limits.accessTokenLifetimeMs };
 }
 
 async function next({ options }: RotationInput): Promise<number> {

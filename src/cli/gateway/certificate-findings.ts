@@ -42,7 +42,7 @@ async function identityFindings(config: GatewayConfig, nowMs: number): Promise<r
   const at = ['tls', 'certificate'];
   let leaf: X509Certificate;
   try {
-    leaf = new X509Certificate((await openIdentity(config, nowMs)).identity.certificatePem);
+    leaf = new X509Certificate((await openIdentity(config, undefined, nowMs)).identity.certificatePem);
   } catch (error) {
     return [{ at, message: asProxyError(error).message }];
   }

@@ -24,6 +24,8 @@ function ownPlaces(config: GatewayConfig): readonly string[] {
   const store = /^sqlite:(\/.+)$/s.exec(config.store)?.[1];
   const files = store === undefined ? [] : [store, `${store}-wal`, `${store}-shm`];
   if (config.audit.file !== undefined) files.push(config.audit.file);
+  // What the operator placed stays whose it is.
+  if (config.identity.isGiven) return [config.stateDirectory, ...files];
   return [config.stateDirectory, config.certificateAuthority.directory, ...files];
 }
 

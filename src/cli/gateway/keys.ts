@@ -13,20 +13,20 @@ import { gatewayOfOptions } from './gateway-configuration.ts';
 type NextInput = Input<(typeof keysDefinition)['actions'][0]>;
 
 async function next({ options: values }: NextInput): Promise<number> {
-  const { stateDirectory } = await gatewayOfOptions(values);
-  process.stdout.write(`kid ${await makeNextSigningKey(stateDirectory)}\n`);
+  const { directory } = (await gatewayOfOptions(values)).identity;
+  process.stdout.write(`kid ${await makeNextSigningKey(directory)}\n`);
   return 0;
 }
 
 async function change({ options: values }: Input<(typeof keysDefinition)['actions'][1]>): Promise<number> {
-  const { stateDirectory } = await gatewayOfOptions(values);
-  await switchSigningKey(stateDirectory, { nowMs: Date.now(), atOnce: values['at-once'] });
+  const { directory } = (await gatewayOfOptions(values)).identity;
+  await switchSigningKey(directory, { nowMs: Date.now(), atOnce: values['at-once'] });
   return 0;
 }
 
 async function retire({ options: values }: NextInput): Promise<number> {
-  const { stateDirectory } = await gatewayOfOptions(values);
-  const isRetired = await retireSigningKey(stateDirectory);
+  const { directory } = (await gatewayOfOptions(values)).identity;
+  const isRetired = await retireSigningKey(directory);
   process.stdout.write(isRetired ? 'the key of before is taken no more\n' : 'there is no key of before\n');
   return 0;
 }

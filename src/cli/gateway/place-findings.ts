@@ -20,7 +20,9 @@ export async function placeFindings(config: GatewayConfig): Promise<readonly Fin
   const store = /^sqlite:(\/.+)$/s.exec(config.store)?.[1];
   const folders: readonly (readonly [YamlPath, string])[] = [
     [['stateDirectory'], config.stateDirectory],
-    [['certificateAuthority', 'directory'], config.certificateAuthority.directory],
+    ...(config.identity.isGiven
+      ? []
+      : [[['certificateAuthority', 'directory'], config.certificateAuthority.directory] as const]),
     ...(store === undefined ? [] : [[['store'], dirname(store)] as const]),
     ...(config.audit.file === undefined ? [] : [[['audit', 'file'], dirname(config.audit.file)] as const]),
   ];

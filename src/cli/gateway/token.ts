@@ -1,6 +1,6 @@
 // `upstreamproxy token issue`: a session token, signed by the gateway's own key.
 
-import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
+import { identityPlaces } from '../../gateway/identity-places.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { tokenDefinition } from '../commands/token-definition.ts';
@@ -28,7 +28,7 @@ type IssueInput = Input<(typeof tokenDefinition)['actions'][0]>;
 async function issue({ options: values }: IssueInput): Promise<number> {
   const config = await gatewayOfOptions(values);
   const text = issueSessionToken({
-    key: await openSigningKey(config.stateDirectory),
+    key: await identityPlaces(config).signingKey.open(),
     issuer: config.tokens.issuer,
     audience: config.tokens.audience,
     subject: values.subject,

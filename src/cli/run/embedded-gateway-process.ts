@@ -42,8 +42,8 @@ async function configure(
   if (file === undefined) return policies.length === 0 ? own : { ...own, policy };
   // The file says what is allowed and how; place, port, names, keys and store are this run's own.
   const given = await loadGatewayConfig(file);
-  const { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit } = own;
-  const ours = { listen, publicNames, stateDirectory, tls, certificateAuthority, store, audit };
+  const { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit } = own;
+  const ours = { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit };
   return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
 }
 

@@ -7,6 +7,7 @@ import { strictMap } from '../../policy/yaml-source.ts';
 import { adminSchema } from './admin-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
+import { identitySchema } from './identity-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
 
@@ -273,6 +274,11 @@ export const gatewayConfigSchema = strictMap(
       .optional()
       .describe('Keys, certificate authority and store, unless they are placed elsewhere.'),
     tls: tlsSchema.optional().describe("The certificate of the gateway's own port; self makes one."),
+    identity: identitySchema
+      .optional()
+      .describe(
+        'Signing key and authorities that several gateways share; in the state directory by default.',
+      ),
     certificateAuthority: strictMap(
       { directory: text('write the path of a folder') },
       { hint: 'write certificateAuthority: { directory: path }', synonyms: { path: 'directory' } },
@@ -359,6 +365,7 @@ export const gatewayConfigSchema = strictMap(
       names: 'publicNames',
       origins: 'publicOrigins',
       database: 'store',
+      keys: 'identity',
       port: 'listen: { port: 8443 }',
       address: 'listen: { address: 0.0.0.0 }',
     },

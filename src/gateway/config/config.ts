@@ -14,6 +14,7 @@ import type { PlainSourceConfig } from '../credentials/sources/source-config.ts'
 import { type AdminSettings, adminSettings } from './admin-settings.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
+import { identitySettings, type IdentitySettings } from './identity-settings.ts';
 import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.ts';
 
 import { asList } from '../../policy/schema-parts.ts';
@@ -44,7 +45,7 @@ export interface UpstreamProxySettings {
 }
 
 /** Everything that the gateway is told. Paths are absolute; nothing in it is a secret. */
-export interface GatewayConfig extends StoreSettings {
+export interface GatewayConfig extends StoreSettings, IdentitySettings {
   readonly listen: {
     readonly address: string;
     readonly port: number;
@@ -60,7 +61,6 @@ export interface GatewayConfig extends StoreSettings {
   readonly stateDirectory: string;
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
   readonly tls: 'self' | { readonly certificate: string; readonly key: string };
-  readonly certificateAuthority: { readonly directory: string };
   /** No path and not observing: everything is denied. */
   readonly policy: { readonly mode: 'files' | 'observe'; readonly paths: readonly string[] };
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
@@ -245,9 +245,7 @@ function completeConfig(
     ...reachedUnder(document, publicNames),
     stateDirectory,
     tls: tls === 'self' ? 'self' : { certificate: absolute(tls.certificate), key: absolute(tls.key) },
-    certificateAuthority: {
-      directory: absolute(document.certificateAuthority?.directory ?? join(stateDirectory, 'ca')),
-    },
+    ...identitySettings(document, { absolute, stateDirectory }),
     ...storeSettings(document.store, { directory, stateDirectory }),
     policy: policySettings(document, absolute),
     credentials: Object.fromEntries(

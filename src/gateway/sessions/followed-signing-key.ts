@@ -1,15 +1,20 @@
-// The signing key of the gateway as its folder has it, and what is accepted beside it: a rotation is taken without a restart.
+// The signing key of the gateway as its place has it, and what is accepted beside it: a rotation is taken without a restart.
 
 import type { KeyObject } from 'node:crypto';
 import type { ProxyError } from '../../protocol/error.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
-import { type JwtMembers, openSigningKey, readSigningKeys, type SigningKey } from './signing-key.ts';
+import type { JwtMembers, SigningKey } from './signing-key.ts';
 
 /** Three small files. The next key is accepted from then on, and may sign 30 s after it was made. */
 const lookIntervalMs = 15_000;
 
 export interface FollowedSigningKeyOptions {
-  readonly directory: string;
+  readonly place: {
+    /** Makes the key where there is none and it may. Throws `signing_key_unusable`. */
+    open(): Promise<SigningKey>;
+    /** Makes nothing. Throws `signing_key_unusable`. */
+    read(): Promise<SigningKey>;
+  };
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
 
@@ -29,9 +34,9 @@ export class FollowedSigningKey implements SigningKey, AsyncDisposable {
     this.#repeated.start();
   }
 
-  /** Makes the key where there is none yet. Throws ProxyError `signing_key_unusable`. */
+  /** Makes the key where its place does. Throws ProxyError `signing_key_unusable`. */
   static async open(options: FollowedSigningKeyOptions): Promise<FollowedSigningKey> {
-    return new FollowedSigningKey(options, await openSigningKey(options.directory));
+    return new FollowedSigningKey(options, await options.place.open());
   }
 
   get kid(): string {
@@ -69,7 +74,7 @@ export class FollowedSigningKey implements SigningKey, AsyncDisposable {
 
   async #look(): Promise<void> {
     const before = this.kid;
-    this.#keys = await readSigningKeys(this.#options.directory);
+    this.#keys = await this.#options.place.read();
     this.#fault = '';
     if (this.kid !== before) this.#options.log('info', 'another key signs tokens now');
   }

@@ -32,6 +32,7 @@ test('a file that says nothing means the defaults, and denies everything', () =>
     publicNames: ['localhost'],
     stateDirectory: '/var/lib/upstreamproxy',
     tls: 'self',
+    identity: { directory: '/var/lib/upstreamproxy', isGiven: false },
     certificateAuthority: { directory: '/var/lib/upstreamproxy/ca' },
     store: 'sqlite:/var/lib/upstreamproxy/state.db',
     policy: { mode: 'files', paths: [] },
@@ -90,6 +91,7 @@ workers: auto
 publicNames: [gateway.example.com, 192.0.2.1]
 stateDirectory: state
 tls: { certificate: tls.pem, key: /keys/tls.key }
+identity: { directory: shared }
 certificateAuthority: { directory: authority }
 store: sqlite:db/state.db
 policy: [policy.yaml, rules.d]
@@ -122,6 +124,7 @@ log: { level: debug, format: json }
     publicNames: ['gateway.example.com', '192.0.2.1'],
     stateDirectory: '/etc/gateway/state',
     tls: { certificate: '/etc/gateway/tls.pem', key: '/keys/tls.key' },
+    identity: { directory: '/etc/gateway/shared', isGiven: true },
     certificateAuthority: { directory: '/etc/gateway/authority' },
     store: 'sqlite:/etc/gateway/db/state.db',
     policy: { mode: 'files', paths: ['/etc/gateway/policy.yaml', '/etc/gateway/rules.d'] },

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { embeddedConfig } from '../../../src/gateway/config/config.ts';
+import { identityPlaces } from '../../../src/gateway/identity-places.ts';
 import { FollowedSigningKey } from '../../../src/gateway/sessions/followed-signing-key.ts';
 import { ownIssuer, verifySessionToken } from '../../../src/gateway/sessions/session-token.ts';
 import {
@@ -53,7 +55,10 @@ describe('the rotation of the signing key', () => {
     await withTemporaryDirectory(async (folder) => {
       const lines: string[] = [];
       const log = (level: string, message: string): void => void lines.push(`${level} ${message}`);
-      await using running = await FollowedSigningKey.open({ directory: folder, log });
+      await using running = await FollowedSigningKey.open({
+        place: identityPlaces(embeddedConfig(folder)).signingKey,
+        log,
+      });
       const before = await openSigningKey(folder);
       const kid = await makeNextSigningKey(folder);
       assert.equal(statSync(join(folder, 'next-signing-key.pem')).mode & 0o777, 0o600);
