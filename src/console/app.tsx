@@ -1,6 +1,6 @@
 // Log-in, and behind it the views.
 
-import { type ReactElement, useEffect, useMemo, useState } from 'react';
+import { type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
 import type { OutputOf } from '../api/admin/routes.ts';
 import { AdminClient } from './api/admin-client.ts';
 import { EventFeed } from './api/event-feed.ts';
@@ -20,18 +20,22 @@ export function App(): ReactElement {
   const [operator, setOperator] = useState<LoggedIn>();
   const [kept, setKept] = useState(() => sessionStorage.getItem(tokenKey) ?? '');
   const [reason, setReason] = useState('');
+  const current = useRef<AdminClient>(undefined);
   const leave = (why: string): void => {
+    current.current?.close();
     sessionStorage.removeItem(tokenKey);
     setKept('');
     setReason(why);
     setOperator(undefined);
   };
   const enter = async (token: string): Promise<void> => {
+    current.current?.close();
     const client = new AdminClient({
       token,
       fetch: (...asked) => fetch(...asked),
       onUnknown: () => leave('The token is not known, has expired, or was revoked.'),
     });
+    current.current = client;
     const who = await client.get('who', '/v1/who');
     sessionStorage.setItem(tokenKey, token);
     setReason('');

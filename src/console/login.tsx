@@ -1,7 +1,7 @@
 // Log-in by an operator's token. It is held in this tab, sent as a header, and never stands in an address.
 
 import { type FormEvent, type ReactElement, useEffect, useRef, useState } from 'react';
-import { ApiFault } from './api/admin-client.ts';
+import { faultText } from './api/admin-client.ts';
 import { Brand } from './parts/icon.tsx';
 
 interface LoginProps {
@@ -22,7 +22,7 @@ export function Login({ kept, reason, enter }: LoginProps): ReactElement {
     try {
       await enter(said);
     } catch (error) {
-      setFault(error instanceof ApiFault ? error.message : 'The page has a fault.');
+      setFault(faultText(error));
       setAsking(false);
     }
   };

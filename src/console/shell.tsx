@@ -2,6 +2,8 @@
 
 import { type ReactElement, useRef } from 'react';
 import { countText, zoneText } from './model/display.ts';
+import { plainText } from './model/clean-text.ts';
+import { Clean } from './parts/clean.tsx';
 import { Help } from './parts/help.tsx';
 import { Brand, Icon, type IconName } from './parts/icon.tsx';
 import { useKeys } from './parts/keys.ts';
@@ -38,12 +40,14 @@ export function Shell(): ReactElement {
     t: switchTheme,
     ...Object.fromEntries(all.map(({ view }, at) => [String(at + 1), () => go(addressOf(view))])),
   });
-  const pending = useAsked({
+  const waiting = useAsked({
     operation: 'accessRequests',
     path: '/v1/access',
     query: { state: 'pending' },
     everyMs: waitingEveryMs,
-  }).value?.items.length;
+  }).value;
+  const count = waiting?.items.length ?? 0;
+  const pending = count === 0 ? undefined : `${count}${waiting?.next === undefined ? '' : '+'}`;
   return (
     <div className="app">
       <Side place={place} pending={pending} showHelp={() => help.current?.showModal()} />
@@ -56,9 +60,7 @@ export function Shell(): ReactElement {
           <Link key={entry.view} to={addressOf(entry.view)} isCurrent={entry.view === place.view}>
             <Icon name={entry.icon} size={18} />
             {entry.name}
-            {entry.view === 'access' && pending !== undefined && pending > 0 ? (
-              <span className="hot">{pending}</span>
-            ) : null}
+            {entry.view === 'access' && pending !== undefined ? <span className="hot">{pending}</span> : null}
           </Link>
         ))}
       </nav>
@@ -69,7 +71,7 @@ export function Shell(): ReactElement {
 
 interface SideProps {
   readonly place: Place;
-  readonly pending: number | undefined;
+  readonly pending: string | undefined;
   readonly showHelp: () => void;
 }
 
@@ -78,7 +80,7 @@ function Side({ place, pending, showHelp }: SideProps): ReactElement {
     <Link key={entry.view} className="nav" to={addressOf(entry.view)} isCurrent={entry.view === place.view}>
       <Icon name={entry.icon} />
       <span className="tx">{entry.name}</span>
-      {entry.view === 'access' && (pending ?? 0) > 0 ? <span className="n hot">{pending}</span> : null}
+      {entry.view === 'access' && pending !== undefined ? <span className="n hot">{pending}</span> : null}
     </Link>
   );
   return (
@@ -113,8 +115,8 @@ function Foot({ showHelp }: { readonly showHelp: () => void }): ReactElement {
         </span>
       </div>
       <div className="row tx">
-        <span className="el" title={who.name}>
-          {name}, {who.role}
+        <span className="el" title={plainText(who.name)}>
+          <Clean text={name} max={120} />, {who.role}
         </span>
       </div>
       <div className="row">

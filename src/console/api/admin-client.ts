@@ -14,6 +14,11 @@ export class ApiFault extends Error {
   }
 }
 
+/** What went wrong, for a person. */
+export function faultText(error: unknown): string {
+  return error instanceof ApiFault ? error.message : 'The page has a fault.';
+}
+
 export type Fetch = typeof fetch;
 
 export interface AskOptions {
@@ -27,12 +32,18 @@ export class AdminClient {
   readonly #token: string;
   readonly #fetch: Fetch;
   readonly #onUnknown: () => void;
+  readonly #over = new AbortController();
 
   /** `onUnknown` is told when the token is known no longer. */
   constructor({ token, fetch, onUnknown }: { token: string; fetch: Fetch; onUnknown: () => void }) {
     this.#token = token;
     this.#fetch = fetch;
     this.#onUnknown = onUnknown;
+  }
+
+  /** Who had it has logged out: what it still asks ends, and nobody is told of what comes of it. */
+  close(): void {
+    this.#over.abort();
   }
 
   /** @throws ApiFault */
@@ -65,8 +76,11 @@ export class AdminClient {
 
   async #ask(path: string, init: RequestInit): Promise<Response> {
     const headers = { ...init.headers, authorization: `Bearer ${this.#token}` };
+    const over = this.#over.signal;
+    const signal = init.signal instanceof AbortSignal ? AbortSignal.any([init.signal, over]) : over;
     const asked: RequestInit = {
       ...init,
+      signal,
       headers,
       credentials: 'omit',
       cache: 'no-store',
@@ -76,8 +90,9 @@ export class AdminClient {
       throw new ApiFault('The gateway cannot be reached.', undefined, error);
     });
     if (response.ok) return response;
-    if (response.status === 401) this.#onUnknown();
-    throw new ApiFault(await problemOf(response), response.status);
+    const problem = await problemOf(response);
+    if (response.status === 401 && !over.aborted) this.#onUnknown();
+    throw new ApiFault(problem, response.status);
   }
 }
 

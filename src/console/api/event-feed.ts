@@ -143,7 +143,7 @@ export class EventFeed {
       for (;;) {
         const { done, value } = await inTime(reader.read());
         if (done) throw new ApiFault('The gateway ended the stream.');
-        const events = stream.push(value).map(({ data }) => JSON.parse(data) as AuditEvent);
+        const events = stream.push(value).map((data) => JSON.parse(data) as AuditEvent);
         if (events.length > 0) onEvents();
         this.#take(seen.size === 0 ? events : events.filter(({ id }) => !seen.has(id)));
         if (await this.#isFull(gone)) return;

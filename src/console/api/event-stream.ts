@@ -1,20 +1,14 @@
 // Server-sent events (WHATWG HTML §9.2) out of pieces of text, as `fetch` gives them: EventSource cannot send a header.
 
-export interface StreamedEvent {
-  readonly id: string | undefined;
-  readonly data: string;
-}
-
 /** More than any event has; what is longer is no event of ours. */
 const pendingCharactersMax = 4_000_000;
 
 export class EventStream {
   #pending = '';
-  #id: string | undefined;
   #data: string[] = [];
 
-  /** The events that end in this piece. @throws RangeError for a line without end */
-  push(piece: string): readonly StreamedEvent[] {
+  /** The data of the events that end in this piece. @throws RangeError for a line without end */
+  push(piece: string): readonly string[] {
     this.#pending += piece;
     if (this.#pending.length > pendingCharactersMax)
       throw new RangeError('an event of the stream has no end');
@@ -23,16 +17,14 @@ export class EventStream {
     return lines.flatMap((line) => this.#line(line));
   }
 
-  #line(line: string): readonly StreamedEvent[] {
+  #line(line: string): readonly string[] {
     if (line === '') {
-      const event = { id: this.#id, data: this.#data.join('\n') };
-      const isEvent = this.#data.length > 0;
+      const data = this.#data;
       this.#data = [];
-      return isEvent ? [event] : [];
+      return data.length > 0 ? [data.join('\n')] : [];
     }
     if (line.startsWith('data: ')) this.#data.push(line.slice(6));
-    else if (line.startsWith('id: ')) this.#id = line.slice(4);
-    // Others are comments, which keep the connection alive.
+    // Others are ids, which stand in the events too, and comments, which keep the connection alive.
     return [];
   }
 }

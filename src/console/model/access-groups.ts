@@ -27,6 +27,36 @@ export function groupsOf(items: readonly Access[]): readonly AccessGroup[] {
   }));
 }
 
+const certainty: Readonly<Record<Access['state'], number>> = {
+  pending: 0,
+  granted: 1,
+  denied: 2,
+  revoked: 2,
+  ended: 3,
+};
+
+/** Lists of different moments: one that was decided in between stands in two, and what was decided holds. */
+export function accessById(lists: readonly (readonly Access[])[]): ReadonlyMap<string, Access> {
+  const byId = new Map<string, Access>();
+  for (const one of lists.flat()) {
+    const known = byId.get(one.id);
+    if (known === undefined || certainty[one.state] >= certainty[known.state]) byId.set(one.id, one);
+  }
+  return byId;
+}
+
+/** Lists, each the newest first, as one: down to where one of them ends that goes on behind what was asked for. */
+export function decidedSoFar(
+  lists: readonly { readonly items: readonly Access[]; readonly hasMore: boolean }[],
+): readonly Access[] {
+  const ends = lists.flatMap(({ items, hasMore }) => (hasMore ? [items.at(-1)?.created ?? ''] : []));
+  const from = ends.toSorted().at(-1) ?? '';
+  return lists
+    .flatMap(({ items }) => items)
+    .filter(({ created }) => created >= from)
+    .toSorted((a, b) => b.created.localeCompare(a.created) || b.id.localeCompare(a.id));
+}
+
 export type Scope = 'exact' | 'path' | 'host';
 
 export interface GrantTerms {

@@ -68,8 +68,10 @@ export class LiveRows {
   readonly #fitsRest: Matcher;
   readonly #open = new Map<string, EventRow>();
   readonly #versions = new Set<string>();
+  readonly #told = new Set<string>();
   #taken = 0;
   #newestMs = 0;
+  #fitting = 0;
 
   constructor({ filter, isFolding, nowMs }: LiveRowsOptions) {
     this.#isFolding = isFolding;
@@ -77,10 +79,16 @@ export class LiveRows {
     this.#fitsRest = filterMatcher(filter, { nowMs, without: facetKeys });
   }
 
+  /** How many requests its rows stand for. */
+  get fitting(): number {
+    return this.#fitting;
+  }
+
   /** Takes the events behind those that it has already taken. */
   extend(events: readonly AuditEvent[], notes: readonly Note[]): void {
     const waiting = Map.groupBy(notes, ({ afterId }) => afterId);
-    if (this.#taken === 0 && this.rows.length === 0) this.#tellNotes(waiting.get(undefined));
+    // Those behind the last that was taken may have been held back.
+    this.#tellNotes(waiting.get(this.#taken === 0 ? undefined : events[this.#taken - 1]?.id));
     for (; this.#taken < events.length; this.#taken += 1) {
       const event = events[this.#taken];
       if (event === undefined) break;
@@ -91,13 +99,18 @@ export class LiveRows {
   }
 
   #tellNotes(notes: readonly Note[] = []): void {
-    for (const { id, text } of notes) this.rows.push({ kind: 'note', id, text });
+    for (const { id, text } of notes) {
+      if (this.#told.has(id)) continue;
+      this.#told.add(id);
+      this.rows.push({ kind: 'note', id, text });
+    }
   }
 
   #take(event: AuditEvent): void {
     if (!this.#fitsRest(event)) return;
     this.#count(event);
     if (!this.#fits(event)) return;
+    this.#fitting += weightOf(event);
     this.#notePolicy(event);
     const atMs = Date.parse(event.time);
     this.#newestMs = Math.max(this.#newestMs, atMs);

@@ -1,11 +1,11 @@
-// Every key, in one place.
+// The keys, in one place.
 
 import type { ReactElement, RefObject } from 'react';
 
 const keys = [
   ['1 – 6', 'the views'],
   ['/', 'filter'],
-  ['j  k', 'next and previous row'],
+  ['j  k', 'next and previous row, as the arrows'],
   ['Enter', 'open'],
   ['Esc', 'close, back'],
   ['f', 'follow'],

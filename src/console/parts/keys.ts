@@ -1,6 +1,6 @@
 // Keys that act. A key never acts while somebody writes.
 
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 /** A person needs about that long to see that something is new. */
 const settleMs = 600;
@@ -32,6 +32,16 @@ export function useKeys(acts: KeyActs): void {
     return () => window.removeEventListener('keydown', press);
   }, []);
 }
+/** The same as a state, for what a pointer acts on: false for a moment after `what` became another. */
+export function useSettledState(what: string): boolean {
+  const [settled, setSettled] = useState<string>();
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(what), settleMs);
+    return () => clearTimeout(timer);
+  }, [what]);
+  return settled === what;
+}
+
 /** Gives whether what is named by `what` has stayed the same for long enough that a key may act on it. */
 export function useSettled(what: string): () => boolean {
   const changedAt = useRef(0);

@@ -1,6 +1,7 @@
 // A link within the console: an address that can be opened in another tab, followed without loading the page anew.
 
 import type { MouseEvent, ReactElement, ReactNode } from 'react';
+import { plainText } from '../model/clean-text.ts';
 import { go } from './location.ts';
 
 interface LinkProps {
@@ -22,7 +23,7 @@ export function Link({ to, className, isCurrent, label, children }: LinkProps): 
       href={to}
       className={className}
       aria-current={isCurrent === true ? 'page' : undefined}
-      aria-label={label}
+      aria-label={label === undefined ? undefined : plainText(label)}
       onClick={follow}
     >
       {children}

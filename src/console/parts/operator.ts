@@ -3,7 +3,7 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react';
 import type { AdminOperation, OutputOf } from '../../api/admin/routes.ts';
 import type { AdminClient } from '../api/admin-client.ts';
-import { ApiFault } from '../api/admin-client.ts';
+import { faultText } from '../api/admin-client.ts';
 import type { EventFeed } from '../api/event-feed.ts';
 
 export interface OperatorDesk {
@@ -70,7 +70,7 @@ export function useAsked<Operation extends AdminOperation>({
         if (!gone.signal.aborted) setState({ key, value, fault: undefined, atMs: Date.now() });
       } catch (error) {
         if (gone.signal.aborted) return;
-        const fault = error instanceof ApiFault ? error.message : 'The page has a fault.';
+        const fault = faultText(error);
         setState((before) =>
           before?.key === key ? { ...before, fault } : { key, value: undefined, fault, atMs: undefined },
         );

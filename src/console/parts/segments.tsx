@@ -1,6 +1,7 @@
 // A choice of few, all in view.
 
 import type { ReactElement } from 'react';
+import { plainText } from '../model/clean-text.ts';
 
 interface SegmentsProps<Value extends string> {
   readonly label: string;
@@ -28,7 +29,7 @@ export function Segments<Value extends string>({
           type="button"
           aria-pressed={one.value === value}
           disabled={one.isOff === true}
-          title={one.why}
+          title={one.why === undefined ? undefined : plainText(one.why)}
           onClick={() => choose(one.value)}
         >
           {one.name}

@@ -53,6 +53,15 @@ test('rows come as requests end, a reader is left alone, and following shows wha
   await stage.request({ host: 'docs.example.com', path: '/while-paused' });
   await page.getByRole('button', { name: /^Paused · 1 new/ }).waitFor();
   assert.equal(await page.getByRole('row').filter({ hasText: '/while-paused' }).count(), 0);
+  // Another filter shows what was there of it, and counts what came by it.
+  await page.getByLabel('Filter').fill('verdict:allow');
+  await page.getByRole('row').filter({ hasText: '/while-followed' }).waitFor();
+  await page.getByRole('button', { name: /^Paused · 1 new/ }).waitFor();
+  assert.equal(await page.getByRole('row').filter({ hasText: '/while-paused' }).count(), 0);
+  await page.getByLabel('Filter').fill('verdict:deny');
+  await page.getByRole('button', { name: 'Paused F' }).waitFor();
+  await page.getByLabel('Filter').fill('');
+  await page.getByLabel('Filter').press('Enter');
   await page.keyboard.press('Escape');
   await page.keyboard.press('f');
   await page.getByRole('row').filter({ hasText: '/while-paused' }).waitFor();

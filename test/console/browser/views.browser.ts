@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { axeFindings, goTo, logIn, openBrowser, openPage, picture } from '../support/browser.ts';
 import { type ConsoleStage, openConsoleStage, sendTraffic } from '../support/stage.ts';
 
@@ -16,6 +16,8 @@ const wishes = [
   { url: 'https://api.example.com/v1/items/7', method: 'DELETE', reason: 'Clean up test items' },
   { url: 'https://files.example.com/models/small.bin', method: 'GET', reason: hostile },
 ];
+/** What escapes of the text below add to its length. */
+const escapesMax = 60;
 const views = ['/live', '/access', '/sessions', '/policy', '/overview', '/credentials'] as const;
 
 let stage: ConsoleStage;
@@ -42,6 +44,12 @@ async function settledOn(page: Page, path: string): Promise<void> {
     .waitFor({ state: 'hidden' });
 }
 
+/** Clicks once the button takes it, and waits for what comes of it. */
+async function act(page: Page, name: string | RegExp, shown: string | Locator): Promise<void> {
+  await page.getByRole('button', { name, disabled: false }).click();
+  await (typeof shown === 'string' ? page.getByRole('status').getByText(shown) : shown).waitFor();
+}
+
 for (const theme of ['light', 'dark'] as const)
   for (const width of [320, 390, 1024, 1440, 3840])
     test(`axe finds nothing in any view, and none is wider than a page of ${width}, ${theme}`, async () => {
@@ -64,17 +72,17 @@ test('a request for access is granted and taken back, and another is denied with
   await logIn(page, stage.origin, await stage.token('approver'));
   await settledOn(page, '/access');
   await page.getByText('POST https://api.example.com/v1/items').waitFor();
-  await page.getByRole('button', { name: /^Grant for 15 min/ }).click();
-  await page.getByRole('status').getByText('Granted.').waitFor();
+  await act(page, /^Grant for 15 min/, 'Granted.');
   await settledOn(page, '/access?tab=granted');
   await page.getByText(/In force until/).waitFor();
   await page.getByText(/Not used yet/).waitFor();
-  await page.getByRole('button', { name: 'Take the grant back' }).click();
+  await act(page, 'Take the grant back', 'The grant was taken back.');
   await page.getByText('No grant is in force').waitFor();
   await settledOn(page, '/access');
   await page.getByRole('button', { name: /DELETE/ }).click();
-  await page.getByRole('button', { name: /^Deny…/ }).click();
-  await page.getByLabel('Words for the workload').fill('Use the sandbox.');
+  const words = page.getByLabel('Words for the workload');
+  await act(page, /^Deny…/, words);
+  await words.fill('Use the sandbox.');
   await page.getByRole('button', { name: 'Deny the request' }).click();
   await page.getByRole('status').getByText('Denied.').waitFor();
   const events = await stage.deployment.audit();
@@ -123,6 +131,23 @@ test('a viewer sees what may be done and by whom, and can do nothing', async () 
   await grant.waitFor();
   assert.equal(await grant.isDisabled(), true);
   await page.getByText('This needs the role approver.').waitFor();
+  // Neither by a key, nor where the page is made to let the click through.
+  const asked: number[] = [];
+  page.on('response', (response) => {
+    if (response.request().method() === 'POST') asked.push(response.status());
+  });
+  for (const key of ['g', 'd', 'g']) await page.keyboard.press(key);
+  assert.deepEqual(asked, []);
+  const taken = await page.evaluate(`(async () => {
+    const { items } = await (await ask('/v1/access?state=pending')).json();
+    return (await ask('/v1/access/' + items[0].id + '/grant', { method: 'POST', body: '{"seconds":60}' })).status;
+    function ask(path, options) {
+      const authorization = 'Bearer ' + sessionStorage.getItem('upstreamproxy.operator');
+      return fetch(path, { ...options, headers: { authorization, 'content-type': 'application/json' } });
+    }
+  })()`);
+  assert.equal(taken, 403);
+  assert.deepEqual(asked, [403]);
   await settledOn(page, '/sessions');
   await page.getByRole('row').nth(0).click();
   assert.equal(await page.getByRole('button', { name: 'Revoke…' }).isDisabled(), true);
@@ -136,6 +161,12 @@ test('what a workload writes is text of bounded length, wherever it stands', asy
   await page.getByRole('button', { name: /small\.bin/ }).click();
   const quote = page.locator('blockquote');
   await quote.getByText(String.raw`\u202e`).waitFor();
+  // In the list only its beginning stands, and how much of it is left out.
+  const [, whole = ''] = /^(.*)$/s.exec(await quote.innerText()) ?? [];
+  const inList = await page.getByRole('button', { name: /small\.bin/ }).innerText();
+  assert.ok(whole.length > 700 && whole.length <= 1000 + escapesMax, String(whole.length));
+  assert.match(inList, /… \d+ characters more/);
+  assert.ok(inList.length < 160 + escapesMax + 120, String(inList.length));
   for (const path of views) {
     await settledOn(page, path);
     const text = String(await page.evaluate('document.body.innerText'));
@@ -199,6 +230,84 @@ test('a session is revoked only after its effect is said', async () => {
   await page.getByLabel('Why').fill('a test');
   await page.getByRole('button', { name: /^Revoke [0-9a-f]{8}$/ }).click();
   await page.getByText('revoked: a test').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('while the gateway is gone, that comes first, and what was known is said to be of then', async () => {
+  const { page, context } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('viewer'), '/overview');
+  await page.getByText('The gateway serves.').waitFor();
+  await page.route('**/v1/**', (route) => route.abort());
+  await page.getByText(/The gateway cannot be reached\. What follows is as of \d\d:/).waitFor();
+  assert.equal(await page.getByText('The gateway serves.').count(), 0);
+  await page.unroute('**/v1/**');
+  await page.getByText('The gateway serves.').waitFor();
+  await settledOn(page, '/sessions');
+  await page.getByRole('row').first().waitFor();
+  await page.route('**/v1/**', (route) => route.abort());
+  await page.getByText(/The gateway cannot be reached\. What is shown is as of \d\d:/).waitFor();
+  await context.close();
+});
+
+test('a click that comes as another request is opened under it does nothing, and no row moves under the pointer', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await page.clock.install();
+  const asks = ['one', 'two'].map((name) => ({
+    url: `https://click.example.com/${name}`,
+    method: 'GET',
+    reason: `click ${name}`,
+  }));
+  for (const wish of asks) assert.equal(await stage.askAccess(wish), 202);
+  await logIn(page, stage.origin, await stage.token('approver'), '/access');
+  await page.getByRole('button', { name: /click two/ }).click();
+  await page.getByText('GET https://click.example.com/two').waitFor();
+  await page.clock.pauseAt(new Date(Date.now() + 60_000));
+  const posts: string[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'POST') posts.push(request.url());
+  });
+  await page.clock.runFor(1000);
+  await page.getByRole('button', { name: /click one/ }).click();
+  await page.getByText('GET https://click.example.com/one').waitFor();
+  await page.getByRole('button', { name: /^Grant for/ }).click({ force: true });
+  await page.getByRole('status').getByText('nothing was done').waitFor();
+  assert.deepEqual(posts, []);
+  // The pointer rests on a row, and one that was asked for before it is asked for again.
+  const row = page.getByRole('button', { name: /click two/ });
+  await row.hover();
+  const place = await row.boundingBox();
+  assert.equal(
+    await stage.askAccess({ url: 'https://api.example.com/v1/more', method: 'GET', reason: 'pushes' }),
+    202,
+  );
+  const held = page.getByRole('button', { name: /^Show \d+ change/ });
+  while ((await held.count()) === 0) await page.clock.runFor(500);
+  assert.deepEqual(await row.boundingBox(), place);
+  await held.click();
+  await page.getByRole('button', { name: /pushes/ }).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('a trace that no event has is looked for further back, as far as one asks', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('viewer'));
+  const events = await stage.deployment.audit();
+  const trace = String(events.find(({ path }) => path === '/v1/carts/7f31')?.['traceId']);
+  // The first page found nothing within what one question looks at.
+  let pages = 0;
+  await page.route('**/v1/exchanges?trace=*', async (route) => {
+    pages += 1;
+    if (pages > 1) return await route.continue();
+    const next = events.at(-1)?.['id'];
+    return await route.fulfill({ json: { items: [], next, searchedTo: '2026-01-05T09:00:00.000Z' } });
+  });
+  await goTo(page, `/exchange/${trace}`);
+  await page.getByText(/No event with that trace so far, searched to/).waitFor();
+  await page.getByRole('button', { name: 'Further back' }).click();
+  await page.getByText('decides: the first that allows').waitFor();
+  assert.equal(pages, 2);
   assert.deepEqual(faults, []);
   await context.close();
 });

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   type Access,
+  accessById,
   decidedBefore,
+  decidedSoFar,
   groupsOf,
   narrowestTerms,
   openedText,
@@ -61,4 +63,25 @@ test('how the same was decided before counts the same wish alone', () => {
     access('4', { state: 'denied', asked: { scheme: 'https', host: 'a.test', port: 443 } }),
   ];
   assert.deepEqual(decidedBefore(all, all[0]!), { granted: 1, denied: 1 });
+});
+
+test('of lists of different moments, what was decided holds', () => {
+  const pending = [access('1'), access('2')];
+  const granted = [access('1', { state: 'granted' })];
+  const ended = [access('1', { state: 'ended' })];
+  const states = (lists: readonly (readonly Access[])[]): readonly string[] =>
+    [...accessById(lists).values()].map(({ id, state }) => `${id} ${state}`);
+  assert.deepEqual(states([pending, granted]), ['1 granted', '2 pending']);
+  assert.deepEqual(states([ended, granted, pending]), ['1 ended', '2 pending']);
+});
+
+test('several lists are one down to where one of them goes on behind what was asked for', () => {
+  const denied = { items: [access('9'), access('5')], hasMore: true };
+  const ended = { items: [access('8'), access('6'), access('2')], hasMore: false };
+  const ids = (...lists: Parameters<typeof decidedSoFar>[0]): readonly string[] =>
+    decidedSoFar(lists).map(({ id }) => id);
+  // Below 5 there may be others that were denied.
+  assert.deepEqual(ids(denied, ended), ['9', '8', '6', '5']);
+  assert.deepEqual(ids({ ...denied, hasMore: false }, ended), ['9', '8', '6', '5', '2']);
+  assert.deepEqual(ids({ items: [], hasMore: false }, ended), ['8', '6', '2']);
 });

@@ -7,6 +7,7 @@ import { parseFilter } from '../../../src/console/model/filter-language.ts';
 import { barsFor, gateBars } from '../../../src/console/model/gate-line.ts';
 import { HeldEvents, heldMax } from '../../../src/console/model/held-events.ts';
 import { binMs, type LiveRow, LiveRows } from '../../../src/console/model/live-rows.ts';
+import { takePaused } from '../../../src/console/model/paused-rows.ts';
 import { event } from '../support/event.ts';
 
 const startMs = Date.parse('2026-01-05T09:00:00.000Z');
@@ -127,4 +128,30 @@ test('the gate line has a bar for each time, and those of which nothing is known
   );
   assert.deepEqual(barsFor(15 * 60_000, 90), { bars: 90, barMs: 10_000 });
   assert.ok(barsFor(86_400_000, 90).bars <= 90);
+});
+
+test('while somebody reads, only what came since is new, whatever is loaded from before or filtered', () => {
+  const held = new HeldEvents();
+  const [allow, deny] = [{ verdict: 'allow' }, { verdict: 'deny' }] as const;
+  held.prepend([at('d', 40, deny), at('c', 30, allow)], 'c');
+  const paused = held.newestId;
+  const look = (text: string): readonly [shown: string[], waiting: number] => {
+    const live = rowsOf(text);
+    const { rows, fitting } = takePaused(live, held, paused);
+    return [said(live.rows.slice(0, rows)), live.fitting - fitting];
+  };
+  assert.deepEqual(look(''), [['c×1', 'd×1'], 0]);
+  // Older ones that are loaded are not new.
+  held.prepend([at('b', 20, deny), at('a', 10, allow)], undefined);
+  assert.deepEqual(look(''), [['a×1', 'b×1', 'c×1', 'd×1'], 0]);
+  held.note('a note behind the last');
+  held.append([at('e', 60, allow), at('f', 80, deny)]);
+  assert.deepEqual(look(''), [['a×1', 'b×1', 'c×1', 'd×1'], 2]);
+  const live = rowsOf('');
+  takePaused(live, held, paused);
+  assert.deepEqual(said(live.rows).slice(4), ['a note behind the last', 'e×1', 'f×1']);
+  // Another filter shows what was there of it, also where the last row is none of it; what is new is counted by it.
+  assert.deepEqual(look('verdict:allow'), [['a×1', 'c×1'], 1]);
+  assert.deepEqual(look('verdict:deny'), [['b×1', 'd×1'], 1]);
+  assert.deepEqual(look('host:none.example'), [[], 0]);
 });

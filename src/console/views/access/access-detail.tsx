@@ -51,7 +51,7 @@ export function AccessDetail(props: AccessDetailProps): ReactElement {
       {access.state === 'pending' ? (
         <DecideForm {...props} />
       ) : (
-        <InForce access={access} changed={props.changed} />
+        <InForce access={access} isSettled={props.isSettled} changed={props.changed} />
       )}
       <SeenBefore {...props} />
       <div className="block">

@@ -3,25 +3,31 @@
 import type { ReactElement } from 'react';
 import { type Access, type AccessTab, groupsOf } from '../../model/access-groups.ts';
 import { ageText, middleCut, plural, sessionName } from '../../model/display.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean, Host } from '../../parts/clean.tsx';
+import type { Held } from '../../parts/held-list.ts';
+import { HeldNote } from '../../parts/held-note.tsx';
 import { useNow } from '../../parts/operator.ts';
 
 interface AccessListProps {
-  readonly all: readonly Access[];
+  readonly inForce: readonly Access[];
   readonly tab: AccessTab;
   readonly shown: readonly Access[];
   readonly current: Access | undefined;
   readonly choose: (id: string, tab?: AccessTab) => void;
   readonly isKnown: boolean;
+  /** Shows those that were decided before. */
+  readonly further: (() => void) | undefined;
+  readonly held: Held;
 }
 
-export function AccessList({ all, tab, shown, current, choose, isKnown }: AccessListProps): ReactElement {
-  const inForce = all.filter(({ state }) => state === 'granted');
+export function AccessList(props: AccessListProps): ReactElement {
+  const { inForce, tab, shown, current, choose, isKnown, further, held } = props;
   return (
-    <div className="list">
+    <div className="list" {...held.handlers}>
       {tab === 'pending' ? (
         groupsOf(shown).map(({ destination, items, sessions }) => (
-          <section key={destination} aria-label={destination}>
+          <section key={destination} aria-label={plainText(destination)}>
             <div className="gh">
               <span className="el">
                 <Host host={destination} />
@@ -44,6 +50,13 @@ export function AccessList({ all, tab, shown, current, choose, isKnown }: Access
         </section>
       )}
       {isKnown && shown.length === 0 ? <p className="gh">none</p> : null}
+      {further === undefined ? null : (
+        <p className="gh">
+          <button type="button" className="btn" onClick={further}>
+            Further back
+          </button>
+        </p>
+      )}
       {tab !== 'pending' || inForce.length === 0 ? null : (
         <section aria-label="In force">
           <div className="gh">
@@ -55,6 +68,7 @@ export function AccessList({ all, tab, shown, current, choose, isKnown }: Access
           ))}
         </section>
       )}
+      <HeldNote held={held} />
     </div>
   );
 }

@@ -2,27 +2,31 @@
 
 import { type ReactElement, useState } from 'react';
 import { type Access, type AccessTab, accessTabs, groupsOf } from '../../model/access-groups.ts';
-import { useSettled } from '../../parts/keys.ts';
+import { AsOf } from '../../parts/as-of.tsx';
+import { heldTogether, useHeldList } from '../../parts/held-list.ts';
+import { useSettled, useSettledState } from '../../parts/keys.ts';
 import { useListKeys } from '../../parts/list-keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
-import { useAsked } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
 import { AccessDetail } from './access-detail.tsx';
 import { AccessList } from './access-list.tsx';
-
-const everyMs = 2000;
+import { type AccessLists, useAccess } from './use-access.ts';
 
 export function AccessView({ place }: { readonly place: Place }): ReactElement {
-  const asked = useAsked({ operation: 'accessRequests', path: '/v1/access', everyMs });
   const tab = accessTabs.find((one) => one === place.query.get('tab')) ?? 'pending';
-  const all = asked.value?.items ?? [];
-  const shown = shownIn(all, tab);
   const wanted = place.query.get('id') ?? '';
-  const chosen = all.find(({ id }) => id === wanted);
+  const lists = useAccess(wanted);
+  const list = lists.of(tab);
+  const held = useHeldList(tab, inOrder(list.items, tab), lists.byId);
+  const beside = useHeldList('in force', tab === 'pending' ? lists.of('granted').items : [], lists.byId);
+  const { items: shown } = held;
+  const chosen = lists.byId.get(wanted);
   const current = chosen ?? shown[0];
   const [isWriting, setWriting] = useState<string>();
-  // What is listed and what is open: if either changes under a key, the key does nothing for a moment.
-  const settled = useSettled(JSON.stringify([current?.id, current?.state, shown.map(({ id }) => id)]));
+  // What is listed and what is open: if either changes under a key, the key does nothing for a moment. A pointer acts on what is open alone.
+  const open = [current?.id, current?.state];
+  const settled = useSettled(JSON.stringify([open, shown.map(({ id }) => id)]));
+  const isSettled = useSettledState(JSON.stringify(open));
   const choose = (id: string, next: AccessTab = tab): void => {
     setWriting(undefined);
     go(addressOf('access', '', { tab: next === 'pending' ? undefined : next, id }), { replace: true });
@@ -30,28 +34,32 @@ export function AccessView({ place }: { readonly place: Place }): ReactElement {
   useListKeys({ shown, marked: current?.id ?? '', mark: choose });
   return (
     <section className={`view acc ${chosen === undefined ? '' : 'show'}`} aria-label="Access">
-      <Head tab={tab} all={asked.value?.items} choose={(next) => choose('', next)} />
+      <Head tab={tab} lists={lists} choose={(next) => choose('', next)} />
+      <AsOf asked={list.asked} />
       <div className="split">
         <AccessList
-          all={all}
+          inForce={beside.items}
           tab={tab}
           shown={shown}
           current={current}
           choose={choose}
-          isKnown={asked.value !== undefined}
+          isKnown={list.isKnown}
+          further={tab === 'decided' && list.hasMore ? lists.further : undefined}
+          held={heldTogether(held, beside)}
         />
         <div className="detail">
           {current === undefined ? (
-            <NothingOpen tab={tab} fault={asked.fault} isKnown={asked.value !== undefined} />
+            <NothingOpen tab={tab} fault={list.asked.fault} isKnown={list.isKnown} />
           ) : (
             <AccessDetail
               key={current.id}
               access={current}
-              all={all}
+              all={[...lists.byId.values()]}
               settled={settled}
+              isSettled={isSettled}
               isDenying={isWriting === current.id}
               deny={(isDenying) => setWriting(isDenying ? current.id : undefined)}
-              changed={asked.again}
+              changed={lists.again}
               back={() => choose('')}
             />
           )}
@@ -63,12 +71,15 @@ export function AccessView({ place }: { readonly place: Place }): ReactElement {
 
 interface HeadProps {
   readonly tab: AccessTab;
-  readonly all: readonly Access[] | undefined;
+  readonly lists: AccessLists;
   readonly choose: (tab: AccessTab) => void;
 }
 
-function Head({ tab, all, choose }: HeadProps): ReactElement {
-  const count = (one: AccessTab): string => (all === undefined ? '' : ` ${shownIn(all, one).length}`);
+function Head({ tab, lists, choose }: HeadProps): ReactElement {
+  const count = (one: AccessTab): string => {
+    const { items, isKnown, hasMore } = lists.of(one);
+    return isKnown ? ` ${items.length}${hasMore ? '+' : ''}` : '';
+  };
   return (
     <header className="head">
       <h1>Access</h1>
@@ -88,12 +99,9 @@ function Head({ tab, all, choose }: HeadProps): ReactElement {
   );
 }
 
-/** In the order of the list on the left. */
-function shownIn(all: readonly Access[], tab: AccessTab): readonly Access[] {
-  if (tab === 'pending')
-    return groupsOf(all.filter(({ state }) => state === 'pending')).flatMap(({ items }) => items);
-  if (tab === 'granted') return all.filter(({ state }) => state === 'granted');
-  return all.filter(({ state }) => state !== 'pending' && state !== 'granted');
+/** The inbox by destination; the others as they come. */
+function inOrder(items: readonly Access[], tab: AccessTab): readonly Access[] {
+  return tab === 'pending' ? groupsOf(items).flatMap((group) => group.items) : items;
 }
 
 interface NothingProps {

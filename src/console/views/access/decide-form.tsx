@@ -2,7 +2,7 @@
 
 import { type ReactElement, useState } from 'react';
 import { coversRole } from '../../../api/admin/roles.ts';
-import { ApiFault, segment } from '../../api/admin-client.ts';
+import { faultText, segment } from '../../api/admin-client.ts';
 import {
   type Access,
   type GrantTerms,
@@ -20,6 +20,8 @@ export interface DecideProps {
   readonly access: Access;
   /** Whether a key may act: nothing changed under it for a moment. */
   readonly settled: () => boolean;
+  /** Whether a click may act: what is open has been the same for a moment. */
+  readonly isSettled: boolean;
   readonly isDenying: boolean;
   readonly deny: (isDenying: boolean) => void;
   readonly changed: () => void;
@@ -58,7 +60,7 @@ function useDeciding({ access, changed }: DecideProps): Deciding {
       );
       changed();
     } catch (error) {
-      setFault(error instanceof ApiFault ? error.message : 'The page has a fault.');
+      setFault(faultText(error));
     } finally {
       setSending(false);
     }
@@ -67,8 +69,8 @@ function useDeciding({ access, changed }: DecideProps): Deciding {
 }
 
 export function DecideForm(props: DecideProps): ReactElement {
-  const { settled, isDenying, deny } = props;
-  const { who } = useDesk();
+  const { settled, isSettled, isDenying, deny } = props;
+  const { who, say } = useDesk();
   const deciding = useDeciding(props);
   const { terms, act, isSending, fault } = deciding;
   const mayDecide = coversRole(who.role, 'approver');
@@ -76,6 +78,8 @@ export function DecideForm(props: DecideProps): ReactElement {
   const byKey = (run: () => void) =>
     mayDecide && !isSending ? () => (settled() ? run() : undefined) : undefined;
   useKeys({ g: byKey(grant), d: byKey(() => deny(true)) });
+  const byClick = (run: () => void) => () =>
+    isSettled ? run() : say('What is open changed under the click, so nothing was done. Look again.');
   const needs = mayDecide ? undefined : 'This needs the role approver';
   const name = times.find(({ value }) => value === String(terms.seconds))?.name ?? '';
   return (
@@ -95,7 +99,8 @@ export function DecideForm(props: DecideProps): ReactElement {
               className="btn p"
               disabled={!mayDecide || isSending}
               title={needs}
-              onClick={grant}
+              aria-disabled={!isSettled}
+              onClick={byClick(grant)}
             >
               Grant for {name}
               <kbd className="hm">G</kbd>
@@ -105,7 +110,8 @@ export function DecideForm(props: DecideProps): ReactElement {
               className="btn"
               disabled={!mayDecide || isSending}
               title={needs}
-              onClick={() => deny(true)}
+              aria-disabled={!isSettled}
+              onClick={byClick(() => deny(true))}
             >
               Deny…<kbd className="hm">D</kbd>
             </button>

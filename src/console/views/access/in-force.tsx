@@ -2,30 +2,34 @@
 
 import { type ReactElement, useState } from 'react';
 import { coversRole } from '../../../api/admin/roles.ts';
-import { ApiFault, segment } from '../../api/admin-client.ts';
+import { faultText, segment } from '../../api/admin-client.ts';
 import { type Access, openedText } from '../../model/access-groups.ts';
 import { momentText, plural } from '../../model/display.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useAsked, useDesk, useNow } from '../../parts/operator.ts';
 
-export function InForce({
-  access,
-  changed,
-}: {
+interface InForceProps {
   readonly access: Access;
+  readonly isSettled: boolean;
   readonly changed: () => void;
-}): ReactElement {
+}
+
+export function InForce({ access, isSettled, changed }: InForceProps): ReactElement {
   const { client, who, say } = useDesk();
   const [fault, setFault] = useState('');
   const mayRevoke = coversRole(who.role, 'approver');
   const { state } = access;
   const revoke = async (): Promise<void> => {
+    if (!isSettled) {
+      say('What is open changed under the click, so nothing was done. Look again.');
+      return;
+    }
     try {
       await client.post('revokeAccess', `/v1/access/${segment(access.id)}/revoke`, {});
       say('The grant was taken back.');
       changed();
     } catch (error) {
-      setFault(error instanceof ApiFault ? error.message : 'The page has a fault.');
+      setFault(faultText(error));
     }
   };
   return (
@@ -38,6 +42,7 @@ export function InForce({
             className="btn d"
             disabled={!mayRevoke}
             title={mayRevoke ? undefined : 'This needs the role approver'}
+            aria-disabled={!isSettled}
             onClick={() => void revoke()}
           >
             Take the grant back

@@ -4,6 +4,7 @@ import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { countText, momentText, unknownMark } from '../../model/display.ts';
 import type { Total } from '../../model/event-totals.ts';
+import { AsOf } from '../../parts/as-of.tsx';
 import { Clean } from '../../parts/clean.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
@@ -21,7 +22,7 @@ const columns = [
 ] as const;
 
 export function CredentialsView(): ReactElement {
-  const asked = useAsked({ operation: 'credentials', path: '/v1/credentials' });
+  const asked = useAsked({ operation: 'credentials', path: '/v1/credentials', everyMs: 30_000 });
   const totals = useTotals();
   const { held } = useFeed();
   const items = asked.value?.items ?? [];
@@ -33,6 +34,7 @@ export function CredentialsView(): ReactElement {
           Names and kinds. Values stay in the gateway; nothing here leads to one.
         </span>
       </header>
+      <AsOf asked={asked} />
       {asked.value === undefined ? <p className="empty">{asked.fault ?? 'Looking for them…'}</p> : null}
       {asked.value !== undefined && items.length === 0 ? (
         <p className="empty">The configuration has none.</p>

@@ -6,7 +6,9 @@ import { segment } from '../../api/admin-client.ts';
 import { curlCommand } from '../../model/curl-command.ts';
 import { durationText, shortId, unknownMark } from '../../model/display.ts';
 import { markOf, methodOf, outcomeText, pathOf, refsOf } from '../../model/event-facts.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean, Clock, Host } from '../../parts/clean.tsx';
+import { copyText, pageClipboard } from '../../parts/copy-text.ts';
 import { Icon, Mark } from '../../parts/icon.tsx';
 import { useKeys } from '../../parts/keys.ts';
 import { Link } from '../../parts/link.tsx';
@@ -117,7 +119,7 @@ function Meta({ event }: { readonly event: AuditEvent }): ReactElement {
       <Clock ms={Date.parse(event.time)} />
       {sessionId === undefined ? null : (
         <span>
-          session <b title={sessionId}>{shortId(sessionId)}</b>
+          session <b title={plainText(sessionId)}>{shortId(sessionId)}</b>
         </span>
       )}
       <span>
@@ -131,7 +133,7 @@ function Meta({ event }: { readonly event: AuditEvent }): ReactElement {
           stands for <b>{count} requests</b>
         </span>
       )}
-      <span className="mono" title={event.traceId}>
+      <span className="mono" title={plainText(event.traceId)}>
         {shortId(event.traceId)}
       </span>
     </div>
@@ -142,10 +144,7 @@ function Acts({ event }: { readonly event: AuditEvent }): ReactElement {
   const { say } = useDesk();
   const command = curlCommand(event);
   const copy = (text: string, what: string): void => {
-    navigator.clipboard.writeText(text).then(
-      () => say(`Copied ${what}`),
-      () => say('The browser does not let this page copy.'),
-    );
+    void copyText(text, what, pageClipboard()).then(say);
   };
   const link = `${location.origin}${addressOf('exchange', event.traceId)}`;
   const copyCurl = command === undefined ? undefined : () => copy(command, 'the curl command');

@@ -4,6 +4,7 @@ import { memo, type ReactElement } from 'react';
 import { bytesText, durationText, middleCut, sessionName, unknownMark } from '../../model/display.ts';
 import { markOf, methodOf, pathOf, refsOf, stepText } from '../../model/event-facts.ts';
 import type { EventRow, NoteRow } from '../../model/live-rows.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean, Clock, Host } from '../../parts/clean.tsx';
 import { Icon, Mark } from '../../parts/icon.tsx';
 
@@ -42,7 +43,7 @@ export const EventLine = memo(function EventLine({
       <span role="gridcell">
         <Clock ms={Date.parse(event.time)} />
       </span>
-      <span className="who m2" role="gridcell" title={sessionId}>
+      <span className="who m2" role="gridcell" title={plainText(sessionId)}>
         {sessionName(sessionId)}
       </span>
       <span className="meth" role="gridcell">

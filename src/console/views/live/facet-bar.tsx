@@ -10,7 +10,6 @@ import type { LiveState } from './use-live-rows.ts';
 
 interface FacetBarProps {
   readonly state: LiveState;
-  readonly text: string;
   readonly isFolding: boolean;
   readonly choose: (key: FilterKey, value: string | undefined) => void;
   readonly fold: () => void;

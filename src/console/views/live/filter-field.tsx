@@ -13,6 +13,8 @@ import type { EventFeed } from '../../api/event-feed.ts';
 import { countText } from '../../model/display.ts';
 import { completionsAt, type Completion } from '../../model/filter-completion.ts';
 import { parseFilter } from '../../model/filter-language.ts';
+import { plainText } from '../../model/clean-text.ts';
+import { Clean } from '../../parts/clean.tsx';
 import { Icon } from '../../parts/icon.tsx';
 
 interface FilterFieldProps {
@@ -62,7 +64,7 @@ export function FilterField({ text, feed, field, change }: FilterFieldProps): Re
           aria-expanded={completions.length > 0}
           aria-activedescendant={chosen < 0 ? undefined : `completion-${chosen}`}
           aria-invalid={problems.length > 0}
-          title={problems.join(' ')}
+          title={plainText(problems.join(' '))}
           onChange={type}
           onSelect={(event) => setCaret(event.currentTarget.selectionStart ?? 0)}
           onScroll={(event) => setScroll(event.currentTarget.scrollLeft)}
@@ -74,7 +76,9 @@ export function FilterField({ text, feed, field, change }: FilterFieldProps): Re
       {problems.length === 0 ? (
         <kbd className="hm">/</kbd>
       ) : (
-        <span className="sub fault el">{problems[0]}</span>
+        <span className="sub fault el">
+          <Clean text={problems[0] ?? ''} max={200} />
+        </span>
       )}
       <Suggestions completions={completions} chosen={chosen} take={take} />
     </div>

@@ -58,7 +58,6 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
       <LiveStrip state={state} />
       <FacetBar
         state={state}
-        text={text}
         isFolding={isFolding}
         choose={(key, value) =>
           show(value === undefined ? without(text) : withTerm(without(text), key, value), open)

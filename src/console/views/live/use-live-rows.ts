@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { EventFeed } from '../../api/event-feed.ts';
 import { type Filter, parseFilter } from '../../model/filter-language.ts';
 import { type LiveRow, LiveRows } from '../../model/live-rows.ts';
+import { type ShownPart, takePaused } from '../../model/paused-rows.ts';
 import { useFeed } from '../../parts/operator.ts';
 
 export interface LiveState {
@@ -14,17 +15,16 @@ export interface LiveState {
   readonly shown: number;
   /** Why it does not follow; undefined: it follows. */
   readonly pausedBy: 'scroll' | 'reader' | undefined;
-  /** Events that wait behind those that are shown. */
+  /** Requests that fit the filter and came since it does not follow. */
   readonly waiting: number;
   readonly pause: (by: 'scroll' | 'reader') => void;
   readonly follow: () => void;
 }
 
-/** Where the rows that are shown end. */
+/** Somebody reads, since that event was the newest. */
 interface Pause {
   readonly by: 'scroll' | 'reader';
-  readonly lastRow: string | undefined;
-  readonly events: number;
+  readonly lastId: string | undefined;
 }
 
 export function rowId(row: LiveRow): string {
@@ -40,10 +40,11 @@ export function useLiveRows(text: string, isFolding: boolean): LiveState {
     // Rows begin anew where the beginning of the events did.
     [filter, isFolding, epoch, feed],
   );
-  live.extend(feed.held.events, feed.held.notes);
   const [paused, setPaused] = useState<Pause>();
   const lastShown = useRef<Pause>(undefined);
-  const shown = paused === undefined ? live.rows.length : shownOf(live.rows, paused);
+  const part = usePart(live, feed, paused);
+  // What these rows are of: more may have come when somebody looks at them.
+  const { newestId } = feed.held;
   useEffect(() => feed.read(paused !== undefined), [feed, paused]);
   // Nobody reads a list that is not there.
   useEffect(() => () => feed.read(false), [feed]);
@@ -52,23 +53,27 @@ export function useLiveRows(text: string, isFolding: boolean): LiveState {
     feed,
     filter,
     live,
-    shown,
+    shown: part?.rows ?? live.rows.length,
     pausedBy: paused?.by,
-    waiting: paused === undefined ? 0 : Math.max(0, live.facets.all - paused.events),
+    waiting: part === undefined ? 0 : live.fitting - part.fitting,
     pause: (by) => {
       const before = lastShown.current;
       if (before?.by === 'reader' || before?.by === by) return;
-      const last = live.rows.at(-1);
-      const lastRow = before?.lastRow ?? (last === undefined ? undefined : rowId(last));
-      setPaused({ by, lastRow, events: before?.events ?? live.facets.all });
+      setPaused({ by, lastId: before === undefined ? newestId : before.lastId });
     },
     follow: () => setPaused(undefined),
   };
 }
 
-/** The last row may be in no filter any more: then all are shown. */
-function shownOf(rows: readonly LiveRow[], { lastRow }: Pause): number {
-  if (lastRow === undefined) return rows.length;
-  const at = rows.findLastIndex((row) => rowId(row) === lastRow);
-  return at < 0 ? rows.length : at + 1;
+/** Takes what is held. While somebody reads, the part of it that they look at; it is found anew where the rows were made anew. */
+function usePart(live: LiveRows, { held }: EventFeed, paused: Pause | undefined): ShownPart | undefined {
+  const found = useRef<{ readonly live: LiveRows; readonly paused: Pause; readonly part: ShownPart }>(
+    undefined,
+  );
+  if (paused === undefined) found.current = undefined;
+  else if (found.current?.live !== live || found.current.paused.lastId !== paused.lastId) {
+    found.current = { live, paused, part: takePaused(live, held, paused.lastId) };
+  }
+  live.extend(held.events, held.notes);
+  return found.current?.part;
 }

@@ -10,7 +10,7 @@ import { Clean, Host } from '../../parts/clean.tsx';
 import { GateLine } from '../../parts/gate-line.tsx';
 import { Link } from '../../parts/link.tsx';
 import { addressOf, go, type Place } from '../../parts/location.ts';
-import { useAsked, useFeed, useNow } from '../../parts/operator.ts';
+import { type Asked, useAsked, useFeed, useNow } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
 import { useTotals } from '../../parts/totals.ts';
 import { NeedsYou } from './needs-you.tsx';
@@ -42,13 +42,13 @@ export function OverviewView({ place }: { readonly place: Place }): ReactElement
         />
       </header>
       <div className="ov" tabIndex={0} role="region" aria-label="All of it">
-        <Sentence health={health.value} fault={health.fault} totals={totals} />
+        <Sentence health={health} totals={totals} />
         <div className="ovg">
           <Requests totals={totals} hours={Number(hours)} />
           <NeedsYou health={health.value} totals={totals} />
           <Tops totals={totals} />
           <Unused policy={policy.value} totals={totals} />
-          <Gateway health={health.value} />
+          <Gateway health={health} />
         </div>
       </div>
     </section>
@@ -161,15 +161,22 @@ function Unused({ policy, totals }: UnusedProps): ReactElement {
   );
 }
 
-function Gateway({ health }: { readonly health: OutputOf<'health'> | undefined }): ReactElement | null {
-  if (health === undefined) return null;
-  const { version, tunnels, started, now, policy, audit, followers } = health;
+function Gateway({
+  health: { value, fault, atMs },
+}: {
+  readonly health: Asked<OutputOf<'health'>>;
+}): ReactElement | null {
+  if (value === undefined) return null;
+  const { version, tunnels, started, now, policy, audit, followers } = value;
   const up = Math.floor((Date.parse(now) - Date.parse(started)) / 60_000) * 60_000;
   return (
     <section>
       <div className="sech">
         <h2>This gateway</h2>
-        <span className="sub">the one that serves this page</span>
+        <span className="sub">
+          the one that serves this page
+          {fault === undefined ? '' : `, as of ${momentText(atMs ?? 0, Date.now())}`}
+        </span>
       </div>
       <dl className="kv">
         <dt>version</dt>

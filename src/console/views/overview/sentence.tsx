@@ -6,29 +6,26 @@ import { ageText, countText, momentText, plural } from '../../model/display.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
-import { useAsked, useFeed, useNow } from '../../parts/operator.ts';
+import { Clean } from '../../parts/clean.tsx';
+import { type Asked, useAsked, useFeed, useNow } from '../../parts/operator.ts';
 
 interface SentenceProps {
-  readonly health: OutputOf<'health'> | undefined;
-  readonly fault: string | undefined;
+  readonly health: Asked<OutputOf<'health'>>;
   readonly totals: EventTotals;
 }
 
-export function Sentence({ health, fault, totals }: SentenceProps): ReactElement {
+export function Sentence({ health, totals }: SentenceProps): ReactElement {
   const { held } = useFeed();
   const now = useNow(5000);
-  const sessions = useAsked({ operation: 'sessions', path: '/v1/sessions', everyMs: 5000 }).value?.items;
-  const alive = sessions?.filter(({ tunnels }) => tunnels > 0).length;
+  const sessions = useAsked({ operation: 'sessions', path: '/v1/sessions', everyMs: 5000 }).value;
+  const alive = sessions?.items.filter(({ tunnels }) => tunnels > 0).length;
+  const least = sessions?.next === undefined ? '' : 'at least ';
   const { denied } = totals.all;
   const since = held.sinceMs === undefined ? '' : ` since ${momentText(held.sinceMs, now)}`;
   return (
     <p className="say">
-      {health === undefined
-        ? (fault ?? 'Looking…')
-        : health.ready
-          ? 'The gateway serves.'
-          : 'The gateway is not ready.'}{' '}
-      {alive === undefined ? '' : `${plural(alive, 'session is', 'sessions are')} connected. `}
+      <Clean text={healthText(health, now)} />{' '}
+      {alive === undefined ? '' : `${least}${plural(alive, 'session is', 'sessions are')} connected. `}
       {held.events.length === 0 ? null : denied === 0 ? (
         `Nothing was denied${since}. `
       ) : (
@@ -44,6 +41,14 @@ export function Sentence({ health, fault, totals }: SentenceProps): ReactElement
   );
 }
 
+/** What is wrong comes first: what was known before is then of before. */
+function healthText({ value, fault, atMs }: Asked<OutputOf<'health'>>, now: number): string {
+  if (fault !== undefined)
+    return atMs === undefined ? fault : `${fault} What follows is as of ${momentText(atMs, now)}.`;
+  if (value === undefined) return 'Looking…';
+  return value.ready ? 'The gateway serves.' : 'The gateway is not ready.';
+}
+
 function sessionsText({ bySession }: EventTotals): string {
   const count = [...bySession.values()].filter(({ denied }) => denied > 0).length;
   return `of ${plural(count, 'session', 'sessions')}`;
@@ -51,18 +56,20 @@ function sessionsText({ bySession }: EventTotals): string {
 
 function Waiting({ now }: { readonly now: number }): ReactElement | null {
   const query = { state: 'pending' };
-  const items = useAsked({ operation: 'accessRequests', path: '/v1/access', query, everyMs: 3000 }).value
-    ?.items;
-  if (items === undefined) return null;
+  const found = useAsked({ operation: 'accessRequests', path: '/v1/access', query, everyMs: 3000 }).value;
+  if (found === undefined) return null;
+  const { items, next } = found;
   if (items.length === 0) return <>Nobody waits for access.</>;
   const oldest = Math.min(...items.map(({ created }) => Date.parse(created)));
   const age = now - oldest;
   return (
     <>
       <Link to={addressOf('access')}>
+        {next === undefined ? '' : 'more than '}
         {countText(items.length)} {items.length === 1 ? 'request for access' : 'requests for access'}
       </Link>{' '}
-      {items.length === 1 ? 'waits' : 'wait'}, the oldest for {ageText(age)}.
+      {items.length === 1 ? 'waits' : 'wait'}
+      {next === undefined ? `, the oldest for ${ageText(age)}` : ''}.
     </>
   );
 }

@@ -3,10 +3,11 @@
 import { type ReactElement, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { coversRole } from '../../../api/admin/roles.ts';
-import { ApiFault, segment } from '../../api/admin-client.ts';
+import { faultText, segment } from '../../api/admin-client.ts';
 import { momentText, plural, sessionName } from '../../model/display.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
 import { postureOf } from '../../model/posture-words.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
@@ -36,7 +37,7 @@ export function SessionDrawer({ id, totals, close, changed }: DrawerProps): Reac
     <aside className="drawer" aria-label="One session">
       <header className="top">
         <div className="line">
-          <h2 className="el" title={id}>
+          <h2 className="el" title={plainText(id)}>
             {sessionName(id)}
           </h2>
           <span className="sub el">{session === undefined ? '' : stateText(session)}</span>
@@ -132,7 +133,7 @@ function EndStep({ session, done, cancel }: EndStepProps): ReactElement {
       say(`Session ${sessionName(session.id)} was revoked.`);
       done();
     } catch (error) {
-      setFault(error instanceof ApiFault ? error.message : 'The page has a fault.');
+      setFault(faultText(error));
       setSending(false);
     }
   };

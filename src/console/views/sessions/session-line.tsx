@@ -7,6 +7,7 @@ import type { EventTotals } from '../../model/event-totals.ts';
 import { gateBars } from '../../model/gate-line.ts';
 import type { GateBin } from '../../model/live-rows.ts';
 import { postureOf } from '../../model/posture-words.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { GateLine } from '../../parts/gate-line.tsx';
 import { useFeed, useNow } from '../../parts/operator.ts';
@@ -44,11 +45,11 @@ export function SessionLine({ session, totals, isMarked, open }: SessionLineProp
       aria-selected={isMarked}
       onClick={() => open(id)}
     >
-      <span className="sid" role="gridcell" title={id}>
+      <span className="sid" role="gridcell" title={plainText(id)}>
         <b>{sessionName(id)}</b>
         {state === 'committed' ? null : <span className="m"> {state}</span>}
       </span>
-      <span className="pr m2" role="gridcell" title={principal}>
+      <span className="pr m2" role="gridcell" title={plainText(principal)}>
         <Clean text={principal} max={120} />
       </span>
       <span className="x m2" role="gridcell">
@@ -87,7 +88,7 @@ function Posture({ posture }: { readonly posture: readonly string[] }): ReactEle
   return (
     <span className="post" role="img" aria-label={`${held} of ${facts.length} facts hold`}>
       {facts.map(({ name, holds }) => (
-        <i key={name} className={holds ? '' : 'no'} title={name} />
+        <i key={name} className={holds ? '' : 'no'} title={plainText(name)} />
       ))}
     </span>
   );

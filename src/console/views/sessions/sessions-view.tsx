@@ -4,10 +4,13 @@ import { type ReactElement, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { plural } from '../../model/display.ts';
 import type { EventTotals } from '../../model/event-totals.ts';
+import { AsOf } from '../../parts/as-of.tsx';
+import { useAskedPages } from '../../parts/asked-pages.ts';
+import { type Held, useHeldList } from '../../parts/held-list.ts';
+import { HeldNote } from '../../parts/held-note.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { useListKeys } from '../../parts/list-keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
-import { useAsked } from '../../parts/operator.ts';
 import { useTotals } from '../../parts/totals.ts';
 import { SessionDrawer } from './session-drawer.tsx';
 import { SessionLine } from './session-line.tsx';
@@ -20,15 +23,15 @@ export function SessionsView({ place }: { readonly place: Place }): ReactElement
   const query = place.query.get('q') ?? '';
   const isAll = place.query.get('all') === 'true';
   const [order, setOrder] = useState<Order>('created');
-  const asked = useAsked({
-    operation: 'sessions',
-    path: '/v1/sessions',
-    query: { all: isAll ? 'true' : undefined },
+  const [pagesMax, setPagesMax] = useState(1);
+  const asked = useAskedPages(
+    { operation: 'sessions', path: '/v1/sessions', query: { all: isAll ? 'true' : undefined }, pagesMax },
     everyMs,
-  });
+  );
   const totals = useTotals();
   const items = (asked.value?.items ?? []).filter((one) => isFound(one, query));
-  const shown = sorted(items, order, totals);
+  const held = useHeldList(`${order} ${query} ${isAll} ${pagesMax}`, sorted(items, order, totals));
+  const { items: shown } = held;
   const show = (id: string): void =>
     go(addressOf('sessions', id, { q: query, all: isAll ? 'true' : undefined }), { replace: true });
   useListKeys({ shown, marked: place.id, mark: show });
@@ -37,19 +40,23 @@ export function SessionsView({ place }: { readonly place: Place }): ReactElement
       <SessionsHead
         query={query}
         isAll={isAll}
-        count={asked.value === undefined ? undefined : shown.length}
+        count={asked.value === undefined ? undefined : items.length}
+        hasMore={asked.value?.hasMore === true}
         change={(q, all) =>
           go(addressOf('sessions', place.id, { q, all: all ? 'true' : undefined }), { replace: true })
         }
       />
+      <AsOf asked={asked} />
       <div className="split">
-        <div className="tbl">
+        <div className="tbl" {...held.handlers}>
           <ListHead order={order} sort={setOrder} />
           <SessionRows
             shown={shown}
             totals={totals}
             marked={place.id}
             open={show}
+            held={held}
+            further={asked.value?.hasMore === true ? () => setPagesMax(pagesMax + 1) : undefined}
             nothing={
               asked.fault ?? (asked.value === undefined ? 'Looking for sessions…' : nothingText(query))
             }
@@ -78,10 +85,14 @@ interface RowsProps {
   readonly totals: EventTotals;
   readonly marked: string;
   readonly open: (id: string) => void;
+  readonly held: Held;
+  /** Asks for older ones. */
+  readonly further: (() => void) | undefined;
   readonly nothing: string;
 }
 
-function SessionRows({ shown, totals, marked, open, nothing }: RowsProps): ReactElement {
+function SessionRows(props: RowsProps): ReactElement {
+  const { shown, totals, marked, open, held, further, nothing } = props;
   return (
     <div className="rows" role="grid" aria-label="Sessions" aria-rowcount={shown.length} tabIndex={0}>
       <div role="rowgroup">
@@ -96,6 +107,14 @@ function SessionRows({ shown, totals, marked, open, nothing }: RowsProps): React
         ))}
       </div>
       {shown.length > 0 ? null : <p className="empty">{nothing}</p>}
+      {further === undefined ? null : (
+        <p className="gh">
+          <button type="button" className="btn" onClick={further}>
+            Further back
+          </button>
+        </p>
+      )}
+      <HeldNote held={held} />
     </div>
   );
 }
@@ -104,10 +123,11 @@ interface HeadProps {
   readonly query: string;
   readonly isAll: boolean;
   readonly count: number | undefined;
+  readonly hasMore: boolean;
   readonly change: (query: string, isAll: boolean) => void;
 }
 
-function SessionsHead({ query, isAll, count, change }: HeadProps): ReactElement {
+function SessionsHead({ query, isAll, count, hasMore, change }: HeadProps): ReactElement {
   return (
     <header className="head">
       <h1>Sessions</h1>
@@ -123,7 +143,9 @@ function SessionsHead({ query, isAll, count, change }: HeadProps): ReactElement 
           onChange={(event) => change(event.target.value, isAll)}
         />
       </div>
-      <span className="sub hm nw">{count === undefined ? '' : plural(count, 'session', 'sessions')}</span>
+      <span className="sub hm nw">
+        {count === undefined ? '' : `${hasMore ? 'the newest ' : ''}${plural(count, 'session', 'sessions')}`}
+      </span>
       <button type="button" className="btn" aria-pressed={isAll} onClick={() => change(query, !isAll)}>
         {isAll ? 'All, those that are over too' : 'Alive'}
       </button>
