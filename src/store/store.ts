@@ -6,6 +6,7 @@ import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
+import type { GatewayStore, IdentityStore } from './gateway-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { PolicyStore } from './policy-store.ts';
 
@@ -231,6 +232,8 @@ export interface Store extends AsyncDisposable {
   readonly access: AccessStore;
   readonly budgets: BudgetStore;
   readonly operators: OperatorStore;
+  readonly gateways: GatewayStore;
+  readonly identity: IdentityStore;
   readonly policies: PolicyStore;
   readonly audit: AuditStore;
   /**

@@ -7,6 +7,7 @@ import type { Store } from '../../src/store/store.ts';
 import { auditConformance } from './audit.ts';
 import { budgetConformance } from './budgets.ts';
 import { newSession } from './new-session.ts';
+import { gatewayConformance } from './gateways.ts';
 import { operatorConformance } from './operators.ts';
 import { policyConformance } from './policies.ts';
 
@@ -24,6 +25,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     accessConformance(open);
     budgetConformance(open);
     operatorConformance(open);
+    gatewayConformance(open);
     policyConformance(open);
   });
 }

@@ -275,4 +275,24 @@ export const migrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    version: 4,
+    servesFrom: 1,
+    script: `
+      CREATE TABLE gateway (
+        incarnation text COLLATE "C" PRIMARY KEY,
+        peer_address text,
+        state text NOT NULL CHECK (state IN ('serving', 'draining', 'left')),
+        change_seen bigint NOT NULL,
+        lease_until timestamptz NOT NULL
+      );
+      CREATE INDEX gateway_by_lease ON gateway (lease_until);
+      -- Keys that gateways share, sealed with a key that is not here.
+      CREATE TABLE identity (
+        one integer PRIMARY KEY CHECK (one = 1),
+        version bigint NOT NULL,
+        sealed text NOT NULL
+      );
+    `,
+  },
 ];

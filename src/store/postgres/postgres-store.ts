@@ -7,6 +7,7 @@ import { PostgresAudit } from './postgres-audit.ts';
 import { PostgresBudgets } from './postgres-budgets.ts';
 import { connectionConfig, type PostgresAccess as Access } from './postgres-connection.ts';
 import { PostgresDatabase } from './postgres-database.ts';
+import { PostgresGateways, PostgresIdentity } from './postgres-gateways.ts';
 import { PostgresHolder } from './postgres-holder.ts';
 import { migrate, type OpeningOptions } from './postgres-migrate.ts';
 import { PostgresOperators } from './postgres-operators.ts';
@@ -38,6 +39,8 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     access: new PostgresAccess(database),
     budgets: new PostgresBudgets(database),
     operators: new PostgresOperators(database),
+    gateways: new PostgresGateways(database),
+    identity: new PostgresIdentity(database),
     policies: new PostgresPolicies(database),
     audit: new PostgresAudit(database, holder),
     onChange: (listener) => holder.onChange(listener),

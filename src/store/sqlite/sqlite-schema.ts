@@ -269,4 +269,23 @@ export const migrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    version: 10,
+    servesFrom: 3,
+    script: `
+      CREATE TABLE gateway (
+        incarnation TEXT PRIMARY KEY,
+        peer_address TEXT,
+        state TEXT NOT NULL CHECK (state IN ('serving', 'draining', 'left')),
+        change_seen INTEGER NOT NULL,
+        lease_until_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX gateway_by_lease ON gateway (lease_until_ms);
+      CREATE TABLE identity (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        version INTEGER NOT NULL,
+        sealed TEXT NOT NULL
+      ) STRICT;
+    `,
+  },
 ];

@@ -4,6 +4,7 @@ import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteBudgets } from './sqlite-budgets.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
+import { SqliteGateways, SqliteIdentity } from './sqlite-gateways.ts';
 import { SqliteOperators } from './sqlite-operators.ts';
 import { SqlitePolicies } from './sqlite-policies.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
@@ -35,6 +36,8 @@ export async function openSqliteStore(path: string): Promise<Store> {
       access: new SqliteAccess(state),
       budgets: new SqliteBudgets(state),
       operators: new SqliteOperators(state),
+      gateways: new SqliteGateways(auditDatabase),
+      identity: new SqliteIdentity(state),
       policies: new SqlitePolicies(state),
       audit,
       // One file has nobody who tells of it; looks at an interval find what other processes did.

@@ -41,6 +41,8 @@ function failingStore(
     access: wrap(inner.access),
     budgets: wrap(inner.budgets),
     operators: wrap(inner.operators),
+    gateways: wrap(inner.gateways),
+    identity: wrap(inner.identity),
     policies: wrap(inner.policies),
     audit: wrap(inner.audit),
     onChange: (listener) => inner.onChange(listener),

@@ -1,0 +1,26 @@
+// Rows of gateways and of their identity, the same for every engine.
+
+import type { GatewayNote, GatewayPresence, SealedIdentity } from './gateway-store.ts';
+import { damagedColumn, integerOf, type StoredRow, textOf } from './stored-row.ts';
+
+const states: ReadonlySet<string> = new Set<GatewayNote['state']>(['serving', 'draining', 'left']);
+
+export function gatewayOf(row: StoredRow): GatewayPresence {
+  const state = textOf(row, 'state');
+  if (!isState(state)) throw damagedColumn('state');
+  return {
+    incarnation: textOf(row, 'incarnation'),
+    peerAddress: row['peer_address'] === null ? undefined : textOf(row, 'peer_address'),
+    state,
+    changeSeen: integerOf(row, 'change_seen'),
+    isCurrent: integerOf(row, 'is_current') === 1,
+  };
+}
+
+export function sealedIdentityOf(row: StoredRow): SealedIdentity {
+  return { version: integerOf(row, 'version'), sealed: textOf(row, 'sealed') };
+}
+
+function isState(text: string): text is GatewayNote['state'] {
+  return states.has(text);
+}

@@ -1,0 +1,46 @@
+// What processes that serve agents say of themselves, and the keys that they share, sealed.
+
+/** One process that serves agents. */
+export interface GatewayNote {
+  /** Names the process: 32 hexadecimal digits, never used again. */
+  readonly incarnation: string;
+  /** `host:port` at which other gateways reach it; undefined if they cannot. */
+  readonly peerAddress: string | undefined;
+  /** `left` is its last word. */
+  readonly state: 'serving' | 'draining' | 'left';
+  /** Up to which change of the store it has ended sessions. */
+  readonly changeSeen: number;
+}
+
+export interface GatewayPresence extends GatewayNote {
+  /** Whether its lease lasts, by the clock of the store. */
+  readonly isCurrent: boolean;
+}
+
+export interface GatewayStore {
+  /** What it says now, which holds for as long as the lease unless it says it again. */
+  note(gateway: GatewayNote, leaseMs: number): Promise<void>;
+  find(incarnation: string): Promise<GatewayPresence | undefined>;
+  /** Those whose lease lasts and who have not left, at most `limit`. */
+  current(limit: number): Promise<readonly GatewayPresence[]>;
+  /** Forgets those whose lease was over for so long, at most `pruneBatch`. Gives how many. */
+  prune(overForMs: number): Promise<number>;
+}
+
+/** Keys and authorities, which nobody reads without a key that is not in the store. */
+export interface SealedIdentity {
+  /** From 1 on; sealed with it. */
+  readonly version: number;
+  readonly sealed: string;
+}
+
+export interface IdentityStore {
+  /** The version alone is one small question. */
+  version(): Promise<number | undefined>;
+  read(): Promise<SealedIdentity | undefined>;
+  /**
+   * Stores what follows: the one of version 1 where there is none, each other one where the version before it is stored. False if it is
+   * not: somebody else was first.
+   */
+  write(identity: SealedIdentity): Promise<boolean>;
+}

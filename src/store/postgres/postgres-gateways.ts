@@ -1,0 +1,85 @@
+// Gateways and what they share, in PostgreSQL. Leases are by the clock of the database.
+
+import { gatewayOf, sealedIdentityOf } from '../gateway-row.ts';
+import type {
+  GatewayNote,
+  GatewayPresence,
+  GatewayStore,
+  IdentityStore,
+  SealedIdentity,
+} from '../gateway-store.ts';
+import { pruneBatch } from '../store.ts';
+import { integerOf } from '../stored-row.ts';
+import type { PostgresDatabase } from './postgres-database.ts';
+
+const columns = `incarnation, peer_address, state, change_seen, (lease_until > clock_timestamp())::int AS is_current`;
+
+export class PostgresGateways implements GatewayStore {
+  readonly #database: PostgresDatabase;
+
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  async note({ incarnation, peerAddress, state, changeSeen }: GatewayNote, leaseMs: number): Promise<void> {
+    await this.#database.run(
+      `INSERT INTO gateway (incarnation, peer_address, state, change_seen, lease_until)
+       VALUES ($1, $2, $3, $4::bigint, clock_timestamp() + $5::bigint * interval '1 millisecond')
+       ON CONFLICT (incarnation) DO UPDATE SET peer_address = excluded.peer_address, state = excluded.state,
+         change_seen = excluded.change_seen, lease_until = excluded.lease_until`,
+      [incarnation, peerAddress ?? null, state, changeSeen, leaseMs],
+    );
+  }
+
+  async find(incarnation: string): Promise<GatewayPresence | undefined> {
+    const row = await this.#database.get(`SELECT ${columns} FROM gateway WHERE incarnation = $1`, [
+      incarnation,
+    ]);
+    return row === undefined ? undefined : gatewayOf(row);
+  }
+
+  async current(limit: number): Promise<readonly GatewayPresence[]> {
+    const rows = await this.#database.all(
+      `SELECT ${columns} FROM gateway WHERE lease_until > clock_timestamp() AND state <> 'left'
+       ORDER BY incarnation LIMIT $1`,
+      [limit],
+    );
+    return rows.map(gatewayOf);
+  }
+
+  prune(overForMs: number): Promise<number> {
+    return this.#database.run(
+      `DELETE FROM gateway WHERE incarnation IN (
+         SELECT incarnation FROM gateway
+         WHERE lease_until <= clock_timestamp() - $1::bigint * interval '1 millisecond'
+         ORDER BY incarnation LIMIT ${pruneBatch} FOR UPDATE SKIP LOCKED)`,
+      [overForMs],
+    );
+  }
+}
+
+export class PostgresIdentity implements IdentityStore {
+  readonly #database: PostgresDatabase;
+
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  async version(): Promise<number | undefined> {
+    const row = await this.#database.get('SELECT version FROM identity');
+    return row === undefined ? undefined : integerOf(row, 'version');
+  }
+
+  async read(): Promise<SealedIdentity | undefined> {
+    const row = await this.#database.get('SELECT version, sealed FROM identity');
+    return row === undefined ? undefined : sealedIdentityOf(row);
+  }
+
+  async write({ version, sealed }: SealedIdentity): Promise<boolean> {
+    const sql =
+      version === 1
+        ? 'INSERT INTO identity (one, version, sealed) VALUES (1, $1, $2) ON CONFLICT DO NOTHING'
+        : 'UPDATE identity SET version = $1::bigint, sealed = $2 WHERE version = $1::bigint - 1';
+    return (await this.#database.run(sql, [version, sealed])) === 1;
+  }
+}
