@@ -10,6 +10,7 @@ import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
@@ -21,6 +22,7 @@ import { identityPlaces } from './identity-places.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
+import { openSpool } from './open-spool.ts';
 import { openRetention } from './open-retention.ts';
 import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
@@ -127,24 +129,21 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
 interface Records {
   readonly store: Store;
   readonly audit: AuditLog;
+  /** What waits on this machine for a store that is another process. */
+  readonly spool: SpooledAudit | undefined;
 }
 
 /** What the gateway remembers: the store, and the audit with what an earlier process left open in it. */
-async function openRecords({
-  config,
-  environment,
-  stack,
-  metrics,
-  onFault,
-  onLimit,
-  isOnDuty,
-  place,
-}: Start): Promise<Records> {
+async function openRecords(start: Start): Promise<Records> {
+  const { config, environment, stack, metrics, onFault, onLimit, onSessionEvent, isOnDuty, place } = start;
   const store = stack.use(await openConfiguredStore(config, environment));
   const { file } = config.audit;
+  const spool = await openSpool(start, store.audit, (event) =>
+    observedSink(audit, onSessionEvent).append(event),
+  );
   const audit = stack.use(
     await openAuditLog({
-      store: store.audit,
+      store: spool ?? store.audit,
       limits: config.limits,
       onFault,
       onLimit,
@@ -152,9 +151,15 @@ async function openRecords({
     }),
   );
   const recover = (): Promise<void> => audit.recover((event) => metrics.count(event));
-  if (isOnDuty()) await recover();
-  place?.seat.onDuty(() => void recover().catch((error: unknown) => onFault(asProxyError(error))));
-  return { store, audit };
+  const takeOver = async (): Promise<void> => {
+    await spool?.adopt();
+    await recover();
+  };
+  if (isOnDuty()) await takeOver();
+  spool?.start();
+  spool?.keepAdopting(isOnDuty, recover);
+  place?.seat.onDuty(() => void takeOver().catch((error: unknown) => onFault(asProxyError(error))));
+  return { store, audit, spool };
 }
 
 interface Rules {

@@ -6,6 +6,7 @@ import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
+import { spoolLimits } from './limits/spool-limits.ts';
 import { storeLimits } from './limits/store-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
 import { workerLimits } from './limits/worker-limits.ts';
@@ -21,6 +22,7 @@ export const limitTable = {
   ...adminLimits,
   ...workerLimits,
   ...storeLimits,
+  ...spoolLimits,
 };
 
 export type LimitName = keyof typeof limitTable;

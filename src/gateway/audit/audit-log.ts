@@ -46,8 +46,15 @@ export interface DurableAuditSink extends AuditSink {
   flush(): Promise<void>;
 }
 
+/** Where batches are safe. */
+export interface AuditPlace extends Pick<AuditStore, 'append' | 'leftOpen'> {
+  /** False: nothing new may be begun, and what runs may still end. */
+  readonly hasRoom?: boolean;
+}
+
 export interface AuditLogOptions {
-  readonly store: AuditStore;
+  /** The store, or what keeps batches for it. */
+  readonly store: AuditPlace;
   /** Path of a JSON lines file, written beside the store. */
   readonly file?: string;
   readonly limits?: Limits;
@@ -79,7 +86,7 @@ interface Waiter {
 
 /** Owner of queue and file; the store belongs to whoever opened it. */
 export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable {
-  readonly #store: AuditStore;
+  readonly #store: AuditPlace;
   readonly #file: AuditFile | undefined;
   readonly #limits: Limits;
   readonly #onFault: (error: ProxyError) => void;
@@ -121,6 +128,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     // Half of the queue is kept for the exchanges that are under way: they still end with their event.
     return (
       !this.#failing &&
+      this.#store.hasRoom !== false &&
       this.#closed === undefined &&
       this.#queue.length * 2 < this.#limits.auditQueueEventsMax &&
       this.#queueBytes * 2 < this.#limits.auditQueueBytesMax

@@ -12,6 +12,7 @@ const dividedLimits: Readonly<Partial<Record<LimitName, true>>> = {
   heldBodiesBytesMax: true,
   auditQueueEventsMax: true,
   auditQueueBytesMax: true,
+  spoolBytesMax: true,
   leafContextsMax: true,
   resolverCacheMax: true,
   originPoolsMax: true,

@@ -88,6 +88,14 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/policy/policy-replay.ts replay',
   ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
+  'files and names of our own folder, and messages about them': [
+    'src/gateway/audit/spool/spool-delivery.ts gapMessage',
+    'src/gateway/audit/spool/spool-segment.ts segmentNumberOf',
+    'src/gateway/audit/spool/spool-segment.ts readSegmentHeader',
+    'src/gateway/audit/spool/spool-segment.ts createSegment',
+    'src/gateway/audit/spool/spool-segment.ts openSegment',
+    'src/gateway/audit/spool/spool-segment.ts spoolFault',
+  ],
   'it takes words of ours, or what a reader with a case has made': [
     'src/gateway/audit/event-identity.ts parseIsoTime',
     'src/gateway/admin/console-assets.ts loadConsole',
