@@ -328,7 +328,7 @@ type TunnelNeeds = Records & {
 
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
-  { stack, clock, onFault, onSessionEvent, origins, place }: Start,
+  { stack, clock, metrics, onFault, onSessionEvent, origins, place }: Start,
   { store, audit, parts, sessions, signingKey, policies }: TunnelNeeds,
 ): Promise<TunnelServer> {
   const sink = observedSink(audit, onSessionEvent);
@@ -339,6 +339,7 @@ async function openTunnels(
     parts,
     signingKey,
     ...(places === undefined ? {} : { places }),
+    onResume: (outcome) => metrics.countResume(outcome),
     onResumeRefused: (error, { sessionId, id }) =>
       refusals.resumeRefused({ nowMs: clock(), sessionId, principal: id, error }),
     get publicOrigins() {

@@ -10,6 +10,10 @@ const durationBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 
 export interface Gauges {
   readonly tunnels: number;
+  /** Of these, those without a connection. */
+  readonly waitingTunnels: number;
+  /** Memory of what was sent to agents and is not acknowledged. */
+  readonly keptBytes: number;
   readonly liveGrants: number;
   readonly auditHealthy: boolean;
   readonly policyAgeSeconds: number;
@@ -21,6 +25,8 @@ export interface Counts {
   /** By the labels of the series. */
   readonly events: ReadonlyMap<string, number>;
   readonly limitHits: ReadonlyMap<LimitName, number>;
+  /** Attempts to go on with a tunnel, by their outcome. */
+  readonly resumes: ReadonlyMap<string, number>;
   readonly durations: readonly number[];
   readonly durationCount: number;
   readonly durationSeconds: number;
@@ -34,6 +40,7 @@ export interface Counts {
 export class Metrics {
   readonly #events = new Map<string, number>();
   readonly #limitHits = new Map<LimitName, number>();
+  readonly #resumes = new Map<string, number>();
   readonly #durations = durationBounds.map(() => 0);
   #durationCount = 0;
   #durationSeconds = 0;
@@ -63,10 +70,16 @@ export class Metrics {
     this.#limitHits.set(limit, (this.#limitHits.get(limit) ?? 0) + 1);
   }
 
+  /** The outcome is a word of ours. */
+  countResume(outcome: string): void {
+    this.#resumes.set(outcome, (this.#resumes.get(outcome) ?? 0) + 1);
+  }
+
   counts(gauges?: Gauges): Counts {
     return {
       events: new Map(this.#events),
       limitHits: new Map(this.#limitHits),
+      resumes: new Map(this.#resumes),
       durations: [...this.#durations],
       durationCount: this.#durationCount,
       durationSeconds: this.#durationSeconds,
@@ -82,6 +95,7 @@ export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges:
   return {
     events: addedSeries(all.map(({ events }) => events)),
     limitHits: addedSeries(all.map(({ limitHits }) => limitHits)),
+    resumes: addedSeries(all.map(({ resumes }) => resumes)),
     durations: durationBounds.map((_, i) => sumOf(all, ({ durations }) => durations[i] ?? 0)),
     durationCount: sumOf(all, (one) => one.durationCount),
     durationSeconds: sumOf(all, (one) => one.durationSeconds),
@@ -95,6 +109,8 @@ export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges:
 function addedGauges(all: readonly Gauges[]): Gauges {
   return {
     tunnels: sumOf(all, ({ tunnels }) => tunnels),
+    waitingTunnels: sumOf(all, ({ waitingTunnels }) => waitingTunnels),
+    keptBytes: sumOf(all, ({ keptBytes }) => keptBytes),
     liveGrants: sumOf(all, ({ liveGrants }) => liveGrants),
     auditHealthy: all.length > 0 && all.every(({ auditHealthy }) => auditHealthy),
     policyAgeSeconds: Math.max(0, ...all.map((one) => one.policyAgeSeconds)),
@@ -123,6 +139,8 @@ export interface ProcessCounts {
 export function metricsText({ counts, restarts }: ProcessCounts): string {
   const sum = addedCounts(counts);
   const { tunnels, liveGrants, auditHealthy, policyAgeSeconds, policyStaleSeconds } = sum.gauges;
+  const { waitingTunnels, keptBytes } = sum.gauges;
+  const resumes = new Map([...sum.resumes].map(([outcome, count]) => [labels({ outcome }), count]));
   const serving = counts.filter(({ gauges }) => gauges !== undefined).length;
   const limitHits = new Map([...sum.limitHits].map(([limit, count]) => [labels({ limit }), count]));
   const lines = [
@@ -137,6 +155,24 @@ export function metricsText({ counts, restarts }: ProcessCounts): string {
     ...single('response_bytes_total', 'counter', 'Bytes of response bodies and streams.', sum.responseBytes),
     ...histogram(sum),
     ...single('tunnels', 'gauge', 'Tunnels that are open.', tunnels),
+    ...single(
+      'tunnels_waiting',
+      'gauge',
+      'Of these, those that wait for another connection.',
+      waitingTunnels,
+    ),
+    ...single(
+      'tunnel_kept_bytes',
+      'gauge',
+      'Memory of what was sent to agents and is not acknowledged.',
+      keptBytes,
+    ),
+    ...series(
+      'tunnel_resumes_total',
+      'counter',
+      'Attempts to go on with a tunnel: resumed, refused, or unknown here.',
+      resumes,
+    ),
     ...single(
       'live_grants',
       'gauge',

@@ -45,6 +45,8 @@ export function countsOf({ metrics, tunnels, parts, audit, policies }: Observed)
   return () =>
     metrics.counts({
       tunnels: tunnels.tunnelCount,
+      waitingTunnels: tunnels.waitingCount,
+      keptBytes: tunnels.keptBytes,
       liveGrants: parts.live.size,
       auditHealthy: audit.healthy,
       policyAgeSeconds: policies.ageMs() / 1000,

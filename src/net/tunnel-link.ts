@@ -8,6 +8,7 @@ import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
 import { tunnelClosed } from '../protocol/tunnel-fault.ts';
 import type { TunnelLinkOptions } from './tunnel-link-options.ts';
+import { LinkSettling } from './link-settling.ts';
 import { SendTurns } from './send-turns.ts';
 import { TunnelPings } from './tunnel-pings.ts';
 import { streamHost } from './tunnel-stream-host.ts';
@@ -17,7 +18,7 @@ import { closeCode } from './websocket-frame.ts';
 
 /** A tunnel: many streams on one WebSocket at a time, which it owns. */
 export class TunnelLink implements AsyncDisposable {
-  /** Settles when the tunnel is over: undefined after an orderly end, else the reason. All streams have ended by then. */
+  /** Settles when the tunnel is over: undefined after an orderly end, else the reason. All streams have ended by then, but for what is still read. */
   readonly closed: Promise<ProxyError | undefined>;
   /** Undefined while another one is awaited. */
   #webSocket: WebSocketConnection | undefined;
@@ -31,7 +32,9 @@ export class TunnelLink implements AsyncDisposable {
   /** Streams whose reader may have consumed something since the last flush. */
   readonly #consuming = new Set<TunnelStream>();
   readonly #pings: TunnelPings;
-  readonly #idleWaiters = new Set<() => void>();
+  readonly #settling = new LinkSettling(
+    () => this.#isOver || (this.#streams.size === 0 && this.#connection.isSettled),
+  );
   readonly #resolveClosed: (error: ProxyError | undefined) => void;
   #flushScheduled = false;
   /** One message is written at a time: Node's TLS joins what waits behind it by a copy. The rest waits here. */
@@ -89,7 +92,7 @@ export class TunnelLink implements AsyncDisposable {
   }
 
   /** The state that outlives a WebSocket. */
-  get state(): Pick<TunnelConnection, 'receivedBytes' | 'carriedPlainModes' | 'isSettled'> {
+  get state(): Pick<TunnelConnection, 'receivedBytes' | 'carriedPlainModes' | 'isSettled' | 'output'> {
     return this.#connection;
   }
 
@@ -142,18 +145,23 @@ export class TunnelLink implements AsyncDisposable {
     this.#scheduleFlush();
   }
 
-  /** Tells the peer that no new stream is served; open ones go on. */
-  goaway(error: ProxyError): void {
-    if (this.#isOver) return;
-    this.#goaway = true;
-    this.#connection.goaway(error.wireCode, error.message);
-    this.#scheduleFlush();
-  }
-
-  /** Says goaway, waits up to `timeoutMs` for the streams to end, resets those that did not, and closes. */
+  /**
+   * Says goaway, waits up to `timeoutMs` for the streams to end and for the peer to have all of them, resets those that did not, and closes.
+   * Without a WebSocket it waits for the next one. What the peer opens before it hears of it is served.
+   */
   async drain(timeoutMs: number): Promise<void> {
-    this.goaway(new ProxyError('shutting_down', 'This side of the tunnel is shutting down.'));
-    await this.#streamsEnded(timeoutMs);
+    if (!this.#isOver) {
+      const { wireCode, message } = new ProxyError(
+        'shutting_down',
+        'This side of the tunnel is shutting down.',
+      );
+      this.#goaway = true;
+      this.#connection.goaway(wireCode, message, true);
+      this.#scheduleFlush();
+      // Where it is not acknowledged, the response to a ping comes behind what crossed it.
+      if (this.#options.isResumable !== true) this.#settling.notBefore(this.roundTrip());
+    }
+    await this.#settling.within(timeoutMs);
     await this.#close();
   }
 
@@ -184,16 +192,6 @@ export class TunnelLink implements AsyncDisposable {
     this.#end(undefined);
   }
 
-  async #streamsEnded(timeoutMs: number): Promise<void> {
-    if (this.#streams.size === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    this.#idleWaiters.add(resolve);
-    await promise;
-    clearTimeout(timer);
-    this.#idleWaiters.delete(resolve);
-  }
-
   /** What a WebSocket says counts while it is the one that is there. */
   #handlersOf(webSocket: WebSocketConnection): WebSocketHandlers {
     const isCurrent = (): boolean => this.#webSocket === webSocket;
@@ -212,7 +210,7 @@ export class TunnelLink implements AsyncDisposable {
       onClose: (error, wasCut) => {
         if (!isCurrent()) return;
         if (wasCut && this.#options.isResumable === true) this.detach();
-        else this.#end(error);
+        else this.#end(error, true);
       },
     };
   }
@@ -226,6 +224,7 @@ export class TunnelLink implements AsyncDisposable {
       if (!this.#isOver) this.#handle(event);
     }
     if (this.#connection.outputBytes > 0) this.#scheduleFlush();
+    this.#settling.look();
   }
 
   #handle(event: TunnelEvent): void {
@@ -302,8 +301,7 @@ export class TunnelLink implements AsyncDisposable {
     this.#streams.delete(stream.streamId);
     this.#turns.leave(stream);
     this.#consuming.delete(stream);
-    if (this.#streams.size > 0) return;
-    for (const resolve of this.#idleWaiters) resolve();
+    this.#settling.look();
   }
 
   #requestSend(stream: TunnelStream): void {
@@ -379,14 +377,17 @@ export class TunnelLink implements AsyncDisposable {
     void this.#webSocket?.close(code, error.message);
   }
 
-  #end(error: ProxyError | undefined): void {
+  #end(error: ProxyError | undefined, isByPeer = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
     const reason = error ?? tunnelClosed();
-    for (const stream of this.#streams.values()) stream.destroy(reason);
+    for (const stream of this.#streams.values())
+      if (isByPeer) stream.receiveLinkEnd(reason);
+      else stream.destroy(reason);
     this.#pings.end(reason);
     this.#connection.output.forget();
+    this.#settling.end();
     this.#resolveClosed(error);
   }
 }

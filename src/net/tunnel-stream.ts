@@ -226,15 +226,22 @@ export class TunnelStream extends Duplex {
     else this.#endIfTaken();
   }
 
-  /** Link: the peer, or the loss of the tunnel, ended both directions. */
+  /** Link: the peer ended both directions. */
   receiveReset(code: number, message: string): void {
     const error = new ProxyError(errorCodeOfWire(code), message);
-    if (!this.#remoteEnded) {
-      this.destroy(error);
-      return;
-    }
+    if (this.#remoteEnded) this.#readToEnd(error.code === 'cancelled' ? undefined : error);
+    else this.destroy(error);
+  }
+
+  /** Link: the peer ended the tunnel. What was complete by then is still read. */
+  receiveLinkEnd(error: ProxyError): void {
+    if (this.#remoteEnded) this.#readToEnd(this.writableFinished ? undefined : error);
+    else this.destroy(error);
+  }
+
+  /** Nothing more is sent, and what came before the peer's end is for the reader. */
+  #readToEnd(reason: ProxyError | undefined): void {
     this.#resetAfterEnd = true;
-    const reason = error.code === 'cancelled' ? undefined : error;
     if (this.readableEnded) {
       this.destroy(reason);
       return;

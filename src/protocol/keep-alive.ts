@@ -1,13 +1,33 @@
 // When to ping, when the peer counts as gone, and how long a round trip takes.
 
-import type { Limits } from './limits.ts';
+import type { LimitName, Limits } from './limits.ts';
+
+/** How often it is pinged, and how long nothing may come. */
+export interface KeepAliveTimes {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Which limit `timeoutMs` is. */
+  readonly limit: LimitName;
+}
+
+/** `isWatched`: of the end that makes another connection, where that ends no stream. */
+export function keepAliveTimes(limits: Limits, isWatched: boolean): KeepAliveTimes {
+  const { pingIntervalMs, pingTimeoutMs, resumablePingIntervalMs, resumablePingTimeoutMs } = limits;
+  return isWatched
+    ? {
+        intervalMs: resumablePingIntervalMs,
+        timeoutMs: resumablePingTimeoutMs,
+        limit: 'resumablePingTimeoutMs',
+      }
+    : { intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs, limit: 'pingTimeoutMs' };
+}
 
 /** Pings that may be without a response at a time; older ones are forgotten. */
 const pingsMax = 8;
 
 /** Clockless: every method is told the time. */
 export class KeepAlive {
-  readonly #limits: Limits;
+  readonly #times: KeepAliveTimes;
   /** The agent pings on its own; the gateway relies on that. */
   readonly #pings: boolean;
   readonly #sentMs = new Map<number, number>();
@@ -16,8 +36,8 @@ export class KeepAlive {
   #lastPingMs: number;
   #roundTripMs: number | undefined;
 
-  constructor(options: { readonly limits: Limits; readonly pings: boolean; readonly nowMs: number }) {
-    this.#limits = options.limits;
+  constructor(options: { readonly times: KeepAliveTimes; readonly pings: boolean; readonly nowMs: number }) {
+    this.#times = options.times;
     this.#pings = options.pings;
     this.#lastInputMs = options.nowMs;
     this.#lastPingMs = options.nowMs;
@@ -29,8 +49,8 @@ export class KeepAlive {
   }
 
   get deadlineMs(): number {
-    const lostMs = this.#lastInputMs + this.#limits.pingTimeoutMs;
-    return this.#pings ? Math.min(lostMs, this.#lastPingMs + this.#limits.pingIntervalMs) : lostMs;
+    const lostMs = this.#lastInputMs + this.#times.timeoutMs;
+    return this.#pings ? Math.min(lostMs, this.#lastPingMs + this.#times.intervalMs) : lostMs;
   }
 
   input(nowMs: number): void {
@@ -40,7 +60,7 @@ export class KeepAlive {
   /** Data flows, so the round trip matters: true if it is unknown or old and nobody asks already. */
   wantsMeasure(nowMs: number): boolean {
     if (this.#roundTripMs === undefined) return this.#sentMs.size === 0;
-    return nowMs - this.#lastPingMs >= this.#limits.pingIntervalMs;
+    return nowMs - this.#lastPingMs >= this.#times.intervalMs;
   }
 
   /** Registers a ping and gives its nonce. */
@@ -69,11 +89,11 @@ export class KeepAlive {
   /** What is due at this time. */
   due(nowMs: number): 'nothing' | 'ping' | 'lost' {
     // Woken a whole interval late: this process stood still, and the peer's bytes may be waiting unread.
-    if (nowMs - this.deadlineMs > this.#limits.pingIntervalMs) {
-      const { pingTimeoutMs, pingIntervalMs } = this.#limits;
-      this.#lastInputMs = Math.max(this.#lastInputMs, nowMs - Math.max(0, pingTimeoutMs - pingIntervalMs));
+    if (nowMs - this.deadlineMs > this.#times.intervalMs) {
+      const sinceMs = Math.max(0, this.#times.timeoutMs - this.#times.intervalMs);
+      this.#lastInputMs = Math.max(this.#lastInputMs, nowMs - sinceMs);
     }
-    if (nowMs - this.#lastInputMs >= this.#limits.pingTimeoutMs) return 'lost';
-    return this.#pings && nowMs - this.#lastPingMs >= this.#limits.pingIntervalMs ? 'ping' : 'nothing';
+    if (nowMs - this.#lastInputMs >= this.#times.timeoutMs) return 'lost';
+    return this.#pings && nowMs - this.#lastPingMs >= this.#times.intervalMs ? 'ping' : 'nothing';
   }
 }

@@ -110,6 +110,11 @@ export class OutputQueue {
     if (this.#taken.delete(block)) this.#keep(block.bytes);
   }
 
+  /** Blocks that were taken are nobody's any more: their writer is gone, and may never give them back. */
+  forgetTaken(): void {
+    this.#taken.clear();
+  }
+
   /** A tunnel that is quiet holds no blocks. */
   dropSpares(): void {
     this.#spares.small.length = 0;

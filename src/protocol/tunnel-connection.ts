@@ -6,7 +6,7 @@ import { LinkWindow, linkCreditBytesInitial } from './flow-window.ts';
 import { FrameParser, type ParsedFrame, uint31Max } from './frame-codec.ts';
 import type { Frame, LinkFrame, OpenFields, ResumableFrame } from './frame.ts';
 import { AckSchedule } from './ack-schedule.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { KeepAlive, type KeepAliveTimes, keepAliveTimes } from './keep-alive.ts';
 import type { Limits } from './limits.ts';
 import { sentBytesMax } from './sent-frames.ts';
 import { StreamFrames } from './stream-frames.ts';
@@ -29,6 +29,7 @@ export class TunnelConnection {
   readonly #output: TunnelOutput;
   readonly #events = new EventQueue();
   readonly #keepAlive: KeepAlive;
+  readonly #aliveBy: KeepAliveTimes;
   readonly #streams: StreamTable;
   readonly #frames: StreamFrames;
   readonly #link: LinkWindow;
@@ -51,7 +52,8 @@ export class TunnelConnection {
     const { isResumable = false, spare, unread } = options;
     this.#output = new TunnelOutput(limits, isResumable, spare);
     this.#acks = isResumable ? new AckSchedule() : undefined;
-    this.#keepAlive = new KeepAlive({ limits, pings: role === 'agent', nowMs });
+    const times = (this.#aliveBy = keepAliveTimes(limits, isResumable && role === 'agent'));
+    this.#keepAlive = new KeepAlive({ times, pings: role === 'agent', nowMs });
     this.#streams = new StreamTable(limits, spare, unread);
     this.#frames = new StreamFrames(role, this.#streams, this.#events);
     this.#link = new LinkWindow(limits);
@@ -239,14 +241,14 @@ export class TunnelConnection {
     this.#events.push({ type: 'linkWritable' });
   }
 
-  /** No new streams from now on; open ones go on. */
-  goaway(code: number, message: string): void {
-    this.#goawaySent = true;
-    if (this.#failure === undefined) this.#sayGoaway(code, message);
+  /** No new streams from now on; open ones go on, and `takesCrossing` those that the peer opened before it heard of it. */
+  goaway(code: number, message: string, takesCrossing = false): void {
+    this.#goawaySent ||= !takesCrossing || this.#role === 'agent';
+    if (this.#failure === undefined) this.#sayGoaway(code, message, takesCrossing ? uint31Max : undefined);
   }
 
   /** The frames that wait, as blocks to be written as one message each. `dropSpares` now and then. */
-  get output(): Pick<TunnelOutput, 'take' | 'giveBack' | 'dropSpares' | 'forget'> {
+  get output(): Pick<TunnelOutput, 'take' | 'giveBack' | 'dropSpares' | 'forget' | 'keptBytes'> {
     return this.#output;
   }
 
@@ -257,7 +259,7 @@ export class TunnelConnection {
     const due = this.#keepAlive.due(nowMs);
     if (due === 'ping') this.ping(nowMs);
     if (due !== 'lost') return;
-    const error = silentPeer(this.#role, this.#limits);
+    const error = silentPeer(this.#role, this.#aliveBy);
     if (this.#acks === undefined) this.#fail(error);
     else this.#events.push({ type: 'silent', error });
   }
@@ -267,8 +269,8 @@ export class TunnelConnection {
     if (receivedBytes !== undefined) this.#send({ type: 'ack', receivedBytes: BigInt(receivedBytes) });
   }
 
-  #sayGoaway(code: number, message: string): void {
-    this.#output.pushEncodedControl(encodeGoaway(this.#streams.lastStreamId, code, message));
+  #sayGoaway(code: number, message: string, lastStreamId = this.#streams.lastStreamId): void {
+    this.#output.pushEncodedControl(encodeGoaway(lastStreamId, code, message));
   }
 
   #fail(error: ProxyError): void {

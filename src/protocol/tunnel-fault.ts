@@ -3,7 +3,8 @@
 import { ProxyError } from './error.ts';
 import type { OpenFields } from './frame.ts';
 import { encodeFrame, frameHeaderBytes, uint31Max } from './frame-codec.ts';
-import type { LimitName, Limits } from './limits.ts';
+import type { KeepAliveTimes } from './keep-alive.ts';
+import type { LimitName } from './limits.ts';
 import type { TunnelRole } from './tunnel-options.ts';
 
 /** A message for the other side is a sentence, not a document. */
@@ -44,10 +45,10 @@ export function gatewayDrains(): ProxyError {
 }
 
 /** Nothing came for too long. */
-export function silentPeer(role: TunnelRole, { pingTimeoutMs }: Pick<Limits, 'pingTimeoutMs'>): ProxyError {
+export function silentPeer(role: TunnelRole, { timeoutMs, limit }: KeepAliveTimes): ProxyError {
   const peer = role === 'agent' ? 'gateway' : 'agent';
-  const message = `the ${peer} sent nothing for ${pingTimeoutMs} ms (pingTimeoutMs)`;
-  return new ProxyError('tunnel_lost', message, { limit: 'pingTimeoutMs' });
+  const message = `the ${peer} sent nothing for ${timeoutMs} ms (${limit})`;
+  return new ProxyError('tunnel_lost', message, { limit });
 }
 
 export function tunnelClosed(): ProxyError {

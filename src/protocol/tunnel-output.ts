@@ -41,6 +41,11 @@ export class TunnelOutput {
     return this.#queue.bytes + this.#againBytes;
   }
 
+  /** Memory that is kept until the peer has acknowledged what is in it. */
+  get keptBytes(): number {
+    return this.#resumable?.sent.cost ?? 0;
+  }
+
   /** Octets of data that may be queued before the peer has acknowledged more. */
   get room(): number {
     return this.#resumable?.sent.room(this.#queue.bytes) ?? Infinity;
@@ -115,6 +120,8 @@ export class TunnelOutput {
     this.#hasLink = false;
     const link = this.#resumable?.link;
     for (let block = link?.take(); block !== undefined; block = link?.take()) link?.giveBack(block);
+    link?.forgetTaken();
+    this.#queue.forgetTaken();
     this.#ofLink.clear();
   }
 

@@ -192,7 +192,7 @@ describe('a session', () => {
   test('that is revoked says so, and its relay responds with the reason', async () => {
     await using setting = await sessionSetting();
     const session = await openSession(setting.options());
-    setting.fake.link.goaway(new ProxyError('session_revoked', 'by the operator'));
+    setting.fake.link.dismiss(new ProxyError('session_revoked', 'by the operator'));
     assert.equal((await session.ended)?.code, 'session_revoked');
     const client = new RelayClient(session.port);
     client.socket.write('CONNECT origin.test:443 HTTP/1.1\r\n\r\n');

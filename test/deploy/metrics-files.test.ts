@@ -17,8 +17,11 @@ function exposition(): string {
   const metrics = new Metrics();
   metrics.count(event('e', { durationMs: 5, errorCode: 'policy_denied', verdict: 'deny' }));
   metrics.countLimit('streamsMax');
+  metrics.countResume('resumed');
   const gauges = {
     tunnels: 1,
+    waitingTunnels: 1,
+    keptBytes: 1,
     liveGrants: 1,
     auditHealthy: true,
     policyAgeSeconds: 1,

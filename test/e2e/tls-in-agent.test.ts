@@ -20,6 +20,7 @@ import type { OpenSession } from '../../src/agent/session.ts';
 import { eventually, MemoryLogger } from '../agent/support/enrolled.ts';
 import { get, sendRaw } from '../gateway/support/raw-http.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
+import { waitUntil } from '../support/program.ts';
 import { freePort } from '../support/free-port.ts';
 import { patienceMs } from '../support/patience.ts';
 import { httpsOrigin } from '../support/origin.ts';
@@ -313,3 +314,50 @@ async function slowClient(
   const owned = stack.move();
   return { goOn: goOn.resolve, closed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
+
+/** A client whose TLS ended in the agent, and whose connection is there to be asked again. */
+async function keptClient(scene: Scene, session: OpenSession): Promise<Duplex> {
+  const tls = await tlsThrough(scene.target(session));
+  assert.match(String(tls.getPeerX509Certificate()?.issuer), /^CN=upstreamproxy session /);
+  await askAgain(scene, session, tls);
+  return tls;
+}
+
+async function askAgain(scene: Scene, session: OpenSession, tls: Duplex): Promise<void> {
+  const { host, port } = scene.target(session);
+  const response = once(tls, 'data');
+  tls.write(`GET /hello HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
+  const [bytes] = (await response) as [Buffer];
+  assert.match(bytes.toString('latin1'), /^HTTP\/1\.1 200 /);
+}
+
+test('what ends the TLS of the next link of a tunnel gets nothing of its streams: they are reset, which is an alarm', async () => {
+  await using scene = await openScene();
+  const { interposer, gateway } = scene;
+  const { session } = await scene.open(interposer.url);
+  const tls = await keptClient(scene, session);
+  // A reset: what was cut must not look complete.
+  const failed = once(tls, 'error');
+  interposer.turn();
+  const [{ code }] = (await failed) as [NodeJS.ErrnoException];
+  assert.equal(code, 'ECONNRESET');
+  assert.match(interposer.read(), /Upstreamproxy-Resume: [\w-]{43}\.1/i);
+  assert.doesNotMatch(interposer.read(), /GET \/hello/);
+  const refused = async (): Promise<boolean> =>
+    (await gateway.store.audit.query({ limit: 100 })).some(({ action }) => action === 'resume_refused');
+  await waitUntil('the alarm', refused);
+});
+
+test('streams whose TLS ended in the agent go on at a gateway that has switched its signing key', async () => {
+  await using scene = await openScene();
+  const { interposer, gateway, stateDirectory } = scene;
+  const { session } = await scene.open(interposer.url);
+  const tls = await keptClient(scene, session);
+  await makeNextSigningKey(stateDirectory);
+  await gateway.reload();
+  await switchSigningKey(stateDirectory, { nowMs: Date.now(), atOnce: true });
+  await gateway.reload();
+  interposer.drop();
+  await askAgain(scene, session, tls);
+  tls.destroy();
+});

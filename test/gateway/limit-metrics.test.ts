@@ -21,6 +21,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   pingIntervalMs: 'when the next ping is sent',
   drainTimeoutMs: 'once, while the process ends',
   caBytesMax: 'of the agent',
+  resumeUnknownMax: 'of the agent',
+  resumablePingIntervalMs: 'of the agent',
   reconnectDelayMsInitial: 'of the agent',
   reconnectDelayMsMax: 'of the agent',
   tunnelWaitTimeoutMs: 'of the agent',

@@ -8,6 +8,8 @@ import { RecordingSink } from './support/recording-sink.ts';
 
 const gauges = {
   tunnels: 2,
+  waitingTunnels: 1,
+  keptBytes: 500,
   liveGrants: 1,
   auditHealthy: true,
   policyAgeSeconds: 12,
@@ -72,6 +74,8 @@ test('processes of one gateway are counted as one, and one that is gone keeps it
   const [first, second, gone] = [new Metrics(), new Metrics(), new Metrics()];
   for (const metrics of [first, second, gone]) metrics.count(event);
   second.countLimit('strangersMax');
+  for (const metrics of [first, second]) metrics.countResume('resumed');
+  gone.countResume('unknown');
   const worse = { ...gauges, auditHealthy: false, policyAgeSeconds: 40, policyStaleSeconds: 3 };
   const counts = [first.counts(gauges), second.counts(worse), gone.counts()];
   const text = metricsText({ counts, restarts: 4 });
@@ -82,6 +86,10 @@ test('processes of one gateway are counted as one, and one that is gone keeps it
     'exchange_duration_seconds_bucket{le="0.1"} 3',
     'exchange_duration_seconds_count 3',
     'tunnels 4',
+    'tunnels_waiting 2',
+    'tunnel_kept_bytes 1000',
+    'tunnel_resumes_total{outcome="resumed"} 2',
+    'tunnel_resumes_total{outcome="unknown"} 1',
     'live_grants 2',
     'audit_healthy 0',
     'policy_age_seconds 40',

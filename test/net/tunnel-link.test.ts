@@ -331,8 +331,8 @@ suite('the end of a tunnel', () => {
     far.reset(new ProxyError('origin_unreachable', 'gone\u001b[2J\r\nfor good'));
     const [error] = (await failed) as [ProxyError];
     assert.equal(error.message, 'gone [2J for good');
-    pair.gateway.goaway(new ProxyError('shutting_down', 'bye\u0007\u202e'));
-    await pair.agent.roundTrip();
+    pair.gateway.dismiss(new ProxyError('shutting_down', 'bye\u0007\u202e'));
+    await pair.agent.closed;
     assert.deepEqual(heard, ['bye ']);
   });
 
@@ -397,6 +397,49 @@ suite('draining', () => {
     await drained;
     assert.equal(await pair.agent.closed, undefined);
     assert.equal(await pair.gateway.closed, undefined);
+  });
+
+  test('a stream that the agent opens before it hears of it is served', async () => {
+    for (const isResumable of [false, true]) {
+      const pair = await tunnelPair({ isResumable, onStream: (stream) => void stream.pipe(stream) });
+      // Neither end has written yet: open and goaway cross.
+      const near = pair.agent.openStream(someFields);
+      near.end('crossed');
+      const drained = pair.gateway.drain(5000);
+      assert.equal(String(await readAll(near)), 'crossed');
+      await drained;
+      assert.equal(await pair.agent.closed, undefined);
+    }
+  });
+
+  test('the peer gets the last octets, too, where the connection is lost under them', async () => {
+    const pair = await tunnelPair({ isResumable: true });
+    const { near, far } = await pair.open();
+    const whole = readAll(near);
+    near.end();
+    await readAll(far);
+    // Nothing of the rest has left when the connection is gone, and both ends of the stream are over at the gateway.
+    pair.gateway.detach();
+    far.end('the last octets');
+    await once(far, 'close');
+    const drained = pair.gateway.drain(5000);
+    await pair.detached();
+    await pair.attach();
+    assert.equal(String(await whole), 'the last octets');
+    await drained;
+    assert.equal(await pair.agent.closed, undefined);
+  });
+
+  test('who reads late gets all of a stream that was complete when the peer closed the tunnel', async () => {
+    const pair = await tunnelPair();
+    const { near, far } = await pair.open();
+    far.resume();
+    const written = Buffer.alloc(300 * 1024, 'late');
+    far.end(written);
+    near.end();
+    await pair.gateway.drain(5000);
+    assert.equal(await pair.agent.closed, undefined);
+    assert.deepEqual(await readAll(near), written);
   });
 
   test('streams that do not end in time are reset', async () => {

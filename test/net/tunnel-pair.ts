@@ -21,6 +21,10 @@ export interface TunnelPair extends AsyncDisposable {
   readonly gateway: TunnelLink;
   readonly agentSocket: net.Socket;
   readonly gatewaySocket: net.Socket;
+  /** Of a pair that outlives its connection: waits until both ends know that they have none. */
+  detached(): Promise<void>;
+  /** Gives both ends another connection, with what each has as the place to go on from. */
+  attach(): Promise<void>;
   /** Opens a stream; resolves with both ends once the gateway has it. */
   open(fields?: OpenFields): Promise<{ readonly near: TunnelStream; readonly far: TunnelStream }>;
 }
@@ -29,22 +33,34 @@ export async function tunnelPair(
   options: {
     limits?: Limits;
     zeroMask?: boolean;
+    isResumable?: boolean;
     onStream?: TunnelLinkOptions['onStream'];
     onGoaway?: TunnelLinkOptions['onGoaway'];
     nowMs?: () => number;
   } = {},
 ): Promise<TunnelPair> {
-  const { limits = defaultLimits, onGoaway, nowMs } = options;
+  const { limits = defaultLimits, onGoaway, nowMs, isResumable = false } = options;
+  const detached = { agent: Promise.withResolvers<void>(), gateway: Promise.withResolvers<void>() };
   const pair = await webSocketPair({ limits, zeroMask: options.zeroMask ?? false });
   const arrivals = new Map<number, (stream: TunnelStream) => void>();
   const onStream =
     options.onStream ?? ((stream: TunnelStream): void => arrivals.get(stream.streamId)?.(stream));
   const clock = nowMs === undefined ? {} : { nowMs };
-  const gateway = new TunnelLink({ webSocket: pair.server, role: 'gateway', limits, onStream, ...clock });
+  const gateway = new TunnelLink({
+    webSocket: pair.server,
+    role: 'gateway',
+    limits,
+    isResumable,
+    onStream,
+    onDetached: detached.gateway.resolve,
+    ...clock,
+  });
   const agent = new TunnelLink({
     webSocket: pair.client,
     role: 'agent',
     limits,
+    isResumable,
+    onDetached: detached.agent.resolve,
     ...clock,
     ...(onGoaway === undefined ? {} : { onGoaway }),
   });
@@ -53,6 +69,15 @@ export async function tunnelPair(
     gateway,
     agentSocket: pair.clientSocket,
     gatewaySocket: pair.serverSocket,
+    async detached() {
+      await Promise.all([detached.agent.promise, detached.gateway.promise]);
+    },
+    async attach() {
+      const { client, server } = await webSocketPair({ limits });
+      const counts = [agent.state.receivedBytes, gateway.state.receivedBytes] as const;
+      server.start(gateway.attach(server, counts[0]));
+      client.start(agent.attach(client, counts[1]));
+    },
     async open(fields = someFields) {
       const near = agent.openStream(fields);
       const far = await new Promise<TunnelStream>((resolve) => arrivals.set(near.streamId, resolve));

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { KeepAlive } from '../../src/protocol/keep-alive.ts';
+import { KeepAlive, keepAliveTimes } from '../../src/protocol/keep-alive.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 
-const limits = { ...defaultLimits, pingIntervalMs: 20, pingTimeoutMs: 45 };
-const ofAgent = () => new KeepAlive({ limits, pings: true, nowMs: 1000 });
-const ofGateway = () => new KeepAlive({ limits, pings: false, nowMs: 1000 });
+const times = keepAliveTimes({ ...defaultLimits, pingIntervalMs: 20, pingTimeoutMs: 45 }, false);
+const ofAgent = () => new KeepAlive({ times, pings: true, nowMs: 1000 });
+const ofGateway = () => new KeepAlive({ times, pings: false, nowMs: 1000 });
 
 describe('keep-alive', () => {
   test('the agent pings every interval, even while input comes, since the gateway lives on its pings', () => {

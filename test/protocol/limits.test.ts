@@ -40,6 +40,8 @@ describe('the limits', () => {
       'one stream alone reaches the largest window',
     );
     assert.ok(limits.pingTimeoutMs > 2 * limits.pingIntervalMs, 'two pings may be missed');
+    assert.ok(limits.resumablePingTimeoutMs > 2 * limits.resumablePingIntervalMs, 'two pings may be missed');
+    assert.ok(limits.resumablePingIntervalMs < limits.pingTimeoutMs, 'a gateway hears of each agent in time');
   });
 
   test('are fixed where the code reads nothing but the default', () => {

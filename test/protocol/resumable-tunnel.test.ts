@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeFrame } from '../../src/protocol/frame-codec.ts';
 import { HeldOctets } from '../../src/protocol/held-octets.ts';
@@ -95,6 +97,35 @@ describe('what is kept until it is acknowledged', () => {
   });
 });
 
+/** Memory of so many blocks that were being written, each on a link that was lost then. */
+function blocksOfLostLinks(connection: TunnelConnection, links: number): WeakRef<Uint8Array>[] {
+  return Array.from({ length: links }, () => {
+    connection.ping(0);
+    const block = connection.output.take();
+    assert.ok(block);
+    connection.detach();
+    connection.output.giveBack(block);
+    connection.attach(0, 0);
+    return new WeakRef(block.bytes);
+  });
+}
+
+test('a link that is lost while a frame of its own is written leaves nothing behind', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { connection } = gatewayEnd();
+  outputOf(connection);
+  connection.detach();
+  connection.attach(0, 0);
+  outputOf(connection);
+  const blocks = blocksOfLostLinks(connection, 50);
+  // What a WeakRef was asked for is held until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  const left = blocks.filter((block) => block.deref() !== undefined).length;
+  assert.ok(left <= 3, `${left} of ${blocks.length} blocks`);
+});
+
 describe('a peer that lies about what it has', () => {
   for (const [what, counts] of [
     ['acknowledges what was never sent', [1_000_000n]],
@@ -132,6 +163,20 @@ describe('a link that is silent', () => {
       ['silent'],
     );
     assert.equal(connection.streamCount, 1);
+  });
+
+  test('is given up sooner by the agent, which pings it more often', () => {
+    const { resumablePingIntervalMs, resumablePingTimeoutMs } = defaultLimits;
+    const agent = new TunnelConnection({ role: 'agent', limits: defaultLimits, nowMs: 0, isResumable: true });
+    agent.handleTimeout(resumablePingIntervalMs);
+    assert.deepEqual(
+      parseFrames(outputOf(agent)).map(({ type }) => type),
+      ['ping'],
+    );
+    agent.handleTimeout(resumablePingTimeoutMs);
+    const [event] = drainEvents(agent);
+    assert.ok(event?.type === 'silent');
+    assert.match(event.error.message, /the gateway sent nothing for 12000 ms \(resumablePingTimeoutMs\)/);
   });
 
   test('an ack is said 25 ms after octets came, once, and never for an ack', () => {

@@ -26,7 +26,7 @@ export interface CutTunnelsOptions {
     send: (frame: LinkFrame) => void,
     onFault: (error: ProxyError) => void,
   ) => LinkAgreement;
-  /** The tunnel goes on. */
+  /** The tunnel goes on; called before anything of its new connection comes. */
   readonly onResumed: (link: TunnelLink, agreement: LinkAgreement | undefined) => void;
 }
 
@@ -70,13 +70,14 @@ export class CutTunnels {
   async #tryUntil(endMs: number, link: TunnelLink, known: Known): Promise<void> {
     const { session, limits, logger, random, asksForModes, signal, onResumed } = this.#options;
     const { agreeOn } = this.#options;
+    let unknown = 0;
     for (let attempt = 0; ; attempt++) {
       await delay(reconnectDelayMs(attempt, limits, random), signal);
       if (link.isOver) throw new ProxyError('tunnel_lost', 'the tunnel has ended meanwhile');
       known.epoch += 1;
       const { ticket, epoch } = known;
       try {
-        const agreement = await resumeTunnel({
+        await resumeTunnel({
           session,
           limits,
           link,
@@ -85,12 +86,15 @@ export class CutTunnels {
           asksForModes,
           signal,
           agreeOn: (exporter, send, onFault) => agreeOn(link, exporter, send, onFault),
+          onGoesOn: (agreement) => onResumed(link, agreement),
         });
-        logger.info(`the tunnel to the gateway goes on with ${link.streamCount} streams`);
-        return onResumed(link, agreement);
+        return logger.info(`the tunnel to the gateway goes on with ${link.streamCount} streams`);
       } catch (failure) {
         const error = asProxyError(failure);
-        if (isFinal(error) || performance.now() >= endMs) throw error;
+        // Behind a balancer it may be another gateway that has it: asked again at once, as one was reached.
+        const isElsewhere = reasonOf(error) === 'resume_unknown';
+        if (isElsewhere) [attempt, unknown] = [-1, unknown + 1];
+        if (isFinal(error) || unknown >= limits.resumeUnknownMax || performance.now() >= endMs) throw error;
         if (reasonOf(error) === 'token_expired') await session.renew(signal).catch(() => undefined);
       }
     }
@@ -98,6 +102,5 @@ export class CutTunnels {
 }
 
 function isFinal(error: ProxyError): boolean {
-  const reason = reasonOf(error);
-  return reason === 'resume_unknown' || reason === 'resume_refused' || endsSession(error);
+  return reasonOf(error) === 'resume_refused' || endsSession(error);
 }

@@ -35,6 +35,8 @@ export class LinkAgreement {
   readonly #prover: LinkProver;
   /** Before the gateway has named them, everything is left to it. */
   #hosts: BlindHosts | undefined;
+  readonly #judged = Promise.withResolvers<void>();
+  #isReconsidering = false;
 
   constructor(options: LinkAgreementOptions) {
     this.#options = options;
@@ -56,6 +58,16 @@ export class LinkAgreement {
   /** The gateway has proven that the TLS of the link ends in it. */
   get isProven(): boolean {
     return this.#prover.state === 'proven';
+  }
+
+  /** The reply is signed by a key that is not known, and the gateway is asked whether it is one of its own now. */
+  get isReconsidering(): boolean {
+    return this.#isReconsidering;
+  }
+
+  /** Settles when it is known what the proof came to. */
+  get judged(): Promise<void> {
+    return this.#judged.promise;
   }
 
   /** Throws frame_unexpected for what a gateway does not send, or not now. */
@@ -87,6 +99,7 @@ export class LinkAgreement {
   async #reconsider(): Promise<void> {
     const { linkKeys, learnKeys } = this.#options;
     const known = new Set(linkKeys());
+    this.#isReconsidering = true;
     try {
       await learnKeys();
       if (linkKeys().some((key) => !known.has(key))) this.#prover.reconsider();
@@ -98,6 +111,8 @@ export class LinkAgreement {
 
   #concluded(): void {
     const { state } = this.#prover;
+    this.#isReconsidering = false;
+    this.#judged.resolve();
     this.#options.onConcluded(state === 'proven' ? undefined : faults[state]);
   }
 }

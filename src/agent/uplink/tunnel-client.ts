@@ -7,7 +7,7 @@ import type { Limits } from '../../protocol/limits.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import { CutTunnels } from './cut-tunnels.ts';
-import { delay, reconnectDelayMs } from './delay.ts';
+import { delay, reconnectDelayMs, timerMsMax } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import { openGatewayWebSocket } from './gateway-web-socket.ts';
 import { LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
@@ -47,6 +47,8 @@ export class TunnelClient implements AsyncDisposable {
   readonly #options: TunnelClientOptions;
   readonly #random: () => number;
   readonly #abort = new AbortController();
+  /** Tunnels that wait for another connection are still tried while this side drains. */
+  readonly #cutAbort = new AbortController();
   readonly #ended = Promise.withResolvers<ProxyError | undefined>();
   /** Links that were told to go away, or are going, and still carry streams. */
   readonly #retired = new Set<TunnelLink>();
@@ -73,7 +75,7 @@ export class TunnelClient implements AsyncDisposable {
       limits,
       logger,
       random: this.#random,
-      signal: this.#abort.signal,
+      signal: this.#cutAbort.signal,
       asksForModes: options.asksForModes === true,
       agreeOn: (_link, exporter, send, onFault) =>
         new LinkAgreement({ ...this.#agreementFacts(exporter), send, onFault, onConcluded: () => undefined }),
@@ -173,6 +175,7 @@ export class TunnelClient implements AsyncDisposable {
           await link[Symbol.asyncDispose]();
         }),
       );
+      this.#cutAbort.abort();
       await this.#running;
     } finally {
       clearTimeout(timer);
@@ -182,6 +185,7 @@ export class TunnelClient implements AsyncDisposable {
   /** Ends everything now; open streams fail with the error. */
   destroy(error: ProxyError): void {
     for (const link of this.#stop(error)) link.destroy(error);
+    this.#cutAbort.abort();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -262,10 +266,14 @@ export class TunnelClient implements AsyncDisposable {
     // It is tried after such a wait itself, and then has the time of another one before a fresh tunnel is.
     const late = delay(waitMs + reconnectDelayMsInitial, signal).then(() => false);
     const isBack = await Promise.race([resumed, late]);
+    if (isBack && link.isOpen) {
+      this.#retired.delete(link);
+      return link;
+    }
+    // Nothing new goes to it if it comes back later: it ends with its last stream, or its place would never be free.
+    void resumed.then((isBackLater) => (isBackLater ? link.drain(timerMsMax) : undefined));
     if (!isBack) await waited;
-    if (!isBack || !link.isOpen) return undefined;
-    this.#retired.delete(link);
-    return link;
+    return undefined;
   }
 
   /** Makes a link the one that new streams go to. Resolves with the reason when it no longer can be. */
@@ -278,11 +286,15 @@ export class TunnelClient implements AsyncDisposable {
       }
       lost.resolve(error);
     };
+    // One that comes back is told of once all the same.
+    const isNew = !this.#goaways.has(link);
     this.#goaways.set(link, leave);
-    void link.closed.then((error) => {
-      this.#retired.delete(link);
-      leave(error ?? new ProxyError('tunnel_lost', 'the gateway closed the tunnel'));
-    });
+    if (isNew)
+      void link.closed.then((error) => {
+        this.#retired.delete(link);
+        const closed = new ProxyError('tunnel_lost', 'the gateway closed the tunnel');
+        this.#goaways.get(link)?.(error ?? closed);
+      });
     this.#link = link;
     this.#used = { link, fromBytes: link.state.receivedBytes };
     this.#linksUsed += 1;
@@ -341,10 +353,7 @@ export class TunnelClient implements AsyncDisposable {
   }
 
   #retire(link: TunnelLink): void {
-    // A gateway may say it again and again.
-    if (this.#retired.has(link)) return;
-    this.#retired.add(link);
-    void link.closed.then(() => this.#retired.delete(link));
+    if (!link.isOver) this.#retired.add(link);
   }
 
   async #connect(signal: AbortSignal | undefined): Promise<TunnelLink> {

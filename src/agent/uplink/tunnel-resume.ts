@@ -33,13 +33,15 @@ export interface TunnelResumeOptions {
     send: (frame: LinkFrame) => void,
     onFault: (error: ProxyError) => void,
   ) => LinkAgreement;
+  /** The tunnel goes on; called before anything of its new connection comes. */
+  readonly onGoesOn: (agreement: LinkAgreement | undefined) => void;
 }
 
 /**
- * Resolves when the tunnel goes on, with the agreement on modes for its new connection. Throws `resume_unknown` or `resume_refused` if it
- * never will, anything else if another attempt may do better.
+ * Resolves when the tunnel goes on. Throws `resume_refused` if it never will, `resume_unknown` if it will not at the gateway that was reached,
+ * anything else if another attempt may do better.
  */
-export async function resumeTunnel(options: TunnelResumeOptions): Promise<LinkAgreement | undefined> {
+export async function resumeTunnel(options: TunnelResumeOptions): Promise<void> {
   const { ticket, epoch } = options;
   const { webSocket, exporter } = await openGatewayWebSocket({
     ...options,
@@ -48,7 +50,7 @@ export async function resumeTunnel(options: TunnelResumeOptions): Promise<LinkAg
   });
   const claimant = new ResumeClaimant(options, webSocket, exporter);
   try {
-    return await claimant.run();
+    await claimant.run();
   } catch (error) {
     webSocket.destroy();
     throw error;
@@ -59,7 +61,7 @@ class ResumeClaimant {
   readonly #options: TunnelResumeOptions;
   readonly #webSocket: WebSocketConnection;
   readonly #frames: MessageFrames;
-  readonly #done = Promise.withResolvers<LinkAgreement | undefined>();
+  readonly #done = Promise.withResolvers<void>();
   readonly #agreement: LinkAgreement | undefined;
   readonly #proven = Promise.withResolvers<LinkFrame | undefined>();
   #attempt: ResumeAttempt | undefined;
@@ -89,7 +91,7 @@ class ResumeClaimant {
     };
   }
 
-  async run(): Promise<LinkAgreement | undefined> {
+  async run(): Promise<void> {
     const { limits, signal } = this.#options;
     const { handshakeTimeoutMs } = limits;
     if (!this.#webSocket.isResumable)
@@ -105,7 +107,7 @@ class ResumeClaimant {
       onClose: (error, wasCut) => this.#handlers.onClose(error, wasCut),
     });
     try {
-      return await this.#done.promise;
+      await this.#done.promise;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
@@ -156,12 +158,20 @@ class ResumeClaimant {
     const count = checkConfirmation(attempt, confirmation, (text) => this.#mac(text));
     if (link.isOver) throw new ProxyError('resume_unknown', 'the tunnel has ended meanwhile');
     if (link.state.carriedPlainModes && this.#agreement?.isProven !== true)
-      throw new ProxyError(
-        'resume_refused',
-        'it is not proven that the TLS of this connection ends in the gateway',
-      );
+      return this.#unproven(this.#agreement);
+    this.#options.onGoesOn(this.#agreement);
     this.#handlers = link.attach(this.#webSocket, count);
-    this.#done.resolve(this.#agreement);
+    this.#done.resolve();
+  }
+
+  /** A gateway that has switched its signing key proves itself at the next attempt: its keys are asked for now. What comes here is left alone. */
+  #unproven(agreement: LinkAgreement | undefined): void {
+    if (agreement?.isReconsidering !== true) throw unprovenLink();
+    this.#handlers = { ...this.#handlers, onData: () => undefined, onMessageEnd: () => undefined };
+    void agreement.judged.then(() => {
+      const known = new ProxyError('tunnel_lost', 'the gateway has switched its signing key');
+      this.#done.reject(agreement.isProven ? known : unprovenLink());
+    });
   }
 
   #mac(text: Uint8Array): Uint8Array {
@@ -175,6 +185,11 @@ class ResumeClaimant {
       this.#done.reject(asProxyError(error));
     }
   }
+}
+
+function unprovenLink(): ProxyError {
+  const why = 'it is not proven that the TLS of this connection ends in the gateway';
+  return new ProxyError('resume_refused', why);
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

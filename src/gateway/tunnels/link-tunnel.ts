@@ -67,7 +67,15 @@ export class LinkTunnel {
     const send = (frame: LinkFrame): void => this.link.sendLinkFrame(frame);
     if (webSocket.agreesOnModes && exporter !== undefined) this.#modes = this.modesOf(exporter, send);
     if (webSocket.isResumable) this.link.sendLinkFrame((this.ticket = this.#newTicket()));
-    void this.link.closed.then(() => clearTimeout(this.#waitTimer));
+    void this.link.closed.then(() => {
+      clearTimeout(this.#waitTimer);
+      for (const candidate of this.candidates) candidate.destroy();
+    });
+  }
+
+  /** Memory of what the agent has not acknowledged. */
+  get keptBytes(): number {
+    return this.link.state.output.keptBytes;
   }
 
   get isWaiting(): boolean {

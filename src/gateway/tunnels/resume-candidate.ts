@@ -29,6 +29,7 @@ export interface ResumeCandidateOptions {
   readonly limits: Limits;
   /** By the key of the session. */
   readonly verify: (text: Uint8Array, signature: Uint8Array) => boolean;
+  readonly onResumed: () => void;
   /** Somebody said what is not so. */
   readonly onRefused: (error: ProxyError) => void;
 }
@@ -109,6 +110,7 @@ class ResumeCandidate {
     tunnel.takenOn(epoch, this.#modes);
     this.#handlers = link.attach(webSocket, count);
     if (link.isOver) this.#options.onRefused(impossibleClaim());
+    else this.#options.onResumed();
   }
 
   #send(frame: LinkFrame): void {

@@ -22,6 +22,9 @@ import { verifierOf } from '../sessions/session-signature.ts';
 import type { SigningKey } from '../sessions/signing-key.ts';
 import type { SessionUpgrade, TunnelPlaces } from './tunnel-places.ts';
 
+/** `unknown`: the tunnel is not here. */
+export type ResumeOutcome = 'resumed' | 'refused' | 'unknown';
+
 export interface TunnelServerOptions {
   readonly sessions: SessionService;
   readonly parts: StreamParts;
@@ -29,6 +32,8 @@ export interface TunnelServerOptions {
   readonly publicOrigins: readonly string[];
   /** Signs what is agreed for a tunnel. */
   readonly signingKey: Pick<SigningKey, 'signText'>;
+  /** What became of an attempt to go on with a tunnel. */
+  readonly onResume?: (outcome: ResumeOutcome) => void;
   /** Somebody of a living session wanted to take on a tunnel that is not its own, or without the proofs. */
   readonly onResumeRefused?: (error: ProxyError, principal: Principal) => void;
   /** Of one of several processes: where the tunnels of a session are. */
@@ -66,6 +71,16 @@ export class TunnelServer {
 
   get tunnelCount(): number {
     return this.#tunnels.size;
+  }
+
+  /** Tunnels that wait for another connection. */
+  get waitingCount(): number {
+    return [...this.#resumable.values()].filter(({ isWaiting }) => isWaiting).length;
+  }
+
+  /** Memory of what agents have not acknowledged. */
+  get keptBytes(): number {
+    return [...this.#resumable.values()].reduce((sum, { keptBytes }) => sum + keptBytes, 0);
   }
 
   /** How many tunnels each session has here; sessions without any are left out. */
@@ -177,9 +192,16 @@ export class TunnelServer {
   /** Another connection for a tunnel that is here. Nothing of the tunnel is touched before its proofs. */
   #takeOn(upgrade: SessionUpgrade, { tunnelId, epoch }: ResumeName): void {
     const { principal, key } = upgrade.session;
-    const onRefused = (error: ProxyError): void => this.#options.onResumeRefused?.(error, principal);
+    const { onResume, onResumeRefused } = this.#options;
+    const onRefused = (error: ProxyError): void => {
+      onResume?.('refused');
+      onResumeRefused?.(error, principal);
+    };
     const tunnel = this.#resumable.get(Buffer.from(tunnelId).toString('hex'));
-    if (tunnel === undefined) throw new ProxyError('resume_unknown', 'there is no such tunnel here');
+    if (tunnel === undefined) {
+      onResume?.('unknown');
+      throw new ProxyError('resume_unknown', 'there is no such tunnel here');
+    }
     if (tunnel.sessionId !== principal.sessionId) {
       onRefused(new ProxyError('resume_refused', 'the tunnel is of another session'));
       throw new ProxyError('resume_unknown', 'there is no such tunnel here');
@@ -198,6 +220,7 @@ export class TunnelServer {
       exporter: upgrade.exporter,
       limits,
       verify: verifierOf(key),
+      onResumed: () => onResume?.('resumed'),
       onRefused,
     });
   }

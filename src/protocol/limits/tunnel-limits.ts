@@ -53,6 +53,11 @@ export const tunnelLimits = {
     'tunnel_lost',
     'A tunnel without its connection waits this long for another: an outage of the network of 20 s, and the reconnects after it.',
   ),
+  resumeUnknownMax: fixedRow(
+    8,
+    'resume_unknown',
+    'Attempts to go on with a tunnel that reach a gateway without it, about 300 ms apart: behind a balancer another one may have it.',
+  ),
   writeBufferBytesMax: row(1 * MiB, 'flow_control', 'Bytes queued on a socket before its source is paused.'),
   pingIntervalMs: row(
     20_000,
@@ -60,6 +65,16 @@ export const tunnelLimits = {
     'Below the idle limit of common load balancers (60 s), two may be missed.',
   ),
   pingTimeoutMs: row(45_000, 'tunnel_lost', 'Two missed pings and their round trip.'),
+  resumablePingIntervalMs: fixedRow(
+    5_000,
+    'tunnel_lost',
+    'Of an agent whose tunnel outlives its connection, in place of `pingIntervalMs`.',
+  ),
+  resumablePingTimeoutMs: fixedRow(
+    12_000,
+    'tunnel_lost',
+    'In place of `pingTimeoutMs` there: a wrong suspicion costs no stream, only another connection, and a gateway without power is found so soon.',
+  ),
   tunnelsPerSessionMax: row(4, 'limit_exceeded', 'One in use, one draining, one being set up, one spare.'),
   streamsPerSecondMax: row(
     2_000,

@@ -156,12 +156,13 @@ describe('a gateway that says goaway', () => {
     old.write('old ');
     await once(old, 'data');
     const { link } = setting.fake;
-    link.goaway(new ProxyError('shutting_down', 'draining'));
+    const drained = link.drain(patienceMs);
     await eventually(() => setting.fake.links.length === 2, 'a second tunnel');
     await client.whenUp();
     assert.equal(await echo(client, 'new'), 'new');
     old.end('stream');
     assert.equal((await readAll(old)).toString(), 'stream');
+    await drained;
     assert.equal(link.streamCount, 0);
   });
 
@@ -171,7 +172,7 @@ describe('a gateway that says goaway', () => {
     const stream = client.openStream(fields);
     stream.on('error', () => {});
     const revoked = new ProxyError('session_revoked', 'by the operator');
-    setting.fake.link.goaway(revoked);
+    setting.fake.link.dismiss(revoked);
     assert.equal((await client.ended)?.code, 'session_revoked');
     await closedOf(stream);
     assert.equal(setting.fake.requests.filter((request) => request === 'tunnel').length, 1);

@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 
 import type { AgentSession } from '../../../src/agent/uplink/enrol.ts';
 import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
+import { TunnelClient } from '../../../src/agent/uplink/tunnel-client.ts';
 import { resumeTunnel } from '../../../src/agent/uplink/tunnel-resume.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
@@ -16,11 +18,12 @@ import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
 import { TunnelLink } from '../../../src/net/tunnel-link.ts';
 import { connectWebSocket } from '../../../src/net/websocket-handshake.ts';
 import type { WebSocketRefusedError } from '../../../src/net/websocket-refusal.ts';
-import type { ProxyError } from '../../../src/protocol/error.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { type ResumableFrame, tunnelSubprotocol } from '../../../src/protocol/frame.ts';
 import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
+import { MemoryLogger, quickLimits } from '../../agent/support/enrolled.ts';
 import { waitUntil } from '../../support/program.ts';
 import { openTestSessions, origin, type TestAgent, type TestSessions } from '../session-fixture.ts';
 
@@ -35,8 +38,18 @@ interface Scene extends AsyncDisposable {
   readonly held: HeldOctets;
   /** What was refused, of which session. */
   readonly refused: readonly (readonly [message: string, sessionId: string])[];
+  /** What became of the attempts. */
+  readonly outcomes: readonly string[];
   enrol(): Promise<TestAgent>;
   open(agent: TestAgent): Promise<AgentTunnel>;
+  /** The whole of an agent's tunnels. */
+  client(agent: TestAgent, logger: MemoryLogger): Promise<TunnelClient>;
+  /** Where an attempt to go on with a tunnel is led, and when. */
+  route: () => Promise<TunnelServer>;
+  /** A gateway with the same sessions and other tunnels. */
+  otherGateway(): TunnelServer;
+  /** Breaks all connections without a word. */
+  cut(): void;
   /** An attempt of the agent's own code with these facts. Gives the code of the error, or `goes on`. */
   resume(
     agent: TestAgent,
@@ -55,23 +68,40 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
   const limits = { ...defaultLimits, ...changes };
   const sessions = stack.use(await openTestSessions({ limits }));
   const refused: (readonly [string, string])[] = [];
+  const outcomes: string[] = [];
   const held = new HeldOctets(limits);
-  // A stream is refused where its parts are missing, which is an end like any other.
+  // Every stream is refused, which is an end like any other.
   const parts = {
     limits,
     held,
     unread: new HeldOctets(limits, unreadBounds),
     clock: () => sessions.nowMs(),
+    budgets: {
+      admitStream: () => {
+        throw new ProxyError('limit_exceeded', 'no streams here');
+      },
+      takeRefusedStreams: () => undefined,
+    },
   } as unknown as StreamParts;
-  const tunnels = new TunnelServer({
-    sessions: sessions.service,
-    parts,
-    publicOrigins: [origin],
-    signingKey: createSigningKey(),
-    onResumeRefused: (error, { sessionId }) => refused.push([error.message, sessionId]),
-  });
+  const otherGateway = (): TunnelServer =>
+    new TunnelServer({
+      sessions: sessions.service,
+      parts,
+      publicOrigins: [origin],
+      signingKey: createSigningKey(),
+      onResume: (outcome) => outcomes.push(outcome),
+      onResumeRefused: (error, { sessionId }) => refused.push([error.message, sessionId]),
+    });
+  const tunnels = otherGateway();
   const server = createServer();
-  server.on('upgrade', (request, socket, head) => void tunnels.handleUpgrade(request, socket, head));
+  const sockets = new Set<Duplex>();
+  server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    const goesOn = request.headers['upstreamproxy-resume'] !== 'agree';
+    const at = goesOn ? scene.route() : Promise.resolve(tunnels);
+    void at.then((gateway) => gateway.handleUpgrade(request, socket, head));
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   stack.defer(() => void server.close());
@@ -91,11 +121,27 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
     for (const link of links) link.destroy();
   });
   const owned = stack.move();
-  return {
+  const scene: Scene = {
     sessions,
     tunnels,
     held,
     refused,
+    outcomes,
+    route: () => Promise.resolve(tunnels),
+    otherGateway,
+    cut: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+    client: async (agent, logger) => {
+      const session = {
+        gateway,
+        authorize: () => Promise.resolve(headersOf(agent)),
+        signText: signerOf(agent),
+      } as unknown as AgentSession;
+      const client = await TunnelClient.open({ session, logger, limits: { ...quickLimits, ...changes } });
+      owned.use(client);
+      return client;
+    },
     enrol: () => sessions.enrol(sessions.token()),
     open: async (agent) => {
       const webSocket = await connectWebSocket({
@@ -136,6 +182,7 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
           asksForModes: false,
           signal: new AbortController().signal,
           agreeOn: () => assert.fail('modes are not asked for'),
+          onGoesOn: () => undefined,
         });
         return 'goes on';
       } catch (error) {
@@ -144,6 +191,7 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+  return scene;
 }
 
 test('a tunnel goes on upon another connection, and again, each time with a later number', async () => {
@@ -179,6 +227,7 @@ test('a tunnel of another session is not there, and whoever asks is told of', as
   tunnel.link.detach();
   assert.equal(await scene.resume(thief, tunnel, { epoch: 1 }), 'resume_unknown');
   assert.deepEqual(scene.refused, [['the tunnel is of another session', thief.sessionId]]);
+  assert.deepEqual(scene.outcomes, ['refused']);
   assert.equal(await scene.resume(agent, tunnel, { epoch: 1 }), 'goes on');
 });
 
@@ -245,7 +294,9 @@ test('a tunnel ends when no connection comes in time, and nothing of it is held'
   await using scene = await openScene({ resumeWindowMs: 50, tunnelsPerSessionMax: 2 });
   const agent = await scene.enrol();
   const late = await scene.open(agent);
+  assert.equal(scene.tunnels.waitingCount, 0);
   late.link.detach();
+  await waitUntil('it waits', () => scene.tunnels.waitingCount === 1 || scene.tunnels.tunnelCount === 0);
   await waitUntil('the time is over', () => scene.tunnels.tunnelCount === 0);
   assert.equal(await scene.resume(agent, late, { epoch: 1 }), 'resume_unknown');
   assert.equal(scene.held.all, 0);
@@ -264,4 +315,61 @@ test('tunnels that wait without streams make room, and end with their session', 
   kept.link.detach();
   await scene.sessions.service.end(agent.request('DELETE', sessionPath));
   await waitUntil('the session ended', () => scene.tunnels.tunnelCount === 0);
+});
+
+/** A client with a stream, whose connection is cut before anything of that is known to have arrived. */
+async function cutClient(scene: Scene, logger: MemoryLogger): Promise<TunnelClient> {
+  const client = await scene.client(await scene.enrol(), logger);
+  await client.roundTrip();
+  client.openStream({ authority: 'origin.test:443', mode: 'raw' }).on('error', () => undefined);
+  scene.cut();
+  return client;
+}
+
+test('a tunnel that comes back when another has taken its place ends with its last stream', async () => {
+  await using scene = await openScene();
+  const logger = new MemoryLogger();
+  const released = Promise.withResolvers<void>();
+  scene.route = async () => {
+    await released.promise;
+    return scene.tunnels;
+  };
+  const client = await cutClient(scene, logger);
+  await waitUntil('another tunnel', () => client.linksUsed === 2 && client.isUp);
+  assert.equal(scene.tunnels.tunnelCount, 2);
+  released.resolve();
+  await waitUntil('it goes on', () => logger.lines.some((line) => line.includes('goes on with')));
+  await waitUntil('one tunnel is left', () => scene.tunnels.tunnelCount === 1);
+  assert.equal(client.isUp, true);
+  assert.equal(client.linksUsed, 2);
+});
+
+test('an attempt that reaches another gateway is made again until it reaches the one with the tunnel', async () => {
+  await using scene = await openScene();
+  const logger = new MemoryLogger();
+  const other = scene.otherGateway();
+  let attempts = 0;
+  scene.route = () => Promise.resolve((attempts += 1) < 4 ? other : scene.tunnels);
+  await cutClient(scene, logger);
+  await waitUntil('it goes on', () => logger.lines.some((line) => line.includes('goes on with')));
+  assert.equal(attempts, 4);
+  assert.deepEqual(scene.outcomes, ['unknown', 'unknown', 'unknown', 'resumed']);
+  assert.deepEqual(scene.refused, []);
+});
+
+test('a tunnel that no gateway has is given up after a few attempts', async () => {
+  await using scene = await openScene();
+  const other = scene.otherGateway();
+  let attempts = 0;
+  scene.route = () => {
+    attempts += 1;
+    return Promise.resolve(other);
+  };
+  const client = await scene.client(await scene.enrol(), new MemoryLogger());
+  await client.roundTrip();
+  const stream = client.openStream({ authority: 'origin.test:443', mode: 'raw' });
+  const failed = once(stream, 'error');
+  scene.cut();
+  await failed;
+  assert.equal(attempts, defaultLimits.resumeUnknownMax);
 });
