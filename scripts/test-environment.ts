@@ -22,7 +22,7 @@ const dropped = [
   /^UPSTREAMPROXY_/,
 ];
 
-/** `TEST_TLS_ENDS_IN=agent` runs everything with TLS that ends in the agent, where it can; without it, it ends in the gateway. */
+/** `TEST_TLS_ENDS_IN=gateway` runs everything with TLS that ends in the gateway; without it, it ends in the agent where it can. */
 const tlsEndName = 'TEST_TLS_ENDS_IN';
 
 /** The environment of all tests, made from that of the run. */

@@ -49,8 +49,8 @@ export interface InitOptions {
   /** Absolute path of a Unix socket for the relay, in a folder of this user alone. Removed again. */
   readonly relaySocket?: string;
   /**
-   * Where TLS of clients ends. `agent`: here, by a root of this session alone, on each tunnel for which it is proven that nobody else
-   * ends the TLS to the gateway; elsewhere, and with `gateway`, the default, always in the gateway.
+   * Where TLS of clients ends. `agent`, the default: here, by a root of this session alone, on each tunnel for which it is proven that
+   * nobody else ends the TLS to the gateway, else in the gateway. `gateway`: always there.
    */
   readonly tlsEndsIn?: 'agent' | 'gateway';
   /** The system's PEM bundle, where it is not at a usual place. */

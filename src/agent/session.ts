@@ -72,7 +72,7 @@ export interface SessionOptions {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly signal?: AbortSignal;
-  /** Where TLS of clients ends; in the agent only on tunnels for which that was proven safe. Default: gateway. */
+  /** Where TLS of clients ends; in the agent, the default, only on tunnels for which that was proven safe. */
   readonly tlsEndsIn?: 'agent' | 'gateway';
   /** How often the gateway is asked for its certificates; below a minute. */
   readonly trustLookIntervalMs?: number;
@@ -207,7 +207,7 @@ function openClientTls(
   { address }: Gateway,
   stack: AsyncDisposableStack,
 ): ClientTls | undefined {
-  if (tlsEndsIn !== 'agent' || !address.secure) return undefined;
+  if (tlsEndsIn === 'gateway' || !address.secure) return undefined;
   return stack.use(new ClientTls({ limits, gatewayHost: address.host }));
 }
 

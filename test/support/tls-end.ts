@@ -1,3 +1,3 @@
-// Where TLS of clients ends in a run of the tests: `TEST_TLS_ENDS_IN=agent npm test` has it end in the agent wherever an agent is.
+// Where TLS of clients ends in a run of the tests: in the agent, but for `TEST_TLS_ENDS_IN=gateway npm test`.
 
-export const tlsEndsInAgent = process.env['UPSTREAMPROXY_TLS_ENDS_IN'] === 'agent';
+export const tlsEndsInAgent = process.env['UPSTREAMPROXY_TLS_ENDS_IN'] !== 'gateway';

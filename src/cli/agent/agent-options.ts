@@ -86,7 +86,7 @@ export async function readAgentOptions(
 }
 
 function tlsEndOf(text: string | undefined): AgentOptions['tlsEndsIn'] {
-  const place = nonEmpty(text) ?? 'gateway';
+  const place = nonEmpty(text) ?? 'agent';
   if (place === 'agent' || place === 'gateway') return place;
   throw new ProxyError('usage', `UPSTREAMPROXY_TLS_ENDS_IN is agent or gateway, not ${quoted(place)}`);
 }

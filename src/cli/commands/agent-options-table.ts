@@ -55,7 +55,7 @@ export const agentOptionTable = {
     kind: 'choice',
     placeholder: 'WHERE',
     variable: 'UPSTREAMPROXY_TLS_ENDS_IN',
-    help: 'where TLS of clients ends; default: gateway',
+    help: 'where TLS of clients ends; default: agent',
     choices: {
       agent:
         'in the agent on each tunnel for which it is proven that nobody else ends the TLS to the gateway, else in the gateway',
