@@ -24,6 +24,7 @@ const dropped = [
 
 /** `TEST_TLS_ENDS_IN=gateway` runs everything with TLS that ends in the gateway; without it, it ends in the agent where it can. */
 const tlsEndName = 'TEST_TLS_ENDS_IN';
+const programTlsEnd = 'UPSTREAMPROXY_TLS_ENDS_IN';
 
 /** The environment of all tests, made from that of the run. */
 export function testEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
@@ -33,9 +34,15 @@ export function testEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessE
   const tlsEnd = environment[tlsEndName];
   return {
     ...Object.fromEntries(kept),
-    ...(tlsEnd === undefined ? {} : { UPSTREAMPROXY_TLS_ENDS_IN: tlsEnd }),
+    ...(tlsEnd === undefined ? {} : { [programTlsEnd]: tlsEnd }),
     LANG: 'C.UTF-8',
   };
+}
+
+/** The same, with TLS of clients ended at the other place. */
+export function withOtherTlsEnd(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const end = environment[programTlsEnd] === 'gateway' ? 'agent' : 'gateway';
+  return { ...environment, [programTlsEnd]: end };
 }
 
 /** Permissions of the files that tests make, whatever the caller's are. */

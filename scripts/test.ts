@@ -1,5 +1,6 @@
-// `npm test`: every test under Node, behind them the agent's tests under Bun; ends with what failed and one line that sums both.
-// Arguments are files or folders to run instead of all; `--node` or `--bun` runs one half only.
+// `npm test`: every test under Node, then what depends on where TLS of clients ends with the other place, then the agent's tests under Bun;
+// ends with what failed and one line that sums them. Arguments are files or folders to run instead of all; `--node` or `--bun` runs
+// the part under that runtime only.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -11,7 +12,7 @@ import { run } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { leftProcesses, markName, type LeftProcess } from './left-processes.ts';
-import { testEnvironment, testUmask } from './test-environment.ts';
+import { testEnvironment, testUmask, withOtherTlsEnd } from './test-environment.ts';
 import { openRunFolder } from './test-program.ts';
 
 interface Counts {
@@ -33,6 +34,13 @@ const settleMs = 5_000;
 const filesAtOnce = Math.min(availableParallelism(), 4) + 1;
 // What runs in the container must run under Bun: the agent and the layers that it stands on.
 const bunPatterns = ['test/agent/**/*.test.ts'];
+// By default TLS of clients ends in the agent. In the gateway it still has to, for agents and balancers that prove nothing.
+const bothPlacesPatterns = [
+  'test/attacks/attacks.test.ts',
+  'test/gateway/front/**/*.test.ts',
+  'test/gateway/tunnels/**/*.test.ts',
+  'test/e2e/{bulk,clients,denials,library,resume,upstream-proxy}.test.ts',
+];
 
 function expand(selection: readonly string[]): string[] {
   const patterns = selection.length === 0 ? ['test/**/*.test.ts'] : selection;
@@ -121,13 +129,13 @@ function preloadsOf(file: string): readonly string[] {
 }
 
 /** Runs one file in a process of its own under this Node. */
-async function runFileUnderNode(file: string): Promise<Counts> {
+async function runFileUnderNode(file: string, env: NodeJS.ProcessEnv): Promise<Counts> {
   const mark = randomUUID();
   const stream = run({
     cwd: root,
     files: [file],
     timeout: fileTimeoutMs,
-    env: { ...environment, [markName]: mark },
+    env: { ...env, [markName]: mark },
     execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', ...preloadsOf(file)],
   });
   // The runner ends an overdue file by SIGTERM, which one that hangs may not heed.
@@ -135,7 +143,7 @@ async function runFileUnderNode(file: string): Promise<Counts> {
     () => failures.push(...endLeftProcesses(leftProcesses(mark), file)),
     fileTimeoutMs + killDelayMs,
   );
-  const counts = await report(stream, file);
+  const counts = await report(stream, env === otherPlace ? `${file} [TLS ends at the other place]` : file);
   clearTimeout(bound);
   const left = endLeftProcesses(await settledProcesses(mark), file);
   failures.push(...left);
@@ -199,14 +207,17 @@ async function runAll(files: readonly (() => Promise<Counts>)[]): Promise<Counts
 process.umask(testUmask);
 await using runFolder = await openRunFolder(root);
 const environment = { ...testEnvironment(process.env), TEST_RUN_FOLDER: runFolder.path };
+const otherPlace = withOtherTlsEnd(environment);
 
 const selection = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const only = new Set(process.argv.slice(2).filter((argument) => argument.startsWith('--')));
 const files = expand(selection);
 const bunFiles = expand(bunPatterns).filter((file) => files.includes(file));
+const placeFiles = expand(bothPlacesPatterns).filter((file) => files.includes(file));
 
 const tasks = [
-  ...(only.has('--bun') ? [] : files.map((file) => () => runFileUnderNode(file))),
+  ...(only.has('--bun') ? [] : files.map((file) => () => runFileUnderNode(file, environment))),
+  ...(only.has('--bun') ? [] : placeFiles.map((file) => () => runFileUnderNode(file, otherPlace))),
   ...(only.has('--node') ? [] : bunFiles.map((file) => () => runFileUnderBun(file))),
 ];
 if (files.length === 0) failures.push('no test file matches');
