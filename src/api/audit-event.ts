@@ -58,7 +58,8 @@ export const auditEventSchema = z
       .optional()
       .describe('Where the verdict is `unknown`: what the policy had said, if it was asked by then.'),
     rule: text('The rule that decided.'),
-    policyVersion: text('Short hash of the policy that it is from.'),
+    policyName: text('Which published policy the rule is of: that of the session, or `ceiling`.'),
+    policyVersion: text('Short hash of the policy that decided.'),
     observed: text('What observe mode would have denied: the rule.'),
     deniedField: text(
       'The request field for which a rule that else would have allowed it did not; values of fields are not recorded.',

@@ -70,7 +70,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   await using stack = new AsyncDisposableStack();
   const start = beginStart(config, options, stack);
   const records = await openRecords(start);
-  const rules = await openRules(start);
+  const rules = await openRules(start, records);
   const ways = await openWays(start);
   const signingKey = stack.use(
     await FollowedSigningKey.open({ place: identityPlaces(config).signingKey, log: start.log }),
@@ -169,9 +169,13 @@ interface Rules {
 }
 
 /** What it decides by. */
-async function openRules({ config, stack, log, clock }: Start): Promise<Rules> {
+async function openRules(start: Start, { store, audit }: Records): Promise<Rules> {
+  const { config, stack, log, clock, onFault, onSessionEvent, isOnDuty } = start;
   const ruleTrust = await RuleTrust.open(config.trust);
-  return { ruleTrust, policies: await openPolicies(config, { stack, log, ruleTrust, clock }) };
+  const told = new SessionAudit(observedSink(audit, onSessionEvent));
+  const record: SessionAudit['record'] = (step) => told.record(step);
+  const parts = { stack, log, ruleTrust, clock, store, record, onFault, isOnDuty };
+  return { ruleTrust, policies: await openPolicies(config, parts) };
 }
 
 interface Ways {

@@ -63,6 +63,8 @@ export interface RuleReference {
   readonly name: string;
   /** `file:line` where there is one. */
   readonly place?: string;
+  /** Which of several published policies it is of. */
+  readonly policy?: string;
 }
 
 export interface AllowDecision {
@@ -110,6 +112,8 @@ export interface DenyDecision {
   readonly isTooCostly?: true;
   /** The field of the request for which the rule, which else would allow it, does not. */
   readonly field?: string;
+  /** Of default deny: what the ceiling above the policy allows, which bounds whatever opens it. */
+  readonly within?: AllowDecision;
   /** As in `AllowDecision`: a rule that denies may be behind it, whatever opens what default deny closes. */
   readonly awaits?: 'git-commands';
 }

@@ -2,6 +2,7 @@
 
 import { defaultDenyName } from './compiled-policy.ts';
 import { type AccessGrant, grantCovers } from './access-grant.ts';
+import { allowWithin } from './within-ceiling.ts';
 import type { AccessRequest, AllowDecision, Decision, Policy, Principal, RuleLimits } from './decision.ts';
 
 /** Names of the rules behind what the gateway serves itself at `accessHost`. */
@@ -49,8 +50,9 @@ export class GrantedPolicy implements Policy {
     if (decision.effect === 'allow' || decision.rule.name !== defaultDenyName) return decision;
     const grant = this.#byHost.get(host)?.find((one) => grantCovers(one, principal, access, nowMs));
     if (grant === undefined) return decision;
-    const { awaits } = decision;
-    return { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
+    const { awaits, within } = decision;
+    const opened = { ...allowed(`access-grant:${grant.id}`), ...(awaits === undefined ? {} : { awaits }) };
+    return within === undefined ? opened : allowWithin(opened, within);
   }
 
   capturePorts(principal: Principal): readonly number[] {

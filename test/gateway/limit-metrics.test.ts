@@ -239,6 +239,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'discoverOutputBytesMax',
     'discoveredHostsMax',
     'policyFilesMax',
+    'policyPublishedBytesMax',
+    'policyBindingClaimsMax',
     'trustFileBytesMax',
   ),
   ...forAll(
@@ -276,6 +278,12 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'requestBodyWaitingBytesMax',
     'placeholderSpacesMax',
     'placeholderMarginBytesMax',
+    'policyVersionsMax',
+    'policyNoteCharactersMax',
+    'policyReasonCharactersMax',
+    'policyTriedAtStartMax',
+    'policyOutcomesMax',
+    'policiesKeptMax',
   ),
 };
 

@@ -218,7 +218,7 @@ export const policySchemaOut = z
       .number()
       .nonnegative()
       .describe('How long the files have held something that cannot be taken.'),
-    mode: z.enum(['files', 'observe', 'deny']),
+    mode: z.enum(['files', 'store', 'observe', 'deny']),
     rules: z
       .array(
         z

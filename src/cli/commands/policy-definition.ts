@@ -1,8 +1,14 @@
 // `upstreamproxy policy`, as a definition.
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
-import { jsonObjectOption } from './gateway-place-options.ts';
+import { gatewayPlaceOptions, jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
 import { policyConfigOption, policyFilesOption, recordOptions } from './policy-options.ts';
+
+const nameOption = {
+  kind: 'value',
+  placeholder: 'NAME',
+  help: 'which policy of the store; main is for every session without another one, ceiling bounds all',
+} as const;
 
 const check = {
   kind: 'command',
@@ -142,19 +148,133 @@ const diff = {
   summary:
     'says what a change of the policy opens, closes, widens and narrows, and which hosts get credentials',
   arguments: [
-    { name: 'OLD', help: 'policy file or folder', required: true, takes: 'path' },
+    {
+      name: 'OLD',
+      help: 'policy file or folder, or @N for version N of the store of --config',
+      required: true,
+      takes: 'path',
+    },
     { name: 'NEW', help: 'the policy that is to follow it', required: true, takes: 'path' },
   ],
-  options: { config: policyConfigOption, json: jsonObjectOption },
-  examples: [{ line: 'upstreamproxy policy diff policy.yaml new.yaml', purpose: 'for a review' }],
+  options: { config: policyConfigOption, name: nameOption, json: jsonObjectOption },
+  examples: [
+    { line: 'upstreamproxy policy diff policy.yaml new.yaml', purpose: 'for a review' },
+    { line: 'upstreamproxy policy diff @3 @4 --config gateway.yaml', purpose: 'what was published' },
+  ],
   lists: { what: 'what opens, closes, widens and narrows', as: 'object' },
+} as const satisfies CommandDefinition;
+
+const versionArgument = { name: 'VERSION', help: 'its number, as `policy history` shows it' } as const;
+const changeOptions = {
+  ...gatewayPlaceOptions,
+  name: nameOption,
+  note: { kind: 'value', placeholder: 'TEXT', help: 'why; it stands in the history' },
+  seen: {
+    kind: 'number',
+    placeholder: 'N',
+    min: 0,
+    max: 999_999_999,
+    help: 'refuses if another version than this one is published, 0: any; without it what is published now is replaced',
+  },
+  json: jsonObjectOption,
+} as const;
+const refusedExit = { 1: 'it is published, and a gateway cannot take it' } as const;
+
+const publish = {
+  kind: 'command',
+  name: 'publish',
+  summary: 'publishes a policy to every gateway on the store',
+  description: [
+    'The files are checked first, and what the change opens and closes is printed. Gateways whose configuration says `policy: store` follow within 2 s; one that cannot take it keeps what it had.',
+  ],
+  arguments: [{ name: 'FILE', help: 'policy file or folder', repeated: true, takes: 'path' }],
+  options: {
+    ...changeOptions,
+    for: {
+      kind: 'repeated',
+      each: 'text',
+      placeholder: 'CLAIM=VALUE',
+      help: 'only for sessions whose token has this claim; `*` stands for any text. Without it as before',
+    },
+  },
+  examples: [
+    {
+      line: "upstreamproxy policy publish policy.yaml --config gateway.yaml --note 'opens the new registry'",
+      purpose: 'for every session',
+    },
+    {
+      line: 'upstreamproxy policy publish web.yaml --config gateway.yaml --name web --for team=web',
+      purpose: 'for the sessions of one team',
+    },
+  ],
+  lists: { what: 'the version, what it changes, warnings, and what gateways made of it', as: 'object' },
+  exits: refusedExit,
+} as const satisfies CommandDefinition;
+
+const history = {
+  kind: 'command',
+  name: 'history',
+  summary: 'lists what was published, by whom, and what gateways made of it',
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    name: { ...nameOption, help: 'of this policy alone' },
+    number: {
+      kind: 'number',
+      short: 'n',
+      placeholder: 'N',
+      min: 1,
+      max: 10_000,
+      otherwise: 100,
+      help: 'how many at most',
+    },
+    json: jsonLinesOption,
+  },
+  examples: [{ line: 'upstreamproxy policy history --config gateway.yaml', purpose: 'who changed what' }],
+  lists: { what: 'published versions, the newest first', as: 'lines' },
+} as const satisfies CommandDefinition;
+
+const show = {
+  kind: 'command',
+  name: 'show',
+  summary: 'prints a published policy',
+  arguments: [versionArgument],
+  options: { ...gatewayPlaceOptions, name: nameOption, json: jsonObjectOption },
+  examples: [
+    { line: 'upstreamproxy policy show --config gateway.yaml > policy.yaml', purpose: 'to change it' },
+  ],
+  lists: { what: 'the version with its files', as: 'object' },
+} as const satisfies CommandDefinition;
+
+const rollback = {
+  kind: 'command',
+  name: 'rollback',
+  summary: 'publishes an earlier version again',
+  arguments: [{ ...versionArgument, required: true }],
+  options: changeOptions,
+  examples: [{ line: 'upstreamproxy policy rollback 3 --config gateway.yaml', purpose: 'as version 3 was' }],
+  lists: { what: 'as for publish', as: 'object' },
+  exits: refusedExit,
+} as const satisfies CommandDefinition;
+
+const withdraw = {
+  kind: 'command',
+  name: 'withdraw',
+  summary: 'takes a published policy away; sessions without one are denied everything',
+  arguments: [],
+  options: changeOptions,
+  examples: [
+    { line: 'upstreamproxy policy withdraw --name web --config gateway.yaml', purpose: 'back to main' },
+  ],
+  lists: { what: 'as for publish', as: 'object' },
+  exits: refusedExit,
 } as const satisfies CommandDefinition;
 
 export const policyDefinition = {
   kind: 'group',
   name: 'policy',
-  summary: 'checks, explains, proposes, tries and compares policies',
-  description: ['Nothing is contacted.'],
+  summary: 'checks, explains, proposes, tries, compares and publishes policies',
+  description: ['Nothing but the store is contacted, and that only where --config or --state names it.'],
   question: 'what about policies?',
-  actions: [check, explain, learn, replay, diff],
+  actions: [check, explain, learn, replay, diff, publish, history, show, rollback, withdraw],
 } as const satisfies GroupDefinition;

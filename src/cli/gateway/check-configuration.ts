@@ -43,7 +43,7 @@ export async function checkConfiguration(
 
 /** All that is wrong, not the first of it. Throws what is no fault of the files. */
 async function policyProblems(config: GatewayConfig): Promise<readonly CheckProblem[]> {
-  if (config.policy.mode === 'observe') return [];
+  if (config.policy.mode !== 'files') return [];
   try {
     const options = { ...policyNames(config), pollIntervalMs: 0 };
     await using source = await PolicySource.open(config.policy.paths, options);

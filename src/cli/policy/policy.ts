@@ -23,6 +23,7 @@ import { gitAccesses } from './git-accesses.ts';
 import { proposePolicy } from './policy-proposal.ts';
 import { type CheckProblem, policyWarnings, problemsOf, problemText } from '../gateway/policy-warnings.ts';
 import { replay, replayText } from './policy-replay.ts';
+import { history, openPublished, publish, rollBack, show, withdraw } from './published.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
@@ -41,7 +42,12 @@ async function openPolicy(
   const config = configFile === undefined ? undefined : await loadGatewayConfig(configFile);
   const paths = files.length > 0 ? files : (config?.policy.paths ?? []);
   if (paths.length === 0)
-    throw new ProxyError('usage', 'which policy? name a file or folder, or a --config that has one');
+    throw new ProxyError(
+      'usage',
+      config?.policy.mode === 'store'
+        ? 'which policy? that of the configuration is in its store: policy show > policy.yaml, and name that file'
+        : 'which policy? name a file or folder, or a --config that has one',
+    );
   const names = config === undefined ? { discover: hostDiscovery() } : policyNames(config);
   await using source = await PolicySource.open(paths, { ...names, pollIntervalMs: 0 });
   const policy = source.current;
@@ -146,10 +152,16 @@ async function replayPolicy({ options, arguments: { FILE: named } }: ReplayInput
 }
 
 async function diff({ options, arguments: { OLD: before, NEW: after } }: DiffInput): Promise<number> {
-  const old = await openPolicy([before], options.config);
-  const result = diffPolicies(old.policy, (await openPolicy([after], options.config)).policy);
+  const old = await openEither(before, options);
+  const result = diffPolicies(old, await openEither(after, options));
   process.stdout.write(options.json ? jsonLine(result) : diffText(result));
   return 0;
+}
+
+/** A file, or `@3` for a version of the store. */
+async function openEither(text: string, options: DiffInput['options']): Promise<CompiledPolicy> {
+  if (!text.startsWith('@')) return (await openPolicy([text], options.config)).policy;
+  return await openPublished(text.slice(1), options);
 }
 
 export const policyCommand = groupOf(policyDefinition, {
@@ -158,4 +170,9 @@ export const policyCommand = groupOf(policyDefinition, {
   learn,
   replay: replayPolicy,
   diff,
+  publish,
+  history,
+  show,
+  rollback: rollBack,
+  withdraw,
 });

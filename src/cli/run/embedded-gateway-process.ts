@@ -14,11 +14,11 @@ import { startGateway } from '../../gateway/gateway.ts';
 import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
 import type { HomeCredential } from '../../protocol/home-credential.ts';
-import { asProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { embeddedGatewayDefinition } from '../commands/inner-definitions.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
-import { readyFd, type EmbeddedReport } from './embedded-gateway.ts';
+import { type EmbeddedReport, type PolicyForm, readyFd } from './embedded-gateway.ts';
 import { gatewayLog } from '../gateway/gateway-log.ts';
 import { forgetSecrets, protectProcess, secretSources } from '../gateway/gateway-protection.ts';
 import { countBuffersInHeapLimit } from '../terminal/heap-setting.ts';
@@ -42,9 +42,19 @@ async function configure(
   if (file === undefined) return policies.length === 0 ? own : { ...own, policy };
   // The file says what is allowed and how; place, port, names, keys and store are this run's own.
   const given = await loadGatewayConfig(file);
+  if (given.policy.mode === 'store' && policies.length === 0)
+    throw new ProxyError(
+      'config_invalid',
+      `${file}: its policy is in its store, which a run of its own does not use; name a file by --policy (policy show prints it)`,
+    );
   const { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit } = own;
   const ours = { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit };
   return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
+}
+
+function policyForm({ policy: { mode, paths } }: GatewayConfig): PolicyForm {
+  if (mode === 'observe') return 'observe';
+  return paths.length === 0 ? 'none' : 'files';
 }
 
 /** With the name servers of this moment, unless the configuration names some: those of the system will lead to the agent. */
@@ -119,14 +129,13 @@ async function serve(
   });
   await writePrivateFile(tokenFile, token);
   const auditFile = config.audit.file ?? join(state, 'audit.jsonl');
-  const { policy } = config;
   report({
     url: gateway.url,
     caPem: gateway.serverCaPem ?? '',
     tokenFile,
     auditFile,
     sources: secretSources(secretParts),
-    policy: policy.mode === 'files' && policy.paths.length === 0 ? 'none' : policy.mode,
+    policy: policyForm(config),
   });
   await Promise.race([shutdown.requested, parentGone()]);
   await gateway.close({ drainMs });

@@ -26,7 +26,10 @@ export interface SessionStep {
     | 'access_revoked'
     | 'access_ended'
     | 'operator_token_made'
-    | 'operator_token_revoked';
+    | 'operator_token_revoked'
+    | 'policy_published'
+    | 'policy_taken'
+    | 'policy_refused';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -93,7 +96,7 @@ export class SessionAudit {
 function eventOf(step: SessionStep): AuditEvent {
   const { action, nowMs, traceId, sessionId, principal, error, details } = step;
   const message = step.message ?? error?.message;
-  const alarm = action === 'token_reused' || action === 'resume_refused';
+  const alarm = isAlarm(action);
   return {
     v: auditEventVersion,
     id: newEventId(),
@@ -101,11 +104,15 @@ function eventOf(step: SessionStep): AuditEvent {
     kind: alarm ? 'alarm' : 'session',
     action,
     traceId: traceId ?? newTraceId(),
-    verdict: alarm || action === 'refused' ? 'deny' : 'info',
+    verdict: (alarm && action !== 'policy_refused') || action === 'refused' ? 'deny' : 'info',
     ...(sessionId === undefined ? {} : { sessionId }),
     ...(principal === undefined ? {} : { principal }),
     ...(error === undefined ? {} : { errorCode: error.code }),
     ...(message === undefined ? {} : { message }),
     ...(details === undefined ? {} : { details }),
   };
+}
+
+function isAlarm(action: SessionStep['action']): boolean {
+  return action === 'token_reused' || action === 'resume_refused' || action === 'policy_refused';
 }

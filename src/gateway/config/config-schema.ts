@@ -220,7 +220,7 @@ const auditSchema = strictMap(
   },
 );
 
-const policyHint = 'write the path of a policy file or folder, a list of them, or observe';
+const policyHint = 'write the path of a policy file or folder, a list of them, store, or observe';
 
 const originHint = 'write an origin such as https://gateway.example.com:8443';
 
@@ -291,7 +291,7 @@ export const gatewayConfigSchema = strictMap(
     policy: oneOrMany(text(policyHint), policyHint)
       .optional()
       .describe(
-        'Policy files or folders; observe allows and records public destinations. Without it all is denied.',
+        'Policy files or folders; store follows what `policy publish` publishes; observe allows and records public destinations. Without it all is denied.',
       ),
     credentials: z
       .record(z.string(), credentialSchema, { error: 'write a map from name to credential' })

@@ -61,8 +61,8 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   readonly stateDirectory: string;
   /** Paths of PEM files, or a certificate that the gateway makes in its state directory. */
   readonly tls: 'self' | { readonly certificate: string; readonly key: string };
-  /** No path and not observing: everything is denied. */
-  readonly policy: { readonly mode: 'files' | 'observe'; readonly paths: readonly string[] };
+  /** Files without a path: everything is denied. */
+  readonly policy: { readonly mode: 'files' | 'observe' | 'store'; readonly paths: readonly string[] };
   readonly credentials: Readonly<Record<string, CredentialConfig>>;
   /** PEM files that rules pin, by name. */
   readonly trust: Readonly<Record<string, string>>;
@@ -285,7 +285,7 @@ function policySettings(
   { policy }: GatewayConfigDocument,
   absolute: (path: string) => string,
 ): GatewayConfig['policy'] {
-  if (policy === 'observe') return { mode: 'observe', paths: [] };
+  if (policy === 'observe' || policy === 'store') return { mode: policy, paths: [] };
   return { mode: 'files', paths: asList(policy).map(absolute) };
 }
 
@@ -359,7 +359,7 @@ function fileReferences({
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
     ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
-    ...(policy === 'observe' ? [] : many(policy, ['policy'])),
+    ...(policy === 'observe' || policy === 'store' ? [] : many(policy, ['policy'])),
   ];
 }
 

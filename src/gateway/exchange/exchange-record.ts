@@ -132,6 +132,7 @@ export class ExchangeRecord implements OpenExchange {
   decided(decision: Decision, { policyVersion, mayAskAccess = false }: JudgedBy): void {
     this.#expect('decided', 'began');
     this.#facts.rule = decision.rule.name;
+    this.#facts.policyName = decision.rule.policy;
     this.#facts.policyVersion = policyVersion;
     this.#mayAskAccess = mayAskAccess;
     if (decision.effect === 'deny') this.#denied(decision);
@@ -353,6 +354,7 @@ function newFacts(
     principal,
     verdict: undefined,
     rule: undefined,
+    policyName: undefined,
     policyVersion: undefined,
     method: undefined,
     scheme: undefined,

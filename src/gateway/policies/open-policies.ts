@@ -1,14 +1,20 @@
 // The policy of a running gateway: its files, or observing, and how old what is in force is.
 
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Policy } from '../../policy/decision.ts';
 import { observePolicy } from '../../policy/observe-policy.ts';
 import { formatProblem } from '../../policy/problem.ts';
-import { asProxyError } from '../../protocol/error.ts';
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { PolicyVersion } from '../../store/policy-store.ts';
+import type { Store } from '../../store/store.ts';
+import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { foreignDefaults } from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
 import { PolicySource } from './policy-source.ts';
+import { PublishedPolicies, publishedPlace } from './published-policies.ts';
 import type { RuleTrust } from '../forward/rule-trust.ts';
 
 interface PolicyParts {
@@ -16,6 +22,11 @@ interface PolicyParts {
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly ruleTrust: RuleTrust;
   readonly clock: () => number;
+  readonly store: Pick<Store, 'policies' | 'onChange'>;
+  /** Resolves when the event is stored; throws `audit_unavailable`. */
+  readonly record: (step: SessionStep) => Promise<void>;
+  readonly onFault: (error: ProxyError) => void;
+  readonly isOnDuty: () => boolean;
 }
 
 export interface Policies {
@@ -24,8 +35,10 @@ export interface Policies {
   readonly onChange: (listener: (policy: Policy) => void) => void;
   /** Since when the policy in force is in force. */
   readonly ageMs: () => number;
-  /** How long the files have held something that cannot be taken; 0: they hold what is in force. */
+  /** For how long there has been something newer that cannot be taken; 0: what is in force is the newest. */
   readonly staleMs: () => number;
+  /** Where the policy is that of the store. */
+  readonly published?: PublishedPolicies;
 }
 
 /** What the configuration gives the reader of policies to check names by. */
@@ -47,23 +60,33 @@ export function policyNames({
   };
 }
 
-/** Opens what the configuration names. @throws ProxyError config_invalid with every problem */
-export async function openPolicies(
-  config: GatewayConfig,
-  { stack, log, ruleTrust, clock }: PolicyParts,
-): Promise<Policies> {
-  if (config.policy.mode === 'observe') {
-    if (config.issuers.some((one) => one.for === undefined))
-      log('warn', 'policy: observe lets everything public through to whoever has a token of an issuer');
-    const [policy, startMs] = [observePolicy(), clock()];
-    return {
-      current: () => policy,
-      reload: () => Promise.resolve(),
-      onChange: () => undefined,
-      ageMs: () => clock() - startMs,
-      staleMs: () => 0,
-    };
+/** Opens what the configuration names. @throws ProxyError config_invalid with every problem, store_unavailable */
+export async function openPolicies(config: GatewayConfig, parts: PolicyParts): Promise<Policies> {
+  switch (config.policy.mode) {
+    case 'observe':
+      return openObserving(config, parts);
+    case 'files':
+      return await openFiles(config, parts);
+    case 'store':
+      return await openPublished(config, parts);
   }
+}
+
+function openObserving(config: GatewayConfig, { log, clock }: PolicyParts): Policies {
+  if (config.issuers.some((one) => one.for === undefined))
+    log('warn', 'policy: observe lets everything public through to whoever has a token of an issuer');
+  const [policy, startMs] = [observePolicy(), clock()];
+  return {
+    current: () => policy,
+    reload: () => Promise.resolve(),
+    onChange: () => undefined,
+    ageMs: () => clock() - startMs,
+    staleMs: () => 0,
+  };
+}
+
+async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Policies> {
+  const { stack, log, clock } = parts;
   if (config.policy.paths.length === 0)
     log(
       'warn',
@@ -89,10 +112,7 @@ export async function openPolicies(
   return {
     current: () => source.current,
     reload: async () => {
-      // A file that cannot be taken leaves what was read before, as a policy file does.
-      await ruleTrust.reload().catch((error: unknown) => {
-        log('error', asProxyError(error).message);
-      });
+      await reloadTrust(parts);
       await source.reload();
     },
     onChange: (listener) => {
@@ -104,4 +124,68 @@ export async function openPolicies(
       return failure === undefined ? 0 : clock() - failure.sinceMs;
     },
   };
+}
+
+async function openPublished(config: GatewayConfig, parts: PolicyParts): Promise<Policies> {
+  const { stack, log, clock, store, record, onFault, isOnDuty } = parts;
+  // What tools of one machine are configured to use is no policy for all.
+  const { discover: _, ...names } = policyNames(config);
+  const recorded = (step: SessionStep): void => {
+    if (isOnDuty()) void record(step).catch((error: unknown) => onFault(asProxyError(error)));
+  };
+  const published = stack.use(
+    await PublishedPolicies.open({
+      store: store.policies,
+      names,
+      gatewayId: `${hostname().slice(0, 64)} ${randomUUID().slice(0, 8)}`,
+      clock,
+      onFault,
+      onTaken: (taken, policy) => {
+        const message = takenText(taken, policy);
+        log('info', message);
+        recorded({ action: 'policy_taken', nowMs: clock(), message, details: stepDetails(taken) });
+      },
+      onRefused: (version, problems) => {
+        for (const problem of problems) log('error', formatProblem(problem));
+        const message = `The published policy ${publishedPlace(version)} cannot be taken; what was in force stays.`;
+        const details = { ...stepDetails(version), problems: problems.slice(0, 5).map(formatProblem) };
+        recorded({ action: 'policy_refused', nowMs: clock(), message, details });
+      },
+    }),
+  );
+  if (published.held.every(({ policy }) => policy === undefined))
+    log(
+      'warn',
+      'the store has no policy that can be taken, so everything is denied; publish one: upstreamproxy policy publish FILE --config FILE',
+    );
+  stack.defer(store.onChange(() => published.lookSoon()));
+  return {
+    current: () => published.current,
+    reload: async () => {
+      await reloadTrust(parts);
+      await published.look();
+    },
+    onChange: (listener) => {
+      published.onChange(listener);
+    },
+    ageMs: () => clock() - published.sinceMs,
+    staleMs: () => Math.max(0, ...published.refused.map(({ sinceMs }) => clock() - sinceMs)),
+    published,
+  };
+}
+
+function takenText(taken: PolicyVersion, policy: Policy): string {
+  const what = taken.isWithdrawn ? 'is withdrawn' : 'is in force';
+  return `The published policy ${publishedPlace(taken)} ${what}; policy ${policy.version} decides.`;
+}
+
+function stepDetails({ policy, number, version }: PolicyVersion): Readonly<Record<string, unknown>> {
+  return { policy, number, version };
+}
+
+/** A file that cannot be taken leaves what was read before, as a policy file does. */
+async function reloadTrust({ ruleTrust, log }: PolicyParts): Promise<void> {
+  await ruleTrust.reload().catch((error: unknown) => {
+    log('error', asProxyError(error).message);
+  });
 }

@@ -3,28 +3,25 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Policy } from '../../policy/decision.ts';
-import {
-  discoveredTools,
-  type KnownNames,
-  parsePolicy,
-  type ParsePolicyResult,
-  plainNames,
-} from '../../policy/parse-policy.ts';
 import { formatProblem, InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
-import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import { type Discover, discoverAll, readPolicyAside } from './policy-reading.ts';
-import { versionOf } from './policy-version.ts';
+import {
+  asksTools,
+  type Loaded,
+  loadPolicy,
+  loadPolicyHere,
+  type PolicyLoadingOptions,
+  type Problems,
+} from './policy-loading.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 
 /** What a changed policy no longer allows ends within 5 s; one look is a few calls of stat(2). */
 export const policyLookIntervalMs = 1000;
 
-export interface PolicySourceOptions extends KnownNames {
-  /** Asked for each tool that a group names under `discover`, whenever the files are read; absent: that is an error. */
-  readonly discover?: Discover;
+/** Tools are asked for their hosts whenever the files are read. */
+export interface PolicySourceOptions extends PolicyLoadingOptions {
   /** How often the files are looked at; 0 for never. By default `policyLookIntervalMs`, which also sees files that are replaced by renaming. */
   readonly pollIntervalMs?: number;
   readonly clock?: () => number;
@@ -51,18 +48,6 @@ export type ReloadOutcome =
 
 /** What the files hold, or why they cannot be read. */
 type Sources = readonly YamlSource[] | Problems;
-
-interface Problems {
-  readonly problems: readonly PolicyProblem[];
-  /** It was not the files' fault: when asked for, the same files are read again. */
-  readonly isPassing?: boolean;
-}
-
-interface Loaded {
-  readonly policy: Policy;
-  readonly warnings: readonly PolicyProblem[];
-  readonly sources: readonly YamlSource[];
-}
 
 /** Keeps the policy of files or folders. Reloads run one after the other; listeners hear of each swap. */
 export class PolicySource implements AsyncDisposable {
@@ -104,7 +89,7 @@ export class PolicySource implements AsyncDisposable {
   ): Promise<PolicySource> {
     const list = typeof paths === 'string' ? [paths] : [...paths];
     const sources = await readSources(list);
-    const result = 'problems' in sources ? sources : await loadHere(sources, options);
+    const result = 'problems' in sources ? sources : await loadPolicyHere(sources, options);
     if ('problems' in result) throw new InvalidFilesError(result.problems);
     if (result.warnings.length > 0) options.onProblems?.(result.warnings);
     return new PolicySource(list, options, result);
@@ -171,7 +156,7 @@ export class PolicySource implements AsyncDisposable {
     if (failure !== undefined && isSame(sources, failure.sources) && !readsAgain)
       return { kind: 'kept', problems: failure.problems };
     const { signal } = this.#closing;
-    const result = 'problems' in sources ? sources : await load(sources, this.#options, signal);
+    const result = 'problems' in sources ? sources : await loadPolicy(sources, this.#options, signal);
     if (signal.aborted) return { kind: 'unchanged' };
     if ('problems' in result) {
       const sinceMs = failure?.sinceMs ?? this.#clock();
@@ -190,58 +175,6 @@ export class PolicySource implements AsyncDisposable {
     for (const listener of this.#listeners) listener(result.policy);
     return { kind: 'replaced', version: result.policy.version };
   }
-}
-
-/** A thread takes longer to start than a small policy to be read; tools of `discover` are waited for beside it. */
-function load(
-  sources: readonly YamlSource[],
-  options: PolicySourceOptions,
-  signal: AbortSignal,
-): Promise<Loaded | Problems> {
-  const bytes = sources.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-  const isSmall = bytes <= defaultLimits.policyReadHereBytesMax && !asksTools(sources);
-  return isSmall ? loadHere(sources, options) : loadAside(sources, options, signal);
-}
-
-/** Whether a group may name a tool; one that does not is only read the longer way. */
-function asksTools(sources: readonly YamlSource[]): boolean {
-  return sources.some(({ text }) => text.includes('discover'));
-}
-
-async function loadAside(
-  sources: readonly YamlSource[],
-  options: PolicySourceOptions,
-  signal: AbortSignal,
-): Promise<Loaded | Problems> {
-  const deadline = AbortSignal.timeout(defaultLimits.policyReadTimeoutMs);
-  try {
-    return loadedOf(sources, await readPolicyAside(sources, options, AbortSignal.any([signal, deadline])));
-  } catch (error) {
-    const { message } = asProxyError(error, 'config_invalid');
-    const file = sources[0]?.file ?? 'policy';
-    return { problems: [{ file, line: 1, column: 1, message, severity: 'error' }], isPassing: true };
-  }
-}
-
-/** At once, in the thread that serves: for what is small, and for a gateway that serves nobody yet. */
-async function loadHere(
-  sources: readonly YamlSource[],
-  options: PolicySourceOptions,
-): Promise<Loaded | Problems> {
-  const { discover } = options;
-  const discovered =
-    discover === undefined ? undefined : await discoverAll(discoveredTools(sources), discover);
-  const result = parsePolicy(sources, {
-    version: versionOf(sources, discovered),
-    ...plainNames(options),
-    ...(discovered === undefined ? {} : { discovered }),
-  });
-  return loadedOf(sources, result);
-}
-
-function loadedOf(sources: readonly YamlSource[], result: ParsePolicyResult): Loaded | Problems {
-  if ('problems' in result) return result;
-  return { ...result, sources };
 }
 
 /** Of what stands in the files; a hash would take longer than to compare, and this is asked once a second. */

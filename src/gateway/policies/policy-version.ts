@@ -13,3 +13,17 @@ export function versionOf(
     .digest('hex')
     .slice(0, 12);
 }
+
+/** Of several policies with what binds them, in whatever order they come. */
+export function versionOfAll(
+  policies: readonly {
+    readonly name: string;
+    readonly binding?: unknown;
+    readonly policy: { readonly version: string };
+  }[],
+): string {
+  const parts = policies
+    .map(({ name, binding = null, policy }) => [name, binding, policy.version] as const)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
+}

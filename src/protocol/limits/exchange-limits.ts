@@ -308,6 +308,47 @@ export const exchangeLimits = {
     'config_invalid',
     'Folders are read flat; more files than this is the wrong folder.',
   ),
+  policiesPublishedMax: fixedRow(
+    100,
+    'limit_exceeded',
+    'Policies by name in the store, withdrawn ones too: one for each team, and every gateway holds them all.',
+  ),
+  policyPublishedBytesMax: fixedRow(
+    4 * MiB,
+    'config_invalid',
+    'All files of one published policy: twice what a file may have.',
+  ),
+  policyVersionsMax: fixedRow(
+    500,
+    'limit_exceeded',
+    'Versions of one policy that the store keeps to go back to; beyond it the oldest goes.',
+  ),
+  policyOutcomesMax: fixedRow(
+    100,
+    'limit_exceeded',
+    'Gateways whose word on one version is kept: those that looked last.',
+  ),
+  policiesKeptMax: fixedRow(
+    500,
+    'limit_exceeded',
+    'Policies that decided, kept with their texts so that an event can be explained later; beyond it the one that was in force longest ago goes.',
+  ),
+  policyBindingClaimsMax: fixedRow(20, 'usage', 'Claims that bind a published policy to sessions.'),
+  policyNoteCharactersMax: fixedRow(
+    1_000,
+    'usage',
+    'Of the note to a published version; what is longer is cut.',
+  ),
+  policyReasonCharactersMax: fixedRow(
+    4_000,
+    'config_invalid',
+    'Of what a gateway says of a version that it cannot take; what is longer is cut.',
+  ),
+  policyTriedAtStartMax: fixedRow(
+    20,
+    'config_invalid',
+    'How many earlier versions a gateway that starts tries, where it cannot take the newest.',
+  ),
   policyProblemsMax: fixedRow(
     100,
     'config_invalid',

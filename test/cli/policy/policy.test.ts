@@ -63,7 +63,7 @@ test('without an audit, a policy or a known word the command says what to write'
     [['replay', 'x.yaml'], /./],
     [['learn'], /which audit\?/],
     [['diff', 'one.yaml'], /name NEW, .*: upstreamproxy policy diff OLD NEW/],
-    [['constructor'], /check, explain, learn, replay or diff/],
+    [['constructor'], /check, explain, learn, replay, diff, publish, history, show, rollback or withdraw/],
   ] as const) {
     const { code, stderr } = await policy(...args);
     assert.notEqual(code, 0);

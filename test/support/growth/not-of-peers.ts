@@ -7,6 +7,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/definition/',
     'src/cli/gateway/',
     'src/cli/run/',
+    'src/cli/policy/published.ts openPublished',
     'src/cli/policy/explain-access.ts requestAccess',
     'src/cli/policy/explain-access.ts postureOption',
     'src/cli/policy/git-accesses.ts gitAccesses',

@@ -1,0 +1,326 @@
+// `policy publish`, `history`, `show`, `rollback` and `withdraw`: the policies of a store, which gateways with `policy: store` follow.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { policyNames } from '../../gateway/policies/open-policies.ts';
+import {
+  checkName,
+  type Published,
+  type PublishDesk,
+  publishPolicy,
+  type PublishWish,
+  rollBackPolicy,
+} from '../../gateway/policies/publish-policy.ts';
+import { loadPolicyHere } from '../../gateway/policies/policy-loading.ts';
+import { publishedPlace } from '../../gateway/policies/published-policies.ts';
+import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
+import { InvalidFilesError } from '../../policy/problem.ts';
+import { mainName } from '../../policy/bound-policies.ts';
+import { diffText } from '../../policy/diff-policy.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type {
+  PolicyBinding,
+  PolicyOutcome,
+  PolicyStore,
+  PolicyText,
+  PolicyVersion,
+} from '../../store/policy-store.ts';
+import type { policyDefinition } from '../commands/policy-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { problemText } from '../gateway/policy-warnings.ts';
+import { withOperatorDesk } from '../operator/operator-audit.ts';
+import { openStoreToRead } from '../operator/operator-store.ts';
+import { asciiText, harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
+
+type Actions = (typeof policyDefinition)['actions'];
+type PublishInput = Input<Actions[5]>;
+type HistoryInput = Input<Actions[6]>;
+type ShowInput = Input<Actions[7]>;
+type RollbackInput = Input<Actions[8]>;
+type WithdrawInput = Input<Actions[9]>;
+
+/** How long a command waits to say what gateways made of a version. */
+const confirmMs = 2500;
+const confirmLookMs = 100;
+
+export async function publish({ options, arguments: { FILE: paths } }: PublishInput): Promise<number> {
+  const files = await readTexts(paths);
+  const binding = readBinding(options.for);
+  return await change(options, (desk, wish) => publishPolicy(desk, { ...wish, files, binding }));
+}
+
+export async function rollBack({ options, arguments: { VERSION: text } }: RollbackInput): Promise<number> {
+  const to = numberOf(text);
+  return await change(options, (desk, wish) => rollBackPolicy(desk, { ...wish, to }));
+}
+
+export async function withdraw({ options }: WithdrawInput): Promise<number> {
+  return await change(options, (desk, wish) => publishPolicy(desk, { ...wish, files: [] }));
+}
+
+type Wish = Omit<PublishWish, 'files' | 'binding'>;
+
+/** Publishes upon what is published now, or upon what the operator says they saw; and says what became of it. */
+async function change(
+  options: WithdrawInput['options'],
+  act: (desk: PublishDesk, wish: Wish) => Promise<Published>,
+): Promise<number> {
+  const { name: policy = mainName, note, json } = options;
+  const config = await gatewayOfOptions(options);
+  checkName(policy);
+  return await withOperatorDesk(config, async ({ store: { policies }, operator, record }) => {
+    const published = await policies.published();
+    const head = published.find((one) => one.policy === policy);
+    const seen = options.seen ?? head?.number ?? 0;
+    const desk = { policies, operator, record, read: readerOf(config) };
+    const done = await act(desk, { policy, note, seen, nowMs: Date.now() });
+    // Where none ever said anything, nobody is waited for.
+    const isFollowed = config.policy.mode === 'store' && (await anySaid(policies, published));
+    const gateways = isFollowed ? await confirmed(policies, done.version) : [];
+    const { version, diff, warnings } = done;
+    if (json) process.stdout.write(jsonLine({ ...shownVersion(version), diff, warnings, gateways }));
+    else tell(done, gateways, config);
+    return gateways.some(({ state }) => state === 'refused') ? 1 : 0;
+  });
+}
+
+function readerOf(config: GatewayConfig): PublishDesk['read'] {
+  // What tools of one machine are configured to use is no policy for all.
+  const { discover: _, ...names } = policyNames(config);
+  return (sources) => loadPolicyHere(sources, names);
+}
+
+function tell(
+  { version, diff, warnings }: Published,
+  outcomes: readonly PolicyOutcome[],
+  config: GatewayConfig,
+): void {
+  for (const warning of warnings) process.stdout.write(`${harmlessText(problemText(warning))}\n`);
+  if (diff !== undefined) process.stdout.write(diffText(diff).replaceAll(/[^\n]+/g, harmlessText));
+  const what = version.isWithdrawn ? 'withdrew' : 'published';
+  process.stdout.write(`${what} ${publishedPlace(version)}, version ${version.version}\n`);
+  if (config.policy.mode !== 'store') {
+    process.stderr.write(
+      'upstreamproxy: gateways of this configuration do not follow it; write policy: store there\n',
+    );
+    return;
+  }
+  const taken = outcomes.filter(({ state }) => state === 'taken').length;
+  const count = (n: number): string => `${n} ${n === 1 ? 'gateway' : 'gateways'}`;
+  process.stdout.write(
+    outcomes.length === 0
+      ? 'gateways follow within 2 s; policy history says which took it\n'
+      : `${count(taken)} took it\n`,
+  );
+  for (const outcome of outcomes) if (outcome.state === 'refused') process.stdout.write(refusalText(outcome));
+}
+
+function refusalText({ gatewayId, reason = 'no reason is known' }: PolicyOutcome): string {
+  const lines = reason.split('\n').map((line) => `  ${harmlessText(line)}\n`);
+  return `${asciiText(gatewayId)} refused it, and keeps what it had:\n${lines.join('')}`;
+}
+
+async function anySaid(policies: PolicyStore, published: readonly PolicyVersion[]): Promise<boolean> {
+  for (const { policy, number } of published)
+    if ((await policies.outcomes(policy, number)).length > 0) return true;
+  return false;
+}
+
+/** What gateways said within the time, or sooner where no more come. */
+async function confirmed(
+  policies: PolicyStore,
+  { policy, number }: PolicyVersion,
+): Promise<readonly PolicyOutcome[]> {
+  const untilMs = performance.now() + confirmMs;
+  let quietLooks = 0;
+  let outcomes: readonly PolicyOutcome[] = [];
+  while (performance.now() < untilMs && quietLooks < 8) {
+    await wait(confirmLookMs);
+    const now = await policies.outcomes(policy, number);
+    quietLooks = now.length > 0 && now.length === outcomes.length ? quietLooks + 1 : 0;
+    outcomes = now;
+  }
+  return outcomes;
+}
+
+export async function history({ options }: HistoryInput): Promise<number> {
+  const { name, number: limit, json } = options;
+  await using store = await openStoreToRead(await gatewayOfOptions(options));
+  const versions = await store.policies.history({ limit, ...(name === undefined ? {} : { policy: name }) });
+  noteFullList(versions.length, limit);
+  const heads = new Set((await store.policies.published()).map(publishedPlace));
+  const rows: string[][] = [];
+  const refusals: string[] = [];
+  for (const version of versions) {
+    const outcomes = await store.policies.outcomes(version.policy, version.number);
+    if (json) {
+      process.stdout.write(
+        jsonLine({
+          ...shownVersion(version),
+          isPublished: heads.has(publishedPlace(version)),
+          gateways: outcomes,
+        }),
+      );
+      continue;
+    }
+    rows.push(rowOf(version, outcomes, heads));
+    for (const outcome of outcomes)
+      if (outcome.state === 'refused') refusals.push(`${publishedPlace(version)}: ${refusalText(outcome)}`);
+  }
+  if (json) return 0;
+  const title = ['version', 'published', 'by', 'policy', 'for', 'what', 'gateways', 'note'];
+  process.stdout.write(textTable([title, ...rows]));
+  for (const refusal of refusals) process.stdout.write(refusal);
+  return 0;
+}
+
+function rowOf(
+  version: PolicyVersion,
+  outcomes: readonly PolicyOutcome[],
+  heads: ReadonlySet<string>,
+): string[] {
+  const { publishedMs, publishedBy, binding, isWithdrawn, backTo, note = '' } = version;
+  const refused = outcomes.filter(({ state }) => state === 'refused').length;
+  const words = [
+    ...(heads.has(publishedPlace(version)) ? ['in force'] : []),
+    ...(isWithdrawn ? ['withdrawn'] : []),
+    ...(backTo === undefined ? [] : [`${backTo} again`]),
+  ];
+  return [
+    publishedPlace(version),
+    new Date(publishedMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    publishedBy,
+    version.version,
+    bindingText(binding),
+    words.length === 0 ? '-' : words.join(', '),
+    `${outcomes.length - refused} took it${refused === 0 ? '' : `, ${refused} refused`}`,
+    note,
+  ];
+}
+
+function bindingText(binding: PolicyBinding | undefined): string {
+  if (binding === undefined) return 'all';
+  return Object.entries(binding)
+    .map(([claim, value]) => `${claim}=${String(value)}`)
+    .join(',');
+}
+
+export async function show({ options, arguments: { VERSION: text } }: ShowInput): Promise<number> {
+  const { name: policy = mainName, json } = options;
+  checkName(policy);
+  await using store = await openStoreToRead(await gatewayOfOptions(options));
+  const { version, files } = await findPublished(
+    store.policies,
+    policy,
+    text === undefined ? undefined : numberOf(text),
+  );
+  if (json) process.stdout.write(jsonLine({ ...shownVersion(version), files }));
+  else for (const { name, text: body } of files) process.stdout.write(fileText(name, body, files.length));
+  return 0;
+}
+
+/** As it was published; on a terminal, what would act on it is shown. */
+function fileText(name: string, text: string, count: number): string {
+  const shown = process.stdout.isTTY ? text.replaceAll(/[^\n\t]+/g, harmlessText) : text;
+  const head = count === 1 ? '' : `# ${name}\n`;
+  return `${head}${shown}${shown.endsWith('\n') ? '' : '\n'}`;
+}
+
+/** The version of that number, or the published one. @throws ProxyError operation_unknown */
+async function findPublished(
+  policies: PolicyStore,
+  policy: string,
+  number: number | undefined,
+): Promise<{ readonly version: PolicyVersion; readonly files: readonly PolicyText[] }> {
+  const version =
+    number === undefined
+      ? (await policies.published()).find((one) => one.policy === policy)
+      : await policies.find(policy, number);
+  const files = version === undefined ? undefined : await policies.files(version.hash);
+  if (version === undefined || files === undefined)
+    throw new ProxyError(
+      'operation_unknown',
+      `the store has no ${number === undefined ? 'policy' : `version ${number} of the policy`} ${policy}; policy history lists what it has`,
+    );
+  return { version, files };
+}
+
+/** A version of the store as a gateway of the configuration reads it. @throws ProxyError usage, operation_unknown, config_invalid */
+export async function openPublished(
+  text: string,
+  options: { readonly config?: string | undefined; readonly name?: string | undefined },
+): Promise<CompiledPolicy> {
+  const { config: file, name: policy = mainName } = options;
+  if (file === undefined) throw new ProxyError('usage', `@${asciiText(text)} of which store? --config FILE`);
+  const config = await gatewayOfOptions({ config: file });
+  await using store = await openStoreToRead(config);
+  const { version, files } = await findPublished(store.policies, policy, numberOf(text));
+  const place = publishedPlace(version);
+  const sources = files.map(({ name, text: body }) => ({ file: `${place}/${name}`, text: body }));
+  const result = await readerOf(config)(sources);
+  if ('problems' in result) throw new InvalidFilesError(result.problems);
+  return result.policy;
+}
+
+function shownVersion({ publishedMs, ...rest }: PolicyVersion) {
+  return { ...rest, published: new Date(publishedMs).toISOString() };
+}
+
+/** @throws ProxyError usage */
+function numberOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text))
+    throw new ProxyError('usage', 'versions are numbers, as policy history shows them');
+  return Number(text);
+}
+
+function readBinding(pairs: readonly string[] | undefined): PolicyBinding | undefined {
+  if (pairs === undefined) return undefined;
+  const claims = pairs.map((pair) => {
+    const equals = pair.indexOf('=');
+    if (equals < 1) throw new ProxyError('usage', `--for takes CLAIM=VALUE, not "${asciiText(pair)}"`);
+    return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
+  });
+  const names = claims.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new ProxyError('usage', `--for names the claim "${asciiText(twice)}" twice`);
+  return Object.fromEntries(claims);
+}
+
+/** Files as they are named; of a folder its `.yaml` and `.yml` files by name. @throws ProxyError usage, config_invalid */
+async function readTexts(paths: readonly string[]): Promise<readonly PolicyText[]> {
+  if (paths.length === 0)
+    throw new ProxyError('usage', 'which files? upstreamproxy policy publish FILE --config FILE');
+  const texts: PolicyText[] = [];
+  for (const path of paths) {
+    try {
+      const files = (await stat(path)).isDirectory() ? await filesIn(path) : [path];
+      if (files.length === 0) throw new Error('the folder has no .yaml file');
+      for (const file of files) texts.push({ name: basename(file), text: await readBounded(file) });
+    } catch (error) {
+      throw new ProxyError('config_invalid', `${path} cannot be read: ${faultReason(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  return texts;
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder);
+  return names
+    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
+    .toSorted()
+    .map((name) => join(folder, name));
+}
+
+async function readBounded(file: string): Promise<string> {
+  const { size } = await stat(file);
+  if (size > defaultLimits.policyBytesMax)
+    throw new Error(`it is longer than ${defaultLimits.policyBytesMax} bytes (policyBytesMax)`);
+  return readFile(file, 'utf8');
+}

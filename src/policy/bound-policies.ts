@@ -1,0 +1,123 @@
+// Several policies as one: each session is judged by the one that its claims bind it to, and by the ceiling above all of them. Both
+// must allow, at each decision.
+
+import { type ClaimSelector, selects } from './claim-selector.ts';
+import type { CompiledPolicy } from './compiled-policy.ts';
+import type {
+  AccessRequest,
+  AllowDecision,
+  Decision,
+  DenyDecision,
+  Policy,
+  Principal,
+  RuleReference,
+} from './decision.ts';
+import { describeAccess } from './denial.ts';
+import { allowWithin } from './within-ceiling.ts';
+import { defaultDenyName } from './compiled-policy.ts';
+
+/** What bounds all others: it is asked for every session, and allows nothing by itself. */
+export const ceilingName = 'ceiling';
+/** What sessions are judged by to which no other policy is bound. */
+export const mainName = 'main';
+
+/** Rules behind denials that no written rule made. None is `default-deny`, so no grant opens them. */
+const ceilingDenyName = 'ceiling-deny';
+const unboundName = 'no-policy';
+const ambiguousName = 'two-policies';
+
+export interface NamedPolicy {
+  readonly name: string;
+  /** Absent: every session. */
+  readonly binding?: ClaimSelector | undefined;
+  readonly policy: CompiledPolicy;
+}
+
+export class BoundPolicies implements Policy {
+  readonly version: string;
+  readonly policies: readonly NamedPolicy[];
+  readonly #ceiling: NamedPolicy | undefined;
+  readonly #main: NamedPolicy | undefined;
+  readonly #bound: readonly NamedPolicy[];
+
+  constructor(version: string, policies: readonly NamedPolicy[]) {
+    this.version = version;
+    this.policies = policies;
+    this.#ceiling = policies.find(({ name }) => name === ceilingName);
+    this.#main = policies.find(({ name }) => name === mainName);
+    this.#bound = policies.filter(({ name }) => name !== ceilingName && name !== mainName);
+  }
+
+  decide(principal: Principal, access: AccessRequest, nowMs: number): Decision {
+    const own = this.#ownOf(principal);
+    if (!('policy' in own)) return own.denial(access);
+    const bound = this.#ceiling?.policy.decide(principal, access, nowMs);
+    // First: what it denies is open to no grant.
+    if (bound?.effect === 'deny') return ceilingDenial(bound);
+    const decision = named(own, own.policy.decide(principal, access, nowMs));
+    if (bound === undefined) return decision;
+    if (decision.effect === 'allow') return allowWithin(decision, by(ceilingName, bound));
+    return decision.rule.name === defaultDenyName
+      ? { ...decision, within: by(ceilingName, bound), ...awaits(decision, bound) }
+      : decision;
+  }
+
+  /** Those that are asked for this principal, the ceiling first. */
+  policiesFor(principal: Principal): readonly NamedPolicy[] {
+    const own = this.#ownOf(principal);
+    return [this.#ceiling, 'policy' in own ? own : undefined].filter((one) => one !== undefined);
+  }
+
+  capturePorts(principal: Principal): readonly number[] {
+    const own = this.#ownOf(principal);
+    return 'policy' in own ? own.policy.capturePorts(principal) : [];
+  }
+
+  blindHosts(principal: Principal): readonly string[] {
+    const own = this.#ownOf(principal);
+    return 'policy' in own ? own.policy.blindHosts(principal) : [];
+  }
+
+  changesBetween(fromMs: number, toMs: number, host?: string): boolean {
+    return this.policies.some(({ policy }) => policy.changesBetween(fromMs, toMs, host));
+  }
+
+  #ownOf({ claims }: Principal): NamedPolicy | { denial: (access: AccessRequest) => DenyDecision } {
+    const fitting = this.#bound.filter(({ binding = {} }) => selects(binding, claims));
+    const [first, second] = fitting;
+    if (first !== undefined && second !== undefined) {
+      const names = fitting.map(({ name }) => name).join(' and ');
+      return { denial: (access) => bindingDenial(ambiguousName, access, `${names} are all bound`) };
+    }
+    const own = first ?? this.#main;
+    return own ?? { denial: (access) => bindingDenial(unboundName, access, 'none is bound') };
+  }
+}
+
+function bindingDenial(name: string, access: AccessRequest, why: string): DenyDecision {
+  return {
+    effect: 'deny',
+    rule: { name },
+    reason: `This session has no policy that could allow ${describeAccess(access)}; the operators of the gateway have to say which one is for it.`,
+    operatorReason: `Of the published policies ${why} to this session, by its claims; exactly one must be. \`policy history\` shows what each is bound to.`,
+  };
+}
+
+function by<One extends Decision>(policy: string, decision: One): One {
+  return { ...decision, rule: { ...decision.rule, policy } satisfies RuleReference };
+}
+
+function named({ name }: NamedPolicy, decision: Decision): Decision {
+  return by(name, decision);
+}
+
+function ceilingDenial(decision: DenyDecision): DenyDecision {
+  const isDefault = decision.rule.name === defaultDenyName;
+  const rule = { ...decision.rule, policy: ceilingName, ...(isDefault ? { name: ceilingDenyName } : {}) };
+  return { ...decision, rule, operatorReason: `The ceiling: ${decision.operatorReason}` };
+}
+
+function awaits(one: Decision, other: AllowDecision): { readonly awaits?: 'git-commands' } {
+  const what = one.awaits ?? other.awaits;
+  return what === undefined ? {} : { awaits: what };
+}

@@ -1,0 +1,82 @@
+// What is left of a decision under a ceiling that allows too: never more than either of them gives.
+
+import type { AllowDecision, Decision, DenyDecision, RuleBodies, RuleLimits } from './decision.ts';
+import { networkCovers } from './network.ts';
+
+/** `bound` is what the ceiling said of the same access. */
+export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision {
+  // A ceiling on trial bounds nothing yet.
+  if (bound.observed !== undefined)
+    return {
+      ...own,
+      observed: own.observed ?? bound.observed,
+      ...some('awaits', own.awaits ?? bound.awaits),
+    };
+  if (own.handling !== bound.handling)
+    return denial(
+      bound,
+      `the bytes would be handled as ${own.handling}, and the ceiling says ${bound.handling}`,
+    );
+  const isGiven = new Set(bound.inject.map(({ credential }) => credential));
+  const beyond = own.inject.find(({ credential }) => !isGiven.has(credential));
+  if (beyond !== undefined)
+    return denial(
+      bound,
+      `the credential ${beyond.credential} would be put on it, which the ceiling does not give there`,
+    );
+  const { isByDestination: _plain, homeWrites: _writes, trust: _trust, ...rest } = own;
+  const trust = own.trust?.filter((name) => bound.trust?.includes(name) === true) ?? [];
+  const removedFields = [...new Set([...(own.removedFields ?? []), ...(bound.removedFields ?? [])])];
+  return {
+    ...rest,
+    addresses: bothAddresses(own.addresses, bound.addresses),
+    limits: stricterLimits(own.limits, bound.limits),
+    ...some('bodies', stricterBodies(own.bodies, bound.bodies)),
+    ...some('homeWrites', own.homeWrites === true && bound.homeWrites === true ? true : undefined),
+    ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
+    ...some('trust', trust.length === 0 ? undefined : trust),
+    ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),
+    ...some('scrub', own.scrub ?? bound.scrub),
+    ...some(
+      'isByDestination',
+      own.isByDestination === true && bound.isByDestination === true ? true : undefined,
+    ),
+    ...some('awaits', own.awaits ?? bound.awaits),
+  };
+}
+
+/** No rule denies: the ceiling allows less than was wanted. Not `default-deny`, so no grant opens it. */
+function denial({ rule }: AllowDecision, why: string): DenyDecision {
+  return {
+    effect: 'deny',
+    rule,
+    reason:
+      'The policy for this session allows more here than the operators of the gateway let any policy allow.',
+    operatorReason: `The ceiling allows it by its rule ${rule.name}, but ${why}.`,
+  };
+}
+
+/** Networks that both open. */
+function bothAddresses(own: readonly string[], bound: readonly string[]): readonly string[] {
+  const inOther = (list: readonly string[], other: readonly string[]): readonly string[] =>
+    list.filter((inner) => other.some((outer) => networkCovers(outer, inner)));
+  return [...new Set([...inOther(own, bound), ...inOther(bound, own)])];
+}
+
+/** A ceiling that counts is refused when it is read, so that only the size of a body is left. */
+function stricterLimits(own: RuleLimits, { bodyBytes }: RuleLimits): RuleLimits {
+  if (bodyBytes === undefined) return own;
+  return { ...own, bodyBytes: Math.min(own.bodyBytes ?? bodyBytes, bodyBytes) };
+}
+
+function stricterBodies(own: RuleBodies | undefined, bound: RuleBodies | undefined): RuleBodies | undefined {
+  return own === 'where-defined' || bound === 'where-defined' ? 'where-defined' : own;
+}
+
+function some<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [Key in Name]?: Value } {
+  // A computed key is typed as any text.
+  return (value === undefined ? {} : { [name]: value }) as { readonly [Key in Name]?: Value };
+}
