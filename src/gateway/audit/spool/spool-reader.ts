@@ -100,7 +100,9 @@ export class SpoolReader {
         continue;
       }
       const entry = await this.#entryAt(cursor, end);
-      if (entry !== undefined) return entry;
+      // What has a number of the next segment was never told to be safe: the file failed, and the number was given once more.
+      if (entry !== undefined && entry.sequence < (this.#after(cursor.segment)?.first ?? Infinity))
+        return entry;
     }
   }
 

@@ -204,7 +204,8 @@ export class SpooledAudit implements Pick<AuditStore, 'append' | 'leftOpen'>, As
         delayMs = retryDelayMsInitial;
         this.#isFailing = false;
         await this.#tell();
-        if (hasMore || this.#delivery.reached < this.#writer.sequence) continue;
+        // What is appended from now on wakes it. Whether all that was appended can be read is not asked: a damaged tail comes to nothing.
+        if (hasMore) continue;
         await this.#wait(defaultLimits.spoolSignOfLifeMs, this.#wake.promise);
       } catch (error) {
         // A store that is away is told by those who watch it.

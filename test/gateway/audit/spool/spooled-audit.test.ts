@@ -204,6 +204,27 @@ test('a damaged record in the middle is told with its number, and those behind i
   );
 });
 
+test('a damaged last record of the own spool is asked for no more than once, and told with the next one', async () => {
+  await using scene = await spoolScene();
+  await using spool = await scene.open();
+  await spool.append([entry('e1')]);
+  await spool.append([entry('e2')]);
+  const [segment = ''] = await segmentsOf(scene.directory);
+  const octets = await readFile(segment);
+  octets.write('X', octets.indexOf('"e2"') + 1);
+  await writeFile(segment, octets);
+  spool.start();
+  await waitUntil('it has the first', () => scene.store.ids.length === 1);
+  const { deliveries } = scene.store;
+  // As long as a reader that looks again at once would need to look a hundred times.
+  for (let turn = 0; turn < 100; turn += 1) await readFile(segment);
+  assert.ok(scene.store.deliveries <= deliveries + 2, String(scene.store.deliveries - deliveries));
+  await spool.append([entry('e3')]);
+  await spool.delivered();
+  assert.deepEqual(scene.store.ids, ['e1', 'e3']);
+  assert.deepEqual(scene.gaps, [{ from: 2, through: 2 }]);
+});
+
 test('what a process left open is told once its spool is delivered, and what ended in it is not', async () => {
   await using scene = await spoolScene();
   {
@@ -302,18 +323,19 @@ test('a file whose sync failed is never written again, and its batch goes to ano
   spool.start();
   await spool.append([entry('e1')]);
   isBroken = true;
-  await assert.rejects(spool.append([entry('e2')]), {
+  await assert.rejects(spool.append([entry('e2'), entry('e3')]), {
     code: 'audit_unavailable',
     message: /device reports a fault/,
   });
   isBroken = false;
-  await spool.append([entry('e2')]);
+  // Other records under the same numbers.
   await spool.append([entry('e3')]);
+  await spool.append([entry('e2'), entry('e4')]);
   await spool.delivered();
-  assert.deepEqual(scene.store.ids, idsTo(3));
+  const ids = ['e1', 'e3', 'e2', 'e4'];
+  assert.deepEqual(scene.store.ids, ids);
   assert.equal(opened.filter((path) => path.endsWith('.spool')).length, 2);
-  // A next process finds the batch in both files.
-  const ids = [...scene.store.ids];
+  // A next process finds both batches in files.
   scene.store.reached.clear();
   scene.store.ids.length = 0;
   await spool.close();
