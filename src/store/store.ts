@@ -4,6 +4,7 @@ import type { ListPlace } from './list-place.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
+import type { AuditPage, AuditPeriod, AuditSearch, PeriodPage } from './audit-search.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
@@ -164,6 +165,10 @@ export interface AuditStore {
   /** Markers of processes that are gone, the oldest first. They stay until their events are appended. */
   leftOpen(limit: number): Promise<readonly AuditEvent[]>;
   query(query: AuditQuery): Promise<readonly AuditEvent[]>;
+  /** The newest that fit, by an index, in bounded steps: a page may have none and still say where to go on. */
+  search(search: AuditSearch): Promise<AuditPage>;
+  /** Events of a time in its order, the oldest first, a page at a time. */
+  period(period: AuditPeriod): Promise<PeriodPage>;
   find(id: string): Promise<AuditEvent | undefined>;
   /**
    * Forgets events that are out of bounds, at most `batch` of them, and gives how many. What is too old goes first. Where there is too

@@ -10,13 +10,11 @@ import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { isOfLaterVersion, readAuditEvent } from '../../src/api/read-audit-event.ts';
 import { readAuditFile } from '../../src/cli/operator/audit-file.ts';
 import { exchangeTable } from '../../src/cli/operator/exchange-table.ts';
-import { sessionsOfEvents } from '../../src/cli/operator/session-facts.ts';
-import { proposePolicy } from '../../src/cli/policy/policy-proposal.ts';
-import { replay } from '../../src/cli/policy/policy-replay.ts';
 import { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { compilePolicy } from '../gateway/support/request-path.ts';
 import { assertValidEvent } from '../support/valid-event.ts';
+import { proposePolicy, replay, sessionsOfEvents } from '../cli/policy-learning.ts';
 
 /** What the gateway wrote when its events had no version, before and after it was killed. */
 const file = fileURLToPath(new URL('../vectors/audit-events-without-version.jsonl', import.meta.url));

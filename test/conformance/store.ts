@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import type { NewAccessRequest } from '../../src/store/access-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { auditConformance } from './audit.ts';
+import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
 import { newSession } from './new-session.ts';
 import { gatewayConformance } from './gateways.ts';
@@ -21,6 +22,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     endingConformance(open);
     proofConformance(open);
     auditConformance(open);
+    auditSearchConformance(open);
     presenceConformance(open);
     accessConformance(open);
     budgetConformance(open);

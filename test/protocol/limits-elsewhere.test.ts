@@ -59,6 +59,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   ],
   'up to where one way is faster than another: both give the same': [
     'gateway/policies/policy-thread.ts portionWeightMax',
+    'store/audit-search.ts tracesMax hostsMax hostsBelowMax',
     'gateway/front/http1-client.ts joinBytesMax',
     'net/tunnel-stream.ts joinBytesMax',
     'net/websocket-writer.ts copyBytesMax',
@@ -91,7 +92,8 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     [
       'cli/policy/git-proposal.ts refsMax',
       'cli/policy/path-template.ts beginningMax',
-      'cli/policy/policy-proposal.ts patternsMax',
+      'cli/policy/denied-paths.ts pathsMax',
+      'cli/policy/seen-paths.ts patternsMax rememberedMax',
     ],
   'what the page of the console holds, waits for or shows in the browser of who reads it: nothing of a gateway or an agent rests on it':
     [

@@ -2,15 +2,15 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { AuditStore } from '../../store/store.ts';
+import type { AuditPage, AuditPeriod, AuditPlace } from '../../store/audit-search.ts';
+import type { AuditStore, Store } from '../../store/store.ts';
 import { readAuditFile } from './audit-file.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { openStoreToRead } from './operator-store.ts';
-import type { SessionFacts } from './session-facts.ts';
-import { sessionsOfEvents, sessionsOfStore } from './session-facts.ts';
+import { type KnownSessions, noteSession, noteSessionsOfStore, type SessionFacts } from './session-facts.ts';
 
-/** Events that are read from the store at a time. */
-const auditBatch = 10_000;
+/** Events that are read from the store at a time: some of two kilobytes each. */
+const pageEvents = 1000;
 
 export interface RecordOptions {
   readonly audit?: string | undefined;
@@ -21,49 +21,70 @@ export interface RecordOptions {
 }
 
 export interface Records {
-  readonly events: readonly AuditEvent[];
+  /** Once, one after the other: no more of them is in memory than a page. */
+  readonly events: AsyncIterable<AuditEvent>;
+  /** Of a file it grows while events are read: what a session is was written before what it did. */
   readonly sessions: SessionFacts;
 }
 
-/** All of it is in memory, so `since` bounds that too. Throws `usage`, `config_invalid` or a fault of the store. */
-export async function readRecords(options: RecordOptions, nowMs: number): Promise<Records> {
+/** Gives what `use` gives. Throws `usage`, `config_invalid` or a fault of the store. */
+export async function withRecords<T>(
+  options: RecordOptions,
+  nowMs: number,
+  use: (records: Records) => Promise<T>,
+): Promise<T> {
   const { audit, state, config, since } = options;
-  const fromMs = since === undefined ? Number.NEGATIVE_INFINITY : nowMs - since;
+  const fromMs = since === undefined ? undefined : nowMs - since;
   if (audit !== undefined) {
-    const { events, enrolments } = await collect(readAuditFile(audit), fromMs);
-    return { events, sessions: sessionsOfEvents(enrolments) };
+    const sessions: KnownSessions = new Map();
+    return await use({ events: eventsOfFile(audit, fromMs, sessions), sessions });
   }
   if (state === undefined && config === undefined)
     throw new ProxyError('usage', 'which audit? name a file by --audit, or a gateway by --state or --config');
   const place = await gatewayOfOptions(state === undefined ? { config } : { state });
   await using store = await openStoreToRead(place);
-  const { events, enrolments } = await collect(storedEvents(store.audit), fromMs);
-  return {
-    events,
-    sessions: new Map([...sessionsOfEvents(enrolments), ...(await sessionsOfStore(store.sessions))]),
-  };
+  const sessions = await knownSessions(store);
+  return await use({ events: eventsOfPeriod(store.audit, { fromMs }), sessions });
 }
 
-async function* storedEvents(audit: AuditStore): AsyncGenerator<AuditEvent> {
-  let sinceId: string | undefined;
-  for (;;) {
-    const batch = await audit.query({ limit: auditBatch, ...(sinceId === undefined ? {} : { sinceId }) });
-    yield* batch;
-    sinceId = batch.at(-1)?.id;
-    if (batch.length < auditBatch) return;
+async function* eventsOfFile(
+  path: string,
+  fromMs: number | undefined,
+  sessions: KnownSessions,
+): AsyncGenerator<AuditEvent> {
+  for await (const event of readAuditFile(path)) {
+    noteSession(sessions, event);
+    if (fromMs === undefined || Date.parse(event.time) >= fromMs) yield event;
   }
 }
 
-/** What a session is may have been said long before what it did. */
-async function collect(
-  source: AsyncIterable<AuditEvent>,
-  fromMs: number,
-): Promise<{ readonly events: readonly AuditEvent[]; readonly enrolments: readonly AuditEvent[] }> {
-  const events: AuditEvent[] = [];
-  const enrolments: AuditEvent[] = [];
-  for await (const event of source) {
-    if (event.action === 'enrolled') enrolments.push(event);
-    if (fromMs === Number.NEGATIVE_INFINITY || Date.parse(event.time) >= fromMs) events.push(event);
-  }
-  return { events, enrolments };
+/** Events of the store in the order of their time, read a page at a time when the one before was taken. */
+async function* eventsOfPeriod(
+  audit: AuditStore,
+  period: Pick<AuditPeriod, 'fromMs' | 'untilMs'>,
+): AsyncGenerator<AuditEvent> {
+  let behind: AuditPlace | undefined;
+  do {
+    const { events, next } = await audit.period({ ...period, behind, limit: pageEvents });
+    yield* events;
+    behind = next;
+  } while (behind !== undefined);
+}
+
+/** Those of the store, and what events say of others: they are kept longer. */
+async function knownSessions({ sessions, audit }: Store): Promise<SessionFacts> {
+  const known: KnownSessions = new Map();
+  let beforeId: string | undefined;
+  do {
+    const { events, next }: AuditPage = await audit.search({
+      kind: 'session',
+      limit: pageEvents,
+      lookMax: pageEvents,
+      ...(beforeId === undefined ? {} : { beforeId }),
+    });
+    for (const event of events) noteSession(known, event);
+    beforeId = next;
+  } while (beforeId !== undefined);
+  await noteSessionsOfStore(known, sessions);
+  return known;
 }

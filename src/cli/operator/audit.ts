@@ -3,7 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import type { AuditQuery, AuditStore } from '../../store/store.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { AuditFilter, AuditPage } from '../../store/audit-search.ts';
+import type { AuditStore } from '../../store/store.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
@@ -15,16 +17,18 @@ import { jsonLine } from '../terminal/text-table.ts';
 const followIntervalMs = 500;
 const followBatch = 1_000;
 /** Events that are looked at by one question to the store. */
-const scanBatch = 10_000;
-
-type Filter = Pick<AuditQuery, 'sessionId' | 'verdict'>;
+const lookBatch = 10_000;
 
 async function follow(
   audit: AuditStore,
-  filter: Filter,
+  { sessionId, verdict }: AuditFilter,
   last: string | undefined,
   print: (events: readonly AuditEvent[]) => void,
 ): Promise<never> {
+  const filter = {
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(verdict === undefined ? {} : { verdict }),
+  };
   let sinceId = last;
   for (;;) {
     const events = await audit.query({
@@ -38,75 +42,69 @@ async function follow(
   }
 }
 
-type Wanted = (event: AuditEvent) => boolean;
-
-interface Tail {
-  readonly events: readonly AuditEvent[];
-  /** Of the last that was looked at. */
-  readonly lastId: string | undefined;
-}
-
-async function newestEvents(audit: AuditStore, filter: Filter, limit: number): Promise<Tail> {
-  const events = (await audit.query({ ...filter, limit, order: 'newest' })).toReversed();
-  return { events, lastId: events.at(-1)?.id };
-}
-
-/** The store knows neither trace nor host: all of it is looked at, and no more is kept than is printed. */
-async function matchingEvents(
+/** The newest that fit, the oldest of them first. */
+async function newestEvents(
   audit: AuditStore,
-  filter: Filter,
-  { wanted, limit }: { readonly wanted: Wanted; readonly limit: number },
-): Promise<Tail> {
-  let events: readonly AuditEvent[] = [];
-  let lastId: string | undefined;
-  for (;;) {
-    const batch = await audit.query({
+  filter: AuditFilter,
+  limit: number,
+): Promise<readonly AuditEvent[]> {
+  const events: AuditEvent[] = [];
+  let beforeId: string | undefined;
+  do {
+    const page: AuditPage = await audit.search({
       ...filter,
-      limit: scanBatch,
-      ...(lastId === undefined ? {} : { sinceId: lastId }),
+      limit: limit - events.length,
+      lookMax: lookBatch,
+      ...(beforeId === undefined ? {} : { beforeId }),
     });
-    events = [...events, ...batch.filter(wanted)].slice(-limit);
-    lastId = batch.at(-1)?.id ?? lastId;
-    if (batch.length < scanBatch) return { events, lastId };
-  }
+    events.push(...page.events);
+    beforeId = page.next;
+  } while (beforeId !== undefined && events.length < limit);
+  return events.toReversed();
 }
 
-/** Undefined: whatever there is. */
-function wantedBy({ since, trace, host }: TailInput['options'], nowMs: number): Wanted | undefined {
-  if (since === undefined && trace === undefined && host === undefined) return undefined;
-  const fromMs = since === undefined ? Number.NEGATIVE_INFINITY : nowMs - since;
-  const name = host?.toLowerCase();
-  const isOfHost = (found: string | undefined): boolean =>
-    name === undefined || found === name || (name.startsWith('.') && found?.endsWith(name) === true);
-  return (event) =>
-    Date.parse(event.time) >= fromMs &&
-    (trace === undefined || event.traceId.startsWith(trace)) &&
-    isOfHost(event.host);
-}
+type TailOptions = Input<(typeof auditDefinition)['actions'][0]>['options'];
 
-type TailInput = Input<(typeof auditDefinition)['actions'][0]>;
-
-async function tail({ options: values }: TailInput): Promise<number> {
-  const config = await gatewayOfOptions(values);
-  const limit = values.number;
-  const filter: Filter = {
-    ...(values.session === undefined ? {} : { sessionId: values.session }),
-    ...(values.denied ? { verdict: 'deny' as const } : {}),
+/** What the store is asked for. Throws `usage`. */
+function filterOf({ session, denied, since, trace, host }: TailOptions, nowMs: number): AuditFilter {
+  if (trace !== undefined && !/^[0-9a-f]{4,32}$/.test(trace))
+    throw new ProxyError('usage', `--trace ${trace} is no trace id, nor its first four hex digits or more`);
+  return {
+    ...(session === undefined ? {} : { sessionId: session }),
+    ...(denied ? { verdict: 'deny' } : {}),
+    ...(since === undefined ? {} : { fromMs: nowMs - since }),
+    ...(trace === undefined ? {} : { trace }),
+    ...(host === undefined ? {} : { host: host.toLowerCase() }),
   };
+}
+
+/** The same of what comes, beside what the store is asked for then. */
+function isWanted({ fromMs, trace, host }: AuditFilter, event: AuditEvent): boolean {
+  return (
+    (fromMs === undefined || Date.parse(event.time) >= fromMs) &&
+    (trace === undefined || event.traceId.startsWith(trace)) &&
+    (host === undefined ||
+      event.host === host ||
+      (host.startsWith('.') && event.host?.endsWith(host) === true))
+  );
+}
+
+async function tail({ options: values }: Input<(typeof auditDefinition)['actions'][0]>): Promise<number> {
+  const filter = filterOf(values, Date.now());
+  const config = await gatewayOfOptions(values);
   const print = (events: readonly AuditEvent[], title = false): void => {
     const text = values.json ? events.map(jsonLine).join('') : exchangeTable(events, { title });
     process.stdout.write(text);
   };
   await using store = await openStoreToRead(config);
-  const wanted = wantedBy(values, Date.now());
-  const { events, lastId } =
-    wanted === undefined
-      ? await newestEvents(store.audit, filter, limit)
-      : await matchingEvents(store.audit, filter, { wanted, limit });
+  // Before what is printed is looked for: what is stored meanwhile comes by following, and is not printed twice.
+  const [last] = values.follow ? await store.audit.query({ limit: 1, order: 'newest' }) : [];
+  const events = await newestEvents(store.audit, filter, values.number);
   print(events, true);
-  const printWanted = (more: readonly AuditEvent[]): void =>
-    print(wanted === undefined ? more : more.filter(wanted));
-  if (values.follow) await follow(store.audit, filter, lastId, printWanted);
+  const printed = new Set(events.map(({ id }) => id));
+  const printMore = (more: readonly AuditEvent[]): void =>
+    print(more.filter((event) => !printed.has(event.id) && isWanted(filter, event)));
+  if (values.follow) await follow(store.audit, filter, last?.id, printMore);
   return 0;
 }
 

@@ -30,10 +30,16 @@ interface Pushes {
   count: number;
 }
 
+interface Listing {
+  readonly method: string;
+  readonly path: string;
+  count: number;
+}
+
 interface RepositorySeen {
   fetches: number;
-  /** Listings of refs before a push, which any push needs. */
-  readonly listings: RequestAccess[];
+  /** Listings of refs before a push, which any push needs; by method and path. */
+  readonly listings: Map<string, Listing>;
   readonly pushes: Map<'deletes' | 'keeps', Pushes>;
 }
 
@@ -47,13 +53,13 @@ export class GitSeen {
     if (request?.isSmart !== true || !isLiteral(request.repository)) return false;
     const seen = this.#byRepository.get(request.repository) ?? {
       fetches: 0,
-      listings: [],
+      listings: new Map<string, Listing>(),
       pushes: new Map<'deletes' | 'keeps', Pushes>(),
     };
     this.#byRepository.set(request.repository, seen);
     if (request.operations[0] === 'fetch') seen.fetches += 1;
     else if (request.carriesCommands) notePush(seen, access);
-    else seen.listings.push(access);
+    else noteListing(seen, access);
     return true;
   }
 
@@ -67,7 +73,7 @@ export class GitSeen {
     };
     for (const [repository, { fetches, listings, pushes }] of [...this.#byRepository].toSorted(byText)) {
       if (fetches > 0) add(repository, { operation: 'fetch', ...ofAny, count: fetches });
-      let listed = listings.length;
+      let listed = [...listings.values()].reduce((sum, { count }) => sum + count, 0);
       for (const [kind, { refs, changes, options, count }] of [...pushes].toSorted(byText)) {
         add(repository, {
           operation: 'push',
@@ -83,9 +89,9 @@ export class GitSeen {
   }
 
   /** Listings before a push that was never sent: a rule about pushes would allow one. */
-  listingsAlone(): readonly RequestAccess[] {
+  listingsAlone(): readonly Listing[] {
     return [...this.#byRepository.values()].flatMap(({ listings, pushes }) =>
-      pushes.size === 0 ? listings : [],
+      pushes.size === 0 ? Array.from(listings.values()) : [],
     );
   }
 }
@@ -94,6 +100,13 @@ export class GitSeen {
 function isLiteral(repository: string): boolean {
   const pattern = GitPattern.parseRepository(repository);
   return typeof pattern !== 'string' && pattern.isLiteral;
+}
+
+function noteListing({ listings }: RepositorySeen, { method, path }: RequestAccess): void {
+  const key = `${method} ${path}`;
+  const listing = listings.get(key) ?? { method, path, count: 0 };
+  listings.set(key, listing);
+  listing.count += 1;
 }
 
 /** One rule has to allow all of a push, so a push that deletes is not mixed with those that do not. */

@@ -59,8 +59,10 @@ export function admits(pattern: string, path: string): boolean {
   return typeof parsed !== 'string' && pathsMatch('allow', [parsed], new PathReadings(path), unmeasured);
 }
 
-/** Whether a rule with this pattern would allow what may be read as the path. */
-export function mayAdmit(pattern: string, path: string): boolean {
+/** Whether a rule with this pattern would allow what may be read as one of the paths. */
+export function mayAdmitAny(pattern: string, paths: Iterable<string>): boolean {
   const parsed = PathPattern.parse(pattern);
-  return typeof parsed !== 'string' && parsed.matches(path);
+  if (typeof parsed === 'string') return false;
+  for (const path of paths) if (parsed.matches(path)) return true;
+  return false;
 }

@@ -4,15 +4,12 @@ import { stringify } from 'yaml';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { Destination } from '../../http/destination.ts';
-import type { RequestAccess } from '../../policy/decision.ts';
 import { parseNetwork, refusedNetwork } from '../../policy/network.ts';
 import { GitSeen, type ProposedGit } from './git-proposal.ts';
-import { admits, literalPattern, mayAdmit, pathTemplate } from './path-template.ts';
+import { DeniedPaths } from './denied-paths.ts';
 import { RefusedRaw } from './refused-raw.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
-
-/** More templates than this on one host are no list that anybody reads. */
-const patternsMax = 200;
+import { type PathRule, SeenPaths } from './seen-paths.ts';
 
 /** What is seen of one destination with the same credentials. */
 interface Seen {
@@ -20,42 +17,51 @@ interface Seen {
   readonly handling: 'intercept' | 'passthrough' | 'raw';
   readonly injected: readonly string[];
   readonly networks: Set<string>;
-  /** By path and method. */
-  readonly requests: Map<string, { readonly path: string; readonly method: string; count: number }>;
+  readonly paths: SeenPaths;
   readonly git: GitSeen;
   count: number;
 }
 
 /** About requests, unless it says something of git. */
-interface ProposedRule {
+interface ProposedRule extends PathRule {
   readonly git?: ProposedGit;
-  readonly methods: readonly string[];
-  /** Templates with what was seen of each; undefined: any path. */
-  readonly paths: ReadonlyMap<string, number> | undefined;
-  readonly count: number;
 }
 
 /**
  * A policy in YAML: for each destination that one rule served a set of methods, with the paths as templates; most used
- * first. Denied and failed exchanges are left out, and no template admits what was denied. The text is deterministic.
+ * first. Denied and failed exchanges are left out, and no template admits what was denied. The text is deterministic, whatever the
+ * order of the events. What is kept of them does not grow with their number.
  */
-export function proposePolicy(events: Iterable<AuditEvent>): string {
-  const seen = new Map<string, Seen>();
-  const denied: RecordedDecision[] = [];
-  const refusedRaw = new RefusedRaw();
-  let partial = 0;
-  for (const event of events) {
+export class PolicyProposal {
+  readonly #seen = new Map<string, Seen>();
+  readonly #denied = new DeniedPaths();
+  readonly #refusedRaw = new RefusedRaw();
+  #partial = 0;
+
+  note(event: AuditEvent): void {
     const recorded = recordedDecision(event);
-    if (recorded === undefined || typeof recorded === 'string') continue;
+    if (recorded === undefined || typeof recorded === 'string') return;
     if (recorded.partial !== undefined && recorded.effect === 'allow') {
-      partial += 1;
-      continue;
+      this.#partial += 1;
+      return;
     }
-    if (recorded.partial === undefined && refusedRaw.note(recorded)) continue;
-    if (recorded.effect === 'allow') note(seen, recorded);
-    else if (recorded.effect === 'deny') denied.push(recorded);
+    if (recorded.partial === undefined && this.#refusedRaw.note(recorded)) return;
+    if (recorded.effect === 'allow') note(this.#seen, recorded);
+    else if (recorded.effect === 'deny') this.#denied.note(recorded);
   }
-  const entries = [...seen.values()].toSorted(
+
+  text(): string {
+    return proposalText([...this.#seen.values()], this.#denied, this.#refusedRaw, this.#partial);
+  }
+}
+
+function proposalText(
+  seen: readonly Seen[],
+  denied: DeniedPaths,
+  refusedRaw: RefusedRaw,
+  partial: number,
+): string {
+  const entries = seen.toSorted(
     (a, b) => b.count - a.count || compareText(destinationText(a), destinationText(b)),
   );
   const untold = partial === 0 ? '' : partialNote(partial);
@@ -88,7 +94,7 @@ function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDeci
     handling,
     injected,
     networks: new Set<string>(),
-    requests: new Map<string, { readonly path: string; readonly method: string; count: number }>(),
+    paths: new SeenPaths(),
     git: new GitSeen(),
     count: 0,
   };
@@ -96,13 +102,7 @@ function note(seen: Map<string, Seen>, { access, event, injected }: RecordedDeci
   entry.count += 1;
   const network = privateNetwork(event.address);
   if (network !== undefined) entry.networks.add(network);
-  if (access.depth === 'request' && !entry.git.note(access)) noteRequest(entry, access);
-}
-
-function noteRequest({ requests }: Seen, { method, path }: RequestAccess): void {
-  const request = requests.get(`${method} ${path}`) ?? { method, path, count: 0 };
-  request.count += 1;
-  requests.set(`${method} ${path}`, request);
+  if (access.depth === 'request' && !entry.git.note(access)) entry.paths.note(access.method, access.path);
 }
 
 /** The network that a rule must name for the address guard to let its address through. */
@@ -113,57 +113,17 @@ function privateNetwork(address: string | undefined): string | undefined {
 }
 
 /** One rule for each thing that git did, and one for each set of methods that some template was used with. */
-function rulesOf(entry: Seen, denied: readonly RecordedDecision[]): readonly ProposedRule[] {
-  if (entry.handling !== 'intercept') return [{ methods: [], paths: undefined, count: entry.count }];
-  for (const access of entry.git.listingsAlone()) noteRequest(entry, access);
-  const templates = new Map<string | undefined, { methods: Set<string>; count: number }>();
-  for (const { method, path, count } of entry.requests.values()) {
-    const pattern = templateFor(entry.destination, method, path, denied);
-    const template = templates.get(pattern) ?? { methods: new Set(), count: 0 };
-    templates.set(pattern, template);
-    template.methods.add(method);
-    template.count += count;
-  }
-  const rules = new Map<
-    string,
-    { methods: readonly string[]; paths: Map<string, number> | undefined; count: number }
-  >();
-  for (const [pattern, { methods, count }] of templates) {
-    const sorted = [...methods].toSorted();
-    const isOpen = pattern === undefined || templates.size > patternsMax;
-    const key = JSON.stringify([sorted, isOpen]);
-    const rule = rules.get(key) ?? { methods: sorted, paths: isOpen ? undefined : new Map(), count: 0 };
-    rules.set(key, rule);
-    rule.count += count;
-    if (pattern !== undefined) rule.paths?.set(pattern, count);
-  }
-  const gitRules = entry.git.rules().map((git) => ({ git, methods: [], paths: undefined, count: git.count }));
-  return [...gitRules, ...rules.values()].toSorted(
+function rulesOf(
+  { handling, destination, git, paths, count: total }: Seen,
+  denied: DeniedPaths,
+): readonly ProposedRule[] {
+  if (handling !== 'intercept') return [{ methods: [], paths: undefined, count: total }];
+  for (const { method, path, count } of git.listingsAlone()) paths.note(method, path, count);
+  const rules = paths.rules((method, pattern) => denied.contradicts(destination, method, pattern));
+  const gitRules = git.rules().map((one) => ({ git: one, methods: [], paths: undefined, count: one.count }));
+  return [...gitRules, ...rules].toSorted(
     (a, b) => b.count - a.count || compareText(a.methods.join(), b.methods.join()),
   );
-}
-
-/** A template that admits nothing which was denied there, else the path itself. */
-function templateFor(
-  { scheme, host, port }: Destination,
-  method: string,
-  path: string,
-  denied: readonly RecordedDecision[],
-): string | undefined {
-  const pattern = pathTemplate(path);
-  if (pattern === undefined) return undefined;
-  const contradicts = denied.some(
-    ({ access, partial }) =>
-      access.depth === 'request' &&
-      access.method === method &&
-      access.destination.host === host &&
-      access.destination.port === port &&
-      access.destination.scheme === scheme &&
-      // Of a path that is not all there nobody can tell what admits it.
-      (partial !== undefined || mayAdmit(pattern, access.path)),
-  );
-  const literal = literalPattern(path);
-  return contradicts && admits(literal, path) ? literal : pattern;
 }
 
 const standardPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };

@@ -55,59 +55,71 @@ export interface Replay {
   readonly notReplayed: readonly { readonly reason: string; readonly count: number }[];
 }
 
-/** Decides every recorded request again, with the session's facts and at the time of the event. */
-export function replay(events: Iterable<AuditEvent>, policy: CompiledPolicy, sessions: SessionFacts): Replay {
-  const judge = new Judge(policy, sessions);
-  const changes = new Groups<Omit<ChangeGroup, 'count'>>();
-  const unsure = new Groups<Omit<UnsureGroup, 'count'>>();
-  const skipped = new Groups<{ readonly reason: string }>();
-  let replayed = 0;
-  let unchanged = 0;
-  let fieldsUnseen = 0;
-  for (const event of events) {
+/** Decides every recorded request again, with the session's facts and at the time of the event; what is kept is what differs. */
+export class PolicyReplay {
+  readonly #policy: CompiledPolicy;
+  readonly #judge: Judge;
+  readonly #changes = new Groups<Omit<ChangeGroup, 'count'>>();
+  readonly #unsure = new Groups<Omit<UnsureGroup, 'count'>>();
+  readonly #skipped = new Groups<{ readonly reason: string }>();
+  #replayed = 0;
+  #unchanged = 0;
+  #fieldsUnseen = 0;
+
+  constructor(policy: CompiledPolicy, sessions: SessionFacts) {
+    this.#policy = policy;
+    this.#judge = new Judge(policy, sessions);
+  }
+
+  note(event: AuditEvent): void {
     const recorded = recordedDecision(event);
-    if (recorded === undefined) continue;
+    if (recorded === undefined) return;
     if (typeof recorded === 'string') {
-      skipped.add([recorded], { reason: recorded });
-      continue;
+      this.#skipped.add([recorded], { reason: recorded });
+      return;
     }
-    replayed += 1;
+    this.#replayed += 1;
     const request = describeAccess(recorded.access);
     if (recorded.partial !== undefined) {
       const { field, bytes } = recorded.partial;
       const reason = `only the beginning of its ${field} is recorded`;
-      unsure.add([request, field, String(bytes)], { request: `${request}${cutNote(bytes)}`, reason });
-      continue;
+      this.#unsure.add([request, field, String(bytes)], { request: `${request}${cutNote(bytes)}`, reason });
+      return;
     }
-    const decision = judge.decide(recorded);
-    if (typeof decision === 'string') {
-      unsure.add([request, decision], { request, reason: decision });
-      continue;
-    }
-    if (judge.refusesFields(decision, recorded)) fieldsUnseen += 1;
+    const decision = this.#judge.decide(recorded);
+    if (typeof decision === 'string') this.#unsure.add([request, decision], { request, reason: decision });
+    else this.#compare(recorded, request, decision);
+  }
+
+  #compare(recorded: RecordedDecision, request: string, decision: Decision): void {
+    if (this.#judge.refusesFields(decision, recorded)) this.#fieldsUnseen += 1;
     const { effect, rule, injected } = recorded;
     const was = { effect, rule, injected: injected.toSorted() };
     const would = outcomeOf(decision);
     const change = changeOf(was, would);
-    if (change === undefined) unchanged += 1;
-    else {
-      const key = [change, request, JSON.stringify(was), JSON.stringify(would)];
-      changes.add(key, { change, request, was, would, traceId: event.traceId });
+    if (change === undefined) {
+      this.#unchanged += 1;
+      return;
     }
+    const key = [change, request, JSON.stringify(was), JSON.stringify(would)];
+    this.#changes.add(key, { change, request, was, would, traceId: recorded.event.traceId });
   }
-  const all = changes.list();
-  const isFlip = ({ change }: { readonly change: Change }): boolean =>
-    change !== 'rule' && change !== 'failed → deny';
-  return {
-    policyVersion: policy.version,
-    replayed,
-    unchanged,
-    flips: all.filter(isFlip),
-    others: all.filter((one) => !isFlip(one)),
-    unsure: unsure.list(),
-    fieldsUnseen,
-    notReplayed: skipped.list(),
-  };
+
+  result(): Replay {
+    const all = this.#changes.list();
+    const isFlip = ({ change }: { readonly change: Change }): boolean =>
+      change !== 'rule' && change !== 'failed → deny';
+    return {
+      policyVersion: this.#policy.version,
+      replayed: this.#replayed,
+      unchanged: this.#unchanged,
+      flips: all.filter(isFlip),
+      others: all.filter((one) => !isFlip(one)),
+      unsure: this.#unsure.list(),
+      fieldsUnseen: this.#fieldsUnseen,
+      notReplayed: this.#skipped.list(),
+    };
+  }
 }
 
 function outcomeOf(decision: Decision): Outcome {

@@ -14,15 +14,15 @@ import { describeAccess } from '../../policy/denial.ts';
 import { explain } from '../../policy/explain.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
-import { readRecords } from '../operator/audit-records.ts';
+import { withRecords } from '../operator/audit-records.ts';
 import { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { postureOption, requestAccess } from './explain-access.ts';
 import { gitAccesses } from './git-accesses.ts';
-import { proposePolicy } from './policy-proposal.ts';
+import { PolicyProposal } from './policy-proposal.ts';
 import { type CheckProblem, policyWarnings, problemsOf, problemText } from '../gateway/policy-warnings.ts';
-import { replay, replayText } from './policy-replay.ts';
+import { PolicyReplay, replayText } from './policy-replay.ts';
 import { history, openPublished, publish, rollBack, show, withdraw } from './published.ts';
 import { jsonLine } from '../terminal/text-table.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
@@ -132,11 +132,12 @@ function accessesOf({
 }
 
 async function learn({ options, arguments: { AUDIT: file } }: LearnInput): Promise<number> {
-  const { events } = await readRecords(
-    { ...options, ...(file === undefined ? {} : { audit: file }) },
-    Date.now(),
-  );
-  process.stdout.write(proposePolicy(events));
+  const place = { ...options, ...(file === undefined ? {} : { audit: file }) };
+  const proposal = new PolicyProposal();
+  await withRecords(place, Date.now(), async ({ events }) => {
+    for await (const event of events) proposal.note(event);
+  });
+  process.stdout.write(proposal.text());
   return 0;
 }
 
@@ -145,8 +146,11 @@ async function replayPolicy({ options, arguments: { FILE: named } }: ReplayInput
   if (files.length === 0)
     throw new ProxyError('usage', 'which policy? upstreamproxy policy replay FILE --audit AUDIT');
   const { policy } = await openPolicy(files, options.config);
-  const { events, sessions } = await readRecords(options, Date.now());
-  const result = replay(events, policy, sessions);
+  const result = await withRecords(options, Date.now(), async ({ events, sessions }) => {
+    const replaying = new PolicyReplay(policy, sessions);
+    for await (const event of events) replaying.note(event);
+    return replaying.result();
+  });
   process.stdout.write(options.json ? jsonLine(result) : replayText(result));
   return options['fail-on-flip'] && result.flips.length > 0 ? 1 : 0;
 }

@@ -7,14 +7,16 @@ import type { EventFilter } from '../../api/admin/schemas.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { AuditQuery } from '../../store/store.ts';
+import type { AuditFilter } from '../../store/audit-search.ts';
+import type { Store } from '../../store/store.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { given } from './admin-parts.ts';
 import { VisibleEvents } from './visible-events.ts';
 
 const countDefault = 100;
-/** Events of one question to the store; between two the loop serves others. */
+/** Events that one question to the store gives, and how many it looks at for them; between two the loop serves others. */
 const scanBatch = 500;
+const lookBatch = 2_000;
 
 export const eventOperations: Handlers<'exchanges' | 'exchange'> = {
   exchanges: page,
@@ -27,13 +29,56 @@ export const eventOperations: Handlers<'exchanges' | 'exchange'> = {
   },
 };
 
-/**
- * What the store itself looks for, by an index: then it reads no more than it gives. The rest is looked at here, within
- * `adminScannedEventsMax`.
- */
-function storeFilter({ session, verdict }: EventFilter): Partial<AuditQuery> {
-  if (session !== undefined) return { sessionId: session };
-  return verdict === undefined || verdict === 'allow' ? {} : { verdict };
+/** What the store itself looks for; the rest is looked at here. */
+function storeFilter({ session, principal, host, trace, verdict, kind, since }: EventFilter): AuditFilter {
+  return {
+    ...given('sessionId', session),
+    ...given('principal', principal),
+    ...given('host', host?.toLowerCase()),
+    ...given('trace', trace),
+    ...given('verdict', verdict),
+    ...given('kind', kind),
+    ...given('fromMs', since === undefined ? undefined : Date.parse(since)),
+  };
+}
+
+/** One step of a page. */
+interface Step {
+  readonly events: readonly AuditEvent[];
+  /** Where the next step goes on; undefined where there is nothing more. */
+  readonly next: string | undefined;
+  readonly looked: number;
+}
+
+async function older({ audit }: Store, filter: EventFilter, cursor: string | undefined): Promise<Step> {
+  const search = {
+    ...storeFilter(filter),
+    ...given('beforeId', cursor),
+    limit: scanBatch,
+    lookMax: lookBatch,
+  };
+  const { events, next } = await audit.search(search);
+  return {
+    events,
+    next,
+    looked: events.length < scanBatch && next !== undefined ? lookBatch : events.length,
+  };
+}
+
+async function newer({ audit }: Store, { session, verdict }: EventFilter, cursor: string): Promise<Step> {
+  // By an index each, in the order of storing.
+  const filter =
+    session !== undefined
+      ? { sessionId: session }
+      : verdict === undefined || verdict === 'allow'
+        ? {}
+        : { verdict };
+  const events = await audit.query({ ...filter, sinceId: cursor, limit: scanBatch });
+  return {
+    events,
+    next: events.length < scanBatch ? undefined : events.at(-1)?.id,
+    looked: events.length,
+  };
 }
 
 /** Of an event that is not there the store could not tell the place without looking at all. @throws ProxyError operation_unknown */
@@ -55,19 +100,18 @@ async function page(parts: AdminParts, asked: Asked<'exchanges'>): Promise<Page>
   await requireCursor(parts, before ?? after);
   const matches = eventMatcher(filter);
   const visible = new VisibleEvents(asked.operator, store.sessions);
-  const isForward = after !== undefined;
   const items: AuditEvent[] = [];
-  let cursor = isForward ? after : before;
-  for (let scanned = 0; scanned < defaultLimits.adminScannedEventsMax; scanned += scanBatch) {
-    const place = given(isForward ? 'sinceId' : 'beforeId', cursor);
-    const order = isForward ? 'oldest' : 'newest';
-    const events = await store.audit.query({ ...storeFilter(filter), ...place, limit: scanBatch, order });
-    for (const event of events) {
-      cursor = event.id;
+  let cursor = after ?? before;
+  for (let looked = 0; looked < defaultLimits.adminScannedEventsMax;) {
+    const step =
+      after === undefined ? await older(store, filter, cursor) : await newer(store, filter, cursor ?? after);
+    for (const event of step.events) {
       if (matches(event) && (await visible.sees(event))) items.push(event);
-      if (items.length >= count) return pageOf(items, event, cursor);
+      if (items.length >= count) return pageOf(items, event, event.id);
     }
-    if (events.length < scanBatch) return { items };
+    if (step.next === undefined) return { items };
+    cursor = step.next;
+    looked += step.looked;
     await nextTurn();
   }
   const last = cursor === undefined ? undefined : await store.audit.find(cursor);

@@ -24,17 +24,22 @@ export function isoTime(ms: number): string {
   return isoText;
 }
 
-const traceIdBytes = 16;
+const traceIdBytes = 12;
 /** Random bytes are drawn for 256 ids at once: a call costs twenty times what its bytes do. */
 const traceIdPool = Buffer.alloc(256 * traceIdBytes);
 let traceIdOffset = traceIdPool.length;
 
-/** 16 random bytes in hex, the form of a W3C trace id. */
+/**
+ * The second in which it is made and 12 random bytes, in hex: the form of a W3C trace id. An index of ids that begin with the time grows
+ * at its end, where one of random ids is written all over.
+ */
 export function newTraceId(): string {
+  const seconds = Math.trunc(Date.now() / 1000) % 2 ** 32;
   if (traceIdOffset === traceIdPool.length) {
     randomFillSync(traceIdPool);
     traceIdOffset = 0;
   }
   traceIdOffset += traceIdBytes;
-  return traceIdPool.toString('hex', traceIdOffset - traceIdBytes, traceIdOffset);
+  const random = traceIdPool.toString('hex', traceIdOffset - traceIdBytes, traceIdOffset);
+  return seconds.toString(16).padStart(8, '0') + random;
 }

@@ -26,11 +26,13 @@ export async function pruneAudit(database: PostgresDatabase, bounds: AuditBounds
   if (beforeMs !== undefined && (await hasOlder(database, beforeMs)))
     removed += await database.transaction(async (statements) => {
       await lockAudit(statements);
-      return await statements.run(
+      const count = await statements.run(
         `DELETE FROM audit WHERE sequence IN
            (SELECT sequence FROM audit WHERE time_ms < $1 ORDER BY time_ms LIMIT $2)`,
         [beforeMs, batch],
       );
+      await statements.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
+      return count;
     });
   if (removed >= batch || !isOver(bounds, await auditHeld(database))) return removed;
   // Of two gateways that look at once, the second sees what the first removed.

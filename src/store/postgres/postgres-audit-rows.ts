@@ -21,11 +21,12 @@ export async function putMarkers(
 
 /** A batch whose outcome was uncertain is appended again, so the same id twice is one event. A trigger keeps the sums. */
 export async function putEvents(statements: Statements, entries: readonly AuditEntry[]): Promise<void> {
+  const found = entries.map(({ json }) => foundBy(json));
   await statements.run(
-    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
-     SELECT id, time_ms, session_id, verdict, kind, event
-     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-       WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, place)
+    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, host, principal, trace)
+     SELECT id, time_ms, session_id, verdict, kind, event, host, principal, trace
+     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+       WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, host, principal, trace, place)
      ORDER BY place
      ON CONFLICT (id) DO NOTHING`,
     [
@@ -35,8 +36,20 @@ export async function putEvents(statements: Statements, entries: readonly AuditE
       entries.map(({ verdict }) => verdict),
       entries.map(({ kind }) => kind),
       entries.map(({ json }) => json),
+      found.map(({ host }) => host),
+      found.map(({ principal }) => principal),
+      found.map(({ trace }) => trace),
     ],
   );
   const ended = entries.filter(({ wasOpen }) => wasOpen === true).map(({ id }) => id);
   if (ended.length > 0) await statements.run('DELETE FROM audit_open WHERE id = ANY ($1::text[])', [ended]);
+}
+
+/** What an event is found by beside the facts of its entry: columns of their own. */
+function foundBy(json: string): Readonly<Record<'host' | 'principal' | 'trace', string | null>> {
+  const event: unknown = JSON.parse(json);
+  // Only looked into, each field by its type.
+  const { host, principal, traceId } = (event ?? {}) as Readonly<Record<string, unknown>>;
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  return { host: text(host), principal: text(principal), trace: text(traceId) ?? '' };
 }

@@ -2,6 +2,15 @@
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { auditEventOf } from '../audit-row.ts';
+import {
+  type AuditPage,
+  type AuditPeriod,
+  auditPeriod,
+  type AuditSearch,
+  type PeriodPage,
+  type SearchEngine,
+  searchAudit,
+} from '../audit-search.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
 import { integerOf } from '../stored-row.ts';
 import { auditHeld, lockAudit, pruneAudit } from './postgres-audit-pruning.ts';
@@ -14,9 +23,11 @@ export class PostgresAudit implements AuditStore {
   readonly delivery: PostgresDelivery;
   readonly #database: PostgresDatabase;
   readonly #holder: PostgresHolder;
+  readonly #engine: SearchEngine;
 
   constructor(database: PostgresDatabase, holder: PostgresHolder) {
     this.#database = database;
+    this.#engine = searchEngine(database);
     this.#holder = holder;
     this.delivery = new PostgresDelivery(database);
   }
@@ -49,6 +60,14 @@ export class PostgresAudit implements AuditStore {
   async find(id: string): Promise<AuditEvent | undefined> {
     const row = await this.#database.get('SELECT event FROM audit WHERE id = $1', [id]);
     return row === undefined ? undefined : auditEventOf(row);
+  }
+
+  search(search: AuditSearch): Promise<AuditPage> {
+    return searchAudit(this.#engine, search);
+  }
+
+  period(period: AuditPeriod): Promise<PeriodPage> {
+    return auditPeriod(this.#engine, period);
   }
 
   async #sequenceOf(id: string): Promise<number | undefined> {
@@ -94,4 +113,17 @@ export function auditStatement(
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   const direction = query.order === 'newest' ? 'DESC' : 'ASC';
   return { sql: `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT $1`, values };
+}
+
+/** How the audit is searched; a test looks at the plans. */
+export function searchEngine(database: Pick<PostgresDatabase, 'all'>): SearchEngine {
+  return {
+    all: (sql, values) => database.all(sql, values),
+    place: (number) => `$${number}`,
+    listed: 'sequence = ANY (?::bigint[])',
+    newestOfHosts: `SELECT found.host, found.sequence FROM unnest($1::text[]) AS wanted (host) CROSS JOIN LATERAL (
+        SELECT audit.host, sequence FROM audit WHERE audit.host IS NOT NULL
+          AND (audit.host, sequence) < (wanted.host, $2) AND (audit.host, sequence) > (wanted.host, $3)
+        ORDER BY audit.host DESC, sequence DESC LIMIT $4) AS found`,
+  };
 }

@@ -1,6 +1,7 @@
 // The schema of the PostgreSQL store as migrations, which only go forward.
 
 import type { Migration } from '../schema-version.ts';
+import { auditIndexesScript } from './postgres-audit-indexes.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
 export const changeChannel = 'upstreamproxy_change';
@@ -295,4 +296,5 @@ export const migrations: readonly Migration[] = [
       );
     `,
   },
+  { version: 5, servesFrom: 1, script: auditIndexesScript },
 ];

@@ -22,6 +22,7 @@ export function pruneAudit(database: SqliteDatabase, bounds: AuditBounds): numbe
       { beforeMs, batch },
     );
   }
+  if (removed > 0) database.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
   // Most looks find nothing, and need no lock.
   if (removed >= batch || !isOver(bounds, auditHeld(database))) return removed;
   // Of two processes that look at once, the second sees what the first removed.

@@ -56,8 +56,19 @@ export function writeAudit(database: SqliteDatabase, { records, holder }: AuditB
       count += 1;
     }
     sums.write(database);
+    markTime(database);
     return count;
   });
+}
+
+/** No event so far is of a later time; one such mark in ten seconds is enough. */
+function markTime(database: SqliteDatabase): void {
+  database.run(
+    `INSERT INTO audit_mark (sequence, high_ms)
+     SELECT (SELECT max(sequence) FROM audit), high.ms FROM (SELECT max(time_ms) AS ms FROM audit) AS high
+     WHERE high.ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM audit_mark WHERE high_ms > high.ms - 10000)
+     ON CONFLICT (sequence) DO NOTHING`,
+  );
 }
 
 function writeMarker(database: SqliteDatabase, { id, json }: AuditPayload, holder: string): void {

@@ -8,6 +8,15 @@ import { ProcessHolders } from '../process-holders.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import { auditEventOf } from '../audit-row.ts';
 import { AuditRecordWriter } from '../audit-records.ts';
+import {
+  type AuditPage,
+  type AuditPeriod,
+  auditPeriod,
+  type AuditSearch,
+  type PeriodPage,
+  type SearchEngine,
+  searchAudit,
+} from '../audit-search.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
@@ -19,11 +28,13 @@ export class SqliteAudit implements AuditStore {
   readonly #path: string | undefined;
   readonly #holders: ProcessHolders | undefined;
   readonly #records = new AuditRecordWriter();
+  readonly #engine: SearchEngine;
   #batches = 0;
   #writer: AuditWriter | undefined;
 
   constructor(database: SqliteDatabase, path?: string) {
     this.#database = database;
+    this.#engine = searchEngine(database);
     this.#path = path;
     this.#holders = path === undefined ? undefined : new ProcessHolders(path);
   }
@@ -75,8 +86,9 @@ export class SqliteAudit implements AuditStore {
       ['kind', query.kind],
     ] as const) {
       if (value === undefined) continue;
-      // By which the index of what was not allowed serves it.
+      // By which the partial index serves it.
       if (column === 'verdict' && value !== 'allow') conditions.push("verdict <> 'allow'");
+      if (column === 'kind' && value !== 'exchange') conditions.push("kind <> 'exchange'");
       conditions.push(`${column} = :${column}`);
       parameters[column] = value;
     }
@@ -102,6 +114,14 @@ export class SqliteAudit implements AuditStore {
     return row === undefined ? undefined : auditEventOf(row);
   }
 
+  search(search: AuditSearch): Promise<AuditPage> {
+    return searchAudit(this.#engine, search);
+  }
+
+  period(period: AuditPeriod): Promise<PeriodPage> {
+    return auditPeriod(this.#engine, period);
+  }
+
   #sequenceOf(id: string): number | undefined {
     const row = this.#database.get('SELECT sequence FROM audit WHERE id = :id', { id });
     return row === undefined ? undefined : integerOf(row, 'sequence');
@@ -116,4 +136,24 @@ export class SqliteAudit implements AuditStore {
   async held(): Promise<AuditHeld> {
     return auditHeld(this.#database);
   }
+}
+
+function searchEngine(database: SqliteDatabase): SearchEngine {
+  return {
+    all: async (sql, values) =>
+      database.all(
+        sql,
+        Object.fromEntries(
+          values.map((value, at) => [
+            `v${at + 1}`,
+            typeof value === 'object' ? JSON.stringify(value) : value,
+          ]),
+        ),
+      ),
+    place: (number) => `:v${number}`,
+    listed: 'sequence IN (SELECT value FROM json_each(?))',
+    newestOfHosts: `SELECT wanted.value AS host, audit.sequence FROM json_each(:v1) AS wanted CROSS JOIN audit
+      WHERE audit.sequence IN (SELECT sequence FROM audit AS one WHERE one.host = wanted.value
+        AND one.sequence < :v2 AND one.sequence > :v3 ORDER BY one.sequence DESC LIMIT :v4)`,
+  };
 }

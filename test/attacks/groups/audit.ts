@@ -26,6 +26,8 @@ async function fullDisk(a: Arena): Promise<void> {
     },
     query: async () => [],
     find: async () => undefined,
+    search: async () => ({ events: [] }),
+    period: async () => ({ events: [] }),
     leftOpen: async () => [],
     prune: async () => 0,
     held: async () => ({ events: 0, bytes: 0 }),

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { readRecords } from '../../../src/cli/operator/audit-records.ts';
+import { type RecordOptions, type Records, withRecords } from '../../../src/cli/operator/audit-records.ts';
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 import { exchange } from '../policy-events.ts';
@@ -18,6 +19,16 @@ const enrolled = {
   details: { claims: { team: 'red' }, posture: { jailed: true } },
 } as const;
 const events = [enrolled, at('05T23:59', '/old'), at('06T00:00', '/edge'), at('07T00:00', '/new')];
+
+async function readRecords(
+  place: RecordOptions,
+  now: number,
+): Promise<{ events: readonly AuditEvent[]; sessions: Records['sessions'] }> {
+  return await withRecords(place, now, async ({ events: stream, sessions }) => ({
+    events: await Array.fromAsync(stream),
+    sessions,
+  }));
+}
 
 test('what is older is left out, of a file and of a store, and what its session is stays known', async () => {
   await withTemporaryDirectory(async (directory) => {

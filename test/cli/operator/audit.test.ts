@@ -51,7 +51,12 @@ test('by trace, host and age the last that fit are shown, with why under what wa
     await store.audit.append(
       events.map((fields, i) => {
         const entry = auditEntry(String(i + 1));
-        return { ...entry, json: JSON.stringify({ ...(JSON.parse(entry.json) as object), ...fields }) };
+        const timeMs = Date.parse(fields.time);
+        return {
+          ...entry,
+          timeMs,
+          json: JSON.stringify({ ...(JSON.parse(entry.json) as object), ...fields }),
+        };
       }),
     );
   }
@@ -67,7 +72,7 @@ test('by trace, host and age the last that fit are shown, with why under what wa
   assert.equal(cause, '    No rule allows it. | rule x came close\\u{1b}[2J');
   assert.deepEqual(others, []);
   assert.match((await tail('--host', '.A.example.com')).join('\n'), /b\.a\.example\.com/);
-  assert.deepEqual(await tail('--trace', 'nothing'), []);
+  assert.deepEqual(await tail('--trace', 'ffff'), []);
   const json = await mustRun(launcher, [
     'audit',
     'tail',

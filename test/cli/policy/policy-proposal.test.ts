@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
-import { proposePolicy } from '../../../src/cli/policy/policy-proposal.ts';
-import { replay } from '../../../src/cli/policy/policy-replay.ts';
 import type { CompiledPolicy } from '../../../src/policy/compiled-policy.ts';
 import { access, nowMs, policyOf, principal, problemsOf, verdict } from '../../policy/fixture.ts';
 import { exchange, refused } from '../policy-events.ts';
+import { proposePolicy, replay } from '../policy-learning.ts';
 
 /** What is learnt is sound, and decides what it was learnt from as it was decided. */
 function learn(events: readonly AuditEvent[]): { text: string; policy: CompiledPolicy } {

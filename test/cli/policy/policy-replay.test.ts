@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { replay, replayText, type Replay } from '../../../src/cli/policy/policy-replay.ts';
+import { replayText, type Replay } from '../../../src/cli/policy/policy-replay.ts';
 import type { SessionFacts } from '../../../src/cli/operator/session-facts.ts';
-import { sessionsOfEvents } from '../../../src/cli/operator/session-facts.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { policyOf } from '../../policy/fixture.ts';
 import { exchange, refused } from '../policy-events.ts';
+import { replay, sessionsOfEvents } from '../policy-learning.ts';
 
 const known: SessionFacts = new Map([['s', { claims: { team: 'a' }, posture: ['jailed'] }]]);
 

@@ -61,15 +61,15 @@ test('a question that finds little says how far it looked, and goes on there', a
     Array.from({ length: count }, (_, i) =>
       event(named(i), {
         time: new Date(i * 1000).toISOString(),
-        host: i === 0 ? 'old.example' : 'a.example',
+        path: i === 0 ? '/old' : '/a',
       }),
     ),
   );
-  const { json } = await scene.call('GET', '/v1/exchanges?host=old.example', { token });
+  const { json } = await scene.call('GET', '/v1/exchanges?path=/old', { token });
   const first = json as Page;
   assert.deepEqual([first.items.length, first.next], [0, named(5)]);
   assert.equal(first.searchedTo, new Date(5000).toISOString());
-  const all = await pages(scene, token, 'host=old.example');
+  const all = await pages(scene, token, 'path=/old');
   assert.deepEqual(
     all.map(({ items }) => items.length),
     [0, 1],
@@ -219,7 +219,11 @@ test('what no index of the store serves is looked for within the bound of a page
   const token = await scene.token('viewer');
   const count = defaultLimits.adminScannedEventsMax + 5;
   await scene.append(Array.from({ length: count }, (_, i) => event(named(i), { verdict: 'deny' })));
-  for (const query of ['kind=session', 'verdict=allow', 'verdict=allow&kind=session']) {
+  for (const query of ['kind=session', 'host=other.example', 'verdict=error', 'principal=p&verdict=deny']) {
+    const { json } = await scene.call('GET', `/v1/exchanges?${query}`, { token });
+    assert.deepEqual(json, { items: [] }, query);
+  }
+  for (const query of ['verdict=allow', 'method=PUT', 'verdict=allow&rule=r']) {
     const { json } = await scene.call('GET', `/v1/exchanges?${query}`, { token });
     const { items, next } = json as Page;
     assert.deepEqual([items.length, next], [0, named(5)], query);

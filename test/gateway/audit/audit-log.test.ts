@@ -44,6 +44,14 @@ class UncertainStore implements AuditStore {
     return [];
   }
 
+  async search(): Promise<{ events: readonly AuditEvent[] }> {
+    return { events: [] };
+  }
+
+  async period(): Promise<{ events: readonly AuditEvent[] }> {
+    return { events: [] };
+  }
+
   async find(): Promise<AuditEvent | undefined> {
     return undefined;
   }

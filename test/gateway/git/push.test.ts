@@ -5,8 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { proposePolicy } from '../../../src/cli/policy/policy-proposal.ts';
-import { replay } from '../../../src/cli/policy/policy-replay.ts';
 import { policyOf } from '../../policy/fixture.ts';
 import { mustRun } from '../../support/command.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
@@ -15,6 +13,7 @@ import { openGitScene } from '../support/git-scene.ts';
 import type { GitScene } from '../support/git-scene.ts';
 import { skipWithout } from '../../support/tools.ts';
 import { sendRaw } from '../support/raw-http.ts';
+import { proposePolicy, replay } from '../../cli/policy-learning.ts';
 
 const agentRule = `
   - { name: agent-branches, HOST, ADDRESSES, inject: token, git: { repository: acme/project, operations: [fetch, push], refs: refs/heads/agent/** } }`;

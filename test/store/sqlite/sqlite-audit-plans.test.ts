@@ -6,8 +6,15 @@ import { SqliteAudit } from '../../../src/store/sqlite/sqlite-audit.ts';
 import { SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.ts';
 import { migrate } from '../../../src/store/sqlite/sqlite-migrate.ts';
 import type { AuditQuery } from '../../../src/store/store.ts';
+import { searchPlanTable } from '../../conformance/audit-plans.ts';
 
-test('sessions, and verdicts other than allow, are found by an index in the order of storing', async () => {
+interface Watched extends Disposable {
+  readonly audit: SqliteAudit;
+  /** Of the statements since it was emptied. */
+  readonly plans: string[];
+}
+
+async function watchedAudit(): Promise<Watched> {
   const database = await SqliteDatabase.open(':memory:', 'normal');
   migrate(database);
   const plans: string[] = [];
@@ -24,11 +31,17 @@ test('sessions, and verdicts other than allow, are found by an index in the orde
       };
     },
   });
-  const audit = new SqliteAudit(watched);
+  return { audit: new SqliteAudit(watched), plans, [Symbol.dispose]: () => database.close() };
+}
+
+test('sessions, and verdicts other than allow, are found by an index in the order of storing', async () => {
+  using watched = await watchedAudit();
+  const { audit, plans } = watched;
   const questions: readonly [Partial<AuditQuery>, RegExp][] = [
     [{ sessionId: 'one' }, /^SEARCH audit USING INDEX audit_by_session/],
     [{ verdict: 'deny' }, /^SEARCH audit USING INDEX audit_not_allowed/],
     [{ verdict: 'error', order: 'newest' }, /^SEARCH audit USING INDEX audit_not_allowed/],
+    [{ kind: 'session' }, /^SEARCH audit USING INDEX audit_no_exchange/],
     [{}, /^SCAN audit$/],
   ];
   for (const [question, expected] of questions) {
@@ -39,5 +52,28 @@ test('sessions, and verdicts other than allow, are found by an index in the orde
     assert.match(plans[0] ?? '', expected);
     assert.doesNotMatch(plans[0] ?? '', /TEMP B-TREE/);
   }
-  database.close();
+});
+
+test('every statement of a search is served by an index, and none sorts what it has not bounded', async () => {
+  using watched = await watchedAudit();
+  const { audit, plans } = watched;
+  await audit.append(searchPlanTable.entries);
+  for (const { search, index } of searchPlanTable.searches) {
+    plans.length = 0;
+    await audit.search({ limit: 2, lookMax: 3, ...search });
+    const all = plans.join('\n');
+    assert.match(
+      all,
+      new RegExp(`USING (?:COVERING )?INDEX ${index}\\b`),
+      `${JSON.stringify(search)}\n${all}`,
+    );
+    for (const plan of plans) {
+      assert.doesNotMatch(plan, /SCAN audit/);
+      // The places that were found are sorted, which are no more than one call looks at.
+      if (plan.includes('TEMP B-TREE')) assert.match(plan, /LIST SUBQUERY|json_each|wanted/);
+    }
+  }
+  plans.length = 0;
+  await audit.period({ fromMs: 5, untilMs: 9, limit: 2 });
+  assert.match(plans.join(), /^SEARCH audit USING INDEX audit_by_time \(time_ms>\? AND time_ms<\?\)$/);
 });

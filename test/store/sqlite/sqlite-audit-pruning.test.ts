@@ -64,7 +64,11 @@ test('the migration sums up what an earlier program stored as the triggers do', 
 });
 
 test('batches and programs of the version before, beside each other, keep the sums that triggers alone would', async () => {
-  const [triggers, batches, mixed] = [await openAt(7), await openAt(8), await openAt(8)];
+  const [triggers, batches, mixed] = [
+    await openAt(7),
+    await openAt(migrations.length),
+    await openAt(migrations.length),
+  ];
   for (let at = 0, turn = 0; at < entries.length; at += 137, turn += 1) {
     // Each batch has some of the one before again, and some twice.
     const batch = entries.slice(Math.max(0, at - 20), at + 137);

@@ -83,10 +83,6 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     ],
   "an operator's run over a whole audit, off the path of any request; its readers of paths have cases": [
     'src/cli/operator/audit-file.ts readAuditFile',
-    'src/cli/operator/audit-records.ts readRecords',
-    'src/cli/operator/session-facts.ts sessionsOfEvents',
-    'src/cli/policy/policy-proposal.ts proposePolicy',
-    'src/cli/policy/policy-replay.ts replay',
   ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
   'files and names of our own folder, and messages about them': [
