@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { auditEventSchema } from '../audit-event.ts';
 import type { AdminRole } from './roles.ts';
+import * as policies from './policy-schemas.ts';
 import * as schemas from './schemas.ts';
 
 export type AdminMethod = 'GET' | 'POST' | 'DELETE';
@@ -162,7 +163,7 @@ export const adminRoutes = {
     path: '/v1/policy',
     role: 'viewer',
     summary: 'The policy in force.',
-    output: schemas.policySchemaOut,
+    output: policies.policySchemaOut,
   },
   checkPolicy: {
     method: 'POST',
@@ -170,8 +171,8 @@ export const adminRoutes = {
     role: 'viewer',
     asks: true,
     summary: 'What is wrong with policy files. Nothing is changed.',
-    body: schemas.checkSchema,
-    output: schemas.checkedSchema,
+    body: policies.checkSchema,
+    output: policies.checkedSchema,
   },
   explainPolicy: {
     method: 'POST',
@@ -179,8 +180,78 @@ export const adminRoutes = {
     role: 'viewer',
     asks: true,
     summary: 'How a request would be decided, and why. Nothing is sent.',
-    body: schemas.explainSchema,
-    output: schemas.explainedSchema,
+    body: policies.explainSchema,
+    output: policies.explainedSchema,
+  },
+  policyText: {
+    method: 'GET',
+    path: '/v1/policy/text',
+    role: 'viewer',
+    summary: 'The files of what is in force.',
+    ofAll: true,
+    output: policies.policyTextSchema,
+  },
+  policyHistory: {
+    method: 'GET',
+    path: '/v1/policy/history',
+    role: 'viewer',
+    summary: 'What was published in the store, the newest first, and what gateways made of it.',
+    ofAll: true,
+    query: policies.policyHistoryQuery,
+    output: page(policies.policyHistoryItemSchema),
+  },
+  policyVersion: {
+    method: 'GET',
+    path: '/v1/policy/versions/{id}',
+    role: 'viewer',
+    summary: 'A published version with its files, as `policy@number`.',
+    ofAll: true,
+    output: policies.policyVersionSchema,
+  },
+  publishedPolicy: {
+    method: 'GET',
+    path: '/v1/policy/published/{id}',
+    role: 'viewer',
+    summary: 'The published version of a policy, by its name.',
+    ofAll: true,
+    output: policies.policyVersionSchema,
+  },
+  publishPolicy: {
+    method: 'POST',
+    path: '/v1/policy/published/{id}',
+    role: 'administrator',
+    summary: 'Publishes a policy under this name, upon the version that was seen.',
+    body: policies.publishSchema,
+    output: policies.publishedSchema,
+    status: 201,
+  },
+  rollBackPolicy: {
+    method: 'POST',
+    path: '/v1/policy/published/{id}/rollback',
+    role: 'administrator',
+    summary: 'Publishes an earlier version again.',
+    body: policies.rollBackSchema,
+    output: policies.publishedSchema,
+    status: 201,
+  },
+  withdrawPolicy: {
+    method: 'POST',
+    path: '/v1/policy/published/{id}/withdraw',
+    role: 'administrator',
+    summary: 'Takes a policy away.',
+    body: policies.withdrawSchema,
+    output: policies.publishedSchema,
+    status: 201,
+  },
+  diffPolicy: {
+    method: 'POST',
+    path: '/v1/policy/diff',
+    role: 'viewer',
+    asks: true,
+    ofAll: true,
+    summary: 'What a change of the policy means.',
+    body: policies.diffSchema,
+    output: policies.diffedSchema,
   },
   credentials: {
     method: 'GET',

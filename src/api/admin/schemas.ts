@@ -2,30 +2,13 @@
 
 import { z } from 'zod';
 import { adminRoles } from './roles.ts';
-
-/** RFC 3339 in UTC with milliseconds. */
-const time = z.iso.datetime({ precision: 3 });
-/** A time as people write it. */
-const anyTime = z.iso.datetime({ offset: true, error: 'write a time such as 2026-01-31T09:00:00Z' });
-const count = z.int().nonnegative();
-const texts = z.array(z.string()).readonly();
-
-/** A whole number as it stands in a query. */
-function number(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, { error: `write a whole number from ${min} to ${max}` })
-    .transform(Number)
-    .pipe(z.int().min(min).max(max));
-}
+import { anyTime, count, id, name, number, texts, time } from './schema-fields.ts';
 
 /** A list in a query: `a,b`. */
 function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return z.enum(values, { error: `write one of ${values.join(', ')}` });
 }
 
-const name = z.string().min(1).max(300);
-const id = z.string().min(1).max(200);
 const verdicts = ['allow', 'deny', 'error', 'info', 'unknown'] as const;
 const eventKinds = ['exchange', 'stream', 'session', 'alarm'] as const;
 export const accessStates = ['pending', 'granted', 'denied', 'revoked', 'ended'] as const;
@@ -140,94 +123,6 @@ export const revokeSchema = z.strictObject({
     .optional()
     .describe('Why; it stands in the audit, and the agent is told.'),
 });
-
-const problemSchema = z
-  .object({
-    severity: z.enum(['error', 'warning']),
-    message: z.string(),
-    file: z.string().optional(),
-    line: count.optional(),
-    column: count.optional(),
-  })
-  .readonly();
-
-const policyFiles = z
-  .array(z.strictObject({ name: z.string().min(1).max(200), text: z.string().max(1_048_576) }))
-  .min(1)
-  .max(100)
-  .describe('Policy files with their texts, in their order.');
-
-export const checkSchema = z.strictObject({ files: policyFiles });
-
-export const checkedSchema = z
-  .object({
-    ok: z.boolean(),
-    version: z.string().optional(),
-    rules: count.optional(),
-    problems: z.array(problemSchema).readonly(),
-  })
-  .readonly();
-
-export const explainSchema = z.strictObject({
-  method: z
-    .string()
-    .regex(/^[A-Za-z]{1,32}$/)
-    .describe('Of the request; CONNECT asks for a connection alone.'),
-  url: z.string().min(1).max(8192),
-  headers: z
-    .array(z.tuple([z.string().max(200), z.string().max(4096)]))
-    .max(100)
-    .optional(),
-  session: id.optional().describe('Judged as this session is, by its claims and posture.'),
-  claims: z.record(z.string(), z.unknown()).optional().describe('Of a token, where no session is named.'),
-  posture: z.array(z.string().max(100)).max(50).optional(),
-  files: policyFiles.optional().describe('Another policy than the one in force.'),
-});
-
-export const explainedSchema = z
-  .object({
-    request: z.string(),
-    policy: z.string().describe('Version of the policy that was asked.'),
-    effect: z.enum(['allow', 'deny']),
-    rule: z.string(),
-    place: z.string().optional(),
-    reason: z.string().optional().describe('What the workload would be told.'),
-    inject: texts.describe('Names of the credentials that would be put on it.'),
-    steps: z
-      .array(
-        z
-          .object({
-            rule: z.string(),
-            place: z.string().optional(),
-            effect: z.enum(['allow', 'deny']),
-            outcome: z.string(),
-            because: z.string(),
-          })
-          .readonly(),
-      )
-      .readonly(),
-    text: z.string().describe('The same for a terminal.'),
-  })
-  .readonly();
-
-export const policySchemaOut = z
-  .object({
-    version: z.string(),
-    ageSeconds: z.number().nonnegative(),
-    staleSeconds: z
-      .number()
-      .nonnegative()
-      .describe('How long the files have held something that cannot be taken.'),
-    mode: z.enum(['files', 'store', 'observe', 'deny']),
-    rules: z
-      .array(
-        z
-          .object({ name: z.string(), place: z.string().optional(), effect: z.enum(['allow', 'deny']) })
-          .readonly(),
-      )
-      .readonly(),
-  })
-  .readonly();
 
 export const credentialSchema = z
   .object({

@@ -27,7 +27,7 @@ const token = {
         viewer: 'look at everything',
         approver: 'and decide requests for access',
         operator: 'and end sessions',
-        administrator: 'and make tokens',
+        administrator: 'and make tokens, and publish policies',
       } satisfies Record<AdminRole, string>,
     },
     for: {

@@ -20,7 +20,14 @@ import { type ConsoleAssets, loadConsole } from './console-assets.ts';
 import { etagMatches, etagOf } from './etag.ts';
 import { followEvents } from './event-operations.ts';
 import { Idempotency, type Sent } from './idempotency.ts';
-import { bearerToken, isStillKnown, type Operator, operatorOfToken, requireRole } from './operator.ts';
+import {
+  bearerToken,
+  isStillKnown,
+  type Operator,
+  operatorOfToken,
+  requireRole,
+  requireStillKnown,
+} from './operator.ts';
 import { runOperation } from './operations.ts';
 import { knownPeerUid } from './peer-identity.ts';
 import { sendEvents } from './send-events.ts';
@@ -198,6 +205,9 @@ class AdminApi {
     const nowMs = parts.clock();
     const query = readQuery(search, route.query);
     const body = await readBody(request, route.body);
+    // A body may take its time to come.
+    if (route.method !== 'GET' && route.asks !== true)
+      await requireStillKnown(parts.store.operators, operator, parts.clock());
     const ifMatch = request.headers['if-match'];
     // Read by the schemas of this operation.
     const asked = { operator, id, query, body, nowMs, ifMatch } as unknown as Asked<AdminOperation>;

@@ -5,6 +5,7 @@ import { accessOperations } from './access-operations.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { eventOperations } from './event-operations.ts';
 import { policyOperations } from './policy-operations.ts';
+import { publishedOperations } from './published-operations.ts';
 import { sessionOperations } from './session-operations.ts';
 import { stateOperations } from './state-operations.ts';
 import { tokenOperations } from './token-operations.ts';
@@ -15,6 +16,7 @@ const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
   ...sessionOperations,
   ...accessOperations,
   ...policyOperations,
+  ...publishedOperations,
   ...tokenOperations,
 };
 

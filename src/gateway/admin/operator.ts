@@ -77,6 +77,16 @@ export async function isStillKnown(
   return token !== undefined && token.revokedMs === undefined && token.expiresMs > nowMs;
 }
 
+/** @throws ProxyError operator_unknown if the token has ended since they came */
+export async function requireStillKnown(
+  store: OperatorStore,
+  operator: Operator,
+  nowMs: number,
+): Promise<void> {
+  if (await isStillKnown(store, operator, nowMs)) return;
+  throw new ProxyError('operator_unknown', 'the token ended while the request was read; nothing was done');
+}
+
 /** A role that a later version stored is none that may do anything here. */
 function roleOf({ role }: StoredOperatorToken): AdminRole {
   const known = adminRoles.find((one) => one === role);

@@ -1,33 +1,42 @@
 // The policy: what is in force, what is wrong with another, and why a request is decided as it is. Nothing is changed or contacted.
 
 import type { OutputOf } from '../../api/admin/routes.ts';
+import { BoundPolicies } from '../../policy/bound-policies.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { AccessRequest, Decision, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
 import { explain, type ExplanationStep } from '../../policy/explain.ts';
 import type { Rule } from '../../policy/rule.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import { formatProblem } from '../../policy/problem.ts';
 import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-access.ts';
-import { policyNames } from '../policies/open-policies.ts';
 import { principalOf } from '../sessions/session-authenticator.ts';
-import { type AdminParts, type Asked, given, type Handlers } from './admin-parts.ts';
+import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import type { PolicyReads } from './policy-reads.ts';
+import { readPolicyFiles, unreadable } from './published-operations.ts';
 import { findSession } from './session-operations.ts';
 
 type Files = Asked<'checkPolicy'>['body']['files'];
+const problemsTold = 20;
 type Explained = OutputOf<'explainPolicy'>;
 
 export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolicy'> = {
   policy: ({ policies, config }) => {
     const policy = policies.current();
     const { mode, paths } = config.policy;
-    const rules = policy instanceof CompiledPolicy ? policy.rules : [];
     return {
       version: policy.version,
       ageSeconds: policies.ageMs() / 1000,
       staleSeconds: policies.staleMs() / 1000,
       mode: mode === 'files' && paths.length === 0 ? 'deny' : mode,
-      rules: rules.map(shownRule),
+      rules: shownRules(policy),
+      refused: (policies.published?.refused ?? []).map(
+        ({ version: { policy: name, number }, sinceMs, problems }) => ({
+          policy: name,
+          number,
+          since: isoTime(sinceMs),
+          problems: problems.slice(0, problemsTold).map(formatProblem),
+        }),
+      ),
     };
   },
   checkPolicy: async (parts, { body }) => {
@@ -42,21 +51,16 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     if (body.files === undefined)
       return explained(parts.policy(), parts.policies.current(), { principal, body, nowMs });
     const read = await readFiles(parts, body.files);
-    if ('problems' in read) {
-      const lines = read.problems.map(
-        ({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`,
-      );
-      throw new ProxyError('usage', `the policy cannot be read: ${lines.slice(0, 5).join('; ')}`);
-    }
+    if ('problems' in read) throw unreadable(read.problems);
     return explained(read.policy, read.policy, { principal, body, nowMs });
   },
 };
 
-function readFiles({ config, policyReads }: AdminParts, files: Files): ReturnType<PolicyReads['read']> {
-  // Commands of `discover` are the gateway's own; a question of a viewer starts none.
-  const { discover: _, ...names } = policyNames(config);
-  const sources = files.map(({ name, text }) => ({ file: name, text }));
-  return policyReads.read(sources, names);
+function readFiles(parts: AdminParts, files: Files): ReturnType<PolicyReads['read']> {
+  return readPolicyFiles(
+    parts,
+    files.map(({ name, text }) => ({ file: name, text })),
+  );
 }
 
 async function principalFor(
@@ -86,19 +90,43 @@ function explained(deciding: Policy, base: Policy, { principal, body, nowMs }: Q
       : judgedAccess(askedRequest(method.toUpperCase(), url, headers.flat()), decide);
   const decision = decide(access);
   const { effect, rule } = decision;
-  const { steps, text } =
-    base instanceof CompiledPolicy ? explain(base, principal, access, nowMs) : { steps: [], text: '' };
+  const parts = partsOf(base, principal);
+  const explanations = parts.map(({ name, policy }) => {
+    const { steps, text } = explain(policy, principal, access, nowMs);
+    return {
+      steps: steps.map((step) => ({ ...shownStep(step), ...given('policy', name) })),
+      text: name === undefined ? text : `policy ${name}:\n${text}`,
+    };
+  });
   return {
     request: describeAccess(access),
     policy: deciding.version,
     effect,
     rule: rule.name,
+    ...given('policyName', rule.policy),
     ...given('place', rule.place),
     ...given('reason', decision.effect === 'deny' ? decision.reason : undefined),
     inject: decision.effect === 'allow' ? decision.inject.map(({ credential }) => credential) : [],
-    steps: steps.map(shownStep),
-    text,
+    steps: explanations.flatMap(({ steps }) => steps),
+    text: explanations.map(({ text }) => text).join('\n'),
   };
+}
+
+/** The policies with rules that a session is judged by. */
+function partsOf(
+  policy: Policy,
+  principal: Principal,
+): readonly { readonly name?: string; readonly policy: CompiledPolicy }[] {
+  if (policy instanceof CompiledPolicy) return [{ policy }];
+  return policy instanceof BoundPolicies ? policy.policiesFor(principal) : [];
+}
+
+function shownRules(policy: Policy): OutputOf<'policy'>['rules'] {
+  if (policy instanceof CompiledPolicy) return policy.rules.map(shownRule);
+  if (!(policy instanceof BoundPolicies)) return [];
+  return policy.policies.flatMap(({ name, policy: { rules } }) =>
+    rules.map((rule) => ({ ...shownRule(rule), policy: name })),
+  );
 }
 
 function shownRule({ reference: { name, place }, effect }: Rule): OutputOf<'policy'>['rules'][number] {

@@ -29,6 +29,13 @@ interface PolicyParts {
   readonly isOnDuty: () => boolean;
 }
 
+/** A file of a policy; `policy` is its name where it is a published one. */
+export interface PolicyFileText {
+  readonly policy?: string;
+  readonly name: string;
+  readonly text: string;
+}
+
 export interface Policies {
   readonly current: () => Policy;
   readonly reload: () => Promise<void>;
@@ -37,6 +44,8 @@ export interface Policies {
   readonly ageMs: () => number;
   /** For how long there has been something newer that cannot be taken; 0: what is in force is the newest. */
   readonly staleMs: () => number;
+  /** The files of what is in force. */
+  readonly texts: () => readonly PolicyFileText[];
   /** Where the policy is that of the store. */
   readonly published?: PublishedPolicies;
 }
@@ -82,6 +91,7 @@ function openObserving(config: GatewayConfig, { log, clock }: PolicyParts): Poli
     onChange: () => undefined,
     ageMs: () => clock() - startMs,
     staleMs: () => 0,
+    texts: () => [],
   };
 }
 
@@ -123,6 +133,7 @@ async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Pol
       const { failure } = source.state;
       return failure === undefined ? 0 : clock() - failure.sinceMs;
     },
+    texts: () => source.sources.map(({ file, text }) => ({ name: file, text })),
   };
 }
 
@@ -170,6 +181,8 @@ async function openPublished(config: GatewayConfig, parts: PolicyParts): Promise
     },
     ageMs: () => clock() - published.sinceMs,
     staleMs: () => Math.max(0, ...published.refused.map(({ sinceMs }) => clock() - sinceMs)),
+    texts: () =>
+      published.held.flatMap(({ version: { policy }, files }) => files.map((file) => ({ policy, ...file }))),
     published,
   };
 }

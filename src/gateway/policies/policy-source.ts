@@ -100,6 +100,11 @@ export class PolicySource implements AsyncDisposable {
     return this.#loaded.policy;
   }
 
+  /** The files of the policy in force. */
+  get sources(): readonly YamlSource[] {
+    return this.#loaded.sources;
+  }
+
   get state(): PolicyState {
     const { policy, sources, warnings } = this.#loaded;
     const files = sources.map(({ file }) => file);

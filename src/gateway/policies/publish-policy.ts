@@ -46,6 +46,7 @@ export interface PublishWish {
 
 export interface Published {
   readonly version: PolicyVersion;
+  readonly files: readonly PolicyText[];
   /** Undefined where there is nothing to compare. */
   readonly diff: PolicyDiff | undefined;
   readonly warnings: readonly Pick<PolicyProblem, 'message' | 'severity'>[];
@@ -74,6 +75,7 @@ export async function publishPolicy(desk: PublishDesk, wish: PublishWish): Promi
   });
   return {
     version,
+    files,
     diff:
       others.before === undefined || checked === undefined
         ? undefined
@@ -105,6 +107,7 @@ export async function rollBackPolicy(
   const version = await store(desk, { ...wish, files }, again);
   return {
     version,
+    files,
     diff:
       others.before === undefined || checked === undefined
         ? undefined

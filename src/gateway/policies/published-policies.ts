@@ -9,7 +9,7 @@ import type { PolicyProblem } from '../../policy/problem.ts';
 import { formatProblem } from '../../policy/problem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { PolicyOutcome, PolicyStore, PolicyVersion } from '../../store/policy-store.ts';
+import type { PolicyOutcome, PolicyStore, PolicyText, PolicyVersion } from '../../store/policy-store.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { loadPolicy, type PolicyLoadingOptions } from './policy-loading.ts';
 import { versionOf, versionOfAll } from './policy-version.ts';
@@ -42,6 +42,7 @@ export interface HeldPolicy {
   readonly version: PolicyVersion;
   /** Undefined: it is withdrawn. */
   readonly policy: CompiledPolicy | undefined;
+  readonly files: readonly PolicyText[];
 }
 
 interface Refusal extends RefusedPolicy {
@@ -176,7 +177,7 @@ export class PublishedPolicies implements AsyncDisposable {
     for (const one of earlier) {
       const result = await this.#read(one, signal);
       if ('problems' in result) continue;
-      this.#held.set(policy, { version: one, policy: result.policy });
+      this.#held.set(policy, { ...result, version: one });
       return one;
     }
     return undefined;
@@ -188,7 +189,7 @@ export class PublishedPolicies implements AsyncDisposable {
     if (signal.aborted) return false;
     const atMs = this.#options.clock();
     if (!('problems' in result)) {
-      this.#held.set(policy, { version, policy: result.policy });
+      this.#held.set(policy, { ...result, version });
       this.#refused.delete(policy);
       await this.#note({ ...this.#outcomeOf(version, atMs), state: 'taken' });
       return true;
@@ -225,11 +226,11 @@ export class PublishedPolicies implements AsyncDisposable {
     version: PolicyVersion,
     signal: AbortSignal,
   ): Promise<
-    | { readonly policy: CompiledPolicy | undefined }
+    | Omit<HeldPolicy, 'version'>
     | { readonly problems: readonly PolicyProblem[]; readonly isPassing?: boolean }
   > {
     const { policy: name, isWithdrawn } = version;
-    if (isWithdrawn) return { policy: undefined };
+    if (isWithdrawn) return { policy: undefined, files: [] };
     const files = await this.#options.store.files(version.hash);
     const place = publishedPlace(version);
     if (files === undefined) {
@@ -242,7 +243,7 @@ export class PublishedPolicies implements AsyncDisposable {
     await setImmediate();
     if ('problems' in result) return result;
     const problems = name === ceilingName ? checkCeiling(result.policy) : [];
-    return problems.length > 0 ? { problems } : { policy: result.policy };
+    return problems.length > 0 ? { problems } : { policy: result.policy, files };
   }
 
   #replace(taken: PolicyVersion): void {

@@ -139,6 +139,7 @@ export async function openAdminScene(
       onChange: () => undefined,
       ageMs: () => 2000,
       staleMs: () => 0,
+      texts: () => [{ name: 'policy.yaml', text: policyText }],
     },
     policy: () => policy,
     metricsText: () => Promise.resolve('upstreamproxy_tunnels 2\n'),

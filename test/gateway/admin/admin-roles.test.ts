@@ -28,6 +28,20 @@ const questions: Readonly<
     path: '/v1/policy/explain',
     body: { method: 'GET', url: 'https://api.example.com/x', session: 'blue' },
   },
+  policyText: { path: '/v1/policy/text' },
+  policyHistory: { path: '/v1/policy/history?policy=main&count=1' },
+  policyVersion: { path: '/v1/policy/versions/main@1' },
+  publishedPolicy: { path: '/v1/policy/published/main' },
+  publishPolicy: {
+    path: '/v1/policy/published/main',
+    body: { files: [{ name: 'p.yaml', text: policyText }], seen: 1, note: 'a test' },
+  },
+  rollBackPolicy: { path: '/v1/policy/published/main/rollback', body: { to: 1, seen: 2 } },
+  withdrawPolicy: { path: '/v1/policy/published/main/withdraw', body: { seen: 3 } },
+  diffPolicy: {
+    path: '/v1/policy/diff',
+    body: { before: { version: 'main@1' }, after: { files: [{ name: 'p.yaml', text: policyText }] } },
+  },
   credentials: { path: '/v1/credentials' },
   limits: { path: '/v1/limits' },
   metrics: { path: '/v1/metrics' },
@@ -47,6 +61,17 @@ async function openScene(): Promise<AdminScene> {
   const scene = await openAdminScene();
   await scene.append([event('e1'), event('e2', { sessionId: 'blue' })]);
   await scene.token('viewer', { id: 'gone' });
+  await scene.store.policies.publish(
+    {
+      policy: 'main',
+      files: [{ name: 'p.yaml', text: 'rules: []' }],
+      version: 'v',
+      publishedMs: scene.nowMs,
+      publishedBy: 'ada',
+    },
+    0,
+    { policiesMax: 10, policyVersionsMax: 10 },
+  );
   return scene;
 }
 
