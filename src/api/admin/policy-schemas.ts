@@ -1,7 +1,7 @@
 // What the admin API takes and gives about policies.
 
 import { z } from 'zod';
-import { anyTime, count, id, number, texts, time } from './schema-fields.ts';
+import { count, id, number, texts, time } from './schema-fields.ts';
 
 const problemSchema = z
   .object({

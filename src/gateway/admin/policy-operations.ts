@@ -94,7 +94,7 @@ function explained(deciding: Policy, base: Policy, { principal, body, nowMs }: Q
   const explanations = parts.map(({ name, policy }) => {
     const { steps, text } = explain(policy, principal, access, nowMs);
     return {
-      steps: steps.map((step) => ({ ...shownStep(step), ...given('policy', name) })),
+      steps: steps.map((step) => shownStep(step, name)),
       text: name === undefined ? text : `policy ${name}:\n${text}`,
     };
   });
@@ -133,7 +133,9 @@ function shownRule({ reference: { name, place }, effect }: Rule): OutputOf<'poli
   return place === undefined ? { name, effect } : { name, place, effect };
 }
 
-function shownStep({ rule, place, effect, outcome, because }: ExplanationStep): Explained['steps'][number] {
-  const step = { rule, effect, outcome, because };
-  return place === undefined ? step : { ...step, place };
+function shownStep(
+  { rule, place, effect, outcome, because }: ExplanationStep,
+  policy: string | undefined,
+): Explained['steps'][number] {
+  return { rule, effect, outcome, because, ...given('place', place), ...given('policy', policy) };
 }

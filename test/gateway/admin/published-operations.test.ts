@@ -109,16 +109,16 @@ test('who lost the token while the body came publishes nothing', async () => {
       'content-length': Buffer.byteLength(body),
     },
   });
-  const answered = once(slow, 'response') as Promise<[{ readonly statusCode: number; resume(): void }]>;
+  const response = once(slow, 'response') as Promise<[{ readonly statusCode: number; resume(): void }]>;
   slow.write(body.slice(0, 20));
   // The token was used, so the head was read and the role was looked at.
   while ((await scene.store.operators.find('lost'))?.usedMs === undefined)
     await scene.call('GET', '/v1/who', {});
   await scene.store.operators.revoke('lost', scene.nowMs);
   slow.end(body.slice(20));
-  const [response] = await answered;
-  response.resume();
-  assert.equal(response.statusCode, 401);
+  const [head] = await response;
+  head.resume();
+  assert.equal(head.statusCode, 401);
   assert.deepEqual(await numbers(scene), []);
   assert.deepEqual(scene.audit.events, []);
 });
