@@ -5,11 +5,12 @@ import type { ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { http } from '../system/http-module.ts';
+import { metricsFormat, type MetricsFormat, metricsTypes } from './metrics-text.ts';
 
 export interface MetricsServerOptions {
   readonly address: string;
   readonly port: number;
-  readonly text: () => string | Promise<string>;
+  readonly text: (format: MetricsFormat) => string | Promise<string>;
 }
 
 /** Listens at once. Gives where: a name that was configured has an address now. @throws ProxyError gateway_port_unusable */
@@ -27,7 +28,7 @@ export async function listenMetrics(
       response.writeHead(404, { 'content-length': 0 }).end();
       return;
     }
-    void respond(response, text);
+    void respond(response, text, metricsFormat(request.headers.accept));
   });
   server.listen({ host: address, port });
   try {
@@ -52,11 +53,15 @@ export async function listenMetrics(
   };
 }
 
-async function respond(response: ServerResponse, text: MetricsServerOptions['text']): Promise<void> {
-  const body = await text();
+async function respond(
+  response: ServerResponse,
+  text: MetricsServerOptions['text'],
+  format: MetricsFormat,
+): Promise<void> {
+  const body = await text(format);
   response
     .writeHead(200, {
-      'content-type': 'text/plain; version=0.0.4',
+      'content-type': metricsTypes[format],
       'content-length': Buffer.byteLength(body),
     })
     .end(body);

@@ -1,12 +1,24 @@
-// Counters and gauges of the gateway in the Prometheus text format, fed by the audit: what is not audited did not happen.
+// Counters, gauges and latencies of the gateway, fed by the audit: what is not audited did not happen.
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import { limitTable } from '../protocol/limits.ts';
 import { defaultLimits, type LimitName } from '../protocol/limits.ts';
 import type { ExchangeSink } from './audit/audit-log.ts';
+import { parseIsoTime } from './audit/event-identity.ts';
+import { addedHistograms, type HistogramCounts, LatencyHistogram } from './latency-histogram.ts';
 
-/** Upper bounds of the durations, in seconds. */
-const durationBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
+const requestBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
+
+/** Upper bounds in seconds, by what is measured. */
+export const latencyBounds = {
+  duration: requestBounds,
+  firstByte: requestBounds,
+  /** A decision takes some 20 µs; one that awaits the commands of a push takes as long as these. */
+  decide: [0.0001, 0.0005, 0.0025, 0.01, 0.05, 0.25, 1],
+} as const;
+export type Latency = keyof typeof latencyBounds;
+
+export type LatencyCounts = Readonly<Record<Latency, HistogramCounts>>;
 
 export interface Gauges {
   readonly tunnels: number;
@@ -27,9 +39,7 @@ export interface Counts {
   readonly limitHits: ReadonlyMap<LimitName, number>;
   /** Attempts to go on with a tunnel, by their outcome. */
   readonly resumes: ReadonlyMap<string, number>;
-  readonly durations: readonly number[];
-  readonly durationCount: number;
-  readonly durationSeconds: number;
+  readonly latencies: LatencyCounts;
   readonly requestBytes: number;
   readonly responseBytes: number;
   /** Undefined for what is left of a process that is gone, and for one that serves nobody. */
@@ -41,9 +51,7 @@ export class Metrics {
   readonly #events = new Map<string, number>();
   readonly #limitHits = new Map<LimitName, number>();
   readonly #resumes = new Map<string, number>();
-  readonly #durations = durationBounds.map(() => 0);
-  #durationCount = 0;
-  #durationSeconds = 0;
+  readonly #latencies = byLatency((name) => new LatencyHistogram(latencyBounds[name]));
   #requestBytes = 0;
   #responseBytes = 0;
 
@@ -57,12 +65,14 @@ export class Metrics {
     if (isLimitName(event.limit)) this.countLimit(event.limit);
     this.#requestBytes += event.requestBytes ?? 0;
     this.#responseBytes += event.responseBytes ?? 0;
-    if (event.kind !== 'exchange' || event.durationMs === undefined) return;
-    const seconds = event.durationMs / 1000;
-    this.#durationCount += 1;
-    this.#durationSeconds += seconds;
-    for (let i = durationBounds.length - 1; i >= 0 && seconds <= (durationBounds[i] ?? 0); i -= 1)
-      this.#durations[i] = (this.#durations[i] ?? 0) + 1;
+    if (event.kind === 'exchange' && event.durationMs !== undefined) this.#record(event, event.durationMs);
+  }
+
+  #record({ traceId, time, times = {} }: AuditEvent, durationMs: number): void {
+    const trace = { id: traceId, atMs: parseIsoTime(time) };
+    this.#latencies.duration.record(durationMs, trace);
+    if (times.firstByteMs !== undefined) this.#latencies.firstByte.record(times.firstByteMs, trace);
+    if (times.decidedMs !== undefined) this.#latencies.decide.record(times.decidedMs, trace);
   }
 
   /** A limit that was reached. Those of audited events are counted with their event. */
@@ -80,9 +90,7 @@ export class Metrics {
       events: new Map(this.#events),
       limitHits: new Map(this.#limitHits),
       resumes: new Map(this.#resumes),
-      durations: [...this.#durations],
-      durationCount: this.#durationCount,
-      durationSeconds: this.#durationSeconds,
+      latencies: byLatency((name) => this.#latencies[name].counts()),
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
       gauges,
@@ -96,9 +104,12 @@ export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges:
     events: addedSeries(all.map(({ events }) => events)),
     limitHits: addedSeries(all.map(({ limitHits }) => limitHits)),
     resumes: addedSeries(all.map(({ resumes }) => resumes)),
-    durations: durationBounds.map((_, i) => sumOf(all, ({ durations }) => durations[i] ?? 0)),
-    durationCount: sumOf(all, (one) => one.durationCount),
-    durationSeconds: sumOf(all, (one) => one.durationSeconds),
+    latencies: byLatency((name) =>
+      addedHistograms(
+        latencyBounds[name],
+        all.map(({ latencies }) => latencies[name]),
+      ),
+    ),
     requestBytes: sumOf(all, (one) => one.requestBytes),
     responseBytes: sumOf(all, (one) => one.responseBytes),
     gauges: addedGauges(all.flatMap(({ gauges }) => (gauges === undefined ? [] : [gauges]))),
@@ -135,76 +146,6 @@ export interface ProcessCounts {
   readonly restarts: number;
 }
 
-/** The exposition, as `text/plain; version=0.0.4`. */
-export function metricsText({ counts, restarts }: ProcessCounts): string {
-  const sum = addedCounts(counts);
-  const { tunnels, liveGrants, auditHealthy, policyAgeSeconds, policyStaleSeconds } = sum.gauges;
-  const { waitingTunnels, keptBytes } = sum.gauges;
-  const resumes = new Map([...sum.resumes].map(([outcome, count]) => [labels({ outcome }), count]));
-  const serving = counts.filter(({ gauges }) => gauges !== undefined).length;
-  const limitHits = new Map([...sum.limitHits].map(([limit, count]) => [labels({ limit }), count]));
-  const lines = [
-    ...series('events_total', 'counter', 'Audit events by kind, verdict, error code and action.', sum.events),
-    ...series(
-      'limit_hits_total',
-      'counter',
-      'How often a limit of docs/reference/limits.md was reached.',
-      limitHits,
-    ),
-    ...single('request_bytes_total', 'counter', 'Bytes of request bodies and streams.', sum.requestBytes),
-    ...single('response_bytes_total', 'counter', 'Bytes of response bodies and streams.', sum.responseBytes),
-    ...histogram(sum),
-    ...single('tunnels', 'gauge', 'Tunnels that are open.', tunnels),
-    ...single(
-      'tunnels_waiting',
-      'gauge',
-      'Of these, those that wait for another connection.',
-      waitingTunnels,
-    ),
-    ...single(
-      'tunnel_kept_bytes',
-      'gauge',
-      'Memory of what was sent to agents and is not acknowledged.',
-      keptBytes,
-    ),
-    ...series(
-      'tunnel_resumes_total',
-      'counter',
-      'Attempts to go on with a tunnel: resumed, refused, or unknown here.',
-      resumes,
-    ),
-    ...single(
-      'live_grants',
-      'gauge',
-      'Exchanges, WebSockets, raw and passed-through streams that run.',
-      liveGrants,
-    ),
-    ...single('audit_healthy', 'gauge', '1 while the audit can be written.', auditHealthy ? 1 : 0),
-    ...single('policy_age_seconds', 'gauge', 'How long the policy has been in force.', policyAgeSeconds),
-    ...single(
-      'policy_stale_seconds',
-      'gauge',
-      'How long the policy files have held something that cannot be taken; 0 while what is in force is what is in them.',
-      policyStaleSeconds,
-    ),
-    ...single('workers', 'gauge', 'Processes of the gateway that serve.', serving),
-    ...single('worker_restarts_total', 'counter', 'Worker processes that were started again.', restarts),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function histogram({ durations, durationCount, durationSeconds }: Counts): string[] {
-  const name = 'upstreamproxy_exchange_duration_seconds';
-  return [
-    `# HELP ${name} From the request's head to the end of the response.`,
-    `# TYPE ${name} histogram`,
-    ...durationBounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${durations[i] ?? 0}`),
-    `${name}_bucket{le="+Inf"} ${durationCount}`,
-    `${name}_sum ${durationSeconds}`,
-    `${name}_count ${durationCount}`,
-  ];
-}
-
 /** A sink that counts what it hands on. */
 export function countingSink(sink: ExchangeSink, metrics: Metrics): ExchangeSink {
   return {
@@ -229,22 +170,6 @@ function isLimitName(name: string | undefined): name is LimitName {
   return name !== undefined && Object.hasOwn(limitTable, name);
 }
 
-function labels(values: Readonly<Record<string, string>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name}="${value}"`)
-    .join(',');
-}
-
-function series(name: string, type: string, help: string, values: ReadonlyMap<string, number>): string[] {
-  const full = `upstreamproxy_${name}`;
-  return [
-    `# HELP ${full} ${help}`,
-    `# TYPE ${full} ${type}`,
-    ...[...values].map(([key, value]) => `${full}{${key}} ${value}`),
-  ];
-}
-
-function single(name: string, type: string, help: string, value: number): string[] {
-  const full = `upstreamproxy_${name}`;
-  return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, `${full} ${value}`];
+function byLatency<One>(make: (name: Latency) => One): Readonly<Record<Latency, One>> {
+  return { duration: make('duration'), firstByte: make('firstByte'), decide: make('decide') };
 }

@@ -11,8 +11,9 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { GatewayConfig } from './config/config.ts';
-import { addedCounts, type Counts, type Metrics, metricsText, type ProcessCounts } from './metrics.ts';
+import { addedCounts, type Counts, type Metrics, type ProcessCounts } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
+import { type MetricsFormat, metricsText } from './metrics-text.ts';
 import type { Policies } from './policies/open-policies.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
@@ -68,7 +69,7 @@ export async function openMetrics(observed: Observed): Promise<void> {
   const { config, stack } = observed;
   if (config.metrics === undefined) return;
   const counts = allCounts(observed);
-  const text = async (): Promise<string> => metricsText(await counts());
+  const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts(), format);
   const server = stack.use(await listenMetrics({ ...config.metrics, text }));
   observed.parts.loops?.keepForOperators(server.address, server.port);
 }

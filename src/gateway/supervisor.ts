@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { GatewayConfig } from './config/config.ts';
-import { metricsText } from './metrics.ts';
+import { type MetricsFormat, metricsText } from './metrics-text.ts';
 import { listenMetrics } from './metrics-server.ts';
 import { listen, localUrl, openFailures, openStrangers } from './public-listener.ts';
 import { makeSharedFiles, SharedIdentity } from './shared-identity.ts';
@@ -114,7 +114,7 @@ async function openOperatorPorts(
 ): Promise<WorkerStart['operatorPorts']> {
   const ports = admin?.listen === undefined ? [] : [admin.listen];
   if (metrics === undefined) return ports;
-  const text = async (): Promise<string> => metricsText(await counts.all());
+  const text = async (format: MetricsFormat): Promise<string> => metricsText(await counts.all(), format);
   const { address, port } = stack.use(await listenMetrics({ ...metrics, text }));
   return [...ports, { address, port }];
 }

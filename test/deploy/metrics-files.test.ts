@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { Metrics, metricsText } from '../../src/gateway/metrics.ts';
+import { Metrics } from '../../src/gateway/metrics.ts';
+import { metricsText } from '../../src/gateway/metrics-text.ts';
 import { assertDocsTable, markdownTable } from '../protocol/docs-table.ts';
 import { event } from '../gateway/admin/admin-fixture.ts';
 
@@ -15,7 +16,8 @@ const dashboardFile = new URL('../../deploy/grafana-dashboard.json', import.meta
 
 function exposition(): string {
   const metrics = new Metrics();
-  metrics.count(event('e', { durationMs: 5, errorCode: 'policy_denied', verdict: 'deny' }));
+  const times = { decidedMs: 0.1, firstByteMs: 4 };
+  metrics.count(event('e', { durationMs: 5, errorCode: 'policy_denied', verdict: 'deny', times }));
   metrics.countLimit('streamsMax');
   metrics.countResume('resumed');
   const gauges = {

@@ -3,7 +3,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { Metrics, metricsText } from '../../src/gateway/metrics.ts';
+import { Metrics } from '../../src/gateway/metrics.ts';
+import { metricsText } from '../../src/gateway/metrics-text.ts';
 import { limitTable } from '../../src/protocol/limits.ts';
 import type { LimitName } from '../../src/protocol/limits.ts';
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { AuditEvent } from '../../src/api/audit-event.ts';
-import { Metrics, countingSink, metricsText } from '../../src/gateway/metrics.ts';
+import { Metrics, countingSink } from '../../src/gateway/metrics.ts';
+import { metricsFormat, metricsText } from '../../src/gateway/metrics-text.ts';
 import { listenMetrics } from '../../src/gateway/metrics-server.ts';
 import { RecordingSink } from './support/recording-sink.ts';
 
@@ -98,4 +99,52 @@ test('processes of one gateway are counted as one, and one that is gone keeps it
     'worker_restarts_total 4',
   ])
     assert.ok(text.includes(`\nupstreamproxy_${line}\n`), line);
+});
+
+test('the stages of an exchange are measured, and OpenMetrics says of each bucket which trace fell into it last', () => {
+  const metrics = new Metrics();
+  const times = { decidedMs: 0.2, firstByteMs: 20, lastByteMs: 30 };
+  metrics.count({ ...event, traceId: 'a'.repeat(32), times });
+  metrics.count({ ...event, traceId: 'b'.repeat(32), times });
+  metrics.count({ ...event, traceId: 'c'.repeat(32), durationMs: 61_000 });
+  const counts = { counts: [metrics.counts(gauges)], restarts: 0 };
+  const text = metricsText(counts, 'openmetrics');
+  for (const line of [
+    '# TYPE upstreamproxy_events counter',
+    'upstreamproxy_exchange_duration_seconds_bucket{le="0.025"} 0',
+    `upstreamproxy_exchange_duration_seconds_bucket{le="0.1"} 2 # {trace_id="${'b'.repeat(32)}"} 0.03 1893456000.000`,
+    'upstreamproxy_exchange_duration_seconds_bucket{le="10.0"} 2',
+    `upstreamproxy_exchange_duration_seconds_bucket{le="+Inf"} 3 # {trace_id="${'c'.repeat(32)}"} 61 1893456000.000`,
+    `upstreamproxy_first_byte_seconds_bucket{le="0.025"} 2 # {trace_id="${'b'.repeat(32)}"} 0.02 1893456000.000`,
+    'upstreamproxy_first_byte_seconds_count 2',
+    `upstreamproxy_decide_seconds_bucket{le="0.0005"} 2 # {trace_id="${'b'.repeat(32)}"} 0.0002 1893456000.000`,
+    'upstreamproxy_decide_seconds_bucket{le="0.0001"} 0',
+  ])
+    assert.ok(text.includes(`\n${line}\n`) || text.startsWith(`${line}\n`), `${line} in\n${text}`);
+  assert.ok(text.endsWith('\n# EOF\n'));
+  assert.equal(metricsText(counts).includes('trace_id'), false, 'the other format has no exemplars');
+  const later = new Metrics();
+  later.count({ ...event, traceId: 'd'.repeat(32), time: '2030-01-01T00:00:01.000Z' });
+  const both = metricsText({ counts: [later.counts(), metrics.counts()], restarts: 0 }, 'openmetrics');
+  assert.match(
+    both,
+    /duration_seconds_bucket\{le="0\.1"\} 3 # \{trace_id="d{32}"\}/,
+    'of processes the newest',
+  );
+});
+
+test('OpenMetrics is given to those who ask for it', async () => {
+  const prometheus =
+    'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+  assert.equal(metricsFormat(prometheus), 'openmetrics');
+  for (const other of [undefined, '', '*/*', 'text/plain', 'application/openmetrics-text;q=0', ',;q=1,'])
+    assert.equal(metricsFormat(other), 'prometheus', String(other));
+  await using server = await listenMetrics({ address: '127.0.0.1', port: 0, text: (format) => format });
+  const asked = async (accept: string): Promise<readonly [string | null, string]> => {
+    const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { accept } });
+    return [response.headers.get('content-type'), await response.text()];
+  };
+  const openmetrics = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+  assert.deepEqual(await asked(prometheus), [openmetrics, 'openmetrics']);
+  assert.deepEqual(await asked('text/plain'), ['text/plain; version=0.0.4', 'prometheus']);
 });

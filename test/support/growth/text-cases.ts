@@ -27,6 +27,7 @@ import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.t
 import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
 import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
+import { metricsFormat } from '../../../src/gateway/metrics-text.ts';
 import { bordersOf } from '../../../src/gateway/scrub/body-borders.ts';
 import { hasParts } from '../../../src/gateway/scrub/coded-part-guard.ts';
 import { envelopeFormOf } from '../../../src/gateway/scrub/envelope-borders.ts';
@@ -402,6 +403,10 @@ export const textCases: GrowthCases = {
         () => parseProblem(latin1(JSON.stringify({ error: text, message: text }))),
         () => parseProblem(latin1(text)),
       ),
+  },
+  'a format of metrics': {
+    pieces: ['a', ',', ';', ' ', 'q=', 'application/openmetrics-text;q=0'],
+    read: (text) => metricsFormat(text),
   },
   'an event of the audit': {
     pieces: ['a', '"', 'é', '\0'],

@@ -1,0 +1,111 @@
+// What has been counted, as metrics with names, labels and a sentence: every form in which they are given out is made from this.
+
+import { addedCounts, type Counts, latencyBounds, type ProcessCounts } from './metrics.ts';
+import type { HistogramCounts } from './latency-histogram.ts';
+
+export interface Sample {
+  /** Pairs as they stand in an exposition; values are words of ours, none of which has a quotation mark. */
+  readonly labels: string;
+  readonly value: number;
+}
+
+/** A name without prefix, and without the ending that a format gives counters. */
+export type MetricFamily =
+  | {
+      readonly type: 'counter' | 'gauge';
+      readonly name: string;
+      readonly help: string;
+      readonly samples: readonly Sample[];
+    }
+  | {
+      readonly type: 'histogram';
+      readonly name: string;
+      readonly help: string;
+      readonly bounds: readonly number[];
+      readonly histogram: HistogramCounts;
+    };
+
+export function metricFamilies({ counts, restarts }: ProcessCounts): readonly MetricFamily[] {
+  const sum = addedCounts(counts);
+  const serving = counts.filter(({ gauges }) => gauges !== undefined).length;
+  return [
+    series('events', 'Audit events by kind, verdict, error code and action.', sum.events),
+    series(
+      'limit_hits',
+      'How often a limit of docs/reference/limits.md was reached.',
+      labelled('limit', sum.limitHits),
+    ),
+    counter('request_bytes', 'Bytes of request bodies and streams.', sum.requestBytes),
+    counter('response_bytes', 'Bytes of response bodies and streams.', sum.responseBytes),
+    ...latencies(sum),
+    ...gauges(sum.gauges),
+    series(
+      'tunnel_resumes',
+      'Attempts to go on with a tunnel: resumed, refused, or unknown here.',
+      labelled('outcome', sum.resumes),
+    ),
+    gauge('workers', 'Processes of the gateway that serve.', serving),
+    counter('worker_restarts', 'Worker processes that were started again.', restarts),
+  ];
+}
+
+function latencies({ latencies: { duration, firstByte, decide } }: Counts): MetricFamily[] {
+  const made = (
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    histogram: HistogramCounts,
+  ): MetricFamily => ({ type: 'histogram', name, help, bounds, histogram });
+  return [
+    made(
+      'exchange_duration_seconds',
+      "From the request's head to the end of the response.",
+      latencyBounds.duration,
+      duration,
+    ),
+    made(
+      'first_byte_seconds',
+      "From the request's head to the head of the origin's response.",
+      latencyBounds.firstByte,
+      firstByte,
+    ),
+    made('decide_seconds', "From the request's head to the policy's decision.", latencyBounds.decide, decide),
+  ];
+}
+
+function gauges(all: NonNullable<Counts['gauges']>): MetricFamily[] {
+  return [
+    gauge('tunnels', 'Tunnels that are open.', all.tunnels),
+    gauge('tunnels_waiting', 'Of these, those that wait for another connection.', all.waitingTunnels),
+    gauge('tunnel_kept_bytes', 'Memory of what was sent to agents and is not acknowledged.', all.keptBytes),
+    gauge('live_grants', 'Exchanges, WebSockets, raw and passed-through streams that run.', all.liveGrants),
+    gauge('audit_healthy', '1 while the audit can be written.', all.auditHealthy ? 1 : 0),
+    gauge('policy_age_seconds', 'How long the policy has been in force.', all.policyAgeSeconds),
+    gauge(
+      'policy_stale_seconds',
+      'How long the policy files have held something that cannot be taken; 0 while what is in force is what is in them.',
+      all.policyStaleSeconds,
+    ),
+  ];
+}
+
+function labelled(label: string, values: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  return new Map([...values].map(([value, count]) => [`${label}="${value}"`, count]));
+}
+
+function series(name: string, help: string, values: ReadonlyMap<string, number>): MetricFamily {
+  return {
+    type: 'counter',
+    name,
+    help,
+    samples: [...values].map(([labels, value]) => ({ labels, value })),
+  };
+}
+
+function counter(name: string, help: string, value: number): MetricFamily {
+  return { type: 'counter', name, help, samples: [{ labels: '', value }] };
+}
+
+function gauge(name: string, help: string, value: number): MetricFamily {
+  return { type: 'gauge', name, help, samples: [{ labels: '', value }] };
+}
