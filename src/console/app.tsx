@@ -3,6 +3,7 @@
 import { type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
 import type { OutputOf } from '../api/admin/routes.ts';
 import { AdminClient } from './api/admin-client.ts';
+import { exchangeSecret } from './api/log-in-by-link.ts';
 import { EventFeed } from './api/event-feed.ts';
 import { Login } from './login.tsx';
 import { DeskContext } from './parts/operator.ts';
@@ -16,7 +17,7 @@ interface LoggedIn {
   readonly who: OutputOf<'who'>;
 }
 
-export function App(): ReactElement {
+export function App({ secret }: { readonly secret: string | undefined }): ReactElement {
   const [operator, setOperator] = useState<LoggedIn>();
   const [kept, setKept] = useState(() => sessionStorage.getItem(tokenKey) ?? '');
   const [reason, setReason] = useState('');
@@ -27,6 +28,12 @@ export function App(): ReactElement {
     setKept('');
     setReason(why);
     setOperator(undefined);
+  };
+  const [link, setLink] = useState(secret);
+  const enterByLink = async (one: string): Promise<void> => {
+    // Once: a second use ends the log-in.
+    setLink(undefined);
+    await enter((await exchangeSecret(one, (...asked) => fetch(...asked))).token);
   };
   const enter = async (token: string): Promise<void> => {
     current.current?.close();
@@ -41,7 +48,16 @@ export function App(): ReactElement {
     setReason('');
     setOperator({ client, who });
   };
-  if (operator === undefined) return <Login kept={kept} reason={reason} enter={enter} />;
+  if (operator === undefined)
+    return (
+      <Login
+        kept={kept}
+        reason={reason}
+        enter={enter}
+        byLink={link === undefined ? undefined : () => enterByLink(link)}
+      />
+    );
+
   return <Desk key={operator.who.name} operator={operator} signOut={() => leave('')} />;
 }
 

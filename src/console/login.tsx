@@ -9,31 +9,34 @@ interface LoginProps {
   readonly kept: string;
   readonly reason: string;
   readonly enter: (token: string) => Promise<void>;
+  /** Where the page was opened by a link of `run --ui`. */
+  readonly byLink: (() => Promise<void>) | undefined;
 }
 
-export function Login({ kept, reason, enter }: LoginProps): ReactElement {
+export function Login({ kept, reason, enter, byLink }: LoginProps): ReactElement {
   const [token, setToken] = useState('');
   const [fault, setFault] = useState('');
   const [isAsking, setAsking] = useState(false);
   const tried = useRef(false);
-  const ask = async (said: string): Promise<void> => {
+  const ask = async (run: () => Promise<void>): Promise<void> => {
     setAsking(true);
     setFault('');
     try {
-      await enter(said);
+      await run();
     } catch (error) {
       setFault(faultText(error));
       setAsking(false);
     }
   };
   useEffect(() => {
-    if (kept === '' || tried.current) return;
+    const run = byLink ?? (kept === '' ? undefined : () => enter(kept));
+    if (run === undefined || tried.current) return;
     tried.current = true;
-    void ask(kept);
+    void ask(run);
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (token.trim() !== '') void ask(token.trim());
+    if (token.trim() !== '') void ask(() => enter(token.trim()));
   };
   const told = fault === '' ? reason : fault;
   return (
@@ -74,7 +77,8 @@ function TokenNote(): ReactElement {
     <p className="sub">
       An administrator makes one with{' '}
       <span className="mono">upstreamproxy operator token --name NAME --role viewer --for 8h</span>. It stays
-      in this tab until you log out or close it.
+      in this tab until you log out or close it. The console of a run opens by the link that{' '}
+      <span className="mono">upstreamproxy run --ui</span> prints, once.
     </p>
   );
 }

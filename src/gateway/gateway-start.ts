@@ -5,6 +5,7 @@ import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import { alarmText } from './audit/alarms.ts';
 import type { GatewayConfig } from './config/config.ts';
+import type { LinkLogIn } from './admin/link-log-in.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import { Metrics } from './metrics.ts';
 import { PublicOrigins } from './sessions/public-origins.ts';
@@ -15,6 +16,8 @@ export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Of an embedded gateway: secrets of the caller's home. */
   readonly homes?: HomeCredentials;
+  /** Of an embedded gateway: how somebody logs in to its console, and nobody else does. */
+  readonly link?: LinkLogIn;
   readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly clock?: () => number;
   /** Of a worker: where it stands among the others. */
@@ -26,6 +29,7 @@ export interface Start {
   readonly config: GatewayConfig;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly homes: HomeCredentials | undefined;
+  readonly link: LinkLogIn | undefined;
   readonly log: NonNullable<GatewayOptions['log']>;
   readonly clock: () => number;
   readonly metrics: Metrics;
@@ -48,12 +52,13 @@ export function beginStart(
   options: GatewayOptions,
   stack: AsyncDisposableStack,
 ): Start {
-  const { environment = {}, homes, log = () => undefined, clock = Date.now, place } = options;
+  const { environment = {}, homes, link, log = () => undefined, clock = Date.now, place } = options;
   const metrics = new Metrics();
   return {
     config,
     environment,
     homes,
+    link,
     log,
     clock,
     metrics,

@@ -5,6 +5,7 @@ import type { ProxyError } from '../protocol/error.ts';
 import type { Store } from '../store/store.ts';
 import type { AdminParts } from './admin/admin-parts.ts';
 import { listenAdmin } from './admin/admin-server.ts';
+import type { LinkLogIn } from './admin/link-log-in.ts';
 import { Followers } from './admin/followers.ts';
 import { PolicyReads } from './admin/policy-reads.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
@@ -39,6 +40,8 @@ export interface Observed {
   readonly onSessionEvent: (event: AuditEvent) => void;
   /** Of a worker: where it stands among the others. */
   readonly place: WorkerPlace | undefined;
+  /** Where log-in is by a link alone. */
+  readonly link: LinkLogIn | undefined;
 }
 
 /** What this process has counted. */
@@ -83,8 +86,11 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
   const audit = observedSink(observed.audit, observed.onSessionEvent);
   const followers = stack.use(new Followers({ audit: store.audit, onFault: observed.onFault }));
   const records = new SessionAudit(audit);
+  const { link } = observed;
   const parts: AdminParts = {
     store,
+    link,
+    operators: link?.operators ?? store.operators,
     config: place === undefined ? config : { ...config, limits: place.gatewayLimits },
     policies,
     policy: serving.policy,
@@ -114,5 +120,5 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
   stack.use(server);
   if (admin.listen !== undefined && server.port !== undefined)
     serving.loops?.keepForOperators(admin.listen.address, server.port);
-  log('info', `the admin API is served at ${admin.socket}`);
+  if (admin.socket !== undefined) log('info', `the admin API is served at ${admin.socket}`);
 }

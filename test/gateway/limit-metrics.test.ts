@@ -38,6 +38,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   adminFollowerBytesMax: 'who reads slowly waits',
   adminIdempotencyKeysMax: 'the oldest entry makes room',
   adminIdempotencyMs: 'a lifetime',
+  linkLifetimeMs: 'a lifetime',
+  linkTokenLifetimeMs: 'a lifetime',
   capturePortsMax: 'of the agent',
   agentLeafContextsMax: 'of the agent',
   firstBytesWaitMs: 'of the agent',

@@ -50,12 +50,13 @@ const problemSchema = {
 };
 
 function operationOf(operationId: string, route: AdminRoute): Json {
-  const { role, summary, query, body, status = 200 } = route;
+  const { role, isOpen, summary, query, body, status = 200 } = route;
   const parameters = [...pathParameters(route.path), ...queryParameters(query), ...fieldParameters(route)];
   return {
     operationId,
     summary,
     'x-role': role,
+    ...(isOpen === true ? { security: [] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -101,14 +102,14 @@ function queryParameters(query: z.ZodType | undefined): readonly Json[] {
 }
 
 /** Fields that every operation of a kind takes. */
-function fieldParameters({ method, form = 'json', asks }: AdminRoute): readonly Json[] {
+function fieldParameters({ method, form = 'json', asks, isOpen }: AdminRoute): readonly Json[] {
   const field = (name: string, description: string): Json => ({
     name,
     in: 'header',
     description,
     schema: { type: 'string' },
   });
-  if (asks === true) return [];
+  if (asks === true || isOpen === true) return [];
   if (method !== 'GET')
     return [
       field(

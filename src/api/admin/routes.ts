@@ -17,6 +17,8 @@ export interface AdminRoute {
   readonly summary: string;
   /** It only asks, though it has a body: nothing is remembered of it. */
   readonly asks?: true;
+  /** Nobody is asked who they are. */
+  readonly isOpen?: true;
   /** It says something of all sessions together, so nobody who sees only some of them has it. */
   readonly ofAll?: true;
   readonly query?: z.ZodType;
@@ -64,6 +66,15 @@ export const adminRoutes = {
     role: 'viewer',
     summary: 'Who is asking, and what they may do.',
     output: schemas.whoSchema,
+  },
+  logIn: {
+    method: 'POST',
+    path: '/v1/log-in',
+    role: 'viewer',
+    isOpen: true,
+    summary: 'Exchanges the secret of the link of `run --ui` for a token, once.',
+    body: schemas.logInSchema,
+    output: schemas.loggedInSchema,
   },
   health: {
     method: 'GET',

@@ -153,11 +153,17 @@ export const whoSchema = z
   .object({
     name: z.string(),
     role: z.enum(adminRoles),
-    by: z.enum(['socket', 'token']),
+    by: z.enum(['socket', 'token', 'link']),
     sees: z.record(z.string(), z.unknown()).optional().describe('Only sessions with these claims.'),
     expires: time.optional(),
   })
   .readonly();
+
+export const logInSchema = z.strictObject({
+  secret: z.string().min(1).max(200).describe('Of the link; it works once.'),
+});
+
+export const loggedInSchema = z.object({ token: z.string(), expires: time }).readonly();
 
 export const tokenSchema = z
   .object({

@@ -33,6 +33,8 @@ export const embeddedGatewayDefinition = {
       choices: { read: 'reads', write: 'writes too' },
       help: 'secrets of a home come on standard input',
     },
+    'ui-port': { kind: 'value', placeholder: 'PORT', help: 'of 127.0.0.1, for the console' },
+    'ui-by-address': { kind: 'flag', help: 'without a name of its own' },
     'keep-name-servers': { kind: 'flag', help: 'those of this moment' },
   },
   examples: [],

@@ -43,6 +43,17 @@ export const runDefinition = {
       otherwise: 'read',
       help: 'what becomes of the secrets in files of the home (docs/reference/jail.md)',
     },
+    ui: {
+      kind: 'flag',
+      section: own,
+      help: 'serves the console on loopback, and prints a link to it that works once, within two minutes',
+    },
+    open: { kind: 'flag', section: own, help: 'with --ui: opens that link in the browser of this user' },
+    'ui-by-address': {
+      kind: 'flag',
+      section: own,
+      help: 'with --ui: at 127.0.0.1, for a browser that finds no LABEL.localhost; less is kept apart (docs/guides/see-what-agents-do.md)',
+    },
     ...agentOptionTable,
     ...jailOptionTable,
     'pass-env': {
@@ -57,6 +68,10 @@ export const runDefinition = {
     {
       line: 'upstreamproxy run --policy policy.yaml -- npm ci',
       purpose: 'allows what the policy allows, and nothing else',
+    },
+    {
+      line: 'upstreamproxy run --ui -- bash',
+      purpose: 'shows in the browser what the commands of a shell ask for',
     },
     {
       line: 'upstreamproxy run --gateway https://gateway.example.com:8443 --gateway-ca gateway-ca.pem --token-file token -- npm ci',

@@ -4,12 +4,15 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 
+import { linkFragment } from '../../api/admin/link-fragment.ts';
 import { readNameServers } from '../../agent/uplink/gateway-names.ts';
 import { embeddedConfig, loadGatewayConfig, type GatewayConfig } from '../../gateway/config/config.ts';
 import {
   HomeCredentials,
   type HomeCredentialUse,
 } from '../../gateway/credentials/request/home-credentials.ts';
+import { LinkLogIn, randomLabel } from '../../gateway/admin/link-log-in.ts';
+import type { AdminSettings } from '../../gateway/config/admin-settings.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { openSigningKey } from '../../gateway/sessions/signing-key.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
@@ -49,7 +52,9 @@ async function configure(
     );
   const { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit } = own;
   const ours = { listen, publicNames, stateDirectory, tls, identity, certificateAuthority, store, audit };
-  return { ...given, ...ours, ...(policies.length === 0 ? {} : { policy }) };
+  // Who operates a gateway of a file does not operate one that starts workloads.
+  const { admin: _, ...rest } = given;
+  return { ...rest, ...ours, ...(policies.length === 0 ? {} : { policy }) };
 }
 
 function policyForm({ policy: { mode, paths } }: GatewayConfig): PolicyForm {
@@ -61,6 +66,23 @@ function policyForm({ policy: { mode, paths } }: GatewayConfig): PolicyForm {
 function withNameServers(config: GatewayConfig): GatewayConfig {
   if (config.upstream.resolvers.length > 0) return config;
   return { ...config, upstream: { ...config.upstream, resolvers: readNameServers().servers } };
+}
+
+interface Console {
+  readonly admin: AdminSettings;
+  readonly link: LinkLogIn;
+  /** What a person opens. */
+  readonly url: string;
+}
+
+/** On loopback, under a name that is new, and for whoever has the link. */
+function consoleAt(port: number, isByAddress: boolean): Console {
+  const address = '127.0.0.1';
+  const host = isByAddress ? address : `${randomLabel()}.localhost`;
+  const listen = { address, port, names: [host], isByNameAlone: true };
+  const link = new LinkLogIn(Date.now());
+  const url = `http://${host}:${port}/#${linkFragment}${link.secret}`;
+  return { admin: { socket: undefined, socketRoles: {}, listen }, link, url };
 }
 
 /** Throws if nobody listens any more. */
@@ -99,11 +121,14 @@ function readHomes(use: HomeCredentialUse | undefined, config: GatewayConfig): H
   return new HomeCredentials(credentials, use, config.limits);
 }
 
-async function serve(
-  state: string,
-  config: GatewayConfig,
-  homeUse: HomeCredentialUse | undefined,
-): Promise<void> {
+interface Served {
+  readonly state: string;
+  readonly config: GatewayConfig;
+  readonly homeUse: HomeCredentialUse | undefined;
+  readonly console: Console | undefined;
+}
+
+async function serve({ state, config, homeUse, console: ui }: Served): Promise<void> {
   outliveStandardError();
   using shutdown = listenForShutdown();
   const tokenFile = join(state, 'session-token');
@@ -115,6 +140,7 @@ async function serve(
     environment,
     log,
     ...(homes === undefined ? {} : { homes }),
+    ...(ui === undefined ? {} : { link: ui.link }),
   });
   countBuffersInHeapLimit();
   const secretParts = [config.credentials, config.upstream.proxy, config.storeAccess];
@@ -136,6 +162,7 @@ async function serve(
     auditFile,
     sources: secretSources(secretParts),
     policy: policyForm(config),
+    ...(ui === undefined ? {} : { consoleLink: ui.url }),
   });
   await Promise.race([shutdown.requested, parentGone()]);
   await gateway.close({ drainMs });
@@ -147,7 +174,14 @@ async function embeddedGateway({
   try {
     const config = await configure(values.state, values.config, values.policy ?? []);
     const own = values['keep-name-servers'] ? withNameServers(config) : config;
-    await serve(values.state, own, values['home-credentials']);
+    const port = values['ui-port'];
+    const ui = port === undefined ? undefined : consoleAt(Number(port), values['ui-by-address']);
+    await serve({
+      state: values.state,
+      config: ui === undefined ? own : { ...own, admin: ui.admin },
+      homeUse: values['home-credentials'],
+      console: ui,
+    });
   } catch (error) {
     reportFault(error);
     throw error;

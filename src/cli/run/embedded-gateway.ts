@@ -30,6 +30,8 @@ export type EmbeddedReport =
       readonly auditFile: string;
       readonly sources: SecretSources;
       readonly policy: PolicyForm;
+      /** The link by which somebody logs in to the console, once; where there is one. */
+      readonly consoleLink?: string;
     }
   | { readonly error: { readonly code: string; readonly message: string } };
 
@@ -41,6 +43,7 @@ export interface EmbeddedGateway extends AsyncDisposable {
   /** Where its configuration says that secrets are. */
   readonly sources: SecretSources;
   readonly policy: PolicyForm;
+  readonly consoleLink?: string;
   /** Resolves when the process ended, asked or not. */
   readonly ended: Promise<void>;
   /** Ends the process. The audit is complete afterwards, unless it takes longer: then it is killed, with what it had not written. */

@@ -2,6 +2,7 @@
 
 import type { AgentOptions } from '../agent/agent-options.ts';
 import { type EmbeddedGateway, startEmbeddedGateway } from './embedded-gateway.ts';
+import type { RunConsole } from './run-console.ts';
 import { keepAuditOnly, makeRunDirectory, stateHome } from './state-directory.ts';
 
 export interface EmbeddedOptions {
@@ -9,6 +10,7 @@ export interface EmbeddedOptions {
   readonly config: string | undefined;
   /** Secrets of the home that it puts on. */
   readonly homes: Parameters<typeof startEmbeddedGateway>[0]['homes'];
+  readonly console: Pick<RunConsole, 'port' | 'isByAddress'> | undefined;
 }
 
 /** Disposing it, also before it is ready and more than once, ends the process and removes keys and certificates. */
@@ -23,11 +25,13 @@ export function beginOwnGateway(
   options: EmbeddedOptions,
   signal: AbortSignal,
 ): OwnGateway {
-  const { policies, config, homes } = options;
+  const { policies, config, homes, console: ui } = options;
   const directory = makeRunDirectory(stateHome(process.env), Date.now());
   const args = [
     ...policies.flatMap((file) => ['--policy', file]),
     ...(config === undefined ? [] : ['--config', config]),
+    ...(ui === undefined ? [] : ['--ui-port', String(ui.port)]),
+    ...(ui?.isByAddress === true ? ['--ui-by-address'] : []),
     // Its origins' names, too, must not be led to the agent.
     ...(captureLoopback ? ['--keep-name-servers'] : []),
   ];

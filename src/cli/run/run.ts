@@ -16,6 +16,14 @@ import { type Interruption, listenForInterruption } from './interruption.ts';
 import { openJailFor, openWithoutNetwork, type JailOptions, readJailOptions } from './jail-options.ts';
 import type { EmbeddedGateway } from './embedded-gateway.ts';
 import { beginOwnGateway } from './own-gateway.ts';
+import {
+  beginConsole,
+  type ConsoleChoice,
+  linkNote,
+  openInBrowser,
+  readConsoleChoice,
+  type RunConsole,
+} from './run-console.ts';
 import { RunEnding, unknownRefusals } from './run-ending.ts';
 import type { RunSession } from './run-session.ts';
 import type { SecretSources } from '../gateway/gateway-protection.ts';
@@ -69,6 +77,7 @@ interface RunRequest {
   readonly secrets: HomeSecrets;
   /** What the embedded gateway may do with them. */
   readonly homeUse: 'read' | 'write';
+  readonly console: ConsoleChoice | undefined;
   /** The variables that pass, where they are named. */
   readonly passEnv: readonly string[] | undefined;
 }
@@ -105,6 +114,10 @@ async function readRequest({ options: values, command }: RunInput): Promise<RunR
     posture: values.posture,
     secrets,
     homeUse: use === 'write' ? 'write' : 'read',
+    console: readConsoleChoice(values, {
+      hasOwnGateway: options.gatewayUrl === undefined,
+      isJailed: jail.isolate !== 'off',
+    }),
     passEnv: readNames(values['pass-env']),
   };
 }
@@ -131,6 +144,7 @@ function secretsOf(
 async function runBehindProxy(request: RunRequest, interruption: Interruption): Promise<WorkloadEnd> {
   const { command, options, jailOptions, policies, config, secrets, homeUse } = request;
   await using stack = new AsyncDisposableStack();
+  const ui = await beginConsole(request.console, jailOptions.allowLocal);
   // First of all, for what the agent does to its own limits must not be inherited; and it enters while the session opens.
   const stores = options.systemStore ? undefined : new StoreCovers();
   const jail = openJailFor({ ...jailOptions, stores }, options.quiet);
@@ -140,7 +154,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const homes = credentials.length === 0 ? undefined : { credentials, use: homeUse };
   const gateway =
     options.gatewayUrl === undefined
-      ? stack.use(beginOwnGateway(options, { policies, config, homes }, interruption.signal))
+      ? stack.use(beginOwnGateway(options, { policies, config, homes, console: ui }, interruption.signal))
       : undefined;
   let session: RunSession;
   try {
@@ -170,6 +184,7 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
     );
   if (opened !== undefined && !options.quiet) process.stderr.write(hiddenNote(secrets, opened.report));
   const environment = commandEnvironment(request, session.embedded?.sources ?? noSources);
+  await tellConsole(session, ui, opened);
   if (request.posture) process.stderr.write(`${JSON.stringify(session.proxy.posture, undefined, 2)}\n`);
   const proxied = { ...environment, ...session.proxy.env, ...displacedNames(session.proxy.displaced) };
   const env = jailOptions.captureOnly ? withoutProxyVariables(proxied, session.proxy.port) : proxied;
@@ -184,6 +199,20 @@ async function runBehindProxy(request: RunRequest, interruption: Interruption): 
   const end = await running;
   await endRun(session, options, ending);
   return end;
+}
+
+/** Before the command starts, so that it is nobody's word. */
+async function tellConsole(
+  { embedded }: RunSession,
+  ui: RunConsole | undefined,
+  jail: Jail | undefined,
+): Promise<void> {
+  const link = embedded?.consoleLink;
+  if (embedded === undefined || link === undefined || ui === undefined) return;
+  process.stderr.write(linkNote(link, jail?.report));
+  if (!ui.opens) return;
+  const wish = { link, beside: embedded.tokenFile, report: jail?.report };
+  process.stderr.write(await openInBrowser(ui.opener, wish));
 }
 
 async function endRun(

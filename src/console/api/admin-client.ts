@@ -26,7 +26,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const responseTimeoutMs = 20_000;
+export const responseTimeoutMs = 20_000;
 
 export class AdminClient {
   readonly #token: string;
@@ -127,7 +127,7 @@ async function bodyOf(response: Response): Promise<unknown> {
 }
 
 /** RFC 9457. */
-async function problemOf(response: Response): Promise<string> {
+export async function problemOf(response: Response): Promise<string> {
   const value: unknown = await response.json().catch(() => undefined);
   if (typeof value === 'object' && value !== null && 'detail' in value && typeof value.detail === 'string')
     return value.detail;

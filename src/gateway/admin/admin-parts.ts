@@ -7,12 +7,18 @@ import type { Store } from '../../store/store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { Policies } from '../policies/open-policies.ts';
+import type { OperatorStore } from '../../store/operator-store.ts';
 import type { Followers } from './followers.ts';
+import type { LinkLogIn } from './link-log-in.ts';
 import type { Operator } from './operator.ts';
 import type { PolicyReads } from './policy-reads.ts';
 
 export interface AdminParts {
   readonly store: Store;
+  /** Who may ask: the store's tokens, or that of a link alone. */
+  readonly operators: OperatorStore;
+  /** Where log-in is by a link that works once, and by nothing else. */
+  readonly link: LinkLogIn | undefined;
   readonly config: GatewayConfig;
   /** Resolves when the event is stored; throws `audit_unavailable`. */
   readonly record: (step: SessionStep) => Promise<void>;

@@ -84,11 +84,15 @@ async function listenAt(server: Server, { address, port }: AdminListen): Promise
  * Whether a request may name that host. A name of somebody else that leads here (DNS rebinding) is none of ours, and a page behind
  * it gets nothing.
  */
-export function isOwnHost(host: string | undefined, { address, names }: AdminListen, port: number): boolean {
+export function isOwnHost(
+  host: string | undefined,
+  { address, names, isByNameAlone }: AdminListen,
+  port: number,
+): boolean {
   if (host === undefined) return false;
   try {
     const named = parseAuthority(host, { defaultPort: port });
-    return named.port === port && [address, ...names].includes(named.host);
+    return named.port === port && (isByNameAlone === true ? names : [address, ...names]).includes(named.host);
   } catch {
     return false;
   }

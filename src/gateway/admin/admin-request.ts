@@ -91,8 +91,12 @@ export function readQuery(search: URLSearchParams, schema: z.ZodType | undefined
 }
 
 /** The body as its schema says. @throws ProxyError usage, body_too_large, request_malformed */
-export async function readBody(request: IncomingMessage, schema: z.ZodType | undefined): Promise<unknown> {
-  const text = await bodyText(request);
+export async function readBody(
+  request: IncomingMessage,
+  schema: z.ZodType | undefined,
+  limit: 'adminBodyBytesMax' | 'linkBodyBytesMax' = 'adminBodyBytesMax',
+): Promise<unknown> {
+  const text = await bodyText(request, limit);
   if (schema === undefined) {
     if (text !== '') throw new ProxyError('usage', 'it takes no body');
     return {};
@@ -109,16 +113,17 @@ export async function readBody(request: IncomingMessage, schema: z.ZodType | und
   return checked(value, schema, 'the body');
 }
 
-async function bodyText(request: IncomingMessage): Promise<string> {
-  const { adminBodyBytesMax: max } = defaultLimits;
+async function bodyText(
+  request: IncomingMessage,
+  limit: 'adminBodyBytesMax' | 'linkBodyBytesMax',
+): Promise<string> {
+  const max = defaultLimits[limit];
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
     bytes += piece.length;
     if (bytes > max)
-      throw new ProxyError('body_too_large', `the body is longer than ${max} bytes (adminBodyBytesMax)`, {
-        limit: 'adminBodyBytesMax',
-      });
+      throw new ProxyError('body_too_large', `the body is longer than ${max} bytes (${limit})`, { limit });
     pieces.push(piece);
   }
   try {

@@ -34,7 +34,7 @@ import { sendEvents } from './send-events.ts';
 
 export interface AdminServerOptions {
   readonly parts: AdminParts;
-  readonly socket: string;
+  readonly socket: string | undefined;
   /** A TCP port beside it. */
   readonly listen?: AdminListen | undefined;
   /** Where the files of the console are, if not beside the program. */
@@ -53,12 +53,14 @@ export async function listenAdmin(
 ): Promise<AsyncDisposable & { readonly port: number | undefined }> {
   await using stack = new AsyncDisposableStack();
   const api = new AdminApi(options);
-  const socketServer = http.createServer(httpOptions);
-  const close = serveOn(socketServer, options, (request, response) =>
-    api.serve(request, response, undefined),
-  );
-  await listenOnSocket(socketServer, options.socket);
-  stack.defer(close);
+  if (options.socket !== undefined) {
+    const socketServer = http.createServer(httpOptions);
+    const close = serveOn(socketServer, options, (request, response) =>
+      api.serve(request, response, undefined),
+    );
+    await listenOnSocket(socketServer, options.socket);
+    stack.defer(close);
+  }
   const port =
     options.listen === undefined ? undefined : await openPort(options.listen, { options, api, stack });
   stack.defer(() => {
@@ -156,7 +158,7 @@ class AdminApi {
       if (!isOwnOrigin(request.headers, at?.listen))
         throw new ProxyError('operator_refused', 'pages of other origins may not ask the admin API');
       const routed = routeOf(request.method ?? '', request.url ?? '');
-      const operator = await this.#operatorOf(request, at);
+      const operator = routed.route.isOpen === true ? nobody : await this.#operatorOf(request, at);
       requireRole(operator, routed.route.role);
       if (routed.route.ofAll === true && operator.sees !== undefined)
         throw new ProxyError(
@@ -175,7 +177,7 @@ class AdminApi {
     if (at !== undefined && authorization === undefined)
       throw new ProxyError('operator_unknown', 'send a token as "Authorization: Bearer …"');
     if (authorization !== undefined)
-      return await operatorOfToken(parts.store.operators, bearerToken(authorization), parts.clock());
+      return await operatorOfToken(parts.operators, bearerToken(authorization), parts.clock());
     const uid = this.#uidOf(request.socket);
     const role = uid === undefined ? undefined : socketRoles.get(uid);
     if (uid === undefined || role === undefined) {
@@ -204,10 +206,11 @@ class AdminApi {
     const { operation, route, id, search } = routed;
     const nowMs = parts.clock();
     const query = readQuery(search, route.query);
-    const body = await readBody(request, route.body);
+    const bytesMax = route.isOpen === true ? 'linkBodyBytesMax' : 'adminBodyBytesMax';
+    const body = await readBody(request, route.body, bytesMax);
     // A body may take its time to come.
     if (route.method !== 'GET' && route.asks !== true)
-      await requireStillKnown(parts.store.operators, operator, parts.clock());
+      await requireStillKnown(parts.operators, operator, parts.clock());
     const ifMatch = request.headers['if-match'];
     // Read by the schemas of this operation.
     const asked = { operator, id, query, body, nowMs, ifMatch } as unknown as Asked<AdminOperation>;
@@ -222,7 +225,7 @@ class AdminApi {
     };
     const key = request.headers['idempotency-key'];
     const sent =
-      typeof key !== 'string' || route.method === 'GET' || route.asks === true
+      typeof key !== 'string' || route.method === 'GET' || route.asks === true || route.isOpen === true
         ? await act()
         : await this.#idempotency.once(
             { who: operator.name, key: keyOf(key), content: JSON.stringify([operation, id, body, ifMatch]) },
@@ -241,7 +244,7 @@ class AdminApi {
     });
     await using look = new RepeatedLook({
       look: async () => {
-        if (!(await isStillKnown(parts.store.operators, asked.operator, parts.clock()))) gone.abort();
+        if (!(await isStillKnown(parts.operators, asked.operator, parts.clock()))) gone.abort();
       },
       intervalMs: stillKnownIntervalMs,
       onFault: ({ message }) => log('error', `admin API: ${message}`),
@@ -276,6 +279,9 @@ class AdminApi {
       .end(body);
   }
 }
+
+/** Who is not known yet. */
+const nobody: Operator = { name: 'nobody', role: 'viewer', by: 'link' };
 
 const commonFields = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 const keyCharactersMax = 200;

@@ -11,7 +11,7 @@ export interface Operator {
   /** Stands in the audit. */
   readonly name: string;
   readonly role: AdminRole;
-  readonly by: 'socket' | 'token';
+  readonly by: 'socket' | 'token' | 'link';
   /** Only sessions with these claims are theirs; absent: all. */
   readonly sees?: ClaimSelector;
   readonly expiresMs?: number;

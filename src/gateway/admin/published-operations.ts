@@ -111,13 +111,13 @@ async function seenNumber(parts: AdminParts, { id, body, ifMatch }: Asked<Writin
 }
 
 function deskOf(parts: AdminParts, { operator }: Asked<Writing>): PublishDesk {
-  const { store, record, clock } = parts;
+  const { store, operators, record, clock } = parts;
   return {
     policies: store.policies,
     operator: operator.name,
     record,
     read: (sources) => readPolicyFiles(parts, sources),
-    stillMay: () => requireStillKnown(store.operators, operator, clock()),
+    stillMay: () => requireStillKnown(operators, operator, clock()),
   };
 }
 

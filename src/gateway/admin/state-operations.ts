@@ -1,55 +1,63 @@
 // How the gateway is, and what it was told: health, limits, credentials by name.
 
+import { ProxyError } from '../../protocol/error.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import { limitTable } from '../../protocol/limits.ts';
 import { placeholderVariables } from '../credentials/credential-kinds.ts';
 import { adminOpenApi } from '../../api/admin/openapi.ts';
 import { given, type Handlers, isoTime } from './admin-parts.ts';
 
-export const stateOperations: Handlers<'who' | 'health' | 'limits' | 'credentials' | 'metrics' | 'openapi'> =
-  {
-    who: (_, { operator: { name, role, by, sees, expiresMs } }) => ({
+export const stateOperations: Handlers<
+  'who' | 'logIn' | 'health' | 'limits' | 'credentials' | 'metrics' | 'openapi'
+> = {
+  who: ({ link }, { operator: { name, role, by, sees, expiresMs } }) => ({
+    name,
+    role,
+    by: link === undefined ? by : 'link',
+    ...given('sees', sees),
+    ...given('expires', expiresMs === undefined ? undefined : isoTime(expiresMs)),
+  }),
+  logIn: async ({ link, record }, { body: { secret }, nowMs }) => {
+    if (link === undefined)
+      throw new ProxyError('operation_unknown', 'this gateway knows no log-in by a link; use a token');
+    const { token, expiresMs } = await link.use(secret, nowMs, { record });
+    return { token, expires: isoTime(expiresMs) };
+  },
+  health: async (
+    { version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers },
+    { nowMs },
+  ) => ({
+    version,
+    started: isoTime(startedMs),
+    now: isoTime(nowMs),
+    ready: isReady(),
+    audit: (await isAuditHealthy()) ? 'written' : 'failing',
+    tunnels: await tunnels(),
+    policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
+    followers: followers.count,
+  }),
+  limits: async ({ config, limitsReached }) => {
+    const reached = await limitsReached();
+    return {
+      // The keys of the table are the names; Object.entries forgets that.
+      items: (Object.entries(limitTable) as [LimitName, (typeof limitTable)[LimitName]][]).map(
+        ([name, { code, reason }]) => ({
+          name,
+          code,
+          reason,
+          value: config.limits[name],
+          reached: reached.get(name) ?? 0,
+        }),
+      ),
+    };
+  },
+  credentials: ({ config }) => ({
+    items: Object.entries(config.credentials).map(([name, one]) => ({
       name,
-      role,
-      by,
-      ...given('sees', sees),
-      ...given('expires', expiresMs === undefined ? undefined : isoTime(expiresMs)),
-    }),
-    health: async (
-      { version, startedMs, isReady, isAuditHealthy, tunnels, policies, followers },
-      { nowMs },
-    ) => ({
-      version,
-      started: isoTime(startedMs),
-      now: isoTime(nowMs),
-      ready: isReady(),
-      audit: (await isAuditHealthy()) ? 'written' : 'failing',
-      tunnels: await tunnels(),
-      policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
-      followers: followers.count,
-    }),
-    limits: async ({ config, limitsReached }) => {
-      const reached = await limitsReached();
-      return {
-        // The keys of the table are the names; Object.entries forgets that.
-        items: (Object.entries(limitTable) as [LimitName, (typeof limitTable)[LimitName]][]).map(
-          ([name, { code, reason }]) => ({
-            name,
-            code,
-            reason,
-            value: config.limits[name],
-            reached: reached.get(name) ?? 0,
-          }),
-        ),
-      };
-    },
-    credentials: ({ config }) => ({
-      items: Object.entries(config.credentials).map(([name, one]) => ({
-        name,
-        kind: one.kind,
-        variables: Object.keys(placeholderVariables(name, one)),
-      })),
-    }),
-    metrics: ({ metricsText }) => metricsText(),
-    openapi: ({ version }) => adminOpenApi(version),
-  };
+      kind: one.kind,
+      variables: Object.keys(placeholderVariables(name, one)),
+    })),
+  }),
+  metrics: ({ metricsText }) => metricsText(),
+  openapi: ({ version }) => adminOpenApi(version),
+};

@@ -10,7 +10,7 @@ import { makeOperatorToken, revokeOperatorToken, type TokenDesk } from './operat
 type Token = OutputOf<'revokeToken'>;
 
 export const tokenOperations: Handlers<'tokens' | 'makeToken' | 'revokeToken'> = {
-  tokens: async ({ store }, { nowMs }) => ({ items: (await store.operators.list(nowMs)).map(shownToken) }),
+  tokens: async ({ operators }, { nowMs }) => ({ items: (await operators.list(nowMs)).map(shownToken) }),
   makeToken: async (parts, { operator, body: { seconds, ...wish }, nowMs }) => {
     const desk = deskOf(parts, operator);
     const { token, stored } = await makeOperatorToken(desk, { ...wish, forMs: seconds * 1000 }, nowMs);
@@ -20,8 +20,8 @@ export const tokenOperations: Handlers<'tokens' | 'makeToken' | 'revokeToken'> =
     shownToken(await revokeOperatorToken(deskOf(parts, operator), id, nowMs)),
 };
 
-function deskOf({ store, record }: AdminParts, { name }: Operator): TokenDesk {
-  return { operators: store.operators, operator: name, record };
+function deskOf({ operators, record }: AdminParts, { name }: Operator): TokenDesk {
+  return { operators, operator: name, record };
 }
 
 function shownToken(token: StoredOperatorToken): Token {

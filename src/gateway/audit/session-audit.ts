@@ -29,7 +29,9 @@ export interface SessionStep {
     | 'operator_token_revoked'
     | 'policy_published'
     | 'policy_taken'
-    | 'policy_refused';
+    | 'policy_refused'
+    | 'operator_logged_in'
+    | 'operator_link_reused';
   readonly nowMs: number;
   readonly traceId?: string;
   readonly sessionId?: string;
@@ -93,10 +95,17 @@ export class SessionAudit {
   }
 }
 
+const alarms: ReadonlySet<SessionStep['action']> = new Set([
+  'token_reused',
+  'resume_refused',
+  'operator_link_reused',
+  'policy_refused',
+]);
+
 function eventOf(step: SessionStep): AuditEvent {
   const { action, nowMs, traceId, sessionId, principal, error, details } = step;
   const message = step.message ?? error?.message;
-  const alarm = isAlarm(action);
+  const alarm = alarms.has(action);
   return {
     v: auditEventVersion,
     id: newEventId(),
@@ -111,8 +120,4 @@ function eventOf(step: SessionStep): AuditEvent {
     ...(message === undefined ? {} : { message }),
     ...(details === undefined ? {} : { details }),
   };
-}
-
-function isAlarm(action: SessionStep['action']): boolean {
-  return action === 'token_reused' || action === 'resume_refused' || action === 'policy_refused';
 }

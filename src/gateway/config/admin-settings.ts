@@ -10,13 +10,15 @@ export interface AdminListen {
   readonly port: number;
   /** Host names that requests may name, beside the address. */
   readonly names: readonly string[];
+  /** Requests may not name the address. */
+  readonly isByNameAlone?: boolean;
   /** Paths of PEM files. */
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 export interface AdminSettings {
-  /** Path of the Unix socket. */
-  readonly socket: string;
+  /** Path of the Unix socket; undefined: there is none. */
+  readonly socket: string | undefined;
   /** What users of this machine may do without a token, by user id. */
   readonly socketRoles: Readonly<Record<string, AdminRole>>;
   readonly listen?: AdminListen;

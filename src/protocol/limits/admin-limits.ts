@@ -56,5 +56,25 @@ export const adminLimits = {
     'Responses that are remembered by their Idempotency-Key; the oldest makes room.',
   ),
   adminIdempotencyMs: fixedRow(86_400_000, 'limit_exceeded', 'How long such a response is remembered.'),
+  linkLifetimeMs: fixedRow(
+    120_000,
+    'operator_unknown',
+    'The link that `run --ui` prints is good for this long, once: time to click it, not to find it later.',
+  ),
+  linkTokenLifetimeMs: fixedRow(
+    7 * 86_400_000,
+    'operator_unknown',
+    'What the link gives lasts this long, and never longer than the run: no other link can be had.',
+  ),
+  linkWrongPerMinuteMax: fixedRow(
+    30,
+    'limit_exceeded',
+    'Wrong log-ins by link that are looked at within a minute; the right one is taken however many come.',
+  ),
+  linkBodyBytesMax: fixedRow(
+    1 * KiB,
+    'body_too_large',
+    'A log-in by link, by somebody who is not known yet.',
+  ),
   operatorTokensMax: fixedRow(1_000, 'limit_exceeded', 'Living tokens for the admin API.'),
 } satisfies Readonly<Record<string, LimitRow>>;

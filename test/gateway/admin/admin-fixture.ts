@@ -7,6 +7,7 @@ import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { AdminRole } from '../../../src/api/admin/roles.ts';
 import type { AdminParts } from '../../../src/gateway/admin/admin-parts.ts';
 import { listenAdmin } from '../../../src/gateway/admin/admin-server.ts';
+import type { LinkLogIn } from '../../../src/gateway/admin/link-log-in.ts';
 import { PolicyReads } from '../../../src/gateway/admin/policy-reads.ts';
 import { Followers } from '../../../src/gateway/admin/followers.ts';
 import { digestOfToken, newOperatorToken } from '../../../src/gateway/admin/operator.ts';
@@ -107,6 +108,7 @@ export async function openAdminScene(
   socketRoles: ReadonlyMap<number, AdminRole> = new Map(),
   listen?: AdminListen,
   consoleFolder?: string,
+  link?: LinkLogIn,
 ): Promise<AdminScene> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
@@ -122,6 +124,8 @@ export async function openAdminScene(
   const clock = { nowMs: startMs };
   const parts: AdminParts = {
     store,
+    link,
+    operators: link?.operators ?? store.operators,
     config: {
       ...embeddedConfig(path),
       credentials: {

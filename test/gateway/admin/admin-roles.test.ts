@@ -8,7 +8,7 @@ import { type CallOptions, event, openAdminScene, policyText, type AdminScene } 
 
 /** What each operation is asked here; the path's braces are filled. */
 const questions: Readonly<
-  Record<Exclude<AdminOperation, 'follow'>, { readonly path: string } & Pick<CallOptions, 'body'>>
+  Record<Exclude<AdminOperation, 'follow' | 'logIn'>, { readonly path: string } & Pick<CallOptions, 'body'>>
 > = {
   who: { path: '/v1/who' },
   health: { path: '/v1/health' },
