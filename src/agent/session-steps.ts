@@ -1,5 +1,6 @@
 // The steps of a session's life that need no other's state, each with the reason for its place.
 
+import type { ErrorCode } from '../protocol/error-table.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import { defaultLimits, type Limits } from '../protocol/limits.ts';
 import type { Logger } from '../system/logger.ts';
@@ -88,6 +89,13 @@ export async function proveTunnel(
   }
 }
 
+const passingCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  'gateway_unreachable',
+  'timeout',
+  'shutting_down',
+  'store_unavailable',
+]);
+
 export async function commit(
   session: AgentSession,
   limits: Limits,
@@ -98,7 +106,7 @@ export async function commit(
       return await session.commit(signal);
     } catch (error) {
       const { code } = asProxyError(error);
-      const isPassing = code === 'gateway_unreachable' || code === 'timeout' || code === 'shutting_down';
+      const isPassing = passingCodes.has(code);
       if (!isPassing || attempt + 1 >= defaultLimits.commitAttemptsMax) throw error;
       await delay(reconnectDelayMs(attempt, limits, Math.random), signal ?? new AbortController().signal);
     }

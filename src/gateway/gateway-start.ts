@@ -67,6 +67,8 @@ export function beginStart(
     place,
     isOnDuty: () => place?.seat.isOnDuty ?? true,
     onFault: (error) => {
+      // A store that is away is told once, when it goes.
+      if (error.code === 'store_unavailable' && error.retryAfterSeconds !== undefined) return;
       log('error', error.message);
     },
     onLimit: (limit) => {

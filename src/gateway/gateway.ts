@@ -1,10 +1,10 @@
 // The gateway put together: everything is opened here, in order, and ends in the reverse order.
 
 import type { Policy } from '../policy/decision.ts';
-import { asProxyError } from '../protocol/error.ts';
+import { asProxyError, ProxyError } from '../protocol/error.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
 import type { Store } from '../store/store.ts';
-import { openConfiguredStore } from './config/store-settings.ts';
+import type { StoreOutage } from '../store/store-outage.ts';
 import { openAccess } from './access/open-access.ts';
 import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
@@ -22,6 +22,7 @@ import { identityPlaces } from './identity-places.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
+import { openGatewayStore } from './open-gateway-store.ts';
 import { openSpool } from './open-spool.ts';
 import { openRetention } from './open-retention.ts';
 import { LiveReview } from './policies/live-review.ts';
@@ -92,6 +93,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     authority: ways.authority,
     serverAuthority: ways.serverAuthority,
     audit: records.audit,
+    outage: records.outage,
     sessions,
     tunnels,
   });
@@ -131,12 +133,14 @@ interface Records {
   readonly audit: AuditLog;
   /** What waits on this machine for a store that is another process. */
   readonly spool: SpooledAudit | undefined;
+  /** Of a store that can be away. */
+  readonly outage: StoreOutage | undefined;
 }
 
 /** What the gateway remembers: the store, and the audit with what an earlier process left open in it. */
 async function openRecords(start: Start): Promise<Records> {
-  const { config, environment, stack, metrics, onFault, onLimit, onSessionEvent, isOnDuty, place } = start;
-  const store = stack.use(await openConfiguredStore(config, environment));
+  const { config, stack, metrics, onFault, onLimit, onSessionEvent, isOnDuty, place } = start;
+  const { store, outage } = await openGatewayStore(start);
   const { file } = config.audit;
   const spool = await openSpool(start, store.audit, (event) =>
     observedSink(audit, onSessionEvent).append(event),
@@ -159,7 +163,7 @@ async function openRecords(start: Start): Promise<Records> {
   spool?.start();
   spool?.keepAdopting(isOnDuty, recover);
   place?.seat.onDuty(() => void takeOver().catch((error: unknown) => onFault(asProxyError(error))));
-  return { store, audit, spool };
+  return { store, audit, spool, outage };
 }
 
 interface Rules {
@@ -220,6 +224,7 @@ async function openSessions(
   {
     store,
     audit,
+    outage,
     upstream,
     credentials,
     serverAuthority,
@@ -250,6 +255,7 @@ async function openSessions(
       onFault,
       isOnDuty,
       strangerRefusalsPerMinuteMax: Math.ceil(strangerRefusalsPerMinuteMax / (place?.workers ?? 1)),
+      absence: outage,
     }),
   );
   sessions.onEnded((sessionId) => place?.seat.ended(sessionId));
@@ -333,7 +339,7 @@ type TunnelNeeds = Records & {
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
   { stack, clock, metrics, onFault, onSessionEvent, origins, place }: Start,
-  { store, audit, parts, sessions, signingKey, policies }: TunnelNeeds,
+  { store, audit, outage, parts, sessions, signingKey, policies }: TunnelNeeds,
 ): Promise<TunnelServer> {
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
@@ -351,6 +357,10 @@ async function openTunnels(
     },
   });
   policies.onChange(() => tunnels.policyChanged());
+  outage?.onStillAway(() => {
+    if (outage.isPast) tunnels.dismissAll(awayTooLong());
+    else tunnels.dismissOver(clock());
+  });
   // It ends behind the tunnels: it waits for those that others passed on.
   if (places !== undefined) stack.use(await places.listen((upgrade) => tunnels.takePassed(upgrade)));
   stack.defer(() => {
@@ -366,4 +376,8 @@ async function openTunnels(
     }),
   );
   return tunnels;
+}
+
+function awayTooLong(): ProxyError {
+  return new ProxyError('store_unavailable', 'the store of the gateway is away for too long (storeOutageMs)');
 }

@@ -86,6 +86,16 @@ function gauges(all: NonNullable<Counts['gauges']>): MetricFamily[] {
       'How long the policy files have held something that cannot be taken; 0 while what is in force is what is in them.',
       all.policyStaleSeconds,
     ),
+    gauge(
+      'store_away_seconds',
+      'How long PostgreSQL has been away; 0 while it is there. Nothing is forwarded beyond storeOutageMs.',
+      all.storeAwaySeconds,
+    ),
+    gauge(
+      'audit_spool_bytes',
+      'What of the audit waits in files of this machine for PostgreSQL, with the file that is being written.',
+      all.spoolBytes,
+    ),
   ];
 }
 

@@ -30,6 +30,8 @@ export interface Gauges {
   readonly auditHealthy: boolean;
   readonly policyAgeSeconds: number;
   readonly policyStaleSeconds: number;
+  readonly storeAwaySeconds: number;
+  readonly spoolBytes: number;
 }
 
 /** What a process has counted, as plain data: those of several processes add up. */
@@ -126,6 +128,8 @@ function addedGauges(all: readonly Gauges[]): Gauges {
     auditHealthy: all.length > 0 && all.every(({ auditHealthy }) => auditHealthy),
     policyAgeSeconds: Math.max(0, ...all.map((one) => one.policyAgeSeconds)),
     policyStaleSeconds: Math.max(0, ...all.map((one) => one.policyStaleSeconds)),
+    storeAwaySeconds: Math.max(0, ...all.map((one) => one.storeAwaySeconds)),
+    spoolBytes: sumOf(all, ({ spoolBytes }) => spoolBytes),
   };
 }
 

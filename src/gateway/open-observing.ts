@@ -2,6 +2,8 @@
 
 import type { LimitName } from '../protocol/limits.ts';
 import type { ProxyError } from '../protocol/error.ts';
+import type { StoreOutage } from '../store/store-outage.ts';
+import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import type { Store } from '../store/store.ts';
 import type { AdminParts } from './admin/admin-parts.ts';
 import { listenAdmin } from './admin/admin-server.ts';
@@ -27,6 +29,8 @@ export interface Observed {
   readonly config: GatewayConfig;
   readonly store: Store;
   readonly audit: AuditLog;
+  readonly spool: Pick<SpooledAudit, 'state'> | undefined;
+  readonly outage: Pick<StoreOutage, 'awayMs'> | undefined;
   readonly policies: Policies;
   readonly parts: StreamParts;
   readonly tunnels: TunnelServer;
@@ -45,7 +49,15 @@ export interface Observed {
 }
 
 /** What this process has counted. */
-export function countsOf({ metrics, tunnels, parts, audit, policies }: Observed): () => Counts {
+export function countsOf({
+  metrics,
+  tunnels,
+  parts,
+  audit,
+  policies,
+  outage,
+  spool,
+}: Observed): () => Counts {
   return () =>
     metrics.counts({
       tunnels: tunnels.tunnelCount,
@@ -55,6 +67,8 @@ export function countsOf({ metrics, tunnels, parts, audit, policies }: Observed)
       auditHealthy: audit.healthy,
       policyAgeSeconds: policies.ageMs() / 1000,
       policyStaleSeconds: policies.staleMs() / 1000,
+      storeAwaySeconds: (outage?.awayMs ?? 0) / 1000,
+      spoolBytes: spool?.state.waitingBytes ?? 0,
     });
 }
 

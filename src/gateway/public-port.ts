@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
+import type { StoreAbsence } from '../store/store-outage.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import type { LimitName } from '../protocol/limits.ts';
 import { EnrolmentFailures } from './admission/enrolment-failures.ts';
@@ -42,6 +43,7 @@ export interface PublicPortNeeds {
   /** Of the own certificate, where the operator gives none. */
   readonly serverAuthority: FollowedAuthority | undefined;
   readonly audit: AuditLog;
+  readonly outage: StoreAbsence | undefined;
   readonly sessions: SessionService;
   readonly tunnels: TunnelServer;
   readonly origins: PublicOrigins;
@@ -59,19 +61,17 @@ export async function openPublicPort({
   authority,
   serverAuthority,
   audit,
+  outage,
   sessions,
   tunnels,
   origins,
   place,
 }: PublicPortNeeds): Promise<PublicPort> {
   let isOpen = true;
-  const isReady = (): boolean => isOpen && audit.healthy;
+  const { isReady, degraded } = readiness(audit, outage, () => isOpen);
   const { identity, renewable } = place ?? (await openIdentity(config, serverAuthority, clock()));
   const { certificatePem, keyPem, caPem } = identity;
   const { limits } = config;
-  const onFault = (error: ProxyError, traceId: string): void => {
-    log('error', `${traceId}: ${error.message}`);
-  };
   const { connections, failures } = await openAdmission(config, { clock, onLimit, place });
   const endpoints = {
     sessions,
@@ -81,7 +81,7 @@ export async function openPublicPort({
     limits,
     clock,
     onLimit,
-    onFault,
+    onFault: (error: ProxyError, traceId: string) => log('error', `${traceId}: ${error.message}`),
     onServed: ({ socket }: IncomingMessage) => connections.showedSession(socket),
     onTokenRefused: (request: IncomingMessage, refusal: ProxyError) =>
       failures.told(connections.sourceOf(request), refusal),
@@ -92,6 +92,7 @@ export async function openPublicPort({
     limits,
     caCertificates: () => ({ pem: authority.certificatesPem, etag: authority.etag }),
     isReady,
+    degraded,
     handleSession: (request, response) => handleSessionRequest(request, response, endpoints),
     handleUpgrade: (request, socket, head) =>
       tunnels.handleUpgrade(request, socket, head, () => connections.showedSession(socket)),
@@ -109,6 +110,18 @@ export async function openPublicPort({
     place?.seat.onConnection(undefined);
   };
   return { port, server, isReady, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
+}
+
+/** What load balancers and people are told. */
+function readiness(
+  audit: AuditLog,
+  outage: StoreAbsence | undefined,
+  isOpen: () => boolean,
+): { readonly isReady: () => boolean; readonly degraded: () => string | undefined } {
+  return {
+    isReady: () => isOpen() && audit.healthy && outage?.isPast !== true,
+    degraded: () => (outage?.sinceMs === undefined ? undefined : 'the store is away'),
+  };
 }
 
 interface AdmissionNeeds extends Pick<PublicPortNeeds, 'clock' | 'onLimit'> {

@@ -16,6 +16,8 @@ export interface PublicServerOptions {
   readonly limits: Limits;
   readonly caCertificates: () => { readonly pem: string; readonly etag: string };
   readonly isReady: () => boolean;
+  /** What is not as it should be while it is ready; undefined if nothing. */
+  readonly degraded?: () => string | undefined;
   readonly handleSession: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
 }
@@ -70,12 +72,16 @@ function route(request: IncomingMessage, response: ServerResponse, options: Publ
       sendText(response, 200, 'ok\n');
       return;
     case '/readyz':
-      if (options.isReady()) sendText(response, 200, 'ready\n');
-      else sendText(response, 503, 'draining\n');
+      if (!options.isReady()) sendText(response, 503, 'draining\n');
+      else sendText(response, 200, readyText(options.degraded?.()));
       return;
     default:
       sendProblem(response, 404, 'there is nothing at this path');
   }
+}
+
+function readyText(degraded: string | undefined): string {
+  return degraded === undefined ? 'ready\n' : `ready, degraded: ${degraded}\n`;
 }
 
 function isRead(request: IncomingMessage): boolean {

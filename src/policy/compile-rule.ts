@@ -336,11 +336,12 @@ function compileExpiry(document: RuleDocument, report: Report): number | undefin
 }
 
 function compileLimits({ limits = {} }: RuleDocument): RuleLimits {
-  const { requestsPerSecond, requestsPerSession, bodyBytes, bytesPerSession } = limits;
+  const { requestsPerSecond, requestsPerSession, bodyBytes, bytesPerSession, whenStoreAway } = limits;
   return {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(requestsPerSession === undefined ? {} : { requestsPerSession }),
     ...(bodyBytes === undefined ? {} : { bodyBytes: parseByteSize(bodyBytes) }),
     ...(bytesPerSession === undefined ? {} : { bytesPerSession: parseByteSize(bytesPerSession) }),
+    ...(whenStoreAway === undefined ? {} : { whenStoreAway }),
   };
 }

@@ -47,6 +47,8 @@ export interface RuleLimits {
   readonly bodyBytes?: number;
   readonly requestsPerSession?: number;
   readonly bytesPerSession?: number;
+  /** What happens when a limit of a whole session is to be counted and the store is away. Absent: deny. */
+  readonly whenStoreAway?: 'deny' | 'continue';
 }
 
 /** `where-defined`: a method for which HTTP defines no body has none. */

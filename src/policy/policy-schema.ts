@@ -77,6 +77,12 @@ const limitsSchema = strictMap(
       .describe(
         'What requestsPerSession and bytesPerSession are counted in: rules of the same budget share it, and a change of the rule keeps it.',
       ),
+    whenStoreAway: z
+      .enum(['deny', 'continue'], { error: 'write deny or continue' })
+      .optional()
+      .describe(
+        'What requestsPerSession and bytesPerSession do while PostgreSQL is away and what was borrowed is used up: deny, which is the default, or continue with one more block at each gateway.',
+      ),
   },
   {
     hint: 'write limits such as { requestsPerSecond: 5 }',

@@ -17,6 +17,11 @@ export function budgetOf(document: RuleDocument, report: Report): string | undef
         ['limits', 'budget'],
         'nothing is counted in this budget; write requestsPerSession or bytesPerSession',
       );
+    if (limits?.whenStoreAway !== undefined)
+      report(
+        ['limits', 'whenStoreAway'],
+        'nothing is counted over a session; write requestsPerSession or bytesPerSession',
+      );
     return undefined;
   }
   if (limits.budget !== undefined) return `budget ${limits.budget}`;

@@ -28,6 +28,8 @@ function exposition(): string {
     auditHealthy: true,
     policyAgeSeconds: 1,
     policyStaleSeconds: 0,
+    storeAwaySeconds: 0,
+    spoolBytes: 0,
   };
   return metricsText({ counts: [metrics.counts(gauges)], restarts: 0 });
 }

@@ -15,6 +15,8 @@ const gauges = {
   auditHealthy: true,
   policyAgeSeconds: 12,
   policyStaleSeconds: 0,
+  storeAwaySeconds: 0,
+  spoolBytes: 0,
 };
 const event: AuditEvent = {
   v: 1,

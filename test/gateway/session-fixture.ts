@@ -12,6 +12,7 @@ import { createSigningKey, type SigningKey } from '../../src/gateway/sessions/si
 import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { assertValidEvent } from '../support/valid-event.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import type { StoreAbsence } from '../../src/store/store-outage.ts';
 import type { Store } from '../../src/store/store.ts';
 
 export const origin = 'https://gateway.test:8443';
@@ -118,6 +119,7 @@ export async function openTestSessions(
     readonly store?: Store;
     readonly limits?: Partial<Limits>;
     readonly signingKey?: SigningKey;
+    readonly absence?: StoreAbsence;
   } = {},
 ): Promise<TestSessions> {
   const store = options.store ?? (await openStore('sqlite::memory:'));
@@ -138,6 +140,7 @@ export async function openTestSessions(
     }),
     limits: { ...defaultLimits, ...options.limits },
     clock: () => now,
+    absence: options.absence,
   });
   const token = (claims?: Readonly<Record<string, unknown>>): string =>
     issueSessionToken({

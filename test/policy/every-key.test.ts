@@ -353,6 +353,13 @@ const rows: readonly Row[] = [
     expected: ['budget', 'hash'],
   },
   {
+    key: 'rules[].limits.whenStoreAway',
+    with: rule(`${host}, limits: { requestsPerSession: 7, whenStoreAway: continue }`),
+    without: rule(`${host}, limits: { requestsPerSession: 7 }`),
+    sees: (decision) => decision.effect === 'allow' && decision.limits.whenStoreAway,
+    expected: ['continue', undefined],
+  },
+  {
     key: 'rules[].mode',
     with: rule(`${host}, methods: PUT, mode: observe`),
     without: rule(`${host}, methods: PUT`),

@@ -22,6 +22,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'agent/placements/resolv-conf.ts searchMax dotsMax',
     'system/unix-socket.ts socketPathBytesMax',
     'agent/uplink/delay.ts timerMsMax',
+    'store/store-outage.ts timerMsMax',
     'gateway/config/config-schema.ts timerMsMax',
     'gateway/credentials/sigv4/aws-claim.ts presignSecondsMax',
     'gateway/credentials/sources/background-renewals.ts delayMsMax',

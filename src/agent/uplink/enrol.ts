@@ -3,7 +3,7 @@
 import { checkCertificates } from '../../pki/pem.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { knownErrorCode } from '../../protocol/error-table.ts';
-import type { Limits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { printable } from '../../protocol/printable.ts';
 import {
   type EnrolRequest,
@@ -12,6 +12,7 @@ import {
   sessionCommitPath,
   sessionPath,
 } from '../../protocol/session-messages.ts';
+import { delay } from './delay.ts';
 import type { Gateway } from './gateway-connection.ts';
 import { type HttpRequest, type HttpResponse, sendRequest } from './http-request.ts';
 import { SessionKey } from './session-key.ts';
@@ -42,19 +43,34 @@ export async function enrol(options: EnrolOptions): Promise<AgentSession> {
     const agent = { version: agentVersion, ...(session === undefined ? {} : { session }) };
     const body: EnrolRequest = { key: key.publicJwk, posture, agent };
     const url = `${gateway.address.baseUrl}${sessionPath}`;
-    const request: HttpRequest = {
-      method: 'POST',
-      path: sessionPath,
-      fields: [['DPoP', await key.proof({ method: 'POST', url })]],
-      authorization: { scheme: 'Bearer', credential: token.bytes },
-      body,
-      bodyBytesMax: limits.agentBodyBytesMax,
-    };
-    const response = sessionResponse(await sendRequest(gateway, request, limits, signal));
-    return new AgentSession({ gateway, key, posture, limits, response });
+    const untilMs = performance.now() + defaultLimits.enrolRetryMsMax;
+    for (;;) {
+      const request: HttpRequest = {
+        method: 'POST',
+        path: sessionPath,
+        // Each attempt has a proof of its own: one counts once.
+        fields: [['DPoP', await key.proof({ method: 'POST', url })]],
+        authorization: { scheme: 'Bearer', credential: token.bytes },
+        body,
+        bodyBytesMax: limits.agentBodyBytesMax,
+      };
+      const response = await sendRequest(gateway, request, limits, signal);
+      const waitMs = retryAfterMs(response);
+      if (waitMs === undefined || performance.now() + waitMs > untilMs)
+        return new AgentSession({ gateway, key, posture, limits, response: sessionResponse(response) });
+      // Others wait for the same.
+      await delay(waitMs * (1 + Math.random() / 4), signal ?? new AbortController().signal);
+    }
   } finally {
     token.zero();
   }
+}
+
+/** How long a gateway asks to wait that takes no enrolment now (RFC 9110 §10.2.3); undefined where it asks for nothing that we do. */
+function retryAfterMs({ status, headers }: HttpResponse): number | undefined {
+  if (status !== 503) return undefined;
+  const seconds = /^\d{1,3}$/.exec(headers.first('retry-after') ?? '')?.[0];
+  return seconds === undefined ? undefined : Math.max(1, Number(seconds)) * 1000;
 }
 
 interface AgentSessionParts {

@@ -1,5 +1,6 @@
 // One budget of one session at this gateway: a block that was borrowed from the store, spent in memory, and the next one after it.
 
+import { ProxyError } from '../../protocol/error.ts';
 import type { BudgetName, BudgetStore } from '../../store/budget-store.ts';
 
 /** A budget that had nothing is not asked again for this long: its refusals are as cheap as others. */
@@ -14,6 +15,8 @@ export interface BorrowedBudgetOptions {
   /** The largest block. */
   readonly blockMax: number;
   readonly budgetsPerSessionMax: number;
+  /** While the store is away one block more is spent, which it is told of when it is back. */
+  readonly continuesAlone: boolean;
   /** Milliseconds that never go back. */
   readonly clock: () => number;
 }
@@ -24,6 +27,8 @@ export class BorrowedBudget {
   #asking: Promise<boolean> | undefined;
   #askAgainMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
+  /** Spent without the store, which does not know of it yet. */
+  #owed = 0;
 
   constructor(options: BorrowedBudgetOptions) {
     this.#options = options;
@@ -49,10 +54,13 @@ export class BorrowedBudget {
   async release(): Promise<void> {
     this.#isOver = true;
     await this.#asking?.catch(() => undefined);
-    const left = this.#left;
+    const left = this.#left - this.#owed;
     this.#left = 0;
+    this.#owed = 0;
+    const { store, name, max, budgetsPerSessionMax } = this.#options;
     // Not repeated if it fails: the store may have taken it already.
-    if (left > 0) await this.#options.store.giveBack(this.#options.name, left);
+    if (left > 0) await store.giveBack(name, left);
+    else if (left < 0) await store.borrow(name, -left, { max, budgetsPerSessionMax });
   }
 
   async #takeLater(amount: number): Promise<boolean> {
@@ -72,12 +80,29 @@ export class BorrowedBudget {
   }
 
   async #ask(missing: number): Promise<boolean> {
-    const { store, name, max, blockMax, budgetsPerSessionMax, clock } = this.#options;
+    const { max, blockMax, clock } = this.#options;
     if (this.#isOver || clock() < this.#askAgainMs) return false;
     const block = Math.min(blockMax, Math.ceil(max / blocksMin));
-    const granted = await store.borrow(name, Math.max(block, missing), { max, budgetsPerSessionMax });
+    const granted = await this.#borrow(block, Math.max(block, missing));
     this.#left += granted;
     if (granted === 0) this.#askAgainMs = clock() + dryMs;
     return granted > 0;
+  }
+
+  async #borrow(block: number, amount: number): Promise<number> {
+    const { store, name, max, budgetsPerSessionMax, continuesAlone } = this.#options;
+    try {
+      const granted = await store.borrow(name, amount + this.#owed, { max, budgetsPerSessionMax });
+      const paid = Math.min(this.#owed, granted);
+      this.#owed -= paid;
+      return granted - paid;
+    } catch (error) {
+      const isAway = error instanceof ProxyError && error.code === 'store_unavailable';
+      // A call whose outcome is unknown is not repeated, as ever: what it took is lost.
+      if (!isAway || !continuesAlone) throw error;
+      if (this.#owed > 0) return 0;
+      this.#owed = block;
+      return block;
+    }
   }
 }

@@ -173,7 +173,7 @@ export class SessionBudgets implements AsyncDisposable {
     const { borrowed } = this.#session(sessionId, nowMs);
     const name = `${limit} ${budget}`;
     // Rules that share a budget may have different limits: what one of them borrowed is not for the other.
-    const key = `${max} ${name}`;
+    const key = `${max} ${limits.whenStoreAway ?? ''} ${name}`;
     let found = borrowed.get(key);
     if (found === undefined) {
       const budgetsPerSessionMax = defaultLimits.budgetRulesPerSessionMax;
@@ -187,6 +187,7 @@ export class SessionBudgets implements AsyncDisposable {
             ? defaultLimits.budgetBlockRequestsMax
             : defaultLimits.budgetBlockBytesMax,
         budgetsPerSessionMax,
+        continuesAlone: limits.whenStoreAway === 'continue',
         clock: this.#clock,
       });
       borrowed.set(key, found);

@@ -48,7 +48,7 @@ export interface VerifiedProof {
 /** Verifies a proof and remembers it, so that it counts once. Throws ProxyError `proof_invalid` or `limit_exceeded`. */
 export async function verifyProof(
   input: ProofInput,
-  context: { readonly proofs: ProofStore; readonly limits?: Limits },
+  context: { readonly proofs: Pick<ProofStore, 'remember'>; readonly limits?: Limits },
 ): Promise<VerifiedProof> {
   const limits = context.limits ?? defaultLimits;
   const { jwk, key, algorithm } = await keyOfProof(input.proof);

@@ -6,7 +6,9 @@ import { jwtVerify } from 'jose/jwt/verify';
 import { z } from 'zod';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { SessionRecord } from '../../store/store.ts';
+import { postureSchema } from './session-request.ts';
+import type { JwtMembers, SigningKey } from './signing-key.ts';
 import { splitToken } from './session-token-parts.ts';
 
 /** `typ` of access tokens; a session token has another, so neither passes for the other. */
@@ -22,9 +24,32 @@ export interface AccessTokenIssuer {
 export interface AccessTokenFacts {
   readonly sessionId: string;
   readonly keyThumbprint: string;
+  /** Absent where it would be too long, and in tokens of earlier versions. */
+  readonly session?: CarriedSession | undefined;
+  /** Since when the store was away as it was given. */
+  readonly awaySinceMs?: number | undefined;
 }
 
-const claimsSchema = z.object({ sid: z.string().min(1), cnf: z.object({ jkt: z.string().min(1) }) });
+/** What a gateway that cannot ask the store must know of a session. */
+export type CarriedSession = Pick<SessionRecord, 'principalId' | 'claims' | 'posture' | 'endsMs'>;
+
+export interface VerifiedAccessToken extends AccessTokenFacts {
+  readonly expiresMs: number;
+}
+
+const carriedSchema = z.object({
+  prn: z.string().min(1),
+  clm: z.record(z.string(), z.unknown()),
+  pst: postureSchema,
+  end: z.number(),
+});
+const claimsSchema = z.object({
+  sid: z.string().min(1),
+  cnf: z.object({ jkt: z.string().min(1) }),
+  exp: z.number(),
+  ses: carriedSchema.exactOptional(),
+  awy: z.number().exactOptional(),
+});
 
 /** An access token for the session, valid until `expiresMs`. */
 export function issueAccessToken(
@@ -37,6 +62,7 @@ export function issueAccessToken(
     aud: audience,
     sid: facts.sessionId,
     cnf: { jkt: facts.keyThumbprint },
+    ...carriedClaims(facts),
     jti: randomUUID(),
     iat: Math.floor(times.nowMs / 1000),
     exp: Math.floor(times.expiresMs / 1000),
@@ -51,7 +77,7 @@ export async function verifyAccessToken(
   { key, issuer, audience }: AccessTokenIssuer,
   token: string,
   times: { readonly nowMs: number; readonly expiredForMsMax: number },
-): Promise<AccessTokenFacts> {
+): Promise<VerifiedAccessToken> {
   const { header } = splitToken(token, {
     name: 'The access token',
     code: 'token_malformed',
@@ -69,8 +95,17 @@ export async function verifyAccessToken(
       clockTolerance: Math.floor(times.expiredForMsMax / 1000),
       currentDate: new Date(times.nowMs),
     });
-    const { sid, cnf } = claimsSchema.parse(payload);
-    return { sessionId: sid, keyThumbprint: cnf.jkt };
+    const { sid, cnf, exp, ses, awy } = claimsSchema.parse(payload);
+    return {
+      sessionId: sid,
+      keyThumbprint: cnf.jkt,
+      expiresMs: exp * 1000,
+      session:
+        ses === undefined
+          ? undefined
+          : { principalId: ses.prn, claims: ses.clm, posture: ses.pst, endsMs: ses.end },
+      awaySinceMs: awy === undefined ? undefined : awy * 1000,
+    };
   } catch (error) {
     if (error instanceof errors.JWTExpired) {
       throw new ProxyError(
@@ -85,4 +120,15 @@ export async function verifyAccessToken(
       cause: error,
     });
   }
+}
+
+function carriedClaims({ session, awaySinceMs }: AccessTokenFacts): JwtMembers {
+  const away = awaySinceMs === undefined ? {} : { awy: Math.floor(awaySinceMs / 1000) };
+  if (session === undefined) return away;
+  const { principalId, claims, endsMs } = session;
+  // Its notes are for people.
+  const posture = { ...session.posture, notes: [] };
+  const ses = { prn: principalId, clm: claims, pst: posture, end: endsMs };
+  const isLong = Buffer.byteLength(JSON.stringify(ses)) > defaultLimits.carriedSessionBytesMax;
+  return isLong ? away : { ses, ...away };
 }

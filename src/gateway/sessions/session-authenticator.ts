@@ -2,10 +2,18 @@
 
 import type { Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { Limits } from '../../protocol/limits.ts';
-import type { SessionRecord, Store } from '../../store/store.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
+import type { StoreAbsence } from '../../store/store-outage.ts';
+import type { ProofStore, SessionRecord, Store } from '../../store/store.ts';
+import type { EndedSessions } from './ended-sessions.ts';
+import { ProofMemory } from './proof-memory.ts';
 import { verifyProof, type ProofInput, type SessionPublicKey, type VerifiedProof } from './dpop-proof.ts';
-import { verifyAccessToken, type AccessTokenIssuer } from './session-access-token.ts';
+import {
+  type AccessTokenIssuer,
+  type CarriedSession,
+  type VerifiedAccessToken,
+  verifyAccessToken,
+} from './session-access-token.ts';
 import { postureFacts } from './session-request.ts';
 import { clockSkewSeconds } from './session-token.ts';
 
@@ -27,15 +35,24 @@ export class SessionAuthenticator {
   readonly #store: Store;
   readonly #limits: Limits;
   readonly #accessTokens: AccessTokenIssuer;
+  readonly #absence: StoreAbsence | undefined;
+  readonly #ended: EndedSessions;
+  readonly #seen = new ProofMemory();
 
   constructor(options: {
     readonly store: Store;
     readonly limits: Limits;
     readonly accessTokens: AccessTokenIssuer;
+    /** Of a store that can be away. */
+    readonly absence: StoreAbsence | undefined;
+    /** What is known of ended sessions while it is. */
+    readonly ended: EndedSessions;
   }) {
     this.#store = options.store;
     this.#limits = options.limits;
     this.#accessTokens = options.accessTokens;
+    this.#absence = options.absence;
+    this.#ended = options.ended;
   }
 
   /**
@@ -45,7 +62,7 @@ export class SessionAuthenticator {
   async authenticate(
     request: SessionRequest,
     expiry: 'strict' | 'renewable' = 'strict',
-  ): Promise<SessionRecord> {
+  ): Promise<LivingSession> {
     return (await this.authenticateHolder(request, expiry)).session;
   }
 
@@ -53,7 +70,7 @@ export class SessionAuthenticator {
   async authenticateHolder(
     request: SessionRequest,
     expiry: 'strict' | 'renewable' = 'strict',
-  ): Promise<{ readonly session: SessionRecord; readonly key: SessionPublicKey }> {
+  ): Promise<{ readonly session: LivingSession; readonly key: SessionPublicKey }> {
     const { authorization, proof, method, url, nowMs } = request;
     const accessToken = /^DPoP ([A-Za-z0-9._-]+)$/i.exec(authorization ?? '')?.[1];
     if (accessToken === undefined) {
@@ -72,13 +89,10 @@ export class SessionAuthenticator {
       accessToken,
       expectedThumbprint: facts.keyThumbprint,
     });
-    const session = assertAlive(await this.#store.sessions.find(facts.sessionId), nowMs);
-    if (session.keyThumbprint !== facts.keyThumbprint) {
-      throw new ProxyError(
-        'token_invalid',
-        'The access token is not bound to the key of its session; enrol again.',
-      );
-    }
+    const session = await this.#byStoreOr(
+      async () => storedSession(await this.#store.sessions.find(facts.sessionId), facts, nowMs),
+      (sinceMs) => this.#carriedSession(facts, sinceMs, nowMs),
+    );
     return { session, key };
   }
 
@@ -89,8 +103,86 @@ export class SessionAuthenticator {
     const { proof } = input;
     if (proof === undefined)
       throw new ProxyError('proof_invalid', 'The request has no DPoP proof, or more than one.');
-    return await verifyProof({ ...input, proof }, { proofs: this.#store.proofs, limits: this.#limits });
+    const remember: ProofStore['remember'] = async (seen, bounds) => {
+      // What this process took before the store went away counts afterwards too.
+      const here = await this.#seen.remember(seen, bounds);
+      if (here !== 'new') return here;
+      // An enrolment needs the store: without an access token nothing is told by what is known here.
+      const isOfSession = input.accessToken !== undefined;
+      return await this.#byStoreOr(
+        () => this.#store.proofs.remember(seen, bounds),
+        isOfSession ? () => here : undefined,
+      );
+    };
+    return await verifyProof({ ...input, proof }, { proofs: { remember }, limits: this.#limits });
   }
+
+  /** Throws `session_unknown` or `session_revoked` for one that is over. */
+  async requireAlive(sessionId: string, nowMs: number): Promise<void> {
+    await this.#byStoreOr(
+      async () => void assertAlive(await this.#store.sessions.find(sessionId), nowMs),
+      () => this.#ended.assertKnownAlive(sessionId, nowMs),
+    );
+  }
+
+  /** What the store says; while it is away, and for as long as that may be, what is known here. */
+  async #byStoreOr<T>(
+    byStore: () => Promise<T>,
+    byWhatIsKnown: ((sinceMs: number) => T) | undefined,
+  ): Promise<T> {
+    try {
+      return await byStore();
+    } catch (error) {
+      const { sinceMs, isPast = true } = this.#absence ?? {};
+      const isAway = error instanceof ProxyError && error.code === 'store_unavailable' && !isPast;
+      if (!isAway || sinceMs === undefined || byWhatIsKnown === undefined) throw error;
+      return byWhatIsKnown(sinceMs);
+    }
+  }
+
+  #carriedSession(facts: VerifiedAccessToken, sinceMs: number, nowMs: number): LivingSession {
+    const { sessionId, keyThumbprint, session, expiresMs } = facts;
+    this.#ended.assertKnownAlive(sessionId, nowMs);
+    // One that had expired before may be of a session that ended longer ago than is known here.
+    if (session === undefined || expiresMs + clockSkewSeconds * 1000 < sinceMs)
+      throw new ProxyError(
+        'store_unavailable',
+        'The store of the gateway is away, and the access token does not say enough; try again later.',
+        { retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
+      );
+    if (nowMs >= session.endsMs) throw lifeOver();
+    return {
+      ...session,
+      id: sessionId,
+      keyThumbprint,
+      awaySinceMs: Math.min(sinceMs, facts.awaySinceMs ?? sinceMs),
+    };
+  }
+}
+
+/** What is known of a session that may be used now. */
+export interface LivingSession extends CarriedSession {
+  readonly id: string;
+  readonly keyThumbprint: string;
+  /** Since when the store is away, where nothing else than its access token says so. */
+  readonly awaySinceMs?: number;
+}
+
+function storedSession(
+  found: SessionRecord | undefined,
+  { keyThumbprint }: VerifiedAccessToken,
+  nowMs: number,
+): LivingSession {
+  const session = assertAlive(found, nowMs);
+  if (session.keyThumbprint === keyThumbprint) return session;
+  throw new ProxyError(
+    'token_invalid',
+    'The access token is not bound to the key of its session; enrol again.',
+  );
+}
+
+function lifeOver(): ProxyError {
+  return new ProxyError('session_unknown', 'The session reached its longest life; enrol with a new token.');
 }
 
 /** Gives a session that may be used now; throws `session_unknown` or `session_revoked` otherwise. */
@@ -100,8 +192,7 @@ export function assertAlive(session: SessionRecord | undefined, nowMs: number): 
   const { state, reason, endsMs, commitByMs } = session;
   if (state === 'revoked') throw new ProxyError('session_revoked', `The session was revoked: ${reason}.`);
   if (state === 'ended') throw new ProxyError('session_unknown', `The session ended: ${reason}.`);
-  if (nowMs >= endsMs)
-    throw new ProxyError('session_unknown', 'The session reached its longest life; enrol with a new token.');
+  if (nowMs >= endsMs) throw lifeOver();
   if (state === 'enrolled' && nowMs >= commitByMs) {
     throw new ProxyError('session_unknown', 'The session was not committed in time; enrol again.');
   }
@@ -109,6 +200,11 @@ export function assertAlive(session: SessionRecord | undefined, nowMs: number): 
 }
 
 /** The principal of a session: issuer and subject, verified claims, and the posture's true facts. */
-export function principalOf({ id, principalId, claims, posture }: SessionRecord): Principal {
+export function principalOf({
+  id,
+  principalId,
+  claims,
+  posture,
+}: Omit<LivingSession, 'keyThumbprint'>): Principal {
   return { id: principalId, sessionId: id, claims, posture: postureFacts(posture) };
 }

@@ -181,14 +181,18 @@ function parseJson(body: Buffer): unknown {
 }
 
 /** Faults of ours, whose messages may name what is none of the agent's business. */
-function isOurFault({ code, httpStatus }: ProxyError): boolean {
-  return httpStatus >= 500 && code !== 'timeout' && code !== 'shutting_down' && code !== 'audit_unavailable';
+const isTold: ReadonlySet<ErrorCode> = new Set(['timeout', 'shutting_down', 'audit_unavailable']);
+
+function isOurFault({ code, httpStatus, retryAfterSeconds }: ProxyError): boolean {
+  return httpStatus >= 500 && !isTold.has(code) && retryAfterSeconds === undefined;
 }
 
 function sendProblem(response: ServerResponse, refusal: ProxyError, traceId: string): void {
   const { code, httpStatus } = refusal;
   // RFC 9449 §7.1: a 401 says which scheme and algorithms would do.
   if (httpStatus === 401) response.setHeader('www-authenticate', 'DPoP algs="EdDSA Ed25519 ES256"');
+  if (refusal.retryAfterSeconds !== undefined)
+    response.setHeader('retry-after', String(refusal.retryAfterSeconds));
   const message = isOurFault(refusal)
     ? `The gateway failed; its log has the cause under trace id ${traceId}.`
     : refusal.message;

@@ -8,7 +8,7 @@ import { publicKeySchema, type SessionPublicKey } from './dpop-proof.ts';
 const line = z.string().max(500);
 
 // Unknown members are dropped, so that a newer agent can say more.
-const postureSchema = z.object({
+export const postureSchema = z.object({
   runtime: z.enum(['node', 'bun']),
   runtimeVersion: line,
   platform: line,

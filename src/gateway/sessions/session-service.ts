@@ -5,10 +5,10 @@ import type { Principal } from '../../policy/decision.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { SessionResponse } from '../../protocol/session-messages.ts';
+import type { StoreAbsence } from '../../store/store-outage.ts';
 import type { SessionRecord, Store } from '../../store/store.ts';
 import type { DurableAuditSink } from '../audit/audit-log.ts';
 import { type SessionPublicKey, thumbprintOf } from './dpop-proof.ts';
-import { issueAccessToken, type AccessTokenIssuer } from './session-access-token.ts';
 import { SessionAudit } from '../audit/session-audit.ts';
 import {
   assertAlive,
@@ -16,20 +16,18 @@ import {
   SessionAuthenticator,
   type SessionRequest,
 } from './session-authenticator.ts';
+import { EndedSessions } from './ended-sessions.ts';
 import { principalIdOf } from './principal-id.ts';
 import { parseEnrolRequest, type ValidEnrolRequest } from './session-request.ts';
-import { verifySessionToken, type TokenIssuer, type VerifiedToken } from './session-token.ts';
+import {
+  clockSkewSeconds,
+  verifySessionToken,
+  type TokenIssuer,
+  type VerifiedToken,
+} from './session-token.ts';
 import { SessionWatch, type EndedListener } from './session-watch.ts';
-import { linkKeysOf, type SigningKey } from './signing-key.ts';
-
-/** What the policy says of a session, for the agent. */
-export interface SessionFacts {
-  readonly placeholders: Readonly<Record<string, string>>;
-  readonly capturePorts: readonly number[];
-  readonly modes: readonly string[];
-  /** What may have signed the gateway's own certificate, PEM; undefined where the operator gives that. */
-  readonly gatewayCa?: string | undefined;
-}
+import { type Responding, type SessionFacts, sessionResponse } from './session-response.ts';
+import type { SigningKey } from './signing-key.ts';
 
 export interface SessionServiceOptions {
   readonly store: Store;
@@ -48,6 +46,8 @@ export interface SessionServiceOptions {
   readonly onFault?: (error: ProxyError) => void;
   readonly isOnDuty?: (() => boolean) | undefined;
   readonly strangerRefusalsPerMinuteMax?: number;
+  /** Of a store that can be away. */
+  readonly absence?: StoreAbsence | undefined;
 }
 
 export interface EnrolInput {
@@ -72,8 +72,13 @@ export interface AuthenticatedSession {
 /** Opens the service and begins to watch for endings. The store and the audit belong to the caller. */
 export async function openSessionService(options: SessionServiceOptions): Promise<SessionService> {
   const audit = new SessionAudit(options.audit, options.strangerRefusalsPerMinuteMax);
+  const { accessTokenLifetimeMs, storeOutageMs } = options.limits ?? defaultLimits;
+  const endedKeptMs = accessTokenLifetimeMs + storeOutageMs + clockSkewSeconds * 1000;
+  const ended = new EndedSessions(endedKeptMs);
   const watch = await SessionWatch.open({
     store: options.store,
+    ended,
+    endedKeptMs,
     clock: options.clock ?? Date.now,
     onFault: options.onFault ?? (() => {}),
     isOnDuty: options.isOnDuty,
@@ -86,7 +91,7 @@ export async function openSessionService(options: SessionServiceOptions): Promis
         message: `The session ended: ${reason}.`,
       }),
   });
-  return new SessionService(options, audit, watch);
+  return new SessionService(options, audit, { watch, ended });
 }
 
 type StepTime = Pick<EnrolInput, 'nowMs' | 'traceId'>;
@@ -95,20 +100,28 @@ type StepTime = Pick<EnrolInput, 'nowMs' | 'traceId'>;
 export class SessionService implements AsyncDisposable {
   readonly #options: SessionServiceOptions;
   readonly #limits: Limits;
-  readonly #accessTokens: AccessTokenIssuer;
+  readonly #responding: Responding;
   readonly #authenticator: SessionAuthenticator;
   readonly #audit: SessionAudit;
   readonly #watch: SessionWatch;
 
   /** Use `openSessionService`. */
-  constructor(options: SessionServiceOptions, audit: SessionAudit, watch: SessionWatch) {
+  constructor(
+    options: SessionServiceOptions,
+    audit: SessionAudit,
+    { watch, ended }: { readonly watch: SessionWatch; readonly ended: EndedSessions },
+  ) {
     this.#options = options;
     this.#limits = options.limits ?? defaultLimits;
-    this.#accessTokens = { key: options.signingKey, issuer: options.issuer, audience: options.audience };
+    const { signingKey, issuer, audience, sessionFacts } = options;
+    const accessTokens = { key: signingKey, issuer, audience };
+    this.#responding = { accessTokens, signingKey, sessionFacts, limits: this.#limits };
     this.#authenticator = new SessionAuthenticator({
       store: options.store,
       limits: this.#limits,
-      accessTokens: this.#accessTokens,
+      accessTokens,
+      absence: options.absence,
+      ended,
     });
     this.#audit = audit;
     this.#watch = watch;
@@ -201,7 +214,7 @@ export class SessionService implements AsyncDisposable {
           outcome.superseded,
           request.agent.session,
         );
-        return this.#respond({ ...session, state: 'enrolled' }, nowMs);
+        return sessionResponse(session, nowMs, this.#responding);
       }
       case 'token_consumed':
         throw await this.#alarm(input, principalId, outcome.sessionId);
@@ -270,8 +283,11 @@ export class SessionService implements AsyncDisposable {
       action: 'renewed',
       sessionId: session.id,
       principal: session.principalId,
+      ...(session.awaySinceMs === undefined
+        ? {}
+        : { details: { storeAwaySince: new Date(session.awaySinceMs).toISOString() } }),
     });
-    return this.#respond(session, request.nowMs);
+    return sessionResponse(session, request.nowMs, this.#responding);
   }
 
   /** Consumes the session's token for good. Repeating it is harmless. */
@@ -326,7 +342,7 @@ export class SessionService implements AsyncDisposable {
 
   /** Throws `session_unknown` or `session_revoked` for one that is over. */
   async requireAlive(sessionId: string): Promise<void> {
-    assertAlive(await this.#options.store.sessions.find(sessionId), this.#now());
+    await this.#authenticator.requireAlive(sessionId, this.#now());
   }
 
   /** Tells of each session that ended or was revoked, by this process at once, by another within a second. */
@@ -343,7 +359,7 @@ export class SessionService implements AsyncDisposable {
   }
 
   async #end(
-    session: SessionRecord,
+    session: Pick<SessionRecord, 'id' | 'principalId'>,
     ending: { readonly state: 'ended' | 'revoked'; readonly reason: string },
     at: StepTime,
   ): Promise<boolean> {
@@ -359,27 +375,6 @@ export class SessionService implements AsyncDisposable {
       message: `The session was ${ending.state}: ${ending.reason}.`,
     });
     return true;
-  }
-
-  #respond(session: SessionRecord, nowMs: number): SessionResponse {
-    const { id, keyThumbprint, endsMs } = session;
-    const expiresMs = Math.min(nowMs + this.#limits.accessTokenLifetimeMs, endsMs);
-    const facts = this.#options.sessionFacts(principalOf(session));
-    return {
-      session_id: id,
-      access_token: issueAccessToken(
-        this.#accessTokens,
-        { sessionId: id, keyThumbprint },
-        { nowMs, expiresMs },
-      ),
-      token_type: 'DPoP',
-      expires_in: Math.floor((expiresMs - nowMs) / 1000),
-      placeholders: facts.placeholders,
-      capture_ports: facts.capturePorts,
-      modes: facts.modes,
-      ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
-      link_keys: linkKeysOf(this.#options.signingKey),
-    };
   }
 
   #assertAudited(): void {

@@ -3,6 +3,7 @@
 import { defaultLimits } from '../../protocol/limits.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import { pruneBatch, type SessionRecord, type Store } from '../../store/store.ts';
+import type { EndedSessions } from './ended-sessions.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
 /** Streams end within 2 s of a revocation by any process; one look is one indexed query. */
@@ -18,6 +19,10 @@ export interface SessionWatchOptions {
   /** Called once for each session that reached its time, in the one process that ended it. */
   readonly onExpired: (session: SessionRecord) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
+  /** Told of each that ended, and of those that ended before as far back as it is kept. */
+  readonly ended: EndedSessions;
+  /** How far back. */
+  readonly endedKeptMs: number;
   /** Whether this process ends sessions whose time is over, and forgets what is old. One of several is enough. */
   readonly isOnDuty?: (() => boolean) | undefined;
 }
@@ -43,6 +48,9 @@ export class SessionWatch implements AsyncDisposable {
   /** Endings from now on are noticed. */
   static async open(options: SessionWatchOptions): Promise<SessionWatch> {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
+    const nowMs = options.clock();
+    for (const id of await options.store.sessions.endedSince(nowMs - options.endedKeptMs))
+      options.ended.add(id, nowMs);
     const watch = new SessionWatch(options, sequence);
     watch.#repeated.start();
     watch.#unlisten = options.store.onChange((isUncertain) => {
@@ -109,6 +117,7 @@ export class SessionWatch implements AsyncDisposable {
   }
 
   #tell(sessionId: string, reason: string): void {
+    this.#options.ended.add(sessionId, this.#options.clock());
     for (const listener of this.#listeners) {
       try {
         listener(sessionId, reason);

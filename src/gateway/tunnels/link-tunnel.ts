@@ -27,6 +27,7 @@ export interface LinkTunnelOptions {
 
 export class LinkTunnel {
   readonly sessionId: string;
+  readonly endsMs: number;
   readonly link: TunnelLink;
   /** What it goes on by, where it outlives its connection. */
   readonly ticket: ResumableFrame | undefined;
@@ -44,6 +45,7 @@ export class LinkTunnel {
     const { principal } = session;
     const { sessionId } = principal;
     this.sessionId = sessionId;
+    this.endsMs = session.expiresMs;
     this.link = new TunnelLink({
       webSocket,
       role: 'gateway',

@@ -49,6 +49,8 @@ interface Upgrade {
 
 interface OpenTunnel {
   readonly sessionId: string;
+  /** When its session ends at the latest. */
+  readonly endsMs: number;
   drain(deadlineMs: number): Promise<void>;
   /** Ends it now; the agent learns the reason, where the protocol of the tunnel can say it. */
   dismiss(error: ProxyError): void;
@@ -124,6 +126,18 @@ export class TunnelServer {
     await Promise.all([...own, this.#options.places?.drain(deadlineMs)]);
   }
 
+  /** Ends every tunnel, and refuses none: whether another one may be had is for the session to say. */
+  dismissAll(error: ProxyError): void {
+    for (const tunnel of this.#tunnels) tunnel.dismiss(error);
+  }
+
+  /** Ends those whose session has had its time, which the store would have said. */
+  dismissOver(nowMs: number): void {
+    for (const tunnel of this.#tunnels)
+      if (nowMs >= tunnel.endsMs)
+        tunnel.dismiss(new ProxyError('session_unknown', 'the session reached its longest life'));
+  }
+
   destroy(): void {
     this.#draining = true;
     for (const tunnel of this.#tunnels)
@@ -166,7 +180,7 @@ export class TunnelServer {
     const webSocket = this.#accept(upgrade, [tunnelSubprotocol, chunkSubprotocol]);
     const isChunks = webSocket.subprotocol === chunkSubprotocol;
     const tunnel = isChunks
-      ? this.#serveChunks(webSocket, principal)
+      ? this.#serveChunks(webSocket, session)
       : this.#serveLink(webSocket, session, exporter);
     await this.#endIfOver(tunnel);
   }
@@ -286,7 +300,7 @@ export class TunnelServer {
     return tunnel;
   }
 
-  #serveChunks(webSocket: WebSocketConnection, principal: Principal): OpenTunnel {
+  #serveChunks(webSocket: WebSocketConnection, { principal, expiresMs }: AuthenticatedSession): OpenTunnel {
     const { parts } = this.#options;
     const duplex = chunkStream(webSocket, parts.limits, {
       onReceive: () => parts.loopWatch?.enter(principal.sessionId),
@@ -296,6 +310,7 @@ export class TunnelServer {
     };
     const tunnel: OpenTunnel = {
       sessionId: principal.sessionId,
+      endsMs: expiresMs,
       drain: () => Promise.resolve(),
       dismiss: destroy,
       destroy,

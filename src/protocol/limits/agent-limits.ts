@@ -39,6 +39,11 @@ export const agentLimits = {
     'request_malformed',
     'Body of a session request, a key and a posture; and of a refusal that the agent reads, a code and a sentence.',
   ),
+  enrolRetryMsMax: fixedRow(
+    120_000,
+    'store_unavailable',
+    'How long an agent asks again whose enrolment a gateway refuses with 503 and Retry-After; then its start fails, and its token is as good as before.',
+  ),
   enrolTimeoutMs: row(15_000, 'timeout', 'One request to the gateway during start-up.'),
   chunkEndTimeoutMs: fixedRow(
     30_000,

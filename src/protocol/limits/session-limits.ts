@@ -19,6 +19,16 @@ export const sessionLimits = {
     'session_unknown',
     'A container that lives longer than a day gets a new token from its orchestrator.',
   ),
+  carriedSessionBytesMax: fixedRow(
+    4 * KiB,
+    'store_unavailable',
+    'What an access token says of its session, as JSON, for gateways that cannot ask the store. A session with more in its claims waits for the store.',
+  ),
+  endedSessionsMax: fixedRow(
+    500_000,
+    'store_unavailable',
+    'Sessions that ended lately, which a gateway remembers for the time without a store: about 50 MB. With more, nobody comes back before the store does.',
+  ),
   enrolmentsPerTokenMax: row(
     100,
     'limit_exceeded',

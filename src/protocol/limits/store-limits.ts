@@ -1,6 +1,6 @@
 // The store on PostgreSQL.
 
-import { fixedRow } from './limit-row.ts';
+import { fixedRow, row } from './limit-row.ts';
 
 export const storeLimits = {
   storeConnectionsMax: fixedRow(
@@ -47,6 +47,21 @@ export const storeLimits = {
     5_000,
     'store_unavailable',
     'The delay before the connection for changes is made anew doubles up to this, with jitter.',
+  ),
+  storeOutageMs: row(
+    3_600_000,
+    'store_unavailable',
+    'How long running sessions go on while PostgreSQL is away; then nothing is forwarded, for what was revoked meanwhile is not known.',
+  ),
+  storeProbeIntervalMs: fixedRow(
+    500,
+    'store_unavailable',
+    'How often a store that is away is asked whether it is back; nothing else asks it then.',
+  ),
+  storeRetryAfterSeconds: fixedRow(
+    5,
+    'store_unavailable',
+    'When an agent may enrol again that was refused because the store is away.',
   ),
   storeHolderReturnMs: fixedRow(
     60_000,

@@ -1,5 +1,6 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
+import { defaultLimits } from '../../protocol/limits.ts';
 import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -191,6 +192,15 @@ export class SqliteSessions implements SessionStore {
         reason: textOf(row, 'reason'),
       })),
     };
+  }
+
+  async endedSince(overMs: number): Promise<readonly string[]> {
+    const rows = this.#database.all(
+      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= :overMs ORDER BY over_ms DESC LIMIT ${defaultLimits.endedSessionsMax})
+       ORDER BY over_ms`,
+      { overMs },
+    );
+    return rows.map((row) => textOf(row, 'id'));
   }
 
   async prune(beforeMs: number): Promise<number> {

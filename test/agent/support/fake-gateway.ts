@@ -30,7 +30,13 @@ export type GatewayFault =
   | { readonly kind: 'refuse'; readonly code: ErrorCode }
   | { readonly kind: 'reset' }
   | { readonly kind: 'silence' }
-  | { readonly kind: 'raw'; readonly status: number; readonly type: string; readonly body: string };
+  | {
+      readonly kind: 'raw';
+      readonly status: number;
+      readonly type: string;
+      readonly body: string;
+      readonly retryAfter?: string;
+    };
 
 export interface FakeSession {
   readonly id: string;
@@ -177,6 +183,7 @@ export class FakeGateway implements AsyncDisposable {
       case 'silence':
         return;
       case 'raw':
+        if (fault.retryAfter !== undefined) response.setHeader('retry-after', fault.retryAfter);
         return void response.writeHead(fault.status, { 'content-type': fault.type }).end(fault.body);
     }
   }

@@ -48,6 +48,27 @@ describe('enrolment', () => {
     assert.ok(session.expiresInMs > 890_000 && session.expiresInMs <= 900_000);
   });
 
+  test('comes again when a gateway takes nobody now and says when, with a proof of its own, and not where it does not', async () => {
+    await using fake = await FakeGateway.start();
+    const busy = {
+      kind: 'raw',
+      status: 503,
+      type: 'application/json',
+      body: '{"error":"store_unavailable"}',
+    } as const;
+    fake.failNext('enrol', { ...busy, retryAfter: '1' });
+    const session = await enrolAt(fake);
+    assert.equal(session.id, fake.session.id);
+    assert.deepEqual(fake.requests, ['enrol', 'enrol']);
+    for (const retryAfter of [undefined, '900', 'Fri, 31 Dec 1999 23:59:59 GMT', '-1']) {
+      fake.failNext('enrol', retryAfter === undefined ? busy : { ...busy, retryAfter });
+      await assert.rejects(enrolAt(fake), { code: 'store_unavailable' }, retryAfter);
+    }
+    fake.failNext('enrol', { ...busy, status: 500, retryAfter: '1' });
+    await assert.rejects(enrolAt(fake), { code: 'store_unavailable' });
+    assert.equal(fake.requests.length, 7);
+  });
+
   test('zeroes the token, however it goes', async () => {
     await using fake = await FakeGateway.start();
     fake.failNext('enrol', { kind: 'refuse', code: 'token_expired' });

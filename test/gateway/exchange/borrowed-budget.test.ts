@@ -3,11 +3,12 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
+import { ProxyError } from '../../../src/protocol/error.ts';
 import { BorrowedBudget } from '../../../src/gateway/exchange/borrowed-budget.ts';
 import { memoryBudgets } from '../../support/budget-store.ts';
 
 const name = { sessionId: 's', budget: 'b' };
-const rest = { name, budgetsPerSessionMax: 10, clock: () => 0 };
+const rest = { name, continuesAlone: false, budgetsPerSessionMax: 10, clock: () => 0 };
 
 test('what is there is taken without asking, what is not is borrowed in a block', async () => {
   const store = memoryBudgets();
@@ -59,4 +60,50 @@ test('however gateways take, end and are killed, no more is taken than the budge
     ),
     { seed: 16, numRuns: 200 },
   );
+});
+
+test('while the store is away a budget that continues spends one block more, which the store is told of when it is back', async () => {
+  const store = memoryBudgets();
+  let isAway = false;
+  const away: typeof store = Object.assign(Object.create(store), {
+    borrow: (...given: Parameters<typeof store.borrow>) =>
+      isAway ? Promise.reject(new ProxyError('store_unavailable', 'it is away')) : store.borrow(...given),
+  });
+  const make = (continuesAlone: boolean): BorrowedBudget =>
+    new BorrowedBudget({ store: away, max: 160, blockMax: 1_000, ...rest, continuesAlone });
+  const [hard, soft] = [make(false), make(true)];
+  isAway = true;
+  await assert.rejects(async () => hard.take(1), { code: 'store_unavailable' });
+  for (let spent = 0; spent < 10; spent += 1) assert.equal(await soft.take(1), true);
+  assert.equal(await soft.take(1), false, 'one block and no more');
+  isAway = false;
+  assert.equal(store.taken.get('s b') ?? 0, 0);
+  const next = make(true);
+  isAway = true;
+  assert.equal(await next.take(4), true);
+  isAway = false;
+  await next.release();
+  assert.equal(store.taken.get('s b'), 4, 'what was spent alone is counted');
+});
+
+test('what was spent without the store is paid with the next block', async () => {
+  const store = memoryBudgets();
+  let isAway = true;
+  const away: typeof store = Object.assign(Object.create(store), {
+    borrow: (...given: Parameters<typeof store.borrow>) =>
+      isAway ? Promise.reject(new ProxyError('store_unavailable', 'it is away')) : store.borrow(...given),
+  });
+  const budget = new BorrowedBudget({
+    store: away,
+    max: 160,
+    blockMax: 1_000,
+    ...rest,
+    continuesAlone: true,
+  });
+  for (let spent = 0; spent < 10; spent += 1) assert.equal(await budget.take(1), true);
+  isAway = false;
+  assert.equal(await budget.take(1), true);
+  assert.equal(store.taken.get('s b'), 20);
+  await budget.release();
+  assert.equal(store.taken.get('s b'), 11);
 });

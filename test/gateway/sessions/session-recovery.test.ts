@@ -69,7 +69,7 @@ for (const when of ['before', 'after'] as const) {
       const failing = failingStore(inner, failAt, when);
       const opened = await openTestSessions({ store: failing.store, signingKey }).catch(() => undefined);
       if (opened === undefined) {
-        assert.equal(failAt, 1, 'only the first call belongs to opening');
+        assert.ok(failAt <= 2, 'only the first two calls belong to opening');
         continue;
       }
       const token = opened.token();
@@ -83,7 +83,7 @@ for (const when of ['before', 'after'] as const) {
       await using healthy = await openTestSessions({ store: inner, signingKey });
       await assertRecovers(healthy, token);
     }
-    assert.ok(failAt > 6, `the life of a session makes several store calls, counted ${failAt - 1}`);
+    assert.ok(failAt > 7, `the life of a session makes several store calls, counted ${failAt - 1}`);
     assert.ok(retried > 5);
   });
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { SessionRecord } from '../../../src/store/store.ts';
+import { EndedSessions } from '../../../src/gateway/sessions/ended-sessions.ts';
 import { SessionWatch, watchIntervalMs } from '../../../src/gateway/sessions/session-watch.ts';
 import { newSession } from '../../conformance/new-session.ts';
 import { patienceMs } from '../../support/patience.ts';
@@ -55,6 +56,8 @@ test('what is over is forgotten as fast as it ends, however much that is', async
   let nowMs = 2000;
   await using watch = await SessionWatch.open({
     store,
+    ended: new EndedSessions(60_000),
+    endedKeptMs: 60_000,
     clock: () => nowMs,
     onExpired: () => Promise.resolve(),
     onFault: (error) => assert.fail(error),
@@ -97,6 +100,8 @@ test('a session past its time is told and reported as expired', async () => {
   let nowMs = 4999;
   await using watch = await SessionWatch.open({
     store,
+    ended: new EndedSessions(60_000),
+    endedKeptMs: 60_000,
     clock: () => nowMs,
     onFault: (error) => assert.fail(error),
     onExpired: async (session) => void expired.push(session),
@@ -167,6 +172,8 @@ test('after closing nothing is told any more and no timer is left', async () => 
 function open(store: Awaited<ReturnType<typeof openStore>>, faults?: ProxyError[]): Promise<SessionWatch> {
   return SessionWatch.open({
     store,
+    ended: new EndedSessions(60_000),
+    endedKeptMs: 60_000,
     clock: () => 1000,
     onExpired: () => Promise.resolve(),
     onFault: (error) => {

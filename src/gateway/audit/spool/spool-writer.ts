@@ -2,7 +2,7 @@
 // failed once is never written to again: an error of fsync is told once, and what it was about may be lost.
 
 import { constants } from 'node:fs';
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { putAuditPayload } from '../../../api/audit-payload.ts';
 import { ProxyError } from '../../../protocol/error.ts';
@@ -67,7 +67,7 @@ export class SpoolWriter {
   /** Throws ProxyError `audit_unavailable` if the folder cannot be written. */
   async start(): Promise<void> {
     await this.#rotate();
-    await this.#makeReserve();
+    await this.makeReserve();
   }
 
   /** The oldest first. */
@@ -109,9 +109,9 @@ export class SpoolWriter {
       await this.#write(bytes);
     }
     this.#sequence += entries.length + open.length;
-    this.#newest().last = this.#sequence;
-    // As soon as the disk has room again.
-    if (!this.#hasReserve) await this.#makeReserve();
+    const newest = this.#newest();
+    newest.last = this.#sequence;
+    delete newest.deliveredMs;
   }
 
   /** The store has all up to that record: what is old of it goes. */
@@ -201,14 +201,23 @@ export class SpoolWriter {
     return newest;
   }
 
-  /** Octets that no file system can leave out. */
-  async #makeReserve(): Promise<void> {
-    const path = join(this.#options.folder, reserveName);
+  /** Whether what runs could still end with its event on a full disk. */
+  get hasReserve(): boolean {
+    return this.#hasReserve;
+  }
+
+  /** Sets octets aside, where the disk has room for more than those; one call at a time. */
+  async makeReserve(): Promise<void> {
+    const { folder, limits } = this.#options;
+    const path = join(folder, reserveName);
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
     let file: FileHandle | undefined;
     try {
+      const { bavail, bsize } = await statfs(folder);
+      // The events come first.
+      if (bavail * bsize < 2 * limits.spoolReserveBytes) return;
       file = await this.#openFile(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
-      await writeAll(file, new Uint8Array(this.#options.limits.spoolReserveBytes).fill(1), 0);
+      await writeAll(file, new Uint8Array(limits.spoolReserveBytes).fill(1), 0);
       this.#hasReserve = true;
     } catch {
       // `hasRoom` says so.

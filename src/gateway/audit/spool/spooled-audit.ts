@@ -199,6 +199,8 @@ export class SpooledAudit implements Pick<AuditStore, 'append' | 'leftOpen'>, As
     let delayMs = retryDelayMsInitial;
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers();
+      // As soon as the disk has room again.
+      if (!this.#writer.hasReserve) await this.#writer.makeReserve();
       try {
         const hasMore = await this.#delivery.step();
         delayMs = retryDelayMsInitial;
@@ -206,7 +208,9 @@ export class SpooledAudit implements Pick<AuditStore, 'append' | 'leftOpen'>, As
         await this.#tell();
         // What is appended from now on wakes it. Whether all that was appended can be read is not asked: a damaged tail comes to nothing.
         if (hasMore) continue;
-        await this.#wait(defaultLimits.spoolSignOfLifeMs, this.#wake.promise);
+        const { spoolSignOfLifeMs, auditRetryDelayMsMax } = defaultLimits;
+        const pauseMs = this.#writer.hasReserve ? spoolSignOfLifeMs : auditRetryDelayMsMax;
+        await this.#wait(pauseMs, this.#wake.promise);
       } catch (error) {
         // A store that is away is told by those who watch it.
         const fault = asProxyError(error, 'store_unavailable');

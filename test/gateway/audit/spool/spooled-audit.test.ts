@@ -300,7 +300,7 @@ test('on a full disk the reserve takes what runs, nothing new is begun, and ther
   assert.equal(spool.hasRoom, false);
   room = Infinity;
   await spool.append([entry('e3')]);
-  assert.equal(spool.hasRoom, true);
+  await waitUntil('there is a reserve again', () => spool.hasRoom);
   await spool.delivered();
   assert.deepEqual(scene.store.ids, idsTo(3));
 });

@@ -1,0 +1,44 @@
+// The store of a gateway; one that is another process is watched for being away.
+
+import type { Store } from '../store/store.ts';
+import { askedStore, StoreOutage } from '../store/store-outage.ts';
+import { openConfiguredStore } from './config/store-settings.ts';
+import type { Start } from './gateway-start.ts';
+
+export interface GatewayStore {
+  readonly store: Store;
+  /** Of a store that can be away. */
+  readonly outage: StoreOutage | undefined;
+}
+
+/** Throws as `openStore` does: a gateway that has not read its store serves nothing. */
+export async function openGatewayStore({
+  config,
+  environment,
+  stack,
+  clock,
+  log,
+}: Start): Promise<GatewayStore> {
+  const store = stack.use(await openConfiguredStore(config, environment));
+  if (store.audit.delivery === undefined) return { store, outage: undefined };
+  const { storeOutageMs } = config.limits;
+  const outage = stack.use(
+    new StoreOutage({
+      probe: () => store.sessions.endingsSince(undefined),
+      outageMs: storeOutageMs,
+      clock,
+      onBegin: (why) =>
+        log(
+          'warn',
+          `the store is away: running sessions go on for ${storeOutageMs / 1000} s (storeOutageMs), and none begins. ${why}`,
+        ),
+      onEnd: (awayMs) => log('info', `the store is back after ${(awayMs / 1000).toFixed(1)} s`),
+      onPast: () =>
+        log(
+          'error',
+          `the store is away for more than ${storeOutageMs / 1000} s (storeOutageMs): nothing is forwarded`,
+        ),
+    }),
+  );
+  return { store: askedStore(store, outage), outage };
+}
