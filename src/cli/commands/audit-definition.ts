@@ -56,10 +56,47 @@ const tail = {
   lists: { what: 'audit events (docs/reference/audit.md)', as: 'lines' },
 } as const satisfies CommandDefinition;
 
+const exported = {
+  kind: 'command',
+  name: 'export',
+  summary: 'writes the events of a time to another program or a file',
+  description: [
+    'Writes events in the order of their time, the oldest first, as fast as they are read: no more of them is in memory than a page, and whoever stops reading ends it.',
+    'In CSV a cell that a spreadsheet would take for a formula has an apostrophe in front, and control characters are written out.',
+  ],
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    since: {
+      kind: 'value',
+      placeholder: 'TIME',
+      help: 'from this day or time on, such as 2026-01-31 or 2026-01-31T09:00:00Z, or how long ago, such as 7d',
+    },
+    until: { kind: 'value', placeholder: 'TIME', help: 'before this day or time' },
+    format: {
+      kind: 'choice',
+      placeholder: 'FORMAT',
+      choices: { ndjson: 'an event a line, as it is stored', csv: 'a table for spreadsheets' },
+      otherwise: 'ndjson',
+      help: 'how it is written',
+    },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy audit export --config gateway.yaml --since 2026-01-01 --until 2026-02-01 > january.ndjson',
+      purpose: 'a month, to keep',
+    },
+    {
+      line: 'upstreamproxy audit export --config gateway.yaml --since 7d --format csv > week.csv',
+      purpose: 'a week, for a spreadsheet',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const auditDefinition = {
   kind: 'group',
   name: 'audit',
-  summary: tail.summary,
+  summary: 'prints what went through the gateway, or hands it on',
   question: 'what about the audit?',
-  actions: [tail],
+  actions: [tail, exported],
 } as const satisfies GroupDefinition;

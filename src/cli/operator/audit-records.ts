@@ -59,7 +59,7 @@ async function* eventsOfFile(
 }
 
 /** Events of the store in the order of their time, read a page at a time when the one before was taken. */
-async function* eventsOfPeriod(
+export async function* eventsOfPeriod(
   audit: AuditStore,
   period: Pick<AuditPeriod, 'fromMs' | 'untilMs'>,
 ): AsyncGenerator<AuditEvent> {

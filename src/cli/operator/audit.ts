@@ -1,4 +1,4 @@
-// `upstreamproxy audit tail`: what went through the gateway, from its store.
+// `upstreamproxy audit`: what went through the gateway, from its store.
 
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -9,6 +9,7 @@ import type { AuditStore } from '../../store/store.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
+import { exportCommand } from './audit-export.ts';
 import { exchangeTable } from './exchange-table.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { openStoreToRead } from './operator-store.ts';
@@ -108,4 +109,4 @@ async function tail({ options: values }: Input<(typeof auditDefinition)['actions
   return 0;
 }
 
-export const auditCommand = groupOf(auditDefinition, { tail });
+export const auditCommand = groupOf(auditDefinition, { tail, export: exportCommand });

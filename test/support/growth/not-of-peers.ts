@@ -83,6 +83,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
       'src/gateway/sessions/oidc-fetch.ts fetchIssuerJson',
     ],
   "an operator's run over a whole audit, off the path of any request; its readers of paths have cases": [
+    'src/cli/operator/asked-time.ts askedTime',
     'src/cli/operator/audit-file.ts readAuditFile',
   ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
