@@ -30,6 +30,11 @@ switch (name) {
     await benchIdle(rest);
     break;
   }
+  case 'audit': {
+    const { benchAudit } = await import('./audit-search.ts');
+    await benchAudit(rest);
+    break;
+  }
   default:
     if (name !== undefined && !name.startsWith('--')) throw new Error(`there is no bench ${name}`);
     await benchComparison(process.argv.slice(2));
