@@ -102,6 +102,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
       'console/api/event-feed.ts waitingMax',
       'console/api/event-stream.ts pendingCharactersMax',
       'console/model/clean-text.ts shownCharactersMax',
+      'console/model/policy-lines.ts lineCharactersMax',
       'console/model/filter-completion.ts completionsMax eventsMax valueCharactersMax',
       'console/model/filter-language.ts filterCharactersMax',
       'console/model/held-events.ts heldMax notesMax',

@@ -153,6 +153,14 @@ export const policyHistoryQuery = z.strictObject({
   count: number(1, 1000).optional().describe('How many at the most. 100 by default.'),
 });
 
+export const policyTextQuery = z.strictObject({
+  version: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('For caches: the version that is expected. What is in force comes all the same.'),
+});
+
 export const policyTextSchema = z
   .object({
     version: z.string(),

@@ -200,6 +200,7 @@ export const adminRoutes = {
     role: 'viewer',
     summary: 'The files of what is in force.',
     ofAll: true,
+    query: policies.policyTextQuery,
     output: policies.policyTextSchema,
   },
   policyHistory: {

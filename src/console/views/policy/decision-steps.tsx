@@ -14,7 +14,7 @@ export function DecisionSteps({ explained }: { readonly explained: Explained }):
   return (
     <div className="steps">
       {explained.steps.map((step) => (
-        <StepLine key={`${step.rule} ${step.place ?? ''}`} step={step} />
+        <StepLine key={`${step.policy ?? ''} ${step.rule} ${step.place ?? ''}`} step={step} />
       ))}
       <div className="step fin">
         <Mark of={effect} />

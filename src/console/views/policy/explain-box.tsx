@@ -4,6 +4,7 @@ import { type FormEvent, type ReactElement, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { ApiFault } from '../../api/admin-client.ts';
 import { sessionName } from '../../model/display.ts';
+import { isWritten, type PolicyDraft, sentFiles } from '../../model/policy-draft.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useAsked, useDesk } from '../../parts/operator.ts';
 import { DecisionSteps } from './decision-steps.tsx';
@@ -22,7 +23,7 @@ function readAsked(text: string): { readonly method: string; readonly url: strin
     : { method: first.toUpperCase(), url: rest.join(' ') };
 }
 
-export function ExplainBox({ draft }: { readonly draft: string }): ReactElement {
+export function ExplainBox({ draft }: { readonly draft: PolicyDraft }): ReactElement {
   const { client } = useDesk();
   const [text, setText] = useState('');
   const [session, setSession] = useState('');
@@ -31,9 +32,9 @@ export function ExplainBox({ draft }: { readonly draft: string }): ReactElement 
     const body = { ...readAsked(text), ...(session === '' ? {} : { session }) };
     try {
       const inForce = await client.post('explainPolicy', '/v1/policy/explain', body);
-      if (draft.trim() === '') setTold({ inForce });
+      if (!isWritten(draft)) setTold({ inForce });
       else {
-        const files = [{ name: 'draft.yaml', text: draft }];
+        const files = sentFiles(draft);
         setTold({
           inForce,
           draft: await client.post('explainPolicy', '/v1/policy/explain', { ...body, files }),

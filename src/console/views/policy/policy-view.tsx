@@ -10,15 +10,32 @@ import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { useAsked, useFeed } from '../../parts/operator.ts';
 import { useTotals } from '../../parts/totals.ts';
+import { emptyDraft } from '../../model/policy-draft.ts';
+import { Segments } from '../../parts/segments.tsx';
 import { CheckDraft } from './check-draft.tsx';
+import { PolicyHistory } from './policy-history.tsx';
+import { PolicyTextPane } from './policy-text.tsx';
 import { ExplainBox } from './explain-box.tsx';
 
 type Policy = OutputOf<'policy'>;
+type Pane = 'rules' | 'text' | 'history';
+
+function panesOf(policy: Policy | undefined) {
+  const isStored = policy?.mode === 'store';
+  const why = 'Files have no history here; theirs is where they are kept';
+  return [
+    { value: 'rules', name: 'Rules' },
+    { value: 'text', name: 'Text' },
+    { value: 'history', name: 'History', isOff: !isStored, ...(isStored ? {} : { why }) },
+  ] as const;
+}
+
 const everyMs = 5000;
 
 export function PolicyView(): ReactElement {
   const asked = useAsked({ operation: 'policy', path: '/v1/policy', everyMs });
-  const [draft, setDraft] = useState('');
+  const [draft, setDraft] = useState(emptyDraft);
+  const [pane, setPane] = useState<Pane>('rules');
   const policy = asked.value;
   return (
     <section className="view" aria-label="Policy">
@@ -31,19 +48,30 @@ export function PolicyView(): ReactElement {
             <span className="hm"> for {ageText(policy.ageSeconds * 1000)}</span>
           </span>
         )}
+        <Segments label="What of the policy" value={pane} choices={panesOf(policy)} choose={setPane} />
       </header>
       {policy !== undefined && policy.staleSeconds > 0 ? (
         <div className="banner" role="alert">
-          The files have held something that cannot be taken for {ageText(policy.staleSeconds * 1000)}. The
-          policy before stays in force; the log of the gateway says what is wrong.
+          {policy.mode === 'store' ? 'A published version' : 'What the files hold'} cannot be taken since{' '}
+          {ageText(policy.staleSeconds * 1000)}. The policy before stays in force
+          {policy.refused.length === 0 ? '; the log of the gateway says what is wrong.' : ': '}
+          {policy.refused.map(({ policy: name, number, problems: [first = ''] }) => (
+            <Clean key={name} text={`${name}@${number}: ${first}`} max={400} />
+          ))}
         </div>
       ) : null}
       <div className="pol">
         <div className="edw">
-          <Rules policy={policy} fault={asked.fault} />
+          {pane === 'history' ? (
+            <PolicyHistory />
+          ) : pane === 'text' && policy !== undefined ? (
+            <PolicyTextPane policy={policy} />
+          ) : (
+            <Rules policy={policy} fault={asked.fault} />
+          )}
           <ExplainBox draft={draft} />
         </div>
-        <CheckDraft draft={draft} change={setDraft} />
+        <CheckDraft draft={draft} change={setDraft} mode={policy?.mode} />
       </div>
     </section>
   );
@@ -80,7 +108,7 @@ function Rules({
         </div>
         {policy.rules.map((rule, at) => (
           <RuleLine
-            key={`${rule.name} ${rule.place ?? ''}`}
+            key={`${rule.policy ?? ''} ${rule.name} ${rule.place ?? ''}`}
             rule={rule}
             at={at}
             total={totals.byRule.get(rule.name)}
