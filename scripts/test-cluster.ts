@@ -1,5 +1,5 @@
-// `npm run test:cluster -- [--rounds N]`: what of several gateways takes too long for `npm test`: the races of two gateways on one
-// PostgreSQL server, many thousand times each.
+// `npm run test:cluster -- [--rounds N] [--outage-seconds N]`: what of several gateways takes too long for `npm test`: the races of two
+// gateways on one PostgreSQL server, many thousand times each, and scenarios in which a part of the service fails.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,31 +9,69 @@ import { parseArgs } from 'node:util';
 import { postgresBinaries } from '../test/support/postgres-server.ts';
 
 const roundsDefault = 10_000;
+const outageSecondsDefault = 60;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: String(roundsDefault) } } });
-const rounds = Number(values.rounds);
-if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1 on');
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: String(roundsDefault) },
+    'outage-seconds': { type: 'string', default: String(outageSecondsDefault) },
+  },
+});
+const [rounds, outageSeconds] = [Number(values.rounds), Number(values['outage-seconds'])];
+for (const number of [rounds, outageSeconds])
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new Error('--rounds and --outage-seconds take a whole number from 1 on');
 
 const binaries = postgresBinaries();
 if ('missing' in binaries) throw new Error(binaries.missing);
 
-const started = performance.now();
-const child = spawn(
-  process.execPath,
-  [
-    '--disable-warning=ExperimentalWarning',
-    '--test',
-    '--test-reporter=spec',
-    '--test-name-pattern=/^races: postgres/',
-    'test/store/postgres/postgres-store.test.ts',
-  ],
+interface Part {
+  readonly what: string;
+  /** Of the names of tests. */
+  readonly pattern: string;
+  readonly file: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+const parts: readonly Part[] = [
   {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...process.env, UPSTREAMPROXY_RACE_ROUNDS: String(rounds) },
-    stdio: 'inherit',
+    what: `${rounds} rounds of each race`,
+    pattern: '/^races: postgres/',
+    file: 'test/store/postgres/postgres-store.test.ts',
+    environment: { UPSTREAMPROXY_RACE_ROUNDS: String(rounds) },
   },
-);
-const [code] = await once(child, 'exit');
-const seconds = Math.round((performance.now() - started) / 1000);
-console.log(`${rounds} rounds of each race, ${seconds} s`);
-process.exitCode = code === 0 ? 0 : 1;
+  {
+    what: `scenario d, the database away for ${outageSeconds} s`,
+    pattern: '/^scenario d/',
+    file: 'test/e2e/store-outage.test.ts',
+    environment: { UPSTREAMPROXY_OUTAGE_SECONDS: String(outageSeconds) },
+  },
+];
+
+async function run({ what, pattern, file, environment }: Part): Promise<boolean> {
+  const started = performance.now();
+  const child = spawn(
+    process.execPath,
+    [
+      '--disable-warning=ExperimentalWarning',
+      '--test',
+      '--test-reporter=spec',
+      `--test-name-pattern=${pattern}`,
+      file,
+    ],
+    {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { ...process.env, ...environment },
+      stdio: 'inherit',
+    },
+  );
+  const [code] = await once(child, 'exit');
+  console.log(
+    `${what}: ${code === 0 ? 'passed' : 'failed'}, ${Math.round((performance.now() - started) / 1000)} s`,
+  );
+  return code === 0;
+}
+
+let hasPassed = true;
+for (const part of parts) if (!(await run(part))) hasPassed = false;
+process.exitCode = hasPassed ? 0 : 1;

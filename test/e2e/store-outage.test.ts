@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { PostgresServer } from '../support/postgres-server.ts';
 import { postgresBinaries, startPostgres } from '../support/postgres-server.ts';
+import { gatewayPair } from '../support/gateway-pair.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { endlessOrigin } from '../support/endless-origin.ts';
 import { isRunning, launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
@@ -34,6 +35,19 @@ async function spooled({ directory }: Deployment): Promise<string> {
   return (await Promise.all(files.map((name) => readFile(join(folder, name), 'latin1')))).join('');
 }
 
+/** One request on a connection of its own; gives its status when the response is whole. */
+async function getThrough(relayPort: number, ca: string, path: string): Promise<number> {
+  const connection = await agentThrough({ relayPort, host: 'api.test', port: 443, ca });
+  try {
+    const request = https.get({ agent: connection, host: 'api.test', port: 443, path });
+    const [response] = await once(request, 'response');
+    await text(response);
+    return response.statusCode ?? 0;
+  } finally {
+    connection.destroy();
+  }
+}
+
 async function scene(stack: AsyncDisposableStack, limits: Readonly<Record<string, number>> = {}) {
   const authority = createTestAuthority();
   const server: PostgresServer = stack.use(await startPostgres());
@@ -54,17 +68,7 @@ async function scene(stack: AsyncDisposableStack, limits: Readonly<Record<string
   const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
   const history = new AuditHistory();
   const get = async (path: string): Promise<number> =>
-    await history.request(path, async () => {
-      const connection = await agentThrough({ relayPort: agent.relayPort, host: 'api.test', port: 443, ca });
-      try {
-        const request = https.get({ agent: connection, host: 'api.test', port: 443, path });
-        const [response] = await once(request, 'response');
-        await text(response);
-        return response.statusCode ?? 0;
-      } finally {
-        connection.destroy();
-      }
-    });
+    await history.request(path, () => getThrough(agent.relayPort, ca, path));
   const rows = async (sql: string) => (await server.run(sql, 'state')).rows;
   return { server, set, agent, get, history, rows, origin };
 }
@@ -115,6 +119,124 @@ test(
     assert.equal(log.match(/the store is back after/g)?.length, 1, log);
     assert.equal(log.match(/cannot be (?:read|written)/g)?.length, 1, log);
     assert.doesNotMatch(log, /uncaught/i);
+  },
+);
+
+/** `npm run test:cluster` takes longer. */
+const outageSeconds = Number(process.env['UPSTREAMPROXY_OUTAGE_SECONDS'] ?? 4);
+const clients = 6;
+
+/** As kill -9 does to the server; its other processes see that it is gone. */
+async function killServer(server: PostgresServer): Promise<void> {
+  const { pid } = server;
+  process.kill(pid, 'SIGKILL');
+  await waitUntil('the database is gone', () => !isRunning(pid));
+}
+
+/** What the killed one has left may still end. */
+async function startServer(server: PostgresServer): Promise<void> {
+  await waitUntil('the database starts', () =>
+    server.start().then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+test(
+  'scenario d: a database that is killed in a transaction, stays away, and is killed again while it gets what it missed: no request of a running session fails at any of two gateways',
+  { skip },
+  async (context) => {
+    await using stack = new AsyncDisposableStack();
+    const authority = createTestAuthority();
+    const origin = stack.use(await endlessOrigin(authority));
+    const pair = stack.use(
+      await gatewayPair({
+        rules: [{ name: 'api', hosts: ['api.test'] }],
+        authority,
+        config: { upstream: { ca: 'origins.pem', proxy: { url: origin.proxyUrl } } },
+      }),
+    );
+    const { database: server } = pair;
+    const agent = stack.use(await pair.set.startAgent({ gatewayUrl: pair.balancerUrl }));
+    const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
+    const history = new AuditHistory(({ path }) => String(path).split('/')[1] ?? '');
+    let made = 0;
+    /** Every client asks again and again, by way of that gateway, until it is over. */
+    const load = async (gateway: 'first' | 'other', until: () => Promise<unknown>): Promise<void> => {
+      const over = new AbortController();
+      const all = Array.from({ length: clients }, async () => {
+        while (!over.signal.aborted) {
+          const path = `/${gateway}/${(made += 1)}`;
+          assert.equal(await history.request(path, () => getThrough(agent.relayPort, ca, path)), 200);
+        }
+      });
+      await until();
+      over.abort();
+      await Promise.all(all);
+    };
+    const rows = async (sql: string) => (await server.run(sql, 'state')).rows;
+    const pass = (seconds: number) => async () => {
+      const untilMs = performance.now() + seconds * 1000;
+      await waitUntil(
+        'the time of the outage is over',
+        () => performance.now() > untilMs,
+        (seconds + 60) * 1000,
+      );
+    };
+    const ended = new Set<Promise<unknown>>();
+
+    await load('first', async () => {
+      await waitUntil(
+        'events are delivered',
+        async () => (await rows('SELECT 1 FROM audit_spool')).length > 0,
+      );
+      ended.add(
+        server
+          .run('BEGIN; LOCK TABLE audit_total IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)', 'state')
+          .catch(() => undefined),
+      );
+      await waitUntil('a delivery is in the middle of its transaction', async () => {
+        const waiting = await rows(
+          `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%audit_total%'`,
+        );
+        return waiting.length > 0;
+      });
+      await killServer(server);
+    });
+    const awaySinceMs = performance.now();
+    await load('first', pass(outageSeconds / 2));
+    // To a gateway that never saw the session.
+    pair.moveTo(pair.other);
+    await load('other', pass(outageSeconds / 2));
+    const awayMs = performance.now() - awaySinceMs;
+    const waiting = (await readdir(join(pair.set.directory, 'state/spool'))).length;
+    assert.ok(waiting > 0);
+    await load('other', async () => {
+      await startServer(server);
+      await waitUntil(
+        'it gets what it missed',
+        async () => (await rows(`SELECT 1 FROM audit WHERE event LIKE '%"/other/%'`)).length > 0,
+      );
+      await killServer(server);
+      await startServer(server);
+    });
+    pair.moveTo(pair.set.gateway);
+    await load('first', pass(1));
+    await Promise.all(ended);
+
+    const exchanges = `SELECT event FROM audit WHERE kind = 'exchange' ORDER BY sequence`;
+    await waitUntil('all is delivered', async () => (await rows(exchanges)).length >= made);
+    const events = (await rows('SELECT event FROM audit ORDER BY sequence')).map(
+      (row) =>
+        // An event as JSON.
+        JSON.parse(String(row['event'])) as Readonly<Record<string, unknown>>,
+    );
+    history.check(events);
+    assert.deepEqual(history.counts, { requests: made, failed: 0 });
+    context.diagnostic(
+      `${made} requests of ${clients} clients, ${history.counts.failed} failed; database away for ${(awayMs / 1000).toFixed(1)} s, killed twice; ${events.length} events, each once and in order`,
+    );
   },
 );
 
