@@ -101,6 +101,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #batch: Batch | undefined;
   #appended = 0;
   #written = 0;
+  /** Up to here events have waited long enough for company. */
+  #dueThrough = 0;
   #lost = 0;
   #failing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -260,6 +262,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#dueThrough = this.#appended;
     if (this.#running) return;
     this.#running = true;
     this.#pump = this.#run();
@@ -280,11 +283,15 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     }
     // In the same turn as the last look at the queue: an event that comes now starts a new run.
     this.#running = false;
-    if (this.#open.hasUnmarked) this.#arm();
+    if (this.#queue.length > 0 || this.#open.hasUnmarked) this.#arm();
   }
 
+  /** What came while a batch was stored waits for company too: else each batch under load would have one event, or a few. */
   #hasWork(): boolean {
-    return this.#queue.length > 0 || this.#batch !== undefined || this.#open.hasDue(performance.now());
+    const isDue = this.#queue.length >= defaultLimits.auditBatchEventsMax || this.#written < this.#dueThrough;
+    return (
+      (isDue && this.#queue.length > 0) || this.#batch !== undefined || this.#open.hasDue(performance.now())
+    );
   }
 
   /** Writes the first events of the queue to store and file. False if that failed; the next call goes on from there. */

@@ -119,6 +119,54 @@ test('flush resolves when everything so far is stored', async () => {
   await log.close();
 });
 
+test('what comes while a batch is stored waits for company; what was there when a flush is asked for does not', async () => {
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 1_000_000 });
+  const append = store.append.bind(store);
+  let held = Promise.withResolvers<void>();
+  store.append = async (...given) => {
+    await append(...given);
+    await held.promise;
+  };
+  log.append(eventOf('a'));
+  const flushed = log.flush();
+  log.append(eventOf('b'));
+  held.resolve();
+  await flushed;
+  for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+  assert.deepEqual(store.batches, [1]);
+  held = Promise.withResolvers();
+  log.append(eventOf('c'));
+  const again = log.flush();
+  log.append(eventOf('d'));
+  const third = log.flush();
+  held.resolve();
+  await Promise.all([again, third]);
+  assert.deepEqual(store.batches, [1, 2, 1]);
+  assert.deepEqual(store.ids, ['a', 'b', 'c', 'd']);
+  await log.close();
+});
+
+test('an event whose time came while a batch was stored is in the next one', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { log, store } = await openTestLog({ auditFlushDelayMs: 50 });
+  const append = store.append.bind(store);
+  const held = Promise.withResolvers<void>();
+  store.append = async (...given) => {
+    await append(...given);
+    await held.promise;
+  };
+  log.append(eventOf('a'));
+  const flushed = log.flush();
+  log.append(eventOf('b'));
+  context.mock.timers.tick(50);
+  held.resolve();
+  await flushed;
+  for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+  assert.deepEqual(store.ids, ['a', 'b']);
+  context.mock.timers.reset();
+  await log.close();
+});
+
 test('an event that comes in the very turn in which a batch ends is not left lying', async () => {
   const { log, store } = await openTestLog({ auditFlushDelayMs: 1_000_000 });
   for (let i = 0; i < 50; i += 1) {
