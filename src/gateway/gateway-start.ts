@@ -9,6 +9,8 @@ import type { LinkLogIn } from './admin/link-log-in.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import { Metrics } from './metrics.ts';
 import { PublicOrigins } from './sessions/public-origins.ts';
+import { EventTap } from './telemetry/event-tap.ts';
+import { isSampled } from './telemetry/trace-sampling.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
 
 export interface GatewayOptions {
@@ -33,6 +35,8 @@ export interface Start {
   readonly log: NonNullable<GatewayOptions['log']>;
   readonly clock: () => number;
   readonly metrics: Metrics;
+  /** Through which events go on to receivers of telemetry. */
+  readonly tap: EventTap;
   /** What is opened goes here, and ends in the reverse order. */
   readonly stack: AsyncDisposableStack;
   readonly onFault: (error: ProxyError) => void;
@@ -53,7 +57,10 @@ export function beginStart(
   stack: AsyncDisposableStack,
 ): Start {
   const { environment = {}, homes, link, log = () => undefined, clock = Date.now, place } = options;
-  const metrics = new Metrics();
+  const { tracesSampled = 0 } = config.telemetry?.otlp ?? {};
+  const metrics = new Metrics(
+    tracesSampled === 0 ? undefined : (traceId) => isSampled(traceId, tracesSampled),
+  );
   return {
     config,
     environment,
@@ -62,6 +69,7 @@ export function beginStart(
     log,
     clock,
     metrics,
+    tap: new EventTap(),
     stack,
     origins: new PublicOrigins(config),
     place,

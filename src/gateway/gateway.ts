@@ -29,6 +29,7 @@ import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
 import { countsOf, openAdmin, openMetrics } from './open-observing.ts';
+import { openTelemetry } from './open-telemetry.ts';
 import { localUrl } from './public-listener.ts';
 import { openPublicPort } from './public-port.ts';
 import { FollowedSigningKey } from './sessions/followed-signing-key.ts';
@@ -88,6 +89,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const observed = { ...start, ...records, parts, tunnels, policies: rules.policies };
   const counts = countsOf(observed);
   await openMetrics(observed);
+  await openTelemetry(observed, ways.upstream);
   const { port, serverCaPem, server, isReady, stopBeingReady } = await openPublicPort({
     ...start,
     authority: ways.authority,
@@ -152,6 +154,7 @@ async function openRecords(start: Start): Promise<Records> {
       onFault,
       onLimit,
       ...(file === undefined ? {} : { file }),
+      ...(config.telemetry === undefined ? {} : { onTaken: start.tap.take }),
     }),
   );
   const recover = (): Promise<void> => audit.recover((event) => metrics.count(event));

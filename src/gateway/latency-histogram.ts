@@ -1,21 +1,6 @@
 // How long something took, by buckets, each with the trace of the last that fell into it.
 
-/** One that fell into a bucket, so that a slow bucket leads to a request. */
-export interface Exemplar {
-  readonly traceId: string;
-  readonly seconds: number;
-  readonly atMs: number;
-}
-
-/** Plain data: those of several processes add up. */
-export interface HistogramCounts {
-  /** How many took at most the bound of that place. */
-  readonly within: readonly number[];
-  readonly count: number;
-  readonly seconds: number;
-  /** One more than there are bounds: the last is of those above all. */
-  readonly exemplars: readonly (Exemplar | undefined)[];
-}
+import type { Exemplar, HistogramCounts } from './telemetry/metric-family.ts';
 
 export class LatencyHistogram {
   readonly #bounds: readonly number[];

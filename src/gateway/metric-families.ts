@@ -1,29 +1,7 @@
-// What has been counted, as metrics with names, labels and a sentence: every form in which they are given out is made from this.
+// What has been counted, as metrics with names, labels and a sentence.
 
 import { addedCounts, type Counts, latencyBounds, type ProcessCounts } from './metrics.ts';
-import type { HistogramCounts } from './latency-histogram.ts';
-
-export interface Sample {
-  /** Pairs as they stand in an exposition; values are words of ours, none of which has a quotation mark. */
-  readonly labels: string;
-  readonly value: number;
-}
-
-/** A name without prefix, and without the ending that a format gives counters. */
-export type MetricFamily =
-  | {
-      readonly type: 'counter' | 'gauge';
-      readonly name: string;
-      readonly help: string;
-      readonly samples: readonly Sample[];
-    }
-  | {
-      readonly type: 'histogram';
-      readonly name: string;
-      readonly help: string;
-      readonly bounds: readonly number[];
-      readonly histogram: HistogramCounts;
-    };
+import type { HistogramCounts, MetricFamily } from './telemetry/metric-family.ts';
 
 export function metricFamilies({ counts, restarts }: ProcessCounts): readonly MetricFamily[] {
   const sum = addedCounts(counts);
@@ -43,6 +21,11 @@ export function metricFamilies({ counts, restarts }: ProcessCounts): readonly Me
       'tunnel_resumes',
       'Attempts to go on with a tunnel: resumed, refused, or unknown here.',
       labelled('outcome', sum.resumes),
+    ),
+    series(
+      'telemetry_events',
+      'Events that a receiver of telemetry took, and those that were dropped; the audit has all of them.',
+      sum.telemetry,
     ),
     gauge('workers', 'Processes of the gateway that serve.', serving),
     counter('worker_restarts', 'Worker processes that were started again.', restarts),

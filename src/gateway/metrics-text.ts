@@ -1,8 +1,8 @@
 // Metrics in the two text formats that Prometheus reads. OpenMetrics alone has exemplars.
 
-import type { Exemplar } from './latency-histogram.ts';
-import { metricFamilies, type MetricFamily } from './metric-families.ts';
+import { metricFamilies } from './metric-families.ts';
 import type { ProcessCounts } from './metrics.ts';
+import type { Exemplar, MetricFamily } from './telemetry/metric-family.ts';
 
 export type MetricsFormat = 'prometheus' | 'openmetrics';
 

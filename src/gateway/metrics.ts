@@ -5,7 +5,8 @@ import { limitTable } from '../protocol/limits.ts';
 import { defaultLimits, type LimitName } from '../protocol/limits.ts';
 import type { ExchangeSink } from './audit/audit-log.ts';
 import { parseIsoTime } from './audit/event-identity.ts';
-import { addedHistograms, type HistogramCounts, LatencyHistogram } from './latency-histogram.ts';
+import { addedHistograms, LatencyHistogram } from './latency-histogram.ts';
+import type { HistogramCounts } from './telemetry/metric-family.ts';
 
 const requestBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 
@@ -41,6 +42,8 @@ export interface Counts {
   readonly limitHits: ReadonlyMap<LimitName, number>;
   /** Attempts to go on with a tunnel, by their outcome. */
   readonly resumes: ReadonlyMap<string, number>;
+  /** Events that receivers of telemetry took, and those that were dropped, by the labels of the series. */
+  readonly telemetry: ReadonlyMap<string, number>;
   readonly latencies: LatencyCounts;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -53,9 +56,16 @@ export class Metrics {
   readonly #events = new Map<string, number>();
   readonly #limitHits = new Map<LimitName, number>();
   readonly #resumes = new Map<string, number>();
+  readonly #telemetry = new Map<string, number>();
   readonly #latencies = byLatency((name) => new LatencyHistogram(latencyBounds[name]));
   #requestBytes = 0;
   #responseBytes = 0;
+  readonly #hasTrace: (traceId: string) => boolean;
+
+  /** @param hasTrace Whether an exchange can be an exemplar: where traces are sent, one that has one. */
+  constructor(hasTrace: (traceId: string) => boolean = () => true) {
+    this.#hasTrace = hasTrace;
+  }
 
   count(event: AuditEvent): void {
     const { kind, verdict, errorCode: code = '', action = '' } = event;
@@ -71,7 +81,7 @@ export class Metrics {
   }
 
   #record({ traceId, time, times = {} }: AuditEvent, durationMs: number): void {
-    const trace = { id: traceId, atMs: parseIsoTime(time) };
+    const trace = this.#hasTrace(traceId) ? { id: traceId, atMs: parseIsoTime(time) } : undefined;
     this.#latencies.duration.record(durationMs, trace);
     if (times.firstByteMs !== undefined) this.#latencies.firstByte.record(times.firstByteMs, trace);
     if (times.decidedMs !== undefined) this.#latencies.decide.record(times.decidedMs, trace);
@@ -87,11 +97,18 @@ export class Metrics {
     this.#resumes.set(outcome, (this.#resumes.get(outcome) ?? 0) + 1);
   }
 
+  /** Of a receiver of telemetry: how many events it took, or how many were dropped. Both are words of ours. */
+  countTelemetry(receiver: string, outcome: 'sent' | 'dropped', count: number): void {
+    const key = `receiver="${receiver}",outcome="${outcome}"`;
+    this.#telemetry.set(key, (this.#telemetry.get(key) ?? 0) + count);
+  }
+
   counts(gauges?: Gauges): Counts {
     return {
       events: new Map(this.#events),
       limitHits: new Map(this.#limitHits),
       resumes: new Map(this.#resumes),
+      telemetry: new Map(this.#telemetry),
       latencies: byLatency((name) => this.#latencies[name].counts()),
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
@@ -106,6 +123,7 @@ export function addedCounts(all: readonly Counts[]): Counts & { readonly gauges:
     events: addedSeries(all.map(({ events }) => events)),
     limitHits: addedSeries(all.map(({ limitHits }) => limitHits)),
     resumes: addedSeries(all.map(({ resumes }) => resumes)),
+    telemetry: addedSeries(all.map(({ telemetry }) => telemetry)),
     latencies: byLatency((name) =>
       addedHistograms(
         latencyBounds[name],

@@ -73,7 +73,7 @@ export function countsOf({
 }
 
 /** What all processes of the gateway have counted. */
-function allCounts(observed: Observed): () => Promise<ProcessCounts> {
+export function allCounts(observed: Observed): () => Promise<ProcessCounts> {
   const own = countsOf(observed);
   const seat = observed.place?.seat;
   if (seat === undefined) return async () => ({ counts: [own()], restarts: 0 });

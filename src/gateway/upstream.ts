@@ -8,7 +8,7 @@ import { Secret } from '../protocol/secret.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { openCredentialSource } from './credentials/sources/credential-source.ts';
 import { openServiceFetch } from './forward/service-fetch.ts';
-import type { ServiceFetch } from './forward/service-fetch.ts';
+import type { ServiceOctetFetch } from './forward/service-fetch.ts';
 import type { LoopGuard } from './forward/loop-guard.ts';
 
 export interface UpstreamInput {
@@ -27,7 +27,7 @@ export interface Upstream {
   /** For what workloads ask for. */
   readonly dialer: Dialer;
   /** For what the gateway itself asks of issuers and keepers of secrets. */
-  readonly fetch: ServiceFetch;
+  readonly fetch: ServiceOctetFetch;
 }
 
 export function openUpstream(input: UpstreamInput): Upstream {
@@ -48,7 +48,11 @@ export function openUpstream(input: UpstreamInput): Upstream {
   const own = { ...common, reachesThisMachine: true };
   const services = openServiceFetch(
     { dialer: createDialer({ ...own, ...through }), loopback: createDialer(own) },
-    { isUsed: Object.keys(config.credentials).length > 0 || config.issuers.length > 0 },
+    {
+      isUsed:
+        Object.keys(config.credentials).length + config.issuers.length > 0 ||
+        config.telemetry?.otlp !== undefined,
+    },
   );
   return { dialer: createDialer({ ...common, ...through, isNever }), fetch: stack.use(services).fetch };
 }

@@ -8,6 +8,7 @@ import { networkLimits } from './limits/network-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
 import { spoolLimits } from './limits/spool-limits.ts';
 import { storeLimits } from './limits/store-limits.ts';
+import { telemetryLimits } from './limits/telemetry-limits.ts';
 import { tunnelLimits } from './limits/tunnel-limits.ts';
 import { workerLimits } from './limits/worker-limits.ts';
 
@@ -23,6 +24,7 @@ export const limitTable = {
   ...workerLimits,
   ...storeLimits,
   ...spoolLimits,
+  ...telemetryLimits,
 };
 
 export type LimitName = keyof typeof limitTable;

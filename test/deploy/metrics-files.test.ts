@@ -20,6 +20,7 @@ function exposition(): string {
   metrics.count(event('e', { durationMs: 5, errorCode: 'policy_denied', verdict: 'deny', times }));
   metrics.countLimit('streamsMax');
   metrics.countResume('resumed');
+  metrics.countTelemetry('traces', 'sent', 1);
   const gauges = {
     tunnels: 1,
     waitingTunnels: 1,

@@ -62,6 +62,8 @@ export interface AuditLogOptions {
   readonly onFault?: (error: ProxyError) => void;
   /** Told of each event that a full queue loses. */
   readonly onLimit?: (limit: LimitName) => void;
+  /** Told of each event that is taken, with its JSON. Never throws and never waits. */
+  readonly onTaken?: (event: AuditEvent, json: string) => void;
 }
 
 /** Opens the log. Throws ProxyError `audit_unavailable` if the file cannot be written. */
@@ -91,6 +93,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   readonly #limits: Limits;
   readonly #onFault: (error: ProxyError) => void;
   readonly #onLimit: (limit: LimitName) => void;
+  readonly #onTaken: AuditLogOptions['onTaken'];
   readonly #stop = new AbortController();
   /** Events that wait; the first are those of `#batch` while there is one. */
   #queue: AuditEntry[] = [];
@@ -118,10 +121,11 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#open = new OpenExchanges(this.#limits.auditFlushDelayMs);
     this.#onFault = options.onFault ?? (() => {});
     this.#onLimit = options.onLimit ?? (() => {});
+    this.#onTaken = options.onTaken;
     this.#rates = new AuditRates(
       this.#limits,
       () => performance.now(),
-      (event, ended) => this.#append(this.#entryOf(event, this.#open.leave(ended))),
+      (event, ended) => this.#append(this.#entryOf(event, this.#open.leave(ended)), event),
       (one) => this.keep(one),
     );
   }
@@ -140,7 +144,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   append(event: AuditEvent, ended?: OpenExchange): void {
     const entry = this.#entryOf(event, ended !== undefined && this.#open.leave(ended));
     if (entry.sessionId !== undefined) this.#rates.charge(entry.sessionId, entry.json.length);
-    this.#append(entry);
+    this.#append(entry, event);
   }
 
   keep(one: OpenExchange): void {
@@ -176,14 +180,14 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       const events = await this.#store.leftOpen(defaultLimits.auditRecoveredBatchMax);
       if (events.length === 0) return;
       for (const event of events) {
-        this.#append(this.#entryOf(event, true));
+        this.#append(this.#entryOf(event, true), event);
         onEvent(event);
       }
       await this.flush();
     }
   }
 
-  #append(entry: AuditEntry): void {
+  #append(entry: AuditEntry, event: AuditEvent): void {
     const full = this.#fullLimit(entry.json.length);
     if (full !== undefined || this.#closed !== undefined) {
       if (full !== undefined) this.#onLimit(full);
@@ -191,6 +195,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       return;
     }
     this.#push(entry);
+    this.#onTaken?.(event, entry.json);
     if (!this.#running && this.#queue.length >= defaultLimits.auditBatchEventsMax) this.#start();
     else this.#arm();
   }

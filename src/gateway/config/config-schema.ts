@@ -9,6 +9,7 @@ import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { identitySchema } from './identity-schema.ts';
 import { storeSchema } from './store-schema.ts';
+import { telemetrySchema } from './telemetry-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
 
 /** The largest value of a timer in Node; more would fire at once. */
@@ -328,6 +329,9 @@ export const gatewayConfigSchema = strictMap(
       .optional()
       .describe('Serves the admin API at a Unix socket. Without it there is none.'),
     audit: auditSchema.optional(),
+    telemetry: telemetrySchema
+      .optional()
+      .describe('Traces, logs and metrics for systems of the operator. Without it nothing is sent.'),
     access: strictMap(
       {
         enabled: z

@@ -15,6 +15,7 @@ import { type AdminSettings, adminSettings } from './admin-settings.ts';
 import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
 import { identitySettings, type IdentitySettings } from './identity-settings.ts';
+import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
 import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.ts';
 
 import { asList } from '../../policy/schema-parts.ts';
@@ -91,6 +92,7 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   readonly metrics?: { readonly address: string; readonly port: number };
   /** Where the admin API is served, if at all. */
   readonly admin?: AdminSettings;
+  readonly telemetry?: TelemetrySettings;
   readonly limits: Limits;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' };
 }
@@ -274,6 +276,7 @@ function completeConfig(
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
     ...adminSettings(document, { absolute, socket: join(stateDirectory, 'admin', 'admin.sock') }),
+    ...telemetrySettings(document.telemetry, absolute),
     audit: auditSettings(document, absolute),
     access: { enabled: document.access?.enabled ?? true },
     limits: Object.freeze({ ...defaultLimits, ...document.limits }),
@@ -339,6 +342,7 @@ function issuerSettings(document: NonNullable<GatewayConfigDocument['issuers']>[
 function fileReferences({
   admin,
   store,
+  telemetry,
   tls,
   upstream,
   policy,
@@ -357,6 +361,7 @@ function fileReferences({
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
     ...many(upstream?.ca, ['upstream', 'ca']),
+    ...many(telemetry?.otlp?.ca, ['telemetry', 'otlp', 'ca']),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
     ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
     ...(policy === 'observe' || policy === 'store' ? [] : many(policy, ['policy'])),

@@ -14,7 +14,7 @@ const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
 export interface ServiceRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** PEM certificates that the service is verified against beside the usual ones. */
   readonly ca?: readonly string[];
   /** Ten seconds unless told otherwise. */
@@ -29,6 +29,14 @@ export interface ServiceResponse {
 
 /** Throws for anything but a whole response; the error has nothing of what was sent. */
 export type ServiceFetch = (url: string, request: ServiceRequest) => Promise<ServiceResponse>;
+
+/** The same, with what is no text. */
+export type ServiceOctetFetch = (url: string, request: ServiceRequest) => Promise<ServiceOctets>;
+
+export interface ServiceOctets extends ServiceResponse {
+  readonly octets: Uint8Array;
+  readonly retryAfter: string | undefined;
+}
 
 export interface ServiceDialers {
   /** The way out, with the addresses of this machine not closed: the operator may run a service beside the gateway. */
@@ -54,13 +62,13 @@ type Client = typeof import('undici');
 export function openServiceFetch(
   dialers: ServiceDialers,
   { isUsed }: { readonly isUsed: boolean },
-): { readonly fetch: ServiceFetch } & AsyncDisposable {
+): { readonly fetch: ServiceOctetFetch } & AsyncDisposable {
   const load = (): Promise<Client> => import('undici');
   const loaded = isUsed ? load() : undefined;
   // Who asks hears it.
   loaded?.catch(() => {});
   const closing = new AbortController();
-  const running = new Set<Promise<ServiceResponse>>();
+  const running = new Set<Promise<ServiceOctets>>();
   return {
     fetch: (url, request) => {
       const response = (async () => {
@@ -84,7 +92,7 @@ async function ask(
   request: ServiceRequest,
   way: ServiceDialers & { readonly client: Client },
   closing: AbortSignal,
-): Promise<ServiceResponse> {
+): Promise<ServiceOctets> {
   const given = request.signal === undefined ? [] : [request.signal];
   const signal = AbortSignal.any([
     closing,
@@ -102,7 +110,9 @@ async function ask(
       signal,
       dispatcher: agent,
     });
-    return { status: response.status, text: await textOf(response.body) };
+    const octets = await octetsOf(response.body);
+    const retryAfter = response.headers.get('retry-after') ?? undefined;
+    return { status: response.status, text: octets.toString(), octets, retryAfter };
   } finally {
     await agent.destroy();
   }
@@ -147,7 +157,7 @@ function isLoopback({ hostname }: URL): boolean {
   return classifyAddress(hostname.replace(/^\[|\]$/g, '')) === 'loopback';
 }
 
-async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+async function octetsOf(body: AsyncIterable<Uint8Array> | null): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body ?? []) {
@@ -156,5 +166,5 @@ async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
       throw new Error(`its response is longer than ${String(defaultLimits.serviceResponseBytesMax)} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }

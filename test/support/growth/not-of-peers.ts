@@ -95,6 +95,12 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/audit/spool/spool-segment.ts openSegment',
     'src/gateway/audit/spool/spool-segment.ts spoolFault',
   ],
+  'an event of the audit, of auditEventBytesMax, and its trace id, which is ours': [
+    'src/gateway/telemetry/otlp-messages.ts traceRequest',
+    'src/gateway/telemetry/otlp-messages.ts logRequest',
+    'src/gateway/telemetry/trace-sampling.ts isSampled',
+    'src/gateway/telemetry/trace-sampling.ts spanIdOf',
+  ],
   'it takes words of ours, or what a reader with a case has made': [
     'src/gateway/audit/event-identity.ts parseIsoTime',
     'src/gateway/admin/console-assets.ts loadConsole',

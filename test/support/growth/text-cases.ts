@@ -27,6 +27,7 @@ import { isOfferedWebSocket } from '../../../src/gateway/front/websocket-offer.t
 import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
 import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
+import { refusedItems } from '../../../src/gateway/telemetry/otlp-writer.ts';
 import { metricsFormat } from '../../../src/gateway/metrics-text.ts';
 import { bordersOf } from '../../../src/gateway/scrub/body-borders.ts';
 import { hasParts } from '../../../src/gateway/scrub/coded-part-guard.ts';
@@ -403,6 +404,10 @@ export const textCases: GrowthCases = {
         () => parseProblem(latin1(JSON.stringify({ error: text, message: text }))),
         () => parseProblem(latin1(text)),
       ),
+  },
+  'what a collector says of a batch': {
+    pieces: ['\n', '\x08', '\0', '\x12\x01a', '\x0b', '\xff'],
+    read: (text) => refusedItems(latin1(text)),
   },
   'a format of metrics': {
     pieces: ['a', ',', ';', ' ', 'q=', 'application/openmetrics-text;q=0'],

@@ -199,9 +199,9 @@ function scripted(responses: readonly (ServiceResponse | Error)[]): Script {
     tokenUrl: 'https://issuer.test/token',
     clientId: 'workload',
     clientSecret: sourceOf('s3cret'),
-    fetch: (_url, { body = '' }) => {
+    fetch: (_url, { body }) => {
       const response = responses[asked.length];
-      asked.push(body);
+      asked.push(String(body ?? ''));
       return response instanceof Error || response === undefined
         ? Promise.reject(response)
         : Promise.resolve(response);

@@ -1,0 +1,31 @@
+// What the gateway tells others beside the audit. Nothing of it is loaded where the configuration asks for none.
+
+import type { Observed } from './open-observing.ts';
+import { allCounts } from './open-observing.ts';
+import { metricFamilies } from './metric-families.ts';
+import type { Start } from './gateway-start.ts';
+import type { EventTaker } from './telemetry/event-tap.ts';
+import type { Upstream } from './upstream.ts';
+
+export async function openTelemetry(observed: Observed & Start, { fetch }: Upstream): Promise<void> {
+  const { config, tap, metrics, place, clock } = observed;
+  if (config.telemetry === undefined) return;
+  const counts = allCounts(observed);
+  const needs = {
+    ...observed,
+    fetch,
+    limits: config.limits,
+    families: async () => metricFamilies(await counts()),
+    onCount: (receiver: string, outcome: 'sent' | 'dropped', count: number) => {
+      metrics.countTelemetry(receiver, outcome, count);
+    },
+    startedMs: place?.startedMs ?? clock(),
+  };
+  const takers: EventTaker[] = [];
+  const { otlp } = config.telemetry;
+  if (otlp !== undefined) {
+    const { openOtlp } = await import('./telemetry/open-otlp.ts');
+    takers.push(...(await openOtlp(otlp, needs)));
+  }
+  tap.attach(takers);
+}

@@ -1,0 +1,132 @@
+// Telemetry to a collector: queues for traces and logs behind the audit, and metrics at an interval. Nothing of the environment counts here:
+// what OTEL_ variables say is for programs that are instrumented, and this one is configured by its file.
+
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { checkCertificates } from '../../pki/pem.ts';
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import type { LimitName, Limits } from '../../protocol/limits.ts';
+import type { Secret } from '../../protocol/secret.ts';
+import { packageVersion } from '../../system/package-version.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+import type { OtlpSettings } from '../config/telemetry-settings.ts';
+import { openCredentialSource } from '../credentials/sources/credential-source.ts';
+import type { ServiceOctetFetch } from '../forward/service-fetch.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
+import type { EventTaker } from './event-tap.ts';
+import type { MetricFamily } from './metric-family.ts';
+import { otlpClient, type OtlpSend } from './otlp-client.ts';
+import { logRequest, metricsRequest, traceRequest } from './otlp-messages.ts';
+import type { Origin } from './otlp-writer.ts';
+import { isSampled } from './trace-sampling.ts';
+
+export interface TelemetryNeeds {
+  readonly limits: Limits;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly fetch: ServiceOctetFetch;
+  readonly clock: () => number;
+  readonly stack: AsyncDisposableStack;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly onLimit: (limit: LimitName) => void;
+  readonly onFault: (error: ProxyError) => void;
+  /** Of all processes of the gateway. */
+  readonly families: () => Promise<readonly MetricFamily[]>;
+  /** Of what each receiver took, and what was dropped. */
+  readonly onCount: (receiver: string, outcome: 'sent' | 'dropped', count: number) => void;
+  /** Whether this process does what one of all workers does. */
+  readonly isOnDuty: () => boolean;
+  readonly startedMs: number;
+}
+
+/** Opens what the settings ask for, and gives those who take events. @throws ProxyError config_invalid */
+export async function openOtlp(
+  settings: OtlpSettings,
+  needs: TelemetryNeeds,
+): Promise<readonly EventTaker[]> {
+  const origin: Origin = {
+    version: packageVersion(),
+    resource: {
+      'service.name': 'upstreamproxy',
+      'service.version': packageVersion(),
+      'service.instance.id': randomUUID(),
+      'host.name': hostname(),
+      ...settings.resource,
+    },
+  };
+  const send = otlpClient({
+    endpoint: settings.endpoint,
+    headers: headerSource(settings, needs),
+    ca: (await Promise.all(settings.ca.map((path) => readFile(path, 'utf8')))).flatMap(checkCertificates),
+    fetch: needs.fetch,
+    timeoutMs: needs.limits.telemetryTimeoutMs,
+  });
+  if (settings.metrics) sendMetrics(settings, { ...needs, send, origin });
+  return [
+    ...(settings.tracesSampled > 0 ? [traces(settings, { ...needs, send, origin })] : []),
+    ...(settings.logs ? [logs({ ...needs, send, origin })] : []),
+  ];
+}
+
+type Opened = TelemetryNeeds & { readonly send: OtlpSend; readonly origin: Origin };
+
+function headerSource(
+  { headers }: OtlpSettings,
+  { environment, clock }: TelemetryNeeds,
+): () => Promise<Readonly<Record<string, Secret<string>>>> {
+  const sources = Object.entries(headers).map(
+    ([name, source]) =>
+      [name, openCredentialSource(`of telemetry.otlp.headers.${name}`, source, environment)] as const,
+  );
+  return async () =>
+    Object.fromEntries(
+      await Promise.all(sources.map(async ([name, source]) => [name, await source.read(clock())] as const)),
+    );
+}
+
+function traces({ tracesSampled }: OtlpSettings, opened: Opened): EventTaker {
+  const { send, origin } = opened;
+  const queue = openQueue('traces', opened, async (batch, signal) =>
+    send('traces', await traceRequest(batch, origin), signal),
+  );
+  return ({ kind, traceId }, json) => {
+    if (kind !== 'exchange' && kind !== 'stream') return;
+    if (isSampled(traceId, tracesSampled)) queue.offer(json);
+  };
+}
+
+function logs(opened: Opened): EventTaker {
+  const { send, origin, clock } = opened;
+  const queue = openQueue('logs', opened, async (batch, signal) =>
+    send('logs', await logRequest(batch, origin, clock()), signal),
+  );
+  return (_event, json) => {
+    queue.offer(json);
+  };
+}
+
+function openQueue(
+  name: string,
+  { limits, stack, log, onLimit, onCount }: Opened,
+  deliver: ConstructorParameters<typeof DeliveryQueue>[0]['deliver'],
+): DeliveryQueue {
+  return stack.use(new DeliveryQueue({ name, deliver, limits, log, onLimit, onCount }));
+}
+
+/** A look that finds no collector is lost: the next has the same sums, and more. */
+function sendMetrics(
+  { metricsIntervalSeconds }: OtlpSettings,
+  { send, origin, families, isOnDuty, startedMs, clock, onCount, onFault, stack }: Opened,
+): void {
+  const look = async (signal: AbortSignal): Promise<void> => {
+    if (!isOnDuty()) return;
+    const body = metricsRequest(await families(), origin, { startMs: startedMs, nowMs: clock() });
+    const { outcome } = await send('metrics', body, signal);
+    onCount('metrics', outcome === 'taken' ? 'sent' : 'dropped', 1);
+  };
+  const intervalMs = metricsIntervalSeconds * 1000;
+  const repeated = stack.use(
+    new RepeatedLook({ look, intervalMs, onFault: (error) => onFault(asProxyError(error)) }),
+  );
+  repeated.start();
+}

@@ -1,0 +1,65 @@
+// One request to a collector (OTLP/HTTP, binary): the response says whether it is taken, may come again or never (§ "OTLP/HTTP Response").
+
+import type { Secret } from '../../protocol/secret.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+import type { ServiceOctetFetch, ServiceOctets } from '../forward/service-fetch.ts';
+import type { Delivery } from './delivery-queue.ts';
+import { refusedItems } from './otlp-writer.ts';
+
+export interface OtlpClientOptions {
+  /** Without the path of a signal. */
+  readonly endpoint: string;
+  /** Asked for each request: a token may change. */
+  readonly headers: () => Promise<Readonly<Record<string, Secret<string>>>>;
+  readonly ca: readonly string[];
+  readonly fetch: ServiceOctetFetch;
+  readonly timeoutMs: number;
+}
+
+export type OtlpSignal = 'traces' | 'logs' | 'metrics';
+export type OtlpSend = (signal: OtlpSignal, body: Uint8Array, end: AbortSignal) => Promise<Delivery>;
+
+/** Those that the protocol calls retryable. */
+const laterStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+/** Never throws. */
+export function otlpClient(options: OtlpClientOptions): OtlpSend {
+  const { endpoint, ca, fetch, timeoutMs } = options;
+  return async (signal, body, end) => {
+    try {
+      const secrets = await options.headers();
+      const headers = Object.fromEntries(
+        Object.entries(secrets).map(([name, secret]) => [name, secret.reveal()]),
+      );
+      const response = await fetch(`${endpoint}/v1/${signal}`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/x-protobuf' },
+        body,
+        timeoutMs,
+        signal: end,
+        ...(ca.length === 0 ? {} : { ca }),
+      });
+      return judged(response);
+    } catch (error) {
+      // Of a credential or a connection; neither has anything of a header.
+      return { outcome: 'later', reason: reasonOf(error) };
+    }
+  };
+}
+
+function judged({ status, octets, retryAfter }: ServiceOctets): Delivery {
+  if (status >= 200 && status < 300) return { outcome: 'taken', refused: refusedItems(octets) };
+  const reason = `the collector responds with status ${status}`;
+  if (!laterStatuses.has(status)) return { outcome: 'refused', reason };
+  const seconds = Number(retryAfter ?? Number.NaN);
+  return {
+    outcome: 'later',
+    reason,
+    afterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined,
+  };
+}
+
+/** fetch hides the reason, such as a refused connection or certificate, in the cause. */
+function reasonOf(error: unknown): string {
+  return faultReason(error instanceof Error && error.cause !== undefined ? error.cause : error);
+}
