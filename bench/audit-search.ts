@@ -12,7 +12,8 @@ import { saveSection } from './report/saved-section.ts';
 import { median } from './report/statistics.ts';
 import { format, table } from './report/table.ts';
 import { openStore } from '../src/store/open-store.ts';
-import type { AuditFilter, AuditPage } from '../src/store/audit-search.ts';
+import type { AuditPage } from '../src/store/audit-search.ts';
+import type { AuditFilter } from '../src/store/audit-statement.ts';
 import type { AuditStore } from '../src/store/store.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 

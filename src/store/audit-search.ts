@@ -3,20 +3,33 @@
 
 import type { AuditEvent } from '../api/audit-event.ts';
 import { auditEventOf } from './audit-row.ts';
+import {
+  and,
+  type AuditFilter,
+  inOrder,
+  type Lead,
+  leadOf,
+  noPlace,
+  type Part,
+  part,
+  type Range,
+  restOf,
+  type Value,
+  within,
+} from './audit-statement.ts';
 import { integerOf, type StoredRow, textOf } from './stored-row.ts';
 
-/** What events are looked for by; all that is given must fit. */
-export interface AuditFilter {
+export interface AuditQuery {
+  /** Only events that were stored after the event of this id; what a follower passes. */
+  readonly sinceId?: string;
+  /** Only events that were stored before the event of this id; what the next page of the newest passes. */
+  readonly beforeId?: string;
+  readonly limit: number;
   readonly sessionId?: string;
-  readonly principal?: string;
-  /** One host; with a dot in front, all hosts below it. */
-  readonly host?: string;
-  /** The beginning of a trace id, of at least four digits. */
-  readonly trace?: string;
   readonly verdict?: AuditEvent['verdict'];
   readonly kind?: AuditEvent['kind'];
-  /** Not of an earlier time. */
-  readonly fromMs?: number;
+  /** Order of storing. `oldest` first is the default, right for following. */
+  readonly order?: 'oldest' | 'newest';
 }
 
 export interface AuditSearch extends AuditFilter {
@@ -54,14 +67,6 @@ export interface PeriodPage {
   readonly next?: AuditPlace;
 }
 
-type Value = string | number | readonly string[] | readonly number[];
-
-/** Text of SQL with a `?` for each value. */
-interface Part {
-  readonly text: string;
-  readonly values: readonly Value[];
-}
-
 /** What an engine does in its own way. */
 export interface SearchEngine {
   readonly all: (sql: string, values: readonly Value[]) => Promise<readonly StoredRow[]>;
@@ -78,15 +83,6 @@ const tracesMax = 10_000;
 /** Hosts that are known, and of these those below a name: with more, looking at every row costs less. */
 const hostsMax = 10_000;
 const hostsBelowMax = 500;
-/** Above every place. */
-const noPlace = Number.MAX_SAFE_INTEGER;
-
-interface Range {
-  /** Only places below. */
-  readonly below: number;
-  /** Only places above: at or before it nothing is late enough. */
-  readonly above: number;
-}
 
 /** See `AuditStore.search`. */
 export async function searchAudit(engine: SearchEngine, search: AuditSearch): Promise<AuditPage> {
@@ -120,6 +116,26 @@ export async function searchAudit(engine: SearchEngine, search: AuditSearch): Pr
   return await byIndex(engine, search, range, rest);
 }
 
+/** See `AuditStore.query`. */
+export async function queryAudit(engine: SearchEngine, query: AuditQuery): Promise<readonly AuditEvent[]> {
+  const { sinceId, beforeId, limit, order = 'oldest', ...filter } = query;
+  const since = sinceId === undefined ? undefined : await placeOf(engine, sinceId);
+  const before = beforeId === undefined ? undefined : await placeOf(engine, beforeId);
+  const { lead, others } = leadOf(filter);
+  const rows = await ask(engine, [
+    part('SELECT event FROM audit WHERE'),
+    and([
+      ...within(lead, { below: before ?? noPlace, above: since ?? 0 }),
+      // An event that was pruned still says where it stood: ids sort by time.
+      ...(sinceId !== undefined && since === undefined ? [part(`id || '' > ?`, sinceId)] : []),
+      ...(beforeId !== undefined && before === undefined ? [part(`id || '' < ?`, beforeId)] : []),
+      ...restOf(others),
+    ]),
+    part(`${inOrder(lead, order)} LIMIT ?`, limit),
+  ]);
+  return rows.map(auditEventOf);
+}
+
 /** One index gives all places in their order. */
 async function byIndex(
   engine: SearchEngine,
@@ -134,7 +150,7 @@ async function byIndex(
   const rows = await ask(engine, [
     part('SELECT id, event FROM audit WHERE'),
     and([...within(lead, looked), ...rest]),
-    part(`${newestFirst(lead)} LIMIT ?`, search.limit),
+    part(`${inOrder(lead, 'newest')} LIMIT ?`, search.limit),
   ]);
   return pageOf(rows, search.limit, above?.id);
 }
@@ -149,7 +165,7 @@ async function lastLooked(
   const [row] = await ask(engine, [
     part('SELECT id, sequence FROM audit WHERE sequence = (SELECT sequence FROM audit WHERE'),
     and(within(lead, range)),
-    part(`${newestFirst(lead)} LIMIT 1 OFFSET ?)`, lookMax - 1),
+    part(`${inOrder(lead, 'newest')} LIMIT 1 OFFSET ?)`, lookMax - 1),
   ]);
   return row === undefined ? undefined : { id: textOf(row, 'id'), sequence: integerOf(row, 'sequence') };
 }
@@ -266,82 +282,6 @@ async function placeBefore(engine: SearchEngine, fromMs: number): Promise<number
     part('SELECT sequence FROM audit_mark WHERE high_ms < ? ORDER BY high_ms DESC LIMIT 1', fromMs),
   ]);
   return row === undefined ? 0 : integerOf(row, 'sequence');
-}
-
-/** Which index leads: rows of one value of a column, in the order of storing. Without a column it is the table itself. */
-interface Lead {
-  readonly column?: string;
-  readonly value: string;
-  /** What the index is about, in its words. */
-  readonly of: string;
-}
-
-const everything: Lead = { value: '', of: 'sequence > 0' };
-
-/** What narrows most leads; the filter without it is left. */
-function leadOf(filter: AuditFilter): { readonly lead: Lead; readonly others: AuditFilter } {
-  const { sessionId, host, principal, verdict, kind } = filter;
-  const by = (name: keyof AuditFilter, lead: Lead): { readonly lead: Lead; readonly others: AuditFilter } => {
-    const { [name]: _, ...others } = filter;
-    return { lead, others };
-  };
-  if (sessionId !== undefined)
-    return by('sessionId', { column: 'session_id', value: sessionId, of: 'session_id IS NOT NULL' });
-  if (host !== undefined && !host.startsWith('.')) {
-    const isRefused = verdict !== undefined && verdict !== 'allow';
-    return by('host', {
-      column: 'host',
-      value: host,
-      of: isRefused ? `verdict <> 'allow'` : 'host IS NOT NULL',
-    });
-  }
-  if (principal !== undefined)
-    return by('principal', { column: 'principal', value: principal, of: 'principal IS NOT NULL' });
-  if (verdict !== undefined && verdict !== 'allow')
-    return by('verdict', { column: 'verdict', value: verdict, of: `verdict <> 'allow'` });
-  if (kind !== undefined && kind !== 'exchange')
-    return by('kind', { column: 'kind', value: kind, of: `kind <> 'exchange'` });
-  return { lead: everything, others: filter };
-}
-
-/**
- * Between two places of the index, in its order. An equality beside an order by sequence would let PostgreSQL read the table in that
- * order: by a plan that knows no value, a rare host is then looked for in all of it.
- */
-function within({ column, value, of }: Lead, { below, above }: Range): readonly Part[] {
-  if (column === undefined) return [part('sequence < ?', below), part('sequence > ?', above)];
-  return [
-    part(of),
-    part(`(${column}, sequence) < (?, ?)`, value, below),
-    part(`(${column}, sequence) > (?, ?)`, value, above),
-  ];
-}
-
-function newestFirst({ column }: Lead): string {
-  return `ORDER BY ${column === undefined ? '' : `${column} DESC, `}sequence DESC`;
-}
-
-/** Conditions that are looked at in each row: written so that no index serves them, which would give another order. */
-function restOf({ sessionId, host, principal, verdict, kind }: AuditFilter): readonly Part[] {
-  const equal = { session_id: sessionId, principal, verdict, kind };
-  return [
-    ...Object.entries(equal).flatMap(([column, value]) =>
-      value === undefined ? [] : [part(`${column} || '' = ?`, value)],
-    ),
-    ...(host === undefined
-      ? []
-      : host.startsWith('.')
-        ? [part('substr(host, length(host) - ? + 1) = ?', host.length, host)]
-        : [part(`host || '' = ?`, host)]),
-  ];
-}
-
-function part(text: string, ...values: readonly Value[]): Part {
-  return { text, values };
-}
-
-function and(parts: readonly Part[]): Part {
-  return { text: parts.map(({ text }) => text).join(' AND '), values: parts.flatMap(({ values }) => values) };
 }
 
 function ask(engine: SearchEngine, parts: readonly Part[]): Promise<readonly StoredRow[]> {

@@ -4,7 +4,7 @@ import type { ListPlace } from './list-place.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
-import type { AuditPage, AuditPeriod, AuditSearch, PeriodPage } from './audit-search.ts';
+import type { AuditPage, AuditPeriod, AuditQuery, AuditSearch, PeriodPage } from './audit-search.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
@@ -142,19 +142,6 @@ export interface ProofStore {
 
 /** An event as it is stored. */
 export interface AuditEntry extends AuditFacts {}
-
-export interface AuditQuery {
-  /** Only events that were stored after the event of this id; what a follower passes. */
-  readonly sinceId?: string;
-  /** Only events that were stored before the event of this id; what the next page of the newest passes. */
-  readonly beforeId?: string;
-  readonly limit: number;
-  readonly sessionId?: string;
-  readonly verdict?: AuditEvent['verdict'];
-  readonly kind?: AuditEvent['kind'];
-  /** Order of storing. `oldest` first is the default, right for following. */
-  readonly order?: 'oldest' | 'newest';
-}
 
 export interface AuditStore {
   /** Of a store that is another process and can be away. Absent: what it has stored is as durable as a file of this machine. */

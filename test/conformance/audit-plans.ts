@@ -1,7 +1,8 @@
 // Searches of the audit, and the index that each of them has to be served by.
 
-import type { AuditFilter } from '../../src/store/audit-search.ts';
+import type { AuditFilter } from '../../src/store/audit-statement.ts';
 import type { AuditEntry } from '../../src/store/store.ts';
+import type { AuditQuery } from '../../src/store/audit-search.ts';
 import { foundEntry } from './audit-search.ts';
 
 interface PlannedSearch {
@@ -42,4 +43,15 @@ const entries: readonly AuditEntry[] = Array.from({ length: 1000 }, (_, i) =>
   }),
 );
 
-export const searchPlanTable = { searches, entries };
+const queries: readonly { readonly query: Partial<AuditQuery>; readonly index: string }[] = [
+  { query: {}, index: 'audit_pkey' },
+  { query: { order: 'newest' }, index: 'audit_pkey' },
+  { query: { sinceId: 'e000500' }, index: 'audit_pkey' },
+  { query: { sessionId: 's7', order: 'newest' }, index: 'audit_by_session' },
+  { query: { sessionId: 's7', verdict: 'deny', sinceId: 'e000500' }, index: 'audit_by_session' },
+  { query: { verdict: 'deny', order: 'newest' }, index: 'audit_not_allowed' },
+  { query: { verdict: 'error', beforeId: 'e000500' }, index: 'audit_not_allowed' },
+  { query: { kind: 'alarm', sinceId: 'e000100' }, index: 'audit_no_exchange' },
+];
+
+export const searchPlanTable = { searches, queries, entries };

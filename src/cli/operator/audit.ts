@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { AuditFilter, AuditPage } from '../../store/audit-search.ts';
+import type { AuditPage } from '../../store/audit-search.ts';
+import type { AuditFilter } from '../../store/audit-statement.ts';
 import type { AuditStore } from '../../store/store.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';

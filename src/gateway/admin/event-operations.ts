@@ -7,7 +7,7 @@ import type { EventFilter } from '../../api/admin/schemas.ts';
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
-import type { AuditFilter } from '../../store/audit-search.ts';
+import type { AuditFilter } from '../../store/audit-statement.ts';
 import type { Store } from '../../store/store.ts';
 import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { given } from './admin-parts.ts';

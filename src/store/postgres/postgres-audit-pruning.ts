@@ -1,6 +1,7 @@
 // What of the audit goes when there is too much of it, in PostgreSQL; the sums that say so are kept by triggers (postgres-schema.ts).
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
+import { noPlace } from '../audit-statement.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 
@@ -27,8 +28,8 @@ export async function pruneAudit(database: PostgresDatabase, bounds: AuditBounds
     removed += await database.transaction(async (statements) => {
       await lockAudit(statements);
       const count = await statements.run(
-        `DELETE FROM audit WHERE sequence IN
-           (SELECT sequence FROM audit WHERE time_ms < $1 ORDER BY time_ms LIMIT $2)`,
+        `DELETE FROM audit WHERE sequence = ANY (ARRAY
+           (SELECT sequence FROM audit WHERE time_ms < $1 ORDER BY time_ms LIMIT $2))`,
         [beforeMs, batch],
       );
       await statements.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
@@ -85,19 +86,21 @@ function removeLater(statements: Statements, most: StoredRow, limit: number): Pr
   const holder = textOf(most, 'holder');
   const first = integerOf(most, 'first_through');
   // An id of a session has no colon.
-  const [of, name] = holder.startsWith(':')
-    ? ['session_id IS NULL AND verdict', holder.slice(1)]
-    : ['session_id', holder];
+  const [of, column, name] = holder.startsWith(':')
+    ? ['session_id IS NULL', 'verdict', holder.slice(1)]
+    : ['session_id IS NOT NULL', 'session_id', holder];
+  // Between two places of the index, and as an array: a plan that knows no value reads no more than goes (audit-statement.ts).
   return statements.run(
-    `DELETE FROM audit WHERE sequence IN
-       (SELECT sequence FROM audit WHERE ${of} = $1 AND sequence > $2 ORDER BY sequence LIMIT $3)`,
+    `DELETE FROM audit WHERE sequence = ANY (ARRAY
+       (SELECT sequence FROM audit WHERE ${of} AND (${column}, sequence) > ($1, $2)
+          AND (${column}, sequence) < ($1, ${noPlace}) ORDER BY ${column}, sequence LIMIT $3))`,
     [name, first, limit],
   );
 }
 
 function removeOldest(statements: Statements, limit: number): Promise<number> {
   return statements.run(
-    'DELETE FROM audit WHERE sequence IN (SELECT sequence FROM audit ORDER BY sequence LIMIT $1)',
+    'DELETE FROM audit WHERE sequence = ANY (ARRAY (SELECT sequence FROM audit ORDER BY sequence LIMIT $1))',
     [limit],
   );
 }

@@ -8,11 +8,12 @@ import {
   auditPeriod,
   type AuditSearch,
   type PeriodPage,
+  queryAudit,
   type SearchEngine,
   searchAudit,
 } from '../audit-search.ts';
-import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
-import { integerOf } from '../stored-row.ts';
+import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
+import type { AuditQuery } from '../audit-search.ts';
 import { auditHeld, lockAudit, pruneAudit } from './postgres-audit-pruning.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
 import { PostgresDelivery } from './postgres-delivery.ts';
@@ -48,13 +49,8 @@ export class PostgresAudit implements AuditStore {
     return this.#holder.leftOpen(limit);
   }
 
-  async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
-    const { sinceId, beforeId } = query;
-    const { sql, values } = auditStatement(query, {
-      since: sinceId === undefined ? undefined : await this.#sequenceOf(sinceId),
-      before: beforeId === undefined ? undefined : await this.#sequenceOf(beforeId),
-    });
-    return (await this.#database.all(sql, values)).map(auditEventOf);
+  query(query: AuditQuery): Promise<readonly AuditEvent[]> {
+    return queryAudit(this.#engine, query);
   }
 
   async find(id: string): Promise<AuditEvent | undefined> {
@@ -70,11 +66,6 @@ export class PostgresAudit implements AuditStore {
     return auditPeriod(this.#engine, period);
   }
 
-  async #sequenceOf(id: string): Promise<number | undefined> {
-    const row = await this.#database.get('SELECT sequence FROM audit WHERE id = $1', [id]);
-    return row === undefined ? undefined : integerOf(row, 'sequence');
-  }
-
   prune(bounds: AuditBounds): Promise<number> {
     return pruneAudit(this.#database, bounds);
   }
@@ -82,37 +73,6 @@ export class PostgresAudit implements AuditStore {
   held(): Promise<AuditHeld> {
     return auditHeld(this.#database);
   }
-}
-
-/** The statement of a question; `known` are the places of the events that it names, as far as they are stored. */
-export function auditStatement(
-  query: AuditQuery,
-  known: { readonly since?: number | undefined; readonly before?: number | undefined },
-): { readonly sql: string; readonly values: readonly (string | number)[] } {
-  const values: (string | number)[] = [query.limit];
-  const conditions: string[] = [];
-  const add = (condition: string, value: string | number): void => {
-    values.push(value);
-    conditions.push(`${condition} $${values.length}`);
-  };
-  if (query.sessionId !== undefined) add('session_id =', query.sessionId);
-  // Said beside the value, which a plan that is made once does not know: by it the index of what was not allowed serves.
-  if (query.verdict !== undefined && query.verdict !== 'allow') conditions.push("verdict <> 'allow'");
-  if (query.kind !== undefined && query.kind !== 'exchange') conditions.push("kind <> 'exchange'");
-  if (query.verdict !== undefined) add('verdict =', query.verdict);
-  if (query.kind !== undefined) add('kind =', query.kind);
-  for (const [id, sequence, sign] of [
-    [query.sinceId, known.since, '>'],
-    [query.beforeId, known.before, '<'],
-  ] as const) {
-    if (id === undefined) continue;
-    // An event that was pruned still says where it stood: ids sort by time.
-    if (sequence === undefined) add(`id ${sign}`, id);
-    else add(`sequence ${sign}`, sequence);
-  }
-  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-  const direction = query.order === 'newest' ? 'DESC' : 'ASC';
-  return { sql: `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT $1`, values };
 }
 
 /** How the audit is searched; a test looks at the plans. */

@@ -5,7 +5,7 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 import { auditHeld, pruneAudit } from './sqlite-audit-pruning.ts';
 import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { ProcessHolders } from '../process-holders.ts';
-import { integerOf, textOf } from '../stored-row.ts';
+import { textOf } from '../stored-row.ts';
 import { auditEventOf } from '../audit-row.ts';
 import { AuditRecordWriter } from '../audit-records.ts';
 import {
@@ -14,10 +14,12 @@ import {
   auditPeriod,
   type AuditSearch,
   type PeriodPage,
+  queryAudit,
   type SearchEngine,
   searchAudit,
 } from '../audit-search.ts';
-import type { AuditBounds, AuditEntry, AuditHeld, AuditQuery, AuditStore } from '../store.ts';
+import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
+import type { AuditQuery } from '../audit-search.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
 const batchesBeforeWriter = 20;
@@ -77,36 +79,8 @@ export class SqliteAudit implements AuditStore {
       .map(auditEventOf);
   }
 
-  async query(query: AuditQuery): Promise<readonly AuditEvent[]> {
-    const conditions: string[] = [];
-    const parameters: Record<string, string | number> = { limit: query.limit };
-    for (const [column, value] of [
-      ['session_id', query.sessionId],
-      ['verdict', query.verdict],
-      ['kind', query.kind],
-    ] as const) {
-      if (value === undefined) continue;
-      // By which the partial index serves it.
-      if (column === 'verdict' && value !== 'allow') conditions.push("verdict <> 'allow'");
-      if (column === 'kind' && value !== 'exchange') conditions.push("kind <> 'exchange'");
-      conditions.push(`${column} = :${column}`);
-      parameters[column] = value;
-    }
-    if (query.sinceId !== undefined) {
-      const sequence = this.#sequenceOf(query.sinceId);
-      // An event that was pruned still says where it stood: ids sort by time.
-      conditions.push(sequence === undefined ? 'id > :since' : 'sequence > :since');
-      parameters['since'] = sequence ?? query.sinceId;
-    }
-    if (query.beforeId !== undefined) {
-      const sequence = this.#sequenceOf(query.beforeId);
-      conditions.push(sequence === undefined ? 'id < :before' : 'sequence < :before');
-      parameters['before'] = sequence ?? query.beforeId;
-    }
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-    const direction = query.order === 'newest' ? 'DESC' : 'ASC';
-    const sql = `SELECT event FROM audit ${where} ORDER BY sequence ${direction} LIMIT :limit`;
-    return this.#database.all(sql, parameters).map(auditEventOf);
+  query(query: AuditQuery): Promise<readonly AuditEvent[]> {
+    return queryAudit(this.#engine, query);
   }
 
   async find(id: string): Promise<AuditEvent | undefined> {
@@ -120,11 +94,6 @@ export class SqliteAudit implements AuditStore {
 
   period(period: AuditPeriod): Promise<PeriodPage> {
     return auditPeriod(this.#engine, period);
-  }
-
-  #sequenceOf(id: string): number | undefined {
-    const row = this.#database.get('SELECT sequence FROM audit WHERE id = :id', { id });
-    return row === undefined ? undefined : integerOf(row, 'sequence');
   }
 
   async prune(bounds: AuditBounds): Promise<number> {

@@ -9,7 +9,6 @@ import { ProxyError } from '../../../src/protocol/error.ts';
 import { Secret } from '../../../src/protocol/secret.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
-import { auditStatement } from '../../../src/store/postgres/postgres-audit.ts';
 import { migrations } from '../../../src/store/postgres/postgres-schema.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { newSession } from '../../conformance/new-session.ts';
@@ -145,36 +144,6 @@ describe('the PostgreSQL store', { skip }, () => {
     );
     await waitUntil('another connection', () => told.length > 1);
     assert.deepEqual(told.slice(0, 2), [false, true]);
-  });
-
-  test('questions about the audit are served by an index each, the rare ones too', async () => {
-    await using store = await emptyStore();
-    await server.run(
-      `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event)
-       SELECT 'e' || lpad(i::text, 6, '0'), i, CASE WHEN i % 10 > 0 THEN 's' || i % 100 END, CASE WHEN i % 1000 = 0 THEN 'deny' ELSE 'allow' END,
-         CASE WHEN i % 1000 = 1 THEN 'alarm' ELSE 'exchange' END, '{}' FROM generate_series(1, 20000) AS i;
-       ANALYZE audit`,
-      'suite',
-    );
-    for (const [query, index] of [
-      [{ limit: 20 }, 'audit_pkey'],
-      [{ limit: 20, order: 'newest' }, 'audit_pkey'],
-      [{ limit: 20, sinceId: 'e010000' }, 'audit_pkey'],
-      [{ limit: 20, sessionId: 's7', order: 'newest' }, 'audit_by_session'],
-      [{ limit: 20, verdict: 'deny', order: 'newest' }, 'audit_not_allowed'],
-      [{ limit: 20, verdict: 'error' }, 'audit_not_allowed'],
-      [{ limit: 20, kind: 'alarm', sinceId: 'e000100' }, 'audit_no_exchange'],
-    ] as const) {
-      const { sql, values } = auditStatement(query, { since: 'sinceId' in query ? 10_000 : undefined });
-      const literal = sql.replaceAll(/\$(\d+)/g, (_, n) => {
-        const value = values[Number(n) - 1];
-        return typeof value === 'string' ? `'${value}'` : String(value);
-      });
-      const plan = JSON.stringify((await server.run(`EXPLAIN (FORMAT JSON) ${literal}`, 'suite')).rows);
-      assert.match(plan, new RegExp(`"Index Name":"${index}"`), `${JSON.stringify(query)}: ${plan}`);
-      assert.doesNotMatch(plan, /"Seq Scan"|"Sort"/);
-    }
-    assert.equal(await store.audit.find('x'), undefined);
   });
 
   test('a transaction whose connection is ended leaves nothing, inside or outside, and the next one is sound', async () => {
