@@ -1,7 +1,7 @@
 // What the admin API takes and gives about policies.
 
 import { z } from 'zod';
-import { count, id, number, texts, time } from './schema-fields.ts';
+import { anyTime, count, id, number, texts, time } from './schema-fields.ts';
 
 const problemSchema = z
   .object({
@@ -44,6 +44,14 @@ export const explainSchema = z.strictObject({
   claims: z.record(z.string(), z.unknown()).optional().describe('Of a token, where no session is named.'),
   posture: z.array(z.string().max(100)).max(50).optional(),
   files: policyFiles.optional().describe('Another policy than the one in force.'),
+  version: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      '`policyVersion` of an event: as the policy of then decided, where its text is kept; `policy` of the response says which it was.',
+    ),
+  at: anyTime.optional().describe('As of this time; now by default.'),
 });
 
 export const explainedSchema = z

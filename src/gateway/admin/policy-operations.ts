@@ -8,7 +8,9 @@ import { describeAccess } from '../../policy/denial.ts';
 import { explain, type ExplanationStep } from '../../policy/explain.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { formatProblem } from '../../policy/problem.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import { askedRequest, connectionAccess, judgedAccess } from '../policies/asked-access.ts';
+import { readKept } from '../policies/kept-policies.ts';
 import { principalOf } from '../sessions/session-authenticator.ts';
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import type { PolicyReads } from './policy-reads.ts';
@@ -46,15 +48,30 @@ export const policyOperations: Handlers<'policy' | 'checkPolicy' | 'explainPolic
     return { ok: true, version, rules: rules.length, problems: read.warnings };
   },
   explainPolicy: async (parts, asked) => {
-    const { body, nowMs } = asked;
+    const { body } = asked;
     const principal = await principalFor(parts, asked);
-    if (body.files === undefined)
-      return explained(parts.policy(), parts.policies.current(), { principal, body, nowMs });
-    const read = await readFiles(parts, body.files);
-    if ('problems' in read) throw unreadable(read.problems);
-    return explained(read.policy, read.policy, { principal, body, nowMs });
+    const nowMs = body.at === undefined ? asked.nowMs : Date.parse(body.at);
+    const question = { principal, body, nowMs };
+    if (body.files !== undefined) {
+      if (body.version !== undefined) throw new ProxyError('usage', 'name one of version and files');
+      const read = await readFiles(parts, body.files);
+      if ('problems' in read) throw unreadable(read.problems);
+      return explained(read.policy, read.policy, question);
+    }
+    const then = await policyOfThen(parts, body.version);
+    if (then !== undefined) return explained(then, then, question);
+    return explained(parts.policy(), parts.policies.current(), question);
   },
 };
+
+/** Another policy than that in force, if its text is kept. */
+async function policyOfThen(
+  parts: AdminParts,
+  version: string | undefined,
+): Promise<CompiledPolicy | BoundPolicies | undefined> {
+  if (version === undefined || version === parts.policies.current().version) return undefined;
+  return await readKept(parts.store.policies, version, (sources) => readPolicyFiles(parts, sources));
+}
 
 function readFiles(parts: AdminParts, files: Files): ReturnType<PolicyReads['read']> {
   return readPolicyFiles(

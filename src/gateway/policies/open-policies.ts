@@ -12,6 +12,7 @@ import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { foreignDefaults } from '../credentials/credential-kinds.ts';
 import { hostDiscovery } from './discover-hosts.ts';
+import { keepFiles, keepPublished } from './kept-policies.ts';
 import type { PolicyReadingOptions } from './policy-reading.ts';
 import { PolicySource } from './policy-source.ts';
 import { PublishedPolicies, publishedPlace } from './published-policies.ts';
@@ -95,6 +96,11 @@ function openObserving(config: GatewayConfig, { log, clock }: PolicyParts): Poli
   };
 }
 
+/** So that what it decides can be explained later; nothing hangs on it. */
+function keepSoon({ isOnDuty, onFault }: PolicyParts, keep: () => Promise<void>): void {
+  if (isOnDuty()) void keep().catch((error: unknown) => onFault(asProxyError(error)));
+}
+
 async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Policies> {
   const { stack, log, clock } = parts;
   if (config.policy.paths.length === 0)
@@ -116,8 +122,15 @@ async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Pol
       },
     }),
   );
+  const { policies } = parts.store;
+  const keep = (): void =>
+    keepSoon(parts, () =>
+      keepFiles({ store: policies, version: source.current.version, nowMs: clock() }, source.sources),
+    );
+  keep();
   source.onChange(({ version }) => {
     log('info', `policy ${version} is in force`);
+    keep();
   });
   return {
     current: () => source.current,
@@ -169,6 +182,15 @@ async function openPublished(config: GatewayConfig, parts: PolicyParts): Promise
       'warn',
       'the store has no policy that can be taken, so everything is denied; publish one: upstreamproxy policy publish FILE --config FILE',
     );
+  const keep = (): void =>
+    keepSoon(parts, () =>
+      keepPublished(
+        { store: store.policies, version: published.current.version, nowMs: clock() },
+        published.held,
+      ),
+    );
+  keep();
+  published.onChange(keep);
   stack.defer(store.onChange(() => published.lookSoon()));
   return {
     current: () => published.current,

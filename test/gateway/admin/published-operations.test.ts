@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { test } from 'node:test';
+import { versionOf } from '../../../src/gateway/policies/policy-version.ts';
 import { type AdminResponse, type AdminScene, openAdminScene } from './admin-fixture.ts';
 
 const rule = (host: string): string => `rules: [{ name: r, hosts: ${host} }]\n`;
@@ -16,7 +17,7 @@ interface Version {
   readonly note?: string;
   readonly files: readonly { readonly text: string }[];
 }
-const versionOf = ({ json }: AdminResponse): Version => (json as { version: Version }).version;
+const publishedOf = ({ json }: AdminResponse): Version => (json as { version: Version }).version;
 
 async function numbers({ store }: AdminScene): Promise<readonly number[]> {
   return (await store.policies.history({ limit: 100 })).map(({ number }) => number);
@@ -29,7 +30,7 @@ test('a policy is published upon the version that was seen, by its number or its
   assert.equal((await scene.call('GET', at, { token })).status, 404);
   const first = await post({ files: files(rule('a.example.com')), seen: 0, note: 'first' });
   assert.equal(first.status, 201, first.text);
-  assert.deepEqual([versionOf(first).id, versionOf(first).note], ['main@1', 'first']);
+  assert.deepEqual([publishedOf(first).id, publishedOf(first).note], ['main@1', 'first']);
   const head = await scene.call('GET', at, { token });
   const { etag } = head.headers;
   assert.ok(typeof etag === 'string');
@@ -60,7 +61,7 @@ test('a policy is published upon the version that was seen, by its number or its
   assert.deepEqual(await numbers(scene), [2, 1]);
   const back = await scene.call('POST', `${at}/rollback`, { token, body: { to: 1, seen: 2 } });
   assert.equal(back.status, 201, back.text);
-  assert.equal(versionOf(back).files[0]?.text, rule('a.example.com'));
+  assert.equal(publishedOf(back).files[0]?.text, rule('a.example.com'));
   const gone = await scene.call('POST', `${at}/withdraw`, { token, body: { seen: 3 } });
   assert.equal(gone.status, 201, gone.text);
   assert.equal((await scene.call('POST', `${at}/rollback`, { token, body: { to: 9, seen: 4 } })).status, 404);
@@ -205,4 +206,27 @@ test('text and history of policies are not for who sees only some sessions', asy
   const token = await scene.token('operator', { sees: { team: 'red' } });
   for (const path of ['text', 'history', 'versions/main@1', 'published/main'])
     assert.equal((await scene.call('GET', `/v1/policy/${path}`, { token })).status, 403, path);
+});
+
+test('a request is explained as of an event: by the policy of then and at its time, where that is kept', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('viewer');
+  const text = 'rules: [{ name: then, hosts: api.example.com, expires: 2030-01-01T00:00:00Z }]';
+  const version = versionOf([{ file: 'p.yaml', text }]);
+  await scene.store.policies.keep(
+    { version, content: JSON.stringify({ files: [{ name: 'p.yaml', text }] }), seenMs: 1 },
+    { keptMax: 10 },
+  );
+  const explain = async (more: object) => {
+    const body = { method: 'POST', url: 'https://api.example.com/x', ...more };
+    const { json } = await scene.call('POST', '/v1/policy/explain', { token, body });
+    const { policy, effect, rule: by } = json as { policy: string; effect: string; rule: string };
+    return [policy === version ? 'then' : 'now', effect, by];
+  };
+  assert.deepEqual(await explain({ version, at: '2029-12-31T23:59:59Z' }), ['then', 'allow', 'then']);
+  assert.deepEqual(await explain({ version, at: '2030-01-01T00:00:01Z' }), ['abc', 'deny', 'default-deny']);
+  assert.deepEqual(await explain({ version: 'gone' }), ['now', 'deny', 'default-deny']);
+  assert.deepEqual(await explain({}), ['now', 'deny', 'default-deny']);
+  const body = { method: 'GET', url: 'https://a.example.com/', version, files: files(text) };
+  assert.equal((await scene.call('POST', '/v1/policy/explain', { token, body })).status, 400);
 });

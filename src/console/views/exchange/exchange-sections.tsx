@@ -18,16 +18,17 @@ interface Explanation {
   readonly fault?: string;
 }
 
-/** Asks how the policy in force decides the same request now. */
+/** Asks how the policy of then decided, where its text is kept; else how the one in force decides the same request. */
 function useExplanation(event: AuditEvent): Explanation {
   const { client } = useDesk();
   const [explanation, setExplanation] = useState<Explanation>({});
   const url = urlOf(event);
-  const { method, sessionId: session, kind } = event;
+  const { method, sessionId: session, kind, policyVersion: version, time: at } = event;
   useEffect(() => {
     if (url === undefined || method === undefined || kind !== 'exchange') return undefined;
     let isGone = false;
-    const body = { method, url, ...(session === undefined ? {} : { session }) };
+    const whose = session === undefined ? {} : { session };
+    const body = { method, url, at, ...whose, ...(version === undefined ? {} : { version }) };
     client.post('explainPolicy', '/v1/policy/explain', body).then(
       (explained) => isGone || setExplanation({ explained }),
       (error: unknown) =>
@@ -37,7 +38,7 @@ function useExplanation(event: AuditEvent): Explanation {
     return () => {
       isGone = true;
     };
-  }, [client, url, method, session, kind]);
+  }, [client, url, method, session, kind, version, at]);
   return explanation;
 }
 
