@@ -10,6 +10,7 @@ import { useKeys } from './parts/keys.ts';
 import { Link } from './parts/link.tsx';
 import { addressOf, go, type Place, placeOf, useAddress, type ViewName } from './parts/location.ts';
 import { useAsked, useDesk, useFeed, useNow } from './parts/operator.ts';
+import { Palette } from './parts/palette.tsx';
 import { switchTheme } from './parts/theme.ts';
 import { View } from './views/view.tsx';
 
@@ -27,6 +28,7 @@ const entries: readonly Entry[] = [
   { view: 'overview', name: 'Overview', icon: 'overview' },
 ];
 const credentials: Entry = { view: 'credentials', name: 'Credentials', icon: 'key' };
+const settings: Entry = { view: 'settings', name: 'Settings', icon: 'settings' };
 const waitingEveryMs = 3000;
 
 export function Shell(): ReactElement {
@@ -34,7 +36,7 @@ export function Shell(): ReactElement {
   const { pathname, search } = new URL(address, location.origin);
   const place = placeOf(pathname, search);
   const help = useRef<HTMLDialogElement>(null);
-  const all = [...entries, credentials];
+  const all = [...entries, credentials, settings];
   useKeys({
     '?': () => help.current?.showModal(),
     t: switchTheme,
@@ -65,6 +67,7 @@ export function Shell(): ReactElement {
         ))}
       </nav>
       <Help dialog={help} />
+      <Palette showHelp={() => help.current?.showModal()} />
     </div>
   );
 }
@@ -92,6 +95,7 @@ function Side({ place, pending, showHelp }: SideProps): ReactElement {
       {entries.map(link)}
       <div className="gap" />
       {link(credentials)}
+      {link(settings)}
       <div className="sp" />
       <Foot showHelp={showHelp} />
     </nav>

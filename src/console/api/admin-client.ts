@@ -67,6 +67,15 @@ export class AdminClient {
     return (await bodyOf(await this.#ask(path, init))) as OutputOf<Operation>;
   }
 
+  /** Ends what is there. @throws ApiFault */
+  async remove<Operation extends AdminOperation>(
+    _operation: Operation,
+    path: string,
+  ): Promise<OutputOf<Operation>> {
+    const init = { method: 'DELETE', headers: { 'idempotency-key': newKey() }, signal: bounded() };
+    return (await bodyOf(await this.#ask(path, init))) as OutputOf<Operation>;
+  }
+
   /** The body of a response that goes on. @throws ApiFault */
   async stream(path: string, { query = {}, signal }: AskOptions): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#ask(withQuery(path, query), { signal: signal ?? null });

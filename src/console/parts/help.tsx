@@ -3,12 +3,14 @@
 import type { ReactElement, RefObject } from 'react';
 
 const keys = [
-  ['1 – 6', 'the views'],
+  ['1 – 7', 'the views'],
+  ['Ctrl K', 'all commands; a trace, a filter'],
   ['/', 'filter'],
   ['j  k', 'next and previous row, as the arrows'],
   ['Enter', 'open'],
   ['Esc', 'close, back'],
   ['f', 'follow'],
+  ['a', 'allow this: the rule that would'],
   ['c', 'copy as curl'],
   ['y', 'copy a link to the exchange'],
   ['r', 'fold repeats'],

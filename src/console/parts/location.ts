@@ -9,6 +9,7 @@ export const viewNames = [
   'policy',
   'overview',
   'credentials',
+  'settings',
   'exchange',
 ] as const;
 export type ViewName = (typeof viewNames)[number];

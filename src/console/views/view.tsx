@@ -8,6 +8,7 @@ import { ExchangePage } from './exchange/exchange-page.tsx';
 import { LiveView } from './live/live-view.tsx';
 import { OverviewView } from './overview/overview-view.tsx';
 import { PolicyView } from './policy/policy-view.tsx';
+import { SettingsView } from './settings/settings-view.tsx';
 import { SessionsView } from './sessions/sessions-view.tsx';
 
 export function View({ place }: { readonly place: Place }): ReactElement {
@@ -26,5 +27,7 @@ export function View({ place }: { readonly place: Place }): ReactElement {
       return <OverviewView place={place} />;
     case 'credentials':
       return <CredentialsView />;
+    case 'settings':
+      return <SettingsView />;
   }
 }

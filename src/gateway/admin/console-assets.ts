@@ -33,7 +33,7 @@ const types: Readonly<Record<string, string>> = {
 
 /** The pages; each is the same document, and what it shows is the address. An id is one segment. */
 const pagePattern =
-  /^\/(?:live|access|sessions|policy|overview|credentials|exchange\/[^/]{1,200}|sessions\/[^/]{1,200})?$/;
+  /^\/(?:live|access|sessions|policy|overview|credentials|settings|exchange\/[^/]{1,200}|sessions\/[^/]{1,200})?$/;
 
 /** The build puts the files there, and the package has them at the same place beside the program. */
 const builtFolder = '../../../dist/console';

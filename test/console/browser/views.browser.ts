@@ -1,6 +1,7 @@
 // Every view in a real browser: it says what the gateway knows, its acts act, and what a workload writes is harmless in it.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { axeFindings, goTo, logIn, openBrowser, openPage, picture } from '../support/browser.ts';
@@ -18,7 +19,7 @@ const wishes = [
 ];
 /** What escapes of the text below add to its length. */
 const escapesMax = 60;
-const views = ['/live', '/access', '/sessions', '/policy', '/overview', '/credentials'] as const;
+const views = ['/live', '/access', '/sessions', '/policy', '/overview', '/credentials', '/settings'] as const;
 
 let stage: ConsoleStage;
 let browser: Browser;
@@ -51,7 +52,7 @@ async function act(page: Page, name: string | RegExp, shown: string | Locator): 
 }
 
 for (const theme of ['light', 'dark'] as const)
-  for (const width of [320, 390, 1024, 1440, 3840])
+  for (const width of [320, 390, 1024, 1440, 1920, 3840])
     test(`axe finds nothing in any view, and none is wider than a page of ${width}, ${theme}`, async () => {
       const height = width < 500 ? 844 : width > 2000 ? 2160 : 900;
       const { page, context, faults } = await openPage(browser, stage.origin, { width, height, theme });
@@ -310,4 +311,88 @@ test('a trace that no event has is looked for further back, as far as one asks',
   assert.equal(pages, 2);
   assert.deepEqual(faults, []);
   await context.close();
+});
+
+test('a refused request is allowed by the rule that is proposed, which is checked, copied, and opens nothing here', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: stage.origin });
+  await logIn(page, stage.origin, await stage.token('viewer'), '/live?q=host:mirror.example');
+  await page.getByRole('row').filter({ hasText: '/debian/dists' }).click();
+  await page.getByText('Denied by default-deny').waitFor();
+  await page.keyboard.press('a');
+  const section = page.getByRole('region', { name: 'Allow this' });
+  await section.getByText('Asked the gateway: that rule allows this request.').waitFor();
+  await section.getByText(/it would have opened 1 request/).waitFor();
+  const rule = await section.getByLabel('The rule').innerText();
+  assert.match(
+    rule,
+    /hosts: mirror\.example\n {4}ports: \d+\n {4}methods: GET\n {4}paths: \/debian\/dists\/stable\/InRelease/,
+  );
+  await section.getByRole('button', { name: 'Copy the rule' }).click();
+  await page.getByRole('status').getByText('Copied the rule').waitFor();
+  assert.equal((await page.evaluate('navigator.clipboard.readText()')) as string, `${rule.trimEnd()}\n`);
+  await section.getByRole('button', { name: 'every path of the host' }).click();
+  await section.getByText('Asked the gateway: that rule allows this request.').waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await picture(page, 'exchange-allow');
+  // Where a rule denies, another one would not help.
+  await goTo(page, '/live?q=rule:no-orders');
+  await page.getByRole('row').filter({ hasText: '/v1/orders' }).click();
+  await page.getByRole('button', { name: /^Allow this…/ }).click();
+  await section.getByText('The rule no-orders denies it').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('Ctrl K finds commands, opens a trace and filters; what is shown is saved as an archive', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('viewer'));
+  await page.getByRole('row').filter({ hasText: 'no-telemetry' }).first().waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByLabel('What to do').fill('sett');
+  assert.deepEqual(await axeFindings(page), []);
+  await picture(page, 'palette');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Settings' }).waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByLabel('What to do').fill('verdict:deny host:telemetry.example');
+  await page.keyboard.press('Enter');
+  await page.getByRole('row').filter({ hasText: '/v2/events' }).first().waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save as HAR' }).click(),
+  ]);
+  const har = JSON.parse(await readFile(await download.path(), 'utf8')) as {
+    log: { entries: { request: { url: string } }[] };
+  };
+  // Each of those that are folded in one row.
+  assert.equal(har.log.entries.length, 3);
+  assert.ok(har.log.entries.every(({ request }) => request.url.includes('telemetry.example')));
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('an administrator makes a token, which is shown once, and ends it; others may not', async () => {
+  const { page, context, faults } = await openPage(browser, stage.origin, desk);
+  await logIn(page, stage.origin, await stage.token('administrator'), '/settings');
+  const tokens = page.getByRole('region', { name: 'Tokens' });
+  await tokens.getByLabel('Name').fill('from the page');
+  await tokens.getByRole('button', { name: 'Make a token' }).click();
+  await tokens.getByText(/^upadm_/).waitFor();
+  await tokens.getByRole('button', { name: /Forget it/ }).click();
+  assert.equal(await tokens.getByText(/^upadm_/).count(), 0);
+  const line = tokens.locator('.tok').filter({ hasText: 'from the page' });
+  await line.getByRole('button', { name: 'Revoke…' }).click();
+  await line.getByRole('button', { name: 'Revoke it now' }).click();
+  await page.getByRole('status').getByText('The token of from the page was revoked.').waitFor();
+  await line.waitFor({ state: 'detached' });
+  await page.getByLabel('Find limits').fill('linkLifetimeMs');
+  await page.getByText('time to click it').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+  const other = await openPage(browser, stage.origin, desk);
+  await logIn(other.page, stage.origin, await stage.token('operator'), '/settings');
+  await other.page.getByText('This needs the role administrator.').waitFor();
+  assert.equal(await other.page.getByRole('button', { name: 'Make a token' }).count(), 0);
+  await other.context.close();
 });

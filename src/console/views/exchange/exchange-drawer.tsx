@@ -1,6 +1,6 @@
 // One exchange: what was decided and by which rule, when what happened, with which credential.
 
-import type { ReactElement } from 'react';
+import { type ReactElement, useState } from 'react';
 import type { AuditEvent } from '../../../api/audit-event.ts';
 import { segment } from '../../api/admin-client.ts';
 import { curlCommand } from '../../model/curl-command.ts';
@@ -14,6 +14,7 @@ import { useKeys } from '../../parts/keys.ts';
 import { Link } from '../../parts/link.tsx';
 import { addressOf } from '../../parts/location.ts';
 import { useAsked, useDesk, useFeed } from '../../parts/operator.ts';
+import { AllowSection } from './allow-section.tsx';
 import { CredentialSection, DecisionSection, FactsSection, MessageSection } from './exchange-sections.tsx';
 import { TimeSection } from './time-section.tsx';
 
@@ -54,6 +55,8 @@ interface DetailProps {
 
 export function ExchangeDetail({ event, close, move }: DetailProps): ReactElement {
   const of = markOf(event);
+  const [isAllowing, setAllowing] = useState(false);
+  const allow = of === 'deny' || of === 'observe' ? () => setAllowing(!isAllowing) : undefined;
   return (
     <>
       <header className="top">
@@ -76,9 +79,10 @@ export function ExchangeDetail({ event, close, move }: DetailProps): ReactElemen
         </div>
         <Address event={event} />
         <Meta event={event} />
-        <Acts event={event} />
+        <Acts event={event} allow={allow} isAllowing={isAllowing} />
       </header>
       <div className="dbody">
+        {isAllowing && allow !== undefined ? <AllowSection event={event} /> : null}
         <DecisionSection event={event} />
         <TimeSection event={event} />
         <MessageSection event={event} />
@@ -140,7 +144,14 @@ function Meta({ event }: { readonly event: AuditEvent }): ReactElement {
   );
 }
 
-function Acts({ event }: { readonly event: AuditEvent }): ReactElement {
+interface ActsProps {
+  readonly event: AuditEvent;
+  /** Undefined where nothing was refused. */
+  readonly allow: (() => void) | undefined;
+  readonly isAllowing: boolean;
+}
+
+function Acts({ event, allow, isAllowing }: ActsProps): ReactElement {
   const { say } = useDesk();
   const command = curlCommand(event);
   const copy = (text: string, what: string): void => {
@@ -149,9 +160,14 @@ function Acts({ event }: { readonly event: AuditEvent }): ReactElement {
   const link = `${location.origin}${addressOf('exchange', event.traceId)}`;
   const copyCurl = command === undefined ? undefined : () => copy(command, 'the curl command');
   const copyLink = (): void => copy(link, 'a link to the exchange');
-  useKeys({ c: copyCurl, y: copyLink });
+  useKeys({ a: allow, c: copyCurl, y: copyLink });
   return (
     <div className="acts">
+      {allow === undefined ? null : (
+        <button type="button" className="btn p" aria-expanded={isAllowing} onClick={allow}>
+          Allow this…<kbd className="hm">A</kbd>
+        </button>
+      )}
       <button type="button" className="btn" disabled={copyCurl === undefined} onClick={copyCurl}>
         Copy as curl<kbd className="hm">C</kbd>
       </button>

@@ -1,11 +1,14 @@
 // How many of each verdict, and how far back was looked: a count without that says nothing.
 
 import type { ReactElement } from 'react';
-import { countText, momentText } from '../../model/display.ts';
+import { countText, momentText, plural } from '../../model/display.ts';
 import type { GateMark } from '../../model/event-facts.ts';
 import type { FilterKey } from '../../model/filter-keys.ts';
-import { valueOf } from '../../model/filter-language.ts';
+import { filterMatcher, valueOf } from '../../model/filter-language.ts';
+import { harOf } from '../../model/har.ts';
 import { Icon, Mark } from '../../parts/icon.tsx';
+import { useDesk } from '../../parts/operator.ts';
+import { saveFile } from '../../parts/save-file.ts';
 import type { LiveState } from './use-live-rows.ts';
 
 interface FacetBarProps {
@@ -54,10 +57,34 @@ export function FacetBar({ state, isFolding, choose, fold }: FacetBarProps): Rea
       ))}
       <span className="sp" />
       <Reach state={state} />
+      <SaveHar state={state} />
       <button type="button" className="facet" aria-pressed={isFolding} onClick={fold}>
         Repeats folded <kbd className="hm">R</kbd>
       </button>
     </div>
+  );
+}
+
+const savedMost = 20_000;
+
+/** What the filter lets through of what is held, the newest of it, for the developer tools of a browser. */
+function SaveHar({ state: { feed, filter } }: { readonly state: LiveState }): ReactElement {
+  const { say } = useDesk();
+  const save = (): void => {
+    const fits = filterMatcher(filter, { nowMs: Date.now() });
+    const requests = feed.held.events.filter((event) => event.kind === 'exchange' && fits(event));
+    const saved = requests.slice(-savedMost);
+    const name = `upstreamproxy-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.har`;
+    saveFile(name, 'application/json', JSON.stringify(harOf(saved, '1')));
+    const of = saved.length < requests.length ? `the newest of ${countText(requests.length)}; ` : '';
+    say(
+      `Saved ${plural(saved.length, 'request', 'requests')}: ${of}folded ones, and without what is not held here.`,
+    );
+  };
+  return (
+    <button type="button" className="facet hm" onClick={save}>
+      Save as HAR
+    </button>
   );
 }
 

@@ -3,6 +3,7 @@
 import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { shortPlace } from '../../model/display.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Icon, Mark } from '../../parts/icon.tsx';
 
@@ -54,7 +55,7 @@ function StepLine({
   return (
     <div className="step">
       <StepMark of={isStopped ? 'stops' : effect} />
-      <span className="rn" title={place}>
+      <span className="rn" title={place === undefined ? undefined : plainText(place)}>
         <Clean text={rule} max={120} />
         {effect === 'deny' ? <span className="m"> denies</span> : null}
       </span>

@@ -2,9 +2,10 @@
 
 import { type FormEvent, type ReactElement, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
-import { ApiFault } from '../../api/admin-client.ts';
+import { faultText } from '../../api/admin-client.ts';
 import { sessionName } from '../../model/display.ts';
 import { isWritten, type PolicyDraft, sentFiles } from '../../model/policy-draft.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useAsked, useDesk } from '../../parts/operator.ts';
 import { DecisionSteps } from './decision-steps.tsx';
@@ -43,7 +44,7 @@ export function ExplainBox({ draft }: { readonly draft: PolicyDraft }): ReactEle
     } catch (error) {
       setTold((before) => ({
         ...before,
-        fault: error instanceof ApiFault ? error.message : 'The page has a fault.',
+        fault: faultText(error),
       }));
     }
   };
@@ -90,7 +91,7 @@ function AsSession({ session, choose }: AsSessionProps): ReactElement {
     >
       <option value="">as nobody</option>
       {sessions.map(({ id, principal }) => (
-        <option key={id} value={id} title={principal}>
+        <option key={id} value={id} title={plainText(principal)}>
           as {sessionName(id)}
         </option>
       ))}

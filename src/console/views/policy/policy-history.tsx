@@ -5,6 +5,7 @@ import { coversRole } from '../../../api/admin/roles.ts';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
 import { momentText } from '../../model/display.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useAsked, useDesk } from '../../parts/operator.ts';
 
@@ -55,7 +56,7 @@ function Entry({ item, head, again }: EntryProps): ReactElement {
     }
   };
   return (
-    <article className="sec" aria-label={item.id}>
+    <article className="sec" aria-label={plainText(item.id)}>
       <Facts item={item} />
       <div className="acts">
         <button

@@ -4,6 +4,7 @@ import type { ReactElement } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { countText, momentText } from '../../model/display.ts';
 import { columnsOf } from '../../model/policy-lines.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useAsked } from '../../parts/operator.ts';
 import { useTotals } from '../../parts/totals.ts';
@@ -29,7 +30,7 @@ export function PolicyTextPane({ policy }: { readonly policy: Policy }): ReactEl
       {files.map((file) => {
         const { title, numbers, text, use } = columnsOf(file, policy.rules, useOf);
         return (
-          <section key={title} className="ptext" aria-label={title}>
+          <section key={title} className="ptext" aria-label={plainText(title)}>
             <h2>
               <Clean text={title} max={200} />
             </h2>

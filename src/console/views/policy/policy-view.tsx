@@ -4,6 +4,7 @@ import { type ReactElement, useState } from 'react';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { ageText, countText, momentText, plural, shortPlace, unknownMark } from '../../model/display.ts';
 import type { Total } from '../../model/event-totals.ts';
+import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Mark } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
@@ -153,7 +154,7 @@ function RuleLine({ rule: { name, place, effect }, at, total }: RuleLineProps): 
         </Link>
         {effect === 'deny' ? <span className="m"> denies</span> : null}
       </span>
-      <span className="m el hm" role="cell" title={place}>
+      <span className="m el hm" role="cell" title={place === undefined ? undefined : plainText(place)}>
         <Clean text={shortPlace(place)} max={120} />
       </span>
       <span className="r m2" role="cell">

@@ -1,0 +1,120 @@
+// The rule that would let a refused request through: the policy reads it, it allows that request, and as little else as it says.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import {
+  allowRule,
+  type AllowScope,
+  scopesOf,
+  whyNotAllowed,
+  wouldOpen,
+} from '../../../src/console/model/allow-rule.ts';
+import { askedRequest } from '../../../src/gateway/policies/asked-access.ts';
+import { policyOf } from '../../policy/fixture.ts';
+import { event } from '../support/event.ts';
+
+const denied = (changes: Partial<AuditEvent> = {}): AuditEvent =>
+  event('a', {
+    verdict: 'deny',
+    rule: 'default-deny',
+    errorCode: 'policy_denied',
+    port: 443,
+    scheme: 'https',
+    ...changes,
+  });
+const principal = { id: 'p', sessionId: 's', claims: { repository: 'acme/app' }, posture: [] };
+
+function decides(text: string, method: string, url: string): string {
+  return policyOf(text).decide(principal, askedRequest(method, url, []), Date.parse('2026-01-05T09:00:00Z'))
+    .effect;
+}
+
+/** Paths whose characters mean something in a pattern, in YAML, or to nobody. */
+const paths = [
+  '/v1/items',
+  '/v1/items:generate',
+  '/a/(b)/{c}',
+  '/a*b',
+  '/a%20b',
+  '/',
+  '/x/%E2%80%AE',
+  '/@scope/name',
+  '/a//b',
+
+  "/it's",
+  '/null',
+  '/1',
+];
+
+test('each path is allowed by its rule, and another is not', () => {
+  for (const path of paths) {
+    const one = denied({ path: `${path}?page=1` });
+    const text = allowRule(one, 'this');
+    assert.equal(decides(text, 'GET', `https://api.example.com${path}`), 'allow', text);
+    assert.equal(
+      decides(text, 'GET', `https://api.example.com${path === '/' ? '' : path}/other`),
+      'deny',
+      text,
+    );
+    assert.equal(decides(text, 'POST', `https://api.example.com${path}`), 'deny', text);
+    const below = allowRule(one, 'below');
+    assert.equal(decides(below, 'GET', `https://api.example.com${path}`), 'allow', below);
+    assert.equal(decides(allowRule(one, 'host'), 'GET', 'https://api.example.com/any'), 'allow');
+    assert.equal(decides(allowRule(one, 'host'), 'GET', 'https://other.example.com/any'), 'deny');
+  }
+});
+
+test('port, scheme and claims are part of it where they are not the usual ones', () => {
+  const one = denied({ port: 8443, host: '192.0.2.7' });
+  assert.match(allowRule(one, 'this'), /hosts: "192\.0\.2\.7"\n {4}ports: 8443/);
+  const text = allowRule(denied(), 'this', { name: 'repository', value: 'acme/app' });
+  assert.equal(decides(text, 'GET', 'https://api.example.com/v1/items'), 'allow', text);
+  const other = allowRule(denied(), 'this', { name: 'repository', value: 'acme/other: "x"\n- y' });
+  assert.equal(decides(other, 'GET', 'https://api.example.com/v1/items'), 'deny', other);
+  const plain = allowRule(denied({ scheme: 'http', port: 80 }), 'this');
+  assert.equal(decides(plain, 'GET', 'http://api.example.com/v1/items'), 'allow', plain);
+});
+
+test('a push is allowed by its refs', () => {
+  const git = {
+    repository: 'acme/shop',
+    operation: 'push',
+    refs: [{ ref: 'refs/heads/main', change: 'update' }],
+  } as const;
+  const text = allowRule(denied({ git, method: 'POST', path: '/acme/shop.git/git-receive-pack' }), 'this');
+  assert.match(
+    text,
+    /repository: "acme\/shop"\n {6}operations: push\n {6}refs: \["refs\/heads\/main"\]\n {6}changes: \["update"\]/,
+  );
+  policyOf(text);
+});
+
+test('where another rule, a field or the address guard refused, it says so instead', () => {
+  assert.equal(whyNotAllowed(denied()), undefined);
+  assert.match(whyNotAllowed(denied({ rule: 'no-orders' })) ?? '', /^The rule no-orders denies it/);
+  assert.match(
+    whyNotAllowed(denied({ errorCode: 'address_denied', rule: 'read' })) ?? '',
+    /^The address guard/,
+  );
+  assert.match(
+    whyNotAllowed(denied({ deniedField: 'x-http-method' })) ?? '',
+    /but for the field x-http-method/,
+  );
+  assert.equal(whyNotAllowed(event('b', { observed: 'default-deny' })), undefined);
+  assert.match(whyNotAllowed(event('b')) ?? '', /not refused/);
+  assert.deepEqual(scopesOf(denied({ cut: { path: { bytes: 9000, sha256: 'x' } } })), ['host']);
+});
+
+test('what it would have opened is counted among those that were refused by default', () => {
+  const events = [
+    denied(),
+    denied({ path: '/v1/other', count: 3 }),
+    denied({ path: '/v2' }),
+    denied({ method: 'POST' }),
+    denied({ rule: 'no-orders' }),
+    event('allowed', { port: 443, scheme: 'https' }),
+  ];
+  const opened = (scope: AllowScope): number => wouldOpen(events, denied(), scope);
+  assert.deepEqual([opened('this'), opened('below'), opened('host')], [1, 4, 5]);
+});
