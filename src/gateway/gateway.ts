@@ -14,6 +14,7 @@ import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
+import { drainGateway } from './drain.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
@@ -90,7 +91,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const counts = countsOf(observed);
   await openMetrics(observed);
   await openTelemetry(observed, ways.upstream);
-  const { port, serverCaPem, server, isReady, stopBeingReady } = await openPublicPort({
+  const { port, serverCaPem, isReady, stopBeingReady, stopListening } = await openPublicPort({
     ...start,
     authority: ways.authority,
     serverAuthority: ways.serverAuthority,
@@ -106,10 +107,9 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const close = (drainMs: number): Promise<void> =>
     (closing ??= (async () => {
       stopBeingReady();
-      // New connections are refused from here on; tunnels drain on theirs.
-      server.close();
-      parts.http2Front.drain();
-      if (drainMs > 0) await tunnels.drain(drainMs);
+      // Tunnels that lose their connection meanwhile come back by the port; to others it says that the gateway ends.
+      if (drainMs > 0) await drainGateway({ tunnels, parts, drainMs });
+      stopListening();
       await owned.disposeAsync();
     })());
   return {

@@ -26,11 +26,12 @@ import type { WorkerPlace } from './workers/worker-place.ts';
 export interface PublicPort {
   readonly port: number;
   readonly serverCaPem: string | undefined;
-  readonly server: Server;
   /** What load balancers are told. */
   readonly isReady: () => boolean;
   /** From then on load balancers are told to go elsewhere. */
   stopBeingReady(): void;
+  /** No connection is taken from then on. */
+  stopListening(): void;
 }
 
 export interface PublicPortNeeds {
@@ -100,16 +101,41 @@ export async function openPublicPort({
   connections.guard(server);
   const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
   stack.defer(() => closeServer(server));
-  if (place !== undefined) place.seat.onIdentity((one) => take(server, one));
-  else if (renewable)
-    stack.use(renewIdentity(config, { server, identity, authority: serverAuthority, clock, log }));
-  else stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
+  keepCertificate(server, { config, stack, clock, log, serverAuthority, place }, { identity, renewable });
   origins.listensAt(port);
-  const stopBeingReady = (): void => {
-    isOpen = false;
-    place?.seat.onConnection(undefined);
+  return {
+    port,
+    isReady,
+    stopBeingReady: () => (isOpen = false),
+    stopListening: () => stopListening(server, place),
+    serverCaPem: renewable ? caPem : undefined,
   };
-  return { port, server, isReady, stopBeingReady, serverCaPem: renewable ? caPem : undefined };
+}
+
+/** Fresh for as long as the server runs. */
+function keepCertificate(
+  server: Server,
+  {
+    config,
+    stack,
+    clock,
+    log,
+    serverAuthority: authority,
+    place,
+  }: Pick<PublicPortNeeds, 'config' | 'stack' | 'clock' | 'log' | 'serverAuthority' | 'place'>,
+  { identity, renewable }: Pick<WorkerPlace, 'identity' | 'renewable'>,
+): void {
+  if (place !== undefined) place.seat.onIdentity((one) => take(server, one));
+  else if (renewable) stack.use(renewIdentity(config, { server, identity, authority, clock, log }));
+  else {
+    const { certificatePem } = identity;
+    stack.use(new FollowedIdentity({ config, server, certificatePem, clock, log }));
+  }
+}
+
+function stopListening(server: Server, place: WorkerPlace | undefined): void {
+  place?.seat.onConnection(undefined);
+  server.close();
 }
 
 /** What load balancers and people are told. */

@@ -91,8 +91,9 @@ export async function startSupervisor(
   let closing: Promise<void> | undefined;
   const close = (drainMs: number): Promise<void> =>
     (closing ??= (async () => {
-      server.close();
+      // Workers take tunnels that come back until they end.
       await opened.close(drainMs);
+      server.close();
       await owned.disposeAsync();
     })());
   return {

@@ -323,12 +323,14 @@ async function keptClient(scene: Scene, session: OpenSession): Promise<Duplex> {
   return tls;
 }
 
-async function askAgain(scene: Scene, session: OpenSession, tls: Duplex): Promise<void> {
+async function askAgain(scene: Scene, session: OpenSession, tls: Duplex): Promise<string> {
   const { host, port } = scene.target(session);
   const response = once(tls, 'data');
   tls.write(`GET /hello HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
   const [bytes] = (await response) as [Buffer];
-  assert.match(bytes.toString('latin1'), /^HTTP\/1\.1 200 /);
+  const text = bytes.toString('latin1');
+  assert.match(text, /^HTTP\/1\.1 200 /);
+  return text;
 }
 
 test('what ends the TLS of the next link of a tunnel gets nothing of its streams: they are reset, which is an alarm', async () => {
@@ -361,3 +363,27 @@ test('streams whose TLS ended in the agent go on at a gateway that has switched 
   await askAgain(scene, session, tls);
   tls.destroy();
 });
+
+test('a gateway that drains takes back a tunnel that lost its connection, and sends its clients away with their next response', async () => {
+  await using scene = await openScene();
+  const { interposer, gateway } = scene;
+  const { session } = await scene.open(interposer.url);
+  const tls = await keptClient(scene, session);
+  const ended = once(tls, 'end');
+  const closed = gateway.close({ drainMs: patienceMs });
+  const readiness = await fetchThrough(gateway, '/readyz');
+  assert.match(readiness, /^HTTP\/1\.1 503 /);
+  interposer.drop();
+  assert.match(await askAgain(scene, session, tls), /\r\nConnection: close\r\n/i);
+  await ended;
+  tls.destroy();
+  await closed;
+  await assert.rejects(fetchThrough(gateway, '/readyz'), { code: 'ECONNREFUSED' });
+});
+
+/** What the public port responds. */
+async function fetchThrough({ port, serverCaPem: ca }: Gateway, path: string): Promise<string> {
+  const tls = connectTls({ port, host: '127.0.0.1', ca });
+  await once(tls, 'secureConnect');
+  return (await sendRaw(tls, get('127.0.0.1', path))).head;
+}

@@ -21,6 +21,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   http2StreamsMax: 'the client is told beforehand, and a stream above it is reset where frames are parsed',
   pingIntervalMs: 'when the next ping is sent',
   drainTimeoutMs: 'once, while the process ends',
+  drainedTunnelsPerSecond: 'once, while the process ends',
+  drainCommandsMax: 'once, while the process ends',
   caBytesMax: 'of the agent',
   resumeUnknownMax: 'of the agent',
   resumablePingIntervalMs: 'of the agent',

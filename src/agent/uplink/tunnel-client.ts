@@ -7,9 +7,10 @@ import type { Limits } from '../../protocol/limits.ts';
 import { TunnelLink } from '../../net/tunnel-link.ts';
 import type { TunnelStream } from '../../net/tunnel-stream.ts';
 import { CutTunnels } from './cut-tunnels.ts';
-import { delay, reconnectDelayMs, timerMsMax } from './delay.ts';
+import { delay, timerMsMax } from './delay.ts';
 import type { AgentSession } from './enrol.ts';
 import { openGatewayWebSocket } from './gateway-web-socket.ts';
+import { beyondLeaving, delayAfter } from './leaving-gateway.ts';
 import { LinkAgreement, type LinkAgreementOptions } from './link-agreement.ts';
 import { endsSession, reasonOf } from './session-over.ts';
 import type { Logger } from '../../system/logger.ts';
@@ -87,10 +88,12 @@ export class TunnelClient implements AsyncDisposable {
     if (options.asksForModes !== true) this.#agreed.resolve('it is not asked for');
   }
 
-  /** Connects for the first time; throws instead of retrying if that fails. */
+  /** Connects for the first time; throws instead of retrying if that fails, but for gateways that are about to end. */
   static async open(options: TunnelClientOptions, signal?: AbortSignal): Promise<TunnelClient> {
     const client = new TunnelClient(options);
-    const lost = client.#use(await client.#connect(signal));
+    const { limits } = options;
+    const waiting = { limits, random: client.#random, signal: signal ?? client.#abort.signal };
+    const lost = client.#use(await beyondLeaving(() => client.#connect(signal), waiting));
     client.#running = client.#keepUp(lost);
     return client;
   }
@@ -222,7 +225,8 @@ export class TunnelClient implements AsyncDisposable {
       for (;;) {
         if (this.#isEnded) return;
         if (endsSession(error)) return this.destroy(error);
-        const waitMs = reconnectDelayMs(attempt, this.#options.limits, this.#random);
+        const { limits } = this.#options;
+        const waitMs = delayAfter(error, attempt, { limits, random: this.#random });
         this.#options.logger.warn(
           `${error.message.replace(/\.$/, '')}; connecting again in ${Math.round(waitMs)} ms`,
         );

@@ -8,9 +8,10 @@ export const gatewayDefinition = {
   name: 'gateway',
   summary: 'the gateway, outside the container',
   description: [
-    'Serves agents on one TLS port until SIGTERM, which drains. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
+    'Serves agents on one TLS port until SIGTERM, which drains: `/readyz` says so at once, agents open their next connections at another gateway or at the next process, what runs has `drainTimeoutMs` to end, the audit is written, and the exit code is 0. A second SIGTERM ends it at once. `gateway drain` does the same for the gateway that runs with that configuration on this machine, as the same user or root, and waits until it has ended. SIGUSR2 takes the policy files again, which are also looked at by themselves, the certificates that rules pin, the authority and the signing key.',
   ],
-  arguments: [],
+  forms: ['gateway --config FILE [options]', 'gateway drain --config FILE'],
+  arguments: [{ name: 'drain', help: 'has the gateway that runs drain and end, and waits for that' }],
   options: {
     config: {
       kind: 'path',
@@ -39,6 +40,10 @@ export const gatewayDefinition = {
   examples: [
     { line: 'upstreamproxy gateway --config gateway.yaml', purpose: 'serves until it is told to end' },
     { line: 'upstreamproxy gateway --config gateway.yaml --check', purpose: 'before a restart' },
+    {
+      line: 'upstreamproxy gateway drain --config gateway.yaml',
+      purpose: 'before another one takes its place',
+    },
   ],
   lists: { what: 'with --check: the file, whether it is good, and the warnings', as: 'object' },
 } as const satisfies CommandDefinition;

@@ -4,12 +4,13 @@ import { accessSync, constants } from 'node:fs';
 
 import { type Identity, parseIdentity } from '../../agent/jail/identity.ts';
 import { type GatewayConfig, loadGatewayConfig } from '../../gateway/config/config.ts';
-import { ProxyError } from '../../protocol/error.ts';
+import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { errorTable } from '../../protocol/error-table.ts';
 import { gatewayDefinition } from '../commands/gateway-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { commandOf } from '../terminal/command.ts';
 import { jsonLine } from '../terminal/text-table.ts';
+import { type DrainPlace, type DrainSocket, listenForDrain, requestDrain } from './drain-socket.ts';
 import { dropPrivileges, requireDroppable } from './drop-privileges.ts';
 import { giveFiles, takeFiles } from './give-files.ts';
 import { type GatewayLog, gatewayLog } from './gateway-log.ts';
@@ -37,6 +38,10 @@ function becomeUser(config: GatewayConfig, identity: Identity, made: readonly st
     }
   }
 }
+
+/** Behind its drain a gateway writes its audit and closes its store. */
+const endingMs = 15_000;
+const never = new Promise<never>(() => undefined);
 
 type GatewayInput = Input<typeof gatewayDefinition>;
 
@@ -107,8 +112,28 @@ async function startSeveral({ config, log, workers, forget, drop }: Start): Prom
   });
 }
 
-async function gateway({ options: values }: GatewayInput): Promise<number> {
+/** A gateway that `gateway drain` cannot reach serves all the same. */
+async function openDrainSocket(place: DrainPlace, log: GatewayLog): Promise<DrainSocket | undefined> {
+  try {
+    return await listenForDrain(place);
+  } catch (error) {
+    log('warn', asProxyError(error).message);
+    return undefined;
+  }
+}
+
+async function drain(configFile: string): Promise<number> {
+  const { stateDirectory, limits } = await loadGatewayConfig(configFile);
+  await requestDrain({ stateDirectory, configFile }, limits.drainTimeoutMs + endingMs);
+  process.stdout.write('the gateway has ended\n');
+  return 0;
+}
+
+async function gateway({ options: values, arguments: { drain: action } }: GatewayInput): Promise<number> {
+  if (action !== undefined && action !== 'drain')
+    throw new ProxyError('usage', `gateway ${action}: there is only "gateway drain"`);
   if (values.check) return await check(values.config, values.json);
+  if (action !== undefined) return await drain(values.config);
   const config = await loadGatewayConfig(values.config);
   const workers = workerCount(config, values.workers);
   const identity = values.user === undefined ? undefined : parseIdentity(values.user);
@@ -134,15 +159,18 @@ async function gateway({ options: values }: GatewayInput): Promise<number> {
   const running = await start({ config, log, workers, forget, drop });
   const { reload } = running;
   process.on('SIGUSR2', reload);
+  const place = { stateDirectory: config.stateDirectory, configFile: values.config };
+  await using socket = await openDrainSocket(place, log);
   log('info', `listening on ${running.url}`);
   const { drainTimeoutMs: drainMs } = config.limits;
   const end = async (): Promise<void> => {
     log('info', `draining for up to ${drainMs} ms`);
     await running.close({ drainMs });
+    socket?.tellEnded();
     process.off('SIGUSR2', reload);
   };
   try {
-    await Promise.race([shutdown.requested, running.failed]);
+    await Promise.race([shutdown.requested, socket?.requested ?? never, running.failed]);
   } finally {
     await end();
   }

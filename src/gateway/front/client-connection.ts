@@ -52,6 +52,8 @@ export class ClientConnection implements ResponseTransport {
   #idleSinceMs: number | undefined;
   #activeMs: number;
 
+  isLeaving = (): boolean => false;
+
   constructor(socket: Duplex, connection: FrontConnection, parts: ExchangeParts) {
     this.#socket = socket;
     this.#bytes = bytesOf(socket);
@@ -69,7 +71,10 @@ export class ClientConnection implements ResponseTransport {
     this.#activeMs = performance.now();
     this.#headSinceMs = this.#activeMs;
     this.#parser.begin();
-    socket.on('error', ignore).once('end', this.#onEnd).once('close', this.#onClose);
+    socket
+      .on('error', () => undefined)
+      .once('end', this.#onEnd)
+      .once('close', this.#onClose);
     this.#bytes.start({ onData: this.#onData, onDrain: this.#onDrained });
   }
 
@@ -108,6 +113,11 @@ export class ClientConnection implements ResponseTransport {
       this.#respondMalformed(new ProxyError('timeout', message, { limit: 'headTimeoutMs' }), 408);
     } else if (this.#idleSinceMs !== undefined && nowMs - this.#idleSinceMs > defaultLimits.clientKeepAliveMs)
       this.#finish(true);
+  }
+
+  /** Ends the connection if nothing runs on it. */
+  closeIdle(): void {
+    if (this.#client === undefined && this.#phase === 'serving' && !this.#parser.isInHead) this.#finish(true);
   }
 
   /** Ends the connection with what runs on it. */
@@ -382,10 +392,6 @@ export class ClientConnection implements ResponseTransport {
       if (client.isEnded) this.#finish();
     });
   }
-}
-
-function ignore(): void {
-  // Told by 'close'.
 }
 
 function brokenOff(): ProxyError {

@@ -11,6 +11,7 @@ const lookIntervalMs = 5_000;
 export class HttpFront {
   readonly #parts: ExchangeParts;
   readonly #connections = new Set<ClientConnection>();
+  #isLeaving = false;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(parts: ExchangeParts) {
@@ -20,6 +21,7 @@ export class HttpFront {
   /** Serves HTTP/1.x on the socket until it ends. */
   serve(socket: Duplex, connection: FrontConnection): void {
     const one = new ClientConnection(socket, connection, this.#parts);
+    one.isLeaving = () => this.#isLeaving;
     this.#connections.add(one);
     socket.once('close', () => {
       this.#connections.delete(one);
@@ -30,6 +32,16 @@ export class HttpFront {
       const nowMs = performance.now();
       for (const each of this.#connections) each.look(nowMs);
     }, intervalMs).unref();
+  }
+
+  /** From now on each response is the last one on its connection, and says so. */
+  drain(): void {
+    this.#isLeaving = true;
+  }
+
+  /** Ends the connections on which nothing runs. */
+  closeIdle(): void {
+    for (const one of this.#connections) one.closeIdle();
   }
 
   close(): void {

@@ -20,6 +20,8 @@ export interface ResponseTransport {
   /** Pieces of a response, which leave together. False: wait for `onDrain`. */
   write(...pieces: readonly Uint8Array[]): boolean;
   onDrain(listener: () => void): void;
+  /** Whether each response is the last one on its connection from now on. */
+  readonly isLeaving?: () => boolean;
   /** Ends the connection so that the client sees a reset, not an end. */
   abort(error: ProxyError): void;
   /** The response was handed over whole. */
@@ -150,6 +152,7 @@ export class Http1Client implements ClientExchange {
     // Asked for and not read, or ended by the end alone: the connection cannot be used for another request.
     if ((this.#expectsContinue && !this.#continueSent) || framing.kind === 'close') this.#closing = true;
     if (listMembers(head.headers, 'connection').includes('close')) this.#closing = true;
+    if (this.#transport.isLeaving?.() === true) this.#closing = true;
     this.#pending = this.#encodeHead(head, framing);
     this.#framing = framing;
     // An event stream's head must not wait for its first event.

@@ -17,6 +17,8 @@ import { runHttp2Upgrade } from '../exchange/upgrade-exchange.ts';
 
 /** Above its own bounds node resets a stream without telling; a head between ours and those gets a response and an event. */
 const headRoom = 2;
+/** The last id that a client can use. */
+const lastStreamId = 2 ** 31 - 1;
 
 export interface Http2Connection extends FrontConnection {
   /** Its SETTINGS say so from the beginning, and to the end (RFC 8441 §3). */
@@ -57,8 +59,13 @@ export class Http2Front {
     }
   }
 
-  /** Asks every client to open no new stream here. */
+  /** Asks every client to open no new stream here; those that cross that are served (RFC 9113 §6.8). */
   drain(): void {
+    for (const session of this.#sessions) session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamId);
+  }
+
+  /** Ends the connections on which nothing runs, and the others behind what does. */
+  closeIdle(): void {
     for (const session of this.#sessions) session.close();
   }
 

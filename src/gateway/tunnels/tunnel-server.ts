@@ -3,7 +3,9 @@
 import { sessionProblem } from '../../protocol/session-messages.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
 import { chunkStream } from '../../net/chunk-stream.ts';
+import { LinkSettling } from '../../net/link-settling.ts';
 import { linkExporter } from '../../net/link-exporter.ts';
 import { parseResumeName, type ResumeName } from '../../net/resume-name.ts';
 import { acceptWebSocket, refuseUpgrade, resumeField } from '../../net/websocket-handshake.ts';
@@ -119,11 +121,25 @@ export class TunnelServer {
     for (const tunnel of this.#tunnels) if (tunnel instanceof LinkTunnel) tunnel.policyChanged();
   }
 
-  /** New streams go elsewhere; the old ones may finish until the deadline. */
-  async drain(deadlineMs: number): Promise<void> {
+  /**
+   * New streams go elsewhere; the old ones may finish until the deadline. Tunnels are told one after the other, as each goes elsewhere with
+   * a handshake; `onTold` is called behind the last one.
+   */
+  async drain(deadlineMs: number, onTold?: () => void): Promise<void> {
     this.#draining = true;
-    const own = [...this.#tunnels].map((tunnel) => tunnel.drain(deadlineMs));
-    await Promise.all([...own, this.#options.places?.drain(deadlineMs)]);
+    const beganMs = performance.now();
+    const elsewhere = this.#options.places?.drain(deadlineMs);
+    const tunnels = [...this.#tunnels];
+    const { drainedTunnelsPerSecond } = this.#options.parts.limits;
+    const stepMs = Math.min(1000 / drainedTunnelsPerSecond, deadlineMs / 3 / tunnels.length);
+    const drained: Promise<void>[] = [];
+    for (const [i, tunnel] of tunnels.entries()) {
+      const earlyMs = i * stepMs - (performance.now() - beganMs);
+      if (earlyMs >= 1) await wait(earlyMs);
+      drained.push(tunnel.drain(Math.max(1, deadlineMs - (performance.now() - beganMs))));
+    }
+    onTold?.();
+    await Promise.all([...drained, elsewhere]);
   }
 
   /** Ends every tunnel, and refuses none: whether another one may be had is for the session to say. */
@@ -308,15 +324,20 @@ export class TunnelServer {
     const destroy = (error: ProxyError): void => {
       duplex.destroy(error);
     };
+    const settling = new LinkSettling(() => duplex.destroyed);
     const tunnel: OpenTunnel = {
       sessionId: principal.sessionId,
       endsMs: expiresMs,
-      drain: () => Promise.resolve(),
+      // It cannot say that it is to go elsewhere, so it goes on for as long as it may.
+      drain: (withinMs) => settling.within(withinMs),
       dismiss: destroy,
       destroy,
     };
     this.#tunnels.add(tunnel);
-    duplex.once('close', () => this.#tunnels.delete(tunnel));
+    duplex.once('close', () => {
+      this.#tunnels.delete(tunnel);
+      settling.end();
+    });
     duplex.on('error', () => {
       // The stream's end is told by 'close'.
     });

@@ -15,7 +15,21 @@ export const networkLimits = {
     'timeout',
     'A peer that does not respond to a close in time is cut off; nothing is lost by then.',
   ),
-  drainTimeoutMs: row(30_000, 'shutting_down', 'How long open exchanges may take to end after SIGTERM.'),
+  drainTimeoutMs: row(
+    30_000,
+    'shutting_down',
+    'How long open exchanges may take to end after SIGTERM; what runs then is reset. Connections of clients on which nothing runs end at half of it.',
+  ),
+  drainedTunnelsPerSecond: row(
+    500,
+    'shutting_down',
+    'So many agents are told to go elsewhere, or all in a third of `drainTimeoutMs`: each makes a handshake at another gateway at once.',
+  ),
+  drainCommandsMax: fixedRow(
+    8,
+    'limit_exceeded',
+    'Commands `gateway drain` that wait for the end of one gateway; a further one is cut off.',
+  ),
   clientHelloBytesMax: row(
     64 * KiB,
     'tls_handshake',

@@ -39,10 +39,25 @@ describe('the first connection', () => {
 
   test('is not tried again: its failure is thrown', async () => {
     await using setting = await enrolled();
-    setting.fake.failNext('tunnel', { kind: 'refuse', code: 'shutting_down' }, { kind: 'reset' });
+    setting.fake.failNext('tunnel', { kind: 'refuse', code: 'store_unavailable' }, { kind: 'reset' });
     await assert.rejects(open(setting), { code: 'websocket_refused', message: /503/ });
     await assert.rejects(open(setting));
     assert.equal(setting.fake.requests.filter((request) => request === 'tunnel').length, 2);
+  });
+
+  test('is tried again where the gateway that was reached is about to end, for as long as new streams would wait', async () => {
+    await using setting = await enrolled();
+    const leaving = { kind: 'refuse', code: 'shutting_down' } as const;
+    setting.fake.failNext('tunnel', leaving, leaving, leaving);
+    await using client = await open(setting);
+    assert.equal(await echo(client, 'hello'), 'hello');
+    setting.fake.failNext('tunnel', ...Array.from({ length: 1000 }, () => leaving));
+    await assert.rejects(open(setting, { tunnelWaitTimeoutMs: 50 }), { message: /503/ });
+    const abort = new AbortController();
+    const { session, logger } = setting;
+    const cut = TunnelClient.open({ session, logger, limits: quickLimits }, abort.signal);
+    abort.abort();
+    await assert.rejects(cut, { code: 'cancelled' });
   });
 
   test('is not one that broke while the proof for it was made', async () => {

@@ -373,3 +373,40 @@ test('a tunnel that no gateway has is given up after a few attempts', async () =
   await failed;
   assert.equal(attempts, defaultLimits.resumeUnknownMax);
 });
+
+test('a gateway that drains tells its tunnels one after the other, takes no new one, and takes back what it has', async () => {
+  await using scene = await openScene({ drainedTunnelsPerSecond: 1000 });
+  const agents = [await scene.enrol(), await scene.enrol(), await scene.enrol()];
+  const tunnels: AgentTunnel[] = [];
+  for (const agent of agents) tunnels.push(await scene.open(agent));
+  // Without a connection it cannot be told, and is waited for.
+  tunnels[1]!.link.detach();
+  await waitUntil('it waits', () => scene.tunnels.waitingCount === 1);
+  const steps: string[] = [];
+  for (const [i, { link }] of tunnels.entries()) void link.closed.then(() => steps.push(`tunnel ${i}`));
+  const drained = scene.tunnels.drain(20_000, () => steps.push('all told')).then(() => steps.push('over'));
+  assert.equal(await refusalOf(scene.open(agents[0]!)), 'shutting_down');
+  await waitUntil('two are over', () => steps.length === 3);
+  assert.equal(scene.tunnels.tunnelCount, 1);
+  assert.equal(await scene.resume(agents[1]!, tunnels[1]!, { epoch: 1 }), 'goes on');
+  await drained;
+  assert.deepEqual(steps.toSorted(), ['all told', 'over', 'tunnel 0', 'tunnel 1', 'tunnel 2']);
+  assert.equal(steps.at(-1), 'over');
+});
+
+test('a drain ends at its time, whatever waits', async () => {
+  await using scene = await openScene();
+  const tunnel = await scene.open(await scene.enrol());
+  tunnel.link.detach();
+  await waitUntil('it waits', () => scene.tunnels.waitingCount === 1);
+  await scene.tunnels.drain(30);
+  assert.equal(scene.tunnels.tunnelCount, 0);
+});
+
+async function refusalOf(attempt: Promise<unknown>): Promise<string | undefined> {
+  const error = await attempt.then(
+    () => undefined,
+    (thrown: unknown) => thrown as WebSocketRefusedError,
+  );
+  return error?.problem?.error;
+}
