@@ -7,7 +7,10 @@ import type { Start } from './gateway-start.ts';
 import type { EventTaker } from './telemetry/event-tap.ts';
 import type { Upstream } from './upstream.ts';
 
-export async function openTelemetry(observed: Observed & Start, { fetch }: Upstream): Promise<void> {
+export async function openTelemetry(
+  observed: Observed & Start,
+  { fetch, serviceDialer }: Upstream,
+): Promise<void> {
   const { config, tap, metrics, place, clock } = observed;
   if (config.telemetry === undefined) return;
   const counts = allCounts(observed);
@@ -22,10 +25,14 @@ export async function openTelemetry(observed: Observed & Start, { fetch }: Upstr
     startedMs: place?.startedMs ?? clock(),
   };
   const takers: EventTaker[] = [];
-  const { otlp } = config.telemetry;
+  const { otlp, syslog } = config.telemetry;
   if (otlp !== undefined) {
     const { openOtlp } = await import('./telemetry/open-otlp.ts');
     takers.push(...(await openOtlp(otlp, needs)));
+  }
+  if (syslog !== undefined) {
+    const { openSyslog } = await import('./telemetry/open-syslog.ts');
+    takers.push(await openSyslog(syslog, { ...needs, dialer: serviceDialer }));
   }
   tap.attach(takers);
 }

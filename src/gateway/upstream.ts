@@ -28,6 +28,8 @@ export interface Upstream {
   readonly dialer: Dialer;
   /** For what the gateway itself asks of issuers and keepers of secrets. */
   readonly fetch: ServiceOctetFetch;
+  /** For what it tells services that the operator names, over TLS. */
+  readonly serviceDialer: Dialer;
 }
 
 export function openUpstream(input: UpstreamInput): Upstream {
@@ -46,15 +48,20 @@ export function openUpstream(input: UpstreamInput): Upstream {
   const common = { resolver, trust, limits };
   // The operator wrote these URLs, so a service on this machine may be meant.
   const own = { ...common, reachesThisMachine: true };
+  const serviceDialer = createDialer({ ...own, ...through });
   const services = openServiceFetch(
-    { dialer: createDialer({ ...own, ...through }), loopback: createDialer(own) },
+    { dialer: serviceDialer, loopback: createDialer(own) },
     {
       isUsed:
         Object.keys(config.credentials).length + config.issuers.length > 0 ||
         config.telemetry?.otlp !== undefined,
     },
   );
-  return { dialer: createDialer({ ...common, ...through, isNever }), fetch: stack.use(services).fetch };
+  return {
+    dialer: createDialer({ ...common, ...through, isNever }),
+    fetch: stack.use(services).fetch,
+    serviceDialer,
+  };
 }
 
 /** The way out through another proxy, if the configuration names one. */

@@ -16,6 +16,7 @@ import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
 import { httpsOrigin } from '../support/origin.ts';
 import { attributesOf, type Decoded, hexOf, otlpReceiver } from '../support/otlp-receiver.ts';
+import { syslogReceiver } from '../support/syslog-receiver.ts';
 import { waitUntil } from '../support/program.ts';
 import { agentThrough } from '../support/proxy-client.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -77,6 +78,7 @@ async function openScene(telemetry: object, config: object = {}): Promise<Scene>
 test('a collector sees the way of a request from client to origin, the audit and the metrics, and no secret', async () => {
   await using stack = new AsyncDisposableStack();
   const receiver = stack.use(await otlpReceiver({ authority }));
+  const siem = stack.use(await syslogReceiver(authority));
   const folder = stack.use(await temporaryDirectory()).path;
   const ca = join(folder, 'collector-ca.pem');
   await writeFile(ca, authority.caPem);
@@ -91,6 +93,7 @@ test('a collector sees the way of a request from client to origin, the audit and
         metricsIntervalSeconds: 1,
         resource: { 'deployment.environment.name': 'test' },
       },
+      syslog: { address: `127.0.0.1:${siem.port}`, ca, hostname: 'gateway.test' },
     }),
   );
   assert.equal((await get(`/hello?key=${secret}`)).status, 200);
@@ -151,6 +154,10 @@ test('a collector sees the way of a request from client to origin, the audit and
   const resource = attributesOf(first?.message['resourceSpans'][0].resource);
   assert.equal(resource['service.name'], 'upstreamproxy');
   assert.equal(resource['deployment.environment.name'], 'test');
+  const messageOf = () => siem.messages.find(({ parameters }) => parameters['id'] === event['id']);
+  await siem.until(() => messageOf() !== undefined);
+  assert.equal(messageOf()?.hostname, 'gateway.test');
+  assert.deepEqual(JSON.parse(messageOf()?.text ?? ''), event);
   // The query with the secret is the workload's own, and in the audit's logs alone.
   const traces = JSON.stringify(receiver.received.filter(({ path }) => path === '/v1/traces'));
   assert.equal(traces.includes(secret), false);

@@ -72,6 +72,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   telemetryAttemptsMax: 'what it drops is counted by receiver',
   telemetryRetryDelayMsMax: 'when the next attempt comes',
   telemetryCloseTimeoutMs: 'once, while the process ends',
+  syslogMessageBytesMax: 'what is left out is in the audit',
+  syslogReadBytesMax: 'the connection ends, which the log says with the next batch',
   telemetryTextCharactersMax: 'what is cut is in the event',
   policyBytesMax: 'told with its place when the file is read',
   heldBodyTimeoutMs: 'one of several waits for a body; counted among the events by code',

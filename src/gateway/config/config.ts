@@ -362,6 +362,7 @@ function fileReferences({
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(telemetry?.otlp?.ca, ['telemetry', 'otlp', 'ca']),
+    ...many(telemetry?.syslog?.ca, ['telemetry', 'syslog', 'ca']),
     ...many(upstream?.proxy?.ca, ['upstream', 'proxy', 'ca']),
     ...Object.entries(trust ?? {}).map(([name, { file }]) => ({ path: file, at: ['trust', name, 'file'] })),
     ...(policy === 'observe' || policy === 'store' ? [] : many(policy, ['policy'])),

@@ -6,6 +6,7 @@ import { strictMap } from '../../policy/yaml-source.ts';
 import { fieldName } from '../credentials/kinds/field-name.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { isServiceUrl } from '../forward/service-fetch.ts';
+import { syslogPlace } from './syslog-place.ts';
 
 const endpointHint = 'write https://host:port, or http:// with a loopback address such as 127.0.0.1';
 const shareHint = 'write a share from 0 (no trace) to 1 (each exchange)';
@@ -77,10 +78,50 @@ const otlpSchema = strictMap(
   },
 );
 
+const addressHint = 'write host:port, such as siem.example.com:6514';
+const facilityHint = 'write a number from 0 to 23 (RFC 5424)';
+const dataIdHint = 'write name@number with the enterprise number of your organisation, such as proxy@32473';
+const syslogSchema = strictMap(
+  {
+    address: z
+      .string({ error: addressHint })
+      .refine((address) => syslogPlace(address) !== undefined, { error: addressHint })
+      .describe('Host and port of a receiver of RFC 5424 over TLS; port 6514 if none is written.'),
+    ca: oneOrMany(text(pathHint), pathHint)
+      .optional()
+      .describe("PEM files that the receiver is verified against beside the gateway's roots."),
+    facility: z
+      .int({ error: facilityHint })
+      .min(0, { error: facilityHint })
+      .max(23, { error: facilityHint })
+      .optional()
+      .describe('Facility of the messages. 13, log audit, by default.'),
+    hostname: z
+      .string({ error: 'write a host name' })
+      .regex(/^[\x21-\x7e]{1,255}$/, { error: 'write a host name' })
+      .optional()
+      .describe("HOSTNAME of the messages; this machine's own by default."),
+    structuredDataId: z
+      .string({ error: dataIdHint })
+      .regex(/^[A-Za-z0-9._-]{1,20}@[0-9.]{1,11}$/, { error: dataIdHint })
+      .optional()
+      .describe(
+        'SD-ID of the structured data; upstreamproxy@32473 by default, whose number is that of examples (RFC 5612).',
+      ),
+  },
+  {
+    hint: 'write syslog: { address: siem.example.com:6514 }',
+    synonyms: { host: 'address', url: 'address', endpoint: 'address', server: 'address', cacert: 'ca' },
+  },
+);
+
 /** Where the gateway tells what it sees, beside the audit. */
 export const telemetrySchema = strictMap(
   {
     otlp: otlpSchema.optional().describe('A collector of OpenTelemetry.'),
+    syslog: syslogSchema
+      .optional()
+      .describe('A receiver of syslog (RFC 5424) over TLS, for events of the audit.'),
   },
   {
     hint: 'write telemetry: { otlp: { endpoint: https://collector.example.com:4318 } }',

@@ -5,45 +5,33 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { checkCertificates } from '../../pki/pem.ts';
-import { asProxyError, type ProxyError } from '../../protocol/error.ts';
-import type { LimitName, Limits } from '../../protocol/limits.ts';
+import { asProxyError } from '../../protocol/error.ts';
 import type { Secret } from '../../protocol/secret.ts';
 import { packageVersion } from '../../system/package-version.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import type { OtlpSettings } from '../config/telemetry-settings.ts';
 import { openCredentialSource } from '../credentials/sources/credential-source.ts';
 import type { ServiceOctetFetch } from '../forward/service-fetch.ts';
-import { DeliveryQueue } from './delivery-queue.ts';
 import type { EventTaker } from './event-tap.ts';
 import type { MetricFamily } from './metric-family.ts';
 import { otlpClient, type OtlpSend } from './otlp-client.ts';
 import { logRequest, metricsRequest, traceRequest } from './otlp-messages.ts';
 import type { Origin } from './otlp-writer.ts';
+import { openQueue, type TelemetryNeeds } from './telemetry-needs.ts';
 import { isSampled } from './trace-sampling.ts';
 
-export interface TelemetryNeeds {
-  readonly limits: Limits;
+export interface OtlpNeeds extends TelemetryNeeds {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly fetch: ServiceOctetFetch;
-  readonly clock: () => number;
-  readonly stack: AsyncDisposableStack;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
-  readonly onLimit: (limit: LimitName) => void;
-  readonly onFault: (error: ProxyError) => void;
   /** Of all processes of the gateway. */
   readonly families: () => Promise<readonly MetricFamily[]>;
-  /** Of what each receiver took, and what was dropped. */
-  readonly onCount: (receiver: string, outcome: 'sent' | 'dropped', count: number) => void;
   /** Whether this process does what one of all workers does. */
   readonly isOnDuty: () => boolean;
   readonly startedMs: number;
 }
 
 /** Opens what the settings ask for, and gives those who take events. @throws ProxyError config_invalid */
-export async function openOtlp(
-  settings: OtlpSettings,
-  needs: TelemetryNeeds,
-): Promise<readonly EventTaker[]> {
+export async function openOtlp(settings: OtlpSettings, needs: OtlpNeeds): Promise<readonly EventTaker[]> {
   const origin: Origin = {
     version: packageVersion(),
     resource: {
@@ -68,11 +56,11 @@ export async function openOtlp(
   ];
 }
 
-type Opened = TelemetryNeeds & { readonly send: OtlpSend; readonly origin: Origin };
+type Opened = OtlpNeeds & { readonly send: OtlpSend; readonly origin: Origin };
 
 function headerSource(
   { headers }: OtlpSettings,
-  { environment, clock }: TelemetryNeeds,
+  { environment, clock }: OtlpNeeds,
 ): () => Promise<Readonly<Record<string, Secret<string>>>> {
   const sources = Object.entries(headers).map(
     ([name, source]) =>
@@ -103,14 +91,6 @@ function logs(opened: Opened): EventTaker {
   return (_event, json) => {
     queue.offer(json);
   };
-}
-
-function openQueue(
-  name: string,
-  { limits, stack, log, onLimit, onCount }: Opened,
-  deliver: ConstructorParameters<typeof DeliveryQueue>[0]['deliver'],
-): DeliveryQueue {
-  return stack.use(new DeliveryQueue({ name, deliver, limits, log, onLimit, onCount }));
 }
 
 /** A look that finds no collector is lost: the next has the same sums, and more. */

@@ -35,6 +35,16 @@ export const telemetryLimits = {
     'limit_exceeded',
     'What is left when the gateway ends has one attempt of this length.',
   ),
+  syslogMessageBytesMax: fixedRow(
+    8_192,
+    'limit_exceeded',
+    'A message of syslog; receivers take as much (RFC 5425 §4.3.1). What is longer has its structured data alone.',
+  ),
+  syslogReadBytesMax: fixedRow(
+    65_536,
+    'limit_exceeded',
+    'A receiver of syslog says nothing; one that does not stop loses its connection.',
+  ),
   telemetryTextCharactersMax: fixedRow(
     256,
     'limit_exceeded',

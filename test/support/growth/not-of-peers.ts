@@ -102,6 +102,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/telemetry/trace-sampling.ts spanIdOf',
   ],
   'it takes words of ours, or what a reader with a case has made': [
+    'src/gateway/telemetry/telemetry-needs.ts openQueue',
     'src/gateway/audit/event-identity.ts parseIsoTime',
     'src/gateway/admin/console-assets.ts loadConsole',
     'src/gateway/admin/etag.ts etagOf',

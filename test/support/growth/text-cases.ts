@@ -28,6 +28,7 @@ import { GitOptionPattern } from '../../../src/policy/git-option-pattern.ts';
 import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
 import { refusedItems } from '../../../src/gateway/telemetry/otlp-writer.ts';
+import { syslogFrame } from '../../../src/gateway/telemetry/syslog-message.ts';
 import { metricsFormat } from '../../../src/gateway/metrics-text.ts';
 import { bordersOf } from '../../../src/gateway/scrub/body-borders.ts';
 import { hasParts } from '../../../src/gateway/scrub/coded-part-guard.ts';
@@ -408,6 +409,25 @@ export const textCases: GrowthCases = {
   'what a collector says of a batch': {
     pieces: ['\n', '\x08', '\0', '\x12\x01a', '\x0b', '\xff'],
     read: (text) => refusedItems(latin1(text)),
+  },
+  'a message of syslog': {
+    pieces: ['a', ']', '"', '\\', '\n', 'é', '\u2028', '\ud800'],
+    read: (text) =>
+      syslogFrame(
+        {
+          v: 1,
+          id: 'a',
+          time: '2030-01-01T00:00:00.000Z',
+          kind: 'exchange',
+          traceId: 'a',
+          verdict: 'deny',
+          host: text,
+          method: text,
+          action: text,
+        },
+        text,
+        { facility: 13, hostname: text, processId: 1, structuredDataId: 'a@1' },
+      ),
   },
   'a format of metrics': {
     pieces: ['a', ',', ';', ' ', 'q=', 'application/openmetrics-text;q=0'],
