@@ -17,6 +17,8 @@ export class SpoolDelivery {
   readonly #options: SpoolDeliveryOptions;
   /** How far the store is, as it said last. */
   #reached = 0;
+  /** When it said so. */
+  #heardMs = Number.NEGATIVE_INFINITY;
   /** Whether the next batch goes on there; else the store is asked first. */
   #isCertain = false;
   #toldThrough = 0;
@@ -30,12 +32,12 @@ export class SpoolDelivery {
   }
 
   /**
-   * Delivers one batch, or says that the spool lives if there is none. Gives whether there may be more.
+   * Delivers one batch, or says now and then that the spool lives if there is none. Gives whether there may be more.
    * @throws ProxyError store_unavailable, audit_unavailable; the next call goes on
    */
   async step(): Promise<boolean> {
     const { spool, reader, delivery, onGap } = this.#options;
-    const { spoolBatchEventsMax, spoolBatchBytesMax } = defaultLimits;
+    const { spoolBatchEventsMax, spoolBatchBytesMax, spoolSignOfLifeMs } = defaultLimits;
     try {
       if (!this.#isCertain) await this.#goOnFrom(await delivery.deliver({ spool, after: 0, records: [] }));
       const after = this.#reached;
@@ -44,7 +46,9 @@ export class SpoolDelivery {
         this.#toldThrough = gap.through;
         onGap(spool, gap);
       }
+      if (records.length === 0 && performance.now() - this.#heardMs < spoolSignOfLifeMs) return false;
       const reached = await delivery.deliver({ spool, after, records });
+      this.#heardMs = performance.now();
       const last = records.at(-1)?.sequence ?? after;
       if (reached === last) this.#reached = reached;
       else await this.#goOnFrom(reached);
@@ -59,6 +63,7 @@ export class SpoolDelivery {
   async #goOnFrom(sequence: number): Promise<void> {
     await this.#options.reader.seek(sequence);
     this.#reached = sequence;
+    this.#heardMs = performance.now();
     this.#isCertain = true;
   }
 }

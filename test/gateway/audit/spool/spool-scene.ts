@@ -25,11 +25,16 @@ export class DeliveredStore implements AuditDelivery {
   readonly reached = new Map<string, number>();
   readonly finished = new Set<string>();
   /** What happens to the next batches: it may be lost on the way there, or on the way back. */
-  failure: 'none' | 'before' | 'after' = 'none';
+  failure: 'none' | 'before' | 'after' | 'batch' = 'none';
+  failed = 0;
   deliveries = 0;
 
   async deliver({ spool, after, records }: SpoolBatch): Promise<number> {
     this.deliveries += 1;
+    if (this.failure === 'batch' && records.length > 0) {
+      this.failed += 1;
+      throw new Fault('store_unavailable', 'it did not arrive');
+    }
     if (this.failure === 'before') throw new Fault('store_unavailable', 'it is away');
     const has = this.reached.get(spool) ?? 0;
     if (has !== after) return has;

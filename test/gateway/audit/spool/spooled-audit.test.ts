@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import {
   chmod,
   copyFile,
+  link,
   lstat,
   mkdir,
   open,
@@ -98,6 +100,33 @@ test('while the store is away events are safe here, and all are delivered in ord
   assert.deepEqual(scene.store.ids, [...idsTo(20), ...idsTo(50)]);
   assert.equal(spool.state.waitingRecords, 0);
   assert.deepEqual(scene.faults, []);
+});
+
+test('a batch that did not arrive is delivered again, before what came after it', async () => {
+  await using scene = await spoolScene();
+  await using spool = await scene.open();
+  spool.start();
+  await fill(spool, 10);
+  await spool.delivered();
+  scene.store.failure = 'batch';
+  await spool.append([entry('e11')]);
+  await waitUntil('a batch was lost', () => scene.store.failed > 0);
+  await spool.append([entry('e12')]);
+  scene.store.failure = 'none';
+  await spool.delivered();
+  assert.deepEqual(scene.store.ids, idsTo(12));
+});
+
+test('a gateway whose events are delivered asks the database for nothing more', async () => {
+  await using scene = await spoolScene();
+  await using spool = await scene.open();
+  spool.start();
+  for (let batch = 1; batch <= 5; batch += 1) {
+    await spool.append([entry(`e${batch}`)]);
+    await spool.delivered();
+  }
+  // How far it is, once, and then one for each batch.
+  assert.equal(scene.store.deliveries, 6);
 });
 
 test('a batch whose outcome is lost is not stored again', async () => {
@@ -276,10 +305,14 @@ test('a full spool begins nothing new, takes what runs, and then no more; nothin
 test('on a full disk the reserve takes what runs, nothing new is begun, and there is room again when the disk has some', async () => {
   await using scene = await spoolScene();
   let room = Infinity;
-  const openFile: typeof open = async (...given) => {
-    const file = await open(...given);
+  let reserve = '';
+  const openFile: typeof open = async (path, ...given) => {
+    const file = await open(path, ...given);
+    if (String(path).endsWith('reserve')) reserve = String(path);
     const write = file.write.bind(file);
     file.write = (async (bytes: Uint8Array, offset: number, length: number, at: number) => {
+      // What it gives back.
+      if (room === 0 && !existsSync(reserve)) room = 1000;
       if (length > room)
         throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
       room -= length;
@@ -291,13 +324,11 @@ test('on a full disk the reserve takes what runs, nothing new is begun, and ther
   spool.start();
   await spool.append([entry('e1')]);
   room = 0;
-  const late = spool.append([entry('e2')]);
-  await assert.rejects(late, { code: 'audit_unavailable', message: /no space is left/ });
-  assert.equal(spool.hasRoom, false, 'the reserve is gone');
-  // What the reserve gave back.
-  room = 1000;
   await spool.append([entry('e2')]);
-  assert.equal(spool.hasRoom, false);
+  assert.equal(spool.hasRoom, false, 'the reserve is gone');
+  room = 1;
+  const late = spool.append([entry('e3')]);
+  await assert.rejects(late, { code: 'audit_unavailable', message: /no space is left/ });
   room = Infinity;
   await spool.append([entry('e3')]);
   await waitUntil('there is a reserve again', () => spool.hasRoom);
@@ -387,6 +418,17 @@ test('a link, a file of others and one of another spool are told, left alone and
   ])
     assert.match(told, why);
   assert.equal((await lstat(place(1))).isSymbolicLink(), true);
+});
+
+test('a segment that has another name elsewhere is told, and never delivered', async () => {
+  await using scene = await spoolScene();
+  await killedWriter(scene, 3);
+  const [segment = ''] = await segmentsOf(scene.directory);
+  await link(segment, `${scene.directory}-elsewhere`);
+  await using spool = await scene.open();
+  await spool.adopt();
+  assert.deepEqual(scene.store.ids, []);
+  assert.match(scene.faults.map(({ message }) => message).join(), /another name/);
 });
 
 test('a spool is refused where its folder is open to others, or a link', async () => {
