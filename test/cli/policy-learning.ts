@@ -3,7 +3,7 @@
 import type { AuditEvent } from '../../src/api/audit-event.ts';
 import { type KnownSessions, noteSession, type SessionFacts } from '../../src/cli/operator/session-facts.ts';
 import { PolicyProposal } from '../../src/cli/policy/policy-proposal.ts';
-import { PolicyReplay, type Replay } from '../../src/cli/policy/policy-replay.ts';
+import { PolicyReplay, type Replay } from '../../src/gateway/policies/policy-replay.ts';
 import type { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
 
 export function proposePolicy(events: Iterable<AuditEvent>): string {

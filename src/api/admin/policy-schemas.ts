@@ -229,3 +229,54 @@ export const diffedSchema = z
     text: z.string().describe('All of it, for people.'),
   })
   .readonly();
+
+export const replaySchema = z
+  .strictObject({
+    version: z.string().max(80).optional().describe('As for diff.'),
+    files: policyFiles.optional(),
+    since: anyTime.optional().describe('Not before this time.'),
+    count: z
+      .int()
+      .min(1)
+      .max(20_000)
+      .optional()
+      .describe('How many events at the most, the newest first. 5,000 by default.'),
+  })
+  .refine(({ version, files }) => (version === undefined) !== (files === undefined), {
+    error: 'name one of version and files',
+  });
+
+const outcome = z
+  .object({ effect: z.enum(['allow', 'deny', 'failed']), rule: z.string(), injected: texts })
+  .readonly();
+const changes = z
+  .array(
+    z
+      .object({
+        change: z.string(),
+        request: z.string(),
+        was: outcome,
+        would: outcome,
+        count,
+        traceId: z.string().describe('Of one of them.'),
+      })
+      .readonly(),
+  )
+  .readonly();
+
+export const replayedSchema = z
+  .object({
+    policy: z.string().describe('Version of the policy that was asked.'),
+    searchedTo: time.optional().describe('Up to which time was looked; absent: nothing is older.'),
+    replayed: count.describe('Events that hold a decision.'),
+    unchanged: count,
+    flipped: count.describe('Requests whose decision, or whose credentials, would differ.'),
+    flips: changes.describe('The most frequent of them, alike ones together.'),
+    others: changes.describe('The same decision by another rule, or refused by something else then.'),
+    unsure: z
+      .array(z.object({ request: z.string(), reason: z.string(), count }).readonly())
+      .readonly()
+      .describe('What cannot be told from what is recorded.'),
+    fieldsUnseen: count,
+  })
+  .readonly();

@@ -265,6 +265,16 @@ export const adminRoutes = {
     body: policies.diffSchema,
     output: policies.diffedSchema,
   },
+  replayPolicy: {
+    method: 'POST',
+    path: '/v1/policy/replay',
+    role: 'viewer',
+    asks: true,
+    ofAll: true,
+    summary: 'Which recorded requests a policy would decide otherwise. It ends with the connection.',
+    body: policies.replaySchema,
+    output: policies.replayedSchema,
+  },
   credentials: {
     method: 'GET',
     path: '/v1/credentials',

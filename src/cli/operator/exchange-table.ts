@@ -1,7 +1,7 @@
 // The audit as a table for people.
 
 import type { AuditEvent } from '../../api/audit-event.ts';
-import { cutNote } from './cut-note.ts';
+import { cutNote } from '../../api/cut-note.ts';
 import { asciiText, textTable } from '../terminal/text-table.ts';
 
 /** The rest is in the JSON. */

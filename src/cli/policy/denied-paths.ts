@@ -2,7 +2,7 @@
 
 import type { Destination } from '../../http/destination.ts';
 import { mayAdmitAny } from './path-template.ts';
-import type { RecordedDecision } from './recorded-decision.ts';
+import type { RecordedDecision } from '../../gateway/policies/recorded-decision.ts';
 
 /** Of one method at one destination. Where more were denied, no template is made beside them. */
 const pathsMax = 20_000;

@@ -4,7 +4,7 @@ import { askedRequest } from '../../gateway/policies/asked-access.ts';
 import type { Principal, RequestAccess } from '../../policy/decision.ts';
 import { postureFacts } from '../../policy/posture-facts.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import { hasCutNote } from '../operator/cut-note.ts';
+import { hasCutNote } from '../../api/cut-note.ts';
 
 /** The request as the policy would see it. Throws what the gateway would refuse it with, and `usage` for what is no URL. */
 export function requestAccess(method: string, text: string, fields: readonly string[] = []): RequestAccess {

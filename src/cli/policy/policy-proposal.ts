@@ -8,7 +8,7 @@ import { parseNetwork, refusedNetwork } from '../../policy/network.ts';
 import { GitSeen, type ProposedGit } from './git-proposal.ts';
 import { DeniedPaths } from './denied-paths.ts';
 import { RefusedRaw } from './refused-raw.ts';
-import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
+import { recordedDecision, type RecordedDecision } from '../../gateway/policies/recorded-decision.ts';
 import { type PathRule, SeenPaths } from './seen-paths.ts';
 
 /** What is seen of one destination with the same credentials. */

@@ -3,7 +3,7 @@
 
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import { rawRule, rawRuleName } from '../../policy/raw-rule.ts';
-import type { RecordedDecision } from './recorded-decision.ts';
+import type { RecordedDecision } from '../../gateway/policies/recorded-decision.ts';
 
 interface Refused {
   readonly host: string;

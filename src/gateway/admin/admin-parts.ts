@@ -47,6 +47,8 @@ export interface Asked<Operation extends AdminOperation> {
   readonly query: Of<Operation, 'query'>;
   readonly body: Of<Operation, 'body'>;
   readonly nowMs: number;
+  /** Aborts when who asks has gone. */
+  readonly signal: AbortSignal;
   /** ETag that it must still have. */
   readonly ifMatch: string | undefined;
 }

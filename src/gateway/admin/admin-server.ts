@@ -213,7 +213,12 @@ class AdminApi {
       await requireStillKnown(parts.operators, operator, parts.clock());
     const ifMatch = request.headers['if-match'];
     // Read by the schemas of this operation.
-    const asked = { operator, id, query, body, nowMs, ifMatch } as unknown as Asked<AdminOperation>;
+    const gone = new AbortController();
+    request.socket.once('close', () => {
+      gone.abort();
+    });
+    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
+    const asked = { operator, id, query, body, nowMs, ifMatch, signal } as unknown as Asked<AdminOperation>;
     if (operation === 'follow') {
       await this.#follow(request, response, asked as unknown as Asked<'follow'>);
       return;

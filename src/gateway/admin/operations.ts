@@ -6,6 +6,7 @@ import type { AdminParts, Asked, Handlers } from './admin-parts.ts';
 import { eventOperations } from './event-operations.ts';
 import { policyOperations } from './policy-operations.ts';
 import { publishedOperations } from './published-operations.ts';
+import { replayOperations } from './replay-operations.ts';
 import { sessionOperations } from './session-operations.ts';
 import { stateOperations } from './state-operations.ts';
 import { tokenOperations } from './token-operations.ts';
@@ -17,6 +18,7 @@ const handlers: Handlers<Exclude<AdminOperation, 'follow'>> = {
   ...accessOperations,
   ...policyOperations,
   ...publishedOperations,
+  ...replayOperations,
   ...tokenOperations,
 };
 

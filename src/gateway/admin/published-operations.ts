@@ -148,9 +148,10 @@ export function unreadable(problems: readonly PolicyProblem[]): ProxyError {
   return new ProxyError('usage', `the policy cannot be taken: ${lines.join('; ')}`);
 }
 
-type Either = Asked<'diffPolicy'>['body']['before'];
+type Either = Pick<Asked<'replayPolicy'>['body'], 'version' | 'files'>;
 
-async function readEither(parts: AdminParts, { version, files }: Either): Promise<CompiledPolicy> {
+/** The policy of a published version, or of files that came with the request. @throws ProxyError usage, operation_unknown */
+export async function readEither(parts: AdminParts, { version, files }: Either): Promise<CompiledPolicy> {
   const texts = files ?? (await versionOrHead(parts, version ?? mainName)).files;
   const place = version === undefined ? '' : `${version}/`;
   const result = await told(() =>

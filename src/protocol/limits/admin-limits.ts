@@ -35,6 +35,11 @@ export const adminLimits = {
     'limit_exceeded',
     'Policies of requests that are read at once, each on a thread of its own: people wait for one at a time.',
   ),
+  adminReplaysMax: fixedRow(
+    2,
+    'limit_exceeded',
+    'Replays at once: each decides up to 20,000 requests again, in the thread that serves, with pauses.',
+  ),
   adminFollowersMax: fixedRow(
     64,
     'limit_exceeded',

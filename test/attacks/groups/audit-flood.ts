@@ -6,7 +6,7 @@ import fc from 'fast-check';
 
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { auditEventVersion } from '../../../src/api/audit-event-version.ts';
-import { recordedDecision } from '../../../src/cli/policy/recorded-decision.ts';
+import { recordedDecision } from '../../../src/gateway/policies/recorded-decision.ts';
 import { AuditRates } from '../../../src/gateway/audit/audit-rates.ts';
 import { boundedEventJson } from '../../../src/gateway/audit/bounded-event.ts';
 import { QueueShare } from '../../../src/gateway/audit/queue-share.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DeniedPaths } from '../../../src/cli/policy/denied-paths.ts';
-import { recordedDecision } from '../../../src/cli/policy/recorded-decision.ts';
+import { recordedDecision } from '../../../src/gateway/policies/recorded-decision.ts';
 import { refused } from '../policy-events.ts';
 
 const destination = { scheme: 'https', host: 'a.example.com', port: 443 } as const;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { replayText, type Replay } from '../../../src/cli/policy/policy-replay.ts';
+import { replayText } from '../../../src/cli/policy/policy-replay.ts';
+import type { Replay } from '../../../src/gateway/policies/policy-replay.ts';
 import type { SessionFacts } from '../../../src/cli/operator/session-facts.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import { policyOf } from '../../policy/fixture.ts';

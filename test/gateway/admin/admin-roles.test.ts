@@ -42,6 +42,7 @@ const questions: Readonly<
     path: '/v1/policy/diff',
     body: { before: { version: 'main@1' }, after: { files: [{ name: 'p.yaml', text: policyText }] } },
   },
+  replayPolicy: { path: '/v1/policy/replay', body: { version: 'main@1', count: 10 } },
   credentials: { path: '/v1/credentials' },
   limits: { path: '/v1/limits' },
   metrics: { path: '/v1/metrics' },

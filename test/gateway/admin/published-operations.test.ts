@@ -224,7 +224,7 @@ test('a request is explained as of an event: by the policy of then and at its ti
     return [policy === version ? 'then' : 'now', effect, by];
   };
   assert.deepEqual(await explain({ version, at: '2029-12-31T23:59:59Z' }), ['then', 'allow', 'then']);
-  assert.deepEqual(await explain({ version, at: '2030-01-01T00:00:01Z' }), ['abc', 'deny', 'default-deny']);
+  assert.deepEqual(await explain({ version, at: '2030-01-01T00:00:01Z' }), ['then', 'deny', 'default-deny']);
   assert.deepEqual(await explain({ version: 'gone' }), ['now', 'deny', 'default-deny']);
   assert.deepEqual(await explain({}), ['now', 'deny', 'default-deny']);
   const body = { method: 'GET', url: 'https://a.example.com/', version, files: files(text) };

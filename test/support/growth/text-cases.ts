@@ -76,7 +76,7 @@ import { validateTrailers } from '../../../src/http/trailers.ts';
 import { agreesCompression, offeredExtensions } from '../../../src/http/websocket-extensions.ts';
 import { websocketUpgrade } from '../../../src/http/websocket-upgrade.ts';
 import { harmlessText, jsonLine, printableText } from '../../../src/cli/terminal/text-table.ts';
-import { hasCutNote } from '../../../src/cli/operator/cut-note.ts';
+import { hasCutNote } from '../../../src/api/cut-note.ts';
 import { literalPattern, mayAdmitAny } from '../../../src/cli/policy/path-template.ts';
 import { checkAddress, cidrContains, classifyAddress } from '../../../src/net/address-guard.ts';
 import { http2FieldObject } from '../../../src/net/http2-fields.ts';

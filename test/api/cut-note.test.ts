@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { cutNote, hasCutNote } from '../../../src/cli/operator/cut-note.ts';
+import { cutNote, hasCutNote } from '../../src/api/cut-note.ts';
 
 test('a text with a note is told from one without', () => {
   assert.equal(cutNote(5000), '[cut: 5000 bytes in all]');
