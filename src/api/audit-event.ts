@@ -43,6 +43,9 @@ export const auditEventSchema = z
     lastTraceId: text(
       'Where `count` requests share the event: the trace of the last one; `traceId` is of the first.',
     ),
+    traceparent: text(
+      "Where the rule goes on with the client's trace: the `traceparent` that the client sent, whose trace the exchange is in.",
+    ),
     count: count('How many requests share the event, because more were refused than may have one each.'),
     sessionId: text('Whose it was.'),
     principal: text(

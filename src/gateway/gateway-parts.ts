@@ -21,6 +21,7 @@ import type { LoopGuard } from './forward/loop-guard.ts';
 import type { HomeCredentials } from './credentials/request/home-credentials.ts';
 import type { RuleTrust } from './forward/rule-trust.ts';
 import { SessionBudgets } from './exchange/session-budgets.ts';
+import { ContinuedTraces } from './telemetry/trace-context.ts';
 import { type LoopStall, LoopWatch } from './tunnels/loop-watch.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import type { Upstream } from './upstream.ts';
@@ -81,6 +82,9 @@ export function openParts(input: PartsInput): StreamParts {
     live: new LiveGrants(),
     budgets: stack.use(new SessionBudgets(input.budgetStore, { limits, onFault: input.onFault })),
     ruleTrust: input.ruleTrust,
+    ...((config.telemetry?.otlp?.tracesSampled ?? 0) > 0
+      ? { traces: new ContinuedTraces(limits.continuedTracesPerSecondMax) }
+      : {}),
     loops: input.loops,
     ...(input.desk === undefined ? {} : { desk: input.desk }),
   };

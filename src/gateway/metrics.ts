@@ -7,6 +7,7 @@ import type { ExchangeSink } from './audit/audit-log.ts';
 import { parseIsoTime } from './audit/event-identity.ts';
 import { addedHistograms, LatencyHistogram } from './latency-histogram.ts';
 import type { HistogramCounts } from './telemetry/metric-family.ts';
+import { traceOf } from './telemetry/trace-context.ts';
 
 const requestBounds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 
@@ -80,8 +81,10 @@ export class Metrics {
     if (event.kind === 'exchange' && event.durationMs !== undefined) this.#record(event, event.durationMs);
   }
 
-  #record({ traceId, time, times = {} }: AuditEvent, durationMs: number): void {
-    const trace = this.#hasTrace(traceId) ? { id: traceId, atMs: parseIsoTime(time) } : undefined;
+  #record(event: AuditEvent, durationMs: number): void {
+    const { traceId, traceparent, time, times = {} } = event;
+    const isSent = traceparent !== undefined || this.#hasTrace(traceId);
+    const trace = isSent ? { id: traceOf(event).traceId, atMs: parseIsoTime(time) } : undefined;
     this.#latencies.duration.record(durationMs, trace);
     if (times.firstByteMs !== undefined) this.#latencies.firstByte.record(times.firstByteMs, trace);
     if (times.decidedMs !== undefined) this.#latencies.decide.record(times.decidedMs, trace);

@@ -21,6 +21,7 @@ export function checkCombination(
       'addresses',
       'bodies',
       'homeCredentials',
+      'trace',
       'limits',
       'require',
     ] as const) {
@@ -39,6 +40,7 @@ export function checkCombination(
       'requestFields',
       'bodies',
       'homeCredentials',
+      'trace',
       'trust',
     ] as const) {
       if (document[key] !== undefined)

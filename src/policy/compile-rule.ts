@@ -87,6 +87,7 @@ export function compileRule(document: RuleDocument, context: RuleContext): Rule 
     budget: budgetOf(document, context.report),
     bodies: document.bodies ?? 'any',
     homeWrites: document.homeCredentials === 'write',
+    continuesTrace: document.trace === 'continue',
     refusesEch: typeof document.tls === 'object' && document.tls.ech === 'refuse',
     requestFields: compileRequestFields(document, context.fileRequestFields),
     trust: [...new Set(asList(document.trust))],

@@ -271,6 +271,7 @@ function allowBy(rule: Rule, access: AccessRequest, observed: string | undefined
     ...(rule.refusesEch && !isRequest ? { refusesEch: true } : {}),
     ...(isRequest && rule.bodies !== 'any' ? { bodies: rule.bodies } : {}),
     ...(isRequest && rule.homeWrites ? { homeWrites: true } : {}),
+    ...(isRequest && rule.continuesTrace ? { continuesTrace: true } : {}),
     ...(isRequest && rule.trust.length > 0 ? { trust: rule.trust } : {}),
     ...(isRequest && rule.scrub !== undefined ? { scrub: rule.scrub } : {}),
     ...(observed === undefined ? {} : { observed }),

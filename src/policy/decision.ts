@@ -84,6 +84,8 @@ export interface AllowDecision {
   readonly bodies?: RuleBodies;
   /** Secrets of the caller's home, which an embedded gateway has, serve more than reads. */
   readonly homeWrites?: true;
+  /** The trace that the client says it is in is gone on with. */
+  readonly continuesTrace?: true;
   /** Of passthrough: a ClientHello that may hide another name is refused. */
   readonly refusesEch?: true;
   /** Names in the configuration's `trust` whose certificates count beside the gateway's roots; absent: none. */

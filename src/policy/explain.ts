@@ -105,6 +105,7 @@ function textOf(decision: Decision, steps: readonly ExplanationStep[], access: A
       lines.push(`  what is held to be searched goes on after: ${decision.scrub.quietMs} ms`);
     if (decision.homeWrites === true)
       lines.push("  secrets of the caller's home: for writes too, where the gateway is that of run");
+    if (decision.continuesTrace === true) lines.push("  goes on with the client's trace");
     const shown = Object.entries(limits).map(([limit, value]) => `${limit} ${String(value)}`);
     if (decision.budget?.startsWith('budget ') === true) shown.push(decision.budget);
     if (shown.length > 0) lines.push(`  limits: ${shown.join(', ')}`);

@@ -35,6 +35,7 @@ const pathHint = 'write a path pattern such as /simple/:name or /repos/acme/*, o
 const networkHint = 'write a private network such as 10.1.0.0/16, or a list of them';
 const credentialHint = "write the name of a credential of the gateway's configuration";
 const trustHint = "write a name of the gateway's trust, or a list of them";
+const traceHint = "write new, or continue for the trace of the client's traceparent";
 const homeHint = 'write read, or write for all that the rule admits';
 const bodiesHint = 'write where-defined, to refuse bodies where HTTP defines none, or any';
 const modeSchema = z.enum(['enforce', 'observe'], { error: 'write enforce or observe' });
@@ -279,6 +280,12 @@ const ruleSchema = strictMap(
       .optional()
       .describe(
         "What secrets of the caller's home serve, which the gateway of `run` puts on: read, or write for all that this rule admits. read by default; with run --home-credentials=write every rule serves writes.",
+      ),
+    trace: z
+      .enum(['new', 'continue'], { error: traceHint })
+      .optional()
+      .describe(
+        "continue: where the gateway sends traces, the exchange is a part of the client's own, if the client says that it is sampled, and the origin gets a traceparent that says so. new by default.",
       ),
     limits: limitsSchema.optional(),
     mode: modeSchema.optional().describe('observe: what the rule would deny is recorded and let through.'),

@@ -178,6 +178,12 @@ export const ruleAspects: readonly RuleAspect[] = [
     covers: (outer, inner) => outer.homeWrites || !inner.homeWrites,
   },
   {
+    key: 'trace',
+    isMatch: false,
+    text: ({ continuesTrace }) => (continuesTrace ? 'continue' : undefined),
+    covers: (outer, inner) => outer.continuesTrace || !inner.continuesTrace,
+  },
+  {
     key: 'scrub',
     isMatch: false,
     text: ({ scrub }) => (scrub === undefined ? undefined : `quietMs ${String(scrub.quietMs)}`),

@@ -51,6 +51,8 @@ export interface Rule {
   readonly bodies: RuleBodies;
   /** Secrets of the caller's home serve more than reads. */
   readonly homeWrites: boolean;
+  /** The trace that the client says it is in is gone on with. */
+  readonly continuesTrace: boolean;
   /** Passthrough: whether a hello may carry encrypted_client_hello, behind which another name can be. */
   readonly refusesEch: boolean;
   /** Undefined where every field goes on: the rule is bounded by no path and gives no credential. */
@@ -159,6 +161,10 @@ export function isByDestination(rule: Rule): boolean {
   const { requestsPerSecond, requestsPerSession, bodyBytes } = rule.limits;
   const counts = [requestsPerSecond, requestsPerSession, bodyBytes].some((limit) => limit !== undefined);
   const isOpen =
-    rule.inject.length === 0 && rule.requestFields === undefined && rule.bodies === 'any' && !rule.homeWrites;
+    rule.inject.length === 0 &&
+    rule.requestFields === undefined &&
+    rule.bodies === 'any' &&
+    !rule.homeWrites &&
+    !rule.continuesTrace;
   return !seesRequests(rule) && isOpen && !counts;
 }

@@ -24,7 +24,13 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
       bound,
       `the credential ${beyond.credential} would be put on it, which the ceiling does not give there`,
     );
-  const { isByDestination: _plain, homeWrites: _writes, trust: _trust, ...rest } = own;
+  const {
+    isByDestination: _plain,
+    homeWrites: _writes,
+    continuesTrace: _trace,
+    trust: _trust,
+    ...rest
+  } = own;
   const trust = own.trust?.filter((name) => bound.trust?.includes(name) === true) ?? [];
   const removedFields = [...new Set([...(own.removedFields ?? []), ...(bound.removedFields ?? [])])];
   return {
@@ -33,6 +39,10 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     limits: stricterLimits(own.limits, bound.limits),
     ...some('bodies', stricterBodies(own.bodies, bound.bodies)),
     ...some('homeWrites', own.homeWrites === true && bound.homeWrites === true ? true : undefined),
+    ...some(
+      'continuesTrace',
+      own.continuesTrace === true && bound.continuesTrace === true ? true : undefined,
+    ),
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),
     ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),

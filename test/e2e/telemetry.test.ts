@@ -14,7 +14,7 @@ import { test } from 'node:test';
 import { canary } from '../support/canary.ts';
 import { deploy, type Deployment } from '../support/deployment.ts';
 import { freePort } from '../support/free-port.ts';
-import { httpsOrigin } from '../support/origin.ts';
+import { httpsOrigin, type SeenRequest } from '../support/origin.ts';
 import { attributesOf, type Decoded, hexOf, otlpReceiver } from '../support/otlp-receiver.ts';
 import { syslogReceiver } from '../support/syslog-receiver.ts';
 import { waitUntil } from '../support/program.ts';
@@ -28,7 +28,11 @@ const authority = createTestAuthority();
 
 interface Scene extends AsyncDisposable {
   readonly set: Deployment;
-  readonly get: (path: string) => Promise<{ readonly status: number; readonly body: string }>;
+  readonly seen: readonly SeenRequest[];
+  readonly get: (
+    path: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<{ readonly status: number; readonly body: string }>;
 }
 
 async function openScene(telemetry: object, config: object = {}): Promise<Scene> {
@@ -45,6 +49,14 @@ async function openScene(telemetry: object, config: object = {}): Promise<Scene>
           paths: ['/hello', '/status/**', '/reflect'],
           addresses: ['127.0.0.1'],
           inject: 'api',
+        },
+        {
+          name: 'continued',
+          hosts: ['api.test'],
+          ports: [port],
+          paths: '/echo',
+          addresses: ['127.0.0.1'],
+          trace: 'continue',
         },
       ],
       hosts: { 'api.test': '127.0.0.1' },
@@ -66,13 +78,16 @@ async function openScene(telemetry: object, config: object = {}): Promise<Scene>
   const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
   const connection = await agentThrough({ relayPort: agent.relayPort, host: 'api.test', port, ca });
   stack.defer(() => connection.destroy());
-  const get = async (path: string): Promise<{ readonly status: number; readonly body: string }> => {
-    const request = https.get({ agent: connection, host: 'api.test', port, path });
+  const get: Scene['get'] = async (
+    path,
+    headers = {},
+  ): Promise<{ readonly status: number; readonly body: string }> => {
+    const request = https.get({ agent: connection, host: 'api.test', port, path, headers });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     return { status: response.statusCode ?? 0, body: await text(response) };
   };
   const owned = stack.move();
-  return { set, get, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { set, seen: origin.requests, get, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 test('a collector sees the way of a request from client to origin, the audit and the metrics, and no secret', async () => {
@@ -201,4 +216,36 @@ test('a collector that never responds holds up no request, and what it does not 
   );
   assert.match(await metrics(), /limit_hits_total\{limit="telemetryQueueEventsMax"\} \d+\n/);
   assert.match(await metrics(), /events_total\{kind="exchange",verdict="allow",code="",action=""\} 40\n/);
+});
+
+test("a rule goes on with the client's trace, to the origin; without it the client's field passes as it is", async () => {
+  await using stack = new AsyncDisposableStack();
+  const receiver = stack.use(await otlpReceiver());
+  const { get, seen } = stack.use(
+    await openScene({
+      // So few that no other exchange is in it.
+      otlp: { endpoint: `http://127.0.0.1:${receiver.port}`, tracesSampled: 0.000_000_001, metrics: false },
+    }),
+  );
+  const [traceId, spanId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+  const traceparent = `00-${traceId}-${spanId}-01`;
+  const unsampled = `00-${traceId}-${spanId}-00`;
+  assert.equal((await get('/hello', { traceparent })).status, 200);
+  assert.equal((await get('/echo', { traceparent: unsampled })).status, 200);
+  assert.equal((await get('/echo', { traceparent, tracestate: 'a=1' })).status, 200);
+  await receiver.until(() => receiver.spans().length > 0);
+  assert.deepEqual(
+    seen.slice(0, 2).map(({ headers }) => headers['traceparent']),
+    [traceparent, unsampled],
+  );
+  const spans = receiver.spans();
+  for (const span of spans) assert.equal(hexOf(span['traceId']), traceId);
+  const root = spans.find(({ kind }) => kind === 'SPAN_KIND_SERVER');
+  const forward = spans.find(({ name }) => name === 'forward');
+  assert.ok(root !== undefined && forward !== undefined);
+  assert.equal(hexOf(root['parentSpanId']), spanId);
+  assert.equal(attributesOf(root)['url.path'], '/echo');
+  assert.equal(seen[2]?.headers['traceparent'], `00-${traceId}-${hexOf(forward['spanId'])}-01`);
+  assert.equal(seen[2]?.headers['tracestate'], 'a=1');
+  assert.equal(spans.filter(({ kind }) => kind === 'SPAN_KIND_SERVER').length, 1);
 });

@@ -66,6 +66,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   auditBytesBurstMax: 'what auditBytesPerSecondMax fills; that is the limit that is told',
   auditEventBytesMax: 'what is cut says so in the event',
   toldPathCharactersMax: 'what is left out of a refusal is in the event',
+  continuedTracesPerSecondMax: 'the exchange goes on, in a trace of its own',
   telemetryBatchEventsMax: 'a size of batches',
   telemetryFlushDelayMs: 'when a batch is sent',
   telemetryTimeoutMs: 'what it drops is counted by receiver',

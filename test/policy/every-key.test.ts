@@ -321,6 +321,13 @@ const rows: readonly Row[] = [
     expected: ['where-defined', undefined],
   },
   {
+    key: 'rules[].trace',
+    with: rule(`${host}, trace: continue`),
+    without: rule(`${host}, trace: new`),
+    sees: (decision) => decision.effect === 'allow' && decision.continuesTrace,
+    expected: [true, undefined],
+  },
+  {
     key: 'rules[].homeCredentials',
     with: rule(`${host}, homeCredentials: write`),
     without: rule(`${host}, homeCredentials: read`),

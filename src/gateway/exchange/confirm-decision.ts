@@ -45,6 +45,17 @@ export function denied({ reason, isTooCostly }: DenyDecision): ProxyError {
 
 /** What a request gets by the decision. */
 function givenBy(decision: AllowDecision): string {
-  const { rule, handling, inject, addresses, bodies, homeWrites, refusesEch, trust } = decision;
-  return JSON.stringify([rule.name, handling, inject, addresses, bodies, homeWrites, refusesEch, trust]);
+  const { rule, handling, inject, addresses, bodies, homeWrites, continuesTrace, refusesEch, trust } =
+    decision;
+  return JSON.stringify([
+    rule.name,
+    handling,
+    inject,
+    addresses,
+    bodies,
+    homeWrites,
+    continuesTrace,
+    refusesEch,
+    trust,
+  ]);
 }

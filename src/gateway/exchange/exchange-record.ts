@@ -143,6 +143,11 @@ export class ExchangeRecord implements OpenExchange {
     this.#enter('decided');
   }
 
+  /** It goes on with the trace of its client, who said so in this field. */
+  continuesTrace(traceparent: string): void {
+    this.#facts.traceparent = traceparent;
+  }
+
   /** A rule that explains a refusal, though it decided about something else. */
   explainedBy(rule: string, policyVersion?: string): void {
     this.#facts.rule = rule;

@@ -17,6 +17,7 @@ import { respondForOwnHost } from './own-host.ts';
 import type { ExchangeSink } from '../audit/audit-log.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision, type DecisionBasis, denied } from './confirm-decision.ts';
+import { decidedRequest } from './decided-request.ts';
 import { bodyFacts, declaredLength, hasBody } from './body-facts.ts';
 import { bodyTooLarge, enforceBodies } from './enforce-bodies.ts';
 import { type BodyFacts, throughTransform } from '../credentials/request/body-rewrite.ts';
@@ -41,6 +42,7 @@ import { windowBytes } from '../scrub/response-scrubber.ts';
 import { askSearchable } from '../scrub/searchable-response.ts';
 import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
 import { TokenGuard } from './token-guard.ts';
+import type { ContinuedTraces } from '../telemetry/trace-context.ts';
 import type { SessionBudgets } from './session-budgets.ts';
 
 /** What does not change between the exchanges of one client connection. */
@@ -69,6 +71,8 @@ export interface ExchangeParts {
   /** What runs longer than the decision that began it. */
   readonly live: LiveGrants;
   readonly ruleTrust: RuleTrust;
+  /** Where traces are sent: those of clients that rules go on with. */
+  readonly traces?: ContinuedTraces;
   readonly limits: Limits;
   /** Refuses what comes back to this gateway. */
   readonly loops?: LoopGuard;
@@ -141,7 +145,7 @@ export async function admit(
   const via = headers.all('via');
   parts.loops?.check(destination, scene.via ?? (via.length === 0 ? undefined : via.join(', ')));
   const { decision, access, basis } = await decide({ client, validated: asked }, scene, parts, record);
-  const validated = withoutFields(asked, decision);
+  const validated = decidedRequest(asked, decision, parts, record);
   await enforceBodies(client, validated, decision, parts.limits);
   const spendBytes = await parts.budgets.admit(scene.principal.sessionId, decision, parts.clock());
   const body = bodyFacts(client, scene.principal, validated, record);
@@ -154,12 +158,6 @@ export async function admit(
     decision.inject.map(({ credential }) => credential),
   );
   return { validated, access, decision, basis, injected, spendBytes };
-}
-
-/** Without the fields that the rule lets no client say. */
-function withoutFields(asked: ValidatedRequest, { removedFields = [] }: AllowDecision): ValidatedRequest {
-  if (removedFields.length === 0) return asked;
-  return { ...asked, head: { ...asked.head, headers: asked.head.headers.without(...removedFields) } };
 }
 
 /** Nothing is begun that the audit could not tell of. @throws ProxyError audit_unavailable, limit_exceeded */

@@ -4,6 +4,7 @@
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { parseIsoTime } from '../audit/event-identity.ts';
+import { forwardSpan, traceOf } from './trace-context.ts';
 import { spanIdOf } from './trace-sampling.ts';
 
 export type AttributeValue = string | number | boolean;
@@ -40,13 +41,15 @@ const knownMethods: ReadonlySet<string> = new Set([
 
 /** None for an event that was not measured: a gateway was killed before its exchange ended. */
 export function exchangeSpans(event: AuditEvent): readonly Span[] {
-  const { traceId, durationMs, kind } = event;
+  const { durationMs, kind } = event;
   if (durationMs === undefined || (kind !== 'exchange' && kind !== 'stream')) return [];
   const beganMs = parseIsoTime(event.time);
-  const rootId = spanIdOf(traceId, 0);
+  const { traceId, ...parent } = traceOf(event);
+  const rootId = spanIdOf(event.traceId, 0);
   const root: Span = {
     traceId,
     spanId: rootId,
+    ...parent,
     kind: 'server',
     name: kind === 'stream' ? 'stream' : methodOf(event).name,
     startMs: beganMs,
@@ -55,9 +58,9 @@ export function exchangeSpans(event: AuditEvent): readonly Span[] {
     isError: event.verdict === 'error' || (event.status ?? 0) >= 500,
     events: [],
   };
-  const stages = stagesOf(event, durationMs).map((stage, i): Span => ({
+  const stages = stagesOf(event, durationMs).map((stage): Span => ({
     traceId,
-    spanId: spanIdOf(traceId, i + 1),
+    spanId: spanIdOf(event.traceId, stageNumbers[stage.name]),
     parentSpanId: rootId,
     kind: stage.name === 'forward' ? 'client' : 'internal',
     name: stage.name,
@@ -70,8 +73,11 @@ export function exchangeSpans(event: AuditEvent): readonly Span[] {
   return [root, ...stages];
 }
 
+/** Of their spans: the origin is told that of `forward` before the others are known. */
+const stageNumbers = { decide: 1, resolve: 2, dial: 3, tls: 4, forward: forwardSpan } as const;
+
 interface Stage {
-  readonly name: 'decide' | 'resolve' | 'dial' | 'tls' | 'forward';
+  readonly name: keyof typeof stageNumbers;
   readonly fromMs: number;
   readonly toMs: number;
   readonly attributes?: Attributes;

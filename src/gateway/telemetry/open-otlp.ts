@@ -77,9 +77,9 @@ function traces({ tracesSampled }: OtlpSettings, opened: Opened): EventTaker {
   const queue = openQueue('traces', opened, async (batch, signal) =>
     send('traces', await traceRequest(batch, origin), signal),
   );
-  return ({ kind, traceId }, json) => {
+  return ({ kind, traceId, traceparent }, json) => {
     if (kind !== 'exchange' && kind !== 'stream') return;
-    if (isSampled(traceId, tracesSampled)) queue.offer(json);
+    if (traceparent !== undefined || isSampled(traceId, tracesSampled)) queue.offer(json);
   };
 }
 

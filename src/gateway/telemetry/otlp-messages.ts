@@ -6,6 +6,7 @@ import { parseIsoTime } from '../audit/event-identity.ts';
 import { type Attributes, exchangeSpans, type Span, spanKinds } from './exchange-spans.ts';
 import type { MetricFamily } from './metric-family.ts';
 import { OtlpWriter, type Origin } from './otlp-writer.ts';
+import { traceOf } from './trace-context.ts';
 import { spanIdOf } from './trace-sampling.ts';
 
 /** So many events are read before the streams have their turn. */
@@ -71,7 +72,7 @@ function writeLog(
     'upstreamproxy.verdict': event.verdict,
     'error.type': event.errorCode,
   });
-  if (isTraceId(event.traceId)) writer.hex(9, event.traceId).hex(10, spanIdOf(event.traceId, 0));
+  if (isTraceId(event.traceId)) writer.hex(9, traceOf(event).traceId).hex(10, spanIdOf(event.traceId, 0));
   writer.time(11, nowMs).text(12, `upstreamproxy.${event.action ?? event.kind}`);
 }
 

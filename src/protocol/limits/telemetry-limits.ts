@@ -9,6 +9,11 @@ export const telemetryLimits = {
     'Events that wait for one receiver (traces, logs, syslog: each has a queue). What comes on top is not told, and counted; the audit has it.',
   ),
   telemetryQueueBytesMax: row(8 * MiB, 'limit_exceeded', 'Their JSON, of each queue.'),
+  continuedTracesPerSecondMax: row(
+    100,
+    'limit_exceeded',
+    'Exchanges that are sent because their client says that its trace is sampled. Beyond it an exchange has a trace of its own, and a share of these is sent.',
+  ),
   telemetryBatchEventsMax: fixedRow(512, 'limit_exceeded', 'Events in one message to a collector.'),
   telemetryFlushDelayMs: fixedRow(
     2_000,

@@ -104,6 +104,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   ],
   'it takes words of ours, or what a reader with a case has made': [
     'src/gateway/telemetry/telemetry-needs.ts openQueue',
+    'src/gateway/telemetry/trace-context.ts forwardedTraceparent',
     'src/gateway/audit/event-identity.ts parseIsoTime',
     'src/gateway/admin/console-assets.ts loadConsole',
     'src/gateway/admin/etag.ts etagOf',

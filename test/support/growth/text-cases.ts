@@ -29,6 +29,7 @@ import { optionsText } from '../../../src/policy/git-rule.ts';
 import { gitFacts } from '../../../src/gateway/git/git-facts.ts';
 import { refusedItems } from '../../../src/gateway/telemetry/otlp-writer.ts';
 import { syslogFrame } from '../../../src/gateway/telemetry/syslog-message.ts';
+import { readTraceparent } from '../../../src/gateway/telemetry/trace-context.ts';
 import { metricsFormat } from '../../../src/gateway/metrics-text.ts';
 import { bordersOf } from '../../../src/gateway/scrub/body-borders.ts';
 import { hasParts } from '../../../src/gateway/scrub/coded-part-guard.ts';
@@ -428,6 +429,10 @@ export const textCases: GrowthCases = {
         text,
         { facility: 13, hostname: text, processId: 1, structuredDataId: 'a@1' },
       ),
+  },
+  'a traceparent': {
+    pieces: ['0', 'a', '-', '00-', '\0'],
+    read: (text) => readTraceparent(text),
   },
   'a format of metrics': {
     pieces: ['a', ',', ';', ' ', 'q=', 'application/openmetrics-text;q=0'],
