@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openSession, type SessionOptions, type SessionStep } from '../../src/agent/session.ts';
 import { splitPemCertificates } from '../../src/pki/pem.ts';
@@ -20,6 +20,7 @@ const pemFiles = ['ca-bundle.pem', 'ca.pem'];
 const trustFiles = [
   ...pemFiles,
   'apt.conf',
+  'certificates',
   'certs',
   'hgrc',
   'node-hook.cjs',
@@ -88,6 +89,12 @@ describe('a session', () => {
     const [systemRoot, gatewayRoot, ownRoot = '', ...more] = bundle;
     assert.deepEqual([systemRoot, gatewayRoot, more], [setting.systemPem, setting.fake.caPem, []]);
     assert.match(new X509Certificate(ownRoot).subject, /^CN=upstreamproxy session [0-9a-f]{8}$/);
+    // One a file, for Firefox.
+    const singles = join(dirname(session.files.bundle), 'certificates');
+    assert.deepEqual(
+      ['1.pem', '2.pem'].map((name) => readFileSync(join(singles, name), 'utf8')),
+      [gatewayRoot, ownRoot],
+    );
     assert.deepEqual(session.capturePorts, [5432]);
     const client = new RelayClient(session.port);
     await client.tunnelTo('origin.test:443', 'ping');

@@ -113,7 +113,7 @@ const bearsOurMark: MarkCheck = async (path, content, folder) => {
 /** JSON has no comments: it is ours if it is exactly what this program writes. */
 function isPolicies(text: string): boolean {
   const strings = [...text.matchAll(/"([^"\\\n]+)"/g)].map(([, string = '']) => string);
-  return [firefoxPoliciesText(strings.at(-1) ?? ''), chromiumPoliciesText(strings.slice(1))].includes(text);
+  return [firefoxPoliciesText(strings.slice(3)), chromiumPoliciesText(strings.slice(1))].includes(text);
 }
 
 /** The last name stands for itself, be it a link. */

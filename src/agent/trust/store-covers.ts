@@ -9,6 +9,7 @@ import { subjectHash } from '../../pki/subject-hash.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { marked } from '../placements/own-mark.ts';
 import { javaStorePassword } from '../placements/placement.ts';
+import { ownCertificateFiles } from './own-certificates.ts';
 import {
   anchorFolders,
   bundleFiles,
@@ -226,8 +227,8 @@ function chromiumText(_original: Buffer | undefined, { blocks }: OwnCa): Uint8Ar
   return Buffer.from(chromiumPoliciesText(certificates));
 }
 
-function firefoxText(original: Buffer | undefined, { file }: OwnCa): Uint8Array | undefined {
-  const text = mergedFirefoxPolicies(original?.toString('utf8'), file);
+function firefoxText(original: Buffer | undefined, { file, blocks }: OwnCa): Uint8Array | undefined {
+  const text = mergedFirefoxPolicies(original?.toString('utf8'), ownCertificateFiles(file, blocks.length));
   return text === undefined ? undefined : Buffer.from(text);
 }
 

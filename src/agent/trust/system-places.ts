@@ -59,21 +59,24 @@ export const firefoxPlaces: readonly string[] = [
 ];
 export const firefoxPolicies = '/etc/firefox/policies/policies.json';
 
-/** Policies that make Firefox trust the certificates of that file. */
-export function firefoxPoliciesText(ownCa: string): string {
-  return `${JSON.stringify({ policies: { Certificates: { Install: [ownCa] } } }, undefined, 2)}\n`;
+/** Policies that make Firefox trust these files, of a certificate each. */
+export function firefoxPoliciesText(files: readonly string[]): string {
+  return `${JSON.stringify({ policies: { Certificates: { Install: files } } }, undefined, 2)}\n`;
 }
 
 /** The policies of a file with ours beside them; undefined if it is not what Firefox understands. */
-export function mergedFirefoxPolicies(original: string | undefined, ownCa: string): string | undefined {
-  if (original === undefined || original.trim() === '') return firefoxPoliciesText(ownCa);
+export function mergedFirefoxPolicies(
+  original: string | undefined,
+  files: readonly string[],
+): string | undefined {
+  if (original === undefined || original.trim() === '') return firefoxPoliciesText(files);
   try {
     const file = asRecord(JSON.parse(original));
     const policies = asRecord(file?.['policies']);
     if (file === undefined || policies === undefined) return undefined;
     const certificates = asRecord(policies['Certificates']) ?? {};
     const installed = certificates['Install'];
-    const install = [...(Array.isArray(installed) ? (installed as readonly unknown[]) : []), ownCa];
+    const install = [...(Array.isArray(installed) ? (installed as readonly unknown[]) : []), ...files];
     const merged = { ...policies, Certificates: { ...certificates, Install: install } };
     return `${JSON.stringify({ ...file, policies: merged }, undefined, 2)}\n`;
   } catch {

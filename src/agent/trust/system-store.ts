@@ -11,6 +11,7 @@ import { asProxyError } from '../../protocol/error.ts';
 import { marked } from '../placements/own-mark.ts';
 import type { Placements } from '../placements/placements.ts';
 import type { Logger } from '../../system/logger.ts';
+import { ownCertificateFiles } from './own-certificates.ts';
 import { systemBundlePaths } from './trust.ts';
 import {
   chromiumPolicies,
@@ -55,7 +56,9 @@ export async function placeSystemTrust(options: SystemTrustOptions, placements: 
   for (const place of chromiumPolicies)
     await attempt(place, (path) => placements.placeFile(path, policies, 0o644));
   if (firefoxPlaces.some((place) => existsSync(join(root, place))))
-    await attempt(firefoxPolicies, (path) => placements.placeFile(path, firefoxPoliciesText(ownCa), 0o644));
+    await attempt(firefoxPolicies, (path) =>
+      placements.placeFile(path, firefoxPoliciesText(ownCertificateFiles(ownCa, blocks.length)), 0o644),
+    );
 }
 
 /** Those that are there, each file once: distributions link one to another. */

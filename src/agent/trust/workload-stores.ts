@@ -11,9 +11,11 @@ import { removeAbandoned, writeFileAtomically } from '../../system/atomic-file.t
 import type { Logger } from '../../system/logger.ts';
 import { PlainFolder } from '../../system/plain-folder.ts';
 import { aptConfiguration } from './apt-configuration.ts';
+import { splitPemCertificates } from '../../pki/pem.ts';
 import { certificatesIn } from './certificate-list.ts';
 import { hgrc } from './hgrc.ts';
 import { nodeHookSource } from './node-hook.ts';
+import { ownCertificateName, ownCertificatesPlace } from './own-certificates.ts';
 import { phpIni, phpPrepend } from './php.ts';
 import { wgetrc } from './wgetrc.ts';
 
@@ -24,6 +26,8 @@ export interface WorkloadFiles {
   readonly ownCa?: string;
   /** Folder with one PEM file a certificate, named by OpenSSL's hash. */
   readonly hashedDirectory?: string;
+  /** Folder with ours alone, one PEM file a certificate, for clients that take the first of a file. */
+  readonly ownCertificates?: string;
   /** Java key store with the password `changeit`. */
   readonly javaKeyStore?: string;
   readonly phpIniDirectory?: string;
@@ -62,6 +66,7 @@ interface StoreFolder {
 /** Every store by the key of its variable: where it is, and how it is written there. */
 const stores: Readonly<Record<StoreName, StoreFile | StoreFolder>> = {
   hashedDirectory: { place: 'certs', fill: fillHashedDirectory },
+  ownCertificates: { place: ownCertificatesPlace, fill: fillOwnCertificates },
   javaKeyStore: {
     place: 'truststore.jks',
     // The date of the entries is nobody's business, and the same certificates give the same bytes.
@@ -146,7 +151,7 @@ async function emptyFolder(parent: PlainFolder, name: string): Promise<void> {
 
 /** What we put into folders of stores. */
 function isOwnName(name: string): boolean {
-  return /^(?:[0-9a-f]{8}\.\d+|ca-bundle\.pem|upstreamproxy\.(?:ini|php))$/.test(name);
+  return /^(?:[0-9a-f]{8}\.\d+|\d+\.pem|ca-bundle\.pem|upstreamproxy\.(?:ini|php))$/.test(name);
 }
 
 async function writeStore(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
@@ -164,6 +169,16 @@ async function fillHashedDirectory(folder: PlainFolder, { own }: StoreContents):
   for (const name of await readdir(folder.entry('.')))
     if (isOwnName(name) && !names.has(name)) await rm(folder.entry(name), { force: true });
   for (const [name, target] of names) await link(target, folder.entry(name));
+}
+
+async function fillOwnCertificates(folder: PlainFolder, { own }: StoreContents): Promise<void> {
+  const blocks = splitPemCertificates(own);
+  const names = blocks.map((_, index) => ownCertificateName(index));
+  await removeAbandoned(folder.entry('.'), names);
+  for (const name of await readdir(folder.entry('.')))
+    if (isOwnName(name) && !names.includes(name)) await rm(folder.entry(name), { force: true });
+  for (const [index, block] of blocks.entries())
+    await writeStore(folder.entry(ownCertificateName(index)), block);
 }
 
 async function link(target: string, path: string): Promise<void> {

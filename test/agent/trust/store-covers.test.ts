@@ -214,7 +214,7 @@ test('policies of browsers are made in folders that are there, and beside those 
     assert.deepEqual(JSON.parse(contents[`${place}/policies/managed/upstreamproxy.json`] ?? ''), {
       CACertificates: [Buffer.from(certificate ?? []).toString('base64')],
     });
-  const install = ['/ca.pem'];
+  const install = ['/certificates/1.pem'];
   for (const folder of ['/usr/share/firefox-esr', '/opt/firefox'])
     assert.deepEqual(JSON.parse(contents[`${folder}/distribution/policies.json`] ?? ''), {
       policies: { Certificates: { Install: install } },

@@ -57,7 +57,9 @@ test('ours is in every store of the system, and afterwards the system is as it w
       );
       assert.equal(readFileSync(join(root, '/etc/ssl/certs/java/cacerts')).readUInt32BE(8), 2);
       const policies = readFileSync(join(root, '/etc/firefox/policies/policies.json'), 'utf8');
-      assert.deepEqual(JSON.parse(policies), { policies: { Certificates: { Install: [ownCa] } } });
+      assert.deepEqual(JSON.parse(policies), {
+        policies: { Certificates: { Install: [join(dirname(ownCa), 'certificates/1.pem')] } },
+      });
       const [certificate] = certificatesIn(own);
       for (const folder of ['/etc/chromium', '/etc/opt/chrome'])
         assert.deepEqual(

@@ -64,7 +64,7 @@ describe('the stores of a session', () => {
       () => ({}),
       async ({ contents, files, logger }) => {
         assert.deepEqual(logger.lines, []);
-        assert.equal(Object.keys(files).length, 7);
+        assert.equal(Object.keys(files).length, 8);
         for (const path of Object.values(files))
           assert.equal(statSync(path).mode & 0o777, statSync(path).isDirectory() ? 0o755 : 0o644, path);
         writeFileSync(join(contents.directory, 'php.d', 'own.ini'), '; of the user');
@@ -83,7 +83,7 @@ describe('the stores of a session', () => {
       },
       ({ files, logger }) => {
         assert.equal(files.wgetrc, undefined);
-        assert.equal(Object.keys(files).length, 6);
+        assert.equal(Object.keys(files).length, 7);
         assert.match(logger.lines.join('\n'), /wgetrc is left out: .*\.wgetrc/);
       },
     );
@@ -107,6 +107,16 @@ describe('the stores of a session', () => {
           ['ca-bundle.pem'],
         );
         assert.notDeepEqual(readFileSync(files.javaKeyStore!), key);
+        const singles = (): readonly string[] =>
+          readdirSync(files.ownCertificates!)
+            .sort()
+            .map((name) => readFileSync(join(files.ownCertificates!, name), 'utf8'));
+        assert.deepEqual(singles(), [rotated]);
+        const both = { ...contents, own: own + rotated, bundle: system + own + rotated };
+        await writeWorkloadStores(both, new MemoryLogger());
+        assert.deepEqual(singles(), [own, rotated]);
+        await writeWorkloadStores(contents, new MemoryLogger());
+        assert.deepEqual(singles(), [own]);
       },
     );
   });
@@ -115,9 +125,15 @@ describe('the stores of a session', () => {
     await withTemporaryDirectory(async (folder) => {
       const [directory, precious] = [join(folder, 'state'), join(folder, 'precious')];
       for (const path of [directory, precious]) mkdirSync(path, { mode: 0o700 });
-      const names = ['0123abcd.0', 'ca-bundle.pem', 'upstreamproxy.ini', '.upstreamproxy.ini.0123456789ab'];
+      const names = [
+        '0123abcd.0',
+        '1.pem',
+        'ca-bundle.pem',
+        'upstreamproxy.ini',
+        '.upstreamproxy.ini.0123456789ab',
+      ];
       for (const name of names) writeFileSync(join(precious, name), 'precious');
-      const places = ['certs', 'php.d', 'wgetrc'];
+      const places = ['certificates', 'certs', 'php.d', 'wgetrc'];
       for (const place of places) symlinkSync(precious, join(directory, place));
       const bundlePath = join(directory, 'ca-bundle.pem');
       const logger = new MemoryLogger();
@@ -127,6 +143,7 @@ describe('the stores of a session', () => {
       );
       assert.equal(files.hashedDirectory, undefined);
       assert.equal(files.phpIniDirectory, undefined);
+      assert.equal(files.ownCertificates, undefined);
       // They are made at once, so either can be said first.
       assert.match(
         logger.lines.toSorted().join('\n'),
@@ -136,7 +153,7 @@ describe('the stores of a session', () => {
       unlinkSync(files.wgetrc ?? assert.fail('there is no wgetrc'));
       symlinkSync(precious, join(directory, 'wgetrc'));
       await removeWorkloadStores(directory);
-      assert.deepEqual(readdirSync(directory).sort(), ['certs', 'php.d']);
+      assert.deepEqual(readdirSync(directory).sort(), ['certificates', 'certs', 'php.d']);
       assert.deepEqual(readdirSync(precious).sort(), names.toSorted());
       assert.equal(statSync(precious).mode & 0o777, 0o700);
       for (const name of names) assert.equal(readFileSync(join(precious, name), 'utf8'), 'precious');
