@@ -50,7 +50,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   gateway: [
     ['.'],
-    ['workers'],
+    ['workers', 'peers'],
     ['admin', 'tunnels'],
     ['front'],
     ['exchange'],

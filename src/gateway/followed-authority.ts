@@ -54,8 +54,8 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     return this.#signer.issue(host, nowMs);
   }
 
-  issueFor(names: readonly string[], nowMs: number): Leaf {
-    return this.#signer.issueFor(names, nowMs);
+  issueFor(...request: Parameters<CertificateAuthority['issueFor']>): Leaf {
+    return this.#signer.issueFor(...request);
   }
 
   /** Calls the listener, in place of the one before, each time that another one signs. */

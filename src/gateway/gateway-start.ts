@@ -11,6 +11,7 @@ import { Metrics } from './metrics.ts';
 import { PublicOrigins } from './sessions/public-origins.ts';
 import { EventTap } from './telemetry/event-tap.ts';
 import { isSampled } from './telemetry/trace-sampling.ts';
+import { newGatewayName, newIncarnation } from './tunnels/incarnation.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
 
 export interface GatewayOptions {
@@ -47,6 +48,8 @@ export interface Start {
   readonly origins: PublicOrigins;
   /** Of a worker: where it stands among the others. */
   readonly place: WorkerPlace | undefined;
+  /** Names this process: what other gateways know it by. */
+  readonly incarnation: string;
   /** Whether this process does what one of all workers does. Asked each time. */
   readonly isOnDuty: () => boolean;
 }
@@ -73,6 +76,7 @@ export function beginStart(
     stack,
     origins: new PublicOrigins(config),
     place,
+    incarnation: newIncarnation(place?.gatewayName ?? newGatewayName()),
     isOnDuty: () => place?.seat.isOnDuty ?? true,
     onFault: (error) => {
       // A store that is away is told once, when it goes.

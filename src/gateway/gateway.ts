@@ -25,7 +25,9 @@ import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts'
 import { countingSink, type Counts } from './metrics.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { openSpool } from './open-spool.ts';
+import { openPeers, peerPorts } from './open-peers.ts';
 import { openRetention } from './open-retention.ts';
+import type { GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { LiveReview } from './policies/live-review.ts';
 import { openPolicies } from './policies/open-policies.ts';
 import type { Policies } from './policies/open-policies.ts';
@@ -45,7 +47,6 @@ import type { LoopStall } from './tunnels/loop-watch.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import { TunnelServer } from './tunnels/tunnel-server.ts';
 import { openUpstream } from './upstream.ts';
-import { WorkerTunnels } from './workers/worker-tunnels.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface Gateway extends AsyncDisposable {
@@ -80,14 +81,10 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   );
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
-  const tunnels = await openTunnels(start, {
-    ...records,
-    parts,
-    sessions,
-    signingKey,
-    policies: rules.policies,
-  });
-  const observed = { ...start, ...records, parts, tunnels, policies: rules.policies };
+  const { policies } = rules;
+  const served = { ...records, parts, policies };
+  const { tunnels, presence } = await openTunnels(start, { ...served, sessions, signingKey });
+  const observed = { ...start, ...served, tunnels };
   const counts = countsOf(observed);
   await openMetrics(observed);
   await openTelemetry(observed, ways.upstream);
@@ -107,6 +104,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const close = (drainMs: number): Promise<void> =>
     (closing ??= (async () => {
       stopBeingReady();
+      presence.drain();
       // Tunnels that lose their connection meanwhile come back by the port; to others it says that the gateway ends.
       if (drainMs > 0) await drainGateway({ tunnels, parts, drainMs });
       stopListening();
@@ -121,9 +119,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     policy: rules.policies.current,
     counts,
     reload: async () => {
-      const { authority, serverAuthority } = ways;
-      const followed = [authority.look(), serverAuthority?.look(), signingKey.look()];
-      await Promise.all([rules.policies.reload(), ...followed]);
+      const followed = [ways.authority, ways.serverAuthority, signingKey];
+      await Promise.all([policies.reload(), ...followed.map((one) => one?.look())]);
     },
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
@@ -206,7 +203,7 @@ async function openWays({ config, stack, clock, log, environment, place }: Start
   const proxyCa = await readFiles(config.upstream.proxy?.ca ?? []);
   const loops = new LoopGuard();
   for (const { address: at, port } of place?.operatorPorts ?? []) loops.keepForOperators(at, port);
-  keepOperatorPorts(config, loops);
+  keepOperatorPorts(config, loops, place?.workers ?? 1);
   const upstream = openUpstream({ config, clock, trust, proxyCa, environment, stack, loops });
   const held = new HeldOctets(config.limits);
   const credentials = stack.use(
@@ -216,8 +213,12 @@ async function openWays({ config, stack, clock, log, environment, place }: Start
 }
 
 /** Known before they are open, so that no worker dials one of another process. */
-function keepOperatorPorts({ metrics, admin }: GatewayConfig, loops: LoopGuard): void {
-  for (const place of [metrics, admin?.listen])
+function keepOperatorPorts(
+  { metrics, admin, peers }: GatewayConfig,
+  loops: LoopGuard,
+  workers: number,
+): void {
+  for (const place of [metrics, admin?.listen, ...peerPorts(peers, workers)])
     if (place !== undefined && place.port !== 0) loops.keepForOperators(place.address, place.port);
 }
 
@@ -341,17 +342,19 @@ type TunnelNeeds = Records & {
 
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
-  { stack, clock, metrics, onFault, onSessionEvent, origins, place }: Start,
+  start: Start,
   { store, audit, outage, parts, sessions, signingKey, policies }: TunnelNeeds,
-): Promise<TunnelServer> {
+): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
+  const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
+  const peers = await openPeers(start, store);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
-  const places = place === undefined ? undefined : new WorkerTunnels(place);
   const tunnels = new TunnelServer({
     sessions,
     parts,
     signingKey,
-    ...(places === undefined ? {} : { places }),
+    incarnation,
+    ...(peers.places === undefined ? {} : { places: peers.places }),
     onResume: (outcome) => metrics.countResume(outcome),
     onResumeRefused: (error, { sessionId, id }) =>
       refusals.resumeRefused({ nowMs: clock(), sessionId, principal: id, error }),
@@ -359,13 +362,13 @@ async function openTunnels(
       return origins.all;
     },
   });
+  // What leads here ends behind the tunnels: it waits for those that others passed on.
+  const presence = await peers.serve(tunnels);
   policies.onChange(() => tunnels.policyChanged());
   outage?.onStillAway(() => {
     if (outage.isPast) tunnels.dismissAll(awayTooLong());
     else tunnels.dismissOver(clock());
   });
-  // It ends behind the tunnels: it waits for those that others passed on.
-  if (places !== undefined) stack.use(await places.listen((upgrade) => tunnels.takePassed(upgrade)));
   stack.defer(() => {
     tunnels.destroy();
   });
@@ -378,7 +381,7 @@ async function openTunnels(
       onFault,
     }),
   );
-  return tunnels;
+  return { tunnels, presence };
 }
 
 function awayTooLong(): ProxyError {

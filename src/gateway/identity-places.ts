@@ -31,6 +31,8 @@ export interface IdentityPlaces {
   readonly interception: AuthorityPlace;
   /** That of the gateway's own port; of no use where the operator brings a certificate. */
   readonly server: AuthorityPlace;
+  /** That by which gateways know each other. */
+  readonly peers: AuthorityPlace;
 }
 
 /** The files of an authority of a configuration, for who changes them. */
@@ -50,6 +52,11 @@ export function serverFolder({ identity }: Named): AuthorityFolder {
   return { directory: join(identity.directory, 'server'), ...serverAuthority };
 }
 
+/** By it gateways know each other: what intercepts signs any name that a workload asks for. */
+function peersFolder({ identity }: Named): AuthorityFolder {
+  return { directory: join(identity.directory, 'peers'), name: 'peer-ca', commonName: 'upstreamproxy peers' };
+}
+
 /** Those of the configuration. What the operator placed there is never made anew: a gateway that cannot read it must not start another. */
 export function identityPlaces(config: Named): IdentityPlaces {
   const { directory, isGiven } = config.identity;
@@ -58,6 +65,7 @@ export function identityPlaces(config: Named): IdentityPlaces {
         signingKey: given({ open: () => readSigningKeys(directory), read: () => readSigningKeys(directory) }),
         interception: given(authorityPlace(interceptionFolder(config), 'read')),
         server: given(authorityPlace(serverFolder(config), 'read')),
+        peers: given(authorityPlace(peersFolder(config), 'read')),
       }
     : ownPlaces(config);
 }
@@ -69,6 +77,7 @@ export function ownPlaces(config: Named): IdentityPlaces {
     signingKey: { open: () => openSigningKey(directory), read: () => readSigningKeys(directory) },
     interception: authorityPlace(interceptionFolder(config), 'make'),
     server: authorityPlace(serverFolder(config), 'make'),
+    peers: authorityPlace(peersFolder(config), 'make'),
   };
 }
 

@@ -11,6 +11,7 @@ import { listen, localUrl, openFailures, openStrangers } from './public-listener
 import { makeSharedFiles, SharedIdentity } from './shared-identity.ts';
 import { WorkerCounts } from './worker-counts.ts';
 import { openPassageFolder, type PassageFolder } from './passage-folder.ts';
+import { newGatewayName } from './tunnels/incarnation.ts';
 import { HandedConnections, type Taker } from './workers/handed-connections.ts';
 import { SessionPlaces } from './workers/session-places.ts';
 import type { Responders } from './workers/worker-channel.ts';
@@ -44,6 +45,7 @@ interface Shared {
   readonly config: GatewayConfig;
   readonly options: SupervisorOptions;
   readonly startedMs: number;
+  readonly gatewayName: string;
   readonly port: number;
   readonly identity: SharedIdentity;
   readonly passage: PassageFolder;
@@ -82,7 +84,10 @@ export async function startSupervisor(
   options.beforeWorkers?.();
   const [failures, places] = [openFailures(config, clock), new SessionPlaces()];
   const passing = { identity, passage, hands, places, counts, failures };
-  const opened = openWorkers({ config, options, startedMs, port, operatorPorts, ...passing }, takers);
+  const opened = openWorkers(
+    { config, options, startedMs, gatewayName: newGatewayName(), port, operatorPorts, ...passing },
+    takers,
+  );
   workers = opened;
   stack.defer(() => opened.close(0));
   await opened.open();
@@ -153,7 +158,7 @@ function openWorkers(shared: Shared, takers: () => readonly Taker[]): WorkerProc
 }
 
 function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart {
-  const { options, startedMs, port, identity, passage, operatorPorts } = shared;
+  const { options, startedMs, gatewayName, port, identity, passage, operatorPorts } = shared;
   // Metrics are served here, for all; the admin API by one worker, for all.
   const { metrics: _, admin, ...rest } = shared.config;
   const config = number === 1 && admin !== undefined ? { ...rest, admin } : rest;
@@ -161,6 +166,7 @@ function startOf(shared: Shared, number: number, isOnDuty: boolean): WorkerStart
   return {
     number,
     workers: options.workers,
+    gatewayName,
     startedMs,
     config: { ...config, limits: limitsOfWorker(config.limits, options.workers) },
     gatewayLimits: shared.config.limits,

@@ -332,6 +332,7 @@ export function refuseUpgrade(socket: Duplex, status: number, problem: SessionPr
   const fields = [
     ['Content-Type', problemType],
     ['Cache-Control', 'no-store'],
+    ...(status === 503 ? ([['Retry-After', '1']] as const) : []),
     // RFC 6455 §4.4: the version that would have been understood.
     ...(status === 426
       ? ([

@@ -14,7 +14,7 @@ import {
   leafValidity,
   publicKeyInfo,
 } from './certificate-profile.ts';
-import type { Signer } from './certificate-profile.ts';
+import type { LeafRequest, LeafUse, Signer } from './certificate-profile.ts';
 import { encodePem, pemContents } from './pem.ts';
 
 export interface Leaf {
@@ -42,7 +42,7 @@ export interface CertificateAuthority extends LeafIssuer {
   /** Entity tag of `certificatesPem`, with its quotes. */
   readonly etag: string;
   /** One leaf for several names. */
-  issueFor(names: readonly string[], nowMs: number): Leaf;
+  issueFor(names: readonly string[], nowMs: number, use?: LeafUse): Leaf;
 }
 
 /** An authority that lives and dies with this process. */
@@ -85,7 +85,8 @@ export function authorityOf(pair: AuthorityPair, nowMs: number): CertificateAuth
   const certificatesPem = pair.certificates.join('');
   const digest = createHash('sha256').update(certificatesPem).digest('hex');
   const leafKey = createLeafKey();
-  const issueFor = (names: readonly string[], atMs: number): Leaf => issueLeaf(signer, leafKey, names, atMs);
+  const issueFor = (names: readonly string[], atMs: number, use: LeafUse = 'server'): Leaf =>
+    issueLeaf(signer, leafKey, { names, use }, atMs);
   return {
     signerPem,
     certificatesPem,
@@ -109,11 +110,17 @@ function createLeafKey(): LeafKey {
   return { pem, spki, keyId: keyIdentifier(spki) };
 }
 
-function issueLeaf(signer: Signer, leafKey: LeafKey, names: readonly string[], nowMs: number): Leaf {
+function issueLeaf(
+  signer: Signer,
+  leafKey: LeafKey,
+  { names, use }: Required<Pick<LeafRequest, 'names' | 'use'>>,
+  nowMs: number,
+): Leaf {
   requireValid(signer, nowMs);
   const validity = leafValidity(signer, nowMs);
   const certificate = leafCertificate(signer, {
     names,
+    use,
     spki: leafKey.spki,
     keyId: leafKey.keyId,
     ...validity,

@@ -95,7 +95,17 @@ export interface LeafRequest extends Validity {
   readonly names: readonly string[];
   readonly spki: Uint8Array;
   readonly keyId: Uint8Array;
+  /** A peer is client and server alike; `server` unless it says so. */
+  readonly use?: LeafUse;
 }
+
+export type LeafUse = 'server' | 'peer';
+
+/** By who verifies it (RFC 5280 §4.2.1.12). */
+const purposes: Readonly<Record<LeafUse, readonly string[]>> = {
+  server: ['1.3.6.1.5.5.7.3.1'],
+  peer: ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'],
+};
 
 /**
  * DER of a server's leaf: empty subject and critical SAN, serverAuth, digitalSignature, CA:FALSE, SKI and AKI.
@@ -105,7 +115,11 @@ export function leafCertificate(signer: Signer, request: LeafRequest): Uint8Arra
   const extensions = [
     extension('2.5.29.19', 'critical', derSequence()),
     extension('2.5.29.15', 'critical', derBitString(Uint8Array.of(0x80), 7)),
-    extension('2.5.29.37', 'plain', derSequence(derOid('1.3.6.1.5.5.7.3.1'))),
+    extension(
+      '2.5.29.37',
+      'plain',
+      derSequence(...purposes[request.use ?? 'server'].map((oid) => derOid(oid))),
+    ),
     extension('2.5.29.14', 'plain', derOctetString(request.keyId)),
     authorityKeyIdentifier(signer.keyId),
     // Critical because the subject is empty (RFC 5280 §4.1.2.6).

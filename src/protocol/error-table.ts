@@ -56,6 +56,12 @@ export const errorTable = {
     77,
     'The tunnel does not go on upon this connection; the message says which proof is missing.',
   ),
+  peer_unreachable: row(
+    503,
+    91,
+    75,
+    'The gateway that has the tunnel cannot be reached now; the agent tries again.',
+  ),
   stream_reset: row(502, 29, 75, 'The other side ended the stream abruptly.'),
 
   // Session

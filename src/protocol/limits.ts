@@ -5,6 +5,7 @@ import { agentLimits } from './limits/agent-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
+import { peerLimits } from './limits/peer-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
 import { spoolLimits } from './limits/spool-limits.ts';
 import { storeLimits } from './limits/store-limits.ts';
@@ -22,6 +23,7 @@ export const limitTable = {
   ...networkLimits,
   ...adminLimits,
   ...workerLimits,
+  ...peerLimits,
   ...storeLimits,
   ...spoolLimits,
   ...telemetryLimits,

@@ -97,6 +97,13 @@ const uncounted: Partial<Record<LimitName, string>> = {
   workerRestartsMax: 'the gateway ends, and says why',
   workerRestartDelayMsMax: 'a wait, by which nobody is refused',
   workerEndTimeoutMs: 'while the process ends',
+  peerConnectionsMax: 'the server cuts the connection off before its TLS',
+  peerConnectTimeoutMs: 'the agent is told that the gateway cannot be reached, and tries again',
+  peerReplyTimeoutMs: 'of another gateway, whose connection ends',
+  peersKnownMax: 'the oldest entry makes room',
+  gatewayNoteMs: 'when a gateway says again that it serves',
+  gatewayLeaseMs: 'how long what it said holds',
+  gatewayRememberedMs: 'a lifetime',
   passedUpgradeBytesMax: 'between the processes of a gateway, of what both bounded before',
   credentialUnusedMs: 'when renewal without a request stops',
   ...forAll(

@@ -5,8 +5,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface CuttingRelay extends AsyncDisposable {
   readonly port: number;
-  /** Where it leads to from now on. */
-  leadTo(port: number): void;
+  /** Where it leads to from now on: to each of them in turn. */
+  leadTo(...ports: readonly number[]): void;
+  /** How many connections it led there. */
+  ledTo(port: number): number;
   /** Breaks what goes through after so many octets from now, again and again; 0 stops it. */
   cutEvery(octets: number): void;
   /** Breaks all that goes through now, and turns away the next connections, as many. */
@@ -25,7 +27,9 @@ interface Passage {
 
 export async function cuttingRelay(): Promise<CuttingRelay> {
   const passages = new Set<Passage>();
-  let leadsTo = 0;
+  let leadsTo: readonly number[] = [];
+  const led = new Map<number, number>();
+  let turn = 0;
   let every = 0;
   let turnedAway = 0;
   let cuts = 0;
@@ -42,7 +46,9 @@ export async function cuttingRelay(): Promise<CuttingRelay> {
       front.resetAndDestroy();
       return;
     }
-    const far = connect(leadsTo, '127.0.0.1');
+    const to = leadsTo[(turn += 1) % leadsTo.length] ?? 0;
+    led.set(to, (led.get(to) ?? 0) + 1);
+    const far = connect(to, '127.0.0.1');
     far.on('error', () => undefined);
     const passage = { front, far, octets: 0 };
     passages.add(passage);
@@ -71,7 +77,8 @@ export async function cuttingRelay(): Promise<CuttingRelay> {
   return {
     // A server that listens on a port has an AddressInfo.
     port: (server.address() as AddressInfo).port,
-    leadTo: (port) => void (leadsTo = port),
+    leadTo: (...ports) => void (leadsTo = ports),
+    ledTo: (port) => led.get(port) ?? 0,
     cutEvery: (octets) => {
       every = octets;
       for (const passage of passages) passage.octets = 0;

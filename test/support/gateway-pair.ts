@@ -23,6 +23,7 @@ export interface GatewayPair extends AsyncDisposable {
   readonly identityDirectory: string;
   /** Leads new connections to this one, and breaks those that are there. */
   moveTo(gateway: GatewayProcess): void;
+  portOf(gateway: GatewayProcess): number;
 }
 
 /** `of`: more of the configuration of each. */
@@ -64,6 +65,7 @@ export async function gatewayPair(
     balancer,
     balancerUrl,
     identityDirectory,
+    portOf,
     moveTo: (gateway) => {
       balancer.leadTo(portOf(gateway));
       balancer.cut();

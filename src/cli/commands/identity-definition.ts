@@ -8,7 +8,7 @@ const make = {
   name: 'make',
   summary: 'makes the keys and authorities that several gateways share',
   description: [
-    'Makes what is missing in `identity.directory`: the signing key, the authority that intercepts, and that of the port. Gateways make nothing there: one that cannot read them must not start others. What is there stays as it is.',
+    'Makes what is missing in `identity.directory`: the signing key, the authority that intercepts, that of the port, and that by which gateways know each other. Gateways make nothing there: one that cannot read them must not start others. What is there stays as it is.',
     'Run it once, then give the folder to every gateway.',
   ],
   arguments: [],

@@ -8,10 +8,11 @@ import { gatewayOfOptions } from './gateway-configuration.ts';
 
 async function make({ options }: Input<(typeof identityDefinition)['actions'][0]>): Promise<number> {
   const config = await gatewayOfOptions(options);
-  const { signingKey, interception, server } = ownPlaces(config);
+  const { signingKey, interception, server, peers } = ownPlaces(config);
   const nowMs = Date.now();
   const { kid } = await signingKey.open();
   await interception.open(nowMs);
+  await peers.open(nowMs);
   if (config.tls === 'self') await server.open(nowMs);
   process.stdout.write(`kid ${kid}\n`);
   return 0;

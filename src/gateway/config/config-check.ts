@@ -10,6 +10,7 @@ import type { GatewayConfigDocument } from './config-schema.ts';
 import { storeUrlOf } from './store-settings.ts';
 import { postgresUrlProblem } from '../../store/postgres/postgres-address.ts';
 import { asList } from '../../policy/schema-parts.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
 
 /** What the kernel shows for an id that this user namespace has no name for: many can be behind it. */
 export const overflowUid = 65_534;
@@ -39,6 +40,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   }
   checkIssuers(document, report);
   checkAdmin(document, report);
+  checkPeers(document, report);
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {
     report(['upstream', 'proxy'], 'username and source go together; write both, or neither');
@@ -96,6 +98,31 @@ function checkAdmin({ admin, listen, metrics }: GatewayConfigDocument, report: R
   ] as const)
     if (port !== 0 && port === otherPort && meet(address, other))
       report([...at, 'port'], `port ${port} is that of "${what}" already; write another one`);
+}
+
+/** Other gateways: the port is for them alone, and they have to find it. */
+function checkPeers(
+  { peers, listen, metrics, admin, workers = 1 }: GatewayConfigDocument,
+  report: Report,
+): void {
+  if (peers === undefined) return;
+  const at = ['peers', 'listen'];
+  const { address, port } = peers.listen;
+  if (isIP(address) === 0) return report([...at, 'address'], 'not an IP address; write one to listen on');
+  if (peers.host === undefined && ['0.0.0.0', '::'].includes(address))
+    report(['peers'], 'no other gateway can connect to this address; write host, by which they reach it');
+  if (port === 0) return;
+  const last = port + (workers === 'auto' ? defaultLimits.workersMax : workers) - 1;
+  if (last > 65_535)
+    report([...at, 'port'], 'each worker has a port of its own, from this one on; write a lower one');
+  const { address: open = '0.0.0.0', port: openPort = 8443 } = listen ?? {};
+  for (const [what, other, otherPort = 0] of [
+    ['listen', open, openPort],
+    ['metrics', metrics?.address ?? '127.0.0.1', metrics?.port],
+    ['admin.listen', admin?.listen?.address ?? '127.0.0.1', admin?.listen?.port],
+  ] as const)
+    if (otherPort >= port && otherPort <= last && meet(address, other))
+      report([...at, 'port'], `port ${otherPort} is that of "${what}" already; write another one`);
 }
 
 /** Whether two listeners on one port would be in each other's way. */

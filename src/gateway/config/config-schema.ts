@@ -8,6 +8,7 @@ import { adminSchema } from './admin-schema.ts';
 import { credentialSchema } from '../credentials/credential-kinds.ts';
 import { plainSourceSchema } from '../credentials/sources/source-schema.ts';
 import { identitySchema } from './identity-schema.ts';
+import { peersSchema } from './peers-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
@@ -325,6 +326,11 @@ export const gatewayConfigSchema = strictMap(
     )
       .optional()
       .describe('Serves /metrics in the Prometheus text format on this port; address 127.0.0.1 by default.'),
+    peers: peersSchema
+      .optional()
+      .describe(
+        'The link between gateways on one store, over which an agent is led to the one that has its tunnel.',
+      ),
     admin: adminSchema
       .optional()
       .describe('Serves the admin API at a Unix socket. Without it there is none.'),
@@ -370,6 +376,7 @@ export const gatewayConfigSchema = strictMap(
       origins: 'publicOrigins',
       database: 'store',
       keys: 'identity',
+      cluster: 'peers',
       port: 'listen: { port: 8443 }',
       address: 'listen: { address: 0.0.0.0 }',
     },

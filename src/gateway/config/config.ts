@@ -16,6 +16,7 @@ import { checkConfigDocument } from './config-check.ts';
 import { type GatewayConfigDocument, gatewayConfigSchema } from './config-schema.ts';
 import { identitySettings, type IdentitySettings } from './identity-settings.ts';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
+import { type PeersSettings, peersSettings } from './peers-settings.ts';
 import { type StoreSettings, storeSettings, storeUrlOf } from './store-settings.ts';
 
 import { asList } from '../../policy/schema-parts.ts';
@@ -93,6 +94,8 @@ export interface GatewayConfig extends StoreSettings, IdentitySettings {
   /** Where the admin API is served, if at all. */
   readonly admin?: AdminSettings;
   readonly telemetry?: TelemetrySettings;
+  /** Where other gateways on the same store reach this one, if they do. */
+  readonly peers?: PeersSettings;
   readonly limits: Limits;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' };
 }
@@ -275,6 +278,7 @@ function completeConfig(
     ...(document.metrics === undefined
       ? {}
       : { metrics: { address: document.metrics.address ?? '127.0.0.1', port: document.metrics.port } }),
+    ...peersSettings(document.peers),
     ...adminSettings(document, { absolute, socket: join(stateDirectory, 'admin', 'admin.sock') }),
     ...telemetrySettings(document.telemetry, absolute),
     audit: auditSettings(document, absolute),
@@ -383,16 +387,12 @@ async function missingFiles(
   return problems;
 }
 
+/** Origins as URLs are compared: lower case, without the usual port and a slash. */
 function reachedUnder(
   { publicOrigins }: GatewayConfigDocument,
   publicNames: readonly string[],
 ): Pick<GatewayConfig, 'publicNames' | 'publicOrigins'> {
   return publicOrigins === undefined
     ? { publicNames }
-    : { publicNames, publicOrigins: asList(publicOrigins).map(originOf) };
-}
-
-/** As URLs are compared: lower case, without the usual port and a slash. */
-function originOf(url: string): string {
-  return new URL(url).origin;
+    : { publicNames, publicOrigins: asList(publicOrigins).map((url) => new URL(url).origin) };
 }

@@ -21,6 +21,8 @@ export interface LinkTunnelOptions {
   readonly parts: StreamParts;
   readonly publicOrigins: readonly string[];
   readonly signingKey: Pick<SigningKey, 'signText'>;
+  /** Of the process that has the tunnel. */
+  readonly incarnation: string;
   /** A limit was reached. */
   readonly onFault: (error: ProxyError | undefined) => void;
 }
@@ -80,6 +82,10 @@ export class LinkTunnel {
     return this.link.state.output.keptBytes;
   }
 
+  get session(): AuthenticatedSession {
+    return this.#options.session;
+  }
+
   get isWaiting(): boolean {
     return this.#waitTimer !== undefined;
   }
@@ -136,7 +142,7 @@ export class LinkTunnel {
   #newTicket(): ResumableFrame {
     return {
       type: 'resumable',
-      tunnelId: new Uint8Array(randomBytes(resumeIdBytes)),
+      tunnelId: newTunnelId(this.#options.incarnation),
       secret: new Uint8Array(randomBytes(resumeSecretBytes)),
       windowMs: this.#options.parts.limits.resumeWindowMs,
     };
@@ -151,6 +157,13 @@ export class LinkTunnel {
       this.link.destroy(new ProxyError('tunnel_lost', late, { limit: 'resumeWindowMs' }));
     }, resumeWindowMs).unref();
   }
+}
+
+/** Names who has the tunnel, and is of no other tunnel. */
+function newTunnelId(incarnation: string): Uint8Array {
+  const id = new Uint8Array(randomBytes(resumeIdBytes));
+  id.set(Buffer.from(incarnation, 'hex'));
+  return id;
 }
 
 function linkPort(stream: TunnelStream, modes: () => LinkModes | undefined): StreamPort {

@@ -14,7 +14,7 @@ export interface SessionUpgrade {
   readonly exporter: Uint8Array | undefined;
 }
 
-/** All tunnels of a session are at one process, where its limits are counted. */
+/** Ways to other processes: workers of this gateway, of which one has all tunnels of a session and counts its limits, and other gateways. */
 export interface TunnelPlaces {
   /** Passes the tunnel on to the process that has its session, if that is another. Whether it did. */
   passOn(upgrade: SessionUpgrade): Promise<boolean>;
@@ -22,4 +22,20 @@ export interface TunnelPlaces {
   drain(deadlineMs: number): Promise<void>;
   /** The session turned out to be over. */
   ended(sessionId: string): void;
+}
+
+/** Asks one after the other, until one has passed it on. */
+export function orderedPlaces(places: readonly TunnelPlaces[]): TunnelPlaces {
+  return {
+    passOn: async (upgrade) => {
+      for (const place of places) if (await place.passOn(upgrade)) return true;
+      return false;
+    },
+    drain: async (deadlineMs) => {
+      await Promise.all(places.map((place) => place.drain(deadlineMs)));
+    },
+    ended: (sessionId) => {
+      for (const place of places) place.ended(sessionId);
+    },
+  };
 }

@@ -37,9 +37,17 @@ export interface TunnelServerOptions {
   /** What became of an attempt to go on with a tunnel. */
   readonly onResume?: (outcome: ResumeOutcome) => void;
   /** Somebody of a living session wanted to take on a tunnel that is not its own, or without the proofs. */
-  readonly onResumeRefused?: (error: ProxyError, principal: Principal) => void;
+  readonly onResumeRefused?: (error: ProxyError, who: Pick<Principal, 'sessionId' | 'id'>) => void;
+  /** Of this process, in the ids of its tunnels. */
+  readonly incarnation: string;
   /** Of one of several processes: where the tunnels of a session are. */
   readonly places?: TunnelPlaces;
+}
+
+/** An upgrade that another gateway leads here, for a tunnel that is here: whose that is, this one knows itself. */
+export interface SplicedUpgrade extends Omit<SessionUpgrade, 'session'> {
+  /** Who asked, as the other one has authenticated. */
+  readonly session: Pick<Principal, 'sessionId' | 'id'>;
 }
 
 interface Upgrade {
@@ -186,11 +194,23 @@ export class TunnelServer {
     }
   }
 
+  /** Takes a connection on which another gateway leads an agent here; never throws, and never leads on. */
+  takeSpliced(upgrade: SplicedUpgrade): void {
+    const { session, request, socket } = upgrade;
+    try {
+      const name = parseResumeName(request.headers[resumeField]);
+      if (name === undefined) throw new ProxyError('request_malformed', 'it names no tunnel');
+      this.#takeOn({ ...upgrade, who: session }, name);
+    } catch (error) {
+      this.#refuse(socket, asProxyError(error));
+    }
+  }
+
   async #serve(upgrade: SessionUpgrade): Promise<void> {
     const { session, request, exporter } = upgrade;
     const { principal } = session;
     const name = parseResumeName(request.headers[resumeField]);
-    if (name !== undefined) return this.#takeOn(upgrade, name);
+    if (name !== undefined) return this.#takeOn({ ...upgrade, who: principal }, name);
     if (this.#draining) throw draining();
     this.#checkCount(principal.sessionId);
     const webSocket = this.#accept(upgrade, [tunnelSubprotocol, chunkSubprotocol]);
@@ -202,7 +222,7 @@ export class TunnelServer {
   }
 
   #accept(
-    { request, socket, head, exporter }: SessionUpgrade,
+    { request, socket, head, exporter }: Omit<SessionUpgrade, 'session'>,
     subprotocols: readonly string[],
   ): WebSocketConnection {
     const { limits } = this.#options.parts;
@@ -220,19 +240,22 @@ export class TunnelServer {
   }
 
   /** Another connection for a tunnel that is here. Nothing of the tunnel is touched before its proofs. */
-  #takeOn(upgrade: SessionUpgrade, { tunnelId, epoch }: ResumeName): void {
-    const { principal, key } = upgrade.session;
+  #takeOn(
+    upgrade: Omit<SessionUpgrade, 'session'> & { readonly who: SplicedUpgrade['session'] },
+    { tunnelId, epoch }: ResumeName,
+  ): void {
+    const { who } = upgrade;
     const { onResume, onResumeRefused } = this.#options;
     const onRefused = (error: ProxyError): void => {
       onResume?.('refused');
-      onResumeRefused?.(error, principal);
+      onResumeRefused?.(error, who);
     };
     const tunnel = this.#resumable.get(Buffer.from(tunnelId).toString('hex'));
     if (tunnel === undefined) {
       onResume?.('unknown');
       throw new ProxyError('resume_unknown', 'there is no such tunnel here');
     }
-    if (tunnel.sessionId !== principal.sessionId) {
+    if (tunnel.sessionId !== who.sessionId) {
       onRefused(new ProxyError('resume_refused', 'the tunnel is of another session'));
       throw new ProxyError('resume_unknown', 'there is no such tunnel here');
     }
@@ -249,7 +272,7 @@ export class TunnelServer {
       epoch,
       exporter: upgrade.exporter,
       limits,
-      verify: verifierOf(key),
+      verify: verifierOf(tunnel.session.key),
       onResumed: () => onResume?.('resumed'),
       onRefused,
     });
@@ -295,7 +318,7 @@ export class TunnelServer {
     session: AuthenticatedSession,
     exporter: Uint8Array | undefined,
   ): OpenTunnel {
-    const { parts, publicOrigins, signingKey } = this.#options;
+    const { parts, publicOrigins, signingKey, incarnation } = this.#options;
     const tunnel = new LinkTunnel({
       webSocket,
       session,
@@ -303,6 +326,7 @@ export class TunnelServer {
       parts,
       publicOrigins,
       signingKey,
+      incarnation,
       onFault: (error) => this.#count(error),
     });
     this.#tunnels.add(tunnel);

@@ -2,13 +2,13 @@
 // has the session, by a socket of the machine that only the gateway's own processes can open.
 
 import { Buffer } from 'node:buffer';
-import { timingSafeEqual } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
+import { encodePassedStart, readPassedStart } from '../tunnels/passed-start.ts';
 import type { AuthenticatedSession } from '../sessions/session-service.ts';
 
 /** An upgrade whose session is known, as it goes from worker to worker. */
@@ -31,8 +31,6 @@ export interface Passing<Connection extends Duplex = Duplex> {
 }
 
 type PassageListener = (passing: Passing<Socket>) => void;
-
-const lengthBytes = 4;
 
 /** The sockets of all workers, by their names in one folder. */
 export class Passages implements Disposable {
@@ -75,10 +73,7 @@ export class Passages implements Disposable {
         cause: error,
       });
     }
-    const facts = Buffer.from(JSON.stringify(upgrade));
-    const length = Buffer.alloc(lengthBytes);
-    length.writeUInt32BE(facts.length);
-    onward.write(Buffer.concat([this.#secret, length, facts, head]));
+    onward.write(encodePassedStart(this.#secret, upgrade, head));
     socket.on('error', () => onward.destroy());
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
     return { ended: pipeBoth(socket, onward).then(() => undefined) };
@@ -97,7 +92,7 @@ export class Passages implements Disposable {
     socket.on('error', () => socket.destroy());
     const timer = setTimeout(() => socket.destroy(), defaultLimits.workerReplyTimeoutMs);
     try {
-      const read = await readStart(socket, this.#secret);
+      const read = await readPassedStart(socket, this.#secret);
       if (read === undefined) return void socket.destroy();
       // Written by a worker of this gateway, as the secret shows.
       const upgrade = JSON.parse(read.facts.toString('utf8')) as PassedUpgrade;
@@ -108,27 +103,6 @@ export class Passages implements Disposable {
       clearTimeout(timer);
     }
   }
-}
-
-/** What stands before the octets of the tunnel; undefined if it is not ours. */
-async function readStart(
-  socket: Socket,
-  secret: Buffer,
-): Promise<{ readonly facts: Buffer; readonly head: Buffer } | undefined> {
-  let bytes = Buffer.alloc(0);
-  // It gives Buffers: no encoding is set on it.
-  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes = Buffer.concat([bytes, chunk]);
-    const known = Math.min(bytes.length, secret.length);
-    if (!timingSafeEqual(bytes.subarray(0, known), secret.subarray(0, known))) return undefined;
-    const start = secret.length + lengthBytes;
-    if (bytes.length < start) continue;
-    const length = bytes.readUInt32BE(secret.length);
-    if (length > defaultLimits.passedUpgradeBytesMax) return undefined;
-    if (bytes.length < start + length) continue;
-    return { facts: bytes.subarray(start, start + length), head: bytes.subarray(start + length) };
-  }
-  return undefined;
 }
 
 function listening(server: Server, path: string): Promise<void> {

@@ -15,6 +15,8 @@ export interface WorkerStart {
   /** From 1 on. */
   readonly number: number;
   readonly workers: number;
+  /** Of this start of the gateway, in the names of its processes. */
+  readonly gatewayName: string;
   /** When the gateway started. */
   readonly startedMs: number;
   /** With the worker's share of the limits of a process. */

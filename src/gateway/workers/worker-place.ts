@@ -14,6 +14,10 @@ export interface WorkerPlace {
   readonly gatewayLimits: Limits;
   /** Of how many workers it is one. */
   readonly workers: number;
+  /** From 1 on. */
+  readonly number: number;
+  /** Of this start of the gateway. */
+  readonly gatewayName: string;
   /** When the gateway started. */
   readonly startedMs: number;
   /** Where the supervisor listens. */

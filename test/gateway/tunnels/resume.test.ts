@@ -5,16 +5,21 @@ import { randomBytes, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex, Transform } from 'node:stream';
 import { test } from 'node:test';
 
 import type { AgentSession } from '../../../src/agent/uplink/enrol.ts';
 import { openGateway } from '../../../src/agent/uplink/gateway-connection.ts';
 import { TunnelClient } from '../../../src/agent/uplink/tunnel-client.ts';
 import { resumeTunnel } from '../../../src/agent/uplink/tunnel-resume.ts';
+import { peerProtocol } from '../../../src/gateway/peers/peer-identity.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import { encodePassedStart } from '../../../src/gateway/tunnels/passed-start.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
-import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
+import { newGatewayName, newIncarnation } from '../../../src/gateway/tunnels/incarnation.ts';
+import type { TunnelPlaces } from '../../../src/gateway/tunnels/tunnel-places.ts';
+import { type SplicedUpgrade, TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
+import { resumeNameOf } from '../../../src/net/resume-name.ts';
 import { TunnelLink } from '../../../src/net/tunnel-link.ts';
 import { connectWebSocket } from '../../../src/net/websocket-handshake.ts';
 import type { WebSocketRefusedError } from '../../../src/net/websocket-refusal.ts';
@@ -25,6 +30,14 @@ import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 import { sessionPath, tunnelPath } from '../../../src/protocol/session-messages.ts';
 import { MemoryLogger, quickLimits } from '../../agent/support/enrolled.ts';
 import { waitUntil } from '../../support/program.ts';
+import {
+  responseOf,
+  FakeGateways,
+  listeningPeer,
+  type ListeningPeer,
+  newPeer,
+  peerTunnels,
+} from '../peers/peer-scene.ts';
 import { openTestSessions, origin, type TestAgent, type TestSessions } from '../session-fixture.ts';
 
 interface AgentTunnel {
@@ -47,7 +60,9 @@ interface Scene extends AsyncDisposable {
   /** Where an attempt to go on with a tunnel is led, and when. */
   route: () => Promise<TunnelServer>;
   /** A gateway with the same sessions and other tunnels. */
-  otherGateway(): TunnelServer;
+  otherGateway(places?: TunnelPlaces): TunnelServer;
+  /** Of the gateway that has the tunnels. */
+  readonly incarnation: string;
   /** Breaks all connections without a word. */
   cut(): void;
   /** An attempt of the agent's own code with these facts. Gives the code of the error, or `goes on`. */
@@ -83,16 +98,20 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
       takeRefusedStreams: () => undefined,
     },
   } as unknown as StreamParts;
-  const otherGateway = (): TunnelServer =>
+  const newName = (): string => newIncarnation(newGatewayName());
+  const otherGateway = (places?: TunnelPlaces, incarnation = newName()): TunnelServer =>
     new TunnelServer({
+      ...(places === undefined ? {} : { places }),
       sessions: sessions.service,
       parts,
       publicOrigins: [origin],
+      incarnation,
       signingKey: createSigningKey(),
       onResume: (outcome) => outcomes.push(outcome),
       onResumeRefused: (error, { sessionId }) => refused.push([error.message, sessionId]),
     });
-  const tunnels = otherGateway();
+  const incarnation = newName();
+  const tunnels = otherGateway(undefined, incarnation);
   const server = createServer();
   const sockets = new Set<Duplex>();
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
@@ -129,6 +148,7 @@ async function openScene(changes: Partial<Limits> = {}): Promise<Scene> {
     outcomes,
     route: () => Promise.resolve(tunnels),
     otherGateway,
+    incarnation,
     cut: () => {
       for (const socket of sockets) socket.destroy();
     },
@@ -410,3 +430,115 @@ async function refusalOf(attempt: Promise<unknown>): Promise<string | undefined>
   );
   return error?.problem?.error;
 }
+interface Elsewhere extends AsyncDisposable {
+  readonly scene: Scene;
+  readonly holder: ListeningPeer;
+  /** How many attempts were led to the holder. */
+  ledOn(): number;
+}
+
+/** Attempts reach a gateway that has none of the tunnels, and leads them to the one that has; `between` is what it does with octets. */
+async function openElsewhere(between: (socket: Duplex) => Duplex = (socket) => socket): Promise<Elsewhere> {
+  await using stack = new AsyncDisposableStack();
+  const scene = stack.use(await openScene());
+  const take = (upgrade: SplicedUpgrade): void => scene.tunnels.takeSpliced(upgrade);
+  const holder = stack.use(await listeningPeer(take, {}, scene.incarnation));
+  const gateways = new FakeGateways();
+  gateways.put(scene.incarnation, { peerAddress: holder.address });
+  const { tunnels: places } = peerTunnels(gateways);
+  let led = 0;
+  const elsewhere = scene.otherGateway({
+    drain: () => Promise.resolve(),
+    ended: () => undefined,
+    passOn: async (upgrade) => {
+      const isLed = await places.passOn({ ...upgrade, socket: between(upgrade.socket) });
+      if (isLed) led += 1;
+      return isLed;
+    },
+  });
+  scene.route = () => Promise.resolve(elsewhere);
+  const owned = stack.move();
+  return { scene, holder, ledOn: () => led, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+test('a tunnel goes on at a gateway that does not have it, which leads its octets to the one that has', async () => {
+  await using elsewhere = await openElsewhere();
+  const { scene } = elsewhere;
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  for (const epoch of [1, 4]) {
+    tunnel.link.detach();
+    assert.equal(await scene.resume(agent, tunnel, { epoch }), 'goes on');
+    assert.ok((await tunnel.link.roundTrip()) >= 0);
+  }
+  assert.equal(elsewhere.ledOn(), 2);
+  assert.deepEqual(scene.refused, []);
+});
+
+test('a replayed and a stolen attempt are refused by the one that has the tunnel, whoever leads them there, and told of', async () => {
+  await using elsewhere = await openElsewhere();
+  const { scene } = elsewhere;
+  const [agent, thief] = [await scene.enrol(), await scene.enrol()];
+  const tunnel = await scene.open(agent);
+  tunnel.link.detach();
+  assert.equal(await scene.resume(agent, tunnel, { epoch: 3 }), 'goes on');
+  const other = { ...tunnel, link: (await scene.open(agent)).link };
+  assert.equal(await scene.resume(agent, other, { epoch: 3 }), 'resume_refused');
+  assert.equal(await scene.resume(thief, other, { epoch: 4 }), 'resume_unknown');
+  assert.equal(await scene.resume(agent, other, { epoch: 5, signer: thief }), 'resume_refused');
+  assert.equal(elsewhere.ledOn(), 4);
+  assert.deepEqual(
+    scene.refused.map(([, sessionId]) => sessionId),
+    [agent.sessionId, thief.sessionId, agent.sessionId],
+  );
+  assert.ok((await tunnel.link.roundTrip()) >= 0, 'the tunnel noticed nothing');
+});
+
+test('a gateway in between that changes what the agent counts gets nothing, and the tunnel waits on', async () => {
+  let lies = true;
+  // Head of a masked message of 112 octets, head of the frame, then the count as u64.
+  const lowestOfCount = 2 + 4 + 8 + 7;
+  await using elsewhere = await openElsewhere((socket) => {
+    const liar = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        const copy = Buffer.from(chunk);
+        if (lies) copy[lowestOfCount] = (copy[lowestOfCount] ?? 0) ^ 1;
+        done(null, copy);
+      },
+    });
+    socket.pipe(liar);
+    // The types know streams of the web alone.
+    return Duplex.from({ readable: liar, writable: socket } as never);
+  });
+  const { scene } = elsewhere;
+  const agent = await scene.enrol();
+  const tunnel = await scene.open(agent);
+  tunnel.link.detach();
+  assert.equal(await scene.resume(agent, tunnel, { epoch: 1 }), 'resume_refused');
+  assert.match(String(scene.refused[0]), /not signed by the key of the session/);
+  lies = false;
+  assert.equal(await scene.resume(agent, tunnel, { epoch: 2 }), 'goes on');
+});
+
+test('what another gateway leads here and is not here is unknown, and is led to nobody else', async () => {
+  await using elsewhere = await openElsewhere();
+  const { scene, holder } = elsewhere;
+  const of = newPeer();
+  const name = resumeNameOf({ tunnelId: new Uint8Array(32).fill(1), epoch: 1 });
+  const facts = {
+    session: { sessionId: 's', id: 'p' },
+    method: 'GET',
+    httpVersion: '1.1',
+    headers: { 'upstreamproxy-resume': name },
+    isEncrypted: true,
+  };
+  const start = encodePassedStart(new Uint8Array(), facts, Buffer.alloc(0));
+  const options = {
+    ...of.secureOptions(),
+    ALPNProtocols: [peerProtocol],
+    checkServerIdentity: () => undefined,
+  };
+  assert.match(await responseOf(holder.port, options, start), /^HTTP\/1\.1 410 /);
+  assert.equal(elsewhere.ledOn(), 0);
+  assert.deepEqual(scene.refused, []);
+});

@@ -13,6 +13,7 @@ import { memoryBudgets } from '../../support/budget-store.ts';
 import type { StreamParts } from '../../../src/gateway/tunnels/stream-scene.ts';
 import { LoopWatch } from '../../../src/gateway/tunnels/loop-watch.ts';
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
+import { newGatewayName, newIncarnation } from '../../../src/gateway/tunnels/incarnation.ts';
 import { TunnelServer } from '../../../src/gateway/tunnels/tunnel-server.ts';
 import { HeldOctets, unreadBounds } from '../../../src/protocol/held-octets.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../../src/protocol/limits.ts';
@@ -57,6 +58,7 @@ async function openScene(options: { store?: Store; limits?: Partial<Limits> } = 
     sessions: sessions.service,
     parts,
     publicOrigins: [origin],
+    incarnation: newIncarnation(newGatewayName()),
     signingKey,
   });
   const server = createServer();

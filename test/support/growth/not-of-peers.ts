@@ -102,6 +102,17 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/telemetry/trace-sampling.ts isSampled',
     'src/gateway/telemetry/trace-sampling.ts spanIdOf',
   ],
+  'another gateway, which has a certificate of ours, or the name of one, of a fixed length': [
+    'src/gateway/peers/peer-connection.ts connectPeer',
+    'src/gateway/peers/peer-identity.ts peerNameOf',
+    'src/gateway/peers/peer-identity.ts incarnationOf',
+    'src/gateway/peers/spliced-upgrade.ts parseSplicedFacts',
+    'src/gateway/tunnels/incarnation.ts newIncarnation',
+    'src/gateway/tunnels/incarnation.ts holderOf',
+    'src/gateway/tunnels/incarnation.ts areSiblings',
+    'src/gateway/tunnels/passed-start.ts encodePassedStart',
+    'src/gateway/tunnels/passed-start.ts readPassedStart',
+  ],
   'it takes words of ours, or what a reader with a case has made': [
     'src/gateway/telemetry/telemetry-needs.ts openQueue',
     'src/gateway/telemetry/trace-context.ts forwardedTraceparent',

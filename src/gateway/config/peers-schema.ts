@@ -1,0 +1,28 @@
+// The shape of `peers` in the configuration.
+
+import { z } from 'zod';
+import { strictMap } from '../../policy/yaml-source.ts';
+import { text } from '../../policy/schema-parts.ts';
+
+const portHint = 'write a port from 0 to 65535 (0 lets the system choose)';
+
+export const peersSchema = strictMap(
+  {
+    listen: strictMap(
+      {
+        address: text('write an IP address, such as 10.0.0.5'),
+        port: z.int({ error: portHint }).min(0, { error: portHint }).max(65_535, { error: portHint }),
+      },
+      { hint: 'write listen: { address: 10.0.0.5, port: 8444 }', synonyms: { host: 'address' } },
+    ).describe('Where other gateways reach this one. Each worker has a port of its own, from this one on.'),
+    host: text('write a name or an address of this gateway')
+      .optional()
+      .describe('By which others reach it; the address of listen by default.'),
+  },
+  {
+    hint: 'write peers: { listen: { address: 10.0.0.5, port: 8444 } }',
+    synonyms: { announce: 'host', name: 'host', port: 'listen: { address: 10.0.0.5, port: 8444 }' },
+  },
+);
+
+export type PeersDocument = z.infer<typeof peersSchema>;

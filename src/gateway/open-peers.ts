@@ -1,0 +1,73 @@
+// What a process has to do with other gateways on its store: it says that it serves, leads agents to tunnels of others, and takes those
+// that others lead here.
+
+import type { Store } from '../store/store.ts';
+import { formatAuthority } from '../http/authority.ts';
+import { type PeersSettings, peerPortOf } from './config/peers-settings.ts';
+import { FollowedAuthority } from './followed-authority.ts';
+import type { Start } from './gateway-start.ts';
+import { identityPlaces } from './identity-places.ts';
+import { GatewayPresenceWriter } from './peers/gateway-presence.ts';
+import { PeerDirectory } from './peers/peer-directory.ts';
+import { PeerIdentity } from './peers/peer-identity.ts';
+import { listenForPeers } from './peers/peer-listener.ts';
+import { PeerTunnels } from './peers/peer-tunnels.ts';
+import { orderedPlaces, type TunnelPlaces } from './tunnels/tunnel-places.ts';
+import type { TunnelServer } from './tunnels/tunnel-server.ts';
+import { WorkerTunnels } from './workers/worker-tunnels.ts';
+
+export interface Peers {
+  /** Ways to other processes; undefined where there are none. */
+  readonly places: TunnelPlaces | undefined;
+  /** Takes what others lead here, from now on, and says in the store that this process serves. */
+  serve(tunnels: TunnelServer): Promise<GatewayPresenceWriter>;
+}
+
+/** Throws ca_key_unusable. */
+export async function openPeers(start: Start, store: Pick<Store, 'gateways'>): Promise<Peers> {
+  const { config, place, stack, clock, log, incarnation, onFault, isOnDuty } = start;
+  const workers = place === undefined ? [] : [new WorkerTunnels(place)];
+  const directory = new PeerDirectory(store.gateways);
+  const note = { store: store.gateways, incarnation, directory, changeSeen: () => 0, isOnDuty, onFault };
+  const present = async (peerAddress: string | undefined): Promise<GatewayPresenceWriter> =>
+    stack.use(await GatewayPresenceWriter.open({ ...note, peerAddress }));
+  const serveWorkers = async (tunnels: TunnelServer): Promise<void> => {
+    for (const way of workers) stack.use(await way.listen((upgrade) => tunnels.takePassed(upgrade)));
+  };
+  const { peers, limits } = config;
+  if (peers === undefined)
+    return {
+      places: workers[0],
+      serve: async (tunnels) => {
+        await serveWorkers(tunnels);
+        return await present(undefined);
+      },
+    };
+  const authority = stack.use(
+    await FollowedAuthority.open({ place: identityPlaces(config).peers, clock, log }),
+  );
+  const identity = new PeerIdentity(incarnation, authority, clock);
+  const others = new PeerTunnels({ identity, directory, limits, log });
+  return {
+    places: orderedPlaces([others, ...workers]),
+    serve: async (tunnels) => {
+      await serveWorkers(tunnels);
+      const listen = { address: peers.address, port: peerPortOf(peers, place?.number ?? 1) };
+      const take = tunnels.takeSpliced.bind(tunnels);
+      const { port } = stack.use(await listenForPeers({ identity, listen, limits, clock, take, onFault }));
+      return await present(formatAuthority({ host: peers.host, port }));
+    },
+  };
+}
+
+/** Nothing of a workload leads to one of them. */
+export function peerPorts(
+  peers: PeersSettings | undefined,
+  workers: number,
+): readonly { readonly address: string; readonly port: number }[] {
+  if (peers === undefined || peers.port === 0) return [];
+  return Array.from({ length: workers }, (_, i) => ({
+    address: peers.address,
+    port: peerPortOf(peers, i + 1),
+  }));
+}

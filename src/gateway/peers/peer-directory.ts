@@ -1,0 +1,64 @@
+// Where other gateways are: what the store says of them, kept for the time in which the store says nothing.
+
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { GatewayPresence, GatewayStore } from '../../store/gateway-store.ts';
+
+/** `gone` is proven: it said that it leaves, or the store never heard of it. */
+export type PeerPlace =
+  | { readonly kind: 'at'; readonly address: string }
+  | { readonly kind: 'gone' }
+  /** It is there, or was a moment ago, and nobody can be sent to it. */
+  | { readonly kind: 'unreachable' };
+
+export class PeerDirectory {
+  readonly #store: Pick<GatewayStore, 'find' | 'current'>;
+  /** The addresses of processes, which never change. */
+  readonly #addresses = new Map<string, string>();
+
+  constructor(store: Pick<GatewayStore, 'find' | 'current'>) {
+    this.#store = store;
+  }
+
+  /** Learns who is there. Throws ProxyError `store_unavailable`. */
+  async learn(): Promise<void> {
+    for (const one of await this.#store.current(defaultLimits.peersKnownMax)) this.#keep(one);
+  }
+
+  /** Throws ProxyError `peer_unreachable` where the store does not say. */
+  async find(incarnation: string): Promise<PeerPlace> {
+    const address = this.#addresses.get(incarnation);
+    if (address !== undefined) return { kind: 'at', address };
+    const found = await this.#ask(incarnation);
+    if (found === undefined || found.state === 'left') return { kind: 'gone' };
+    if (found.peerAddress === undefined) return { kind: found.isCurrent ? 'unreachable' : 'gone' };
+    this.#keep(found);
+    return { kind: 'at', address: found.peerAddress };
+  }
+
+  /** It could not be reached: whether the store knows that it is gone. Throws as `find` does. */
+  async isGone(incarnation: string): Promise<boolean> {
+    const found = await this.#ask(incarnation);
+    const isGone = found === undefined || found.state === 'left' || !found.isCurrent;
+    if (isGone) this.#addresses.delete(incarnation);
+    return isGone;
+  }
+
+  async #ask(incarnation: string): Promise<GatewayPresence | undefined> {
+    try {
+      return await this.#store.find(incarnation);
+    } catch (error) {
+      throw new ProxyError('peer_unreachable', 'it is not known which gateway has the tunnel', {
+        cause: error,
+      });
+    }
+  }
+
+  #keep({ incarnation, peerAddress }: GatewayPresence): void {
+    if (peerAddress === undefined) return;
+    const [oldest] = this.#addresses.keys();
+    if (oldest !== undefined && this.#addresses.size >= defaultLimits.peersKnownMax)
+      this.#addresses.delete(oldest);
+    this.#addresses.set(incarnation, peerAddress);
+  }
+}

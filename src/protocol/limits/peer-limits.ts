@@ -1,0 +1,42 @@
+// What gateways may cost each other.
+
+import { fixedRow, row } from './limit-row.ts';
+
+export const peerLimits = {
+  peerSplicesMax: row(
+    1_024,
+    'limit_exceeded',
+    'Agents that are led to the gateway that has their tunnel: each is two connections and what waits on them, about 100 KB.',
+  ),
+  peerConnectionsMax: row(
+    4_096,
+    'peer_unreachable',
+    'Connections of other gateways: each leads to one tunnel; whoever comes above it is cut off before TLS.',
+  ),
+  peerConnectTimeoutMs: fixedRow(
+    2_000,
+    'peer_unreachable',
+    'A gateway of the same network responds in milliseconds; the agent tries again.',
+  ),
+  peerReplyTimeoutMs: fixedRow(
+    2_000,
+    'peer_unreachable',
+    'What another gateway leads here is said with its first octets.',
+  ),
+  peersKnownMax: fixedRow(
+    1_024,
+    'internal',
+    'Addresses of gateways that are known without the store; the one that is known longest makes room.',
+  ),
+  gatewayNoteMs: fixedRow(3_000, 'internal', 'Three of these fit into a lease.'),
+  gatewayLeaseMs: fixedRow(
+    10_000,
+    'internal',
+    'A gateway that says nothing for so long and cannot be reached is gone; streams of its tunnels end then.',
+  ),
+  gatewayRememberedMs: fixedRow(
+    3_600_000,
+    'internal',
+    'Far behind the time for which an agent asks for a tunnel of it.',
+  ),
+};
