@@ -3,6 +3,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactElement, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { momentText, plural } from '../../model/display.ts';
+import { useDesk } from '../../parts/operator.ts';
 import type { LiveRow } from '../../model/live-rows.ts';
 import { EventLine, NoteLine } from './event-line.tsx';
 import { type LiveState, rowId } from './use-live-rows.ts';
@@ -163,6 +164,7 @@ function useMarkedInView({
 
 function NoRows({ state }: { readonly state: LiveState }): ReactElement {
   const { feed, filter } = state;
+  const { who } = useDesk();
   const { held, isSearching } = feed;
   if (isSearching || feed.connection.state === 'opening')
     return <div className="empty">Looking for events…</div>;
@@ -181,8 +183,14 @@ function NoRows({ state }: { readonly state: LiveState }): ReactElement {
   return (
     <div className="empty">
       <h2>Nothing has come through yet</h2>
-      <p>Start something behind the gateway, and it appears here while it runs:</p>
-      <p className="code">upstreamproxy run --gateway URL --token-file FILE -- COMMAND</p>
+      {who.by === 'link' ? (
+        <p>The command of this run has asked for nothing; what it asks for appears here.</p>
+      ) : (
+        <>
+          <p>Start something behind the gateway, and it appears here while it runs:</p>
+          <p className="code">upstreamproxy run --gateway URL --token-file FILE -- COMMAND</p>
+        </>
+      )}
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { plural } from '../../model/display.ts';
 import { withTerm } from '../../model/filter-language.ts';
 import { useKeys } from '../../parts/keys.ts';
 import { addressOf, go, type Place } from '../../parts/location.ts';
+import { useStableCall } from '../../parts/stable-call.ts';
 import { ExchangeDrawer } from '../exchange/exchange-drawer.tsx';
 import { FacetBar } from './facet-bar.tsx';
 import { FilterField } from './filter-field.tsx';
@@ -25,6 +26,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
     setMarked(id);
     show(text, id);
   };
+  const mark = useStableCall(openRow);
   const close = (): void => show(text, '');
   const toggle = (): void => {
     if (state.pausedBy === undefined) state.pause('reader');
@@ -65,7 +67,7 @@ export function LiveView({ place }: { readonly place: Place }): ReactElement {
         fold={() => setFolding(!isFolding)}
       />
       <div className="split">
-        <LiveList state={state} marked={marked} mark={openRow} isOpen={open !== ''} />
+        <LiveList state={state} marked={marked} mark={mark} isOpen={open !== ''} />
         {open === '' ? null : <ExchangeDrawer key={open} id={open} close={close} move={move} />}
       </div>
     </section>
