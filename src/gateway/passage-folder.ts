@@ -17,11 +17,12 @@ export interface PassageFolder {
 const prefix = 'workers-';
 const form = /^workers-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-/** Made in the state folder, which is there. Throws ProxyError `store_unavailable` if its lock cannot be had. */
+/** Made in the state folder, which nothing else may have needed yet. Throws ProxyError `store_unavailable` if its lock cannot be had. */
 export function openPassageFolder(
   { stateDirectory }: Pick<GatewayConfig, 'stateDirectory'>,
   stack: AsyncDisposableStack,
 ): PassageFolder {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   const holders = new ProcessHolders(join(stateDirectory, 'workers'));
   stack.defer(() => {
     holders.close();

@@ -43,6 +43,8 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
   #isAway = false;
   #isToldPast = false;
   readonly #listeners = new Set<() => void>();
+  /** Questions that have no response yet. */
+  readonly #waiting = new Set<() => void>();
   #asking: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pastTimer: NodeJS.Timeout | undefined;
@@ -82,14 +84,24 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
   async ask<T>(question: () => Promise<T>): Promise<T> {
     if (this.#isAway) throw storeIsAway();
     const begunMs = this.#ticks();
+    const given = Promise.withResolvers<T>();
+    const giveUp = (): void => given.reject(storeIsAway());
+    this.#waiting.add(giveUp);
+    // A link that carries nothing any more is noticed before the deadline of a statement.
+    const timer = setTimeout(() => void this.confirm(), defaultLimits.storeSlowMs);
+    timer.unref();
+    void (async () => question())().then(given.resolve, given.reject);
     try {
-      const result = await question();
+      const result = await given.promise;
       this.#saw(begunMs);
       return result;
     } catch (error) {
       const isUnavailable = error instanceof ProxyError && error.code === 'store_unavailable';
       if (isUnavailable && (await this.confirm())) throw storeIsAway(error);
       throw error;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(giveUp);
     }
   }
 
@@ -112,7 +124,7 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
   async #probe(): Promise<boolean> {
     const begunMs = this.#ticks();
     try {
-      await this.#options.probe();
+      await inTime(this.#options.probe());
       this.#saw(begunMs);
       this.#end();
       return false;
@@ -132,6 +144,7 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
     if (!this.#isAway) {
       this.#isAway = true;
       this.#options.onBegin?.(why);
+      for (const giveUp of this.#waiting) giveUp();
       // To the moment, however long the last question takes.
       const leftMs = Math.max(0, Math.ceil(this.#options.outageMs - this.awayMs)) + 1;
       this.#pastTimer = setTimeout(() => this.#tell(), Math.min(leftMs, timerMsMax));
@@ -161,6 +174,18 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
     clearTimeout(this.#pastTimer);
     this.#seenMs = this.#ticks();
     this.#options.onEnd?.(awayMs);
+  }
+}
+
+async function inTime(probe: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new ProxyError('store_unavailable', 'It did not respond in time.'));
+  }, defaultLimits.storeProbeTimeoutMs);
+  try {
+    await Promise.race([probe, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -281,3 +281,50 @@ test(
     history.check(await set.audit());
   },
 );
+
+test(
+  'a database that says nothing any more costs a reconnect some seconds, and no request, at gateways of several processes',
+  { skip },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const authority = createTestAuthority();
+    const origin = stack.use(await endlessOrigin(authority));
+    const pair = stack.use(
+      await gatewayPair({
+        rules: [{ name: 'api', hosts: ['api.test'] }],
+        authority,
+        config: { workers: 2, upstream: { ca: 'origins.pem', proxy: { url: origin.proxyUrl } } },
+      }),
+    );
+    const { database: server } = pair;
+    const agent = stack.use(await pair.set.startAgent({ gatewayUrl: pair.balancerUrl }));
+    const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
+    const history = new AuditHistory(({ path }) => String(path).split('/')[1] ?? '');
+    const get = async (path: string): Promise<void> =>
+      assert.equal(await history.request(path, () => getThrough(agent.relayPort, ca, path)), 200);
+    await get('/first/before');
+    const backends = (await server.run('SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()'))
+      .rows;
+    const frozen = [server.pid, ...backends.map(({ pid }) => Number(pid))];
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+    try {
+      await get('/first/during');
+      pair.moveTo(pair.other);
+      await get('/other/during');
+      pair.moveTo(pair.set.gateway);
+      await get('/first/again');
+    } finally {
+      for (const pid of frozen) process.kill(pid, 'SIGCONT');
+    }
+    await get('/first/after');
+    const exchanges = `SELECT event FROM audit WHERE kind = 'exchange' ORDER BY sequence`;
+    const events = async () =>
+      (await server.run(exchanges, 'state')).rows.map(
+        // An event as JSON.
+        (row) => JSON.parse(String(row['event'])) as Readonly<Record<string, unknown>>,
+      );
+    await waitUntil('all is delivered', async () => (await events()).length >= 5);
+    assert.equal((await events()).length, 5);
+    assert.deepEqual(history.counts, { requests: 5, failed: 0 });
+  },
+);

@@ -190,6 +190,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'storeSpoolKeptMs',
     'storeOutageMs',
     'storeProbeIntervalMs',
+    'storeSlowMs',
+    'storeProbeTimeoutMs',
     'storeRetryAfterSeconds',
     'carriedSessionBytesMax',
     'enrolRetryMsMax',

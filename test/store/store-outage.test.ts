@@ -110,3 +110,22 @@ test('every part of a store is asked by way of it, and gives what it gave', asyn
   ])
     await assert.rejects(question(), { code: 'store_unavailable', retryAfterSeconds: 5 });
 });
+
+test('a store that says nothing any more is away after some seconds, and whoever waits for it is told then', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const told: string[] = [];
+  await using outage = new StoreOutage({
+    probe: () => new Promise(() => undefined),
+    outageMs: 60_000,
+    onBegin: (why) => told.push(why),
+  });
+  const question = outage.ask(() => new Promise(() => undefined));
+  question.catch(() => undefined);
+  context.mock.timers.tick(999);
+  assert.deepEqual(told, []);
+  context.mock.timers.tick(1);
+  await Promise.resolve();
+  context.mock.timers.tick(3000);
+  await assert.rejects(question, { code: 'store_unavailable', retryAfterSeconds: 5 });
+  assert.deepEqual(told, ['It did not respond in time.']);
+});

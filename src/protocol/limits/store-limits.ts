@@ -58,6 +58,16 @@ export const storeLimits = {
     'store_unavailable',
     'How often a store that is away is asked whether it is back; nothing else asks it then.',
   ),
+  storeSlowMs: fixedRow(
+    1_000,
+    'store_unavailable',
+    'A statement that takes longer is no fault, but a reason to ask whether the store is there: a link can be dead without telling.',
+  ),
+  storeProbeTimeoutMs: fixedRow(
+    3_000,
+    'store_unavailable',
+    'How long the question has whether the store is there; whoever waits for the store waits no longer, and agents give up after `enrolTimeoutMs`.',
+  ),
   storeRetryAfterSeconds: fixedRow(
     5,
     'store_unavailable',
