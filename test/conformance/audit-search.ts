@@ -179,6 +179,22 @@ export function auditSearchConformance(open: () => Promise<Store>): void {
     assert.deepEqual([ids, pages], [['new'], 1]);
   });
 
+  test('once an event of a time to come is gone, a search since a time looks at little again', async () => {
+    await using store = await open();
+    await store.audit.append([foundEntry('future', { timeMs: 9_000_000_000 })]);
+    await store.audit.append(numbers(200).map((n) => foundEntry(`old${n}`, { timeMs: 1000 + n })));
+    assert.equal(await store.audit.prune({ keepEvents: 200, batch: 1 }), 1);
+    await store.audit.append([foundEntry('after', { timeMs: 2000 })]);
+    await store.audit.append([foundEntry('new', { timeMs: 500_000 })]);
+    const { ids, pages } = await idsOf(store, {
+      fromMs: 400_000,
+      host: 'example.com',
+      limit: 10,
+      lookMax: 10,
+    });
+    assert.deepEqual([ids, pages], [['new'], 1]);
+  });
+
   test('a period gives the events of its time in their order, also where many are of one moment', async () => {
     await using store = await open();
     const times = [5, 3, 9, 5, 1, 5, 7, 5] as const;

@@ -37,7 +37,8 @@ export const auditIndexesScript = `
   BEGIN
     INSERT INTO audit_mark (sequence, high_ms)
       SELECT (SELECT max(sequence) FROM audit), high.ms FROM (SELECT max(time_ms) AS ms FROM audit) AS high
-      WHERE high.ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM audit_mark WHERE high_ms > high.ms - 10000)
+      WHERE high.ms NOT BETWEEN coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000)
+        AND coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000) + 10000
     ON CONFLICT (sequence) DO NOTHING;
     RETURN NULL;
   END $$;

@@ -61,12 +61,13 @@ export function writeAudit(database: SqliteDatabase, { records, holder }: AuditB
   });
 }
 
-/** No event so far is of a later time; one such mark in ten seconds is enough. */
+/** No event so far is of a later time; one such mark in ten seconds is enough, and one when the latest event is gone. */
 function markTime(database: SqliteDatabase): void {
   database.run(
     `INSERT INTO audit_mark (sequence, high_ms)
      SELECT (SELECT max(sequence) FROM audit), high.ms FROM (SELECT max(time_ms) AS ms FROM audit) AS high
-     WHERE high.ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM audit_mark WHERE high_ms > high.ms - 10000)
+     WHERE high.ms NOT BETWEEN coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000)
+       AND coalesce((SELECT high_ms FROM audit_mark ORDER BY sequence DESC LIMIT 1), -1000000000000000) + 10000
      ON CONFLICT (sequence) DO NOTHING`,
   );
 }
