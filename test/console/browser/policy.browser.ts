@@ -63,6 +63,8 @@ test('a policy is written, published with why, seen with its text, compared, and
   assert.equal(await page.getByRole('button', { name: 'Publish main' }).count(), 0);
   await write(page, rule('first', 'docs.example.com'));
   await page.getByText('the first version of main').waitFor();
+  await page.getByRole('button', { name: 'Replay the newest events' }).click();
+  await page.getByText(/0 decisions made again/).waitFor();
   await page.getByLabel('Why').fill(hostile);
   await page.getByRole('button', { name: 'Publish main' }).click();
   const first = page.getByRole('article', { name: 'main@1' });

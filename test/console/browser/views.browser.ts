@@ -193,6 +193,8 @@ test('a request is explained, and a draft is checked and explained beside the po
   await page.getByLabel('A policy file').fill('rules:\n  - name: open\n    hosts: api.example.com\n');
   await page.getByRole('button', { name: 'Check the draft' }).click();
   await page.getByText(/It can be taken: 1 rule/).waitFor();
+  await page.getByRole('button', { name: 'Replay the newest events' }).click();
+  await page.getByText('Would break').waitFor();
   await page.getByLabel('Explain', { exact: true }).fill('POST https://api.example.com/v1/items');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByText('what no rule allows is denied').waitFor();

@@ -11,6 +11,7 @@ import { useDesk } from '../../parts/operator.ts';
 import { Segments } from '../../parts/segments.tsx';
 import { DraftText } from './draft-text.tsx';
 import { type Diffed, PublishDraft } from './publish-draft.tsx';
+import { ReplayDraft } from './replay-draft.tsx';
 
 type Checked = OutputOf<'checkPolicy'>;
 
@@ -80,6 +81,7 @@ export function CheckDraft({ draft, change, mode }: CheckDraftProps): ReactEleme
         />
         <Outcome told={told} />
       </section>
+      {told.checked?.ok === true ? <ReplayDraft draft={draft} /> : null}
       {isStored && told.checked?.ok === true ? (
         <PublishDraft draft={draft} diff={told.diff} onPublished={(seen) => edit({ ...draft, seen })} />
       ) : null}
