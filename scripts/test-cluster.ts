@@ -1,4 +1,4 @@
-// `npm run test:cluster -- [--rounds N] [--outage-seconds N]`: what of several gateways takes too long for `npm test`: the races of two
+// `npm run test:cluster -- [--rounds N] [--outage-seconds N] [--streams N]`: what of several gateways takes too long for `npm test`: the races of two
 // gateways on one PostgreSQL server, many thousand times each, and scenarios in which a part of the service fails.
 
 import { spawn } from 'node:child_process';
@@ -10,17 +10,22 @@ import { postgresBinaries } from '../test/support/postgres-server.ts';
 
 const roundsDefault = 10_000;
 const outageSecondsDefault = 60;
+const streamsDefault = 100;
+/** Without network between agents and gateways. */
+const cutSeconds = 20;
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: String(roundsDefault) },
     'outage-seconds': { type: 'string', default: String(outageSecondsDefault) },
+    streams: { type: 'string', default: String(streamsDefault) },
   },
 });
 const [rounds, outageSeconds] = [Number(values.rounds), Number(values['outage-seconds'])];
-for (const number of [rounds, outageSeconds])
+const streams = Number(values.streams);
+for (const number of [rounds, outageSeconds, streams])
   if (!Number.isSafeInteger(number) || number < 1)
-    throw new Error('--rounds and --outage-seconds take a whole number from 1 on');
+    throw new Error('--rounds, --outage-seconds and --streams take a whole number from 1 on');
 
 const binaries = postgresBinaries();
 if ('missing' in binaries) throw new Error(binaries.missing);
@@ -34,6 +39,16 @@ interface Part {
 }
 
 const parts: readonly Part[] = [
+  {
+    what: `gateways replaced, one killed, and ${cutSeconds} s without network, under about ${streams} streams`,
+    pattern: '/^scenario [abc]/',
+    file: 'test/e2e/gateway-fleet.test.ts',
+    environment: {
+      // Downloads, uploads, WebSockets and event streams.
+      UPSTREAMPROXY_CLUSTER_EACH: String(Math.ceil(streams / 4)),
+      UPSTREAMPROXY_CLUSTER_OUTAGE_SECONDS: String(cutSeconds),
+    },
+  },
   {
     what: `${rounds} rounds of each race`,
     pattern: '/^races: postgres/',
@@ -55,6 +70,8 @@ async function run({ what, pattern, file, environment }: Part): Promise<boolean>
     [
       '--disable-warning=ExperimentalWarning',
       '--test',
+      // Some runs of node:test do not end behind the last test.
+      '--test-force-exit',
       '--test-reporter=spec',
       `--test-name-pattern=${pattern}`,
       file,

@@ -30,6 +30,8 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly url: string;
   /** Everything that it logged so far. */
   readonly log: () => string;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
   close(): Promise<void>;
 }
 
@@ -67,9 +69,14 @@ export async function startGatewayProcess(
     if (url !== undefined) resolve(url);
   });
   const close = (): Promise<void> => endChild(child);
+  // One of the two is there.
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 0));
+  });
   try {
     const url = await promise;
-    return { pid: child.pid ?? 0, url, log: () => said.join('\n'), close, [Symbol.asyncDispose]: close };
+    const log = (): string => said.join('\n');
+    return { pid: child.pid ?? 0, url, log, ended, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -62,6 +62,9 @@ export async function requestThrough(
   const { method = 'GET', path, body } = options;
   const request = https.request({ agent, host: target.host, port: target.port, method, path });
   const responded = once(request, 'response') as Promise<[IncomingMessage]>;
+  // Its connection may break while the body waits, or behind the head of the response: whoever asks next is told.
+  responded.catch(() => undefined);
+  request.on('error', () => undefined);
   if (body === undefined) request.end();
   else {
     for await (const chunk of body) {

@@ -1,0 +1,158 @@
+// Several gateways as one service: two processes on one database, a balancer that knows nothing of them, agents, and exchanges that run while
+// gateways and connections go. `npm run test:cluster` has more of everything, and prints the figures.
+
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { mustRun } from '../support/command.ts';
+import { type Fleet, openFleet } from '../support/gateway-fleet.ts';
+import { keepAsking, startExchanges } from '../support/long-exchanges.ts';
+import { postgresBinaries } from '../support/postgres-server.ts';
+import { launcher, waitUntil } from '../support/program.ts';
+import type { ProxyTarget } from '../support/proxy-client.ts';
+
+const binaries = postgresBinaries();
+const skip = 'missing' in binaries ? binaries.missing : false;
+/** Of downloads, uploads, WebSockets and event streams each. */
+const each = Number(process.env['UPSTREAMPROXY_CLUSTER_EACH'] ?? 3);
+const bodyBytes = Number(process.env['UPSTREAMPROXY_CLUSTER_BODY_BYTES'] ?? 1_000_000);
+const outageMs = 1000 * Number(process.env['UPSTREAMPROXY_CLUSTER_OUTAGE_SECONDS'] ?? 1);
+/** What takes long is for `npm run test:cluster`. */
+const isWhole = process.env['UPSTREAMPROXY_CLUSTER_EACH'] !== undefined;
+
+/** One whose tunnel is at each gateway. */
+async function twoAgents(fleet: Fleet): Promise<readonly ProxyTarget[]> {
+  return [(await fleet.startAgent(0)).target, (await fleet.startAgent(1)).target];
+}
+
+/** Has a gateway end while exchanges run through it. Gives what the command said, and how it ended. */
+async function drain(
+  fleet: Fleet,
+  number: number,
+  how: 'signal' | 'command',
+): Promise<{ readonly ended: Promise<readonly [said: unknown, code: unknown]> }> {
+  const gateway = fleet.gateways[number];
+  assert.ok(gateway !== undefined);
+  const said =
+    how === 'signal'
+      ? process.kill(gateway.pid, 'SIGTERM')
+      : mustRun(launcher, ['gateway', 'drain', '--config', fleet.configFiles[number] ?? '']);
+  await waitUntil('it is not ready any more', async () => (await fleet.readiness(number)) === 503);
+  return { ended: Promise.all([said, gateway.ended]) };
+}
+
+/** Each request that the origin saw has one event, of whichever gateway. Gives those that say that something failed. */
+async function failedEvents(fleet: Fleet): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { requests } = fleet.origin;
+  await waitUntil('the audit has all', async () => (await fleet.exchanges()).length >= requests);
+  const events = await fleet.exchanges();
+  assert.equal(events.length, requests);
+  return events.filter(
+    ({ errorCode, status, verdict }) =>
+      verdict !== 'allow' || errorCode !== undefined || Number(status) >= 400,
+  );
+}
+
+function tell(t: TestContext, figures: string): void {
+  t.diagnostic(figures);
+}
+
+const whole = skip === false && !isWhole ? 'of npm run test:cluster' : skip;
+
+test(
+  'scenario a: gateways are replaced one after the other, and no request fails',
+  { skip: whole },
+  async (t) => {
+    await using fleet = await openFleet(2);
+    const targets = await twoAgents(fleet);
+    const stop = new AbortController();
+    const asking = targets.map((target) => keepAsking(target, stop.signal));
+    const failed: string[] = [];
+    let count = 0;
+    let running = startExchanges(targets, fleet.origin, { each, bodyBytes });
+    await running.batch.halfway(running.count);
+    const finish = async (): Promise<void> => {
+      running.batch.release();
+      failed.push(...(await running.failed));
+      count += running.count;
+    };
+    for (const [number, how] of [
+      [0, 'signal'],
+      [1, 'command'],
+    ] as const) {
+      const { ended } = await drain(fleet, number, how);
+      // What begins now is not for the gateway that ends, which still has the ones before.
+      const next = startExchanges(targets, fleet.origin, { each, bodyBytes });
+      await next.batch.halfway(next.count);
+      await finish();
+      const [said, code] = await ended;
+      assert.equal(code, 0);
+      if (how === 'command') assert.equal(said, 'the gateway has ended\n');
+      await fleet.restart(number);
+      running = next;
+    }
+    await finish();
+    stop.abort();
+    const asked = await Promise.all(asking);
+    failed.push(...asked.flatMap((one) => one.failed));
+    const short = asked.reduce((sum, one) => sum + one.asked, 0);
+    const slowestMs = Math.round(Math.max(...asked.map((one) => one.slowestMs)));
+    tell(
+      t,
+      `a: ${count} long exchanges and ${short} short requests while both gateways were replaced, ${failed.length} failed; the slowest short one took ${slowestMs} ms`,
+    );
+    assert.deepEqual(failed, []);
+    assert.deepEqual(await failedEvents(fleet), []);
+  },
+);
+
+test('scenario b: a gateway that is killed takes only what ran through it', { skip: whole }, async (t) => {
+  await using fleet = await openFleet(2);
+  const targets = await twoAgents(fleet);
+  const running = startExchanges(targets, fleet.origin, { each, bodyBytes });
+  await running.batch.halfway(running.count);
+  const gateway = fleet.gateways[0];
+  assert.ok(gateway !== undefined);
+  process.kill(gateway.pid, 'SIGKILL');
+  await gateway.ended;
+  const fromMs = performance.now();
+  // The session whose tunnel was there.
+  const once = new AbortController();
+  const asking = keepAsking(targets[0] ?? assert.fail(), once.signal);
+  once.abort();
+  const asked = await asking;
+  const backMs = Math.round(performance.now() - fromMs);
+  assert.deepEqual(asked.failed, []);
+  running.batch.release();
+  const failed = await running.failed;
+  tell(
+    t,
+    `b: of ${running.count} exchanges ${failed.length} failed, all of the killed gateway; its session went on after ${backMs} ms`,
+  );
+  assert.equal(failed.length, running.count / 2);
+  assert.ok(failed.every((one) => Number(/ (\d+):/.exec(one)?.[1]) % 2 === 0));
+  // Its next process tells what it left open.
+  await fleet.restart(0);
+  assert.equal((await failedEvents(fleet)).length, failed.length);
+});
+
+test('scenario c: connections that find nobody for a while lose nothing', { skip: whole }, async (t) => {
+  await using fleet = await openFleet(2);
+  const targets = await twoAgents(fleet);
+  const running = startExchanges(targets, fleet.origin, { each, bodyBytes });
+  await running.batch.halfway(running.count);
+  fleet.balancer.close();
+  running.batch.release();
+  await wait(outageMs);
+  fleet.balancer.open();
+  const fromMs = performance.now();
+  const failed = await running.failed;
+  const lateMs = Math.round(performance.now() - fromMs);
+  tell(
+    t,
+    `c: ${running.count} exchanges without any connection for ${outageMs / 1000} s, ${failed.length} failed; all were over ${lateMs} ms after it`,
+  );
+  assert.deepEqual(failed, []);
+  assert.deepEqual(await failedEvents(fleet), []);
+});
