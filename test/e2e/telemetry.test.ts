@@ -249,3 +249,39 @@ test("a rule goes on with the client's trace, to the origin; without it the clie
   assert.equal(seen[2]?.headers['tracestate'], 'a=1');
   assert.equal(spans.filter(({ kind }) => kind === 'SPAN_KIND_SERVER').length, 1);
 });
+
+test('of several workers each sends its own events, and one of them the metrics of all', async () => {
+  await using stack = new AsyncDisposableStack();
+  const receiver = stack.use(await otlpReceiver());
+  const { get } = stack.use(
+    await openScene(
+      {
+        otlp: {
+          endpoint: `http://127.0.0.1:${receiver.port}`,
+          tracesSampled: 1,
+          metricsIntervalSeconds: 1,
+        },
+      },
+      { workers: 2 },
+    ),
+  );
+  for (let i = 0; i < 4; i += 1) assert.equal((await get('/hello')).status, 200);
+  const metricsSent = () => receiver.received.filter(({ path }) => path === '/v1/metrics');
+  const allowed = (): number =>
+    receiver
+      .metrics()
+      .filter(({ name }) => name === 'upstreamproxy.events')
+      .flatMap(({ sum }) => sum.dataPoints)
+      .filter((point) => attributesOf(point)['verdict'] === 'allow')
+      .reduce((most, { asDouble }) => Math.max(most, asDouble), 0);
+  const helloCount = (): number =>
+    receiver
+      .spans()
+      .filter((span) => attributesOf(span)['url.path'] === '/hello' && span['kind'] === 'SPAN_KIND_SERVER')
+      .length;
+  await receiver.until(() => metricsSent().length >= 3 && allowed() === 4 && helloCount() === 4);
+  const senders = metricsSent().map(
+    ({ message }) => attributesOf(message['resourceMetrics'][0].resource)['service.instance.id'],
+  );
+  assert.equal(new Set(senders).size, 1);
+});

@@ -194,8 +194,7 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
       this.#lose(full === undefined ? 'it is closed' : 'its queue is full');
       return;
     }
-    this.#push(entry);
-    this.#onTaken?.(event, entry.json);
+    this.#push(entry, event);
     if (!this.#running && this.#queue.length >= defaultLimits.auditBatchEventsMax) this.#start();
     else this.#arm();
   }
@@ -257,7 +256,8 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
     this.#lost += 1;
   }
 
-  #push(entry: AuditEntry): void {
+  #push(entry: AuditEntry, event: AuditEvent): void {
+    this.#onTaken?.(event, entry.json);
     this.#queue.push(entry);
     this.#queueBytes += entry.json.length;
     this.#share.add(entry);
@@ -344,20 +344,19 @@ export class AuditLog implements ExchangeSink, DurableAuditSink, AsyncDisposable
   #reportLost(): void {
     const count = this.#lost;
     this.#lost = 0;
-    this.#push(
-      this.#entryOf({
-        v: auditEventVersion,
-        id: newEventId(),
-        time: new Date().toISOString(),
-        kind: 'alarm',
-        action: 'audit_events_lost',
-        traceId: newTraceId(),
-        verdict: 'error',
-        errorCode: 'audit_unavailable',
-        message: `${count} audit events were lost because the audit could not take them.`,
-        details: { count },
-      }),
-    );
+    const event: AuditEvent = {
+      v: auditEventVersion,
+      id: newEventId(),
+      time: new Date().toISOString(),
+      kind: 'alarm',
+      action: 'audit_events_lost',
+      traceId: newTraceId(),
+      verdict: 'error',
+      errorCode: 'audit_unavailable',
+      message: `${count} audit events were lost because the audit could not take them.`,
+      details: { count },
+    };
+    this.#push(this.#entryOf(event), event);
   }
 
   #failed(error: ProxyError): void {

@@ -27,7 +27,7 @@ const eventsPerTurn = 64;
 /** The operator wrote the address, so a private network is as good as a public one. */
 const anyNetwork = ['0.0.0.0/0', '::/0'] as const;
 
-export class SyslogConnection implements Disposable {
+export class SyslogConnection implements AsyncDisposable {
   readonly #options: SyslogConnectionOptions;
   #socket: Socket | undefined;
 
@@ -43,16 +43,25 @@ export class SyslogConnection implements Disposable {
       await written(socket, frames, end);
       return { outcome: 'taken', refused: 0 };
     } catch (error) {
-      this[Symbol.dispose]();
+      this.#socket?.destroy();
+      this.#socket = undefined;
       const { host, port } = this.#options;
       const why = end.aborted ? 'it takes nothing in time' : faultReason(error);
       return { outcome: 'later', reason: `${host}:${port}: ${why}` };
     }
   }
 
-  [Symbol.dispose](): void {
-    this.#socket?.destroy();
+  /** Says to the receiver that this is the end (RFC 5425 §4.4). */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const socket = this.#socket;
     this.#socket = undefined;
+    if (socket === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, defaultLimits.telemetryCloseTimeoutMs);
+    socket.end(resolve);
+    await promise;
+    clearTimeout(timer);
+    socket.destroy();
   }
 
   async #framesOf(batch: readonly string[]): Promise<Buffer> {

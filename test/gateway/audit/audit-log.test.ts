@@ -264,6 +264,24 @@ test('a half-full queue is unhealthy, a full one loses events and says how many 
   assert.equal(faults.length, 1);
 });
 
+test('who is told of events is told of each that is taken, as it is stored, and of those that were lost', async () => {
+  const told: (readonly [string, string])[] = [];
+  const store = new UncertainStore();
+  const log = await openAuditLog({
+    store,
+    limits: { ...defaultLimits, auditQueueEventsMax: 2, auditFlushDelayMs: 1_000_000 },
+    onTaken: ({ id }, json) => told.push([id, json]),
+  });
+  for (const id of ['1', '2', 'lost']) log.append(eventOf(id));
+  await log.close();
+  assert.deepEqual(
+    told,
+    [...store.entries.values()].map(({ id, json }) => [id, json]),
+  );
+  assert.equal(told.length, 3);
+  assert.match(told[2]?.[1] ?? '', /audit_events_lost/);
+});
+
 test('the bytes of the queue are bounded too', async () => {
   const { log } = await openTestLog({ auditQueueBytesMax: 2000, auditFlushDelayMs: 1_000_000 });
   log.append(eventOf('a', { path: `/${'x'.repeat(1000)}` }));

@@ -102,5 +102,6 @@ test('a receiver that talks loses its connection', async () => {
   );
   const connection = connectionTo(receiver.port, stack);
   await connection.deliver([event('e')], never);
+  await waitUntil('there is a connection', () => receiver.connections() === 1);
   await waitUntil('the connection is gone', () => receiver.sockets.size === 0);
 });
