@@ -9,17 +9,13 @@ import { OtlpWriter, type Origin } from './otlp-writer.ts';
 import { traceOf } from './trace-context.ts';
 import { spanIdOf } from './trace-sampling.ts';
 
-/** So many events are read before the streams have their turn. */
-const eventsPerTurn = 32;
+/** So many events are written before the streams have their turn. */
+const eventsPerTurn = 16;
 
-export async function traceRequest(batch: readonly string[], origin: Origin): Promise<Uint8Array> {
-  const spans: Span[] = [];
-  await eachEvent(batch, (event) => spans.push(...exchangeSpans(event)));
-  const writer = new OtlpWriter();
-  writer.scoped(origin, () => {
-    for (const span of spans) writer.message(2, () => writeSpan(writer, span));
+export function traceRequest(batch: readonly string[], origin: Origin): Promise<Uint8Array> {
+  return writtenInTurns(batch, origin, (writer, event) => {
+    for (const span of exchangeSpans(event)) writer.message(2, () => writeSpan(writer, span));
   });
-  return writer.finish();
 }
 
 function writeSpan(writer: OtlpWriter, span: Span): void {
@@ -42,19 +38,10 @@ function severityOf({ kind, verdict }: AuditEvent): keyof typeof severities {
 }
 
 /** The body is the event as the audit has it. */
-export async function logRequest(
-  batch: readonly string[],
-  origin: Origin,
-  nowMs: number,
-): Promise<Uint8Array> {
-  const events: AuditEvent[] = [];
-  await eachEvent(batch, (event) => events.push(event));
-  const writer = new OtlpWriter();
-  writer.scoped(origin, () => {
-    for (const [i, event] of events.entries())
-      writer.message(2, () => writeLog(writer, event, { json: batch[i] ?? '', nowMs }));
+export function logRequest(batch: readonly string[], origin: Origin, nowMs: number): Promise<Uint8Array> {
+  return writtenInTurns(batch, origin, (writer, event, json) => {
+    writer.message(2, () => writeLog(writer, event, { json, nowMs }));
   });
-  return writer.finish();
 }
 
 function writeLog(
@@ -167,10 +154,19 @@ function isTraceId(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text);
 }
 
-/** Of each event of a batch, with turns for others in between. The JSON is our own. */
-async function eachEvent(batch: readonly string[], take: (event: AuditEvent) => void): Promise<void> {
-  for (const [i, json] of batch.entries()) {
-    if (i > 0 && i % eventsPerTurn === 0) await nextTurn();
-    take(JSON.parse(json) as AuditEvent);
+/** A resource for each turn: a request has any number of them, so nothing of one turn waits for the next. The JSON is our own. */
+async function writtenInTurns(
+  batch: readonly string[],
+  origin: Origin,
+  write: (writer: OtlpWriter, event: AuditEvent, json: string) => void,
+): Promise<Uint8Array> {
+  const writer = new OtlpWriter();
+  for (let from = 0; from < batch.length; from += eventsPerTurn) {
+    if (from > 0) await nextTurn();
+    writer.scoped(origin, () => {
+      for (const json of batch.slice(from, from + eventsPerTurn))
+        write(writer, JSON.parse(json) as AuditEvent, json);
+    });
   }
+  return writer.finish();
 }

@@ -9,7 +9,7 @@ import type { MetricFamily } from '../../../src/gateway/telemetry/metric-family.
 import { logRequest, metricsRequest, traceRequest } from '../../../src/gateway/telemetry/otlp-messages.ts';
 import { refusedItems } from '../../../src/gateway/telemetry/otlp-writer.ts';
 import { spanIdOf } from '../../../src/gateway/telemetry/trace-sampling.ts';
-import { attributesOf, hexOf, partialSuccess, readOtlp } from '../../support/otlp-receiver.ts';
+import { attributesOf, type Decoded, hexOf, partialSuccess, readOtlp } from '../../support/otlp-receiver.ts';
 
 const origin = {
   version: '1.2.3',
@@ -65,6 +65,31 @@ test('traces are read as they were meant, by the published protocol', async () =
   assert.equal(attributesOf(root)['server.address'], 'api.test');
   assert.equal(broken.status.code, 'STATUS_CODE_ERROR');
   assert.equal(attributesOf(broken)['error.type'], 'timeout');
+});
+
+test('a batch is written in turns, and others have theirs in between', async () => {
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    immediate = setImmediate(count);
+  };
+  let immediate = setImmediate(count);
+  try {
+    const batch = Array.from({ length: 200 }, (_, i) => JSON.stringify({ ...event, id: `e${i}` }));
+    const traces = readOtlp('/v1/traces', await traceRequest(batch, origin));
+    assert.ok(turns >= 10, `${turns} turns`);
+    const ids = traces['resourceSpans']
+      .flatMap(({ scopeSpans }: Decoded) => scopeSpans)
+      .flatMap(({ spans }: Decoded) => spans)
+      .map((span: Decoded) => attributesOf(span)['upstreamproxy.event_id'])
+      .filter((id: unknown) => id !== undefined);
+    assert.deepEqual(
+      ids,
+      batch.map((_, i) => `e${i}`),
+    );
+  } finally {
+    clearImmediate(immediate);
+  }
 });
 
 test('a log record has the event as the audit has it', async () => {
