@@ -114,6 +114,7 @@ test('the program is in few pieces, in which packages of others are not, and the
       if (!/^(?:\.\/|\.\.\/program\/|node:)/.test(specifier))
         others.add(specifier.replace(/^(@[^/]+\/)?([^/]+).*/, '$1$2'));
   assert.deepEqual([...others].toSorted(), [
+    '@bufbuild/protobuf',
     '@marcbachmann/cel-js',
     'jose',
     'pg',
