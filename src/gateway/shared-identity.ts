@@ -1,7 +1,6 @@
 // What all workers of a gateway have in common, made once before any of them starts: keys, authority, store, and the certificate of the
 // public port, which the supervisor keeps fresh for them.
 
-import { mkdir } from 'node:fs/promises';
 import type { GatewayConfig } from './config/config.ts';
 import { openConfiguredStore } from './config/store-settings.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
@@ -20,8 +19,6 @@ export async function makeSharedFiles(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   await using _store = await openConfiguredStore(config, environment);
-  // For what the workers pass to each other; where the keys are elsewhere, nothing else makes it.
-  await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
   const { interception, signingKey } = identityPlaces(config);
   await interception.open(clock());
   await signingKey.open();
