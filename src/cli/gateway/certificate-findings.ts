@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { RuleTrust } from '../../gateway/forward/rule-trust.ts';
 import { openIdentity } from '../../gateway/gateway-identity.ts';
+import { identityPlaces } from '../../gateway/identity-places.ts';
 import { checkCertificates } from '../../pki/pem.ts';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import { asProxyError } from '../../protocol/error.ts';
@@ -15,7 +16,10 @@ import type { Finding } from './place-findings.ts';
 
 export async function certificateFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
   const { upstream, trust } = config;
-  const findings = [...(await identityFindings(config, nowMs))];
+  const findings = [
+    ...(await sharedIdentityFindings(config, nowMs)),
+    ...(await identityFindings(config, nowMs)),
+  ];
   const authorities: readonly (readonly [YamlPath, string])[] = [
     ...upstream.ca.map((path, i) => [['upstream', 'ca', i], path] as const),
     ...(upstream.proxy?.ca ?? []).map((path, i) => [['upstream', 'proxy', 'ca', i], path] as const),
@@ -32,6 +36,26 @@ export async function certificateFindings(config: GatewayConfig, nowMs: number):
       await RuleTrust.open({ [name]: path });
     } catch (error) {
       findings.push({ at: ['trust', name, 'file'], message: asProxyError(error).message });
+    }
+  }
+  return findings;
+}
+
+/** What several gateways share has to be there and be taken by this one; what is a gateway's own is made at its first start. */
+async function sharedIdentityFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
+  if (!config.identity.isGiven) return [];
+  const { signingKey, interception, server } = identityPlaces(config);
+  const wanted = [
+    () => signingKey.read(),
+    () => interception.read(nowMs),
+    ...(config.tls === 'self' ? [() => server.read(nowMs)] : []),
+  ];
+  const findings: Finding[] = [];
+  for (const read of wanted) {
+    try {
+      await read();
+    } catch (error) {
+      findings.push({ at: ['identity'], message: asProxyError(error).message });
     }
   }
   return findings;

@@ -1,0 +1,172 @@
+// docs/guides/several-gateways.md: its configuration and its HAProxy before two gateways on one database, with a gateway that is replaced; its
+// manifests without a cluster.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+
+import { mustRun, runCommand } from '../support/command.ts';
+import { deploy, type Deployment } from '../support/deployment.ts';
+import { freePort } from '../support/free-port.ts';
+import { postgresBinaries, startPostgres } from '../support/postgres-server.ts';
+import { endChild, launcher, startGatewayProcess, waitUntil } from '../support/program.ts';
+import { agentThrough, requestThrough, type ProxyTarget } from '../support/proxy-client.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { createTestAuthority, type TestAuthority } from '../support/test-authority.ts';
+import { skipWithout } from '../support/tools.ts';
+
+const guide = await readFile(new URL('../../docs/guides/several-gateways.md', import.meta.url), 'utf8');
+const binaries = postgresBinaries();
+
+function block(language: string, having: string): string {
+  const blocks = [...guide.matchAll(/^```(\w+)\n(.*?)^```$/gms)];
+  const found = blocks.find(([, of, body = '']) => of === language && body.includes(having));
+  assert.ok(found, having);
+  return found[2] ?? '';
+}
+
+/** As the guide has it, but for what is this machine's. */
+function configurationOfGuide(changes: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  // The guide's own.
+  const written = parse(block('yaml', '# gateway.yaml')) as Readonly<Record<string, unknown>>;
+  const { metrics: _, ...rest } = written;
+  const listen = { ...(written['listen'] as object), address: '127.0.0.1', port: 0 };
+  return {
+    ...rest,
+    listen,
+    publicNames: [...(written['publicNames'] as string[]), '127.0.0.1'],
+    trustedProxies: ['127.0.0.1/32'],
+    ...changes,
+  };
+}
+
+async function makeIdentity(folder: string): Promise<string> {
+  const directory = join(folder, 'identity');
+  await mkdir(directory, { mode: 0o700 });
+  const file = join(folder, 'maker.yaml');
+  await writeFile(file, stringify({ identity: { directory }, policy: 'observe' }));
+  await mustRun(launcher, ['identity', 'make', '--config', file]);
+  return directory;
+}
+
+async function startOrigin(authority: TestAuthority, stack: AsyncDisposableStack): Promise<number> {
+  const origin = createServer(authority.issue('api.test'), (_request, response) => response.end('hello'));
+  stack.defer(() => {
+    origin.closeAllConnections();
+    origin.close();
+  });
+  origin.listen(0, '127.0.0.1');
+  await once(origin, 'listening');
+  // A server that listens on a port has an AddressInfo.
+  return (origin.address() as AddressInfo).port;
+}
+
+/** HAProxy with the guide's file, which listens on `port` and leads to these. */
+async function startBalancer(
+  set: Deployment,
+  { port, gateways }: { readonly port: number; readonly gateways: readonly string[] },
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  const ports = gateways.map((url) => new URL(url).port);
+  const file = join(set.directory, 'haproxy.cfg');
+  const lines = block('haproxy', 'frontend agents')
+    .replace(/^ {2}bind :443$/m, `  bind 127.0.0.1:${port}`)
+    .replace('10.0.0.11:8443', `127.0.0.1:${ports[0]}`)
+    .replace('10.0.0.12:8443', `127.0.0.1:${ports[1]}`);
+  await writeFile(file, lines);
+  const haproxy = spawn('haproxy', ['-db', '-f', file], { cwd: set.directory, stdio: 'ignore' });
+  stack.defer(() => endChild(haproxy));
+}
+
+test(
+  'two gateways behind HAProxy serve one session, also while one of them is replaced',
+  { skip: 'missing' in binaries ? binaries.missing : skipWithout('haproxy') },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const authority = createTestAuthority();
+    const port = await startOrigin(authority, stack);
+    const database = stack.use(await startPostgres());
+    await database.run("CREATE DATABASE state ENCODING 'UTF8' TEMPLATE template0");
+    const shared = stack.use(await temporaryDirectory()).path;
+    const balancerPort = await freePort();
+    const balancer = `https://127.0.0.1:${balancerPort}`;
+    const config = configurationOfGuide({
+      identity: { directory: await makeIdentity(shared) },
+      store: database.url('state'),
+      publicOrigins: [balancer],
+      stateDirectory: 'state',
+    });
+    const rules = [{ name: 'api', hosts: ['api.test'], ports: [port], addresses: ['127.0.0.1/32'] }];
+    const set = stack.use(await deploy({ rules, hosts: { 'api.test': '127.0.0.1' }, authority, config }));
+    const otherFile = join(set.directory, 'other.yaml');
+    // Written by `deploy`: a map.
+    const written = parse(await readFile(set.configFile, 'utf8')) as Readonly<Record<string, unknown>>;
+    await writeFile(otherFile, stringify({ ...written, stateDirectory: 'other-state' }));
+    const other = stack.use(await startGatewayProcess(otherFile));
+    await startBalancer(set, { port: balancerPort, gateways: [set.gateway.url, other.url] }, stack);
+    const agent = stack.use(await set.startAgent({ gatewayUrl: balancer }));
+    const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
+    const target: ProxyTarget = { relayPort: agent.relayPort, host: 'api.test', port, ca };
+    const ask = async (path: string): Promise<string> => {
+      const client = await agentThrough(target);
+      const body = await text(await requestThrough(client, target, { path }));
+      client.destroy();
+      return body;
+    };
+    assert.equal(await ask('/before'), 'hello');
+    await set.gateway.close();
+    await waitUntil('the other one serves it', async () => (await ask('/after').catch(() => '')) === 'hello');
+    const events = (await set.audit()).filter(
+      ({ kind, verdict }) => kind === 'exchange' && verdict === 'allow',
+    );
+    assert.deepEqual(
+      events.map(({ path }) => path),
+      ['/before', '/after'],
+    );
+    assert.equal(new Set(events.map(({ sessionId }) => sessionId)).size, 1);
+  },
+);
+
+test('the first container of the manifests copies the Secret so that a gateway takes the keys', async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryDirectory()).path;
+  const made = await makeIdentity(folder);
+  const documents = parseAllDocuments(block('yaml', 'kind: Deployment'));
+  assert.deepEqual(
+    documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]),
+    [],
+  );
+  const manifest = documents[0]!.toJS();
+  const { initContainers, volumes } = manifest.spec.template.spec;
+  const { items } = volumes.find(({ name }: { name: string }) => name === 'identity').secret;
+  const files = (await readdir(made, { recursive: true })).filter((name) => /\.(?:pem|key)$/.test(name));
+  assert.deepEqual(items.map(({ path }: { path: string }) => path).toSorted(), files.toSorted());
+  for (const { key, path } of items) assert.ok(path.endsWith(key), key);
+  // As a Secret is mounted: readable for the group, through links.
+  const mounted = join(folder, 'mounted');
+  await cp(made, mounted, { recursive: true });
+  await mustRun('chmod', ['-R', 'g+rX', mounted]);
+  const [shell = '', option = '', line = ''] = initContainers[0].command;
+  const target = join(folder, 'own');
+  const here = line.replaceAll('/run/identity', mounted).replaceAll('/srv/upstreamproxy', target);
+  await mustRun(shell, [option, here]);
+  const file = join(folder, 'gateway.yaml');
+  const config = {
+    identity: { directory: join(target, 'identity') },
+    policy: 'observe',
+    stateDirectory: 'state',
+  };
+  await writeFile(file, stringify(config));
+  const { code, stderr } = await runCommand(launcher, ['gateway', '--check', '--config', file]);
+  assert.equal(code, 0, stderr);
+  await writeFile(file, stringify({ ...config, identity: { directory: mounted } }));
+  const direct = await runCommand(launcher, ['gateway', '--check', '--config', file]);
+  assert.notEqual(direct.code, 0);
+});
