@@ -187,16 +187,23 @@ async function contents(
           ? 'folder'
           : 'special';
     if (!counts(path.slice(folder.length + 1), kind)) continue;
-    found[path] =
+    const state =
       kind === 'file' ? await describeFile(path) : kind === 'link' ? `link to ${await readlink(path)}` : kind;
+    // One that goes while it is looked at is not there.
+    if (state !== undefined) found[path] = state;
   }
   return found;
 }
 
-async function describeFile(path: string): Promise<string> {
-  const { mode, uid } = await stat(path);
-  const hash = createHash('sha256').update(await readFile(path));
-  return `${hash.digest('hex')} ${mode.toString(8)} ${uid}`;
+async function describeFile(path: string): Promise<string | undefined> {
+  try {
+    const { mode, uid } = await stat(path);
+    const hash = createHash('sha256').update(await readFile(path));
+    return `${hash.digest('hex')} ${mode.toString(8)} ${uid}`;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** By command line or environment, whichever may be read. Zombies have neither. */

@@ -43,6 +43,7 @@ function configurationOfGuide(changes: Readonly<Record<string, unknown>>): Reado
     listen,
     publicNames: [...(written['publicNames'] as string[]), '127.0.0.1'],
     trustedProxies: ['127.0.0.1/32'],
+    peers: { listen: { address: '127.0.0.1', port: 0 } },
     ...changes,
   };
 }
