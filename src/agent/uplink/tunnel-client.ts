@@ -324,7 +324,9 @@ export class TunnelClient implements AsyncDisposable {
       this.#agreed.resolve(fault);
       if (fault !== undefined) logger.warn(`TLS of clients ends in the gateway: ${fault}`);
     };
-    if (exporter === undefined || !isOffered) return conclude(exporter === undefined ? noExporter : noOffer);
+    if (exporter === undefined) return conclude(noExporter);
+    // An older gateway: posture and doctor say so.
+    if (!isOffered) return this.#agreed.resolve(noOffer);
     void link.closed.then(() => this.#agreed.resolve('the tunnel was lost before'));
     const agreement = new LinkAgreement({
       ...this.#agreementFacts(exporter),
