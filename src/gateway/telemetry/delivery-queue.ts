@@ -2,6 +2,7 @@
 // waits; what finds the queue full, or a receiver that takes nothing, is dropped and counted.
 
 import { setTimeout as wait } from 'node:timers/promises';
+import { asProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type LimitName, type Limits } from '../../protocol/limits.ts';
 
 const retryDelayMsInitial = 1_000;
@@ -17,7 +18,7 @@ export type Delivery =
 export interface DeliveryQueueOptions {
   /** What it is called in metrics and in the log: a word of ours. */
   readonly name: string;
-  /** Events as JSON. Never throws. */
+  /** Events as JSON. What it throws refuses the batch. */
   readonly deliver: (batch: readonly string[], signal: AbortSignal) => Promise<Delivery>;
   readonly limits: Limits;
   readonly onLimit: (limit: LimitName) => void;
@@ -138,7 +139,12 @@ export class DeliveryQueue implements AsyncDisposable {
 
   async #attempt(batch: readonly string[], timeoutMs: number, end?: AbortSignal): Promise<Delivery> {
     const signals = [AbortSignal.timeout(timeoutMs), ...(end === undefined ? [] : [end])];
-    return await this.#options.deliver(batch, AbortSignal.any(signals));
+    try {
+      return await this.#options.deliver(batch, AbortSignal.any(signals));
+    } catch (error) {
+      // An event that cannot be encoded would fail again, and must not end what carries all others.
+      return { outcome: 'refused', reason: `its batch cannot be made: ${asProxyError(error).message}` };
+    }
   }
 
   #settle(batch: readonly string[], delivery: Delivery): void {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { type Delivery, DeliveryQueue } from '../../../src/gateway/telemetry/delivery-queue.ts';
+import { logRequest, traceRequest } from '../../../src/gateway/telemetry/otlp-messages.ts';
 import { defaultLimits, type Limits } from '../../../src/protocol/limits.ts';
 
 interface Scene {
@@ -133,6 +134,29 @@ test('what a receiver may take later is offered again, and what it refuses is no
     logged.map((line) => /is (not taken: \w+|taken again)/.exec(line)?.[1]),
     ['not taken: busy', 'taken again', 'not taken: bad', 'taken again'],
   );
+});
+
+test('a batch that cannot be encoded is dropped, and the queue goes on with the next', async () => {
+  await using stack = new AsyncDisposableStack();
+  const origin = { version: '1', resource: {} };
+  const { queue, counts, logged } = scene(async (batch) => {
+    const [traces, logs] = [await traceRequest(batch, origin), await logRequest(batch, origin, 0)];
+    return traces.length + logs.length > 0 ? taken : { outcome: 'refused', reason: 'empty' };
+  });
+  stack.use(queue);
+  const event = { kind: 'exchange', traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), outcome: 'completed' };
+  queue.offer(JSON.stringify({ ...event, time: 'garbage' }));
+  await untilTrue(() => counts.dropped === 1);
+  queue.offer('no JSON');
+  await untilTrue(() => counts.dropped === 2);
+  queue.offer(JSON.stringify({ ...event, time: '2031-01-01T00:00:00.000Z' }));
+  await untilTrue(() => counts.sent + counts.dropped === 3);
+  assert.deepEqual(counts, { sent: 1, dropped: 2 });
+  assert.match(logged[0] ?? '', /cannot be made/);
+  // At the end as well.
+  queue.offer(JSON.stringify({ ...event, time: 'garbage' }));
+  await queue.close();
+  assert.deepEqual(counts, { sent: 1, dropped: 3 });
 });
 
 test('a batch that nobody takes is given up after telemetryAttemptsMax, and a collector cannot ask for a longer pause than ours', async () => {
