@@ -213,10 +213,7 @@ class AdminApi {
       await requireStillKnown(parts.operators, operator, parts.clock());
     const ifMatch = request.headers['if-match'];
     // Read by the schemas of this operation.
-    const gone = new AbortController();
-    request.socket.once('close', () => {
-      gone.abort();
-    });
+    using gone = untilGone(request.socket);
     const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
     const asked = { operator, id, query, body, nowMs, ifMatch, signal } as unknown as Asked<AdminOperation>;
     if (operation === 'follow') {
@@ -243,19 +240,16 @@ class AdminApi {
   async #follow(request: IncomingMessage, response: ServerResponse, asked: Asked<'follow'>): Promise<void> {
     const { parts, log } = this.#options;
     using _membership = await parts.followers.join();
-    const gone = new AbortController();
-    request.socket.once('close', () => {
-      gone.abort();
-    });
+    const revoked = new AbortController();
     await using look = new RepeatedLook({
       look: async () => {
-        if (!(await isStillKnown(parts.operators, asked.operator, parts.clock()))) gone.abort();
+        if (!(await isStillKnown(parts.operators, asked.operator, parts.clock()))) revoked.abort();
       },
       intervalMs: stillKnownIntervalMs,
       onFault: ({ message }) => log('error', `admin API: ${message}`),
     });
     look.start();
-    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
+    const signal = AbortSignal.any([revoked.signal, asked.signal]);
     await sendEvents(response, await followEvents(parts, asked, signal), signal);
   }
 
@@ -283,6 +277,16 @@ class AdminApi {
       })
       .end(body);
   }
+}
+
+/** Aborted when the connection ends. A connection serves many requests, so none may leave a listener at it. */
+function untilGone(socket: Socket): Disposable & { readonly signal: AbortSignal } {
+  const gone = new AbortController();
+  const end = (): void => {
+    gone.abort();
+  };
+  socket.once('close', end);
+  return { signal: gone.signal, [Symbol.dispose]: () => socket.off('close', end) };
 }
 
 /** Who is not known yet. */

@@ -1,9 +1,11 @@
 // Requests as they should not be: each gets a problem with what to do, and nothing is done.
 
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -308,4 +310,33 @@ test('what stands at its place is looked at before it is taken', async () => {
     assert.equal((await stat(left)).isSocket(), true);
     assert.equal(await attempt(left), 'listens');
   });
+});
+
+test('requests over a connection that is kept leave nothing behind at it', async () => {
+  await using scene = await openAdminScene();
+  const headers = { host: 'localhost', authorization: `Bearer ${await scene.token('viewer')}` };
+  const sockets: Socket[] = [];
+  const onSocket = (message: unknown): void => {
+    sockets.push((message as { readonly socket: Socket }).socket);
+  };
+  subscribe('net.server.socket', onSocket);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = async (path: string): Promise<void> => {
+    const asked = request({ socketPath: scene.socket, path, agent, headers });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+  };
+  try {
+    await ask('/v1/who');
+    const [socket] = sockets;
+    const before = socket?.listenerCount('close');
+    for (let count = 0; count < 300; count++) await ask('/v1/who');
+    assert.equal(sockets.length, 1);
+    assert.equal(socket?.listenerCount('close'), before);
+  } finally {
+    unsubscribe('net.server.socket', onSocket);
+    agent.destroy();
+  }
 });
