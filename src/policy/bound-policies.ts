@@ -25,6 +25,7 @@ export const mainName = 'main';
 const ceilingDenyName = 'ceiling-deny';
 const unboundName = 'no-policy';
 const ambiguousName = 'two-policies';
+const unreadName = 'unread-policy';
 
 export interface NamedPolicy {
   readonly name: string;
@@ -33,16 +34,25 @@ export interface NamedPolicy {
   readonly policy: CompiledPolicy;
 }
 
+/** Published, and nothing of it could be read, or not since it is for these sessions. */
+export interface UnreadPolicy {
+  readonly name: string;
+  readonly binding?: ClaimSelector | undefined;
+}
+
 export class BoundPolicies implements Policy {
   readonly version: string;
   readonly policies: readonly NamedPolicy[];
+  readonly #unread: readonly UnreadPolicy[];
   readonly #ceiling: NamedPolicy | undefined;
   readonly #main: NamedPolicy | undefined;
   readonly #bound: readonly NamedPolicy[];
 
-  constructor(version: string, policies: readonly NamedPolicy[]) {
+  /** `unread` deny whom they are for: no session falls back to a wider policy, or to no ceiling. */
+  constructor(version: string, policies: readonly NamedPolicy[], unread: readonly UnreadPolicy[] = []) {
     this.version = version;
     this.policies = policies;
+    this.#unread = unread;
     this.#ceiling = policies.find(({ name }) => name === ceilingName);
     this.#main = policies.find(({ name }) => name === mainName);
     this.#bound = policies.filter(({ name }) => name !== ceilingName && name !== mainName);
@@ -85,6 +95,13 @@ export class BoundPolicies implements Policy {
   #ownOf({ claims }: Principal): NamedPolicy | { denial: (access: AccessRequest) => DenyDecision } {
     const fitting = this.#bound.filter(({ binding = {} }) => selects(binding, claims));
     const [first, second] = fitting;
+    const unread = this.#unread.find(({ name, binding = {} }) => {
+      if (name === ceilingName) return true;
+      if (name === mainName) return first === undefined;
+      // What was in force of it stays for those whom it was for.
+      return selects(binding, claims) && !fitting.some((one) => one.name === name);
+    });
+    if (unread !== undefined) return { denial: (access) => unreadDenial(unread, access) };
     if (first !== undefined && second !== undefined) {
       const names = fitting.map(({ name }) => name).join(' and ');
       return { denial: (access) => bindingDenial(ambiguousName, access, `${names} are all bound`) };
@@ -100,6 +117,15 @@ function bindingDenial(name: string, access: AccessRequest, why: string): DenyDe
     rule: { name },
     reason: `This session has no policy that could allow ${describeAccess(access)}; the operators of the gateway have to say which one is for it.`,
     operatorReason: `Of the published policies ${why} to this session, by its claims; exactly one must be. \`policy history\` shows what each is bound to.`,
+  };
+}
+
+function unreadDenial({ name }: UnreadPolicy, access: AccessRequest): DenyDecision {
+  return {
+    effect: 'deny',
+    rule: { name: unreadName, policy: name },
+    reason: `The gateway cannot read the policy that says whether ${describeAccess(access)} is allowed; its operators have to mend that.`,
+    operatorReason: `The published policy ${name} cannot be read here, and none before it; until it can, whom it is for is denied everything. \`policy history --name ${name}\` says why: add what its rules name to this gateway's configuration, or publish it again.`,
   };
 }
 

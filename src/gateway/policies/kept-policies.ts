@@ -1,6 +1,6 @@
 // Policies that decided, kept by the version that events name: so that a decision can be explained when the policy is another one.
 
-import { BoundPolicies, mainName, type NamedPolicy } from '../../policy/bound-policies.ts';
+import { BoundPolicies, mainName, type NamedPolicy, type UnreadPolicy } from '../../policy/bound-policies.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { ParsePolicyResult } from '../../policy/parse-policy.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
@@ -12,7 +12,7 @@ import { type HeldPolicy, publishedPlace } from './published-policies.ts';
 /** What stands in the store. Texts of published policies are there already. */
 type KeptContent =
   | { readonly files: readonly PolicyText[] }
-  | { readonly published: readonly KeptPublished[] };
+  | { readonly published: readonly KeptPublished[]; readonly unread?: readonly UnreadPolicy[] };
 
 interface KeptPublished {
   readonly policy: string;
@@ -34,13 +34,16 @@ export async function keepFiles(keeping: Keeping, sources: readonly YamlSource[]
 }
 
 /** Keeps which published versions decided together. */
-export async function keepPublished(keeping: Keeping, held: readonly HeldPolicy[]): Promise<void> {
+export async function keepPublished(
+  keeping: Keeping,
+  { held, unread }: { readonly held: readonly HeldPolicy[]; readonly unread: readonly UnreadPolicy[] },
+): Promise<void> {
   const published = held.flatMap(({ version: { policy, number, hash, binding }, policy: compiled }) =>
     compiled === undefined
       ? []
       : [binding === undefined ? { policy, number, hash } : { policy, number, hash, binding }],
   );
-  if (published.length > 0) await keep(keeping, { published });
+  if (published.length > 0) await keep(keeping, unread.length === 0 ? { published } : { published, unread });
 }
 
 async function keep({ store, version, nowMs }: Keeping, content: KeptContent): Promise<void> {
@@ -72,6 +75,7 @@ export async function readKept(
     policies.push({ name, binding, policy: result.policy });
   }
   const [first] = policies;
-  if (policies.length === 1 && first?.name === mainName) return first.policy;
-  return new BoundPolicies(version, policies);
+  const { unread = [] } = content;
+  if (unread.length === 0 && policies.length === 1 && first?.name === mainName) return first.policy;
+  return new BoundPolicies(version, policies, unread);
 }

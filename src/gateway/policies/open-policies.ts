@@ -171,7 +171,7 @@ async function openPublished(config: GatewayConfig, parts: PolicyParts): Promise
       },
       onRefused: (version, problems) => {
         for (const problem of problems) log('error', formatProblem(problem));
-        const message = `The published policy ${publishedPlace(version)} cannot be taken; what was in force stays.`;
+        const message = `The published policy ${publishedPlace(version)} cannot be taken; what was in force of it stays, and without that whom it is for is denied everything.`;
         const details = { ...stepDetails(version), problems: problems.slice(0, 5).map(formatProblem) };
         recorded({ action: 'policy_refused', nowMs: clock(), message, details });
       },
@@ -184,10 +184,7 @@ async function openPublished(config: GatewayConfig, parts: PolicyParts): Promise
     );
   const keep = (): void =>
     keepSoon(parts, () =>
-      keepPublished(
-        { store: store.policies, version: published.current.version, nowMs: clock() },
-        published.held,
-      ),
+      keepPublished({ store: store.policies, version: published.current.version, nowMs: clock() }, published),
     );
   keep();
   published.onChange(keep);

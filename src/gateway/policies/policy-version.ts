@@ -14,16 +14,21 @@ export function versionOf(
     .slice(0, 12);
 }
 
-/** Of several policies with what binds them, in whatever order they come. */
+/** Of several policies with what binds them, and of those that cannot be read, in whatever order they come. */
 export function versionOfAll(
   policies: readonly {
     readonly name: string;
     readonly binding?: unknown;
     readonly policy: { readonly version: string };
   }[],
+  unread: readonly { readonly name: string; readonly binding?: unknown }[] = [],
 ): string {
   const parts = policies
     .map(({ name, binding = null, policy }) => [name, binding, policy.version] as const)
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
+  const others = unread
+    .map(({ name, binding = null }) => [name, binding] as const)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify(others.length === 0 ? parts : [parts, others]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

@@ -1,7 +1,13 @@
 // The policies that operators published in the store, as this gateway has taken them: it looks for others, and holds what it can read.
 
 import { setImmediate } from 'node:timers/promises';
-import { BoundPolicies, ceilingName, mainName, type NamedPolicy } from '../../policy/bound-policies.ts';
+import {
+  BoundPolicies,
+  ceilingName,
+  mainName,
+  type NamedPolicy,
+  type UnreadPolicy,
+} from '../../policy/bound-policies.ts';
 import { checkCeiling } from '../../policy/check-ceiling.ts';
 import { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import type { Policy } from '../../policy/decision.ts';
@@ -96,6 +102,16 @@ export class PublishedPolicies implements AsyncDisposable {
     return [...this.#refused.values()];
   }
 
+  /** Those of which nothing is held, or not for all whom they are for now; they are denied everything. */
+  get unread(): readonly UnreadPolicy[] {
+    return this.refused.flatMap(({ version: { policy, binding } }) => {
+      const held = this.#held.get(policy);
+      const isHeld =
+        held?.policy !== undefined && JSON.stringify(held.version.binding) === JSON.stringify(binding);
+      return isHeld ? [] : [{ name: policy, binding }];
+    });
+  }
+
   onChange(listener: (policy: Policy) => void): void {
     this.#listeners.add(listener);
   }
@@ -122,6 +138,15 @@ export class PublishedPolicies implements AsyncDisposable {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#follow(signal);
+    } finally {
+      // Also where the store failed in between: what is refused is not read again.
+      this.#followRefusals();
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
     const published = await this.#options.store.published();
     for (const version of published) {
       if (!this.#isNews(version)) continue;
@@ -131,6 +156,7 @@ export class PublishedPolicies implements AsyncDisposable {
       if (taken !== undefined) this.#replace(taken);
     }
     const known = new Set(published.map(({ policy }) => policy));
+    for (const policy of this.#refused.keys()) if (!known.has(policy)) this.#refused.delete(policy);
     for (const { version } of this.held) {
       if (known.has(version.policy)) continue;
       this.#noteWayBack({ ...version, number: 0 });
@@ -169,6 +195,10 @@ export class PublishedPolicies implements AsyncDisposable {
     if (signal.aborted || this.#held.has(version.policy)) return undefined;
     // Others of the same store hold the one before: whoever starts later must not deny what they allow.
     const { policy, number } = version;
+    const refusal = this.#refused.get(policy);
+    const isCeiling = policy === ceilingName;
+    // An older ceiling may bound less, and the new one was not at fault.
+    if (isCeiling && refusal?.againMs !== undefined) return undefined;
     const earlier = await this.#options.store.history({
       policy,
       before: number,
@@ -176,7 +206,11 @@ export class PublishedPolicies implements AsyncDisposable {
     });
     for (const one of earlier) {
       const result = await this.#read(one, signal);
-      if ('problems' in result) continue;
+      if ('problems' in result) {
+        if (!isCeiling || result.isPassing !== true || refusal === undefined) continue;
+        this.#refused.set(policy, { ...refusal, againMs: this.#options.clock() + retryMs });
+        return undefined;
+      }
       this.#held.set(policy, { ...result, version: one });
       return one;
     }
@@ -247,10 +281,19 @@ export class PublishedPolicies implements AsyncDisposable {
   }
 
   #replace(taken: PolicyVersion): void {
-    this.#current = policyOf(this.held);
+    this.#current = policyOf(this.held, this.unread);
     this.#sinceMs = this.#options.clock();
     this.#options.onTaken(taken, this.#current);
     for (const listener of this.#listeners) listener(this.#current);
+  }
+
+  /** What could not be read denies from now on whom it is for, or no more. */
+  #followRefusals(): void {
+    const policy = policyOf(this.held, this.unread);
+    if (policy.version === this.#current.version) return;
+    this.#current = policy;
+    this.#sinceMs = this.#options.clock();
+    for (const listener of this.#listeners) listener(policy);
   }
 }
 
@@ -264,14 +307,16 @@ function isSame(one: PolicyVersion, other: PolicyVersion): boolean {
 }
 
 /** One alone is that policy; several are asked as their bindings say. */
-function policyOf(held: readonly HeldPolicy[]): Policy {
+function policyOf(held: readonly HeldPolicy[], unread: readonly UnreadPolicy[]): Policy {
   const policies = held.flatMap(({ version, policy }): NamedPolicy[] =>
     policy === undefined ? [] : [{ name: version.policy, binding: version.binding, policy }],
   );
   const [first] = policies;
-  if (first === undefined) return nothingPublished();
-  if (policies.length === 1 && first.name === mainName) return first.policy;
-  return new BoundPolicies(versionOfAll(policies), policies);
+  if (unread.length === 0) {
+    if (first === undefined) return nothingPublished();
+    if (policies.length === 1 && first.name === mainName) return first.policy;
+  }
+  return new BoundPolicies(versionOfAll(policies, unread), policies, unread);
 }
 
 /** Everything is denied. */

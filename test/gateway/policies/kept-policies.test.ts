@@ -15,7 +15,7 @@ const bounds = { policiesMax: 10, policyVersionsMax: 2 };
 
 async function publish(store: Store, text: string, policy: string, seen: number): Promise<void> {
   const files = text === '' ? [] : [{ name: 'p.yaml', text }];
-  const binding = policy === 'web' ? { binding: { team: 'web' } } : {};
+  const binding = policy === 'main' ? {} : { binding: { team: policy } };
   const outcome = await store.policies.publish(
     { policy, files, version: 'v', publishedMs: 1, publishedBy: 'ada', ...binding },
     seen,
@@ -42,6 +42,7 @@ test('published policies decide again together as they did, as long as their ver
   await using store = await openStore('sqlite::memory:');
   await publish(store, rule('a.example.com'), 'main', 0);
   await publish(store, rule('b.example.com'), 'web', 0);
+  await publish(store, 'rules: {', 'ops', 0);
   await using policies = await PublishedPolicies.open({
     store: store.policies,
     names: {},
@@ -52,7 +53,7 @@ test('published policies decide again together as they did, as long as their ver
     onRefused: () => undefined,
   });
   const { version } = policies.current;
-  await keepPublished({ store: store.policies, version, nowMs: 1 }, policies.held);
+  await keepPublished({ store: store.policies, version, nowMs: 1 }, policies);
   await publish(store, rule('c.example.com'), 'main', 1);
   const kept = await readKept(store.policies, version, read);
   assert.ok(kept instanceof BoundPolicies);
@@ -63,6 +64,7 @@ test('published policies decide again together as they did, as long as their ver
   };
   assert.equal(said('a.example.com'), 'allow main@1/p.yaml:1');
   assert.equal(said('b.example.com', { team: 'web' }), 'allow web@1/p.yaml:1');
+  assert.equal(said('a.example.com', { team: 'ops' }), 'deny ');
   // Beyond the bound of versions its files are gone: nothing is explained by half of them.
   await publish(store, rule('d.example.com'), 'main', 2);
   assert.equal(await readKept(store.policies, version, read), undefined);

@@ -5,6 +5,7 @@ import { embeddedConfig } from '../../../src/gateway/config/config.ts';
 import { startGateway } from '../../../src/gateway/gateway.ts';
 import { PublishedPolicies } from '../../../src/gateway/policies/published-policies.ts';
 import { versionOf } from '../../../src/gateway/policies/policy-version.ts';
+import { GrantedPolicy } from '../../../src/policy/granted-policy.ts';
 import { formatProblem } from '../../../src/policy/problem.ts';
 import { ProxyError } from '../../../src/protocol/error.ts';
 import { openStore } from '../../../src/store/open-store.ts';
@@ -28,6 +29,8 @@ interface Scene extends AsyncDisposable {
   open(): Promise<PublishedPolicies>;
   publish(text: string | undefined, changes?: Partial<NewPolicyVersion>): Promise<PolicyVersion>;
   nowMs: number;
+  /** Counts down with each policy that is read; the one at which it gets to 0 fails, as when a thread ends. */
+  failAt: number;
 }
 
 async function scene(): Promise<Scene> {
@@ -35,6 +38,14 @@ async function scene(): Promise<Scene> {
   const told: string[] = [];
   const opened: PublishedPolicies[] = [];
   const clock = { nowMs: 1000 };
+  const names = { failAt: 0 };
+  const credentials: Iterable<string> = {
+    [Symbol.iterator]: () => {
+      names.failAt -= 1;
+      if (names.failAt === 0) throw new Error('the thread ended');
+      return ['known'].values();
+    },
+  };
   return {
     store,
     told,
@@ -44,10 +55,16 @@ async function scene(): Promise<Scene> {
     set nowMs(value: number) {
       clock.nowMs = value;
     },
+    get failAt() {
+      return names.failAt;
+    },
+    set failAt(value: number) {
+      names.failAt = value;
+    },
     open: async () => {
       const one = await PublishedPolicies.open({
         store: store.policies,
-        names: { credentials: ['known'] },
+        names: { credentials },
         gatewayId: 'g1',
         clock: () => clock.nowMs,
         onFault: ({ message }) => told.push(`fault ${message}`),
@@ -192,6 +209,112 @@ test('a change of whom a policy is for is a change of what decides', async () =>
   await policies.look();
   assert.notEqual(policies.current.version, before);
   assert.equal(allows(policies.current, 'a.example.com', principal({ claims: { team: 'web' } })), false);
+});
+
+const unreadable = 'rules: [{ name: x, hosts: a.example.com, inject: unknown }]';
+const both = 'rules: [{ name: both, hosts: [a.example.com, b.example.com] }]';
+/** Read on a thread of its own. */
+const aside = (text: string): string => `# discover\n${text}`;
+
+test('where no ceiling can be read everything is denied, grants too, until one is published that can', async () => {
+  await using at = await scene();
+  await at.publish(rule('a.example.com'));
+  await at.publish(unreadable, { policy: 'ceiling' });
+  const policies = await at.open();
+  const granted = new GrantedPolicy(
+    policies.current,
+    [
+      {
+        id: 'g',
+        subject: { sessionId: principal().sessionId },
+        scheme: 'https',
+        host: 'other.example.com',
+        port: 443,
+        endsMs: 9e15,
+      },
+    ],
+    {},
+  );
+  for (const host of ['a.example.com', 'other.example.com']) assert.equal(allows(granted, host), false);
+  const denial = policies.current.decide(principal(), access('GET https://a.example.com/'), 0);
+  assert.ok(denial.effect === 'deny');
+  assert.deepEqual(denial.rule, { name: 'unread-policy', policy: 'ceiling' });
+  assert.match(
+    denial.operatorReason,
+    /ceiling cannot be read here.*policy history --name ceiling.*configuration/,
+  );
+  await at.publish(rule('a.example.com'), { policy: 'ceiling' });
+  await policies.look();
+  assert.equal(allows(policies.current, 'a.example.com'), true);
+});
+
+test('a running gateway that cannot read its first ceiling, or the first after one was withdrawn, denies everything; one that has a ceiling keeps it', async () => {
+  await using at = await scene();
+  await at.publish(rule('a.example.com'));
+  const policies = await at.open();
+  const heard: string[] = [];
+  policies.onChange(({ version }) => heard.push(version));
+  const seen = async (): Promise<readonly boolean[]> => {
+    await policies.look();
+    return ['a', 'b'].map((name) => allows(policies.current, `${name}.example.com`));
+  };
+  await at.publish(unreadable, { policy: 'ceiling' });
+  assert.deepEqual(await seen(), [false, false]);
+  assert.deepEqual(heard, [policies.current.version]);
+  await at.publish(both, { policy: 'ceiling' });
+  assert.deepEqual(await seen(), [true, false]);
+  await at.publish(unreadable, { policy: 'ceiling' });
+  assert.deepEqual(await seen(), [true, false]);
+  await at.publish(rule('b.example.com'));
+  assert.deepEqual(await seen(), [false, true]);
+  await at.publish(undefined, { policy: 'ceiling' });
+  assert.deepEqual(await seen(), [false, true]);
+  await at.publish(unreadable, { policy: 'ceiling' });
+  assert.deepEqual(await seen(), [false, false]);
+});
+
+test('a ceiling that cannot be read for a passing reason is not replaced by an older one that bounds less', async () => {
+  await using at = await scene();
+  await at.publish(both);
+  await at.publish(both, { policy: 'ceiling' });
+  await at.publish(aside(rule('a.example.com')), { policy: 'ceiling' });
+  const seen = (policies: PublishedPolicies): readonly boolean[] =>
+    ['a', 'b'].map((name) => allows(policies.current, `${name}.example.com`));
+  at.failAt = 1;
+  const policies = await at.open();
+  assert.deepEqual(seen(policies), [false, false]);
+  assert.equal(policies.refused[0]?.version.number, 2);
+  await policies.look();
+  assert.deepEqual(seen(policies), [true, false]);
+  // Nor is an earlier one left out for a passing reason, when the newest cannot be taken.
+  await at.publish(unreadable, { policy: 'ceiling' });
+  at.failAt = 2;
+  const other = await at.open();
+  assert.deepEqual(seen(other), [false, false]);
+  await other.look();
+  assert.deepEqual(seen(other), [true, false]);
+});
+
+test('sessions of a policy that cannot be read are not judged by a wider main, and others go on', async () => {
+  await using at = await scene();
+  const [ofWeb, ofOps] = ['web', 'ops'].map((team) => principal({ claims: { team } }));
+  await at.publish(rule('a.example.com'));
+  await at.publish(unreadable, { policy: 'web', binding: { team: 'web' } });
+  const policies = await at.open();
+  const seen = async (): Promise<readonly boolean[]> => {
+    await policies.look();
+    return [undefined, ofWeb, ofOps].map((who) => allows(policies.current, 'a.example.com', who));
+  };
+  assert.deepEqual(await seen(), [true, false, true]);
+  await at.publish(rule('a.example.com'), { policy: 'web', binding: { team: 'web' } });
+  assert.deepEqual(await seen(), [true, true, true]);
+  // What it was for keeps what it had; whom it is for now as well waits.
+  await at.publish(unreadable, { policy: 'web', binding: { team: '*' } });
+  assert.deepEqual(await seen(), [true, true, false]);
+  await at.publish(undefined, { policy: 'web', binding: { team: '*' } });
+  assert.deepEqual(await seen(), [true, true, true]);
+  await at.publish(unreadable, { policy: 'web', binding: { team: 'web' } });
+  assert.deepEqual(await seen(), [true, false, true]);
 });
 
 test('a ceiling that would count is refused', async () => {
