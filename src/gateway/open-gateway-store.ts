@@ -20,11 +20,12 @@ export async function openGatewayStore({
   log,
 }: Start): Promise<GatewayStore> {
   const store = stack.use(await openConfiguredStore(config, environment));
-  if (store.audit.delivery === undefined) return { store, outage: undefined };
+  const { probe } = store;
+  if (probe === undefined) return { store, outage: undefined };
   const { storeOutageMs } = config.limits;
   const outage = stack.use(
     new StoreOutage({
-      probe: () => store.sessions.endingsSince(undefined),
+      probe,
       outageMs: storeOutageMs,
       clock,
       onBegin: (why) =>

@@ -230,6 +230,8 @@ export interface Store extends AsyncDisposable {
   readonly identity: IdentityStore;
   readonly policies: PolicyStore;
   readonly audit: AuditStore;
+  /** Of a store that is another process: asks it something small, which waits for nothing else. Rejects while it is away. */
+  readonly probe?: () => Promise<void>;
   /**
    * Calls the listener when another process may have ended a session, decided about access or published a policy, and gives the function that takes it
    * away again. A hint that may be late or lost: who has to know looks at an interval all the same.

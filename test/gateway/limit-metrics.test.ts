@@ -256,6 +256,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'proxyProtocolBytesMax',
     'storeBusyTimeoutMs',
     'storeConnectionsMax',
+    'storeReadConnectionsMax',
     'storeWaitingMax',
     'storeConnectTimeoutMs',
     'storeStatementTimeoutMs',

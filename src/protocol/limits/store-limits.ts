@@ -6,7 +6,12 @@ export const storeLimits = {
   storeConnectionsMax: fixedRow(
     4,
     'store_unavailable',
-    'Connections of one process to PostgreSQL, beside the one that notices changes: transactions are short, and a server has some hundred connections for all.',
+    'Connections of one process to PostgreSQL, beside the one that notices changes and the one that asks whether it is there: transactions are short, and a server has some hundred connections for all.',
+  ),
+  storeReadConnectionsMax: fixedRow(
+    2,
+    'store_unavailable',
+    'Of these, for searches and lists of operators and for taking old events away, which may be slow: the others stay for sessions.',
   ),
   storeWaitingMax: fixedRow(
     2_000,

@@ -19,16 +19,19 @@ import type { PostgresDatabase } from './postgres-database.ts';
 import { PostgresDelivery } from './postgres-delivery.ts';
 import { putEvents, putMarkers } from './postgres-audit-rows.ts';
 import type { PostgresHolder } from './postgres-holder.ts';
+import type { PostgresShare } from './postgres-share.ts';
 
 export class PostgresAudit implements AuditStore {
   readonly delivery: PostgresDelivery;
   readonly #database: PostgresDatabase;
   readonly #holder: PostgresHolder;
   readonly #engine: SearchEngine;
+  readonly #share: PostgresShare;
 
-  constructor(database: PostgresDatabase, holder: PostgresHolder) {
+  constructor(database: PostgresDatabase, holder: PostgresHolder, share: PostgresShare) {
     this.#database = database;
-    this.#engine = searchEngine(database);
+    this.#share = share;
+    this.#engine = searchEngine({ all: (sql, values) => share.ask(() => database.all(sql, values)) });
     this.#holder = holder;
     this.delivery = new PostgresDelivery(database);
   }
@@ -54,7 +57,8 @@ export class PostgresAudit implements AuditStore {
   }
 
   async find(id: string): Promise<AuditEvent | undefined> {
-    const row = await this.#database.get('SELECT event FROM audit WHERE id = $1', [id]);
+    const question = 'SELECT event FROM audit WHERE id = $1';
+    const row = await this.#share.ask(() => this.#database.get(question, [id]));
     return row === undefined ? undefined : auditEventOf(row);
   }
 
@@ -67,7 +71,7 @@ export class PostgresAudit implements AuditStore {
   }
 
   prune(bounds: AuditBounds): Promise<number> {
-    return pruneAudit(this.#database, bounds);
+    return this.#share.ask(() => pruneAudit(this.#database, bounds));
   }
 
   held(): Promise<AuditHeld> {

@@ -19,7 +19,7 @@ export interface PostgresAccess {
 }
 
 /** A statement that runs longer is ended by the server, and given up here a little later. */
-const serverFirstMs = 1_000;
+export const serverFirstMs = 1_000;
 
 export function connectionConfig(address: PostgresAddress, access: PostgresAccess): ClientConfig {
   const { storeStatementTimeoutMs, storeConnectTimeoutMs, storeIdleTransactionMs } =

@@ -16,6 +16,7 @@ import {
 } from '../store.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 import { lock } from './postgres-lock.ts';
+import type { PostgresShare } from './postgres-share.ts';
 
 const living = `state IN ('enrolled', 'committed')`;
 const columns = `id, token_key, token_expires_ms, principal_id, claims, posture, key_thumbprint, agent_version, state,
@@ -32,9 +33,11 @@ interface Ending extends SessionEnding {
 
 export class PostgresSessions implements SessionStore {
   readonly #database: PostgresDatabase;
+  readonly #share: PostgresShare;
 
-  constructor(database: PostgresDatabase) {
+  constructor(database: PostgresDatabase, share: PostgresShare) {
     this.#database = database;
+    this.#share = share;
   }
 
   enrol(session: NewSession, bounds: { readonly enrolmentsPerTokenMax: number }): Promise<EnrolOutcome> {
@@ -119,10 +122,8 @@ export class PostgresSessions implements SessionStore {
     ];
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     const sql = `SELECT ${columns} FROM session ${where} ORDER BY enrolled_ms DESC, id DESC LIMIT $1`;
-    const rows = await this.#database.all(
-      sql,
-      before === undefined ? [limit] : [limit, before.ms, before.id],
-    );
+    const values = before === undefined ? [limit] : [limit, before.ms, before.id];
+    const rows = await this.#share.ask(() => this.#database.all(sql, values));
     return rows.map(sessionOf);
   }
 

@@ -1,12 +1,14 @@
 // The engine for several gateways: one PostgreSQL database, a bounded pool of connections, and one that notices changes.
 
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { Store } from '../store.ts';
 import { PostgresAccess } from './postgres-access.ts';
 import { postgresAddress } from './postgres-address.ts';
 import { PostgresAudit } from './postgres-audit.ts';
 import { PostgresBudgets } from './postgres-budgets.ts';
-import { connectionConfig, type PostgresAccess as Access } from './postgres-connection.ts';
+import { connectionConfig, type PostgresAccess as Access, serverFirstMs } from './postgres-connection.ts';
 import { PostgresDatabase } from './postgres-database.ts';
+import { PostgresShare } from './postgres-share.ts';
 import { PostgresGateways, PostgresIdentity } from './postgres-gateways.ts';
 import { PostgresHolder } from './postgres-holder.ts';
 import { migrate, type OpeningOptions } from './postgres-migrate.ts';
@@ -27,12 +29,14 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     throw error;
   }
   const holder = new PostgresHolder(database, connectionConfig(address, options));
+  const probing = new PostgresDatabase(address, { ...options, limits: probeLimits(options) });
+  const share = new PostgresShare(database.label);
   const close = async (): Promise<void> => {
     await holder.close();
-    await database.close();
+    await Promise.all([database.close(), probing.close()]);
   };
   return {
-    sessions: new PostgresSessions(database),
+    sessions: new PostgresSessions(database, share),
     presence: new PostgresPresence(database),
     tokens: new PostgresTokens(database),
     proofs: new PostgresProofs(database),
@@ -42,9 +46,22 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     gateways: new PostgresGateways(database),
     identity: new PostgresIdentity(database),
     policies: new PostgresPolicies(database),
-    audit: new PostgresAudit(database, holder),
+    audit: new PostgresAudit(database, holder, share),
+    probe: async () => void (await probing.get('SELECT value FROM change_counter')),
     onChange: (listener) => holder.onChange(listener),
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Of the one connection for the question whether the server is there: whatever waits in the pool, it waits behind nothing. */
+function probeLimits({ limits = defaultLimits }: Access): Limits {
+  const { storeProbeTimeoutMs } = defaultLimits;
+  return {
+    ...limits,
+    storeConnectionsMax: 1,
+    // Given up with the question, so that the next one has a connection that is free.
+    storeConnectTimeoutMs: Math.min(limits.storeConnectTimeoutMs, storeProbeTimeoutMs),
+    storeStatementTimeoutMs: Math.min(limits.storeStatementTimeoutMs, storeProbeTimeoutMs - serverFirstMs),
   };
 }
