@@ -12,6 +12,7 @@ import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
+import { adminPlaces } from './config/admin-settings.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import { drainGateway } from './drain.ts';
@@ -218,7 +219,7 @@ function keepOperatorPorts(
   loops: LoopGuard,
   workers: number,
 ): void {
-  for (const place of [metrics, admin?.listen, ...peerPorts(peers, workers)])
+  for (const place of [metrics, ...adminPlaces(admin?.listen), ...peerPorts(peers, workers)])
     if (place !== undefined && place.port !== 0) loops.keepForOperators(place.address, place.port);
 }
 

@@ -13,6 +13,7 @@ import { PolicyReads } from './admin/policy-reads.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { observedSink } from './audit/alarms.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { adminPlaces } from './config/admin-settings.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { addedCounts, type Counts, type Metrics, type ProcessCounts } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
@@ -132,7 +133,8 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
     },
   });
   stack.use(server);
-  if (admin.listen !== undefined && server.port !== undefined)
-    serving.loops?.keepForOperators(admin.listen.address, server.port);
+  if (server.port !== undefined)
+    for (const { address } of adminPlaces(admin.listen))
+      serving.loops?.keepForOperators(address, server.port);
   if (admin.socket !== undefined) log('info', `the admin API is served at ${admin.socket}`);
 }

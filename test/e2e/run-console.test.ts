@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { captureObstacle } from '../support/capture-obstacle.ts';
 import { runCommand } from '../support/command.ts';
+import { hasIpv6Loopback } from '../support/ipv6-loopback.ts';
 import { launcher, waitForFile } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -189,6 +190,77 @@ for (const [what, options, skip] of [
     if (options.length > 0) assert.match(directly.join('\n'), /401[^]*401[^]*421/);
   });
 }
+
+/** Reads `label:port`, and tries to stand where a browser could look for the name of the console. */
+const usurper = `
+  const http = require('node:http');
+  const net = require('node:net');
+  let text = '';
+  const taken = (options) => new Promise((done) => {
+    const server = net.createServer().on('error', (error) => done(error.code));
+    server.listen(options, () => server.close(() => done('taken')));
+  });
+  const asked = (host, port, name) => new Promise((done) => {
+    http.get({ host, port, path: '/v1/who', agent: false, headers: { host: name + ':' + port } }, (response) => {
+      response.resume();
+      done(response.statusCode);
+    }).on('error', (error) => done(error.code));
+  });
+  process.stdin.on('data', (piece) => (text += piece)).on('end', async () => {
+    const [label, port] = [text.split(':')[0], Number(text.split(':')[1])];
+    const results = { bound: {}, asked: {} };
+    for (const host of ['127.0.0.1', '::1', '0.0.0.0', '::'])
+      for (const more of [{}, { reusePort: true }, { ipv6Only: true }])
+        results.bound[host + JSON.stringify(more)] = await taken({ host, port, ...more });
+    results.control = await taken({ host: '::1', port: 0 });
+    for (const host of ['127.0.0.1', '::1'])
+      for (const name of [label, 'localhost', '[::1]'])
+        results.asked[host + ' ' + (name === label ? 'label' : name)] = await asked(host, port, name);
+    console.log(JSON.stringify(results));
+  });`;
+
+const skipIpv6 = hasIpv6Loopback() ? false : 'this machine has no ::1';
+
+test(
+  'a command with the network outside finds no address of loopback at which it could serve the name of the link',
+  { skip: skipIpv6 },
+  async () => {
+    await using folder = await temporaryDirectory();
+    const command = [process.execPath, '-e', usurper];
+    const child = spawn(launcher, ['run', '--ui', '--jail-layers', layers, '--', ...command], {
+      env: { ...process.env, XDG_STATE_HOME: folder.path },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => (stdout += piece));
+    const closed = once(child, 'close');
+    const named = Promise.withResolvers<void>();
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+      stderr += piece;
+      if (linkPattern.test(stderr)) named.resolve();
+    });
+    await Promise.race([named.promise, closed]);
+    const [, label = '', port = ''] = linkPattern.exec(stderr) ?? [];
+    child.stdin.end(`${label}:${port}`);
+    assert.deepEqual(await closed, [0, null], stderr);
+    const { bound, asked, control } = JSON.parse(stdout) as {
+      readonly bound: Readonly<Record<string, string>>;
+      readonly asked: Readonly<Record<string, string>>;
+      readonly control: string;
+    };
+    assert.equal(control, 'taken');
+    assert.equal(Object.keys(bound).length, 12);
+    for (const [way, what] of Object.entries(bound)) assert.match(what, /^E[A-Z]+$/, way);
+    assert.deepEqual(asked, {
+      '127.0.0.1 label': 401,
+      '127.0.0.1 localhost': 421,
+      '127.0.0.1 [::1]': 421,
+      '::1 label': 401,
+      '::1 localhost': 421,
+      '::1 [::1]': 421,
+    });
+  },
+);
 
 test('the link stands on the terminal before the command starts, and in no argument, variable or file that is left', async () => {
   await using folder = await temporaryDirectory();

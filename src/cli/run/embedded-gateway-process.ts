@@ -75,11 +75,20 @@ interface Console {
   readonly url: string;
 }
 
-/** On loopback, under a name that is new, and for whoever has the link. */
+/**
+ * On loopback, under a name that is new, and for whoever has the link. A browser looks for that name at both addresses of loopback, so both are
+ * taken before anybody has the link: who had the other would serve the page that reads the secret. An address leads to itself alone.
+ */
 function consoleAt(port: number, isByAddress: boolean): Console {
   const address = '127.0.0.1';
   const host = isByAddress ? address : `${randomLabel()}.localhost`;
-  const listen = { address, port, names: [host], isByNameAlone: true };
+  const listen = {
+    address,
+    port,
+    names: [host],
+    isByNameAlone: true,
+    ...(isByAddress ? {} : { beside: '::1' }),
+  };
   const link = new LinkLogIn(Date.now());
   const url = `http://${host}:${port}/#${linkFragment}${link.secret}`;
   return { admin: { socket: undefined, socketRoles: {}, listen }, link, url };

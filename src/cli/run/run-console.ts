@@ -2,13 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { JailReport } from '../../agent/jail/jail-plan.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
+import { freeConsolePort } from './console-port.ts';
 
 export interface ConsoleChoice {
   readonly isByAddress: boolean;
@@ -47,21 +47,7 @@ export async function beginConsole(
 ): Promise<RunConsole | undefined> {
   if (choice === undefined) return undefined;
   const opener = choice.opens ? await startOpener() : undefined;
-  return { ...choice, port: await freePort(allowLocal), opener };
-}
-
-/** One that the command may reach is none. */
-async function freePort(taken: readonly number[]): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    // A server that listens on TCP has a port.
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    if (!taken.includes(port)) return port;
-  }
+  return { ...choice, port: await freeConsolePort(allowLocal), opener };
 }
 
 /** Waits for the name of a file, and opens it in the browser of the user. */

@@ -10,7 +10,8 @@ import { defaultLimits, type LimitName } from '../../protocol/limits.ts';
 import { http } from '../../system/http-module.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { problemDocument, problemType } from '../../protocol/problem-document.ts';
-import type { AdminListen } from '../config/admin-settings.ts';
+import { isAddressAbsent } from '../../system/absent-address.ts';
+import { type AdminListen, adminPlaces } from '../config/admin-settings.ts';
 import { newTraceId } from '../audit/event-identity.ts';
 import type { AdminParts, Asked } from './admin-parts.ts';
 import { isOwnHost, isOwnOrigin, openAdminPort } from './admin-port.ts';
@@ -82,11 +83,22 @@ async function openPort(
   { options, api, stack }: { options: AdminServerOptions; api: AdminApi; stack: AsyncDisposableStack },
 ): Promise<number> {
   const assets = await loadConsole(options.consoleFolder);
-  const { server, port, following } = await openAdminPort({ listen, options: httpOptions, log: options.log });
-  stack.defer(
-    serveOn(server, options, (request, response) => api.serve(request, response, { listen, port, assets })),
-  );
-  if (following !== undefined) stack.use(following);
+  const open = async (place: AdminListen): Promise<number> => {
+    const needs = { listen: place, options: httpOptions, log: options.log };
+    const { server, port, following } = await openAdminPort(needs);
+    stack.defer(
+      serveOn(server, options, (request, response) => api.serve(request, response, { listen, port, assets })),
+    );
+    if (following !== undefined) stack.use(following);
+    return port;
+  };
+  const port = await open(listen);
+  for (const { address } of adminPlaces(listen).slice(1))
+    try {
+      await open({ ...listen, address, port });
+    } catch (error) {
+      if (!(error instanceof Error && isAddressAbsent(error.cause))) throw error;
+    }
   return port;
 }
 

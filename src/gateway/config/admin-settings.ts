@@ -7,6 +7,8 @@ import type { GatewayConfigDocument } from './config-schema.ts';
 /** A TCP port of the admin API. */
 export interface AdminListen {
   readonly address: string;
+  /** It is served there too, at the same port, unless this machine has no such address. */
+  readonly beside?: string;
   readonly port: number;
   /** Host names that requests may name, beside the address. */
   readonly names: readonly string[];
@@ -22,6 +24,15 @@ export interface AdminSettings {
   /** What users of this machine may do without a token, by user id. */
   readonly socketRoles: Readonly<Record<string, AdminRole>>;
   readonly listen?: AdminListen;
+}
+
+/** Every place of it. */
+export function adminPlaces(
+  listen: AdminListen | undefined,
+): readonly Pick<AdminListen, 'address' | 'port'>[] {
+  if (listen === undefined) return [];
+  const { address, beside, port } = listen;
+  return [address, ...(beside === undefined ? [] : [beside])].map((at) => ({ address: at, port }));
 }
 
 /** None where the file has no `admin`. */

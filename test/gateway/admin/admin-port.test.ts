@@ -5,11 +5,12 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { hasIpv6Loopback } from '../../support/ipv6-loopback.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { openAdminScene } from './admin-fixture.ts';
 
@@ -87,3 +88,46 @@ test('the end of the gateway waits for nobody who began a TLS handshake and says
   await scene[Symbol.asyncDispose]();
   await closed;
 });
+
+const skip = hasIpv6Loopback() ? false : 'this machine has no ::1';
+const beside = { ...loopback, beside: '::1', names: ['new.localhost'], isByNameAlone: true };
+
+test('it is served at the address beside it too, by the same names', { skip }, async () => {
+  await using scene = await openAdminScene(new Map(), beside);
+  const { port } = scene;
+  const authorization = `Bearer ${await scene.token('viewer')}`;
+  for (const host of ['127.0.0.1', '::1'])
+    for (const [name, status] of [
+      ['new.localhost', 200],
+      ['127.0.0.1', 421],
+      ['[::1]', 421],
+      ['localhost', 421],
+    ] as const) {
+      const headers = { authorization, host: `${name}:${port}` };
+      const asked = http.request({ port, host, path: '/v1/who', headers, agent: false });
+      assert.equal(await statusOf(asked), status, `${host} as ${name}`);
+    }
+});
+
+test(
+  'it does not start where another has the address beside it, and does where there is none',
+  { skip },
+  async () => {
+    await using other = createServer();
+    other.listen(0, '::1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await assert.rejects(openAdminScene(new Map(), { ...beside, port }), { code: 'gateway_port_unusable' });
+    // An address of documentation (RFC 3849), which this machine does not have.
+    await using scene = await openAdminScene(new Map(), { ...beside, beside: '2001:db8::1' });
+    const headers = { host: `new.localhost:${scene.port}` };
+    const asked = http.request({
+      port: scene.port,
+      host: '127.0.0.1',
+      path: '/v1/who',
+      headers,
+      agent: false,
+    });
+    assert.equal(await statusOf(asked), 401);
+  },
+);
