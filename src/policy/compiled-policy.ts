@@ -16,7 +16,7 @@ import { type Asking, destinationMismatch, measuredMismatch, type Rule, seesRequ
 /** Name of the rule behind a denial that no written rule made. */
 export const defaultDenyName = 'default-deny';
 /** Name of the rule behind what observe mode lets through. */
-const observeName = 'observe';
+export const observeName = 'observe';
 
 /** What a file says beside its rules. */
 export interface PolicyFile {

@@ -1,15 +1,17 @@
 // What is left of a decision under a ceiling that allows too: never more than either of them gives.
 
-import type { AllowDecision, Decision, DenyDecision, RuleBodies, RuleLimits } from './decision.ts';
+import { observeName } from './compiled-policy.ts';
+import type { AllowDecision, Decision, DenyDecision, RuleBodies, RuleLimits, RuleScrub } from './decision.ts';
 import { networkCovers } from './network.ts';
 
 /** `bound` is what the ceiling said of the same access. */
 export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision {
-  // A ceiling on trial bounds nothing yet.
-  if (bound.observed !== undefined)
+  const observed = own.observed ?? bound.observed;
+  // A ceiling on trial bounds nothing yet. One whose rule allows does, whatever a denial on trial would say.
+  if (bound.rule.name === observeName)
     return {
       ...own,
-      observed: own.observed ?? bound.observed,
+      ...some('observed', observed),
       ...some('awaits', own.awaits ?? bound.awaits),
     };
   if (own.handling !== bound.handling)
@@ -29,6 +31,7 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     homeWrites: _writes,
     continuesTrace: _trace,
     trust: _trust,
+    scrub: _scrub,
     ...rest
   } = own;
   const trust = own.trust?.filter((name) => bound.trust?.includes(name) === true) ?? [];
@@ -46,12 +49,13 @@ export function allowWithin(own: AllowDecision, bound: AllowDecision): Decision 
     ...some('refusesEch', own.refusesEch ?? bound.refusesEch),
     ...some('trust', trust.length === 0 ? undefined : trust),
     ...some('removedFields', removedFields.length === 0 ? undefined : removedFields),
-    ...some('scrub', own.scrub ?? bound.scrub),
+    ...some('scrub', stricterScrub(own.scrub, bound.scrub)),
     ...some(
       'isByDestination',
       own.isByDestination === true && bound.isByDestination === true ? true : undefined,
     ),
     ...some('awaits', own.awaits ?? bound.awaits),
+    ...some('observed', observed),
   };
 }
 
@@ -81,6 +85,13 @@ function stricterLimits(own: RuleLimits, { bodyBytes }: RuleLimits): RuleLimits 
 
 function stricterBodies(own: RuleBodies | undefined, bound: RuleBodies | undefined): RuleBodies | undefined {
   return own === 'where-defined' || bound === 'where-defined' ? 'where-defined' : own;
+}
+
+/** What waits longer lets less through, and absent is never. */
+function stricterScrub(own: RuleScrub | undefined, bound: RuleScrub | undefined): RuleScrub | undefined {
+  return own === undefined || bound === undefined
+    ? undefined
+    : { quietMs: Math.max(own.quietMs, bound.quietMs) };
 }
 
 function some<Name extends string, Value>(

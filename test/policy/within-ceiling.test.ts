@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BoundPolicies } from '../../src/policy/bound-policies.ts';
+import type { AllowDecision, Decision } from '../../src/policy/decision.ts';
+import { allowWithin } from '../../src/policy/within-ceiling.ts';
+import { access, nowMs, policyOf, principal } from './fixture.ts';
+
+type Part = Partial<AllowDecision>;
+type Case = readonly [own: Part, bound: Part, expected: Part | 'deny'];
+
+function allow(part: Part): AllowDecision {
+  return {
+    effect: 'allow',
+    rule: { name: 'r' },
+    handling: 'intercept',
+    inject: [],
+    addresses: [],
+    limits: {},
+    ...part,
+  };
+}
+
+/** Of a value that is the looser one and one that is the stricter one; the stricter holds, whoever says it. */
+function stricter(loose: Part, strict: Part): readonly Case[] {
+  return [
+    [loose, loose, loose],
+    [strict, strict, strict],
+    [loose, strict, strict],
+    [strict, loose, strict],
+  ];
+}
+
+const passthrough = { handling: 'passthrough' } as const;
+const credential = { inject: [{ credential: 'npm' }] };
+
+// With every key of a decision: a new one has to say here which of two holds.
+const table: { readonly [Key in Exclude<keyof AllowDecision, 'effect'>]-?: readonly Case[] } = {
+  rule: [[{ rule: { name: 'own' } }, { rule: { name: 'bound' } }, { rule: { name: 'own' } }]],
+  handling: (['passthrough', 'raw'] as const).flatMap((handling): readonly Case[] => [
+    [{ handling }, { handling }, { handling }],
+    [{ handling }, {}, 'deny'],
+    [{}, { handling }, 'deny'],
+  ]),
+  inject: [
+    [credential, credential, credential],
+    [{}, credential, {}],
+    [credential, {}, 'deny'],
+  ],
+  addresses: [
+    ...stricter({ addresses: ['10.0.0.0/8'] }, { addresses: ['10.1.0.0/16'] }),
+    ...stricter({ addresses: ['10.0.0.0/8'] }, { addresses: [] }),
+  ],
+  limits: [
+    ...stricter({ limits: { bodyBytes: 2 } }, { limits: { bodyBytes: 1 } }),
+    ...stricter({ limits: {} }, { limits: { bodyBytes: 1 } }),
+    // What counts is the policy's alone: a ceiling with it is refused.
+    [
+      { limits: { requestsPerSession: 5, whenStoreAway: 'continue' } },
+      {},
+      { limits: { requestsPerSession: 5, whenStoreAway: 'continue' } },
+    ],
+  ],
+  budget: [[{ budget: 'one' }, {}, { budget: 'one' }]],
+  bodies: stricter({}, { bodies: 'where-defined' }),
+  homeWrites: stricter({ homeWrites: true }, {}),
+  continuesTrace: stricter({ continuesTrace: true }, {}),
+  refusesEch: stricter(passthrough, { ...passthrough, refusesEch: true }),
+  trust: [
+    ...stricter({ trust: ['a', 'b'] }, { trust: ['a'] }),
+    ...stricter({ trust: ['a'] }, {}),
+    [{ trust: ['a'] }, { trust: ['b'] }, {}],
+  ],
+  removedFields: stricter({}, { removedFields: ['x-a'] }),
+  scrub: [
+    ...stricter({ scrub: { quietMs: 100 } }, { scrub: { quietMs: 200 } }),
+    ...stricter({ scrub: { quietMs: 60_000 } }, {}),
+  ],
+  isByDestination: stricter({ isByDestination: true }, {}),
+  awaits: stricter({}, { awaits: 'git-commands' }),
+  observed: [
+    [{ observed: 'own' }, {}, { observed: 'own' }],
+    [{}, { observed: 'bound' }, { observed: 'bound' }],
+    // A rule on trial that denies does not take away what the rule that allows bounds.
+    [credential, { observed: 'bound' }, 'deny'],
+    [{ addresses: ['10.0.0.0/8'] }, { observed: 'bound' }, { observed: 'bound' }],
+    [credential, { rule: { name: 'observe' }, observed: 'x' }, { ...credential, observed: 'x' }],
+  ],
+};
+
+for (const [key, cases] of Object.entries(table))
+  test(`of what a policy and its ceiling say of ${key} the stricter holds`, () => {
+    for (const [own, bound, expected] of cases) {
+      const decision: Decision = allowWithin(allow(own), allow(bound));
+      const what = JSON.stringify([own, bound]);
+      if (expected === 'deny') assert.equal(decision.effect, 'deny', what);
+      else assert.deepEqual(decision, allow(expected), what);
+    }
+  });
+
+test('a rule of the ceiling that would deny and is on trial leaves the credentials of its rules as they are', () => {
+  const policies = new BoundPolicies('v', [
+    {
+      name: 'ceiling',
+      policy: policyOf(
+        'rules: [{ name: all, hosts: a.example.com }, { name: soon, hosts: a.example.com, deny: true, mode: observe }]',
+      ),
+    },
+    {
+      name: 'main',
+      policy: policyOf('rules: [{ name: npm, hosts: a.example.com, inject: npm }]', { credentials: ['npm'] }),
+    },
+  ]);
+  const { effect, rule } = policies.decide(principal(), access('GET https://a.example.com/'), nowMs);
+  assert.deepEqual([effect, rule.policy, rule.name], ['deny', 'ceiling', 'all']);
+});
