@@ -1,13 +1,18 @@
-// Policies that come with a request: each is read on a thread of its own, and only so many at a time; so are replays.
+// Policies that come with a request: each is read on a thread of its own, and only so many at a time; so are replays. What is published
+// has a count of its own, so that who may only look keeps nobody from closing what is open.
 
 import { readPolicyAside } from '../policies/policy-reading.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 
 type Read = typeof readPolicyAside;
+/** What a policy is read for. */
+export type ReadPurpose = 'look' | 'publish';
+
+const limitNames = { look: 'adminPolicyReadsMax', publish: 'adminPublishReadsMax' } as const;
 
 export class PolicyReads {
-  #count = 0;
+  readonly #counts = { look: 0, publish: 0 };
   #replays = 0;
 
   /** Gives the function that ends it. @throws ProxyError limit_exceeded */
@@ -25,18 +30,23 @@ export class PolicyReads {
   }
 
   /** As `readPolicyAside`. @throws ProxyError limit_exceeded */
-  async read(sources: Parameters<Read>[0], names: Parameters<Read>[1]): ReturnType<Read> {
-    const { adminPolicyReadsMax: max, policyReadTimeoutMs } = defaultLimits;
-    if (this.#count >= max)
-      throw new ProxyError('limit_exceeded', `${max} policies are being read already (adminPolicyReadsMax)`, {
-        limit: 'adminPolicyReadsMax',
+  async read(
+    sources: Parameters<Read>[0],
+    names: Parameters<Read>[1],
+    purpose: ReadPurpose = 'look',
+  ): ReturnType<Read> {
+    const limit = limitNames[purpose];
+    const max = defaultLimits[limit];
+    if (this.#counts[purpose] >= max)
+      throw new ProxyError('limit_exceeded', `${max} policies are being read already (${limit})`, {
+        limit,
         retryAfterSeconds: 1,
       });
-    this.#count += 1;
+    this.#counts[purpose] += 1;
     try {
-      return await readPolicyAside(sources, names, AbortSignal.timeout(policyReadTimeoutMs));
+      return await readPolicyAside(sources, names, AbortSignal.timeout(defaultLimits.policyReadTimeoutMs));
     } finally {
-      this.#count -= 1;
+      this.#counts[purpose] -= 1;
     }
   }
 }

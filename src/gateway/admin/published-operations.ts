@@ -20,7 +20,7 @@ import {
 import { type AdminParts, type Asked, given, type Handlers, isoTime } from './admin-parts.ts';
 import { requireMatch } from './etag.ts';
 import { requireStillKnown } from './operator.ts';
-import type { PolicyReads } from './policy-reads.ts';
+import type { PolicyReads, ReadPurpose } from './policy-reads.ts';
 
 type Version = OutputOf<'policyVersion'>;
 type HistoryItem = OutputOf<'policyHistory'>['items'][number];
@@ -88,9 +88,10 @@ export const publishedOperations: Handlers<
 export function readPolicyFiles(
   { config, policyReads }: Pick<AdminParts, 'config' | 'policyReads'>,
   sources: readonly YamlSource[],
+  purpose: ReadPurpose = 'look',
 ): ReturnType<PolicyReads['read']> {
   const { discover: _, ...names } = policyNames(config);
-  return policyReads.read(sources, names);
+  return policyReads.read(sources, names, purpose);
 }
 
 /** What the operator saw: by the number, or by the ETag of the published version. @throws ProxyError usage, state_changed */
@@ -116,7 +117,7 @@ function deskOf(parts: AdminParts, { operator }: Asked<Writing>): PublishDesk {
     policies: store.policies,
     operator: operator.name,
     record,
-    read: (sources) => readPolicyFiles(parts, sources),
+    read: (sources) => readPolicyFiles(parts, sources, 'publish'),
     stillMay: () => requireStillKnown(operators, operator, clock()),
   };
 }

@@ -35,6 +35,11 @@ export const adminLimits = {
     'limit_exceeded',
     'Policies of requests that are read at once, each on a thread of its own: people wait for one at a time.',
   ),
+  adminPublishReadsMax: fixedRow(
+    2,
+    'limit_exceeded',
+    'Policies that are read at once to be published or rolled back to: apart from the others, so that who only looks keeps nobody from it.',
+  ),
   adminReplaysMax: fixedRow(
     2,
     'limit_exceeded',

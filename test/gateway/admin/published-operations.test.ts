@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { test } from 'node:test';
+import type { ProxyError } from '../../../src/protocol/error.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { versionOf } from '../../../src/gateway/policies/policy-version.ts';
 import { type AdminResponse, type AdminScene, openAdminScene } from './admin-fixture.ts';
 
@@ -136,6 +138,36 @@ test('who lost the token while the policy was read publishes nothing', async () 
   const refused = await scene.call('POST', at, { token, body });
   assert.equal(refused.status, 401, refused.text);
   assert.deepEqual(await numbers(scene), []);
+});
+
+test('who only looks keeps no administrator from publishing and rolling back, and reads to publish are counted too', async () => {
+  await using scene = await openAdminScene();
+  const token = await scene.token('administrator');
+  const { policyReads } = scene.parts;
+  const sources = [{ file: 'p.yaml', text: rule('a.example.com') }];
+  const read = policyReads.read.bind(policyReads);
+  const looks: Promise<unknown>[] = [];
+  policyReads.read = async (...input) => {
+    // All that may look do so at this moment.
+    for (let i = 0; i < defaultLimits.adminPolicyReadsMax; i += 1)
+      looks.push(read(sources, {}).catch((error: ProxyError) => assert.equal(error.code, 'limit_exceeded')));
+    return await read(...input);
+  };
+  for (const [path, body] of [
+    [at, { files: files(rule('a.example.com')), seen: 0 }],
+    [at, { files: files(rule('b.example.com')), seen: 1 }],
+    [`${at}/rollback`, { to: 1, seen: 2 }],
+  ] as const) {
+    const response = await scene.call('POST', path, { token, body });
+    assert.equal(response.status, 201, response.text);
+  }
+  await Promise.all(looks);
+  const max = defaultLimits.adminPublishReadsMax;
+  const all = await Promise.allSettled(Array.from({ length: max + 1 }, () => read(sources, {}, 'publish')));
+  assert.deepEqual(
+    all.map((one) => (one.status === 'rejected' ? (one.reason as ProxyError).limit : 'read')),
+    [...Array.from({ length: max }, () => 'read'), 'adminPublishReadsMax'],
+  );
 });
 
 test('the same request with the same key publishes once', async () => {
