@@ -33,6 +33,7 @@ export async function openGatewayStore({
           'warn',
           `the store is away: running sessions go on for ${storeOutageMs / 1000} s (storeOutageMs), and none begins. ${why}`,
         ),
+      onFault: ({ message }) => log('error', message),
       onEnd: (awayMs) => log('info', `the store is back after ${(awayMs / 1000).toFixed(1)} s`),
       onPast: () =>
         log(

@@ -33,10 +33,13 @@ export interface SpoolRecord {
 /** `torn`: the octets end before the record does. `corrupt`: they are not what was written. */
 export type RecordProblem = 'torn' | 'corrupt';
 
-/** The record that begins at `at`. */
-export function readRecord(bytes: Uint8Array<ArrayBuffer>, at: number): SpoolRecord | RecordProblem {
+/** The record that begins at `at`. Who tries one place after the other makes `view`, of all the octets, once. */
+export function readRecord(
+  bytes: Uint8Array<ArrayBuffer>,
+  at: number,
+  view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+): SpoolRecord | RecordProblem {
   if (bytes.length - at < prefixBytes) return 'torn';
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(at);
   if (length < recordHeaderBytes - prefixBytes || length > recordBytesMax) return 'corrupt';
   const [begin, end] = [at + prefixBytes, at + prefixBytes + length];

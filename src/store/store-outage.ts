@@ -22,6 +22,8 @@ export interface StoreOutageOptions {
   readonly onEnd?: (awayMs: number) => void;
   /** Told once when it is away for too long. */
   readonly onPast?: () => void;
+  /** What a listener threw; the others are told all the same. */
+  readonly onFault?: (error: ProxyError) => void;
 }
 
 /** What others ask of it. */
@@ -143,7 +145,7 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
     if (this.#isClosed) return;
     if (!this.#isAway) {
       this.#isAway = true;
-      this.#options.onBegin?.(why);
+      this.#call(() => this.#options.onBegin?.(why));
       for (const giveUp of this.#waiting) giveUp();
       // To the moment, however long the last question takes.
       const leftMs = Math.max(0, Math.ceil(this.#options.outageMs - this.awayMs)) + 1;
@@ -161,9 +163,9 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
 
   #tell(): void {
     if (!this.#isAway) return;
-    if (this.isPast && !this.#isToldPast) this.#options.onPast?.();
+    if (this.isPast && !this.#isToldPast) this.#call(() => this.#options.onPast?.());
     this.#isToldPast = this.isPast;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) this.#call(listener);
   }
 
   #end(): void {
@@ -173,7 +175,16 @@ export class StoreOutage implements StoreAbsence, AsyncDisposable {
     this.#isToldPast = false;
     clearTimeout(this.#pastTimer);
     this.#seenMs = this.#ticks();
-    this.#options.onEnd?.(awayMs);
+    this.#call(() => this.#options.onEnd?.(awayMs));
+  }
+
+  /** A fault of whoever is told changes nothing of what is known, and keeps nobody else from being told. */
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#options.onFault?.(asProxyError(error));
+    }
   }
 }
 

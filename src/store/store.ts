@@ -94,8 +94,8 @@ export interface SessionStore {
     readonly sequence: number;
     readonly endings: readonly (SessionEnding & { readonly sessionId: string })[];
   }>;
-  /** Ids of sessions that ended at this time or later, the oldest first, at most `endedSessionsMax`: the latest of them. */
-  endedSince(overMs: number): Promise<readonly string[]>;
+  /** Ids of sessions that ended at this time or later, the oldest first, at most `limit`: the latest of them. */
+  endedSince(overMs: number, limit: number): Promise<readonly string[]>;
   /** Forgets sessions that were over before this time, at most `pruneBatch` in one call. Gives how many. */
   prune(beforeMs: number): Promise<number>;
 }

@@ -278,6 +278,10 @@ test(
       'it serves again',
       async () => (await get(`/again/${(count += 1)}`).catch(() => 0)) === 200,
     );
+    // The spool tries the store again within some seconds; what it has is delivered in order.
+    await waitUntil('its audit is delivered', async () =>
+      (await set.audit()).some(({ path }) => path === `/again/${count}`),
+    );
     history.check(await set.audit());
   },
 );

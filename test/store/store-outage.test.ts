@@ -129,3 +129,33 @@ test('a store that says nothing any more is away after some seconds, and whoever
   await assert.rejects(question, { code: 'store_unavailable', retryAfterSeconds: 5 });
   assert.deepEqual(told, ['It did not respond in time.']);
 });
+
+test('a listener that throws keeps nobody else from being told, and the store is asked again all the same', async () => {
+  const faults: string[] = [];
+  const told: string[] = [];
+  const fail = (what: string) => (): never => {
+    throw new TypeError(what);
+  };
+  let isThere = false;
+  let nowMs = 0;
+  await using outage = new StoreOutage({
+    probe: async () => {
+      if (!isThere) throw fault();
+    },
+    outageMs: 1000,
+    ticks: () => nowMs,
+    onBegin: fail('begin'),
+    onPast: fail('past'),
+    onEnd: fail('end'),
+    onFault: ({ message }) => faults.push(message),
+  });
+  outage.onStillAway(fail('still'));
+  outage.onStillAway(() => told.push('still'));
+  assert.equal(await outage.confirm(), true);
+  assert.deepEqual([faults, told], [['begin', 'still'], ['still']]);
+  nowMs = 1001;
+  await waitUntil('it is past', () => faults.includes('past'));
+  isThere = true;
+  await waitUntil('it is back', () => outage.sinceMs === undefined);
+  assert.equal(faults.at(-1), 'end');
+});

@@ -17,6 +17,11 @@ export class EndedSessions {
     this.#max = max;
   }
 
+  /** With so many it is known whether there are more than are kept. */
+  get readMax(): number {
+    return this.#max + 1;
+  }
+
   add(sessionId: string, nowMs: number): void {
     this.#ended.delete(sessionId);
     this.#ended.set(sessionId, nowMs);

@@ -49,8 +49,9 @@ export class SessionWatch implements AsyncDisposable {
   static async open(options: SessionWatchOptions): Promise<SessionWatch> {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const nowMs = options.clock();
-    for (const id of await options.store.sessions.endedSince(nowMs - options.endedKeptMs))
-      options.ended.add(id, nowMs);
+    const { ended, endedKeptMs } = options;
+    for (const id of await options.store.sessions.endedSince(nowMs - endedKeptMs, ended.readMax))
+      ended.add(id, nowMs);
     const watch = new SessionWatch(options, sequence);
     watch.#repeated.start();
     watch.#unlisten = options.store.onChange((isUncertain) => {
@@ -85,15 +86,12 @@ export class SessionWatch implements AsyncDisposable {
     const { sessions } = this.#options.store;
     const nowMs = this.#options.clock();
     const isOnDuty = this.#options.isOnDuty?.() ?? true;
-    const expired = isOnDuty ? await sessions.expire(nowMs) : [];
-    if (this.#isUncertain) this.#sequence = 0;
-    this.#isUncertain = false;
-    for (;;) {
-      const { sequence, endings } = await sessions.endingsSince(this.#sequence);
-      this.#sequence = sequence;
-      for (const { sessionId, reason } of endings) this.#tell(sessionId, reason);
-      if (endings.length === 0) break;
-    }
+    // First what others ended: whatever fails after it, a revocation is heard.
+    await this.#readEndings();
+    const expired = isOnDuty
+      ? await sessions.expire(nowMs).catch((error: unknown) => this.#expireFailed(error))
+      : [];
+    if (expired.length > 0) await this.#readEndings();
     // After the streams have ended: a failing audit must not keep them open.
     for (const session of expired) await this.#options.onExpired(session);
     // Behind an outage more may be due than one call takes.
@@ -101,6 +99,22 @@ export class SessionWatch implements AsyncDisposable {
     if (!isOnDuty || nowMs < this.#nextPruneMs) return;
     // A full batch means that more is due: the next look goes on, so forgetting keeps up with a thousand endings a look.
     if (!(await this.#prune(nowMs))) this.#nextPruneMs = nowMs + pruneIntervalMs;
+  }
+
+  async #readEndings(): Promise<void> {
+    if (this.#isUncertain) this.#sequence = 0;
+    this.#isUncertain = false;
+    for (;;) {
+      const { sequence, endings } = await this.#options.store.sessions.endingsSince(this.#sequence);
+      this.#sequence = sequence;
+      for (const { sessionId, reason } of endings) this.#tell(sessionId, reason);
+      if (endings.length === 0) break;
+    }
+  }
+
+  #expireFailed(error: unknown): readonly SessionRecord[] {
+    this.#options.onFault(asProxyError(error));
+    return [];
   }
 
   /** One bounded batch of each kind. Whether one of them was full. */

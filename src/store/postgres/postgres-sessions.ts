@@ -1,6 +1,5 @@
 // Sessions and consumed tokens in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
 
-import { defaultLimits } from '../../protocol/limits.ts';
 import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import {
@@ -154,11 +153,11 @@ export class PostgresSessions implements SessionStore {
     };
   }
 
-  async endedSince(overMs: number): Promise<readonly string[]> {
+  async endedSince(overMs: number, limit: number): Promise<readonly string[]> {
     const rows = await this.#database.all(
-      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= $1 ORDER BY over_ms DESC LIMIT ${defaultLimits.endedSessionsMax}) AS late
+      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= $1 ORDER BY over_ms DESC LIMIT $2) AS late
        ORDER BY over_ms`,
-      [overMs],
+      [overMs, limit],
     );
     return rows.map((row) => textOf(row, 'id'));
   }

@@ -1,6 +1,5 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
-import { defaultLimits } from '../../protocol/limits.ts';
 import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -194,11 +193,11 @@ export class SqliteSessions implements SessionStore {
     };
   }
 
-  async endedSince(overMs: number): Promise<readonly string[]> {
+  async endedSince(overMs: number, limit: number): Promise<readonly string[]> {
     const rows = this.#database.all(
-      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= :overMs ORDER BY over_ms DESC LIMIT ${defaultLimits.endedSessionsMax})
+      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= :overMs ORDER BY over_ms DESC LIMIT :limit)
        ORDER BY over_ms`,
-      { overMs },
+      { overMs, limit },
     );
     return rows.map((row) => textOf(row, 'id'));
   }

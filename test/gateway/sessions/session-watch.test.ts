@@ -28,7 +28,7 @@ test('a revocation through another connection to the same file is told by the ne
     const { promise: told, resolve } = Promise.withResolvers<string>();
     watch.onEnded((sessionId, reason) => resolve(`${sessionId} ${reason}`));
     await theirs.sessions.end('a', revoked, 2000);
-    // Each look begins with this.
+    // Each look has this behind the endings.
     let looks = 0;
     const { expire } = ours.sessions;
     ours.sessions.expire = (nowMs) => {
@@ -151,6 +151,43 @@ test('a store that fails is reported, and the next look goes on where the last g
   store.sessions.endingsSince = endingsSince;
   await watch.look();
   assert.deepEqual(told, ['a']);
+});
+
+test('a revocation is told also where ending what reached its time fails', async () => {
+  await using store = await openStore('sqlite::memory:');
+  await store.sessions.enrol(newSession('a'), bounds);
+  const faults: ProxyError[] = [];
+  await using watch = await open(store, faults);
+  const told: string[] = [];
+  watch.onEnded((sessionId) => told.push(sessionId));
+  store.sessions.expire = () => Promise.reject(new ProxyError('store_unavailable', 'a row is locked'));
+  await store.sessions.end('a', revoked, 2000);
+  await watch.look();
+  assert.deepEqual([told, faults.map(({ message }) => message)], [['a'], ['a row is locked']]);
+});
+
+test('behind more endings than are kept, a gateway that starts takes nobody for alive without asking', async () => {
+  await using store = await openStore('sqlite::memory:');
+  for (const id of ['a', 'b', 'c']) {
+    await store.sessions.enrol(newSession(id, { tokenKey: id }), bounds);
+    await store.sessions.end(id, revoked, 1000);
+  }
+  for (const [max, code] of [
+    [2, 'store_unavailable'],
+    [3, 'none'],
+  ] as const) {
+    const ended = new EndedSessions(60_000, max);
+    await using _watch = await SessionWatch.open({
+      store,
+      ended,
+      endedKeptMs: 60_000,
+      clock: () => 1000,
+      onExpired: () => Promise.resolve(),
+      onFault: (error) => assert.fail(error),
+    });
+    if (code === 'none') ended.assertKnownAlive('x', 1000);
+    else assert.throws(() => ended.assertKnownAlive('x', 1000), { code });
+  }
 });
 
 test('after closing nothing is told any more and no timer is left', async () => {

@@ -3,6 +3,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAuditPayload } from '../../../api/audit-payload.ts';
 import { faultReason } from '../../../protocol/fault-reason.ts';
 import { readRecord, recordBytesMax } from '../../../protocol/spool-record.ts';
@@ -12,6 +13,9 @@ import { openSegment, type Segment, segmentHeaderBytes, spoolFault } from './spo
 const chunkBytes = 1024 * 1024;
 /** A record of the largest size is whole in two of these. */
 const overlapBytes = recordBytesMax + 64;
+
+/** So many places are tried for a record before others have their turn. */
+const placesPerTurn = 64 * 1024;
 
 /** Records that are not there, or not as they were written. */
 export interface SpoolGap {
@@ -132,8 +136,11 @@ export class SpoolReader {
       await this.#fill(cursor, end);
       const have = this.#chunkAt + this.#chunk.length;
       const through = have >= end ? end : have - overlapBytes;
-      for (; at <= through; at += 1)
-        if (typeof readRecord(this.#chunk, at - this.#chunkAt) !== 'string') return at;
+      const view = new DataView(this.#chunk.buffer);
+      for (; at <= through; at += 1) {
+        if (typeof readRecord(this.#chunk, at - this.#chunkAt, view) !== 'string') return at;
+        if (at % placesPerTurn === 0) await nextTurn();
+      }
     }
     return end;
   }

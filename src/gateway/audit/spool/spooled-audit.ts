@@ -246,7 +246,14 @@ export class SpooledAudit implements Pick<AuditStore, 'append' | 'leftOpen'>, As
     let adopted = 0;
     for (const id of await this.#folder.left()) {
       if (signal.aborted) return;
-      if (await this.#adoptOne(id, signal)) adopted += 1;
+      try {
+        if (await this.#adoptOne(id, signal)) adopted += 1;
+      } catch (error) {
+        const fault = asProxyError(error, 'audit_unavailable');
+        if (fault.code === 'store_unavailable') throw fault;
+        // One that cannot be read holds up none of the others; the next look tries it again.
+        this.#tellFault(fault);
+      }
     }
     if (adopted > 0) await this.#onAdopted();
   }

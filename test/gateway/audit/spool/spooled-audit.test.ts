@@ -17,10 +17,11 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { SpoolFolder } from '../../../../src/gateway/audit/spool/spool-folder.ts';
 import type { SpooledAudit } from '../../../../src/gateway/audit/spool/spooled-audit.ts';
 import { waitUntil } from '../../../support/program.ts';
 import { entry, type Scene, smallLimits, spoolScene } from './spool-scene.ts';
@@ -231,6 +232,49 @@ test('a damaged record in the middle is told with its number, and those behind i
     ids,
     idsTo(ids.length + 1).filter((id) => id !== 'e20'),
   );
+});
+
+test('a spool that cannot be read is told, and holds up neither the others nor the start', async (context) => {
+  await using scene = await spoolScene();
+  await killedWriter(scene, 3);
+  const [first = ''] = await segmentsOf(scene.directory);
+  await killedWriter(scene, 3);
+  const unreadable = basename(dirname(first));
+  const { read } = SpoolFolder.prototype;
+  context.mock.method(
+    SpoolFolder.prototype,
+    'read',
+    function (this: SpoolFolder, ...given: Parameters<typeof read>) {
+      if (given[0] === unreadable) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+      return read.apply(this, given);
+    },
+  );
+  await using spool = await scene.open();
+  await spool.adopt();
+  const { ids } = scene.store;
+  assert.ok(ids.length > 0);
+  assert.deepEqual(ids, idsTo(ids.length));
+  assert.match(scene.faults[0]?.message ?? '', /EIO/);
+});
+
+test('what is no record is searched in steps, between which others have their turn', async (context) => {
+  await using scene = await spoolScene();
+  await killedWriter(scene, 3);
+  const [segment = ''] = await segmentsOf(scene.directory);
+  await writeFile(segment, Buffer.concat([await readFile(segment), Buffer.alloc(256 * 1024)]));
+  // Each place that is tried is one of these.
+  const tried = context.mock.method(DataView.prototype, 'getUint32');
+  let [most, isOver] = [0, false];
+  const turn = (): void => {
+    most = Math.max(most, tried.mock.callCount());
+    tried.mock.resetCalls();
+    if (!isOver) setImmediate(turn);
+  };
+  turn();
+  await using spool = await scene.open();
+  await spool.adopt();
+  isOver = true;
+  assert.ok(most >= 60_000 && most <= 150_000, String(most));
 });
 
 test('a damaged last record of the own spool is asked for no more than once, and told with the next one', async () => {
