@@ -241,6 +241,8 @@ async function endTls(
   else if ('socket' in outcome) serve(outcome.socket, { ...fields, ...outcome.claims });
   else {
     const report = new PassThrough();
+    // As the stream of a tunnel does: whoever serves it may have refused it before the failure comes.
+    report.on('error', () => undefined);
     serve(report, { ...fields, mode: 'http1', ...outcome.claims });
     report.destroy(outcome.failed);
   }
