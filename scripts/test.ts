@@ -39,6 +39,7 @@ const bothPlacesPatterns = [
   'test/attacks/attacks.test.ts',
   'test/gateway/front/**/*.test.ts',
   'test/gateway/tunnels/**/*.test.ts',
+  'test/gateway/forward/loop-guard.test.ts',
   'test/e2e/{bulk,clients,denials,library,resume,upstream-proxy}.test.ts',
 ];
 

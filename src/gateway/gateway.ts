@@ -109,6 +109,8 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       // Tunnels that lose their connection meanwhile come back by the port; to others it says that the gateway ends.
       if (drainMs > 0) await drainGateway({ tunnels, parts, drainMs });
       stopListening();
+      // Before what they stand on: the server waits for the connections that it gave up to them.
+      tunnels.destroy();
       await owned.disposeAsync();
     })());
   return {

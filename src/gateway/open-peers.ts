@@ -3,6 +3,7 @@
 
 import type { Store } from '../store/store.ts';
 import { formatAuthority } from '../http/authority.ts';
+import { defaultLimits } from '../protocol/limits.ts';
 import { type PeersSettings, peerPortOf } from './config/peers-settings.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
@@ -28,7 +29,18 @@ export async function openPeers(start: Start, store: Pick<Store, 'gateways'>): P
   const { config, place, stack, clock, log, incarnation, onFault, isOnDuty } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place)];
   const directory = new PeerDirectory(store.gateways);
-  const note = { store: store.gateways, incarnation, directory, changeSeen: () => 0, isOnDuty, onFault };
+  const { storeOutageMs, resumeWindowMs } = config.limits;
+  // One that serves on without the store is none of those that are gone.
+  const rememberedMs = Math.max(defaultLimits.gatewayRememberedMs, storeOutageMs + resumeWindowMs);
+  const note = {
+    store: store.gateways,
+    incarnation,
+    directory,
+    changeSeen: () => 0,
+    isOnDuty,
+    onFault,
+    rememberedMs,
+  };
   const present = async (peerAddress: string | undefined): Promise<GatewayPresenceWriter> =>
     stack.use(await GatewayPresenceWriter.open({ ...note, peerAddress }));
   const serveWorkers = async (tunnels: TunnelServer): Promise<void> => {

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
+import type { Socket } from 'node:net';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { StoreAbsence } from '../store/store-outage.ts';
 import type { ProxyError } from '../protocol/error.ts';
@@ -99,8 +100,14 @@ export async function openPublicPort({
       tunnels.handleUpgrade(request, socket, head, () => connections.showedSession(socket)),
   });
   connections.guard(server);
+  // Those that were upgraded too, of which the server itself does not know any more.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
-  stack.defer(() => closeServer(server));
+  stack.defer(() => closeServer(server, sockets));
   keepCertificate(server, { config, stack, clock, log, serverAuthority, place }, { identity, renewable });
   origins.listensAt(port);
   return {
@@ -187,11 +194,8 @@ function take(server: Server, { certificatePem, keyPem }: PortIdentity): void {
   server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });
 }
 
-function closeServer(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const socket of sockets) socket.destroy();
+  await closed;
 }

@@ -20,7 +20,7 @@ import { createTestAuthority } from '../support/test-authority.ts';
 
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
-const streams = Number(process.env['RESUME_STREAMS'] ?? 50);
+const streams = Number(process.env['RESUME_STREAMS'] ?? 20);
 const bodyBytes = Number(process.env['RESUME_BODY_BYTES'] ?? 1_000_000);
 const cutBytes = Number(process.env['RESUME_CUT_BYTES'] ?? 4_000_000);
 

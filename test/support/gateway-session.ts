@@ -37,7 +37,9 @@ export class GatewaySession {
 
   /** Enrols with the token of a file, or a fresh one; `isCommitted` unless told otherwise. */
   static async enrol(
-    deployment: Pick<Deployment, 'gateway' | 'gatewayCaFile' | 'issueToken'>,
+    deployment: Pick<Deployment, 'gatewayCaFile' | 'issueToken'> & {
+      readonly gateway: { readonly url: string };
+    },
     { tokenFile, commits = true }: { readonly tokenFile?: string; readonly commits?: boolean } = {},
   ): Promise<GatewaySession> {
     const ca = await readFile(deployment.gatewayCaFile, 'utf8');

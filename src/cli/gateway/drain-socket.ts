@@ -3,10 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { realpathSync } from 'node:fs';
 import { chmod, lstat, rename, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { socketPathBytesMax } from '../../system/unix-socket.ts';
@@ -27,7 +26,8 @@ export interface DrainPlace {
 }
 
 function socketPath({ stateDirectory, configFile }: DrainPlace): string {
-  const name = createHash('sha256').update(realpathSync(configFile)).digest('hex').slice(0, 8);
+  // As it is written: behind links of a mounted ConfigMap or of a release the file is another one after each change.
+  const name = createHash('sha256').update(resolve(configFile)).digest('hex').slice(0, 8);
   return join(stateDirectory, `drain-${name}.sock`);
 }
 

@@ -15,6 +15,8 @@ export interface GatewayPresenceOptions {
   /** Whether it also forgets those that are long gone. One of several is enough. */
   readonly isOnDuty: () => boolean;
   readonly onFault: (error: ProxyError) => void;
+  /** How long those are remembered that say nothing any more. */
+  readonly rememberedMs: number;
 }
 
 /** Says it again and again until it is closed, and then that it leaves. */
@@ -59,12 +61,12 @@ export class GatewayPresenceWriter implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { directory, store, isOnDuty } = this.#options;
+    const { directory, store, isOnDuty, rememberedMs } = this.#options;
     await this.#note();
     await directory.learn();
     this.#looks += 1;
     // Nearly always there is nothing.
-    if (this.#looks % 100 === 1 && isOnDuty()) await store.prune(defaultLimits.gatewayRememberedMs);
+    if (this.#looks % 100 === 1 && isOnDuty()) await store.prune(rememberedMs);
   }
 
   async #note(): Promise<void> {

@@ -36,6 +36,11 @@ export class PeerDirectory {
     return { kind: 'at', address: found.peerAddress };
   }
 
+  /** Whether it said that it leaves. Throws as `find` does. */
+  async hasLeft(incarnation: string): Promise<boolean> {
+    return (await this.#ask(incarnation))?.state === 'left';
+  }
+
   /** It could not be reached: whether the store knows that it is gone. Throws as `find` does. */
   async isGone(incarnation: string): Promise<boolean> {
     const found = await this.#ask(incarnation);

@@ -7,6 +7,7 @@ import { parseResumeName } from '../../net/resume-name.ts';
 import { resumeField } from '../../net/websocket-handshake.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { endBehind } from '../forward/end-half-open.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import { areSiblings, holderOf } from '../tunnels/incarnation.ts';
 import { encodePassedStart } from '../tunnels/passed-start.ts';
@@ -64,8 +65,12 @@ export class PeerTunnels implements TunnelPlaces {
     const { directory, identity, log } = this.#options;
     const place = await directory.find(holder);
     if (place.kind === 'at') {
-      const found = await connectPeer(place.address, holder, identity);
-      if (found.kind === 'connected') return found.socket;
+      const found = await connectPeer(place.address, holder, identity).catch(async (error: unknown) => {
+        // Its machine may be gone with it, so that nothing says that nobody is there.
+        if (await directory.hasLeft(holder)) return undefined;
+        throw error;
+      });
+      if (found?.kind === 'connected') return found.socket;
     }
     const isGone = place.kind === 'gone' || (place.kind === 'at' && (await directory.isGone(holder)));
     if (!isGone)
@@ -84,6 +89,7 @@ export class PeerTunnels implements TunnelPlaces {
     const facts = splicedFacts({ session: { sessionId, id }, request, exporter }, 'encrypted' in socket);
     onward.write(encodePassedStart(new Uint8Array(), facts, head));
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
+    endBehind(socket, onward);
     await pipeBoth(socket, onward, { idle: { limits, name: 'pingTimeoutMs' } });
   }
 

@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import { endBehind } from '../forward/end-half-open.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import { encodePassedStart, readPassedStart } from '../tunnels/passed-start.ts';
 import type { AuthenticatedSession } from '../sessions/session-service.ts';
@@ -76,6 +77,7 @@ export class Passages implements Disposable {
     onward.write(encodePassedStart(this.#secret, upgrade, head));
     socket.on('error', () => onward.destroy());
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
+    endBehind(socket, onward);
     return { ended: pipeBoth(socket, onward).then(() => undefined) };
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -85,4 +85,19 @@ test('a folder whose path is too long for a socket is said', async () => {
   const at = await place(stack);
   const stateDirectory = join(at.stateDirectory, 'x'.repeat(100));
   await assert.rejects(listenForDrain({ ...at, stateDirectory }), { message: /more than 107 bytes/ });
+});
+
+test('a gateway is found by the name of its configuration, whatever file that leads to by now', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { stateDirectory } = await place(stack);
+  for (const release of ['1', '2']) await writeFile(join(stateDirectory, `gateway-${release}.yaml`), '');
+  const configFile = join(stateDirectory, 'current.yaml');
+  await symlink('gateway-1.yaml', configFile);
+  const gateway = stack.use(await listenForDrain({ stateDirectory, configFile }));
+  await unlink(configFile);
+  await symlink('gateway-2.yaml', configFile);
+  const asked = requestDrain({ stateDirectory, configFile }, patienceMs);
+  await gateway.requested;
+  gateway.tellEnded();
+  await asked;
 });

@@ -9,7 +9,10 @@ import type { PeerTunnels } from '../../../src/gateway/peers/peer-tunnels.ts';
 import type { SessionUpgrade } from '../../../src/gateway/tunnels/tunnel-places.ts';
 import type { SplicedUpgrade } from '../../../src/gateway/tunnels/tunnel-server.ts';
 import { resumeNameOf } from '../../../src/net/resume-name.ts';
+import { refuseUpgrade } from '../../../src/net/websocket-handshake.ts';
 import type { ProxyError } from '../../../src/protocol/error.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
+import { sessionProblem } from '../../../src/protocol/session-messages.ts';
 import { freePort } from '../../support/free-port.ts';
 import { waitUntil } from '../../support/program.ts';
 import { FakeGateways, listeningPeer, newPeer, peerTunnels, socketPair } from './peer-scene.ts';
@@ -189,4 +192,43 @@ test('a gateway that takes nothing holds its agent up, and nothing is kept for i
   far.on('data', (part: Buffer) => (read += part.length));
   await waitUntil('all of it arrives', () => read >= taken);
   agent.destroy();
+});
+
+test('a client that goes on to send after its resume was refused gives its place back', async (context) => {
+  await using holder = await listeningPeer(({ socket }) =>
+    refuseUpgrade(socket, 410, sessionProblem('resume_unknown', 'it is not here')),
+  );
+  const gateways = new FakeGateways();
+  const { incarnation } = holder.identity;
+  gateways.put(incarnation, { peerAddress: holder.address });
+  const { tunnels } = peerTunnels(gateways, { ...defaultLimits, tunnelsPerSessionMax: 1 });
+  const [agent, socket] = await socketPair();
+  agent.on('error', () => undefined).resume();
+  assert.equal(await tunnels.passOn(upgradeFor(incarnation, socket)), true);
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  await once(agent, 'end');
+  agent.write('for nobody');
+  assert.equal(await outcome(tunnels, incarnation), 'limit_exceeded');
+  context.mock.timers.tick(defaultLimits.closeTimeoutMs);
+  context.mock.timers.reset();
+  assert.equal(socket.destroyed, true);
+  await waitUntil('there is a place', async () => (await outcome(tunnels, incarnation)) === 'led on');
+});
+
+test('a gateway that said that it leaves is gone also where nothing responds at the address that is known', async () => {
+  const silent = createServer((one) => void one.on('error', () => undefined));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  // A server that listens on a port has an AddressInfo.
+  const peerAddress = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const { incarnation } = newPeer();
+  const gateways = new FakeGateways();
+  gateways.put(incarnation, { peerAddress });
+  const { tunnels, directory } = peerTunnels(gateways);
+  await directory.learn();
+  gateways.put(incarnation, { peerAddress, state: 'left' });
+  assert.equal(await outcome(tunnels, incarnation), 'resume_unknown');
+  gateways.put(incarnation, { peerAddress });
+  assert.equal(await outcome(tunnels, incarnation), 'peer_unreachable');
+  silent.close();
 });

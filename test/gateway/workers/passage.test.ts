@@ -8,6 +8,7 @@ import { Duplex, duplexPair } from 'node:stream';
 import { test } from 'node:test';
 
 import { Passages, type PassedUpgrade, type Passing } from '../../../src/gateway/workers/passage.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import type { ProxyError } from '../../../src/protocol/error.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -46,6 +47,25 @@ test('an upgrade and all octets of its tunnel come out at the other worker, and 
   passed.socket.end();
   agent.resume();
   await ended;
+});
+
+test('a client that keeps its side open behind the end of its tunnel holds nothing for long', async (context) => {
+  await using folder = await temporaryDirectory();
+  using passages = new Passages(folder.path, secret);
+  const { promise: came, resolve } = Promise.withResolvers<Passing>();
+  await using _listening = await passages.listen('7', resolve);
+  const [agent, atWorker]: [Duplex, Duplex] = duplexPair();
+  agent.on('error', () => undefined).resume();
+  const { ended } = await passages.pass('7', { upgrade, socket: atWorker, head: Buffer.alloc(0) });
+  const passed = await came;
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  passed.socket.end();
+  await once(agent, 'end');
+  assert.equal(atWorker.destroyed, false);
+  context.mock.timers.tick(defaultLimits.closeTimeoutMs);
+  await ended;
+  assert.equal(atWorker.destroyed, true);
+  context.mock.timers.reset();
 });
 
 test('a worker that is not there is told of at once', async () => {
