@@ -100,12 +100,7 @@ export async function openPublicPort({
       tunnels.handleUpgrade(request, socket, head, () => connections.showedSession(socket)),
   });
   connections.guard(server);
-  // Those that were upgraded too, of which the server itself does not know any more.
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  const sockets = socketsOf(server);
   const port = place === undefined ? await listen(server, config) : serveHanded(server, place);
   stack.defer(() => closeServer(server, sockets));
   keepCertificate(server, { config, stack, clock, log, serverAuthority, place }, { identity, renewable });
@@ -192,6 +187,16 @@ function serveHanded(server: Server, { seat, port }: WorkerPlace): number {
 
 function take(server: Server, { certificatePem, keyPem }: PortIdentity): void {
   server.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' });
+}
+
+/** Those that were upgraded too, of which the server itself does not know any more. */
+function socketsOf(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }
 
 async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {

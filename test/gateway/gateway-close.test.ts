@@ -115,6 +115,7 @@ for (const drainMs of [0, 100])
       await using stack = new AsyncDisposableStack();
       const scene = await openScene(stack);
       await hold(scene);
-      // A test that hangs here has the bound of the file.
+      // One that does not end meets the bound of the file.
       await scene.gateway.close({ drainMs });
+      await assert.rejects(fetch(scene.gateway.url));
     });
