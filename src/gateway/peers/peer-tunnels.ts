@@ -89,7 +89,7 @@ export class PeerTunnels implements TunnelPlaces {
     const facts = splicedFacts({ session: { sessionId, id }, request, exporter }, 'encrypted' in socket);
     onward.write(encodePassedStart(new Uint8Array(), facts, head));
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
-    endBehind(socket, onward);
+    endBehind(socket, onward, limits.closeTimeoutMs);
     await pipeBoth(socket, onward, { idle: { limits, name: 'pingTimeoutMs' } });
   }
 

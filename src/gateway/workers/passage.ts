@@ -77,7 +77,7 @@ export class Passages implements Disposable {
     onward.write(encodePassedStart(this.#secret, upgrade, head));
     socket.on('error', () => onward.destroy());
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
-    endBehind(socket, onward);
+    endBehind(socket, onward, defaultLimits.workerReplyTimeoutMs);
     return { ended: pipeBoth(socket, onward).then(() => undefined) };
   }
 

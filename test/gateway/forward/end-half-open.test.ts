@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { endBehind } from '../../../src/gateway/forward/end-half-open.ts';
-import { defaultLimits } from '../../../src/protocol/limits.ts';
 
 for (const [what, end] of [
   ['ended', (far: NodeJS.WritableStream & { destroy(): unknown }) => void far.end()],
@@ -17,13 +16,13 @@ for (const [what, end] of [
     const [onward, far] = duplexPair();
     onward.resume();
     client.on('error', () => undefined);
-    endBehind(socket, onward);
+    endBehind(socket, onward, 1000);
     const over = Promise.race([once(onward, 'end'), once(onward, 'close')]);
     end(far);
     if (what === 'gone') onward.destroy();
     await over;
     client.write('for nobody');
-    context.mock.timers.tick(defaultLimits.closeTimeoutMs - 1);
+    context.mock.timers.tick(999);
     await nextTurn();
     assert.equal(socket.destroyed, false);
     context.mock.timers.tick(1);
@@ -35,13 +34,13 @@ test('a client that ends with the other side leaves no timer', async (context) =
   const [, socket] = duplexPair();
   const [onward, far] = duplexPair();
   onward.resume();
-  endBehind(socket, onward);
+  endBehind(socket, onward, 1000);
   const over = once(onward, 'end');
   far.end();
   await over;
   const closed = once(socket, 'close');
   socket.destroy();
   await closed;
-  context.mock.timers.tick(defaultLimits.closeTimeoutMs * 2);
+  context.mock.timers.tick(2000);
   assert.equal(socket.errored, null);
 });

@@ -62,7 +62,7 @@ test('a client that keeps its side open behind the end of its tunnel holds nothi
   passed.socket.end();
   await once(agent, 'end');
   assert.equal(atWorker.destroyed, false);
-  context.mock.timers.tick(defaultLimits.closeTimeoutMs);
+  context.mock.timers.tick(defaultLimits.workerReplyTimeoutMs);
   await ended;
   assert.equal(atWorker.destroyed, true);
   context.mock.timers.reset();
