@@ -27,7 +27,7 @@ export interface Peers {
 /** Throws ca_key_unusable. */
 export async function openPeers(start: Start, store: Pick<Store, 'gateways'>): Promise<Peers> {
   const { config, place, stack, clock, log, incarnation, onFault, isOnDuty } = start;
-  const workers = place === undefined ? [] : [new WorkerTunnels(place)];
+  const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
   const directory = new PeerDirectory(store.gateways);
   const { storeOutageMs, resumeWindowMs } = config.limits;
   // One that serves on without the store is none of those that are gone.

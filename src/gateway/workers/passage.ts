@@ -6,7 +6,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProxyError } from '../../protocol/error.ts';
-import { defaultLimits } from '../../protocol/limits.ts';
+import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { endBehind } from '../forward/end-half-open.ts';
 import { pipeBoth } from '../forward/pipe-both.ts';
 import { encodePassedStart, readPassedStart } from '../tunnels/passed-start.ts';
@@ -64,7 +64,11 @@ export class Passages implements Disposable {
    * Passes an upgrade on to the worker of that name, and gives when it has ended. Throws `shutting_down` if the worker is not there
    * any more.
    */
-  async pass(name: string, { upgrade, socket, head }: Passing): Promise<{ readonly ended: Promise<void> }> {
+  async pass(
+    name: string,
+    { upgrade, socket, head }: Passing,
+    { closeTimeoutMs }: Pick<Limits, 'closeTimeoutMs'>,
+  ): Promise<{ readonly ended: Promise<void> }> {
     const onward = connect({ path: this.#path(name), allowHalfOpen: true });
     try {
       await connected(onward);
@@ -77,7 +81,7 @@ export class Passages implements Disposable {
     onward.write(encodePassedStart(this.#secret, upgrade, head));
     socket.on('error', () => onward.destroy());
     if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0);
-    endBehind(socket, onward, defaultLimits.workerReplyTimeoutMs);
+    endBehind(socket, onward, closeTimeoutMs);
     return { ended: pipeBoth(socket, onward).then(() => undefined) };
   }
 

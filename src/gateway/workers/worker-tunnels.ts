@@ -1,6 +1,7 @@
 // The tunnels of a worker: those of its own sessions are served here, wherever they came in; the others are passed on.
 
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Limits } from '../../protocol/limits.ts';
 import type { SessionUpgrade, TunnelPlaces } from '../tunnels/tunnel-places.ts';
 import type { PassedUpgrade } from './passage.ts';
 import type { WorkerPlace } from './worker-place.ts';
@@ -10,10 +11,12 @@ const leftOut = new Set(['authorization', 'dpop']);
 
 export class WorkerTunnels implements TunnelPlaces {
   readonly #place: WorkerPlace;
+  readonly #limits: Pick<Limits, 'closeTimeoutMs'>;
   readonly #passed = new Set<Promise<void>>();
 
-  constructor(place: WorkerPlace) {
+  constructor(place: WorkerPlace, limits: Pick<Limits, 'closeTimeoutMs'>) {
     this.#place = place;
+    this.#limits = limits;
   }
 
   async passOn({ session, request, socket, head, exporter }: SessionUpgrade): Promise<boolean> {
@@ -30,7 +33,7 @@ export class WorkerTunnels implements TunnelPlaces {
       isEncrypted: 'encrypted' in socket,
       ...(exporter === undefined ? {} : { exporter: Buffer.from(exporter).toString('base64') }),
     };
-    const { ended } = await passages.pass(name, { upgrade, socket, head });
+    const { ended } = await passages.pass(name, { upgrade, socket, head }, this.#limits);
     this.#passed.add(ended);
     void ended.finally(() => this.#passed.delete(ended));
     return true;

@@ -33,7 +33,11 @@ test('an upgrade and all octets of its tunnel come out at the other worker, and 
   await using _listening = await passages.listen('7', resolve);
   assert.ok(statSync(join(path, '7')).isSocket());
   const [agent, atWorker]: [Duplex, Duplex] = duplexPair();
-  const { ended } = await passages.pass('7', { upgrade, socket: atWorker, head: Buffer.from('head ') });
+  const { ended } = await passages.pass(
+    '7',
+    { upgrade, socket: atWorker, head: Buffer.from('head ') },
+    defaultLimits,
+  );
   agent.write('behind');
   const passed = await came;
   assert.deepEqual(passed.upgrade, upgrade);
@@ -56,13 +60,17 @@ test('a client that keeps its side open behind the end of its tunnel holds nothi
   await using _listening = await passages.listen('7', resolve);
   const [agent, atWorker]: [Duplex, Duplex] = duplexPair();
   agent.on('error', () => undefined).resume();
-  const { ended } = await passages.pass('7', { upgrade, socket: atWorker, head: Buffer.alloc(0) });
+  const { ended } = await passages.pass(
+    '7',
+    { upgrade, socket: atWorker, head: Buffer.alloc(0) },
+    defaultLimits,
+  );
   const passed = await came;
   context.mock.timers.enable({ apis: ['setTimeout'] });
   passed.socket.end();
   await once(agent, 'end');
   assert.equal(atWorker.destroyed, false);
-  context.mock.timers.tick(defaultLimits.workerReplyTimeoutMs);
+  context.mock.timers.tick(defaultLimits.closeTimeoutMs);
   await ended;
   assert.equal(atWorker.destroyed, true);
   context.mock.timers.reset();
@@ -73,7 +81,7 @@ test('a worker that is not there is told of at once', async () => {
   using passages = new Passages(folder.path, secret);
   const [, socket] = duplexPair();
   await assert.rejects(
-    passages.pass('1', { upgrade, socket, head: Buffer.alloc(0) }),
+    passages.pass('1', { upgrade, socket, head: Buffer.alloc(0) }, defaultLimits),
     ({ code }: ProxyError) => code === 'shutting_down',
   );
 });
