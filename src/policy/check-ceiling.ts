@@ -2,7 +2,8 @@
 
 import { splitNumber } from '../http/digits-at-end.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
-import { diffPolicies } from './diff-policy.ts';
+import type { Steps } from './compare-reach.ts';
+import { reachSteps } from './diff-policy.ts';
 import type { PolicyProblem } from './problem.ts';
 
 /** Limits are counted by the rule that admits a request, which is one of the policy below it. */
@@ -18,9 +19,13 @@ export function checkCeiling({ rules }: CompiledPolicy): readonly PolicyProblem[
 }
 
 /** What the policy allows and the ceiling never does, as warnings. */
-export function beyondCeiling(policy: CompiledPolicy, ceiling: CompiledPolicy): readonly string[] {
-  const { opened, credentialsGained } = diffPolicies(ceiling, policy);
+export function* beyondCeilingSteps(
+  policy: CompiledPolicy,
+  ceiling: CompiledPolicy,
+): Steps<readonly string[]> {
+  const { opened, credentialsGained, notCompared } = yield* reachSteps(ceiling, policy);
   return [
+    ...(notCompared === undefined ? [] : [`it is not compared with the ceiling: ${notCompared}`]),
     ...opened.map((what) => `${what} is allowed here and not by the ceiling, so it is denied`),
     ...credentialsGained.map(
       ({ credential, host }) =>

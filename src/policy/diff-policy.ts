@@ -1,9 +1,16 @@
 // What a change of the policy means: rules, hosts that open and close, credentials that reach other hosts.
 
 import type { CompiledPolicy } from './compiled-policy.ts';
-import { formatHostPattern, hostCovers, type HostPattern } from './host-pattern.ts';
-import type { Rule, RuleScheme } from './rule.ts';
-import { effectivePorts, ruleAspects } from './rule-aspects.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import {
+  type CredentialHost,
+  credentialsOnlyIn,
+  openingsOnlyIn,
+  reachOf,
+  type Steps,
+} from './compare-reach.ts';
+import type { Rule } from './rule.ts';
+import { ruleAspects } from './rule-aspects.ts';
 
 /** What a change does to what can be reached. `changed`: neither more nor less, or both. */
 export type Direction = 'widened' | 'narrowed' | 'changed';
@@ -30,11 +37,6 @@ export interface RuleEntry {
   readonly keys: Readonly<Record<string, string>>;
 }
 
-export interface CredentialHost {
-  readonly credential: string;
-  readonly host: string;
-}
-
 export interface PolicyDiff {
   readonly before: string;
   readonly after: string;
@@ -48,31 +50,73 @@ export interface PolicyDiff {
   readonly closed: readonly string[];
   readonly credentialsGained: readonly CredentialHost[];
   readonly credentialsLost: readonly CredentialHost[];
+  /** Why nothing is said of what opens and closes, and of credentials. */
+  readonly notCompared: string | undefined;
   /** Files whose mode is another one, or that begin or cease to observe. */
   readonly modes: readonly string[];
 }
 
 /** Compares by the names of the rules. */
 export function diffPolicies(before: CompiledPolicy, after: CompiledPolicy): PolicyDiff {
+  const steps = diffSteps(before, after);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As `diffPolicies`, for a thread that serves meanwhile. */
+export function* diffSteps(before: CompiledPolicy, after: CompiledPolicy): Steps<PolicyDiff> {
   const old = new Map(before.rules.map((rule) => [rule.reference.name, rule]));
   const current = new Map(after.rules.map((rule) => [rule.reference.name, rule]));
-  const changed = [...current].flatMap(([name, rule]) => {
+  const [added, removed, changed]: [RuleEntry[], RuleEntry[], RuleChange[]] = [[], [], []];
+  for (const [name, rule] of current) {
     const earlier = old.get(name);
-    return earlier === undefined ? [] : ruleChange(earlier, rule);
-  });
+    if (earlier === undefined) added.push(entryOf(rule));
+    else changed.push(...ruleChange(earlier, rule));
+    yield sizeOf(rule) + (earlier === undefined ? 0 : sizeOf(earlier));
+  }
+  for (const [name, rule] of old) {
+    if (current.has(name)) continue;
+    removed.push(entryOf(rule));
+    yield sizeOf(rule);
+  }
+  const moved = movedRules(before, after);
+  yield after.rules.length;
   return {
     before: before.version,
     after: after.version,
-    added: after.rules.filter(({ reference }) => !old.has(reference.name)).map(entryOf),
-    removed: before.rules.filter(({ reference }) => !current.has(reference.name)).map(entryOf),
+    added,
+    removed,
     changed,
-    moved: movedRules(before, after),
-    opened: onlyIn(after, before),
-    closed: onlyIn(before, after),
-    credentialsGained: credentialsOnlyIn(after, before),
-    credentialsLost: credentialsOnlyIn(before, after),
+    moved,
+    ...(yield* reachSteps(before, after)),
     modes: modeChanges(before, after),
   };
+}
+
+type Reach = Pick<PolicyDiff, 'opened' | 'closed' | 'credentialsGained' | 'credentialsLost' | 'notCompared'>;
+
+/** What can be reached. Where the policies name too much for that nothing is said, for a part of it would be wrong. */
+export function* reachSteps(before: CompiledPolicy, after: CompiledPolicy): Steps<Reach> {
+  const { policyReachComparedMax: max } = defaultLimits;
+  const reach = Math.max(reachOf(before), reachOf(after));
+  if (reach > max) {
+    const notCompared = `rules name ${reach} pairs of a host with a port or a credential, and at most ${max} are compared (policyReachComparedMax)`;
+    return { opened: [], closed: [], credentialsGained: [], credentialsLost: [], notCompared };
+  }
+  return {
+    opened: yield* openingsOnlyIn(after, before),
+    closed: yield* openingsOnlyIn(before, after),
+    credentialsGained: yield* credentialsOnlyIn(after, before),
+    credentialsLost: yield* credentialsOnlyIn(before, after),
+    notCompared: undefined,
+  };
+}
+
+/** What its words cost, and what comparing its paths may. */
+function sizeOf({ hosts, paths, ports, git }: Rule): number {
+  return 8 + hosts.length + 8 * (paths?.length ?? 0) + (ports?.size ?? 0) + (git === undefined ? 0 : 64);
 }
 
 function entryOf(rule: Rule): RuleEntry {
@@ -116,7 +160,7 @@ function movedRules(before: CompiledPolicy, after: CompiledPolicy): readonly str
   return common.filter((name) => !kept.has(places.get(name) ?? 0));
 }
 
-/** The longest rising run of a list of different numbers, gaps allowed; n log n. */
+/** The longest rising run of a list of different numbers, gaps allowed, from its end; n log n. */
 function longestRising(values: readonly number[]): readonly number[] {
   const tails: number[] = [];
   const previous = new Map<number, number | undefined>();
@@ -131,66 +175,8 @@ function longestRising(values: readonly number[]): readonly number[] {
     tails[low] = value;
   }
   const run: number[] = [];
-  for (let value = tails.at(-1); value !== undefined; value = previous.get(value)) run.unshift(value);
+  for (let value = tails.at(-1); value !== undefined; value = previous.get(value)) run.push(value);
   return run;
-}
-
-interface Opening {
-  readonly host: HostPattern;
-  readonly scheme: RuleScheme;
-  readonly port: number;
-}
-
-function openingsOf({ rules }: CompiledPolicy): readonly Opening[] {
-  return rules
-    .filter(({ effect }) => effect === 'allow')
-    .flatMap((rule) => rule.hosts.flatMap((host) => openingsOfHost(rule, host)));
-}
-
-function openingsOfHost(rule: Rule, host: HostPattern): readonly Opening[] {
-  return [...rule.schemes].flatMap((scheme) => {
-    const ports =
-      rule.ports ?? (scheme === 'http' ? [80] : scheme === 'https' ? [443] : (effectivePorts(rule) ?? []));
-    return [...ports].map((port) => ({ host, scheme, port }));
-  });
-}
-
-function onlyIn(policy: CompiledPolicy, other: CompiledPolicy): readonly string[] {
-  const byWay = Map.groupBy(openingsOf(other), wayOf);
-  const only = openingsOf(policy).filter(
-    (one) => byWay.get(wayOf(one))?.some(({ host }) => hostCovers(host, one.host)) !== true,
-  );
-  return [...new Set(only.map(openingText))].toSorted();
-}
-
-function wayOf({ scheme, port }: Opening): string {
-  return `${scheme} ${port}`;
-}
-
-function openingText({ host, scheme, port }: Opening): string {
-  const name = formatHostPattern(host);
-  const shown = name.includes(':') ? `[${name}]` : name;
-  if (scheme === 'tcp') return `tcp ${shown}:${port}`;
-  return `${scheme}://${shown}${port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`}`;
-}
-
-function credentialsOnlyIn(policy: CompiledPolicy, other: CompiledPolicy): readonly CredentialHost[] {
-  const had = new Map<string, HostPattern[]>();
-  for (const { inject, hosts } of other.rules) {
-    for (const credential of inject) had.set(credential, [...(had.get(credential) ?? []), ...hosts]);
-  }
-  const found = new Map<string, CredentialHost>();
-  for (const { inject, hosts } of policy.rules) {
-    for (const credential of inject) {
-      for (const host of hosts) {
-        if (had.get(credential)?.some((one) => hostCovers(one, host)) === true) continue;
-        found.set(JSON.stringify([credential, host]), { credential, host: formatHostPattern(host) });
-      }
-    }
-  }
-  return [...found.values()].toSorted((a, b) =>
-    `${a.credential} ${a.host}` < `${b.credential} ${b.host}` ? -1 : 1,
-  );
 }
 
 /** Default deny hangs on the modes of the files; files are told apart by whom they are for. */
@@ -217,6 +203,7 @@ export function diffText(diff: PolicyDiff): string {
     if (entries.length > 0) lines.push(`${title}:`, ...entries.map((entry) => `  ${entry}`));
   };
   const credential = ({ credential: name, host }: CredentialHost): string => `${name} to ${host}`;
+  section('not compared, hosts and credentials', diff.notCompared === undefined ? [] : [diff.notCompared]);
   section('opened', diff.opened);
   section('closed', diff.closed);
   section('credentials that reach new hosts', diff.credentialsGained.map(credential));

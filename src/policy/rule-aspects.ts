@@ -1,7 +1,7 @@
 // What a rule says, aspect by aspect, in words that can be compared, and whether one saying covers another.
 
 import { gitCovers, gitText } from './git-rule.ts';
-import { formatHostPattern, hostCovers } from './host-pattern.ts';
+import { coversHosts, formatHostPattern } from './host-pattern.ts';
 import type { RequestFields } from './request-fields.ts';
 import type { Rule, RuleScheme } from './rule.ts';
 
@@ -75,6 +75,28 @@ function fieldsCover(outer: RequestFields | undefined, inner: RequestFields | un
 const sameOrAbsent = (outer: string | undefined, inner: string | undefined): boolean =>
   outer === undefined || outer === inner;
 
+/** More pairs of two rules are not compared one by one: whether one covers the other cannot be told then. */
+const pairsMax = 4096;
+
+function pathsCover({ paths: outer }: Rule, { paths: inner }: Rule): boolean {
+  if (outer === undefined) return true;
+  if (inner === undefined) return false;
+  const written = new Set(outer.map(({ source }) => source));
+  const others = inner.filter(({ source }) => !written.has(source));
+  if (others.length * outer.length > pairsMax) return false;
+  return others.every((path) => outer.some((one) => one.covers(path)));
+}
+
+function gitPairs({ git: outer }: Rule, { git: inner }: Rule): number {
+  const pairs = (a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): number =>
+    (a?.length ?? 0) * (b?.length ?? 0);
+  return (
+    pairs(outer?.repositories, inner?.repositories) +
+    pairs(outer?.refs, inner?.refs) +
+    pairs(outer?.options, inner?.options)
+  );
+}
+
 const isMatch = true;
 
 /** All aspects. `name`, `description` and the order are none. */
@@ -83,7 +105,7 @@ export const ruleAspects: readonly RuleAspect[] = [
     key: 'hosts',
     isMatch,
     text: ({ hosts }) => list(hosts.map(formatHostPattern)),
-    covers: (outer, inner) => inner.hosts.every((host) => outer.hosts.some((one) => hostCovers(one, host))),
+    covers: (outer, inner) => coversHosts(outer.hosts, inner.hosts),
   },
   {
     key: 'scheme',
@@ -107,15 +129,13 @@ export const ruleAspects: readonly RuleAspect[] = [
     key: 'paths',
     isMatch,
     text: ({ paths }) => list(paths?.map(({ source }) => source)),
-    covers: (outer, inner) =>
-      outer.paths === undefined ||
-      inner.paths?.every((path) => outer.paths?.some((one) => one.covers(path))) === true,
+    covers: pathsCover,
   },
   {
     key: 'git',
     isMatch,
     text: ({ git }) => (git === undefined ? undefined : gitText(git)),
-    covers: (outer, inner) => gitCovers(outer, inner),
+    covers: (outer, inner) => gitPairs(outer, inner) <= pairsMax && gitCovers(outer, inner),
   },
   {
     key: 'when',

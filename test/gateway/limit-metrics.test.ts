@@ -87,6 +87,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   policyRulesMax: 'told with its place when the file is read',
   policyHostsMax: 'told with its place when the file is read',
   policyReadHereBytesMax: 'decides where a policy is read, and refuses none',
+  policyReachComparedMax: 'told in what was asked for',
   policyReadTimeoutMs: 'the policy in force stays; what the metrics of its age tell',
   policyReadMemoryBytesMax: 'the policy in force stays; what the metrics of its age tell',
   workersMax: 'told with its place when the configuration is read',

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { diffPolicies, diffText, type PolicyDiff } from '../../src/policy/diff-policy.ts';
+import fc from 'fast-check';
+import { beyondCeilingSteps } from '../../src/policy/check-ceiling.ts';
+import { CompiledPolicy } from '../../src/policy/compiled-policy.ts';
+import { diffPolicies, diffSteps, diffText, type PolicyDiff } from '../../src/policy/diff-policy.ts';
+import { formatHostPattern, hostCovers } from '../../src/policy/host-pattern.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 import { policyOf } from './fixture.ts';
 
 const diff = (before: string, after: string): PolicyDiff => diffPolicies(policyOf(before), policyOf(after));
@@ -97,4 +102,170 @@ test('a host below a wildcard that was open before does not open', () => {
 
 test('a file that begins to observe is told', () => {
   assert.deepEqual(diff('rules: []', 'mode: observe').modes, ['files for every session: enforce → observe']);
+});
+
+/** Each host of the one with each of the other: slow, and plain. */
+function openedByPairs(before: CompiledPolicy, after: CompiledPolicy): readonly string[] {
+  const openings = ({ rules: all }: CompiledPolicy) =>
+    all
+      .filter(({ effect }) => effect === 'allow')
+      .flatMap(({ hosts, schemes, ports }) =>
+        hosts.flatMap((host) =>
+          [...schemes].flatMap((scheme) =>
+            [...(ports ?? [scheme === 'http' ? 80 : 443])].map((port) => ({ host, scheme, port })),
+          ),
+        ),
+      );
+  const had = openings(before);
+  const only = openings(after).filter(
+    ({ host, scheme, port }) =>
+      !had.some((one) => one.scheme === scheme && one.port === port && hostCovers(one.host, host)),
+  );
+  const texts = only.map(({ host, scheme, port }) => {
+    const isUsual = scheme !== 'tcp' && port === (scheme === 'http' ? 80 : 443);
+    const start = scheme === 'tcp' ? 'tcp ' : `${scheme}://`;
+    return `${start}${formatHostPattern(host)}${isUsual ? '' : `:${port}`}`;
+  });
+  return [...new Set(texts)].toSorted();
+}
+
+function gainedByPairs(before: CompiledPolicy, after: CompiledPolicy): readonly string[] {
+  const pairs = ({ rules: all }: CompiledPolicy) =>
+    all.flatMap(({ hosts, inject }) =>
+      hosts.flatMap((host) => inject.map((credential) => ({ host, credential }))),
+    );
+  const had = pairs(before);
+  const only = pairs(after).filter(
+    ({ host, credential }) => !had.some((one) => one.credential === credential && hostCovers(one.host, host)),
+  );
+  return [
+    ...new Set(only.map(({ host, credential }) => `${credential} ${formatHostPattern(host)}`)),
+  ].toSorted();
+}
+
+const someRule = fc.record({
+  hosts: fc.uniqueArray(
+    fc.constantFrom('a.example.com', '*.example.com', 'b.a.example.com', '*.a.example.com', '*', '192.0.2.1'),
+    { minLength: 1, maxLength: 4 },
+  ),
+  how: fc.constantFrom(
+    '',
+    'scheme: [http, https]',
+    'ports: [443, 8443]',
+    'scheme: [https, http], ports: [80, 443]',
+    'scheme: tcp, ports: [22, 443]',
+    'inject: one',
+    'inject: [one, two]',
+    'deny: true',
+  ),
+});
+/** Rules are read alone, so that what is wrong between them does not matter. */
+const somePolicy = fc.array(someRule, { maxLength: 6 }).map((list) => {
+  const read = list.flatMap(({ hosts, how }, i) => {
+    const wide = how.startsWith('deny') ? '' : ', dangerouslyAllowWideHosts: true';
+    const said = how === '' ? '' : `, ${how}`;
+    try {
+      return policyOf(rules(`name: r${i}, hosts: ${JSON.stringify(hosts)}${said}${wide}`)).rules;
+    } catch {
+      // Keys that do not go together.
+      return [];
+    }
+  });
+  return new CompiledPolicy({ version: '', rules: read, files: [] });
+});
+
+test('what opens, closes and is reached by credentials is what comparing each pair of hosts says', () => {
+  let found = 0;
+  fc.assert(
+    fc.property(somePolicy, somePolicy, (before, after) => {
+      const { opened, closed, credentialsGained, credentialsLost } = diffPolicies(before, after);
+      const texts = (list: PolicyDiff['credentialsGained']): readonly string[] =>
+        list.map(({ credential, host }) => `${credential} ${host}`);
+      assert.deepEqual(opened, openedByPairs(before, after));
+      assert.deepEqual(closed, openedByPairs(after, before));
+      assert.deepEqual(texts(credentialsGained), gainedByPairs(before, after));
+      assert.deepEqual(texts(credentialsLost), gainedByPairs(after, before));
+      found += opened.length * closed.length + credentialsGained.length;
+    }),
+    { numRuns: 300, seed: 7 },
+  );
+  assert.ok(found > 100, `${found} differences`);
+});
+
+/** As many hosts, of which none is in a list of another letter. */
+const hostsOf = (letter: string, count: number): string =>
+  Array.from({ length: count }, (_, i) => `${letter}${i}.example.com`).join(', ');
+
+const large = {
+  'one rule with many hosts': (letter: string, count: number) =>
+    rules(`name: r, hosts: [${hostsOf(letter, count)}], inject: token`),
+  'many rules': (letter: string, count: number) =>
+    rules(
+      ...Array.from(
+        { length: count / 4 },
+        (_, i) => `name: r${i}, hosts: ${letter}${i}.example.com, inject: t`,
+      ),
+    ),
+};
+
+describe('a comparison grows as the policies do', () => {
+  for (const [name, text] of Object.entries(large)) {
+    test(name, () => {
+      const policies = (count: number) => [policyOf(text('a', count)), policyOf(text('b', count))] as const;
+      const cost = ([before, after]: ReturnType<typeof policies>): number => {
+        const start = process.threadCpuUsage();
+        diffPolicies(before, after);
+        diffPolicies(before, before);
+        const { user, system } = process.threadCpuUsage(start);
+        return user + system;
+      };
+      const [small, big] = [policies(600), policies(2_400)];
+      const least = (of: typeof small): number => Math.min(...Array.from({ length: 4 }, () => cost(of)));
+      least(small);
+      const growth = least(big) / least(small);
+      assert.ok(growth <= 9, `${growth.toFixed(1)} times as much at four times the size`);
+    });
+  }
+});
+
+test('it is done in steps, none of which is more than a rule or a host', () => {
+  const [before, after] = [policyOf(large['many rules']('a', 800)), policyOf(large['many rules']('b', 800))];
+  for (const steps of [diffSteps(before, after), beyondCeilingSteps(after, before)]) {
+    const weights = [...steps];
+    assert.ok(weights.length > 400, `${weights.length} steps`);
+    assert.ok(weights.every((weight) => weight <= 200));
+  }
+});
+
+test('a long list is in order', () => {
+  const { opened } = diff('rules: []', rules(`name: r, hosts: [${hostsOf('a', 1_700)}]`));
+  assert.equal(opened.length, 1_700);
+  assert.deepEqual(opened, opened.toSorted());
+});
+
+test('where hosts times ports are too many, it says so in place of a list', () => {
+  const ports = Array.from({ length: 2_001 }, (_, i) => 10_000 + i).join(', ');
+  const text = rules(`name: r, hosts: [${hostsOf('a', 50)}], scheme: tcp, ports: [${ports}]`);
+  const result = diff(rules('name: r, hosts: a.example.com'), text);
+  assert.deepEqual([result.opened, result.closed, result.changed.length], [[], [], 1]);
+  assert.match(result.notCompared ?? '', /^rules name 100050 pairs .*policyReachComparedMax/);
+  assert.match(diffText(result), /^not compared, hosts and credentials:\n {2}rules name/);
+  const steps = beyondCeilingSteps(policyOf(text), policyOf('rules: []'));
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  assert.match(String(step.value), /not compared with the ceiling/);
+  const most = `hosts: [${hostsOf('a', 50)}], inject: t, ports: [${ports.split(', ').slice(2).join()}]`;
+  assert.equal(50 * 2_000, defaultLimits.policyReachComparedMax);
+  assert.equal(diff('rules: []', rules(`name: r, ${most}`)).notCompared, undefined);
+});
+
+test('two rules with many paths are compared by what is written', () => {
+  const paths = (start: string): string =>
+    Array.from({ length: 200 }, (_, i) => `/${start}${i}/*`).join(', ');
+  const rule = (list: string): string => rules(`name: r, hosts: a.example.com, paths: [${list}]`);
+  const direction = (before: string, after: string): string | undefined =>
+    diff(rule(before), rule(after)).changed[0]?.direction;
+  assert.equal(direction(paths('a'), `${paths('a')}, /b`), 'widened');
+  assert.equal(direction(`${paths('a')}, /b`, paths('a')), 'narrowed');
+  assert.equal(direction(paths('a'), `/a*, ${paths('b')}`), 'changed');
 });

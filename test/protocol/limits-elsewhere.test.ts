@@ -85,6 +85,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'policy/condition.ts nodesMax depthMax',
     'policy/git-pattern.ts patternLengthMax',
     'policy/host-pattern.ts pairsMax',
+    'policy/rule-aspects.ts pairsMax',
     'policy/path-automaton.ts setsMax',
     'policy/path-pattern.ts patternLengthMax',
     'policy/yaml-source.ts depthMax',

@@ -226,6 +226,10 @@ export const diffedSchema = z
     added: texts,
     removed: texts,
     changed: texts,
+    notCompared: z
+      .string()
+      .optional()
+      .describe('Why nothing is said of what opens and closes: the policies name too much.'),
     text: z.string().describe('All of it, for people.'),
   })
   .readonly();

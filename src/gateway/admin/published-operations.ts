@@ -3,11 +3,12 @@
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { mainName } from '../../policy/bound-policies.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import { diffPolicies, diffText, type RuleChange, type RuleEntry } from '../../policy/diff-policy.ts';
+import { diffSteps, diffText, type RuleChange, type RuleEntry } from '../../policy/diff-policy.ts';
 import { formatProblem, InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { PolicyOutcome, PolicyText, PolicyVersion } from '../../store/policy-store.ts';
+import { inTurns } from '../policies/in-turns.ts';
 import { policyNames } from '../policies/open-policies.ts';
 import { publishedPlace } from '../policies/published-policies.ts';
 import {
@@ -72,13 +73,14 @@ export const publishedOperations: Handlers<
   },
   diffPolicy: async (parts, { body }) => {
     const before = await readEither(parts, body.before);
-    const diff = diffPolicies(before, await readEither(parts, body.after));
+    const diff = await inTurns(diffSteps(before, await readEither(parts, body.after)));
     return {
       opened: diff.opened,
       closed: diff.closed,
       added: diff.added.map(entryText),
       removed: diff.removed.map(entryText),
       changed: diff.changed.map(changeText),
+      ...given('notCompared', diff.notCompared),
       text: diffText(diff),
     };
   },

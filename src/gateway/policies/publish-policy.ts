@@ -1,9 +1,9 @@
 // What an operator publishes, by whatever way they came: checked as a gateway would, stored upon what they saw, and its event.
 
-import { beyondCeiling, checkCeiling } from '../../policy/check-ceiling.ts';
+import { beyondCeilingSteps, checkCeiling } from '../../policy/check-ceiling.ts';
 import { ceilingName, mainName } from '../../policy/bound-policies.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import { diffPolicies, type PolicyDiff } from '../../policy/diff-policy.ts';
+import { diffSteps, type PolicyDiff } from '../../policy/diff-policy.ts';
 import type { ParsePolicyResult } from '../../policy/parse-policy.ts';
 import { InvalidFilesError, type PolicyProblem } from '../../policy/problem.ts';
 import type { YamlSource } from '../../policy/yaml-source.ts';
@@ -17,6 +17,7 @@ import type {
   PolicyVersion,
 } from '../../store/policy-store.ts';
 import type { SessionStep } from '../audit/session-audit.ts';
+import { inTurns } from './in-turns.ts';
 import { versionOf } from './policy-version.ts';
 import { publishedPlace } from './published-policies.ts';
 
@@ -79,9 +80,11 @@ export async function publishPolicy(desk: PublishDesk, wish: PublishWish): Promi
     diff:
       others.before === undefined || checked === undefined
         ? undefined
-        : diffPolicies(others.before, checked.policy),
+        : await inTurns(diffSteps(others.before, checked.policy)),
     warnings:
-      checked === undefined ? [] : [...checked.warnings, ...ceilingWarnings(policy, checked.policy, others)],
+      checked === undefined
+        ? []
+        : [...checked.warnings, ...(await ceilingWarnings(policy, checked.policy, others))],
   };
 }
 
@@ -111,9 +114,11 @@ export async function rollBackPolicy(
     diff:
       others.before === undefined || checked === undefined
         ? undefined
-        : diffPolicies(others.before, checked.policy),
+        : await inTurns(diffSteps(others.before, checked.policy)),
     warnings:
-      checked === undefined ? [] : [...checked.warnings, ...ceilingWarnings(policy, checked.policy, others)],
+      checked === undefined
+        ? []
+        : [...checked.warnings, ...(await ceilingWarnings(policy, checked.policy, others))],
   };
 }
 
@@ -200,13 +205,13 @@ async function readOthers(
 
 const warningsShown = 20;
 
-function ceilingWarnings(
+async function ceilingWarnings(
   policy: string,
   checked: CompiledPolicy,
   { ceiling }: Others,
-): readonly Pick<PolicyProblem, 'message' | 'severity'>[] {
+): Promise<readonly Pick<PolicyProblem, 'message' | 'severity'>[]> {
   if (ceiling === undefined || policy === ceilingName) return [];
-  const beyond = beyondCeiling(checked, ceiling);
+  const beyond = await inTurns(beyondCeilingSteps(checked, ceiling));
   const more =
     beyond.length > warningsShown ? [`and ${beyond.length - warningsShown} more beyond the ceiling`] : [];
   return [...beyond.slice(0, warningsShown), ...more].map((message) => ({ message, severity: 'warning' }));

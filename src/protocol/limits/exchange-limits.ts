@@ -225,6 +225,11 @@ export const exchangeLimits = {
     'config_invalid',
     'Hosts of all rules, those of a group counted in each rule that includes it: the index holds every one.',
   ),
+  policyReachComparedMax: fixedRow(
+    100_000,
+    'config_invalid',
+    'Pairs of a host with a port or a credential that the rules of a policy name, for a comparison of what two policies reach; of more it says that nothing is compared.',
+  ),
   policyReadHereBytesMax: fixedRow(
     16 * KiB,
     'config_invalid',

@@ -83,11 +83,12 @@ function uponText({ policy, seen }: PolicyDraft): string {
 }
 
 function Changes({
-  diff: { opened, closed, added, removed, changed },
+  diff: { opened, closed, added, removed, changed, notCompared },
 }: {
   readonly diff: Diffed;
 }): ReactElement {
   const lines = [
+    ...(notCompared === undefined ? [] : [['destinations are not compared:', notCompared] as const]),
     ...opened.map((what) => ['opens', what] as const),
     ...closed.map((what) => ['closes', what] as const),
     ...added.map((what) => ['new rule', what] as const),
