@@ -1,7 +1,8 @@
 // A policy for requests of which not everything is known: as open, and as closed, as the missing facts could make it.
 // Where both decide alike, the missing facts do not matter.
 
-import { CompiledPolicy, type PolicyFile } from './compiled-policy.ts';
+import type { Steps } from './compare-reach.ts';
+import { CompiledPolicy, type PolicyFile, RulesByHost } from './compiled-policy.ts';
 import type { Rule } from './rule.ts';
 
 /** What is known beside method, destination, path and time. */
@@ -14,16 +15,21 @@ export interface KnownFacts {
 /** Which way every fact that is missing is taken to have been. */
 export type Assumption = 'open' | 'closed';
 
-/** The policy itself if no rule asks for what is not known. */
-export function assumePolicy(
+/** The policy itself if no rule asks for what is not known. In steps, for a thread that serves meanwhile. */
+export function* assumeSteps(
   policy: CompiledPolicy,
   known: KnownFacts,
   assumption: Assumption,
-): CompiledPolicy {
+): Steps<CompiledPolicy> {
   const rules = policy.rules.map((rule) => assumeRule(rule, known, assumption));
   const files = known.session ? policy.files : assumeFiles(policy.files, assumption);
-  const isSame = files === policy.files && rules.every((rule, i) => rule === policy.rules[i]);
-  return isSame ? policy : new CompiledPolicy({ version: policy.version, rules, files });
+  if (files === policy.files && rules.every((rule, i) => rule === policy.rules[i])) return policy;
+  const index = new RulesByHost();
+  for (const rule of rules) {
+    index.add(rule);
+    yield 4 * (1 + rule.hosts.length + (rule.paths?.length ?? 0));
+  }
+  return new CompiledPolicy({ version: policy.version, rules, files, index });
 }
 
 function assumeRule(rule: Rule, known: KnownFacts, assumption: Assumption): Rule {

@@ -9,6 +9,14 @@ import { effectivePorts } from './rule-aspects.ts';
 /** Work that tells after each of its steps how much that was, so that a thread that serves can do other things between two. */
 export type Steps<T> = Generator<number, T, void>;
 
+/** All steps, for who serves nobody meanwhile. */
+export function allAtOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 export interface CredentialHost {
   readonly credential: string;
   readonly host: string;

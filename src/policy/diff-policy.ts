@@ -3,6 +3,7 @@
 import type { CompiledPolicy } from './compiled-policy.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import {
+  allAtOnce,
   type CredentialHost,
   credentialsOnlyIn,
   openingsOnlyIn,
@@ -58,11 +59,7 @@ export interface PolicyDiff {
 
 /** Compares by the names of the rules. */
 export function diffPolicies(before: CompiledPolicy, after: CompiledPolicy): PolicyDiff {
-  const steps = diffSteps(before, after);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return allAtOnce(diffSteps(before, after));
 }
 
 /** As `diffPolicies`, for a thread that serves meanwhile. */

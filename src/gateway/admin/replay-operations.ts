@@ -67,6 +67,8 @@ async function noteEvents(
     const limit = Math.min(batchEvents, max - noted);
     const events = await store.audit.query({ ...given('beforeId', beforeId), limit, order: 'newest' });
     await sessions.recall(events.map(({ sessionId }) => sessionId));
+    const isKnown = new Set(events.map(({ sessionId }) => sessions.get(sessionId ?? '') !== undefined));
+    for (const one of isKnown) await judged.prepare(one);
     for (const event of events) {
       if (Date.parse(event.time) < sinceMs) return undefined;
       judged.note(event);

@@ -3,12 +3,14 @@
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { HeaderList } from '../../http/header-list.ts';
 import { fieldKey } from '../../http/request-field-table.ts';
-import { assumePolicy } from '../../policy/assumed-policy.ts';
-import { CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
+import { assumeSteps } from '../../policy/assumed-policy.ts';
+import { allAtOnce, type Steps } from '../../policy/compare-reach.ts';
+import { type CompiledPolicy, defaultDenyName } from '../../policy/compiled-policy.ts';
 import type { Decision, Principal } from '../../policy/decision.ts';
 import { describeAccess } from '../../policy/denial.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { cutNote } from '../../api/cut-note.ts';
+import { inTurns } from './in-turns.ts';
 import { recordedDecision, type RecordedDecision } from './recorded-decision.ts';
 
 /** Claims and posture of the sessions that are known. */
@@ -72,6 +74,11 @@ export class PolicyReplay {
   constructor(policy: CompiledPolicy, sessions: ReplaySessions) {
     this.#policy = policy;
     this.#judge = new Judge(policy, sessions);
+  }
+
+  /** Makes in turns with what is served what `note` would make at once, for events of sessions that are known or are not. */
+  async prepare(isSessionKnown: boolean): Promise<void> {
+    await inTurns(this.#judge.prepareSteps(isSessionKnown));
   }
 
   note(event: AuditEvent): void {
@@ -148,22 +155,29 @@ function changeOf(was: Outcome, would: Outcome): Change | undefined {
   return was.rule === would.rule ? undefined : 'rule';
 }
 
+/** As open, and as closed, as what is missing could make it. */
+type Assumed = readonly [CompiledPolicy, CompiledPolicy];
+
 /** Decides by the policy, where facts are missing by what they could have been. */
 class Judge {
   readonly #policy: CompiledPolicy;
   readonly #sessions: ReplaySessions;
-  readonly #known: readonly [CompiledPolicy, CompiledPolicy];
-  readonly #unknown: readonly [CompiledPolicy, CompiledPolicy];
+  /** By whether the session is known. Most replays need one of both. */
+  readonly #assumed = new Map<boolean, Assumed>();
 
   constructor(policy: CompiledPolicy, sessions: ReplaySessions) {
     this.#policy = policy;
     this.#sessions = sessions;
-    const both = (session: boolean): readonly [CompiledPolicy, CompiledPolicy] => [
-      assumePolicy(policy, { session, headers: false }, 'open'),
-      assumePolicy(policy, { session, headers: false }, 'closed'),
-    ];
-    this.#known = both(true);
-    this.#unknown = both(false);
+  }
+
+  *prepareSteps(session: boolean): Steps<Assumed> {
+    const made = this.#assumed.get(session);
+    if (made !== undefined) return made;
+    const known = { session, headers: false };
+    const open = yield* assumeSteps(this.#policy, known, 'open');
+    const pair = [open, yield* assumeSteps(this.#policy, known, 'closed')] as const;
+    this.#assumed.set(session, pair);
+    return pair;
   }
 
   /** Whether a field that is not recorded could have made it a denial. What the same policy allowed then had none. */
@@ -201,7 +215,7 @@ class Judge {
       claims: facts?.claims ?? {},
       posture: facts?.posture ?? [],
     };
-    const [open, closed] = facts === undefined ? this.#unknown : this.#known;
+    const [open, closed] = allAtOnce(this.prepareSteps(facts !== undefined));
     const decision = open.decide(principal, access, timeMs);
     if (decision.effect === 'allow' && decision.awaits !== undefined)
       return `depends on the refs of the push, which are not recorded: ${decision.rule.name}`;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { replayText } from '../../../src/cli/policy/policy-replay.ts';
-import type { Replay } from '../../../src/gateway/policies/policy-replay.ts';
 import type { SessionFacts } from '../../../src/cli/operator/session-facts.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
+import { PolicyReplay, type Replay } from '../../../src/gateway/policies/policy-replay.ts';
+import { assumeSteps } from '../../../src/policy/assumed-policy.ts';
 import { policyOf } from '../../policy/fixture.ts';
 import { exchange, refused } from '../policy-events.ts';
 import { replay, sessionsOfEvents } from '../policy-learning.ts';
@@ -323,4 +324,21 @@ describe('what was refused for a request field', () => {
     assert.equal(run([same], store('')).fieldsUnseen, 0);
     assert.equal(run([event], 'rules: [{ name: store, hosts: store.example.com }]').fieldsUnseen, 0);
   });
+});
+
+test('what is prepared in turns is what is made at once, and rules are taken in steps', async () => {
+  const list = Array.from(
+    { length: 300 },
+    (_, i) => `{ name: r${i}, hosts: a${i}.example.com, for: { team: a } }`,
+  );
+  const policy = policyOf(`rules: [${list.join(', ')}]`);
+  const steps = [...assumeSteps(policy, { session: false, headers: false }, 'open')];
+  assert.equal(steps.length, 300);
+  const prepared = new PolicyReplay(policy, new Map());
+  await prepared.prepare(false);
+  const atOnce = new PolicyReplay(policy, new Map());
+  const event = exchange({ host: 'a7.example.com' });
+  for (const one of [prepared, atOnce]) one.note(event);
+  assert.deepEqual(prepared.result(), atOnce.result());
+  assert.equal(prepared.result().unsure.length, 1);
 });
