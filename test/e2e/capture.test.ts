@@ -214,8 +214,9 @@ async function commandOf(agent: number): Promise<number> {
         return false;
       }
     });
-  await waitUntil('the command is there', () => find() !== undefined);
-  return find() ?? assert.fail('it has ended');
+  let found: number | undefined;
+  await waitUntil('the command is there', () => (found = find()) !== undefined);
+  return found ?? assert.fail('it has ended');
 }
 
 test(
