@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { mustRun } from '../../support/command.ts';
 import { deploy, type Deployment } from '../../support/deployment.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -72,7 +72,21 @@ test('a policy is written, published with why, seen with its text, compared, and
   await first.getByText('taken by 1').waitFor();
   await first.getByText('\\u202e').waitFor();
   assert.equal(await page.locator('img').count(), 0);
+  // What is asked for takes the place of the draft when it comes: until then nothing is written that would be lost.
+  const asked = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const hold = async (route: Route): Promise<void> => {
+    asked.resolve();
+    await released.promise;
+    await route.continue();
+  };
+  await page.route('**/v1/policy/published/main', hold, { times: 1 });
   await page.getByRole('button', { name: 'Begin from main' }).click();
+  await asked.promise;
+  const field = page.getByLabel('A policy file');
+  assert.equal(await field.isEditable(), false);
+  assert.equal(await page.getByRole('button', { name: 'Check the draft' }).isDisabled(), true);
+  released.resolve();
   await write(page, rule('second', 'api.example.com'));
   await page.getByText('replaces main@1').waitFor();
   await page.getByText(/Opens 1 destination, closes 1 destination/).waitFor();

@@ -33,6 +33,8 @@ interface Told {
   readonly fault?: string;
   /** Somebody published meanwhile. */
   readonly news?: string;
+  /** The gateway is asked: what is told next is of this draft, so it stays as it is until then. */
+  readonly isAsking?: true;
 }
 
 export function CheckDraft({ draft, change, mode }: CheckDraftProps): ReactElement {
@@ -44,7 +46,7 @@ export function CheckDraft({ draft, change, mode }: CheckDraftProps): ReactEleme
     setTold({});
   };
   const attempt = (act: () => Promise<Told>): void => {
-    setTold({});
+    setTold({ isAsking: true });
     act().then(setTold, (error: unknown) => setTold({ fault: faultText(error) }));
   };
   const check = async (): Promise<Told> => {
@@ -59,6 +61,7 @@ export function CheckDraft({ draft, change, mode }: CheckDraftProps): ReactEleme
     change(await begun(client, draft.policy));
     return {};
   };
+  const isAsking = told.isAsking === true;
   const problems = new Set(told.checked?.problems.flatMap(({ line }) => (line === undefined ? [] : [line])));
   return (
     <div className="imp">
@@ -67,15 +70,17 @@ export function CheckDraft({ draft, change, mode }: CheckDraftProps): ReactEleme
           <h2>Draft</h2>
           <span className="sub">explained beside the policy in force; nothing changes</span>
         </div>
-        <FileChoice draft={draft} change={change} />
+        <FileChoice draft={draft} change={isAsking ? () => undefined : change} />
         <DraftText
           value={draftText(draft)}
           change={(text) => edit(withText(draft, text))}
           problems={problems}
           placeholder={example}
+          isFixed={isAsking}
         />
         <DraftActs
           draft={draft}
+          isAsking={isAsking}
           check={() => attempt(check)}
           begin={isStored ? () => attempt(begin) : undefined}
         />
@@ -92,19 +97,20 @@ export function CheckDraft({ draft, change, mode }: CheckDraftProps): ReactEleme
 
 interface DraftActsProps {
   readonly draft: PolicyDraft;
+  readonly isAsking: boolean;
   readonly check: () => void;
   /** Undefined where nothing is published from here. */
   readonly begin: (() => void) | undefined;
 }
 
-function DraftActs({ draft, check, begin }: DraftActsProps): ReactElement {
+function DraftActs({ draft, isAsking, check, begin }: DraftActsProps): ReactElement {
   return (
     <div className="acts">
-      <button type="button" className="btn p" disabled={!isWritten(draft)} onClick={check}>
+      <button type="button" className="btn p" disabled={isAsking || !isWritten(draft)} onClick={check}>
         Check the draft
       </button>
       {begin === undefined ? null : (
-        <button type="button" className="btn" onClick={begin}>
+        <button type="button" className="btn" disabled={isAsking} onClick={begin}>
           Begin from {draft.policy}
         </button>
       )}

@@ -8,9 +8,11 @@ interface DraftTextProps {
   readonly change: (text: string) => void;
   readonly problems: ReadonlySet<number>;
   readonly placeholder: string;
+  /** It can be read and not changed. */
+  readonly isFixed: boolean;
 }
 
-export function DraftText({ value, change, problems, placeholder }: DraftTextProps): ReactElement {
+export function DraftText({ value, change, problems, placeholder, isFixed }: DraftTextProps): ReactElement {
   const gutter = useRef<HTMLPreElement>(null);
   return (
     <div className="lined">
@@ -27,6 +29,7 @@ export function DraftText({ value, change, problems, placeholder }: DraftTextPro
         autoComplete="off"
         placeholder={placeholder}
         value={value}
+        readOnly={isFixed}
         onScroll={({ currentTarget }) => {
           if (gutter.current !== null) gutter.current.scrollTop = currentTarget.scrollTop;
         }}
