@@ -76,6 +76,8 @@ export interface SearchEngine {
   readonly listed: string;
   /** The statement of the newest places of each of some hosts: values are the hosts, a place above and one below all, and how many of each. */
   readonly newestOfHosts: string;
+  /** A statement of the places of traces with that beginning, at most so many. */
+  readonly placesOfTrace: (beginning: string, limit: number) => Part;
 }
 
 /** Traces of a beginning that are looked at; more than that begin with less than what tells two apart. */
@@ -210,11 +212,7 @@ async function placesOfTrace(
   trace: string,
   { below, above }: Range,
 ): Promise<readonly number[]> {
-  const rows = await ask(engine, [
-    // Behind every digit.
-    part('SELECT sequence FROM audit WHERE trace >= ? AND trace < ?', trace, `${trace}~`),
-    part('ORDER BY trace LIMIT ?', tracesMax),
-  ]);
+  const rows = await ask(engine, [engine.placesOfTrace(trace, tracesMax)]);
   return rows
     .map((row) => integerOf(row, 'sequence'))
     .filter((place) => place < below && place > above)

@@ -51,11 +51,16 @@ async function idsOf(
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i + 1);
 const idOf = (n: number): string => `e${String(n).padStart(3, '0')}`;
 
+/** Two that differ in their last digit, two that are short, and others. */
+const longTrace = '4bf92f3577b34da6a3ce929d0e0e473';
+const traceOf = (n: number): string =>
+  ({ 7: 'abcdef', 8: 'abcdff', 9: `${longTrace}6`, 10: `${longTrace}7` })[n] ?? `0000${n}`;
+
 /** 24 events: of two sessions and principals, four hosts, every sixth refused, every twelfth no exchange. */
 const mixed: readonly AuditEntry[] = numbers(24).map((n) =>
   foundEntry(idOf(n), {
     timeMs: n * 100_000,
-    traceId: n === 7 ? 'abcdef' : n === 8 ? 'abcdff' : `0000${n}`,
+    traceId: traceOf(n),
     host: ['one.test', 'a.two.test', 'b.two.test', 'two.test'][n % 4],
     sessionId: n % 2 === 0 ? 'even' : 'odd',
     principal: n % 3 === 0 ? 'third' : 'other',
@@ -83,6 +88,15 @@ export function auditSearchConformance(open: () => Promise<Store>): void {
     ['a kind', { kind: 'session' }, fits(({ kind }) => kind === 'session')],
     ['a trace', { trace: 'abcdef' }, [idOf(7)]],
     ['the beginning of traces', { trace: 'abcd' }, [idOf(8), idOf(7)]],
+    ...[4, 5, 11, 12, 13, 30, 31].map(
+      (digits) =>
+        [
+          `traces with ${digits} digits of their beginning`,
+          { trace: longTrace.slice(0, digits) },
+          [idOf(10), idOf(9)],
+        ] as const,
+    ),
+    ['a whole trace', { trace: `${longTrace}6` }, [idOf(9)]],
     ['a trace of another host', { trace: 'abcdef', host: 'one.test' }, []],
     ['a time on', { fromMs: 2_000_000 }, fits((_, n) => n >= 20)],
     ['a time that is to come', { fromMs: 9_000_000 }, []],

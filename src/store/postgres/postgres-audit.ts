@@ -14,6 +14,7 @@ import {
 } from '../audit-search.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
 import type { AuditQuery } from '../audit-search.ts';
+import { part } from '../audit-statement.ts';
 import { auditHeld, lockAudit, pruneAudit } from './postgres-audit-pruning.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
 import { PostgresDelivery } from './postgres-delivery.ts';
@@ -89,5 +90,13 @@ export function searchEngine(database: Pick<PostgresDatabase, 'all'>): SearchEng
         SELECT audit.host, sequence FROM audit WHERE audit.host IS NOT NULL
           AND (audit.host, sequence) < (wanted.host, $2) AND (audit.host, sequence) > (wanted.host, $3)
         ORDER BY audit.host DESC, sequence DESC LIMIT $4) AS found`,
+    // `~` sorts behind every digit.
+    placesOfTrace: (beginning, limit) =>
+      part(
+        'SELECT sequence FROM audit WHERE trace >= ? AND trace < ? ORDER BY trace LIMIT ?',
+        beginning,
+        `${beginning}~`,
+        limit,
+      ),
   };
 }

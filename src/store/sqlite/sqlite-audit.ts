@@ -20,9 +20,14 @@ import {
 } from '../audit-search.ts';
 import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
 import type { AuditQuery } from '../audit-search.ts';
+import { part } from '../audit-statement.ts';
 
 /** Batches before the thread is worth its start: a command that reads a little never needs it. */
 const batchesBeforeWriter = 20;
+/** A larger batch is worth it at once: on the main thread every stream would wait for it. */
+const eventsBeforeWriter = 64;
+/** Of a trace in the index. */
+const traceStartDigits = 12;
 
 export class SqliteAudit implements AuditStore {
   readonly #database: SqliteDatabase;
@@ -51,7 +56,8 @@ export class SqliteAudit implements AuditStore {
     const holder = open.length === 0 ? '' : (this.#holders?.own() ?? '');
     const batch = { records: this.#records.write(entries, open), holder };
     this.#batches += 1;
-    if (this.#path !== undefined && this.#batches > batchesBeforeWriter) {
+    const isLarge = entries.length + open.length > eventsBeforeWriter;
+    if (this.#path !== undefined && (isLarge || this.#batches > batchesBeforeWriter)) {
       this.#writer ??= startAuditWriter(this.#path);
     }
     // Without the thread it goes on here: slower for the streams, and nothing is lost.
@@ -124,5 +130,19 @@ function searchEngine(database: SqliteDatabase): SearchEngine {
     newestOfHosts: `SELECT wanted.value AS host, audit.sequence FROM json_each(:v1) AS wanted CROSS JOIN audit
       WHERE audit.sequence IN (SELECT sequence FROM audit AS one WHERE one.host = wanted.value
         AND one.sequence < :v2 AND one.sequence > :v3 ORDER BY one.sequence DESC LIMIT :v4)`,
+    placesOfTrace: (beginning, limit) => {
+      // The index has the first six octets; what more is asked for is looked at in the rows.
+      const start = beginning.slice(0, traceStartDigits);
+      return part(
+        `SELECT sequence FROM audit WHERE trace_start BETWEEN unhex(?) AND unhex(?) AND substr(trace, 1, ?) = ?
+         ORDER BY trace_start LIMIT ?`,
+        // Whole octets: what is shorter sorts before all that begins with it.
+        start.slice(0, start.length - (start.length % 2)),
+        start.padEnd(traceStartDigits, 'f'),
+        beginning.length,
+        beginning,
+        limit,
+      );
+    },
   };
 }

@@ -309,4 +309,14 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX audit_mark_by_time ON audit_mark (high_ms);
     `,
   },
+  {
+    version: 12,
+    servesFrom: 3,
+    // Six octets of a trace instead of its 32 digits: a third of what the index writes for each event.
+    script: `
+      DROP INDEX audit_by_trace;
+      ALTER TABLE audit ADD COLUMN trace_start BLOB AS (unhex(substr(trace, 1, 12))) VIRTUAL;
+      CREATE INDEX audit_by_trace ON audit (trace_start) WHERE trace_start IS NOT NULL;
+    `,
+  },
 ];

@@ -182,10 +182,10 @@ test('an event that comes in the very turn in which a batch ends is not left lyi
 
 test('many events become several bounded batches', async () => {
   const { log, store } = await openTestLog();
-  for (let i = 0; i < 1000; i += 1) log.append(eventOf(String(i)));
+  for (let i = 0; i < 4000; i += 1) log.append(eventOf(String(i)));
   await log.flush();
-  assert.equal(store.entries.size, 1000);
-  assert.ok(Math.max(...store.batches) <= 128);
+  assert.equal(store.entries.size, 4000);
+  assert.ok(Math.max(...store.batches) <= 512);
   assert.equal(store.batches.length, 8);
   await log.close();
 });
@@ -387,13 +387,13 @@ test('thousands that are open get their markers in bounded batches, beside the e
     sizes.push(open.length);
     return append(entries, open);
   };
-  for (let i = 0; i < 1000; i += 1) log.keep(openOne(`open ${i}`));
+  for (let i = 0; i < 4000; i += 1) log.keep(openOne(`open ${i}`));
   await turnsUntil(() => store.open.size > 0);
-  for (let i = 0; i < 1000; i += 1) log.append(eventOf(String(i)));
-  await turnsUntil(() => store.open.size === 1000);
+  for (let i = 0; i < 4000; i += 1) log.append(eventOf(String(i)));
+  await turnsUntil(() => store.open.size === 4000);
   await log.flush();
-  assert.ok(Math.max(...sizes) <= 128);
-  assert.equal(store.entries.size, 1000);
+  assert.ok(Math.max(...sizes) <= 512);
+  assert.equal(store.entries.size, 4000);
   await log.close();
 });
 
