@@ -54,7 +54,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['admin', 'tunnels'],
     ['front'],
     ['exchange'],
-    ['access', 'policies', 'sessions', 'git', 'telemetry'],
+    ['access', 'policies', 'sessions', 'git', 'telemetry', 'changes'],
     ['config'],
     ['credentials'],
     ['credentials/kinds'],

@@ -10,6 +10,7 @@ import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { TakenChanges } from './changes/taken-changes.ts';
 import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
 import { adminPlaces } from './config/admin-settings.ts';
@@ -24,6 +25,7 @@ import { identityPlaces } from './identity-places.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
+import { openChanges } from './open-changes.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { openSpool } from './open-spool.ts';
 import { openPeers, peerPorts } from './open-peers.ts';
@@ -81,10 +83,10 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     await FollowedSigningKey.open({ place: identityPlaces(config).signingKey, log: start.log }),
   );
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
-  const parts = await openServing(start, { ...records, ...rules, ...ways, sessions });
+  const { parts, changes } = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const { policies } = rules;
   const served = { ...records, parts, policies };
-  const { tunnels, presence } = await openTunnels(start, { ...served, sessions, signingKey });
+  const { tunnels, presence } = await openTunnels(start, { ...served, sessions, signingKey, changes });
   const observed = { ...start, ...served, tunnels };
   const counts = countsOf(observed);
   await openMetrics(observed);
@@ -284,7 +286,7 @@ async function openServing(
     held,
     sessions,
   }: Records & Rules & Ways & { readonly sessions: SessionService },
-): Promise<StreamParts> {
+): Promise<{ readonly parts: StreamParts; readonly changes: TakenChanges }> {
   const { config, homes, stack, clock, metrics, onFault, onLimit, onSessionEvent, isOnDuty } = start;
   stack.use(openRetention({ ...start, store: store.audit, audit }));
   const access = await openAccess({
@@ -326,7 +328,7 @@ async function openServing(
   const review = stack.use(new LiveReview({ live: parts.live, policy, clock, onFault }));
   policies.onChange(() => review.now());
   access.onChange(() => review.now());
-  return parts;
+  return { parts, changes: await openChanges(start, { store, sessions, policies, access }) };
 }
 
 function stallTeller({ metrics, log }: Start): (stall: LoopStall) => void {
@@ -341,15 +343,16 @@ type TunnelNeeds = Records & {
   readonly sessions: SessionService;
   readonly signingKey: FollowedSigningKey;
   readonly policies: Policies;
+  readonly changes: TakenChanges;
 };
 
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
   start: Start,
-  { store, audit, outage, parts, sessions, signingKey, policies }: TunnelNeeds,
+  { store, audit, outage, parts, sessions, signingKey, policies, changes }: TunnelNeeds,
 ): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
   const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
-  const peers = await openPeers(start, store);
+  const peers = await openPeers(start, store, changes);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
   const tunnels = new TunnelServer({

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts';
 import { formatAuthority } from '../http/authority.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import { type PeersSettings, peerPortOf } from './config/peers-settings.ts';
+import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
 import { identityPlaces } from './identity-places.ts';
@@ -25,7 +26,11 @@ export interface Peers {
 }
 
 /** Throws ca_key_unusable. */
-export async function openPeers(start: Start, store: Pick<Store, 'gateways'>): Promise<Peers> {
+export async function openPeers(
+  start: Start,
+  store: Pick<Store, 'gateways'>,
+  changes: TakenChanges,
+): Promise<Peers> {
   const { config, place, stack, clock, log, incarnation, onFault, isOnDuty } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
   const directory = new PeerDirectory(store.gateways);
@@ -36,13 +41,16 @@ export async function openPeers(start: Start, store: Pick<Store, 'gateways'>): P
     store: store.gateways,
     incarnation,
     directory,
-    changeSeen: () => 0,
+    changeSeen: () => changes.number,
     isOnDuty,
     onFault,
     rememberedMs,
   };
-  const present = async (peerAddress: string | undefined): Promise<GatewayPresenceWriter> =>
-    stack.use(await GatewayPresenceWriter.open({ ...note, peerAddress }));
+  const present = async (peerAddress: string | undefined): Promise<GatewayPresenceWriter> => {
+    const presence = stack.use(await GatewayPresenceWriter.open({ ...note, peerAddress }));
+    changes.onTaken(() => presence.changed());
+    return presence;
+  };
   const serveWorkers = async (tunnels: TunnelServer): Promise<void> => {
     for (const way of workers) stack.use(await way.listen((upgrade) => tunnels.takePassed(upgrade)));
   };

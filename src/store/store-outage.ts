@@ -214,6 +214,7 @@ export function askedStore(store: Store, outage: StoreOutage): Store {
     gateways: asked(store.gateways, ask),
     identity: asked(store.identity, ask),
     policies: asked(store.policies, ask),
+    changes: asked(store.changes, ask),
     audit: asked(store.audit, ask),
     onChange: (listener) => store.onChange(listener),
     close: () => store.close(),

@@ -7,6 +7,7 @@ import type { Posture } from '../protocol/session-messages.ts';
 import type { AuditPage, AuditPeriod, AuditQuery, AuditSearch, PeriodPage } from './audit-search.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
+import type { ChangeStore } from './change-store.ts';
 import type { GatewayStore, IdentityStore } from './gateway-store.ts';
 import type { OperatorStore } from './operator-store.ts';
 import type { PolicyStore } from './policy-store.ts';
@@ -229,6 +230,7 @@ export interface Store extends AsyncDisposable {
   readonly gateways: GatewayStore;
   readonly identity: IdentityStore;
   readonly policies: PolicyStore;
+  readonly changes: ChangeStore;
   readonly audit: AuditStore;
   /** Of a store that is another process: asks it something small, which waits for nothing else. Rejects while it is away. */
   readonly probe?: () => Promise<void>;

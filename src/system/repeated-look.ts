@@ -19,7 +19,7 @@ export class RepeatedLook implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   readonly #stop = new AbortController();
-  #isSoon = false;
+  #next: Promise<boolean> | undefined;
 
   constructor(options: RepeatedLookOptions) {
     this.#options = options;
@@ -31,26 +31,38 @@ export class RepeatedLook implements AsyncDisposable {
   }
 
   /** Resolves when a look that began after this call is over; never rejects. */
-  now(): Promise<void> {
-    this.#looking = this.#looking
-      .then(async () => {
-        const { signal } = this.#stop;
-        if (!signal.aborted) await this.#options.look(signal);
-      })
-      .catch((error: unknown) => {
-        this.#options.onFault(asProxyError(error));
-      });
-    return this.#looking;
+  async now(): Promise<void> {
+    await this.#add(() => undefined);
   }
 
   /** A look that begins after this call. Calls that come before it begins share it: whoever is told often waits with one at the most. */
   soon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    this.#looking = this.#looking.then(() => {
-      this.#isSoon = false;
+    void this.taken();
+  }
+
+  /** As `soon`; resolves when that look is over, to whether it was without a fault. Never rejects. */
+  taken(): Promise<boolean> {
+    this.#next ??= this.#add(() => {
+      this.#next = undefined;
     });
-    void this.now();
+    return this.#next;
+  }
+
+  #add(onBegin: () => void): Promise<boolean> {
+    const look = this.#looking.then(async () => {
+      onBegin();
+      const { signal } = this.#stop;
+      if (signal.aborted) return false;
+      try {
+        await this.#options.look(signal);
+        return true;
+      } catch (error) {
+        this.#options.onFault(asProxyError(error));
+        return false;
+      }
+    });
+    this.#looking = look.then(() => undefined);
+    return look;
   }
 
   /** Waits for the look that goes on. */

@@ -7,6 +7,7 @@ import type { Store } from '../../src/store/store.ts';
 import { auditConformance } from './audit.ts';
 import { auditSearchConformance } from './audit-search.ts';
 import { budgetConformance } from './budgets.ts';
+import { changeConformance } from './changes.ts';
 import { newSession } from './new-session.ts';
 import { gatewayConformance } from './gateways.ts';
 import { operatorConformance } from './operators.ts';
@@ -29,6 +30,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     operatorConformance(open);
     gatewayConformance(open);
     policyConformance(open);
+    changeConformance(open);
   });
 }
 

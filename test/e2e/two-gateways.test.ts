@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 
-import { runCommand } from '../support/command.ts';
+import { mustRun, runCommand } from '../support/command.ts';
 import type { AgentProcess } from '../support/deployment.ts';
 import { gatewayPair, type GatewayPair } from '../support/gateway-pair.ts';
 import { postgresBinaries } from '../support/postgres-server.ts';
@@ -72,6 +72,38 @@ describe('two gateways with the same mounted identity on one database', { skip }
     // Neither made anything of its own.
     for (const name of ['state', 'other-state'])
       assert.deepEqual((await readdir(join(pair.set.directory, name)).catch(() => [])).filter(isKey), []);
+  });
+
+  test('who revokes is told which gateways have taken it, and which have not', async () => {
+    const { set, other } = pair;
+    const revoke = async (...more: string[]): Promise<string> => {
+      const doomed = stack.use(await set.startAgent({ gatewayUrl: pair.balancerUrl }));
+      assert.ok(doomed.relayPort);
+      const listed = await mustRun(launcher, ['session', 'list', '--json', '--config', set.configFile]);
+      const [newest] = listed
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { readonly id: string });
+      return await mustRun(launcher, [
+        'session',
+        'revoke',
+        newest?.id ?? '',
+        '--config',
+        set.configFile,
+        ...more,
+      ]);
+    };
+    assert.match(await revoke(), /^revoked \S+\nconfirmed by 2 of 2 gateways in \d\.\d s\n$/);
+    process.kill(other.pid, 'SIGSTOP');
+    try {
+      const said = JSON.parse(await revoke('--json')) as Record<string, readonly unknown[]>;
+      assert.deepEqual(
+        [said['state'], said['confirmed']?.length, said['missing']?.length],
+        ['revoked', 1, 1],
+      );
+    } finally {
+      process.kill(other.pid, 'SIGCONT');
+    }
   });
 
   test('one that finds nothing in its folder does not start, and makes no authority of its own', async () => {

@@ -103,6 +103,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   peerReplyTimeoutMs: 'of another gateway, whose connection ends',
   peersKnownMax: 'the oldest entry makes room',
   gatewayNoteMs: 'when a gateway says again that it serves',
+  changeConfirmMs: 'who waited is told who has not confirmed',
   gatewayLeaseMs: 'how long what it said holds',
   gatewayRememberedMs: 'a lifetime',
   passedUpgradeBytesMax: 'between the processes of a gateway, of what both bounded before',

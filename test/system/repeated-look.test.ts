@@ -53,6 +53,28 @@ test('one look begins when the one before has ended, and closing waits for it', 
   assert.equal(log.at(-2), 'end 2');
 });
 
+test('whoever wants a look taken shares one that has not begun, and learns whether it was without a fault', async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let looks = 0;
+  const look = async (): Promise<void> => {
+    looks += 1;
+    await gates[looks - 1]?.promise;
+    if (looks === 2) throw new Error('fault');
+  };
+  const repeated = new RepeatedLook({ look, intervalMs: 60_000, onFault: silent });
+  const first = repeated.taken();
+  await Promise.resolve();
+  // The first has begun: what happened since is not in it.
+  const second = [repeated.taken(), repeated.taken()];
+  repeated.soon();
+  for (const gate of gates) gate.resolve();
+  assert.equal(await first, true);
+  assert.deepEqual(await Promise.all(second), [false, false]);
+  assert.equal(looks, 2);
+  await repeated.close();
+  assert.equal(await repeated.taken(), false);
+});
+
 test('the first look may come at another time than the next, and closing tells a look that goes on', async () => {
   const first = Promise.withResolvers<AbortSignal>();
   const repeated = new RepeatedLook({

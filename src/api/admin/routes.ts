@@ -83,6 +83,14 @@ export const adminRoutes = {
     summary: 'How the gateway is.',
     output: schemas.healthSchema,
   },
+  changes: {
+    method: 'GET',
+    path: '/v1/changes',
+    role: 'viewer',
+    summary: 'Which gateways have taken all that was revoked, granted and published until now.',
+    query: schemas.changesQuerySchema,
+    output: schemas.changesSchema,
+  },
   exchanges: {
     method: 'GET',
     path: '/v1/exchanges',

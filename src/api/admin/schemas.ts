@@ -149,6 +149,19 @@ export const healthSchema = z
   })
   .readonly();
 
+export const changesQuerySchema = z.strictObject({
+  wait: number(0, 10).optional().describe('For how many seconds to wait until all have. 0 by default.'),
+});
+
+export const changesSchema = z
+  .object({
+    change: count.describe('Number of the newest change.'),
+    confirmed: texts.describe('Gateways that have taken it.'),
+    missing: texts.describe('Gateways that serve, and had not said that they have it.'),
+    seconds: z.number().nonnegative().describe('How long that took.'),
+  })
+  .readonly();
+
 export const whoSchema = z
   .object({
     name: z.string(),

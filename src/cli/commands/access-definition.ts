@@ -2,7 +2,7 @@
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
 import type { AccessScope } from '../../store/access-store.ts';
-import { gatewayPlaceOptions, jsonLinesOption } from './gateway-place-options.ts';
+import { gatewayPlaceOptions, jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
 
 const id = [{ name: 'ID', help: 'of the request, as `access list` shows it', required: true }] as const;
 const note = { kind: 'value', placeholder: 'TEXT', help: 'told to the workload' } as const;
@@ -56,6 +56,7 @@ const grant = {
     },
     principal: { kind: 'flag', help: 'for every session of the principal, not only the one that asked' },
     note,
+    json: jsonObjectOption,
   },
   examples: [
     {
@@ -63,6 +64,7 @@ const grant = {
       purpose: 'for a quarter of an hour',
     },
   ],
+  lists: { what: 'what was done, and which gateways have taken it', as: 'object' },
 } as const satisfies CommandDefinition;
 
 const deny = {
@@ -70,13 +72,14 @@ const deny = {
   name: 'deny',
   summary: 'refuses what was asked for',
   arguments: id,
-  options: { ...gatewayPlaceOptions, note },
+  options: { ...gatewayPlaceOptions, note, json: jsonObjectOption },
   examples: [
     {
       line: "upstreamproxy access deny ID --config gateway.yaml --note 'use the mirror'",
       purpose: 'says what to do instead',
     },
   ],
+  lists: { what: 'what was done, and which gateways have taken it', as: 'object' },
 } as const satisfies CommandDefinition;
 
 const revoke = {
@@ -84,8 +87,9 @@ const revoke = {
   name: 'revoke',
   summary: 'ends a grant before its time',
   arguments: id,
-  options: { ...gatewayPlaceOptions, note },
+  options: { ...gatewayPlaceOptions, note, json: jsonObjectOption },
   examples: [{ line: 'upstreamproxy access revoke ID --config gateway.yaml', purpose: 'ends it now' }],
+  lists: { what: 'what was done, and which gateways have taken it', as: 'object' },
 } as const satisfies CommandDefinition;
 
 export const accessDefinition = {

@@ -1,7 +1,7 @@
 // `upstreamproxy session`, as a definition.
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
-import { gatewayPlaceOptions, jsonLinesOption } from './gateway-place-options.ts';
+import { gatewayPlaceOptions, jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
 
 const list = {
   kind: 'command',
@@ -37,13 +37,15 @@ const revoke = {
   options: {
     ...gatewayPlaceOptions,
     reason: { kind: 'value', placeholder: 'TEXT', help: 'for the audit and the agent' },
+    json: jsonObjectOption,
   },
   examples: [
     {
       line: "upstreamproxy session revoke ID --config gateway.yaml --reason 'the job was stopped'",
-      purpose: 'ends one',
+      purpose: 'ends one, and says which gateways have ended it',
     },
   ],
+  lists: { what: 'the session, and which gateways have ended it', as: 'object' },
 } as const satisfies CommandDefinition;
 
 export const sessionDefinition = {

@@ -8,6 +8,7 @@ import {
   grantAccess,
   grantTerms,
 } from '../../gateway/access/decide-access.ts';
+import { confirmChange } from '../../gateway/changes/confirm-change.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { AccessRecord, AccessState, AccessTerms } from '../../store/access-store.ts';
@@ -15,6 +16,7 @@ import { accessDefinition } from '../commands/access-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { confirmationLine } from './confirmation-line.ts';
 import { openStoreToRead } from './operator-store.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
@@ -24,7 +26,7 @@ type GrantInput = Input<Actions[1]>;
 type CloseInput = Input<Actions[2]>;
 
 /** What each decision can say. */
-type Values = Pick<CloseInput['options'], 'note'>;
+type Values = Pick<CloseInput['options'], 'note' | 'json'>;
 
 const noteCharactersMax = 1000;
 
@@ -76,15 +78,19 @@ async function decide(
   { config, values }: { readonly config: GatewayConfig; readonly values: Values },
   action: (decision: Decision) => Promise<string>,
 ): Promise<number> {
-  const done = await withOperatorDesk(config, async ({ store, operator, record: write }) => {
+  await withOperatorDesk(config, async ({ store, operator, record: write }) => {
     const record = await store.access.find(id);
     if (record === undefined)
       throw new ProxyError('access_unknown', `there is no request for access ${printableText(id)}`);
     const note = values.note?.slice(0, noteCharactersMax);
     const desk = { access: store.access, operator, record: write };
-    return await action({ desk, record, note, nowMs: Date.now() });
+    const done = await action({ desk, record, note, nowMs: Date.now() });
+    if (!values.json) process.stdout.write(`${done}\n`);
+    const confirmation = await confirmChange(store);
+    process.stdout.write(
+      values.json ? jsonLine({ id, done, ...confirmation }) : confirmationLine(confirmation),
+    );
   });
-  process.stdout.write(`${done}\n`);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 // `upstreamproxy session`: who is connected, and ending a session from outside.
 
+import { confirmChange } from '../../gateway/changes/confirm-change.ts';
 import { revokeSession } from '../../gateway/sessions/revoke-session.ts';
 import { type SessionSummary, summaryOf } from '../../gateway/sessions/session-summary.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -8,6 +9,7 @@ import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { openStoreToRead } from './operator-store.ts';
+import { confirmationLine } from './confirmation-line.ts';
 import { withOperatorDesk } from './operator-audit.ts';
 import { jsonLine, noteFullList, printableText, textTable } from '../terminal/text-table.ts';
 
@@ -69,8 +71,12 @@ async function revoke({ options, arguments: { ID: id } }: Input<Actions[1]>): Pr
       if (code !== 'session_unknown') throw error;
       throw new ProxyError(code, `${printableText(id)}: ${message}`);
     }
+    if (!options.json) process.stdout.write(`revoked ${id}\n`);
+    const confirmation = await confirmChange(store);
+    process.stdout.write(
+      options.json ? jsonLine({ id, state: 'revoked', ...confirmation }) : confirmationLine(confirmation),
+    );
   });
-  process.stdout.write(`revoked ${id}\n`);
   return 0;
 }
 

@@ -2,7 +2,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { type ChangeConfirmation, confirmChange } from '../../gateway/changes/confirm-change.ts';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { policyNames } from '../../gateway/policies/open-policies.ts';
 import {
@@ -33,6 +33,7 @@ import type { policyDefinition } from '../commands/policy-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { problemText } from '../gateway/policy-warnings.ts';
+import { confirmationLine } from '../operator/confirmation-line.ts';
 import { withOperatorDesk } from '../operator/operator-audit.ts';
 import { openStoreToRead } from '../operator/operator-store.ts';
 import { asciiText, harmlessText, jsonLine, noteFullList, textTable } from '../terminal/text-table.ts';
@@ -43,10 +44,6 @@ type HistoryInput = Input<Actions[6]>;
 type ShowInput = Input<Actions[7]>;
 type RollbackInput = Input<Actions[8]>;
 type WithdrawInput = Input<Actions[9]>;
-
-/** How long a command waits to say what gateways made of a version. */
-const confirmMs = 2500;
-const confirmLookMs = 100;
 
 export async function publish({ options, arguments: { FILE: paths } }: PublishInput): Promise<number> {
   const files = await readTexts(paths);
@@ -73,18 +70,20 @@ async function change(
   const { name: policy = mainName, note, json } = options;
   const config = await gatewayOfOptions(options);
   checkName(policy);
-  return await withOperatorDesk(config, async ({ store: { policies }, operator, record }) => {
+  return await withOperatorDesk(config, async ({ store, operator, record }) => {
+    const { policies } = store;
     const published = await policies.published();
     const head = published.find((one) => one.policy === policy);
     const seen = options.seen ?? head?.number ?? 0;
     const desk = { policies, operator, record, read: readerOf(config) };
     const done = await act(desk, { policy, note, seen, nowMs: Date.now() });
-    // Where none ever said anything, nobody is waited for.
-    const isFollowed = config.policy.mode === 'store' && (await anySaid(policies, published));
-    const gateways = isFollowed ? await confirmed(policies, done.version) : [];
     const { version, diff, warnings } = done;
-    if (json) process.stdout.write(jsonLine({ ...shownVersion(version), diff, warnings, gateways }));
-    else tell(done, gateways, config);
+    const isFollowed = config.policy.mode === 'store';
+    const confirmation = isFollowed ? await confirmChange(store) : undefined;
+    const gateways = isFollowed ? await policies.outcomes(version.policy, version.number) : [];
+    if (json)
+      process.stdout.write(jsonLine({ ...shownVersion(version), diff, warnings, gateways, ...confirmation }));
+    else tell(done, gateways, confirmation);
     return gateways.some(({ state }) => state === 'refused') ? 1 : 0;
   });
 }
@@ -98,13 +97,13 @@ function readerOf(config: GatewayConfig): PublishDesk['read'] {
 function tell(
   { version, diff, warnings }: Published,
   outcomes: readonly PolicyOutcome[],
-  config: GatewayConfig,
+  confirmation: ChangeConfirmation | undefined,
 ): void {
   for (const warning of warnings) process.stdout.write(`${harmlessText(problemText(warning))}\n`);
   if (diff !== undefined) process.stdout.write(diffText(diff).replaceAll(/[^\n]+/g, harmlessText));
   const what = version.isWithdrawn ? 'withdrew' : 'published';
   process.stdout.write(`${what} ${publishedPlace(version)}, version ${version.version}\n`);
-  if (config.policy.mode !== 'store') {
+  if (confirmation === undefined) {
     process.stderr.write(
       'upstreamproxy: gateways of this configuration do not follow it; write policy: store there\n',
     );
@@ -112,40 +111,14 @@ function tell(
   }
   const taken = outcomes.filter(({ state }) => state === 'taken').length;
   const count = (n: number): string => `${n} ${n === 1 ? 'gateway' : 'gateways'}`;
-  process.stdout.write(
-    outcomes.length === 0
-      ? 'gateways follow within 2 s; policy history says which took it\n'
-      : `${count(taken)} took it\n`,
-  );
+  process.stdout.write(confirmationLine(confirmation));
+  if (outcomes.length > 0) process.stdout.write(`${count(taken)} took it\n`);
   for (const outcome of outcomes) if (outcome.state === 'refused') process.stdout.write(refusalText(outcome));
 }
 
 function refusalText({ gatewayId, reason = 'no reason is known' }: PolicyOutcome): string {
   const lines = reason.split('\n').map((line) => `  ${harmlessText(line)}\n`);
   return `${asciiText(gatewayId)} refused it, and keeps what it had:\n${lines.join('')}`;
-}
-
-async function anySaid(policies: PolicyStore, published: readonly PolicyVersion[]): Promise<boolean> {
-  for (const { policy, number } of published)
-    if ((await policies.outcomes(policy, number)).length > 0) return true;
-  return false;
-}
-
-/** What gateways said within the time, or sooner where no more come. */
-async function confirmed(
-  policies: PolicyStore,
-  { policy, number }: PolicyVersion,
-): Promise<readonly PolicyOutcome[]> {
-  const untilMs = performance.now() + confirmMs;
-  let quietLooks = 0;
-  let outcomes: readonly PolicyOutcome[] = [];
-  while (performance.now() < untilMs && quietLooks < 8) {
-    await wait(confirmLookMs);
-    const now = await policies.outcomes(policy, number);
-    quietLooks = now.length > 0 && now.length === outcomes.length ? quietLooks + 1 : 0;
-    outcomes = now;
-  }
-  return outcomes;
 }
 
 export async function history({ options }: HistoryInput): Promise<number> {

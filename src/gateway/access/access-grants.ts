@@ -75,6 +75,11 @@ export class AccessGrants implements AsyncDisposable {
     this.#repeated.soon();
   }
 
+  /** Looks soon. Whether what was decided before this call holds. */
+  taken(): Promise<boolean> {
+    return this.#repeated.taken();
+  }
+
   close(): Promise<void> {
     return this.#repeated.close();
   }

@@ -29,12 +29,18 @@ export interface GatewayAccess {
   readonly policy: () => Policy;
   readonly desk?: AccessDesk;
   readonly onChange: (listener: (policy: Policy) => void) => void;
+  /** Whether what was decided before this call holds. */
+  readonly taken: () => Promise<boolean>;
 }
 
 export async function openAccess(input: GatewayAccessInput): Promise<GatewayAccess> {
   const { config, store, base, clock, onFault, stack, isOnDuty = () => true } = input;
   if (!config.access.enabled)
-    return { policy: withoutGrants(base, config.limits), onChange: () => undefined };
+    return {
+      policy: withoutGrants(base, config.limits),
+      onChange: () => undefined,
+      taken: () => Promise.resolve(true),
+    };
   const audit = new SessionAudit(input.audit);
   const { limits } = config;
   const grants = stack.use(
@@ -57,6 +63,7 @@ export async function openAccess(input: GatewayAccessInput): Promise<GatewayAcce
     onChange: (listener) => {
       grants.onChange(listener);
     },
+    taken: () => grants.taken(),
   };
 }
 

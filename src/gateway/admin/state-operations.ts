@@ -3,12 +3,13 @@
 import { ProxyError } from '../../protocol/error.ts';
 import type { LimitName } from '../../protocol/limits.ts';
 import { limitTable } from '../../protocol/limits.ts';
+import { confirmChange } from '../changes/confirm-change.ts';
 import { placeholderVariables } from '../credentials/credential-kinds.ts';
 import { adminOpenApi } from '../../api/admin/openapi.ts';
 import { given, type Handlers, isoTime } from './admin-parts.ts';
 
 export const stateOperations: Handlers<
-  'who' | 'logIn' | 'health' | 'limits' | 'credentials' | 'metrics' | 'openapi'
+  'who' | 'logIn' | 'health' | 'changes' | 'limits' | 'credentials' | 'metrics' | 'openapi'
 > = {
   who: ({ link }, { operator: { name, role, by, sees, expiresMs } }) => ({
     name,
@@ -36,6 +37,18 @@ export const stateOperations: Handlers<
     policy: { version: policies.current().version, staleSeconds: policies.staleMs() / 1000 },
     followers: followers.count,
   }),
+  changes: async ({ store }, { query: { wait = 0 }, signal }) => {
+    const { change, confirmed, missing, tookMs } = await confirmChange(store, {
+      deadlineMs: wait * 1000,
+      signal,
+    });
+    return {
+      change,
+      confirmed: confirmed.map(({ gateway }) => gateway),
+      missing: missing.map(({ gateway }) => gateway),
+      seconds: tookMs / 1000,
+    };
+  },
   limits: async ({ config, limitsReached }) => {
     const reached = await limitsReached();
     return {

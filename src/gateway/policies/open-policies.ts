@@ -45,6 +45,8 @@ export interface Policies {
   readonly ageMs: () => number;
   /** For how long there has been something newer that cannot be taken; 0: what is in force is the newest. */
   readonly staleMs: () => number;
+  /** Whether what was published before this call is in force here, or known to be refused. */
+  readonly taken: () => Promise<boolean>;
   /** The files of what is in force. */
   readonly texts: () => readonly PolicyFileText[];
   /** Where the policy is that of the store. */
@@ -92,6 +94,7 @@ function openObserving(config: GatewayConfig, { log, clock }: PolicyParts): Poli
     onChange: () => undefined,
     ageMs: () => clock() - startMs,
     staleMs: () => 0,
+    taken: () => Promise.resolve(true),
     texts: () => [],
   };
 }
@@ -146,6 +149,8 @@ async function openFiles(config: GatewayConfig, parts: PolicyParts): Promise<Pol
       const { failure } = source.state;
       return failure === undefined ? 0 : clock() - failure.sinceMs;
     },
+    // Those of a store bind nobody here.
+    taken: () => Promise.resolve(true),
     texts: () => source.sources.map(({ file, text }) => ({ name: file, text })),
   };
 }
@@ -200,6 +205,7 @@ async function openPublished(config: GatewayConfig, parts: PolicyParts): Promise
     },
     ageMs: () => clock() - published.sinceMs,
     staleMs: () => Math.max(0, ...published.refused.map(({ sinceMs }) => clock() - sinceMs)),
+    taken: () => published.taken(),
     texts: () =>
       published.held.flatMap(({ version: { policy }, files }) => files.map((file) => ({ policy, ...file }))),
     published,

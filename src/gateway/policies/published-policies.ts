@@ -128,6 +128,11 @@ export class PublishedPolicies implements AsyncDisposable {
     this.#repeated.soon();
   }
 
+  /** Looks soon. Whether each version that was published before this call is in force here, or known to be refused. */
+  taken(): Promise<boolean> {
+    return this.#repeated.taken();
+  }
+
   close(): Promise<void> {
     this.#listeners.clear();
     return this.#repeated.close();

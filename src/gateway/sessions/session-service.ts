@@ -350,6 +350,11 @@ export class SessionService implements AsyncDisposable {
     return this.#watch.onEnded(listener);
   }
 
+  /** Whether each session that ended before this call has ended here. */
+  taken(): Promise<boolean> {
+    return this.#watch.taken();
+  }
+
   async close(): Promise<void> {
     await this.#watch.close();
   }

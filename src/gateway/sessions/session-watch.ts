@@ -73,6 +73,11 @@ export class SessionWatch implements AsyncDisposable {
     return this.#repeated.now();
   }
 
+  /** Looks soon. Whether it told of all that ended before this call. */
+  taken(): Promise<boolean> {
+    return this.#repeated.taken();
+  }
+
   close(): Promise<void> {
     this.#unlisten();
     return this.#repeated.close();

@@ -34,6 +34,11 @@ export const peerLimits = {
     'internal',
     'A gateway that says nothing for so long and cannot be reached is gone; streams of its tunnels end then.',
   ),
+  changeConfirmMs: fixedRow(
+    2_500,
+    'internal',
+    'Who revokes, grants or publishes is told who has taken it: within 2 s all have, but those that cannot.',
+  ),
   gatewayRememberedMs: fixedRow(
     3_600_000,
     'internal',

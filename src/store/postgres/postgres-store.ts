@@ -6,6 +6,7 @@ import { PostgresAccess } from './postgres-access.ts';
 import { postgresAddress } from './postgres-address.ts';
 import { PostgresAudit } from './postgres-audit.ts';
 import { PostgresBudgets } from './postgres-budgets.ts';
+import { PostgresChanges } from './postgres-changes.ts';
 import { connectionConfig, type PostgresAccess as Access, serverFirstMs } from './postgres-connection.ts';
 import { PostgresDatabase } from './postgres-database.ts';
 import { PostgresShare } from './postgres-share.ts';
@@ -46,6 +47,7 @@ export async function openPostgresStore(url: string, options: Access & OpeningOp
     gateways: new PostgresGateways(database),
     identity: new PostgresIdentity(database),
     policies: new PostgresPolicies(database),
+    changes: new PostgresChanges(database),
     audit: new PostgresAudit(database, holder, share),
     probe: async () => void (await probing.get('SELECT value FROM change_counter')),
     onChange: (listener) => holder.onChange(listener),

@@ -319,4 +319,26 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX audit_by_trace ON audit (trace_start) WHERE trace_start IS NOT NULL;
     `,
   },
+  {
+    version: 13,
+    servesFrom: 3,
+    // Triggers, so that what programs of the version before change is counted too.
+    script: `
+      CREATE TABLE change_counter (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        value INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO change_counter SELECT 1, coalesce(max(sequence), 0) FROM session_ending;
+      CREATE TRIGGER ending_counted AFTER INSERT ON session_ending BEGIN
+        UPDATE change_counter SET value = value + 1;
+      END;
+      CREATE TRIGGER decision_counted AFTER UPDATE OF state ON access_request
+        WHEN NEW.state IN ('granted', 'denied', 'revoked') BEGIN
+        UPDATE change_counter SET value = value + 1;
+      END;
+      CREATE TRIGGER publication_counted AFTER INSERT ON policy_version BEGIN
+        UPDATE change_counter SET value = value + 1;
+      END;
+    `,
+  },
 ];

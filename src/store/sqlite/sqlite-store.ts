@@ -3,6 +3,7 @@
 import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteBudgets } from './sqlite-budgets.ts';
+import { SqliteChanges } from './sqlite-changes.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteGateways, SqliteIdentity } from './sqlite-gateways.ts';
 import { SqliteOperators } from './sqlite-operators.ts';
@@ -39,6 +40,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
       gateways: new SqliteGateways(auditDatabase),
       identity: new SqliteIdentity(state),
       policies: new SqlitePolicies(state),
+      changes: new SqliteChanges(state),
       audit,
       // One file has nobody who tells of it; looks at an interval find what other processes did.
       onChange: () => () => undefined,

@@ -49,10 +49,10 @@ test('without a running gateway requests are listed and decided, and the decisio
   assert.match(full.stderr, /no more than 1 are shown, the newest; see --number\n$/);
   assert.match(
     await control('access', 'grant', 'one', '--for', '10m', '--scope', 'path', '--principal'),
-    /^granted one until .*: GET https:\/\/example\.com\/one, scope path, for the principal\n$/,
+    /^granted one until .*: GET https:\/\/example\.com\/one, scope path, for the principal\nno gateway serves now[^\n]*\n$/,
   );
   assert.match(await control('access', 'list'), /^one +granted .* path, principal /m);
-  assert.match(await control('access', 'revoke', 'one'), /^revoked one\n$/);
+  assert.match(await control('access', 'revoke', 'one'), /^revoked one\nno gateway serves now[^\n]*\n$/);
   assert.match(await control('access', 'list'), /^id .*\n$/);
   assert.match(await control('access', 'list', '--all'), /^one +revoked /m);
   const events = (await control('audit', 'tail', '--json')).trim().split('\n');
@@ -68,7 +68,10 @@ test('without a running gateway requests are listed and decided, and the decisio
 
 test('a session is listed and revoked by its id without a running gateway', async () => {
   assert.match(await control('session', 'list'), /^a +issuer\|subject +enrolled .* 0 +\S+ +- +nondumpable,/m);
-  assert.match(await control('session', 'revoke', 'a', '--reason', 'no longer needed'), /^revoked a\n$/);
+  assert.match(
+    await control('session', 'revoke', 'a', '--reason', 'no longer needed'),
+    /^revoked a\nno gateway serves now[^\n]*\n$/,
+  );
   assert.match(await control('session', 'list'), /^id .*\n$/);
   const [row = '{}'] = (await control('session', 'list', '--all', '--json')).split('\n');
   const { state, reason, claims } = JSON.parse(row) as { state: string; reason: string; claims: unknown };

@@ -41,7 +41,7 @@ test('a policy is published with who and why, shown, compared, and an earlier on
     const file = await write('p.yaml', rule('a.example.com'));
     assert.match(
       await run('publish', file, '--note', 'first'),
-      /^published main@1, version [0-9a-f]{12}\ngateways follow/,
+      /^published main@1, version [0-9a-f]{12}\nno gateway serves now/,
     );
     await write('p.yaml', rule('b.example.com'));
     assert.match(

@@ -143,6 +143,7 @@ export async function openAdminScene(
       onChange: () => undefined,
       ageMs: () => 2000,
       staleMs: () => 0,
+      taken: () => Promise.resolve(true),
       texts: () => [{ name: 'policy.yaml', text: policyText }],
     },
     policy: () => policy,

@@ -12,6 +12,7 @@ const questions: Readonly<
 > = {
   who: { path: '/v1/who' },
   health: { path: '/v1/health' },
+  changes: { path: '/v1/changes?wait=1' },
   exchanges: { path: '/v1/exchanges?host=api.example.com&count=2' },
   exchange: { path: '/v1/exchanges/e1' },
   sessions: { path: '/v1/sessions?all=true' },

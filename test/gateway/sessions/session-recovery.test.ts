@@ -44,6 +44,7 @@ function failingStore(
     gateways: wrap(inner.gateways),
     identity: wrap(inner.identity),
     policies: wrap(inner.policies),
+    changes: wrap(inner.changes),
     audit: wrap(inner.audit),
     onChange: (listener) => inner.onChange(listener),
     close,

@@ -1,0 +1,65 @@
+// Up to which change of the store this process has taken everything: sessions ended, grants and policies in force.
+
+import type { ProxyError } from '../../protocol/error.ts';
+import type { Store } from '../../store/store.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+
+/** A change holds on every gateway within 2 s; one look is one small query. */
+const lookIntervalMs = 500;
+
+export interface TakenChangesOptions {
+  readonly store: Pick<Store, 'changes' | 'onChange'>;
+  /** Each follows one kind of change: whether all of it that was there before the call is taken. */
+  readonly followers: readonly (() => Promise<boolean>)[];
+  readonly onFault: (error: ProxyError) => void;
+}
+
+/** Looks until it is closed. */
+export class TakenChanges implements AsyncDisposable {
+  readonly #options: TakenChangesOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #repeated: RepeatedLook;
+  readonly #unlisten: () => void;
+  #number = 0;
+
+  private constructor(options: TakenChangesOptions) {
+    this.#options = options;
+    const { store, onFault } = options;
+    this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: lookIntervalMs, onFault });
+    this.#unlisten = store.onChange(() => this.#repeated.soon());
+  }
+
+  static async open(options: TakenChangesOptions): Promise<TakenChanges> {
+    const changes = new TakenChanges(options);
+    await changes.#repeated.now();
+    changes.#repeated.start();
+    return changes;
+  }
+
+  /** Of the newest change that is taken with all before it. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Calls the listener when more is taken. */
+  onTaken(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unlisten();
+    await this.#repeated.close();
+  }
+
+  async #look(): Promise<void> {
+    const { store, followers } = this.#options;
+    // Before the followers look: what is committed meanwhile may be missed by one of them.
+    const newest = await store.changes.newest();
+    if (newest === this.#number) return;
+    const taken = await Promise.all(followers.map((follower) => follower()));
+    // Whose look failed has told why; the next one tries again.
+    if (!taken.every((isTaken) => isTaken)) return;
+    this.#number = newest;
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,18 @@
+// The number of the newest change, in SQLite: triggers count, so programs of the version before do too.
+
+import type { ChangeStore } from '../change-store.ts';
+import { integerOf } from '../stored-row.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+export class SqliteChanges implements ChangeStore {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+  }
+
+  async newest(): Promise<number> {
+    const row = this.#database.get('SELECT value FROM change_counter');
+    return row === undefined ? 0 : integerOf(row, 'value');
+  }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TakenChanges } from '../../../src/gateway/changes/taken-changes.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+
+function scene() {
+  const state = { newest: 1, fails: false, isTaken: true, looks: 0 };
+  let tell: () => void = () => undefined;
+  const faults: string[] = [];
+  const open = () =>
+    TakenChanges.open({
+      store: {
+        changes: {
+          newest: async () => {
+            if (state.fails) throw new ProxyError('store_unavailable', 'away');
+            return state.newest;
+          },
+        },
+        onChange: (listener) => {
+          tell = () => listener(false);
+          return () => {
+            tell = () => undefined;
+          };
+        },
+      },
+      followers: [
+        async () => true,
+        async () => {
+          state.looks += 1;
+          return state.isTaken;
+        },
+      ],
+      onFault: ({ message }) => faults.push(message),
+    });
+  /** Resolves when a look that was asked for is over: the next one behind it has begun. */
+  const looked = async (changes: TakenChanges): Promise<void> => {
+    tell();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(changes);
+  };
+  return { state, open, looked, faults };
+}
+
+test('a change counts as taken when each that follows has looked behind it', async () => {
+  const { state, open, looked } = scene();
+  await using changes = await open();
+  assert.equal(changes.number, 1);
+  let told = 0;
+  changes.onTaken(() => (told += 1));
+  state.newest = 2;
+  state.isTaken = false;
+  await looked(changes);
+  assert.equal(changes.number, 1);
+  state.isTaken = true;
+  await looked(changes);
+  assert.deepEqual([changes.number, told], [2, 1]);
+});
+
+test('where nothing changed nobody is made to look', async () => {
+  const { state, open, looked } = scene();
+  await using changes = await open();
+  const { looks } = state;
+  await looked(changes);
+  assert.equal(state.looks, looks);
+});
+
+test('one that is committed while others look is not taken with them', async () => {
+  const state = { newest: 5 };
+  await using changes = await TakenChanges.open({
+    store: { changes: { newest: async () => state.newest }, onChange: () => () => undefined },
+    followers: [
+      async () => {
+        state.newest = 6;
+        return true;
+      },
+    ],
+    onFault: assert.fail,
+  });
+  assert.equal(changes.number, 5);
+});
+
+test('a store that is away leaves what was taken, and is told', async () => {
+  const { state, open, looked, faults } = scene();
+  await using changes = await open();
+  state.fails = true;
+  await looked(changes);
+  assert.deepEqual([changes.number, faults], [1, ['away']]);
+});
