@@ -19,6 +19,7 @@ export const commands: CommandTable = new Map([
   ['session', async () => (await import('./operator/session.ts')).sessionCommand],
   ['access', async () => (await import('./operator/access.ts')).accessCommand],
   ['operator', async () => (await import('./operator/operator.ts')).operatorCommand],
+  ['store', async () => (await import('./operator/store.ts')).storeCommand],
   ['policy', async () => (await import('./policy/policy.ts')).policyCommand],
   // Not for people: `run` and `gateway` start them, the first without --gateway.
   [

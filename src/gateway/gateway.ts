@@ -27,7 +27,7 @@ import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts'
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
-import { openSpool } from './open-spool.ts';
+import { openSpool, placeOfAudit } from './open-spool.ts';
 import { openPeers, peerPorts } from './open-peers.ts';
 import { openRetention } from './open-retention.ts';
 import type { GatewayPresenceWriter } from './peers/gateway-presence.ts';
@@ -136,7 +136,7 @@ interface Records {
   readonly store: Store;
   readonly audit: AuditLog;
   /** What waits on this machine for a store that is another process. */
-  readonly spool: SpooledAudit | undefined;
+  readonly spool: Partial<Pick<SpooledAudit, 'state'>>;
   /** Of a store that can be away. */
   readonly outage: StoreOutage | undefined;
 }
@@ -149,9 +149,10 @@ async function openRecords(start: Start): Promise<Records> {
   const spool = await openSpool(start, store.audit, (event) =>
     observedSink(audit, onSessionEvent).append(event),
   );
+  const kept = placeOfAudit(start, store, spool);
   const audit = stack.use(
     await openAuditLog({
-      store: spool ?? store.audit,
+      store: kept,
       limits: config.limits,
       onFault,
       onLimit,
@@ -168,7 +169,7 @@ async function openRecords(start: Start): Promise<Records> {
   spool?.start();
   spool?.keepAdopting(isOnDuty, recover);
   place?.seat.onDuty(() => void takeOver().catch((error: unknown) => onFault(asProxyError(error))));
-  return { store, audit, spool, outage };
+  return { store, audit, spool: kept, outage };
 }
 
 interface Rules {

@@ -30,7 +30,7 @@ export interface Observed {
   readonly config: GatewayConfig;
   readonly store: Store;
   readonly audit: AuditLog;
-  readonly spool: Pick<SpooledAudit, 'state'> | undefined;
+  readonly spool: Partial<Pick<SpooledAudit, 'state'>>;
   readonly outage: Pick<StoreOutage, 'awayMs'> | undefined;
   readonly policies: Policies;
   readonly parts: StreamParts;
@@ -69,7 +69,7 @@ export function countsOf({
       policyAgeSeconds: policies.ageMs() / 1000,
       policyStaleSeconds: policies.staleMs() / 1000,
       storeAwaySeconds: (outage?.awayMs ?? 0) / 1000,
-      spoolBytes: spool?.state.waitingBytes ?? 0,
+      spoolBytes: spool.state?.waitingBytes ?? 0,
     });
 }
 

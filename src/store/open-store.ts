@@ -23,7 +23,7 @@ export interface StoreAccess {
  */
 export async function openStore(url: string, access: StoreAccess = {}): Promise<Store> {
   const path = /^sqlite:(.+)$/s.exec(url)?.[1];
-  if (path !== undefined) return openSqliteStore(path);
+  if (path !== undefined) return openSqliteStore(path, { isReader: access.isReader });
   if (/^postgres(?:ql)?:/.test(url)) {
     // Loaded where it is used: a gateway with a file needs no client.
     const { openPostgresStore } = await import('./postgres/postgres-store.ts');

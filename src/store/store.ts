@@ -232,8 +232,10 @@ export interface Store extends AsyncDisposable {
   readonly policies: PolicyStore;
   readonly changes: ChangeStore;
   readonly audit: AuditStore;
-  /** Of a store that is another process: asks it something small, which waits for nothing else. Rejects while it is away. */
+  /** Of a store that can be away: asks it something small, which waits for nothing else. Rejects while it is away. */
   readonly probe?: () => Promise<void>;
+  /** Of a store that can be moved: the URL of the one that has its state now. Then this one is away for good. */
+  readonly movedTo?: () => string | undefined;
   /**
    * Calls the listener when another process may have ended a session, decided about access or published a policy, and gives the function that takes it
    * away again. A hint that may be late or lost: who has to know looks at an interval all the same.

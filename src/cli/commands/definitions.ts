@@ -17,6 +17,7 @@ import { operatorDefinition } from './operator-definition.ts';
 import { policyDefinition } from './policy-definition.ts';
 import { runDefinition } from './run-definition.ts';
 import { sessionDefinition } from './session-definition.ts';
+import { storeDefinition } from './store-definition.ts';
 import { tokenDefinition } from './token-definition.ts';
 
 export const definitions: readonly Definition[] = [
@@ -35,6 +36,7 @@ export const definitions: readonly Definition[] = [
   sessionDefinition,
   accessDefinition,
   operatorDefinition,
+  storeDefinition,
   policyDefinition,
   embeddedGatewayDefinition,
   jailHelperDefinition,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
-import { openStore } from '../../store/open-store.ts';
+import { openStore, type StoreAccess } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { openCredentialSource } from '../credentials/sources/credential-source.ts';
 import type { PlainSourceConfig } from '../credentials/sources/source-config.ts';
@@ -54,19 +54,26 @@ export function storeSettings(
 
 /** Opens the store of a configuration; `isReader` is for who writes nothing. Throws as `openStore` does. */
 export async function openConfiguredStore(
-  { store, storeAccess = {} }: StoreSettings,
+  settings: StoreSettings,
   environment: Readonly<Record<string, string | undefined>>,
   { isReader = false }: { readonly isReader?: boolean } = {},
 ): Promise<Store> {
+  return await openStore(settings.store, { ...(await storeAccessOf(settings, environment)), isReader });
+}
+
+/** What its URL does not say. Throws ProxyError `config_invalid`. */
+export async function storeAccessOf(
+  { storeAccess = {} }: StoreSettings,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<StoreAccess> {
   const { source, ca, dangerouslyWithoutTls } = storeAccess;
   const password =
     source === undefined ? undefined : openCredentialSource('of the store', source, environment);
-  return await openStore(store, {
+  return {
     ...(password === undefined ? {} : { password: () => password.read(Date.now()) }),
     ...(ca === undefined ? {} : { ca: await readCa(ca) }),
     dangerouslyWithoutTls,
-    isReader,
-  });
+  };
 }
 
 async function readCa(path: string): Promise<string> {

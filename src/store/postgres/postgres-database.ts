@@ -98,7 +98,11 @@ export class PostgresDatabase implements Statements {
   script<T>(timeoutMs: number, body: (run: ScriptRun) => Promise<T>): Promise<T> {
     return this.#lend('written', async (client) => {
       const run: ScriptRun = async (text, values = []) =>
-        (await client.query({ text, values: [...values], query_timeout: timeoutMs } as never)) as QueryResult;
+        (await client.query({
+          text,
+          values: values.map(withoutNul),
+          query_timeout: timeoutMs,
+        } as never)) as QueryResult<StoredRow>;
       await run(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL lock_timeout = ${timeoutMs}`);
       try {
         const result = await body(run);
@@ -171,7 +175,7 @@ export class PostgresDatabase implements Statements {
   }
 }
 
-export type ScriptRun = (text: string, values?: readonly (string | number)[]) => Promise<QueryResult>;
+export type ScriptRun = (text: string, values?: Values) => Promise<QueryResult<StoredRow>>;
 
 /** PostgreSQL's text has no NUL; what a workload writes into a reason may have one. */
 function withoutNul(value: Values[number]): unknown {

@@ -59,6 +59,15 @@ export class SqliteDatabase {
     return this.#attempt('read', () => this.#statement(sql).all(parameters));
   }
 
+  /** Rows one after the other, none kept; nothing else may be asked by the same text meanwhile. */
+  *rows(sql: string): Generator<Row> {
+    try {
+      yield* this.#statement(sql).iterate();
+    } catch (error) {
+      throw storeError(this.#path, 'read', error);
+    }
+  }
+
   /** Gives how many rows changed. */
   run(sql: string, parameters: Parameters = {}): number {
     return this.#attempt('written', () => Number(this.#statement(sql).run(parameters).changes));

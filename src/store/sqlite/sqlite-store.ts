@@ -11,14 +11,24 @@ import { SqlitePolicies } from './sqlite-policies.ts';
 import { SqlitePresence } from './sqlite-presence.ts';
 import { SqliteProofs } from './sqlite-proofs.ts';
 import { migrate } from './sqlite-migrate.ts';
+import { type MoveMark, movedError, moveMarkOf } from './sqlite-moved.ts';
 import { SqliteSessions, SqliteTokens } from './sqlite-sessions.ts';
 import type { Store } from '../store.ts';
 
-/** Opens or creates the file (0600, its folder 0700); `:memory:` lives as long as the store. */
-export async function openSqliteStore(path: string): Promise<Store> {
+/**
+ * Opens or creates the file (0600, its folder 0700); `:memory:` lives as long as the store. One that was moved is opened to read alone.
+ * Throws ProxyError `store_unavailable`.
+ */
+export async function openSqliteStore(
+  path: string,
+  { isReader = false }: { readonly isReader?: boolean | undefined } = {},
+): Promise<Store> {
   const state = await SqliteDatabase.open(path, 'full');
+  const moved = (): MoveMark | undefined => moveMarkOf(state);
   try {
-    migrate(state);
+    const mark = moved();
+    if (mark !== undefined && !isReader) throw movedError(path, mark);
+    if (mark === undefined) migrate(state);
     // The audit writes all the time: an fsync a batch would stop every stream for its duration.
     const isFile = path !== ':memory:';
     const auditDatabase = isFile ? await SqliteDatabase.open(path, 'normal') : state;
@@ -42,6 +52,15 @@ export async function openSqliteStore(path: string): Promise<Store> {
       policies: new SqlitePolicies(state),
       changes: new SqliteChanges(state),
       audit,
+      ...(isFile
+        ? {
+            movedTo: () => moved()?.to,
+            probe: async () => {
+              const mark = moved();
+              if (mark !== undefined) throw movedError(path, mark);
+            },
+          }
+        : {}),
       // One file has nobody who tells of it; looks at an interval find what other processes did.
       onChange: () => () => undefined,
       close,

@@ -1,0 +1,52 @@
+// What of a store goes along when it is copied, kept or brought back: tables, their order, and what each engine makes anew.
+
+export interface PortableTable {
+  readonly name: string;
+  /** Rows come in this order, the same in every engine: texts are compared octet by octet. */
+  readonly key: readonly string[];
+  /** Columns that an engine fills by itself, from the others or from the moment. */
+  readonly made?: readonly string[];
+  /** Rows that may be long come few at a time. */
+  readonly isLong?: true;
+  /** The other engine has no use for it. */
+  readonly only?: 'postgres';
+}
+
+/** A row comes behind those that it refers to. */
+export const portableTables: readonly PortableTable[] = [
+  { name: 'session', key: ['id'] },
+  { name: 'session_ending', key: ['sequence'] },
+  { name: 'consumed_token', key: ['token_key'] },
+  { name: 'seen_proof', key: ['key_thumbprint', 'jti'] },
+  { name: 'session_presence', key: ['session_id', 'gateway_id'] },
+  { name: 'session_budget', key: ['session_id', 'budget'] },
+  { name: 'access_request', key: ['id'] },
+  { name: 'operator_token', key: ['id'] },
+  { name: 'policy_content', key: ['hash'], isLong: true },
+  { name: 'policy_version', key: ['policy', 'number'] },
+  { name: 'policy_outcome', key: ['policy', 'number', 'gateway_id'] },
+  { name: 'policy_kept', key: ['version'], isLong: true },
+  { name: 'identity', key: ['one'], isLong: true },
+  { name: 'audit_open', key: ['id'] },
+  { name: 'audit_spool', key: ['id'], made: ['delivered_at'], only: 'postgres' },
+  { name: 'audit', key: ['sequence'], made: ['counted', 'host', 'principal', 'trace'] },
+];
+
+/**
+ * Tables that stay behind: leases and locks of processes, which end with them, and sums of the audit, which follow from it.
+ */
+export const tablesLeftBehind: ReadonlySet<string> = new Set([
+  'schema_version',
+  'gateway',
+  'audit_holder',
+  'audit_holding',
+  'audit_total',
+  'audit_mark',
+  // Its value is one of the numbers.
+  'change_counter',
+]);
+
+/** How many rows of it are in memory at a time, at the most. */
+export function batchRowsOf({ isLong }: PortableTable): number {
+  return isLong === true ? 1 : 200;
+}

@@ -1,0 +1,153 @@
+// All rows of a PostgreSQL store, read as they are at one moment, and written into an empty one in one transaction.
+
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { batchRowsOf, type PortableTable, portableTables } from '../portable/portable-tables.ts';
+import type { Cell, RowBatch, StoreFill, StoreNumbers } from '../portable/store-rows.ts';
+import { notEmpty, unknownColumn } from '../portable/unfit-store.ts';
+import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import type { PostgresDatabase, ScriptRun, Values } from './postgres-database.ts';
+
+/** Which store the state was copied from, so that a copy that is there is not taken for another one. */
+const originTable = 'store_origin';
+
+/**
+ * Fills an empty store in one transaction: until its commit nobody sees or writes anything of it, and a cut leaves it empty. `already`: it was
+ * filled from that origin before.
+ * @throws ProxyError store_unavailable, config_invalid where it is not empty, and what `begin` and `check` throw
+ */
+export function fillPostgres(
+  database: PostgresDatabase,
+  { begin, check }: StoreFill,
+  origin?: string,
+): Promise<'filled' | 'already'> {
+  return database.script(defaultLimits.storeMigrationTimeoutMs, async (run) => {
+    await waitForOtherSide(run);
+    await run(`SET LOCAL lock_timeout = ${defaultLimits.storeStatementTimeoutMs}`);
+    // Who opens the store reads its version first, and waits here.
+    await run(
+      `LOCK TABLE schema_version, ${portableTables.map(({ name }) => name).join(', ')} IN ACCESS EXCLUSIVE MODE`,
+    );
+    if (origin !== undefined && (await originOf(run)) === origin) return 'already';
+    for (const { name } of portableTables)
+      if ((await run(`SELECT 1 AS found FROM ${name} LIMIT 1`)).rows.length > 0) throw notEmpty(name);
+    const source = begin();
+    const inserts = new Map<string, string>();
+    for await (const batch of source.batches()) await insert(run, batch, inserts);
+    await setNumbers(run, source.numbers);
+    await check({ numbers: await numbersOf(run), batches: () => allBatches(run) });
+    await holdLeftOpen(run);
+    if (origin !== undefined) {
+      await run(`CREATE TABLE ${originTable} (id text NOT NULL, at timestamptz NOT NULL)`);
+      await run(`INSERT INTO ${originTable} VALUES ($1, clock_timestamp())`, [origin]);
+    }
+    return 'filled';
+  });
+}
+
+/** The other side reads a file or writes one, and may be slow. */
+async function waitForOtherSide(run: ScriptRun): Promise<void> {
+  await run(`SET LOCAL idle_in_transaction_session_timeout = ${defaultLimits.storeMigrationTimeoutMs}`);
+}
+
+async function originOf(run: ScriptRun): Promise<string | undefined> {
+  const { rows } = await run('SELECT to_regclass($1) IS NOT NULL AS known', [originTable]);
+  if (rows[0]?.['known'] !== true) return undefined;
+  const [row] = (await run(`SELECT id FROM ${originTable}`)).rows;
+  return row === undefined ? undefined : textOf(row, 'id');
+}
+
+async function numbersOf(run: ScriptRun): Promise<StoreNumbers> {
+  const [row = {}] = (
+    await run(
+      `SELECT value AS changes, CASE WHEN is_called THEN last_value ELSE 0 END AS audit
+       FROM change_counter, ${await auditSequence(run)}`,
+    )
+  ).rows;
+  return { changes: integerOf(row, 'changes'), auditSequence: integerOf(row, 'audit') };
+}
+
+/** Its name, quoted. */
+async function auditSequence(run: ScriptRun): Promise<string> {
+  const [row = {}] = (await run(`SELECT pg_get_serial_sequence('audit', 'sequence') AS name`)).rows;
+  return textOf(row, 'name');
+}
+
+async function setNumbers(run: ScriptRun, { changes, auditSequence: audit }: StoreNumbers): Promise<void> {
+  await run('UPDATE change_counter SET value = $1::bigint', [changes]);
+  if (audit > 0) await run(`SELECT setval('${await auditSequence(run)}', $1::bigint)`, [audit]);
+}
+
+/** What runs at a gateway that is still to come has the time to tell how it ended. */
+async function holdLeftOpen(run: ScriptRun): Promise<void> {
+  await run(
+    `INSERT INTO audit_spool (id, sequence, delivered_at, is_finished)
+     SELECT DISTINCT holder, 0, clock_timestamp(), false FROM audit_open ON CONFLICT (id) DO NOTHING`,
+  );
+}
+
+async function* allBatches(run: ScriptRun): AsyncGenerator<RowBatch> {
+  for (const table of portableTables) yield* batchesOf(run, table);
+}
+
+async function* batchesOf(run: ScriptRun, table: PortableTable): AsyncGenerator<RowBatch> {
+  const { name, key } = table;
+  const columns = (await columnsOf(run, table)).map((column) => column.name);
+  await run(
+    `DECLARE batches NO SCROLL CURSOR FOR SELECT ${columns.join(', ')} FROM ${name} ORDER BY ${key.join(', ')}`,
+  );
+  for (;;) {
+    const { rows } = await run(`FETCH ${batchRowsOf(table)} FROM batches`);
+    if (rows.length === 0) break;
+    yield { table: name, columns, rows: rows.map((row) => columns.map((column) => cellOf(row, column))) };
+  }
+  await run('CLOSE batches');
+}
+
+interface Column {
+  readonly name: string;
+  /** As PostgreSQL writes it. */
+  readonly type: string;
+}
+
+/** In the order of the alphabet. */
+async function columnsOf(run: ScriptRun, { name, made = [] }: PortableTable): Promise<readonly Column[]> {
+  const { rows } = await run(
+    `SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type FROM pg_catalog.pg_attribute
+     WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname::text COLLATE "C"`,
+    [name],
+  );
+  return rows
+    .map((row) => ({ name: textOf(row, 'name'), type: textOf(row, 'type') }))
+    .filter((column) => !made.includes(column.name));
+}
+
+function cellOf(row: StoredRow, column: string): Cell {
+  const value = row[column];
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value as Cell;
+  throw damagedColumn(column);
+}
+
+async function insert(run: ScriptRun, batch: RowBatch, inserts: Map<string, string>): Promise<void> {
+  const { table, columns, rows } = batch;
+  let sql = inserts.get(table);
+  if (sql === undefined) inserts.set(table, (sql = await insertOf(run, batch)));
+  const lists: Values = columns.map((_, at) => rows.map((row) => row[at] ?? null) as Values[number]);
+  await run(sql, lists);
+}
+
+async function insertOf(run: ScriptRun, { table, columns }: RowBatch): Promise<string> {
+  const known = portableTables.find(({ name }) => name === table);
+  if (known === undefined) throw new ProxyError('config_invalid', `there is no table ${table}`);
+  const types = new Map((await columnsOf(run, known)).map(({ name, type }) => [name, type]));
+  const lists = columns.map((column, at) => {
+    const type = types.get(column);
+    if (type === undefined) throw unknownColumn(table, column);
+    return `$${at + 1}::${type}[]`;
+  });
+  const now =
+    table === 'audit_spool' ? { column: ', delivered_at', value: ', clock_timestamp()' } : undefined;
+  const names = columns.join(', ');
+  return `INSERT INTO ${table} (${names}${now?.column ?? ''}) OVERRIDING SYSTEM VALUE
+    SELECT ${names}${now?.value ?? ''} FROM unnest(${lists.join(', ')}) WITH ORDINALITY AS given (${names}, place) ORDER BY place`;
+}

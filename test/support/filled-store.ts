@@ -1,0 +1,112 @@
+// A store with something of everything, and what is read of it by its contract, for tests of what copies it.
+
+import type { Store } from '../../src/store/store.ts';
+import { auditEntry } from '../conformance/audit.ts';
+import { newSession } from '../conformance/new-session.ts';
+import { newPolicy, policyBounds } from '../conformance/policies.ts';
+
+const bounds = { enrolmentsPerTokenMax: 10 };
+/** What a list or an array of an engine could read as something else. */
+const odd = `{"a",\\N,NULL} 'q' \u00e9\u{1f600}\n\ttab`;
+
+export interface FilledStore {
+  /** How many changes it has numbered. */
+  readonly changes: number;
+  readonly expected: unknown;
+  read(store: Store): Promise<unknown>;
+}
+
+/** Fills it, and closes it. */
+export async function fillStore(store: Store, events: number): Promise<FilledStore> {
+  const { sessions } = store;
+  await sessions.enrol(newSession('living', { tokenKey: 'used', claims: { odd } }), bounds);
+  await sessions.commit('living', 2000);
+  await sessions.enrol(newSession('Fresh', { tokenKey: 'fresh' }), bounds);
+  await sessions.enrol(newSession('ended', { tokenKey: 'ended' }), bounds);
+  await sessions.commit('ended', 2000);
+  await sessions.end('ended', { state: 'revoked', reason: odd }, 3000);
+  await store.presence.note([
+    { sessionId: 'living', gatewayId: 'g', tunnels: 2, seenMs: 2500, policyVersion: 'v' },
+  ]);
+  await store.proofs.remember(
+    { keyThumbprint: 'k', jti: odd, expiresMs: 9_000_000_000_000 },
+    { nowMs: 1, proofsPerKeyMax: 9, proofsMax: 9 },
+  );
+  await store.budgets.borrow({ sessionId: 'living', budget: 'b' }, 40, { max: 100, budgetsPerSessionMax: 9 });
+  await fileAccess(store);
+  await store.operators.add(
+    {
+      id: 't',
+      digest: 'd',
+      name: odd,
+      role: 'reader',
+      sees: { team: 'a' },
+      createdMs: 1,
+      createdBy: 'ada',
+      expiresMs: 9_000_000_000_000,
+    },
+    { operatorTokensMax: 9 },
+  );
+  await store.policies.publish(newPolicy('one'), 0, policyBounds);
+  await store.policies.publish(newPolicy(odd, { binding: { team: 'a' }, note: odd }), 1, policyBounds);
+  await store.policies.note(
+    { policy: 'main', number: 2, gatewayId: 'g', state: 'refused', reason: odd, atMs: 7 },
+    { outcomesMax: 9 },
+  );
+  await store.policies.keep({ version: 'v', content: odd, seenMs: 5 }, { keptMax: 9 });
+  await store.identity.write({ version: 1, sealed: odd });
+  await fillAudit(store, events);
+  const expected = await read(store);
+  const { sequence: changes } = await sessions.endingsSince(undefined);
+  await store.close();
+  return { changes, expected, read };
+}
+
+async function fileAccess(store: Store): Promise<void> {
+  const asked = { sessionId: 'living', principalId: 'issuer|subject', scheme: 'https', port: 443 } as const;
+  const times = { createdMs: 1000, pendingUntilMs: 9_000_000_000_000 };
+  const access = {
+    accessPendingPerSessionMax: 9,
+    accessRequestsPerSessionMax: 9,
+    accessPendingPerPrincipalMax: 9,
+    accessRequestsPerPrincipalMax: 9,
+    accessRequestsMax: 9,
+  };
+  await store.access.file({ ...asked, ...times, id: 'r', host: 'a.test', reason: odd, path: '/x' }, access);
+  await store.access.grant(
+    'r',
+    { scope: 'path', subject: 'session', endsMs: 9_000_000_000_000 },
+    { nowMs: 1, note: odd },
+  );
+  await store.access.file({ ...asked, ...times, id: 's', host: 'b.test', reason: 'because' }, access);
+}
+
+async function fillAudit(store: Store, events: number): Promise<void> {
+  const entries = Array.from({ length: events }, (_, at) =>
+    auditEntry(`event-${at}`, at % 3 === 0 ? { sessionId: 'living' } : { timeMs: 1000 + at * 100 }),
+  );
+  for (let at = 0; at < entries.length; at += 100) await store.audit.append(entries.slice(at, at + 100));
+  await store.audit.append([], [auditEntry('event-open', { verdict: 'unknown' })]);
+}
+
+/** All that its contract tells of it. */
+async function read(store: Store): Promise<unknown> {
+  const { sessions, audit, policies } = store;
+  const kept = await audit.query({ limit: 100_000 });
+  return {
+    sessions: await sessions.list({ limit: 100 }),
+    endings: (await sessions.endingsSince(0)).endings,
+    consumed: [await store.tokens.consumedBy('used'), await store.tokens.consumedBy('fresh')],
+    presence: await store.presence.of('living'),
+    access: await store.access.list({ limit: 100 }),
+    operators: await store.operators.list(5),
+    published: await policies.published(),
+    files: await policies.files((await policies.find('main', 2))?.hash ?? ''),
+    outcomes: await policies.outcomes('main', 2),
+    kept: await policies.kept('v'),
+    identity: await store.identity.read(),
+    events: kept,
+    held: await audit.held(),
+    byHost: (await audit.search({ host: 'example.com', limit: 5, lookMax: 1000 })).events.map(({ id }) => id),
+  };
+}
