@@ -67,7 +67,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['run'],
     ['policy', 'agent'],
     ['operator'],
-    ['gateway'],
+    ['gateway', 'help'],
     ['terminal'],
     ['commands'],
     ['definition'],

@@ -21,6 +21,8 @@ export const commands: CommandTable = new Map([
   ['operator', async () => (await import('./operator/operator.ts')).operatorCommand],
   ['store', async () => (await import('./operator/store.ts')).storeCommand],
   ['policy', async () => (await import('./policy/policy.ts')).policyCommand],
+  ['explain', async () => (await import('./help/explain.ts')).explainCommand],
+  ['completion', async () => (await import('./help/completion.ts')).completionCommand],
   // Not for people: `run` and `gateway` start them, the first without --gateway.
   [
     'embedded-gateway',

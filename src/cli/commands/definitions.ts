@@ -6,9 +6,11 @@ import { agentDefinition } from './agent-definition.ts';
 import { auditDefinition } from './audit-definition.ts';
 import { caDefinition } from './ca-definition.ts';
 import { cleanupDefinition } from './cleanup-definition.ts';
+import { completionDefinition } from './completion-definition.ts';
 import { connectDefinition } from './connect-definition.ts';
 import { doctorDefinition } from './doctor-definition.ts';
 import { envDefinition } from './env-definition.ts';
+import { explainDefinition } from './explain-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
 import { identityDefinition } from './identity-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
@@ -38,6 +40,8 @@ export const definitions: readonly Definition[] = [
   operatorDefinition,
   storeDefinition,
   policyDefinition,
+  explainDefinition,
+  completionDefinition,
   embeddedGatewayDefinition,
   jailHelperDefinition,
   workerDefinition,

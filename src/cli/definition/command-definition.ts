@@ -83,6 +83,8 @@ export interface ArgumentDefinition {
   readonly repeated?: true;
   /** For completion. */
   readonly takes?: 'path';
+  /** It is one of these. */
+  readonly words?: readonly string[];
   /** Taken for compatibility and not used; no text names it. */
   readonly hidden?: true;
 }
@@ -150,11 +152,13 @@ export type OptionValue<O extends OptionDefinition> = O extends { readonly kind:
 
 export type OptionValues<T extends OptionTable> = { readonly [Name in keyof T]: OptionValue<T[Name]> };
 
+type ArgumentText<A> = A extends { readonly words: readonly (infer W)[] } ? W : string;
+
 type ArgumentValue<A extends ArgumentDefinition> = A extends { readonly repeated: true }
   ? readonly string[]
   : A extends { readonly required: true }
-    ? string
-    : string | undefined;
+    ? ArgumentText<A>
+    : ArgumentText<A> | undefined;
 
 export type ArgumentValues<T extends readonly ArgumentDefinition[]> = {
   readonly [A in T[number] as A['name']]: ArgumentValue<A>;

@@ -183,9 +183,12 @@ function argumentsOf(
   const values: Record<string, string | readonly string[] | undefined> = {};
   const line = `upstreamproxy ${synopsis(definition, path)}`;
   let at = 0;
-  for (const { name, help, required, repeated } of definition.arguments) {
+  for (const { name, help, required, repeated, words } of definition.arguments) {
     const rest = positionals.slice(at);
     if (required === true && rest.length === 0) throw usage(`name ${name}, ${help}: ${line}`, path);
+    const [word] = rest;
+    if (words !== undefined && word !== undefined && !words.includes(word))
+      throw usage(`${name} is ${help}, not ${quoted(word)}${suggestion(word, words)}`, path);
     values[name] = repeated === true ? rest : rest[0];
     at += repeated === true ? rest.length : 1;
   }

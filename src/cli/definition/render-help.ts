@@ -9,8 +9,8 @@ import type {
 } from './command-definition.ts';
 import { isHidden, optionFacts, optionGroups, type OptionGroup } from './option-facts.ts';
 import { optionText, synopsis } from './synopsis.ts';
+import { wrapped } from './wrapped-text.ts';
 
-const width = 110;
 const optionColumn = 24;
 
 /** How this form of the program is called. */
@@ -133,18 +133,4 @@ function row(title: string, text: string): string {
 
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
-/** Lines of at most `width` characters that begin behind `indent` spaces. */
-function wrapped(text: string, indent: number): string {
-  const space = ' '.repeat(indent);
-  const all: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent + line.length + 1 + word.length > width) {
-      all.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...all, line].map((one) => `${space}${one}\n`).join('');
 }

@@ -6,6 +6,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/agent/',
     'src/cli/definition/',
     'src/cli/gateway/',
+    'src/cli/help/',
     'src/cli/run/',
     'src/cli/policy/published.ts openPublished',
     'src/cli/policy/explain-access.ts requestAccess',

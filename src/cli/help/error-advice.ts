@@ -1,0 +1,129 @@
+// What to do about each error: the text of `upstreamproxy explain` and of docs/reference/errors.md.
+
+import type { ErrorCode } from '../../protocol/error-table.ts';
+
+/** Who has to act, and how. Whole sentences, the likeliest cause first. */
+export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
+  internal:
+    'Look for the trace id in the log of the agent or gateway, and report the lines around it. Set UPSTREAMPROXY_DEBUG=1 to see the stack of a command. A second try does no harm.',
+  usage:
+    'Read the message: it names the option or argument and what it takes. `upstreamproxy help COMMAND` lists them all.',
+  config_invalid:
+    'Open the file at the line and column of the message and mend it. `upstreamproxy gateway --check` and `upstreamproxy policy check` read the files and start nothing.',
+  cancelled: 'Nothing to do: a client went away before its response came, or you stopped the command.',
+  shutting_down:
+    'Wait. The agent opens a tunnel to a gateway that stays, and new requests go there. A command that ran into it can be run again.',
+  timeout:
+    'The message names the deadline. Find out which side was slow: `upstreamproxy audit tail` has the time of each stage. Raise the limit of that name only if the origin needs longer than that.',
+  limit_exceeded:
+    'The message names the limit and its value. Ask `upstreamproxy explain` about that name. Slow down or split the work first; an operator can raise most limits in the configuration.',
+  frame_malformed:
+    'Agent and gateway do not understand each other. Check that nothing between them changes octets, and that both are of neighbouring versions (`upstreamproxy version`).',
+  frame_truncated:
+    'A connection broke within a message. The agent reconnects by itself. If it happens again and again, look at proxies and balancers between agent and gateway.',
+  frame_too_large:
+    'One side sends larger frames than the other takes. Check that both are of neighbouring versions.',
+  frame_unexpected:
+    'One side broke the order of the tunnel protocol. Check the versions of both; between two equal versions it is a fault of ours.',
+  flow_control:
+    'One side sent more than it was allowed to. Check the versions of both; between two equal versions it is a fault of ours.',
+  stream_limit:
+    'Fewer connections at once help: the client has more open than a tunnel holds. Look for one that opens connections and never closes them.',
+  websocket_malformed:
+    'What is between agent and gateway is no clean WebSocket. Look for a proxy that rewrites it; the gateway needs plain TCP or a proxy that passes upgrades on.',
+  websocket_refused:
+    'The message has the status that came back. A proxy or load balancer in front of the gateway often refuses upgrades: allow WebSockets there, or let the tunnel use chunks.',
+  tunnel_lost:
+    'The agent reconnects by itself and open streams go on where they were. If it stays away, check the network between container and gateway.',
+  resume_unknown:
+    'The gateway has given up waiting for the tunnel, or was replaced. Streams of that tunnel have ended; the agent opens a new one by itself. A client that retries gets through.',
+  resume_refused:
+    'The connection could not prove that the tunnel is its own. The agent opens a new tunnel by itself. If you see this often and nothing was cut, somebody may be replaying connections: look at the audit.',
+  peer_unreachable:
+    'The gateway that holds the tunnel is down or cannot be reached from the others. The agent goes on trying, then opens a new tunnel. Check `peers` in the configuration and the network between gateways.',
+  stream_reset:
+    'The origin or the client ended one stream in the middle. Try the request again if it may be repeated.',
+  token_unreadable:
+    'The message names the check. The token file must belong to the user that starts the agent, have mode 0600, and be no link.',
+  token_malformed:
+    'What was given is no session token. Check that the file holds the token alone, as `upstreamproxy token issue` wrote it.',
+  token_invalid:
+    'The gateway does not trust this token. Check that it was issued for this gateway: the same signing key, issuer and audience.',
+  token_expired:
+    'Issue a new token and start the container soon after. If it is not expired, compare the clocks of issuer and gateway.',
+  token_reused:
+    'Issue a new token: each starts one session. If nobody started the container twice, the token was stolen: revoke the session that used it.',
+  session_unknown: 'The session has ended. Start the container again with a new token.',
+  session_revoked:
+    'An operator ended this session on purpose. `upstreamproxy session list` says when and why.',
+  proof_invalid:
+    'The agent could not prove that the session is its own. Compare the clocks of container and gateway; they may differ by a minute at most.',
+  access_unknown:
+    'The request for access was decided by somebody else, or has ended. `upstreamproxy access list` shows those that are open.',
+  hardening_failed:
+    'The token was not touched. The message names the call that failed: allow it in the seccomp profile of the container.',
+  runtime_unsupported: 'Start the program with the version of Node that the message names, or newer.',
+  jail_refused:
+    'The message names the layer. `upstreamproxy doctor` says what the kernel and the container allow. Change the container, or leave that layer out by name and know what is missing then.',
+  gateway_unreachable:
+    'Check the address in --gateway, that the gateway runs (`/readyz`), and that the container may reach it.',
+  gateway_untrusted:
+    'Give the certificate that the gateway really has: `upstreamproxy ca show --server` on the gateway prints it. If the one you gave is right, somebody else responds at that address.',
+  gateway_protocol:
+    'Something else than a gateway responds at that address. Check host and port, and proxies in between.',
+  ca_invalid:
+    'The response to the request for the certificate authority is no list of certificates. Check that --gateway leads to the gateway and not to a page of a proxy.',
+  trust_unwritable: 'Give the agent a folder that it can write: `--state DIR` on a writable file system.',
+  gateway_port_unusable:
+    'Another process has the port, or the user may not take it. Choose another port in `listen`, or end the other process.',
+  relay_port_in_use: 'Choose another port with --port, or 0 for any free one.',
+  store_unavailable:
+    'The message says what is wrong: the path, its owner, the disk, or the database. While PostgreSQL is away running sessions go on; new ones wait.',
+  signing_key_unusable:
+    'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: a new key ends all sessions.',
+  audit_unavailable:
+    'Nothing is served that cannot be audited. Make room on the disk, or mend the database; the gateway goes on by itself.',
+  issuer_unavailable:
+    'The gateway cannot fetch the keys of the token issuer. Check the network from the gateway to the address in the message, and its certificate.',
+  operator_unknown:
+    'Log in again, or give a token that is not expired: `upstreamproxy operator token` makes one.',
+  operator_refused: 'Ask somebody with the role that the message names.',
+  operation_unknown:
+    'Check the path and the id. The operations are in the OpenAPI document at `/v1/openapi.json`.',
+  state_changed: 'Somebody was faster. Read it again, look at what changed, and decide anew.',
+  request_malformed:
+    'The client sent something that two programs could read differently, so it is not passed on. The message says where. Update the client, or report it to its makers.',
+  authority_malformed: 'Check the URL: the name of the host or the port is not a valid one.',
+  authority_mismatch:
+    'The client names one host to connect to and another one in the request. Check for a Host header that was set by hand; an SNI of another host is a sign of domain fronting.',
+  policy_denied:
+    'The message names the rule. If the task needs the request, ask for access as the denial shows, or let the owner of the policy add a rule. `upstreamproxy policy explain` shows which condition failed.',
+  address_denied:
+    'The name leads to a private or internal address. If that is meant, the rule has to open it with `addresses:`. If it is a public name, somebody may be rebinding it.',
+  protocol_denied:
+    'The client speaks something else than HTTP over that port. A rule with `scheme: tcp` lets it through unread; know that nothing is inspected then.',
+  name_not_found: 'Check the spelling. The gateway resolves names, not the container: it must know the name.',
+  origin_unreachable:
+    'The service is down, or the gateway may not reach it. Try the same address from the host of the gateway.',
+  origin_untrusted:
+    'The certificate of the service is expired, of another name, or of an authority that the gateway does not know. For a private authority name its certificate in the rule with `trust:`.',
+  origin_malformed:
+    'The service sent something that two programs could read differently, so it is not passed on. The audit says where. Its owner has to mend it.',
+  origin_truncated: 'The service ended in the middle of its response. What came is incomplete: try again.',
+  credential_unavailable:
+    'The request was not sent. The log of the gateway says which source failed: a variable, a file, a command or a service. Mend that; the next request tries anew.',
+  tls_handshake:
+    'The client does not trust the certificate, or speaks an old version of TLS. `upstreamproxy doctor` says which clients trust it, and why not.',
+  body_too_large: 'Send less, or let the owner of the policy raise `limits: { bodyBytes }` in the rule.',
+  head_too_large: 'The headers of the request are too long; a very large cookie is the usual reason.',
+  method_refused: 'Use another method. TRACE and a CONNECT inside of a connection are never passed on.',
+  signature_refused:
+    'The message says what cannot be signed again. Most often the client should sign the body in chunks or not at all; see the reference of credentials.',
+  loop_detected:
+    'The request would come back to the gateway. Check proxy settings of the gateway and names that point to it.',
+  expectation_failed: 'Leave out the header `Expect`, or send `100-continue`, which is known.',
+  upgrade_required:
+    'Use a client that speaks version 13 of the WebSocket protocol: all of the last ten years do.',
+  ca_key_unusable:
+    'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: with a new authority every container has to start again.',
+};
