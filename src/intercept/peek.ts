@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { type Deadline, plainDeadline, type StartDeadline } from './deadline.ts';
 import { parseClientHello } from './client-hello.ts';
 import type { ClientHello } from './client-hello.ts';
 import { classifyFirstBytes } from './first-bytes.ts';
@@ -23,6 +24,8 @@ export interface PeekOptions {
   readonly timeoutMs: number;
   readonly limits: Limits;
   readonly signal?: AbortSignal;
+  /** Default: a timer. */
+  readonly startDeadline?: StartDeadline | undefined;
 }
 
 /**
@@ -40,7 +43,7 @@ class Peek {
   readonly #stream: Duplex;
   readonly #options: PeekOptions;
   readonly #settle: PromiseWithResolvers<FirstBytes>;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #seen: Buffer[] = [];
   #seenBytes = 0;
   /** No use looking again before so many bytes are there: a slow client must not cost a parse for each octet. */
@@ -52,7 +55,8 @@ class Peek {
     this.#options = options;
     this.#settle = Promise.withResolvers();
     this.result = this.#settle.promise;
-    this.#timer = setTimeout(this.#onTimeout, options.timeoutMs);
+    const start = options.startDeadline ?? plainDeadline;
+    this.#deadline = start(options.timeoutMs, this.#onTimeout);
     stream.on('end', this.#onEnd);
     stream.on('error', this.#onError);
     stream.on('close', this.#onClose);
@@ -158,7 +162,7 @@ class Peek {
 
   #release(then: () => void): void {
     const stream = this.#stream;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     stream.off('readable', this.#onReadable);
     stream.off('end', this.#onEnd);

@@ -7,6 +7,7 @@ import type { Server, TLSSocket } from 'node:tls';
 import type { LeafIssuer } from '../pki/certificate-authority.ts';
 import { ProxyError, asProxyError } from '../protocol/error.ts';
 import type { Limits } from '../protocol/limits.ts';
+import { type Deadline, plainDeadline, type StartDeadline } from './deadline.ts';
 import { LeafServers } from './leaf-servers.ts';
 
 export interface TerminatedTls {
@@ -34,6 +35,8 @@ export interface TerminateOptions {
   /** Whose share of `leavesPerSecondMax` a new leaf is; default: one share for all. */
   readonly owner?: string;
   readonly signal?: AbortSignal;
+  /** Default: a timer. */
+  readonly startDeadline?: StartDeadline | undefined;
 }
 
 export class TlsTerminator {
@@ -57,7 +60,7 @@ export class TlsTerminator {
    */
   async terminate(stream: Duplex, options: TerminateOptions): Promise<TerminatedTls> {
     if (this.#closed) throw new ProxyError('shutting_down', 'the gateway takes no new TLS connection');
-    const { host, alpn, owner = '', signal } = options;
+    const { host, alpn, owner = '', signal, startDeadline } = options;
     if (signal?.aborted === true) throw asProxyError(signal.reason, 'cancelled');
     if (stream.destroyed)
       throw new ProxyError('cancelled', `the client of ${host} closed the connection before TLS began`);
@@ -68,6 +71,7 @@ export class TlsTerminator {
       host,
       timeoutMs: this.#options.limits.handshakeTimeoutMs,
       signal,
+      startDeadline,
     });
     this.#handshakes.add(handshake);
     try {
@@ -118,6 +122,7 @@ interface HandshakeOptions {
   readonly host: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly startDeadline: StartDeadline | undefined;
 }
 
 /** One handshake: ends once, by success, error, end of the stream, deadline or signal. */
@@ -126,15 +131,15 @@ class Handshake {
   readonly #stream: Duplex;
   readonly #options: HandshakeOptions;
   readonly #settle = Promise.withResolvers<TLSSocket>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #settled = false;
 
   constructor(stream: Duplex, options: HandshakeOptions) {
     this.#stream = stream;
     this.#options = options;
     this.result = this.#settle.promise;
-    this.#timer = setTimeout(() => {
-      const { host, timeoutMs } = options;
+    const { host, timeoutMs, startDeadline = plainDeadline } = options;
+    this.#deadline = startDeadline(timeoutMs, () => {
       this.fail(
         new ProxyError(
           'timeout',
@@ -142,7 +147,7 @@ class Handshake {
           { limit: 'handshakeTimeoutMs' },
         ),
       );
-    }, options.timeoutMs);
+    });
     stream.on('error', this.#onError);
     stream.on('close', this.#onClose);
     options.signal?.addEventListener('abort', this.#onAbort);
@@ -204,7 +209,7 @@ class Handshake {
   #end(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.#stream.off('error', this.#onError);
     this.#stream.off('close', this.#onClose);
     this.#options.signal?.removeEventListener('abort', this.#onAbort);

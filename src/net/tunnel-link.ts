@@ -8,6 +8,7 @@ import { TunnelConnection } from '../protocol/tunnel-connection.ts';
 import type { TunnelEvent } from '../protocol/tunnel-event.ts';
 import { tunnelClosed } from '../protocol/tunnel-fault.ts';
 import type { TunnelLinkOptions } from './tunnel-link-options.ts';
+import { LinkGaps } from './link-absence.ts';
 import { LinkSettling } from './link-settling.ts';
 import { SendTurns } from './send-turns.ts';
 import { TunnelPings } from './tunnel-pings.ts';
@@ -32,6 +33,7 @@ export class TunnelLink implements AsyncDisposable {
   /** Streams whose reader may have consumed something since the last flush. */
   readonly #consuming = new Set<TunnelStream>();
   readonly #pings: TunnelPings;
+  readonly #gaps: LinkGaps;
   readonly #settling = new LinkSettling(
     () => this.#isOver || (this.#streams.size === 0 && this.#connection.isSettled),
   );
@@ -64,7 +66,8 @@ export class TunnelLink implements AsyncDisposable {
       agreesOnModes,
       isResumable,
     });
-    this.#host = streamHost(this.#connection, {
+    this.#gaps = new LinkGaps(this.#nowMs, limits.resumeWindowMs);
+    this.#host = streamHost(this.#connection, this.#gaps, {
       changed: () => this.#scheduleFlush(),
       requestSend: (stream) => this.#requestSend(stream),
       consumed: (stream) => this.#consuming.add(stream),
@@ -104,6 +107,7 @@ export class TunnelLink implements AsyncDisposable {
     webSocket.destroy();
     this.#isWriting = false;
     this.#connection.detach();
+    this.#gaps.begin();
     clearTimeout(this.#timer);
     this.#timerMs = Infinity;
     this.#options.onDetached?.();
@@ -114,6 +118,7 @@ export class TunnelLink implements AsyncDisposable {
     this.detach();
     this.#webSocket = webSocket;
     this.#connection.attach(peerReceivedBytes, this.#nowMs());
+    this.#gaps.end();
     this.#handleEvents();
     this.#armTimer();
     this.#scheduleFlush();

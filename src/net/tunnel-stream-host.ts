@@ -2,6 +2,7 @@
 
 import { errorTable } from '../protocol/error-table.ts';
 import type { TunnelConnection } from '../protocol/tunnel-connection.ts';
+import type { LinkAbsence } from './link-absence.ts';
 import type { TunnelStream, TunnelStreamHost } from './tunnel-stream.ts';
 
 /** What the link does when a stream did something. */
@@ -14,8 +15,13 @@ export interface StreamHostHooks {
   closed(stream: TunnelStream): void;
 }
 
-export function streamHost(connection: TunnelConnection, hooks: StreamHostHooks): TunnelStreamHost {
+export function streamHost(
+  connection: TunnelConnection,
+  absence: LinkAbsence,
+  hooks: StreamHostHooks,
+): TunnelStreamHost {
   return {
+    absence,
     accept: (streamId) => {
       connection.accept(streamId);
       hooks.changed();

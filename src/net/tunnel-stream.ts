@@ -7,11 +7,13 @@ import { ProxyError } from '../protocol/error.ts';
 import { errorCodeOfWire, errorTable } from '../protocol/error-table.ts';
 import type { OpenFields } from '../protocol/frame.ts';
 
+import type { LinkAbsence } from './link-absence.ts';
 import { owned } from './shared-reads.ts';
 import { compact, TunnelInboundQueue } from './tunnel-inbound-queue.ts';
 
 /** What a stream asks of the link that it belongs to. */
 export interface TunnelStreamHost {
+  readonly absence?: LinkAbsence;
   accept(streamId: number): void;
   refuse(streamId: number, error: ProxyError): void;
   /** Wants to send; the link calls `sendPending` now or when it is this stream's turn. */
@@ -94,6 +96,11 @@ export class TunnelStream extends Duplex {
   /** Why the stream ended, if it did not end orderly. */
   get streamError(): ProxyError | undefined {
     return this.#streamError;
+  }
+
+  /** When its peer could not be reached. */
+  get absence(): LinkAbsence | undefined {
+    return this.#host.absence;
   }
 
   get bytesRead(): number {

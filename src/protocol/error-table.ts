@@ -54,7 +54,7 @@ export const errorTable = {
     409,
     90,
     77,
-    'The tunnel does not go on upon this connection; the message says which proof is missing.',
+    'The tunnel does not go on: a proof is missing for this connection, or it is gone for good; the message says which.',
   ),
   peer_unreachable: row(
     503,

@@ -67,6 +67,8 @@ test(
     await using fleet = await openFleet(2);
     const targets = await twoAgents(fleet);
     const stop = new AbortController();
+    // Whatever fails: who asks again and again would never end.
+    using _ = { [Symbol.dispose]: () => stop.abort() };
     const asking = targets.map((target) => keepAsking(target, stop.signal));
     const failed: string[] = [];
     let count = 0;

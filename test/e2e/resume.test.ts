@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 
 import { WebSocket, WebSocketServer } from 'ws';
@@ -15,6 +16,7 @@ import { cuttingRelay, type CuttingRelay } from '../support/cutting-relay.ts';
 import { deploy, type AgentProcess, type Deployment } from '../support/deployment.ts';
 import { patternHash, patternPieces, patternStream } from '../support/pattern-bytes.ts';
 import { agentThrough, requestThrough, tlsThrough, type ProxyTarget } from '../support/proxy-client.ts';
+import { waitUntil } from '../support/program.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
 const bodyBytes = Number(process.env['RESUME_BODY_BYTES'] ?? 2_000_000);
@@ -186,4 +188,54 @@ test('each exchange has one event, and none failed', async () => {
   for (const asked of ['/up', '/down', '/events', '/'])
     assert.equal(events.filter(({ path }) => path === asked).length, 2, asked);
   assert.equal((await set.audit()).filter(({ kind }) => kind === 'alarm').length, 0);
+});
+
+test('the clocks of what comes through a tunnel stand while it has no connection', async () => {
+  await using stack = new AsyncDisposableStack();
+  const authority = createTestAuthority();
+  const far = stack.use(await testOrigin(authority));
+  const between = stack.use(await cuttingRelay());
+  const limitMs = 1000;
+  const deployed = stack.use(
+    await deploy({
+      rules: [{ name: 'api', hosts: ['api.test'], ports: [far.port], addresses: ['127.0.0.1/32'] }],
+      hosts: { 'api.test': '127.0.0.1' },
+      authority,
+      config: {
+        publicOrigins: [`https://127.0.0.1:${between.port}`],
+        limits: { headTimeoutMs: limitMs, idleTimeoutMs: limitMs, webSocketIdleTimeoutMs: limitMs },
+      },
+    }),
+  );
+  between.leadTo(Number(new URL(deployed.gateway.url).port));
+  const agent = stack.use(await deployed.startAgent({ gatewayUrl: `https://127.0.0.1:${between.port}` }));
+  const target = { ...(await targetOf(agent)), port: far.port };
+  const [late, lateBody] = [await tlsThrough(target), await tlsThrough(target)];
+  const talking = await tlsThrough(target);
+  const webSocket = new WebSocket('ws://api.test/', { createConnection: () => talking });
+  webSocket.on('error', () => undefined);
+  await once(webSocket, 'open');
+  const head = `POST /up HTTP/1.1\r\nHost: api.test:${far.port}\r\nContent-Length: 4\r\nConnection: close\r\n\r\n`;
+  late.write(head.slice(0, 20));
+  lateBody.write(`${head}hal`);
+  webSocket.send('before');
+  assert.equal(String((await once(webSocket, 'message'))[0]), 'before');
+  between.cut(Number.POSITIVE_INFINITY);
+  const untilMs = performance.now() + 3 * limitMs;
+  await waitUntil('all would be late', () => performance.now() > untilMs);
+  between.cut(0);
+  webSocket.send('behind');
+  const ended = once(webSocket, 'close').then(() => assert.fail('the WebSocket ended'));
+  assert.equal(String((await Promise.race([once(webSocket, 'message'), ended]))[0]), 'behind');
+  // The test closes it, too.
+  ended.catch(() => undefined);
+  late.write(`${head.slice(20)}half`);
+  lateBody.write('f');
+  for (const socket of [late, lateBody]) {
+    const said = await text(socket);
+    assert.match(said, /^HTTP\/1\.1 200 /);
+  }
+  webSocket.close();
+  const failed = (await deployed.audit()).filter(({ errorCode }) => errorCode !== undefined);
+  assert.deepEqual(failed, []);
 });

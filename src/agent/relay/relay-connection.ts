@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -17,6 +18,8 @@ import type { ClientTls } from './client-tls.ts';
 export interface RelayStream extends Duplex {
   /** Ends both directions at once; the far end sees a reset. */
   reset(error: ProxyError): void;
+  /** When its tunnel had no link. */
+  readonly absence?: LinkAbsence | undefined;
 }
 
 /** What the relay needs of a tunnel. */
@@ -230,7 +233,9 @@ function join(socket: Socket, stream: RelayStream, limits: Limits): void {
       stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
     }
   });
-  socket.setTimeout(limits.idleTimeoutMs, () => {
+  socket.setTimeout(limits.idleTimeoutMs);
+  socket.on('timeout', () => {
+    if (wasAway(stream.absence, limits.idleTimeoutMs)) return void socket.setTimeout(limits.idleTimeoutMs);
     stream.reset(new ProxyError('timeout', `no byte either way for ${limits.idleTimeoutMs} ms`));
     if (!socket.destroyed) socket.resetAndDestroy();
   });

@@ -1,7 +1,6 @@
 // THE request path, read top to bottom. Its order is fixed here and nowhere configurable:
 // validate → decide → inject → (resolve, check, dial, verify: the dialer) → forward → scrub → audit.
 
-import type { Destination } from '../../http/destination.ts';
 import type { RequestHead } from '../../http/message-head.ts';
 import { validateProxyRequest, validateRequest } from '../../http/request-validation.ts';
 import type { ValidatedRequest } from '../../http/request-validation.ts';
@@ -25,6 +24,7 @@ import type { CredentialSet, InjectedRequest } from '../credentials/credential-s
 import type { HomeCredentials } from '../credentials/request/home-credentials.ts';
 import { withoutReason } from '../credentials/source-fault.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import type { ExchangeScene } from './exchange-scene.ts';
 import { holdBody, releaseBody } from './hold-body.ts';
 import { observedPush } from '../git/observed-push.ts';
 import { readPush } from '../git/read-push.ts';
@@ -44,17 +44,6 @@ import { meteredStream, type SpendBytes } from '../forward/metered-stream.ts';
 import { TokenGuard } from './token-guard.ts';
 import type { ContinuedTraces } from '../telemetry/trace-context.ts';
 import type { SessionBudgets } from './session-budgets.ts';
-
-/** What does not change between the exchanges of one client connection. */
-export interface ExchangeScene {
-  readonly principal: Principal;
-  /** Of the stream; undefined where each request names its own (mode `proxy`). */
-  readonly destination: Destination | undefined;
-  /** How the client's connection is secured, for the audit. */
-  readonly protocol: string;
-  /** Hops that the client's connection has behind it. */
-  readonly via?: string | undefined;
-}
 
 export interface ExchangeParts {
   readonly policy: () => Policy;
@@ -105,10 +94,9 @@ export async function runExchange(
     const admitted = await admit(client, scene, parts, record);
     const { head } = admitted.validated;
     if (head.destination.host === accessHost) {
-      const { principal } = scene;
-      const { limits, clock } = parts;
-      const policy = parts.policy();
-      await respondForOwnHost(parts.desk, { client, head, principal, limits, clock, policy, record });
+      const { principal, absence } = scene;
+      const known = { client, head, principal, absence, record, policy: parts.policy() };
+      await respondForOwnHost(parts.desk, { ...known, limits: parts.limits, clock: parts.clock });
     } else {
       await forward(client, scene, parts, { admitted, record });
     }
@@ -368,6 +356,7 @@ export function forwardRequest(
     isKeptAfterBody: decision.isByDestination === true,
     ...(tls === undefined ? {} : { tls }),
     ...(scene.via === undefined ? {} : { via: scene.via }),
+    absence: scene.absence,
     signal: client.signal,
     onConnection: (connection) => {
       record.dialled(connection);

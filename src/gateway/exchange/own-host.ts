@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { HeaderList } from '../../http/header-list.ts';
 import type { RequestHead } from '../../http/message-head.ts';
+import { deadlineWith, type LinkAbsence } from '../../net/link-absence.ts';
 import type { Policy, Principal } from '../../policy/decision.ts';
 import { doctorPath, isDoctorPath } from '../../policy/granted-policy.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
@@ -20,6 +21,8 @@ export interface AccessExchange {
   readonly head: RequestHead;
   readonly principal: Principal;
   readonly limits: Limits;
+  /** When the client could not be reached. */
+  readonly absence: LinkAbsence | undefined;
   readonly clock: () => number;
   readonly policy: Policy;
   readonly record: ExchangeRecord;
@@ -30,9 +33,9 @@ export async function respondForOwnHost(
   desk: AccessDesk | undefined,
   exchange: AccessExchange,
 ): Promise<void> {
-  const { client, head, limits, record } = exchange;
+  const { client, head, record } = exchange;
   client.sendContinue();
-  const body = await readBody(client, limits);
+  const body = await readBody(exchange);
   const { method } = head;
   const response = await ownResponse(desk, exchange, body);
   const bytes = Buffer.from(response.text);
@@ -89,15 +92,15 @@ function proofResponse(request: Parameters<typeof doctorResponse>[0], traceId: s
   }
 }
 
-async function readBody({ body }: ClientExchange, limits: Limits): Promise<Buffer> {
+async function readBody({ client, limits, absence }: AccessExchange): Promise<Buffer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+  const deadline = deadlineWith(absence, limits.headTimeoutMs, () => {
     reject(new ProxyError('timeout', `the body did not arrive within ${limits.headTimeoutMs} ms`));
-  }, limits.headTimeoutMs);
+  });
   try {
-    return await Promise.race([collect(body, limits.accessBodyBytesMax), late]);
+    return await Promise.race([collect(client.body, limits.accessBodyBytesMax), late]);
   } finally {
-    clearTimeout(timer);
+    deadline.clear();
   }
 }
 

@@ -16,8 +16,9 @@ import type { Limits } from '../../protocol/limits.ts';
 import { type ClientExchange, throwIfGone } from './client-exchange.ts';
 import { confirmDecision } from './confirm-decision.ts';
 import { admit, forwardRequest, responseRoom } from './exchange.ts';
+import type { ExchangeScene } from './exchange-scene.ts';
 import { refuse } from './refusal.ts';
-import type { Admitted, ExchangeParts, ExchangeScene } from './exchange.ts';
+import type { Admitted, ExchangeParts } from './exchange.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import type { ForwardRequest, UpgradeResult } from '../forward/forwarder.ts';
 import { ResponseRelay } from './response-relay.ts';
@@ -244,11 +245,12 @@ interface Switched {
   readonly spendBytes: SpendBytes | undefined;
   readonly limits: Limits;
   readonly closing: Closing;
+  readonly request: ForwardRequest;
 }
 
 /** Lets the frames of both sides pass until one of them ends, or the gateway does. */
 async function connectBoth(switched: Switched): Promise<void> {
-  const { upgrade, result, origin, searched, record, spendBytes, limits, closing } = switched;
+  const { upgrade, result, origin, searched, record, spendBytes, limits, closing, request } = switched;
   const { rawHeaders, status } = result;
   const { isCompressed } = acceptSwitch(switched);
   const { headers } = validateResponse({ status, rawHeaders, requestMethod: 'GET', upgrade: 'websocket' });
@@ -259,6 +261,7 @@ async function connectBoth(switched: Switched): Promise<void> {
     origin,
     isCompressed,
     limits,
+    absence: request.absence,
     abort: (error) => upgrade.client.abort(error),
   });
   closing.open((error) => passage.close(closeCode.policyViolation, error));

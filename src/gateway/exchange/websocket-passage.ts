@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { closeCode, WebSocketFault } from '../../net/websocket-frame.ts';
 import { WebSocketGate } from '../../net/websocket-gate.ts';
+import type { LinkAbsence } from '../../net/link-absence.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { SpendBytes } from '../forward/metered-stream.ts';
@@ -17,6 +18,8 @@ export interface WebSocketPassageOptions {
   /** permessage-deflate was agreed. */
   readonly isCompressed: boolean;
   readonly limits: Limits;
+  /** When the client could not be reached. */
+  readonly absence?: LinkAbsence | undefined;
   /** Breaks the connection of the client off. */
   readonly abort: (error: ProxyError) => void;
 }
@@ -69,7 +72,7 @@ export class WebSocketPassage {
 
   /** Lets frames pass until both sides are over. Never throws. */
   async run({ early, spendBytes, scrubber }: PassageRun): Promise<PassedBytes> {
-    const { client, origin, limits } = this.#options;
+    const { client, origin, limits, absence } = this.#options;
     let unpaid: ProxyError | undefined;
     // Neither side is read meanwhile.
     for (const socket of [client, origin]) socket.on('error', () => undefined);
@@ -85,7 +88,7 @@ export class WebSocketPassage {
     for (const socket of [client, origin]) if (socket instanceof Socket) socket.setTimeout(0);
     const bytes = await pipeBoth(client, origin, {
       spendBytes,
-      idle: { limits, name: 'webSocketIdleTimeoutMs' },
+      idle: { limits, name: 'webSocketIdleTimeoutMs', absence },
       throughFirst: [this.#fromClient],
       throughSecond: [this.#fromOrigin, ...(scrubber === undefined ? [] : [scrubber])],
     });

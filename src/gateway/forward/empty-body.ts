@@ -1,6 +1,7 @@
 // Whether a body has any octets: one that has none is sent as none, whatever the client framed it as.
 
 import type { Readable } from 'node:stream';
+import { deadlineWith, type LinkAbsence } from '../../net/link-absence.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { bodyFault, clientLeft, idleFor } from './forwarder.ts';
 import type { ForwardRequest } from './forwarder.ts';
@@ -19,7 +20,9 @@ export async function withoutEmptyBody(
   const { body, bodyLength, head } = request;
   if (body === undefined) return request;
   const hasOctets =
-    bodyLength === undefined ? await firstOctet(body, request.signal, limits) : bodyLength > 0;
+    bodyLength === undefined
+      ? await firstOctet(body, request.signal, limits, request.absence)
+      : bodyLength > 0;
   if (hasOctets) return request;
   const length = bodyLength ?? (methodsWithContent.has(head.method) ? 0 : undefined);
   return { ...request, body: undefined, bodyLength: length };
@@ -33,6 +36,7 @@ export async function firstOctet(
   body: Readable,
   signal: AbortSignal,
   { idleTimeoutMs }: Pick<Limits, 'idleTimeoutMs'>,
+  absence?: LinkAbsence,
 ): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const onReadable = (): void => {
@@ -43,7 +47,8 @@ export async function firstOctet(
   const onEnd = (): void => resolve(false);
   const onFault = (error?: unknown): void => reject(bodyFault(error));
   const onAbort = (): void => reject(clientLeft());
-  const timer = setTimeout(() => reject(idleFor('nothing came of the body')), idleTimeoutMs);
+  const late = (): void => reject(idleFor('nothing came of the body'));
+  const deadline = deadlineWith(absence, idleTimeoutMs, late);
   body.on('readable', onReadable).once('end', onEnd).once('error', onFault).once('close', onFault);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
@@ -53,7 +58,7 @@ export async function firstOctet(
   try {
     return await promise;
   } finally {
-    clearTimeout(timer);
+    deadline.clear();
     signal.removeEventListener('abort', onAbort);
     body.off('readable', onReadable).off('end', onEnd).off('error', onFault).off('close', onFault);
   }

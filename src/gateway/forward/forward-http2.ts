@@ -4,6 +4,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { hostField } from '../../http/authority.ts';
 import type { DialResult } from '../../net/dialer.ts';
+import { wasAway } from '../../net/link-absence.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
 import { respondLate, bodyFault, idleFor, requireClient } from './forwarder.ts';
@@ -184,8 +185,10 @@ async function exchange(
   };
   request.signal.addEventListener('abort', onAbort, { once: true });
   let hasHead = false;
-  stream.setTimeout(limits.responseHeadTimeoutMs, () => {
-    fail(hasHead ? idleFor(`nothing of the response of ${host} moved`) : respondLate(host));
+  stream.setTimeout(limits.responseHeadTimeoutMs);
+  stream.on('timeout', () => {
+    if (hasHead && wasAway(request.absence, limits.idleTimeoutMs)) stream.setTimeout(limits.idleTimeoutMs);
+    else fail(hasHead ? idleFor(`nothing of the response of ${host} moved`) : respondLate(host));
   });
   stream.once('response', () => {
     hasHead = true;

@@ -2,6 +2,7 @@
 
 import type { Duplex, Readable } from 'node:stream';
 import type { RequestHead } from '../../http/message-head.ts';
+import type { LinkAbsence } from '../../net/link-absence.ts';
 import type { DialTimes } from '../../net/dial-times.ts';
 import { ProxyError } from '../../protocol/error.ts';
 
@@ -54,6 +55,8 @@ export interface ForwardRequest {
   readonly tls?: UpstreamTls;
   /** Hops that the client's connection has behind it. */
   readonly via?: string;
+  /** When the client could not be reached. */
+  readonly absence?: LinkAbsence | undefined;
   readonly signal: AbortSignal;
   /** Told of every piece of the body that is sent on; throwing ends the request. */
   readonly onBodyBytes?: (bytes: number) => void;

@@ -155,11 +155,13 @@ export class Http1Connection implements OriginConnection {
       if (quietMs >= this.#idleMs) this.destroy();
       return;
     }
-    const { host } = this.#exchange.request.head.destination;
-    const { pump } = this.#exchange;
+    const { pump, request } = this.#exchange;
+    const { host } = request.head.destination;
+    const awaitsClient = this.#isPaused || pump?.awaitsClient === true;
+    const absentMs = awaitsClient ? (request.absence?.since(nowMs - quietMs) ?? 0) : 0;
     if (!this.#hasHead && pump?.awaitsClient !== true) {
       if (quietMs >= responseHeadTimeoutMs) this.#fail(respondLate(host));
-    } else if (quietMs >= idleTimeoutMs) {
+    } else if (quietMs - absentMs >= idleTimeoutMs) {
       const what = this.#isPaused ? 'the client took nothing' : `${host} sent nothing`;
       this.#fail(idleFor(this.#hasHead ? `${what} of the response` : 'nothing came of the body'));
     }

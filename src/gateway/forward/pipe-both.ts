@@ -2,6 +2,7 @@
 
 import type { Duplex, Transform } from 'node:stream';
 
+import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { LimitName, Limits } from '../../protocol/limits.ts';
 import { meteredStream, type SpendBytes } from './metered-stream.ts';
@@ -17,7 +18,12 @@ export interface PipeOptions {
   /** Bytes pass once they are paid for; what cannot be paid for ends both sides. */
   readonly spendBytes?: SpendBytes | undefined;
   /** The limit after which both sides end if no byte passed either way. */
-  readonly idle?: { readonly limits: Limits; readonly name: LimitName };
+  readonly idle?: {
+    readonly limits: Limits;
+    readonly name: LimitName;
+    /** When one of both could not be reached. */
+    readonly absence?: LinkAbsence | undefined;
+  };
   /** What the first side sends goes through these, one after the other. */
   readonly throughFirst?: readonly Transform[];
   /** What the second side sends. */
@@ -78,12 +84,15 @@ function breakOff(sides: readonly Duplex[]): PipedBytes {
 }
 
 function idleTimer(
-  { limits, name }: NonNullable<PipeOptions['idle']>,
+  { limits, name, absence }: NonNullable<PipeOptions['idle']>,
   end: (error: ProxyError) => void,
 ): NodeJS.Timeout {
-  return setTimeout(() => {
-    end(new ProxyError('timeout', `no byte either way for ${limits[name]} ms (${name})`, { limit: name }));
+  const timer = setTimeout(() => {
+    if (wasAway(absence, limits[name])) timer.refresh();
+    else
+      end(new ProxyError('timeout', `no byte either way for ${limits[name]} ms (${name})`, { limit: name }));
   }, limits[name]);
+  return timer;
 }
 
 function link(from: Duplex, to: Duplex, closed: () => void, through: readonly Transform[]): void {

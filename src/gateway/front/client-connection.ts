@@ -107,12 +107,13 @@ export class ClientConnection implements ResponseTransport {
     // Too little to wait for when the next request began; it may still be there.
     if (!this.#isFull && this.#client?.isEnded !== false) this.#waits(this.#socket.writableLength);
     if (this.#phase !== 'serving') return;
-    if (nowMs - this.#activeMs > idleTimeoutMs) this.#socket.destroy();
-    else if (this.#headSinceMs !== undefined && nowMs - this.#headSinceMs > headTimeoutMs) {
+    const { absence } = this.#connection.scene;
+    const waited = (sinceMs = nowMs): number => nowMs - sinceMs - (absence?.since(sinceMs) ?? 0);
+    if (waited(this.#activeMs) > idleTimeoutMs) this.#socket.destroy();
+    else if (waited(this.#headSinceMs) > headTimeoutMs) {
       const message = 'the request head did not arrive in time (headTimeoutMs)';
       this.#respondMalformed(new ProxyError('timeout', message, { limit: 'headTimeoutMs' }), 408);
-    } else if (this.#idleSinceMs !== undefined && nowMs - this.#idleSinceMs > defaultLimits.clientKeepAliveMs)
-      this.#finish(true);
+    } else if (waited(this.#idleSinceMs) > defaultLimits.clientKeepAliveMs) this.#finish(true);
   }
 
   /** Ends the connection if nothing runs on it. */
@@ -365,7 +366,7 @@ export class ClientConnection implements ResponseTransport {
     if (this.#socket.destroyed) return;
     if (this.#isFull) this.#waits(defaultLimits.stalledResponseBytes);
     this.#bytes.flush();
-    this.#end = new ConnectionEnd(this.#socket, this.#parts.limits, isIdle);
+    this.#end = new ConnectionEnd(this.#socket, this.#parts.limits, isIdle, this.#connection.scene.absence);
     this.#bytes.resume();
   }
 

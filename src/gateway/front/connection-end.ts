@@ -1,6 +1,7 @@
 // The end of a client's connection: what was written is taken first, then the client has a moment to end its own side.
 
 import type { Duplex } from 'node:stream';
+import type { LinkAbsence } from '../../net/link-absence.ts';
 import type { Limits } from '../../protocol/limits.ts';
 
 type EndLimits = Pick<Limits, 'idleTimeoutMs' | 'lingerTimeoutMs'>;
@@ -15,8 +16,11 @@ export class ConnectionEnd {
   /** Without progress. Who waits for no response loses none, and a TLS connection that broke takes neither refusal nor end. */
   readonly #patienceMs: number;
 
+  readonly #absence: LinkAbsence | undefined;
+
   /** `isIdle`: no response waits, at most a refusal of ours. */
-  constructor(socket: Duplex, limits: EndLimits, isIdle = false) {
+  constructor(socket: Duplex, limits: EndLimits, isIdle = false, absence?: LinkAbsence) {
+    this.#absence = absence;
     this.#socket = socket;
     this.#limits = limits;
     this.#patienceMs = isIdle ? limits.lingerTimeoutMs : limits.idleTimeoutMs;
@@ -36,7 +40,7 @@ export class ConnectionEnd {
     if (mark !== this.#mark) {
       this.#mark = mark;
       this.#markMs = nowMs;
-    } else if (nowMs - this.#markMs > this.#patienceMs) this.#socket.destroy();
+    } else if (nowMs - this.#markMs - this.#absentMs() > this.#patienceMs) this.#socket.destroy();
   }
 
   get #progress(): number {
@@ -45,6 +49,10 @@ export class ConnectionEnd {
     const told: unknown = 'bytesWritten' in socket ? socket.bytesWritten : undefined;
     const written = typeof told === 'number' ? told : 0;
     return written - socket.writableLength;
+  }
+
+  #absentMs(): number {
+    return this.#absence?.since(this.#markMs) ?? 0;
   }
 
   #linger(): void {

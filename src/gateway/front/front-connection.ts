@@ -1,7 +1,7 @@
 // A client's connection as a front gets it.
 
 import type { ProxyError } from '../../protocol/error.ts';
-import type { ExchangeScene } from '../exchange/exchange.ts';
+import type { ExchangeScene } from '../exchange/exchange-scene.ts';
 
 export interface FrontConnection {
   readonly scene: ExchangeScene;

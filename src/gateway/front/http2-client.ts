@@ -10,6 +10,7 @@ import type { ClientExchange } from '../exchange/client-exchange.ts';
 import { http2FieldObject } from '../../net/http2-fields.ts';
 import type { Http2Windows } from './http2-windows.ts';
 import { watchEnd } from '../../net/http2-stream-end.ts';
+import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
 import { owned } from '../../net/shared-reads.ts';
 
 interface Http2Request {
@@ -17,6 +18,8 @@ interface Http2Request {
   readonly endsAtHead: boolean;
   /** Those of its connection, where it has a body. */
   readonly windows: Http2Windows | undefined;
+  /** When the client could not be reached. */
+  readonly absence?: LinkAbsence | undefined;
 }
 
 export class Http2Client implements ClientExchange {
@@ -34,6 +37,7 @@ export class Http2Client implements ClientExchange {
   #fault: ProxyError | undefined;
   readonly #idleTimeoutMs: number;
   readonly #windows: Http2Windows | undefined;
+  readonly #absence: LinkAbsence | undefined;
   readonly bodyWindowBytes: number;
   /** Runs while a response is sent. Node's own timer of a stream takes an acknowledged PING for progress of the stream. */
   #untaken: NodeJS.Timeout | undefined;
@@ -41,12 +45,13 @@ export class Http2Client implements ClientExchange {
 
   constructor(
     stream: ServerHttp2Stream,
-    { rawHeaders, endsAtHead, windows }: Http2Request,
+    { rawHeaders, endsAtHead, windows, absence }: Http2Request,
     { idleTimeoutMs }: Pick<Limits, 'idleTimeoutMs'>,
   ) {
     this.#stream = stream;
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#windows = windows;
+    this.#absence = absence;
     this.bodyWindowBytes = windows?.streamBytes ?? 0;
     this.rawHeaders = rawHeaders;
     this.endsAtHead = endsAtHead;
@@ -169,6 +174,7 @@ export class Http2Client implements ClientExchange {
   /** A client that grants no window would hold the origin, and the refusal, for ever. */
   #giveUpUntaken(): void {
     if (this.#stream.bufferSize === 0) return;
+    if (wasAway(this.#absence, this.#idleTimeoutMs)) return this.#onTaken();
     const message = `the client took nothing of its response for ${this.#idleTimeoutMs} ms (idleTimeoutMs)`;
     this.#fault = new ProxyError('timeout', message, { limit: 'idleTimeoutMs' });
     this.#abort.abort(this.#fault);

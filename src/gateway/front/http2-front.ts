@@ -3,6 +3,7 @@
 import { constants, createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { wasAway } from '../../net/link-absence.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { ExchangeRecord } from '../exchange/exchange-record.ts';
@@ -109,8 +110,11 @@ export class Http2Front {
     this.#adopted.set(session, { connection, floods, windows, octets });
     this.#sessions.add(session);
     session.setLocalWindowSize(defaultLimits.http2ConnectionWindowBytes);
-    session.setTimeout(limits.idleTimeoutMs, () => {
-      session.close();
+    const { absence } = connection.scene;
+    session.setTimeout(limits.idleTimeoutMs);
+    session.on('timeout', () => {
+      if (wasAway(absence, limits.idleTimeoutMs)) session.setTimeout(limits.idleTimeoutMs);
+      else session.close();
     });
     session.once('close', () => this.#sessions.delete(session));
   }
@@ -151,7 +155,11 @@ export class Http2Front {
     const uploads = endsAtHead ? undefined : windows;
     const end = uploads?.begin();
     if (uploads !== undefined) keepCompact(stream);
-    const client = new Http2Client(stream, { rawHeaders, endsAtHead, windows: uploads }, this.#parts.limits);
+    const client = new Http2Client(
+      stream,
+      { rawHeaders, endsAtHead, windows: uploads, absence: connection.scene.absence },
+      this.#parts.limits,
+    );
     if (pseudoField(rawHeaders, ':protocol') !== '') {
       void runHttp2Upgrade(client, connection.scene, this.#parts, stream).then(() => {
         end?.();

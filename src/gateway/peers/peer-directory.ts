@@ -4,10 +4,12 @@ import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { GatewayPresence, GatewayStore } from '../../store/gateway-store.ts';
 
-/** `gone` is proven: it said that it leaves, or the store never heard of it. */
 export type PeerPlace =
   | { readonly kind: 'at'; readonly address: string }
+  /** It said that it leaves. */
   | { readonly kind: 'gone' }
+  /** The store has not heard of it, or not any more, and may be behind. */
+  | { readonly kind: 'unknown' }
   /** It is there, or was a moment ago, and nobody can be sent to it. */
   | { readonly kind: 'unreachable' };
 
@@ -30,8 +32,9 @@ export class PeerDirectory {
     const address = this.#addresses.get(incarnation);
     if (address !== undefined) return { kind: 'at', address };
     const found = await this.#ask(incarnation);
-    if (found === undefined || found.state === 'left') return { kind: 'gone' };
-    if (found.peerAddress === undefined) return { kind: found.isCurrent ? 'unreachable' : 'gone' };
+    if (found === undefined) return { kind: 'unknown' };
+    if (found.state === 'left') return { kind: 'gone' };
+    if (found.peerAddress === undefined) return { kind: found.isCurrent ? 'unreachable' : 'unknown' };
     this.#keep(found);
     return { kind: 'at', address: found.peerAddress };
   }

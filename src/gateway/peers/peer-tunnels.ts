@@ -60,7 +60,7 @@ export class PeerTunnels implements TunnelPlaces {
     // The gateway that has a tunnel ends it with its session.
   }
 
-  /** Throws `resume_unknown` only where it is proven that nobody has the tunnel: the agent gives its streams up then. */
+  /** Throws `resume_refused` only where it is proven that nobody has the tunnel: the agent gives its streams up then. */
   async #reach(holder: string): Promise<TLSSocket> {
     const { directory, identity, log } = this.#options;
     const place = await directory.find(holder);
@@ -73,13 +73,16 @@ export class PeerTunnels implements TunnelPlaces {
       if (found?.kind === 'connected') return found.socket;
     }
     const isGone = place.kind === 'gone' || (place.kind === 'at' && (await directory.isGone(holder)));
+    // Another gateway that the agent reaches may be the one.
+    if (place.kind === 'unknown')
+      throw new ProxyError('resume_unknown', 'the store does not know the gateway that had the tunnel');
     if (!isGone)
       throw new ProxyError(
         'peer_unreachable',
         'the gateway that has the tunnel cannot be reached; try again',
       );
     log('warn', `an agent came for a tunnel of the gateway ${holder}, which is gone`);
-    throw new ProxyError('resume_unknown', 'the gateway that had the tunnel is gone, and the tunnel with it');
+    throw new ProxyError('resume_refused', 'the gateway that had the tunnel is gone, and the tunnel with it');
   }
 
   /** Octets both ways, as fast as the slower end takes them; ends when either does, or says nothing for as long as a tunnel may. */

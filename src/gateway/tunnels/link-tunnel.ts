@@ -174,6 +174,7 @@ function linkPort(stream: TunnelStream, modes: () => LinkModes | undefined): Str
   return {
     duplex: stream,
     fields: stream.fields,
+    absence: stream.absence,
     allowsMode: (mode) => modes()?.allows(mode) ?? false,
     accept: () => {
       accepted = true;

@@ -35,7 +35,13 @@ export function servePlain(scene: Scene, mode: PlainMode, record: ExchangeRecord
     port.reset(error);
   };
   const isHttp2 = mode === 'http2';
-  const served = { principal, destination, protocol: isHttp2 ? 'h2' : 'http/1.1', via };
+  const served = {
+    principal,
+    destination,
+    protocol: isHttp2 ? 'h2' : 'http/1.1',
+    via,
+    absence: port.absence,
+  };
   const connection = { scene: served, abort };
   if (!isHttp2) parts.front.serve(port.duplex, connection);
   else

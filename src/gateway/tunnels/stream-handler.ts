@@ -6,6 +6,8 @@ import { parseAuthority } from '../../http/authority.ts';
 import { peekFirstBytes } from '../../intercept/peek.ts';
 import type { FirstBytes } from '../../intercept/peek.ts';
 import { abortTls } from '../../intercept/tls-terminator.ts';
+import type { StartDeadline } from '../../intercept/deadline.ts';
+import { deadlineWith } from '../../net/link-absence.ts';
 import { TunnelStream } from '../../net/tunnel-stream.ts';
 import { defaultDenyName } from '../../policy/compiled-policy.ts';
 import { rawRule } from '../../policy/raw-rule.ts';
@@ -115,6 +117,7 @@ async function route(scene: Scene, record: ExchangeRecord): Promise<void> {
   const first = await peekFirstBytes(port.duplex, {
     // Server-first protocols would wait for ever.
     timeoutMs: parts.limits.headTimeoutMs,
+    startDeadline: deadlineOf(port),
     limits: parts.limits,
   });
   await byFirstBytes({ scene, record, raw, principal }, authority, first);
@@ -205,6 +208,7 @@ async function serveTls(
     owner: scene.principal.id,
     host: destination.host,
     alpn: protocolsFor(alpn),
+    startDeadline: deadlineOf(port),
   });
   const abort = (error: ProxyError): void => {
     abortTls(terminated.socket, error);
@@ -216,6 +220,7 @@ async function serveTls(
     destination,
     protocol: isHttp2 ? 'h2' : 'http/1.1',
     via: port.fields.via,
+    absence: port.absence,
   };
   const connection = { scene: served, abort };
   if (isHttp2)
@@ -224,6 +229,11 @@ async function serveTls(
       isOfferedWebSocket: isOfferedWebSocket(alpn),
     });
   else parts.front.serve(terminated.socket, connection);
+}
+
+/** Without a link nothing of the client can arrive. */
+function deadlineOf({ absence }: StreamPort): StartDeadline {
+  return (ms, onTimeout) => deadlineWith(absence, ms, onTimeout);
 }
 
 function protocolsFor(alpn: readonly string[]): readonly string[] {
@@ -256,7 +266,13 @@ function serveHttp(
     scene.port.reset(error);
   };
   scene.parts.front.serve(socket, {
-    scene: { principal: scene.principal, destination, protocol, via: scene.port.fields.via },
+    scene: {
+      principal: scene.principal,
+      destination,
+      protocol,
+      via: scene.port.fields.via,
+      absence: scene.port.absence,
+    },
     abort,
   });
 }
@@ -308,7 +324,7 @@ async function blind(
     socket.destroy();
     throw error;
   }
-  const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs' } as const;
+  const idle = { limits: parts.limits, name: 'blindIdleTimeoutMs', absence: port.absence } as const;
   const bytes = await pipeBoth(port.duplex, socket, { spendBytes, idle }).finally(release);
   record.succeeded();
   if (bytes.fault !== undefined) record.cutShort(bytes.fault);

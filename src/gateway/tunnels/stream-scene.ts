@@ -5,6 +5,7 @@ import { parseAuthority } from '../../http/authority.ts';
 import type { Destination } from '../../http/destination.ts';
 import type { TlsTerminator } from '../../intercept/tls-terminator.ts';
 import type { Dialer } from '../../net/dialer.ts';
+import type { LinkAbsence } from '../../net/link-absence.ts';
 import type { Decision, Principal } from '../../policy/decision.ts';
 import type { ProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
@@ -19,6 +20,8 @@ import type { LoopWatch } from './loop-watch.ts';
 export interface StreamPort {
   readonly duplex: Duplex;
   readonly fields: OpenFields;
+  /** When its tunnel had no link. */
+  readonly absence?: LinkAbsence | undefined;
   /** Whether streams of the mode were agreed for the tunnel. */
   allowsMode(mode: PlainMode): boolean;
   accept(): void;

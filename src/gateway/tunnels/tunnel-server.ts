@@ -15,6 +15,7 @@ import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import { chunkSubprotocol, tunnelSubprotocol } from '../../protocol/frame.ts';
 import { tunnelPath } from '../../protocol/session-messages.ts';
 import { serveChunkStream } from './chunk-tunnel.ts';
+import { holderOf } from './incarnation.ts';
 import { LinkTunnel } from './link-tunnel.ts';
 import { challengeCandidate, staleAttempt } from './resume-candidate.ts';
 import type { StreamParts } from './stream-scene.ts';
@@ -245,7 +246,7 @@ export class TunnelServer {
     { tunnelId, epoch }: ResumeName,
   ): void {
     const { who } = upgrade;
-    const { onResume, onResumeRefused } = this.#options;
+    const { onResume, onResumeRefused, incarnation } = this.#options;
     const onRefused = (error: ProxyError): void => {
       onResume?.('refused');
       onResumeRefused?.(error, who);
@@ -253,11 +254,11 @@ export class TunnelServer {
     const tunnel = this.#resumable.get(Buffer.from(tunnelId).toString('hex'));
     if (tunnel === undefined) {
       onResume?.('unknown');
-      throw new ProxyError('resume_unknown', 'there is no such tunnel here');
+      throw noTunnel(tunnelId, incarnation);
     }
     if (tunnel.sessionId !== who.sessionId) {
       onRefused(new ProxyError('resume_refused', 'the tunnel is of another session'));
-      throw new ProxyError('resume_unknown', 'there is no such tunnel here');
+      throw noTunnel(tunnelId, incarnation);
     }
     if (epoch <= tunnel.epoch) {
       onRefused(staleAttempt());
@@ -375,6 +376,13 @@ export class TunnelServer {
         tunnel.dismiss(new ProxyError('session_revoked', `the session ended: ${reason}`));
     }
   }
+}
+
+/** What this process named and does not have nobody has; of others it cannot know. The same is said of tunnels of other sessions. */
+function noTunnel(tunnelId: Uint8Array, incarnation: string): ProxyError {
+  return holderOf(tunnelId) === incarnation
+    ? new ProxyError('resume_refused', 'the tunnel is over, or was never one of this session')
+    : new ProxyError('resume_unknown', 'there is no such tunnel here');
 }
 
 function draining(): ProxyError {

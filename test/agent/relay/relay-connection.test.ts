@@ -249,6 +249,19 @@ describe('how a connection ends', () => {
     assert.equal(((await failed) as [ProxyError])[0].code, 'timeout');
   });
 
+  test('a connection whose tunnel has no link is not idle', async () => {
+    await using fixture = await relayFixture({ idleTimeoutMs: 50 });
+    const { client, stream } = await connected(fixture);
+    let asked = 0;
+    // Of the stream of a tunnel: while it is away, and not any more at the third time.
+    Object.defineProperty(fixture.opened[0], 'absence', {
+      value: { since: () => ((asked += 1) < 3 ? 1 : 0) },
+    });
+    stream.on('error', () => undefined);
+    assert.equal(await client.ending(), 'ECONNRESET');
+    assert.equal(asked, 3);
+  });
+
   test('many connections that end in every way leave nothing open', async () => {
     const baseline = resourceBaseline();
     {

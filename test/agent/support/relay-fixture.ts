@@ -17,6 +17,8 @@ export interface RelayFixture extends AsyncDisposable {
   nextStream(): Promise<TunnelStream>;
   /** While set, no stream can be opened and waiting for one fails with it. */
   down: ProxyError | undefined;
+  /** The agent's ends of the streams. */
+  readonly opened: TunnelStream[];
 }
 
 export async function relayFixture(
@@ -37,6 +39,7 @@ export async function relayFixture(
   });
   const fixture: Omit<RelayFixture, 'relay'> & { relay?: Relay } = {
     down: undefined,
+    opened: [],
     nextStream: () => {
       const stream = arrived.shift();
       return stream === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(stream);
@@ -51,7 +54,11 @@ export async function relayFixture(
       return fixture.down === undefined;
     },
     whenUp: () => Promise.reject(fixture.down ?? new ProxyError('internal', 'it is up')),
-    openStream: (fields) => pair.agent.openStream(fields),
+    openStream: (fields) => {
+      const stream = pair.agent.openStream(fields);
+      fixture.opened.push(stream);
+      return stream;
+    },
     plainModes: (authority) => tls?.modes(authority) ?? [],
   };
   fixture.relay = await startRelay({ tunnel, limits, ...(host === undefined ? {} : { host }) }, tls?.client);

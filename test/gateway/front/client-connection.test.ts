@@ -173,6 +173,21 @@ overBoth(
   },
 );
 
+overBoth('no clock of a client runs while its tunnel has no link', async (over) => {
+  await using scene = await openScene(over);
+  const forgiven = 1e9;
+  const absence = { since: () => forgiven };
+  const late = await scene.open(absence);
+  late.client.write('GET /hello HTTP/1.1\r\n');
+  const still = await scene.open(absence);
+  still.client.write(`POST /sink HTTP/1.1\r\nHost: ${scene.at}\r\nContent-Length: 9\r\n\r\nx`);
+  while (scene.origin.requests.length < 1) await new Promise(setImmediate);
+  for (const { connection } of [late, still]) connection.look(performance.now() + forgiven);
+  late.client.end(`Host: ${scene.at}\r\n\r\n`);
+  still.client.end('12345678');
+  for (const { client } of [late, still]) assert.deepEqual(statuses(await readAll(client)), [200]);
+});
+
 overBoth(
   'HTTP/1.0 closes behind its response, unless the client asks to keep the connection',
   async (over) => {

@@ -85,7 +85,7 @@ test('what is no resume, and what is of this gateway or of a worker beside it, i
   socket.destroy();
 });
 
-test('a tunnel is unknown only where it is proven that its gateway is gone', async () => {
+test('a tunnel is refused for good only where it is proven that its gateway is gone', async () => {
   const gateways = new FakeGateways();
   const { tunnels } = peerTunnels(gateways);
   const { incarnation } = newPeer();
@@ -97,13 +97,13 @@ test('a tunnel is unknown only where it is proven that its gateway is gone', asy
     return await outcome(peerTunnels(gateways).tunnels, incarnation);
   };
   assert.equal(await outcome(tunnels, incarnation), 'resume_unknown', 'the store never heard of it');
-  assert.equal(await becomes({ state: 'left', peerAddress: nobody }), 'resume_unknown');
-  assert.equal(await becomes({ peerAddress: nobody, isCurrent: false }), 'resume_unknown');
+  assert.equal(await becomes({ state: 'left', peerAddress: nobody }), 'resume_refused');
+  assert.equal(await becomes({ peerAddress: nobody, isCurrent: false }), 'resume_refused');
   assert.equal(await becomes({ peerAddress: nobody }), 'peer_unreachable');
   assert.equal(await becomes({ peerAddress: another.address }), 'peer_unreachable');
-  assert.equal(await becomes({ peerAddress: another.address, isCurrent: false }), 'resume_unknown');
+  assert.equal(await becomes({ peerAddress: another.address, isCurrent: false }), 'resume_refused');
   assert.equal(await becomes({}), 'peer_unreachable', 'it has no port for others');
-  assert.equal(await becomes({ isCurrent: false }), 'resume_unknown');
+  assert.equal(await becomes({ isCurrent: false }), 'resume_unknown', 'another gateway may be it');
   gateways.isAway = true;
   assert.equal(await outcome(tunnels, incarnation), 'peer_unreachable');
 });
@@ -227,7 +227,7 @@ test('a gateway that said that it leaves is gone also where nothing responds at 
   const { tunnels, directory } = peerTunnels(gateways);
   await directory.learn();
   gateways.put(incarnation, { peerAddress, state: 'left' });
-  assert.equal(await outcome(tunnels, incarnation), 'resume_unknown');
+  assert.equal(await outcome(tunnels, incarnation), 'resume_refused');
   gateways.put(incarnation, { peerAddress });
   assert.equal(await outcome(tunnels, incarnation), 'peer_unreachable');
   silent.close();

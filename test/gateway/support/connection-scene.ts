@@ -8,6 +8,7 @@ import type { ProxyError } from '../../../src/protocol/error.ts';
 import type { Limits } from '../../../src/protocol/limits.ts';
 import { type TunnelPair, tunnelPair } from '../../net/tunnel-pair.ts';
 import { httpOrigin, type Origin, type OriginOptions } from '../../support/origin.ts';
+import type { LinkAbsence } from '../../../src/net/link-absence.ts';
 import { openRequestPath, type RequestPath, testPrincipal } from './request-path.ts';
 
 export interface OpenedConnection {
@@ -22,7 +23,7 @@ export interface ConnectionScene extends AsyncDisposable {
   readonly origin: Origin;
   readonly at: string;
   /** A client's end, and what the gateway does with the other one. */
-  open(): Promise<OpenedConnection>;
+  open(absence?: LinkAbsence): Promise<OpenedConnection>;
 }
 
 /** What carries the connection: frames of a tunnel, where TLS ended in the agent, or any other stream. */
@@ -49,8 +50,8 @@ export async function openScene(
     path,
     origin,
     at: `allowed.test:${String(origin.port)}`,
-    open: async () => {
-      const scene = { principal: testPrincipal('alice'), destination, protocol: 'http/1.1' };
+    open: async (absence) => {
+      const scene = { principal: testPrincipal('alice'), destination, protocol: 'http/1.1', absence };
       if (over === 'tunnel') {
         const { near: client, far } = await (tunnel ??= await tunnelPair()).open();
         client.on('error', () => undefined);

@@ -245,7 +245,7 @@ test('a tunnel of another session is not there, and whoever asks is told of', as
   const [agent, thief] = [await scene.enrol(), await scene.enrol()];
   const tunnel = await scene.open(agent);
   tunnel.link.detach();
-  assert.equal(await scene.resume(thief, tunnel, { epoch: 1 }), 'resume_unknown');
+  assert.equal(await scene.resume(thief, tunnel, { epoch: 1 }), 'resume_refused');
   assert.deepEqual(scene.refused, [['the tunnel is of another session', thief.sessionId]]);
   assert.deepEqual(scene.outcomes, ['refused']);
   assert.equal(await scene.resume(agent, tunnel, { epoch: 1 }), 'goes on');
@@ -318,7 +318,7 @@ test('a tunnel ends when no connection comes in time, and nothing of it is held'
   late.link.detach();
   await waitUntil('it waits', () => scene.tunnels.waitingCount === 1 || scene.tunnels.tunnelCount === 0);
   await waitUntil('the time is over', () => scene.tunnels.tunnelCount === 0);
-  assert.equal(await scene.resume(agent, late, { epoch: 1 }), 'resume_unknown');
+  assert.equal(await scene.resume(agent, late, { epoch: 1 }), 'resume_refused');
   assert.equal(scene.held.all, 0);
 });
 
@@ -392,6 +392,27 @@ test('a tunnel that no gateway has is given up after a few attempts', async () =
   scene.cut();
   await failed;
   assert.equal(attempts, defaultLimits.resumeUnknownMax);
+});
+
+test('a tunnel whose gateway is known to be gone is given up at once', async () => {
+  await using scene = await openScene();
+  const gateways = new FakeGateways();
+  const { tunnels: places } = peerTunnels(gateways);
+  gateways.put(scene.incarnation, { state: 'left' });
+  const other = scene.otherGateway(places);
+  let attempts = 0;
+  scene.route = () => {
+    attempts += 1;
+    return Promise.resolve(other);
+  };
+  const client = await scene.client(await scene.enrol(), new MemoryLogger());
+  await client.roundTrip();
+  const stream = client.openStream({ authority: 'origin.test:443', mode: 'raw' });
+  const failed = once(stream, 'error');
+  scene.cut();
+  await failed;
+  assert.equal(attempts, 1);
+  assert.deepEqual(scene.refused, [], 'it is no attack');
 });
 
 test('a gateway that drains tells its tunnels one after the other, takes no new one, and takes back what it has', async () => {
@@ -484,7 +505,7 @@ test('a replayed and a stolen attempt are refused by the one that has the tunnel
   assert.equal(await scene.resume(agent, tunnel, { epoch: 3 }), 'goes on');
   const other = { ...tunnel, link: (await scene.open(agent)).link };
   assert.equal(await scene.resume(agent, other, { epoch: 3 }), 'resume_refused');
-  assert.equal(await scene.resume(thief, other, { epoch: 4 }), 'resume_unknown');
+  assert.equal(await scene.resume(thief, other, { epoch: 4 }), 'resume_refused');
   assert.equal(await scene.resume(agent, other, { epoch: 5, signer: thief }), 'resume_refused');
   assert.equal(elsewhere.ledOn(), 4);
   assert.deepEqual(
