@@ -70,8 +70,6 @@ async function run({ what, pattern, file, environment }: Part): Promise<boolean>
     [
       '--disable-warning=ExperimentalWarning',
       '--test',
-      // Some runs of node:test do not end behind the last test.
-      '--test-force-exit',
       '--test-reporter=spec',
       `--test-name-pattern=${pattern}`,
       file,

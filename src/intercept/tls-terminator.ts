@@ -232,9 +232,14 @@ export function abortTls(socket: TLSSocket, error: Error): void {
 function resetWhenCut(socket: TLSSocket, stream: Duplex): void {
   const destroy = socket._destroy.bind(socket);
   socket._destroy = (error, callback) => {
-    if (!socket.writableFinished && !stream.destroyed) reset(stream, error);
+    if (isCut(socket) && !stream.destroyed) reset(stream, error);
     destroy(error, callback);
   };
+}
+
+/** One whose end is on its way lacks nothing. A reset in that moment leaves the descriptor open for good, or ends the process (Node 26.10). */
+function isCut({ writableEnded, writableFinished, writableLength }: TLSSocket): boolean {
+  return !writableFinished && !(writableEnded && writableLength === 0);
 }
 
 function reset(stream: Duplex, error: Error | null): void {

@@ -638,3 +638,24 @@ describe('real clients', () => {
     },
   );
 });
+
+test('a connection over TCP that is ended and destroyed in one turn gives its socket back, and tells of no fault', async () => {
+  for (const when of [
+    (step: () => void) => step(),
+    (step: () => void) => process.nextTick(step),
+    (step: () => void) => queueMicrotask(step),
+    (step: () => void) => setImmediate(step),
+  ])
+    await withScene(nativePair, async ({ shake, server, client }) => {
+      const { near, far } = await shake();
+      const faults: Error[] = [];
+      server.on('error', (error) => faults.push(error));
+      client.on('error', () => undefined);
+      far.resume();
+      const over = new Promise((resolve) => server.once('close', resolve));
+      near.socket.end();
+      when(() => near.socket.destroy());
+      await over;
+      assert.deepEqual(faults, []);
+    });
+});

@@ -3,6 +3,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
+import { resetSocket } from '../../src/net/reset-socket.ts';
+
 export interface CuttingRelay extends AsyncDisposable {
   readonly port: number;
   /** Where it leads to from now on: to each of them in turn. */
@@ -36,14 +38,14 @@ export async function cuttingRelay(): Promise<CuttingRelay> {
   const breakPassage = (passage: Passage): void => {
     if (!passages.delete(passage)) return;
     if (passage.octets > 0) cuts += 1;
-    passage.front.resetAndDestroy();
-    passage.far.resetAndDestroy();
+    resetSocket(passage.front);
+    resetSocket(passage.far);
   };
   const server = createServer((front) => {
     front.on('error', () => undefined);
     if (turnedAway > 0) {
       turnedAway -= 1;
-      front.resetAndDestroy();
+      resetSocket(front);
       return;
     }
     const to = leadsTo[(turn += 1) % leadsTo.length] ?? 0;

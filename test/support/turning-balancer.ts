@@ -4,6 +4,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
+import { resetSocket } from '../../src/net/reset-socket.ts';
+
 export interface TurningBalancer extends AsyncDisposable {
   readonly port: number;
   /** Ports on loopback. */
@@ -25,7 +27,7 @@ export async function turningBalancer(): Promise<TurningBalancer> {
     turn += 1;
     const far = keep(connect(balancer.servers[turn % balancer.servers.length] ?? 0, '127.0.0.1'));
     far.once('error', () => {
-      if (far.bytesRead > 0 || left <= 1) front.resetAndDestroy();
+      if (far.bytesRead > 0 || left <= 1) resetSocket(front);
       else lead(front, left - 1);
     });
     far.once('connect', () => {
@@ -36,7 +38,7 @@ export async function turningBalancer(): Promise<TurningBalancer> {
   };
   const server = createServer((front) => {
     keep(front);
-    if (isClosed) front.resetAndDestroy();
+    if (isClosed) resetSocket(front);
     else lead(front, balancer.servers.length);
   });
   server.listen(0, '127.0.0.1');
@@ -47,7 +49,7 @@ export async function turningBalancer(): Promise<TurningBalancer> {
     servers: [],
     close: () => {
       isClosed = true;
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) resetSocket(socket);
     },
     open: () => {
       isClosed = false;

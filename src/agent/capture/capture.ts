@@ -2,6 +2,7 @@
 // name through the tunnel, as CONNECT would have it.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { resetSocket } from '../../net/reset-socket.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { RelayContext } from '../relay/relay-connection.ts';
 import { serveCapturedConnection, serveRelayConnection } from '../relay/relay-connection.ts';
@@ -77,7 +78,7 @@ function captureOf({ servers, sockets, entrances, original }: CaptureParts): Cap
   const close = async ({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<void> => {
     closed ??= Promise.all([...servers.map(closeServer), closeUdp(entrances)]);
     const timer = setTimeout(() => {
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) resetSocket(socket);
     }, drainMs);
     await closed;
     clearTimeout(timer);
@@ -121,7 +122,7 @@ function serveByAddress(socket: Socket, { addresses, portOf, local, context }: C
 
 function reset(socket: Socket): void {
   socket.on('error', () => {});
-  socket.resetAndDestroy();
+  resetSocket(socket);
 }
 
 function closeServer(server: Server): Promise<void> {

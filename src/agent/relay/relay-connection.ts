@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type LinkAbsence, wasAway } from '../../net/link-absence.ts';
+import { resetSocket } from '../../net/reset-socket.ts';
 import { ProxyError, asProxyError } from '../../protocol/error.ts';
 import type { OpenFields, PlainMode } from '../../protocol/frame.ts';
 import type { Limits } from '../../protocol/limits.ts';
@@ -137,7 +138,7 @@ async function openAndJoin(socket: Socket, opening: Opening, context: RelayConte
     const isRefusal = fault instanceof DestinationRefused;
     // What the workload asks for must not fill the log.
     context.logger[isRefusal ? 'info' : 'warn'](`a connection of the workload was refused: ${fault.message}`);
-    if (opening.resetsOnFault === true) return void socket.resetAndDestroy();
+    if (opening.resetsOnFault === true) return void resetSocket(socket);
     return respondWithError(socket, fault, limits, isRefusal ? fault.httpStatus : 503);
   }
   if (socket.destroyed) return stream.reset(new ProxyError('cancelled', 'the client closed its connection'));
@@ -170,7 +171,7 @@ async function endTls(
     stream = opened instanceof Promise ? await opened : opened;
   } catch (error) {
     context.logger.warn(`a connection of the workload was refused: ${asProxyError(error).message}`);
-    return void socket.resetAndDestroy();
+    return void resetSocket(socket);
   }
   if (outcome.kind === 'failed') {
     // The gateway's audit has what failed.
@@ -190,7 +191,9 @@ async function endTls(
         ? new ProxyError('cancelled', 'the client reset its connection')
         : new ProxyError('tls_handshake', `TLS of the client broke: ${error.message}`),
     );
-    socket.resetAndDestroy();
+    // Not the connection below: its end may be on its way.
+    resetSocket(outcome.socket);
+    socket.destroy();
   });
 }
 
@@ -206,7 +209,7 @@ function hasLeft({ code = '' }: NodeJS.ErrnoException): boolean {
 /** TLS knows no reset: the connection below it has one, which sends no close_notify. */
 function resettable(tls: Socket, socket: Socket): Socket {
   tls.resetAndDestroy = () => {
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return tls.destroy();
   };
   // What else comes of it is told by 'close'.
@@ -224,7 +227,7 @@ function join(socket: Socket, stream: RelayStream, limits: Limits): void {
   stream.once('close', () => {
     if (socket.destroyed) return;
     // A cut response must never look complete, so it gets no FIN (HTTP/1.0 takes that for its end).
-    if (!responded) socket.resetAndDestroy();
+    if (!responded) resetSocket(socket);
     else if (!socket.readableEnded) linger(socket, limits);
   });
   socket.once('close', () => {
@@ -237,7 +240,7 @@ function join(socket: Socket, stream: RelayStream, limits: Limits): void {
   socket.on('timeout', () => {
     if (wasAway(stream.absence, limits.idleTimeoutMs)) return void socket.setTimeout(limits.idleTimeoutMs);
     stream.reset(new ProxyError('timeout', `no byte either way for ${limits.idleTimeoutMs} ms`));
-    if (!socket.destroyed) socket.resetAndDestroy();
+    if (!socket.destroyed) resetSocket(socket);
   });
   // Bun also emits `end` for a socket that we destroy; that is no end of the client.
   if (socket.readableEnded) stream.end();

@@ -2,6 +2,7 @@
 
 import type { RelayTunnel } from './relay-connection.ts';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { resetSocket } from '../../net/reset-socket.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { faultReason } from '../../protocol/fault-reason.ts';
 import { type Limits, defaultLimits } from '../../protocol/limits.ts';
@@ -111,7 +112,7 @@ class ListeningRelay implements Relay {
   }
 
   #resetAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
   }
 }
 
