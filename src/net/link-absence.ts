@@ -1,5 +1,7 @@
 // When a tunnel had no link: whoever waits for what comes through it does not count that time, up to a bound.
 
+import { defaultLimits } from '../protocol/limits.ts';
+
 export interface LinkAbsence {
   /** How much of the time since then (by `performance.now()`) is not to be counted. */
   since(sinceMs: number): number;
@@ -9,9 +11,6 @@ interface Gap {
   readonly fromMs: number;
   readonly toMs: number;
 }
-
-/** Older gaps are counted by those who wait, as if there had been a link. */
-const gapsMax = 16;
 
 export class LinkGaps implements LinkAbsence {
   readonly #nowMs: () => number;
@@ -33,7 +32,7 @@ export class LinkGaps implements LinkAbsence {
     if (this.#fromMs === undefined) return;
     this.#gaps.push({ fromMs: this.#fromMs, toMs: this.#nowMs() });
     this.#fromMs = undefined;
-    if (this.#gaps.length > gapsMax) this.#gaps.shift();
+    if (this.#gaps.length > defaultLimits.linkGapsMax) this.#gaps.shift();
   }
 
   since(sinceMs: number): number {

@@ -25,6 +25,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
   drainCommandsMax: 'once, while the process ends',
   caBytesMax: 'of the agent',
   resumeUnknownMax: 'of the agent',
+  linkGapsMax: 'what is older counts as any time does',
   resumablePingIntervalMs: 'of the agent',
   reconnectDelayMsInitial: 'of the agent',
   reconnectDelayMsMax: 'of the agent',

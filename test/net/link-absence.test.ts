@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { deadlineWith, LinkGaps, wasAway } from '../../src/net/link-absence.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
 
 test('the gaps of a tunnel count from when they are asked for, one that lasts too, and no more than is forgiven', () => {
   let nowMs = 0;
@@ -35,7 +36,7 @@ test('of gaps without number the latest are kept', () => {
     nowMs += 1;
     gaps.end();
   }
-  assert.equal(gaps.since(0), 16);
+  assert.equal(gaps.since(0), defaultLimits.linkGapsMax);
 });
 
 test('a deadline waits for as long as time is forgiven, and then ends', async () => {

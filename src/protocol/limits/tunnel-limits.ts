@@ -53,6 +53,11 @@ export const tunnelLimits = {
     'tunnel_lost',
     'A tunnel without its connection waits this long for another: an outage of the network of 20 s, and the reconnects after it.',
   ),
+  linkGapsMax: fixedRow(
+    16,
+    'timeout',
+    'Times without a connection that a tunnel remembers: those before them count for who waits for its peer.',
+  ),
   resumeUnknownMax: fixedRow(
     8,
     'resume_unknown',
