@@ -82,6 +82,7 @@ const packageUsers: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/protobuf': ['gateway'],
   '@marcbachmann/cel-js': ['policy'],
   jose: ['gateway'],
+  'openid-client': ['gateway'],
   pg: ['store'],
   tldts: ['http'],
   undici: ['gateway'],

@@ -100,7 +100,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     sessions,
     tunnels,
   });
-  await openAdmin({ ...observed, isReady });
+  await openAdmin({ ...observed, isReady, fetch: ways.upstream.fetch, signingKey });
   ways.loops.listensAs([...config.publicNames, config.listen.address], port);
   const owned = stack.move();
   let closing: Promise<void> | undefined;

@@ -6,18 +6,22 @@ import type { StoreOutage } from '../store/store-outage.ts';
 import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import type { Store } from '../store/store.ts';
 import type { AdminParts } from './admin/admin-parts.ts';
+import type { BrowserLogIn } from './admin/browser-log-in.ts';
 import { listenAdmin } from './admin/admin-server.ts';
 import type { LinkLogIn } from './admin/link-log-in.ts';
 import { Followers } from './admin/followers.ts';
 import { PolicyReads } from './admin/policy-reads.ts';
 import type { AuditEvent } from '../api/audit-event.ts';
 import { observedSink } from './audit/alarms.ts';
-import type { AuditLog } from './audit/audit-log.ts';
+import type { AuditLog, DurableAuditSink } from './audit/audit-log.ts';
 import { adminPlaces } from './config/admin-settings.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { addedCounts, type Counts, type Metrics, type ProcessCounts } from './metrics.ts';
 import { listenMetrics } from './metrics-server.ts';
 import { type MetricsFormat, metricsText } from './metrics-text.ts';
+import type { ServiceOctetFetch } from './forward/service-fetch.ts';
+import type { Start } from './gateway-start.ts';
+import type { SigningKey } from './sessions/signing-key.ts';
 import type { Policies } from './policies/open-policies.ts';
 import type { StreamParts } from './tunnels/stream-scene.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
@@ -92,8 +96,16 @@ export async function openMetrics(observed: Observed): Promise<void> {
   observed.parts.loops?.keepForOperators(server.address, server.port);
 }
 
+/** What log-in at an identity provider needs beside: a way there, and a key that all gateways of one identity have. */
+interface Reached {
+  readonly fetch: ServiceOctetFetch;
+  readonly signingKey: Pick<SigningKey, 'kid' | 'signText'>;
+}
+
 /** @throws ProxyError gateway_port_unusable */
-export async function openAdmin(observed: Observed & { readonly isReady: () => boolean }): Promise<void> {
+export async function openAdmin(
+  observed: Observed & Pick<Start, 'environment'> & { readonly isReady: () => boolean } & Reached,
+): Promise<void> {
   const { config, store, policies, parts: serving, stack, clock, log, place } = observed;
   const { admin } = config;
   if (admin === undefined) return;
@@ -106,6 +118,7 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
     store,
     link,
     operators: link?.operators ?? store.operators,
+    logIn: await openLogInOf(observed, audit),
     config: place === undefined ? config : { ...config, limits: place.gatewayLimits },
     policies,
     policy: serving.policy,
@@ -137,4 +150,26 @@ export async function openAdmin(observed: Observed & { readonly isReady: () => b
     for (const { address } of adminPlaces(admin.listen))
       serving.loops?.keepForOperators(address, server.port);
   if (admin.socket !== undefined) log('info', `the admin API is served at ${admin.socket}`);
+}
+
+/** The library behind it is loaded where it is used alone. */
+async function openLogInOf(
+  { config, store, environment, fetch, signingKey, clock, onLimit }: Parameters<typeof openAdmin>[0],
+  audit: DurableAuditSink,
+): Promise<BrowserLogIn | undefined> {
+  const oidc = config.admin?.oidc;
+  if (oidc === undefined) return undefined;
+  const { openLogIn } = await import('./admin/open-log-in.ts');
+  const { operators } = store;
+  const { limits } = config;
+  return await openLogIn(oidc, {
+    operators,
+    environment,
+    fetch,
+    signer: signingKey,
+    limits,
+    clock,
+    onLimit,
+    audit: new SessionAudit(audit),
+  });
 }

@@ -54,7 +54,8 @@ export function openUpstream(input: UpstreamInput): Upstream {
     {
       isUsed:
         Object.keys(config.credentials).length + config.issuers.length > 0 ||
-        config.telemetry?.otlp !== undefined,
+        config.telemetry?.otlp !== undefined ||
+        config.admin?.oidc !== undefined,
     },
   );
   return {

@@ -125,6 +125,12 @@ export const errorTable = {
     'The role of who asks is not enough; the message names the one that is.',
   ),
   operation_unknown: row(404, 87, 64, 'The admin API has no such operation, or nothing of that id.'),
+  identity_provider_unavailable: row(
+    503,
+    92,
+    75,
+    'The identity provider of the admin API cannot be reached, or responds with what is none of it.',
+  ),
   state_changed: row(409, 88, 75, 'It is not in the state for this any more, or has another ETag.'),
 
   // Request path

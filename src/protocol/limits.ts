@@ -4,6 +4,7 @@ import { adminLimits } from './limits/admin-limits.ts';
 import { agentLimits } from './limits/agent-limits.ts';
 import { credentialLimits } from './limits/credential-limits.ts';
 import { exchangeLimits } from './limits/exchange-limits.ts';
+import { logInLimits } from './limits/log-in-limits.ts';
 import { networkLimits } from './limits/network-limits.ts';
 import { peerLimits } from './limits/peer-limits.ts';
 import { sessionLimits } from './limits/session-limits.ts';
@@ -22,6 +23,7 @@ export const limitTable = {
   ...credentialLimits,
   ...networkLimits,
   ...adminLimits,
+  ...logInLimits,
   ...workerLimits,
   ...peerLimits,
   ...storeLimits,

@@ -1,6 +1,6 @@
 // A token of an operator as it is stored, from its row.
 
-import type { OperatorToken, StoredOperatorToken } from './operator-store.ts';
+import type { LogInRecord, OperatorToken, StoredOperatorToken } from './operator-store.ts';
 import { integerOf, jsonOf, type StoredRow, textOf } from './stored-row.ts';
 
 /** Its use is noted to this. */
@@ -19,7 +19,13 @@ export function operatorTokenOf(row: StoredRow): StoredOperatorToken {
     createdMs: integerOf(row, 'created_ms'),
     createdBy: textOf(row, 'created_by'),
     expiresMs: integerOf(row, 'expires_ms'),
+    // Written by `add` alone.
+    ...(row['log_in'] === null ? {} : { logIn: jsonOf(row, 'log_in') as LogInRecord }),
     ...(used === null ? {} : { usedMs: integerOf(row, 'used_ms') }),
     ...(revoked === null ? {} : { revokedMs: integerOf(row, 'revoked_ms') }),
   };
+}
+
+export function jsonOrNull(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value);
 }

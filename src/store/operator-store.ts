@@ -13,6 +13,20 @@ export interface OperatorToken {
   readonly createdMs: number;
   readonly createdBy: string;
   readonly expiresMs: number;
+  /** Of a session that began by log-in at an identity provider; absent: a token that somebody was given. */
+  readonly logIn?: LogInRecord;
+}
+
+/** Who logged in, and by what they have a role. */
+export interface LogInRecord {
+  /** `iss` and `sub` together are the person. */
+  readonly issuer: string;
+  readonly subject: string;
+  /** The group that gave the role. */
+  readonly group: string;
+  /** For people to read; they say nothing of who it is. */
+  readonly name?: string;
+  readonly email?: string;
 }
 
 export interface StoredOperatorToken extends OperatorToken {
@@ -21,7 +35,7 @@ export interface StoredOperatorToken extends OperatorToken {
 }
 
 export interface OperatorStore {
-  /** Stores a token. False if there are `max` living ones already. */
+  /** Stores a token. False if there are that many living ones already: of tokens that were given, or of sessions by log-in. */
   add(token: OperatorToken, bounds: { readonly operatorTokensMax: number }): Promise<boolean>;
   /** By its digest, whether it is good or not. */
   byDigest(digest: string): Promise<StoredOperatorToken | undefined>;

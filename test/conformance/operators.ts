@@ -41,6 +41,26 @@ export function operatorConformance(open: () => Promise<Store>): void {
     assert.equal(await store.operators.add(later, bounds), true);
   });
 
+  test('a session by log-in is stored with who it is, and has a bound apart from the tokens that were given', async () => {
+    await using store = await open();
+    const logIn = {
+      issuer: 'https://login.example.com',
+      subject: 'a1',
+      group: 'ops',
+      name: 'Ada',
+      email: 'ada@example.com',
+    };
+    for (const id of ['a', 'b', 'c']) assert.equal(await store.operators.add(newToken(id), bounds), true);
+    assert.equal(await store.operators.add(newToken('s', { logIn }), bounds), true);
+    assert.deepEqual((await store.operators.find('s'))?.logIn, logIn);
+    const plain = { issuer: logIn.issuer, subject: 'a2', group: 'ops' };
+    for (const id of ['t', 'u'])
+      assert.equal(await store.operators.add(newToken(id, { logIn: plain }), bounds), true);
+    assert.deepEqual((await store.operators.find('u'))?.logIn, plain);
+    assert.equal(await store.operators.add(newToken('v', { logIn: plain }), bounds), false);
+    assert.equal(await store.operators.add(newToken('d'), bounds), false);
+  });
+
   test('the list has what is good, the newest first', async () => {
     await using store = await open();
     await store.operators.add(newToken('a'), bounds);

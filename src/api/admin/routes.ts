@@ -76,6 +76,21 @@ export const adminRoutes = {
     body: schemas.logInSchema,
     output: schemas.loggedInSchema,
   },
+  logInWays: {
+    method: 'GET',
+    path: '/v1/log-in',
+    role: 'viewer',
+    isOpen: true,
+    summary: 'How one can log in here.',
+    output: schemas.logInWaysSchema,
+  },
+  logOut: {
+    method: 'POST',
+    path: '/v1/log-out',
+    role: 'viewer',
+    summary: 'Ends the session by log-in of who asks. A token stays good.',
+    output: schemas.loggedOutSchema,
+  },
   health: {
     method: 'GET',
     path: '/v1/health',

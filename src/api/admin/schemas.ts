@@ -162,13 +162,43 @@ export const changesSchema = z
   })
   .readonly();
 
+const personSchema = z
+  .object({
+    issuer: z.string(),
+    subject: z.string().describe('With `issuer` it is who it is.'),
+    name: z.string().optional().describe('To be read; it says nothing of who it is.'),
+    email: z.string().optional().describe('To be read; it says nothing of who it is.'),
+  })
+  .readonly()
+  .describe('Of a session by log-in.');
+
+export const logInWaysSchema = z
+  .object({
+    provider: z
+      .string()
+      .optional()
+      .describe('Where people log in by OpenID Connect, begun at `/log-in/oidc`.'),
+  })
+  .readonly();
+
+export const loggedOutSchema = z
+  .object({
+    providerLogOut: z
+      .string()
+      .optional()
+      .describe('Where the person logs out of the identity provider, too.'),
+  })
+  .readonly();
+
 export const whoSchema = z
   .object({
     name: z.string(),
     role: z.enum(adminRoles),
-    by: z.enum(['socket', 'token', 'link']),
+    by: z.enum(['socket', 'token', 'link', 'oidc']),
     sees: z.record(z.string(), z.unknown()).optional().describe('Only sessions with these claims.'),
     expires: time.optional(),
+    person: personSchema.optional(),
+    csrf: z.string().optional().describe('Of a session by log-in: its writes send it as `X-CSRF-Token`.'),
   })
   .readonly();
 
@@ -188,6 +218,7 @@ export const tokenSchema = z
     createdBy: z.string(),
     expires: time,
     lastUsed: time.optional(),
+    person: personSchema.optional(),
   })
   .readonly();
 

@@ -11,7 +11,7 @@ import type { Finding } from './place-findings.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export async function secretFindings(
-  { credentials, upstream, storeAccess, telemetry }: GatewayConfig,
+  { credentials, upstream, storeAccess, telemetry, admin }: GatewayConfig,
   environment: Environment,
 ): Promise<readonly Finding[]> {
   const sources = [
@@ -30,6 +30,12 @@ export async function secretFindings(
   ];
   if (storeAccess?.source !== undefined)
     sources.push({ name: 'of the store', at: ['store', 'source'], source: storeAccess.source });
+  if (admin?.oidc !== undefined)
+    sources.push({
+      name: 'of admin.oidc',
+      at: ['admin', 'oidc', 'clientSecret'],
+      source: admin.oidc.clientSecret,
+    });
   for (const [name, source] of Object.entries(telemetry?.otlp?.headers ?? {}))
     sources.push({ name: `of the header ${name}`, at: ['telemetry', 'otlp', 'headers', name], source });
   const findings: Finding[] = [];

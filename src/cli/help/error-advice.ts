@@ -88,6 +88,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   operator_unknown:
     'Log in again, or give a token that is not expired: `upstreamproxy operator token` makes one.',
   operator_refused: 'Ask somebody with the role that the message names.',
+  identity_provider_unavailable:
+    'Look whether admin.oidc.issuer can be reached from the gateway, and at clientId, clientSecret and ca. Until then a token works: `upstreamproxy operator token`.',
   operation_unknown:
     'Check the path and the id. The operations are in the OpenAPI document at `/v1/openapi.json`.',
   state_changed: 'Somebody was faster. Read it again, look at what changed, and decide anew.',

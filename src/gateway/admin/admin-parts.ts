@@ -8,6 +8,7 @@ import type { SessionStep } from '../audit/session-audit.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { Policies } from '../policies/open-policies.ts';
 import type { OperatorStore } from '../../store/operator-store.ts';
+import type { BrowserLogIn } from './browser-log-in.ts';
 import type { Followers } from './followers.ts';
 import type { LinkLogIn } from './link-log-in.ts';
 import type { Operator } from './operator.ts';
@@ -19,6 +20,8 @@ export interface AdminParts {
   readonly operators: OperatorStore;
   /** Where log-in is by a link that works once, and by nothing else. */
   readonly link: LinkLogIn | undefined;
+  /** Log-in at an identity provider, where there is one. */
+  readonly logIn: BrowserLogIn | undefined;
   readonly config: GatewayConfig;
   /** Resolves when the event is stored; throws `audit_unavailable`. */
   readonly record: (step: SessionStep) => Promise<void>;
@@ -49,6 +52,8 @@ export interface Asked<Operation extends AdminOperation> {
   readonly nowMs: number;
   /** Aborts when who asks has gone. */
   readonly signal: AbortSignal;
+  /** By which name the gateway was asked. */
+  readonly host: string | undefined;
   /** ETag that it must still have. */
   readonly ifMatch: string | undefined;
 }

@@ -166,6 +166,9 @@ class AdminApi {
           'the admin API is not known by the name that the request has as its host; name it in admin.listen.names',
         );
       if (at?.assets.serve(request, response) === true) return;
+      const { logIn } = this.#options.parts;
+      if (at !== undefined && (await logIn?.serve(request, response, { port: at.port, traceId })) === true)
+        return;
       // The only page that has business here is the console, and it comes from this port.
       if (!isOwnOrigin(request.headers, at?.listen))
         throw new ProxyError('operator_refused', 'pages of other origins may not ask the admin API');
@@ -177,8 +180,9 @@ class AdminApi {
           'operator_refused',
           `${operator.name} sees only some sessions, and this is about all`,
         );
-      await this.#respond(request, response, { operator, routed });
+      await this.#respond(request, response, { operator, routed, at });
     } catch (error) {
+      this.#endCookie(request, response, { at, error });
       this.#refuse(response, asProxyError(error), traceId);
     }
   }
@@ -186,10 +190,17 @@ class AdminApi {
   async #operatorOf(request: IncomingMessage, at: TcpPlace | undefined): Promise<Operator> {
     const { parts, socketRoles } = this.#options;
     const { authorization } = request.headers;
-    if (at !== undefined && authorization === undefined)
+    const { logIn } = parts;
+    if (authorization !== undefined) {
+      const operator = await operatorOfToken(parts.operators, bearerToken(authorization), parts.clock());
+      await logIn?.noteToken(operator);
+      return operator;
+    }
+    if (at !== undefined) {
+      const operator = await logIn?.operatorOf(request, at.port, parts.clock());
+      if (operator !== undefined) return operator;
       throw new ProxyError('operator_unknown', 'send a token as "Authorization: Bearer …"');
-    if (authorization !== undefined)
-      return await operatorOfToken(parts.operators, bearerToken(authorization), parts.clock());
+    }
     const uid = this.#uidOf(request.socket);
     const role = uid === undefined ? undefined : socketRoles.get(uid);
     if (uid === undefined || role === undefined) {
@@ -212,7 +223,11 @@ class AdminApi {
   async #respond(
     request: IncomingMessage,
     response: ServerResponse,
-    { operator, routed }: { readonly operator: Operator; readonly routed: Routed },
+    {
+      operator,
+      routed,
+      at,
+    }: { readonly operator: Operator; readonly routed: Routed; readonly at: TcpPlace | undefined },
   ): Promise<void> {
     const { parts } = this.#options;
     const { operation, route, id, search } = routed;
@@ -227,7 +242,17 @@ class AdminApi {
     // Read by the schemas of this operation.
     using gone = untilGone(request.socket);
     const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
-    const asked = { operator, id, query, body, nowMs, ifMatch, signal } as unknown as Asked<AdminOperation>;
+    const { host } = request.headers;
+    const asked = {
+      operator,
+      id,
+      query,
+      body,
+      nowMs,
+      ifMatch,
+      signal,
+      host,
+    } as unknown as Asked<AdminOperation>;
     if (operation === 'follow') {
       await this.#follow(request, response, asked as unknown as Asked<'follow'>);
       return;
@@ -246,7 +271,28 @@ class AdminApi {
             nowMs,
             act,
           );
+    if (operation === 'logOut' && at !== undefined && operator.by === 'oidc')
+      response.setHeader('set-cookie', parts.logIn?.endedCookie(at.port) ?? []);
     send(request, response, { ...sent, isText: route.form === 'text' });
+  }
+
+  /** A browser forgets a session that is known no longer. */
+  #endCookie(
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+    { at, error }: { readonly at: TcpPlace | undefined; readonly error: unknown },
+  ): void {
+    const { logIn } = this.#options.parts;
+    if (
+      at === undefined ||
+      logIn === undefined ||
+      headers.authorization !== undefined ||
+      response.headersSent
+    )
+      return;
+    if (headers.cookie === undefined || !(error instanceof ProxyError) || error.code !== 'operator_unknown')
+      return;
+    response.setHeader('set-cookie', logIn.endedCookie(at.port));
   }
 
   async #follow(request: IncomingMessage, response: ServerResponse, asked: Asked<'follow'>): Promise<void> {

@@ -35,6 +35,10 @@ const types: Readonly<Record<string, string>> = {
 const pagePattern =
   /^\/(?:live|access|sessions|policy|overview|credentials|settings|exchange\/[^/]{1,200}|sessions\/[^/]{1,200})?$/;
 
+export function isConsolePage(path: string): boolean {
+  return pagePattern.test(path);
+}
+
 /** The build puts the files there, and the package has them at the same place beside the program. */
 const builtFolder = '../../../dist/console';
 
@@ -95,7 +99,7 @@ function serve(
   response: ServerResponse,
 ): boolean {
   const [path = ''] = (request.url ?? '').split('?', 1);
-  const isPage = pagePattern.test(path);
+  const isPage = isConsolePage(path);
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   if (assets === undefined) {
     if (!isPage) return false;

@@ -4,19 +4,23 @@ import { createHash, randomBytes } from 'node:crypto';
 import { coversRole, type AdminRole, adminRoles } from '../../api/admin/roles.ts';
 import { type ClaimSelector, selects } from '../../policy/claim-selector.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { OperatorStore, StoredOperatorToken } from '../../store/operator-store.ts';
+import type { LogInRecord, OperatorStore, StoredOperatorToken } from '../../store/operator-store.ts';
 
 /** Somebody who may ask. */
 export interface Operator {
   /** Stands in the audit. */
   readonly name: string;
   readonly role: AdminRole;
-  readonly by: 'socket' | 'token' | 'link';
+  readonly by: 'socket' | 'token' | 'link' | 'oidc';
   /** Only sessions with these claims are theirs; absent: all. */
   readonly sees?: ClaimSelector;
   readonly expiresMs?: number;
   /** Of the token that they came with. */
   readonly tokenId?: string;
+  /** A session that nobody uses for so long has ended. */
+  readonly idleMs?: number;
+  /** Of a session by log-in: who it is, and what its writes must have. */
+  readonly browser?: { readonly person: Omit<LogInRecord, 'group'>; readonly csrf: string };
 }
 
 const tokenPrefix = 'upadm_';
@@ -69,12 +73,22 @@ export async function operatorOfToken(store: OperatorStore, token: string, nowMs
 /** Whether who follows may still do so: the token has not ended since they came. */
 export async function isStillKnown(
   store: OperatorStore,
-  { tokenId }: Operator,
+  { tokenId, idleMs }: Operator,
   nowMs: number,
 ): Promise<boolean> {
   if (tokenId === undefined) return true;
   const token = await store.find(tokenId);
-  return token !== undefined && token.revokedMs === undefined && token.expiresMs > nowMs;
+  if (token === undefined || token.revokedMs !== undefined || token.expiresMs <= nowMs) return false;
+  return idleMs === undefined || !isIdle(token, idleMs, nowMs);
+}
+
+/** Whether nobody has used it for so long. */
+export function isIdle(
+  { usedMs = 0, createdMs }: Pick<StoredOperatorToken, 'usedMs' | 'createdMs'>,
+  idleMs: number,
+  nowMs: number,
+): boolean {
+  return nowMs - Math.max(usedMs, createdMs) >= idleMs;
 }
 
 /** @throws ProxyError operator_unknown if the token has ended since they came */

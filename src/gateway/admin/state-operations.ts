@@ -9,15 +9,28 @@ import { adminOpenApi } from '../../api/admin/openapi.ts';
 import { given, type Handlers, isoTime } from './admin-parts.ts';
 
 export const stateOperations: Handlers<
-  'who' | 'logIn' | 'health' | 'changes' | 'limits' | 'credentials' | 'metrics' | 'openapi'
+  | 'who'
+  | 'logIn'
+  | 'logInWays'
+  | 'logOut'
+  | 'health'
+  | 'changes'
+  | 'limits'
+  | 'credentials'
+  | 'metrics'
+  | 'openapi'
 > = {
-  who: ({ link }, { operator: { name, role, by, sees, expiresMs } }) => ({
+  who: ({ link }, { operator: { name, role, by, sees, expiresMs, browser } }) => ({
     name,
     role,
     by: link === undefined ? by : 'link',
     ...given('sees', sees),
     ...given('expires', expiresMs === undefined ? undefined : isoTime(expiresMs)),
+    ...browser,
   }),
+  logInWays: ({ logIn }) => given('provider', logIn?.providerName),
+  logOut: async ({ logIn }, { operator, host }) =>
+    operator.by === 'oidc' ? given('providerLogOut', await logIn?.logOut(operator, host)) : {},
   logIn: async ({ link, record }, { body: { secret }, nowMs }) => {
     if (link === undefined)
       throw new ProxyError('operation_unknown', 'this gateway knows no log-in by a link; use a token');

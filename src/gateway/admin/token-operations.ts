@@ -2,7 +2,7 @@
 
 import type { OutputOf } from '../../api/admin/routes.ts';
 import { adminRoles } from '../../api/admin/roles.ts';
-import type { StoredOperatorToken } from '../../store/operator-store.ts';
+import type { LogInRecord, StoredOperatorToken } from '../../store/operator-store.ts';
 import { type AdminParts, given, type Handlers, isoTime } from './admin-parts.ts';
 import type { Operator } from './operator.ts';
 import { makeOperatorToken, revokeOperatorToken, type TokenDesk } from './operator-tokens.ts';
@@ -25,7 +25,7 @@ function deskOf({ operators, record }: AdminParts, { name }: Operator): TokenDes
 }
 
 function shownToken(token: StoredOperatorToken): Token {
-  const { id, name, sees, createdMs, createdBy, expiresMs, usedMs } = token;
+  const { id, name, sees, createdMs, createdBy, expiresMs, usedMs, logIn } = token;
   // One of a later version is shown as the least.
   const role = adminRoles.find((one) => one === token.role) ?? 'viewer';
   return {
@@ -36,6 +36,11 @@ function shownToken(token: StoredOperatorToken): Token {
     ...given('sees', sees),
     created: isoTime(createdMs),
     expires: isoTime(expiresMs),
+    ...given('person', logIn === undefined ? undefined : personOf(logIn)),
     ...given('lastUsed', usedMs === undefined ? undefined : isoTime(usedMs)),
   };
+}
+
+function personOf({ issuer, subject, name, email }: LogInRecord): Token['person'] {
+  return { issuer, subject, ...given('name', name), ...given('email', email) };
 }

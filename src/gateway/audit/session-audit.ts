@@ -31,6 +31,9 @@ export interface SessionStep {
     | 'policy_taken'
     | 'policy_refused'
     | 'operator_logged_in'
+    | 'operator_log_in_failed'
+    | 'operator_logged_out'
+    | 'administrator_token_used'
     | 'operator_link_reused';
   readonly nowMs: number;
   readonly traceId?: string;
@@ -77,6 +80,11 @@ export class SessionAudit {
     this.#refused({ ...step, action: 'resume_refused' });
   }
 
+  /** Somebody did not come through a log-in to the console. Bounded in time, and never waits. */
+  logInFailed(step: Omit<SessionStep, 'action'>): void {
+    this.#refused({ ...step, action: 'operator_log_in_failed' });
+  }
+
   #refused(step: SessionStep): void {
     const { nowMs } = step;
     if (nowMs - this.#minuteStartMs >= minuteMs) {
@@ -100,7 +108,11 @@ const alarms: ReadonlySet<SessionStep['action']> = new Set([
   'resume_refused',
   'operator_link_reused',
   'policy_refused',
+  'administrator_token_used',
 ]);
+/** What was done, though somebody has to look at it. */
+const done: ReadonlySet<SessionStep['action']> = new Set(['policy_refused', 'administrator_token_used']);
+const refusals: ReadonlySet<SessionStep['action']> = new Set(['refused', 'operator_log_in_failed']);
 
 function eventOf(step: SessionStep): AuditEvent {
   const { action, nowMs, traceId, sessionId, principal, error, details } = step;
@@ -113,7 +125,7 @@ function eventOf(step: SessionStep): AuditEvent {
     kind: alarm ? 'alarm' : 'session',
     action,
     traceId: traceId ?? newTraceId(),
-    verdict: (alarm && action !== 'policy_refused') || action === 'refused' ? 'deny' : 'info',
+    verdict: (alarm && !done.has(action)) || refusals.has(action) ? 'deny' : 'info',
     ...(sessionId === undefined ? {} : { sessionId }),
     ...(principal === undefined ? {} : { principal }),
     ...(error === undefined ? {} : { errorCode: error.code }),

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { adminRoles } from '../../api/admin/roles.ts';
 import { oneOrMany, pathHint, text } from '../../policy/schema-parts.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
+import { oidcSchema } from './oidc-schema.ts';
 
 const portHint = 'write a port from 0 to 65535 (0 lets the system choose)';
 const listenSchema = strictMap(
@@ -38,9 +39,14 @@ export const adminSchema = strictMap(
     listen: listenSchema
       .optional()
       .describe('A TCP port beside the socket, for tokens only; with TLS where its address is not loopback.'),
+    oidc: oidcSchema
+      .optional()
+      .describe(
+        'Log-in to the console at an identity provider, by OpenID Connect. Without it by tokens alone.',
+      ),
   },
   {
     hint: 'write admin: { socketRoles: { "0": administrator } }',
-    synonyms: { path: 'socket', roles: 'socketRoles', tcp: 'listen' },
+    synonyms: { path: 'socket', roles: 'socketRoles', tcp: 'listen', openid: 'oidc', sso: 'oidc' },
   },
 );

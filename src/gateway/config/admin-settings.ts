@@ -3,6 +3,7 @@
 import type { AdminRole } from '../../api/admin/roles.ts';
 import { asList } from '../../policy/schema-parts.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
+import { oidcSettings, type OidcSettings } from './oidc-settings.ts';
 
 /** A TCP port of the admin API. */
 export interface AdminListen {
@@ -24,6 +25,8 @@ export interface AdminSettings {
   /** What users of this machine may do without a token, by user id. */
   readonly socketRoles: Readonly<Record<string, AdminRole>>;
   readonly listen?: AdminListen;
+  /** Log-in at an identity provider. */
+  readonly oidc?: OidcSettings;
 }
 
 /** Every place of it. */
@@ -45,6 +48,7 @@ export function adminSettings(
   const settings = {
     socket: admin.socket === undefined ? socket : absolute(admin.socket),
     socketRoles: admin.socketRoles ?? {},
+    ...(admin.oidc === undefined ? {} : { oidc: oidcSettings(admin.oidc, absolute) }),
   };
   if (listen === undefined) return { admin: settings };
   const { address = '127.0.0.1', port, certificate, key } = listen;

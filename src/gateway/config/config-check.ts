@@ -7,6 +7,7 @@ import { classifyAddress } from '../../net/address-guard.ts';
 import { networkList } from '../admission/networks.ts';
 import { checkCredentials, namePattern } from '../credentials/credential-check.ts';
 import type { GatewayConfigDocument } from './config-schema.ts';
+import { checkOidc } from './oidc-settings.ts';
 import { storeUrlOf } from './store-settings.ts';
 import { postgresUrlProblem } from '../../store/postgres/postgres-address.ts';
 import { asList } from '../../policy/schema-parts.ts';
@@ -40,6 +41,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   }
   checkIssuers(document, report);
   checkAdmin(document, report);
+  checkOidc(document, report);
   checkPeers(document, report);
   const proxy = document.upstream?.proxy;
   if ((proxy?.username === undefined) !== (proxy?.source === undefined)) {

@@ -364,6 +364,7 @@ function fileReferences({
     ...(typeof store === 'object' ? many(store.ca, ['store', 'ca']) : []),
     ...many(admin?.listen?.certificate, ['admin', 'listen', 'certificate']),
     ...many(admin?.listen?.key, ['admin', 'listen', 'key']),
+    ...many(admin?.oidc?.ca, ['admin', 'oidc', 'ca']),
     ...many(upstream?.ca, ['upstream', 'ca']),
     ...many(telemetry?.otlp?.ca, ['telemetry', 'otlp', 'ca']),
     ...many(telemetry?.syslog?.ca, ['telemetry', 'syslog', 'ca']),

@@ -36,6 +36,7 @@ export type ServiceOctetFetch = (url: string, request: ServiceRequest) => Promis
 export interface ServiceOctets extends ServiceResponse {
   readonly octets: Uint8Array;
   readonly retryAfter: string | undefined;
+  readonly contentType: string | undefined;
 }
 
 export interface ServiceDialers {
@@ -112,7 +113,8 @@ async function ask(
     });
     const octets = await octetsOf(response.body);
     const retryAfter = response.headers.get('retry-after') ?? undefined;
-    return { status: response.status, text: octets.toString(), octets, retryAfter };
+    const contentType = response.headers.get('content-type') ?? undefined;
+    return { status: response.status, text: octets.toString(), octets, retryAfter, contentType };
   } finally {
     await agent.destroy();
   }

@@ -1,13 +1,14 @@
 // Tokens for the admin API in PostgreSQL.
 
-import { operatorTokenOf, usedStepMs } from '../operator-row.ts';
+import { jsonOrNull, operatorTokenOf, usedStepMs } from '../operator-row.ts';
 import type { OperatorStore, OperatorToken, StoredOperatorToken } from '../operator-store.ts';
 import { pruneBatch } from '../store.ts';
 import { integerOf } from '../stored-row.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
 import { lock } from './postgres-lock.ts';
 
-const columns = 'id, digest, name, role, sees, created_ms, created_by, expires_ms, used_ms, revoked_ms';
+const columns =
+  'id, digest, name, role, sees, created_ms, created_by, expires_ms, used_ms, revoked_ms, log_in';
 
 export class PostgresOperators implements OperatorStore {
   readonly #database: PostgresDatabase;
@@ -20,27 +21,19 @@ export class PostgresOperators implements OperatorStore {
     token: OperatorToken,
     { operatorTokensMax: max }: { readonly operatorTokensMax: number },
   ): Promise<boolean> {
-    const { id, digest, name, role, sees, createdMs, createdBy, expiresMs } = token;
+    const { id, digest, name, role, sees, createdMs, createdBy, expiresMs, logIn } = token;
     return this.#database.transaction(async (statements) => {
       await lock(statements, 'operators', '');
       const row = await statements.get(
-        'SELECT count(*) AS count FROM operator_token WHERE revoked_ms IS NULL AND expires_ms > $1',
-        [createdMs],
+        `SELECT count(*) AS count FROM operator_token
+         WHERE revoked_ms IS NULL AND expires_ms > $1 AND (log_in IS NOT NULL) = $2`,
+        [createdMs, logIn !== undefined],
       );
       if (row === undefined || integerOf(row, 'count') >= max) return false;
       await statements.run(
-        `INSERT INTO operator_token (id, digest, name, role, sees, created_ms, created_by, expires_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [
-          id,
-          digest,
-          name,
-          role,
-          sees === undefined ? null : JSON.stringify(sees),
-          createdMs,
-          createdBy,
-          expiresMs,
-        ],
+        `INSERT INTO operator_token (id, digest, name, role, sees, created_ms, created_by, expires_ms, log_in)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [id, digest, name, role, jsonOrNull(sees), createdMs, createdBy, expiresMs, jsonOrNull(logIn)],
       );
       return true;
     });

@@ -297,4 +297,5 @@ export const migrations: readonly Migration[] = [
     `,
   },
   { version: 5, servesFrom: 1, script: auditIndexesScript },
+  { version: 6, servesFrom: 1, script: 'ALTER TABLE operator_token ADD COLUMN log_in text;' },
 ];

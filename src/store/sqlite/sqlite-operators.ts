@@ -2,7 +2,7 @@
 
 import type { OperatorStore, OperatorToken, StoredOperatorToken } from '../operator-store.ts';
 import { pruneBatch } from '../store.ts';
-import { operatorTokenOf, usedStepMs } from '../operator-row.ts';
+import { jsonOrNull, operatorTokenOf, usedStepMs } from '../operator-row.ts';
 import { integerOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -17,17 +17,18 @@ export class SqliteOperators implements OperatorStore {
     token: OperatorToken,
     { operatorTokensMax: max }: { readonly operatorTokensMax: number },
   ): Promise<boolean> {
-    const { sees, ...rest } = token;
+    const { sees, logIn, ...rest } = token;
     return this.#database.transaction(() => {
       const row = this.#database.get(
-        'SELECT count(*) AS count FROM operator_token WHERE revoked_ms IS NULL AND expires_ms > :nowMs',
-        { nowMs: token.createdMs },
+        `SELECT count(*) AS count FROM operator_token
+         WHERE revoked_ms IS NULL AND expires_ms > :nowMs AND (log_in IS NOT NULL) = :isLogIn`,
+        { nowMs: token.createdMs, isLogIn: logIn === undefined ? 0 : 1 },
       );
       if (row === undefined || integerOf(row, 'count') >= max) return false;
       this.#database.run(
-        `INSERT INTO operator_token (id, digest, name, role, sees, created_ms, created_by, expires_ms)
-         VALUES (:id, :digest, :name, :role, :sees, :createdMs, :createdBy, :expiresMs)`,
-        { ...rest, sees: sees === undefined ? null : JSON.stringify(sees) },
+        `INSERT INTO operator_token (id, digest, name, role, sees, created_ms, created_by, expires_ms, log_in)
+         VALUES (:id, :digest, :name, :role, :sees, :createdMs, :createdBy, :expiresMs, :logIn)`,
+        { ...rest, sees: jsonOrNull(sees), logIn: jsonOrNull(logIn) },
       );
       return true;
     });

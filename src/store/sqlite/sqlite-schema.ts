@@ -341,4 +341,9 @@ export const migrations: readonly Migration[] = [
       END;
     `,
   },
+  {
+    version: 14,
+    servesFrom: 3,
+    script: 'ALTER TABLE operator_token ADD COLUMN log_in TEXT;',
+  },
 ];

@@ -6,6 +6,7 @@ import { auditEventVersion } from '../../../src/api/audit-event-version.ts';
 import type { AuditEvent } from '../../../src/api/audit-event.ts';
 import type { AdminRole } from '../../../src/api/admin/roles.ts';
 import type { AdminParts } from '../../../src/gateway/admin/admin-parts.ts';
+import type { BrowserLogIn } from '../../../src/gateway/admin/browser-log-in.ts';
 import { listenAdmin } from '../../../src/gateway/admin/admin-server.ts';
 import type { LinkLogIn } from '../../../src/gateway/admin/link-log-in.ts';
 import { PolicyReads } from '../../../src/gateway/admin/policy-reads.ts';
@@ -104,11 +105,20 @@ async function fill(store: Store): Promise<void> {
   }
 }
 
+/** What log-in at an identity provider stands on here. */
+export interface LogInSceneNeeds {
+  readonly store: Store;
+  readonly audit: SessionAudit;
+  readonly clock: () => number;
+  readonly onLimit: (limit: LimitName) => void;
+}
+
 export async function openAdminScene(
   socketRoles: ReadonlyMap<number, AdminRole> = new Map(),
   listen?: AdminListen,
   consoleFolder?: string,
   link?: LinkLogIn,
+  openLogIn?: (needs: LogInSceneNeeds) => Promise<BrowserLogIn>,
 ): Promise<AdminScene> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
@@ -126,6 +136,12 @@ export async function openAdminScene(
     store,
     link,
     operators: link?.operators ?? store.operators,
+    logIn: await openLogIn?.({
+      store,
+      audit: records,
+      clock: () => clock.nowMs,
+      onLimit: (limit) => limits.push(limit),
+    }),
     config: {
       ...embeddedConfig(path),
       credentials: {

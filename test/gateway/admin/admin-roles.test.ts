@@ -8,9 +8,13 @@ import { type CallOptions, event, openAdminScene, policyText, type AdminScene } 
 
 /** What each operation is asked here; the path's braces are filled. */
 const questions: Readonly<
-  Record<Exclude<AdminOperation, 'follow' | 'logIn'>, { readonly path: string } & Pick<CallOptions, 'body'>>
+  Record<
+    Exclude<AdminOperation, 'follow' | 'logIn' | 'logInWays'>,
+    { readonly path: string } & Pick<CallOptions, 'body'>
+  >
 > = {
   who: { path: '/v1/who' },
+  logOut: { path: '/v1/log-out' },
   health: { path: '/v1/health' },
   changes: { path: '/v1/changes?wait=1' },
   exchanges: { path: '/v1/exchanges?host=api.example.com&count=2' },

@@ -16,6 +16,8 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/terminal/argument-marks.ts typedArguments',
     'src/gateway/admin/admin-socket.ts listenOnSocket',
     'src/gateway/admin/operator-tokens.ts revokeOperatorToken',
+    'src/gateway/admin/log-in-cookies.ts cookieField',
+    'src/gateway/admin/log-in-cookies.ts endedCookieField',
     'src/gateway/admin/published-operations.ts readEither',
     'src/gateway/admin/published-operations.ts readPolicyFiles',
     'src/gateway/admin/session-operations.ts findSession',

@@ -14,6 +14,9 @@ import { HeldBodies } from '../../../src/gateway/credentials/request/held-bodies
 import { adminRoutes } from '../../../src/api/admin/routes.ts';
 import { isOwnHost } from '../../../src/gateway/admin/admin-port.ts';
 import { readQuery, routeOf } from '../../../src/gateway/admin/admin-request.ts';
+import { isConsolePage } from '../../../src/gateway/admin/console-assets.ts';
+import { cookieOf } from '../../../src/gateway/admin/log-in-cookies.ts';
+import { personOf } from '../../../src/gateway/admin/person.ts';
 import { etagMatches, requireMatch } from '../../../src/gateway/admin/etag.ts';
 import { bearerToken } from '../../../src/gateway/admin/operator.ts';
 import { placeOfCursor } from '../../../src/gateway/admin/seen-list.ts';
@@ -152,6 +155,9 @@ export const textCases: GrowthCases = {
         () => etagMatches(text, '"a"'),
         () => requireMatch(text, {}),
         () => bearerToken(text),
+        () => cookieOf(`a=${text}`, 'a'),
+        () => personOf({ iss: text, sub: text, name: text, email: text, groups: [text] }, 'groups'),
+        () => isConsolePage(text),
         () => placeOfCursor(text, () => Promise.resolve({ ms: 0, id: '' })),
         () => isOwnHost(text, { address: '::1', port: 0, names: [text] }, 1),
       ),

@@ -32,7 +32,12 @@ export function SettingsView(): ReactElement {
 function You(): ReactElement {
   const { who, signOut } = useDesk();
   const { name, role, by, sees, expires } = who;
-  const ways = { link: 'the link of this run', token: 'a token', socket: 'the socket' };
+  const ways = {
+    link: 'the link of this run',
+    token: 'a token',
+    socket: 'the socket',
+    oidc: 'the identity provider',
+  };
   return (
     <section className="sec" aria-label="You">
       <div className="sech">

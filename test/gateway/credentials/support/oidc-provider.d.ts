@@ -1,7 +1,7 @@
 // The package brings no types of its own; this is what the tests use of it.
 
 declare module 'oidc-provider' {
-  import type { RequestListener } from 'node:http';
+  import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
   export interface StoredToken {
     readonly clientId: string;
@@ -13,6 +13,8 @@ declare module 'oidc-provider' {
     constructor(issuer: string, configuration: Readonly<Record<string, unknown>>);
     proxy: boolean;
     callback(): RequestListener;
+    /** Ends a step that is asked of a person, and sends the browser on. */
+    interactionFinished(request: IncomingMessage, response: ServerResponse, result: object): Promise<void>;
     readonly Client: { find(id: string): Promise<object | undefined> };
     readonly ClientCredentials: { find(token: string): Promise<StoredToken | undefined> };
     readonly AccessToken: { find(token: string): Promise<StoredToken | undefined> };
