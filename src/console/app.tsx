@@ -6,6 +6,7 @@ import { AdminClient } from './api/admin-client.ts';
 import { exchangeSecret } from './api/log-in-by-link.ts';
 import { EventFeed } from './api/event-feed.ts';
 import { Login } from './login.tsx';
+import { KeptDraft } from './parts/kept-draft.ts';
 import { DeskContext } from './parts/operator.ts';
 import { Shell } from './shell.tsx';
 
@@ -66,6 +67,7 @@ const saidMs = 6000;
 function Desk({ operator, signOut }: { operator: LoggedIn; signOut: () => void }): ReactElement {
   const { client, who } = operator;
   const feed = useMemo(() => new EventFeed(client), [client]);
+  const [draft] = useState(() => new KeptDraft());
   const [said, setSaid] = useState('');
   useEffect(() => {
     void feed.run();
@@ -76,7 +78,10 @@ function Desk({ operator, signOut }: { operator: LoggedIn; signOut: () => void }
     const timer = setTimeout(() => setSaid(''), saidMs);
     return () => clearTimeout(timer);
   }, [said]);
-  const desk = useMemo(() => ({ client, feed, who, signOut, say: setSaid }), [client, feed, who, signOut]);
+  const desk = useMemo(
+    () => ({ client, feed, who, draft, signOut, say: setSaid }),
+    [client, feed, who, draft, signOut],
+  );
   return (
     <DeskContext value={desk}>
       <Shell />

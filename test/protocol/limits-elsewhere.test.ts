@@ -112,6 +112,8 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
       'console/model/filter-language.ts filterCharactersMax',
       'console/model/held-events.ts heldMax notesMax',
       'console/model/live-rows.ts openMax',
+      'console/model/schema-completion.ts expansionsMax',
+      'console/views/policy/typed-check.ts charactersMax',
     ],
   'from where on the doctor tells of something: nothing is held or waited for': [
     'agent/doctor/environment-problems.ts clockSkewMsMax',

@@ -7,8 +7,13 @@ const settleMs = 600;
 
 export type KeyActs = Readonly<Record<string, (() => void) | undefined>>;
 
-function isWriting(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+/** The path has what is inside of a shadow root, of which `target` is the host alone. */
+function isWriting(event: KeyboardEvent): boolean {
+  const [target] = event.composedPath();
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 /** By `KeyboardEvent.key`. */
@@ -20,7 +25,7 @@ export function useKeys(acts: KeyActs): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-      if (isWriting(event.target) || document.querySelector('dialog[open]') !== null) return;
+      if (isWriting(event) || document.querySelector('dialog[open]') !== null) return;
       const act = current.current[event.key];
       if (act === undefined) return;
       // A button that has the focus is pressed by its own keys.

@@ -5,11 +5,14 @@ import type { AdminOperation, OutputOf } from '../../api/admin/routes.ts';
 import type { AdminClient } from '../api/admin-client.ts';
 import { faultText } from '../api/admin-client.ts';
 import type { EventFeed } from '../api/event-feed.ts';
+import type { PolicyDraft } from '../model/policy-draft.ts';
+import type { KeptDraft } from './kept-draft.ts';
 
 export interface OperatorDesk {
   readonly client: AdminClient;
   readonly feed: EventFeed;
   readonly who: OutputOf<'who'>;
+  readonly draft: KeptDraft;
   readonly signOut: () => void;
   /** A sentence for some seconds. */
   readonly say: (text: string) => void;
@@ -28,6 +31,12 @@ export function useFeed(): EventFeed {
   const { feed } = useDesk();
   useSyncExternalStore(feed.subscribe, feed.version);
   return feed;
+}
+
+/** The draft of a policy, wherever it is shown. */
+export function useDraft(): PolicyDraft {
+  const { draft } = useDesk();
+  return useSyncExternalStore(draft.subscribe, draft.current);
 }
 
 /** What a question gave, and what became of the last try: what was known stays. */

@@ -22,7 +22,7 @@ export function View({ place }: { readonly place: Place }): ReactElement {
     case 'sessions':
       return <SessionsView place={place} />;
     case 'policy':
-      return <PolicyView />;
+      return <PolicyView query={place.query} />;
     case 'overview':
       return <OverviewView place={place} />;
     case 'credentials':

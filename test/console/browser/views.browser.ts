@@ -184,13 +184,16 @@ test('a request is explained, and a draft is checked and explained beside the po
   await logIn(page, stage.origin, await stage.token('viewer'));
   await settledOn(page, '/policy');
   await page.getByRole('row').filter({ hasText: 'no-telemetry' }).waitFor();
-  await page
-    .getByLabel('A policy file')
-    .fill('rules:\n  - name: open\n    hosts: api.example.com\n    colour: red\n');
+  await page.getByRole('button', { name: 'Draft', exact: true }).click();
+  await page.locator('.cm-content').click();
+  await page.keyboard.insertText('rules:\n  - name: open\n    hosts: api.example.com\n    colour: red\n');
   await page.getByRole('button', { name: 'Check the draft' }).click();
   await page.getByText('It cannot be taken.').waitFor();
-  await page.getByText('line 4:').waitFor();
-  await page.getByLabel('A policy file').fill('rules:\n  - name: open\n    hosts: api.example.com\n');
+  await page.getByRole('button', { name: 'line 4' }).waitFor();
+  await page.locator('.cm-content').click();
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.press('Backspace');
+  await page.keyboard.insertText('rules:\n  - name: open\n    hosts: api.example.com\n');
   await page.getByRole('button', { name: 'Check the draft' }).click();
   await page.getByText(/It can be taken: 1 rule/).waitFor();
   await page.getByRole('button', { name: 'Replay the newest events' }).click();

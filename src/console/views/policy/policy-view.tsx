@@ -8,18 +8,21 @@ import { plainText } from '../../model/clean-text.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { Mark } from '../../parts/icon.tsx';
 import { Link } from '../../parts/link.tsx';
-import { addressOf } from '../../parts/location.ts';
-import { useAsked, useFeed } from '../../parts/operator.ts';
+import { addressOf, go } from '../../parts/location.ts';
+import { useAsked, useDesk, useDraft, useFeed } from '../../parts/operator.ts';
 import { useTotals } from '../../parts/totals.ts';
-import { emptyDraft } from '../../model/policy-draft.ts';
+import type { PolicyDraft } from '../../model/policy-draft.ts';
 import { Segments } from '../../parts/segments.tsx';
-import { CheckDraft } from './check-draft.tsx';
+import { CheckDraft, type DraftTold } from './check-draft.tsx';
+import { DraftPane } from './draft-pane.tsx';
 import { PolicyHistory } from './policy-history.tsx';
 import { PolicyTextPane } from './policy-text.tsx';
 import { ExplainBox } from './explain-box.tsx';
+import { useTypedCheck } from './typed-check.ts';
 
 type Policy = OutputOf<'policy'>;
-type Pane = 'rules' | 'text' | 'history';
+const panes = ['rules', 'text', 'draft', 'history'] as const;
+type Pane = (typeof panes)[number];
 
 function panesOf(policy: Policy | undefined) {
   const isStored = policy?.mode === 'store';
@@ -27,19 +30,29 @@ function panesOf(policy: Policy | undefined) {
   return [
     { value: 'rules', name: 'Rules' },
     { value: 'text', name: 'Text' },
+    { value: 'draft', name: 'Draft' },
     { value: 'history', name: 'History', isOff: !isStored, ...(isStored ? {} : { why }) },
   ] as const;
 }
 
 const everyMs = 5000;
 
-export function PolicyView(): ReactElement {
+export function PolicyView({ query }: { readonly query: URLSearchParams }): ReactElement {
   const asked = useAsked({ operation: 'policy', path: '/v1/policy', everyMs });
-  const [draft, setDraft] = useState(emptyDraft);
-  const [pane, setPane] = useState<Pane>('rules');
+  const draft = useDraft();
+  const typed = useTypedCheck(draft.files);
+  const [told, tell] = useState<DraftTold>({});
+  const change = useDesk().draft.change;
+  const write = (next: PolicyDraft): void => {
+    change(next);
+    if (next.files !== draft.files) tell({});
+  };
+  const pane = panes.find((one) => one === query.get('pane')) ?? 'rules';
+  const show = (next: Pane): void =>
+    go(addressOf('policy', '', { pane: next === 'rules' ? undefined : next }), { replace: true });
   const policy = asked.value;
   return (
-    <section className="view" aria-label="Policy">
+    <section className="view polv" aria-label="Policy">
       <header className="head">
         <h1>Policy</h1>
         {policy === undefined ? null : (
@@ -49,7 +62,7 @@ export function PolicyView(): ReactElement {
             <span className="hm"> for {ageText(policy.ageSeconds * 1000)}</span>
           </span>
         )}
-        <Segments label="What of the policy" value={pane} choices={panesOf(policy)} choose={setPane} />
+        <Segments label="What of the policy" value={pane} choices={panesOf(policy)} choose={show} />
       </header>
       {policy !== undefined && policy.staleSeconds > 0 ? (
         <div className="banner" role="alert">
@@ -63,7 +76,9 @@ export function PolicyView(): ReactElement {
       ) : null}
       <div className="pol">
         <div className="edw">
-          {pane === 'history' ? (
+          {pane === 'draft' ? (
+            <DraftPane draft={draft} change={write} typed={typed} isFixed={told.isAsking === true} />
+          ) : pane === 'history' ? (
             <PolicyHistory />
           ) : pane === 'text' && policy !== undefined ? (
             <PolicyTextPane policy={policy} />
@@ -72,7 +87,11 @@ export function PolicyView(): ReactElement {
           )}
           <ExplainBox draft={draft} />
         </div>
-        <CheckDraft draft={draft} change={setDraft} mode={policy?.mode} />
+        <CheckDraft
+          {...{ draft, change, typed, told, tell }}
+          mode={policy?.mode}
+          show={() => show('draft')}
+        />
       </div>
     </section>
   );

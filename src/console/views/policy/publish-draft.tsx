@@ -5,7 +5,7 @@ import { coversRole } from '../../../api/admin/roles.ts';
 import type { OutputOf } from '../../../api/admin/routes.ts';
 import { faultText, segment } from '../../api/admin-client.ts';
 import { plural } from '../../model/display.ts';
-import { type PolicyDraft, sentFiles } from '../../model/policy-draft.ts';
+import { claimsOf, isForAll, type PolicyDraft, sentFiles } from '../../model/policy-draft.ts';
 import { Clean } from '../../parts/clean.tsx';
 import { useDesk } from '../../parts/operator.ts';
 
@@ -13,17 +13,20 @@ export type Diffed = OutputOf<'diffPolicy'>;
 
 interface PublishDraftProps {
   readonly draft: PolicyDraft;
+  readonly change: (draft: PolicyDraft) => void;
   /** Undefined where nothing is published yet. */
   readonly diff: Diffed | undefined;
   /** The draft is published as this version. */
   readonly onPublished: (number: number) => void;
 }
 
-export function PublishDraft({ draft, diff, onPublished }: PublishDraftProps): ReactElement {
+export function PublishDraft({ draft, change, diff, onPublished }: PublishDraftProps): ReactElement {
   const { client, who, say } = useDesk();
   const [note, setNote] = useState('');
   const [fault, setFault] = useState('');
   const [isSending, setSending] = useState(false);
+  const claims = isForAll(draft.policy) ? {} : claimsOf(draft.forWhom);
+  const isRead = typeof claims !== 'string';
   const may = coversRole(who.role, 'administrator');
   const publish = async (): Promise<void> => {
     setSending(true);
@@ -31,7 +34,8 @@ export function PublishDraft({ draft, diff, onPublished }: PublishDraftProps): R
     try {
       const path = `/v1/policy/published/${segment(draft.policy)}`;
       const words = note.trim() === '' ? {} : { note: note.trim() };
-      const body = { files: sentFiles(draft), seen: draft.seen ?? 0, ...words };
+      const whom = isRead && Object.keys(claims).length > 0 ? { for: claims } : {};
+      const body = { files: sentFiles(draft), seen: draft.seen ?? 0, ...words, ...whom };
       const { version } = await client.post('publishPolicy', path, body);
       say(`${version.id} is published. Its history has the way back.`);
       setNote('');
@@ -49,6 +53,9 @@ export function PublishDraft({ draft, diff, onPublished }: PublishDraftProps): R
         <span className="sub">{uponText(draft)}</span>
       </div>
       {diff === undefined ? null : <Changes diff={diff} />}
+      {isForAll(draft.policy) ? null : (
+        <ForWhom draft={draft} change={change} fault={isRead ? undefined : claims} />
+      )}
       <input
         className="field"
         aria-label="Why"
@@ -61,7 +68,7 @@ export function PublishDraft({ draft, diff, onPublished }: PublishDraftProps): R
         <button
           type="button"
           className="btn p"
-          disabled={!may || isSending}
+          disabled={!may || isSending || !isRead}
           title={may ? undefined : 'This needs the role administrator'}
           onClick={() => void publish()}
         >
@@ -69,12 +76,47 @@ export function PublishDraft({ draft, diff, onPublished }: PublishDraftProps): R
         </button>
         {may ? null : <span className="m2">needs the role administrator</span>}
       </div>
-      {fault === '' ? null : (
+      <Fault text={fault} />
+    </section>
+  );
+}
+
+function Fault({ text }: { readonly text: string }): ReactElement | null {
+  if (text === '') return null;
+  return (
+    <p className="fault after" role="alert">
+      <Clean text={text} max={800} />
+    </p>
+  );
+}
+
+interface ForWhomProps {
+  readonly draft: PolicyDraft;
+  readonly change: (draft: PolicyDraft) => void;
+  /** What of it cannot be read. */
+  readonly fault: string | undefined;
+}
+
+function ForWhom({ draft, change, fault }: ForWhomProps): ReactElement {
+  const isNew = draft.seen === 0;
+  const placeholder = `For sessions with: team=web, repository=acme/*${isNew ? '' : '; empty: as before'}`;
+  return (
+    <>
+      <input
+        className="field"
+        aria-label="For sessions with these claims"
+        placeholder={placeholder}
+        maxLength={1000}
+        aria-invalid={fault !== undefined}
+        value={draft.forWhom}
+        onChange={({ target }) => change({ ...draft, forWhom: target.value })}
+      />
+      {fault === undefined ? null : (
         <p className="fault after" role="alert">
-          <Clean text={fault} max={800} />
+          Write it as claim=value: <Clean text={fault} max={120} />
         </p>
       )}
-    </section>
+    </>
   );
 }
 
