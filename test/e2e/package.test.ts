@@ -83,13 +83,15 @@ test('the package has the program, the types, the documents and what they link t
     'schema/audit-event.schema.json',
     'schema/policy.schema.json',
     'schema/gateway.schema.json',
+    'man/upstreamproxy.1',
+    'man/upstreamproxy-run.1',
     'LICENSE',
     'README.md',
   ]) {
     assert.ok(paths.includes(path), path);
   }
   const expected =
-    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
+    /^(?:bin\/upstreamproxy|dist\/.+\.(?:js|d\.ts)|dist\/console\/(?:index\.html|LICENSES\.md|assets\/[\w-]+\.(?:css|svg))|docs\/.+|examples\/[\w.-]+\.(?:yaml|mjs|sh)|deploy\/(?:\w+\.Dockerfile|[a-z-]+\.(?:json|yaml))|man\/upstreamproxy[a-z-]*\.1|schema\/.+\.json|[A-Z]+\.md|LICENSE|package\.json)$/;
   assert.deepEqual(
     paths.filter((path) => !expected.test(path)),
     [],
