@@ -50,7 +50,7 @@ const roomOrder: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   gateway: [
     ['.'],
-    ['workers', 'peers'],
+    ['workers', 'peers', 'identity'],
     ['admin', 'tunnels'],
     ['front'],
     ['exchange'],

@@ -3,7 +3,7 @@
 import type { CertificateAuthority, Leaf } from '../pki/certificate-authority.ts';
 import type { ProxyError } from '../protocol/error.ts';
 import { RepeatedLook } from '../system/repeated-look.ts';
-import type { AuthorityPlace } from './identity-places.ts';
+import type { AuthorityPlace } from './identity/identity-places.ts';
 
 /** Three small files. Agents look each 40 s, so that both together are below a minute. */
 const lookIntervalMs = 15_000;
@@ -31,6 +31,7 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     const onFault = (error: ProxyError): void => this.#tell(error);
     this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: lookIntervalMs, onFault });
     this.#repeated.start();
+    options.place.watch?.(() => void this.look());
   }
 
   /** Makes the authority where its place does. Throws ProxyError `ca_key_unusable`. */

@@ -10,7 +10,7 @@ import { RepeatedLook } from '../system/repeated-look.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { FollowedAuthority, type FollowedAuthorityOptions } from './followed-authority.ts';
-import type { IdentityPlaces } from './identity-places.ts';
+import type { IdentityPlaces } from './identity/identity-places.ts';
 
 /** The own certificate is looked at this often, and renewed when a third of its life is left. */
 const identityCheckMs = 6 * 3_600_000;

@@ -13,7 +13,6 @@ import type { AuditLog } from './audit/audit-log.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
-import { adminPlaces } from './config/admin-settings.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
 import { drainGateway } from './drain.ts';
@@ -21,14 +20,16 @@ import { FollowedAuthority } from './followed-authority.ts';
 import { LoopGuard } from './forward/loop-guard.ts';
 import { RuleTrust } from './forward/rule-trust.ts';
 import { followServerAuthority } from './gateway-identity.ts';
-import { identityPlaces } from './identity-places.ts';
+import type { IdentityPlaces } from './identity/identity-places.ts';
 import { loadTrust, openParts, readFiles } from './gateway-parts.ts';
 import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts';
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
 import { openSpool, placeOfAudit } from './open-spool.ts';
-import { openPeers, peerPorts } from './open-peers.ts';
+import { openGatewayKeys } from './open-gateway-keys.ts';
+import { openPeers } from './open-peers.ts';
+import { keepOperatorPorts } from './operator-ports.ts';
 import { openRetention } from './open-retention.ts';
 import type { GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { LiveReview } from './policies/live-review.ts';
@@ -78,14 +79,17 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const start = beginStart(config, options, stack);
   const records = await openRecords(start);
   const rules = await openRules(start, records);
-  const ways = await openWays(start);
-  const signingKey = stack.use(
-    await FollowedSigningKey.open({ place: identityPlaces(config).signingKey, log: start.log }),
-  );
+  const keys = await openGatewayKeys(start, {
+    identity: records.store.identity,
+    isShared: records.outage !== undefined,
+  });
+  const ways = await openWays(start, keys.places);
+  const { signingKey: place } = keys.places;
+  const signingKey = stack.use(await FollowedSigningKey.open({ place, log: start.log }));
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const { parts, changes } = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const { policies } = rules;
-  const served = { ...records, parts, policies };
+  const served = { ...records, parts, policies, places: keys.places };
   const { tunnels, presence } = await openTunnels(start, { ...served, sessions, signingKey, changes });
   const observed = { ...start, ...served, tunnels };
   const counts = countsOf(observed);
@@ -125,6 +129,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     counts,
     reload: async () => {
       const followed = [ways.authority, ways.serverAuthority, signingKey];
+      await keys.look();
       await Promise.all([policies.reload(), ...followed.map((one) => one?.look())]);
     },
     close: ({ drainMs = 0 } = {}) => close(drainMs),
@@ -200,8 +205,10 @@ interface Ways {
 }
 
 /** How it goes out, as whom, and how it is believed inside. */
-async function openWays({ config, stack, clock, log, environment, place }: Start): Promise<Ways> {
-  const places = identityPlaces(config);
+async function openWays(
+  { config, stack, clock, log, environment, place }: Start,
+  places: IdentityPlaces,
+): Promise<Ways> {
   const authority = stack.use(await FollowedAuthority.open({ place: places.interception, clock, log }));
   const followed = await followServerAuthority(config, places, { clock, log });
   const serverAuthority = followed === undefined ? undefined : stack.use(followed);
@@ -216,16 +223,6 @@ async function openWays({ config, stack, clock, log, environment, place }: Start
     new CredentialSet(config.credentials, environment, upstream.fetch, { limits: config.limits, held }),
   );
   return { authority, serverAuthority, upstream, loops, credentials, held };
-}
-
-/** Known before they are open, so that no worker dials one of another process. */
-function keepOperatorPorts(
-  { metrics, admin, peers }: GatewayConfig,
-  loops: LoopGuard,
-  workers: number,
-): void {
-  for (const place of [metrics, ...adminPlaces(admin?.listen), ...peerPorts(peers, workers)])
-    if (place !== undefined && place.port !== 0) loops.keepForOperators(place.address, place.port);
 }
 
 /** Who may come in. */
@@ -345,15 +342,16 @@ type TunnelNeeds = Records & {
   readonly signingKey: FollowedSigningKey;
   readonly policies: Policies;
   readonly changes: TakenChanges;
+  readonly places: IdentityPlaces;
 };
 
 /** The tunnels, and what tells others of them. */
 async function openTunnels(
   start: Start,
-  { store, audit, outage, parts, sessions, signingKey, policies, changes }: TunnelNeeds,
+  { store, audit, outage, parts, sessions, signingKey, policies, changes, places }: TunnelNeeds,
 ): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
   const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
-  const peers = await openPeers(start, store, changes);
+  const peers = await openPeers(start, store, changes, places.peers);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
   const tunnels = new TunnelServer({

@@ -8,7 +8,7 @@ import { type PeersSettings, peerPortOf } from './config/peers-settings.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
-import { identityPlaces } from './identity-places.ts';
+import type { AuthorityPlace } from './identity/identity-places.ts';
 import { GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { PeerDirectory } from './peers/peer-directory.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
@@ -30,6 +30,7 @@ export async function openPeers(
   start: Start,
   store: Pick<Store, 'gateways'>,
   changes: TakenChanges,
+  peersPlace: AuthorityPlace,
 ): Promise<Peers> {
   const { config, place, stack, clock, log, incarnation, onFault, isOnDuty } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
@@ -63,9 +64,7 @@ export async function openPeers(
         return await present(undefined);
       },
     };
-  const authority = stack.use(
-    await FollowedAuthority.open({ place: identityPlaces(config).peers, clock, log }),
-  );
+  const authority = stack.use(await FollowedAuthority.open({ place: peersPlace, clock, log }));
   const identity = new PeerIdentity(incarnation, authority, clock);
   const others = new PeerTunnels({ identity, directory, limits, log });
   return {

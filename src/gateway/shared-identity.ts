@@ -6,22 +6,39 @@ import { openConfiguredStore } from './config/store-settings.ts';
 import type { FollowedAuthority } from './followed-authority.ts';
 import { FollowedIdentity } from './followed-identity.ts';
 import { followServerAuthority, openIdentity, renewIdentity } from './gateway-identity.ts';
-import { identityPlaces } from './identity-places.ts';
+import { type GatewayKeys, openGatewayKeys } from './open-gateway-keys.ts';
 import type { PortIdentity } from './workers/worker-messages.ts';
 import type { WorkerPlace } from './workers/worker-place.ts';
 
 type Log = (level: 'info' | 'warn' | 'error', message: string) => void;
 
-/** Makes what is not there yet, and closes it again. Throws what a gateway of one process throws for it. */
-export async function makeSharedFiles(
+export interface SharedFilesOptions {
+  readonly clock: () => number;
+  readonly log: Log;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Makes what is not there yet. What it gives is that of all workers; it closes the store again where only the port needs it no more.
+ * Throws what a gateway of one process throws for it.
+ */
+async function openShared(
   config: GatewayConfig,
-  clock: () => number,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
-  await using _store = await openConfiguredStore(config, environment);
-  const { interception, signingKey } = identityPlaces(config);
-  await interception.open(clock());
-  await signingKey.open();
+  { clock, log, environment }: SharedFilesOptions,
+  stack: AsyncDisposableStack,
+): Promise<GatewayKeys> {
+  await using own = new AsyncDisposableStack();
+  const store = own.use(await openConfiguredStore(config, environment));
+  const isOnDuty = (): boolean => false;
+  const keys = await openGatewayKeys(
+    { config, environment, clock, log, stack: own, isOnDuty },
+    { identity: store.identity, isShared: store.probe !== undefined },
+  );
+  await keys.places.interception.open(clock());
+  await keys.places.signingKey.open();
+  // What is in files is followed there, by the places alone.
+  if (config.identity.kind === 'store' && config.tls === 'self') stack.use(own.move());
+  return keys;
 }
 
 /** The certificate of the public port. */
@@ -31,6 +48,8 @@ export class SharedIdentity implements AsyncDisposable {
   readonly #renewable: boolean;
   /** Of a certificate that the gateway made. */
   readonly #authority: FollowedAuthority | undefined;
+  readonly #keys: GatewayKeys;
+  readonly #owned: AsyncDisposableStack;
   #identity: WorkerPlace['identity'];
   #follower: AsyncDisposable | undefined;
 
@@ -39,6 +58,8 @@ export class SharedIdentity implements AsyncDisposable {
     clock: () => number,
     opened: Pick<WorkerPlace, 'identity' | 'renewable'> & {
       readonly authority: FollowedAuthority | undefined;
+      readonly keys: GatewayKeys;
+      readonly owned: AsyncDisposableStack;
     },
   ) {
     this.#config = config;
@@ -46,12 +67,19 @@ export class SharedIdentity implements AsyncDisposable {
     this.#identity = opened.identity;
     this.#renewable = opened.renewable;
     this.#authority = opened.authority;
+    this.#keys = opened.keys;
+    this.#owned = opened.owned;
   }
 
-  static async open(config: GatewayConfig, clock: () => number, log: Log): Promise<SharedIdentity> {
-    const authority = await followServerAuthority(config, identityPlaces(config), { clock, log });
+  /** Throws what a gateway of one process throws for keys, authorities and store. */
+  static async open(config: GatewayConfig, options: SharedFilesOptions): Promise<SharedIdentity> {
+    await using stack = new AsyncDisposableStack();
+    const { clock, log } = options;
+    const keys = await openShared(config, options, stack);
+    const authority = await followServerAuthority(config, keys.places, { clock, log });
+    if (authority !== undefined) stack.use(authority);
     const opened = await openIdentity(config, authority, clock());
-    return new SharedIdentity(config, clock, { ...opened, authority });
+    return new SharedIdentity(config, clock, { ...opened, authority, keys, owned: stack.move() });
   }
 
   /** What a worker that starts now is given. */
@@ -61,6 +89,7 @@ export class SharedIdentity implements AsyncDisposable {
 
   /** Looks now whether another authority signs. */
   async look(): Promise<void> {
+    if (this.#config.identity.kind === 'store') await this.#keys.look();
     await this.#authority?.look();
   }
 
@@ -82,6 +111,6 @@ export class SharedIdentity implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#follower?.[Symbol.asyncDispose]();
-    await this.#authority?.[Symbol.asyncDispose]();
+    await this.#owned.disposeAsync();
   }
 }

@@ -8,7 +8,7 @@ import type { GatewayConfig } from './config/config.ts';
 import { type MetricsFormat, metricsText } from './metrics-text.ts';
 import { listenMetrics } from './metrics-server.ts';
 import { listen, localUrl, openFailures, openStrangers } from './public-listener.ts';
-import { makeSharedFiles, SharedIdentity } from './shared-identity.ts';
+import { SharedIdentity } from './shared-identity.ts';
 import { WorkerCounts } from './worker-counts.ts';
 import { openPassageFolder, type PassageFolder } from './passage-folder.ts';
 import { newGatewayName } from './tunnels/incarnation.ts';
@@ -63,8 +63,8 @@ export async function startSupervisor(
 ): Promise<Supervisor> {
   await using stack = new AsyncDisposableStack();
   const { log, clock = Date.now } = options;
-  await makeSharedFiles(config, clock, options.environment);
-  const identity = stack.use(await SharedIdentity.open(config, clock, log));
+  const { environment } = options;
+  const identity = stack.use(await SharedIdentity.open(config, { clock, log, environment }));
   const passage = openPassageFolder(config, stack);
   const startedMs = clock();
   // Connections and questions may come before there are any.

@@ -55,7 +55,8 @@ export function openUpstream(input: UpstreamInput): Upstream {
       isUsed:
         Object.keys(config.credentials).length + config.issuers.length > 0 ||
         config.telemetry?.otlp !== undefined ||
-        config.admin?.oidc !== undefined,
+        config.admin?.oidc !== undefined ||
+        (config.identity.kind === 'store' && 'vault' in config.identity.keyEncryptionKey),
     },
   );
   return {

@@ -108,6 +108,12 @@ export const errorTable = {
     78,
     'The key that signs session tokens cannot be read safely or is not ours.',
   ),
+  identity_unusable: row(
+    500,
+    93,
+    78,
+    'The keys and authorities that gateways share cannot be had from the store, or this gateway has others.',
+  ),
   audit_unavailable: row(503, 82, 74, 'The audit cannot be written, so nothing new is served.'),
   issuer_unavailable: row(503, 83, 69, 'The keys of a trusted token issuer cannot be fetched.'),
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { embeddedConfig } from '../../src/gateway/config/config.ts';
 import { FollowedAuthority } from '../../src/gateway/followed-authority.ts';
-import { identityPlaces } from '../../src/gateway/identity-places.ts';
+import { identityPlaces } from '../../src/gateway/identity/identity-places.ts';
 import { LeafServers } from '../../src/intercept/leaf-servers.ts';
 import { makeNextAuthority, switchAuthority } from '../../src/pki/authority-rotation.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';

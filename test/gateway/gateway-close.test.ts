@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { dialGateway } from '../../src/agent/uplink/gateway-connection.ts';
 import { embeddedConfig } from '../../src/gateway/config/config.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
-import { identityPlaces } from '../../src/gateway/identity-places.ts';
+import { identityFolder, identityPlaces } from '../../src/gateway/identity/identity-places.ts';
 import { PeerIdentity } from '../../src/gateway/peers/peer-identity.ts';
 import { listenForPeers } from '../../src/gateway/peers/peer-listener.ts';
 import { openSigningKey } from '../../src/gateway/sessions/signing-key.ts';
@@ -43,7 +43,7 @@ async function openScene(stack: AsyncDisposableStack): Promise<Scene> {
     peers: { address: '127.0.0.1', port: 0, host: '127.0.0.1' },
   };
   const gateway = stack.use(await startGateway(config, { log: () => undefined }));
-  const key = await openSigningKey(config.identity.directory);
+  const key = await openSigningKey(identityFolder(config));
   const [tokenFile, gatewayCaFile] = [join(folder, 'token'), join(folder, 'ca.pem')];
   await writeFile(gatewayCaFile, gateway.serverCaPem ?? '');
   const token = issueSessionToken({ ...config.tokens, key, subject: 'test', nowMs: Date.now() });

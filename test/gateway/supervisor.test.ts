@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 
 import { embeddedConfig, type GatewayConfig } from '../../src/gateway/config/config.ts';
-import { serverFolder } from '../../src/gateway/identity-places.ts';
+import { serverFolder } from '../../src/gateway/identity/identity-places.ts';
 import { startSupervisor, type Supervisor, type SupervisorOptions } from '../../src/gateway/supervisor.ts';
 import type { ChannelPort } from '../../src/gateway/workers/worker-channel.ts';
 import type { WorkerOrder, WorkerReport, WorkerStart } from '../../src/gateway/workers/worker-messages.ts';

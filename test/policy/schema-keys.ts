@@ -12,6 +12,8 @@ const describedOnce = new Set([
   'sessionToken',
   'tokenSource',
   'secretIdSource',
+  'keyEncryptionKey',
+  'nextKeyEncryptionKey',
 ]);
 
 /** `rules[].limits.bodyBytes`, `credentials.<name>.kind`: every key of the maps below a schema. */

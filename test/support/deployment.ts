@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 
 import { loadGatewayConfig } from '../../src/gateway/config/config.ts';
-import { openSigningKey } from '../../src/gateway/sessions/signing-key.ts';
+import { placesOfConfig } from '../../src/cli/gateway/identity-access.ts';
 import { issueSessionToken } from '../../src/gateway/sessions/token-issuer.ts';
 import { mustRun } from './command.ts';
 import { endChild, launcher, startGatewayProcess, waitForFile, type GatewayProcess } from './program.ts';
@@ -118,9 +118,9 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
 
 /** What `token issue` writes. */
 async function furtherToken(configFile: string): Promise<string> {
-  const { identity, tokens } = await loadGatewayConfig(configFile);
-  const key = await openSigningKey(identity.directory);
-  return issueSessionToken({ ...tokens, key, subject: 'test', nowMs: Date.now() });
+  const config = await loadGatewayConfig(configFile);
+  const key = await (await placesOfConfig(config)).signingKey.read();
+  return issueSessionToken({ ...config.tokens, key, subject: 'test', nowMs: Date.now() });
 }
 
 async function startAgentProcess(

@@ -17,6 +17,7 @@ const show = {
       kind: 'flag',
       help: "instead, what an agent pins as --gateway-ca: the authority of the gateway's own port",
     },
+    peers: { kind: 'flag', help: 'instead, the authority by which gateways know each other' },
     format: {
       kind: 'choice',
       placeholder: 'FORM',
@@ -44,6 +45,11 @@ const server = {
   help: "instead, the authority of the gateway's own port, which agents pin",
 } as const;
 
+const peers = {
+  kind: 'flag',
+  help: 'instead, the authority by which gateways know each other',
+} as const;
+
 const next = {
   kind: 'command',
   name: 'next',
@@ -51,10 +57,12 @@ const next = {
   description: [
     'Writes `next-ca.key`, mode 0600, and `next-ca.pem` beside the authority; files that are there are never overwritten, and a key without a certificate, of a run that was cut off, gets its certificate. Gateways that run on the folder publish the certificate within 15 s, and the bundles of running sessions have it within a minute. Nothing is signed with it yet.',
     'With --server it is `next-server-ca.key` and `next-server-ca.pem`: `ca show --server` shows both certificates, and running sessions are told when they renew.',
+    'With --peers it is `next-peer-ca.key` and `next-peer-ca.pem`: gateways take certificates of both from each other.',
+    'With `identity: { store: true }` nothing is written but a further version of the identity in the store, which every gateway takes within 2 s.',
     'Run it, and the other steps, as the user that the gateway runs as.',
   ],
   arguments: [],
-  options: { ...gatewayPlaceOptions, server },
+  options: { ...gatewayPlaceOptions, server, peers },
   examples: [
     {
       line: 'upstreamproxy ca next --config gateway.yaml',
@@ -68,12 +76,13 @@ const change = {
   name: 'switch',
   summary: 'from now on the next pair signs; the certificate of before is published on, its key is gone',
   description: [
-    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused, with --server one that is younger than an access token gets (15 minutes): agents that start from then on need its certificate as --gateway-ca. What is cut off can be run again.',
+    'Wait until the programs that read their bundle before `ca next` have ended. A pair that is younger than two minutes is refused, with --peers one that is younger than 30 s, with --server one that is younger than an access token gets (15 minutes): agents that start from then on need its certificate as --gateway-ca. What is cut off can be run again.',
   ],
   arguments: [],
   options: {
     ...gatewayPlaceOptions,
     server,
+    peers,
     'at-once': {
       kind: 'flag',
       help: 'without the time in which running sessions get the certificate, such as after a leak of the key',
@@ -93,7 +102,7 @@ const retire = {
   summary: 'ends a rotation: the certificates of before are published no more',
   description: ['Running sessions lose them within a minute. Run it when every gateway has switched.'],
   arguments: [],
-  options: { ...gatewayPlaceOptions, server },
+  options: { ...gatewayPlaceOptions, server, peers },
   examples: [
     {
       line: 'upstreamproxy ca retire --config gateway.yaml',

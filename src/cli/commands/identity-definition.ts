@@ -9,7 +9,8 @@ const make = {
   summary: 'makes the keys and authorities that several gateways share',
   description: [
     'Makes what is missing in `identity.directory`: the signing key, the authority that intercepts, that of the port, and that by which gateways know each other. Gateways make nothing there: one that cannot read them must not start others. What is there stays as it is.',
-    'Run it once, then give the folder to every gateway.',
+    'With `identity: { store: true }` they are made in the store, sealed with the key-encryption key, where there are none: the first gateway would do the same.',
+    'Run it once, then give the folder, or the key-encryption key, to every gateway.',
   ],
   arguments: [],
   options: gatewayPlaceOptions,
@@ -21,10 +22,64 @@ const make = {
   ],
 } as const satisfies CommandDefinition;
 
+const take = {
+  kind: 'command',
+  name: 'import',
+  summary: 'gives the keys and authorities of a folder to the store',
+  description: [
+    'For gateways that had them in files (`identity.directory`, or the state folder of a single one) and are to have them in the store: the configuration says `identity: { store: true }` already. Running gateways go on; start them one after the other with that configuration, then remove the folder.',
+    'Refused while something rotates in the folder, where the store has an identity already, and where the gateways on it have another one.',
+  ],
+  arguments: [{ name: 'DIRECTORY', help: 'the folder with `signing-key.pem` and `ca`', required: true }],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy identity import /srv/upstreamproxy/identity --config gateway.yaml',
+      purpose: 'from a folder to the store',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const rewrap = {
+  kind: 'command',
+  name: 'rewrap',
+  summary:
+    'seals the identity in the store for the key-encryption keys of the configuration, and for no other',
+  description: [
+    'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again; then run this with a configuration that has the new key alone: what is written from then on, the old one opens no more. What it could open before, such as in a backup of the database, it still opens: after a leak of the key rotate the keys and authorities too.',
+    'A running gateway goes on with what it has, whatever key it was given.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy identity rewrap --config gateway.yaml',
+      purpose: 'the first and the last step of a change of the key',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
+const claim = {
+  kind: 'command',
+  name: 'claim',
+  summary: 'makes the keys and authorities of this configuration those of the gateways on its store',
+  description: [
+    'A gateway whose keys are in files starts on a database only with those of the gateways that were there before, even if they are gone. This says that they are replaced on purpose, such as after the loss of a state folder. Agents of the ones before are strangers to it.',
+  ],
+  arguments: [],
+  options: gatewayPlaceOptions,
+  examples: [
+    {
+      line: 'upstreamproxy identity claim --config gateway.yaml',
+      purpose: 'behind the loss of the keys of before',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const identityDefinition = {
   kind: 'group',
   name: 'identity',
   summary: 'what several gateways have in common: signing key and authorities',
   question: 'what about the identity of the gateways?',
-  actions: [make],
+  actions: [make, take, rewrap, claim],
 } as const satisfies GroupDefinition;

@@ -9,6 +9,7 @@ const next = {
   summary: 'begins a rotation: makes the key that will sign tokens',
   description: [
     'Writes `next-signing-key.pem`, mode 0600, into the state folder; one that is there is never overwritten. Gateways that run on the folder take what it signs within 15 s. It signs nothing yet.',
+    'With `identity: { store: true }` it is in a further version of the identity in the store, which every gateway takes within 2 s.',
     'Run it, and the other steps, as the user that the gateway runs as.',
   ],
   arguments: [],

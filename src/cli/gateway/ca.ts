@@ -3,15 +3,8 @@
 import { X509Certificate } from 'node:crypto';
 
 import type { GatewayConfig } from '../../gateway/config/config.ts';
-import { identityPlaces, interceptionFolder, serverFolder } from '../../gateway/identity-places.ts';
+import type { AuthorityName } from '../../gateway/identity/identity-document.ts';
 import { pinOf } from '../../agent/uplink/gateway-pin.ts';
-import {
-  makeNextAuthority,
-  publishedForMsMin,
-  retireAuthorities,
-  type RotatedAuthority,
-  switchAuthority,
-} from '../../pki/authority-rotation.ts';
 import { javaKeyStore } from '../../pki/java-key-store.ts';
 import { pemContents, splitPemCertificates } from '../../pki/pem.ts';
 import { pkcs12TrustStore } from '../../pki/pkcs12-trust-store.ts';
@@ -20,7 +13,9 @@ import { caDefinition } from '../commands/ca-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { jsonLine } from '../terminal/text-table.ts';
+import { type AuthorityRotation, rotationOf } from './authority-steps.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
+import { placesOfConfig } from './identity-access.ts';
 
 /** What is shown of a certificate instead of itself. */
 interface CertificateSummary {
@@ -62,6 +57,17 @@ function operatorsOwn({ tls }: GatewayConfig): ProxyError {
   );
 }
 
+/** Throws usage. */
+function named(
+  { server, peers }: { readonly server: boolean; readonly peers: boolean },
+  config: GatewayConfig,
+): AuthorityName {
+  if (server && peers) throw new ProxyError('usage', 'give --server or --peers, not both');
+  if (server && config.tls !== 'self') throw operatorsOwn(config);
+  if (server) return 'server';
+  return peers ? 'peers' : 'interception';
+}
+
 type ShowInput = Input<(typeof caDefinition)['actions'][0]>;
 
 async function show({ options: values }: ShowInput): Promise<number> {
@@ -70,9 +76,8 @@ async function show({ options: values }: ShowInput): Promise<number> {
   if (summary && format !== 'pem')
     throw new ProxyError('usage', 'a summary is text: leave --summary and --json away, or --format');
   const config = await gatewayOfOptions(values);
-  if (values.server && config.tls !== 'self') throw operatorsOwn(config);
-  const { server, interception } = identityPlaces(config);
-  const { certificatesPem: pem } = await (values.server ? server : interception).open(Date.now());
+  const place = (await placesOfConfig(config))[named(values, config)];
+  const { certificatesPem: pem } = await place.open(Date.now());
   process.stdout.write(
     summary
       ? summariesOf(pem)
@@ -85,33 +90,26 @@ async function show({ options: values }: ShowInput): Promise<number> {
 
 type RotationInput = Input<(typeof caDefinition)['actions'][1]>;
 
-/** The authority that is meant, and how long everyone needs to hear of its next certificate. Throws usage. */
-async function meant({
-  server,
-  ...place
-}: RotationInput['options']): Promise<RotatedAuthority & { readonly publishedForMs: number }> {
+/** Of the authority that is meant. Throws usage. */
+async function meant({ server, peers, ...place }: RotationInput['options']): Promise<AuthorityRotation> {
   const config = await gatewayOfOptions(place);
-  if (!server) return { ...interceptionFolder(config), publishedForMs: publishedForMsMin };
-  if (config.tls !== 'self') throw operatorsOwn(config);
-  // Running sessions are told when they renew their access token, which is not later than its end.
-  return { ...serverFolder(config), publishedForMs: config.limits.accessTokenLifetimeMs };
+  return rotationOf(config, named({ server, peers }, config));
 }
 
 async function next({ options }: RotationInput): Promise<number> {
-  const [made] = summariesOf(await makeNextAuthority(await meant(options), Date.now()));
+  const [made] = summariesOf(await (await meant(options)).next(Date.now()));
   if (made !== undefined) process.stdout.write(summaryText(made));
   return 0;
 }
 
 async function change({ options: values }: Input<(typeof caDefinition)['actions'][2]>): Promise<number> {
   const { 'at-once': atOnce, ...options } = values;
-  const { publishedForMs, ...authority } = await meant(options);
-  await switchAuthority(authority, { nowMs: Date.now(), atOnce, publishedForMs });
+  await (await meant(options)).switch(Date.now(), atOnce);
   return 0;
 }
 
 async function retire({ options }: RotationInput): Promise<number> {
-  const count = await retireAuthorities(await meant(options));
+  const count = await (await meant(options)).retire();
   process.stdout.write(`certificates that are published no more: ${String(count)}\n`);
   return 0;
 }

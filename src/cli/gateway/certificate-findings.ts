@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { RuleTrust } from '../../gateway/forward/rule-trust.ts';
 import { openIdentity } from '../../gateway/gateway-identity.ts';
-import { identityPlaces } from '../../gateway/identity-places.ts';
+import { identityPlaces } from '../../gateway/identity/identity-places.ts';
 import { checkCertificates } from '../../pki/pem.ts';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import { asProxyError } from '../../protocol/error.ts';
@@ -43,7 +43,7 @@ export async function certificateFindings(config: GatewayConfig, nowMs: number):
 
 /** What several gateways share has to be there and be taken by this one; what is a gateway's own is made at its first start. */
 async function sharedIdentityFindings(config: GatewayConfig, nowMs: number): Promise<readonly Finding[]> {
-  if (!config.identity.isGiven) return [];
+  if (config.identity.kind !== 'directory') return [];
   const { signingKey, interception, server } = identityPlaces(config);
   const wanted = [
     () => signingKey.read(),

@@ -144,7 +144,7 @@ async function gateway({ options: values, arguments: { drain: action } }: Gatewa
   const warn = (message: string): void => log('warn', message);
   for (const warning of configurationWarnings(config)) warn(warning);
   const wasClosed = protectProcess(warn);
-  const secrets = [config.credentials, config.upstream.proxy, config.storeAccess];
+  const secrets = [config.credentials, config.upstream.proxy, config.storeAccess, config.identity];
   const open = wasClosed ? undefined : openEnvironmentWarning(secrets);
   if (open !== undefined) warn(open);
   const made = identity === undefined ? [] : takeFiles(config);

@@ -25,7 +25,7 @@ function ownPlaces(config: GatewayConfig): readonly string[] {
   const files = store === undefined ? [] : [store, `${store}-wal`, `${store}-shm`];
   if (config.audit.file !== undefined) files.push(config.audit.file);
   // What the operator placed stays whose it is.
-  if (config.identity.isGiven) return [config.stateDirectory, ...files];
+  if (config.identity.kind !== 'own') return [config.stateDirectory, ...files];
   return [config.stateDirectory, config.certificateAuthority.directory, ...files];
 }
 

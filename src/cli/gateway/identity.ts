@@ -1,21 +1,78 @@
 // `upstreamproxy identity`: the keys and authorities that several gateways share.
 
-import { ownPlaces } from '../../gateway/identity-places.ts';
+import { resolve } from 'node:path';
+import type { GatewayConfig } from '../../gateway/config/config.ts';
+import { signingKeyOfDocument } from '../../gateway/identity/identity-document.ts';
+import { identityOfFiles } from '../../gateway/identity/identity-of-files.ts';
+import { identityPlaces, ownPlaces } from '../../gateway/identity/identity-places.ts';
+import { claimIdentity } from '../../gateway/identity/recorded-identity.ts';
+import type { SealedStore } from '../../gateway/identity/sealed-store.ts';
+import { publicOf } from '../../gateway/open-gateway-keys.ts';
+import { ProxyError } from '../../protocol/error.ts';
 import { identityDefinition } from '../commands/identity-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
+import { withSealed, withStore } from './identity-access.ts';
 
-async function make({ options }: Input<(typeof identityDefinition)['actions'][0]>): Promise<number> {
+type Options = Input<(typeof identityDefinition)['actions'][0]>;
+
+async function make({ options }: Options): Promise<number> {
   const config = await gatewayOfOptions(options);
+  const stored = await withSealed(config, async (sealed) => {
+    const { document } = await sealed.make();
+    return signingKeyOfDocument(document.signingKey).kid;
+  });
+  process.stdout.write(`kid ${stored ?? (await makeFiles(config))}\n`);
+  return 0;
+}
+
+async function makeFiles(config: GatewayConfig): Promise<string> {
   const { signingKey, interception, server, peers } = ownPlaces(config);
   const nowMs = Date.now();
   const { kid } = await signingKey.open();
   await interception.open(nowMs);
   await peers.open(nowMs);
   if (config.tls === 'self') await server.open(nowMs);
-  process.stdout.write(`kid ${kid}\n`);
+  return kid;
+}
+
+async function take({
+  options,
+  arguments: { DIRECTORY: directory },
+}: Input<(typeof identityDefinition)['actions'][1]>): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  const document = await identityOfFiles(resolve(directory), Date.now());
+  await sealedOnly(config, (sealed) => sealed.take(document));
+  process.stdout.write(`kid ${signingKeyOfDocument(document.signingKey).kid}\n`);
   return 0;
 }
 
-export const identityCommand = groupOf(identityDefinition, { make });
+async function rewrap({ options }: Options): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  const { version, keyIds } = await sealedOnly(config, (sealed) => sealed.rewrap());
+  process.stdout.write(`version ${version} is sealed for key ${keyIds.join(' and ')}\n`);
+  return 0;
+}
+
+async function claim({ options }: Options): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  if (config.identity.kind === 'store')
+    throw new ProxyError('usage', 'the identity of this configuration is in the store already');
+  const own = await publicOf(config, identityPlaces(config), 'read', Date.now());
+  await withStore(config, ({ identity }) => claimIdentity(identity, own));
+  return 0;
+}
+
+async function sealedOnly<T>(config: GatewayConfig, use: (sealed: SealedStore) => Promise<T>): Promise<T> {
+  if (config.identity.kind !== 'store')
+    throw new ProxyError(
+      'usage',
+      'the identity of this configuration is in files: write identity: { store: true, keyEncryptionKey: … }',
+    );
+  const done = await withSealed(config, async (sealed) => ({ result: await use(sealed) }));
+  if (done === undefined) throw new ProxyError('internal', 'an identity in the store was not opened');
+  return done.result;
+}
+
+export const identityCommand = groupOf(identityDefinition, { make, import: take, rewrap, claim });

@@ -1,6 +1,14 @@
 // `upstreamproxy keys`: the rotation of the key that signs session tokens and access tokens.
 
+import { identityFolder } from '../../gateway/identity/identity-places.ts';
 import {
+  nextSigningKey,
+  retiredSigningKey,
+  switchedSigningKey,
+} from '../../gateway/identity/identity-rotation.ts';
+import { createSigningKey } from '../../gateway/sessions/signing-key.ts';
+import {
+  acceptedForMsMin,
   makeNextSigningKey,
   retireSigningKey,
   switchSigningKey,
@@ -9,24 +17,38 @@ import { keysDefinition } from '../commands/keys-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
+import { withSealed } from './identity-access.ts';
 
 type NextInput = Input<(typeof keysDefinition)['actions'][0]>;
 
 async function next({ options: values }: NextInput): Promise<number> {
-  const { directory } = (await gatewayOfOptions(values)).identity;
-  process.stdout.write(`kid ${await makeNextSigningKey(directory)}\n`);
+  const config = await gatewayOfOptions(values);
+  const kid = await withSealed(config, async (sealed) => {
+    const { document } = await sealed.change(nextSigningKey(Date.now()));
+    return createSigningKey(document.signingKey.next?.key).kid;
+  });
+  process.stdout.write(`kid ${kid ?? (await makeNextSigningKey(identityFolder(config)))}\n`);
   return 0;
 }
 
 async function change({ options: values }: Input<(typeof keysDefinition)['actions'][1]>): Promise<number> {
-  const { directory } = (await gatewayOfOptions(values)).identity;
-  await switchSigningKey(directory, { nowMs: Date.now(), atOnce: values['at-once'] });
+  const config = await gatewayOfOptions(values);
+  const how = { nowMs: Date.now(), atOnce: values['at-once'] };
+  const stored = await withSealed(config, (sealed) =>
+    sealed.change(switchedSigningKey({ ...how, publishedForMs: acceptedForMsMin })),
+  );
+  if (stored === undefined) await switchSigningKey(identityFolder(config), how);
   return 0;
 }
 
 async function retire({ options: values }: NextInput): Promise<number> {
-  const { directory } = (await gatewayOfOptions(values)).identity;
-  const isRetired = await retireSigningKey(directory);
+  const config = await gatewayOfOptions(values);
+  const stored = await withSealed(config, async (sealed) => {
+    if ((await sealed.readOne()).document.signingKey.old === undefined) return false;
+    await sealed.change(retiredSigningKey);
+    return true;
+  });
+  const isRetired = stored ?? (await retireSigningKey(identityFolder(config)));
   process.stdout.write(isRetired ? 'the key of before is taken no more\n' : 'there is no key of before\n');
   return 0;
 }

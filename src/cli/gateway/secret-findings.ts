@@ -11,7 +11,7 @@ import type { Finding } from './place-findings.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export async function secretFindings(
-  { credentials, upstream, storeAccess, telemetry, admin }: GatewayConfig,
+  { credentials, upstream, storeAccess, telemetry, admin, identity }: GatewayConfig,
   environment: Environment,
 ): Promise<readonly Finding[]> {
   const sources = [
@@ -38,6 +38,12 @@ export async function secretFindings(
     });
   for (const [name, source] of Object.entries(telemetry?.otlp?.headers ?? {}))
     sources.push({ name: `of the header ${name}`, at: ['telemetry', 'otlp', 'headers', name], source });
+  if (identity.kind === 'store') {
+    const { keyEncryptionKey, nextKeyEncryptionKey } = identity;
+    for (const [key, source] of Object.entries({ keyEncryptionKey, nextKeyEncryptionKey }))
+      for (const found of sourcesIn(source, ['identity', key]))
+        sources.push({ name: `identity.${key}`, at: found.at, source: found.source });
+  }
   const findings: Finding[] = [];
   for (const { name, at, source } of sources) {
     const message = await sourceProblem(name, source, environment);

@@ -1,12 +1,12 @@
 // `upstreamproxy token issue`: a session token, signed by the gateway's own key.
 
-import { identityPlaces } from '../../gateway/identity-places.ts';
 import { issueSessionToken } from '../../gateway/sessions/token-issuer.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { tokenDefinition } from '../commands/token-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { gatewayOfOptions } from './gateway-configuration.ts';
+import { placesOfConfig } from './identity-access.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
 
 /** `name=value` pairs; a name that stands twice becomes a list. Values are strings. */
@@ -28,7 +28,7 @@ type IssueInput = Input<(typeof tokenDefinition)['actions'][0]>;
 async function issue({ options: values }: IssueInput): Promise<number> {
   const config = await gatewayOfOptions(values);
   const text = issueSessionToken({
-    key: await identityPlaces(config).signingKey.open(),
+    key: await (await placesOfConfig(config)).signingKey.open(),
     issuer: config.tokens.issuer,
     audience: config.tokens.audience,
     subject: values.subject,

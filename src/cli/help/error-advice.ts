@@ -79,6 +79,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   relay_port_in_use: 'Choose another port with --port, or 0 for any free one.',
   store_unavailable:
     'The message says what is wrong: the path, its owner, the disk, or the database. While PostgreSQL is away running sessions go on; new ones wait.',
+  identity_unusable:
+    'The message says whether the key-encryption key is another one, the row in the store is damaged or went back, or this gateway has keys of its own: `docs/reference/certificates.md`, "In the store", has each of them with what to do. Nothing is made in its place.',
   signing_key_unusable:
     'The key must be a file of mode 0600 that belongs to the user of the gateway. If it is lost, restore it from a backup: a new key ends all sessions.',
   audit_unavailable:

@@ -27,6 +27,7 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
   checkPorts(document, report);
   checkProxies(document, report);
   checkStore(document, report);
+  checkIdentity(document, report);
   checkCredentials(document.credentials ?? {}, report);
   for (const name of Object.keys(document.trust ?? {})) {
     if (!namePattern.test(name))
@@ -72,6 +73,40 @@ export function checkConfigDocument(document: GatewayConfigDocument, report: Rep
       );
     }
   }
+}
+
+/** Keys and authorities are in one place. */
+function checkIdentity(
+  { identity, certificateAuthority, store }: GatewayConfigDocument,
+  report: Report,
+): void {
+  if (identity === undefined) return;
+  const { directory, store: isStored, keyEncryptionKey, nextKeyEncryptionKey } = identity;
+  const at = ['identity'];
+  if ((directory === undefined) === (isStored === undefined))
+    report(at, 'keys and authorities are in one place; write exactly one of directory and store');
+  if (isStored === undefined) {
+    if (keyEncryptionKey !== undefined)
+      report(
+        [...at, 'keyEncryptionKey'],
+        'this opens what is in the store; write store: true too, or leave it away',
+      );
+    if (nextKeyEncryptionKey !== undefined)
+      report(
+        [...at, 'nextKeyEncryptionKey'],
+        'this opens what is in the store; write store: true too, or leave it away',
+      );
+    return;
+  }
+  if (keyEncryptionKey === undefined)
+    report(
+      at,
+      'what is in the store is sealed; write keyEncryptionKey: { file: path } with 32 random octets, as "openssl rand -base64 32" prints them',
+    );
+  if (certificateAuthority !== undefined)
+    report(['certificateAuthority'], 'the authority is in the store (identity); leave this away');
+  if (storeUrlOf(store) === 'sqlite::memory:')
+    report([...at, 'store'], 'a store in memory loses them at each start; name a store that lasts');
 }
 
 /** Who may steer the gateway, and from where. */

@@ -1,28 +1,58 @@
-// What the configuration says of the keys and authorities that several gateways share.
+// What the configuration says of the keys and authorities of a gateway, which several gateways share.
 
 import { join } from 'node:path';
+import type { CredentialSourceConfig } from '../credentials/sources/source-config.ts';
+import { sourceSettings } from '../credentials/sources/source-settings.ts';
+import type { IdentityDocument } from './identity-schema.ts';
+
+/** Where the signing key and the authorities are. */
+export type IdentityConfig =
+  /** In the state directory: the gateway makes them. */
+  | { readonly kind: 'own'; readonly directory: string }
+  /** The operator put them there, and no gateway makes any. */
+  | { readonly kind: 'directory'; readonly directory: string }
+  | {
+      readonly kind: 'store';
+      readonly keyEncryptionKey: CredentialSourceConfig;
+      /** Beside it while the key is changed. */
+      readonly nextKeyEncryptionKey?: CredentialSourceConfig;
+    };
 
 export interface IdentitySettings {
-  /** Where the signing key and the authorities are. `isGiven`: the operator put them there, and no gateway makes any. */
-  readonly identity: { readonly directory: string; readonly isGiven: boolean };
+  readonly identity: IdentityConfig;
   readonly certificateAuthority: { readonly directory: string };
 }
 
-interface IdentityDocument {
-  readonly identity?: { readonly directory: string } | undefined;
+export interface IdentityDocuments {
+  readonly identity?: IdentityDocument | undefined;
   readonly certificateAuthority?: { readonly directory: string } | undefined;
 }
 
+type Absolute = (path: string) => string;
+
 export function identitySettings(
-  { identity, certificateAuthority }: IdentityDocument,
-  {
-    absolute,
-    stateDirectory,
-  }: { readonly absolute: (path: string) => string; readonly stateDirectory: string },
+  { identity: document, certificateAuthority }: IdentityDocuments,
+  { absolute, stateDirectory }: { readonly absolute: Absolute; readonly stateDirectory: string },
 ): IdentitySettings {
-  const directory = identity === undefined ? stateDirectory : absolute(identity.directory);
+  const identity = identityConfig(document, { absolute, stateDirectory });
+  const directory = identity.kind === 'store' ? stateDirectory : identity.directory;
   return {
-    identity: { directory, isGiven: identity !== undefined },
+    identity,
     certificateAuthority: { directory: absolute(certificateAuthority?.directory ?? join(directory, 'ca')) },
+  };
+}
+
+function identityConfig(
+  document: IdentityDocument | undefined,
+  { absolute, stateDirectory }: { readonly absolute: Absolute; readonly stateDirectory: string },
+): IdentityConfig {
+  if (document === undefined) return { kind: 'own', directory: stateDirectory };
+  const { directory, keyEncryptionKey, nextKeyEncryptionKey: next } = document;
+  // The check has seen to it that one of them is there.
+  if (keyEncryptionKey === undefined) return { kind: 'directory', directory: absolute(directory ?? '') };
+  return {
+    kind: 'store',
+    keyEncryptionKey: sourceSettings(keyEncryptionKey, absolute),
+    ...(next === undefined ? {} : { nextKeyEncryptionKey: sourceSettings(next, absolute) }),
   };
 }

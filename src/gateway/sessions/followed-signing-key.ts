@@ -14,6 +14,8 @@ export interface FollowedSigningKeyOptions {
     open(): Promise<SigningKey>;
     /** Makes nothing. Throws `signing_key_unusable`. */
     read(): Promise<SigningKey>;
+    /** Calls the listener when there is something else to read. */
+    watch?(listener: () => void): void;
   };
   readonly log: (level: 'info' | 'error', message: string) => void;
 }
@@ -32,6 +34,7 @@ export class FollowedSigningKey implements SigningKey, AsyncDisposable {
     const onFault = (error: ProxyError): void => this.#tell(error);
     this.#repeated = new RepeatedLook({ look: () => this.#look(), intervalMs: lookIntervalMs, onFault });
     this.#repeated.start();
+    options.place.watch?.(() => void this.look());
   }
 
   /** Makes the key where its place does. Throws ProxyError `signing_key_unusable`. */

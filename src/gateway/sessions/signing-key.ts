@@ -69,11 +69,17 @@ export async function openSigningKey(directory: string): Promise<SigningKey> {
  */
 export async function readSigningKeys(directory: string): Promise<SigningKey> {
   const current = await readSigningKey(join(directory, signingKeyFile));
-  const others = new Map<string, KeyObject>();
+  const others: KeyObject[] = [];
   for (const name of [nextSigningKeyFile, oldSigningKeyFile]) {
     const publicKey = await readPublicKey(join(directory, name));
-    if (publicKey !== undefined) others.set(thumbprintOf(publicKey, name), publicKey);
+    if (publicKey !== undefined) others.push(publicKey);
   }
+  return signingKeyWith(current, others);
+}
+
+/** The key, with those that are accepted beside it. */
+export function signingKeyWith(current: SigningKey, accepted: readonly KeyObject[]): SigningKey {
+  const others = new Map(accepted.map((key) => [thumbprintOf(key, 'beside it'), key]));
   return {
     ...current,
     publicKeys: [current.publicKey, ...others.values()],
@@ -105,6 +111,15 @@ export async function readSigningKey(path: string): Promise<SigningKey> {
   } catch (error) {
     throw error instanceof ProxyError ? error : unusable(path, faultReason(error));
   }
+}
+
+/** The private half itself, to give it to a store. Throws `signing_key_unusable`. */
+export async function readPrivateKey(path: string): Promise<KeyObject> {
+  // What is wrong with it is said by the check.
+  await readSigningKey(path);
+  const key = await readKeyFile(path);
+  if (key === undefined) throw unusable(path, 'it is not there');
+  return key;
 }
 
 /** A key that lives in memory only, for tokens that need not outlive the process; a fresh one if none is given. */

@@ -235,6 +235,21 @@ export const sessionLimits = {
     'ca_key_unusable',
     'A key file is below 4 KB; a file without end must not be read.',
   ),
+  sealedIdentityBytesMax: fixedRow(
+    1 * MiB,
+    'identity_unusable',
+    'An identity in the store is 12 KB; who writes to the database must not fill the memory of all gateways.',
+  ),
+  identityLookIntervalMs: fixedRow(
+    1_000,
+    'identity_unusable',
+    'How often a gateway looks for another version of the identity in its store: one small question.',
+  ),
+  identityWritesMax: fixedRow(
+    5,
+    'identity_unusable',
+    'How often a step of a rotation begins again because somebody else changed the identity meanwhile.',
+  ),
   authorityCertificateBytesMax: fixedRow(
     1 * MiB,
     'ca_key_unusable',

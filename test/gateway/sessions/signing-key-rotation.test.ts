@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileS
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { embeddedConfig } from '../../../src/gateway/config/config.ts';
-import { identityPlaces } from '../../../src/gateway/identity-places.ts';
+import { identityPlaces } from '../../../src/gateway/identity/identity-places.ts';
 import { FollowedSigningKey } from '../../../src/gateway/sessions/followed-signing-key.ts';
 import { ownIssuer, verifySessionToken } from '../../../src/gateway/sessions/session-token.ts';
 import {

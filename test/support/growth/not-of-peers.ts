@@ -53,6 +53,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/gateway/sessions/signing-key-rotation.ts switchSigningKey',
     'src/gateway/sessions/followed-signing-key.ts FollowedSigningKey',
     'src/gateway/sessions/signing-key.ts openSigningKey',
+    'src/gateway/sessions/signing-key.ts readPrivateKey',
     'src/gateway/sessions/signing-key.ts readPublicKid',
     'src/gateway/sessions/signing-key.ts readSigningKey',
     'src/gateway/sessions/signing-key.ts readSigningKeys',
@@ -91,6 +92,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
     'src/cli/operator/audit-file.ts readAuditFile',
   ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
+  'a row of the store, of sealedIdentityBytesMax, and a key of 32 octets': ['src/gateway/identity/'],
   'files and names of our own folder, and messages about them': [
     'src/gateway/audit/spool/spool-delivery.ts gapMessage',
     'src/gateway/audit/spool/spool-segment.ts segmentNumberOf',

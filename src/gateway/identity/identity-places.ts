@@ -1,12 +1,12 @@
 // Where the signing key and the authorities of a gateway are, and how each of them is had.
 
 import { join } from 'node:path';
-import { openCertificateAuthority, readCertificateAuthority } from '../pki/authority-folder.ts';
-import type { CertificateAuthority } from '../pki/certificate-authority.ts';
-import { serverAuthority } from '../pki/server-identity.ts';
-import { ProxyError } from '../protocol/error.ts';
-import type { GatewayConfig } from './config/config.ts';
-import { openSigningKey, readSigningKeys, type SigningKey } from './sessions/signing-key.ts';
+import { openCertificateAuthority, readCertificateAuthority } from '../../pki/authority-folder.ts';
+import type { CertificateAuthority } from '../../pki/certificate-authority.ts';
+import { serverAuthority } from '../../pki/server-identity.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import type { GatewayConfig } from '../config/config.ts';
+import { openSigningKey, readSigningKeys, type SigningKey } from '../sessions/signing-key.ts';
 
 export interface AuthorityPlace {
   /** As messages name it. */
@@ -15,6 +15,8 @@ export interface AuthorityPlace {
   open(nowMs: number): Promise<CertificateAuthority>;
   /** Makes nothing. Throws ProxyError `ca_key_unusable`. */
   read(nowMs: number): Promise<CertificateAuthority>;
+  /** Calls the listener when there is something else to read; absent where only looking shows it. */
+  watch?(listener: () => void): void;
 }
 
 export interface SigningKeyPlace {
@@ -22,6 +24,8 @@ export interface SigningKeyPlace {
   open(): Promise<SigningKey>;
   /** Makes nothing. Throws ProxyError `signing_key_unusable`. */
   read(): Promise<SigningKey>;
+  /** Calls the listener when there is something else to read; absent where only looking shows it. */
+  watch?(listener: () => void): void;
 }
 
 /** All that several gateways have to have in common. */
@@ -48,36 +52,57 @@ export function interceptionFolder({ certificateAuthority }: Named): AuthorityFo
   return { directory: certificateAuthority.directory };
 }
 
-export function serverFolder({ identity }: Named): AuthorityFolder {
-  return { directory: join(identity.directory, 'server'), ...serverAuthority };
+export function serverFolder(config: Named): AuthorityFolder {
+  return { directory: join(identityFolder(config), 'server'), ...serverAuthority };
 }
 
 /** By it gateways know each other: what intercepts signs any name that a workload asks for. */
-function peersFolder({ identity }: Named): AuthorityFolder {
-  return { directory: join(identity.directory, 'peers'), name: 'peer-ca', commonName: 'upstreamproxy peers' };
+export function peersFolder(config: Named): AuthorityFolder {
+  return {
+    directory: join(identityFolder(config), 'peers'),
+    name: 'peer-ca',
+    commonName: 'upstreamproxy peers',
+  };
 }
 
-/** Those of the configuration. What the operator placed there is never made anew: a gateway that cannot read it must not start another. */
+/** Of an identity in files. */
+export function identityFolder({ identity }: Pick<Named, 'identity'>): string {
+  if (identity.kind === 'store') throw new ProxyError('internal', 'an identity in the store has no folder');
+  return identity.directory;
+}
+
+/** Those in files. What the operator placed there is never made anew: a gateway that cannot read it must not start another. */
 export function identityPlaces(config: Named): IdentityPlaces {
-  const { directory, isGiven } = config.identity;
-  return isGiven
-    ? {
-        signingKey: given({ open: () => readSigningKeys(directory), read: () => readSigningKeys(directory) }),
-        interception: given(authorityPlace(interceptionFolder(config), 'read')),
-        server: given(authorityPlace(serverFolder(config), 'read')),
-        peers: given(authorityPlace(peersFolder(config), 'read')),
-      }
-    : ownPlaces(config);
+  return config.identity.kind === 'own'
+    ? ownPlaces(config)
+    : readPlaces(
+        config,
+        'no gateway makes anything in identity.directory: see "upstreamproxy identity make"',
+      );
 }
 
-/** Those of the configuration, each made where it is missing. */
+/** The same, each made where it is missing. */
 export function ownPlaces(config: Named): IdentityPlaces {
-  const { directory } = config.identity;
+  const directory = identityFolder(config);
   return {
     signingKey: { open: () => openSigningKey(directory), read: () => readSigningKeys(directory) },
     interception: authorityPlace(interceptionFolder(config), 'make'),
     server: authorityPlace(serverFolder(config), 'make'),
     peers: authorityPlace(peersFolder(config), 'make'),
+  };
+}
+
+/** The same, none of them made; `hint` says what to do where a start finds nothing. */
+export function readPlaces(config: Named, hint: string): IdentityPlaces {
+  const directory = identityFolder(config);
+  return {
+    signingKey: given(
+      { open: () => readSigningKeys(directory), read: () => readSigningKeys(directory) },
+      hint,
+    ),
+    interception: given(authorityPlace(interceptionFolder(config), 'read'), hint),
+    server: given(authorityPlace(serverFolder(config), 'read'), hint),
+    peers: given(authorityPlace(peersFolder(config), 'read'), hint),
   };
 }
 
@@ -88,13 +113,12 @@ function authorityPlace({ directory, ...names }: AuthorityFolder, missing: 'make
 }
 
 /** Says what to do where a start finds nothing. */
-function given<Place extends { open(nowMs: number): Promise<unknown> }>(place: Place): Place {
+function given<Place extends { open(nowMs: number): Promise<unknown> }>(place: Place, hint: string): Place {
   const open = async (nowMs: number): Promise<unknown> => {
     try {
       return await place.open(nowMs);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      const hint = 'no gateway makes anything in identity.directory: see "upstreamproxy identity make"';
       throw new ProxyError(error.code, `${error.message} (${hint})`, { cause: error });
     }
   };

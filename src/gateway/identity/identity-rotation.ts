@@ -1,0 +1,110 @@
+// The steps of a rotation upon an identity that is a value: each gives what follows, or says why there is none.
+
+import { createPublicKey } from 'node:crypto';
+import { authorityOf, createPair } from '../../pki/certificate-authority.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import {
+  type AuthorityName,
+  authorityTitles,
+  type DocumentAuthority,
+  type IdentityDocument,
+  newSigningKey,
+} from './identity-document.ts';
+
+export interface ChangeOptions {
+  readonly nowMs: number;
+  readonly atOnce: boolean;
+  /** How long everyone needs to hear of what follows. */
+  readonly publishedForMs: number;
+}
+
+type Change = (document: IdentityDocument) => IdentityDocument;
+
+/** The next pair is published; it signs nothing yet. */
+export function nextAuthority(name: AuthorityName, nowMs: number): Change {
+  return changed(name, (authority) => {
+    if (authority.next !== undefined)
+      throw unusableAuthority('there is a next pair already: the rotation that it began goes first');
+    const { key, certificates } = createPair(nowMs, authorityTitles[name]);
+    return { ...authority, next: { key, certificate: certificates.join(''), madeMs: nowMs } };
+  });
+}
+
+/** The next pair signs; the certificates of before are published on. */
+export function switchedAuthority(
+  name: AuthorityName,
+  { nowMs, atOnce, publishedForMs }: ChangeOptions,
+): Change {
+  return changed(name, ({ certificates, next }) => {
+    if (next === undefined) throw unusableAuthority('there is no next pair: make it first');
+    // One that is not valid now would sign nothing.
+    authorityOf({ key: next.key, certificates: [next.certificate] }, nowMs);
+    const message = young(next.madeMs, { nowMs, publishedForMs });
+    if (!atOnce && message !== undefined)
+      throw unusableAuthority(`the next pair ${message}, running sessions may lack it`);
+    return { key: next.key, certificates: [...new Set([next.certificate, ...certificates])] };
+  });
+}
+
+/** The certificates of before are published no more. */
+export function retiredAuthority(name: AuthorityName): Change {
+  return changed(name, ({ key, certificates, next }) => {
+    if (next !== undefined)
+      throw unusableAuthority('the next pair has not taken its place yet: nothing is retired before');
+    return { key, certificates: certificates.slice(0, 1) };
+  });
+}
+
+/** What the next key signs is taken; it signs nothing yet. */
+export function nextSigningKey(nowMs: number): Change {
+  return (document) => {
+    if (document.signingKey.next !== undefined) throw unusableKey('there is a next key already');
+    return {
+      ...document,
+      signingKey: { ...document.signingKey, next: { key: newSigningKey(), madeMs: nowMs } },
+    };
+  };
+}
+
+/** The next key signs; what the one of before signed is taken on. */
+export function switchedSigningKey({ nowMs, atOnce, publishedForMs }: ChangeOptions): Change {
+  return (document) => {
+    const { key, next, old } = document.signingKey;
+    if (next === undefined) throw unusableKey('there is no next key: make it first');
+    if (old !== undefined) throw unusableKey('there is a key of an earlier rotation: retire it first');
+    const message = young(next.madeMs, { nowMs, publishedForMs });
+    if (!atOnce && message !== undefined)
+      throw unusableKey(`the next key ${message}, a gateway may not take what it signs`);
+    return { ...document, signingKey: { key: next.key, old: createPublicKey(key) } };
+  };
+}
+
+/** What the key of before signed is taken no more. */
+export const retiredSigningKey: Change = (document) => {
+  const { old: _, ...signingKey } = document.signingKey;
+  return { ...document, signingKey };
+};
+
+function changed(name: AuthorityName, change: (authority: DocumentAuthority) => DocumentAuthority): Change {
+  return (document) => ({
+    ...document,
+    authorities: { ...document.authorities, [name]: change(document.authorities[name]) },
+  });
+}
+
+function young(
+  madeMs: number,
+  { nowMs, publishedForMs }: { readonly nowMs: number; readonly publishedForMs: number },
+): string | undefined {
+  const ageMs = nowMs - madeMs;
+  if (ageMs >= publishedForMs) return undefined;
+  return `is ${Math.max(0, Math.floor(ageMs / 1000))} s old: until it is ${publishedForMs / 1000} s old`;
+}
+
+function unusableAuthority(message: string): ProxyError {
+  return new ProxyError('ca_key_unusable', message);
+}
+
+function unusableKey(message: string): ProxyError {
+  return new ProxyError('signing_key_unusable', message);
+}

@@ -1,0 +1,72 @@
+// The key-encryption key of an identity in the store: 32 octets that are not in the store, by which the data key of a version is wrapped.
+
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+
+const cipher = 'aes-256-gcm';
+const nonceBytes = 12;
+const tagBytes = 16;
+export const keyBytes = 32;
+
+/** Ciphertext with its tag, base64 both. */
+export interface Sealed {
+  readonly nonce: string;
+  readonly data: string;
+}
+
+/** AES-256-GCM under a fresh nonce; `bound` has to be the same again when it is opened. */
+export function seal(key: Uint8Array, plain: Uint8Array, bound: string): Sealed {
+  const nonce = randomBytes(nonceBytes);
+  const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
+  sealing.setAAD(Buffer.from(bound));
+  const data = Buffer.concat([sealing.update(plain), sealing.final(), sealing.getAuthTag()]);
+  return { nonce: nonce.toString('base64'), data: data.toString('base64') };
+}
+
+/** Undefined for another key, another `bound`, and whatever was changed: which of them it is cannot be known. */
+export function unseal(key: Uint8Array, { nonce, data }: Sealed, bound: string): Buffer | undefined {
+  const [iv, octets] = [Buffer.from(nonce, 'base64'), Buffer.from(data, 'base64')];
+  if (iv.length !== nonceBytes || octets.length < tagBytes) return undefined;
+  const opening = createDecipheriv(cipher, key, iv, { authTagLength: tagBytes });
+  opening.setAAD(Buffer.from(bound));
+  opening.setAuthTag(octets.subarray(-tagBytes));
+  const first = opening.update(octets.subarray(0, -tagBytes));
+  try {
+    return Buffer.concat([first, opening.final()]);
+  } catch {
+    return undefined;
+  } finally {
+    first.fill(0);
+  }
+}
+
+export interface KeyEncryptionKey {
+  /** Says which key it is, and nothing of it. */
+  readonly id: string;
+  wrap(dataKey: Uint8Array, bound: string): Sealed;
+  /** Undefined for what was not wrapped by it so. */
+  unwrap(wrapped: Sealed, bound: string): Buffer | undefined;
+}
+
+const forms = [
+  { form: /^[0-9A-Fa-f]{64}$/, encoding: 'hex' },
+  { form: /^[A-Za-z0-9+/]{43}=?$/, encoding: 'base64' },
+  { form: /^[A-Za-z0-9_-]{43}=?$/, encoding: 'base64url' },
+] as const;
+
+/** Of 32 octets as base64 or hexadecimal digits; undefined for any other text: a password would be guessed. */
+export function keyEncryptionKeyOf(text: string): KeyEncryptionKey | undefined {
+  const found = forms.find(({ form }) => form.test(text));
+  if (found === undefined) return undefined;
+  const octets = Buffer.from(text, found.encoding);
+  // One octet for all is what an empty volume or a careless example has.
+  if (octets.length !== keyBytes || new Set(octets).size < 8) return undefined;
+  const id = createHmac('sha256', octets).update('upstreamproxy identity key 1').digest('hex').slice(0, 16);
+  // Where the same key serves something else too, nothing of that opens here.
+  const wrapping = Buffer.from(hkdfSync('sha256', octets, '', 'upstreamproxy identity wrap 1', keyBytes));
+  octets.fill(0);
+  return {
+    id,
+    wrap: (dataKey, bound) => seal(wrapping, dataKey, bound),
+    unwrap: (wrapped, bound) => unseal(wrapping, wrapped, bound),
+  };
+}

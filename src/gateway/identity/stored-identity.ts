@@ -1,0 +1,130 @@
+// The identity of a gateway whose keys are in the store, followed: each version that is written there is taken without a restart, and nothing
+// that cannot be read, or went back, changes anything.
+
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { RepeatedLook } from '../../system/repeated-look.ts';
+import {
+  type AuthorityName,
+  authorityOfDocument,
+  type IdentityDocument,
+  signingKeyOfDocument,
+} from './identity-document.ts';
+import { type IdentityMark, wentBack } from './identity-mark.ts';
+import type { AuthorityPlace, IdentityPlaces, SigningKeyPlace } from './identity-places.ts';
+import { unusable } from './sealed-identity.ts';
+import type { OpenIdentity, SealedStore } from './sealed-store.ts';
+
+/** Every so many looks the whole row is read: after a failover the same version can be another one. */
+const looksToWhole = 30;
+/** What could not be opened is tried again after so many: its key may come from a program. */
+const looksToRetry = 15;
+
+export interface StoredIdentityOptions {
+  readonly sealed: SealedStore;
+  readonly mark: IdentityMark;
+  readonly log: (level: 'info' | 'error', message: string) => void;
+}
+
+export class StoredIdentity implements AsyncDisposable {
+  readonly #options: StoredIdentityOptions;
+  readonly #repeated: RepeatedLook;
+  readonly #listeners = new Set<() => void>();
+  #current: OpenIdentity;
+  #looks = 0;
+  #failed: { readonly version: number; readonly looks: number } | undefined;
+  /** Told once, and again when it is another one. */
+  #fault = '';
+
+  private constructor(options: StoredIdentityOptions, current: OpenIdentity) {
+    this.#options = options;
+    this.#current = current;
+    this.#repeated = new RepeatedLook({
+      look: () => this.#look(false),
+      intervalMs: defaultLimits.identityLookIntervalMs,
+      onFault: (error) => this.#tell(error),
+    });
+    this.#repeated.start();
+  }
+
+  /** Makes it where there is none and this gateway never had one. Throws `identity_unusable`, and what the store throws. */
+  static async open(options: StoredIdentityOptions): Promise<StoredIdentity> {
+    const { isNew, ...found } = await options.sealed.make();
+    if (isNew) options.log('info', 'the keys and authorities of the gateways were made in the store');
+    await options.mark.write({ id: found.document.id, version: found.version });
+    return new StoredIdentity(options, found);
+  }
+
+  get places(): IdentityPlaces {
+    const { signingKey, authority } = placesOf(() => this.#current.document);
+    const watch = (listener: () => void): void => void this.#listeners.add(listener);
+    return {
+      signingKey: { ...signingKey, watch },
+      interception: { ...authority('interception'), watch },
+      server: { ...authority('server'), watch },
+      peers: { ...authority('peers'), watch },
+    };
+  }
+
+  /** Looks now, at all of it. */
+  async look(): Promise<void> {
+    await this.#look(true).catch((error: unknown) => this.#tell(asProxyError(error)));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#repeated.close();
+  }
+
+  async #look(isWhole: boolean): Promise<void> {
+    const { sealed, mark, log } = this.#options;
+    const { id } = this.#current.document;
+    const had = { id, version: this.#current.version };
+    this.#looks++;
+    const version = await sealed.version();
+    const back = wentBack(had, version === undefined ? undefined : { id, version });
+    if (back !== undefined || version === undefined) throw unusable(back ?? '');
+    if (version === had.version && !isWhole && this.#looks % looksToWhole !== 0) return this.#good();
+    if (this.#failed?.version === version && !isWhole && this.#looks - this.#failed.looks < looksToRetry)
+      return;
+    const found = await sealed.read().catch((error: unknown) => {
+      this.#failed = { version, looks: this.#looks };
+      throw error;
+    });
+    this.#failed = undefined;
+    this.#good();
+    if (found === undefined || found.sealed === this.#current.sealed) return;
+    // Of another look that began before this one.
+    if (found.version < this.#current.version) return;
+    this.#current = found;
+    await mark.write({ id, version: found.version });
+    log('info', `version ${found.version} of the identity in the store was taken`);
+    for (const listener of this.#listeners) listener();
+  }
+
+  #good(): void {
+    this.#fault = '';
+  }
+
+  #tell({ code, message, retryAfterSeconds }: ProxyError): void {
+    // A store that is away is told where that is noticed.
+    if (code === 'store_unavailable' && retryAfterSeconds !== undefined) return;
+    if (message === this.#fault) return;
+    this.#fault = message;
+    this.#options.log('error', `${message}; the keys and authorities of before serve on`);
+  }
+}
+
+/** Of a document as it is when they are asked. */
+export function placesOf(current: () => IdentityDocument): {
+  readonly signingKey: SigningKeyPlace;
+  readonly authority: (name: AuthorityName) => AuthorityPlace;
+} {
+  const key = async () => signingKeyOfDocument(current().signingKey);
+  return {
+    signingKey: { open: key, read: key },
+    authority: (name) => {
+      const read = async (nowMs: number) => authorityOfDocument(current().authorities[name], nowMs);
+      return { label: `the store (${name})`, open: read, read };
+    },
+  };
+}

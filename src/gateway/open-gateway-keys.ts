@@ -1,0 +1,131 @@
+// The keys and authorities of a gateway, in files or in its store, and whether they are those of the other gateways on that store.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asProxyError } from '../protocol/error.ts';
+import type { IdentityStore } from '../store/gateway-store.ts';
+import { RepeatedLook } from '../system/repeated-look.ts';
+import type { GatewayConfig } from './config/config.ts';
+import type { IdentityConfig } from './config/identity-settings.ts';
+import { IdentityMark } from './identity/identity-mark.ts';
+import { identityPlaces, type IdentityPlaces, readPlaces } from './identity/identity-places.ts';
+import { type PublicIdentity, publicIdentityOf } from './identity/public-identity.ts';
+import { recordedIdentity, recordIdentity } from './identity/recorded-identity.ts';
+import { unusable } from './identity/sealed-identity.ts';
+import { SealedStore } from './identity/sealed-store.ts';
+import { StoredIdentity } from './identity/stored-identity.ts';
+import { openIdentityKeys } from './open-identity-keys.ts';
+import { signingKeyFile } from './sessions/signing-key.ts';
+
+/** Files change rarely, and the store has had it from the start. */
+const recordIntervalMs = 15_000;
+
+export interface GatewayKeysOptions {
+  readonly config: GatewayConfig;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: () => number;
+  readonly log: (level: 'info' | 'error', message: string) => void;
+  readonly stack: AsyncDisposableStack;
+  readonly isOnDuty: () => boolean;
+}
+
+export interface KeysStore {
+  readonly identity: IdentityStore;
+  /** Whether other gateways can be on it. */
+  readonly isShared: boolean;
+}
+
+export interface GatewayKeys {
+  readonly places: IdentityPlaces;
+  /** Looks now whether there is something else. */
+  look(): Promise<void>;
+}
+
+/** Throws `identity_unusable`, `ca_key_unusable` or `signing_key_unusable`. Ends with the stack. */
+export async function openGatewayKeys(options: GatewayKeysOptions, store: KeysStore): Promise<GatewayKeys> {
+  const { identity } = options.config;
+  if (identity.kind === 'store') return await openStored(identity, options, store);
+  if (!store.isShared) return { places: identityPlaces(options.config), look: () => Promise.resolve() };
+  return await openRecorded(options, store);
+}
+
+/** The identity of a configuration that is in the store, for who reads or changes it. */
+export async function openSealedStore(
+  identity: Extract<IdentityConfig, { readonly kind: 'store' }>,
+  options: Omit<GatewayKeysOptions, 'log' | 'isOnDuty'>,
+  store: IdentityStore,
+): Promise<{ readonly sealed: SealedStore; readonly mark: IdentityMark }> {
+  const keys = await openIdentityKeys(identity, options);
+  const mark = new IdentityMark(options.config.stateDirectory);
+  return { sealed: new SealedStore({ store, keys, mark, clock: options.clock }), mark };
+}
+
+async function openStored(
+  identity: Extract<IdentityConfig, { readonly kind: 'store' }>,
+  options: GatewayKeysOptions,
+  store: KeysStore,
+): Promise<GatewayKeys> {
+  const { config, log, stack } = options;
+  const { sealed, mark } = await openSealedStore(identity, options, store.identity);
+  if ((await store.identity.version()) === undefined) await requireNoFiles(config);
+  const stored = stack.use(await StoredIdentity.open({ sealed, mark, log }));
+  return { places: stored.places, look: () => stored.look() };
+}
+
+/** Agents of a gateway that had its keys in files would be strangers to it. */
+async function requireNoFiles({ stateDirectory }: GatewayConfig): Promise<void> {
+  const path = join(stateDirectory, signingKeyFile);
+  const isThere = await readFile(path).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+  );
+  if (isThere)
+    throw unusable(
+      `${path} is there, and the store has no identity yet: give it to the store by "upstreamproxy identity import", or make another one by "upstreamproxy identity make"`,
+    );
+}
+
+async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore): Promise<GatewayKeys> {
+  const { config, clock, log, stack, isOnDuty } = options;
+  const recorded = await recordedIdentity(identity);
+  const places =
+    recorded === undefined || config.identity.kind !== 'own'
+      ? identityPlaces(config)
+      : readPlaces(
+          config,
+          'the other gateways on this store have theirs, and none is made beside it: name the same "identity" as they do',
+        );
+  let seen = await publicOf(config, places, 'open', clock());
+  await recordIdentity(identity, seen);
+  const record = async (): Promise<void> => {
+    const now = await publicOf(config, places, 'read', clock());
+    if (!isOnDuty() || JSON.stringify(now) === JSON.stringify(seen)) return;
+    await recordIdentity(identity, now, seen);
+    seen = now;
+  };
+  let fault = '';
+  const onFault = (error: unknown): void => {
+    const { code, message } = asProxyError(error);
+    // What is wrong with a file is told by who follows it.
+    if (code !== 'identity_unusable' || message === fault) return;
+    fault = message;
+    log('error', message);
+  };
+  const repeated = stack.use(new RepeatedLook({ look: record, intervalMs: recordIntervalMs, onFault }));
+  repeated.start();
+  return { places, look: () => repeated.now() };
+}
+
+/** Makes what is missing where `how` is `open` and the places do. */
+export async function publicOf(
+  { tls }: Pick<GatewayConfig, 'tls'>,
+  { signingKey, interception, server }: IdentityPlaces,
+  how: 'open' | 'read',
+  nowMs: number,
+): Promise<PublicIdentity> {
+  return publicIdentityOf({
+    interception: await interception[how](nowMs),
+    signingKey: await signingKey[how](),
+    server: tls === 'self' ? await server[how](nowMs) : undefined,
+  });
+}

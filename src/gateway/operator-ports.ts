@@ -1,0 +1,16 @@
+// The ports that are for operators and for other gateways alone: nothing of a workload leads there.
+
+import { adminPlaces } from './config/admin-settings.ts';
+import type { GatewayConfig } from './config/config.ts';
+import type { LoopGuard } from './forward/loop-guard.ts';
+import { peerPorts } from './open-peers.ts';
+
+/** Known before they are open, so that no worker dials one of another process. */
+export function keepOperatorPorts(
+  { metrics, admin, peers }: GatewayConfig,
+  loops: LoopGuard,
+  workers: number,
+): void {
+  for (const place of [metrics, ...adminPlaces(admin?.listen), ...peerPorts(peers, workers)])
+    if (place !== undefined && place.port !== 0) loops.keepForOperators(place.address, place.port);
+}
