@@ -39,11 +39,11 @@ export async function moveStore(move: StoreMove): Promise<MoveOutcome> {
   const address = postgresAddress(move.to);
   const label = postgresLabel(address);
   await using stack = new AsyncDisposableStack();
-  const file = stack.adopt(await SqliteDatabase.open(from, 'full'), (one) => one.close());
+  const file = stack.use(await SqliteDatabase.open(from, 'full'));
   const earlier = moveMarkOf(file);
   if (earlier !== undefined && earlier.to !== label) throw movedError(from, earlier);
   if (earlier === undefined) migrateSqlite(file);
-  const database = stack.adopt(new PostgresDatabase(address, access), (one) => one.close());
+  const database = stack.use(new PostgresDatabase(address, access));
   await migratePostgres(database);
   const mark = earlier ?? { id: randomUUID(), to: label, atMs: move.nowMs };
   return await copy(move, { file, database, mark });
@@ -71,7 +71,7 @@ async function copy(
       check: async (read) => {
         endRead(file);
         if (numbers === undefined) return;
-        done = { kind: 'moved', sums: sums.sums(), numbers };
+        done = { kind: 'moved', sums: sums.sums, numbers };
         await checkFilled(done, read);
       },
     },

@@ -284,6 +284,7 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'discoveredHostsMax',
     'policyFilesMax',
     'policyPublishedBytesMax',
+    'backupLineBytesMax',
     'policyBindingClaimsMax',
     'trustFileBytesMax',
   ),

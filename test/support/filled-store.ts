@@ -57,7 +57,7 @@ export async function fillStore(store: Store, events: number): Promise<FilledSto
   await store.identity.write({ version: 1, sealed: odd });
   await fillAudit(store, events);
   const expected = await read(store);
-  const { sequence: changes } = await sessions.endingsSince(undefined);
+  const changes = await store.changes.newest();
   await store.close();
   return { changes, expected, read };
 }

@@ -1,6 +1,7 @@
 // `upstreamproxy store`, as a definition.
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
+import { gatewayPlaceOptions } from './gateway-place-options.ts';
 
 const copy = {
   kind: 'command',
@@ -33,10 +34,53 @@ const copy = {
   ],
 } as const satisfies CommandDefinition;
 
+const backup = {
+  kind: 'command',
+  name: 'backup',
+  summary: 'writes the store into a new file, as it is at one moment, also while gateways run',
+  description: [
+    'The file is JSON lines of mode 0600, the same for SQLite and PostgreSQL. It has no token and no key in plain, but all of the audit. Of PostgreSQL a role that may only read will do.',
+  ],
+  arguments: [{ name: 'FILE', help: 'that is made', required: true, takes: 'path' }],
+  options: gatewayPlaceOptions,
+  examples: [
+    { line: 'upstreamproxy store backup state.backup --config gateway.yaml', purpose: 'before an upgrade' },
+  ],
+} as const satisfies CommandDefinition;
+
+const restore = {
+  kind: 'command',
+  name: 'restore',
+  summary: 'brings a backup back into an empty store of either kind',
+  description: [
+    'A backup does not know what happened since: sessions that ended would live, tokens that were used would be fresh. Say by --audit what is known of that time, or by --end-all that nothing of the backup goes on.',
+  ],
+  arguments: [{ name: 'FILE', help: 'that store backup has written', required: true, takes: 'path' }],
+  options: {
+    ...gatewayPlaceOptions,
+    audit: {
+      kind: 'repeated',
+      each: 'path',
+      placeholder: 'FILE',
+      help: 'the audit since the backup as JSON lines: what ended, was used or taken back stays so',
+    },
+    'end-all': {
+      kind: 'flag',
+      help: 'revokes every session, grant and token of an operator that the backup has',
+    },
+  },
+  examples: [
+    {
+      line: 'upstreamproxy store restore state.backup --config gateway.yaml --audit audit.jsonl',
+      purpose: 'with the file that the gateway wrote beside its store (audit.file)',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const storeDefinition = {
   kind: 'group',
   name: 'store',
-  summary: 'moves the state of a gateway to another store',
+  summary: 'moves the state of a gateway to another store, keeps it and brings it back',
   question: 'what about the store?',
-  actions: [copy],
+  actions: [copy, backup, restore],
 } as const satisfies GroupDefinition;

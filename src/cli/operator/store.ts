@@ -3,12 +3,15 @@
 import { loadGatewayConfig } from '../../gateway/config/config.ts';
 import { storeAccessOf, type StoreSettings } from '../../gateway/config/store-settings.ts';
 import { ProxyError } from '../../protocol/error.ts';
+import { backUpStore, type Restored, restoreStore } from '../../store/backup-store.ts';
 import { moveStore } from '../../store/move-store.ts';
 import { storeDefinition } from '../commands/store-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { groupOf } from '../terminal/command.ts';
 import { printableText } from '../terminal/text-table.ts';
 import { workloadEnvironment } from '../terminal/workload-environment.ts';
+import { type LaterAudit, readLaterFacts } from './later-facts.ts';
 import { rowsLine, terminalProgress } from './row-line.ts';
 
 type Actions = (typeof storeDefinition)['actions'];
@@ -46,4 +49,55 @@ async function copy({ arguments: { FROM, TO } }: Input<Actions[0]>): Promise<num
   return 0;
 }
 
-export const storeCommand = groupOf(storeDefinition, { copy });
+async function backup({ options, arguments: { FILE: file } }: Input<Actions[1]>): Promise<number> {
+  const config = await gatewayOfOptions(options);
+  const access = await storeAccessOf(config, workloadEnvironment(process.env));
+  const progress = terminalProgress();
+  const nowMs = Date.now();
+  const sums = await backUpStore({
+    store: config.store,
+    access,
+    file,
+    nowMs,
+    onProgress: progress.show,
+  }).finally(() => progress.end());
+  process.stdout.write(`wrote ${printableText(file)}: ${rowsLine(sums)}\n`);
+  return 0;
+}
+
+async function restore({ options, arguments: { FILE: file } }: Input<Actions[2]>): Promise<number> {
+  const { audit = [], 'end-all': endsAll } = options;
+  if (audit.length === 0 && !endsAll)
+    throw new ProxyError(
+      'usage',
+      'what happened since the backup? --audit FILE says it, or --end-all ends all that the backup has',
+    );
+  const config = await gatewayOfOptions(options);
+  const access = await storeAccessOf(config, workloadEnvironment(process.env));
+  const nowMs = Date.now();
+  const later = await readLaterFacts(audit, { endsAll, nowMs });
+  const progress = terminalProgress();
+  const place = { store: config.store, access, file, nowMs, onProgress: progress.show };
+  const restored = await restoreStore(place, later.facts).finally(() => progress.end());
+  process.stdout.write(restoredText(restored, later));
+  return 0;
+}
+
+function restoredText({ madeMs, sums, asserted }: Restored, { policies, throughMs }: LaterAudit): string {
+  const made = new Date(madeMs).toISOString();
+  const { sessions, tokens, grants, operators, living } = asserted;
+  const lines = [
+    `brought back: ${rowsLine(sums)}`,
+    `as of ${made}; asserted again: ${sessions} sessions ended, ${tokens} tokens used, ${grants} requests and grants closed, ${operators} tokens of operators revoked`,
+    ...(living === 0 ? [] : [`${living} sessions live`]),
+    throughMs === undefined
+      ? `session tokens that were used since ${made} by sessions that are not in the backup can be used once more until they expire; \`keys switch --at-once\` and \`keys retire\` end all that are out`
+      : `what happened after ${new Date(throughMs).toISOString()} is not known here: tokens that were used later can be used once more`,
+    ...(policies === 0
+      ? []
+      : [`${policies} versions of policies were published since, and are to be published again`]),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+export const storeCommand = groupOf(storeDefinition, { copy, backup, restore });

@@ -4,6 +4,7 @@ import type { Principal } from '../../policy/decision.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import type { SessionResponse } from '../../protocol/session-messages.ts';
+import type { SessionRecord } from '../../store/store.ts';
 import { type AccessTokenIssuer, issueAccessToken } from './session-access-token.ts';
 import { type LivingSession, principalOf } from './session-authenticator.ts';
 import { linkKeysOf, type SigningKey } from './signing-key.ts';
@@ -59,4 +60,10 @@ export function sessionResponse(
     ...(facts.gatewayCa === undefined ? {} : { gateway_ca: facts.gatewayCa }),
     link_keys: linkKeysOf(signingKey),
   };
+}
+
+/** For the audit. By those of the token a store that is brought back from a backup knows that it was used since. */
+export function enrolmentFactsOf(session: SessionRecord): Readonly<Record<string, unknown>> {
+  const { claims, posture, agentVersion, tokenKey, tokenExpiresMs } = session;
+  return { claims, posture, agentVersion, tokenKey, tokenExpires: new Date(tokenExpiresMs).toISOString() };
 }

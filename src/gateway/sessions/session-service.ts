@@ -26,7 +26,7 @@ import {
   type VerifiedToken,
 } from './session-token.ts';
 import { SessionWatch, type EndedListener } from './session-watch.ts';
-import { type Responding, type SessionFacts, sessionResponse } from './session-response.ts';
+import { type Responding, type SessionFacts, sessionResponse, enrolmentFactsOf } from './session-response.ts';
 import type { SigningKey } from './signing-key.ts';
 
 export interface SessionServiceOptions {
@@ -238,7 +238,7 @@ export class SessionService implements AsyncDisposable {
     superseded: readonly string[],
     agentSession: string | undefined,
   ): Promise<void> {
-    const { id, principalId, claims, posture, agentVersion } = session;
+    const { id, principalId } = session;
     for (const earlier of superseded) {
       await this.#audit.record({
         ...stepOf(input),
@@ -254,9 +254,7 @@ export class SessionService implements AsyncDisposable {
       sessionId: id,
       principal: principalId,
       details: {
-        claims,
-        posture,
-        agentVersion,
+        ...enrolmentFactsOf(session),
         ...(agentSession === undefined ? {} : { agentSession }),
         ...(superseded.length > 0 ? { superseded } : {}),
       },

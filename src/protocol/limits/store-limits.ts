@@ -1,6 +1,6 @@
 // The store on PostgreSQL.
 
-import { fixedRow, row } from './limit-row.ts';
+import { fixedRow, MiB, row } from './limit-row.ts';
 
 export const storeLimits = {
   storeConnectionsMax: fixedRow(
@@ -92,5 +92,10 @@ export const storeLimits = {
     86_400_000,
     'store_unavailable',
     'How long the store knows a spool that is delivered: somebody may be about to deliver it again.',
+  ),
+  backupLineBytesMax: fixedRow(
+    128 * MiB,
+    'config_invalid',
+    'A row of a backup: the files of one policy are the longest. More is no backup of ours, and would fill the memory.',
   ),
 };

@@ -9,15 +9,18 @@ export interface RowProgress {
 }
 
 export function countedSource(
-  { numbers, batches }: RowSource,
+  source: RowSource,
   sums: RowSums,
   onProgress: (progress: RowProgress) => void = () => {},
 ): RowSource {
   return {
-    numbers,
+    // Asked each time: some are known when all is read.
+    get numbers() {
+      return source.numbers;
+    },
     batches: async function* (): AsyncGenerator<RowBatch> {
       let progress: RowProgress = { table: '', rows: 0 };
-      for await (const batch of batches()) {
+      for await (const batch of source.batches()) {
         sums.add(batch);
         const { table, rows } = batch;
         progress = { table, rows: rows.length + (progress.table === table ? progress.rows : 0) };

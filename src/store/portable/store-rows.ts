@@ -1,6 +1,6 @@
 // All rows of a store as a stream of batches, whatever its engine, and the sums by which two such streams are compared.
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { ProxyError } from '../../protocol/error.ts';
 import { portableTables } from './portable-tables.ts';
 
@@ -46,32 +46,36 @@ export interface TableSum {
 /** By the names of the tables; one without rows is not there. */
 export type TableSums = ReadonlyMap<string, TableSum>;
 
+/** Sums do not depend on the order of rows. */
 export class RowSums {
-  readonly #tables = new Map<string, { rows: number; readonly hash: Hash }>();
+  readonly #tables = new Map<string, { rows: number; sum: bigint }>();
 
   add({ table, columns, rows }: RowBatch): void {
     if (rows.length === 0) return;
-    let sum = this.#tables.get(table);
-    if (sum === undefined) {
-      sum = { rows: 0, hash: createHash('sha256').update(JSON.stringify(columns)) };
-      this.#tables.set(table, sum);
+    let held = this.#tables.get(table);
+    if (held === undefined) this.#tables.set(table, (held = { rows: 0, sum: 0n }));
+    held.rows += rows.length;
+    for (const row of rows) {
+      const hash = createHash('sha256')
+        .update(JSON.stringify([columns, row]))
+        .digest('hex');
+      held.sum = (held.sum + BigInt(`0x${hash}`)) % modulus;
     }
-    sum.rows += rows.length;
-    for (const row of rows) sum.hash.update(`${JSON.stringify(row)}\n`);
   }
 
-  /** Once, at the end. */
-  sums(): TableSums {
+  get sums(): TableSums {
     return new Map(
-      [...this.#tables].map(([table, { rows, hash }]) => [table, { rows, digest: hash.digest('hex') }]),
+      [...this.#tables].map(([table, { rows, sum }]) => [table, { rows, digest: sum.toString(16) }]),
     );
   }
 }
 
+const modulus = 2n ** 256n;
+
 async function sumsOf(read: AsyncIterable<RowBatch>): Promise<TableSums> {
   const sums = new RowSums();
   for await (const batch of read) sums.add(batch);
-  return sums.sums();
+  return sums.sums;
 }
 
 /** That a store was filled with what was read. Throws ProxyError `store_unavailable`. */

@@ -25,7 +25,7 @@ export interface Statements {
 /** What a transaction that is refused for another one waits before it begins again; the last one gives up. */
 const conflictDelaysMs = [5, 20, 80];
 
-export class PostgresDatabase implements Statements {
+export class PostgresDatabase implements Statements, AsyncDisposable {
   readonly label: string;
   readonly #limits: Limits;
   readonly #pool: Pool;
@@ -137,6 +137,10 @@ export class PostgresDatabase implements Statements {
   /** Waits for the statements that run, and for a server that says nothing no longer than a while. Closing twice is harmless. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {

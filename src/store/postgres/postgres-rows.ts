@@ -3,13 +3,26 @@
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { batchRowsOf, type PortableTable, portableTables } from '../portable/portable-tables.ts';
-import type { Cell, RowBatch, StoreFill, StoreNumbers } from '../portable/store-rows.ts';
+import type { Cell, RowBatch, RowSource, StoreFill, StoreNumbers } from '../portable/store-rows.ts';
 import { notEmpty, unknownColumn } from '../portable/unfit-store.ts';
 import { damagedColumn, integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import type { PostgresDatabase, ScriptRun, Values } from './postgres-database.ts';
 
 /** Which store the state was copied from, so that a copy that is there is not taken for another one. */
 const originTable = 'store_origin';
+
+/** Gives the store as it is at one moment to `body`, however long that takes and whatever others write meanwhile. */
+export function readPostgres<T>(
+  database: PostgresDatabase,
+  body: (source: RowSource) => Promise<T>,
+): Promise<T> {
+  return database.script(defaultLimits.storeMigrationTimeoutMs, async (run) => {
+    await run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await waitForOtherSide(run);
+    const numbers = await numbersOf(run);
+    return await body({ numbers, batches: () => allBatches(run) });
+  });
+}
 
 /**
  * Fills an empty store in one transaction: until its commit nobody sees or writes anything of it, and a cut leaves it empty. `already`: it was

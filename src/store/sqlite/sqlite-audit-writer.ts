@@ -62,7 +62,7 @@ export function writeAudit(database: SqliteDatabase, { records, holder }: AuditB
 }
 
 /** No event so far is of a later time; one such mark in ten seconds is enough, and one when the latest event is gone. */
-function markTime(database: SqliteDatabase): void {
+export function markTime(database: SqliteDatabase): void {
   database.run(
     `INSERT INTO audit_mark (sequence, high_ms)
      SELECT (SELECT max(sequence) FROM audit), high.ms FROM (SELECT max(time_ms) AS ms FROM audit) AS high

@@ -14,7 +14,7 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 type Parameters = Readonly<Record<string, SQLInputValue>>;
 
 /** A connection whose every failure is ProxyError `store_unavailable`. */
-export class SqliteDatabase {
+export class SqliteDatabase implements Disposable {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #path: string;
@@ -95,16 +95,21 @@ export class SqliteDatabase {
       this.#attempt('written', () => this.#database.exec('COMMIT'));
       return result;
     } catch (error) {
-      this.#rollback();
+      this.undo();
       throw error;
     }
   }
 
-  #rollback(): void {
+  /** Undoes the transaction, if there is one. */
+  undo(): void {
     // A failed statement may already have ended the transaction (a full disk does), and then there is nothing to undo.
     if (this.#database.isOpen && this.#database.isTransaction) {
       this.#attempt('written', () => this.#database.exec('ROLLBACK'));
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   close(): void {

@@ -6,8 +6,11 @@ import {
   portableText,
   type RowBatch,
   type RowSource,
+  type StoreFill,
   type StoreNumbers,
 } from '../portable/store-rows.ts';
+import { notEmpty, unknownColumn } from '../portable/unfit-store.ts';
+import { markTime } from './sqlite-audit-writer.ts';
 import { damagedColumn, integerOf, textOf } from '../stored-row.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 
@@ -37,7 +40,9 @@ function numbersOf(database: SqliteDatabase): StoreNumbers {
     const row = database.get('SELECT seq FROM sqlite_sequence WHERE name = :table', { table });
     return row === undefined ? 0 : integerOf(row, 'seq');
   };
-  return { changes: last('session_ending'), auditSequence: last('audit') };
+  const counter = database.get('SELECT value FROM change_counter');
+  const counted = counter === undefined ? 0 : integerOf(counter, 'value');
+  return { changes: Math.max(counted, last('session_ending')), auditSequence: last('audit') };
 }
 
 function* batchesOf(database: SqliteDatabase, table: PortableTable): Generator<RowBatch> {
@@ -67,4 +72,46 @@ function cellOf(row: Row, column: string): Cell {
   if (typeof value === 'string') return portableText(value);
   if (typeof value === 'number' || value === null) return value;
   throw damagedColumn(column);
+}
+
+/** Fills an empty store in one transaction; a throw leaves it empty. Throws as `StoreFill` says, and ProxyError `store_unavailable`. */
+export async function fillSqlite(database: SqliteDatabase, { begin, check }: StoreFill): Promise<void> {
+  database.script('BEGIN IMMEDIATE');
+  try {
+    for (const { name } of tablesHere)
+      if (database.get(`SELECT 1 AS found FROM ${name} LIMIT 1`) !== undefined) throw notEmpty(name);
+    const source = begin();
+    for await (const batch of source.batches()) insert(database, batch);
+    setNumbers(database, source.numbers);
+    await check({ numbers: numbersOf(database), batches: () => allBatches(database) });
+    database.script('COMMIT');
+  } catch (error) {
+    database.undo();
+    throw error;
+  }
+}
+
+function insert(database: SqliteDatabase, { table, columns, rows }: RowBatch): void {
+  const known = tablesHere.find(({ name }) => name === table);
+  if (known === undefined) return;
+  const stored = new Set(columnsOf(database, known));
+  const strange = columns.find((column) => !stored.has(column));
+  if (strange !== undefined) throw unknownColumn(table, strange);
+  const places = columns.map(() => '?').join(', ');
+  const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`;
+  for (const row of rows)
+    database.insert(sql, ...row.map((cell) => (typeof cell === 'boolean' ? Number(cell) : cell)));
+  // As whoever stores a batch of events does.
+  if (table === 'audit') markTime(database);
+}
+
+function setNumbers(database: SqliteDatabase, { changes, auditSequence }: StoreNumbers): void {
+  database.run('UPDATE change_counter SET value = :changes', { changes });
+  for (const [name, seq] of [
+    ['session_ending', changes],
+    ['audit', auditSequence],
+  ] as const) {
+    database.run('DELETE FROM sqlite_sequence WHERE name = :name', { name });
+    database.run('INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)', { name, seq });
+  }
 }

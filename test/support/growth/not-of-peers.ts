@@ -90,6 +90,7 @@ export const notOfPeers: Readonly<Record<string, readonly string[]>> = {
   "an operator's run over a whole audit, off the path of any request; its readers of paths have cases": [
     'src/cli/operator/asked-time.ts askedTime',
     'src/cli/operator/audit-file.ts readAuditFile',
+    'src/cli/operator/later-facts.ts readLaterFacts',
   ],
   'a record that we wrote ourselves, of recordBytesMax': ['src/protocol/spool-record.ts readRecord'],
   'a row of the store, of sealedIdentityBytesMax, and a key of 32 octets': ['src/gateway/identity/'],

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openStore } from '../../../src/store/open-store.ts';
+import { readLaterFacts } from '../../../src/cli/operator/later-facts.ts';
+import { mustRun, runCommand } from '../../support/command.ts';
+import { fillStore } from '../../support/filled-store.ts';
+import { launcher } from '../../support/program.ts';
+import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
+import { newSession } from '../../conformance/new-session.ts';
+
+function event(action: string, sessionId: string | undefined, details?: Readonly<Record<string, unknown>>) {
+  return {
+    v: 1,
+    id: `${action} ${sessionId}`,
+    time: '2026-01-02T03:04:05.000Z',
+    kind: 'session',
+    action,
+    traceId: 't',
+    verdict: 'info',
+    message: 'so it was',
+    sessionId,
+    details,
+  };
+}
+
+const later = [
+  event('enrolled', 'new', { tokenKey: 'since', tokenExpires: '2030-01-01T00:00:00.000Z' }),
+  event('enrolled', 'waits', { tokenKey: 'waits', tokenExpires: '2030-01-01T00:00:00.000Z' }),
+  event('committed', 'new'),
+  event('revoked', 'living'),
+  event('access_revoked', 'living', { id: 'r' }),
+  event('access_denied', 'living', { id: 's' }),
+  event('access_granted', 'living', { id: 's' }),
+  event('operator_token_revoked', undefined, { id: 't' }),
+  event('policy_published', undefined),
+];
+
+async function place(
+  root: string,
+  name: string,
+): Promise<{ readonly config: string; readonly store: string }> {
+  const config = join(root, `${name}.yaml`);
+  await writeFile(config, `stateDirectory: ${name}\npolicy: policy.yaml\npublicNames: [localhost]\n`);
+  return { config, store: `sqlite:${join(root, name, 'state.db')}` };
+}
+
+test('what the audit says of later is read: what ended, was used, was taken back', () =>
+  withTemporaryDirectory(async (root) => {
+    const file = join(root, 'audit.jsonl');
+    await writeFile(file, later.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    const { facts, policies, throughMs } = await readLaterFacts([file], { endsAll: false, nowMs: 1 });
+    const atMs = Date.parse('2026-01-02T03:04:05.000Z');
+    assert.deepEqual(
+      facts.endedSessions,
+      new Map([['living', { state: 'revoked', reason: 'so it was', atMs }]]),
+    );
+    assert.deepEqual([...facts.usedTokens.keys()], ['since']);
+    assert.deepEqual(facts.committed, new Map([['new', atMs]]));
+    assert.deepEqual(facts.closedAccess, new Map([['r', 'revoked']]));
+    assert.deepEqual(facts.revokedOperators, new Map([['t', atMs]]));
+    assert.deepEqual([policies, throughMs], [1, atMs]);
+  }));
+
+test('a backup is made and brought back by commands, which say what a backup cannot know', () =>
+  withTemporaryDirectory(async (root) => {
+    await writeFile(join(root, 'policy.yaml'), 'rules: []\n');
+    const [from, to] = [await place(root, 'from'), await place(root, 'to')];
+    await fillStore(await openStore(from.store), 5);
+    const [file, audit] = [join(root, 'backup'), join(root, 'audit.jsonl')];
+    await writeFile(audit, later.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    const wrote = await mustRun(launcher, ['store', 'backup', file, '--config', from.config]);
+    assert.match(wrote, /^wrote [^\n]*: 3 sessions, 2 used tokens, 5 events, \d+ rows in all\n$/);
+    const unsaid = await runCommand(launcher, ['store', 'restore', file, '--config', to.config]);
+    assert.match(
+      unsaid.stderr,
+      /^upstreamproxy: what happened since the backup\? --audit FILE[^\n]*\[usage\]\n$/,
+    );
+    const said = await mustRun(launcher, ['store', 'restore', file, '--config', to.config, '--audit', audit]);
+    assert.match(
+      said,
+      /asserted again: 1 sessions ended, 1 tokens used, 1 requests and grants closed, 1 tokens of operators revoked/,
+    );
+    assert.match(said, /\n1 sessions live\nwhat happened after 2026-01-02T03:04:05\.000Z is not known here/);
+    assert.match(said, /\n1 versions of policies were published since/);
+    {
+      await using store = await openStore(to.store);
+      assert.equal((await store.sessions.find('living'))?.state, 'revoked');
+      const outcome = await store.sessions.enrol(newSession('x', { tokenKey: 'since' }), {
+        enrolmentsPerTokenMax: 9,
+      });
+      assert.equal(outcome.kind, 'token_consumed');
+    }
+    const again = await runCommand(launcher, ['store', 'restore', file, '--config', to.config, '--end-all']);
+    assert.match(again.stderr, /is not empty: session has rows; name a new one \[config_invalid\]\n$/);
+    const strange = await runCommand(launcher, ['store', 'copy', to.config, from.config]);
+    assert.match(strange.stderr, /FROM is a SQLite store, and TO is one on PostgreSQL \[usage\]\n$/);
+  }));
