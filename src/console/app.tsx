@@ -1,22 +1,22 @@
 // Log-in, and behind it the views.
 
 import { type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
-import type { OutputOf } from '../api/admin/routes.ts';
-import { AdminClient } from './api/admin-client.ts';
+import type { AdminClient, Fetch } from './api/admin-client.ts';
+import { endSession, enterBySession, enterByToken, type LoggedIn } from './api/enter.ts';
 import { exchangeSecret } from './api/log-in-by-link.ts';
 import { EventFeed } from './api/event-feed.ts';
 import { Login } from './login.tsx';
 import { KeptDraft } from './parts/kept-draft.ts';
+import { watchAttention } from './parts/attention.ts';
 import { DeskContext } from './parts/operator.ts';
 import { Shell } from './shell.tsx';
 
 /** Of this tab alone, and gone with it. */
 const tokenKey = 'upstreamproxy.operator';
 
-interface LoggedIn {
-  readonly client: AdminClient;
-  readonly who: OutputOf<'who'>;
-}
+const isAttended = watchAttention(window);
+
+const ask: Fetch = (...asked) => fetch(...asked);
 
 export function App({ secret }: { readonly secret: string | undefined }): ReactElement {
   const [operator, setOperator] = useState<LoggedIn>();
@@ -34,20 +34,19 @@ export function App({ secret }: { readonly secret: string | undefined }): ReactE
   const enterByLink = async (one: string): Promise<void> => {
     // Once: a second use ends the log-in.
     setLink(undefined);
-    await enter((await exchangeSecret(one, (...asked) => fetch(...asked))).token);
+    await enter((await exchangeSecret(one, ask)).token);
+  };
+  const needs = { fetch: ask, isAttended, leave };
+  const take = (found: LoggedIn): void => {
+    current.current?.close();
+    current.current = found.client;
+    setReason('');
+    setOperator(found);
   };
   const enter = async (token: string): Promise<void> => {
-    current.current?.close();
-    const client = new AdminClient({
-      token,
-      fetch: (...asked) => fetch(...asked),
-      onUnknown: () => leave('The token is not known, has expired, or was revoked.'),
-    });
-    current.current = client;
-    const who = await client.get('who', '/v1/who');
+    const found = await enterByToken(token, needs);
     sessionStorage.setItem(tokenKey, token);
-    setReason('');
-    setOperator({ client, who });
+    take(found);
   };
   if (operator === undefined)
     return (
@@ -56,10 +55,16 @@ export function App({ secret }: { readonly secret: string | undefined }): ReactE
         reason={reason}
         enter={enter}
         byLink={link === undefined ? undefined : () => enterByLink(link)}
+        bySession={async () => take(await enterBySession(needs))}
       />
     );
 
-  return <Desk key={operator.who.name} operator={operator} signOut={() => leave('')} />;
+  const signOut = async (): Promise<void> => {
+    const elsewhere = await endSession(operator);
+    leave('');
+    if (elsewhere !== undefined) location.assign(elsewhere);
+  };
+  return <Desk key={operator.who.name} operator={operator} signOut={() => void signOut()} />;
 }
 
 const saidMs = 6000;

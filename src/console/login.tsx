@@ -1,7 +1,10 @@
-// Log-in by an operator's token. It is held in this tab, sent as a header, and never stands in an address.
+// Log-in: at the identity provider, where the gateway has one, or by an operator's token. A token is held in this tab, sent as a header, and
+// never stands in an address.
 
 import { type FormEvent, type ReactElement, useEffect, useRef, useState } from 'react';
-import { faultText } from './api/admin-client.ts';
+import { logInPath } from '../api/admin/log-in-path.ts';
+import { ApiFault, askLogInWays, faultText } from './api/admin-client.ts';
+import { Clean } from './parts/clean.tsx';
 import { Brand } from './parts/icon.tsx';
 
 interface LoginProps {
@@ -11,12 +14,14 @@ interface LoginProps {
   readonly enter: (token: string) => Promise<void>;
   /** Where the page was opened by a link of `run --ui`. */
   readonly byLink: (() => Promise<void>) | undefined;
+  /** By a session that the browser may have. */
+  readonly bySession: () => Promise<void>;
 }
 
-export function Login({ kept, reason, enter, byLink }: LoginProps): ReactElement {
-  const [token, setToken] = useState('');
+export function Login({ kept, reason, enter, byLink, bySession }: LoginProps): ReactElement {
   const [fault, setFault] = useState('');
   const [isAsking, setAsking] = useState(false);
+  const [provider, setProvider] = useState<string>();
   const tried = useRef(false);
   const ask = async (run: () => Promise<void>): Promise<void> => {
     setAsking(true);
@@ -28,47 +33,90 @@ export function Login({ kept, reason, enter, byLink }: LoginProps): ReactElement
       setAsking(false);
     }
   };
-  useEffect(() => {
-    const run = byLink ?? (kept === '' ? undefined : () => enter(kept));
-    if (run === undefined || tried.current) return;
-    tried.current = true;
-    void ask(run);
-  });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    if (token.trim() !== '') void ask(() => enter(token.trim()));
+  const look = async (): Promise<void> => {
+    const { provider: found } = await askLogInWays((...asked) => fetch(...asked));
+    setProvider(found);
+    // Who was just told why they are not logged in any more reads that first.
+    if (found === undefined || reason !== '' || kept !== '') return setAsking(false);
+    try {
+      await bySession();
+    } catch (error) {
+      if (!(error instanceof ApiFault) || error.status !== 401) throw error;
+      setAsking(false);
+    }
   };
-  const told = fault === '' ? reason : fault;
+  useEffect(() => {
+    if (tried.current) return;
+    tried.current = true;
+    if (byLink !== undefined) return void ask(byLink);
+    void ask(look).then(() => (kept === '' ? undefined : ask(() => enter(kept))));
+  });
   return (
     <main className="login">
-      <form onSubmit={submit} autoComplete="off">
+      <div className="ways">
         <h1 className="brand">
           <Brand />
           upstreamproxy
         </h1>
-        <label>
-          Operator token
-          <input
-            className="field"
-            type="password"
-            name="operator-token"
-            autoComplete="off"
-            spellCheck={false}
-            placeholder="upadm_…"
-            value={token}
-            aria-describedby="login-told"
-            onChange={(event) => setToken(event.target.value)}
-          />
-        </label>
-        <button className="btn p" type="submit" disabled={isAsking || token.trim() === ''}>
-          Log in
-        </button>
-        <p id="login-told" role="alert" className="fault">
-          {told}
+        <p id="login-told" role="alert" className={fault === '' ? 'm2' : 'fault'}>
+          <Clean text={fault === '' ? reason : fault} max={400} />
         </p>
+        {provider === undefined ? null : <ProviderLink provider={provider} />}
+        <TokenForm
+          isAsking={isAsking}
+          enter={(token) => void ask(() => enter(token))}
+          isFirst={provider === undefined}
+        />
         <TokenNote />
-      </form>
+      </div>
     </main>
+  );
+}
+
+/** Back from there, the page is the one that was looked at. */
+function ProviderLink({ provider }: { readonly provider: string }): ReactElement {
+  const to = `${location.pathname}${location.search}`;
+  return (
+    <a className="btn p" href={`${logInPath}?${new URLSearchParams({ to }).toString()}`}>
+      <span className="el">
+        Log in at <Clean text={provider} max={80} />
+      </span>
+    </a>
+  );
+}
+
+interface TokenFormProps {
+  readonly isAsking: boolean;
+  readonly enter: (token: string) => void;
+  readonly isFirst: boolean;
+}
+
+function TokenForm({ isAsking, enter, isFirst }: TokenFormProps): ReactElement {
+  const [token, setToken] = useState('');
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (token.trim() !== '') enter(token.trim());
+  };
+  return (
+    <form onSubmit={submit} autoComplete="off">
+      <label>
+        Operator token
+        <input
+          className="field"
+          type="password"
+          name="operator-token"
+          autoComplete="off"
+          spellCheck={false}
+          placeholder="upadm_…"
+          value={token}
+          aria-describedby="login-told"
+          onChange={(event) => setToken(event.target.value)}
+        />
+      </label>
+      <button className={isFirst ? 'btn p' : 'btn'} type="submit" disabled={isAsking || token.trim() === ''}>
+        Log in{isFirst ? '' : ' by token'}
+      </button>
+    </form>
   );
 }
 

@@ -109,7 +109,7 @@ function Foot({ showHelp }: { readonly showHelp: () => void }): ReactElement {
   const rate = feed.rate(now);
   const { state } = feed.connection;
   const dot = state === 'following' ? 'pulse' : state === 'cut' ? 'bad' : 'off';
-  const name = who.name.replace(/ \(token .*$/, '');
+  const name = who.person?.name ?? who.person?.email ?? who.name.replace(/ \(token .*$/, '');
   return (
     <div className="foot">
       <div className="row">

@@ -1,4 +1,4 @@
-// The admin API as the console asks it: same origin, the token in a header, every response checked for being one.
+// The admin API as the console asks it: same origin, the token in a header or the session in its cookie, every response checked for being one.
 
 import type { AdminOperation, OutputOf } from '../../api/admin/routes.ts';
 
@@ -28,15 +28,31 @@ export interface AskOptions {
 
 export const responseTimeoutMs = 20_000;
 
+/** By what somebody is known: a token that this tab has, or a session whose cookie no page can read. */
+export type Entrance =
+  | { readonly by: 'token'; readonly token: string }
+  /** `csrf` goes with what it writes. */
+  | { readonly by: 'session'; readonly csrf: string };
+
+export interface AdminClientOptions {
+  readonly entrance: Entrance;
+  readonly fetch: Fetch;
+  /** Told when who asks is known no longer. */
+  readonly onUnknown: () => void;
+  /** Whether somebody is at the page: only then a session is used. */
+  readonly isAttended?: () => boolean;
+}
+
 export class AdminClient {
-  readonly #token: string;
+  readonly #entrance: Entrance;
+  readonly #isAttended: () => boolean;
   readonly #fetch: Fetch;
   readonly #onUnknown: () => void;
   readonly #over = new AbortController();
 
-  /** `onUnknown` is told when the token is known no longer. */
-  constructor({ token, fetch, onUnknown }: { token: string; fetch: Fetch; onUnknown: () => void }) {
-    this.#token = token;
+  constructor({ entrance, fetch, onUnknown, isAttended = () => true }: AdminClientOptions) {
+    this.#entrance = entrance;
+    this.#isAttended = isAttended;
     this.#fetch = fetch;
     this.#onUnknown = onUnknown;
   }
@@ -60,10 +76,11 @@ export class AdminClient {
   async post<Operation extends AdminOperation>(
     _operation: Operation,
     path: string,
-    body: object,
+    body?: object,
   ): Promise<OutputOf<Operation>> {
     const headers = { 'content-type': 'application/json', 'idempotency-key': newKey() };
-    const init = { method: 'POST', headers, body: JSON.stringify(body), signal: bounded() };
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
+    const init = { method: 'POST', headers, ...text, signal: bounded() };
     return (await bodyOf(await this.#ask(path, init))) as OutputOf<Operation>;
   }
 
@@ -83,15 +100,24 @@ export class AdminClient {
     return response.body;
   }
 
+  #fields(method: string): Readonly<Record<string, string>> {
+    const entrance = this.#entrance;
+    if (entrance.by === 'token') return { authorization: `Bearer ${entrance.token}` };
+    return {
+      ...(method === 'GET' ? {} : { 'x-csrf-token': entrance.csrf }),
+      ...(this.#isAttended() ? {} : { 'x-unattended': '1' }),
+    };
+  }
+
   async #ask(path: string, init: RequestInit): Promise<Response> {
-    const headers = { ...init.headers, authorization: `Bearer ${this.#token}` };
+    const headers = { ...init.headers, ...this.#fields(init.method ?? 'GET') };
     const over = this.#over.signal;
     const signal = init.signal instanceof AbortSignal ? AbortSignal.any([init.signal, over]) : over;
     const asked: RequestInit = {
       ...init,
       signal,
       headers,
-      credentials: 'omit',
+      credentials: this.#entrance.by === 'session' ? 'same-origin' : 'omit',
       cache: 'no-store',
       redirect: 'error',
     };
@@ -103,6 +129,20 @@ export class AdminClient {
     if (response.status === 401 && !over.aborted) this.#onUnknown();
     throw new ApiFault(problem, response.status);
   }
+}
+
+/** How one can log in here. @throws ApiFault */
+export async function askLogInWays(ask: Fetch): Promise<OutputOf<'logInWays'>> {
+  const response = await ask('/v1/log-in', {
+    credentials: 'omit',
+    cache: 'no-store',
+    redirect: 'error',
+    signal: AbortSignal.timeout(responseTimeoutMs),
+  }).catch((error: unknown) => {
+    throw new ApiFault('The gateway cannot be reached.', undefined, error);
+  });
+  if (!response.ok) throw new ApiFault(await problemOf(response), response.status);
+  return (await bodyOf(response)) as OutputOf<'logInWays'>;
 }
 
 /** `randomUUID` is for pages of a secure origin alone. */

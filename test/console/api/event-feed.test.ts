@@ -64,7 +64,11 @@ class FakeApi {
 
 test('the newest page comes first, then the stream, and a cut is caught up by cursor and told between the rows', async () => {
   const api = new FakeApi();
-  const client = new AdminClient({ token: 'secret', fetch: api.fetch, onUnknown: () => undefined });
+  const client = new AdminClient({
+    entrance: { by: 'token', token: 'secret' },
+    fetch: api.fetch,
+    onUnknown: () => undefined,
+  });
   const feed = new EventFeed(client);
   const running = feed.run();
   await waitUntil('the stream', () => api.streams === 1);
@@ -88,7 +92,11 @@ test('the newest page comes first, then the stream, and a cut is caught up by cu
 
 test('where the audit has forgotten the cursor the page begins anew, and says so', async () => {
   const api = new FakeApi();
-  const client = new AdminClient({ token: 'x', fetch: api.fetch, onUnknown: () => undefined });
+  const client = new AdminClient({
+    entrance: { by: 'token', token: 'x' },
+    fetch: api.fetch,
+    onUnknown: () => undefined,
+  });
   const feed = new EventFeed(client);
   const running = feed.run();
   await waitUntil('the stream', () => api.streams === 1);
@@ -110,7 +118,11 @@ test('where the audit has forgotten the cursor the page begins anew, and says so
 test('pages without events are gone behind, not asked for again and again', async () => {
   const api = new FakeApi();
   api.pages = [{ items: [], next: 'm' }];
-  const client = new AdminClient({ token: 'x', fetch: api.fetch, onUnknown: () => undefined });
+  const client = new AdminClient({
+    entrance: { by: 'token', token: 'x' },
+    fetch: api.fetch,
+    onUnknown: () => undefined,
+  });
   const feed = new EventFeed(client);
   const running = feed.run();
   await waitUntil('the stream', () => feed.connection.state === 'following');
@@ -128,7 +140,11 @@ test('pages without events are gone behind, not asked for again and again', asyn
 test('a refusal is told in its own words, and an unknown token is told to whoever logged in', async () => {
   let unknown = 0;
   const fetch: Fetch = () => Promise.resolve(Response.json({ detail: 'the token expired' }, { status: 401 }));
-  const client = new AdminClient({ token: 'x', fetch, onUnknown: () => (unknown += 1) });
+  const client = new AdminClient({
+    entrance: { by: 'token', token: 'x' },
+    fetch,
+    onUnknown: () => (unknown += 1),
+  });
   await assert.rejects(client.get('who', '/v1/who'), {
     name: 'ApiFault',
     message: 'the token expired',
@@ -136,7 +152,7 @@ test('a refusal is told in its own words, and an unknown token is told to whoeve
   });
   assert.equal(unknown, 1);
   const broken = new AdminClient({
-    token: 'x',
+    entrance: { by: 'token', token: 'x' },
     fetch: () => Promise.reject(new TypeError('no')),
     onUnknown: () => undefined,
   });
@@ -155,7 +171,11 @@ test('a late refusal of who has logged out is told to nobody', async () => {
     signals.push(init?.signal);
     return asked.promise;
   };
-  const client = new AdminClient({ token: 'x', fetch, onUnknown: () => (unknown += 1) });
+  const client = new AdminClient({
+    entrance: { by: 'token', token: 'x' },
+    fetch,
+    onUnknown: () => (unknown += 1),
+  });
   const late = assert.rejects(client.get('who', '/v1/who'), { status: 401 });
   client.close();
   asked.resolve(Response.json({ detail: 'the token was revoked' }, { status: 401 }));

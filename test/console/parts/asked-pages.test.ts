@@ -14,7 +14,11 @@ test('every page is asked for behind the one before, up to the bound, and what i
       Response.json({ items: [{ id: `a${at}` }], ...(at % 3 === 0 ? {} : { next: `n${at}` }) }),
     );
   };
-  const client = new AdminClient({ token: 'x', fetch, onUnknown: () => undefined });
+  const client = new AdminClient({
+    entrance: { by: 'token', token: 'x' },
+    fetch,
+    onUnknown: () => undefined,
+  });
   const question = { operation: 'accessRequests', path: '/v1/access', query: { state: 'pending' } } as const;
   const all = await askPages(client, { ...question, pagesMax: 10 });
   assert.deepEqual([all.items.map(({ id }) => id), all.hasMore], [['a1', 'a2', 'a3'], false]);

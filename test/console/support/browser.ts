@@ -7,10 +7,17 @@ import { findTool } from '../../support/tools.ts';
 
 export const browserPath = findTool('chromium') ?? findTool('chromium-browser') ?? findTool('google-chrome');
 
-export async function openBrowser(): Promise<Browser> {
+/** @param more further arguments of the browser */
+export async function openBrowser(more: readonly string[] = []): Promise<Browser> {
   return await chromium.launch({
     executablePath: browserPath!,
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      ...more,
+    ],
   });
 }
 

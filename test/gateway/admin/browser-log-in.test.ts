@@ -5,16 +5,9 @@ import { test } from 'node:test';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { callbackPath } from '../../../src/gateway/admin/browser-log-in.ts';
 import { logInPath } from '../../../src/api/admin/log-in-path.ts';
-import {
-  adminHost,
-  type LogInScene,
-  npmProvider,
-  openLogInScene,
-  roles,
-  type TestPerson,
-  typed,
-} from './log-in-fixture.ts';
-import type { Page, TestBrowser } from './log-in-browser.ts';
+import { npmProvider, type TestPerson } from '../../support/identity-provider.ts';
+import { adminHost, type LogInScene, openLogInScene, roles, typed } from './log-in-fixture.ts';
+import type { Page, TestBrowser } from '../../support/log-in-browser.ts';
 
 const ada: TestPerson = {
   sub: 'a-1',

@@ -2,7 +2,7 @@
 
 import type { RequestListener, ServerResponse } from 'node:http';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { clientId } from './log-in-fixture.ts';
+import { clientId } from '../../support/identity-provider.ts';
 
 const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
 export const providerJwk: JWK = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' };

@@ -1,12 +1,7 @@
 // The admin API with log-in at an identity provider: a real one from npm, or one by hand that sends what a test wants.
 
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Provider } from 'oidc-provider';
 import { openLogIn } from '../../../src/gateway/admin/open-log-in.ts';
 import { callbackPath } from '../../../src/gateway/admin/browser-log-in.ts';
 import { logInPath } from '../../../src/api/admin/log-in-path.ts';
@@ -14,13 +9,17 @@ import type { GroupRole, OidcSettings } from '../../../src/gateway/config/oidc-s
 import { createSigningKey } from '../../../src/gateway/sessions/signing-key.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import {
+  clientId,
+  clientSecret,
+  openProviderServer,
+  type ProviderOf,
+} from '../../support/identity-provider.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { openTestServices } from '../support/service-fetch.ts';
 import { type AdminScene, openAdminScene } from './admin-fixture.ts';
-import { type Page, TestBrowser } from './log-in-browser.ts';
+import { type Page, TestBrowser } from '../../support/log-in-browser.ts';
 
-export const clientId = 'upstreamproxy';
-export const clientSecret = 'a secret of +/&: the client';
 const authority = createTestAuthority();
 export const adminHost = 'admin.example.com';
 
@@ -29,14 +28,6 @@ export const roles: readonly GroupRole[] = [
   { group: 'team-red', role: 'approver', sees: { team: 'red' } },
   { group: 'everybody', role: 'viewer' },
 ];
-
-/** Who logs in at the provider, and what it says of them. */
-export interface TestPerson {
-  readonly sub: string;
-  readonly name?: string;
-  readonly email?: string;
-  readonly groups?: readonly string[];
-}
 
 export interface LogInScene extends AsyncDisposable {
   readonly admin: AdminScene;
@@ -54,22 +45,15 @@ export interface LogInScene extends AsyncDisposable {
 export const typed = { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' };
 
 export interface LogInSceneOptions {
-  /** Responds as the provider, at that issuer. */
-  readonly provider: (issuer: string, origin: string) => RequestListener;
+  readonly provider: ProviderOf;
   readonly settings?: Partial<OidcSettings>;
 }
 
 export async function openLogInScene({ provider, settings = {} }: LogInSceneOptions): Promise<LogInScene> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
-  const server = createServer({ ...authority.issue('localhost') });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  stack.defer(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const issuer = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const server = stack.use(await openProviderServer(authority, 'localhost'));
+  const { issuer } = server;
   const tls = { certificate: join(path, 'cert.pem'), key: join(path, 'key.pem') };
   const { cert, key } = authority.issue(adminHost);
   await writeFile(tls.certificate, cert);
@@ -108,7 +92,7 @@ export async function openLogInScene({ provider, settings = {} }: LogInSceneOpti
   );
   stack.use(admin);
   const origin = `https://${adminHost}:${admin.port}`;
-  server.on('request', provider(issuer, origin));
+  server.serve(provider(issuer, origin));
   const callback = `${origin}${callbackPath}`;
   const begin: LogInScene['begin'] = (browser, to = '/') =>
     browser.follow(`${origin}${logInPath}?${new URLSearchParams({ to })}`, callback, typed);
@@ -126,45 +110,5 @@ export async function openLogInScene({ provider, settings = {} }: LogInSceneOpti
       });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-/** The provider of npm, at which that person logs in without being asked. */
-export function npmProvider(
-  person: () => TestPerson,
-  configuration: Readonly<Record<string, unknown>> = {},
-): LogInSceneOptions['provider'] {
-  return (issuer, origin) => {
-    const provider = new Provider(issuer, {
-      clients: [
-        {
-          client_id: clientId,
-          client_secret: clientSecret,
-          redirect_uris: [`${origin}${callbackPath}`],
-          post_logout_redirect_uris: [`${origin}/`],
-        },
-      ],
-      scopes: ['openid', 'profile', 'email', 'groups'],
-      claims: { openid: ['sub'], profile: ['name'], email: ['email'], groups: ['groups'] },
-      conformIdTokenClaims: false,
-      findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => person() }),
-      interactions: { url: (_context: unknown, { uid }: { readonly uid: string }) => `/interaction/${uid}` },
-      loadExistingGrant: async () => {
-        const grant = new provider.Grant({ clientId, accountId: person().sub });
-        grant.addOIDCScope('openid profile email groups');
-        await grant.save();
-        return grant;
-      },
-      features: { devInteractions: { enabled: false } },
-      pkce: { required: () => true },
-      cookies: { keys: ['of-a-test'] },
-      ...configuration,
-    });
-    const respond = provider.callback();
-    return (request, response) => {
-      if (request.url?.startsWith('/interaction/') === true)
-        void provider.interactionFinished(request, response, { login: { accountId: person().sub } });
-      else respond(request, response);
-    };
   };
 }

@@ -13,8 +13,9 @@ import {
   providerJwk,
   signedByProvider,
 } from './hostile-provider.ts';
-import { clientSecret, type LogInScene, openLogInScene, typed } from './log-in-fixture.ts';
-import type { Page } from './log-in-browser.ts';
+import { clientSecret } from '../../support/identity-provider.ts';
+import { type LogInScene, openLogInScene, typed } from './log-in-fixture.ts';
+import type { Page } from '../../support/log-in-browser.ts';
 
 interface Attempt {
   readonly token: (issuer: string, nonce: string) => Promise<string>;

@@ -31,7 +31,7 @@ export function SettingsView(): ReactElement {
 
 function You(): ReactElement {
   const { who, signOut } = useDesk();
-  const { name, role, by, sees, expires } = who;
+  const { name, role, by, sees, expires, person } = who;
   const ways = {
     link: 'the link of this run',
     token: 'a token',
@@ -44,10 +44,16 @@ function You(): ReactElement {
         <h2>You</h2>
       </div>
       <dl className="kv">
-        <dt>name</dt>
-        <dd>
-          <Clean text={name} max={200} />
-        </dd>
+        {person === undefined ? (
+          <>
+            <dt>name</dt>
+            <dd>
+              <Clean text={name} max={200} />
+            </dd>
+          </>
+        ) : (
+          <PersonLines person={person} />
+        )}
         <dt>role</dt>
         <dd>{role}</dd>
         <dt>known by</dt>
@@ -66,6 +72,39 @@ function You(): ReactElement {
         </button>
       </div>
     </section>
+  );
+}
+
+/** Subject and issuer are who it is; name and address are what the provider calls them. */
+function PersonLines({ person }: { readonly person: NonNullable<OutputOf<'who'>['person']> }): ReactElement {
+  const { name, email, subject, issuer } = person;
+  return (
+    <>
+      {name === undefined ? null : (
+        <>
+          <dt>name</dt>
+          <dd>
+            <Clean text={name} max={200} />
+          </dd>
+        </>
+      )}
+      {email === undefined ? null : (
+        <>
+          <dt>e-mail</dt>
+          <dd>
+            <Clean text={email} max={200} />
+          </dd>
+        </>
+      )}
+      <dt>subject</dt>
+      <dd className="mono">
+        <Clean text={subject} max={255} />
+      </dd>
+      <dt>issuer</dt>
+      <dd className="mono">
+        <Clean text={issuer} max={400} />
+      </dd>
+    </>
   );
 }
 

@@ -12,6 +12,11 @@ import { Segments } from '../../parts/segments.tsx';
 
 type Token = OutputOf<'tokens'>['items'][number];
 
+/** What a person is called; who it is, the audit says. */
+function shownName({ name, person }: Pick<Token, 'name' | 'person'>): string {
+  return person?.name ?? person?.email ?? name;
+}
+
 export function TokensSection({ isAllowed }: { readonly isAllowed: boolean }): ReactElement {
   const asked = useAsked({
     operation: 'tokens',
@@ -20,11 +25,11 @@ export function TokensSection({ isAllowed }: { readonly isAllowed: boolean }): R
   });
   const { client, say } = useDesk();
   const [ending, setEnding] = useState('');
-  const revoke = async ({ id, name }: Token): Promise<void> => {
+  const revoke = async ({ id, name, person }: Token): Promise<void> => {
     setEnding('');
     try {
       await client.remove('revokeToken', `/v1/tokens/${segment(id)}`);
-      say(`The token of ${name} was revoked.`);
+      say(`The ${person === undefined ? 'token' : 'session'} of ${shownName({ name, person })} was revoked.`);
       asked.again();
     } catch (error) {
       say(faultText(error));
@@ -33,33 +38,18 @@ export function TokensSection({ isAllowed }: { readonly isAllowed: boolean }): R
   return (
     <section className="sec" aria-label="Tokens">
       <div className="sech">
-        <h2>Tokens</h2>
+        <h2>Tokens and sessions</h2>
         <span className="sub">of people and programs; the store has their digests alone</span>
       </div>
       {isAllowed ? <NewToken made={asked.again} /> : <p className="m2">This needs the role administrator.</p>}
       <div className="limits">
         {(asked.value?.items ?? []).map((token) => (
-          <div key={token.id} className="tok">
-            <span className="el">
-              <b>
-                <Clean text={token.name} max={100} />
-              </b>{' '}
-              <span className="m2">{token.role}</span>
-            </span>
-            <span className="m2">until {momentText(Date.parse(token.expires), Date.now())}</span>
-            <span className="m2">
-              {token.lastUsed === undefined
-                ? 'not used'
-                : `used ${momentText(Date.parse(token.lastUsed), Date.now())}`}
-            </span>
-            <button
-              type="button"
-              className={`btn ${ending === token.id ? 'd' : ''}`}
-              onClick={() => (ending === token.id ? void revoke(token) : setEnding(token.id))}
-            >
-              {ending === token.id ? 'Revoke it now' : 'Revoke…'}
-            </button>
-          </div>
+          <TokenLine
+            key={token.id}
+            token={token}
+            isEnding={ending === token.id}
+            end={() => (ending === token.id ? void revoke(token) : setEnding(token.id))}
+          />
         ))}
       </div>
       {asked.fault === undefined ? null : (
@@ -68,6 +58,37 @@ export function TokensSection({ isAllowed }: { readonly isAllowed: boolean }): R
         </p>
       )}
     </section>
+  );
+}
+
+interface TokenLineProps {
+  readonly token: Token;
+  readonly isEnding: boolean;
+  readonly end: () => void;
+}
+
+function TokenLine({ token, isEnding, end }: TokenLineProps): ReactElement {
+  return (
+    <div className="tok">
+      <span className="el">
+        <b>
+          <Clean text={shownName(token)} max={100} />
+        </b>{' '}
+        <span className="m2">
+          {token.role}
+          {token.person === undefined ? '' : ', logged in'}
+        </span>
+      </span>
+      <span className="m2">until {momentText(Date.parse(token.expires), Date.now())}</span>
+      <span className="m2">
+        {token.lastUsed === undefined
+          ? 'not used'
+          : `used ${momentText(Date.parse(token.lastUsed), Date.now())}`}
+      </span>
+      <button type="button" className={`btn ${isEnding ? 'd' : ''}`} onClick={end}>
+        {isEnding ? 'Revoke it now' : 'Revoke…'}
+      </button>
+    </div>
   );
 }
 
