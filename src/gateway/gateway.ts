@@ -351,7 +351,8 @@ async function openTunnels(
   { store, audit, outage, parts, sessions, signingKey, policies, changes, places }: TunnelNeeds,
 ): Promise<{ readonly tunnels: TunnelServer; readonly presence: GatewayPresenceWriter }> {
   const { stack, clock, metrics, onFault, onSessionEvent, origins, incarnation } = start;
-  const peers = await openPeers(start, store, changes, places.peers);
+  const following = { changes, watch: sessions.watch, canBeAway: outage !== undefined };
+  const peers = await openPeers(start, store, following, places.peers);
   const sink = observedSink(audit, onSessionEvent);
   const refusals = new SessionAudit(sink, parts.limits.strangerRefusalsPerMinuteMax);
   const tunnels = new TunnelServer({

@@ -18,6 +18,6 @@ export async function openChanges(
   },
 ): Promise<TakenChanges> {
   const { store, sessions, policies, access } = following;
-  const followers = [sessions, policies, access].map((one) => () => one.taken());
+  const followers = [sessions.watch, policies, access].map((one) => () => one.taken());
   return stack.use(await TakenChanges.open({ store, followers, onFault }));
 }

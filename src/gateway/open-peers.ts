@@ -9,11 +9,14 @@ import type { TakenChanges } from './changes/taken-changes.ts';
 import { FollowedAuthority } from './followed-authority.ts';
 import type { Start } from './gateway-start.ts';
 import type { AuthorityPlace } from './identity/identity-places.ts';
-import { GatewayPresenceWriter } from './peers/gateway-presence.ts';
+import { ChangeFeeds } from './peers/change-feeds.ts';
+import { FollowedPeers, type FollowedPeersOptions } from './peers/followed-peers.ts';
+import { type GatewayPresenceOptions, GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { PeerDirectory } from './peers/peer-directory.ts';
 import { PeerIdentity } from './peers/peer-identity.ts';
 import { listenForPeers } from './peers/peer-listener.ts';
 import { PeerTunnels } from './peers/peer-tunnels.ts';
+import type { SessionWatch } from './sessions/session-watch.ts';
 import { orderedPlaces, type TunnelPlaces } from './tunnels/tunnel-places.ts';
 import type { TunnelServer } from './tunnels/tunnel-server.ts';
 import { WorkerTunnels } from './workers/worker-tunnels.ts';
@@ -25,33 +28,28 @@ export interface Peers {
   serve(tunnels: TunnelServer): Promise<GatewayPresenceWriter>;
 }
 
+/** What this process has taken of the changes of the store, and follows. */
+interface Following {
+  readonly changes: TakenChanges;
+  readonly watch: SessionWatch;
+  /** The store is another process. */
+  readonly canBeAway: boolean;
+}
+
 /** Throws ca_key_unusable. */
 export async function openPeers(
   start: Start,
   store: Pick<Store, 'gateways'>,
-  changes: TakenChanges,
+  following: Following,
   peersPlace: AuthorityPlace,
 ): Promise<Peers> {
-  const { config, place, stack, clock, log, incarnation, onFault, isOnDuty } = start;
+  const { changes, watch } = following;
+  const { config, place, stack, clock, log, incarnation, onFault } = start;
   const workers = place === undefined ? [] : [new WorkerTunnels(place, config.limits)];
   const directory = new PeerDirectory(store.gateways);
-  const { storeOutageMs, resumeWindowMs } = config.limits;
-  // One that serves on without the store is none of those that are gone.
-  const rememberedMs = Math.max(defaultLimits.gatewayRememberedMs, storeOutageMs + resumeWindowMs);
-  const note = {
-    store: store.gateways,
-    incarnation,
-    directory,
-    changeSeen: () => changes.number,
-    isOnDuty,
-    onFault,
-    rememberedMs,
-  };
-  const present = async (peerAddress: string | undefined): Promise<GatewayPresenceWriter> => {
-    const presence = stack.use(await GatewayPresenceWriter.open({ ...note, peerAddress }));
-    changes.onTaken(() => presence.changed());
-    return presence;
-  };
+  const noting = { store: store.gateways, directory, changes };
+  const present = (peerAddress: string | undefined): Promise<GatewayPresenceWriter> =>
+    openPresence(start, noting, peerAddress);
   const serveWorkers = async (tunnels: TunnelServer): Promise<void> => {
     for (const way of workers) stack.use(await way.listen((upgrade) => tunnels.takePassed(upgrade)));
   };
@@ -73,9 +71,55 @@ export async function openPeers(
       await serveWorkers(tunnels);
       const listen = { address: peers.address, port: peerPortOf(peers, place?.number ?? 1) };
       const take = tunnels.takeSpliced.bind(tunnels);
-      const { port } = stack.use(await listenForPeers({ identity, listen, limits, clock, take, onFault }));
-      return await present(formatAuthority({ host: peers.host, port }));
+      const feeds = new ChangeFeeds({ watch, store: store.gateways, onFault });
+      const follow = feeds.serve.bind(feeds);
+      const listening = { identity, listen, limits, clock, take, follow, onFault };
+      const { port } = stack.use(await listenForPeers(listening));
+      const presence = await present(formatAuthority({ host: peers.host, port }));
+      stack.use(new FollowedPeers({ ...heardOf(following, presence), identity, directory, onFault }));
+      return presence;
     },
+  };
+}
+
+/** It says in the store that this process serves, and how far it is. */
+async function openPresence(
+  { config, stack, incarnation, onFault, isOnDuty }: Start,
+  noting: Pick<GatewayPresenceOptions, 'store' | 'directory'> & Pick<Following, 'changes'>,
+  peerAddress: string | undefined,
+): Promise<GatewayPresenceWriter> {
+  const { changes, ...places } = noting;
+  const { storeOutageMs, resumeWindowMs } = config.limits;
+  // One that serves on without the store is none of those that are gone.
+  const rememberedMs = Math.max(defaultLimits.gatewayRememberedMs, storeOutageMs + resumeWindowMs);
+  const changeSeen = (): number => changes.number;
+  const presence = stack.use(
+    await GatewayPresenceWriter.open({
+      ...places,
+      incarnation,
+      peerAddress,
+      changeSeen,
+      isOnDuty,
+      onFault,
+      rememberedMs,
+    }),
+  );
+  changes.onTaken(() => presence.changed());
+  return presence;
+}
+
+function heardOf(
+  { watch, changes, canBeAway }: Following,
+  presence: GatewayPresenceWriter,
+): Pick<FollowedPeersOptions, 'sequence' | 'hear' | 'unsaid'> {
+  return {
+    sequence: () => watch.sequence,
+    hear: (endings) => {
+      watch.hear(endings);
+      // Where endings are numbered by themselves the store is never away.
+      if (canBeAway) changes.heard(endings.map(({ sequence }) => sequence));
+    },
+    unsaid: () => presence.unsaid,
   };
 }
 

@@ -20,6 +20,8 @@ export interface GatewayPresence extends GatewayNote {
 export interface GatewayStore {
   /** What it says now, which holds for as long as the lease unless it says it again. */
   note(gateway: GatewayNote, leaseMs: number): Promise<void>;
+  /** Another one says for it that it lives, and how far it is: it may have lost the store alone. Nothing for one that is unknown or left. */
+  vouch(gateway: Pick<GatewayNote, 'incarnation' | 'changeSeen'>, leaseMs: number): Promise<void>;
   find(incarnation: string): Promise<GatewayPresence | undefined>;
   /** Those whose lease lasts and who have not left, at most `limit`. */
   current(limit: number): Promise<readonly GatewayPresence[]>;

@@ -1,6 +1,6 @@
 // A session as it is stored, from its row.
 
-import type { SessionRecord, SessionState } from './store.ts';
+import type { NumberedEnding, SessionRecord, SessionState } from './store.ts';
 import { integerOf, jsonOf, type StoredRow, textOf } from './stored-row.ts';
 
 /** The reason of a session that a later enrolment with its token replaced. */
@@ -12,6 +12,15 @@ export const lifeIsOver = 'it reached its longest life';
 const states: readonly SessionState[] = ['enrolled', 'committed', 'ended', 'revoked'];
 
 /** The columns have the same names in every engine. */
+export function endingOf(row: StoredRow): NumberedEnding {
+  return {
+    sequence: integerOf(row, 'sequence'),
+    sessionId: textOf(row, 'session_id'),
+    state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
+    reason: textOf(row, 'reason'),
+  };
+}
+
 export function sessionOf(row: StoredRow): SessionRecord {
   return {
     id: textOf(row, 'id'),

@@ -65,6 +65,12 @@ export interface SessionEnding {
   readonly reason: string;
 }
 
+export interface NumberedEnding extends SessionEnding {
+  readonly sessionId: string;
+  /** Numbers of endings are in the order of their commits; in an engine with several gateways they are those of the changes. */
+  readonly sequence: number;
+}
+
 export interface SessionQuery {
   readonly living?: boolean;
   /** Those that come behind it in the list: older, or as old with a smaller id. */
@@ -93,10 +99,10 @@ export interface SessionStore {
   /** Endings after a point of the store's change counter, by any process; without one, only the counter. */
   endingsSince(sequence: number | undefined): Promise<{
     readonly sequence: number;
-    readonly endings: readonly (SessionEnding & { readonly sessionId: string })[];
+    readonly endings: readonly NumberedEnding[];
   }>;
-  /** Ids of sessions that ended at this time or later, the oldest first, at most `limit`: the latest of them. */
-  endedSince(overMs: number, limit: number): Promise<readonly string[]>;
+  /** Sessions that ended at this time or later, the oldest first, at most `limit`: the latest of them. */
+  endedSince(overMs: number, limit: number): Promise<readonly NumberedEnding[]>;
   /** Forgets sessions that were over before this time, at most `pruneBatch` in one call. Gives how many. */
   prune(beforeMs: number): Promise<number>;
 }

@@ -34,6 +34,26 @@ export function gatewayConformance(open: () => Promise<Store>): void {
     assert.deepEqual(await named(1), ['a']);
   });
 
+  test('another one says for it that it lives, and how far it is, and takes nothing back', async () => {
+    await using store = await open();
+    await store.gateways.note(newGateway('a'), 0);
+    await store.gateways.vouch({ incarnation: 'a', changeSeen: 9 }, longMs);
+    assert.deepEqual(await store.gateways.find('a'), {
+      ...newGateway('a', { changeSeen: 9 }),
+      isCurrent: true,
+    });
+    await store.gateways.vouch({ incarnation: 'a', changeSeen: 4 }, 0);
+    assert.deepEqual(await store.gateways.find('a'), {
+      ...newGateway('a', { changeSeen: 9 }),
+      isCurrent: true,
+    });
+    const left = newGateway('b', { state: 'left' });
+    await store.gateways.note(left, longMs);
+    for (const incarnation of ['b', 'c']) await store.gateways.vouch({ incarnation, changeSeen: 9 }, longMs);
+    assert.deepEqual(await store.gateways.find('b'), { ...left, isCurrent: true });
+    assert.equal(await store.gateways.find('c'), undefined);
+  });
+
   test('those whose lease was over for long are forgotten', async () => {
     await using store = await open();
     await store.gateways.note(newGateway('a'), longMs);

@@ -89,6 +89,7 @@ const holds: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       limits: defaultLimits,
       clock: Date.now,
       onFault: () => undefined,
+      follow: async (followed) => void followed.destroy(),
       take: ({ request, socket, head }) =>
         acceptWebSocket({
           request,

@@ -26,10 +26,10 @@ export interface GatewayPair extends AsyncDisposable {
   portOf(gateway: GatewayProcess): number;
 }
 
-/** `of`: more of the configuration of each. */
+/** `of`: more of the configuration of each, by the URL of the store. */
 export async function gatewayPair(
   options: DeploymentOptions,
-  of: (which: 'first' | 'other') => Readonly<Record<string, unknown>> = () => ({}),
+  of: (which: 'first' | 'other', store: string) => Readonly<Record<string, unknown>> = () => ({}),
 ): Promise<GatewayPair> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await startPostgres());
@@ -48,11 +48,14 @@ export async function gatewayPair(
     publicOrigins: [balancerUrl],
     ...options.config,
   };
-  const set = stack.use(await deploy({ ...options, config: { ...config, ...of('first') } }));
+  const set = stack.use(await deploy({ ...options, config: { ...config, ...of('first', config.store) } }));
   const otherConfigFile = join(set.directory, 'other.yaml');
   // Written by `deploy`: a map.
   const written = parse(await readFile(set.configFile, 'utf8')) as Readonly<Record<string, unknown>>;
-  await writeFile(otherConfigFile, stringify({ ...written, stateDirectory: 'other-state', ...of('other') }));
+  await writeFile(
+    otherConfigFile,
+    stringify({ ...written, stateDirectory: 'other-state', ...of('other', config.store) }),
+  );
   const other = stack.use(await startGatewayProcess(otherConfigFile, options.environment));
   const portOf = ({ url }: GatewayProcess): number => Number(new URL(url).port);
   balancer.leadTo(portOf(set.gateway));

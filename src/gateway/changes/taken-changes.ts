@@ -41,6 +41,13 @@ export class TakenChanges implements AsyncDisposable {
     return this.#number;
   }
 
+  /** Numbers of changes that hold here, by another way than the store. What lies between them and was not heard of is waited for. */
+  heard(numbers: readonly number[]): void {
+    const before = this.#number;
+    for (const number of numbers) if (number === this.#number + 1) this.#number = number;
+    if (this.#number !== before) this.#tell();
+  }
+
   /** Calls the listener when more is taken. */
   onTaken(listener: () => void): void {
     this.#listeners.add(listener);
@@ -55,11 +62,18 @@ export class TakenChanges implements AsyncDisposable {
     const { store, followers } = this.#options;
     // Before the followers look: what is committed meanwhile may be missed by one of them.
     const newest = await store.changes.newest();
-    if (newest === this.#number) return;
+    const before = this.#number;
+    if (newest === before) return;
     const taken = await Promise.all(followers.map((follower) => follower()));
     // Whose look failed has told why; the next one tries again.
     if (!taken.every((isTaken) => isTaken)) return;
+    // More was heard of by another way while they looked.
+    if (this.#number !== before && this.#number > newest) return;
     this.#number = newest;
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 }

@@ -25,6 +25,8 @@ export class GatewayPresenceWriter implements AsyncDisposable {
   readonly #repeated: RepeatedLook;
   #state: GatewayNote['state'] = 'serving';
   #looks = 0;
+  #said = 0;
+  #saidMs = 0;
 
   private constructor(options: GatewayPresenceOptions) {
     this.#options = options;
@@ -41,6 +43,13 @@ export class GatewayPresenceWriter implements AsyncDisposable {
     await writer.#look();
     writer.#repeated.start();
     return writer;
+  }
+
+  /** What has not been said in the store, or not for as long as a lease may be without it. */
+  get unsaid(): number | undefined {
+    const taken = this.#options.changeSeen();
+    const isOld = performance.now() - this.#saidMs > 2 * defaultLimits.gatewayNoteMs;
+    return isOld || taken > this.#said ? taken : undefined;
   }
 
   /** A change was seen: it is said soon. */
@@ -71,9 +80,13 @@ export class GatewayPresenceWriter implements AsyncDisposable {
 
   async #note(): Promise<void> {
     const { store, incarnation, peerAddress, changeSeen } = this.#options;
+    const said = changeSeen();
+    const begunMs = performance.now();
     await store.note(
-      { incarnation, peerAddress, state: this.#state, changeSeen: changeSeen() },
+      { incarnation, peerAddress, state: this.#state, changeSeen: said },
       defaultLimits.gatewayLeaseMs,
     );
+    this.#said = said;
+    this.#saidMs = begunMs;
   }
 }

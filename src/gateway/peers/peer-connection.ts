@@ -17,6 +17,7 @@ export async function connectPeer(
   address: string,
   incarnation: string,
   identity: PeerIdentity,
+  protocol = peerProtocol,
 ): Promise<PeerConnection> {
   const { peerConnectTimeoutMs } = defaultLimits;
   const carrier = connect({ ...placeOf(address), allowHalfOpen: true, noDelay: true });
@@ -26,7 +27,7 @@ export async function connectPeer(
   );
   try {
     await happened(carrier, 'connect');
-    const socket = await secured(carrier, incarnation, identity);
+    const socket = await secured(carrier, incarnation, { identity, protocol });
     return socket === undefined ? { kind: 'absent' } : { kind: 'connected', socket };
   } catch (error) {
     carrier.destroy();
@@ -43,14 +44,14 @@ export async function connectPeer(
 async function secured(
   carrier: Socket,
   incarnation: string,
-  identity: PeerIdentity,
+  { identity, protocol }: { readonly identity: PeerIdentity; readonly protocol: string },
 ): Promise<TLSSocket | undefined> {
   let shown: string | undefined;
   const socket = connectTls({
     ...identity.secureOptions(),
     socket: carrier,
     servername: peerNameOf(incarnation),
-    ALPNProtocols: [peerProtocol],
+    ALPNProtocols: [protocol],
     rejectUnauthorized: true,
     // Asked once the chain is verified: who it is is looked at here alone.
     checkServerIdentity: (_name, { subjectaltname }) => {
@@ -60,7 +61,7 @@ async function secured(
   });
   try {
     await happened(socket, 'secureConnect');
-    if (socket.alpnProtocol !== peerProtocol) throw new Error('it speaks another protocol');
+    if (socket.alpnProtocol !== protocol) throw new Error('it speaks another protocol');
     return socket;
   } catch (error) {
     socket.destroy();

@@ -13,10 +13,18 @@ export type PeerPlace =
   /** It is there, or was a moment ago, and nobody can be sent to it. */
   | { readonly kind: 'unreachable' };
 
+/** One that others reach. */
+export interface KnownPeer {
+  readonly incarnation: string;
+  readonly address: string;
+}
+
 export class PeerDirectory {
   readonly #store: Pick<GatewayStore, 'find' | 'current'>;
   /** The addresses of processes, which never change. */
   readonly #addresses = new Map<string, string>();
+
+  #lastCurrent: readonly KnownPeer[] = [];
 
   constructor(store: Pick<GatewayStore, 'find' | 'current'>) {
     this.#store = store;
@@ -24,7 +32,16 @@ export class PeerDirectory {
 
   /** Learns who is there. Throws ProxyError `store_unavailable`. */
   async learn(): Promise<void> {
-    for (const one of await this.#store.current(defaultLimits.peersKnownMax)) this.#keep(one);
+    const current = await this.#store.current(defaultLimits.peersKnownMax);
+    for (const one of current) this.#keep(one);
+    this.#lastCurrent = current.flatMap(({ incarnation, peerAddress: address }) =>
+      address === undefined ? [] : [{ incarnation, address }],
+    );
+  }
+
+  /** Those that served when the store was last asked. */
+  get lastCurrent(): readonly KnownPeer[] {
+    return this.#lastCurrent;
   }
 
   /** Throws ProxyError `peer_unreachable` where the store does not say. */

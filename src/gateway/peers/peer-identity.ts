@@ -4,6 +4,8 @@ import type { CertificateAuthority } from '../../pki/certificate-authority.ts';
 
 /** The protocol that is spoken, by ALPN. */
 export const peerProtocol = 'upstreamproxy-peer.1';
+/** On the same port: who follows what ended. */
+export const changesProtocol = 'upstreamproxy-changes.1';
 
 /** Below a name that is nobody's (RFC 6761 §6.4). */
 const suffix = '.peer.upstreamproxy.invalid';

@@ -7,7 +7,7 @@ import { defaultLimits, type Limits } from '../../protocol/limits.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 import { readPassedStart } from '../tunnels/passed-start.ts';
 import type { SplicedUpgrade } from '../tunnels/tunnel-server.ts';
-import { incarnationOf, type PeerIdentity, peerProtocol } from './peer-identity.ts';
+import { changesProtocol, incarnationOf, type PeerIdentity, peerProtocol } from './peer-identity.ts';
 import { parseSplicedFacts } from './spliced-upgrade.ts';
 
 /** Its own certificate is made anew long before its end, and when another authority signs. */
@@ -21,6 +21,8 @@ export interface PeerListenerOptions {
   readonly limits: Limits;
   readonly clock: () => number;
   readonly take: (upgrade: SplicedUpgrade) => void;
+  /** Another gateway follows what ends here. */
+  readonly follow: (socket: TLSSocket, incarnation: string) => Promise<void>;
   readonly onFault: (error: ProxyError) => void;
 }
 
@@ -35,7 +37,7 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
     ...identity.secureOptions(),
     requestCert: true,
     rejectUnauthorized: true,
-    ALPNProtocols: [peerProtocol],
+    ALPNProtocols: [peerProtocol, changesProtocol],
     handshakeTimeout: limits.handshakeTimeoutMs,
     allowHalfOpen: true,
     noDelay: true,
@@ -75,10 +77,11 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
   };
 }
 
-async function take(socket: TLSSocket, { take: serve }: PeerListenerOptions): Promise<void> {
+async function take(socket: TLSSocket, { take: serve, follow }: PeerListenerOptions): Promise<void> {
   socket.on('error', () => socket.destroy());
-  const isPeer = socket.authorized && incarnationOf(socket.getPeerCertificate().subjectaltname) !== undefined;
-  if (!isPeer || socket.alpnProtocol !== peerProtocol) return void socket.destroy();
+  const peer = socket.authorized ? incarnationOf(socket.getPeerCertificate().subjectaltname) : undefined;
+  if (peer !== undefined && socket.alpnProtocol === changesProtocol) return await follow(socket, peer);
+  if (peer === undefined || socket.alpnProtocol !== peerProtocol) return void socket.destroy();
   const timer = setTimeout(() => socket.destroy(), defaultLimits.peerReplyTimeoutMs);
   try {
     const read = await readPassedStart(socket, noSecret);

@@ -1,13 +1,27 @@
-// Sessions that ended lately, for the time in which the store cannot be asked: what is revoked stays out.
+// Sessions that ended lately, for the time in which the store cannot be asked: what is revoked stays out. Other gateways are told of them.
 
 import { ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
+import type { NumberedEnding } from '../../store/store.ts';
+
+interface HeardEnding extends NumberedEnding {
+  readonly heardMs: number;
+}
+
+/** How many of those that were heard last are at hand in their order; whoever is further behind looks through all. */
+const recentEndings = 4096;
+const endingsOfPage = 256;
 
 export class EndedSessions {
-  /** With when it was heard of; the oldest first. */
-  readonly #ended = new Map<string, number>();
+  /** By their ids; the oldest first. */
+  readonly #ended = new Map<string, HeardEnding>();
+  /** Of those that were heard last, and how many were heard before them. */
+  #recent: NumberedEnding[] = [];
+  #before = 0;
   readonly #keptMs: number;
   readonly #max: number;
+  /** Reasons are few, and each is kept once. */
+  readonly #reasons = new Map<string, string>();
   /** Until then some may be missing. */
   #incompleteUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -22,10 +36,30 @@ export class EndedSessions {
     return this.#max + 1;
   }
 
-  add(sessionId: string, nowMs: number): void {
+  /** How many were heard until now. */
+  get heard(): number {
+    return this.#before + this.#recent.length;
+  }
+
+  has(sessionId: string): boolean {
+    return this.#ended.has(sessionId);
+  }
+
+  isComplete(nowMs: number): boolean {
+    return nowMs > this.#incompleteUntilMs;
+  }
+
+  add(ending: NumberedEnding, nowMs: number): void {
+    const { sessionId, sequence, state, reason } = ending;
+    const kept = { sessionId, sequence, state, reason: this.#known(reason), heardMs: nowMs };
     this.#ended.delete(sessionId);
-    this.#ended.set(sessionId, nowMs);
-    for (const [id, heardMs] of this.#ended) {
+    this.#ended.set(sessionId, kept);
+    this.#recent.push(kept);
+    if (this.#recent.length >= 2 * recentEndings) {
+      this.#before += recentEndings;
+      this.#recent = this.#recent.slice(recentEndings);
+    }
+    for (const [id, { heardMs }] of this.#ended) {
       const isOld = nowMs - heardMs > this.#keptMs;
       if (!isOld && this.#ended.size <= this.#max) return;
       this.#ended.delete(id);
@@ -33,15 +67,42 @@ export class EndedSessions {
     }
   }
 
+  /** Those that were heard behind the first `heard` ones; undefined where that is too far back. */
+  heardBehind(heard: number): readonly NumberedEnding[] | undefined {
+    return heard < this.#before ? undefined : this.#recent.slice(heard - this.#before);
+  }
+
+  /** All with a number above this one, a page at a time: what is heard meanwhile is among them. */
+  *pagesAbove(sequence: number): Generator<readonly NumberedEnding[]> {
+    let page: NumberedEnding[] = [];
+    let looked = 0;
+    for (const ending of this.#ended.values()) {
+      if (ending.sequence > sequence) page.push(ending);
+      looked += 1;
+      if (page.length < endingsOfPage && looked % recentEndings !== 0) continue;
+      yield page;
+      page = [];
+    }
+    if (page.length > 0) yield page;
+  }
+
   /** Throws ProxyError `session_revoked` for one that ended, `store_unavailable` where that cannot be told. */
   assertKnownAlive(sessionId: string, nowMs: number): void {
     if (this.#ended.has(sessionId))
       throw new ProxyError('session_revoked', 'The session ended; enrol with a new token.');
-    if (nowMs > this.#incompleteUntilMs) return;
+    if (this.isComplete(nowMs)) return;
     throw new ProxyError(
       'store_unavailable',
       'The store of the gateway is away, and too many sessions ended lately; try again later.',
       { limit: 'endedSessionsMax', retryAfterSeconds: defaultLimits.storeRetryAfterSeconds },
     );
+  }
+
+  #known(reason: string): string {
+    const known = this.#reasons.get(reason);
+    if (known !== undefined) return known;
+    if (this.#reasons.size >= endingsOfPage) this.#reasons.clear();
+    this.#reasons.set(reason, reason);
+    return reason;
   }
 }

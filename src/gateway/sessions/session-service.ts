@@ -348,9 +348,8 @@ export class SessionService implements AsyncDisposable {
     return this.#watch.onEnded(listener);
   }
 
-  /** Whether each session that ended before this call has ended here. */
-  taken(): Promise<boolean> {
-    return this.#watch.taken();
+  get watch(): SessionWatch {
+    return this.#watch;
   }
 
   async close(): Promise<void> {

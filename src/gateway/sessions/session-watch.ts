@@ -2,7 +2,7 @@
 
 import { defaultLimits } from '../../protocol/limits.ts';
 import { asProxyError, type ProxyError } from '../../protocol/error.ts';
-import { pruneBatch, type SessionRecord, type Store } from '../../store/store.ts';
+import { type NumberedEnding, pruneBatch, type SessionRecord, type Store } from '../../store/store.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import { RepeatedLook } from '../../system/repeated-look.ts';
 
@@ -50,8 +50,8 @@ export class SessionWatch implements AsyncDisposable {
     const { sequence } = await options.store.sessions.endingsSince(undefined);
     const nowMs = options.clock();
     const { ended, endedKeptMs } = options;
-    for (const id of await options.store.sessions.endedSince(nowMs - endedKeptMs, ended.readMax))
-      ended.add(id, nowMs);
+    for (const ending of await options.store.sessions.endedSince(nowMs - endedKeptMs, ended.readMax))
+      ended.add(ending, nowMs);
     const watch = new SessionWatch(options, sequence);
     watch.#repeated.start();
     watch.#unlisten = options.store.onChange((isUncertain) => {
@@ -71,6 +71,20 @@ export class SessionWatch implements AsyncDisposable {
   look(): Promise<void> {
     // One look at a time: an ending is told once.
     return this.#repeated.now();
+  }
+
+  get ended(): EndedSessions {
+    return this.#options.ended;
+  }
+
+  /** Up to which number endings were read from the store. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** What ended as another gateway says: it knows by the store, or by another one that does. */
+  hear(endings: readonly NumberedEnding[]): void {
+    for (const ending of endings) if (!this.ended.has(ending.sessionId)) this.#tell(ending);
   }
 
   /** Looks soon. Whether it told of all that ended before this call. */
@@ -112,7 +126,7 @@ export class SessionWatch implements AsyncDisposable {
     for (;;) {
       const { sequence, endings } = await this.#options.store.sessions.endingsSince(this.#sequence);
       this.#sequence = sequence;
-      for (const { sessionId, reason } of endings) this.#tell(sessionId, reason);
+      for (const ending of endings) this.#tell(ending);
       if (endings.length === 0) break;
     }
   }
@@ -135,8 +149,9 @@ export class SessionWatch implements AsyncDisposable {
     return pruned.some((count) => count >= pruneBatch);
   }
 
-  #tell(sessionId: string, reason: string): void {
-    this.#options.ended.add(sessionId, this.#options.clock());
+  #tell(ending: NumberedEnding): void {
+    const { sessionId, reason } = ending;
+    this.#options.ended.add(ending, this.#options.clock());
     for (const listener of this.#listeners) {
       try {
         listener(sessionId, reason);

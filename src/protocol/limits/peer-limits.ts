@@ -28,6 +28,22 @@ export const peerLimits = {
     'internal',
     'Addresses of gateways that are known without the store; the one that is known longest makes room.',
   ),
+  peerFeedsMax: fixedRow(
+    3,
+    'internal',
+    'Each gateway follows so many others, in a ring: what one of them knows reaches all, also where two cannot be reached.',
+  ),
+  peerFeedsServedMax: fixedRow(64, 'internal', 'Others that follow a gateway; three do as a rule.'),
+  peerLineBytesMax: fixedRow(
+    4_194_304,
+    'peer_unreachable',
+    'A line holds at most a thousand sessions that ended, each with a reason of at most 4,000 characters.',
+  ),
+  peerSilenceMs: fixedRow(
+    5_000,
+    'peer_unreachable',
+    'Whoever tells or follows changes says something each second; another one is followed then.',
+  ),
   gatewayNoteMs: fixedRow(3_000, 'internal', 'Three of these fit into a lease.'),
   gatewayLeaseMs: fixedRow(
     10_000,

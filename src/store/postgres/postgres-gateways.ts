@@ -31,6 +31,18 @@ export class PostgresGateways implements GatewayStore {
     );
   }
 
+  async vouch(
+    { incarnation, changeSeen }: Pick<GatewayNote, 'incarnation' | 'changeSeen'>,
+    leaseMs: number,
+  ): Promise<void> {
+    await this.#database.run(
+      `UPDATE gateway SET change_seen = greatest(change_seen, $2::bigint),
+         lease_until = greatest(lease_until, clock_timestamp() + $3::bigint * interval '1 millisecond')
+       WHERE incarnation = $1 AND state <> 'left'`,
+      [incarnation, changeSeen, leaseMs],
+    );
+  }
+
   async find(incarnation: string): Promise<GatewayPresence | undefined> {
     const row = await this.#database.get(`SELECT ${columns} FROM gateway WHERE incarnation = $1`, [
       incarnation,

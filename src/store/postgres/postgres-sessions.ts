@@ -1,11 +1,12 @@
 // Sessions and consumed tokens in PostgreSQL. Each method is one transaction; what decides about a token holds the token's lock first.
 
-import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
+import { endingOf, lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
 import {
   type CommitOutcome,
   type EnrolOutcome,
   type NewSession,
+  type NumberedEnding,
   type SessionEnding,
   type SessionQuery,
   type SessionRecord,
@@ -145,21 +146,18 @@ export class PostgresSessions implements SessionStore {
     const counter = rows.map((row) => integerOf(row, 'value'))[0] ?? 0;
     return {
       sequence: last === undefined ? Math.min(sequence, counter) : integerOf(last, 'sequence'),
-      endings: endings.map((row) => ({
-        sessionId: textOf(row, 'session_id'),
-        state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
-        reason: textOf(row, 'reason'),
-      })),
+      endings: endings.map(endingOf),
     };
   }
 
-  async endedSince(overMs: number, limit: number): Promise<readonly string[]> {
+  async endedSince(overMs: number, limit: number): Promise<readonly NumberedEnding[]> {
     const rows = await this.#database.all(
-      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= $1 ORDER BY over_ms DESC LIMIT $2) AS late
-       ORDER BY over_ms`,
+      `SELECT ending.sequence, late.id AS session_id, ending.state, ending.reason
+       FROM (SELECT id, over_ms FROM session WHERE over_ms >= $1 ORDER BY over_ms DESC LIMIT $2) AS late
+       JOIN session_ending AS ending ON ending.session_id = late.id ORDER BY late.over_ms`,
       [overMs, limit],
     );
-    return rows.map((row) => textOf(row, 'id'));
+    return rows.map(endingOf);
   }
 
   prune(beforeMs: number): Promise<number> {

@@ -35,6 +35,17 @@ export class SqliteGateways implements GatewayStore {
     );
   }
 
+  async vouch(
+    { incarnation, changeSeen }: Pick<GatewayNote, 'incarnation' | 'changeSeen'>,
+    leaseMs: number,
+  ): Promise<void> {
+    this.#database.run(
+      `UPDATE gateway SET change_seen = max(change_seen, :changeSeen), lease_until_ms = max(lease_until_ms, ${nowMs} + :leaseMs)
+       WHERE incarnation = :incarnation AND state <> 'left'`,
+      { incarnation, changeSeen, leaseMs },
+    );
+  }
+
   async find(incarnation: string): Promise<GatewayPresence | undefined> {
     const row = this.#database.get(`SELECT ${columns} FROM gateway WHERE incarnation = :incarnation`, {
       incarnation,

@@ -1,12 +1,13 @@
 // Sessions and consumed tokens in SQLite. Each method is one transaction: there is no state between two of its steps.
 
-import { lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
+import { endingOf, lifeIsOver, sessionOf, supersededReason, uncommittedInTime } from '../session-row.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import {
   type CommitOutcome,
   type EnrolOutcome,
   type NewSession,
+  type NumberedEnding,
   type SessionEnding,
   type SessionQuery,
   type SessionRecord,
@@ -185,21 +186,18 @@ export class SqliteSessions implements SessionStore {
     const last = rows.at(-1);
     return {
       sequence: last === undefined ? sequence : integerOf(last, 'sequence'),
-      endings: rows.map((row) => ({
-        sessionId: textOf(row, 'session_id'),
-        state: textOf(row, 'state') === 'revoked' ? 'revoked' : 'ended',
-        reason: textOf(row, 'reason'),
-      })),
+      endings: rows.map(endingOf),
     };
   }
 
-  async endedSince(overMs: number, limit: number): Promise<readonly string[]> {
+  async endedSince(overMs: number, limit: number): Promise<readonly NumberedEnding[]> {
     const rows = this.#database.all(
-      `SELECT id FROM (SELECT id, over_ms FROM session WHERE over_ms >= :overMs ORDER BY over_ms DESC LIMIT :limit)
-       ORDER BY over_ms`,
+      `SELECT ending.sequence, late.id AS session_id, ending.state, ending.reason
+       FROM (SELECT id, over_ms FROM session WHERE over_ms >= :overMs ORDER BY over_ms DESC LIMIT :limit) AS late
+       JOIN session_ending AS ending ON ending.session_id = late.id ORDER BY late.over_ms`,
       { overMs, limit },
     );
-    return rows.map((row) => textOf(row, 'id'));
+    return rows.map(endingOf);
   }
 
   async prune(beforeMs: number): Promise<number> {

@@ -79,6 +79,18 @@ test('one that is committed while others look is not taken with them', async () 
   assert.equal(changes.number, 5);
 });
 
+test('what is heard of by another way is taken up to the first that was not', async () => {
+  const { state, open, looked } = scene();
+  await using changes = await open();
+  changes.heard([2, 3, 5]);
+  assert.equal(changes.number, 3);
+  changes.heard([2]);
+  assert.equal(changes.number, 3);
+  state.newest = 5;
+  await looked(changes);
+  assert.equal(changes.number, 5);
+});
+
 test('a store that is away leaves what was taken, and is told', async () => {
   const { state, open, looked, faults } = scene();
   await using changes = await open();

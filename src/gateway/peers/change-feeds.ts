@@ -1,0 +1,91 @@
+// Tells other gateways which sessions ended, as soon as it is known here: one of them may have lost the store alone.
+
+import type { Socket } from 'node:net';
+import { asProxyError, type ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { GatewayStore } from '../../store/gateway-store.ts';
+import type { SessionWatch } from '../sessions/session-watch.ts';
+import { askedSchema, linesOf, readChangeLine, sendLine, takenSchema, toldLine } from './change-lines.ts';
+
+const heartbeatMs = 1000;
+
+export interface ChangeFeedsOptions {
+  readonly watch: Pick<SessionWatch, 'ended' | 'onEnded'>;
+  readonly store: Pick<GatewayStore, 'vouch'>;
+  readonly onFault: (error: ProxyError) => void;
+}
+
+export class ChangeFeeds {
+  readonly #options: ChangeFeedsOptions;
+  #count = 0;
+
+  constructor(options: ChangeFeedsOptions) {
+    this.#options = options;
+  }
+
+  /** Until the connection ends. Who it is has been verified. */
+  async serve(socket: Socket, incarnation: string): Promise<void> {
+    if (this.#count >= defaultLimits.peerFeedsServedMax) return void socket.destroy();
+    this.#count += 1;
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
+    try {
+      const lines = linesOf(socket);
+      const first = await lines.next();
+      if (first.done === true) return;
+      const { above } = readChangeLine(askedSchema, first.value);
+      await Promise.all([this.#tell(socket, above, gone.signal), this.#hear(lines, incarnation)]);
+    } catch (error) {
+      // That a gateway went away is seen by what it says in the store.
+      if (!gone.signal.aborted) this.#options.onFault(asProxyError(error));
+    } finally {
+      socket.destroy();
+      this.#count -= 1;
+    }
+  }
+
+  async #tell(socket: Socket, above: number, gone: AbortSignal): Promise<void> {
+    const { watch } = this.#options;
+    const { ended } = watch;
+    let news = Promise.withResolvers<undefined>();
+    const wake = (): void => news.resolve(undefined);
+    const unlisten = watch.onEnded(wake);
+    gone.addEventListener('abort', wake);
+    try {
+      let heard: number | undefined;
+      while (!gone.aborted) {
+        news = Promise.withResolvers();
+        const timer = setTimeout(wake, heartbeatMs);
+        const recent = heard === undefined ? undefined : ended.heardBehind(heard);
+        heard = ended.heard;
+        // From the beginning, and where so many ended that it is not known which were told: twice is harmless.
+        for (const page of recent === undefined ? ended.pagesAbove(above) : pagesOf(recent))
+          await sendLine(socket, toldLine(page));
+        await news.promise;
+        clearTimeout(timer);
+        if (ended.heard === heard) await sendLine(socket, toldLine([]));
+      }
+    } finally {
+      unlisten();
+    }
+  }
+
+  async #hear(lines: AsyncGenerator<string>, incarnation: string): Promise<void> {
+    const { store, onFault } = this.#options;
+    for await (const line of lines) {
+      const { taken } = readChangeLine(takenSchema, line);
+      if (taken === undefined) continue;
+      await store
+        .vouch({ incarnation, changeSeen: taken }, defaultLimits.gatewayLeaseMs)
+        .catch((error: unknown) => onFault(asProxyError(error)));
+    }
+  }
+}
+
+const endingsOfPage = 256;
+
+function pagesOf<T>(list: readonly T[]): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(list.length / endingsOfPage) }, (_, i) =>
+    list.slice(i * endingsOfPage, (i + 1) * endingsOfPage),
+  );
+}
