@@ -1,6 +1,6 @@
 // What one exchange costs between a client's bytes and its origin's response: parsing, decision, heads, metrics and audit, in one process and
 // with an origin that responds at once. Processor time of the main thread and of the others, in windows: the quietest counts.
-// usage: node bench/exchange-cost.ts [--windows N] [--requests N]
+// usage: node bench/exchange-cost.ts [--windows N] [--requests N] [--unchained]: without the chain of the audit
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,7 @@ import type { Forwarder } from '../src/gateway/forward/forwarder.ts';
 import { RuleTrust } from '../src/gateway/forward/rule-trust.ts';
 import { HttpFront } from '../src/gateway/front/http-front.ts';
 import { countingSink, Metrics } from '../src/gateway/metrics.ts';
+import { createSigningKey } from '../src/gateway/sessions/signing-key.ts';
 import { LiveGrants } from '../src/gateway/policies/live-grants.ts';
 import { encodeRequestHead } from '../src/http/request-writer.ts';
 import { parsePolicy } from '../src/policy/parse-policy.ts';
@@ -24,7 +25,11 @@ import { defaultLimits } from '../src/protocol/limits.ts';
 import { openStore } from '../src/store/open-store.ts';
 
 const { values } = parseArgs({
-  options: { windows: { type: 'string', default: '300' }, requests: { type: 'string', default: '320' } },
+  options: {
+    windows: { type: 'string', default: '300' },
+    requests: { type: 'string', default: '320' },
+    unchained: { type: 'boolean', default: false },
+  },
 });
 const connections = 16;
 const windows = Number(values.windows);
@@ -107,6 +112,7 @@ async function openFront(stack: AsyncDisposableStack): Promise<{ front: HttpFron
   const directory = await mkdtemp(join(tmpdir(), 'upstreamproxy-bench-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const store = stack.use(await openStore(`sqlite:${join(directory, 'state.db')}`));
+  if (!values.unchained) await store.audit.chain.begin(createSigningKey());
   const limits = { ...defaultLimits, auditEventsPerSecondMax: 1e6, auditBytesPerSecondMax: 2e9 };
   const audit = stack.use(await openAuditLog({ store: store.audit, limits }));
   const result = parsePolicy([{ file: 'policy', text: `rules: [{ name: bench, hosts: ${host} }]` }]);

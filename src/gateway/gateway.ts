@@ -1,17 +1,13 @@
 // The gateway put together: everything is opened here, in order, and ends in the reverse order.
 
 import type { Policy } from '../policy/decision.ts';
-import { asProxyError, ProxyError } from '../protocol/error.ts';
+import { ProxyError } from '../protocol/error.ts';
 import { HeldOctets } from '../protocol/held-octets.ts';
 import type { Store } from '../store/store.ts';
-import type { StoreOutage } from '../store/store-outage.ts';
 import { openAccess } from './access/open-access.ts';
 import { SessionAudit } from './audit/session-audit.ts';
 import { observedSink } from './audit/alarms.ts';
-import { openAuditLog } from './audit/audit-log.ts';
-import type { AuditLog } from './audit/audit-log.ts';
 import type { TakenChanges } from './changes/taken-changes.ts';
-import type { SpooledAudit } from './audit/spool/spooled-audit.ts';
 import { RefusalCounts } from './audit/refusal-counts.ts';
 import type { GatewayConfig } from './config/config.ts';
 import { CredentialSet } from './credentials/credential-set.ts';
@@ -26,10 +22,10 @@ import { beginStart, type GatewayOptions, type Start } from './gateway-start.ts'
 import { countingSink, type Counts } from './metrics.ts';
 import { openChanges } from './open-changes.ts';
 import { openGatewayStore } from './open-gateway-store.ts';
-import { openSpool, placeOfAudit } from './open-spool.ts';
 import { openGatewayKeys } from './open-gateway-keys.ts';
 import { openPeers } from './open-peers.ts';
 import { keepOperatorPorts } from './operator-ports.ts';
+import { openRecords, type Records } from './open-records.ts';
 import { openRetention } from './open-retention.ts';
 import type { GatewayPresenceWriter } from './peers/gateway-presence.ts';
 import { LiveReview } from './policies/live-review.ts';
@@ -77,15 +73,14 @@ export interface Gateway extends AsyncDisposable {
 export async function startGateway(config: GatewayConfig, options: GatewayOptions = {}): Promise<Gateway> {
   await using stack = new AsyncDisposableStack();
   const start = beginStart(config, options, stack);
-  const records = await openRecords(start);
-  const rules = await openRules(start, records);
-  const keys = await openGatewayKeys(start, {
-    identity: records.store.identity,
-    isShared: records.outage !== undefined,
-  });
-  const ways = await openWays(start, keys.places);
+  const opened = await openGatewayStore(start);
+  const { identity } = opened.store;
+  const keys = await openGatewayKeys(start, { identity, isShared: opened.outage !== undefined });
   const { signingKey: place } = keys.places;
   const signingKey = stack.use(await FollowedSigningKey.open({ place, log: start.log }));
+  const records = await openRecords(start, opened, signingKey);
+  const rules = await openRules(start, records);
+  const ways = await openWays(start, keys.places);
   const sessions = await openSessions(start, { ...records, ...ways, signingKey }, rules.policies.current);
   const { parts, changes } = await openServing(start, { ...records, ...rules, ...ways, sessions });
   const { policies } = rules;
@@ -135,46 +130,6 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     close: ({ drainMs = 0 } = {}) => close(drainMs),
     [Symbol.asyncDispose]: () => close(0),
   };
-}
-
-interface Records {
-  readonly store: Store;
-  readonly audit: AuditLog;
-  /** What waits on this machine for a store that is another process. */
-  readonly spool: Partial<Pick<SpooledAudit, 'state'>>;
-  /** Of a store that can be away. */
-  readonly outage: StoreOutage | undefined;
-}
-
-/** What the gateway remembers: the store, and the audit with what an earlier process left open in it. */
-async function openRecords(start: Start): Promise<Records> {
-  const { config, stack, metrics, onFault, onLimit, onSessionEvent, isOnDuty, place } = start;
-  const { store, outage } = await openGatewayStore(start);
-  const { file } = config.audit;
-  const spool = await openSpool(start, store.audit, (event) =>
-    observedSink(audit, onSessionEvent).append(event),
-  );
-  const kept = placeOfAudit(start, store, spool);
-  const audit = stack.use(
-    await openAuditLog({
-      store: kept,
-      limits: config.limits,
-      onFault,
-      onLimit,
-      ...(file === undefined ? {} : { file }),
-      ...(config.telemetry === undefined ? {} : { onTaken: start.tap.take }),
-    }),
-  );
-  const recover = (): Promise<void> => audit.recover((event) => metrics.count(event));
-  const takeOver = async (): Promise<void> => {
-    await spool?.adopt();
-    await recover();
-  };
-  if (isOnDuty()) await takeOver();
-  spool?.start();
-  spool?.keepAdopting(isOnDuty, recover);
-  place?.seat.onDuty(() => void takeOver().catch((error: unknown) => onFault(asProxyError(error))));
-  return { store, audit, spool: kept, outage };
 }
 
 interface Rules {

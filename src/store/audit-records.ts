@@ -8,10 +8,15 @@ import type { AuditEntry } from './store.ts';
 /** Room for a batch of events of the usual size. */
 const batchBytesInitial = 128 * 1024;
 
+/** What a record says, and the octets that say it: a view, not a copy. */
+export interface StoredPayload extends AuditPayload {
+  readonly octets: Uint8Array<ArrayBuffer>;
+}
+
 /** What a record of the audit says. */
 export interface AuditRecord {
   readonly kind: Exclude<RecordKind, 'head'>;
-  readonly payload: AuditPayload;
+  readonly payload: StoredPayload;
 }
 
 /** Writes batches; the records of all of them are numbered one after the other. */
@@ -52,7 +57,7 @@ export function* auditRecords(bytes: Uint8Array<ArrayBuffer>): Generator<AuditRe
     if (sequence !== (expected ?? sequence)) throw damaged('out of sequence');
     expected = sequence + 1;
     at = end;
-    yield { kind, payload };
+    yield { kind, payload: { ...payload, octets: record.payload } };
   }
 }
 

@@ -5,6 +5,7 @@ import type { AuditEvent } from '../api/audit-event.ts';
 import type { AuditFacts } from '../api/audit-payload.ts';
 import type { Posture } from '../protocol/session-messages.ts';
 import type { AuditPage, AuditPeriod, AuditQuery, AuditSearch, PeriodPage } from './audit-search.ts';
+import type { AuditChain } from './chain/audit-chain.ts';
 import type { AccessStore } from './access-store.ts';
 import type { BudgetStore } from './budget-store.ts';
 import type { ChangeStore } from './change-store.ts';
@@ -153,6 +154,8 @@ export interface AuditEntry extends AuditFacts {}
 export interface AuditStore {
   /** Of a store that is another process and can be away. Absent: what it has stored is as durable as a file of this machine. */
   readonly delivery?: AuditDelivery;
+  /** What shows that stored events were changed. */
+  readonly chain: AuditChain;
   /**
    * Stores a batch in one transaction. An event whose id is already stored is left as it is. `open` is what has not ended:
    * the event that it leaves if nothing more is heard of it. Such a marker is no event yet, and replaces its earlier one.

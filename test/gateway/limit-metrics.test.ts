@@ -196,6 +196,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
     'issuerFailureCooldownMs',
     'sessionRetentionMs',
     'auditRetryDelayMsMax',
+    'auditHeadIntervalMs',
+    'auditChainMs',
     'originIdleMsMax',
     'webSocketRefusalLingerMs',
     'storeStopTimeoutMs',

@@ -56,6 +56,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     'gateway/admin/person.ts shownCharactersMax',
     'cli/operator/access.ts noteCharactersMax',
     'cli/terminal/text-table.ts cellMax',
+    'store/chain/chain-findings.ts findingsMax',
     'http/printable.ts lengthMax',
     'policy/denial.ts nearMissesMax examinedMax pathShownMax',
     'policy/yaml-source.ts problemsMax',

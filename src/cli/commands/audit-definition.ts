@@ -93,10 +93,53 @@ const exported = {
   ],
 } as const satisfies CommandDefinition;
 
+const verify = {
+  kind: 'command',
+  name: 'verify',
+  summary: 'looks whether anybody changed what was stored',
+  description: [
+    'Follows the chains of the audit through the store, and says what was removed, changed, put in another order or put in by somebody else, which ends are missing and what is signed by nobody who may. What retention removed is signed, and no fault.',
+    'What was stored before there were chains is counted as not chained: nothing is known of it. So are events behind the last head of their chain, which a gateway signs each minute. What it cannot find, and why, is in docs/reference/audit.md.',
+  ],
+  arguments: [],
+  options: {
+    ...gatewayPlaceOptions,
+    since: {
+      kind: 'value',
+      placeholder: 'TIME',
+      help: 'what was stored from this day or time on, such as 2026-01-31 or 2026-01-31T09:00:00Z, or how long ago, such as 7d; whole minutes of heads, so a little more',
+    },
+    until: { kind: 'value', placeholder: 'TIME', help: 'what was stored before this day or time' },
+    key: {
+      kind: 'value',
+      placeholder: 'FILE',
+      help: "public key of the gateway's identity (PEM), where its folder is not here",
+    },
+    format: {
+      kind: 'choice',
+      placeholder: 'FORMAT',
+      choices: { text: 'a line for each finding, and a summary', json: 'one object' },
+      otherwise: 'text',
+      help: 'how it is written',
+    },
+  },
+  exits: { 1: 'something was found' },
+  examples: [
+    {
+      line: 'upstreamproxy audit verify --config gateway.yaml',
+      purpose: 'all that is kept',
+    },
+    {
+      line: 'upstreamproxy audit verify --config gateway.yaml --since 1d --format json',
+      purpose: 'each day, for a program that tells somebody',
+    },
+  ],
+} as const satisfies CommandDefinition;
+
 export const auditDefinition = {
   kind: 'group',
   name: 'audit',
-  summary: 'prints what went through the gateway, or hands it on',
+  summary: 'prints what went through the gateway, hands it on, or verifies it',
   question: 'what about the audit?',
-  actions: [tail, exported],
+  actions: [tail, exported, verify],
 } as const satisfies GroupDefinition;

@@ -11,6 +11,7 @@ import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { exportCommand } from './audit-export.ts';
+import { verifyCommand } from './audit-verify.ts';
 import { exchangeTable } from './exchange-table.ts';
 import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
 import { openStoreToRead } from './operator-store.ts';
@@ -110,4 +111,4 @@ async function tail({ options: values }: Input<(typeof auditDefinition)['actions
   return 0;
 }
 
-export const auditCommand = groupOf(auditDefinition, { tail, export: exportCommand });
+export const auditCommand = groupOf(auditDefinition, { tail, export: exportCommand, verify: verifyCommand });

@@ -185,6 +185,16 @@ export const exchangeLimits = {
     'audit_unavailable',
     'How long an event waits for company: one transaction a batch, not an event.',
   ),
+  auditHeadIntervalMs: fixedRow(
+    60_000,
+    'audit_unavailable',
+    'How often it is signed how far the chain of the audit is: of the end that was stored since then, `audit verify` does not notice that it is gone.',
+  ),
+  auditChainMs: fixedRow(
+    86_400_000,
+    'audit_unavailable',
+    'After so long another chain of the audit follows: its opening, signed by the key of today, vouches for the one before.',
+  ),
   credentialUnusedMs: row(
     3_600_000,
     'credential_unavailable',

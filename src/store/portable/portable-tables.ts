@@ -28,8 +28,11 @@ export const portableTables: readonly PortableTable[] = [
   { name: 'policy_kept', key: ['version'], isLong: true },
   { name: 'identity', key: ['one'], isLong: true },
   { name: 'audit_open', key: ['id'] },
+  { name: 'audit_chain', key: ['number'] },
+  { name: 'audit_head', key: ['chain', 'link'] },
+  { name: 'audit_cut', key: ['chain', 'first'], isLong: true },
   { name: 'audit_spool', key: ['id'], made: ['delivered_at'], only: 'postgres' },
-  { name: 'audit', key: ['sequence'], made: ['counted', 'host', 'principal', 'trace'] },
+  { name: 'audit', key: ['sequence'], made: ['counted', 'host', 'principal', 'trace', 'trace_start'] },
 ];
 
 /**

@@ -2,44 +2,69 @@
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
 import { noPlace } from '../audit-statement.ts';
+import { removedLinkOf } from '../chain/audit-chain.ts';
+import type { RemovedLink } from '../chain/chain-cuts.ts';
 import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
-import type { PostgresDatabase, Statements } from './postgres-database.ts';
-
-/** Whoever adds events or removes some has this first, so that none waits for another in a circle. */
-export async function lockAudit(statements: Statements): Promise<AuditHeld> {
-  return heldOf(await statements.get('SELECT events, bytes FROM audit_total FOR UPDATE'));
-}
-
-/** What the store holds of all. */
-export async function auditHeld(statements: Statements): Promise<AuditHeld> {
-  return heldOf(await statements.get('SELECT events, bytes FROM audit_total'));
-}
-
-function heldOf(row: StoredRow = {}): AuditHeld {
-  return { events: integerOf(row, 'events'), bytes: integerOf(row, 'bytes') };
-}
+import { auditHeld, heldOf, lockAudit } from './postgres-audit-lock.ts';
+import { type PostgresChain, removedColumns } from './postgres-chain.ts';
+import type { PostgresDatabase, Statements, Values } from './postgres-database.ts';
 
 /** See `AuditStore.prune`. */
-export async function pruneAudit(database: PostgresDatabase, bounds: AuditBounds): Promise<number> {
+export async function pruneAudit(
+  database: PostgresDatabase,
+  bounds: AuditBounds,
+  chain: PostgresChain,
+): Promise<number> {
   const { beforeMs, batch } = bounds;
   let removed = 0;
   // Most looks find nothing, and need no lock.
   if (beforeMs !== undefined && (await hasOlder(database, beforeMs)))
-    removed += await database.transaction(async (statements) => {
-      await lockAudit(statements);
-      const count = await statements.run(
+    removed += await removing(database, chain, async (removal) => {
+      const count = await removal.run(
         `DELETE FROM audit WHERE sequence = ANY (ARRAY
            (SELECT sequence FROM audit WHERE time_ms < $1 ORDER BY time_ms LIMIT $2))`,
         [beforeMs, batch],
       );
-      await statements.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
+      await removal.statements.run(
+        'DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)',
+      );
       return count;
     });
   if (removed >= batch || !isOver(bounds, await auditHeld(database))) return removed;
   // Of two gateways that look at once, the second sees what the first removed.
+  return (
+    removed + (await removing(database, chain, (removal) => removeMost(removal, bounds, batch - removed)))
+  );
+}
+
+/** Removes in one transaction, and says in the chain what it removed. */
+interface Removal {
+  readonly statements: Statements;
+  /** Gives how many rows the statement removed. */
+  run(sql: string, values: Values): Promise<number>;
+}
+
+async function removing(
+  database: PostgresDatabase,
+  chain: PostgresChain,
+  body: (removal: Removal) => Promise<number>,
+): Promise<number> {
+  const live = await chain.ready();
   return await database.transaction(async (statements) => {
     await lockAudit(statements);
-    return removed + (await removeMost(statements, bounds, batch - removed));
+    const links: RemovedLink[] = [];
+    const run: Removal['run'] = async (sql, values) => {
+      if (live === undefined) return await statements.run(sql, values);
+      const rows = await statements.all(`${sql} RETURNING ${removedColumns}`, values);
+      for (const row of rows) {
+        const link = removedLinkOf(row);
+        if (link !== undefined) links.push(link);
+      }
+      return rows.length;
+    };
+    const count = await body({ statements, run });
+    if (live !== undefined) await chain.sayCut(statements, live, links);
+    return count;
   });
 }
 
@@ -52,7 +77,8 @@ function isOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld): boolea
   return held.events > (keepEvents ?? Infinity) || held.bytes > (keepBytes ?? Infinity);
 }
 
-async function removeMost(statements: Statements, bounds: AuditBounds, batch: number): Promise<number> {
+async function removeMost(removal: Removal, bounds: AuditBounds, batch: number): Promise<number> {
+  const { statements } = removal;
   let removed = 0;
   while (removed < batch) {
     const held = await auditHeld(statements);
@@ -66,8 +92,8 @@ async function removeMost(statements: Statements, bounds: AuditBounds, batch: nu
       countOver(bounds, held, most === undefined ? held : heldOf(most)),
     );
     const count =
-      (most === undefined ? 0 : await removeLater(statements, most, limit)) ||
-      (await removeOldest(statements, limit));
+      (most === undefined ? 0 : await removeLater(removal, most, limit)) ||
+      (await removeOldest(removal, limit));
     if (count === 0) break;
     removed += count;
   }
@@ -82,7 +108,7 @@ function countOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld, of: 
 }
 
 /** The oldest of one holder, behind its first ones. */
-function removeLater(statements: Statements, most: StoredRow, limit: number): Promise<number> {
+function removeLater(removal: Removal, most: StoredRow, limit: number): Promise<number> {
   const holder = textOf(most, 'holder');
   const first = integerOf(most, 'first_through');
   // An id of a session has no colon.
@@ -90,7 +116,7 @@ function removeLater(statements: Statements, most: StoredRow, limit: number): Pr
     ? ['session_id IS NULL', 'verdict', holder.slice(1)]
     : ['session_id IS NOT NULL', 'session_id', holder];
   // Between two places of the index, and as an array: a plan that knows no value reads no more than goes (audit-statement.ts).
-  return statements.run(
+  return removal.run(
     `DELETE FROM audit WHERE sequence = ANY (ARRAY
        (SELECT sequence FROM audit WHERE ${of} AND (${column}, sequence) > ($1, $2)
           AND (${column}, sequence) < ($1, ${noPlace}) ORDER BY ${column}, sequence LIMIT $3))`,
@@ -98,8 +124,8 @@ function removeLater(statements: Statements, most: StoredRow, limit: number): Pr
   );
 }
 
-function removeOldest(statements: Statements, limit: number): Promise<number> {
-  return statements.run(
+function removeOldest(removal: Removal, limit: number): Promise<number> {
+  return removal.run(
     'DELETE FROM audit WHERE sequence = ANY (ARRAY (SELECT sequence FROM audit ORDER BY sequence LIMIT $1))',
     [limit],
   );

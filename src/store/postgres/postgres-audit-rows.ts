@@ -1,6 +1,7 @@
 // Rows of the audit in PostgreSQL, many at a time.
 
 import type { AuditEntry } from '../store.ts';
+import { integerOf, textOf } from '../stored-row.ts';
 import type { Statements } from './postgres-database.ts';
 
 /** The events that exchanges leave if nothing more is heard of them; `holder` is who would tell. */
@@ -19,16 +20,40 @@ export async function putMarkers(
   );
 }
 
-/** A batch whose outcome was uncertain is appended again, so the same id twice is one event. A trigger keeps the sums. */
-export async function putEvents(statements: Statements, entries: readonly AuditEntry[]): Promise<void> {
+/** An event, and where it stands in a chain. */
+export interface LinkedEntry {
+  readonly entry: AuditEntry;
+  /** `before` base64url. */
+  readonly place?: { readonly number: number; readonly link: number; readonly before: string };
+}
+
+/** Those of the ids that are stored. */
+export async function knownIds(statements: Statements, ids: readonly string[]): Promise<readonly string[]> {
+  const rows = await statements.all('SELECT id FROM audit WHERE id = ANY ($1::text[])', [ids]);
+  return rows.map((row) => textOf(row, 'id'));
+}
+
+/**
+ * A batch whose outcome was uncertain is appended again, so the same id twice is one event. A trigger keeps the sums. Gives how many were
+ * stored, and the last place; what `told` was open is not any more.
+ */
+export async function putEvents(
+  statements: Statements,
+  linked: readonly LinkedEntry[],
+  told: readonly AuditEntry[],
+): Promise<{ readonly count: number; readonly sequence: number }> {
+  const entries = linked.map(({ entry }) => entry);
   const found = entries.map(({ json }) => foundBy(json));
-  await statements.run(
-    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, host, principal, trace)
-     SELECT id, time_ms, session_id, verdict, kind, event, host, principal, trace
-     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-       WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, host, principal, trace, place)
-     ORDER BY place
-     ON CONFLICT (id) DO NOTHING`,
+  const row = await statements.get(
+    `WITH stored AS (
+       INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, host, principal, trace, chain, link, link_before)
+       SELECT id, time_ms, session_id, verdict, kind, event, host, principal, trace, chain, link, link_before
+       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+           $10::bigint[], $11::bigint[], $12::text[])
+         WITH ORDINALITY AS entry (id, time_ms, session_id, verdict, kind, event, host, principal, trace, chain, link, link_before, place)
+       ORDER BY place
+       ON CONFLICT (id) DO NOTHING RETURNING sequence)
+     SELECT count(*) AS count, coalesce(max(sequence), 0) AS sequence FROM stored`,
     [
       entries.map(({ id }) => id),
       entries.map(({ timeMs }) => timeMs),
@@ -39,10 +64,14 @@ export async function putEvents(statements: Statements, entries: readonly AuditE
       found.map(({ host }) => host),
       found.map(({ principal }) => principal),
       found.map(({ trace }) => trace),
+      linked.map(({ place }) => place?.number ?? null),
+      linked.map(({ place }) => place?.link ?? null),
+      linked.map(({ place }) => place?.before ?? null),
     ],
   );
-  const ended = entries.filter(({ wasOpen }) => wasOpen === true).map(({ id }) => id);
+  const ended = told.filter(({ wasOpen }) => wasOpen === true).map(({ id }) => id);
   if (ended.length > 0) await statements.run('DELETE FROM audit_open WHERE id = ANY ($1::text[])', [ended]);
+  return { count: integerOf(row ?? {}, 'count'), sequence: integerOf(row ?? {}, 'sequence') };
 }
 
 /** What an event is found by beside the facts of its entry: columns of their own. */

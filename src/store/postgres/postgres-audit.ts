@@ -15,15 +15,18 @@ import {
 import type { AuditBounds, AuditEntry, AuditHeld, AuditStore } from '../store.ts';
 import type { AuditQuery } from '../audit-search.ts';
 import { part } from '../audit-statement.ts';
-import { auditHeld, lockAudit, pruneAudit } from './postgres-audit-pruning.ts';
+import { auditHeld } from './postgres-audit-lock.ts';
+import { pruneAudit } from './postgres-audit-pruning.ts';
+import { PostgresChain } from './postgres-chain.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
 import { PostgresDelivery } from './postgres-delivery.ts';
-import { putEvents, putMarkers } from './postgres-audit-rows.ts';
+import { putMarkers } from './postgres-audit-rows.ts';
 import type { PostgresHolder } from './postgres-holder.ts';
 import type { PostgresShare } from './postgres-share.ts';
 
 export class PostgresAudit implements AuditStore {
   readonly delivery: PostgresDelivery;
+  readonly chain: PostgresChain;
   readonly #database: PostgresDatabase;
   readonly #holder: PostgresHolder;
   readonly #engine: SearchEngine;
@@ -34,18 +37,20 @@ export class PostgresAudit implements AuditStore {
     this.#share = share;
     this.#engine = searchEngine({ all: (sql, values) => share.ask(() => database.all(sql, values)) });
     this.#holder = holder;
-    this.delivery = new PostgresDelivery(database);
+    this.chain = new PostgresChain(database);
+    this.delivery = new PostgresDelivery(database, this.chain);
   }
 
   async append(entries: readonly AuditEntry[], open: readonly AuditEntry[] = []): Promise<void> {
     if (entries.length === 0 && open.length === 0) return;
     const holder = open.length === 0 ? '' : await this.#holder.own();
-    await this.#database.transaction(async (statements) => {
-      // Batches of several gateways go one after the other: their numbers are in the order of their commits, or a follower would pass
-      // over what commits later.
-      if (entries.length > 0) await lockAudit(statements);
+    if (entries.length === 0)
+      return await this.#database.transaction((statements) => putMarkers(statements, open, holder));
+    // Batches of several gateways go one after the other: their numbers are in the order of their commits, or a follower would pass over
+    // what commits later.
+    await this.chain.write(async (statements, put) => {
       if (open.length > 0) await putMarkers(statements, open, holder);
-      if (entries.length > 0) await putEvents(statements, entries);
+      await put(entries);
     });
   }
 
@@ -72,7 +77,7 @@ export class PostgresAudit implements AuditStore {
   }
 
   prune(bounds: AuditBounds): Promise<number> {
-    return this.#share.ask(() => pruneAudit(this.#database, bounds));
+    return this.#share.ask(() => pruneAudit(this.#database, bounds, this.chain));
   }
 
   held(): Promise<AuditHeld> {

@@ -6,26 +6,37 @@ import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
 import type { AuditDelivery, AuditEntry, SpoolBatch } from '../store.ts';
 import { integerOf, type StoredRow } from '../stored-row.ts';
-import { lockAudit } from './postgres-audit-pruning.ts';
-import { putEvents, putMarkers } from './postgres-audit-rows.ts';
+import { putMarkers } from './postgres-audit-rows.ts';
+import type { PostgresChain, PutEvents } from './postgres-chain.ts';
 import type { PostgresDatabase, Statements } from './postgres-database.ts';
 import { isDataFault } from './postgres-fault.ts';
 
 export class PostgresDelivery implements AuditDelivery {
   readonly #database: PostgresDatabase;
+  readonly #chain: PostgresChain;
 
-  constructor(database: PostgresDatabase) {
+  constructor(database: PostgresDatabase, chain: PostgresChain) {
     this.#database = database;
+    this.#chain = chain;
   }
 
   async deliver(batch: SpoolBatch): Promise<number> {
     try {
-      return await this.#database.transaction((statements) => deliver(statements, batch));
+      return await this.#store(batch);
     } catch (error) {
       const isData = error instanceof ProxyError && isDataFault(error.cause);
       if (!isData || batch.records.length === 0) throw error;
       return await this.#deliverInParts(batch);
     }
+  }
+
+  /** With events it is one after the other, as whoever else adds some: their numbers are in the order of the commits. */
+  async #store(batch: SpoolBatch): Promise<number> {
+    if (batch.records.some(({ kind }) => kind === 'event'))
+      return await this.#chain.write((statements, put) => deliver(statements, batch, put));
+    return await this.#database.transaction((statements) =>
+      deliver(statements, batch, async () => undefined),
+    );
   }
 
   async finish(spool: string): Promise<void> {
@@ -38,9 +49,7 @@ export class PostgresDelivery implements AuditDelivery {
     const [first] = records;
     if (records.length === 1 && first !== undefined) {
       const told = { ...first, entry: unstorable(first.entry) };
-      return await this.#database.transaction((statements) =>
-        deliver(statements, { spool, after, records: [told] }),
-      );
+      return await this.#store({ spool, after, records: [told] });
     }
     const last = records[half - 1]?.sequence;
     const reached = await this.deliver({ spool, after, records: records.slice(0, half) });
@@ -49,12 +58,14 @@ export class PostgresDelivery implements AuditDelivery {
   }
 }
 
-async function deliver(statements: Statements, { spool, after, records }: SpoolBatch): Promise<number> {
+async function deliver(
+  statements: Statements,
+  { spool, after, records }: SpoolBatch,
+  put: PutEvents,
+): Promise<number> {
   const events = records.filter(({ kind }) => kind === 'event').map(({ entry }) => entry);
   const opened = records.filter(({ kind }) => kind === 'opened').map(({ entry }) => entry);
   const last = records.at(-1)?.sequence ?? after;
-  // First of all, as whoever else adds events: their numbers are in the order of the commits.
-  if (events.length > 0) await lockAudit(statements);
   if (after === 0)
     await statements.run(
       `INSERT INTO audit_spool (id, sequence, delivered_at, is_finished) VALUES ($1, 0, clock_timestamp(), false)
@@ -68,7 +79,7 @@ async function deliver(statements: Statements, { spool, after, records }: SpoolB
   if (moved === 0)
     return sequenceOf(await statements.get('SELECT sequence FROM audit_spool WHERE id = $1', [spool]));
   if (opened.length > 0) await putMarkers(statements, opened, spool);
-  if (events.length > 0) await putEvents(statements, events);
+  if (events.length > 0) await put(events);
   return last;
 }
 

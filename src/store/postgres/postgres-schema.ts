@@ -2,6 +2,7 @@
 
 import type { Migration } from '../schema-version.ts';
 import { auditIndexesScript } from './postgres-audit-indexes.ts';
+import { auditChainScript } from './postgres-chain-schema.ts';
 
 /** Who listens there is told that the counter of changes moved; the payload is empty, for the counter says what is new. */
 export const changeChannel = 'upstreamproxy_change';
@@ -298,4 +299,5 @@ export const migrations: readonly Migration[] = [
   },
   { version: 5, servesFrom: 1, script: auditIndexesScript },
   { version: 6, servesFrom: 1, script: 'ALTER TABLE operator_token ADD COLUMN log_in text;' },
+  { version: 7, servesFrom: 1, script: auditChainScript },
 ];

@@ -2,6 +2,9 @@
 // costs what it removes, however much there is.
 
 import type { AuditBounds, AuditHeld } from '../store.ts';
+import { removedLinkOf } from '../chain/audit-chain.ts';
+import type { RemovedLink } from '../chain/chain-cuts.ts';
+import { removedColumns, type SqliteChain } from './sqlite-audit-chain.ts';
 import type { Row, SqliteDatabase } from './sqlite-database.ts';
 import { integerOf, textOf } from '../stored-row.ts';
 
@@ -12,28 +15,69 @@ export function auditHeld(database: SqliteDatabase): AuditHeld {
 }
 
 /** See `AuditStore.prune`. */
-export function pruneAudit(database: SqliteDatabase, bounds: AuditBounds): number {
+export function pruneAudit(database: SqliteDatabase, bounds: AuditBounds, chain?: SqliteChain): number {
   const { beforeMs, batch } = bounds;
+  const older = {
+    sql: 'SELECT 1 FROM audit WHERE time_ms < :beforeMs LIMIT 1',
+    values: { beforeMs: beforeMs ?? 0 },
+  };
   let removed = 0;
-  if (beforeMs !== undefined) {
-    removed += database.run(
-      `DELETE FROM audit WHERE sequence IN
-         (SELECT sequence FROM audit WHERE time_ms < :beforeMs ORDER BY time_ms LIMIT :batch)`,
-      { beforeMs, batch },
-    );
-  }
-  if (removed > 0) database.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
   // Most looks find nothing, and need no lock.
+  if (beforeMs !== undefined && database.get(older.sql, older.values) !== undefined)
+    removed = database.transaction(() => {
+      const removal = new Removal(database, chain);
+      const count = removal.run(
+        `DELETE FROM audit WHERE sequence IN
+           (SELECT sequence FROM audit WHERE time_ms < :beforeMs ORDER BY time_ms LIMIT :batch)`,
+        { beforeMs, batch },
+      );
+      database.run('DELETE FROM audit_mark WHERE sequence < (SELECT min(sequence) FROM audit)');
+      removal.sayCut();
+      return count;
+    });
   if (removed >= batch || !isOver(bounds, auditHeld(database))) return removed;
   // Of two processes that look at once, the second sees what the first removed.
-  return database.transaction(() => removed + removeMost(database, bounds, batch - removed));
+  return database.transaction(() => {
+    const removal = new Removal(database, chain);
+    const count = removeMost(removal, bounds, batch - removed);
+    removal.sayCut();
+    return removed + count;
+  });
+}
+
+/** Removes in one transaction, and says in the chain what it removed. */
+class Removal {
+  readonly database: SqliteDatabase;
+  readonly #chain: SqliteChain | undefined;
+  readonly #links: RemovedLink[] = [];
+
+  constructor(database: SqliteDatabase, chain: SqliteChain | undefined) {
+    this.database = database;
+    this.#chain = chain;
+  }
+
+  /** Gives how many rows the statement removed. */
+  run(sql: string, parameters: Parameters<SqliteDatabase['run']>[1]): number {
+    if (this.#chain === undefined) return this.database.run(sql, parameters);
+    const rows = this.database.all(`${sql} RETURNING ${removedColumns}`, parameters);
+    for (const row of rows) {
+      const link = removedLinkOf(row);
+      if (link !== undefined) this.#links.push(link);
+    }
+    return rows.length;
+  }
+
+  sayCut(): void {
+    this.#chain?.cut(this.#links);
+  }
 }
 
 function isOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld): boolean {
   return held.events > (keepEvents ?? Infinity) || held.bytes > (keepBytes ?? Infinity);
 }
 
-function removeMost(database: SqliteDatabase, bounds: AuditBounds, batch: number): number {
+function removeMost(removal: Removal, bounds: AuditBounds, batch: number): number {
+  const { database } = removal;
   let removed = 0;
   while (removed < batch) {
     const held = auditHeld(database);
@@ -46,7 +90,7 @@ function removeMost(database: SqliteDatabase, bounds: AuditBounds, batch: number
       most === undefined ? held : { events: integerOf(most, 'events'), bytes: integerOf(most, 'bytes') };
     const limit = Math.min(batch - removed, countOver(bounds, held, from));
     const count =
-      (most === undefined ? 0 : removeLater(database, most, limit)) || removeOldest(database, limit);
+      (most === undefined ? 0 : removeLater(removal, most, limit)) || removeOldest(removal, limit);
     if (count === 0) break;
     removed += count;
   }
@@ -61,18 +105,18 @@ function countOver({ keepEvents, keepBytes }: AuditBounds, held: AuditHeld, of: 
 }
 
 /** The oldest of one holder, behind its first ones. */
-function removeLater(database: SqliteDatabase, most: Row, limit: number): number {
+function removeLater(removal: Removal, most: Row, limit: number): number {
   const holder = textOf(most, 'holder');
   const first = integerOf(most, 'first_through');
   // An id of a session has no colon.
   if (!holder.startsWith(':')) {
-    return database.run(
+    return removal.run(
       `DELETE FROM audit WHERE sequence IN
          (SELECT sequence FROM audit WHERE session_id = :holder AND sequence > :first ORDER BY sequence LIMIT :limit)`,
       { holder, first, limit },
     );
   }
-  return database.run(
+  return removal.run(
     `DELETE FROM audit WHERE sequence IN
        (SELECT sequence FROM audit WHERE session_id IS NULL AND verdict = :verdict AND sequence > :first
         ORDER BY sequence LIMIT :limit)`,
@@ -80,8 +124,8 @@ function removeLater(database: SqliteDatabase, most: Row, limit: number): number
   );
 }
 
-function removeOldest(database: SqliteDatabase, limit: number): number {
-  return database.run(
+function removeOldest(removal: Removal, limit: number): number {
+  return removal.run(
     'DELETE FROM audit WHERE sequence IN (SELECT sequence FROM audit ORDER BY sequence LIMIT :limit)',
     { limit },
   );

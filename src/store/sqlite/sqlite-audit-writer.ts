@@ -1,12 +1,15 @@
 // Writes the audit on a thread of its own, and moves the write-ahead log into the database file there. Each write waits
 // for the fsyncs of a checkpoint, 10 ms and more, which on the main thread every stream would feel.
 
+import type { KeyObject } from 'node:crypto';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { AuditPayload } from '../../api/audit-payload.ts';
 import { asProxyError, ProxyError } from '../../protocol/error.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
 import { auditWriterMarker as marker, threadProgram } from '../../protocol/thread-program.ts';
-import { auditRecords } from '../audit-records.ts';
+import { auditRecords, type StoredPayload } from '../audit-records.ts';
+import type { ChainCursor, ChainFacts, LiveChain } from '../chain/live-chain.ts';
+import { SqliteChain } from './sqlite-audit-chain.ts';
 import { pruneAudit } from './sqlite-audit-pruning.ts';
 import { AuditSums } from './sqlite-audit-sums.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
@@ -29,11 +32,25 @@ export interface AuditWriter {
   append(batch: AuditBatch): Promise<void>;
   /** Removes what is out of bounds, and gives how many events; throws as `append` does. */
   prune(bounds: AuditBounds): Promise<number>;
+  /** What is given from now on is of that chain, which is the thread's. */
+  goOnWith(chain: GivenChain): Promise<void>;
+  /** Signs how far the chain is; behind a last head there is none until another one is given. */
+  head(timeMs: number, isLast: boolean): Promise<void>;
   /** Writes what was given, and ends. Closing twice is harmless. */
   close(): Promise<void>;
 }
 
-type Work = { readonly batch: AuditBatch } | { readonly bounds: AuditBounds };
+/** A chain that the thread goes on with, and whose openings it believes. */
+export interface GivenChain {
+  readonly facts: ChainFacts;
+  readonly identityKeys: readonly KeyObject[];
+}
+
+type Work =
+  | { readonly batch: AuditBatch }
+  | { readonly bounds: AuditBounds }
+  | { readonly chain: GivenChain }
+  | { readonly head: { readonly timeMs: number; readonly isLast: boolean } };
 
 /** What the thread is told: some work, or to stop. */
 type Task = Work & { readonly task: number };
@@ -46,19 +63,26 @@ interface Outcome {
 }
 
 /** Stores the batch in one transaction. Gives how many records it had. */
-export function writeAudit(database: SqliteDatabase, { records, holder }: AuditBatch): number {
-  return database.transaction(() => {
+export function writeAudit(
+  database: SqliteDatabase,
+  { records, holder }: AuditBatch,
+  chain?: LiveChain,
+): number {
+  const cursor = chain?.cursor();
+  const stored = database.transaction(() => {
     const sums = new AuditSums();
     let count = 0;
     for (const { kind, payload } of auditRecords(records)) {
       if (kind === 'opened') writeMarker(database, payload, holder);
-      else writeEvent(database, payload, sums);
+      else writeEvent(database, payload, { sums, cursor });
       count += 1;
     }
     sums.write(database);
     markTime(database);
     return count;
   });
+  if (cursor !== undefined) chain?.advance(cursor);
+  return stored;
 }
 
 /** No event so far is of a later time; one such mark in ten seconds is enough, and one when the latest event is gone. */
@@ -81,19 +105,27 @@ function writeMarker(database: SqliteDatabase, { id, json }: AuditPayload, holde
 }
 
 /** A batch whose outcome was uncertain is appended again, so the same id twice is one event. */
-function writeEvent(database: SqliteDatabase, event: AuditPayload, sums: AuditSums): void {
+function writeEvent(
+  database: SqliteDatabase,
+  event: StoredPayload,
+  { sums, cursor }: { readonly sums: AuditSums; readonly cursor: ChainCursor | undefined },
+): void {
   const { id, timeMs, sessionId, verdict, kind, json, wasOpen } = event;
   const sequence = database.insert(
-    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, counted)
-     VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), 1) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO audit (id, time_ms, session_id, verdict, kind, event, counted, chain, link, link_before)
+     VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), 1, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     id,
     timeMs,
     sessionId ?? null,
     verdict,
     kind,
     json,
+    cursor?.number ?? null,
+    cursor === undefined ? null : cursor.link + 1,
+    cursor?.before ?? null,
   );
   if (sequence !== undefined) {
+    cursor?.passPayload(event.octets, sequence);
     const holder = sessionId ?? `:${verdict}`;
     sums.add(holder, { sequence, bytes: json.byteLength });
   }
@@ -143,6 +175,14 @@ class WriterThread implements AuditWriter {
     return this.#do({ bounds });
   }
 
+  async goOnWith(chain: GivenChain): Promise<void> {
+    await this.#do({ chain });
+  }
+
+  async head(timeMs: number, isLast: boolean): Promise<void> {
+    await this.#do({ head: { timeMs, isLast } });
+  }
+
   #do(work: Work, given: readonly ArrayBuffer[] = []): Promise<number> {
     if (!this.isRunning) return Promise.reject(threadEnded());
     const pending = Promise.withResolvers<number>();
@@ -189,39 +229,61 @@ function threadEnded(): ProxyError {
 async function runThread(path: string): Promise<void> {
   const port = parentPort;
   if (port === null) return;
-  const database = await SqliteDatabase.open(path, 'normal');
-  const timer = setInterval(() => checkpoint(database), checkpointIntervalMs);
+  const desk = new WriterDesk(await SqliteDatabase.open(path, 'normal'));
+  const timer = setInterval(() => desk.checkpoint(), checkpointIntervalMs);
   port.on('message', (message: Task | 'stop') => {
     if (message !== 'stop') {
-      port.postMessage(outcomeOf(database, message));
+      port.postMessage(desk.outcomeOf(message));
       return;
     }
     clearInterval(timer);
-    database.close();
+    desk.close();
     port.close();
   });
 }
 
-/** A busy database is left for the next time; the connections checkpoint by themselves when their log is very long. */
-function checkpoint(database: SqliteDatabase): void {
-  try {
-    database.script('PRAGMA wal_checkpoint(PASSIVE)');
-  } catch {
-    // The next batch says what is wrong with the file.
-  }
-}
+/** What the thread has. */
+class WriterDesk {
+  readonly #database: SqliteDatabase;
+  #chain: SqliteChain | undefined;
 
-function outcomeOf(database: SqliteDatabase, task: Task): Outcome {
-  try {
-    return { task: task.task, count: doTask(database, task), failure: undefined };
-  } catch (error) {
-    return { task: task.task, count: 0, failure: asProxyError(error, 'store_unavailable').message };
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
   }
-}
 
-function doTask(database: SqliteDatabase, task: Task): number {
-  if ('bounds' in task) return pruneAudit(database, task.bounds);
-  return writeAudit(database, task.batch);
+  close(): void {
+    this.#database.close();
+  }
+
+  /** A busy database is left for the next time; the connections checkpoint by themselves when their log is very long. */
+  checkpoint(): void {
+    try {
+      this.#database.script('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // The next batch says what is wrong with the file.
+    }
+  }
+
+  outcomeOf(task: Task): Outcome {
+    try {
+      return { task: task.task, count: this.#do(task), failure: undefined };
+    } catch (error) {
+      return { task: task.task, count: 0, failure: asProxyError(error, 'store_unavailable').message };
+    }
+  }
+
+  #do(task: Task): number {
+    if ('bounds' in task) return pruneAudit(this.#database, task.bounds, this.#chain);
+    if ('batch' in task) return writeAudit(this.#database, task.batch, this.#chain?.live);
+    if ('chain' in task) {
+      const { facts, identityKeys } = task.chain;
+      this.#chain = new SqliteChain(this.#database, facts, identityKeys);
+      return 0;
+    }
+    this.#chain?.head(task.head.timeMs, task.head.isLast);
+    if (task.head.isLast) this.#chain = undefined;
+    return 0;
+  }
 }
 
 // The module is its own thread's entry, so that its name need not be known twice.

@@ -3,6 +3,7 @@
 import type { AuditEvent } from '../../api/audit-event.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { auditHeld, pruneAudit } from './sqlite-audit-pruning.ts';
+import { SqliteChainOwner } from './sqlite-chain-owner.ts';
 import { type AuditWriter, startAuditWriter, writeAudit } from './sqlite-audit-writer.ts';
 import { ProcessHolders } from '../process-holders.ts';
 import { textOf } from '../stored-row.ts';
@@ -36,10 +37,12 @@ export class SqliteAudit implements AuditStore {
   readonly #holders: ProcessHolders | undefined;
   readonly #records = new AuditRecordWriter();
   readonly #engine: SearchEngine;
+  readonly chain: SqliteChainOwner;
   #batches = 0;
   #writer: AuditWriter | undefined;
 
   constructor(database: SqliteDatabase, path?: string) {
+    this.chain = new SqliteChainOwner(database, () => this.#writer);
     this.#database = database;
     this.#engine = searchEngine(database);
     this.#path = path;
@@ -61,8 +64,9 @@ export class SqliteAudit implements AuditStore {
       this.#writer ??= startAuditWriter(this.#path);
     }
     // Without the thread it goes on here: slower for the streams, and nothing is lost.
+    const chain = this.chain.ofNext();
     if (this.#writer?.isRunning === true) await this.#writer.append(batch);
-    else writeAudit(this.#database, batch);
+    else writeAudit(this.#database, batch, chain?.live);
   }
 
   async leftOpen(limit: number): Promise<readonly AuditEvent[]> {
@@ -103,9 +107,10 @@ export class SqliteAudit implements AuditStore {
   }
 
   async prune(bounds: AuditBounds): Promise<number> {
+    const chain = this.chain.ofNext();
     return this.#writer?.isRunning === true
       ? await this.#writer.prune(bounds)
-      : pruneAudit(this.#database, bounds);
+      : pruneAudit(this.#database, bounds, chain);
   }
 
   async held(): Promise<AuditHeld> {

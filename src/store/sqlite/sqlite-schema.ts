@@ -1,6 +1,7 @@
 // The schema of the SQLite store as migrations, which only go forward.
 
 import type { Migration } from '../schema-version.ts';
+import { auditChainScript } from './sqlite-audit-chain-schema.ts';
 
 /**
  * A released one is never changed. One that adds leaves `servesFrom` as it is, so that programs of the version before go on beside
@@ -345,5 +346,10 @@ export const migrations: readonly Migration[] = [
     version: 14,
     servesFrom: 3,
     script: 'ALTER TABLE operator_token ADD COLUMN log_in TEXT;',
+  },
+  {
+    version: 15,
+    servesFrom: 3,
+    script: auditChainScript,
   },
 ];

@@ -19,7 +19,7 @@ import { responded, get, nothingDialled, refused, type AttackTable } from '../su
 async function fullDisk(a: Arena): Promise<void> {
   let isFull = true;
   const stored: string[] = [];
-  const store: AuditStore = {
+  const store: Omit<AuditStore, 'chain'> = {
     append: async (entries) => {
       if (isFull) throw new ProxyError('store_unavailable', 'the disk is full');
       stored.push(...entries.map(({ id }) => id));

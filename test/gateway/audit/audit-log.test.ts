@@ -25,7 +25,7 @@ const eventOf = (id: string, changes: Partial<AuditEvent> = {}): AuditEvent => (
 });
 
 /** A store that fails while it is told to, and remembers what it got. */
-class UncertainStore implements AuditStore {
+class UncertainStore implements Omit<AuditStore, 'chain'> {
   readonly entries = new Map<string, AuditEntry>();
   readonly open = new Map<string, AuditEntry>();
   readonly batches: number[] = [];

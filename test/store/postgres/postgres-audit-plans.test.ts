@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts';
+import { PostgresChain } from '../../../src/store/postgres/postgres-chain.ts';
 import { pruneAudit } from '../../../src/store/postgres/postgres-audit-pruning.ts';
 import { searchEngine } from '../../../src/store/postgres/postgres-audit.ts';
 import { auditPeriod, queryAudit, searchAudit, type SearchEngine } from '../../../src/store/audit-search.ts';
@@ -104,7 +105,7 @@ test('every statement of a search is served by an index, whatever its values are
     await server.run(before);
     plans.length = 0;
     // It has what pruning asks of a database.
-    await pruneAudit(database as never, { ...bounds, batch: 2 });
+    await pruneAudit(database as never, { ...bounds, batch: 2 }, new PostgresChain(database as never));
     const removals = plans.filter((plan) => plan.includes('Delete on audit '));
     assert.match(removals.join('\n'), new RegExp(`using ${index}\\b`));
     assert.doesNotMatch(removals.join('\n'), /Seq Scan on audit\b/);

@@ -1,0 +1,109 @@
+// The chain of the audit as the store's contract has it; the same for every engine.
+
+import { Buffer } from 'node:buffer';
+import type { AuditFacts } from '../../api/audit-payload.ts';
+import { integerOf, type StoredRow, textOf } from '../stored-row.ts';
+import type { CutRow, RemovedLink } from './chain-cuts.ts';
+import type { ChainSigner, ChainWitness, Signed } from './chain-statements.ts';
+import { LinkHasher } from './link-hash.ts';
+
+export interface OpeningRow extends Signed {
+  readonly number: number;
+}
+
+/** An event as it is stored, and what it is found by beside its facts. */
+export interface ChainedRow {
+  readonly sequence: number;
+  /** Absent: a program stored it that knows no chain. */
+  readonly place?: { readonly number: number; readonly link: number; readonly before: string };
+  readonly facts: AuditFacts;
+  readonly found: Readonly<Record<'host' | 'principal' | 'trace', string | undefined>>;
+}
+
+/** What is read to verify. */
+export interface ChainReader {
+  /** In their order. */
+  openings(): Promise<readonly OpeningRow[]>;
+  /** In the order of their links. */
+  heads(number: number): Promise<readonly Signed[]>;
+  /** The one that may say something of that link. */
+  cut(number: number, link: number): Promise<CutRow | undefined>;
+  /** Events behind that place, in the order of storing. */
+  rows(behind: number, limit: number): Promise<readonly ChainedRow[]>;
+}
+
+export interface AuditChain extends ChainReader {
+  /** From now on what this process stores is a link of its chain, and what it removes is said in cuts. */
+  begin(signer: ChainSigner): Promise<void>;
+  /** Signs how far the chain is, where it went on; after a day another one follows. */
+  signHead(): Promise<void>;
+  /** Signs the last head: nothing follows. */
+  end(): Promise<void>;
+}
+
+/** Columns of a row of `audit` by which it can be hashed; what it goes on from is read beside them, as `before` and base64url. */
+export const linkColumns = 'chain, link, id, time_ms, session_id, verdict, kind, event';
+
+function factsOf(row: StoredRow): AuditFacts {
+  const { session_id: sessionId } = row;
+  return {
+    id: textOf(row, 'id'),
+    ...(typeof sessionId === 'string' ? { sessionId } : {}),
+    // What is none of those is hashed as something else than was stored, and so found.
+    verdict: textOf(row, 'verdict') as AuditFacts['verdict'],
+    kind: textOf(row, 'kind') as AuditFacts['kind'],
+    timeMs: integerOf(row, 'time_ms'),
+    json: textOf(row, 'event'),
+  };
+}
+
+/** Where a row stands in a chain; undefined for one that is in none, or says it only in part. */
+function placeOf(row: StoredRow): ChainedRow['place'] {
+  const { chain, link, before } = row;
+  if (typeof chain !== 'number' || typeof link !== 'number' || typeof before !== 'string') return undefined;
+  return { number: chain, link, before };
+}
+
+/** Undefined for a row that is in no chain, or says so in a form that none has. */
+export function removedLinkOf(row: StoredRow): RemovedLink | undefined {
+  const place = placeOf(row);
+  return place?.before.length === 43 ? { ...place, facts: factsOf(row) } : undefined;
+}
+
+/** What the last link of a chain says of it, for the opening of the next one. */
+export function witnessOf({ number, link, before, facts }: RemovedLink): ChainWitness {
+  const hash = new LinkHasher().ofFacts(Buffer.from(before, 'base64url'), link, facts).toString('base64url');
+  return { number, link, hash };
+}
+
+export function chainedRowOf(row: StoredRow): ChainedRow {
+  const place = placeOf(row);
+  const text = (column: string): string | undefined => {
+    const value = row[column];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  return {
+    sequence: integerOf(row, 'sequence'),
+    ...(place === undefined ? {} : { place }),
+    facts: factsOf(row),
+    found: { host: text('host'), principal: text('principal'), trace: text('trace') },
+  };
+}
+
+export function signedOf(row: StoredRow): Signed {
+  return { statement: textOf(row, 'statement'), signature: textOf(row, 'signature') };
+}
+
+export function openingRowOf(row: StoredRow): OpeningRow {
+  return { number: integerOf(row, 'number'), ...signedOf(row) };
+}
+
+export function cutRowOf(row: StoredRow): CutRow {
+  return {
+    number: integerOf(row, 'number'),
+    first: integerOf(row, 'first'),
+    last: integerOf(row, 'last'),
+    by: integerOf(row, 'signed_by'),
+    ...signedOf(row),
+  };
+}

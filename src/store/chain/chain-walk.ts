@@ -1,0 +1,100 @@
+// Where a verification begins and ends in each chain: at heads, which say a time, a link, its hash and its place in the store.
+
+import type { ChainHead } from './chain-statements.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+
+/** Another chain follows with the first head behind a day; this much later none goes on. */
+const chainLifeMaxMs = defaultLimits.auditChainMs + 3_600_000;
+
+export interface Period {
+  readonly fromMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+}
+
+/** A head, or what a later chain says of this one. */
+export type Mark = Pick<ChainHead, 'link' | 'hash'>;
+
+/** A chain as it is gone along. */
+export interface WalkedChain {
+  readonly number: number;
+  readonly openedMs: number;
+  /** Those that are still ahead. */
+  readonly heads: Mark[];
+  /** Up to here it was looked at, and that is its hash; empty where it is not known. */
+  link: number;
+  hash: string;
+  /** Up to here a head says what it is. */
+  covered: number;
+  /** Up to here it is before the part that was asked for. */
+  readonly skipThrough: number;
+  readonly missing: { first: number; last: number }[];
+  /** What its last head says; infinite for one that has none. */
+  readonly endsAt: number;
+  isBroken: boolean;
+}
+
+/** What is known of a chain before it is gone along. */
+export interface KnownChain {
+  readonly number: number;
+  readonly openedMs: number;
+  readonly hash: string;
+  readonly heads: readonly ChainHead[];
+  /** What later chains say of it. */
+  readonly seen: readonly Mark[];
+}
+
+export interface Walk {
+  /** Events behind this place, up to that one. */
+  readonly behind: number;
+  readonly through: number;
+  readonly chains: readonly WalkedChain[];
+}
+
+/** The chains that were written in a time, each from the last head before it to the first one behind it. */
+export function walkOf(known: readonly KnownChain[], { fromMs, untilMs }: Period): Walk {
+  const parts = known
+    .filter(({ openedMs }) => untilMs === undefined || openedMs < untilMs)
+    .filter((chain) => fromMs === undefined || !isOver(chain, fromMs))
+    .map((chain) => ({
+      chain,
+      start: fromMs === undefined ? undefined : chain.heads.findLast(({ timeMs }) => timeMs < fromMs),
+      end: untilMs === undefined ? undefined : endOf(chain, untilMs),
+    }));
+  if (parts.length === 0) return { behind: 0, through: Infinity, chains: [] };
+  return {
+    behind: fromMs === undefined ? 0 : Math.min(...parts.map(({ start }) => start?.sequence ?? 0)),
+    through:
+      untilMs === undefined ? Infinity : Math.max(0, ...parts.map(({ end }) => end?.sequence ?? Infinity)),
+    chains: parts.map(({ chain, start, end }) => {
+      const heads = chain.heads.filter(
+        ({ link }) => link > (start?.link ?? 0) && link <= (end?.link ?? Infinity),
+      );
+      const seen = end === undefined ? chain.seen.filter(({ link }) => link > (start?.link ?? 0)) : [];
+      return {
+        number: chain.number,
+        openedMs: chain.openedMs,
+        heads: [...heads, ...seen].sort((a, b) => a.link - b.link),
+        link: start?.link ?? 0,
+        hash: start?.hash ?? chain.hash,
+        covered: start?.link ?? 0,
+        skipThrough: start?.link ?? 0,
+        missing: [],
+        endsAt: chain.heads.find(({ isLast }) => isLast)?.link ?? Infinity,
+        isBroken: false,
+      };
+    }),
+  };
+}
+
+/** Whether nothing of it was stored at that time or later. */
+function isOver({ openedMs, heads }: KnownChain, fromMs: number): boolean {
+  const last = heads.at(-1);
+  return (last?.isLast === true && last.timeMs < fromMs) || openedMs + chainLifeMaxMs < fromMs;
+}
+
+/** Undefined while it may go on. */
+function endOf({ openedMs, heads }: KnownChain, untilMs: number): ChainHead | undefined {
+  const head = heads.find(({ timeMs }) => timeMs >= untilMs) ?? heads.at(-1);
+  if (head === undefined || head.timeMs >= untilMs || head.isLast) return head;
+  return openedMs + chainLifeMaxMs < untilMs ? head : undefined;
+}

@@ -1,0 +1,153 @@
+// The chain that a process writes: opened with a key of its own that never leaves the memory of the process, gone on with at each batch,
+// and signed each minute. What a batch adds counts once its transaction has committed.
+
+import { Buffer } from 'node:buffer';
+import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import type { AuditFacts } from '../../api/audit-payload.ts';
+import {
+  type ChainHead,
+  type ChainOpening,
+  type ChainSigner,
+  type ChainWitness,
+  isSignedOpening,
+  openingHash,
+  readOpening,
+  type Signed,
+  signOpening,
+  signStatement,
+} from './chain-statements.ts';
+import { LinkHasher } from './link-hash.ts';
+
+/** What is found in the store when a chain is opened. */
+export interface BeforeChain {
+  /** The latest chain. */
+  readonly latest: (Signed & { readonly number: number }) | undefined;
+  /** The place of the last event; 0 without one. */
+  readonly sequence: number;
+  /** What its link says, if it has one. */
+  readonly top: ChainWitness | undefined;
+}
+
+/** All of a live chain that another thread needs to go on with it. */
+export interface ChainFacts {
+  readonly number: number;
+  readonly chain: string;
+  readonly openedMs: number;
+  readonly link: number;
+  readonly hash: Uint8Array;
+  readonly sequence: number;
+  readonly key: KeyObject;
+}
+
+/** A chain that begins, and the row by which it is known. */
+export function openChain(
+  signer: ChainSigner,
+  { latest, sequence, top }: BeforeChain,
+  { nowMs, own }: { readonly nowMs: number; readonly own?: ChainWitness | undefined },
+): { readonly facts: ChainFacts; readonly opening: Signed & { readonly number: number } } {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const isVerified = latest !== undefined && isSignedOpening(latest, signer.publicKeys);
+  const before = isVerified ? readOpening(latest.statement) : undefined;
+  const opening: ChainOpening = {
+    number: (latest?.number ?? 0) + 1,
+    chain: randomUUID(),
+    key: publicKey.export({ format: 'jwk' }).x ?? '',
+    openedMs: nowMs,
+    previous: latest === undefined ? null : { hash: openingHash(latest.statement), isVerified },
+    seen: [own, top].filter((one) => one !== undefined),
+    unchainedThrough: before?.unchainedThrough ?? sequence,
+  };
+  const signed = signOpening(opening, signer);
+  const { number, chain } = opening;
+  const hash = Buffer.from(openingHash(signed.statement), 'base64url');
+  return {
+    facts: { number, chain, openedMs: nowMs, link: 0, hash, sequence, key: privateKey },
+    opening: { ...signed, number },
+  };
+}
+
+/** Where one transaction is in a chain. */
+export class ChainCursor {
+  readonly number: number;
+  readonly #hasher: LinkHasher;
+  link: number;
+  hash: Buffer;
+  /** The place in the store of its last event. */
+  sequence: number;
+
+  constructor(hasher: LinkHasher, at: Pick<LiveChain, 'number' | 'link' | 'hash' | 'sequence'>) {
+    this.#hasher = hasher;
+    this.number = at.number;
+    this.link = at.link;
+    this.hash = at.hash;
+    this.sequence = at.sequence;
+  }
+
+  /** What the next link goes on from, as a row has it. */
+  get before(): string {
+    return this.hash.toString('base64url');
+  }
+
+  /** The event was stored as the next link. */
+  passPayload(payload: Uint8Array, sequence: number): void {
+    this.link += 1;
+    this.hash = this.#hasher.ofPayload(this.hash, this.link, payload);
+    this.sequence = sequence;
+  }
+
+  passFacts(facts: AuditFacts): void {
+    this.link += 1;
+    this.hash = this.#hasher.ofFacts(this.hash, this.link, facts);
+  }
+}
+
+export class LiveChain implements ChainFacts {
+  readonly number: number;
+  readonly chain: string;
+  readonly openedMs: number;
+  readonly key: KeyObject;
+  readonly #hasher = new LinkHasher();
+  link: number;
+  hash: Buffer;
+  sequence: number;
+  #signedLink = 0;
+
+  constructor(facts: ChainFacts) {
+    this.number = facts.number;
+    this.chain = facts.chain;
+    this.openedMs = facts.openedMs;
+    this.key = facts.key;
+    this.link = facts.link;
+    // What came from another thread is no buffer any more.
+    this.hash = Buffer.from(facts.hash);
+    this.sequence = facts.sequence;
+  }
+
+  cursor(): ChainCursor {
+    return new ChainCursor(this.#hasher, this);
+  }
+
+  /** What was passed is committed. */
+  advance({ link, hash, sequence }: ChainCursor): void {
+    this.link = link;
+    this.hash = hash;
+    this.sequence = sequence;
+  }
+
+  get witness(): ChainWitness {
+    return { number: this.number, link: this.link, hash: this.hash.toString('base64url') };
+  }
+
+  /** The head to be stored now; undefined where one says the same already. Behind it the caller says `signed`. */
+  head(timeMs: number, isLast: boolean): { readonly head: ChainHead; readonly signed: Signed } | undefined {
+    if (this.link === this.#signedLink && !(isLast && this.link > 0)) return undefined;
+    const { number, chain, link, sequence } = this;
+    const head = { number, chain, link, hash: this.witness.hash, sequence, timeMs, isLast };
+    return { head, signed: signStatement('head', head, this.key) };
+  }
+
+  /** That head is stored. */
+  signed({ link }: ChainHead): void {
+    this.#signedLink = link;
+  }
+}

@@ -1,0 +1,306 @@
+// Verifies what the store has of the audit against its chains, in the order of storing: a page of events at a time, in memory that is bounded
+// by the number of chains. What runs beside it, a gateway that stores and removes, makes no false alarm.
+
+import { Buffer } from 'node:buffer';
+import type { KeyObject } from 'node:crypto';
+import type { ChainedRow, ChainReader } from './audit-chain.ts';
+import { verifiedCut } from './chain-cuts.ts';
+import { type ChainHead, type CutRun, isSigned, readHead } from './chain-statements.ts';
+import { type TrustedOpening, trustedOpenings } from './chain-trust.ts';
+import { LinkHasher } from './link-hash.ts';
+import { Findings, type Finding } from './chain-findings.ts';
+import { type KnownChain, type Period, type WalkedChain, walkOf } from './chain-walk.ts';
+
+const pageRows = 1000;
+/** What a link goes on from is not known: the one before it is missing. */
+const unknownHash = '';
+/** No link goes on from it. */
+const noHash = '-';
+
+export interface ChainReport {
+  /** Events that were looked at. */
+  readonly events: number;
+  /** Stored before there was a chain: nothing is known of them. */
+  readonly notChained: number;
+  /** Links that retention removed, and says so. */
+  readonly removed: number;
+  readonly chains: number;
+  /** Events behind the last head of their chain, of which the chain says nothing yet, or for ever where its process was killed. */
+  readonly uncovered: number;
+  /** The first ones, and how many there are. */
+  readonly findings: readonly Finding[];
+  readonly findingsTotal: number;
+}
+
+/** @param identityKeys public keys of the gateway's identity @throws ProxyError store_unavailable */
+export async function verifyChain(
+  reader: ChainReader,
+  identityKeys: readonly KeyObject[],
+  period: Period,
+): Promise<ChainReport> {
+  const verifier = new Verifier(reader, identityKeys);
+  return await verifier.run(period);
+}
+
+class Verifier {
+  readonly #reader: ChainReader;
+  readonly #identityKeys: readonly KeyObject[];
+  readonly #hasher = new LinkHasher();
+  readonly #findings = new Findings();
+  readonly #known = new Map<number, KnownChain>();
+  readonly #walked = new Map<number, WalkedChain>();
+  readonly #counts = { events: 0, notChained: 0, removed: 0 };
+  #trusted: ReadonlyMap<number, TrustedOpening> = new Map();
+  /** Events up to here were stored before the first chain; without a chain, all of them. */
+  #unchainedThrough = Infinity;
+
+  constructor(reader: ChainReader, identityKeys: readonly KeyObject[]) {
+    this.#reader = reader;
+    this.#identityKeys = identityKeys;
+  }
+
+  async run(period: Period): Promise<ChainReport> {
+    await this.#readOpenings();
+    const { behind, through, chains } = walkOf([...this.#known.values()], period);
+    for (const chain of chains) this.#walked.set(chain.number, chain);
+    for (let place = behind; ;) {
+      const rows = await this.#reader.rows(place, pageRows);
+      for (const row of rows) if (row.sequence <= through) await this.#look(row);
+      place = rows.at(-1)?.sequence ?? place;
+      if (rows.length < pageRows || place >= through) break;
+    }
+    let uncovered = 0;
+    for (const chain of this.#walked.values()) uncovered += await this.#finish(chain);
+    return {
+      ...this.#counts,
+      uncovered,
+      chains: this.#walked.size,
+      findings: this.#findings.first,
+      findingsTotal: this.#findings.total,
+    };
+  }
+
+  async #readOpenings(): Promise<void> {
+    const rows = await this.#reader.openings();
+    this.#trusted = trustedOpenings(rows, this.#identityKeys);
+    let expected = 1;
+    for (const { number } of rows) {
+      const message = `The chains ${expected} to ${number - 1} are not there any more, nor what is signed of them.`;
+      if (number !== expected) this.#findings.add({ kind: 'removed', message });
+      expected = number + 1;
+      await this.#readChain(number);
+    }
+    // The oldest one; each that follows says the same.
+    for (const { opening } of this.#trusted.values()) this.#unchainedThrough = opening.unchainedThrough;
+  }
+
+  /** Opening and heads of a chain. */
+  async #readChain(number: number): Promise<KnownChain | undefined> {
+    const trusted = this.#trusted.get(number);
+    if (trusted === undefined) {
+      const message = `The opening of chain ${number} was not signed by a key of the identity that is known here.`;
+      this.#findings.add({ kind: 'forged', chain: number, message });
+      return undefined;
+    }
+    const heads: ChainHead[] = [];
+    for (const signed of await this.#reader.heads(number)) {
+      const head = isSigned('head', signed, trusted.key) ? readHead(signed.statement) : undefined;
+      const message = `A head of chain ${number} was not signed by its key.`;
+      if (head?.number === number) heads.push(head);
+      else this.#findings.add({ kind: 'forged', chain: number, message });
+    }
+    const { openedMs } = trusted.opening;
+    const seen = [...this.#trusted.values()].flatMap(({ opening }) =>
+      opening.seen.filter((one) => one.number === number),
+    );
+    const { hash } = trusted;
+    const chain = { number, openedMs, hash, seen, heads: heads.toSorted((a, b) => a.link - b.link) };
+    this.#known.set(number, chain);
+    return chain;
+  }
+
+  async #look(row: ChainedRow): Promise<void> {
+    const { place, sequence, facts } = row;
+    const { id } = facts;
+    if (place === undefined) {
+      this.#counts.events += 1;
+      const message = `The event at ${sequence} is in no chain: somebody put it there, or a gateway of a version that knows none.`;
+      if (sequence <= this.#unchainedThrough) this.#counts.notChained += 1;
+      else this.#findings.add({ kind: 'inserted', sequence, id, message });
+      return;
+    }
+    const { number, link } = place;
+    const chain = this.#walked.get(number) ?? (await this.#begun(number));
+    if (chain === undefined) {
+      // Of one that is known nothing was asked for.
+      if (this.#known.has(number)) return;
+      this.#counts.events += 1;
+      const message = `The event at ${sequence} is in chain ${number}, which is not known.`;
+      this.#findings.add({ kind: 'forged', chain: number, sequence, id, message });
+      return;
+    }
+    if (link <= chain.skipThrough) return;
+    this.#counts.events += 1;
+    const message = `The event at ${sequence} is behind the last head of chain ${number}, where nothing followed.`;
+    if (link > chain.endsAt)
+      this.#findings.add({ kind: 'inserted', chain: number, link, sequence, id, message });
+    else if (link <= chain.link) this.#tooLate(chain, link, row);
+    else await this.#link(chain, place, row);
+  }
+
+  /** A chain that a gateway began while this looks. */
+  async #begun(number: number): Promise<WalkedChain | undefined> {
+    if (this.#known.has(number) || this.#trusted.has(number)) return undefined;
+    const rows = await this.#reader.openings();
+    const trusted = trustedOpenings(rows, this.#identityKeys);
+    if (!trusted.has(number)) return undefined;
+    this.#trusted = trusted;
+    const known = await this.#readChain(number);
+    if (known === undefined) return undefined;
+    const [chain] = walkOf([known], {}).chains;
+    if (chain !== undefined) this.#walked.set(number, chain);
+    return chain;
+  }
+
+  async #link(
+    chain: WalkedChain,
+    { link, before }: NonNullable<ChainedRow['place']>,
+    row: ChainedRow,
+  ): Promise<void> {
+    if (link > chain.link + 1) await this.#passMissing(chain, link - 1);
+    if (before !== chain.hash) this.#changed(chain, link - 1);
+    this.#lookAtColumns(chain, link, row);
+    chain.hash = this.#hashOf(before, link, row);
+    chain.link = link;
+    this.#passHeads(chain);
+  }
+
+  /** Of what can't have been stored, none. */
+  #hashOf(before: string, link: number, { facts }: ChainedRow): string {
+    const from = Buffer.from(before, 'base64url');
+    try {
+      return from.length === 32 ? this.#hasher.ofFacts(from, link, facts).toString('base64url') : noHash;
+    } catch (error) {
+      if (error instanceof RangeError) return noHash;
+      throw error;
+    }
+  }
+
+  /** Passed already, or taken for missing. */
+  #tooLate(chain: WalkedChain, link: number, { sequence, facts }: ChainedRow): void {
+    const { number } = chain;
+    const at = chain.missing.findIndex(({ first, last }) => first <= link && link <= last);
+    const range = chain.missing[at];
+    if (range !== undefined) {
+      const { first, last } = range;
+      const rest = [
+        { first, last: link - 1 },
+        { first: link + 1, last },
+      ];
+      chain.missing.splice(at, 1, ...rest.filter((one) => one.first <= one.last));
+    }
+    const message =
+      range === undefined
+        ? `The event at ${sequence} says that it is link ${link} of chain ${number}, which another one is.`
+        : `The event at ${sequence} stands behind others that were stored after it (chain ${number}, link ${link}).`;
+    const kind = range === undefined ? 'inserted' : 'reordered';
+    this.#findings.add({ kind, chain: number, link, sequence, id: facts.id, message });
+  }
+
+  /** Links up to that one are not there: each was removed by retention, which signed so, or by somebody else. */
+  async #passMissing(chain: WalkedChain, through: number): Promise<void> {
+    while (chain.link < through) {
+      const link = chain.link + 1;
+      const { run, next } = await this.#cutAt(chain.number, link);
+      if (run === undefined) {
+        chain.link = Math.min(next - 1, through);
+        chain.missing.push({ first: link, last: chain.link });
+        // What follows says itself what it goes on from.
+        chain.hash = unknownHash;
+        continue;
+      }
+      // One that began earlier grew while this looked: what it goes on from is behind.
+      if (run.first === link && run.before !== chain.hash) this.#changed(chain, link - 1);
+      this.#counts.removed += run.last - chain.link;
+      chain.hash = run.hash;
+      chain.link = run.last;
+      this.#passHeads(chain);
+    }
+  }
+
+  /** The run of a cut that has the link, or where the next one may begin. */
+  async #cutAt(number: number, link: number): Promise<{ readonly run?: CutRun; readonly next: number }> {
+    const row = await this.#reader.cut(number, link);
+    if (row === undefined) return { next: Infinity };
+    const cut = verifiedCut(row, (by) => this.#trusted.get(by)?.key);
+    if (cut === undefined) {
+      const message = `What is said of links that were removed from chain ${number}, from ${row.first} on, was not signed by a chain that is known.`;
+      this.#findings.add({ kind: 'forged', chain: number, link: row.first, message });
+      return { next: row.last < link ? Infinity : row.last + 1 };
+    }
+    const run = cut.runs.find(({ last }) => last >= link);
+    if (run === undefined) return { next: cut.last < link ? Infinity : cut.last + 1 };
+    return run.first <= link ? { run, next: run.last + 1 } : { next: run.first };
+  }
+
+  #changed(chain: WalkedChain, link: number): void {
+    if (chain.hash === unknownHash) return;
+    const { number } = chain;
+    const message = `Link ${link} of chain ${number} is not what was stored, or what follows it says so falsely.`;
+    this.#findings.add({ kind: 'changed', chain: number, link, message });
+  }
+
+  #lookAtColumns({ number }: WalkedChain, link: number, { sequence, facts, found }: ChainedRow): void {
+    const said = columnsOf(facts.json);
+    const isEqual = (['host', 'principal', 'trace'] as const).every((name) => said?.[name] === found[name]);
+    if (said !== undefined && isEqual) return;
+    const message = `The event at ${sequence} is found by something else than it says.`;
+    this.#findings.add({ kind: 'changed', chain: number, link, sequence, id: facts.id, message });
+  }
+
+  #passHeads(chain: WalkedChain): void {
+    const { heads, number, link, hash } = chain;
+    for (let head = heads[0]; head !== undefined && head.link <= link; head = heads[0]) {
+      heads.shift();
+      chain.covered = head.link;
+      if (head.link < link || hash === unknownHash || head.hash === hash || chain.isBroken) continue;
+      chain.isBroken = true;
+      const message = `Chain ${number} up to link ${link} is another one than its head says.`;
+      this.#findings.add({ kind: 'changed', chain: number, link, message });
+    }
+  }
+
+  /** Gives how many events no head covers. */
+  async #finish(chain: WalkedChain): Promise<number> {
+    const { number, link: reached } = chain;
+    const last = chain.heads.at(-1)?.link ?? 0;
+    if (last > reached) await this.#passMissing(chain, last);
+    this.#passHeads(chain);
+    for (const { first, last: end } of chain.missing) {
+      const kind = first > reached ? 'cut_tail' : 'removed';
+      const where = kind === 'cut_tail' ? ', its end' : '';
+      const message = `${end - first + 1} events of chain ${number} are missing (links ${first} to ${end}${where}).`;
+      this.#findings.add({ kind, chain: number, link: first, message });
+    }
+    return Math.max(0, chain.link - chain.covered);
+  }
+}
+
+/** What a search finds the event by; undefined for what is no event. */
+function columnsOf(json: string): ChainedRow['found'] | undefined {
+  let event: unknown;
+  try {
+    event = JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  // Only looked into, each field by its type.
+  const { host, principal, traceId } = (event ?? {}) as Readonly<Record<string, unknown>>;
+  return { host: storedText(host), principal: storedText(principal), trace: storedText(traceId) };
+}
+
+/** As a column has it: no engine's text has a NUL or half a character. */
+function storedText(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value === '') return undefined;
+  return value.replaceAll('\0', '\ufffd').toWellFormed();
+}

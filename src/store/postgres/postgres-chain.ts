@@ -1,0 +1,294 @@
+// The chain of the audit of one process in PostgreSQL: what it stores goes on from what it stored before, as it has it in memory. A store that
+// went back, or was changed beneath it, is noticed by the next batch, and another chain begins that says how far the one before had been.
+
+import { ProxyError } from '../../protocol/error.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import {
+  type AuditChain,
+  type ChainedRow,
+  chainedRowOf,
+  cutRowOf,
+  linkColumns,
+  type OpeningRow,
+  openingRowOf,
+  removedLinkOf,
+  signedOf,
+  witnessOf,
+} from '../chain/audit-chain.ts';
+import { type CutRow, cutChanges, type RemovedLink, touchedBy } from '../chain/chain-cuts.ts';
+import type { ChainSigner, ChainWitness, Signed } from '../chain/chain-statements.ts';
+import { type TrustedOpening, trustedOpenings } from '../chain/chain-trust.ts';
+import { type ChainCursor, LiveChain, openChain } from '../chain/live-chain.ts';
+import { LinkHasher } from '../chain/link-hash.ts';
+import { integerOf } from '../stored-row.ts';
+import type { AuditEntry } from '../store.ts';
+import { lockAudit } from './postgres-audit-lock.ts';
+import { knownIds, type LinkedEntry, putEvents } from './postgres-audit-rows.ts';
+import type { PostgresDatabase, Statements } from './postgres-database.ts';
+
+/** What a removed row has to say for its cut. */
+export const removedColumns = `${linkColumns}, link_before AS before`;
+
+/** A batch may meet a store that went back and, in it, events that are there already. */
+const writeAttempts = 3;
+
+/** Stores events within the transaction that it is given for. */
+export type PutEvents = (entries: readonly AuditEntry[]) => Promise<void>;
+
+export class PostgresChain implements AuditChain {
+  readonly #database: PostgresDatabase;
+  readonly #hasher = new LinkHasher();
+  #signer: ChainSigner | undefined;
+  #live: LiveChain | undefined;
+  /** How far the chain was that was lost. */
+  #lost: ChainWitness | undefined;
+  #keys: ReadonlyMap<number, TrustedOpening> = new Map();
+  /** What goes on with the chain: one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  async begin(signer: ChainSigner): Promise<void> {
+    this.#signer = signer;
+  }
+
+  /** Runs `body` in one transaction, in which events are stored by what it is given; the sums are locked by then. */
+  write<T>(body: (statements: Statements, put: PutEvents) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const problems = { isLost: false, hasKnown: false };
+      for (let attempts = 1; ; attempts += 1) {
+        problems.isLost = false;
+        const live = await this.#ready();
+        try {
+          return await this.#writeOnce(live, problems, body);
+        } catch (error) {
+          if (problems.isLost) {
+            this.#lost = live?.witness;
+            this.#live = undefined;
+          } else if (!problems.hasKnown) throw error;
+          if (attempts === writeAttempts) throw error;
+        }
+      }
+    });
+  }
+
+  async #writeOnce<T>(
+    live: LiveChain | undefined,
+    problems: { isLost: boolean; hasKnown: boolean },
+    body: (statements: Statements, put: PutEvents) => Promise<T>,
+  ): Promise<T> {
+    const asksFirst = problems.hasKnown;
+    problems.hasKnown = false;
+    let cursor: ChainCursor | undefined;
+    const result = await this.#database.transaction(async (statements) => {
+      await lockAudit(statements);
+      cursor = live?.cursor();
+      return await body(statements, async (entries) => {
+        const fresh = asksFirst ? await withoutKnown(statements, entries) : entries;
+        const linked = fresh.map((entry) => linkedBy(cursor, entry));
+        const { count, sequence } = await putEvents(statements, linked, entries);
+        if (cursor === undefined || live === undefined) return;
+        if (count !== linked.length) {
+          problems.hasKnown = true;
+          throw new ProxyError('store_unavailable', 'An event of a batch is stored already.');
+        }
+        if (count > 0) cursor.sequence = sequence;
+        problems.isLost = await hasGoneBack(statements, live, cursor);
+        if (problems.isLost)
+          throw new ProxyError('store_unavailable', 'The chain of the audit is another one.');
+      });
+    });
+    if (cursor !== undefined) live?.advance(cursor);
+    return result;
+  }
+
+  /** The chain that cuts are signed by; undefined before `begin`. */
+  ready(): Promise<LiveChain | undefined> {
+    return this.#inTurn(() => this.#ready());
+  }
+
+  async signHead(): Promise<void> {
+    await this.#inTurn(async () => {
+      const nowMs = Date.now();
+      const live = this.#live;
+      if (live !== undefined)
+        await this.#sign(live, nowMs, nowMs - live.openedMs > defaultLimits.auditChainMs);
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#live !== undefined) await this.#sign(this.#live, Date.now(), true);
+    });
+  }
+
+  async #sign(live: LiveChain, nowMs: number, isLast: boolean): Promise<void> {
+    const due = live.head(nowMs, isLast);
+    if (isLast) this.#live = undefined;
+    if (due === undefined) return;
+    const { head, signed } = due;
+    await this.#database.run(
+      `INSERT INTO audit_head (chain, link, is_last, statement, signature) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (chain, link) DO UPDATE SET
+         is_last = excluded.is_last, statement = excluded.statement, signature = excluded.signature`,
+      [head.number, head.link, isLast ? 1 : 0, signed.statement, signed.signature],
+    );
+    live.signed(head);
+  }
+
+  /** In the transaction that removed them. */
+  async sayCut(statements: Statements, live: LiveChain, removed: readonly RemovedLink[]): Promise<void> {
+    for (const { number, first, last } of touchedBy(removed)) {
+      const rows = await statements.all(
+        `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
+         WHERE chain = $1 AND first <= $2 AND last >= $3 ORDER BY first`,
+        [number, last, first],
+      );
+      const stored = rows.map(cutRowOf);
+      if (stored.some(({ by }) => by !== live.number && !this.#keys.has(by)))
+        this.#keys = trustedOpenings(await openingsOf(statements), this.#signer?.publicKeys ?? []);
+      const changes = cutChanges(
+        stored,
+        removed.filter((one) => one.number === number),
+        {
+          hasher: this.#hasher,
+          by: live.number,
+          key: live.key,
+          keyOf: (by) => (by === live.number ? live.key : this.#keys.get(by)?.key),
+        },
+      );
+      for (const row of changes.gone)
+        await statements.run('DELETE FROM audit_cut WHERE chain = $1 AND first = $2', [
+          row.number,
+          row.first,
+        ]);
+      for (const row of changes.put) await putCut(statements, row);
+    }
+  }
+
+  openings(): Promise<readonly OpeningRow[]> {
+    return openingsOf(this.#database);
+  }
+
+  async heads(number: number): Promise<readonly Signed[]> {
+    const rows = await this.#database.all(
+      'SELECT statement, signature FROM audit_head WHERE chain = $1 ORDER BY link',
+      [number],
+    );
+    return rows.map(signedOf);
+  }
+
+  async cut(number: number, link: number): Promise<CutRow | undefined> {
+    const row = await this.#database.get(
+      `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
+       WHERE chain = $1 AND last >= $2 ORDER BY first LIMIT 1`,
+      [number, link],
+    );
+    return row === undefined ? undefined : cutRowOf(row);
+  }
+
+  async rows(behind: number, limit: number): Promise<readonly ChainedRow[]> {
+    const rows = await this.#database.all(
+      `SELECT sequence, ${removedColumns}, host, principal, trace FROM audit
+       WHERE sequence > $1 ORDER BY sequence LIMIT $2`,
+      [behind, limit],
+    );
+    return rows.map(chainedRowOf);
+  }
+
+  async #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const done = Promise.withResolvers<void>();
+    this.#turn = done.promise;
+    try {
+      await before;
+      return await action();
+    } finally {
+      done.resolve();
+    }
+  }
+
+  async #ready(): Promise<LiveChain | undefined> {
+    const signer = this.#signer;
+    if (signer === undefined || this.#live !== undefined) return this.#live;
+    const nowMs = Date.now();
+    const facts = await this.#database.transaction(async (statements) => {
+      await lockAudit(statements);
+      const latest = await statements.get(
+        'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
+      );
+      const top = await statements.get(
+        `SELECT sequence, ${removedColumns} FROM audit ORDER BY sequence DESC LIMIT 1`,
+      );
+      const link = top === undefined ? undefined : removedLinkOf(top);
+      const opened = openChain(
+        signer,
+        {
+          latest: latest === undefined ? undefined : openingRowOf(latest),
+          sequence: top === undefined ? 0 : integerOf(top, 'sequence'),
+          top: link === undefined ? undefined : witnessOf(link),
+        },
+        { nowMs, own: this.#lost },
+      );
+      const { number, statement, signature } = opened.opening;
+      await statements.run(
+        'INSERT INTO audit_chain (number, statement, signature, link) VALUES ($1, $2, $3, 0)',
+        [number, statement, signature],
+      );
+      return opened.facts;
+    });
+    this.#lost = undefined;
+    this.#live = new LiveChain(facts);
+    return this.#live;
+  }
+}
+
+async function openingsOf(statements: Pick<Statements, 'all'>): Promise<readonly OpeningRow[]> {
+  const rows = await statements.all('SELECT number, statement, signature FROM audit_chain ORDER BY number');
+  return rows.map(openingRowOf);
+}
+
+/** Each once, and none that is stored. */
+async function withoutKnown(
+  statements: Statements,
+  entries: readonly AuditEntry[],
+): Promise<readonly AuditEntry[]> {
+  const ids = new Set(entries.map(({ id }) => id));
+  for (const id of await knownIds(statements, [...ids])) ids.delete(id);
+  return entries.filter(({ id }) => ids.delete(id));
+}
+
+function linkedBy(cursor: ChainCursor | undefined, entry: AuditEntry): LinkedEntry {
+  if (cursor === undefined) return { entry };
+  const { number, link, before } = cursor;
+  const place = { number, link: link + 1, before };
+  cursor.passFacts(entry);
+  return { entry, place };
+}
+
+/** Whether the store does not have the chain as this process has it in memory. */
+async function hasGoneBack(statements: Statements, live: LiveChain, cursor: ChainCursor): Promise<boolean> {
+  const moved = await statements.run('UPDATE audit_chain SET link = $2 WHERE number = $1 AND link = $3', [
+    live.number,
+    cursor.link,
+    live.link,
+  ]);
+  return moved === 0;
+}
+
+async function putCut(statements: Statements, row: CutRow): Promise<void> {
+  const { number, first, last, by, statement, signature } = row;
+  await statements.run(
+    `INSERT INTO audit_cut (chain, first, last, signed_by, statement, signature) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (chain, first) DO UPDATE SET last = excluded.last, signed_by = excluded.signed_by,
+       statement = excluded.statement, signature = excluded.signature`,
+    [number, first, last, by, statement, signature],
+  );
+  // Within what is gone none says anything more.
+  await statements.run(
+    'DELETE FROM audit_head WHERE chain = $1 AND link >= $2 AND link < $3 AND is_last = 0',
+    [number, first, last],
+  );
+}

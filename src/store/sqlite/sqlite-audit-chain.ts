@@ -1,0 +1,161 @@
+// The chain of the audit in SQLite: opened on the main thread, gone on with by whoever writes, which is a thread of its own as a rule.
+
+import type { KeyObject } from 'node:crypto';
+import {
+  type ChainedRow,
+  chainedRowOf,
+  type ChainReader,
+  cutRowOf,
+  linkColumns,
+  type OpeningRow,
+  openingRowOf,
+  removedLinkOf,
+  signedOf,
+  witnessOf,
+} from '../chain/audit-chain.ts';
+import { type CutRow, cutChanges, type RemovedLink, touchedBy } from '../chain/chain-cuts.ts';
+import type { ChainSigner, Signed } from '../chain/chain-statements.ts';
+import { trustedOpenings } from '../chain/chain-trust.ts';
+import { type ChainFacts, LiveChain, openChain } from '../chain/live-chain.ts';
+import { LinkHasher } from '../chain/link-hash.ts';
+import { integerOf, type StoredRow } from '../stored-row.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** What a removed row has to say for its cut. */
+export const removedColumns = `${linkColumns}, link_before AS before`;
+
+/** Begins a chain, and gives what whoever writes needs of it. */
+export function beginChain(database: SqliteDatabase, signer: ChainSigner, nowMs: number): ChainFacts {
+  return database.transaction(() => {
+    const [latest] = database.all(
+      'SELECT number, statement, signature FROM audit_chain ORDER BY number DESC LIMIT 1',
+    );
+    const top = database.get(`SELECT sequence, ${removedColumns} FROM audit ORDER BY sequence DESC LIMIT 1`);
+    const link = top === undefined ? undefined : removedLinkOf(top);
+    const before = {
+      latest: latest === undefined ? undefined : openingRowOf(latest),
+      sequence: top === undefined ? 0 : integerOf(top, 'sequence'),
+      top: link === undefined ? undefined : witnessOf(link),
+    };
+    const { facts, opening } = openChain(signer, before, { nowMs });
+    const { number, statement, signature } = opening;
+    database.run(
+      'INSERT INTO audit_chain (number, statement, signature) VALUES (:number, :statement, :signature)',
+      { number, statement, signature },
+    );
+    return facts;
+  });
+}
+
+/** The chain as its one writer has it. */
+export class SqliteChain {
+  readonly live: LiveChain;
+  readonly #database: SqliteDatabase;
+  readonly #identityKeys: readonly KeyObject[];
+  readonly #hasher = new LinkHasher();
+  #keys: ReadonlyMap<number, { readonly key: KeyObject }> = new Map();
+
+  constructor(database: SqliteDatabase, facts: ChainFacts, identityKeys: readonly KeyObject[]) {
+    this.#database = database;
+    this.live = new LiveChain(facts);
+    this.#identityKeys = identityKeys;
+  }
+
+  /** Stores a head, where one is due. */
+  head(nowMs: number, isLast: boolean): void {
+    const due = this.live.head(nowMs, isLast);
+    if (due === undefined) return;
+    const { head, signed } = due;
+    this.#database.run(
+      `INSERT INTO audit_head (chain, link, is_last, statement, signature) VALUES (:chain, :link, :isLast, :statement, :signature)
+       ON CONFLICT (chain, link) DO UPDATE SET
+         is_last = excluded.is_last, statement = excluded.statement, signature = excluded.signature`,
+      { chain: head.number, link: head.link, isLast: isLast ? 1 : 0, ...signed },
+    );
+    this.live.signed(head);
+  }
+
+  /** In the transaction that removed them. */
+  cut(removed: readonly RemovedLink[]): void {
+    for (const { number, first, last } of touchedBy(removed)) {
+      const stored = this.#database
+        .all(
+          `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
+           WHERE chain = :number AND first <= :last AND last >= :first ORDER BY first`,
+          { number, first, last },
+        )
+        .map(cutRowOf);
+      const { gone, put } = cutChanges(
+        stored,
+        removed.filter((one) => one.number === number),
+        {
+          hasher: this.#hasher,
+          by: this.live.number,
+          key: this.live.key,
+          keyOf: (by) => this.#keyOf(by),
+        },
+      );
+      for (const row of gone) this.#forget(row);
+      for (const row of put) this.#put(row);
+    }
+  }
+
+  #forget({ number, first }: CutRow): void {
+    this.#database.run('DELETE FROM audit_cut WHERE chain = :number AND first = :first', { number, first });
+  }
+
+  #put({ number, first, last, by, statement, signature }: CutRow): void {
+    this.#database.run(
+      `INSERT INTO audit_cut (chain, first, last, signed_by, statement, signature)
+       VALUES (:number, :first, :last, :by, :statement, :signature)
+       ON CONFLICT (chain, first) DO UPDATE SET last = excluded.last, signed_by = excluded.signed_by,
+         statement = excluded.statement, signature = excluded.signature`,
+      { number, first, last, by, statement, signature },
+    );
+    // Within what is gone none says anything more.
+    this.#database.run(
+      'DELETE FROM audit_head WHERE chain = :number AND link >= :first AND link < :last AND is_last = 0',
+      { number, first, last },
+    );
+  }
+
+  #keyOf(number: number): KeyObject | undefined {
+    if (number === this.live.number) return this.live.key;
+    if (!this.#keys.has(number))
+      this.#keys = trustedOpenings(readOpenings(this.#database), this.#identityKeys);
+    return this.#keys.get(number)?.key;
+  }
+}
+
+function readOpenings(database: SqliteDatabase): readonly OpeningRow[] {
+  return database
+    .all('SELECT number, statement, signature FROM audit_chain ORDER BY number')
+    .map((row: StoredRow) => openingRowOf(row));
+}
+
+/** For who verifies. */
+export function chainReader(database: SqliteDatabase): ChainReader {
+  return {
+    openings: async () => readOpenings(database),
+    heads: async (number): Promise<readonly Signed[]> =>
+      database
+        .all('SELECT statement, signature FROM audit_head WHERE chain = :number ORDER BY link', { number })
+        .map(signedOf),
+    cut: async (number, link) => {
+      const row = database.get(
+        `SELECT chain AS number, first, last, signed_by, statement, signature FROM audit_cut
+         WHERE chain = :number AND last >= :link ORDER BY first LIMIT 1`,
+        { number, link },
+      );
+      return row === undefined ? undefined : cutRowOf(row);
+    },
+    rows: async (behind, limit): Promise<readonly ChainedRow[]> =>
+      database
+        .all(
+          `SELECT sequence, ${removedColumns}, host, principal, trace FROM audit
+           WHERE sequence > :behind ORDER BY sequence LIMIT :limit`,
+          { behind, limit },
+        )
+        .map(chainedRowOf),
+  };
+}

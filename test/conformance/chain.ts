@@ -1,0 +1,228 @@
+// What every engine of the store must do with the chain of the audit: nobody who writes to the database changes what was stored unseen.
+
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { describe, test } from 'node:test';
+import type { ChainedRow, ChainReader, OpeningRow } from '../../src/store/chain/audit-chain.ts';
+import type { CutRow } from '../../src/store/chain/chain-cuts.ts';
+import type { ChainSigner, Signed } from '../../src/store/chain/chain-statements.ts';
+import { type ChainReport, verifyChain } from '../../src/store/chain/verify-chain.ts';
+import type { AuditEntry, Store } from '../../src/store/store.ts';
+import { auditEntry } from './audit.ts';
+
+/** A store, and somebody who has its database. */
+export interface AttackedStore extends AsyncDisposable {
+  readonly store: Store;
+  /** Another gateway on it, or the same one behind a restart. */
+  reopen(): Promise<Store>;
+  run(sql: string): Promise<void>;
+}
+
+export function chainSigner(privateKey: KeyObject = generateKeyPairSync('ed25519').privateKey): ChainSigner {
+  return { publicKeys: [privateKey], signText: (text) => sign(null, text, privateKey) };
+}
+
+const hosts = ['example.com', 'origin.test', 'registry.example'];
+
+/** Events of several sessions, verdicts and hosts. */
+function chainEntries(from: number, count: number): readonly AuditEntry[] {
+  return Array.from({ length: count }, (_, index) => {
+    const number = from + index;
+    const id = `c${String(number).padStart(6, '0')}`;
+    const [verdict, sessionId] = [number % 5 === 0 ? 'deny' : 'allow', `s${number % 3}`] as const;
+    const timeMs = 1_000_000 + number;
+    const event = {
+      v: 1,
+      id,
+      kind: 'exchange',
+      verdict,
+      sessionId,
+      traceId: `t${number}`,
+      host: hosts[number % 3],
+      text: 'ä€😀',
+    };
+    return auditEntry(id, { verdict, sessionId, timeMs, json: JSON.stringify(event) });
+  });
+}
+
+/** Stores them, in batches of several sizes. */
+export async function storeChained(store: Store, from: number, count: number): Promise<void> {
+  for (let at = from; at < from + count;) {
+    const size = Math.min(1 + (at % 7), from + count - at);
+    await store.audit.append(chainEntries(at, size));
+    at += size;
+  }
+}
+
+/** All that the store says of chains, as it is now, in memory. */
+export interface ChainSnapshot {
+  openings: OpeningRow[];
+  heads: Map<number, Signed[]>;
+  cuts: CutRow[];
+  rows: ChainedRow[];
+}
+
+export async function snapshotOf(reader: ChainReader): Promise<ChainSnapshot> {
+  const openings = [...(await reader.openings())];
+  const heads = new Map<number, Signed[]>();
+  const cuts: CutRow[] = [];
+  for (const { number } of openings) {
+    heads.set(number, [...(await reader.heads(number))]);
+    for (let link = 1; ;) {
+      const cut = await reader.cut(number, link);
+      if (cut === undefined) break;
+      cuts.push(cut);
+      link = cut.last + 1;
+    }
+  }
+  return { openings, heads, cuts, rows: [...(await reader.rows(0, 1_000_000))] };
+}
+
+export function readerOf({ openings, heads, cuts, rows }: ChainSnapshot): ChainReader {
+  return {
+    openings: async () => openings,
+    heads: async (number) => heads.get(number) ?? [],
+    cut: async (asked, link) => cuts.find(({ number, last }) => number === asked && last >= link),
+    rows: async (behind, limit) => rows.filter(({ sequence }) => sequence > behind).slice(0, limit),
+  };
+}
+
+export const kindsOf = ({ findings }: ChainReport): readonly string[] =>
+  [...new Set(findings.map(({ kind }) => kind))].toSorted();
+
+/** @param open each one empty */
+export function chainConformance(name: string, open: () => Promise<AttackedStore>): void {
+  const signer = chainSigner();
+  const verify = (store: Store, period = {}): Promise<ChainReport> =>
+    verifyChain(store.audit.chain, signer.publicKeys, period);
+
+  describe(`chain conformance: ${name}`, () => {
+    test('what is stored verifies, by several processes and behind restarts, and the end is covered by a head', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 0, 100);
+      await using other = await attacked.reopen();
+      await other.audit.chain.begin(signer);
+      await storeChained(other, 100, 30);
+      await storeChained(store, 130, 30);
+      // What the second one found, its opening says.
+      assert.equal((await verify(store)).uncovered, 60);
+      await store.audit.chain.signHead();
+      await other.audit.chain.end();
+      const report = await verify(store);
+      assert.deepEqual(report.findings, []);
+      assert.deepEqual(
+        { ...report, findings: [] },
+        {
+          events: 160,
+          notChained: 0,
+          removed: 0,
+          chains: 2,
+          uncovered: 0,
+          findings: [],
+          findingsTotal: 0,
+        },
+      );
+    });
+
+    test('what was stored before the chain is said to be in none, and what comes without one later is found', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await storeChained(store, 0, 10);
+      assert.equal((await verify(store)).notChained, 10);
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 10, 10);
+      const report = await verify(store);
+      assert.equal(report.notChained, 10);
+      assert.deepEqual(report.findings, []);
+      await using earlier = await attacked.reopen();
+      await storeChained(earlier, 20, 1);
+      assert.deepEqual(kindsOf(await verify(store)), ['inserted']);
+    });
+
+    test('an event that is appended again is one link', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      const [a, b, c] = chainEntries(0, 3) as [AuditEntry, AuditEntry, AuditEntry];
+      await store.audit.append([a, b]);
+      await store.audit.append([b, b, c, a, c]);
+      await store.audit.append([a]);
+      const report = await verify(store);
+      assert.deepEqual(report.findings, []);
+      assert.equal(report.events, 3);
+    });
+
+    test('what retention removes leaves a chain that verifies, whatever it takes', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 0, 2500);
+      await using other = await attacked.reopen();
+      await other.audit.chain.begin(signer);
+      await storeChained(other, 2500, 500);
+      await store.audit.chain.signHead();
+      await other.audit.chain.signHead();
+      // The oldest, by whoever is on duty, and then what is scattered: of sessions that hold more than their first 1,000 there are none here.
+      assert.equal(await other.audit.prune({ beforeMs: 1_000_100, batch: 500 }), 100);
+      await attacked.run(
+        `UPDATE audit_holding SET first_through = 0, first_events = 0, later_events = events, later_bytes = bytes WHERE holder = 's1'`,
+      );
+      for (const keepEvents of [2800, 2650, 2400])
+        assert.ok((await store.audit.prune({ keepEvents, batch: 500 })) > 0);
+      const report = await verify(store);
+      assert.deepEqual(report.findings, []);
+      assert.equal(report.removed, 600);
+      assert.equal(report.events, 2400);
+      await store.audit.chain.end();
+      await other.audit.chain.end();
+      await using third = await attacked.reopen();
+      await third.audit.chain.begin(signer);
+      while ((await third.audit.prune({ beforeMs: 2_000_000, batch: 1000 })) > 0);
+      const empty = await verify(third);
+      assert.deepEqual(empty.findings, []);
+      assert.equal(empty.removed, 3000);
+    });
+
+    test('who has the database is found: a removed, a changed, an inserted event, one that is found by something else, and a cut end', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 0, 60);
+      await store.audit.chain.signHead();
+      const copy = 'time_ms, session_id, verdict, kind, event, chain, link, link_before';
+      const attacks = [
+        [`DELETE FROM audit WHERE id = 'c000031'`, 'removed'],
+        [
+          `UPDATE audit SET event = replace(event, 'origin.test', 'nothing.test') WHERE id = 'c000010'`,
+          'changed',
+        ],
+        [`UPDATE audit SET verdict = 'allow' WHERE id = 'c000015'`, 'changed'],
+        [
+          `INSERT INTO audit (id, ${copy}) SELECT 'copied', ${copy} FROM audit WHERE id = 'c000020'`,
+          'inserted',
+        ],
+        [`DELETE FROM audit WHERE id BETWEEN 'c000056' AND 'c000099'`, 'cut_tail'],
+      ] as const;
+      const seen = new Set<string>();
+      for (const [sql, kind] of attacks) {
+        await attacked.run(sql);
+        seen.add(kind);
+        assert.deepEqual(kindsOf(await verify(store)), [...seen].toSorted(), sql);
+      }
+    });
+
+    test('what was changed before retention took it is found behind it', async () => {
+      await using attacked = await open();
+      const { store } = attacked;
+      await store.audit.chain.begin(signer);
+      await storeChained(store, 0, 60);
+      await store.audit.chain.signHead();
+      // So that the gateway itself removes it, and signs that.
+      await attacked.run(`UPDATE audit SET time_ms = 0 WHERE id = 'c000030'`);
+      assert.equal(await store.audit.prune({ beforeMs: 1000, batch: 500 }), 1);
+      assert.deepEqual(kindsOf(await verify(store)), ['changed']);
+    });
+  });
+}

@@ -1,0 +1,205 @@
+// Tampering at random with what a store says of its audit: each time something is found.
+
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import fc from 'fast-check';
+import type { ChainedRow } from '../../../src/store/chain/audit-chain.ts';
+import type { Signed } from '../../../src/store/chain/chain-statements.ts';
+import { LinkHasher } from '../../../src/store/chain/link-hash.ts';
+import { type ChainReport, verifyChain } from '../../../src/store/chain/verify-chain.ts';
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import {
+  type ChainSnapshot,
+  chainSigner,
+  kindsOf,
+  readerOf,
+  snapshotOf,
+  storeChained,
+} from '../../conformance/chain.ts';
+
+const signer = chainSigner();
+const unchained = 5;
+let sound: ChainSnapshot;
+
+const verify = (snapshot: ChainSnapshot, period = {}): Promise<ChainReport> =>
+  verifyChain(readerOf(snapshot), signer.publicKeys, period);
+
+/** Three processes that took turns, events from before the chain, and what retention removed in the middle and at the beginning. */
+before(async () => {
+  await using directory = await temporaryDirectory();
+  const file = `${directory.path}/state.db`;
+  {
+    await using earlier = await openSqliteStore(file);
+    // Of later times, so that retention leaves them.
+    await storeChained(earlier, 200, unchained);
+  }
+  await using first = await openSqliteStore(file);
+  await first.audit.chain.begin(signer);
+  await storeChained(first, 5, 45);
+  await first.audit.chain.signHead();
+  await using second = await openSqliteStore(file);
+  await second.audit.chain.begin(signer);
+  await storeChained(second, 50, 20);
+  await storeChained(first, 70, 30);
+  await first.audit.chain.end();
+  await second.audit.prune({ beforeMs: 1_000_012, batch: 7 });
+  await storeChained(second, 100, 10);
+  await second.audit.chain.end();
+  sound = await snapshotOf(second.audit.chain);
+});
+
+const copyOf = ({ openings, heads, cuts, rows }: ChainSnapshot): ChainSnapshot => ({
+  openings: [...openings],
+  heads: new Map(heads),
+  cuts: [...cuts],
+  rows: [...rows],
+});
+
+/** Another one, by whatever is drawn. */
+type Tampering = (snapshot: ChainSnapshot, draw: (below: number) => number) => void;
+
+const chained = ({ rows }: ChainSnapshot): readonly number[] =>
+  rows.flatMap(({ place }, at) => (place === undefined ? [] : [at]));
+
+const anyRow = (snapshot: ChainSnapshot, draw: (below: number) => number): number => {
+  const places = chained(snapshot);
+  return places[draw(places.length)]!;
+};
+
+const flipped = (text: string, at: number): string =>
+  `${text.slice(0, at)}${text[at] === '0' ? '1' : '0'}${text.slice(at + 1)}`;
+
+const withoutPlace = ({ sequence, facts, found }: ChainedRow): ChainedRow => ({ sequence, facts, found });
+
+const changes: readonly ((row: ChainedRow, draw: (below: number) => number) => ChainedRow)[] = [
+  (row) => ({ ...row, facts: { ...row.facts, json: row.facts.json.replace('"exchange"', '"stream"') } }),
+  (row) => ({ ...row, facts: { ...row.facts, json: `${row.facts.json} ` } }),
+  (row) => ({ ...row, facts: { ...row.facts, json: 'no event' } }),
+  (row) => ({ ...row, facts: { ...row.facts, verdict: row.facts.verdict === 'deny' ? 'allow' : 'deny' } }),
+  (row) => ({ ...row, facts: { ...row.facts, kind: 'alarm' } }),
+  (row) => ({ ...row, facts: { ...row.facts, timeMs: row.facts.timeMs + 1 } }),
+  (row) => ({ ...row, facts: { ...row.facts, id: `${row.facts.id}x` } }),
+  (row) => ({ ...row, facts: { ...row.facts, sessionId: 'another' } }),
+  (row) => ({ ...row, found: { ...row.found, host: 'nothing.test' } }),
+  (row) => ({ ...row, found: { ...row.found, trace: undefined } }),
+  (row, draw) => ({ ...row, place: { ...row.place!, link: row.place!.link + 1 + draw(300) } }),
+  (row, draw) => ({ ...row, place: { ...row.place!, before: flipped(row.place!.before, draw(43)) } }),
+  (row) => ({ ...row, place: { ...row.place!, before: '' } }),
+  (row) => ({ ...row, place: { ...row.place!, number: 3 - row.place!.number } }),
+  (row) => ({ ...row, place: { ...row.place!, number: 9 } }),
+  (row) => withoutPlace(row),
+];
+
+/** The signature is left, as who has no key must. */
+const otherStatement = (signed: Signed, draw: (below: number) => number): Signed => {
+  const at = 1 + draw(signed.statement.length - 2);
+  const digit = signed.statement[at] === '7' ? '8' : '7';
+  return {
+    ...signed,
+    statement: `${signed.statement.slice(0, at)}${digit}${signed.statement.slice(at + 1)}`,
+  };
+};
+
+const tamperings: Readonly<Record<string, Tampering>> = {
+  removes: (snapshot, draw) => {
+    for (let count = 1 + draw(3); count > 0; count -= 1) snapshot.rows.splice(anyRow(snapshot, draw), 1);
+  },
+  changes: (snapshot, draw) => {
+    const at = anyRow(snapshot, draw);
+    snapshot.rows[at] = changes[draw(changes.length)]!(snapshot.rows[at]!, draw);
+  },
+  swaps: (snapshot, draw) => {
+    const places = chained(snapshot);
+    const [one, other] = [draw(places.length), draw(places.length - 1)];
+    const [a, b] = [places[one]!, places[other < one ? other : other + 1]!];
+    const [first, second] = [snapshot.rows[a]!, snapshot.rows[b]!];
+    snapshot.rows[a] = { ...second, sequence: first.sequence };
+    snapshot.rows[b] = { ...first, sequence: second.sequence };
+  },
+  inserts: (snapshot, draw) => {
+    const row = snapshot.rows[anyRow(snapshot, draw)]!;
+    const without = withoutPlace(row);
+    const facts = { ...row.facts, id: 'inserted' };
+    const last = snapshot.rows.findLast(({ place }) => place?.number === row.place!.number)!;
+    const hash = new LinkHasher().ofFacts(
+      Buffer.from(last.place!.before, 'base64url'),
+      last.place!.link,
+      last.facts,
+    );
+    const goesOn = {
+      number: last.place!.number,
+      link: last.place!.link + 1,
+      before: hash.toString('base64url'),
+    };
+    const placed = [
+      { ...without, facts },
+      { ...row, facts },
+      { ...row, facts, place: goesOn },
+    ][draw(3)]!;
+    const sequence = snapshot.rows.at(-1)!.sequence + 1;
+    snapshot.rows.push({ ...placed, sequence });
+  },
+  truncates: (snapshot, draw) => {
+    const places = chained(snapshot);
+    snapshot.rows.splice(places[draw(places.length)]!);
+  },
+  'forges a head': (snapshot, draw) => {
+    const number = 1 + draw(2);
+    const heads = [...snapshot.heads.get(number)!];
+    const at = draw(heads.length);
+    heads[at] = otherStatement(heads[at]!, draw);
+    snapshot.heads.set(number, heads);
+  },
+  'forges an opening': (snapshot, draw) => {
+    const at = draw(snapshot.openings.length);
+    const { number } = snapshot.openings[at]!;
+    snapshot.openings[at] = { number, ...otherStatement(snapshot.openings[at]!, draw) };
+  },
+  'removes an opening': (snapshot, draw) => {
+    snapshot.openings.splice(draw(snapshot.openings.length), 1);
+  },
+  'forges a cut': (snapshot, draw) => {
+    const at = draw(snapshot.cuts.length);
+    snapshot.cuts[at] = { ...snapshot.cuts[at]!, ...otherStatement(snapshot.cuts[at]!, draw) };
+  },
+  'removes a cut': (snapshot, draw) => {
+    snapshot.cuts.splice(draw(snapshot.cuts.length), 1);
+  },
+};
+
+test('what gateways stored and removed verifies, in any period too', async () => {
+  const report = await verify(sound);
+  assert.deepEqual(report.findings, []);
+  assert.equal(report.notChained, unchained);
+  assert.equal(report.uncovered, 0);
+  assert.ok(report.removed > 0);
+  const times = [...sound.heads.values()]
+    .flat()
+    .map(({ statement }) => Number(/"timeMs":(\d+)/.exec(statement)?.[1]));
+  const near = times.flatMap((time) => [time - 1, time, time + 1, time + 100_000_000]);
+  for (const fromMs of near)
+    for (const untilMs of near) {
+      for (const period of [{ fromMs }, { untilMs }, { fromMs, untilMs }])
+        assert.deepEqual((await verify(sound, period)).findings, [], JSON.stringify(period));
+    }
+});
+
+for (const [name, tampering] of Object.entries(tamperings)) {
+  test(`who ${name} is found, wherever it is`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.nat({ max: 2 ** 30 })), async (numbers) => {
+        const snapshot = copyOf(sound);
+        tampering(snapshot, (below) => numbers.next().value % below);
+        const report = await verify(snapshot);
+        assert.notEqual(report.findingsTotal, 0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+}
+
+test('who has no key of the identity, and makes the whole anew, has signed it by nobody', async () => {
+  const report = await verifyChain(readerOf(sound), chainSigner().publicKeys, {});
+  assert.ok(kindsOf(report).includes('forged'));
+});
