@@ -23,6 +23,7 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
   /** Told once, and again when it is another one. */
   #fault = '';
   #onSigner: () => void = () => undefined;
+  #onChange: () => void = () => undefined;
 
   private constructor(options: FollowedAuthorityOptions, authority: CertificateAuthority) {
     this.#options = options;
@@ -64,6 +65,11 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     this.#onSigner = listener;
   }
 
+  /** Calls the listener, in place of the one before, each time that another one signs or something else is published. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
   /** Looks now. */
   look(): Promise<void> {
     return this.#repeated.now();
@@ -83,6 +89,7 @@ export class FollowedAuthority implements CertificateAuthority, AsyncDisposable 
     const isOther = found.signerPem !== this.#signer.signerPem;
     if (isOther) this.#signer = found;
     if (isOther) this.#onSigner();
+    this.#onChange();
     log(
       'info',
       `the certificates of ${place.label} were taken anew${isOther ? '; another one signs now' : ''}`,

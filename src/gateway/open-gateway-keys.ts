@@ -95,7 +95,10 @@ async function openRecorded(options: GatewayKeysOptions, { identity }: KeysStore
           config,
           'the other gateways on this store have theirs, and none is made beside it: name the same "identity" as they do',
         );
-  let seen = await publicOf(config, places, 'open', clock());
+  let seen = await publicOf(config, places, 'open', clock()).catch((error: unknown) => {
+    const isBeside = recorded !== undefined && config.identity.kind === 'own';
+    throw isBeside ? unusable(asProxyError(error).message, error) : error;
+  });
   await recordIdentity(identity, seen);
   const record = async (): Promise<void> => {
     const now = await publicOf(config, places, 'read', clock());

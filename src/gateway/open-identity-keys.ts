@@ -7,7 +7,7 @@ import { openCredentialSource, type CredentialSource } from './credentials/sourc
 import type { CredentialSourceConfig } from './credentials/sources/source-config.ts';
 import type { IdentityKeysOptions } from './open-identity-vaults.ts';
 import type { Vaults } from './credentials/vault/vaults.ts';
-import { type KeyEncryptionKey, keyEncryptionKeyOf } from './identity/key-encryption-key.ts';
+import { type KeyEncryptionKey, keyEncryptionKeyOf, noKey } from './identity/key-encryption-key.ts';
 import { unusable } from './identity/sealed-identity.ts';
 
 type StoredConfig = Extract<IdentityConfig, { readonly kind: 'store' }>;
@@ -54,9 +54,6 @@ async function readKey(name: string, source: CredentialSource, nowMs: number): P
     throw unusable(asProxyError(error).message, error);
   });
   const key = keyEncryptionKeyOf(secret.reveal());
-  if (key === undefined)
-    throw unusable(
-      `${name} is not 32 random octets as base64 or hexadecimal digits: make one by "openssl rand -base64 32"`,
-    );
+  if (key === undefined) throw unusable(noKey(name));
   return key;
 }

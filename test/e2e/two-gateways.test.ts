@@ -1,6 +1,7 @@
 // Two gateways with one identity on one PostgreSQL database, behind a balancer that leads an agent to the one or the other.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
@@ -13,9 +14,10 @@ import { parse, stringify } from 'yaml';
 import { mustRun, runCommand } from '../support/command.ts';
 import type { AgentProcess } from '../support/deployment.ts';
 import { gatewayPair, type GatewayPair } from '../support/gateway-pair.ts';
-import { postgresBinaries } from '../support/postgres-server.ts';
-import { launcher } from '../support/program.ts';
+import { postgresBinaries, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { launcher, startGatewayProcess } from '../support/program.ts';
 import { agentThrough, requestThrough, type ProxyTarget } from '../support/proxy-client.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
 
 const binaries = postgresBinaries();
@@ -125,6 +127,105 @@ describe('two gateways with the same mounted identity on one database', { skip }
       assert.match(stderr, /^.*not-mounted.*upstreamproxy identity make.*\[ca_key_unusable\]\n$/m);
     }
     assert.deepEqual(await readdir(empty), []);
+  });
+});
+
+describe('gateways on one database that have keys of their own', { skip }, () => {
+  const stack = new AsyncDisposableStack();
+  let folder: string;
+  let server: PostgresServer;
+
+  before(async () => {
+    folder = stack.use(await temporaryDirectory()).path;
+    server = stack.use(await startPostgres());
+    await server.run('CREATE DATABASE state');
+    await writeFile(join(folder, 'policy.yaml'), stringify({ rules: [] }));
+  });
+  after(() => stack.disposeAsync());
+
+  const configOf = async (name: string, more: object = {}): Promise<string> => {
+    const file = join(folder, `${name}.yaml`);
+    const listen = { address: '127.0.0.1', port: 0 };
+    const base = { listen, stateDirectory: name, policy: 'policy.yaml', store: server.url('state') };
+    await writeFile(file, stringify({ ...base, ...more }));
+    return file;
+  };
+  const refusal = async (file: string): Promise<string> => {
+    const { code, stderr } = await runCommand(launcher, ['gateway', '--config', file]);
+    assert.equal(code, 78, stderr);
+    const lines = stderr.split('\n').filter((line) => line.startsWith('upstreamproxy: '));
+    assert.equal(lines.length, 1, stderr);
+    return lines[0] ?? '';
+  };
+
+  test('of two that start on an empty one at once one serves, and the other says why it does not', async () => {
+    const files = await Promise.all(['a', 'b'].map((name) => configOf(name)));
+    const outcomes = await Promise.allSettled(
+      files.map(async (file) => stack.use(await startGatewayProcess(file))),
+    );
+    assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+    const lost = outcomes.findIndex(({ status }) => status === 'rejected');
+    const message = await refusal(files[lost] ?? '');
+    // What it says depends on whether it had made keys when the other one was first.
+    assert.match(
+      message,
+      /(another signing key than|the) other(s| gateways) on (its|this) store.*"identity".*\[identity_unusable\]$/,
+    );
+    // Alone it would have served for ever; with the same database it does so once somebody says that it is to.
+    const { value: winner } = outcomes.find((one) => one.status === 'fulfilled') ?? assert.fail();
+    await winner.close();
+    await mustRun(launcher, ['identity', 'claim', '--config', files[lost] ?? '']);
+    const claimed = stack.use(await startGatewayProcess(files[lost] ?? ''));
+    assert.match(await refusal(files[1 - lost] ?? ''), /another signing key/);
+    await claimed.close();
+    stack.use(await startGatewayProcess(files[lost] ?? ''));
+  });
+
+  test('one that has no keys yet makes none beside those of the others', async () => {
+    for (const [name, workers] of [
+      ['one', 1],
+      ['several', 2],
+    ] as const) {
+      const message = await refusal(await configOf(name, { workers }));
+      assert.match(
+        message,
+        /the other gateways on this store have theirs.*"identity".*\[identity_unusable\]$/,
+      );
+      const made = await readdir(join(folder, name), { recursive: true }).catch(() => []);
+      assert.deepEqual(
+        made.filter((one) => /\.(key|pem)$/.test(one)),
+        [],
+      );
+    }
+  });
+
+  test('they go into the store with what they have, and one that was not changed yet says so', async () => {
+    await using own = new AsyncDisposableStack();
+    await server.run('CREATE DATABASE moved');
+    const store = server.url('moved');
+    const before = await configOf('moved', { store });
+    const old = own.use(await startGatewayProcess(before));
+    const shown = await mustRun(launcher, ['ca', 'show', '--config', before]);
+    const keyFile = join(folder, 'identity-key');
+    await writeFile(keyFile, randomBytes(32).toString('base64url'), { mode: 0o600 });
+    const identity = { store: true, keyEncryptionKey: { file: keyFile } };
+    const moved = await configOf('moved-to', { store, identity });
+    assert.match(
+      await refusal(moved),
+      /have their identity in files.*"upstreamproxy identity import" \[identity_unusable\]$/,
+    );
+    await mustRun(launcher, ['identity', 'import', join(folder, 'moved'), '--config', moved]);
+    own.use(await startGatewayProcess(moved));
+    assert.equal(await mustRun(launcher, ['ca', 'show', '--config', moved]), shown);
+    await old.close();
+    assert.match(await refusal(before), /have their keys in it: write identity: \{ store: true/);
+    // Its state folder still has the keys of before: on a new store they are asked about first.
+    await server.run('CREATE DATABASE empty');
+    const again = await configOf('moved', { store: server.url('empty'), identity });
+    assert.match(await refusal(again), /signing-key\.pem is there, and the store has no identity yet/);
+    await mustRun(launcher, ['identity', 'make', '--config', again]);
+    own.use(await startGatewayProcess(again));
+    assert.notEqual(await mustRun(launcher, ['ca', 'show', '--config', again]), shown);
   });
 });
 

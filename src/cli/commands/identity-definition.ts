@@ -46,7 +46,8 @@ const rewrap = {
   summary:
     'seals the identity in the store for the key-encryption keys of the configuration, and for no other',
   description: [
-    'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again; then run this with a configuration that has the new key alone: what is written from then on, the old one opens no more. What it could open before, such as in a backup of the database, it still opens: after a leak of the key rotate the keys and authorities too.',
+    'With `nextKeyEncryptionKey` in the configuration both keys open it from then on. Give the next key to every gateway as `keyEncryptionKey`, and start it again; then run this with a configuration that has the new key alone: what is written from then on, the old one opens no more.',
+    'What the old key could open before, such as in a backup of the database, it still opens: after a leak of the key rotate the keys and authorities too.',
     'A running gateway goes on with what it has, whatever key it was given.',
   ],
   arguments: [],

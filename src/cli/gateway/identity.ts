@@ -59,7 +59,8 @@ async function claim({ options }: Options): Promise<number> {
   const config = await gatewayOfOptions(options);
   if (config.identity.kind === 'store')
     throw new ProxyError('usage', 'the identity of this configuration is in the store already');
-  const own = await publicOf(config, identityPlaces(config), 'read', Date.now());
+  // Those of a state folder that was lost are made here: its gateway makes none beside what the store says.
+  const own = await publicOf(config, identityPlaces(config), 'open', Date.now());
   await withStore(config, ({ identity }) => claimIdentity(identity, own));
   return 0;
 }

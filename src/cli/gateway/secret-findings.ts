@@ -4,6 +4,7 @@
 import type { GatewayConfig } from '../../gateway/config/config.ts';
 import { openCredentialSource } from '../../gateway/credentials/sources/credential-source.ts';
 import type { PlainSourceConfig } from '../../gateway/credentials/sources/source-config.ts';
+import { keyEncryptionKeyOf, noKey } from '../../gateway/identity/key-encryption-key.ts';
 import type { YamlPath } from '../../policy/yaml-source.ts';
 import { asProxyError } from '../../protocol/error.ts';
 import type { Finding } from './place-findings.ts';
@@ -38,16 +39,31 @@ export async function secretFindings(
     });
   for (const [name, source] of Object.entries(telemetry?.otlp?.headers ?? {}))
     sources.push({ name: `of the header ${name}`, at: ['telemetry', 'otlp', 'headers', name], source });
-  if (identity.kind === 'store') {
-    const { keyEncryptionKey, nextKeyEncryptionKey } = identity;
-    for (const [key, source] of Object.entries({ keyEncryptionKey, nextKeyEncryptionKey }))
-      for (const found of sourcesIn(source, ['identity', key]))
-        sources.push({ name: `identity.${key}`, at: found.at, source: found.source });
-  }
   const findings: Finding[] = [];
   for (const { name, at, source } of sources) {
     const message = await sourceProblem(name, source, environment);
     if (message !== undefined) findings.push({ at, message });
+  }
+  return [...findings, ...(await identityFindings(identity, environment))];
+}
+
+/** The keys of an identity in the store, which have a form of their own. */
+async function identityFindings(
+  identity: GatewayConfig['identity'],
+  environment: Environment,
+): Promise<readonly Finding[]> {
+  if (identity.kind !== 'store') return [];
+  const { keyEncryptionKey, nextKeyEncryptionKey } = identity;
+  const findings: Finding[] = [];
+  for (const [key, config] of Object.entries({ keyEncryptionKey, nextKeyEncryptionKey })) {
+    for (const { at, source } of sourcesIn(config, ['identity', key])) {
+      const name = `identity.${key}`;
+      // Below it are what opens a vault.
+      const message =
+        (await sourceProblem(name, source, environment)) ??
+        (at.length === 2 ? await keyProblem(name, source, environment) : undefined);
+      if (message !== undefined) findings.push({ at, message });
+    }
   }
   return findings;
 }
@@ -86,4 +102,13 @@ async function sourceProblem(
   } catch (error) {
     return asProxyError(error).message;
   }
+}
+
+async function keyProblem(
+  name: string,
+  source: PlainSourceConfig,
+  environment: Environment,
+): Promise<string | undefined> {
+  const secret = await openCredentialSource(name, source, environment, 'pem').read(Date.now());
+  return keyEncryptionKeyOf(secret.reveal()) === undefined ? noKey(name) : undefined;
 }

@@ -70,3 +70,8 @@ export function keyEncryptionKeyOf(text: string): KeyEncryptionKey | undefined {
     unwrap: (wrapped, bound) => unseal(wrapping, wrapped, bound),
   };
 }
+
+/** What is told of a text that is none; nothing of the text. */
+export function noKey(name: string): string {
+  return `${name} is not 32 random octets as base64 or hexadecimal digits: make one by "openssl rand -base64 32"`;
+}

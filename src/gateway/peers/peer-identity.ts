@@ -28,12 +28,18 @@ export interface PeerSecrets {
   readonly minVersion: 'TLSv1.3';
 }
 
+/** While it is rotated there are two that others trust, and one that signs. */
+export interface PeerAuthority extends CertificateAuthority {
+  /** Calls the listener each time that either is another one; absent where they stay what they are. */
+  onChange?(listener: () => void): void;
+}
+
 export class PeerIdentity {
   readonly incarnation: string;
-  readonly #authority: CertificateAuthority;
+  readonly #authority: PeerAuthority;
   readonly #clock: () => number;
 
-  constructor(incarnation: string, authority: CertificateAuthority, clock: () => number) {
+  constructor(incarnation: string, authority: PeerAuthority, clock: () => number) {
     this.incarnation = incarnation;
     this.#authority = authority;
     this.#clock = clock;
@@ -42,6 +48,11 @@ export class PeerIdentity {
   /** What changes them is another of these: ask each time. */
   get signerPem(): string {
     return this.#authority.etag + this.#authority.signerPem;
+  }
+
+  /** Calls the listener when `secureOptions` gives something else. */
+  onChange(listener: () => void): void {
+    this.#authority.onChange?.(listener);
   }
 
   /** For either end. Nothing else is trusted than the authority of the peers, and nothing below TLS 1.3 spoken. */

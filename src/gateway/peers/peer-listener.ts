@@ -66,6 +66,8 @@ export async function listenForPeers(options: PeerListenerOptions): Promise<Peer
     onFault,
   });
   renewal.start();
+  // Others show certificates of the next one as soon as they have taken it.
+  identity.onChange(() => void renewal.now());
   return {
     port,
     [Symbol.asyncDispose]: async () => {

@@ -1,6 +1,7 @@
 // `gateway --check` and `policy check --config`: what an operator learns before anything starts.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -159,5 +160,35 @@ test('the check is content with what the start makes, makes nothing itself, and 
       assert.equal(code, isGood ? 0 : 78, ports);
       if (!isGood) assert.match(stderr, /gateway\.yaml:\d:\d+: error: port \d+ is that of "listen" already/);
     }
+  });
+});
+
+test('a key-encryption key that is none is found by the check, and nothing of it is said', async () => {
+  await withTemporaryDirectory(async (directory) => {
+    const config = join(directory, 'gateway.yaml');
+    await writeFile(join(directory, 'policy.yaml'), 'rules: [{ name: a, hosts: a.example.com }]\n');
+    const check = async (identity: string) => {
+      await writeFile(config, `stateDirectory: state\npolicy: policy.yaml\nidentity: ${identity}\n`);
+      return await runCommand(launcher, ['gateway', '--config', config, '--check']);
+    };
+    await writeFile(join(directory, 'key'), 'correct horse battery staple');
+    const { code, stderr } = await check('{ store: true, keyEncryptionKey: { file: key } }');
+    assert.equal(code, 78);
+    assert.match(stderr, /gateway\.yaml:3:\d+: error: identity\.keyEncryptionKey is not 32 random octets/);
+    assert.doesNotMatch(stderr, /horse/);
+    const cases: readonly (readonly [string, RegExp])[] = [
+      ['{ store: true, keyEncryptionKey: { file: nowhere } }', /the file .*nowhere cannot be used/],
+      ['{ store: true }', /what is in the store is sealed; write keyEncryptionKey/],
+      [
+        '{ store: true, directory: shared, keyEncryptionKey: { file: key } }',
+        /exactly one of directory and store/,
+      ],
+      ['{ directory: shared, keyEncryptionKey: { file: key } }', /write store: true too, or leave it away/],
+      ['{ store: false, keyEncryptionKey: { file: key } }', /write store: true, or name a directory/],
+    ];
+    for (const [identity, message] of cases) assert.match((await check(identity)).stderr, message);
+    await writeFile(join(directory, 'key'), randomBytes(32).toString('hex'));
+    const good = await check('{ store: true, keyEncryptionKey: { file: key } }');
+    assert.match(good.stdout, /gateway\.yaml is good\n$/);
   });
 });

@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { peerNameOf, peerProtocol } from '../../../src/gateway/peers/peer-identity.ts';
+import { FollowedAuthority } from '../../../src/gateway/followed-authority.ts';
+import { PeerIdentity, peerNameOf, peerProtocol } from '../../../src/gateway/peers/peer-identity.ts';
 import { encodePassedStart } from '../../../src/gateway/tunnels/passed-start.ts';
-import { createEphemeralAuthority } from '../../../src/pki/certificate-authority.ts';
+import { newGatewayName, newIncarnation } from '../../../src/gateway/tunnels/incarnation.ts';
+import { openCertificateAuthority, readCertificateAuthority } from '../../../src/pki/authority-folder.ts';
+import {
+  makeNextAuthority,
+  retireAuthorities,
+  switchAuthority,
+} from '../../../src/pki/authority-rotation.ts';
+import {
+  type CertificateAuthority,
+  createEphemeralAuthority,
+} from '../../../src/pki/certificate-authority.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { responseOf, listeningPeer, newPeer, peerAuthority } from './peer-scene.ts';
 
 const facts = {
@@ -34,6 +47,38 @@ test('who has a certificate of the peers is heard, with what was behind its firs
   const response = responseOf(peer.port, { ...newPeer().secureOptions(), ...anyName, ...ofPeers }, start);
   assert.deepEqual(await promise, [facts.session, facts.headers, 'head', undefined]);
   assert.equal(await response, 'welcome');
+});
+
+test('while the authority of the peers is rotated, who has a certificate of either is heard, at once and on', async () => {
+  await using stack = new AsyncDisposableStack();
+  const directory = join(stack.use(await temporaryDirectory()).path, 'peers');
+  const folder = { directory, name: 'peer-ca', commonName: 'upstreamproxy peers' };
+  const read = (nowMs: number) => readCertificateAuthority(directory, { nowMs, ...folder });
+  const nowMs = Date.now();
+  const first = await openCertificateAuthority(directory, { nowMs, ...folder });
+  const place = { label: 'peers', open: read, read };
+  const followed = stack.use(await FollowedAuthority.open({ place, clock: Date.now, log: () => undefined }));
+  const identity = new PeerIdentity(newIncarnation(newGatewayName()), followed, Date.now);
+  const peer = stack.use(await listeningPeer(({ socket }) => socket.end('welcome'), {}, { identity }));
+  /** As a gateway that has taken the step already, and one that has not. */
+  const heard = async (authority: CertificateAuthority, trusted: CertificateAuthority): Promise<string> => {
+    const leaf = leafOf(peerNameOf('a'.repeat(32)), 'peer', authority);
+    const ca = trusted.certificatesPem;
+    return await responseOf(peer.port, { ...leaf, ...anyName, ...ofPeers, ca }, start);
+  };
+  await makeNextAuthority(folder, nowMs);
+  const published = await read(nowMs);
+  const next = await readCertificateAuthority(directory, { nowMs, name: 'next-peer-ca' });
+  assert.deepEqual([await heard(first, first), await heard(next, published)], ['welcome', '']);
+  await followed.look();
+  assert.deepEqual([await heard(first, first), await heard(next, published)], ['welcome', 'welcome']);
+  await switchAuthority(folder, { nowMs, atOnce: true });
+  await followed.look();
+  assert.deepEqual([await heard(first, published), await heard(next, published)], ['welcome', 'welcome']);
+  await retireAuthorities(folder);
+  await followed.look();
+  const alone = await read(nowMs);
+  assert.deepEqual([await heard(first, alone), await heard(alone, alone)], ['', 'welcome']);
 });
 
 const foreign = createEphemeralAuthority(Date.now(), 'upstreamproxy CA');

@@ -29,9 +29,8 @@ export interface ListeningPeer extends AsyncDisposable {
 export async function listeningPeer(
   take: (upgrade: SplicedUpgrade) => void,
   changes: Partial<Limits> = {},
-  incarnation?: string,
+  { incarnation, identity = newPeer(incarnation) }: { incarnation?: string; identity?: PeerIdentity } = {},
 ): Promise<ListeningPeer> {
-  const identity = newPeer(incarnation);
   const listener = await listenForPeers({
     identity,
     listen: { address: '127.0.0.1', port: 0 },

@@ -463,7 +463,7 @@ async function openElsewhere(between: (socket: Duplex) => Duplex = (socket) => s
   await using stack = new AsyncDisposableStack();
   const scene = stack.use(await openScene());
   const take = (upgrade: SplicedUpgrade): void => scene.tunnels.takeSpliced(upgrade);
-  const holder = stack.use(await listeningPeer(take, {}, scene.incarnation));
+  const holder = stack.use(await listeningPeer(take, {}, { incarnation: scene.incarnation }));
   const gateways = new FakeGateways();
   gateways.put(scene.incarnation, { peerAddress: holder.address });
   const { tunnels: places } = peerTunnels(gateways);

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { FollowedAuthority } from '../../../src/gateway/followed-authority.ts';
+import { IdentityMark } from '../../../src/gateway/identity/identity-mark.ts';
+import {
+  nextAuthority,
+  nextSigningKey,
+  retiredAuthority,
+  retiredSigningKey,
+  switchedAuthority,
+  switchedSigningKey,
+} from '../../../src/gateway/identity/identity-rotation.ts';
+import {
+  keyEncryptionKeyOf,
+  type KeyEncryptionKey,
+} from '../../../src/gateway/identity/key-encryption-key.ts';
+import { SealedStore } from '../../../src/gateway/identity/sealed-store.ts';
+import { StoredIdentity } from '../../../src/gateway/identity/stored-identity.ts';
+import { FollowedSigningKey } from '../../../src/gateway/sessions/followed-signing-key.ts';
+import { splitPemCertificates } from '../../../src/pki/pem.ts';
+import { ProxyError } from '../../../src/protocol/error.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+interface Row {
+  readonly version: number;
+  readonly sealed: string;
+}
+
+async function openScene(stack: AsyncDisposableStack) {
+  const folder = stack.use(await temporaryDirectory()).path;
+  const path = join(folder, 'state.db');
+  const store = stack.use(await openStore(`sqlite:${path}`));
+  const raw = new DatabaseSync(path);
+  stack.defer(() => raw.close());
+  const key = keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail();
+  const lines: string[] = [];
+  let keys: () => Promise<readonly KeyEncryptionKey[]> = async () => [key];
+  const mark = new IdentityMark(join(folder, 'gateway'));
+  const options = { store: store.identity, clock: Date.now };
+  const sealed = new SealedStore({ ...options, keys: () => keys(), mark });
+  const log = (level: string, message: string): void => void lines.push(`${level} ${message}`);
+  const identity = stack.use(await StoredIdentity.open({ sealed, mark, log }));
+  return {
+    identity,
+    lines,
+    mark,
+    store,
+    /** As an operator elsewhere. */
+    operator: new SealedStore({
+      ...options,
+      keys: async () => [key],
+      mark: new IdentityMark(join(folder, 'operator')),
+    }),
+    setKeys: (given: typeof keys) => void (keys = given),
+    read: async (): Promise<Row> => (await store.identity.read()) ?? assert.fail(),
+    set: ({ version, sealed: text }: Row) =>
+      void raw.prepare('UPDATE identity SET version = ?, sealed = ?').run(version, text),
+    empty: () => void raw.exec('DELETE FROM identity'),
+    log,
+  };
+}
+
+test('each step of a rotation is taken, and what was signed before the step is good behind it', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, log } = await openScene(stack);
+  const { places } = identity;
+  const authority = stack.use(await FollowedAuthority.open({ place: places.peers, clock: Date.now, log }));
+  const signing = stack.use(await FollowedSigningKey.open({ place: places.signingKey, log }));
+  const [nowMs, atOnce] = [Date.now(), { nowMs: Date.now(), atOnce: true, publishedForMs: 0 }];
+  const { kid: first, publicKey } = signing;
+  const { signerPem: before } = authority;
+  /** Those who follow are told, and look by themselves. */
+  const step = async (...changes: Parameters<SealedStore['change']>[0][]): Promise<void> => {
+    for (const change of changes) await operator.change(change);
+    await identity.look();
+    await Promise.all([authority.look(), signing.look()]);
+  };
+  await step(nextSigningKey(nowMs), nextAuthority('peers', nowMs));
+  const [, next = ''] = splitPemCertificates(authority.certificatesPem);
+  assert.deepEqual([authority.signerPem, signing.kid, signing.publicKeys.length], [before, first, 2]);
+  await step(switchedSigningKey(atOnce), switchedAuthority('peers', atOnce));
+  assert.deepEqual([authority.signerPem, authority.certificatesPem], [next, next + before]);
+  assert.notEqual(signing.kid, first);
+  assert.ok(signing.publicKeyOf(first)?.equals(publicKey));
+  await step(retiredSigningKey, retiredAuthority('peers'));
+  assert.equal(authority.certificatesPem, next);
+  assert.equal(signing.publicKeyOf(first), undefined);
+});
+
+test('followers of the identity are told of each version that it takes', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, lines, mark } = await openScene(stack);
+  let told = 0;
+  const { interception } = identity.places;
+  interception.watch?.(() => void (told += 1));
+  await identity.look();
+  assert.equal(told, 0);
+  const { version } = await operator.change(nextAuthority('interception', Date.now()));
+  await identity.look();
+  await identity.look();
+  assert.equal(told, 1);
+  assert.equal((await mark.read())?.version, version);
+  assert.equal(lines.at(-1), `info version ${version} of the identity in the store was taken`);
+});
+
+test('what cannot be read, went back, is gone or is another one changes nothing, and is said once', async () => {
+  await using stack = new AsyncDisposableStack();
+  const scene = await openScene(stack);
+  const { identity, operator, lines, read, set, empty, setKeys } = scene;
+  const { kid } = await identity.places.signingKey.read();
+  const first = await read();
+  await operator.change(nextSigningKey(Date.now()));
+  await identity.look();
+  const good = await read();
+  lines.length = 0;
+  const refused = async (message: RegExp): Promise<void> => {
+    for (let n = 0; n < 3; n++) await identity.look();
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0] ?? '', message);
+    assert.match(lines[0] ?? '', /^error .*; the keys and authorities of before serve on$/);
+    assert.equal((await identity.places.signingKey.read()).kid, kid);
+    lines.length = 0;
+    set(good);
+    await identity.look();
+    assert.deepEqual(lines, []);
+  };
+  set(first);
+  await refused(/is version 1, and this gateway has had version 2/);
+  set({ version: 3, sealed: good.sealed });
+  await refused(/\(version 3\) is damaged/);
+  set({ version: 2, sealed: good.sealed.slice(0, 400) });
+  await refused(/\(version 2\) is damaged/);
+  // The whole row is read, and its key asked for, at each look that a person asks for.
+  setKeys(() => Promise.reject(new ProxyError('identity_unusable', 'there is no key')));
+  await identity.look();
+  await identity.look();
+  setKeys(async () => [keyEncryptionKeyOf(randomBytes(32).toString('base64')) ?? assert.fail()]);
+  await identity.look();
+  assert.equal(lines.length, 2, lines.join('\n'));
+  assert.match(lines[0] ?? '', /^error there is no key; the keys and authorities of before serve on$/);
+  assert.match(lines[1] ?? '', /^error the identity in the store is sealed for key/);
+  lines.length = 0;
+  empty();
+  await identity.look();
+  assert.match(
+    lines.join('\n'),
+    /^error the store has no identity, and this gateway has had version 2 of one/,
+  );
+  assert.equal(await scene.store.identity.read(), undefined);
+});
+
+test('after the failover to a replica that was behind, the other history of the same version is taken', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { identity, operator, read, set } = await openScene(stack);
+  const before = await read();
+  await operator.change(nextSigningKey(Date.now()));
+  await identity.look();
+  const { publicKeys: one } = await identity.places.signingKey.read();
+  set(before);
+  await operator.change(nextSigningKey(Date.now()));
+  await identity.look();
+  const { publicKeys: other } = await identity.places.signingKey.read();
+  assert.deepEqual([one.length, other.length], [2, 2]);
+  assert.ok(one[0]?.equals(other[0] ?? assert.fail()) && !one[1]?.equals(other[1] ?? assert.fail()));
+});
