@@ -4,6 +4,7 @@ import type { CommandTable } from './terminal/program.ts';
 
 // Each is loaded when it is used: the agent must not load a gateway, and `run` starts in few milliseconds.
 export const commands: CommandTable = new Map([
+  ['init', async () => (await import('./gateway/init.ts')).initCommand],
   ['run', async () => (await import('./run/run.ts')).runCommand],
   ['agent', async () => (await import('./agent/agent.ts')).agentCommand],
   ['gateway', async () => (await import('./gateway/gateway.ts')).gatewayCommand],

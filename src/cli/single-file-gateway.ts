@@ -6,7 +6,17 @@ import { commands as all } from './command-table.ts';
 import { runProgram, type CommandTable } from './terminal/program.ts';
 import { setAsideForWorkload } from './terminal/workload-environment.ts';
 
-const names = new Set(['gateway', 'gateway-worker', 'token', 'ca', 'audit', 'session', 'access', 'policy']);
+const names = new Set([
+  'init',
+  'gateway',
+  'gateway-worker',
+  'token',
+  'ca',
+  'audit',
+  'session',
+  'access',
+  'policy',
+]);
 
 /** A thread is this program again: the module that it is for knows its own data. */
 async function runThread(data: unknown): Promise<void> {

@@ -13,6 +13,7 @@ import { envDefinition } from './env-definition.ts';
 import { explainDefinition } from './explain-definition.ts';
 import { gatewayDefinition } from './gateway-definition.ts';
 import { identityDefinition } from './identity-definition.ts';
+import { initDefinition } from './init-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
 import { keysDefinition } from './keys-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
@@ -25,6 +26,7 @@ import { tokenDefinition } from './token-definition.ts';
 export const definitions: readonly Definition[] = [
   runDefinition,
   agentDefinition,
+  initDefinition,
   gatewayDefinition,
   tokenDefinition,
   envDefinition,

@@ -1,6 +1,7 @@
 // The shape of the gateway's configuration file. schema/gateway.schema.json is made from it.
 
 import { z } from 'zod';
+import { parseAuthority } from '../../http/authority.ts';
 import { defaultLimits, limitTable, type LimitName } from '../../protocol/limits.ts';
 import { forSchema } from '../../policy/policy-schema.ts';
 import { strictMap } from '../../policy/yaml-source.ts';
@@ -233,6 +234,18 @@ function isOrigin(text: string): boolean {
   return protocol === 'https:' && href === `${origin}/`;
 }
 
+const publicNameHint = 'write a name or address of the gateway, such as gateway.example.com, without a port';
+
+function isPublicName(text: string): boolean {
+  try {
+    // An IPv6 address stands in brackets before a port.
+    parseAuthority(text.includes(':') ? `[${text}]` : text, { defaultPort: 443 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The configuration file of `upstreamproxy gateway`. */
 const workersHint = `write auto, or a number of processes from 1 to ${defaultLimits.workersMax}`;
 
@@ -247,7 +260,7 @@ export const gatewayConfigSchema = strictMap(
       .optional()
       .describe('Networks of balancers whose word on who is behind them is taken.'),
     publicNames: oneOrMany(
-      text('write a name or address of the gateway'),
+      text(publicNameHint).refine(isPublicName, { error: publicNameHint }),
       'write the names of the gateway, or one',
     )
       .optional()

@@ -296,6 +296,8 @@ describe('what is wrong is told with its place and what to write', () => {
     ['no origin at all', 'publicOrigins: []', [/1:16: error: .*write the origins of the gateway, or one/]],
     ['an origin in cleartext', 'publicOrigins: http://gw.example.com', [/write an origin such as https/]],
     ['an origin with a path', 'publicOrigins: https://gw.example.com/v1', [/write an origin such as https/]],
+    ['a public name with a port', 'publicNames: gw.example.com:8443', [/1:14: error: .*without a port/]],
+    ['a public name that is none', 'publicNames: [a.example.com, "b c"]', [/1:30: error: .*without a port/]],
     [
       'an issuer twice',
       'issuers: [{ issuer: "https://i.example.com" }, { issuer: "https://i.example.com", audience: b }]',

@@ -1,0 +1,132 @@
+// `upstreamproxy init`: the files of a first gateway, from four questions.
+
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+
+import { loadGatewayConfig } from '../../gateway/config/config.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { initDefinition } from '../commands/init-definition.ts';
+import type { Input } from '../definition/command-definition.ts';
+import { commandOf } from '../terminal/command.ts';
+import { harmlessText } from '../terminal/text-table.ts';
+import { type FirstGateway, type FirstPolicy, gatewayText, nextSteps, policyText } from './init-files.ts';
+
+type InitInput = Input<typeof initDefinition>;
+
+const { choices } = initDefinition.options.start;
+const isStart = (text: string): text is FirstPolicy => Object.hasOwn(choices, text);
+const lastPort = 65_535;
+
+export const initCommand = commandOf(
+  initDefinition,
+  async ({ options, arguments: { FOLDER: folder = '.' } }) => {
+    const gateway = await firstGateway(options);
+    await mkdir(folder, { recursive: true });
+    const files = [
+      [join(folder, 'policy.yaml'), policyText(gateway)],
+      [join(folder, 'gateway.yaml'), gatewayText(gateway)],
+    ] as const;
+    const written: string[] = [];
+    try {
+      for (const [path, text] of files) {
+        await writeNew(path, text);
+        written.push(path);
+      }
+      // What was typed is checked by the configuration's own reader: a name that is none never stays.
+      await loadGatewayConfig(join(folder, 'gateway.yaml'));
+    } catch (error) {
+      for (const path of written) await rm(path, { force: true });
+      throw error;
+    }
+    const names = files.map(([path]) => harmlessText(path)).join(' and ');
+    process.stdout.write(`${names} are written.\n${nextSteps(gateway, folder)}`);
+    return 0;
+  },
+);
+
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new ProxyError(
+      'config_invalid',
+      `${path} is there already, and is left as it is; name another folder: upstreamproxy init FOLDER`,
+    );
+  }
+}
+
+/** What the options say, what a person says at the terminal, or the defaults. */
+async function firstGateway(options: InitInput['options']): Promise<FirstGateway> {
+  const { name, port, start, yes } = options;
+  const stateFolder = options['state-folder'];
+  const isOpen = [name, port, stateFolder, start].includes(undefined);
+  const canAsk = process.stdin.isTTY && process.stderr.isTTY;
+  if (isOpen && !yes && !canAsk)
+    throw new ProxyError(
+      'usage',
+      'there is no terminal to ask; give --name, --port, --state-folder and --start, or --yes for the defaults; see: upstreamproxy help init',
+    );
+  const ask = isOpen && !yes ? asker() : undefined;
+  try {
+    return {
+      name:
+        name ??
+        (await ask?.text('By which name or address do containers reach the gateway?', 'localhost')) ??
+        'localhost',
+      port: port ?? (await ask?.port('On which port?', 8443)) ?? 8443,
+      stateFolder:
+        stateFolder ??
+        (await ask?.text('Where does it keep keys, sessions and the audit?', 'state')) ??
+        'state',
+      start: start ?? (await ask?.start('What does the policy do at first?', 'observe')) ?? 'observe',
+    };
+  } finally {
+    ask?.close();
+  }
+}
+
+interface Asker {
+  text(question: string, otherwise: string): Promise<string>;
+  port(question: string, otherwise: number): Promise<number>;
+  start(question: string, otherwise: FirstPolicy): Promise<FirstPolicy>;
+  close(): void;
+}
+
+/** Asks on the terminal until what is typed can be used; an empty line takes the default. */
+function asker(): Asker {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new AbortController();
+  // The end of the input (Ctrl D) ends the command: nothing was written yet.
+  lines.once('close', () => ended.abort());
+  const ask = async (question: string, otherwise: string): Promise<string> => {
+    try {
+      const text = await lines.question(`${question} [${otherwise}] `, { signal: ended.signal });
+      return text.trim() === '' ? otherwise : text.trim();
+    } catch {
+      throw new ProxyError('cancelled', 'it was ended, and nothing is written');
+    }
+  };
+  return {
+    text: ask,
+    port: async (question, otherwise) => {
+      for (;;) {
+        const text = await ask(question, String(otherwise));
+        const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+        if (port >= 1 && port <= lastPort) return port;
+        process.stderr.write(`a number from 1 to ${lastPort}\n`);
+      }
+    },
+    start: async (question, otherwise) => {
+      const rows = Object.entries(choices).map(([word, meaning]) => `  ${word.padEnd(9)}${meaning}\n`);
+      process.stderr.write(`${question}\n${rows.join('')}`);
+      for (;;) {
+        const text = await ask('Which?', otherwise);
+        if (isStart(text)) return text;
+        process.stderr.write(`one of ${Object.keys(choices).join(', ')}\n`);
+      }
+    },
+    close: () => lines.close(),
+  };
+}
