@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { kindCount } from '../test/support/long-exchanges.ts';
 import { postgresBinaries } from '../test/support/postgres-server.ts';
 
 const roundsDefault = 10_000;
@@ -38,16 +39,22 @@ interface Part {
   readonly environment: NodeJS.ProcessEnv;
 }
 
+const fleet = {
+  UPSTREAMPROXY_CLUSTER_EACH: String(Math.ceil(streams / kindCount)),
+  UPSTREAMPROXY_CLUSTER_OUTAGE_SECONDS: String(cutSeconds),
+};
 const parts: readonly Part[] = [
   {
     what: `gateways replaced, one killed, and ${cutSeconds} s without network, under about ${streams} streams`,
     pattern: '/^scenario [abc]/',
     file: 'test/e2e/gateway-fleet.test.ts',
-    environment: {
-      // Downloads, uploads, WebSockets and event streams.
-      UPSTREAMPROXY_CLUSTER_EACH: String(Math.ceil(streams / 4)),
-      UPSTREAMPROXY_CLUSTER_OUTAGE_SECONDS: String(cutSeconds),
-    },
+    environment: fleet,
+  },
+  {
+    what: 'scenarios e, f, g and i, one part at fault',
+    pattern: '/^scenario [efgi]/',
+    file: 'test/e2e/gateway-faults.test.ts',
+    environment: fleet,
   },
   {
     what: `${rounds} rounds of each race`,

@@ -14,7 +14,7 @@ import type { ProxyTarget } from '../support/proxy-client.ts';
 
 const binaries = postgresBinaries();
 const skip = 'missing' in binaries ? binaries.missing : false;
-/** Of downloads, uploads, WebSockets and event streams each. */
+/** Of downloads, uploads, WebSockets, event streams and calls of gRPC each. */
 const each = Number(process.env['UPSTREAMPROXY_CLUSTER_EACH'] ?? 3);
 const bodyBytes = Number(process.env['UPSTREAMPROXY_CLUSTER_BODY_BYTES'] ?? 1_000_000);
 const outageMs = 1000 * Number(process.env['UPSTREAMPROXY_CLUSTER_OUTAGE_SECONDS'] ?? 1);
@@ -38,20 +38,8 @@ async function drain(
     how === 'signal'
       ? process.kill(gateway.pid, 'SIGTERM')
       : mustRun(launcher, ['gateway', 'drain', '--config', fleet.configFiles[number] ?? '']);
-  await waitUntil('it is not ready any more', async () => (await fleet.readiness(number)) === 503);
+  await waitUntil('it is not ready any more', async () => (await fleet.readiness(number))?.status === 503);
   return { ended: Promise.all([said, gateway.ended]) };
-}
-
-/** Each request that the origin saw has one event, of whichever gateway. Gives those that say that something failed. */
-async function failedEvents(fleet: Fleet): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const { requests } = fleet.origin;
-  await waitUntil('the audit has all', async () => (await fleet.exchanges()).length >= requests);
-  const events = await fleet.exchanges();
-  assert.equal(events.length, requests);
-  return events.filter(
-    ({ errorCode, status, verdict }) =>
-      verdict !== 'allow' || errorCode !== undefined || Number(status) >= 400,
-  );
 }
 
 function tell(t: TestContext, figures: string): void {
@@ -69,10 +57,10 @@ test(
     const stop = new AbortController();
     // Whatever fails: who asks again and again would never end.
     using _ = { [Symbol.dispose]: () => stop.abort() };
-    const asking = targets.map((target) => keepAsking(target, stop.signal));
+    const asking = targets.map((target) => keepAsking(target, stop.signal, fleet.history));
     const failed: string[] = [];
     let count = 0;
-    let running = startExchanges(targets, fleet.origin, { each, bodyBytes });
+    let running = startExchanges(targets, fleet.origin, { each, bodyBytes, history: fleet.history });
     await running.batch.halfway(running.count);
     const finish = async (): Promise<void> => {
       running.batch.release();
@@ -85,7 +73,7 @@ test(
     ] as const) {
       const { ended } = await drain(fleet, number, how);
       // What begins now is not for the gateway that ends, which still has the ones before.
-      const next = startExchanges(targets, fleet.origin, { each, bodyBytes });
+      const next = startExchanges(targets, fleet.origin, { each, bodyBytes, history: fleet.history });
       await next.batch.halfway(next.count);
       await finish();
       const [said, code] = await ended;
@@ -105,14 +93,14 @@ test(
       `a: ${count} long exchanges and ${short} short requests while both gateways were replaced, ${failed.length} failed; the slowest short one took ${slowestMs} ms`,
     );
     assert.deepEqual(failed, []);
-    assert.deepEqual(await failedEvents(fleet), []);
+    assert.deepEqual(await fleet.check(), []);
   },
 );
 
 test('scenario b: a gateway that is killed takes only what ran through it', { skip: whole }, async (t) => {
   await using fleet = await openFleet(2);
   const targets = await twoAgents(fleet);
-  const running = startExchanges(targets, fleet.origin, { each, bodyBytes });
+  const running = startExchanges(targets, fleet.origin, { each, bodyBytes, history: fleet.history });
   await running.batch.halfway(running.count);
   const gateway = fleet.gateways[0];
   assert.ok(gateway !== undefined);
@@ -121,7 +109,7 @@ test('scenario b: a gateway that is killed takes only what ran through it', { sk
   const fromMs = performance.now();
   // The session whose tunnel was there.
   const once = new AbortController();
-  const asking = keepAsking(targets[0] ?? assert.fail(), once.signal);
+  const asking = keepAsking(targets[0] ?? assert.fail(), once.signal, fleet.history);
   once.abort();
   const asked = await asking;
   const backMs = Math.round(performance.now() - fromMs);
@@ -137,13 +125,13 @@ test('scenario b: a gateway that is killed takes only what ran through it', { sk
   assert.ok(failed.every((one) => Number(/ (\d+):/.exec(one)?.[1]) % 2 === 0));
   // Its next process tells what it left open.
   await fleet.restart(0);
-  assert.equal((await failedEvents(fleet)).length, failed.length);
+  assert.equal((await fleet.check()).length, failed.length);
 });
 
 test('scenario c: connections that find nobody for a while lose nothing', { skip: whole }, async (t) => {
   await using fleet = await openFleet(2);
   const targets = await twoAgents(fleet);
-  const running = startExchanges(targets, fleet.origin, { each, bodyBytes });
+  const running = startExchanges(targets, fleet.origin, { each, bodyBytes, history: fleet.history });
   await running.batch.halfway(running.count);
   fleet.balancer.close();
   running.batch.release();
@@ -157,5 +145,5 @@ test('scenario c: connections that find nobody for a while lose nothing', { skip
     `c: ${running.count} exchanges without any connection for ${outageMs / 1000} s, ${failed.length} failed; all were over ${lateMs} ms after it`,
   );
   assert.deepEqual(failed, []);
-  assert.deepEqual(await failedEvents(fleet), []);
+  assert.deepEqual(await fleet.check(), []);
 });

@@ -31,4 +31,7 @@ test('a history that agrees is taken, and each kind of fault is found', async ()
     [[...right, event('/of-nobody')], /nobody asked/],
   ] as const)
     assert.throws(() => history.check(wrong), why);
+  assert.throws(() => history.check(right, new Set(['/failed'])), /reached its origin and has no event/);
+  assert.throws(() => history.check(right, new Set(['/never'])), /nobody asked/);
+  history.check([...right, event('/failed', 502)], new Set(['/a', '/failed']));
 });

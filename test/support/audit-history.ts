@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict';
 
+/** What a gateway that cannot write its audit says; it can write no event of that either. */
+export const untoldStatus = 503;
+
 type Event = Readonly<Record<string, unknown>>;
 
 interface Made {
@@ -15,11 +18,11 @@ interface Made {
 
 export class AuditHistory {
   readonly #made = new Map<string, Made>();
-  readonly #gatewayOf: (event: Event) => string;
+  readonly #gatewayOf: (event: Event) => string | undefined;
   #steps = 0;
 
-  /** @param gatewayOf through which gateway it went: only the events of one are in an order */
-  constructor(gatewayOf: (event: Event) => string = () => '') {
+  /** @param gatewayOf through which gateway it went: only the events of one are in an order; without a name it is in none */
+  constructor(gatewayOf: (event: Event) => string | undefined = () => '') {
     this.#gatewayOf = gatewayOf;
   }
 
@@ -42,8 +45,11 @@ export class AuditHistory {
     return { requests: all.length, failed: all.filter(({ status }) => status === 0).length };
   }
 
-  /** @param events of the store, in its order */
-  check(events: readonly Event[]): void {
+  /**
+   * @param events of the store, in its order
+   * @param receipts paths of the requests that reached an origin: each has its event, whatever its client saw
+   */
+  check(events: readonly Event[], receipts: ReadonlySet<string> = new Set()): void {
     const ids = new Set(events.map(({ id }) => id));
     assert.equal(ids.size, events.length, 'an event is there twice');
     const exchanges = events.filter(({ kind }) => kind === 'exchange');
@@ -51,12 +57,16 @@ export class AuditHistory {
     for (const { path, status } of this.#made.values()) {
       const own = byPath.get(path) ?? [];
       assert.ok(own.length <= 1, `${path} has ${own.length} events`);
-      if (status === 0) continue;
+      if (receipts.has(path)) assert.equal(own.length, 1, `${path} reached its origin and has no event`);
+      if (status === 0 || status === untoldStatus) continue;
       assert.equal(own.length, 1, `${path} has no event`);
       assert.equal(own[0]?.['status'], status, `${path} has another outcome in the audit`);
     }
+    for (const path of receipts)
+      assert.ok(this.#made.has(path), `nobody asked for ${path}, which an origin got`);
     for (const path of byPath.keys()) assert.ok(this.#made.has(path), `nobody asked for ${path}`);
-    for (const ofOne of Map.groupBy(exchanges, this.#gatewayOf).values()) this.#checkOrder(ofOne);
+    for (const [gateway, ofOne] of Map.groupBy(exchanges, this.#gatewayOf))
+      if (gateway !== undefined) this.#checkOrder(ofOne);
   }
 
   /** What was over before another one began stands before it. */

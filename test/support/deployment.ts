@@ -27,6 +27,8 @@ export interface DeploymentOptions {
   readonly authority?: TestAuthority;
   /** More of the gateway's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Starts the gateway, where that is not the program of the checkout. */
+  readonly start?: (configFile: string) => Promise<GatewayProcess>;
 }
 
 export interface AgentProcess extends AsyncDisposable {
@@ -77,7 +79,8 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     ...options.config,
   };
   await writeFile(configFile, stringify(config, { aliasDuplicateObjects: false }));
-  const gateway = stack.use(await startGatewayProcess(configFile, options.environment));
+  const start = options.start ?? ((file: string) => startGatewayProcess(file, options.environment));
+  const gateway = stack.use(await start(configFile));
   const gatewayCaFile = join(directory, 'gateway-ca.pem');
   await writeFile(gatewayCaFile, await mustRun(launcher, ['ca', 'show', '--server', '--config', configFile]));
   let tokens = 0;

@@ -3,15 +3,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { parse, stringify } from 'yaml';
 
+import { AuditHistory } from './audit-history.ts';
 import { mustRun } from './command.ts';
 import { deploy, type AgentProcess, type Deployment } from './deployment.ts';
 import { freePort } from './free-port.ts';
 import { type LongOrigin, longOrigin } from './long-exchanges.ts';
-import { startPostgres } from './postgres-server.ts';
-import { type GatewayProcess, launcher, startGatewayProcess } from './program.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { type GatewayProcess, launcher, startGatewayProcess, waitUntil } from './program.ts';
 import type { ProxyTarget } from './proxy-client.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestAuthority } from './test-authority.ts';
@@ -20,26 +22,52 @@ import { turningBalancer, type TurningBalancer } from './turning-balancer.ts';
 export interface Fleet extends AsyncDisposable {
   readonly origin: LongOrigin;
   readonly balancer: TurningBalancer;
+  /** Where the store is looked at. */
+  database: PostgresServer;
   readonly configFiles: readonly string[];
   /** Those that run, by their number. */
   readonly gateways: readonly GatewayProcess[];
+  /** What clients did. */
+  readonly history: AuditHistory;
   /** One in the place of one that has ended. */
   restart(number: number): Promise<void>;
-  /** The status of `/readyz`; undefined if nobody listens. */
-  readiness(number: number): Promise<number | undefined>;
+  /** What `/readyz` says; undefined if nobody listens. */
+  readiness(number: number): Promise<Readiness | undefined>;
   /** Whose first tunnel is at that gateway. */
   startAgent(number: number): Promise<{ readonly agent: AgentProcess; readonly target: ProxyTarget }>;
-  /** Events of exchanges, of all gateways. */
-  exchanges(): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Runs a command of operators with the configuration of that gateway. */
+  command(number: number, ...args: readonly string[]): Promise<string>;
+  /** Waits until the store has all, and compares it with what clients did and origins got. Gives the events of exchanges that failed. */
+  check(): Promise<readonly Readonly<Record<string, unknown>>[]>;
+}
+
+export interface Readiness {
+  readonly status: number | undefined;
+  readonly text: string;
+}
+
+export interface FleetOptions {
+  /** More of the configuration of one. */
+  readonly config?: (number: number) => Readonly<Record<string, unknown>>;
+  /** Where one reaches the database, in place of its Unix socket. */
+  readonly storeUrl?: (number: number) => string | undefined;
+  readonly environment?: (number: number) => NodeJS.ProcessEnv;
+  /** What is started in place of the program of the checkout. */
+  readonly program?: (number: number) => string | undefined;
+  readonly database?: PostgresServer;
+  /** Each leads agents to the one that has their tunnels. */
+  readonly hasPeers?: boolean;
 }
 
 const host = 'api.test';
+/** A drain under load of others takes its time. */
+const drainTimeoutMs = 120_000;
 
 /** Look at `postgresBinaries` first. */
-export async function openFleet(count: number): Promise<Fleet> {
+export async function openFleet(count: number, options: FleetOptions = {}): Promise<Fleet> {
   await using stack = new AsyncDisposableStack();
   const authority = createTestAuthority();
-  const database = stack.use(await startPostgres());
+  const database = options.database ?? stack.use(await startPostgres());
   await database.run('CREATE DATABASE state');
   const origin = stack.use(await longOrigin(authority, host));
   const balancer = stack.use(await turningBalancer());
@@ -47,36 +75,57 @@ export async function openFleet(count: number): Promise<Fleet> {
   const identity = { directory: join(shared, 'identity') };
   await mkdir(identity.directory, { mode: 0o700 });
   const ports = await Promise.all(Array.from({ length: count }, () => freePort()));
-  const configOf = (port: number | undefined) => ({
-    listen: { address: '127.0.0.1', port },
+  const peerPorts = await Promise.all(ports.map(() => freePort()));
+  const configOf = (number: number) => ({
+    ...(options.hasPeers === true
+      ? { peers: { listen: { address: '127.0.0.1', port: peerPorts[number] } } }
+      : {}),
+    listen: { address: '127.0.0.1', port: ports[number] },
     identity,
-    store: { url: database.url('state'), dangerouslyWithoutTls: true },
+    store: { url: options.storeUrl?.(number) ?? database.url('state'), dangerouslyWithoutTls: true },
     publicOrigins: [`https://127.0.0.1:${balancer.port}`],
+    limits: { drainTimeoutMs },
+    ...options.config?.(number),
   });
-  await makeIdentity(shared, configOf(ports[0]));
+  await makeIdentity(shared, configOf(0));
+  const start = (number: number, file: string): Promise<GatewayProcess> =>
+    startGatewayProcess(file, options.environment?.(number), [], options.program?.(number));
   const set = stack.use(
     await deploy({
-      rules: [{ name: 'api', hosts: [host], ports: [origin.port], addresses: ['127.0.0.1/32'] }],
+      rules: [
+        { name: 'api', hosts: [host], ports: [origin.port, origin.callPort], addresses: ['127.0.0.1/32'] },
+      ],
       hosts: { [host]: '127.0.0.1' },
       authority,
-      config: configOf(ports[0]),
+      config: configOf(0),
+      start: (file) => start(0, file),
     }),
   );
   const configFiles = [set.configFile];
   const gateways: GatewayProcess[] = [set.gateway];
-  for (const port of ports.slice(1)) {
-    configFiles.push(await furtherConfig(set, port));
-    gateways.push(stack.use(await startGatewayProcess(configFiles.at(-1) ?? '')));
+  for (const number of ports.keys()) {
+    if (number === 0) continue;
+    const file = await furtherConfig(set, number, configOf(number));
+    configFiles.push(file);
+    gateways.push(stack.use(await start(number, file)));
   }
   balancer.servers = ports;
+  const history = new AuditHistory(() => undefined);
+  const events = async (): Promise<readonly Readonly<Record<string, unknown>>[]> => {
+    const { rows } = await fleet.database.run('SELECT event FROM audit ORDER BY sequence', 'state');
+    // Written by our own program: an object each.
+    return rows.map(({ event }) => JSON.parse(String(event)) as Readonly<Record<string, unknown>>);
+  };
   const owned = stack.move();
-  return {
+  const fleet: Fleet = {
     origin,
     balancer,
+    database,
     configFiles,
     gateways,
+    history,
     restart: async (number) => {
-      gateways[number] = owned.use(await startGatewayProcess(configFiles[number] ?? ''));
+      gateways[number] = owned.use(await start(number, configFiles[number] ?? ''));
     },
     readiness: (number) => readiness(ports[number] ?? 0),
     startAgent: async (number) => {
@@ -86,13 +135,23 @@ export async function openFleet(count: number): Promise<Fleet> {
       const ca = await readFile(agent.env['SSL_CERT_FILE'] ?? '', 'utf8');
       return { agent, target: { relayPort: agent.relayPort, host, port: origin.port, ca } };
     },
-    exchanges: async () => {
-      const { rows } = await database.run(`SELECT event FROM audit WHERE kind = 'exchange'`, 'state');
-      // Written by our own program: an object each.
-      return rows.map(({ event }) => JSON.parse(String(event)) as Readonly<Record<string, unknown>>);
+    command: (number, ...args) => mustRun(launcher, [...args, '--config', configFiles[number] ?? '']),
+    check: async () => {
+      const { receipts } = origin;
+      await waitUntil('the audit has all', async () => {
+        const paths = new Set((await events()).map(({ path }) => path));
+        return [...receipts].every((path) => paths.has(path));
+      });
+      const all = await events();
+      history.check(all, receipts);
+      return all.filter(
+        ({ kind, errorCode, status, verdict }) =>
+          kind === 'exchange' && (verdict !== 'allow' || errorCode !== undefined || Number(status) >= 400),
+      );
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+  return fleet;
 }
 
 async function makeIdentity(folder: string, config: object): Promise<void> {
@@ -104,16 +163,15 @@ async function makeIdentity(folder: string, config: object): Promise<void> {
 }
 
 /** A configuration like that of the first gateway, with a state folder of its own. */
-async function furtherConfig(set: Deployment, port: number): Promise<string> {
+async function furtherConfig(set: Deployment, number: number, own: object): Promise<string> {
   // Written by `deploy`.
   const first = parse(await readFile(set.configFile, 'utf8')) as Readonly<Record<string, unknown>>;
-  const file = join(set.directory, `gateway-${port}.yaml`);
-  const config = { ...first, listen: { address: '127.0.0.1', port }, stateDirectory: `state-${port}` };
-  await writeFile(file, stringify(config));
+  const file = join(set.directory, `gateway-${number}.yaml`);
+  await writeFile(file, stringify({ ...first, ...own, stateDirectory: `state-${number}` }));
   return file;
 }
 
-function readiness(port: number): Promise<number | undefined> {
+function readiness(port: number): Promise<Readiness | undefined> {
   return new Promise((resolve) => {
     // Whose certificate it is, is not what is asked.
     const request = https.get({
@@ -125,8 +183,10 @@ function readiness(port: number): Promise<number | undefined> {
     });
     request.on('error', () => resolve(undefined));
     request.on('response', (response) => {
-      response.resume();
-      resolve(response.statusCode);
+      text(response).then(
+        (said) => resolve({ status: response.statusCode, text: said }),
+        () => resolve(undefined),
+      );
     });
   });
 }

@@ -1,14 +1,16 @@
-// Exchanges that last until a test lets them go on: downloads, uploads, WebSockets, event streams, and an origin for them.
+// Exchanges that last until a test lets them go on: downloads, uploads, WebSockets, event streams, calls of gRPC, and an origin for them.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { connect as connectHttp2, createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type Agent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 import { WebSocket, WebSocketServer } from 'ws';
 
+import type { AuditHistory } from './audit-history.ts';
 import { patternHash, patternPieces } from './pattern-bytes.ts';
 import { agentThrough, type ProxyTarget, requestThrough, tlsThrough } from './proxy-client.ts';
 import type { TestAuthority } from './test-authority.ts';
@@ -78,18 +80,21 @@ export class Batch {
 
 export interface LongOrigin extends AsyncDisposable {
   readonly port: number;
+  /** Of gRPC, over HTTP/2. */
+  readonly callPort: number;
   /** What its exchanges belong to, by the number in their paths. */
   readonly batches: Batch[];
-  /** Requests that reached it. */
-  readonly requests: number;
+  /** Paths of the requests that reached it. */
+  readonly receipts: ReadonlySet<string>;
 }
 
-/** `/down/N`: a pattern; `/up/N`: its hash; `/events/N`: events; `/short`: two octets; WebSocket: an echo. */
+/** `/down/N/…`: a pattern; `/up/N/…`: its hash; `/events/N/…`: events; `/short/…`: two octets; WebSocket: an echo. */
 export async function longOrigin(authority: TestAuthority, name: string): Promise<LongOrigin> {
   const batches: Batch[] = [];
-  let requests = 0;
+  const receipts = new Set<string>();
+  const calls = await callOrigin(authority, name, batches, receipts);
   const server = createServer({ ...authority.issue(name) }, (request, response) => {
-    requests += 1;
+    receipts.add(request.url ?? '');
     const [, kind, number] = (request.url ?? '').split('/');
     const batch = batches[Number(number)];
     // A client that is gone is told of by the test that misses it.
@@ -98,8 +103,8 @@ export async function longOrigin(authority: TestAuthority, name: string): Promis
     else void serve(kind ?? '', batch, request, response).catch(() => response.destroy());
   });
   const sockets = new WebSocketServer({ server });
-  sockets.on('connection', (socket) => {
-    requests += 1;
+  sockets.on('connection', (socket, request) => {
+    receipts.add(request.url ?? '');
     socket.on('error', () => undefined);
     socket.on('message', (data) => socket.send(data));
   });
@@ -108,17 +113,70 @@ export async function longOrigin(authority: TestAuthority, name: string): Promis
   return {
     // A server that listens on a port has an AddressInfo.
     port: (server.address() as AddressInfo).port,
+    callPort: calls.port,
     batches,
-    get requests() {
-      return requests;
-    },
+    receipts,
     [Symbol.asyncDispose]: async () => {
+      await calls[Symbol.asyncDispose]();
       sockets.close();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
     },
   };
+}
+
+/** Calls of gRPC that stream: a message for each word, the state in the trailers. */
+async function callOrigin(
+  authority: TestAuthority,
+  name: string,
+  batches: readonly Batch[],
+  receipts: Set<string>,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createSecureServer({ ...authority.issue(name) });
+  const sessions = new Set<{ destroy(): void }>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session)).on('error', () => undefined);
+  });
+  server.on('stream', (stream, headers) => {
+    const path = String(headers[':path']);
+    receipts.add(path);
+    stream.on('error', () => undefined);
+    const batch = batches[Number(path.split('/')[2])];
+    // On a server every stream is a server's.
+    if (batch !== undefined)
+      void answerCall(stream as ServerHttp2Stream, batch).catch(() => stream.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    // A server that listens on a port has an AddressInfo.
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      for (const session of sessions) session.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function answerCall(stream: ServerHttp2Stream, batch: Batch): Promise<void> {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.resume();
+  for (let word = 0; word < words; word += 1) {
+    if (word === words / 2) await batch.half();
+    stream.write(message('word'));
+  }
+  stream.end();
+}
+
+/** A message of gRPC that is not compressed. */
+function message(text: string): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(text.length, 1);
+  return Buffer.concat([head, Buffer.from(text)]);
 }
 
 async function serve(
@@ -146,28 +204,37 @@ async function serve(
   }
 }
 
-type Exchange = (target: ProxyTarget, batch: Batch, number: number) => Promise<void>;
+interface Asked {
+  readonly target: ProxyTarget;
+  readonly batch: Batch;
+  readonly path: string;
+}
 
-const download: Exchange = async (target, batch, number) => {
+/** Gives the status. */
+type Exchange = (asked: Asked) => Promise<number>;
+
+const download: Exchange = async ({ target, batch, path }) => {
   const client = await agentThrough(target);
-  const response = await requestThrough(client, target, { path: `/down/${number}` });
+  const response = await requestThrough(client, target, { path });
   const hash = createHash('sha256');
   for await (const chunk of response as AsyncIterable<Buffer>) hash.update(chunk);
   client.destroy();
   assert.equal(hash.digest('hex'), patternHash(batch.bodyBytes, 3));
+  return response.statusCode ?? 0;
 };
 
-const upload: Exchange = async (target, batch, number) => {
+const upload: Exchange = async ({ target, batch, path }) => {
   const client = await agentThrough(target);
   const body = batch.pieces(5, () => batch.half());
-  const response = await requestThrough(client, target, { method: 'POST', path: `/up/${number}`, body });
+  const response = await requestThrough(client, target, { method: 'POST', path, body });
   assert.equal(await textOf(response), patternHash(batch.bodyBytes, 5));
   client.destroy();
+  return response.statusCode ?? 0;
 };
 
-const talk: Exchange = async (target, batch) => {
+const talk: Exchange = async ({ target, batch, path }) => {
   const socket = await tlsThrough(target);
-  const client = new WebSocket(`ws://${target.host}/`, { createConnection: () => socket });
+  const client = new WebSocket(`ws://${target.host}${path}`, { createConnection: () => socket });
   client.on('error', () => undefined);
   await opened(client);
   for (let word = 0; word < words; word += 1) {
@@ -177,17 +244,57 @@ const talk: Exchange = async (target, batch) => {
   }
   client.close();
   await new Promise((resolve) => client.once('close', resolve));
+  return 101;
 };
 
-const listen: Exchange = async (target, _batch, number) => {
+const listen: Exchange = async ({ target, path }) => {
   const client = await agentThrough(target);
-  const response = await requestThrough(client, target, { path: `/events/${number}` });
+  const response = await requestThrough(client, target, { path });
   const text = await textOf(response);
   client.destroy();
   assert.equal(text.split('data: word').length - 1, words);
+  return response.statusCode ?? 0;
 };
 
-const kinds = { download, upload, talk, listen };
+const call: Exchange = async ({ target, path }) => {
+  const socket = await tlsThrough(target, 'h2');
+  const session = connectHttp2(`https://${target.host}:${target.port}`, { createConnection: () => socket });
+  const broken = new Promise<never>((_resolve, reject) => session.once('error', reject));
+  broken.catch(() => undefined);
+  try {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const responded = once(stream, 'response') as Promise<[Record<string, unknown>]>;
+    const ended = Promise.race([
+      once(stream, 'trailers') as Promise<[Record<string, unknown>]>,
+      once(stream, 'close').then(() => {
+        throw new Error('the call ended without trailers');
+      }),
+    ]);
+    for (const promise of [responded, ended]) promise.catch(() => undefined);
+    stream.end(message('begin'));
+    const [head] = await Promise.race([responded, broken]);
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+    const [trailers] = await ended;
+    assert.equal(trailers['grpc-status'], '0');
+    assert.deepEqual(
+      Buffer.concat(chunks),
+      Buffer.concat(Array.from({ length: words }, () => message('word'))),
+    );
+    return Number(head[':status']);
+  } finally {
+    session.destroy();
+  }
+};
+
+const kinds = { down: download, up: upload, talk, events: listen, call };
+/** How many of `each` there are. */
+export const kindCount = Object.keys(kinds).length;
 
 /** A WebSocket that ends says so; an `error` is not the only way. */
 function heard(client: WebSocket): Promise<string> {
@@ -210,20 +317,28 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return text;
 }
 
+export interface ExchangesOptions {
+  readonly each: number;
+  readonly bodyBytes: number;
+  readonly history: AuditHistory;
+}
+
 /** Starts so many of each kind, spread over the targets. Gives what becomes of them: the names of those that failed, with why. */
 export function startExchanges(
   targets: readonly ProxyTarget[],
-  { batches }: LongOrigin,
-  { each, bodyBytes }: { readonly each: number; readonly bodyBytes: number },
+  { batches, callPort }: LongOrigin,
+  { each, bodyBytes, history }: ExchangesOptions,
 ): { readonly batch: Batch; readonly count: number; readonly failed: Promise<readonly string[]> } {
   const batch = new Batch(bodyBytes);
   const number = batches.push(batch) - 1;
   const running = Object.entries(kinds).flatMap(([kind, exchange]) =>
     Array.from({ length: each }, async (_, i) => {
       // There is one for each index below the length.
-      const target = targets[i % targets.length]!;
+      const own = targets[i % targets.length]!;
+      const target = kind === 'call' ? { ...own, port: callPort } : own;
+      const path = `/${kind}/${number}/${i}`;
       try {
-        await exchange(target, batch, number);
+        await history.request(path, () => exchange({ target, batch, path }));
         return undefined;
       } catch (error) {
         const why = `${kind} ${i}: ${String(error)}`;
@@ -236,20 +351,31 @@ export function startExchanges(
   return { batch, count: running.length, failed };
 }
 
+export interface Asking {
+  readonly asked: number;
+  readonly slowestMs: number;
+  readonly failed: readonly string[];
+}
+
 /** One short request behind another, on a connection that is kept, until it is stopped. Gives how many there were, and what failed. */
 export async function keepAsking(
   target: ProxyTarget,
   signal: AbortSignal,
-): Promise<{ readonly asked: number; readonly slowestMs: number; readonly failed: readonly string[] }> {
+  history: AuditHistory,
+): Promise<Asking> {
   const failed: string[] = [];
   let agent: Agent | undefined;
+  // Of whom there are several.
+  const name = randomUUID();
   let asked = 0;
   let slowestMs = 0;
-  const ask = async (): Promise<void> => {
+  const ask = async (path: string): Promise<number> => {
     agent ??= await agentThrough(target);
-    const response = await requestThrough(agent, target, { path: '/short' });
-    if ((await textOf(response)) !== 'ok') failed.push(`status ${response.statusCode}`);
+    const response = await requestThrough(agent, target, { path });
+    const text = await textOf(response);
     if (response.headers.connection === 'close') leave();
+    if (text !== 'ok') failed.push(`${path}: status ${response.statusCode}: ${text.slice(0, 200)}`);
+    return response.statusCode ?? 0;
   };
   const leave = (): void => {
     agent?.destroy();
@@ -257,12 +383,17 @@ export async function keepAsking(
   };
   do {
     asked += 1;
+    const path = `/short/${name}/${asked}`;
     const fromMs = performance.now();
-    await ask().catch((error: unknown) => {
-      failed.push(String(error));
-      leave();
-    });
+    await history
+      .request(path, () => ask(path))
+      .catch((error: unknown) => {
+        failed.push(`${path}: ${String(error)}`);
+        leave();
+      });
     slowestMs = Math.max(slowestMs, performance.now() - fromMs);
+    // Where nothing is reached each attempt ends at once.
+    await new Promise(setImmediate);
   } while (!signal.aborted);
   leave();
   return { asked, slowestMs, failed };

@@ -2,7 +2,16 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+} from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -38,6 +47,19 @@ export interface PostgresServerOptions {
   readonly access?: readonly string[];
   /** PEM of its certificate and key; without it there is no TLS. */
   readonly identity?: { readonly certificatePem: string; readonly keyPem: string };
+  /** Where its programs are, other than those of the package. */
+  readonly binaries?: string;
+  /** A standby of the server at this port of loopback, which it follows by this name. Needs `pg_basebackup`. */
+  readonly standbyOf?: { readonly port: number; readonly name: string };
+}
+
+/** Those of Debian, which bring what a replica is made with, or why they are not there. */
+export function debianPostgres(): { readonly folder: string } | { readonly missing: string } {
+  const all = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
+  const newest = all.toSorted((a, b) => Number(b) - Number(a))[0];
+  return newest !== undefined && existsSync(`/usr/lib/postgresql/${newest}/bin/pg_basebackup`)
+    ? { folder: `/usr/lib/postgresql/${newest}` }
+    : { missing: "Debian's PostgreSQL is not installed (apt-get install postgresql)" };
 }
 
 /** Where the binaries are, or why they are not there. */
@@ -60,7 +82,7 @@ function isReadableByAll(path: string): boolean {
 
 /** Starts one with a fresh cluster; disposing ends it and removes its files. Look at `postgresBinaries` first. */
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
-  const binaries = postgresBinaries();
+  const binaries = options.binaries === undefined ? postgresBinaries() : { folder: options.binaries };
   if ('missing' in binaries) throw new Error(binaries.missing);
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
@@ -105,7 +127,11 @@ class Server {
     return this.#child?.pid ?? 0;
   }
 
-  async prepare({ access = [], identity }: PostgresServerOptions): Promise<void> {
+  async prepare({ access = [], identity, standbyOf }: PostgresServerOptions): Promise<void> {
+    if (standbyOf !== undefined) {
+      this.#copy(standbyOf);
+      return;
+    }
     const made = spawnSync(
       join(this.#binaries, 'bin', 'initdb'),
       [
@@ -125,6 +151,17 @@ class Server {
     await this.#write('server.crt', identity.certificatePem);
     await this.#write('server.key', identity.keyPem);
     await this.#write('postgresql.auto.conf', 'ssl = on\n');
+  }
+
+  /** All of another one, and that it follows it. */
+  #copy({ port, name }: NonNullable<PostgresServerOptions['standbyOf']>): void {
+    const source = `host=127.0.0.1 port=${port} user=postgres application_name=${name}`;
+    const made = spawnSync(
+      join(this.#binaries, 'bin', 'pg_basebackup'),
+      ['--pgdata', this.#data, '--write-recovery-conf', '--checkpoint=fast', '--no-sync', '--dbname', source],
+      { ...this.#user(), env: this.#environment, encoding: 'utf8' },
+    );
+    if (made.status !== 0) throw new Error(`pg_basebackup: ${made.stderr}${String(made.error ?? '')}`);
   }
 
   async start(): Promise<void> {

@@ -50,8 +50,9 @@ export async function startGatewayProcess(
   configFile: string,
   environment: NodeJS.ProcessEnv = {},
   options: readonly string[] = [],
+  program = launcher,
 ): Promise<GatewayProcess> {
-  const child = spawn(launcher, ['gateway', '--config', configFile, ...options], {
+  const child = spawn(program, ['gateway', '--config', configFile, ...options], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

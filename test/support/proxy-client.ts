@@ -31,9 +31,12 @@ export async function connectThrough({ relayPort, host, port }: ProxyTarget): Pr
 }
 
 /** TLS with the gateway, through the relay. */
-export async function tlsThrough(target: ProxyTarget): Promise<TLSSocket> {
+export async function tlsThrough(
+  target: ProxyTarget,
+  protocol: 'http/1.1' | 'h2' = 'http/1.1',
+): Promise<TLSSocket> {
   const socket = await connectThrough(target);
-  const tls = connectTls({ socket, servername: target.host, ca: target.ca, ALPNProtocols: ['http/1.1'] });
+  const tls = connectTls({ socket, servername: target.host, ca: target.ca, ALPNProtocols: [protocol] });
   tls.on('error', () => undefined);
   await once(tls, 'secureConnect');
   return tls;
