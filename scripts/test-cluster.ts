@@ -1,5 +1,6 @@
-// `npm run test:cluster -- [--rounds N] [--outage-seconds N] [--streams N]`: what of several gateways takes too long for `npm test`: the races of two
-// gateways on one PostgreSQL server, many thousand times each, and scenarios in which a part of the service fails.
+// `npm run test:cluster -- [--rounds N] [--outage-seconds N] [--streams N] [--minutes N --seed S] [--only TEXT]`: what of several gateways
+// takes too long for `npm test`: the races of two gateways on one PostgreSQL server, many thousand times each, and scenarios in which a part of
+// the service fails; for so many minutes in an order by the seed, too. Only what says TEXT.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,10 +21,16 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: String(roundsDefault) },
     'outage-seconds': { type: 'string', default: String(outageSecondsDefault) },
     streams: { type: 'string', default: String(streamsDefault) },
+    minutes: { type: 'string', default: '0' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
   },
 });
 const [rounds, outageSeconds] = [Number(values.rounds), Number(values['outage-seconds'])];
 const streams = Number(values.streams);
+const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+for (const number of [minutes, seed])
+  if (!(number >= 0)) throw new Error('--minutes and --seed take a number from 0 on');
 for (const number of [rounds, outageSeconds, streams])
   if (!Number.isSafeInteger(number) || number < 1)
     throw new Error('--rounds, --outage-seconds and --streams take a whole number from 1 on');
@@ -68,6 +75,26 @@ const parts: readonly Part[] = [
     file: 'test/e2e/store-outage.test.ts',
     environment: { UPSTREAMPROXY_OUTAGE_SECONDS: String(outageSeconds) },
   },
+  {
+    what: 'scenario d, a standby takes over',
+    pattern: '/^scenario d/',
+    file: 'test/e2e/store-failover.test.ts',
+    environment: fleet,
+  },
+  ...(minutes === 0
+    ? []
+    : [
+        {
+          what: `faults in an order by the seed ${seed} for ${minutes} minutes`,
+          pattern: '/^scenario r/',
+          file: 'test/e2e/gateway-faults-random.test.ts',
+          environment: {
+            ...fleet,
+            UPSTREAMPROXY_CLUSTER_MINUTES: String(minutes),
+            UPSTREAMPROXY_CLUSTER_SEED: String(seed),
+          },
+        },
+      ]),
 ];
 
 async function run({ what, pattern, file, environment }: Part): Promise<boolean> {
@@ -95,5 +122,6 @@ async function run({ what, pattern, file, environment }: Part): Promise<boolean>
 }
 
 let hasPassed = true;
-for (const part of parts) if (!(await run(part))) hasPassed = false;
+for (const part of parts)
+  if (values.only === undefined || part.what.includes(values.only)) if (!(await run(part))) hasPassed = false;
 process.exitCode = hasPassed ? 0 : 1;

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 
 /** What a gateway that cannot write its audit says; it can write no event of that either. */
-export const untoldStatus = 503;
+const untoldStatus = 503;
 
 type Event = Readonly<Record<string, unknown>>;
 

@@ -146,7 +146,7 @@ async function callOrigin(
     const batch = batches[Number(path.split('/')[2])];
     // On a server every stream is a server's.
     if (batch !== undefined)
-      void answerCall(stream as ServerHttp2Stream, batch).catch(() => stream.destroy());
+      void respondToCall(stream as ServerHttp2Stream, batch).catch(() => stream.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -161,7 +161,7 @@ async function callOrigin(
   };
 }
 
-async function answerCall(stream: ServerHttp2Stream, batch: Batch): Promise<void> {
+async function respondToCall(stream: ServerHttp2Stream, batch: Batch): Promise<void> {
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.resume();

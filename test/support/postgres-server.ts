@@ -15,6 +15,7 @@ import {
 import { chmod, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, type QueryResult } from 'pg';
 import { markName } from '../../scripts/left-processes.ts';
@@ -129,7 +130,7 @@ class Server {
 
   async prepare({ access = [], identity, standbyOf }: PostgresServerOptions): Promise<void> {
     if (standbyOf !== undefined) {
-      this.#copy(standbyOf);
+      await this.#copy(standbyOf);
       return;
     }
     const made = spawnSync(
@@ -154,14 +155,17 @@ class Server {
   }
 
   /** All of another one, and that it follows it. */
-  #copy({ port, name }: NonNullable<PostgresServerOptions['standbyOf']>): void {
+  async #copy({ port, name }: NonNullable<PostgresServerOptions['standbyOf']>): Promise<void> {
     const source = `host=127.0.0.1 port=${port} user=postgres application_name=${name}`;
-    const made = spawnSync(
+    const arguments_ = ['--write-recovery-conf', '--checkpoint=fast', '--no-sync', '--dbname', source];
+    // Not and wait: what is between the two may be of this process.
+    const child = spawn(
       join(this.#binaries, 'bin', 'pg_basebackup'),
-      ['--pgdata', this.#data, '--write-recovery-conf', '--checkpoint=fast', '--no-sync', '--dbname', source],
-      { ...this.#user(), env: this.#environment, encoding: 'utf8' },
+      ['--pgdata', this.#data, ...arguments_],
+      { ...this.#user(), env: this.#environment, stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    if (made.status !== 0) throw new Error(`pg_basebackup: ${made.stderr}${String(made.error ?? '')}`);
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    if (code !== 0) throw new Error(`pg_basebackup: ${said}`);
   }
 
   async start(): Promise<void> {
