@@ -137,6 +137,7 @@ export const errorTable = {
     75,
     'The identity provider of the admin API cannot be reached, or responds with what is none of it.',
   ),
+  admin_unreachable: row(502, 94, 69, 'The admin API that a command asks cannot be reached, or is none.'),
   state_changed: row(409, 88, 75, 'It is not in the state for this any more, or has another ETag.'),
 
   // Request path

@@ -33,6 +33,8 @@ const uncounted: Partial<Record<LimitName, string>> = {
   lingerTimeoutMs: 'of the agent',
   captureNamesMax: 'of the agent',
   adminHeadBytesMax: 'the parser refuses it',
+  adminResponseTimeoutMs: 'of a command',
+  adminResponseBytesMax: 'of a command',
   adminRequestTimeoutMs: 'the server closes the connection',
   adminScannedEventsMax: 'the response says how far it looked',
   adminListedMax: 'the newest are shown',

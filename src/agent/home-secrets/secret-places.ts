@@ -30,6 +30,7 @@ const onlySecrets: readonly SecretPlace[] = [
   ...hidden('AWS', '.aws'),
   ...hidden('Azure', '.azure'),
   ...hidden('Google Cloud', '.config/gcloud', '.boto'),
+  ...hidden('this program', '.config/upstreamproxy'),
   ...hidden('Oracle Cloud', '.oci'),
   ...hidden('DigitalOcean', '.config/doctl'),
   ...hidden('Fly', '.fly'),

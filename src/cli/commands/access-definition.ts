@@ -2,7 +2,8 @@
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
 import type { AccessScope } from '../../store/access-store.ts';
-import { gatewayPlaceOptions, jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
+import { jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
+import { operatorPlaceOptions } from './operator-place-options.ts';
 
 const id = [{ name: 'ID', help: 'of the request, as `access list` shows it', required: true }] as const;
 const note = { kind: 'value', placeholder: 'TEXT', help: 'told to the workload' } as const;
@@ -13,7 +14,7 @@ const list = {
   summary: 'lists what waits for a decision, and the grants in force',
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     all: { kind: 'flag', help: 'decided and ended ones too' },
     number: {
       kind: 'number',
@@ -36,7 +37,7 @@ const grant = {
   summary: 'opens what was asked for, for a time',
   arguments: id,
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     for: {
       kind: 'duration',
       placeholder: 'DURATION',
@@ -72,7 +73,7 @@ const deny = {
   name: 'deny',
   summary: 'refuses what was asked for',
   arguments: id,
-  options: { ...gatewayPlaceOptions, note, json: jsonObjectOption },
+  options: { ...operatorPlaceOptions, note, json: jsonObjectOption },
   examples: [
     {
       line: "upstreamproxy access deny ID --config gateway.yaml --note 'use the mirror'",
@@ -87,7 +88,7 @@ const revoke = {
   name: 'revoke',
   summary: 'ends a grant before its time',
   arguments: id,
-  options: { ...gatewayPlaceOptions, note, json: jsonObjectOption },
+  options: { ...operatorPlaceOptions, note, json: jsonObjectOption },
   examples: [{ line: 'upstreamproxy access revoke ID --config gateway.yaml', purpose: 'ends it now' }],
   lists: { what: 'what was done, and which gateways have taken it', as: 'object' },
 } as const satisfies CommandDefinition;

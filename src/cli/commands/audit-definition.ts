@@ -2,6 +2,7 @@
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
 import { gatewayPlaceOptions, jsonLinesOption } from './gateway-place-options.ts';
+import { operatorPlaceOptions } from './operator-place-options.ts';
 
 const tail = {
   kind: 'command',
@@ -12,7 +13,7 @@ const tail = {
   ],
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     number: {
       kind: 'number',
       short: 'n',

@@ -8,6 +8,7 @@ import { caDefinition } from './ca-definition.ts';
 import { cleanupDefinition } from './cleanup-definition.ts';
 import { completionDefinition } from './completion-definition.ts';
 import { connectDefinition } from './connect-definition.ts';
+import { contextDefinition } from './context-definition.ts';
 import { doctorDefinition } from './doctor-definition.ts';
 import { envDefinition } from './env-definition.ts';
 import { explainDefinition } from './explain-definition.ts';
@@ -16,6 +17,7 @@ import { identityDefinition } from './identity-definition.ts';
 import { initDefinition } from './init-definition.ts';
 import { embeddedGatewayDefinition, jailHelperDefinition, workerDefinition } from './inner-definitions.ts';
 import { keysDefinition } from './keys-definition.ts';
+import { loginDefinition } from './login-definition.ts';
 import { operatorDefinition } from './operator-definition.ts';
 import { policyDefinition } from './policy-definition.ts';
 import { runDefinition } from './run-definition.ts';
@@ -40,6 +42,8 @@ export const definitions: readonly Definition[] = [
   sessionDefinition,
   accessDefinition,
   operatorDefinition,
+  loginDefinition,
+  contextDefinition,
   storeDefinition,
   policyDefinition,
   explainDefinition,

@@ -2,7 +2,8 @@
 
 import type { AdminRole } from '../../api/admin/roles.ts';
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
-import { gatewayPlaceOptions, jsonLinesOption } from './gateway-place-options.ts';
+import { jsonLinesOption } from './gateway-place-options.ts';
+import { operatorPlaceOptions } from './operator-place-options.ts';
 
 const token = {
   kind: 'command',
@@ -11,7 +12,7 @@ const token = {
   description: ['The token is shown once. Whoever holds it has its role until it ends.'],
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     name: {
       kind: 'value',
       placeholder: 'NAME',
@@ -62,7 +63,7 @@ const list = {
   name: 'list',
   summary: 'lists the tokens that are good',
   arguments: [],
-  options: { ...gatewayPlaceOptions, json: jsonLinesOption },
+  options: { ...operatorPlaceOptions, json: jsonLinesOption },
   examples: [{ line: 'upstreamproxy operator list --config gateway.yaml', purpose: 'who may do what' }],
   lists: { what: 'tokens for the admin API, without the tokens themselves', as: 'lines' },
 } as const satisfies CommandDefinition;
@@ -72,7 +73,7 @@ const revoke = {
   name: 'revoke',
   summary: 'ends a token at once',
   arguments: [{ name: 'ID', help: 'of the token, as `operator list` shows it', required: true }],
-  options: { ...gatewayPlaceOptions },
+  options: { ...operatorPlaceOptions },
   examples: [{ line: 'upstreamproxy operator revoke ID --config gateway.yaml', purpose: 'ends one' }],
 } as const satisfies CommandDefinition;
 

@@ -1,7 +1,8 @@
 // `upstreamproxy session`, as a definition.
 
 import type { CommandDefinition, GroupDefinition } from '../definition/command-definition.ts';
-import { gatewayPlaceOptions, jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
+import { jsonLinesOption, jsonObjectOption } from './gateway-place-options.ts';
+import { operatorPlaceOptions } from './operator-place-options.ts';
 
 const list = {
   kind: 'command',
@@ -9,7 +10,7 @@ const list = {
   summary: 'lists living sessions, newest first',
   arguments: [],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     all: { kind: 'flag', help: 'also those that are over, for 30 days' },
     number: {
       kind: 'number',
@@ -35,7 +36,7 @@ const revoke = {
   summary: 'ends a session: its streams end within 2 s, and its token starts no other',
   arguments: [{ name: 'ID', help: 'of the session, as `session list` shows it', required: true }],
   options: {
-    ...gatewayPlaceOptions,
+    ...operatorPlaceOptions,
     reason: { kind: 'value', placeholder: 'TEXT', help: 'for the audit and the agent' },
     json: jsonObjectOption,
   },

@@ -90,6 +90,8 @@ export const errorAdvice: Readonly<Record<ErrorCode, string>> = {
   operator_unknown:
     'Log in again, or give a token that is not expired: `upstreamproxy operator token` makes one.',
   operator_refused: 'Ask somebody with the role that the message names.',
+  admin_unreachable:
+    'Look at the address of --server or of the context, whether admin.listen of the gateway is reached from here, and at --ca.',
   identity_provider_unavailable:
     'Look whether admin.oidc.issuer can be reached from the gateway, and at clientId, clientSecret and ca. Until then a token works: `upstreamproxy operator token`.',
   operation_unknown:

@@ -4,27 +4,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { AuditEvent } from '../../api/audit-event.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { AuditPage } from '../../store/audit-search.ts';
-import type { AuditFilter } from '../../store/audit-statement.ts';
-import type { AuditStore } from '../../store/store.ts';
 import { auditDefinition } from '../commands/audit-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
 import { groupOf } from '../terminal/command.ts';
 import { exportCommand } from './audit-export.ts';
 import { verifyCommand } from './audit-verify.ts';
 import { exchangeTable } from './exchange-table.ts';
-import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
-import { openStoreToRead } from './operator-store.ts';
 import { jsonLine } from '../terminal/text-table.ts';
+import type { EventPage, EventsAsked, OperatorBackend } from './operator-backend.ts';
+import { openOperatorBackend } from './operator-place.ts';
 
 const followIntervalMs = 500;
 const followBatch = 1_000;
-/** Events that are looked at by one question to the store. */
-const lookBatch = 10_000;
 
 async function follow(
-  audit: AuditStore,
-  { sessionId, verdict }: AuditFilter,
+  backend: OperatorBackend,
+  { sessionId, verdict }: EventsAsked,
   last: string | undefined,
   print: (events: readonly AuditEvent[]) => void,
 ): Promise<never> {
@@ -34,11 +29,7 @@ async function follow(
   };
   let sinceId = last;
   for (;;) {
-    const events = await audit.query({
-      ...filter,
-      limit: followBatch,
-      ...(sinceId === undefined ? {} : { sinceId }),
-    });
+    const events = await backend.eventsBehind(filter, sinceId, followBatch);
     print(events);
     sinceId = events.at(-1)?.id ?? sinceId;
     if (events.length < followBatch) await delay(followIntervalMs);
@@ -47,29 +38,24 @@ async function follow(
 
 /** The newest that fit, the oldest of them first. */
 async function newestEvents(
-  audit: AuditStore,
-  filter: AuditFilter,
+  backend: OperatorBackend,
+  filter: EventsAsked,
   limit: number,
 ): Promise<readonly AuditEvent[]> {
   const events: AuditEvent[] = [];
-  let beforeId: string | undefined;
+  let before: string | undefined;
   do {
-    const page: AuditPage = await audit.search({
-      ...filter,
-      limit: limit - events.length,
-      lookMax: lookBatch,
-      ...(beforeId === undefined ? {} : { beforeId }),
-    });
+    const page: EventPage = await backend.events(filter, limit - events.length, before);
     events.push(...page.events);
-    beforeId = page.next;
-  } while (beforeId !== undefined && events.length < limit);
+    before = page.next;
+  } while (before !== undefined && events.length < limit);
   return events.toReversed();
 }
 
 type TailOptions = Input<(typeof auditDefinition)['actions'][0]>['options'];
 
 /** What the store is asked for. Throws `usage`. */
-function filterOf({ session, denied, since, trace, host }: TailOptions, nowMs: number): AuditFilter {
+function filterOf({ session, denied, since, trace, host }: TailOptions, nowMs: number): EventsAsked {
   if (trace !== undefined && !/^[0-9a-f]{4,32}$/.test(trace))
     throw new ProxyError('usage', `--trace ${trace} is no trace id, nor its first four hex digits or more`);
   return {
@@ -82,7 +68,7 @@ function filterOf({ session, denied, since, trace, host }: TailOptions, nowMs: n
 }
 
 /** The same of what comes, beside what the store is asked for then. */
-function isWanted({ fromMs, trace, host }: AuditFilter, event: AuditEvent): boolean {
+function isWanted({ fromMs, trace, host }: EventsAsked, event: AuditEvent): boolean {
   return (
     (fromMs === undefined || Date.parse(event.time) >= fromMs) &&
     (trace === undefined || event.traceId.startsWith(trace)) &&
@@ -94,20 +80,19 @@ function isWanted({ fromMs, trace, host }: AuditFilter, event: AuditEvent): bool
 
 async function tail({ options: values }: Input<(typeof auditDefinition)['actions'][0]>): Promise<number> {
   const filter = filterOf(values, Date.now());
-  const config = await gatewayOfOptions(values);
   const print = (events: readonly AuditEvent[], title = false): void => {
     const text = values.json ? events.map(jsonLine).join('') : exchangeTable(events, { title });
     process.stdout.write(text);
   };
-  await using store = await openStoreToRead(config);
+  await using backend = await openOperatorBackend(values, 'read');
   // Before what is printed is looked for: what is stored meanwhile comes by following, and is not printed twice.
-  const [last] = values.follow ? await store.audit.query({ limit: 1, order: 'newest' }) : [];
-  const events = await newestEvents(store.audit, filter, values.number);
+  const [last] = values.follow ? (await backend.events({}, 1, undefined)).events : [];
+  const events = await newestEvents(backend, filter, values.number);
   print(events, true);
   const printed = new Set(events.map(({ id }) => id));
   const printMore = (more: readonly AuditEvent[]): void =>
     print(more.filter((event) => !printed.has(event.id) && isWanted(filter, event)));
-  if (values.follow) await follow(store.audit, filter, last?.id, printMore);
+  if (values.follow) await follow(backend, filter, last?.id, printMore);
   return 0;
 }
 

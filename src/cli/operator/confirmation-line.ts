@@ -4,6 +4,7 @@ import { type ChangeConfirmation, confirmationText } from '../../gateway/changes
 import { harmlessText } from '../terminal/text-table.ts';
 
 /** Addresses are what gateways say of themselves. */
-export function confirmationLine(confirmation: ChangeConfirmation): string {
+export function confirmationLine(confirmation: ChangeConfirmation | undefined): string {
+  if (confirmation === undefined) return '';
   return `${harmlessText(confirmationText(confirmation))}\n`;
 }

@@ -20,15 +20,30 @@ export async function withOperatorDesk<T>(
   config: GatewayConfig,
   action: (desk: OperatorDesk) => Promise<T>,
 ): Promise<T> {
-  await using store = await openStoreToWrite(config);
+  await using desk = await openOperatorDesk(config);
+  return await action(desk);
+}
+
+/** The same, until it is disposed. */
+export async function openOperatorDesk(config: GatewayConfig): Promise<OperatorDesk & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStoreToWrite(config));
   const { file } = config.audit;
-  await using log = await openAuditLog({
-    store: store.audit,
-    limits: config.limits,
-    ...(file === undefined ? {} : { file }),
-  });
+  const log = stack.use(
+    await openAuditLog({
+      store: store.audit,
+      limits: config.limits,
+      ...(file === undefined ? {} : { file }),
+    }),
+  );
   const audit = new SessionAudit(log);
-  return await action({ store, operator: operatorName(), record: (step) => audit.record(step) });
+  const owned = stack.move();
+  return {
+    store,
+    operator: operatorName(),
+    record: (step) => audit.record(step),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 function operatorName(): string {

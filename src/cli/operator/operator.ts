@@ -1,17 +1,12 @@
 // `upstreamproxy operator`: who may use the admin API.
 
-import { adminRoles } from '../../api/admin/roles.ts';
-import { makeOperatorToken, revokeOperatorToken } from '../../gateway/admin/operator-tokens.ts';
 import { ProxyError } from '../../protocol/error.ts';
-import type { StoredOperatorToken } from '../../store/operator-store.ts';
 import { writePrivateFile } from '../../system/private-file.ts';
 import { operatorDefinition } from '../commands/operator-definition.ts';
 import type { Input } from '../definition/command-definition.ts';
-import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
-import { openStoreToRead } from './operator-store.ts';
 import { groupOf } from '../terminal/command.ts';
-import { jsonLine, textTable } from '../terminal/text-table.ts';
-import { withOperatorDesk } from './operator-audit.ts';
+import { asciiText, harmlessText, jsonLine, textTable } from '../terminal/text-table.ts';
+import { openOperatorBackend } from './operator-place.ts';
 
 type Actions = (typeof operatorDefinition)['actions'];
 
@@ -33,24 +28,22 @@ async function token({ options }: Input<Actions[0]>): Promise<number> {
   if (options.for === undefined) throw new ProxyError('usage', 'for how long? --for 8h');
   if (!/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/.test(name))
     throw new ProxyError('usage', '--name takes letters, digits, ".", "_", "@", "-" and spaces');
-  const wish = { name, role, forMs: options.for, sees: readSees(options.sees) };
-  const made = await withOperatorDesk(await gatewayOfOptions(options), ({ store, operator, record }) =>
-    makeOperatorToken({ operators: store.operators, operator, record }, wish, Date.now()),
-  );
-  if (out === undefined) process.stdout.write(`${made.token}\n`);
-  else await writePrivateFile(out, made.token);
+  await using backend = await openOperatorBackend(options, 'write');
+  const made = await backend.makeToken({ name, role, forMs: options.for, sees: readSees(options.sees) });
+  if (out === undefined) process.stdout.write(`${asciiText(made)}\n`);
+  else await writePrivateFile(out, made);
   return 0;
 }
 
 async function list({ options }: Input<Actions[1]>): Promise<number> {
-  await using store = await openStoreToRead(await gatewayOfOptions(options));
-  const tokens = await store.operators.list(Date.now());
+  await using backend = await openOperatorBackend(options, 'read');
+  const tokens = await backend.tokens();
   if (options.json) {
-    process.stdout.write(tokens.map((one) => jsonLine(shownToken(one))).join(''));
+    process.stdout.write(tokens.map(jsonLine).join(''));
     return 0;
   }
   const title = ['id', 'name', 'role', 'sees', 'expires', 'last used', 'made by'];
-  const rows = tokens.map(shownToken).map((one) => [
+  const rows = tokens.map((one) => [
     one.id,
     one.name,
     one.role,
@@ -67,24 +60,9 @@ async function list({ options }: Input<Actions[1]>): Promise<number> {
   return 0;
 }
 
-function shownToken({ id, name, role, sees, createdMs, createdBy, expiresMs, usedMs }: StoredOperatorToken) {
-  return {
-    id,
-    name,
-    sees,
-    createdBy,
-    role: adminRoles.find((one) => one === role) ?? 'unknown',
-    created: new Date(createdMs).toISOString(),
-    expires: new Date(expiresMs).toISOString(),
-    lastUsed: usedMs === undefined ? undefined : new Date(usedMs).toISOString(),
-  };
-}
-
 async function revoke({ options, arguments: { ID: id } }: Input<Actions[2]>): Promise<number> {
-  const { name } = await withOperatorDesk(await gatewayOfOptions(options), ({ store, operator, record }) =>
-    revokeOperatorToken({ operators: store.operators, operator, record }, id, Date.now()),
-  );
-  process.stdout.write(`revoked the token of ${name}\n`);
+  await using backend = await openOperatorBackend(options, 'write');
+  process.stdout.write(`revoked the token of ${harmlessText(await backend.revokeToken(id))}\n`);
   return 0;
 }
 

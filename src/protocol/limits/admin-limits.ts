@@ -15,6 +15,16 @@ export const adminLimits = {
   ),
   adminHeadBytesMax: fixedRow(16 * KiB, 'head_too_large', 'Head of a request to the admin API.'),
   adminRequestTimeoutMs: fixedRow(30_000, 'timeout', 'A request to the admin API comes whole in this time.'),
+  adminResponseTimeoutMs: fixedRow(
+    30_000,
+    'admin_unreachable',
+    'A response of the admin API to a command comes whole in this time; the longest is a wait of 10 s for other gateways.',
+  ),
+  adminResponseBytesMax: fixedRow(
+    64 * MiB,
+    'admin_unreachable',
+    'A response of the admin API to a command: a page of 1,000 events, each of the longest.',
+  ),
   adminScannedEventsMax: fixedRow(
     20_000,
     'limit_exceeded',

@@ -1,0 +1,121 @@
+// Which gateway an operator's command is about, and the way to it: a configuration or a state folder on this machine, or an admin API.
+
+import { readFile, stat } from 'node:fs/promises';
+import { certificateBlocks } from '../../pki/certificate-blocks.ts';
+import { ProxyError } from '../../protocol/error.ts';
+import { faultReason } from '../../protocol/fault-reason.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import { Secret } from '../../protocol/secret.ts';
+import type { operatorPlaceOptions } from '../commands/operator-place-options.ts';
+import { gatewayOfOptions } from '../gateway/gateway-configuration.ts';
+import { workloadEnvironment } from '../terminal/workload-environment.ts';
+import type { ServerPlace } from './admin-connection.ts';
+import { contextOf, contextsPath, readContexts } from './contexts.ts';
+import type { OperatorBackend } from './operator-backend.ts';
+
+export type PlaceOptions = { readonly [Name in keyof typeof operatorPlaceOptions]?: string | undefined };
+
+/** Loads the way that is taken alone. @throws ProxyError usage, config_invalid, store_* */
+export async function openOperatorBackend(
+  options: PlaceOptions,
+  access: 'read' | 'write',
+): Promise<OperatorBackend> {
+  const place = await serverOfOptions(options);
+  if (place === undefined) {
+    const config = await gatewayOfOptions(options);
+    const { openStoreBackend } = await import('./store-backend.ts');
+    return await openStoreBackend(config, access);
+  }
+  const [{ AdminConnection }, { serverBackend }] = await Promise.all([
+    import('./admin-connection.ts'),
+    import('./server-backend.ts'),
+  ]);
+  return serverBackend(new AdminConnection(place));
+}
+
+/** Undefined: a gateway of this machine, or none, is meant. @throws ProxyError usage, config_invalid */
+async function serverOfOptions(options: PlaceOptions): Promise<ServerPlace | undefined> {
+  const { server, context, config, state, ca } = options;
+  const ways = Object.entries({ server, context, config, state }).filter(([, value]) => value !== undefined);
+  const [first, second] = ways.map(([name]) => `--${name}`);
+  if (second !== undefined && !(first === '--config' && second === '--state'))
+    throw new ProxyError('usage', `give ${first} or ${second}, not both`);
+  if (server !== undefined) {
+    const token = await tokenOfOptions(options);
+    if (token === undefined)
+      throw new ProxyError(
+        'usage',
+        'with which token? --token-file FILE, --token-env VARIABLE, or log in first and leave --server out',
+      );
+    return { server: readServer(server), token, ...(ca === undefined ? {} : { ca: await readCa(ca) }) };
+  }
+  for (const name of ['ca', 'token-file', 'token-env'] as const)
+    if (options[name] !== undefined) throw new ProxyError('usage', `--${name} goes with --server`);
+  if (config !== undefined || state !== undefined) return undefined;
+  const kept = await readContexts(contextsPath(workloadEnvironment(process.env)));
+  const name = context ?? kept.current;
+  if (name === undefined) return undefined;
+  const found = contextOf(kept, name);
+  return { server: readServer(found.server), token: new Secret(found.token), ca: found.ca };
+}
+
+/** @throws ProxyError usage */
+export function readServer(text: string): URL {
+  if (!URL.canParse(text)) throw badServer();
+  const url = new URL(text);
+  const isPlain = url.protocol === 'http:' && ['127.0.0.1', '[::1]'].includes(url.hostname);
+  const isBare =
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.password === '';
+  if ((url.protocol !== 'https:' && !isPlain) || !isBare) throw badServer();
+  return url;
+}
+
+function badServer(): ProxyError {
+  return new ProxyError(
+    'usage',
+    '--server takes https://host:port, or http:// with a loopback address, such as http://127.0.0.1:9443',
+  );
+}
+
+/** Of `--token-file` or `--token-env`; undefined where neither is given. @throws ProxyError usage, config_invalid */
+export async function tokenOfOptions(
+  options: Pick<PlaceOptions, 'token-file' | 'token-env'>,
+): Promise<Secret<string> | undefined> {
+  const { 'token-file': file, 'token-env': variable } = options;
+  if (file !== undefined && variable !== undefined)
+    throw new ProxyError('usage', 'give --token-file or --token-env, not both');
+  if (file !== undefined) return readToken(await readSmall(file));
+  if (variable === undefined) return undefined;
+  const value = workloadEnvironment(process.env)[variable];
+  if (value === undefined) throw new ProxyError('usage', 'the variable of --token-env is not set');
+  return readToken(value);
+}
+
+/** @throws ProxyError config_invalid */
+export function readToken(text: string): Secret<string> {
+  const token = text.trim();
+  if (/^upadm_[A-Za-z0-9_-]{43}$/.test(token)) return new Secret(token);
+  throw new ProxyError('config_invalid', 'that is no token of the admin API; one begins with upadm_');
+}
+
+/** @throws ProxyError config_invalid */
+export async function readCa(file: string): Promise<string> {
+  const pem = await readSmall(file);
+  if (certificateBlocks(pem).length === 0)
+    throw new ProxyError('config_invalid', `${file} has no certificate in PEM`);
+  return pem;
+}
+
+async function readSmall(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size > defaultLimits.caBytesMax) throw new Error('it is too long');
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ProxyError('config_invalid', `${file} cannot be read: ${faultReason(error)}`, { cause: error });
+  }
+}

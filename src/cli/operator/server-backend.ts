@@ -1,0 +1,159 @@
+// Operator commands by the admin API of a gateway elsewhere.
+
+import type { OutputOf } from '../../api/admin/routes.ts';
+import { describeAsked } from '../../gateway/access/access-request.ts';
+import type { ChangeConfirmation } from '../../gateway/changes/confirm-change.ts';
+import type { SessionSummary } from '../../gateway/sessions/session-summary.ts';
+import { asProxyError } from '../../protocol/error.ts';
+import type { AccessRecord } from '../../store/access-store.ts';
+import type { AdminConnection } from './admin-connection.ts';
+import type { EventsAsked, OperatorBackend } from './operator-backend.ts';
+
+/** For how long a command waits until all gateways have what it did: the API takes no more. */
+const confirmSeconds = '10';
+const pageEventsMax = 1000;
+
+export function serverBackend(connection: AdminConnection): OperatorBackend {
+  return {
+    sessions: async ({ all, limit }) =>
+      (
+        await listed(limit, (before) =>
+          connection.ask('sessions', { query: { all: String(all), ...before } }),
+        )
+      ).map(summaryOf),
+    revokeSession: async (id, reason) =>
+      void (await connection.ask('revokeSession', { id, body: { reason } })),
+    accessRequests: async ({ state, limit }) =>
+      (
+        await listed(limit, (before) =>
+          connection.ask('accessRequests', {
+            query: { ...(state === undefined ? {} : { state }), ...before },
+          }),
+        )
+      ).map(recordOf),
+    grantAccess: async (id, { scope, subject, forMs, note }) => {
+      const body = { subject, seconds: Math.ceil(forMs / 1000), ...given({ scope, note }) };
+      return grantedText(recordOf(await connection.ask('grantAccess', { id, body })));
+    },
+    closeAccess: async (id, to, note) =>
+      void (await connection.ask(to === 'denied' ? 'denyAccess' : 'revokeAccess', {
+        id,
+        body: given({ note }),
+      })),
+    tokens: async () => (await connection.ask('tokens')).items,
+    makeToken: async ({ name, role, forMs, sees }) => {
+      const body = { name, role, seconds: Math.ceil(forMs / 1000), ...given({ sees }) };
+      return (await connection.ask('makeToken', { body })).token;
+    },
+    revokeToken: async (id) => (await connection.ask('revokeToken', { id })).name,
+    events: async (asked, limit, before) => {
+      const query = {
+        ...queryOf(asked),
+        count: String(Math.min(limit, pageEventsMax)),
+        ...given({ before }),
+      };
+      const { items, next } = await connection.ask('exchanges', { query });
+      return { events: items, next };
+    },
+    eventsBehind: async (asked, id, limit) => {
+      const query = { ...queryOf(asked), count: String(Math.min(limit, pageEventsMax)) };
+      if (id !== undefined)
+        return (await connection.ask('exchanges', { query: { ...query, after: id } })).items;
+      return (await connection.ask('exchanges', { query })).items.toReversed();
+    },
+    confirm: () => confirm(connection),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+  };
+}
+
+/** Pages until there are so many, or no more. */
+async function listed<Item>(
+  limit: number,
+  page: (before: {
+    readonly before?: string;
+  }) => Promise<{ readonly items: readonly Item[]; readonly next?: string | undefined }>,
+): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  let next: string | undefined;
+  do {
+    const found = await page(next === undefined ? {} : { before: next });
+    items.push(...found.items);
+    // A cursor that leads nowhere else would be followed for ever.
+    if (found.next === next) break;
+    next = found.next;
+  } while (next !== undefined && items.length < limit);
+  return items.slice(0, limit);
+}
+
+function queryOf({ sessionId, verdict, fromMs, trace, host }: EventsAsked): Readonly<Record<string, string>> {
+  const since = fromMs === undefined ? undefined : new Date(fromMs).toISOString();
+  return given({ session: sessionId, verdict, since, trace, host });
+}
+
+/** Only those that there are. */
+function given<Values extends Readonly<Record<string, unknown>>>(
+  values: Values,
+): { readonly [Name in keyof Values]?: NonNullable<Values[Name]> } {
+  // The filter leaves exactly what the type says.
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    readonly [Name in keyof Values]?: NonNullable<Values[Name]>;
+  };
+}
+
+function summaryOf(session: OutputOf<'session'>): SessionSummary {
+  const { id, principal, claims, state, created, lastSeen, tunnels, posture, expires, policy, reason } =
+    session;
+  return { id, principal, claims, state, created, lastSeen, tunnels, posture, expires, policy, reason };
+}
+
+function recordOf(access: OutputOf<'accessRequest'>): AccessRecord {
+  const { id, session, principal, state, asked, reason, trace, created, pendingUntil, decided, note, terms } =
+    access;
+  return {
+    id,
+    sessionId: session,
+    principalId: principal,
+    state,
+    scheme: asked.scheme,
+    host: asked.host,
+    port: asked.port,
+    reason,
+    createdMs: Date.parse(created),
+    pendingUntilMs: Date.parse(pendingUntil),
+    ...given({
+      method: asked.method,
+      path: asked.path,
+      traceId: trace,
+      note,
+      decidedMs: decided === undefined ? undefined : Date.parse(decided),
+      terms:
+        terms === undefined
+          ? undefined
+          : { scope: terms.scope, subject: terms.subject, endsMs: Date.parse(terms.ends) },
+    }),
+  };
+}
+
+function grantedText(record: AccessRecord): string {
+  const { id, terms } = record;
+  if (terms === undefined) return `granted ${id}`;
+  const ends = new Date(terms.endsMs).toISOString();
+  return `granted ${id} until ${ends}: ${describeAsked(record)}, scope ${terms.scope}, for the ${terms.subject}`;
+}
+
+async function confirm(connection: AdminConnection): Promise<ChangeConfirmation | undefined> {
+  try {
+    const said = await connection.ask('changes', { query: { wait: confirmSeconds } });
+    const named = (gateways: readonly string[]) => gateways.map((gateway) => ({ gateway }));
+    return {
+      change: said.change,
+      confirmed: named(said.confirmed),
+      missing: named(said.missing),
+      tookMs: Math.round(said.seconds * 1000),
+    };
+  } catch (error) {
+    // What was done is done. Who sees only some sessions is not told of all gateways, and an older gateway does not know of this.
+    if (['operator_refused', 'operation_unknown'].includes(asProxyError(error).code)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,285 @@
+// Operator commands by the admin API: the same as in the store, by --server or a context, and nothing for a server that is none.
+
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { mustRun, runCommand } from '../../support/command.ts';
+import { type AgentProcess, deploy, type Deployment } from '../../support/deployment.ts';
+import { freePort } from '../../support/free-port.ts';
+import { launcher } from '../../support/program.ts';
+import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
+
+const authority = createTestAuthority();
+let folder: TemporaryDirectory;
+let set: Deployment;
+let agent: AgentProcess;
+let server: string;
+let env: NodeJS.ProcessEnv;
+const file = (name: string): string => join(folder.path, name);
+const contexts = (): string => file('.config/upstreamproxy/contexts.json');
+
+before(async () => {
+  folder = await temporaryDirectory();
+  env = { ...process.env, HOME: folder.path };
+  const { cert, key } = authority.issue('127.0.0.1');
+  await writeFile(file('cert.pem'), cert);
+  await writeFile(file('key.pem'), key, { mode: 0o600 });
+  await writeFile(file('ca.pem'), authority.caPem);
+  const port = await freePort();
+  server = `https://127.0.0.1:${port}`;
+  set = await deploy({
+    rules: [{ name: 'nothing', hosts: ['never.test'] }],
+    config: { admin: { listen: { port, certificate: file('cert.pem'), key: file('key.pem') } } },
+  });
+  agent = await set.startAgent();
+  for (const role of ['viewer', 'administrator'])
+    await here('operator', 'token', '--name', role, '--role', role, '--for', '1h', '--out', file(role));
+});
+after(async () => {
+  await agent?.[Symbol.asyncDispose]();
+  await set?.[Symbol.asyncDispose]();
+  await folder?.[Symbol.asyncDispose]();
+});
+
+/** In the store of this machine. */
+const here = (...args: readonly string[]): Promise<string> =>
+  mustRun(launcher, [...args, '--config', set.configFile], { env });
+const own = (...args: readonly string[]): Promise<string> => mustRun(launcher, args, { env });
+const tried = (...args: readonly string[]) => runCommand(launcher, args, { env });
+const there = (role: string): readonly string[] => [
+  '--server',
+  server,
+  '--ca',
+  file('ca.pem'),
+  '--token-file',
+  file(role),
+];
+
+async function askAccess(path: string): Promise<string> {
+  const asked = http.request({
+    port: agent.relayPort,
+    method: 'POST',
+    path: 'http://upstreamproxy.invalid/access',
+    headers: { host: 'upstreamproxy.invalid', 'content-type': 'application/json' },
+  });
+  asked.end(JSON.stringify({ url: `https://docs.test${path}`, method: 'GET', reason: 'a \u001b[2J test' }));
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  const pieces: Buffer[] = [];
+  for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
+  return (JSON.parse(Buffer.concat(pieces).toString()) as { readonly id: string }).id;
+}
+
+const lines = (text: string): readonly Readonly<Record<string, unknown>>[] =>
+  text
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+
+test('what is listed by the API is what the store lists', async () => {
+  await askAccess('/a');
+  for (const args of [
+    ['access', 'list'],
+    ['access', 'list', '--all'],
+    ['audit', 'tail', '-n', '50'],
+    ['operator', 'list'],
+  ]) {
+    const [ours, theirs] = [
+      await here(...args, '--json'),
+      await own(...args, '--json', ...there('administrator')),
+    ];
+    const shown = (text: string) => lines(text).map((line) => Object.assign(line, { lastUsed: '' }));
+    assert.ok(lines(ours).length > 0, args.join(' '));
+    assert.deepEqual(shown(theirs), shown(ours), args.join(' '));
+  }
+  const session = (text: string) =>
+    lines(text).map((line) => Object.assign(line, { lastSeen: '', tunnels: 0 }));
+  assert.deepEqual(
+    session(await own('session', 'list', '--json', ...there('viewer'))),
+    session(await here('session', 'list', '--json')),
+  );
+  assert.match(
+    await own('access', 'list', ...there('viewer')),
+    /GET https:\/\/docs\.test\/a .* a \\u\{1b\}\[2J test$/m,
+  );
+  const denied = ['audit', 'tail', '--denied', '-n', '1', '--json'];
+  assert.deepEqual(await own(...denied, ...there('viewer')), await here(...denied));
+});
+
+test('what is decided by the API is told as in the store, and says which gateways have taken it', async () => {
+  const by = there('administrator');
+  const first = await askAccess('/b');
+  assert.match(
+    await own('access', 'grant', first, '--for', '10m', ...by),
+    new RegExp(
+      `^granted ${first} until \\S+: GET https://docs\\.test/b, scope exact, for the session\\nconfirmed by 1 of 1 gateway in [0-9.]+ s\\n$`,
+    ),
+  );
+  assert.match(
+    await own('access', 'revoke', first, '--note', 'enough', ...by),
+    /^revoked \S+\nconfirmed by 1 of 1/,
+  );
+  const second = await askAccess('/c');
+  const [denied] = lines(await own('access', 'deny', second, '--json', ...by));
+  assert.equal(denied?.['done'], `denied ${second}`);
+  assert.match(JSON.stringify(denied?.['confirmed']), /^\[\{"gateway":"\w+"\}\]$/);
+  const made = (
+    await own(
+      'operator',
+      'token',
+      '--name',
+      'ci',
+      '--role',
+      'viewer',
+      '--for',
+      '1h',
+      '--sees',
+      'team=web',
+      ...by,
+    )
+  ).trim();
+  assert.match(made, /^upadm_[\w-]{43}$/);
+  const row = lines(await own('operator', 'list', '--json', ...by)).find(({ name }) => name === 'ci');
+  assert.deepEqual(row?.['sees'], { team: 'web' });
+  assert.equal(await own('operator', 'revoke', String(row?.['id']), ...by), 'revoked the token of ci\n');
+  const events = await set.audit();
+  const grant = events.find(({ action }) => action === 'access_granted');
+  assert.match(JSON.stringify(grant?.['details']), /administrator \(token /);
+});
+
+test('login keeps a context, which commands ask that name no gateway; it is used, listed and forgotten', async () => {
+  const given = await tried('session', 'list');
+  assert.match(given.stderr, /which gateway\?/);
+  const login = ['login', '--server', server, '--ca', file('ca.pem')];
+  assert.match(
+    await own(...login, '--token-file', file('viewer')),
+    new RegExp(
+      `^logged in to ${server} as viewer \\(token \\S+\\), viewer, until \\S+\\nthe context 127\\.0\\.0\\.1:\\d+ is the current one\\n$`,
+    ),
+  );
+  const token = (await readFile(file('administrator'), 'utf8')).trim();
+  await mustRun(launcher, [...login, '--name', 'admin', '--token-env', 'ADMIN_TOKEN'], {
+    env: { ...env, ADMIN_TOKEN: token },
+  });
+  assert.equal((await stat(contexts())).mode & 0o777, 0o600);
+  assert.equal((await stat(join(contexts(), '..'))).mode & 0o777, 0o700);
+  assert.match(await own('context', 'list'), /^ +name +server\n +127\.0\.0\.1:\d+ +\S+\n\* +admin +\S+\n$/);
+  assert.ok(lines(await own('session', 'list', '--json')).length > 0);
+  const name = new URL(server).host;
+  assert.match(
+    await own('context', 'use', name),
+    new RegExp(`^${name} is the current context: ${server}\\n$`),
+  );
+  const refused = await tried('operator', 'list');
+  assert.equal(refused.code, 77);
+  assert.match(refused.stderr, /needs the role administrator \[operator_refused\]/);
+  assert.match(await own('operator', 'list', '--context', 'admin'), /^id /);
+  // What is named goes before the current one.
+  assert.match(await here('operator', 'list'), /^id /);
+  assert.doesNotMatch(await own('context', 'list', '--json'), /upadm_/);
+  await own('context', 'remove', name);
+  assert.match((await tried('session', 'list')).stderr, /which gateway\?/);
+  assert.match(
+    (await tried('session', 'list', '--context', name)).stderr,
+    /there is no context of that name/,
+  );
+});
+
+test('a file of contexts that others may read, that leads elsewhere or is none is refused, and so is a token that is none', async () => {
+  await own('context', 'use', 'admin');
+  await chmod(contexts(), 0o640);
+  assert.match((await tried('session', 'list')).stderr, /others may read it, and it holds tokens/);
+  const text = await readFile(contexts(), 'utf8');
+  const home = file('other-home');
+  await mkdir(join(home, '.config', 'upstreamproxy'), { recursive: true });
+  const link = join(home, '.config', 'upstreamproxy', 'contexts.json');
+  await chmod(contexts(), 0o600);
+  await symlink(contexts(), link);
+  const at = (args: readonly string[]) => runCommand(launcher, args, { env: { ...env, HOME: home } });
+  assert.match((await at(['session', 'list'])).stderr, /it is no file/);
+  await writeFile(contexts(), text.replace('"version": 1', '"version": 2'), { mode: 0o600 });
+  assert.match((await tried('context', 'list')).stderr, /it is none of this program/);
+  await writeFile(contexts(), text);
+  await writeFile(file('no-token'), 'ghp_of_something_else');
+  const login = await tried('login', '--server', server, '--token-file', file('no-token'));
+  assert.match(login.stderr, /that is no token of the admin API/);
+  assert.doesNotMatch(login.stderr, /ghp_/);
+});
+
+test('a server that is not verified gets no token, and options that contradict each other are refused', async () => {
+  const [, , , , ...byViewer] = there('viewer');
+  const other = createTestAuthority();
+  await writeFile(file('other.pem'), other.caPem);
+  for (const ca of [[], ['--ca', file('other.pem')]]) {
+    const { code, stderr } = await tried('session', 'list', '--server', server, ...ca, ...byViewer);
+    assert.equal(code, 69, stderr);
+    assert.match(stderr, /\[admin_unreachable\]/);
+  }
+  for (const [args, told] of [
+    [['--server', 'http://admin.example.com', ...byViewer], /--server takes https/],
+    [['--server', `${server}/v1`, ...byViewer], /--server takes https/],
+    [['--server', 'https://ada:secret@127.0.0.1', ...byViewer], /--server takes https/],
+    [['--server', server], /with which token\?/],
+    [['--server', server, '--config', set.configFile, ...byViewer], /not both/],
+    [['--context', 'admin', '--state', folder.path], /not both/],
+    [['--context', 'admin', ...byViewer], /--token-file goes with --server/],
+  ] as const) {
+    const { code, stderr } = await tried('session', 'list', ...args);
+    assert.equal(code, 64, stderr);
+    assert.match(stderr, told);
+  }
+});
+
+test('a server that is none of ours steers nothing: no redirect is followed, and no text of it acts on the terminal', async () => {
+  const seen: string[] = [];
+  const controls = ['\u001b', '\u0007', '\u202e'];
+  const evil = controls.join('evil');
+  let respond: (response: http.ServerResponse) => void = () => undefined;
+  const hostile = https.createServer({ ...authority.issue('127.0.0.1') }, (request, response) => {
+    seen.push(request.url ?? '');
+    respond(response);
+  });
+  hostile.listen(0, '127.0.0.1');
+  await once(hostile, 'listening');
+  const at = `https://127.0.0.1:${(hostile.address() as AddressInfo).port}`;
+  const list = () => tried('session', 'list', '--server', at, ...there('viewer').slice(2));
+  respond = (response) => response.writeHead(307, { location: `${server}/v1/sessions` }).end();
+  assert.match((await list()).stderr, /it responds with status 307 \[admin_unreachable\]/);
+  assert.equal(seen.length, 1);
+  respond = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+  assert.match((await list()).stderr, /no admin API that this program knows/);
+  respond = (response) => response.end(JSON.stringify({ items: [{ id: 7 }] }));
+  assert.match((await list()).stderr, /no admin API that this program knows/);
+  respond = (response) =>
+    response.writeHead(403).end(JSON.stringify({ code: 'operator_refused', detail: evil }));
+  const { stderr } = await list();
+  assert.match(stderr, /\[operator_refused\]/);
+  for (const control of controls) assert.equal(stderr.includes(control), false);
+  // A cursor without an end.
+  respond = (response) => response.end(JSON.stringify({ items: [], next: 'again' }));
+  assert.match((await list()).stdout, /^id /);
+  hostile.close();
+  hostile.closeAllConnections();
+});
+
+test('a session is ended by the API, and its end is confirmed', async () => {
+  const [session] = lines(await own('session', 'list', '--json', ...there('viewer')));
+  const ended = await own(
+    'session',
+    'revoke',
+    String(session?.['id']),
+    '--reason',
+    'a test',
+    ...there('administrator'),
+  );
+  assert.match(ended, /^revoked \S+\nconfirmed by 1 of 1 gateway/);
+  const again = await tried('session', 'revoke', String(session?.['id']), ...there('administrator'));
+  assert.equal(again.code, 75);
+  assert.match(again.stderr, /\[state_changed\]/);
+});
